@@ -1,0 +1,1 @@
+//! The write side: the command endpoint, and the orchestrator that drives orders.

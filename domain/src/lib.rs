@@ -1,0 +1,1 @@
+//! Orders, workflows and the decisions about them, pure: no clock, no randomness, no IO.

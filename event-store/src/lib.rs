@@ -1,0 +1,1 @@
+//! EventStoreDB: the client that the other crates use, and the embedded node.

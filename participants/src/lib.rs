@@ -1,0 +1,1 @@
+//! Reference services that a workflow calls: orders, payments, shipping, notifications.

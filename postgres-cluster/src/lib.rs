@@ -1,0 +1,1 @@
+//! A private Postgres cluster: found or fetched, initialised, started, watched and stopped.

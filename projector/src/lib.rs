@@ -1,0 +1,1 @@
+//! Projects the log into Postgres views, and owns their schema.

@@ -1,0 +1,3 @@
+//! The one binary, `tenuto`.
+
+fn main() {}
