@@ -1,1 +1,16 @@
 //! Orders, workflows and the decisions about them, pure: no clock, no randomness, no IO.
+//!
+//! The heart is a decider ([`order`]): [`order::decide`] turns a command into events or refuses it,
+//! [`order::evolve`] folds events into a state, and [`order::pending`] says what a state is waiting for. Time, ids and
+//! jitter arrive as data and are recorded, so that folding the same events gives the same state, for ever.
+//!
+//! [`workflow`] is what an order follows: a definition, read from YAML and checked before it is used.
+//! [`wire`] is the only place that knows how events are written in the log.
+
+pub mod ids;
+pub mod order;
+pub mod wire;
+pub mod workflow;
+
+/// A moment in UTC, as recorded in events: milliseconds are its finest unit.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,114 @@
+//! Names that travel through URLs, stream names and idempotency keys, and therefore keep to a safe alphabet.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An order's identity: 1 to 64 of `A–Z a–z 0–9 . _ ~ -` (the unreserved characters of RFC 3986), not starting with `.`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OrderId(String);
+
+/// Why a text is no [`OrderId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidOrderId {
+    /// Nothing at all.
+    #[error("must not be empty")]
+    Empty,
+    /// More than [`OrderId::MAX_LENGTH`] characters.
+    #[error("must be at most {} characters", OrderId::MAX_LENGTH)]
+    TooLong,
+    /// A character outside the alphabet.
+    #[error("must consist of letters, digits, '.', '_', '~' and '-', found {0:?}")]
+    Character(char),
+    /// A leading dot, which paths take for something else.
+    #[error("must not start with '.'")]
+    LeadingDot,
+}
+
+impl OrderId {
+    /// The longest id, in characters.
+    pub const MAX_LENGTH: usize = 64;
+    /// What the names of order streams start with.
+    pub const STREAM_PREFIX: &'static str = "order-";
+
+    /// Takes a text for an id, if it is one.
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidOrderId> {
+        let text = text.into();
+        if text.is_empty() {
+            return Err(InvalidOrderId::Empty);
+        }
+        if text.starts_with('.') {
+            return Err(InvalidOrderId::LeadingDot);
+        }
+        if let Some(strange) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || ".-_~".contains(*c))) {
+            return Err(InvalidOrderId::Character(strange));
+        }
+        if text.len() > Self::MAX_LENGTH {
+            return Err(InvalidOrderId::TooLong);
+        }
+        Ok(Self(text))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The stream that holds the order's events.
+    pub fn stream(&self) -> String {
+        format!("{}{}", Self::STREAM_PREFIX, self.0)
+    }
+
+    /// The order whose events a stream holds, if it is an order's stream.
+    pub fn from_stream(stream: &str) -> Option<Self> {
+        stream.strip_prefix(Self::STREAM_PREFIX).and_then(|id| Self::new(id).ok())
+    }
+}
+
+impl TryFrom<String> for OrderId {
+    type Error = InvalidOrderId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(text)
+    }
+}
+
+impl From<OrderId> for String {
+    fn from(id: OrderId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A step's name within its workflow.
+pub type StepId = String;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_keeps_to_the_alphabet() {
+        assert!(OrderId::new("10248").is_ok());
+        assert!(OrderId::new("a.b_c~d-E").is_ok());
+        assert_eq!(OrderId::new(""), Err(InvalidOrderId::Empty));
+        assert_eq!(OrderId::new("..").unwrap_err(), InvalidOrderId::LeadingDot);
+        assert_eq!(OrderId::new("a/b").unwrap_err(), InvalidOrderId::Character('/'));
+        assert_eq!(OrderId::new("a\u{0}b").unwrap_err(), InvalidOrderId::Character('\u{0}'));
+        assert_eq!(OrderId::new("ö").unwrap_err(), InvalidOrderId::Character('ö'));
+        assert_eq!(OrderId::new("a".repeat(65)).unwrap_err(), InvalidOrderId::TooLong);
+    }
+
+    #[test]
+    fn a_stream_leads_back_to_its_order() {
+        let id = OrderId::new("10248").unwrap();
+        assert_eq!(OrderId::from_stream(&id.stream()), Some(id));
+        assert_eq!(OrderId::from_stream("workflow-x"), None);
+    }
+}

@@ -1,0 +1,272 @@
+//! What happens in an order's life: facts, in the past tense, each with the time it was decided.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::content::{Address, Line};
+use crate::Timestamp;
+use crate::ids::{OrderId, StepId};
+
+/// A fact in the life of one order.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "each struct says it")]
+pub enum Event {
+    OrderPlaced(Box<OrderPlaced>),
+    StepStarted(StepStarted),
+    StepAccepted(StepAccepted),
+    StepCompleted(StepCompleted),
+    StepAttemptFailed(StepAttemptFailed),
+    StepFailed(StepFailed),
+    StepSkipped(StepSkipped),
+    StatusChanged(StatusChanged),
+    CompensationStarted(CompensationStarted),
+    CompensationCompleted(CompensationCompleted),
+    OrderCompleted(OrderCompleted),
+    OrderCanceled(OrderCanceled),
+    OrderStuck(OrderStuck),
+}
+
+/// Whether an action moves an order on, or undoes what another did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Forward.
+    Do,
+    /// Compensation.
+    Undo,
+}
+
+/// How a step reaches its participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Answered in the same exchange.
+    Call,
+    /// Accepted now, answered later.
+    Request,
+}
+
+/// A definition by name and version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WorkflowRef {
+    /// Its name.
+    pub name: String,
+    /// Its version, from 1.
+    pub version: u32,
+}
+
+/// The order was taken. Its first event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderPlaced {
+    /// The order.
+    pub order_id: OrderId,
+    /// The definition that it began on and will end on.
+    pub workflow: WorkflowRef,
+    /// The shop's id of the customer.
+    pub customer_id: String,
+    /// All that is personal, in one place, so that it can be encrypted apart from the rest.
+    pub personal: PersonalData,
+    /// ISO 4217.
+    pub currency: String,
+    /// What was ordered.
+    pub lines: Vec<Line>,
+    /// The sum over the lines.
+    pub total: Decimal,
+    /// What else the shop keeps with the order.
+    pub attributes: Map<String, Value>,
+    /// The business status to begin with.
+    pub status: String,
+    /// SHA-256 (hex) of the request's content: tells a repeated request from another one under the same id.
+    pub fingerprint: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What identifies a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonalData {
+    /// The customer's name.
+    pub name: Option<String>,
+    /// The customer's mail address.
+    pub email: Option<String>,
+    /// Where the order goes.
+    pub ship_to: Option<Address>,
+}
+
+/// An attempt at a step's action (or at its undo) is about to be made: recorded first, performed second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepStarted {
+    /// The step.
+    pub step: StepId,
+    /// Doing or undoing.
+    pub direction: Direction,
+    /// 1 for the first attempt in this direction.
+    pub attempt: u32,
+    /// Who acts.
+    pub participant: String,
+    /// What it is asked to do.
+    pub action: String,
+    /// How it answers.
+    pub mode: Mode,
+    /// What it is told. Recorded with the first attempt to do; every later attempt, and the undo, is told the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// When the exchange is given up.
+    pub deadline: Timestamp,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The participant took the request and will answer later.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepAccepted {
+    /// The step.
+    pub step: StepId,
+    /// When the answer has to be there.
+    pub deadline: Timestamp,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The participant answered: the action, or its undo, is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepCompleted {
+    /// The step.
+    pub step: StepId,
+    /// Done or undone.
+    pub direction: Direction,
+    /// The named answer.
+    pub outcome: String,
+    /// What came with it.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub data: Value,
+    /// The idempotency key under which a later answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_key: Option<String>,
+    /// For an interim outcome: when the next answer has to be there. The step stays open until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_until: Option<Timestamp>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An attempt came to nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepAttemptFailed {
+    /// The step.
+    pub step: StepId,
+    /// Doing or undoing.
+    pub direction: Direction,
+    /// Which attempt.
+    pub attempt: u32,
+    /// What went wrong, for people.
+    pub error: String,
+    /// Whoever made the attempt disappeared before it recorded an answer: this does not count against the retries.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
+    /// When to try again; none: no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The step has failed for good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepFailed {
+    /// The step.
+    pub step: StepId,
+    /// Doing or undoing.
+    pub direction: Direction,
+    /// Why, for people.
+    pub error: String,
+    /// Whether the participant may have acted all the same (no answer, or an unclear one): then the step is undone too.
+    pub maybe_done: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The step is not needed: its guard does not hold, or nothing that it follows has run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepSkipped {
+    /// The step.
+    pub step: StepId,
+    /// Why, for people.
+    pub because: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The order's business status changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusChanged {
+    /// The new status.
+    pub status: String,
+    /// The step that set it.
+    pub step: StepId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The order cannot be kept: what was done is undone from here on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompensationStarted {
+    /// The step that led to it, if one did.
+    pub step: Option<StepId>,
+    /// Why, for people.
+    pub because: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// All that had to be undone is undone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompensationCompleted {
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The order came to its end as planned. A last event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderCompleted {
+    /// What the workflow's `result` gave.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub result: Value,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The order was undone to the end. A last event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderCanceled {
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The order needs a person: something that must not fail has failed for good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderStuck {
+    /// Where.
+    pub step: StepId,
+    /// In which direction.
+    pub direction: Direction,
+    /// Why, for people.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,1 @@
+//! How events are written in the log.

@@ -1,0 +1,120 @@
+//! What an order follows: steps, what each asks of whom, and how they depend on one another.
+//!
+//! A definition is read from a YAML file by [`Workflow::parse`], which checks it whole and reports every fault with its line and column.
+
+mod expression;
+
+pub use expression::{Expression, Scope};
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::ids::StepId;
+use crate::order::Mode;
+
+/// A checked definition.
+#[derive(Debug, Clone)]
+pub struct Workflow {
+    /// Its name.
+    pub name: String,
+    /// Its version, from 1.
+    pub version: u32,
+    /// The services that act, by name.
+    pub participants: BTreeMap<String, Participant>,
+    /// The steps forward, in the order of the file.
+    pub steps: Vec<Step>,
+    /// The steps after every undo has run, in the order of the file.
+    pub compensated: Vec<Step>,
+    /// What a completed order gives back.
+    pub result: Option<Expression>,
+    /// The text it was read from, which is what the log keeps.
+    pub source: String,
+}
+
+/// A service that acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Participant {
+    /// Where it is. `${NAME}` stands for a setting of the command handler, put in when it is called, so that a definition
+    /// outlives a move of the service.
+    pub url: String,
+}
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name, unique in the workflow.
+    pub id: StepId,
+    /// What it follows; nothing: it starts at once.
+    pub after: Vec<StepId>,
+    /// When it may start, if it follows several.
+    pub join: Join,
+    /// Must hold for the step to run.
+    pub when: Option<Expression>,
+    /// What is asked of whom.
+    pub action: ActionRef,
+    /// How the answer comes.
+    pub mode: Mode,
+    /// The input to the action: names and what they are, in the order of the file.
+    pub with: Vec<(String, Expression)>,
+    /// What undoes it; same participant or another.
+    pub undo: Option<ActionRef>,
+    /// How long one exchange may take.
+    pub exchange_timeout: Duration,
+    /// For a request: how long the later answer may take.
+    pub answer_timeout: Duration,
+    /// What to do when an attempt fails.
+    pub retry: Retry,
+    /// The answers it knows; empty: any.
+    pub outcomes: Vec<String>,
+    /// Outcomes that leave the step open, and how long the next answer may take.
+    pub interim: BTreeMap<String, Duration>,
+    /// Outcomes after which the order is undone.
+    pub compensate_on: Vec<String>,
+    /// The business status that the order has once the step is completed.
+    pub sets_status: Option<String>,
+}
+
+/// When a step that follows several may start. Either way it is skipped when all that it follows were skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Join {
+    /// Once all that it follows are completed or skipped.
+    #[default]
+    All,
+    /// Once one that it follows is completed.
+    Any,
+}
+
+/// An action of a participant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionRef {
+    /// Who.
+    pub participant: String,
+    /// What.
+    pub action: String,
+}
+
+/// Exponential back-off: attempt `n + 1` follows attempt `n` after `initial · factorⁿ⁻¹`, at most `max`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retry {
+    /// Attempts in all, the first included.
+    pub attempts: u32,
+    /// The first wait.
+    pub initial: Duration,
+    /// What each wait is multiplied by.
+    pub factor: f64,
+    /// The longest wait.
+    pub max: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 8, initial: Duration::from_millis(200), factor: 2.0, max: Duration::from_secs(30) }
+    }
+}
+
+impl Workflow {
+    /// The step of that name, in either section.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().chain(&self.compensated).find(|step| step.id == id)
+    }
+}
