@@ -1,0 +1,153 @@
+//! The client: append, read and subscribe, with reconnection.
+//!
+//! What the `eventstore` crate leaves to its caller is done here. Its connection loop ends for good once discovery fails,
+//! so the inner client is rebuilt ([`connection`]). A call whose answer never came may have been carried out, so an append
+//! is repeated with the same event ids, which the server recognises. A dropped subscription is taken up again after the
+//! last position handed out ([`subscription`]).
+
+mod connection;
+mod convert;
+mod error;
+mod subscription;
+mod types;
+
+use std::sync::Arc;
+
+use eventstore::{AppendToStreamOptions, ReadAllOptions, ReadStreamOptions, StreamPosition};
+
+use connection::{Connection, Retry, is_worth_another_try};
+pub use error::{AppendError, ConnectError, ReadError};
+pub use subscription::{Subscription, SubscriptionItem};
+pub use types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
+
+/// A connection to an `EventStoreDB`, made when first used and remade whenever it breaks. Cheap to clone; the clones
+/// share the connection, which carries any number of calls at once.
+#[derive(Clone)]
+pub struct EventStore {
+    connection: Arc<Connection>,
+}
+
+impl EventStore {
+    /// Takes a connection string, `esdb://127.0.0.1:2113?tls=false` for one. No server needs to be there yet.
+    pub fn connect(connection_string: &str) -> Result<Self, ConnectError> {
+        Ok(Self { connection: Arc::new(Connection::new(connection_string)?) })
+    }
+
+    /// Appends all events or none, and answers once they are durable.
+    ///
+    /// A failure of the connection is retried for some seconds with the same event ids, so that an append that was
+    /// carried out without our hearing of it is not made twice. The error is `Unavailable` when that was not enough;
+    /// the events may then be in the stream or not, and the same call may safely be made again.
+    pub async fn append(
+        &self,
+        stream: &str,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError> {
+        if events.is_empty() {
+            return Err(AppendError::Refused("an append without events".into()));
+        }
+        let events = events.into_iter().map(convert::to_wire).collect::<Result<Vec<_>, _>>()?;
+        let options = AppendToStreamOptions::default().expected_revision(convert::expected_to_wire(expected));
+
+        let mut retry = Retry::new();
+        loop {
+            let attempt = async {
+                let client = self.connection.client().await?;
+                let outcome = client.append_to_stream(stream, &options, events.clone()).await;
+                outcome.inspect_err(|error| self.connection.observe(&client, error))
+            };
+            match attempt.await {
+                Ok(written) => {
+                    return Ok(Appended {
+                        revision: written.next_expected_version,
+                        position: convert::position(written.position),
+                    });
+                }
+                Err(error) if is_worth_another_try(&error) && retry.pause().await => {}
+                Err(error) => return Err(error::append_error(stream, expected, error)),
+            }
+        }
+    }
+
+    /// Reads a stream forwards from a revision, that one included. A stream that does not exist has no events.
+    pub async fn read_stream(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        let options = ReadStreamOptions::default().position(StreamPosition::Position(from)).forwards();
+        self.read(stream, options.max_count(max), max).await
+    }
+
+    /// Reads a stream backwards from its end. A stream that does not exist has no events.
+    pub async fn read_stream_backwards(&self, stream: &str, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        let options = ReadStreamOptions::default().position(StreamPosition::End).backwards();
+        self.read(stream, options.max_count(max), max).await
+    }
+
+    /// The position of the last event of all, or `None` while there is none.
+    pub async fn head(&self) -> Result<Option<Position>, ReadError> {
+        let options = ReadAllOptions::default().position(StreamPosition::End).backwards().max_count(1);
+        let events = self
+            .reading(1, || async {
+                let client = self.connection.client().await?;
+                let opened = client.read_all(&options).await;
+                opened.inspect_err(|error| self.connection.observe(&client, error))
+            })
+            .await
+            .map_err(|error| error::read_error("$all", error))?;
+        Ok(events.first().map(|event| event.position))
+    }
+
+    /// Subscribes to `$all` after a position, or from the beginning. See [`Subscription`]. Must be called on a Tokio
+    /// runtime.
+    pub fn subscribe_all(&self, filter: Filter, after: Option<Position>) -> Subscription {
+        Subscription::start(self.connection.clone(), filter, after)
+    }
+
+    async fn read(
+        &self,
+        stream: &str,
+        options: ReadStreamOptions,
+        max: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let events = self
+            .reading(max, || async {
+                let client = self.connection.client().await?;
+                let opened = client.read_stream(stream, &options).await;
+                opened.inspect_err(|error| self.connection.observe(&client, error))
+            })
+            .await;
+        match events {
+            Err(eventstore::Error::ResourceNotFound) => Ok(Vec::new()),
+            other => other.map_err(|error| error::read_error(stream, error)),
+        }
+    }
+
+    /// Opens a read and collects it, and starts over when the connection breaks on the way.
+    async fn reading<F>(&self, max: usize, open: impl Fn() -> F) -> Result<Vec<RecordedEvent>, eventstore::Error>
+    where
+        F: Future<Output = Result<eventstore::ReadStream, eventstore::Error>>,
+    {
+        let mut retry = Retry::new();
+        loop {
+            match connection::in_time(collect(&open, max)).await {
+                Err(error) if is_worth_another_try(&error) && retry.pause().await => {}
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+async fn collect<F>(open: &impl Fn() -> F, max: usize) -> Result<Vec<RecordedEvent>, eventstore::Error>
+where
+    F: Future<Output = Result<eventstore::ReadStream, eventstore::Error>>,
+{
+    let mut reading = open().await?;
+    let mut events = Vec::new();
+    while events.len() < max {
+        let Some(resolved) = reading.next().await? else { break };
+        events.extend(convert::from_wire(resolved));
+    }
+    Ok(events)
+}

@@ -1,0 +1,135 @@
+//! A catch-up subscription that survives its connection.
+//!
+//! One task reads from the server and remembers the last position it handed on; when the connection breaks it subscribes
+//! again after that position, so that the reader sees every event once and in order. It goes on for as long as the
+//! [`Subscription`] lives. The buffer between the two is bounded: a slow reader slows the task, the task stops reading,
+//! and flow control passes it on to the server.
+
+use std::sync::Arc;
+
+use eventstore::{StreamPosition, SubscribeToAllOptions, SubscriptionEvent};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::{debug, warn};
+
+use super::connection::{Connection, Retry};
+use super::convert;
+use super::types::{Filter, Position, RecordedEvent};
+
+/// Items that may wait for the reader.
+const BUFFER: usize = 256;
+
+/// What a subscription has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscriptionItem {
+    /// The next event that passes the filter.
+    Event(RecordedEvent),
+    /// Every event up to here has been looked at, whether it passed the filter or not.
+    Checkpoint(Position),
+    /// The reader has everything that there was; what follows is new. Said again after each reconnection.
+    CaughtUp,
+}
+
+/// The events of `$all` in order, the old ones and then the new ones. Ends when dropped.
+pub struct Subscription {
+    items: mpsc::Receiver<SubscriptionItem>,
+    task: JoinHandle<()>,
+}
+
+impl Subscription {
+    pub(super) fn start(connection: Arc<Connection>, filter: Filter, after: Option<Position>) -> Self {
+        let (sender, items) = mpsc::channel(BUFFER);
+        let follower = Follower { connection, filter, after, items: sender };
+        Self { items, task: tokio::spawn(follower.follow()) }
+    }
+
+    /// Waits for the next item. May be dropped while waiting; no item is lost by it.
+    pub async fn next(&mut self) -> SubscriptionItem {
+        match self.items.recv().await {
+            Some(item) => item,
+            // The task ends only with the runtime, and then nobody is left to be told.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The reader has gone.
+struct Gone;
+
+struct Follower {
+    connection: Arc<Connection>,
+    filter: Filter,
+    after: Option<Position>,
+    items: mpsc::Sender<SubscriptionItem>,
+}
+
+impl Follower {
+    async fn follow(mut self) {
+        let mut retry = Retry::new();
+        loop {
+            let before = self.after;
+            match self.follow_one_connection().await {
+                Err(Gone) => return,
+                Ok(error) => warn!(%error, "the subscription to $all broke and is taken up again"),
+            }
+            if self.after != before {
+                retry = Retry::new();
+            }
+            retry.pause_once().await;
+        }
+    }
+
+    /// Hands on what one connection has to say, and gives back why it ended.
+    async fn follow_one_connection(&mut self) -> Result<eventstore::Error, Gone> {
+        let client = match self.connection.client().await {
+            Ok(client) => client,
+            Err(error) => return Ok(error),
+        };
+        let position = match self.after {
+            Some(position) => StreamPosition::Position(convert::position_to_wire(position)),
+            None => StreamPosition::Start,
+        };
+        let options = SubscribeToAllOptions::default().position(position).filter(convert::filter_to_wire(&self.filter));
+        let mut subscription = client.subscribe_to_all(&options).await;
+        loop {
+            match subscription.next_subscription_event().await {
+                Ok(event) => self.hand_on(event).await?,
+                Err(error) => {
+                    self.connection.observe(&client, &error);
+                    return Ok(error);
+                }
+            }
+        }
+    }
+
+    async fn hand_on(&mut self, event: SubscriptionEvent) -> Result<(), Gone> {
+        let item = match event {
+            SubscriptionEvent::EventAppeared(resolved) => {
+                let Some(event) = convert::from_wire(resolved) else { return Ok(()) };
+                self.after = Some(event.position);
+                SubscriptionItem::Event(event)
+            }
+            SubscriptionEvent::Checkpoint(position) => {
+                let position = convert::position(position);
+                // After a reconnection the server may repeat a checkpoint; the reader's position never goes back.
+                if self.after >= Some(position) {
+                    return Ok(());
+                }
+                self.after = Some(position);
+                SubscriptionItem::Checkpoint(position)
+            }
+            SubscriptionEvent::CaughtUp => SubscriptionItem::CaughtUp,
+            other => {
+                debug!(message = ?other, "the subscription to $all has nothing to hand on");
+                return Ok(());
+            }
+        };
+        self.items.send(item).await.map_err(|_| Gone)
+    }
+}
