@@ -1,0 +1,231 @@
+//! The cluster as its users see it: started, asked for URLs and databases, stopped.
+
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection,
+    postgres::{PgConnectOptions, PgSslMode},
+};
+
+use crate::{
+    Options,
+    binaries::Binaries,
+    error::{Doing, Error},
+    home::Home,
+    initialise::initialise,
+    leftover::stop_leftover,
+    server::{Exit, Server},
+    settings::{PORT, USER, settings},
+};
+
+const POLL: Duration = Duration::from_millis(20);
+/// Postgres' own limit on names; longer ones it would cut, silently.
+const NAME_BYTES_MAX: usize = 63;
+/// "The database system is starting up", or in recovery, or going down.
+const CANNOT_CONNECT_NOW: &str = "57P03";
+/// The database is there already; the second code is what a race for it ends in.
+const DUPLICATE: [&str; 2] = ["42P04", "23505"];
+/// What a server says while backends of one that was killed are still at work. They are about to notice.
+const OLD_BACKENDS: &str = "pre-existing shared memory block";
+const OLD_BACKENDS_LIMIT: Duration = Duration::from_secs(30);
+
+/// A running cluster. Dropping it begins a fast shutdown; [`Cluster::stop`] also waits for its end.
+#[derive(Debug)]
+pub struct Cluster {
+    // Before `home`: the server is told to stop before the lock is given up.
+    server: Server,
+    socket_folder: PathBuf,
+    home: Home,
+}
+
+impl Cluster {
+    /// Starts the cluster in the options' folder, creating it the first time; it answers queries when this returns.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let home = Home::open(&options.folder)?;
+        let binaries = Binaries::find(&options.search, home.identity(), home.data_version()).await?;
+        initialise(&home, &binaries, options.durable).await?;
+        stop_leftover(&home.data()).await?;
+        let socket_folder = home.socket_folder()?;
+        let begun = Instant::now();
+        loop {
+            let server = Server::spawn(command(&home, &binaries, &socket_folder, options.durable))
+                .await
+                .doing(|| "start postgres".to_owned())?;
+            match await_ready(&server, &socket_folder, options.start_limit).await {
+                Ok(()) => {
+                    tracing::debug!(pid = server.pid(), folder = %home.folder().display(), "postgres answers");
+                    return Ok(Self { server, socket_folder, home });
+                }
+                Err(Error::Exited(exit)) if exit.log.contains(OLD_BACKENDS) && begun.elapsed() < OLD_BACKENDS_LIMIT => {
+                    tokio::time::sleep(POLL * 10).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The URL of one of its databases, for `sqlx`, `psql` and whatever else speaks libpq's dialect of URLs. `postgres`
+    /// is always there.
+    pub fn url(&self, database: &str) -> String {
+        let database = percent_encoded(database.as_bytes());
+        let socket_folder = percent_encoded(self.socket_folder.as_os_str().as_encoded_bytes());
+        format!("postgres://{USER}@localhost:{PORT}/{database}?host={socket_folder}&sslmode=disable")
+    }
+
+    /// Creates a database, unless there is one of that name.
+    pub async fn create_database(&self, name: &str) -> Result<(), Error> {
+        let name = quoted(name)?;
+        let mut connection = self.connect().await?;
+        let created = sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE template0")))
+            .execute(&mut connection)
+            .await;
+        match created {
+            Err(error) if !has_code(&error, &DUPLICATE) => Err(error.into()),
+            _ => Ok(connection.close().await?),
+        }
+    }
+
+    /// Drops a database, if there is one of that name, whoever is connected to it.
+    pub async fn drop_database(&self, name: &str) -> Result<(), Error> {
+        let name = quoted(name)?;
+        let mut connection = self.connect().await?;
+        sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")))
+            .execute(&mut connection)
+            .await?;
+        Ok(connection.close().await?)
+    }
+
+    /// Where the cluster's files are: in the options' folder, or, when the server's user cannot reach that one, in the
+    /// folder that the note `MOVED` in it names.
+    pub fn data_folder(&self) -> PathBuf {
+        self.home.data()
+    }
+
+    /// The server's process, unless it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
+    /// Waits until the server ends; while nobody stops it, that is a failure, and has been logged as one.
+    pub async fn exited(&self) -> Exit {
+        self.server.exited().await
+    }
+
+    /// Stops the server and waits until it has ended.
+    pub async fn stop(self) {
+        self.server.stop().await;
+        // Empty by now, and made anew by the next start; under `/tmp` it should not stay behind.
+        let _ = std::fs::remove_dir(&self.socket_folder);
+    }
+
+    async fn connect(&self) -> Result<PgConnection, Error> {
+        Ok(connect(&self.socket_folder).await?)
+    }
+}
+
+fn command(home: &Home, binaries: &Binaries, socket_folder: &Path, durable: bool) -> Command {
+    // A fast shutdown writes everything to its place; where nothing is to be kept, the quickest will do.
+    let signal = if durable { "INT" } else { "QUIT" };
+    let mut command = if dies_with_parent(signal) {
+        let mut setpriv = home.identity().command(Path::new("setpriv"));
+        setpriv.args(["--pdeathsig", signal, "--"]).arg(binaries.postgres());
+        setpriv
+    } else {
+        home.identity().command(&binaries.postgres())
+    };
+    command.arg("-D").arg(home.data()).current_dir(home.folder());
+    for (name, value) in settings(socket_folder, durable) {
+        command.arg("-c").arg(format!("{name}={value}"));
+    }
+    command
+}
+
+/// Not every `setpriv` can do it, and not every system has one: it is tried.
+fn dies_with_parent(signal: &str) -> bool {
+    let mut attempt = Command::new("setpriv");
+    attempt.args(["--pdeathsig", signal, "--", "true"]).stdin(Stdio::null()).stdout(Stdio::null());
+    attempt.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// Asks until it answers. Not listening yet and still recovering are no failures; anything else is.
+async fn await_ready(server: &Server, socket_folder: &Path, limit: Duration) -> Result<(), Error> {
+    let ready = async {
+        loop {
+            match ask(socket_folder).await {
+                Ok(()) => return Ok(()),
+                Err(sqlx::Error::Io(_)) => {}
+                Err(error) if has_code(&error, &[CANNOT_CONNECT_NOW]) => {}
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    tokio::select! {
+        exit = server.exited() => Err(Error::Exited(exit)),
+        ready = tokio::time::timeout(limit, ready) => {
+            ready.unwrap_or_else(|_| Err(Error::NotReady { limit, log: server.log() }))
+        }
+    }
+}
+
+async fn ask(socket_folder: &Path) -> Result<(), sqlx::Error> {
+    let mut connection = connect(socket_folder).await?;
+    sqlx::query("SELECT 1").execute(&mut connection).await?;
+    connection.close().await
+}
+
+async fn connect(socket_folder: &Path) -> Result<PgConnection, sqlx::Error> {
+    PgConnectOptions::new_without_pgpass()
+        .socket(socket_folder)
+        .port(PORT)
+        .username(USER)
+        .database("postgres")
+        .ssl_mode(PgSslMode::Disable)
+        .connect()
+        .await
+}
+
+fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| codes.contains(&&*code))
+}
+
+fn quoted(name: &str) -> Result<String, Error> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains('\0') {
+        return Err(Error::DatabaseName(name.to_owned()));
+    }
+    Ok(format!("\"{}\"", name.replace('"', "\"\"")))
+}
+
+fn percent_encoded(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+            encoded.push(char::from(*byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_name_is_quoted_or_refused() {
+        assert_eq!(quoted("a\"b").unwrap(), "\"a\"\"b\"");
+        for name in ["", "a\0b", &"x".repeat(64)] {
+            assert!(matches!(quoted(name), Err(Error::DatabaseName(_))), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_no_plain_letter_is_encoded_in_a_url() {
+        assert_eq!(percent_encoded("/tmp/a b?ä".as_bytes()), "%2Ftmp%2Fa%20b%3F%C3%A4");
+    }
+}

@@ -1,0 +1,54 @@
+//! How the server is configured: on its command line, so that no file of an earlier version of ours can disagree.
+
+use std::path::Path;
+
+/// The one role there is, the cluster's owner.
+pub(crate) const USER: &str = "tenuto";
+/// Only names the socket; nothing listens on the network.
+pub(crate) const PORT: u16 = 5432;
+
+/// The server's settings, as name and value.
+pub(crate) fn settings(socket_folder: &Path, durable: bool) -> Vec<(&'static str, String)> {
+    let mut settings = vec![
+        ("listen_addresses", String::new()),
+        ("unix_socket_directories", quoted(&socket_folder.to_string_lossy())),
+        ("port", PORT.to_string()),
+        ("timezone", "UTC".into()),
+        ("log_timezone", "UTC".into()),
+        ("lc_messages", "C".into()),
+        ("log_destination", "stderr".into()),
+        ("logging_collector", "off".into()),
+        ("log_line_prefix", String::new()),
+    ];
+    let rest: &[(&'static str, &str)] = if durable { &DURABLE } else { &FLEETING };
+    settings.extend(rest.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    settings
+}
+
+/// For data that must be there after a power cut.
+const DURABLE: [(&str, &str); 5] = [
+    ("fsync", "on"),
+    ("synchronous_commit", "on"),
+    ("full_page_writes", "on"),
+    ("max_connections", "100"),
+    ("shared_buffers", "128MB"),
+];
+
+/// For data that ends with the process: quick to write, small, and with room for the pools of many tests.
+const FLEETING: [(&str, &str); 9] = [
+    ("fsync", "off"),
+    ("synchronous_commit", "off"),
+    ("full_page_writes", "off"),
+    ("wal_level", "minimal"),
+    ("max_wal_senders", "0"),
+    ("max_connections", "300"),
+    ("shared_buffers", "32MB"),
+    ("max_wal_size", "128MB"),
+    // In files of the cluster's own folder, which go when it goes.
+    ("dynamic_shared_memory_type", "mmap"),
+];
+
+/// The setting is a list: quotes keep a comma or a space in a path from ending an item.
+fn quoted(item: &str) -> String {
+    format!("\"{}\"", item.replace('"', "\"\""))
+}

@@ -1,0 +1,141 @@
+//! For tests: a fresh database per call, all in one cluster per test process.
+//!
+//! The cluster starts with the first database asked for. Nothing is dropped at the end of a test process, so the kernel
+//! stops the server then, and the next test process removes what it left in `/tmp`.
+
+use std::{
+    fs::{File, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+
+use tokio::sync::OnceCell;
+
+use crate::{
+    Cluster, Error, Options,
+    error::Doing,
+    leftover::{recorded, stop_leftover},
+};
+
+/// One per process, whatever number of runtimes its tests have.
+static CLUSTER: OnceCell<TestCluster> = OnceCell::const_new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+struct TestCluster {
+    cluster: Cluster,
+    /// Held for as long as the process lives: it says to others that the folder is in use.
+    _owner: File,
+}
+
+/// A database of one test's own. It is dropped, connections or not, when this value is.
+#[derive(Debug)]
+pub struct TestDatabase {
+    name: String,
+    url: String,
+}
+
+impl TestDatabase {
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// A new, empty database.
+///
+/// # Panics
+/// When there can be no cluster: a test without its database has failed, and the message says why.
+pub async fn database() -> TestDatabase {
+    match fresh_database().await {
+        Ok(database) => database,
+        Err(error) => panic!("no test database: {error}"),
+    }
+}
+
+async fn fresh_database() -> Result<TestDatabase, Error> {
+    let TestCluster { cluster, .. } = CLUSTER.get_or_try_init(start).await?;
+    let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    cluster.create_database(&name).await?;
+    Ok(TestDatabase { url: cluster.url(&name), name })
+}
+
+impl Drop for TestDatabase {
+    /// On a thread and runtime of its own, because the test's runtime may be ending. What the end of the process leaves
+    /// undone, it also makes needless.
+    fn drop(&mut self) {
+        let name = std::mem::take(&mut self.name);
+        let _ = thread::Builder::new().name("drop-test-database".into()).spawn(move || {
+            let (Some(test), Ok(runtime)) =
+                (CLUSTER.get(), tokio::runtime::Builder::new_current_thread().enable_all().build())
+            else {
+                return;
+            };
+            if let Err(error) = runtime.block_on(test.cluster.drop_database(&name)) {
+                tracing::debug!("test database {name} stays: {error}");
+            }
+        });
+    }
+}
+
+async fn start() -> Result<TestCluster, Error> {
+    let base = base()?;
+    let doing = || format!("prepare {}", base.display());
+    // While this is held nobody sweeps, so a folder that is new and not yet owned is safe.
+    let turn = open(&base.join("turn")).doing(doing)?;
+    turn.lock().doing(doing)?;
+    sweep(&base).await?;
+    let folder = tempfile::Builder::new().prefix("run-").tempdir_in(&base).doing(doing)?.keep();
+    enterable(&folder)?;
+    let owner = open(&folder.join("owner")).doing(doing)?;
+    owner.lock().doing(doing)?;
+    drop(turn);
+    let options = Options { durable: false, ..Options::new(folder.join("cluster")) };
+    Ok(TestCluster { cluster: Cluster::start(options).await?, _owner: owner })
+}
+
+/// Always under `/tmp`: any user can reach it, and its name is short enough for a socket's address.
+fn base() -> Result<PathBuf, Error> {
+    let us = rustix::process::geteuid().as_raw();
+    let base = PathBuf::from(format!("/tmp/tenuto-tests-{us}"));
+    if let Err(error) = std::fs::create_dir(&base)
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        return Err(error).doing(|| format!("create {}", base.display()));
+    }
+    let found = base.symlink_metadata().doing(|| format!("look at {}", base.display()))?;
+    if !found.is_dir() || found.uid() != us {
+        return Err(Error::NotOurs { path: base });
+    }
+    enterable(&base)?;
+    Ok(base)
+}
+
+/// For the server's user, whatever our own habits are.
+fn enterable(folder: &Path) -> Result<(), Error> {
+    std::fs::set_permissions(folder, Permissions::from_mode(0o755)).doing(|| format!("open {}", folder.display()))
+}
+
+/// Removes the folders of test processes that are no more, and their servers where the kernel did not stop them.
+async fn sweep(base: &Path) -> Result<(), Error> {
+    for entry in std::fs::read_dir(base).doing(|| format!("list {}", base.display()))?.flatten() {
+        let folder = entry.path();
+        let abandoned = folder.is_dir() && open(&folder.join("owner")).is_ok_and(|owner| owner.try_lock().is_ok());
+        if !abandoned {
+            continue;
+        }
+        let data = folder.join("cluster/data");
+        if recorded(&data).is_some() {
+            stop_leftover(&data).await?;
+        }
+        // What cannot be removed now (a backend is just writing there) is removed by the next.
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).open(path)
+}

@@ -1,0 +1,85 @@
+//! Where binaries and folders are, or are not.
+
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf, time::Instant};
+
+use postgres_cluster::{Cluster, Error, Options, Search};
+
+use crate::{entries, execute, fleeting, is_root, number, reachable_folder};
+
+#[tokio::test]
+async fn a_machine_without_a_server_is_told_the_one_command_that_installs_it() {
+    let folder = reachable_folder();
+    let nothing = folder.path().join("nothing");
+    std::fs::create_dir(&nothing).unwrap();
+    let search = Search { path: Some(nothing.into()), ..Search::default() };
+    let begun = Instant::now();
+    let refused = Cluster::start(Options { search, ..fleeting(folder.path().join("postgres")) }).await.unwrap_err();
+    assert!(matches!(refused, Error::NoBinaries { .. }), "{refused:?}");
+    let said = refused.to_string();
+    assert!(said.contains("install"), "{said}");
+    assert!(said.contains("nothing"), "it names the places that were looked at: {said}");
+    assert!(begun.elapsed().as_secs() < 5);
+}
+
+#[tokio::test]
+async fn a_pg_bin_without_a_server_is_named_in_the_error() {
+    let folder = reachable_folder();
+    let search = Search { pg_bin: Some(folder.path().to_path_buf()), ..Search::from_environment() };
+    let refused = Cluster::start(Options { search, ..fleeting(folder.path().join("postgres")) }).await.unwrap_err();
+    let said = refused.to_string();
+    assert!(matches!(refused, Error::UnusablePgBin { .. }), "{refused:?}");
+    assert!(said.contains(folder.path().to_str().unwrap()) && said.contains("install"), "{said}");
+}
+
+#[tokio::test]
+async fn data_of_a_version_that_is_not_installed_is_left_alone_and_the_version_named() {
+    let folder = reachable_folder();
+    let options = fleeting(folder.path().join("postgres"));
+    let data = options.folder.join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::write(data.join("PG_VERSION"), "9\n").unwrap();
+    let search = Search { download_to: None, ..Search::from_environment() };
+    let refused = Cluster::start(Options { search, ..options }).await.unwrap_err();
+    assert!(matches!(refused, Error::WrongVersion { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("written by PostgreSQL 9"), "{refused}");
+    assert_eq!(entries(&data), ["PG_VERSION"]);
+}
+
+/// The path is also one that fits into no socket's address, and is full of what configuration files split at.
+#[tokio::test]
+async fn an_initdb_that_was_cut_short_is_done_again() {
+    let folder = reachable_folder();
+    let home = folder.path().join(format!("a, b \"c\" 'd' {}", "long".repeat(30)));
+    let half = home.join("initialising-1");
+    std::fs::create_dir_all(half.join("base")).unwrap();
+    std::fs::write(half.join("PG_VERSION"), "15\n").unwrap();
+
+    let cluster = Cluster::start(fleeting(&home)).await.unwrap();
+    assert_eq!(number(&cluster, "postgres", "SELECT 1::bigint").await, 1);
+    assert!(!half.exists());
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_out_of_the_servers_reach_gets_a_stand_in_and_a_note() {
+    if !is_root() {
+        // Anybody else reaches his own folders.
+        return;
+    }
+    // Private to root, as a clone under `/root` is.
+    let private = reachable_folder();
+    std::fs::set_permissions(private.path(), Permissions::from_mode(0o700)).unwrap();
+    let folder = private.path().join("postgres");
+
+    let cluster = Cluster::start(fleeting(&folder)).await.unwrap();
+    let place = PathBuf::from(std::fs::read_to_string(folder.join("MOVED")).unwrap());
+    assert_eq!(cluster.data_folder(), place.join("data"));
+    assert!(!place.starts_with(private.path()));
+    execute(&cluster, "postgres", "CREATE TABLE t AS SELECT 7::bigint AS n").await;
+    cluster.stop().await;
+
+    let cluster = Cluster::start(fleeting(&folder)).await.unwrap();
+    assert_eq!(number(&cluster, "postgres", "SELECT n FROM t").await, 7);
+    cluster.stop().await;
+    std::fs::remove_dir_all(place).unwrap();
+}
