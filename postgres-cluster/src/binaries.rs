@@ -34,9 +34,12 @@ impl Binaries {
     /// The first that will do: the version the data was written by, or any supported one where there is no data yet.
     pub(crate) async fn find(search: &Search, identity: Identity, data_version: Option<u32>) -> Result<Self, Error> {
         let folders = candidates(search);
-        let found: Vec<Self> = folders.iter().filter_map(|folder| Self::inspect(folder, identity)).collect();
-        if let Some(fit) = found.iter().find(|binaries| binaries.fits(data_version)) {
-            return Ok(fit.clone());
+        let mut found = Vec::new();
+        for binaries in folders.iter().filter_map(|folder| Self::inspect(folder, identity)) {
+            if binaries.fits(data_version) {
+                return Ok(binaries);
+            }
+            found.push(binaries);
         }
         if let Some(path) = search.pg_bin.clone().filter(|_| found.is_empty()) {
             return Err(Error::UnusablePgBin { path, install: install_command() });

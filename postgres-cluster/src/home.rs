@@ -89,8 +89,12 @@ fn settle(wanted: PathBuf) -> Result<(PathBuf, Identity), Error> {
     match std::fs::read(&note) {
         Ok(place) => {
             let place = PathBuf::from(OsStr::from_bytes(place.trim_ascii()));
-            let identity = Identity::choose(&place.join("data"))?;
-            return Ok((place, identity));
+            if place.is_dir() {
+                let identity = Identity::choose(&place.join("data"))?;
+                return Ok((place, identity));
+            }
+            tracing::warn!(folder = %wanted.display(), place = %place.display(),
+                "the cluster of this folder is gone from where its note says it is: a new one takes its place");
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error).doing(|| format!("read {}", note.display())),

@@ -45,7 +45,7 @@ async fn stop(pid: Pid, data: &Path) -> Result<(), Error> {
 }
 
 /// The process that the data says it is served by.
-pub(crate) fn recorded(data: &Path) -> Option<Pid> {
+fn recorded(data: &Path) -> Option<Pid> {
     let file = std::fs::read_to_string(pid_file(data)).ok()?;
     Pid::from_raw(file.lines().next()?.trim().parse().ok()?)
 }

@@ -7,6 +7,7 @@ use std::{
     collections::VecDeque,
     fmt,
     io::{self, BufRead, BufReader, Read},
+    os::unix::process::CommandExt,
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -124,7 +125,10 @@ impl Process {
 
 /// The life of the keeper's thread.
 fn keep(mut command: Command, started: oneshot::Sender<io::Result<Server>>) {
-    let mut child = match command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn() {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // In a group of its own: a Ctrl-C is for us, who may need the server until our own end.
+    command.process_group(0);
+    let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
             // Whoever asked may have gone away.

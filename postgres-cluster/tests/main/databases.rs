@@ -3,6 +3,7 @@
 use std::{os::unix::fs::MetadataExt, thread};
 
 use postgres_cluster::{Cluster, Error, Options, testing};
+use rustix::process::{Pid, getpgid};
 use sqlx::{Connection, PgConnection};
 
 use crate::{connect, execute, is_root, number, reachable_folder, text};
@@ -30,6 +31,9 @@ async fn a_cluster_keeps_its_data_from_one_start_to_the_next() {
     drop(cluster);
     let cluster = Cluster::start(options).await.unwrap();
     assert_eq!(number(&cluster, "shop", "SELECT id FROM orders").await, 10248);
+
+    let server = Pid::from_raw(cluster.pid().unwrap().cast_signed());
+    assert_ne!(getpgid(server).unwrap(), getpgid(None).unwrap(), "a Ctrl-C in our terminal is not for the server");
 
     let data = cluster.data_folder().metadata().unwrap();
     assert_eq!(data.mode() & 0o777, 0o700);
