@@ -3,8 +3,11 @@
 //! A definition is read from a YAML file by [`Workflow::parse`], which checks it whole and reports every fault with its line and column.
 
 mod expression;
+mod suggest;
 
-pub use expression::{Expression, Scope};
+pub use expression::{
+    Comparison, EvaluationError, Expression, ExpressionError, Reference, Scope, Subject, TextPosition,
+};
 
 use std::collections::BTreeMap;
 use std::time::Duration;

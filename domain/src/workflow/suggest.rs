@@ -1,0 +1,12 @@
+//! "Did you mean …": the known name that is nearest to an unknown one.
+
+/// The nearest known name, ready to follow a sentence; nothing where none is near.
+pub(super) fn did_you_mean<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let furthest = (unknown.chars().count() / 3).max(1);
+    let nearest = known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
+        .filter(|(distance, _)| *distance <= furthest)
+        .min();
+    nearest.map_or_else(String::new, |(_, name)| format!("; did you mean '{name}'?"))
+}
