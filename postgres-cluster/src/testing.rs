@@ -1,7 +1,7 @@
 //! For tests: a fresh database per call, all in one cluster per test process.
 //!
 //! The cluster starts with the first database asked for. Nothing is dropped at the end of a test process, so the kernel
-//! stops the server then, and the next test process removes what it left in `/tmp`.
+//! stops the server then, and the next test process removes what it left.
 
 use std::{
     fs::{File, OpenOptions, Permissions},
@@ -19,6 +19,8 @@ use crate::{Cluster, Error, Options, error::Doing, leftover::stop_leftover};
 /// One per process, whatever number of runtimes its tests have.
 static CLUSTER: OnceCell<TestCluster> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
+/// Many times what a cluster with its tests' databases takes: with less, files in memory are none of our business.
+const MEMORY_BYTES_MIN: u64 = 4 << 30;
 
 struct TestCluster {
     cluster: Cluster,
@@ -92,10 +94,13 @@ async fn start() -> Result<TestCluster, Error> {
     Ok(TestCluster { cluster: Cluster::start(options).await?, _owner: owner })
 }
 
-/// Always under `/tmp`: any user can reach it, and its name is short enough for a socket's address.
+/// In memory where there is plenty, so that tests do not wait for a disk that builds keep busy; else under `/tmp`. Any
+/// user can reach either, and both names are short enough for a socket's address.
 fn base() -> Result<PathBuf, Error> {
     let us = rustix::process::geteuid().as_raw();
-    let base = PathBuf::from(format!("/tmp/tenuto-tests-{us}"));
+    let memory = Path::new("/dev/shm");
+    let parent = if bytes_free(memory) >= MEMORY_BYTES_MIN { memory } else { Path::new("/tmp") };
+    let base = parent.join(format!("tenuto-tests-{us}"));
     if let Err(error) = std::fs::create_dir(&base)
         && error.kind() != io::ErrorKind::AlreadyExists
     {
@@ -107,6 +112,10 @@ fn base() -> Result<PathBuf, Error> {
     }
     enterable(&base)?;
     Ok(base)
+}
+
+fn bytes_free(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(0, |system| system.f_bavail.saturating_mul(system.f_frsize))
 }
 
 /// For the server's user, whatever our own habits are.
