@@ -1,16 +1,39 @@
 //! What an order follows: steps, what each asks of whom, and how they depend on one another.
 //!
 //! A definition is read from a YAML file by [`Workflow::parse`], which checks it whole and reports every fault with its line and column.
+//! `workflows/schema.json` describes the format for editors.
+//!
+//! # When a step starts
+//!
+//! A step that follows nothing starts when its section does. Any other is *ready*
+//! - with `join: all` (as if not said): once every step that it follows is completed or skipped;
+//! - with `join: any`: once one of them is completed.
+//!
+//! A step is skipped when *all* that it follows were skipped. A ready step starts, unless its guard (`when`) does not hold: then it is
+//! skipped.
+//!
+//! A request can answer with an *interim* outcome: its step stays open for a further answer. Meanwhile a follower starts only
+//! if it has a guard, and the guard holds; one without a guard, or whose guard does not hold yet, goes on waiting for the answer
+//! that completes the step.
+//!
+//! An outcome in `compensate-on` completes its step and undoes the order: nothing of `steps` starts after it. When every undo has
+//! run, the steps of `compensated` follow, by the same rules.
 
 mod expression;
+mod fault;
+mod read;
 mod suggest;
+mod yaml;
 
 pub use expression::{
     Comparison, EvaluationError, Expression, ExpressionError, Reference, Scope, Subject, TextPosition,
 };
+pub use fault::{Fault, Faults};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use fault::Report;
 
 use crate::ids::StepId;
 use crate::order::Mode;
@@ -116,8 +139,19 @@ impl Default for Retry {
 }
 
 impl Workflow {
+    /// Reads a definition and checks it whole. Gives all that is wrong with it, not only the first fault.
+    pub fn parse(source: &str) -> Result<Self, Faults> {
+        let mut report = Report::new(source);
+        let Some(root) = yaml::load(source, &mut report) else { return report.finish(None) };
+        let workflow = read::workflow(&root, source, &mut report);
+        report.finish(workflow)
+    }
+
     /// The step of that name, in either section.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().chain(&self.compensated).find(|step| step.id == id)
     }
 }
+
+#[cfg(test)]
+mod tests;

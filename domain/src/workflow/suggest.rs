@@ -2,9 +2,11 @@
 
 /// The nearest known name, ready to follow a sentence; nothing where none is near.
 pub(super) fn did_you_mean<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let furthest = (unknown.chars().count() / 3).max(1);
+    let length = unknown.chars().count();
+    let furthest = (length / 3).clamp(1, 5);
     let nearest = known
         .into_iter()
+        .filter(|name| name.chars().count().abs_diff(length) <= furthest)
         .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
         .filter(|(distance, _)| *distance <= furthest)
         .min();

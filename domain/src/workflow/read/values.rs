@@ -1,0 +1,204 @@
+//! Single values: names, numbers, durations, actions, expressions.
+
+use std::time::Duration;
+
+use super::url;
+use crate::workflow::fault::Report;
+use crate::workflow::yaml::{Content, Node};
+use crate::workflow::{ActionRef, Expression, TextPosition};
+
+/// The longest name.
+const MAX_NAME: usize = 64;
+/// The longest duration.
+const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
+/// The highest version: what a Postgres `integer` holds.
+const MAX_VERSION: u32 = i32::MAX.unsigned_abs();
+
+/// A text, quoted or not.
+pub(super) fn text<'a>(node: &'a Node, report: &mut Report) -> Option<&'a str> {
+    match &node.content {
+        Content::Scalar { text, .. } => Some(text),
+        other => {
+            report.add_at(node, format!("must be a text, is {}", other.kind()));
+            None
+        }
+    }
+}
+
+/// A name: of a workflow, a participant, a step.
+pub(super) fn name(node: &Node, report: &mut Report) -> Option<String> {
+    let name = text(node, report)?;
+    check_name(name, node.at, &node.path, report);
+    Some(name.to_owned())
+}
+
+/// Reports a text that is no name.
+pub(super) fn check_name(name: &str, at: TextPosition, path: &str, report: &mut Report) {
+    let starts = name.starts_with(|first: char| first.is_ascii_lowercase());
+    let holds = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if !(starts && holds && name.len() <= MAX_NAME) {
+        let reason = format!(
+            "'{}' is no name: a name has lower-case letters, digits and '-', starts with a letter and is at most {MAX_NAME} long",
+            shortened(name)
+        );
+        report.add(at, path, reason);
+    }
+}
+
+/// Reports a text that is no word: of an action, an outcome, an input.
+pub(super) fn check_word(word: &str, at: TextPosition, path: &str, report: &mut Report) -> bool {
+    let starts = word.starts_with(|first: char| first.is_ascii_alphabetic());
+    let holds = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    let fits = starts && holds && word.len() <= MAX_NAME;
+    if !fits {
+        let reason = format!(
+            "'{}' is no word: a word has letters, digits, '_' and '-', starts with a letter and is at most {MAX_NAME} long",
+            shortened(word)
+        );
+        report.add(at, path, reason);
+    }
+    fits
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() > MAX_NAME { text.chars().take(MAX_NAME).chain(['…']).collect() } else { text.to_owned() }
+}
+
+/// A list of texts.
+pub(super) fn texts(node: &Node, limit: usize, report: &mut Report) -> Vec<String> {
+    items(node, limit, report).iter().filter_map(|item| text(item, report)).map(str::to_owned).collect()
+}
+
+/// A list of words.
+pub(super) fn words(node: &Node, limit: usize, report: &mut Report) -> Vec<String> {
+    let mut words = Vec::new();
+    for item in items(node, limit, report) {
+        let Some(word) = text(item, report) else { continue };
+        if check_word(word, item.at, &item.path, report) {
+            words.push(word.to_owned());
+        }
+    }
+    words
+}
+
+fn items<'a>(node: &'a Node, limit: usize, report: &mut Report) -> &'a [Node] {
+    match &node.content {
+        Content::List(items) if items.len() > limit => {
+            report.add_at(node, format!("holds {}, more than {limit}", items.len()));
+            &[]
+        }
+        Content::List(items) => items,
+        other => {
+            report.add_at(node, format!("must be a list, is {}", other.kind()));
+            &[]
+        }
+    }
+}
+
+/// A version: a whole number from 1.
+pub(super) fn version(node: &Node, report: &mut Report) -> Option<u32> {
+    whole(node, MAX_VERSION, report)
+}
+
+/// A number of attempts.
+pub(super) fn attempts(node: &Node, report: &mut Report) -> Option<u32> {
+    whole(node, 1000, report)
+}
+
+/// A whole number from 1, written in digits, without quotes.
+fn whole(node: &Node, max: u32, report: &mut Report) -> Option<u32> {
+    let number = match &node.content {
+        Content::Scalar { text, plain: true } if is_digits(text) => text.parse().ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| (1..=max).contains(number));
+    if number.is_none() {
+        report.add_at(node, format!("must be a whole number from 1 to {max}"));
+    }
+    number
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What waits between attempts are multiplied by.
+pub(super) fn factor(node: &Node, report: &mut Report) -> Option<f64> {
+    let number = match &node.content {
+        Content::Scalar { text, plain: true } => text.parse::<f64>().ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| (1.0..=100.0).contains(number));
+    if number.is_none() {
+        report.add_at(node, "must be a number from 1 to 100");
+    }
+    number
+}
+
+/// A duration: digits and a unit.
+pub(super) fn duration(node: &Node, report: &mut Report) -> Option<Duration> {
+    let text = text(node, report)?;
+    match parse_duration(text) {
+        Some(duration) if !duration.is_zero() && duration <= MAX_DURATION => Some(duration),
+        Some(_) => {
+            report.add_at(node, "must be from 1ms to 366d");
+            None
+        }
+        None => {
+            let reason = format!("'{}' is no duration: write 200ms, 5s, 10m, 12h or 3d", shortened(text));
+            report.add_at(node, reason);
+            None
+        }
+    }
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let unit = text.find(|c: char| !c.is_ascii_digit())?;
+    let (digits, unit) = text.split_at(unit);
+    let milliseconds: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60 * 1000,
+        "h" => 60 * 60 * 1000,
+        "d" => 24 * 60 * 60 * 1000,
+        _ => return None,
+    };
+    if !is_digits(digits) {
+        return None;
+    }
+    // Beyond what fits, it is too long all the same.
+    let count = digits.parse::<u64>().unwrap_or(u64::MAX);
+    Some(Duration::from_millis(count.saturating_mul(milliseconds)))
+}
+
+/// `participant.action`.
+pub(super) fn action(node: &Node, report: &mut Report) -> Option<ActionRef> {
+    let text = text(node, report)?;
+    let Some((participant, action)) = text.split_once('.') else {
+        report.add_at(node, format!("'{}' must be participant.action", shortened(text)));
+        return None;
+    };
+    check_word(action, node.at, &node.path, report)
+        .then(|| ActionRef { participant: participant.to_owned(), action: action.to_owned() })
+}
+
+/// A business status.
+pub(super) fn status(node: &Node, report: &mut Report) -> Option<String> {
+    let status = text(node, report)?;
+    check_word(status, node.at, &node.path, report).then(|| status.to_owned())
+}
+
+/// An expression.
+pub(super) fn expression(node: &Node, report: &mut Report) -> Option<Expression> {
+    let text = text(node, report)?;
+    Expression::compile(text)
+        .map_err(|error| report.add_within(node, error.at, format!("is no expression: {}", error.reason)))
+        .ok()
+}
+
+/// The address of a participant.
+pub(super) fn url(node: &Node, report: &mut Report) -> Option<String> {
+    let url = text(node, report)?;
+    url::check(url).map_err(|reason| report.add_at(node, reason)).ok()?;
+    Some(url.to_owned())
+}

@@ -1,0 +1,241 @@
+//! YAML as a tree in which every node knows its place and its path.
+//!
+//! Only the part of YAML that a workflow file needs: anchors, aliases and tags are refused, so that no file means more than it
+//! says; size and depth are bounded. The parser hands out events, and this stops at the first that goes too far.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
+
+use super::TextPosition;
+use super::fault::Report;
+
+/// The largest file, in bytes.
+const MAX_LENGTH: usize = 256 * 1024;
+/// The deepest nesting.
+const MAX_DEPTH: usize = 16;
+
+/// A value and where it stands.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub at: TextPosition,
+    /// Where it stands for people: `steps.ship.after[0]`.
+    pub path: String,
+    pub content: Content,
+}
+
+/// A value.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Nothing, `~` or `null`.
+    Nothing,
+    Scalar {
+        text: String,
+        /// Without quotes.
+        plain: bool,
+    },
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// A key and its value.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub key: String,
+    pub key_at: TextPosition,
+    pub value: Node,
+}
+
+impl Node {
+    /// Where a place within the text of a value stands in the file: the beginning of the value where the file writes the text
+    /// otherwise than it reads (with escapes, or folded).
+    pub fn within(&self, inner: TextPosition, lines: &[&str]) -> TextPosition {
+        let Content::Scalar { text, .. } = &self.content else { return self.at };
+        let Some(wanted) = text.lines().nth(inner.line - 1).filter(|line| !line.is_empty()) else { return self.at };
+        // A block scalar begins in the line after its sign, any other where it stands.
+        [self.at.line + inner.line - 1, self.at.line + inner.line]
+            .into_iter()
+            .find_map(|line| self.find(line, wanted, lines).map(|column| (line, column)))
+            .map_or(self.at, |(line, column)| TextPosition { line, column: column + inner.column - 1 })
+    }
+
+    /// The column of a text in a line of the file, not before the value begins.
+    fn find(&self, line: usize, wanted: &str, lines: &[&str]) -> Option<usize> {
+        let raw = lines.get(line - 1)?;
+        let skip = if line == self.at.line { self.at.column - 1 } else { 0 };
+        let (start, _) = raw.char_indices().nth(skip)?;
+        let found = raw[start..].find(wanted)?;
+        Some(skip + raw[start..start + found].chars().count() + 1)
+    }
+
+    /// Every node with its path, and where its key stands (for an item of a list, where it stands itself).
+    pub fn visit<'a>(&'a self, key_at: TextPosition, found: &mut impl FnMut(&'a Node, TextPosition)) {
+        found(self, key_at);
+        match &self.content {
+            Content::Nothing | Content::Scalar { .. } => {}
+            Content::List(items) => items.iter().for_each(|item| item.visit(item.at, found)),
+            Content::Map(entries) => entries.iter().for_each(|entry| entry.value.visit(entry.key_at, found)),
+        }
+    }
+}
+
+impl Content {
+    /// What people call it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Nothing => "empty",
+            Self::Scalar { .. } => "a single value",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+        }
+    }
+}
+
+/// Reads a file. Nothing comes back where it is no YAML at all.
+pub(super) fn load<'a>(source: &'a str, report: &mut Report<'a>) -> Option<Node> {
+    if source.len() > MAX_LENGTH {
+        report.add(TextPosition::START, "", format!("is larger than {} KiB", MAX_LENGTH / 1024));
+        return None;
+    }
+    let mut loader = Loader { parser: Parser::new_from_str(source), report };
+    let read = loader.document();
+    read.map_err(|stop| report.add(stop.at, &stop.path, stop.reason)).ok()
+}
+
+/// Why the rest of a file cannot be read.
+struct Stop {
+    at: TextPosition,
+    path: String,
+    reason: String,
+}
+
+type Read<T> = Result<T, Stop>;
+
+struct Loader<'a, 'r> {
+    parser: Parser<'a, StrInput<'a>>,
+    report: &'r mut Report<'a>,
+}
+
+impl<'a> Loader<'a, '_> {
+    fn document(&mut self) -> Read<Node> {
+        let root = loop {
+            match self.next()? {
+                (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
+                (Event::StreamEnd, span) => return Err(stop(span.start, "", "is empty")),
+                (event, span) => break self.node(event, span, String::new(), 0)?,
+            }
+        };
+        let (event, span) = self.next()?;
+        if event != Event::DocumentEnd {
+            return Err(stop(span.start, "", "goes on after its end"));
+        }
+        match self.next()? {
+            (Event::StreamEnd, _) => Ok(root),
+            (_, span) => Err(stop(span.start, "", "holds a second document; a file holds one workflow")),
+        }
+    }
+
+    fn next(&mut self) -> Read<(Event<'a>, Span)> {
+        match self.parser.next_event() {
+            Some(Ok(next)) => Ok(next),
+            Some(Err(error)) => Err(stop(*error.marker(), "", &format!("is no YAML: {}", error.info()))),
+            None => Err(stop(Marker::new(0, 1, 0), "", "is no YAML: it ends too early")),
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, path: String, depth: usize) -> Read<Node> {
+        let at = position(span.start);
+        if depth > MAX_DEPTH {
+            return Err(stop(span.start, &path, &format!("is nested more than {MAX_DEPTH} deep")));
+        }
+        self.refuse_extras(&event, at, &path);
+        let content = match event {
+            Event::Scalar(text, style, ..) => scalar(text.into_owned(), style),
+            Event::SequenceStart(..) => Content::List(self.list(&path, depth)?),
+            Event::MappingStart(..) => Content::Map(self.map(&path, depth)?),
+            Event::Alias(_) => Content::Nothing,
+            _ => return Err(stop(span.start, &path, "is no YAML: a value is missing")),
+        };
+        Ok(Node { at, path, content })
+    }
+
+    fn refuse_extras(&mut self, event: &Event<'a>, at: TextPosition, path: &str) {
+        let (anchor, tag) = match event {
+            Event::Alias(anchor) => (*anchor, &None),
+            Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
+                (*anchor, tag)
+            }
+            _ => (0, &None),
+        };
+        if anchor != 0 {
+            self.report.add(at, path, "anchors and aliases are not part of the format: write the value out");
+        }
+        if tag.is_some() {
+            self.report.add(at, path, "tags are not part of the format");
+        }
+    }
+
+    fn list(&mut self, path: &str, depth: usize) -> Read<Vec<Node>> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(items),
+                (event, span) => {
+                    let path = format!("{path}[{}]", items.len());
+                    items.push(self.node(event, span, path, depth + 1)?);
+                }
+            }
+        }
+    }
+
+    /// The entries of a map. Of a key that appears twice the first counts.
+    fn map(&mut self, path: &str, depth: usize) -> Read<Vec<Entry>> {
+        let mut entries = Vec::new();
+        let mut known: HashMap<String, TextPosition> = HashMap::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::MappingEnd {
+                return Ok(entries);
+            }
+            let key_at = position(span.start);
+            let key = self.key(event, span, path)?;
+            let value_path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let (event, span) = self.next()?;
+            let value = self.node(event, span, value_path, depth + 1)?;
+            match known.get(&key) {
+                Some(first) => {
+                    self.report.add(key_at, &value.path, format!("appears twice, first in line {}", first.line))
+                }
+                None => {
+                    known.insert(key.clone(), key_at);
+                    entries.push(Entry { key, key_at, value });
+                }
+            }
+        }
+    }
+
+    fn key(&mut self, event: Event<'a>, span: Span, path: &str) -> Read<String> {
+        self.refuse_extras(&event, position(span.start), path);
+        match event {
+            Event::Scalar(text, ..) => Ok(text.into_owned()),
+            _ => Err(stop(span.start, path, "has a key that is no single word")),
+        }
+    }
+}
+
+fn scalar(text: String, style: ScalarStyle) -> Content {
+    let plain = style == ScalarStyle::Plain;
+    if plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL") {
+        Content::Nothing
+    } else {
+        Content::Scalar { text, plain }
+    }
+}
+
+fn stop(at: Marker, path: &str, reason: &str) -> Stop {
+    Stop { at: position(at), path: path.to_owned(), reason: reason.to_owned() }
+}
+
+fn position(marker: Marker) -> TextPosition {
+    TextPosition { line: marker.line().max(1), column: marker.col() + 1 }
+}
