@@ -8,6 +8,7 @@
 //! [`wire`] is the only place that knows how events are written in the log.
 
 pub mod ids;
+pub mod json;
 pub mod order;
 pub mod wire;
 pub mod workflow;

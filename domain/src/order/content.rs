@@ -2,9 +2,11 @@
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::ids::OrderId;
+use crate::json;
 
 /// A checked order request. JSON names are those of `POST /orders`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,10 +68,94 @@ pub struct Address {
 }
 
 impl NewOrder {
-    /// The sum over the lines, exact; `None` where it exceeds what a [`Decimal`] holds (about 7.9 · 10²⁸).
+    /// The sum over the lines; `None` where it exceeds what a [`Decimal`] holds (about 7.9 · 10²⁸). A checked order's is
+    /// exact and always there.
     pub fn total(&self) -> Option<Decimal> {
         self.lines.iter().try_fold(Decimal::ZERO, |sum, line| {
             sum.checked_add(line.unit_price.checked_mul(Decimal::from(line.quantity))?)
         })
+    }
+
+    /// SHA-256 (hex) of the content: tells a repeated request from another one under the same id or key.
+    ///
+    /// The id itself is left out, and so is what changes no meaning: the order of keys, white space, the trailing zeros
+    /// of a price, `null` for what may be left out. It is recorded in the log and has to stay the same for ever: a later
+    /// optional field must be left out of the content when it is absent.
+    pub fn fingerprint(&self) -> String {
+        let content = json!({
+            "workflow": self.workflow,
+            "customer": without_nulls(json!(self.customer)),
+            "currency": self.currency,
+            "lines": self.lines.iter().map(line_content).collect::<Vec<_>>(),
+            "shipTo": self.ship_to.as_ref().map(|address| without_nulls(json!(address))),
+            "attributes": self.attributes,
+        });
+        format!("{:x}", Sha256::digest(json::canonical(&without_nulls(content))))
+    }
+}
+
+fn line_content(line: &Line) -> Value {
+    let mut content = without_nulls(json!(line));
+    content["unitPrice"] = json!(line.unit_price.normalize().to_string());
+    content
+}
+
+/// An object without its members that are `null`; not deeper.
+fn without_nulls(mut value: Value) -> Value {
+    if let Value::Object(members) = &mut value {
+        members.retain(|_, member| !member.is_null());
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order() -> NewOrder {
+        serde_json::from_value(json!({
+            "orderId": "10248", "workflow": "order-fulfilment",
+            "customer": { "id": "VINET", "name": "Vins et alcools Chevalier" },
+            "currency": "EUR",
+            "lines": [ { "sku": "11", "quantity": 12, "unitPrice": "14.00" } ],
+            "attributes": { "gift": true, "note": null },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_fingerprint_is_fixed_for_ever() {
+        assert_eq!(order().fingerprint(), "9c9f1ee22dbfa1f6d6e3f044fdf346dbbe62b11047c7709e3cb46991b5486a7c");
+    }
+
+    #[test]
+    fn the_fingerprint_leaves_out_what_changes_no_meaning() {
+        let mut same = order();
+        same.order_id = None;
+        same.lines[0].unit_price = Decimal::new(14, 0);
+        same.attributes = Map::from_iter([("note".into(), Value::Null), ("gift".into(), true.into())]);
+        assert_eq!(same.fingerprint(), order().fingerprint());
+    }
+
+    #[test]
+    fn the_fingerprint_changes_with_each_part_of_the_content() {
+        let edits: [fn(&mut NewOrder); 9] = [
+            |order| order.workflow.push('x'),
+            |order| order.customer.id.push('x'),
+            |order| order.customer.email = Some("orders@vinet.example".into()),
+            |order| order.currency = "USD".into(),
+            |order| order.lines[0].quantity += 1,
+            |order| order.lines[0].unit_price += Decimal::new(1, 4),
+            |order| order.lines.push(order.lines[0].clone()),
+            |order| order.ship_to = Some(Address::default()),
+            |order| order.attributes.clear(),
+        ];
+        let mut seen = vec![order().fingerprint()];
+        for edit in edits {
+            let mut other = order();
+            edit(&mut other);
+            assert!(!seen.contains(&other.fingerprint()), "{other:?}");
+            seen.push(other.fingerprint());
+        }
     }
 }

@@ -1,0 +1,119 @@
+//! Numbers as they stand in a JSON text, before a double makes something else of them.
+
+use std::ops::Range;
+
+use serde_json::Number;
+
+/// The numbers of a JSON text, as they are written, in order.
+///
+/// It is advanced in step with a parser, so that it never goes beyond what the parser has found to be JSON.
+pub(super) struct Numerals<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Numerals<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { rest: text }
+    }
+}
+
+impl<'a> Iterator for Numerals<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        loop {
+            let start = self.rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit())?;
+            let found = &self.rest[start..];
+            if let Some(string) = found.strip_prefix('"') {
+                self.rest = after_string(string);
+                continue;
+            }
+            let length = found.find(|c: char| !"+-.eE0123456789".contains(c)).unwrap_or(found.len());
+            let (numeral, rest) = found.split_at(length);
+            self.rest = rest;
+            return Some(numeral);
+        }
+    }
+}
+
+/// What follows a string whose opening quote is passed.
+fn after_string(text: &str) -> &str {
+    let mut escaped = false;
+    let end = text.bytes().position(|byte| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    });
+    end.map_or("", |quote| &text[quote + 1..])
+}
+
+/// Whether a number holds all that was written.
+pub(super) fn is_exact(written: &str, number: &Number) -> bool {
+    if number.is_f64() {
+        // The shortest text that reads back as this double: what any later reader will see.
+        decimal(written).is_some_and(|written| Some(written) == decimal(&number.to_string()))
+    } else {
+        true
+    }
+}
+
+/// The same text for equal numbers, however they were held.
+pub(super) fn canonical(number: &Number) -> String {
+    /// The doubles that a 64-bit integer, signed or not, could be instead.
+    const INTEGERS: Range<f64> = -9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0;
+    match number.as_f64() {
+        // Adding zero makes a negative zero positive.
+        Some(double) if number.is_f64() && double.fract() == 0.0 && INTEGERS.contains(&double) => {
+            format!("{:.0}", double + 0.0)
+        }
+        _ => number.to_string(),
+    }
+}
+
+/// A numeral for a message: never longer than a line.
+pub(super) fn shorten(numeral: &str) -> String {
+    const LONGEST: usize = 40;
+    numeral.get(..LONGEST).map_or_else(|| numeral.to_owned(), |start| format!("{start}…"))
+}
+
+/// Its digits without zeros at either end, and the power of ten that the last of them counts. The sign is left out: no
+/// double loses it. `None` where the exponent is beyond any number.
+fn decimal(numeral: &str) -> Option<(String, i64)> {
+    let unsigned = numeral.trim_start_matches('-');
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_end_matches('0');
+    let dropped = digits.len() - significant.len();
+    let significant = significant.trim_start_matches('0');
+    if significant.is_empty() {
+        return Some((String::new(), 0));
+    }
+    let shift = i64::try_from(dropped).ok()? - i64::try_from(fraction.len()).ok()?;
+    Some((significant.to_owned(), exponent.parse::<i64>().ok()?.checked_add(shift)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numerals_are_found_outside_strings_only() {
+        let text = r#"{"a1":-1.5e+3,"b\"2":["3\\",4,{"c":"\\\"5"}],"d":6}"#;
+        assert_eq!(Numerals::new(text).collect::<Vec<_>>(), ["-1.5e+3", "4", "6"]);
+        assert_eq!(Numerals::new("7").collect::<Vec<_>>(), ["7"]);
+        assert_eq!(Numerals::new("\"7").collect::<Vec<_>>(), [""; 0]);
+    }
+
+    #[test]
+    fn equal_decimals_are_found_equal_however_they_are_written() {
+        for (one, other) in
+            [("1200", "1.2e3"), ("0.0012", "12E-4"), ("-0.0", "0e99999999999999999999"), ("100", "1e+2")]
+        {
+            assert_eq!(decimal(one), decimal(other), "{one} {other}");
+        }
+        assert_ne!(decimal("0.12"), decimal("0.012"));
+        assert_ne!(decimal("12"), decimal("120"));
+        assert_eq!(decimal("1e99999999999999999999"), None);
+    }
+}
