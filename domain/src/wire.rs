@@ -1,1 +1,223 @@
-//! How events are written in the log.
+//! How events are written in the log: names, versions, metadata, and the chain of hashes. Nothing else knows.
+//!
+//! The data of an event is the JSON of its struct. Its metadata tells which version of that struct it is, what it belongs to
+//! and what caused it, and carries the link of the hash chain: SHA-256 over the link before it and everything in this event.
+
+#[cfg(test)]
+mod golden_tests;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::Timestamp;
+use crate::json;
+use crate::order::Event;
+
+/// The version that all events are written in.
+pub const SCHEMA: u32 = 1;
+
+/// What stands before the first link of every chain.
+pub const CHAIN_START: &str = "";
+
+/// What is known of an event besides its data. `$…` names are `EventStoreDB`'s conventions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    /// The order.
+    #[serde(rename = "$correlationId")]
+    pub correlation_id: String,
+    /// The event that led to this one.
+    #[serde(rename = "$causationId", default, skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<Uuid>,
+    /// W3C Trace Context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// Who acted, where a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Why, where a person said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The version that the data is written in.
+    pub schema: u32,
+    /// The link of the hash chain, in hex.
+    pub hash: String,
+}
+
+/// An event as the log takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// Its name.
+    pub event_type: &'static str,
+    /// JSON.
+    pub data: Vec<u8>,
+    /// JSON.
+    pub metadata: Vec<u8>,
+    /// The link of the hash chain: what the next event's hash builds on.
+    pub hash: String,
+}
+
+/// An event read from the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// What happened.
+    pub event: Event,
+    /// What is known besides.
+    pub metadata: Metadata,
+}
+
+/// What the writer knows of an event besides its data.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// The order.
+    pub correlation_id: String,
+    /// The event that led to this one.
+    pub causation_id: Option<Uuid>,
+    /// W3C Trace Context.
+    pub traceparent: Option<String>,
+    /// Who acted.
+    pub actor: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Why bytes are no event.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// No event is called that.
+    #[error("unknown event type {0:?}")]
+    UnknownType(String),
+    /// Written by a later version of Tenuto.
+    #[error("{event_type} is written in schema version {found}, and this version of Tenuto knows {SCHEMA}")]
+    UnknownVersion {
+        /// The event's name.
+        event_type: String,
+        /// Its version.
+        found: u32,
+    },
+    /// Not the JSON that it should be.
+    #[error("the {part} of {event_type} cannot be read: {source}")]
+    Malformed {
+        /// Data or metadata.
+        part: &'static str,
+        /// The event's name.
+        event_type: String,
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+}
+
+/// Writes an event, with its link to the one before, which had the hash `previous` ([`CHAIN_START`] for the first).
+pub fn encode(event: &Event, id: Uuid, previous: &str, context: &Context) -> Result<Encoded, serde_json::Error> {
+    let event_type = event.type_name();
+    let data = data_of(event)?;
+    let mut metadata = Metadata {
+        correlation_id: context.correlation_id.clone(),
+        causation_id: context.causation_id,
+        traceparent: context.traceparent.clone(),
+        actor: context.actor.clone(),
+        reason: context.reason.clone(),
+        schema: SCHEMA,
+        hash: String::new(),
+    };
+    metadata.hash = link(previous, id, event_type, &data, &serde_json::to_value(&metadata)?);
+    let hash = metadata.hash.clone();
+    Ok(Encoded { event_type, data, metadata: serde_json::to_vec(&metadata)?, hash })
+}
+
+/// Reads an event of an order's stream.
+pub fn decode(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<Decoded, WireError> {
+    let metadata: Metadata = read(event_type, "metadata", metadata)?;
+    if metadata.schema != SCHEMA {
+        return Err(WireError::UnknownVersion { event_type: event_type.to_owned(), found: metadata.schema });
+    }
+    Ok(Decoded { event: event_of(event_type, data)?, metadata })
+}
+
+/// The link of the chain: SHA-256 (hex) over the link before, the event's id, its type, its data as stored and its metadata
+/// without the link itself (as [`json::canonical`]), one to a line.
+pub fn link(previous: &str, id: Uuid, event_type: &str, data: &[u8], metadata: &Value) -> String {
+    let mut covered = metadata.clone();
+    if let Some(fields) = covered.as_object_mut() {
+        fields.remove("hash");
+    }
+    let mut digest = Sha256::new();
+    for part in [previous.as_bytes(), id.to_string().as_bytes(), event_type.as_bytes(), data] {
+        digest.update(part);
+        digest.update(b"\n");
+    }
+    digest.update(json::canonical(&covered));
+    format!("{:x}", digest.finalize())
+}
+
+fn read<T: DeserializeOwned>(event_type: &str, part: &'static str, bytes: &[u8]) -> Result<T, WireError> {
+    serde_json::from_slice(bytes).map_err(|source| WireError::Malformed {
+        part,
+        event_type: event_type.to_owned(),
+        source,
+    })
+}
+
+/// One line an event: its name in the log is its variant's.
+macro_rules! events {
+    ($($name:ident),* $(,)?) => {
+        fn data_of(event: &Event) -> Result<Vec<u8>, serde_json::Error> {
+            match event { $(Event::$name(data) => serde_json::to_vec(data),)* }
+        }
+
+        fn event_of(event_type: &str, data: &[u8]) -> Result<Event, WireError> {
+            match event_type {
+                $(stringify!($name) => Ok(Event::$name(read(event_type, "data", data)?)),)*
+                unknown => Err(WireError::UnknownType(unknown.to_owned())),
+            }
+        }
+    };
+}
+
+events!(
+    OrderPlaced,
+    StepStarted,
+    StepAccepted,
+    StepCompleted,
+    StepAttemptFailed,
+    StepFailed,
+    StepSkipped,
+    StatusChanged,
+    CompensationStarted,
+    CompensationCompleted,
+    OrderCompleted,
+    OrderCanceled,
+    OrderStuck,
+);
+
+/// What the streams of workflow definitions start with; the workflow's name follows.
+pub const WORKFLOW_STREAM_PREFIX: &str = "workflow-";
+
+/// A definition was registered. The only event of a `workflow-{name}` stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkflowRegistered {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// The YAML text, as it was given.
+    pub source: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl WorkflowRegistered {
+    /// Its name in the log.
+    pub const TYPE: &'static str = "WorkflowRegistered";
+}
+
+/// Reads an event of a workflow's stream.
+pub fn decode_workflow(event_type: &str, data: &[u8]) -> Result<WorkflowRegistered, WireError> {
+    if event_type != WorkflowRegistered::TYPE {
+        return Err(WireError::UnknownType(event_type.to_owned()));
+    }
+    read(event_type, "data", data)
+}

@@ -156,7 +156,7 @@ pub struct StepCompleted {
     pub at: Timestamp,
 }
 
-/// An attempt came to nothing.
+/// An attempt came to nothing, and there will be another one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepAttemptFailed {
@@ -171,9 +171,8 @@ pub struct StepAttemptFailed {
     /// Whoever made the attempt disappeared before it recorded an answer: this does not count against the retries.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
-    /// When to try again; none: no more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_at: Option<Timestamp>,
+    /// When to try again.
+    pub retry_at: Timestamp,
     /// When.
     pub at: Timestamp,
 }
@@ -245,6 +244,9 @@ pub struct OrderCompleted {
     /// What the workflow's `result` gave.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub result: Value,
+    /// Why the workflow's `result` gave nothing, where it should have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_error: Option<String>,
     /// When.
     pub at: Timestamp,
 }
@@ -269,4 +271,73 @@ pub struct OrderStuck {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+}
+
+impl Event {
+    /// Its name in the log.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Event::OrderPlaced(_) => "OrderPlaced",
+            Event::StepStarted(_) => "StepStarted",
+            Event::StepAccepted(_) => "StepAccepted",
+            Event::StepCompleted(_) => "StepCompleted",
+            Event::StepAttemptFailed(_) => "StepAttemptFailed",
+            Event::StepFailed(_) => "StepFailed",
+            Event::StepSkipped(_) => "StepSkipped",
+            Event::StatusChanged(_) => "StatusChanged",
+            Event::CompensationStarted(_) => "CompensationStarted",
+            Event::CompensationCompleted(_) => "CompensationCompleted",
+            Event::OrderCompleted(_) => "OrderCompleted",
+            Event::OrderCanceled(_) => "OrderCanceled",
+            Event::OrderStuck(_) => "OrderStuck",
+        }
+    }
+
+    /// When it was decided.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Event::OrderPlaced(e) => e.at,
+            Event::StepStarted(e) => e.at,
+            Event::StepAccepted(e) => e.at,
+            Event::StepCompleted(e) => e.at,
+            Event::StepAttemptFailed(e) => e.at,
+            Event::StepFailed(e) => e.at,
+            Event::StepSkipped(e) => e.at,
+            Event::StatusChanged(e) => e.at,
+            Event::CompensationStarted(e) => e.at,
+            Event::CompensationCompleted(e) => e.at,
+            Event::OrderCompleted(e) => e.at,
+            Event::OrderCanceled(e) => e.at,
+            Event::OrderStuck(e) => e.at,
+        }
+    }
+
+    /// The step it speaks of, if it speaks of one.
+    pub fn step(&self) -> Option<&StepId> {
+        match self {
+            Event::StatusChanged(e) => Some(&e.step),
+            Event::CompensationStarted(e) => e.step.as_ref(),
+            Event::OrderStuck(e) => Some(&e.step),
+            _ => self.moved_step(),
+        }
+    }
+
+    /// The step whose stage it changes, if it changes one.
+    pub(super) fn moved_step(&self) -> Option<&StepId> {
+        match self {
+            Event::StepStarted(e) => Some(&e.step),
+            Event::StepAccepted(e) => Some(&e.step),
+            Event::StepCompleted(e) => Some(&e.step),
+            Event::StepAttemptFailed(e) => Some(&e.step),
+            Event::StepFailed(e) => Some(&e.step),
+            Event::StepSkipped(e) => Some(&e.step),
+            Event::OrderPlaced(_)
+            | Event::StatusChanged(_)
+            | Event::CompensationStarted(_)
+            | Event::CompensationCompleted(_)
+            | Event::OrderCompleted(_)
+            | Event::OrderCanceled(_)
+            | Event::OrderStuck(_) => None,
+        }
+    }
 }

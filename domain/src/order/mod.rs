@@ -1,11 +1,26 @@
 //! An order's life: what is placed, what is decided about it, and what state that leaves it in.
+//!
+//! [`decide`] turns a [`Command`] into [`Event`]s, [`evolve`] folds them into an [`OrderState`], [`pending`] says what that
+//! state waits for.
 
+mod command;
 mod content;
+mod decide;
 mod event;
+mod evolve;
+mod pending;
+mod state;
+mod summary;
 
+pub use command::{Answer, Command, Now, Place, Refusal, Reply, Signal};
 pub use content::{Address, Customer, Line, NewOrder};
+pub use decide::{DecideError, decide};
 pub use event::{
     CompensationCompleted, CompensationStarted, Direction, Event, Mode, OrderCanceled, OrderCompleted, OrderPlaced,
     OrderStuck, PersonalData, StatusChanged, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped,
     StepStarted, WorkflowRef,
 };
+pub use evolve::{Misfit, evolve};
+pub use pending::{Attempt, Effect, GRACE, pending};
+pub use state::{Asked, Lifecycle, OrderState, Phase, Stage, StepState, StepStatus, Stuck};
+pub use summary::summary;

@@ -1,0 +1,148 @@
+//! What can be asked of an order, and how it is refused.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::content::NewOrder;
+use super::event::Direction;
+use super::state::Lifecycle;
+use crate::Timestamp;
+use crate::ids::{OrderId, StepId};
+
+/// A wish. Time, ids and jitter come with it, so that deciding is pure.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Take an order.
+    Place(Box<Place>),
+    /// Record what came of an attempt.
+    Answer(Answer),
+    /// Record a later answer, sent by the participant.
+    Signal(Signal),
+    /// Do what time has made due.
+    Tick(Now),
+}
+
+/// The time, and a roll of the dice.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Now {
+    /// The time.
+    pub at: Timestamp,
+    /// Uniform in `0.0..1.0`; spreads retries.
+    pub jitter: f64,
+}
+
+/// See [`Command::Place`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// The id the order gets.
+    pub order_id: OrderId,
+    /// What is ordered.
+    pub order: NewOrder,
+    /// When.
+    pub now: Now,
+}
+
+/// See [`Command::Answer`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The step.
+    pub step: StepId,
+    /// Doing or undoing.
+    pub direction: Direction,
+    /// The attempt that was made.
+    pub attempt: u32,
+    /// What came of it.
+    pub reply: Reply,
+    /// When.
+    pub now: Now,
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// Done.
+    Done {
+        /// The named answer, if one was given.
+        outcome: Option<String>,
+        /// What came with it.
+        data: Value,
+    },
+    /// Accepted, to be answered later.
+    Accepted,
+    /// Refused for good: the action was not done, and will not be.
+    Refused {
+        /// Why, for people.
+        error: String,
+    },
+    /// No answer, or one that says "not now": it may or may not have been done.
+    Unclear {
+        /// What happened, for people.
+        error: String,
+        /// How long the participant asked to wait.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// See [`Command::Signal`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal {
+    /// The step.
+    pub step: StepId,
+    /// The named answer.
+    pub outcome: String,
+    /// What came with it.
+    pub data: Value,
+    /// The idempotency key that it came under, if any.
+    pub key: Option<String>,
+    /// When.
+    pub now: Now,
+}
+
+/// Why a command is not allowed. Nothing is broken: the order stands where it stood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A second order under the same id.
+    #[error("the order is placed already")]
+    AlreadyPlaced,
+    /// No order under that id.
+    #[error("there is no such order")]
+    NotPlaced,
+    /// The sum over the lines is out of range.
+    #[error("the total of the order is too large")]
+    TotalTooLarge,
+    /// The workflow has no step of that name.
+    #[error("workflow {workflow:?} has no step {step:?}")]
+    UnknownStep {
+        /// The order's workflow.
+        workflow: String,
+        /// The name that was given.
+        step: StepId,
+    },
+    /// The step does not know that answer.
+    #[error("step {step:?} does not know the outcome {outcome:?}; it knows {}", known.join(", "))]
+    UnknownOutcome {
+        /// The step.
+        step: StepId,
+        /// The name that was given.
+        outcome: String,
+        /// The names that it knows.
+        known: Vec<String>,
+    },
+    /// Nobody waits for that answer: it was given already, or never asked for, or the order has moved on.
+    #[error("step {step:?} of the order, which is {state}, does not wait for an answer")]
+    NotWaiting {
+        /// The step.
+        step: StepId,
+        /// Where the order stands.
+        state: Lifecycle,
+    },
+    /// More answers than anybody needs.
+    #[error("step {step:?} was answered {count} times already")]
+    TooManyAnswers {
+        /// The step.
+        step: StepId,
+        /// How often.
+        count: usize,
+    },
+}

@@ -1,0 +1,275 @@
+//! What follows from the last fact: steps start, are skipped, are undone; the order ends.
+
+use serde_json::{Map, Value};
+
+use super::answer::failed;
+use super::attempt::started;
+use super::scope::scope;
+use super::{DecideError, Decision};
+use crate::order::event::{
+    CompensationCompleted, CompensationStarted, Direction, Event, OrderCanceled, OrderCompleted, OrderStuck,
+    StatusChanged, StepSkipped,
+};
+use crate::order::state::{OrderState, Phase, Stage, StepState};
+use crate::workflow::{Join, Step, Workflow};
+
+/// Records everything that the state has made necessary, until it needs nothing more.
+pub(super) fn advance(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+    note_new_status(workflow, decision)?;
+    // Each round records at least one event and moves every order towards its end, so the rounds are bounded by the steps.
+    loop {
+        let before = decision.events.len();
+        match decision.state.phase {
+            Phase::Forward => forward(workflow, decision)?,
+            Phase::Undoing => undo(workflow, decision)?,
+            Phase::Compensated => after_compensation(workflow, decision)?,
+            Phase::Completed | Phase::Canceled => {}
+        }
+        if decision.events.len() == before {
+            return Ok(());
+        }
+    }
+}
+
+/// A step that was just completed gives the order its new status.
+fn note_new_status(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+    let completed: Vec<&Step> = decision
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::StepCompleted(e) if e.direction == Direction::Do => workflow.step(&e.step),
+            _ => None,
+        })
+        .collect();
+    for step in completed {
+        if let Some(status) = step.sets_status.as_ref().filter(|status| **status != decision.state.status) {
+            decision.record(Event::StatusChanged(StatusChanged {
+                status: status.clone(),
+                step: step.id.clone(),
+                at: decision.at,
+            }))?;
+        }
+    }
+    Ok(())
+}
+
+fn forward(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+    if let Some((step, because)) = reason_to_undo(workflow, &decision.state) {
+        decision.record(Event::CompensationStarted(CompensationStarted {
+            step: Some(step),
+            because,
+            at: decision.at,
+        }))?;
+        return Ok(());
+    }
+    run_section(workflow, &workflow.steps, decision)?;
+    if all_settled(&workflow.steps, &decision.state) && reason_to_undo(workflow, &decision.state).is_none() {
+        let (result, result_error) =
+            match workflow.result.as_ref().map(|r| r.evaluate(&scope(workflow, &decision.state))) {
+                None => (Value::Null, None),
+                Some(Ok(result)) => (result, None),
+                Some(Err(error)) => (Value::Null, Some(error.to_string())),
+            };
+        decision.record(Event::OrderCompleted(OrderCompleted { result, result_error, at: decision.at }))?;
+    }
+    Ok(())
+}
+
+/// The first step that failed, or whose outcome calls for it.
+fn reason_to_undo(workflow: &Workflow, state: &OrderState) -> Option<(String, String)> {
+    workflow.steps.iter().find_map(|step| {
+        let known = state.steps.get(&step.id)?;
+        let because = match (known.stage, &known.outcome) {
+            (Stage::Failed { .. }, _) => known.last_error.clone().unwrap_or_default(),
+            (Stage::Completed, Some(outcome)) if step.compensate_on.contains(outcome) => {
+                format!("{} answered {outcome:?}", step.id)
+            }
+            _ => return None,
+        };
+        Some((step.id.clone(), because))
+    })
+}
+
+/// Starts or skips the steps of a section that are ready for it. One pass is enough only where the file lists steps in
+/// their order; the caller repeats until nothing is left to record.
+fn run_section(workflow: &Workflow, section: &[Step], decision: &mut Decision) -> Result<(), DecideError> {
+    for step in section {
+        if decision.state.steps.contains_key(&step.id) {
+            continue;
+        }
+        match readiness(workflow, step, &decision.state) {
+            Readiness::NotYet => {}
+            Readiness::Skip(because) => {
+                decision.record(Event::StepSkipped(StepSkipped { step: step.id.clone(), because, at: decision.at }))?;
+            }
+            Readiness::Go => begin(workflow, step, decision)?,
+            Readiness::Broken(error) => decision.record(failed(step, Direction::Do, error, false, decision))?,
+        }
+    }
+    Ok(())
+}
+
+enum Readiness {
+    NotYet,
+    Go,
+    Skip(String),
+    Broken(String),
+}
+
+/// See [`Join`] for the rule.
+fn readiness(workflow: &Workflow, step: &Step, state: &OrderState) -> Readiness {
+    let before: Vec<Before> = step.after.iter().map(|id| Before::of(state.steps.get(id))).collect();
+    if !before.is_empty() && before.iter().all(|b| *b == Before::Skipped) {
+        return Readiness::Skip(format!("{} was skipped", step.after.join(", ")));
+    }
+    let joined = match step.join {
+        _ if before.is_empty() => true,
+        Join::All => before.iter().all(|b| *b != Before::Unsettled),
+        Join::Any => before.iter().any(|b| matches!(b, Before::Completed | Before::AnsweredForNow)),
+    };
+    if !joined {
+        return Readiness::NotYet;
+    }
+    let only_for_now = match step.join {
+        Join::All => before.contains(&Before::AnsweredForNow),
+        Join::Any => !before.is_empty() && !before.contains(&Before::Completed),
+    };
+    let Some(guard) = &step.when else {
+        return if only_for_now { Readiness::NotYet } else { Readiness::Go };
+    };
+    match guard.holds(&scope(workflow, state)) {
+        Ok(true) => Readiness::Go,
+        Ok(false) if only_for_now => Readiness::NotYet,
+        Ok(false) => Readiness::Skip(format!("{} does not hold", guard.source())),
+        Err(error) => Readiness::Broken(format!("`when` has no answer: {error}")),
+    }
+}
+
+/// What a step means for those that follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Unsettled,
+    Skipped,
+    Completed,
+    AnsweredForNow,
+}
+
+impl Before {
+    fn of(known: Option<&StepState>) -> Self {
+        match known {
+            Some(known) if known.stage == Stage::Completed => Before::Completed,
+            Some(known) if known.stage == Stage::Skipped => Before::Skipped,
+            Some(known) if known.answered_for_now() => Before::AnsweredForNow,
+            _ => Before::Unsettled,
+        }
+    }
+}
+
+fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<(), DecideError> {
+    let event = match input(workflow, step, &decision.state) {
+        Ok(input) => started(step, Direction::Do, 1, Some(input), decision),
+        Err(error) => Some(failed(step, Direction::Do, error, false, decision)),
+    };
+    if let Some(event) = event {
+        decision.record(event)?;
+    }
+    Ok(())
+}
+
+fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> Result<Value, String> {
+    if step.with.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    let scope = scope(workflow, state);
+    let fields = step.with.iter().map(|(name, expression)| {
+        let value = expression.evaluate(&scope).map_err(|error| format!("`with.{name}` has no value: {error}"))?;
+        Ok((name.clone(), value))
+    });
+    fields.collect::<Result<Map<_, _>, String>>().map(Value::Object)
+}
+
+fn all_settled(section: &[Step], state: &OrderState) -> bool {
+    section.iter().all(|step| state.steps.get(&step.id).is_some_and(|known| !known.stage.is_open()))
+}
+
+/// Undoes one step at a time, the latest first, once nothing forward is under way any more.
+fn undo(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+    if note_if_stuck(&workflow.steps, decision)? || decision.state.stuck.is_some() {
+        return Ok(());
+    }
+    give_up_waiting(workflow, decision)?;
+    if workflow.steps.iter().any(|step| decision.state.steps.get(&step.id).is_some_and(|known| known.stage.is_open())) {
+        return Ok(());
+    }
+    let next = decision.state.settled.iter().rev().find_map(|id| {
+        let step = workflow.step(id)?;
+        let known = decision.state.steps.get(id)?;
+        (step.undo.is_some() && has_to_be_undone(step, known)).then_some(step)
+    });
+    let event = match next {
+        Some(step) => started(step, Direction::Undo, 1, None, decision),
+        None => Some(Event::CompensationCompleted(CompensationCompleted { at: decision.at })),
+    };
+    if let Some(event) = event {
+        decision.record(event)?;
+    }
+    Ok(())
+}
+
+/// A step whose very answer was "no" (one of `compensate-on`) did nothing that could be undone.
+fn has_to_be_undone(step: &Step, known: &StepState) -> bool {
+    match known.stage {
+        Stage::Completed => !known.outcome.as_ref().is_some_and(|outcome| step.compensate_on.contains(outcome)),
+        Stage::Failed { maybe_done } => maybe_done,
+        _ => false,
+    }
+}
+
+/// Steps that wait for a retry or for an answer are given up; an attempt under way is let come to its end.
+fn give_up_waiting(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+    for step in &workflow.steps {
+        let stage = decision.state.steps.get(&step.id).map(|known| known.stage);
+        if matches!(stage, Some(Stage::BackingOff { direction: Direction::Do, .. } | Stage::Awaiting { .. })) {
+            let error = "given up, because the order is being undone".to_owned();
+            decision.record(failed(step, Direction::Do, error, true, decision))?;
+        }
+    }
+    Ok(())
+}
+
+fn after_compensation(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+    if note_if_stuck(&workflow.compensated, decision)? || decision.state.stuck.is_some() {
+        return Ok(());
+    }
+    run_section(workflow, &workflow.compensated, decision)?;
+    let failed =
+        |step: &Step| matches!(decision.state.steps.get(&step.id).map(|k| k.stage), Some(Stage::Failed { .. }));
+    if all_settled(&workflow.compensated, &decision.state) && !workflow.compensated.iter().any(failed) {
+        decision.record(Event::OrderCanceled(OrderCanceled { at: decision.at }))?;
+    }
+    Ok(())
+}
+
+/// An undo, or a step after all undos, that failed for good needs a person.
+fn note_if_stuck(section: &[Step], decision: &mut Decision) -> Result<bool, DecideError> {
+    let found = section.iter().find_map(|step| {
+        let known = decision.state.steps.get(&step.id)?;
+        let direction = match (known.stage, decision.state.phase) {
+            (Stage::UndoFailed, _) => Direction::Undo,
+            (Stage::Failed { .. }, Phase::Compensated) => Direction::Do,
+            _ => return None,
+        };
+        Some((step, direction, known.last_error.clone().unwrap_or_default()))
+    });
+    let Some((step, direction, error)) = found else { return Ok(false) };
+    if decision.state.stuck.is_none() {
+        let action = match direction {
+            Direction::Do => Some(&step.action),
+            Direction::Undo => step.undo.as_ref(),
+        };
+        let action = action.map(|a| format!("{}.{}", a.participant, a.action)).unwrap_or_default();
+        let reason = format!("{action} failed for good: {error}");
+        decision.record(Event::OrderStuck(OrderStuck { step: step.id.clone(), direction, reason, at: decision.at }))?;
+    }
+    Ok(true)
+}

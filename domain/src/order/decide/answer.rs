@@ -1,0 +1,107 @@
+//! An attempt came to something, or to nothing.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::attempt::{later, retry_at};
+use super::{DecideError, Decision};
+use crate::order::command::{Answer, Refusal, Reply};
+use crate::order::event::{Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
+use crate::order::state::{OrderState, Phase, Stage};
+use crate::workflow::{Step, Workflow};
+
+/// The outcome of an action that gave none.
+const DONE: &str = "done";
+
+pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -> Result<Decision, DecideError> {
+    let step = workflow.known_step(&answer.step)?;
+    if !is_in_flight(state, answer) {
+        return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
+    }
+    let mut decision = Decision::about(state, answer.now.at);
+    let event = match (&answer.reply, answer.direction) {
+        (Reply::Done { outcome, data }, Direction::Do) => {
+            completed(step, outcome.as_deref().unwrap_or(DONE), data, None, &decision)
+        }
+        (Reply::Done { outcome, data }, Direction::Undo) => Event::StepCompleted(StepCompleted {
+            step: step.id.clone(),
+            direction: Direction::Undo,
+            outcome: outcome.clone().unwrap_or_else(|| DONE.to_owned()),
+            data: data.clone(),
+            answer_key: None,
+            open_until: None,
+            at: decision.at,
+        }),
+        (Reply::Accepted, Direction::Do) if step.mode == Mode::Request => Event::StepAccepted(StepAccepted {
+            step: step.id.clone(),
+            deadline: later(decision.at, step.answer_timeout),
+            at: decision.at,
+        }),
+        (Reply::Accepted, direction) => failed(
+            step,
+            direction,
+            "accepted with 202, to be answered later, where the answer has to come at once".to_owned(),
+            true,
+            &decision,
+        ),
+        (Reply::Refused { error }, direction) => failed(step, direction, error.clone(), false, &decision),
+        (Reply::Unclear { error, retry_after }, _) => unclear(step, state, answer, error, *retry_after, &decision),
+    };
+    decision.record(event)?;
+    Ok(decision)
+}
+
+fn is_in_flight(state: &OrderState, answer: &Answer) -> bool {
+    state.steps.get(&answer.step).is_some_and(|step| {
+        matches!(step.stage, Stage::InFlight { direction, attempt, .. } if direction == answer.direction && attempt == answer.attempt)
+    })
+}
+
+/// The event of an answer, given at once or later. An answer that the definition does not know is a failure of the step,
+/// after which it has to be undone.
+pub(super) fn completed(step: &Step, outcome: &str, data: &Value, key: Option<&str>, decision: &Decision) -> Event {
+    if !step.knows(outcome) {
+        let error = format!("answered {outcome:?}, which is none of its outcomes: {}", step.outcomes.join(", "));
+        return failed(step, Direction::Do, error, true, decision);
+    }
+    Event::StepCompleted(StepCompleted {
+        step: step.id.clone(),
+        direction: Direction::Do,
+        outcome: outcome.to_owned(),
+        data: data.clone(),
+        answer_key: key.map(str::to_owned),
+        open_until: step.interim.get(outcome).map(|wait| later(decision.at, *wait)),
+        at: decision.at,
+    })
+}
+
+pub(super) fn failed(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
+    Event::StepFailed(StepFailed { step: step.id.clone(), direction, error, maybe_done, at: decision.at })
+}
+
+fn unclear(
+    step: &Step,
+    state: &OrderState,
+    answer: &Answer,
+    error: &str,
+    retry_after: Option<Duration>,
+    decision: &Decision,
+) -> Event {
+    let failures = state.steps.get(&answer.step).map_or(0, |s| s.failures) + 1;
+    // Once an order is being undone, nothing is tried forward any more: it would only have to be undone as well.
+    let in_vain = answer.direction == Direction::Do && state.phase == Phase::Undoing;
+    if in_vain || failures >= step.retry.attempts {
+        let error = format!("{error} (attempt {}, the last)", answer.attempt);
+        return failed(step, answer.direction, error, true, decision);
+    }
+    Event::StepAttemptFailed(StepAttemptFailed {
+        step: step.id.clone(),
+        direction: answer.direction,
+        attempt: answer.attempt,
+        error: error.to_owned(),
+        lost: false,
+        retry_at: retry_at(&step.retry, failures, retry_after, answer.now.jitter, decision.at),
+        at: decision.at,
+    })
+}

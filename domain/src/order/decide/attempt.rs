@@ -1,0 +1,60 @@
+//! Attempts: how one is started, and when the next one is due.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::Decision;
+use crate::Timestamp;
+use crate::order::event::{Direction, Event, Mode, StepStarted};
+use crate::workflow::{ActionRef, Retry, Step};
+
+/// The longest that a participant's `Retry-After` is followed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
+
+/// The event that starts an attempt; `None` where there is nothing to ask (an undo of a step that has none).
+pub(super) fn started(
+    step: &Step,
+    direction: Direction,
+    attempt: u32,
+    input: Option<Value>,
+    decision: &Decision,
+) -> Option<Event> {
+    let ActionRef { participant, action } = match direction {
+        Direction::Do => &step.action,
+        Direction::Undo => step.undo.as_ref()?,
+    };
+    Some(Event::StepStarted(StepStarted {
+        step: step.id.clone(),
+        direction,
+        attempt,
+        participant: participant.clone(),
+        action: action.clone(),
+        mode: if direction == Direction::Do { step.mode } else { Mode::Call },
+        input,
+        deadline: later(decision.at, step.exchange_timeout),
+        at: decision.at,
+    }))
+}
+
+/// When to try again after `failures` failures: exponential back-off with "equal jitter" (half of the wait is fixed, half is
+/// random; M. Brooker, "Exponential Backoff And Jitter", 2015), never before the participant's own `Retry-After`.
+pub(super) fn retry_at(
+    retry: &Retry,
+    failures: u32,
+    retry_after: Option<Duration>,
+    jitter: f64,
+    at: Timestamp,
+) -> Timestamp {
+    let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
+    let wait = (retry.initial.as_secs_f64() * retry.factor.powi(exponent)).min(retry.max.as_secs_f64());
+    let spread = Duration::try_from_secs_f64(wait * (0.5 + 0.5 * jitter.clamp(0.0, 1.0))).unwrap_or(retry.max);
+    later(at, spread.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER)))
+}
+
+/// A moment that much later, in whole milliseconds, rounded up.
+pub(super) fn later(at: Timestamp, wait: Duration) -> Timestamp {
+    let milliseconds = i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i64::MAX);
+    TimeDelta::try_milliseconds(milliseconds).and_then(|wait| at.checked_add_signed(wait)).unwrap_or(Timestamp::MAX_UTC)
+}

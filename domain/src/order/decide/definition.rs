@@ -1,0 +1,18 @@
+//! What the decider asks of a definition.
+
+use crate::order::Refusal;
+use crate::workflow::{Step, Workflow};
+
+impl Workflow {
+    /// The step of that name, in either section; otherwise the refusal that says so.
+    pub(crate) fn known_step(&self, id: &str) -> Result<&Step, Refusal> {
+        self.step(id).ok_or_else(|| Refusal::UnknownStep { workflow: self.name.clone(), step: id.to_owned() })
+    }
+}
+
+impl Step {
+    /// Whether it is an answer that this step can have.
+    pub(crate) fn knows(&self, outcome: &str) -> bool {
+        self.outcomes.is_empty() || self.outcomes.iter().any(|known| known == outcome)
+    }
+}

@@ -1,0 +1,68 @@
+//! The decider: a state and a command give events, or a refusal.
+//!
+//! Each command first has its own effect (one file each), then [`advance`] does all that follows from it, so that one
+//! command is one append: "charged" and "shipping requested" stand in the log together or not at all.
+
+mod advance;
+mod answer;
+mod attempt;
+mod definition;
+mod place;
+mod scope;
+mod signal;
+#[cfg(test)]
+mod tests;
+mod tick;
+
+use super::command::{Command, Refusal};
+use super::event::Event;
+use super::evolve::{Misfit, evolve};
+use super::state::OrderState;
+use crate::Timestamp;
+use crate::workflow::Workflow;
+
+/// Why a command gave no events.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum DecideError {
+    /// The command is not allowed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The decision contradicts the fold: a fault in Tenuto, reported rather than written.
+    #[error("a decision that its own state cannot follow: {0}")]
+    Inconsistent(#[from] Misfit),
+}
+
+/// Decides about an order that follows `workflow`; no state: it is not placed yet. No events: there is nothing to do, or it
+/// was done before.
+pub fn decide(workflow: &Workflow, state: Option<&OrderState>, command: &Command) -> Result<Vec<Event>, DecideError> {
+    let mut decision = match (state, command) {
+        (None, Command::Place(place)) => place::place(workflow, place)?,
+        (Some(_), Command::Place(_)) => return Err(Refusal::AlreadyPlaced.into()),
+        (None, Command::Answer(_) | Command::Signal(_) | Command::Tick(_)) => return Err(Refusal::NotPlaced.into()),
+        (Some(state), Command::Answer(answer)) => answer::answer(workflow, state, answer)?,
+        (Some(state), Command::Signal(signal)) => signal::signal(workflow, state, signal)?,
+        (Some(state), Command::Tick(now)) => tick::tick(workflow, state, *now)?,
+    };
+    advance::advance(workflow, &mut decision)?;
+    Ok(decision.events)
+}
+
+/// A decision in the making: the events so far, and the state that they lead to.
+struct Decision {
+    state: OrderState,
+    events: Vec<Event>,
+    at: Timestamp,
+}
+
+impl Decision {
+    fn about(state: &OrderState, at: Timestamp) -> Self {
+        // A clock behind the one that decided last must not turn the order's history around.
+        Self { state: state.clone(), events: Vec::new(), at: at.max(state.updated_at) }
+    }
+
+    fn record(&mut self, event: Event) -> Result<(), Misfit> {
+        self.state = evolve(Some(self.state.clone()), &event)?;
+        self.events.push(event);
+        Ok(())
+    }
+}

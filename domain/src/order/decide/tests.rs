@@ -1,0 +1,302 @@
+//! Decisions, as given / when / then.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::order::{Effect, Lifecycle, Refusal, StepStatus};
+use crate::testing::{Story, answered, done, order, refused, unclear};
+use crate::workflow::Workflow;
+
+const PLACED: &str = "Placed by customer VINET: 1 line, 14.00 EUR";
+
+fn shipped(file: &str) -> Workflow {
+    let text = match file {
+        "order-fulfilment" => include_str!("../../../../workflows/order-fulfilment.yaml"),
+        _ => include_str!("../../../../workflows/order-fulfilment-without-backorder.yaml"),
+    };
+    Workflow::parse(text).unwrap()
+}
+
+fn workflow(steps: &str) -> Workflow {
+    let text = format!("workflow: w\nversion: 1\nparticipants:\n  p: {{ url: 'http://p' }}\n{steps}");
+    Workflow::parse(&text).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// Up to where shipping has been asked and has accepted.
+fn waiting_for_shipping(workflow: &Workflow) -> Story<'_> {
+    let mut story = Story::given(workflow);
+    story.place(order()).then(&[PLACED, "create-order: calling orders.create"]);
+    story
+        .answer("create-order", answered("created"))
+        .then(&["create-order: created", "charge: calling payments.charge"]);
+    story.answer("charge", answered("charged")).then(&["charge: charged", "ship: requesting shipping.ship"]);
+    story.answer("ship", crate::order::Reply::Accepted).events();
+    assert_eq!(story.state().state(), Lifecycle::Waiting);
+    story
+}
+
+#[test]
+fn an_order_that_is_in_stock_is_shipped() {
+    let workflow = shipped("order-fulfilment");
+    let mut story = waiting_for_shipping(&workflow);
+    story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), None).then(&[
+        "ship: shipped",
+        "record-shipped: calling orders.update_status",
+        "record-backorder: skipped, because steps.ship.outcome == 'backordered' does not hold",
+        "notify-backorder: skipped, because record-backorder was skipped",
+    ]);
+    story.answer("record-shipped", done()).then(&[
+        "record-shipped: done",
+        "The order is Shipped",
+        "notify-shipped: calling notifications.send",
+    ]);
+    story.answer("notify-shipped", answered("sent")).then(&["notify-shipped: sent", "The order is completed"]);
+    assert_eq!(story.state().state(), Lifecycle::Completed);
+    assert_eq!(story.pending(), []);
+}
+
+#[test]
+fn a_back_ordered_order_goes_on_when_it_is_shipped_at_last() {
+    let workflow = shipped("order-fulfilment");
+    let mut story = waiting_for_shipping(&workflow);
+    story
+        .signal("ship", "backordered")
+        .then(&["ship: backordered, more to come", "record-backorder: calling orders.update_status"]);
+    story.answer("record-backorder", done()).events();
+    story.answer("notify-backorder", answered("sent")).then(&["notify-backorder: sent"]);
+    assert_eq!((story.state().state(), story.state().status.as_str()), (Lifecycle::Waiting, "BackOrdered"));
+    story
+        .signal_with("ship", "shipped", json!({ "tracking": "T-1" }), None)
+        .then(&["ship: shipped", "record-shipped: calling orders.update_status"]);
+    story.answer("record-shipped", done()).events();
+    story.answer("notify-shipped", done()).events();
+    assert_eq!((story.state().state(), story.state().status.as_str()), (Lifecycle::Completed, "Shipped"));
+}
+
+#[test]
+fn a_back_order_that_never_arrives_is_undone() {
+    let workflow = shipped("order-fulfilment");
+    let mut story = waiting_for_shipping(&workflow);
+    story.signal("ship", "backordered").events();
+    story.answer("record-backorder", done()).events();
+    story.answer("notify-backorder", done()).events();
+    story.tick_after(Duration::from_hours(31 * 24)).then(&[
+        "ship: failed for good: nothing followed \"backordered\" in time",
+        "The order cannot be kept and is being undone: nothing followed \"backordered\" in time",
+        "undo of ship: calling shipping.cancel_shipment",
+    ]);
+    story.answer("ship", done()).then(&["undo of ship: done", "undo of charge: calling payments.refund"]);
+}
+
+#[test]
+fn without_back_orders_an_order_that_is_out_of_stock_is_undone_in_reverse() {
+    let workflow = shipped("order-fulfilment-without-backorder");
+    let mut story = waiting_for_shipping(&workflow);
+    story.signal("ship", "out_of_stock").then(&[
+        "ship: out_of_stock",
+        "The order cannot be kept and is being undone: ship answered \"out_of_stock\"",
+        "undo of charge: calling payments.refund",
+    ]);
+    story
+        .answer("charge", answered("refunded"))
+        .then(&["undo of charge: refunded", "undo of create-order: calling orders.cancel"]);
+    story.answer("create-order", answered("canceled")).then(&[
+        "undo of create-order: canceled",
+        "Everything that was done is undone",
+        "record-canceled: calling orders.update_status",
+    ]);
+    story.answer("record-canceled", done()).then(&[
+        "record-canceled: done",
+        "The order is Canceled",
+        "notify-canceled: calling notifications.send",
+    ]);
+    story.answer("notify-canceled", done()).then(&["notify-canceled: done", "The order is canceled"]);
+    assert_eq!(story.state().state(), Lifecycle::Canceled);
+}
+
+#[test]
+fn a_refusal_is_not_undone_but_what_came_before_is() {
+    let workflow = shipped("order-fulfilment");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("create-order", done()).whatever();
+    story.answer("charge", refused("answered 402: card expired")).then(&[
+        "charge: failed for good: answered 402: card expired",
+        "The order cannot be kept and is being undone: answered 402: card expired",
+        "undo of create-order: calling orders.cancel",
+    ]);
+}
+
+#[test]
+fn a_step_whose_effect_is_unknown_is_undone_too() {
+    let workflow = workflow("steps:\n  a: { call: p.do, undo: p.undo, retry: { attempts: 1 } }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("a", unclear("no answer in time")).then(&[
+        "a: failed for good: no answer in time (attempt 1, the last)",
+        "The order cannot be kept and is being undone: no answer in time (attempt 1, the last)",
+        "undo of a: calling p.undo",
+    ]);
+}
+
+#[test]
+fn a_failed_attempt_is_made_again_after_a_growing_wait() {
+    let workflow = workflow("steps:\n  a: { call: p.do, retry: { attempts: 3, initial: 1s, factor: 2, max: 1m } }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    // With the dice at their middle, a wait is three quarters of the whole.
+    story.answer("a", unclear("503")).then(&["a: attempt 1 failed: 503; again at 00:00:00.750"]);
+    assert_eq!(story.state().steps["a"].status(), StepStatus::Retrying);
+    story.tick_after(Duration::from_millis(749)).then(&[]);
+    story.tick_after(Duration::from_millis(1)).then(&["a: calling p.do, attempt 2"]);
+    story.answer("a", unclear("503")).then(&["a: attempt 2 failed: 503; again at 00:00:02.250"]);
+    story.tick_after(Duration::from_secs(2)).then(&["a: calling p.do, attempt 3"]);
+    story.answer("a", unclear("503")).events();
+    assert_eq!(story.state().steps["a"].status(), StepStatus::Failed);
+}
+
+#[test]
+fn a_lost_attempt_is_made_again_and_does_not_count_as_a_failure() {
+    let workflow = workflow("steps:\n  a: { call: p.do, timeout: 5s, retry: { attempts: 1 } }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    for _ in 0..5 {
+        story.tick_after(Duration::from_secs(6)).then(&[]);
+        assert_eq!(story.tick_after(Duration::from_secs(1)).events().len(), 2);
+    }
+    story.answer("a", done()).then(&["a: done", "The order is completed"]);
+}
+
+#[test]
+fn the_answer_to_a_lost_attempt_comes_too_late() {
+    let workflow = workflow("steps:\n  a: { call: p.do, timeout: 5s }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.tick_after(Duration::from_secs(7)).whatever();
+    let late = crate::order::Answer {
+        step: "a".into(),
+        direction: crate::order::Direction::Do,
+        attempt: 1,
+        reply: done(),
+        now: story.now(),
+    };
+    let refusal = Refusal::NotWaiting { step: "a".into(), state: Lifecycle::Running };
+    story.when(&crate::order::Command::Answer(late)).then_refused(&refusal);
+}
+
+#[test]
+fn an_undo_that_fails_for_good_leaves_the_order_stuck() {
+    let workflow = shipped("order-fulfilment-without-backorder");
+    let mut story = waiting_for_shipping(&workflow);
+    story.signal("ship", "out_of_stock").whatever();
+    story.answer("charge", refused("answered 400: no")).then(&[
+        "undo of charge: failed for good: answered 400: no",
+        "The order is stuck and needs a person: payments.refund failed for good: answered 400: no",
+    ]);
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!((story.pending(), story.state().due_at()), (vec![], None));
+}
+
+#[test]
+fn a_failure_after_all_undos_leaves_the_order_stuck() {
+    let workflow = workflow("steps:\n  a: { call: p.do }\ncompensated:\n  tell: { call: p.tell }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("a", refused("no")).whatever();
+    story.answer("tell", refused("no")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+}
+
+#[test]
+fn independent_steps_run_at_once_and_a_join_waits_for_all() {
+    let workflow = workflow("steps:\n  a: { call: p.a }\n  b: { call: p.b }\n  c: { after: [a, b], call: p.c }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).then(&[PLACED, "a: calling p.a", "b: calling p.b"]);
+    story.answer("b", done()).then(&["b: done"]);
+    story.answer("a", done()).then(&["a: done", "c: calling p.c"]);
+}
+
+#[test]
+fn a_join_of_any_goes_on_with_the_first() {
+    let workflow =
+        workflow("steps:\n  a: { call: p.a }\n  b: { call: p.b }\n  c: { after: [a, b], join: any, call: p.c }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("b", done()).then(&["b: done", "c: calling p.c"]);
+    story.answer("c", done()).then(&["c: done"]);
+    story.answer("a", done()).then(&["a: done", "The order is completed"]);
+}
+
+#[test]
+fn what_is_under_way_is_let_come_to_its_end_before_anything_is_undone() {
+    let workflow = workflow("steps:\n  a: { call: p.a, undo: p.un-a }\n  b: { call: p.b }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story
+        .answer("b", refused("no"))
+        .then(&["b: failed for good: no", "The order cannot be kept and is being undone: no"]);
+    story.answer("a", done()).then(&["a: done", "undo of a: calling p.un-a"]);
+}
+
+#[test]
+fn an_answer_may_overtake_the_acceptance_of_its_request() {
+    let workflow = workflow("steps:\n  a: { request: p.a }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.signal("a", "ok").then(&["a: ok", "The order is completed"]);
+}
+
+#[test]
+fn the_same_answer_twice_is_one_event() {
+    let workflow = shipped("order-fulfilment");
+    let mut story = waiting_for_shipping(&workflow);
+    story.signal_with("ship", "backordered", json!(null), Some("k")).events();
+    let before = story.history().len();
+    story.signal_with("ship", "backordered", json!(null), Some("k")).then(&[]);
+    story.signal("ship", "backordered").then(&[]);
+    assert_eq!(story.history().len(), before);
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_is_refused_with_the_state() {
+    let workflow = workflow("steps:\n  a: { call: p.a }\n  b: { after: [a], request: p.b, outcomes: [yes-, no-] }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    let refusal = Refusal::NotWaiting { step: "b".into(), state: Lifecycle::Running };
+    story.signal("b", "yes-").then_refused(&refusal);
+    story.answer("a", done()).whatever();
+    story.signal("c", "yes-").then_refused(&Refusal::UnknownStep { workflow: "w".into(), step: "c".into() });
+    let known = vec!["yes-".to_owned(), "no-".to_owned()];
+    let refusal = Refusal::UnknownOutcome { step: "b".into(), outcome: "maybe".into(), known };
+    story.signal("b", "maybe").then_refused(&refusal);
+    story.signal("b", "no-").whatever();
+    let refusal = Refusal::NotWaiting { step: "b".into(), state: Lifecycle::Completed };
+    story.signal("b", "yes-").then_refused(&refusal);
+}
+
+#[test]
+fn an_answer_that_a_call_does_not_know_is_a_failure_that_may_have_acted() {
+    let workflow = workflow("steps:\n  a: { call: p.a, undo: p.un-a, outcomes: [good] }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    let told = story.answer("a", answered("odd")).events();
+    assert!(matches!(told.last(), Some(crate::order::Event::StepStarted(e)) if e.action == "un-a"), "{told:?}");
+}
+
+#[test]
+fn an_order_always_ends_is_stuck_or_has_something_due() {
+    let workflow = shipped("order-fulfilment");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    for step in ["create-order", "charge", "ship", "record-shipped", "notify-shipped"] {
+        assert!(story.state().due_at().is_some());
+        assert!(story.pending().iter().any(|effect| matches!(effect, Effect::WakeAt(_))));
+        if step == "ship" {
+            story.signal_with(step, "shipped", json!({ "tracking": "T-1" }), None).whatever();
+        } else {
+            story.answer(step, done()).whatever();
+        }
+    }
+    assert_eq!(story.state().due_at(), None);
+}

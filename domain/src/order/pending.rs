@@ -1,0 +1,89 @@
+//! What a state is waiting for, recomputed from it at any time: after an append, or after a restart.
+
+use std::cmp::min;
+
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::event::Direction;
+use super::state::{OrderState, Stage};
+use crate::Timestamp;
+use crate::ids::StepId;
+
+/// How long after an attempt's deadline it counts as lost: whoever makes it has this long to record that it timed out.
+pub const GRACE: TimeDelta = TimeDelta::seconds(2);
+
+/// Something to be done about an order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Ask the participant. Only whoever appended the attempt may do it; if nobody does, the attempt becomes lost.
+    Perform(Attempt),
+    /// Something is due: decide `Command::Tick`.
+    Tick,
+    /// Nothing is due before this moment.
+    WakeAt(Timestamp),
+}
+
+/// One attempt at an action, as recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// The step.
+    pub step: StepId,
+    /// Doing or undoing.
+    pub direction: Direction,
+    /// From 1, in that direction.
+    pub number: u32,
+    /// What the action is told.
+    pub input: Value,
+    /// When the exchange is given up.
+    pub deadline: Timestamp,
+}
+
+/// What is to be done about an order in this state, at this time.
+pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = state
+        .steps
+        .iter()
+        .filter_map(|(id, step)| match step.stage {
+            Stage::InFlight { direction, attempt, deadline } if now < deadline + GRACE => {
+                Some(Effect::Perform(Attempt {
+                    step: id.clone(),
+                    direction,
+                    number: attempt,
+                    input: step.input.clone(),
+                    deadline,
+                }))
+            }
+            _ => None,
+        })
+        .collect();
+    match state.due_at() {
+        Some(due) if due <= now => effects.push(Effect::Tick),
+        Some(due) => effects.push(Effect::WakeAt(due)),
+        None => {}
+    }
+    effects
+}
+
+impl OrderState {
+    /// When somebody has to look at the order again, whatever happens until then: the due time of the to-do list.
+    /// `None` once it has ended, or while it is stuck with nothing under way.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let next = self.steps.values().filter_map(|step| step.stage.due_at()).reduce(min);
+        let idle = next.is_none() && !self.ended() && self.stuck.is_none();
+        // An order that is neither ended nor stuck always has something open; were that ever untrue, it would be seen at once.
+        if idle { Some(self.updated_at) } else { next }
+    }
+}
+
+impl Stage {
+    /// When this stage has lasted too long.
+    pub fn due_at(self) -> Option<Timestamp> {
+        match self {
+            Stage::InFlight { deadline, .. } => Some(deadline + GRACE),
+            Stage::BackingOff { until, .. } => Some(until),
+            Stage::Awaiting { deadline } => Some(deadline),
+            Stage::Completed | Stage::Skipped | Stage::Failed { .. } | Stage::Undone | Stage::UndoFailed => None,
+        }
+    }
+}

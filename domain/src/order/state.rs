@@ -1,0 +1,291 @@
+//! Where an order stands: what its events, folded, leave behind.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::event::{Direction, Mode, OrderPlaced};
+use crate::Timestamp;
+use crate::ids::StepId;
+
+/// An order after some of its events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderState {
+    /// What was ordered.
+    pub placed: Arc<OrderPlaced>,
+    /// The business status that the workflow gave it.
+    pub status: String,
+    /// Which part of the workflow it is in.
+    pub phase: Phase,
+    /// Why it is being undone, once it is.
+    pub undone_because: Option<String>,
+    /// What a person has to look at.
+    pub stuck: Option<Stuck>,
+    /// The steps that something has happened to.
+    pub steps: BTreeMap<StepId, StepState>,
+    /// Those of them that may have to be undone, in the order in which they came to their answer.
+    pub settled: Vec<StepId>,
+    /// What the order gave back.
+    pub result: Value,
+    /// When its last event was decided.
+    pub updated_at: Timestamp,
+    /// When it came to its end.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Which part of the workflow an order is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// `steps`.
+    Forward,
+    /// The undos of what was done.
+    Undoing,
+    /// `compensated`: what there is to do once everything is undone.
+    Compensated,
+    /// Ended as planned.
+    Completed,
+    /// Ended undone.
+    Canceled,
+}
+
+/// Something that must not fail has failed for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// Where.
+    pub step: StepId,
+    /// In which direction.
+    pub direction: Direction,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// What has happened to one step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepState {
+    /// Where it stands.
+    pub stage: Stage,
+    /// Whom it asked for what; none: it never came to asking.
+    pub asked: Option<Asked>,
+    /// What the action was told.
+    pub input: Value,
+    /// Attempts made forward.
+    pub attempts: u32,
+    /// Attempts that failed in the current direction, lost ones not counted.
+    pub failures: u32,
+    /// The named answer.
+    pub outcome: Option<String>,
+    /// What came with it.
+    pub data: Value,
+    /// The keys of the later answers taken so far.
+    pub answer_keys: Vec<String>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it first did something.
+    pub started_at: Timestamp,
+    /// When it last came to an end.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// An action asked of a participant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Who.
+    pub participant: String,
+    /// What.
+    pub action: String,
+    /// How the answer comes.
+    pub mode: Mode,
+}
+
+/// Where a step stands. The table of what may follow what is in `evolve`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// An attempt is recorded and being made.
+    InFlight {
+        /// Doing or undoing.
+        direction: Direction,
+        /// Which attempt in that direction.
+        attempt: u32,
+        /// When the exchange is given up.
+        deadline: Timestamp,
+    },
+    /// An attempt failed, the next one waits.
+    BackingOff {
+        /// Doing or undoing.
+        direction: Direction,
+        /// The attempt that failed.
+        attempt: u32,
+        /// When the next one is due.
+        until: Timestamp,
+    },
+    /// Accepted by the participant, or answered for the time being: an answer is still to come.
+    Awaiting {
+        /// When it has to be there.
+        deadline: Timestamp,
+    },
+    /// Answered.
+    Completed,
+    /// Not needed.
+    Skipped,
+    /// Failed for good.
+    Failed {
+        /// Whether the participant may have acted all the same.
+        maybe_done: bool,
+    },
+    /// Its undo is done.
+    Undone,
+    /// Its undo failed for good.
+    UndoFailed,
+}
+
+/// Where an order's execution stands, in the words of the query side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lifecycle {
+    /// Something is being done, or about to be tried again.
+    Running,
+    /// Nothing to do until an answer comes.
+    Waiting,
+    /// Held by an operator.
+    Paused,
+    /// Being undone.
+    Compensating,
+    /// Ended as planned.
+    Completed,
+    /// Ended undone.
+    Canceled,
+    /// Waits for an operator.
+    Stuck,
+}
+
+/// Where a step stands, in the words of the query side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum StepStatus {
+    Pending,
+    Running,
+    Waiting,
+    Retrying,
+    Completed,
+    Skipped,
+    Failed,
+    Compensating,
+    Compensated,
+    Stuck,
+}
+
+impl OrderState {
+    /// Where its execution stands.
+    pub fn state(&self) -> Lifecycle {
+        match self.phase {
+            Phase::Completed => Lifecycle::Completed,
+            Phase::Canceled => Lifecycle::Canceled,
+            _ if self.stuck.is_some() => Lifecycle::Stuck,
+            Phase::Undoing | Phase::Compensated => Lifecycle::Compensating,
+            Phase::Forward if self.only_awaits_answers() => Lifecycle::Waiting,
+            Phase::Forward => Lifecycle::Running,
+        }
+    }
+
+    /// Whether it came to an end.
+    pub fn ended(&self) -> bool {
+        matches!(self.phase, Phase::Completed | Phase::Canceled)
+    }
+
+    /// Why it needs a person, if it does.
+    pub fn stuck_reason(&self) -> Option<&str> {
+        self.stuck.as_ref().map(|stuck| stuck.reason.as_str())
+    }
+
+    fn only_awaits_answers(&self) -> bool {
+        let mut open = self.steps.values().filter(|step| step.stage.is_open()).peekable();
+        open.peek().is_some() && open.all(|step| matches!(step.stage, Stage::Awaiting { .. }))
+    }
+}
+
+impl Stage {
+    /// Whether something is still to come, in either direction.
+    pub fn is_open(self) -> bool {
+        match self {
+            Stage::InFlight { .. } | Stage::BackingOff { .. } | Stage::Awaiting { .. } => true,
+            Stage::Completed | Stage::Skipped | Stage::Failed { .. } | Stage::Undone | Stage::UndoFailed => false,
+        }
+    }
+}
+
+impl StepState {
+    /// Where it stands.
+    pub fn status(&self) -> StepStatus {
+        match self.stage {
+            Stage::InFlight { direction: Direction::Undo, .. }
+            | Stage::BackingOff { direction: Direction::Undo, .. } => StepStatus::Compensating,
+            Stage::InFlight { .. } => StepStatus::Running,
+            Stage::BackingOff { .. } => StepStatus::Retrying,
+            Stage::Awaiting { .. } => StepStatus::Waiting,
+            Stage::Completed => StepStatus::Completed,
+            Stage::Skipped => StepStatus::Skipped,
+            Stage::Failed { .. } => StepStatus::Failed,
+            Stage::Undone => StepStatus::Compensated,
+            Stage::UndoFailed => StepStatus::Stuck,
+        }
+    }
+
+    /// When the next attempt is due, while one waits.
+    pub fn next_attempt_at(&self) -> Option<Timestamp> {
+        match self.stage {
+            Stage::BackingOff { until, .. } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Whether it has an answer for the time being, and another one is still to come.
+    pub fn answered_for_now(&self) -> bool {
+        matches!(self.stage, Stage::Awaiting { .. }) && self.outcome.is_some()
+    }
+}
+
+impl Lifecycle {
+    /// As GraphQL spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Lifecycle::Running => "RUNNING",
+            Lifecycle::Waiting => "WAITING",
+            Lifecycle::Paused => "PAUSED",
+            Lifecycle::Compensating => "COMPENSATING",
+            Lifecycle::Completed => "COMPLETED",
+            Lifecycle::Canceled => "CANCELED",
+            Lifecycle::Stuck => "STUCK",
+        }
+    }
+}
+
+impl StepStatus {
+    /// As GraphQL spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StepStatus::Pending => "PENDING",
+            StepStatus::Running => "RUNNING",
+            StepStatus::Waiting => "WAITING",
+            StepStatus::Retrying => "RETRYING",
+            StepStatus::Completed => "COMPLETED",
+            StepStatus::Skipped => "SKIPPED",
+            StepStatus::Failed => "FAILED",
+            StepStatus::Compensating => "COMPENSATING",
+            StepStatus::Compensated => "COMPENSATED",
+            StepStatus::Stuck => "STUCK",
+        }
+    }
+}
+
+impl fmt::Display for Lifecycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for StepStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

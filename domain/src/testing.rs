@@ -1,0 +1,187 @@
+//! A kit for testing workflows: given what happened, when something is asked, then this is decided.
+//!
+//! ```
+//! use domain::testing::{Story, done, order};
+//! use domain::workflow::Workflow;
+//!
+//! let workflow = Workflow::parse("
+//! workflow: greeting
+//! version: 1
+//! participants: { mail: { url: 'http://localhost' } }
+//! steps:
+//!   greet: { call: mail.send }
+//! ").unwrap();
+//! let mut story = Story::given(&workflow);
+//! story.place(order()).then(&["Placed by customer VINET: 1 line, 14.00 EUR", "greet: calling mail.send"]);
+//! story.answer("greet", done()).then(&["greet: done", "The order is completed"]);
+//! ```
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
+
+use crate::Timestamp;
+use crate::ids::OrderId;
+use crate::order::{
+    Answer, Command, Customer, DecideError, Direction, Effect, Event, Line, NewOrder, Now, OrderState, Place, Refusal,
+    Reply, Signal, Stage, decide, evolve, pending, summary,
+};
+use crate::workflow::Workflow;
+
+/// One order's life, with a clock that only moves when told to. Every method that decides panics, as tests do, where its
+/// decision contradicts the fold.
+#[derive(Debug, Clone)]
+pub struct Story<'w> {
+    workflow: &'w Workflow,
+    state: Option<OrderState>,
+    history: Vec<Event>,
+    now: Timestamp,
+}
+
+/// What a command led to.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "compare it with what was expected: .then(&[…]), .then_refused(…)"]
+pub struct Then(Result<Vec<Event>, Refusal>);
+
+impl Then {
+    /// Compares the events, told by their [`summary`].
+    #[track_caller]
+    pub fn then(self, sentences: &[&str]) {
+        let told: Vec<String> = self.events().iter().map(summary).collect();
+        assert_eq!(told, sentences);
+    }
+
+    /// Compares the refusal.
+    #[track_caller]
+    pub fn then_refused(self, refusal: &Refusal) {
+        assert_eq!(self.0.as_ref().expect_err("a refusal"), refusal);
+    }
+
+    /// The events.
+    #[track_caller]
+    pub fn events(self) -> Vec<Event> {
+        self.0.unwrap_or_else(|refusal| panic!("refused: {refusal}"))
+    }
+
+    /// Takes whatever it is.
+    pub fn whatever(self) {}
+}
+
+impl<'w> Story<'w> {
+    /// An order that is about to follow this workflow.
+    pub fn given(workflow: &'w Workflow) -> Self {
+        Self { workflow, state: None, history: Vec::new(), now: DateTime::UNIX_EPOCH }
+    }
+
+    /// Decides a command, and folds what it leads to.
+    pub fn when(&mut self, command: &Command) -> Then {
+        match decide(self.workflow, self.state.as_ref(), command) {
+            Ok(events) => {
+                for event in &events {
+                    self.state = Some(evolve(self.state.take(), event).expect("a decision fits its state"));
+                }
+                self.history.extend(events.iter().cloned());
+                Then(Ok(events))
+            }
+            Err(DecideError::Refused(refusal)) => Then(Err(refusal)),
+            Err(error @ DecideError::Inconsistent(_)) => panic!("{error}"),
+        }
+    }
+
+    /// Places an order.
+    pub fn place(&mut self, order: NewOrder) -> Then {
+        let order_id = order.order_id.clone().unwrap_or_else(|| OrderId::new("1").expect("a valid id"));
+        self.when(&Command::Place(Box::new(Place { order_id, order, now: self.now() })))
+    }
+
+    /// Answers the attempt that the step has under way.
+    pub fn answer(&mut self, step: &str, reply: Reply) -> Then {
+        let stage = self.state.as_ref().and_then(|state| state.steps.get(step)).map(|step| step.stage);
+        let (direction, attempt) = match stage {
+            Some(Stage::InFlight { direction, attempt, .. }) => (direction, attempt),
+            _ => (Direction::Do, 1),
+        };
+        self.when(&Command::Answer(Answer { step: step.to_owned(), direction, attempt, reply, now: self.now() }))
+    }
+
+    /// Sends a later answer.
+    pub fn signal(&mut self, step: &str, outcome: &str) -> Then {
+        self.signal_with(step, outcome, Value::Null, None)
+    }
+
+    /// Sends a later answer with data, or under an idempotency key.
+    pub fn signal_with(&mut self, step: &str, outcome: &str, data: Value, key: Option<&str>) -> Then {
+        self.when(&Command::Signal(Signal {
+            step: step.to_owned(),
+            outcome: outcome.to_owned(),
+            data,
+            key: key.map(str::to_owned),
+            now: self.now(),
+        }))
+    }
+
+    /// Lets time pass, and does what it has made due.
+    pub fn tick_after(&mut self, time: Duration) -> Then {
+        self.now += TimeDelta::from_std(time).expect("a test's time is short");
+        self.when(&Command::Tick(self.now()))
+    }
+
+    /// What there is to do now.
+    pub fn pending(&self) -> Vec<Effect> {
+        pending(self.state(), self.now)
+    }
+
+    /// Where the order stands.
+    pub fn state(&self) -> &OrderState {
+        self.state.as_ref().expect("place the order first")
+    }
+
+    /// Everything that happened.
+    pub fn history(&self) -> &[Event] {
+        &self.history
+    }
+
+    /// The clock, with the dice at their middle.
+    pub fn now(&self) -> Now {
+        Now { at: self.now, jitter: 0.5 }
+    }
+}
+
+/// A small order.
+pub fn order() -> NewOrder {
+    NewOrder {
+        order_id: None,
+        workflow: "order-fulfilment".to_owned(),
+        customer: Customer {
+            id: "VINET".to_owned(),
+            name: Some("Vins et alcools Chevalier".to_owned()),
+            email: Some("orders@vinet.example".to_owned()),
+        },
+        currency: "EUR".to_owned(),
+        lines: vec![Line { sku: "11".to_owned(), name: None, quantity: 1, unit_price: Decimal::new(1400, 2) }],
+        ship_to: None,
+        attributes: Map::new(),
+    }
+}
+
+/// "It is done."
+pub fn done() -> Reply {
+    Reply::Done { outcome: None, data: Value::Null }
+}
+
+/// "It is done, and this is what came of it."
+pub fn answered(outcome: &str) -> Reply {
+    Reply::Done { outcome: Some(outcome.to_owned()), data: Value::Null }
+}
+
+/// "No."
+pub fn refused(error: &str) -> Reply {
+    Reply::Refused { error: error.to_owned() }
+}
+
+/// "Not now."
+pub fn unclear(error: &str) -> Reply {
+    Reply::Unclear { error: error.to_owned(), retry_after: None }
+}

@@ -1,0 +1,182 @@
+//! One golden file for each event and version, kept for ever: what was written once can be read for good.
+//!
+//! A changed event needs a new version, a new golden file, and a lift from the old one; never a changed golden file.
+//! `UPDATE_GOLDEN=1 cargo test -p domain golden` writes the files that are missing.
+
+use std::fs;
+use std::path::PathBuf;
+
+use chrono::{DateTime, TimeDelta};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::*;
+use crate::ids::OrderId;
+use crate::order::{
+    Address, CompensationCompleted, CompensationStarted, Direction, Line, Mode, OrderCanceled, OrderCompleted,
+    OrderPlaced, OrderStuck, PersonalData, StatusChanged, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed,
+    StepSkipped, StepStarted, WorkflowRef,
+};
+
+fn at(milliseconds: i64) -> Timestamp {
+    DateTime::UNIX_EPOCH + TimeDelta::milliseconds(milliseconds)
+}
+
+fn placed() -> OrderPlaced {
+    OrderPlaced {
+        order_id: OrderId::new("10248").unwrap(),
+        workflow: WorkflowRef { name: "order-fulfilment".into(), version: 1 },
+        customer_id: "VINET".into(),
+        personal: PersonalData {
+            name: Some("Vins et alcools Chevalier".into()),
+            email: Some("orders@vinet.example".into()),
+            ship_to: Some(Address { city: Some("Reims".into()), country: Some("France".into()), ..Address::default() }),
+        },
+        currency: "EUR".into(),
+        lines: vec![Line {
+            sku: "11".into(),
+            name: Some("Queso Cabrales".into()),
+            quantity: 12,
+            unit_price: "14.00".parse().unwrap(),
+        }],
+        total: "168.00".parse().unwrap(),
+        attributes: Map::from_iter([("gift".into(), Value::Bool(true))]),
+        status: "Placed".into(),
+        fingerprint: "ab".repeat(32),
+        at: at(0),
+    }
+}
+
+/// One of each; the match in `type_name` keeps the list from missing one, by the count below.
+fn one_of_each() -> Vec<Event> {
+    let step = || "ship".to_owned();
+    vec![
+        Event::OrderPlaced(Box::new(placed())),
+        Event::StepStarted(StepStarted {
+            step: step(),
+            direction: Direction::Do,
+            attempt: 1,
+            participant: "shipping".into(),
+            action: "ship".into(),
+            mode: Mode::Request,
+            input: Some(json!({ "lines": [] })),
+            deadline: at(10_001),
+            at: at(1),
+        }),
+        Event::StepAccepted(StepAccepted { step: step(), deadline: at(86_400_002), at: at(2) }),
+        Event::StepCompleted(StepCompleted {
+            step: step(),
+            direction: Direction::Do,
+            outcome: "backordered".into(),
+            data: json!({ "missing": [{ "sku": "11", "short": 2 }] }),
+            answer_key: Some("answer-1".into()),
+            open_until: Some(at(2_592_000_003)),
+            at: at(3),
+        }),
+        Event::StepAttemptFailed(StepAttemptFailed {
+            step: step(),
+            direction: Direction::Undo,
+            attempt: 2,
+            error: "answered 503 Service Unavailable".into(),
+            lost: true,
+            retry_at: at(404),
+            at: at(4),
+        }),
+        Event::StepFailed(StepFailed {
+            step: step(),
+            direction: Direction::Do,
+            error: "answered 402 Payment Required".into(),
+            maybe_done: false,
+            at: at(5),
+        }),
+        Event::StepSkipped(StepSkipped { step: step(), because: "false does not hold".into(), at: at(6) }),
+        Event::StatusChanged(StatusChanged { status: "Shipped".into(), step: step(), at: at(7) }),
+        Event::CompensationStarted(CompensationStarted { step: Some(step()), because: "no".into(), at: at(8) }),
+        Event::CompensationCompleted(CompensationCompleted { at: at(9) }),
+        Event::OrderCompleted(OrderCompleted {
+            result: json!({ "tracking": "T-1" }),
+            result_error: Some("no such key".into()),
+            at: at(10),
+        }),
+        Event::OrderCanceled(OrderCanceled { at: at(11) }),
+        Event::OrderStuck(OrderStuck {
+            step: step(),
+            direction: Direction::Undo,
+            reason: "payments.refund failed for good".into(),
+            at: at(12),
+        }),
+    ]
+}
+
+fn golden_file(event_type: &str, version: u32) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{event_type}.v{version}.json"))
+}
+
+#[test]
+fn golden_files_are_what_is_written() {
+    let mut chain = CHAIN_START.to_owned();
+    for (number, event) in one_of_each().iter().enumerate() {
+        let context = Context {
+            correlation_id: "10248".into(),
+            causation_id: Some(Uuid::nil()),
+            traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+            actor: Some("ann".into()),
+            reason: Some("asked for".into()),
+        };
+        let encoded = encode(event, Uuid::from_u128(number as u128), &chain, &context).unwrap();
+        chain = encoded.hash;
+        let written = json!({
+            "data": serde_json::from_slice::<Value>(&encoded.data).unwrap(),
+            "metadata": serde_json::from_slice::<Value>(&encoded.metadata).unwrap(),
+        });
+        let file = golden_file(encoded.event_type, SCHEMA);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
+            fs::write(&file, format!("{written:#}\n")).unwrap();
+        }
+        let golden = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert_eq!(format!("{written:#}\n"), golden, "{}", file.display());
+    }
+}
+
+#[test]
+fn every_golden_file_can_be_read() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let mut events = one_of_each();
+    for file in fs::read_dir(folder).unwrap() {
+        let file = file.unwrap().path();
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let event_type = name.split('.').next().unwrap();
+        let golden: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        let (data, metadata) = (golden["data"].to_string(), golden["metadata"].to_string());
+        let decoded = decode(event_type, data.as_bytes(), metadata.as_bytes()).unwrap();
+        assert!(events.contains(&decoded.event), "{name} is read as {:?}", decoded.event);
+        events.retain(|event| *event != decoded.event);
+    }
+    assert_eq!(events, [], "without a golden file");
+}
+
+#[test]
+fn a_changed_byte_breaks_the_chain() {
+    let event = Event::OrderCanceled(OrderCanceled { at: at(11) });
+    let encoded = encode(&event, Uuid::nil(), "before", &Context::default()).unwrap();
+    let metadata: Value = serde_json::from_slice(&encoded.metadata).unwrap();
+    let hash = |previous: &str, data: &[u8]| link(previous, Uuid::nil(), encoded.event_type, data, &metadata);
+    assert_eq!(hash("before", &encoded.data), encoded.hash);
+    assert_ne!(hash("other", &encoded.data), encoded.hash);
+    assert_ne!(hash("before", &[encoded.data.as_slice(), b" "].concat()), encoded.hash);
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let metadata = br#"{"$correlationId":"1","schema":1,"hash":""}"#;
+    let error =
+        |event_type: &str, data: &[u8], metadata: &[u8]| decode(event_type, data, metadata).unwrap_err().to_string();
+    assert_eq!(error("Odd", b"{}", metadata), "unknown event type \"Odd\"");
+    assert!(
+        error("OrderCanceled", b"{}", metadata)
+            .starts_with("the data of OrderCanceled cannot be read: missing field `at`")
+    );
+    assert!(error("OrderCanceled", b"{}", b"nonsense").starts_with("the metadata of OrderCanceled cannot be read"));
+    let later = br#"{"$correlationId":"1","schema":2,"hash":""}"#;
+    assert!(error("OrderCanceled", b"{}", later).contains("schema version 2"));
+}
