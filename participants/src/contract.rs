@@ -1,0 +1,272 @@
+//! What the orchestrator and a participant say to each other over HTTP.
+//!
+//! `POST {url}/{action}` with `{orderId, step, action, input}`. A 2xx answer says that it is done, and how it ended; 202
+//! says that the answer comes to the callback; a 4xx (save 408, 425 and 429) refuses for good; anything else means: try
+//! again, with the same `Idempotency-Key`.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use reqwest::Url;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Value, json};
+
+use crate::problem::{PROBLEM_JSON, Problem};
+
+/// One request to act.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The same for every attempt at the same thing.
+    pub(crate) key: String,
+    pub(crate) order_id: String,
+    pub(crate) action: String,
+    /// What the action is given; an empty object where nothing was.
+    pub(crate) input: Value,
+    /// All that has to be the same when the key is.
+    pub(crate) content: Value,
+    /// Where a later answer goes.
+    pub(crate) callback: Option<Url>,
+    /// The trace it belongs to, handed on with a later answer.
+    pub(crate) traceparent: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Content {
+    order_id: String,
+    step: String,
+    action: String,
+    #[serde(default)]
+    input: Value,
+}
+
+impl Request {
+    pub(crate) fn read(action: &str, headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
+        let key = idempotency_key(headers)?;
+        let callback = callback(headers)?;
+        let traceparent = traceparent(headers);
+        let Content { order_id, step, action: stated, input } = json_body(headers, body)?;
+        check_name("/orderId", &order_id)?;
+        check_name("/step", &step)?;
+        if stated != action {
+            return Err(Problem::invalid("/action", format!("is {stated:?}, but the request went to {action:?}")));
+        }
+        let input = match input {
+            Value::Null => json!({}),
+            Value::Object(_) => input,
+            _ => return Err(Problem::invalid("/input", "must be an object")),
+        };
+        let content = json!({ "orderId": order_id, "step": step, "action": action, "input": input });
+        Ok(Self { key, order_id, action: stated, input, content, callback, traceparent })
+    }
+
+    /// The input as what an action expects.
+    pub(crate) fn input<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        T::deserialize(&self.input).map_err(|error| Problem::invalid("/input", error.to_string()))
+    }
+
+    pub(crate) fn unknown_action(&self) -> Problem {
+        Problem::not_found(format!("there is no action {:?}", self.action))
+    }
+}
+
+/// How a participant answers a request.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It is done, and this is how it ended.
+    Done { outcome: &'static str, data: Value },
+    /// It will be done; the answer goes to the callback.
+    Accepted,
+    /// It will never be done.
+    Refused(Problem),
+}
+
+impl Answer {
+    pub(crate) fn done(outcome: &'static str, data: Value) -> Self {
+        Self::Done { outcome, data }
+    }
+
+    /// What was asked to be undone was never done, or is undone already. Now it never will be.
+    pub(crate) fn nothing_to_undo() -> Self {
+        Self::done("nothing_to_undo", json!({}))
+    }
+
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::Refused(Problem::conflict(detail))
+    }
+
+    /// The answer as it is sent, now and to every repeat of the request.
+    pub(crate) fn wire(&self) -> WireAnswer {
+        match self {
+            Self::Done { outcome, data } => {
+                WireAnswer::new(StatusCode::OK, &json!({ "outcome": outcome, "data": data }))
+            }
+            Self::Accepted => WireAnswer::new(StatusCode::ACCEPTED, &json!({})),
+            Self::Refused(problem) => WireAnswer::new(problem.status, &problem.body()),
+        }
+    }
+}
+
+/// An answer's status and body, to the byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WireAnswer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: String,
+}
+
+impl WireAnswer {
+    fn new(status: StatusCode, body: &Value) -> Self {
+        Self { status, body: body.to_string() }
+    }
+}
+
+impl IntoResponse for WireAnswer {
+    fn into_response(self) -> Response {
+        let media_type = if self.status.is_success() { "application/json" } else { PROBLEM_JSON };
+        (self.status, [(header::CONTENT_TYPE, media_type)], self.body).into_response()
+    }
+}
+
+/// A name in the path: an order or an action.
+pub(crate) struct PathName(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(name) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+        check_name("", &name).map(|()| Self(name))
+    }
+}
+
+/// A request's body, or the problem with reading it: too large, or broken off.
+pub(crate) fn whole_body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    body.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))
+}
+
+/// A JSON body as what is expected there: malformed is 400, well-formed but something else is 422.
+pub(crate) fn json_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+    let media_type = text(headers, "content-type")?.unwrap_or_default();
+    if !media_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be application/json"));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        // What is wrong may be found before what is malformed: only a whole text is the wrong content.
+        if error.is_data() && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+            Problem::invalid("", error.to_string())
+        } else {
+            Problem::bad_request(format!("the body cannot be read as JSON: {error}"))
+        }
+    })
+}
+
+/// The longest name, in characters.
+const NAME_LENGTH_MAX: usize = 128;
+
+/// Names travel in paths, keys and logs, and keep to characters that mean nothing there (RFC 3986, unreserved).
+pub(crate) fn check_name(pointer: &str, name: &str) -> Result<(), Problem> {
+    let fits = (1..=NAME_LENGTH_MAX).contains(&name.len());
+    if fits && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c)) {
+        return Ok(());
+    }
+    let rule = format!("must be 1 to {NAME_LENGTH_MAX} letters, digits, '-', '.', '_' and '~'");
+    Err(Problem::invalid(pointer, rule))
+}
+
+/// The longest idempotency key, in characters.
+const KEY_LENGTH_MAX: usize = 255;
+
+/// `Idempotency-Key` as the IETF draft has it, a quoted string (RFC 8941), or bare.
+fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+    let Some(value) = text(headers, "idempotency-key")? else {
+        return Err(Problem::bad_request("the header Idempotency-Key is missing"));
+    };
+    let key = if value.starts_with('"') { quoted_string(value) } else { Some(value.to_owned()) };
+    key.filter(|key| (1..=KEY_LENGTH_MAX).contains(&key.len()))
+        .ok_or_else(|| Problem::bad_request("the header Idempotency-Key is not a string of 1 to 255 characters"))
+}
+
+/// The content of an RFC 8941 string.
+fn quoted_string(value: &str) -> Option<String> {
+    let inner = value.strip_prefix('"')?.strip_suffix('"')?;
+    let mut content = String::with_capacity(inner.len());
+    let mut characters = inner.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => content.push(characters.next().filter(|escaped| matches!(escaped, '"' | '\\'))?),
+            '"' => return None,
+            _ => content.push(character),
+        }
+    }
+    Some(content)
+}
+
+/// The longest callback, in characters.
+const CALLBACK_LENGTH_MAX: usize = 2048;
+
+fn callback(headers: &HeaderMap) -> Result<Option<Url>, Problem> {
+    let Some(value) = text(headers, "tenuto-callback")? else { return Ok(None) };
+    let url = Url::parse(value)
+        .ok()
+        .filter(|url| value.len() <= CALLBACK_LENGTH_MAX && matches!(url.scheme(), "http" | "https") && url.has_host());
+    let refusal =
+        || Problem::bad_request("the header Tenuto-Callback is not an absolute HTTP URL of at most 2048 characters");
+    url.map(Some).ok_or_else(refusal)
+}
+
+/// A trace context worth handing on; anything else is ignored, as W3C Trace Context has it.
+fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("traceparent")?.to_str().ok()?;
+    let parts: Vec<&str> = value.split('-').collect();
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    let hex = parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
+    (hex && lengths == [2, 32, 16, 2] && parts[0] != "ff").then(|| value.to_owned())
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Problem> {
+    let unreadable = |_| Problem::bad_request(format!("the header {name} is not plain text"));
+    headers.get(name).map(|value| value.to_str().map_err(unreadable)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn key_of(value: &'static str) -> Result<String, Problem> {
+        idempotency_key(&HeaderMap::from_iter([("idempotency-key".parse().unwrap(), HeaderValue::from_static(value))]))
+    }
+
+    #[test]
+    fn a_key_may_be_quoted_or_bare() {
+        assert_eq!(key_of("\"order/1/ship\"").unwrap(), "order/1/ship");
+        assert_eq!(key_of("order/1/ship").unwrap(), "order/1/ship");
+        assert_eq!(key_of(r#""a\"b\\c""#).unwrap(), r#"a"b\c"#);
+        for wrong in ["", "\"\"", "\"open", "\"a\"b\"", r#""a\b""#] {
+            assert!(key_of(wrong).is_err(), "{wrong:?} was taken for a key");
+        }
+    }
+
+    #[test]
+    fn a_trace_context_that_is_none_is_not_handed_on() {
+        let traced = |value| {
+            traceparent(&HeaderMap::from_iter([("traceparent".parse().unwrap(), HeaderValue::from_static(value))]))
+        };
+        assert!(traced("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").is_some());
+        for wrong in [
+            "",
+            "00",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        ] {
+            assert!(traced(wrong).is_none(), "{wrong:?} was handed on");
+        }
+    }
+}

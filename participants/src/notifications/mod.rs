@@ -1,0 +1,106 @@
+//! Notifications: mail to customers, kept in a mailbox, and sent from there where a mail server is configured.
+
+mod mailbox;
+mod postman;
+mod templates;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use lettre::Address;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::contract::{Answer, Request, check_name};
+use crate::options::Wake;
+use crate::participant::{Context, Participant, Service, act};
+use crate::problem::Problem;
+use crate::record::{Record, record_in};
+
+pub use postman::{InvalidMailServer, MailServer};
+
+pub(crate) use postman::Mails;
+
+/// The longest name of a recipient, in characters.
+const NAME_LENGTH_MAX: usize = 200;
+
+pub(crate) struct Notifications {
+    /// Whether mail leaves the mailbox.
+    sends: bool,
+    wake: Wake,
+}
+
+impl Notifications {
+    pub(crate) const ACTIONS: &[&str] = &["send"];
+}
+
+/// A mail to be written.
+#[derive(Deserialize)]
+pub(crate) struct Letter {
+    template: String,
+    to: Address,
+    name: Option<String>,
+    /// Whatever else the template may want to say.
+    #[serde(flatten)]
+    facts: Map<String, Value>,
+}
+
+impl Participant for Notifications {
+    const NAME: &'static str = "notifications";
+    const RECORD: Record = record_in!("participant_notifications");
+    type Action = Letter;
+
+    fn understand(request: &Request) -> Result<Letter, Problem> {
+        if request.action != "send" {
+            return Err(request.unknown_action());
+        }
+        let letter: Letter = request.input()?;
+        check_name("/input/template", &letter.template)?;
+        let unprintable = |name: &str| name.chars().count() > NAME_LENGTH_MAX || name.chars().any(char::is_control);
+        if letter.name.as_deref().is_some_and(unprintable) {
+            let rule = format!("must be at most {NAME_LENGTH_MAX} printable characters");
+            return Err(Problem::invalid("/input/name", rule));
+        }
+        Ok(letter)
+    }
+
+    async fn perform(&self, tx: &mut PgConnection, request: &Request, letter: Letter) -> Result<Answer, sqlx::Error> {
+        let message_id = Uuid::now_v7();
+        let text = templates::write(&letter, &request.order_id);
+        sqlx::query(
+            "INSERT INTO participant_notifications.mails
+                 (message_id, order_id, template, recipient, recipient_name, subject, body, settled_at, settlement)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN NOT $8 THEN now() END, CASE WHEN NOT $8 THEN 'mailbox' END)",
+        )
+        .bind(message_id)
+        .bind(&request.order_id)
+        .bind(&letter.template)
+        .bind(letter.to.to_string())
+        .bind(&letter.name)
+        .bind(text.subject)
+        .bind(text.body)
+        .bind(self.sends)
+        .execute(tx)
+        .await?;
+        Ok(Answer::done("sent", json!({ "messageId": message_id })))
+    }
+
+    fn committed(&self) {
+        if self.sends {
+            self.wake.rouse();
+        }
+    }
+}
+
+pub(crate) fn routes(context: &Context) -> Router {
+    let options = &context.options;
+    let participant = Notifications { sends: options.mail_server.is_some(), wake: options.wake.clone() };
+    let service = Service { participant, context: context.clone() };
+    Router::new()
+        .route("/mailbox", get(mailbox::list))
+        .route("/{name}", post(act::<Notifications>))
+        .with_state(Arc::new(service))
+}

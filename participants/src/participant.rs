@@ -1,0 +1,104 @@
+//! What is common to every participant: from an HTTP request to an effect that happens once, and its answer.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use sqlx::{PgConnection, PgPool};
+
+use crate::contract::{Answer, PathName, Request, WireAnswer, whole_body};
+use crate::faults::Faults;
+use crate::options::Options;
+use crate::problem::Problem;
+use crate::record::{Claim, Record};
+
+/// What the services share.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) pool: PgPool,
+    pub(crate) faults: Faults,
+    pub(crate) options: Options,
+}
+
+/// A service that acts on orders when asked.
+pub(crate) trait Participant: Send + Sync + Sized + 'static {
+    /// What it is called in paths.
+    const NAME: &'static str;
+    /// Where it records what it has handled.
+    const RECORD: Record;
+    /// An action with its input, checked.
+    type Action: Send;
+
+    /// What a request asks for, if that can be understood. Looks at nothing but the request.
+    fn understand(request: &Request) -> Result<Self::Action, Problem>;
+
+    /// Does it, within the transaction that also records the answer. A refusal is recorded too, so whoever refuses
+    /// does so before writing anything.
+    fn perform(
+        &self,
+        tx: &mut PgConnection,
+        request: &Request,
+        action: Self::Action,
+    ) -> impl Future<Output = Result<Answer, sqlx::Error>> + Send;
+
+    /// Called after an effect has been committed.
+    fn committed(&self) {}
+}
+
+/// A participant and what it needs to be served.
+pub(crate) struct Service<P> {
+    pub(crate) participant: P,
+    pub(crate) context: Context,
+}
+
+/// `POST /{action}`
+pub(crate) async fn act<P: Participant>(
+    State(service): State<Arc<Service<P>>>,
+    PathName(action): PathName,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let strike = service.context.faults.strike(P::NAME, &action);
+    if let Some(response) = strike.before().await {
+        return response;
+    }
+    let answer = handle(&service, &action, &headers, body).await;
+    strike.after(answer.into_response())
+}
+
+async fn handle<P: Participant>(
+    service: &Service<P>,
+    action: &str,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<WireAnswer, Problem> {
+    let request = Request::read(action, headers, &whole_body(body)?)?;
+    let action = P::understand(&request)?;
+    let other_content = || Problem::invalid("", "this Idempotency-Key was used for a request with other content");
+    once(service, &request, action).await?.ok_or_else(other_content)
+}
+
+/// Performs a request unless its key has been handled; the answer is the same either way. Nothing, if the key was
+/// used for something else.
+async fn once<P: Participant>(
+    service: &Service<P>,
+    request: &Request,
+    action: P::Action,
+) -> Result<Option<WireAnswer>, sqlx::Error> {
+    let mut tx = service.context.pool.begin().await?;
+    let answer = match P::RECORD.claim(&mut tx, request).await? {
+        Claim::Fresh => {
+            let answer = service.participant.perform(&mut tx, request, action).await?.wire();
+            P::RECORD.finish(&mut tx, &request.key, &answer).await?;
+            Some(answer)
+        }
+        Claim::Repeated(answer) => Some(answer),
+        Claim::OtherContent => None,
+    };
+    tx.commit().await?;
+    service.participant.committed();
+    Ok(answer)
+}

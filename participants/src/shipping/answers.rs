@@ -1,0 +1,132 @@
+//! The answers given later: each is posted to the callback of its request until the receiver has taken it.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::options::{Options, Retry};
+use crate::outbox::{Outbox, Queue, Ticket, Verdict, queue_in};
+
+/// Queues an answer for the order's callback, after all those queued before.
+pub(crate) async fn queue(tx: &mut PgConnection, order_id: &str, answer: &Value) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO participant_shipping.answers (order_id, callback_url, traceparent, body)
+         SELECT order_id, callback_url, traceparent, $2 FROM participant_shipping.shipments WHERE order_id = $1",
+    )
+    .bind(order_id)
+    .bind(answer.to_string())
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// The outbox of answers.
+pub(crate) struct Answers {
+    client: reqwest::Client,
+    retry: Retry,
+}
+
+impl Answers {
+    pub(crate) fn new(options: &Options) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .tcp_nodelay(true)
+            .timeout(options.delivery_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self { client, retry: options.retry })
+    }
+
+    /// What the receiver's status means for the answer.
+    fn verdict(&self, status: StatusCode, retry_after: Option<Duration>, age: Duration) -> Verdict {
+        let again = || Verdict::Again { reason: format!("the callback answered {status}"), after: retry_after };
+        match status {
+            status if status.is_success() => Verdict::Delivered,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => again(),
+            StatusCode::NOT_FOUND if age < self.retry.not_found_patience => again(),
+            status if status.is_client_error() => Verdict::Refused(format!("the callback answered {status}")),
+            _ => again(),
+        }
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct QueuedAnswer {
+    #[sqlx(flatten)]
+    ticket: Ticket,
+    callback_url: String,
+    idempotency_key: Uuid,
+    traceparent: Option<String>,
+    body: String,
+}
+
+impl AsRef<Ticket> for QueuedAnswer {
+    fn as_ref(&self) -> &Ticket {
+        &self.ticket
+    }
+}
+
+impl Outbox for Answers {
+    const QUEUE: Queue = queue_in!("participant_shipping.answers");
+    type Item = QueuedAnswer;
+
+    async fn deliver(&self, item: &QueuedAnswer) -> Verdict {
+        let mut request = self
+            .client
+            .post(&item.callback_url)
+            .header(CONTENT_TYPE, "application/json")
+            .header("idempotency-key", format!("\"{}\"", item.idempotency_key))
+            .body(item.body.clone());
+        if let Some(traceparent) = &item.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
+        match request.send().await {
+            Ok(response) => {
+                let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                self.verdict(response.status(), asked.map(Duration::from_secs), item.ticket.age())
+            }
+            Err(error) => Verdict::Again { reason: format!("the callback was not reached: {error}"), after: None },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_receiver_says_decides_whether_to_try_again() {
+        let answers = Answers::new(&Options::default()).unwrap();
+        let judged = |status: u16, age_s| match answers.verdict(
+            StatusCode::from_u16(status).unwrap(),
+            None,
+            Duration::from_secs(age_s),
+        ) {
+            Verdict::Delivered => "delivered",
+            Verdict::Refused(_) => "refused",
+            Verdict::Again { .. } => "again",
+        };
+        for (status, expected) in [
+            (200, "delivered"),
+            (202, "delivered"),
+            (302, "again"),
+            (400, "refused"),
+            (401, "refused"),
+            (404, "again"),
+            (408, "again"),
+            (409, "refused"),
+            (410, "refused"),
+            (422, "refused"),
+            (425, "again"),
+            (429, "again"),
+            (500, "again"),
+            (503, "again"),
+        ] {
+            assert_eq!(judged(status, 1), expected, "{status}");
+        }
+        assert_eq!(judged(404, 3600), "refused");
+    }
+}

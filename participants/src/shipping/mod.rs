@@ -1,0 +1,100 @@
+//! Shipping: stock, shipments, and the back-orders waiting for stock.
+//!
+//! A request is decided at once, in its own transaction, and answered later through the outbox of `answers`. Whoever
+//! needs locks takes them in one order, so that nobody waits in a circle: rows of stock by SKU, then the shipment.
+
+mod answers;
+mod cancel;
+mod lines;
+mod packing;
+mod read;
+mod restock;
+mod ship;
+mod stock;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use sqlx::PgConnection;
+
+use crate::contract::{Answer, Request};
+use crate::options::Wake;
+use crate::participant::{Context, Participant, Service, act};
+use crate::problem::Problem;
+use crate::record::{Record, record_in};
+
+pub(crate) use answers::Answers;
+pub(crate) use packing::pack;
+
+use lines::Lines;
+use ship::Order;
+
+pub(crate) struct Shipping {
+    handling_time: Duration,
+    wake: Wake,
+}
+
+impl Shipping {
+    pub(crate) const ACTIONS: &[&str] = &["ship", "cancel_shipment"];
+}
+
+pub(crate) enum Action {
+    Ship(Order),
+    /// Undoes the request to ship, as long as nothing has left the house.
+    CancelShipment,
+}
+
+#[derive(Deserialize)]
+struct ShipInput {
+    lines: Lines,
+    #[serde(default = "wait_by_default")]
+    backorder: bool,
+}
+
+fn wait_by_default() -> bool {
+    true
+}
+
+impl Participant for Shipping {
+    const NAME: &'static str = "shipping";
+    const RECORD: Record = record_in!("participant_shipping");
+    type Action = Action;
+
+    fn understand(request: &Request) -> Result<Action, Problem> {
+        match request.action.as_str() {
+            "ship" => {
+                let ShipInput { lines, backorder } = request.input()?;
+                let callback = request.callback.clone();
+                let callback = callback.ok_or_else(|| Problem::bad_request("the header Tenuto-Callback is missing"))?;
+                Ok(Action::Ship(Order { lines, backorder, callback }))
+            }
+            "cancel_shipment" => Ok(Action::CancelShipment),
+            _ => Err(request.unknown_action()),
+        }
+    }
+
+    async fn perform(&self, tx: &mut PgConnection, request: &Request, action: Action) -> Result<Answer, sqlx::Error> {
+        match action {
+            Action::Ship(order) => ship::ship(tx, request, &order, self.handling_time).await,
+            Action::CancelShipment => cancel::cancel(tx, &request.order_id).await,
+        }
+    }
+
+    fn committed(&self) {
+        self.wake.rouse();
+    }
+}
+
+pub(crate) fn routes(context: &Context) -> Router {
+    let options = &context.options;
+    let participant = Shipping { handling_time: options.handling_time, wake: options.wake.clone() };
+    let service = Service { participant, context: context.clone() };
+    Router::new()
+        .route("/stock", get(read::stock).post(restock::set))
+        .route("/restock", post(restock::add))
+        .route("/{name}", post(act::<Shipping>).get(read::shipment))
+        .with_state(Arc::new(service))
+}

@@ -1,0 +1,127 @@
+//! The shelves: what lies there, and what of it is promised.
+
+use std::collections::HashMap;
+
+use sqlx::PgConnection;
+
+use super::lines::Lines;
+
+/// What is free of each SKU; one that is not there has none.
+#[derive(Debug, Default)]
+pub(crate) struct Free(HashMap<String, i64>);
+
+impl Free {
+    /// Locks the rows of these SKUs, in their order, and reads what is free.
+    pub(crate) async fn lock(tx: &mut PgConnection, skus: &[&str]) -> Result<Self, sqlx::Error> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT sku, on_hand - reserved FROM participant_shipping.stock WHERE sku = ANY($1) ORDER BY sku FOR UPDATE",
+        )
+        .bind(skus)
+        .fetch_all(tx)
+        .await?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// What is missing to fill these lines, by SKU.
+    pub(crate) fn missing<'l>(&self, lines: impl Iterator<Item = (&'l str, i64)>) -> Vec<(&'l str, i64)> {
+        let short = |(sku, wanted)| (sku, wanted - self.0.get(sku).copied().unwrap_or(0));
+        lines.map(short).filter(|(_, short)| *short > 0).collect()
+    }
+
+    /// Sets aside what these lines need; the caller has seen that nothing is missing.
+    pub(crate) fn take<'l>(&mut self, lines: impl Iterator<Item = (&'l str, i64)>) {
+        for (sku, quantity) in lines {
+            if let Some(free) = self.0.get_mut(sku) {
+                *free -= quantity;
+            }
+        }
+    }
+}
+
+impl FromIterator<(String, i64)> for Free {
+    fn from_iter<I: IntoIterator<Item = (String, i64)>>(rows: I) -> Self {
+        Self(rows.into_iter().collect())
+    }
+}
+
+/// Promises the stock that these orders need. Their rows of stock are locked, and hold enough.
+pub(crate) async fn reserve(tx: &mut PgConnection, order_ids: &[&str]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE participant_shipping.stock SET reserved = reserved + needed.quantity
+         FROM (SELECT sku, sum(quantity)::bigint AS quantity FROM participant_shipping.shipment_lines
+               WHERE order_id = ANY($1) GROUP BY sku) needed
+         WHERE stock.sku = needed.sku",
+    )
+    .bind(order_ids)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Takes a promise back.
+pub(crate) async fn release(tx: &mut PgConnection, order_id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE participant_shipping.stock SET reserved = reserved - line.quantity
+         FROM participant_shipping.shipment_lines line WHERE line.order_id = $1 AND stock.sku = line.sku",
+    )
+    .bind(order_id)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Locks the stock of an order's lines.
+pub(crate) async fn lock_of_order(tx: &mut PgConnection, order_id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "SELECT 1 FROM participant_shipping.stock
+         WHERE sku IN (SELECT sku FROM participant_shipping.shipment_lines WHERE order_id = $1) ORDER BY sku FOR UPDATE",
+    )
+    .bind(order_id)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Has the shelves to itself until the transaction ends: no order is decided meanwhile. Reading goes on.
+pub(crate) async fn close_shelves(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("LOCK TABLE participant_shipping.stock IN EXCLUSIVE MODE").execute(tx).await.map(drop)
+}
+
+/// Adds to the shelves.
+pub(crate) async fn add(tx: &mut PgConnection, lines: &Lines) -> Result<(), sqlx::Error> {
+    let (skus, quantities) = lines.columns();
+    sqlx::query(
+        "INSERT INTO participant_shipping.stock AS shelf (sku, on_hand) SELECT * FROM unnest($1::text[], $2::bigint[])
+         ON CONFLICT (sku) DO UPDATE SET on_hand = shelf.on_hand + excluded.on_hand",
+    )
+    .bind(skus)
+    .bind(quantities)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Sets what lies on the shelves, after a count. Changes nothing if that is less than what is promised: those SKUs are
+/// the answer.
+pub(crate) async fn set(tx: &mut PgConnection, counts: &Lines) -> Result<Vec<String>, sqlx::Error> {
+    let (skus, quantities) = counts.columns();
+    let promised: Vec<String> = sqlx::query_scalar(
+        "SELECT sku FROM participant_shipping.stock JOIN unnest($1::text[], $2::bigint[]) AS count (sku, quantity) USING (sku)
+         WHERE reserved > quantity ORDER BY sku",
+    )
+    .bind(&skus)
+    .bind(&quantities)
+    .fetch_all(&mut *tx)
+    .await?;
+    if promised.is_empty() {
+        sqlx::query(
+            "INSERT INTO participant_shipping.stock (sku, on_hand) SELECT * FROM unnest($1::text[], $2::bigint[])
+             ON CONFLICT (sku) DO UPDATE SET on_hand = excluded.on_hand",
+        )
+        .bind(&skus)
+        .bind(&quantities)
+        .execute(tx)
+        .await?;
+    }
+    Ok(promised)
+}

@@ -1,0 +1,62 @@
+//! The background work of the services: answers to callbacks, mail, and parcels whose handling time is over.
+
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+use crate::notifications::Mails;
+use crate::options::Options;
+use crate::outbox::{self, Leader, POLL};
+use crate::shipping::{self, Answers};
+
+/// Delivers what the services have queued, until `shutdown`; then finishes what is on its way and returns. Several may
+/// run: one works, and another takes over when it ends. An error means that no HTTP client could be made.
+pub async fn run_deliveries(
+    pool: PgPool,
+    options: Options,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), reqwest::Error> {
+    let worker =
+        Worker { answers: Answers::new(&options)?, mails: options.mail_server.clone().map(Mails), pool, options };
+    let (stop, stopped) = watch::channel(false);
+    let told_to_stop = async {
+        shutdown.await;
+        stop.send_replace(true);
+    };
+    tokio::join!(worker.run(stopped), told_to_stop);
+    Ok(())
+}
+
+struct Worker {
+    answers: Answers,
+    mails: Option<Mails>,
+    pool: PgPool,
+    options: Options,
+}
+
+impl Worker {
+    async fn run(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let Err(failure) = self.lead(&mut stop).await else { return };
+            tracing::warn!(error = %failure, "deliveries are interrupted");
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Works as long as it is the one to work, until told to stop.
+    async fn lead(&self, stop: &mut watch::Receiver<bool>) -> Result<(), sqlx::Error> {
+        let Some(leader) = Leader::elect(&self.pool, stop).await? else { return Ok(()) };
+        let answers = outbox::empty(&self.answers, &leader, &self.pool, &self.options, stop.clone());
+        let mails = async {
+            match &self.mails {
+                Some(mails) => outbox::empty(mails, &leader, &self.pool, &self.options, stop.clone()).await,
+                None => Ok(()),
+            }
+        };
+        let parcels = shipping::pack(&leader, &self.pool, &self.options.wake, stop.clone());
+        tokio::try_join!(answers, mails, parcels)?;
+        leader.resign().await
+    }
+}
