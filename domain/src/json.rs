@@ -253,4 +253,4 @@ impl<'de> Visitor<'de> for Strict<'_, '_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,6 +9,7 @@ mod decide;
 mod event;
 mod evolve;
 mod pending;
+pub mod request;
 mod state;
 mod summary;
 

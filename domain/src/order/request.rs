@@ -1,0 +1,101 @@
+//! What a shop sends to `POST /orders`, checked whole: every violation at once, each with where it is, what was found
+//! and what is allowed.
+//!
+//! A field that is not known is a violation too, since a typo would otherwise be lost in silence. `null` stands for a
+//! field that is left out.
+
+mod attributes;
+mod currency;
+mod price;
+mod reader;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use super::content::{Address, Customer, Line, NewOrder};
+use crate::ids::OrderId;
+use reader::{Checked, Node, Report};
+
+pub use reader::Violation;
+
+/// The most lines of one order.
+pub const MAX_LINES: usize = 500;
+/// The most pieces in one line.
+pub const MAX_QUANTITY: u32 = 1_000_000;
+
+/// Takes a JSON value for an order, or says all that is wrong with it: the list is never empty.
+pub fn check(value: &Value) -> Result<NewOrder, Vec<Violation>> {
+    let mut report = Report::default();
+    match order(Node::root(value), &mut report) {
+        Ok(order) if report.is_empty() => Ok(order),
+        _ => Err(report.into_violations()),
+    }
+}
+
+fn order(node: Node, report: &mut Report) -> Checked<NewOrder> {
+    let fields =
+        node.fields(&["orderId", "workflow", "customer", "currency", "lines", "shipTo", "attributes"], report)?;
+    let order_id = fields.optional("orderId", report, |node, report| {
+        node.text(report, |text| OrderId::new(text).map_err(|error| error.to_string()))
+    });
+    let workflow = fields.required("workflow", report, |node, report| node.text(report, text::name));
+    let customer = fields.required("customer", report, customer);
+    let currency = fields.required("currency", report, |node, report| node.text(report, currency::code));
+    let lines = fields.required("lines", report, lines);
+    let ship_to = fields.optional("shipTo", report, address);
+    let attributes = fields.optional("attributes", report, attributes::attributes);
+    Ok(NewOrder {
+        order_id: order_id?,
+        workflow: workflow?,
+        customer: customer?,
+        currency: currency?,
+        lines: lines?,
+        ship_to: ship_to?,
+        attributes: attributes?.unwrap_or_default(),
+    })
+}
+
+fn customer(node: Node, report: &mut Report) -> Checked<Customer> {
+    let fields = node.fields(&["id", "name", "email"], report)?;
+    let id = fields.required("id", report, |node, report| node.text(report, |text| text::id(text, 128)));
+    let name = fields.optional("name", report, short_text);
+    let email = fields.optional("email", report, |node, report| node.text(report, text::email));
+    Ok(Customer { id: id?, name: name?, email: email? })
+}
+
+fn lines(node: Node, report: &mut Report) -> Checked<Vec<Line>> {
+    let items = node.items(1..=MAX_LINES, report)?;
+    let lines: Vec<Checked<Line>> = items.map(|item| line(item, report)).collect();
+    lines.into_iter().collect()
+}
+
+fn line(node: Node, report: &mut Report) -> Checked<Line> {
+    let fields = node.fields(&["sku", "name", "quantity", "unitPrice"], report)?;
+    let sku = fields.required("sku", report, |node, report| node.text(report, |text| text::id(text, 64)));
+    let name = fields.optional("name", report, short_text);
+    let quantity = fields.required("quantity", report, |node, report| node.integer(1..=MAX_QUANTITY, report));
+    let unit_price = fields.required("unitPrice", report, price::price);
+    Ok(Line { sku: sku?, name: name?, quantity: quantity?, unit_price: unit_price? })
+}
+
+fn address(node: Node, report: &mut Report) -> Checked<Address> {
+    let fields = node.fields(&["name", "street", "city", "region", "postalCode", "country"], report)?;
+    let mut field = |name| fields.optional(name, report, short_text);
+    let (name, street, city) = (field("name"), field("street"), field("city"));
+    let (region, postal_code, country) = (field("region"), field("postalCode"), field("country"));
+    Ok(Address {
+        name: name?,
+        street: street?,
+        city: city?,
+        region: region?,
+        postal_code: postal_code?,
+        country: country?,
+    })
+}
+
+fn short_text(node: Node, report: &mut Report) -> Checked<String> {
+    node.text(report, |text| text::printable(text, 200))
+}

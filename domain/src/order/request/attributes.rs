@@ -1,0 +1,49 @@
+//! What else a shop keeps with an order: any JSON object, within bounds, since every event's reader carries it along.
+
+use serde_json::{Map, Value};
+
+use super::reader::{Checked, Node, Report, quote};
+
+const MAX_KEYS: usize = 64;
+const MAX_BYTES: usize = 16 * 1024;
+/// How many objects and arrays may be open at once, the attributes themselves being the first.
+const MAX_DEPTH: usize = 8;
+
+pub(super) fn attributes(node: Node, report: &mut Report) -> Checked<Map<String, Value>> {
+    let map = node.object(report)?;
+    if map.len() > MAX_KEYS {
+        return Err(node.violation(format!("must have at most {MAX_KEYS} keys, found {}", map.len()), report));
+    }
+    if is_deeper(node.value(), MAX_DEPTH) {
+        return Err(node.violation(format!("must be nested at most {MAX_DEPTH} levels deep"), report));
+    }
+    if let Some(text) = text_with_nul(node.value()) {
+        return Err(node.violation(format!("must not contain the NUL character, found {}", quote(text)), report));
+    }
+    let bytes = node.value().to_string().len();
+    if bytes > MAX_BYTES {
+        return Err(node.violation(format!("must be at most {MAX_BYTES} bytes of JSON, found {bytes}"), report));
+    }
+    Ok(map.clone())
+}
+
+/// Whether more than so many arrays and objects are open at once. Looks no deeper than that.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
+        Value::Object(map) => levels == 0 || map.values().any(|item| is_deeper(item, levels - 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// A string or key that Postgres could not hold. [`crate::json::parse`] lets none through; other makers of values may.
+fn text_with_nul(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => text.contains('\0').then_some(text),
+        Value::Array(items) => items.iter().find_map(text_with_nul),
+        Value::Object(map) => {
+            map.iter().find_map(|(key, item)| if key.contains('\0') { Some(key.as_str()) } else { text_with_nul(item) })
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}

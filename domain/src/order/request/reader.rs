@@ -1,0 +1,213 @@
+//! Reading a JSON value field by field, and keeping a list of all that is wrong on the way.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use serde_json::{Map, Value};
+
+use crate::json::push_token;
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Where (RFC 6901).
+    pub pointer: String,
+    /// What was found, and what is allowed.
+    pub detail: String,
+}
+
+/// Something was wrong, and the report says so: only [`Report::add`] makes one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reported(());
+
+/// A part of a request, unless something was wrong with it.
+pub(super) type Checked<T> = Result<T, Reported>;
+
+/// All that is wrong so far.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    violations: Vec<Violation>,
+    unlisted: usize,
+}
+
+impl Report {
+    /// More than these are counted, not listed, so that no request makes an answer without end.
+    const MOST: usize = 100;
+
+    fn add(&mut self, pointer: String, detail: String) -> Reported {
+        if self.violations.len() < Self::MOST {
+            self.violations.push(Violation { pointer, detail });
+        } else {
+            self.unlisted += 1;
+        }
+        Reported(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    pub(super) fn into_violations(self) -> Vec<Violation> {
+        let Self { mut violations, unlisted } = self;
+        if unlisted > 0 {
+            violations.push(Violation { pointer: String::new(), detail: format!("and {unlisted} more like these") });
+        }
+        violations
+    }
+}
+
+/// Where a value is: a chain of tokens that lies on the stack, made into a pointer only when something is wrong.
+#[derive(Clone, Copy)]
+enum Path<'a> {
+    Root,
+    Field(&'a Path<'a>, &'a str),
+    Item(&'a Path<'a>, usize),
+}
+
+impl Path<'_> {
+    fn pointer(&self) -> String {
+        match self {
+            Self::Root => String::new(),
+            Self::Field(parent, name) => {
+                let mut pointer = parent.pointer();
+                push_token(&mut pointer, name);
+                pointer
+            }
+            Self::Item(parent, index) => format!("{}/{index}", parent.pointer()),
+        }
+    }
+}
+
+/// A value and where it is.
+#[derive(Clone, Copy)]
+pub(super) struct Node<'a> {
+    value: &'a Value,
+    path: Path<'a>,
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn root(value: &'a Value) -> Self {
+        Self { value, path: Path::Root }
+    }
+
+    pub(super) fn value(&self) -> &'a Value {
+        self.value
+    }
+
+    pub(super) fn violation(&self, detail: impl Into<String>, report: &mut Report) -> Reported {
+        report.add(self.path.pointer(), detail.into())
+    }
+
+    fn expected(&self, what: impl Display, report: &mut Report) -> Reported {
+        self.violation(format!("expected {what}, found {}", found(self.value)), report)
+    }
+
+    /// A string that keeps to a rule; the rule says what is wrong with one that does not.
+    pub(super) fn text<T>(&self, report: &mut Report, rule: impl FnOnce(&str) -> Result<T, String>) -> Checked<T> {
+        match self.value {
+            Value::String(text) => rule(text).map_err(|detail| self.violation(detail, report)),
+            _ => Err(self.expected("a string", report)),
+        }
+    }
+
+    /// A number written as an integer.
+    pub(super) fn integer(&self, range: RangeInclusive<u32>, report: &mut Report) -> Checked<u32> {
+        let integer = self.value.as_u64().and_then(|integer| u32::try_from(integer).ok());
+        integer
+            .filter(|integer| range.contains(integer))
+            .ok_or_else(|| self.expected(format_args!("an integer from {} to {}", range.start(), range.end()), report))
+    }
+
+    /// An object.
+    pub(super) fn object(&self, report: &mut Report) -> Checked<&'a Map<String, Value>> {
+        self.value.as_object().ok_or_else(|| self.expected("an object", report))
+    }
+
+    /// An object whose fields are known by name; every other field is reported.
+    pub(super) fn fields(&'a self, known: &[&str], report: &mut Report) -> Checked<Fields<'a>> {
+        let map = self.object(report)?;
+        for name in map.keys().filter(|name| !known.contains(&name.as_str())) {
+            let known = known.join(", ");
+            if name.chars().count() > LONGEST_QUOTE {
+                self.violation(format!("unknown field {}; known are {known}", quote(name)), report);
+            } else {
+                report.add(
+                    Path::Field(&self.path, name).pointer(),
+                    format!("unknown field; known in this place are {known}"),
+                );
+            }
+        }
+        Ok(Fields { map, path: &self.path })
+    }
+
+    /// An array of so many items.
+    pub(super) fn items(
+        &'a self,
+        count: RangeInclusive<usize>,
+        report: &mut Report,
+    ) -> Checked<impl Iterator<Item = Node<'a>> + use<'a>> {
+        match self.value {
+            Value::Array(items) if count.contains(&items.len()) => {
+                Ok(items.iter().enumerate().map(|(index, value)| Node { value, path: Path::Item(&self.path, index) }))
+            }
+            _ => Err(self.expected(format_args!("an array of {} to {} items", count.start(), count.end()), report)),
+        }
+    }
+}
+
+/// The fields of an object.
+pub(super) struct Fields<'a> {
+    map: &'a Map<String, Value>,
+    path: &'a Path<'a>,
+}
+
+impl<'a> Fields<'a> {
+    /// A field that must be there.
+    pub(super) fn required<T>(
+        &self,
+        name: &'a str,
+        report: &mut Report,
+        read: impl FnOnce(Node, &mut Report) -> Checked<T>,
+    ) -> Checked<T> {
+        self.optional(name, report, read)?
+            .ok_or_else(|| report.add(Path::Field(self.path, name).pointer(), "must be given".to_owned()))
+    }
+
+    /// A field that may be missing or `null`.
+    pub(super) fn optional<T>(
+        &self,
+        name: &'a str,
+        report: &mut Report,
+        read: impl FnOnce(Node, &mut Report) -> Checked<T>,
+    ) -> Checked<Option<T>> {
+        match self.map.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => read(Node { value, path: Path::Field(self.path, name) }, report).map(Some),
+        }
+    }
+}
+
+const LONGEST_QUOTE: usize = 60;
+
+/// A value as it is named in a message.
+pub(super) fn found(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => format!("the string {}", quote(text)),
+        Value::Array(items) => match items.len() {
+            0 => "an empty array".to_owned(),
+            1 => "an array of one item".to_owned(),
+            count => format!("an array of {count} items"),
+        },
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+/// A text as it is shown in a message: in quotes, on one line, and never longer than one.
+pub(super) fn quote(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_QUOTE) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+    }
+}
