@@ -64,10 +64,10 @@ impl Expression {
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, EvaluationError> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         ranges::provide(&mut context, Budget::full());
-        if self.reads(|subject| matches!(subject, Subject::Order)) {
+        if self.reads(|subject| matches!(subject, Subject::Order { .. })) {
             context.add_variable_from_value("order", json::to_cel(&scope.order)?);
         }
-        if self.reads(|subject| matches!(subject, Subject::Step(_) | Subject::AllSteps)) {
+        if self.reads(|subject| matches!(subject, Subject::Step { .. } | Subject::AllSteps)) {
             context.add_variable_from_value("steps", self.visible_steps(&scope.steps)?);
         }
         let value = context.resolve(&self.program.tree).map_err(|error| EvaluationError::from_cel(&error))?;
@@ -95,8 +95,8 @@ impl Expression {
     /// The ids of the steps that it reads.
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         self.references().iter().filter_map(|reference| match &reference.subject {
-            Subject::Step(id) => Some(id.as_str()),
-            Subject::Order | Subject::AllSteps | Subject::Unknown(_) => None,
+            Subject::Step { id, .. } => Some(id.as_str()),
+            Subject::Order { .. } | Subject::AllSteps | Subject::Unknown(_) => None,
         })
     }
 

@@ -96,11 +96,6 @@ impl<'a> Report<'a> {
         self.add(node.within(inner, &self.lines), &node.path, reason);
     }
 
-    /// Whether nothing is wrong yet.
-    pub fn is_empty(&self) -> bool {
-        self.faults.is_empty()
-    }
-
     /// What was read, if nothing is wrong with it.
     pub fn finish<T>(mut self, read: Option<T>) -> Result<T, Faults> {
         self.faults.sort();

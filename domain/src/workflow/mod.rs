@@ -19,6 +19,8 @@
 //! An outcome in `compensate-on` completes its step and undoes the order: nothing of `steps` starts after it. When every undo has
 //! run, the steps of `compensated` follow, by the same rules.
 
+mod check;
+mod diagram;
 mod expression;
 mod fault;
 mod read;
@@ -144,6 +146,9 @@ impl Workflow {
         let mut report = Report::new(source);
         let Some(root) = yaml::load(source, &mut report) else { return report.finish(None) };
         let workflow = read::workflow(&root, source, &mut report);
+        if let Some(workflow) = &workflow {
+            check::all(workflow, &root, &mut report);
+        }
         report.finish(workflow)
     }
 

@@ -202,14 +202,11 @@ impl<'a> Loader<'a, '_> {
             let value_path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             let (event, span) = self.next()?;
             let value = self.node(event, span, value_path, depth + 1)?;
-            match known.get(&key) {
-                Some(first) => {
-                    self.report.add(key_at, &value.path, format!("appears twice, first in line {}", first.line))
-                }
-                None => {
-                    known.insert(key.clone(), key_at);
-                    entries.push(Entry { key, key_at, value });
-                }
+            if let Some(first) = known.get(&key) {
+                self.report.add(key_at, &value.path, format!("appears twice, first in line {}", first.line));
+            } else {
+                known.insert(key.clone(), key_at);
+                entries.push(Entry { key, key_at, value });
             }
         }
     }

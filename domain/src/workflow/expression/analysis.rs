@@ -45,10 +45,18 @@ pub struct Reference {
 /// What can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// The order.
-    Order,
-    /// One step: `steps.ship` or `steps['create-order']`.
-    Step(String),
+    /// The order, or one of its fields.
+    Order {
+        /// The field, where one is named: `order.total`.
+        field: Option<String>,
+    },
+    /// One step: `steps.ship` or `steps['create-order']`, or one of its fields.
+    Step {
+        /// The step.
+        id: String,
+        /// The field, where one is named: `steps.ship.outcome`.
+        field: Option<String>,
+    },
     /// `steps` by itself, or indexed by something that is known only when it is evaluated.
     AllSteps,
     /// A variable that no workflow has.
@@ -64,13 +72,16 @@ pub struct Comparison {
     pub outcome: String,
     /// `==`, not `!=`.
     pub equal: bool,
+    /// The expression cannot hold unless this comparison does: it is the whole, or joined to the rest by `&&`.
+    pub required: bool,
     /// Where the text stands.
     pub at: TextPosition,
 }
 
 /// Finds what a tree reads; refuses what cannot be meant.
 pub(super) fn analyse(tree: &IdedExpr, places: &SourceInfo, source: &str) -> Result<Analysis, ExpressionError> {
-    let mut walk = Walk { places, source, bound: Vec::new(), found: Analysis::default() };
+    let mut walk = Walk { places, source, bound: Vec::new(), required: Vec::new(), found: Analysis::default() };
+    conjuncts(tree, &mut walk.required);
     walk.visit(tree)?;
     let mut found = walk.found;
     found.references.sort_by_key(|reference| reference.at);
@@ -83,18 +94,22 @@ struct Walk<'a> {
     source: &'a str,
     /// Names that the comprehensions around bind.
     bound: Vec<String>,
+    /// The parts that have to hold for the whole to hold.
+    required: Vec<u64>,
     found: Analysis,
 }
 
 impl Walk<'_> {
     fn visit(&mut self, tree: &IdedExpr) -> Result<(), ExpressionError> {
-        if let Some((step, place)) = self.step_of(tree) {
-            return self.step(step, place);
+        if let Some((subject, place)) = self.subject_of(tree) {
+            return self.read(subject, place);
         }
         match &tree.expr {
             Expr::Unspecified | Expr::Literal(_) => Ok(()),
             Expr::Ident(name) => {
-                self.variable(name, tree);
+                if !self.is_bound(name) && !TYPES.contains(&name.as_str()) {
+                    self.found.references.push(Reference { subject: variable(name), at: self.at(tree) });
+                }
                 Ok(())
             }
             Expr::Select(select) => self.visit(&select.operand),
@@ -138,54 +153,54 @@ impl Walk<'_> {
             };
             return Err(ExpressionError::new(self.at_name(name, tree), reason));
         }
-        self.comparison(call);
+        self.comparison(call, tree.id);
         call.target.iter().try_for_each(|target| self.visit(target))?;
         self.visit_all(&call.args)
-    }
-
-    fn variable(&mut self, name: &str, tree: &IdedExpr) {
-        let subject = match name {
-            _ if self.is_bound(name) || TYPES.contains(&name) => return,
-            "order" => Subject::Order,
-            "steps" => Subject::AllSteps,
-            _ => Subject::Unknown(name.to_owned()),
-        };
-        let at = self.at(tree);
-        self.found.references.push(Reference { subject, at });
     }
 
     fn is_bound(&self, name: &str) -> bool {
         self.bound.iter().any(|bound| bound == name)
     }
 
-    fn step(&mut self, step: String, place: &IdedExpr) -> Result<(), ExpressionError> {
+    /// Notes what is read, unless a `-` in a name was taken for a subtraction.
+    fn read(&mut self, subject: Subject, place: &IdedExpr) -> Result<(), ExpressionError> {
         let at = self.at(place);
-        let text = self.source.get(self.start(place) + "steps.".len()..).unwrap_or_default();
-        let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(text.len());
-        let written = &text[..end];
-        if written.strip_prefix(step.as_str()).is_some_and(|rest| rest.starts_with('-')) {
-            let reason = format!("steps.{written} is a subtraction; write steps['{written}']");
-            return Err(ExpressionError::new(at, reason));
+        if let Subject::Step { id, .. } = &subject {
+            let text = self.source.get(self.start(place) + "steps.".len()..).unwrap_or_default();
+            let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(text.len());
+            let written = &text[..end];
+            if written.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with('-')) {
+                let reason = format!("steps.{written} is a subtraction; write steps['{written}']");
+                return Err(ExpressionError::new(at, reason));
+            }
         }
-        self.found.references.push(Reference { subject: Subject::Step(step), at });
+        self.found.references.push(Reference { subject, at });
         Ok(())
+    }
+
+    /// What a tree reads, if it selects from `order` or `steps`, and the variable that it selects from.
+    fn subject_of<'t>(&self, tree: &'t IdedExpr) -> Option<(Subject, &'t IdedExpr)> {
+        if let Some((id, steps)) = self.step_of(tree) {
+            return Some((Subject::Step { id, field: None }, steps));
+        }
+        let (base, field) = selection(tree)?;
+        if let Some((id, steps)) = self.step_of(base) {
+            return Some((Subject::Step { id, field: Some(field) }, steps));
+        }
+        self.is_variable(base, "order").then_some((Subject::Order { field: Some(field) }, base))
     }
 
     /// The step that a tree names, and the part of the tree that says `steps`.
     fn step_of<'t>(&self, tree: &'t IdedExpr) -> Option<(String, &'t IdedExpr)> {
-        let (base, name) = match &tree.expr {
-            Expr::Select(select) => (select.operand.as_ref(), select.field.clone()),
-            Expr::Call(call) if call.func_name == operators::INDEX => match call.args.as_slice() {
-                [base, index] => (base, text_of(index)?),
-                _ => return None,
-            },
-            _ => return None,
-        };
-        let is_steps = matches!(&base.expr, Expr::Ident(name) if name == "steps" && !self.is_bound(name));
-        is_steps.then_some((name, base))
+        let (base, id) = selection(tree)?;
+        self.is_variable(base, "steps").then_some((id, base))
     }
 
-    fn comparison(&mut self, call: &CallExpr) {
+    fn is_variable(&self, tree: &IdedExpr, wanted: &str) -> bool {
+        matches!(&tree.expr, Expr::Ident(name) if name == wanted && !self.is_bound(name))
+    }
+
+    fn comparison(&mut self, call: &CallExpr, id: u64) {
         let equal = call.func_name == operators::EQUALS;
         let [left, right] = call.args.as_slice() else { return };
         if !equal && call.func_name != operators::NOT_EQUALS {
@@ -195,17 +210,14 @@ impl Walk<'_> {
         let found = sides.into_iter().find_map(|(one, other)| Some((self.outcome_of(one)?, text_of(other)?, other)));
         if let Some((step, outcome, place)) = found {
             let at = self.at(place);
-            self.found.comparisons.push(Comparison { step, outcome, equal, at });
+            let required = self.required.contains(&id);
+            self.found.comparisons.push(Comparison { step, outcome, equal, required, at });
         }
     }
 
     fn outcome_of(&self, tree: &IdedExpr) -> Option<String> {
-        match &tree.expr {
-            Expr::Select(select) if !select.test && select.field == "outcome" => {
-                self.step_of(&select.operand).map(|(step, _)| step)
-            }
-            _ => None,
-        }
+        let (base, field) = selection(tree)?;
+        if field == "outcome" { self.step_of(base).map(|(step, _)| step) } else { None }
     }
 
     fn at(&self, tree: &IdedExpr) -> TextPosition {
@@ -222,6 +234,37 @@ impl Walk<'_> {
     /// The byte at which a part of the tree begins.
     fn start(&self, tree: &IdedExpr) -> usize {
         self.places.offset_for(tree.id).map_or(0, |(start, _)| start as usize)
+    }
+}
+
+/// The variable of that name.
+fn variable(name: &str) -> Subject {
+    match name {
+        "order" => Subject::Order { field: None },
+        "steps" => Subject::AllSteps,
+        _ => Subject::Unknown(name.to_owned()),
+    }
+}
+
+/// What is selected from, and the name of what is selected: `base.name` or `base['name']`.
+fn selection(tree: &IdedExpr) -> Option<(&IdedExpr, String)> {
+    match &tree.expr {
+        Expr::Select(select) => Some((select.operand.as_ref(), select.field.clone())),
+        Expr::Call(call) if call.func_name == operators::INDEX => match call.args.as_slice() {
+            [base, index] => Some((base, text_of(index)?)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The parts that `&&` joins to a whole.
+fn conjuncts(tree: &IdedExpr, found: &mut Vec<u64>) {
+    found.push(tree.id);
+    if let Expr::Call(call) = &tree.expr
+        && call.func_name == operators::LOGICAL_AND
+    {
+        call.args.iter().for_each(|part| conjuncts(part, found));
     }
 }
 

@@ -80,6 +80,17 @@ pub(super) fn of_parser(source: &str, errors: ParseErrors) -> ExpressionError {
     if first.msg.contains("Recursion limit") {
         return ExpressionError::new(at, "is nested too deeply");
     }
-    let reason = first.msg.strip_prefix("Syntax error: ").unwrap_or(&first.msg);
-    ExpressionError::new(at, reason.replace("'<EOF>'", "the end").replace("<EOF>", "the end"))
+    ExpressionError::new(at, in_words(&first.msg))
+}
+
+/// What the parser says, without the long lists of what it would have liked instead.
+fn in_words(message: &str) -> String {
+    let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
+    let (found, _) = message.split_once(" expecting ").unwrap_or((message, ""));
+    let unexpected = ["mismatched input ", "extraneous input ", "no viable alternative at input "];
+    match unexpected.iter().find_map(|start| found.strip_prefix(start)) {
+        Some("'<EOF>'" | "<EOF>") => "ends too early".to_owned(),
+        Some(token) => format!("{token} is not expected here"),
+        None => message.replace("'<EOF>'", "the end").replace("<EOF>", "the end"),
+    }
 }

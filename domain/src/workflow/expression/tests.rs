@@ -90,8 +90,15 @@ fn it_knows_what_it_reads() {
     )
     .unwrap();
     let subjects: Vec<_> = expression.references().iter().map(|reference| reference.subject.clone()).collect();
-    let step = |id: &str| Subject::Step(id.to_owned());
-    let expected = [Subject::Order, Subject::Unknown("other".into()), step("ship"), step("create-order"), step("pack")];
+    let field = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+    let step = |id: &str, name| Subject::Step { id: id.to_owned(), field: field(name) };
+    let expected = [
+        Subject::Order { field: field("lines") },
+        Subject::Unknown("other".into()),
+        step("ship", "outcome"),
+        step("create-order", "outcome"),
+        step("pack", ""),
+    ];
     assert_eq!(subjects, expected);
     let compared: Vec<_> =
         expression.comparisons().iter().map(|c| (c.step.as_str(), c.outcome.as_str(), c.equal)).collect();

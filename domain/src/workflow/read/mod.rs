@@ -20,6 +20,7 @@ use super::{Participant, Step, Workflow};
 pub(super) const WORKFLOW_KEYS: [&str; 6] = ["workflow", "version", "participants", "steps", "compensated", "result"];
 /// The keys of a participant.
 pub(super) const PARTICIPANT_KEYS: [&str; 1] = ["url"];
+#[cfg(test)]
 pub(super) use step::{RETRY_KEYS, STEP_KEYS};
 
 /// The most steps of one section.
@@ -33,15 +34,15 @@ pub(super) fn workflow(root: &Node, source: &str, report: &mut Report) -> Option
     let name = fields.required("workflow", report).and_then(|node| values::name(node, report));
     let version = fields.required("version", report).and_then(|node| values::version(node, report));
     let participants = fields.required("participants", report).map(|node| participants(node, report));
-    let steps = fields.required("steps", report).map(|node| section(node, report));
-    if steps.as_ref().is_some_and(Vec::is_empty) {
+    let steps = fields.required("steps", report);
+    if steps.is_some_and(is_empty) {
         fields.fault("steps", "must hold at least one step", report);
     }
     Some(Workflow {
         name: name.unwrap_or_default(),
         version: version.unwrap_or_default(),
         participants: participants.unwrap_or_default(),
-        steps: steps.unwrap_or_default(),
+        steps: steps.map(|node| section(node, report)).unwrap_or_default(),
         compensated: fields.get("compensated").map(|node| section(node, report)).unwrap_or_default(),
         result: fields.get("result").and_then(|node| values::expression(node, report)),
         source: source.to_owned(),
@@ -59,9 +60,17 @@ fn participants(node: &Node, report: &mut Report) -> BTreeMap<String, Participan
     entries.iter().map(participant).collect()
 }
 
+fn is_empty(node: &Node) -> bool {
+    match &node.content {
+        Content::Nothing => true,
+        Content::Map(entries) => entries.is_empty(),
+        Content::Scalar { .. } | Content::List(_) => false,
+    }
+}
+
 /// The steps under `steps` or `compensated`.
 fn section(node: &Node, report: &mut Report) -> Vec<Step> {
-    if matches!(node.content, Content::Nothing) {
+    if is_empty(node) {
         return Vec::new();
     }
     let entries = fields::entries(node, MAX_STEPS, report).unwrap_or_default();

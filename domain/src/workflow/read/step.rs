@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::fields::{Fields, entries};
-use super::values;
+use super::{MAX_STEPS, values};
 use crate::order::Mode;
 use crate::workflow::fault::Report;
-use crate::workflow::yaml::{Entry, Node};
+use crate::workflow::yaml::{Content, Entry, Node};
 use crate::workflow::{ActionRef, Expression, Join, Retry, Step};
 
 /// The keys of a step.
@@ -79,7 +79,7 @@ fn no_action() -> ActionRef {
 
 fn order_of_steps(step: &mut Step, fields: &Fields, report: &mut Report) {
     if let Some(node) = fields.get("after") {
-        step.after = values::texts(node, usize::MAX, report);
+        step.after = values::texts(node, MAX_STEPS, report);
     }
     if let Some(node) = fields.get("join") {
         match values::text(node, report) {
@@ -155,7 +155,7 @@ fn retry(node: &Node, report: &mut Report) -> Retry {
 fn answers(step: &mut Step, fields: &Fields, report: &mut Report) {
     if let Some(node) = fields.get("outcomes") {
         step.outcomes = values::words(node, MAX_OUTCOMES, report);
-        if step.outcomes.is_empty() {
+        if matches!(&node.content, Content::List(items) if items.is_empty()) {
             fields.fault("outcomes", "must hold at least one; without the key, any outcome will do", report);
         }
     }

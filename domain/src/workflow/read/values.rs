@@ -64,21 +64,21 @@ fn shortened(text: &str) -> String {
     if text.chars().count() > MAX_NAME { text.chars().take(MAX_NAME).chain(['…']).collect() } else { text.to_owned() }
 }
 
-/// A list of texts.
+/// A list of texts; empty if one of them is none.
 pub(super) fn texts(node: &Node, limit: usize, report: &mut Report) -> Vec<String> {
-    items(node, limit, report).iter().filter_map(|item| text(item, report)).map(str::to_owned).collect()
+    let texts: Vec<Option<&str>> = items(node, limit, report).iter().map(|item| text(item, report)).collect();
+    texts.into_iter().map(|text| text.map(str::to_owned)).collect::<Option<_>>().unwrap_or_default()
 }
 
-/// A list of words.
+/// A list of words; empty if one of them is none.
 pub(super) fn words(node: &Node, limit: usize, report: &mut Report) -> Vec<String> {
-    let mut words = Vec::new();
-    for item in items(node, limit, report) {
-        let Some(word) = text(item, report) else { continue };
-        if check_word(word, item.at, &item.path, report) {
-            words.push(word.to_owned());
-        }
-    }
-    words
+    let words: Vec<Option<&str>> = items(node, limit, report).iter().map(|item| word(item, report)).collect();
+    words.into_iter().map(|word| word.map(str::to_owned)).collect::<Option<_>>().unwrap_or_default()
+}
+
+fn word<'a>(node: &'a Node, report: &mut Report) -> Option<&'a str> {
+    let word = text(node, report)?;
+    check_word(word, node.at, &node.path, report).then_some(word)
 }
 
 fn items<'a>(node: &'a Node, limit: usize, report: &mut Report) -> &'a [Node] {
@@ -184,8 +184,7 @@ pub(super) fn action(node: &Node, report: &mut Report) -> Option<ActionRef> {
 
 /// A business status.
 pub(super) fn status(node: &Node, report: &mut Report) -> Option<String> {
-    let status = text(node, report)?;
-    check_word(status, node.at, &node.path, report).then(|| status.to_owned())
+    word(node, report).map(str::to_owned)
 }
 
 /// An expression.

@@ -1,0 +1,17 @@
+//! Steps of `compensated` are the end of the way back: nothing undoes them.
+
+use super::{Notes, Section};
+
+/// Notes what would undo a step of `compensated`.
+pub(super) fn check(compensated: &Section, notes: &mut Notes) {
+    for step in compensated.steps {
+        let undo = compensated.path(step, ".undo");
+        if notes.has(&undo) {
+            notes.at_key(&undo, "a step of 'compensated' cannot be undone");
+        }
+        let compensate_on = compensated.path(step, ".compensate-on");
+        if notes.has(&compensate_on) {
+            notes.at_key(&compensate_on, "everything is undone already when a step of 'compensated' runs");
+        }
+    }
+}

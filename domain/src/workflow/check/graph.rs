@@ -1,0 +1,108 @@
+//! How the steps of a section follow one another: known steps only, each once, and never in a circle.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Notes, Section};
+use crate::workflow::Step;
+use crate::workflow::suggest::did_you_mean;
+
+/// Which steps each step follows, by position in the section. Names that are unknown, and the step's own, are left out.
+pub(super) struct Graph {
+    /// By step: what it follows.
+    pub after: Vec<Vec<usize>>,
+    /// By step: what it follows, directly or not.
+    pub upstream: Vec<BTreeSet<usize>>,
+}
+
+impl Graph {
+    pub fn of(steps: &[Step]) -> Self {
+        let positions: HashMap<&str, usize> = steps.iter().enumerate().map(|(n, step)| (step.id.as_str(), n)).collect();
+        let after = steps.iter().enumerate().map(|(own, step)| {
+            let known = step.after.iter().filter_map(|id| positions.get(id.as_str()).copied());
+            known.filter(|position| *position != own).collect()
+        });
+        let after: Vec<Vec<usize>> = after.collect();
+        let upstream = (0..steps.len()).map(|step| upstream(&after, step)).collect();
+        Self { after, upstream }
+    }
+}
+
+fn upstream(after: &[Vec<usize>], step: usize) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut open = after[step].clone();
+    while let Some(next) = open.pop() {
+        if found.insert(next) {
+            open.extend(&after[next]);
+        }
+    }
+    found
+}
+
+/// Notes names in `after` that cannot stand there, and circles.
+pub(super) fn check(section: &Section, other: &Section, notes: &mut Notes) {
+    for step in section.steps {
+        for (index, id) in step.after.iter().enumerate() {
+            let path = section.path(step, &format!(".after[{index}]"));
+            if *id == step.id {
+                notes.at(&path, "a step cannot follow itself");
+            } else if step.after[..index].contains(id) {
+                notes.at(&path, format!("'{id}' is named twice"));
+            } else if section.position(id).is_none() {
+                notes.at(&path, unknown(id, section, other));
+            }
+        }
+    }
+    circles(section, notes);
+}
+
+fn unknown(id: &str, section: &Section, other: &Section) -> String {
+    if other.position(id).is_some() {
+        return format!("'{id}' is a step of '{}': a step follows only steps of its own section", other.name);
+    }
+    let suggestion = did_you_mean(id, section.steps.iter().map(|step| step.id.as_str()));
+    format!("there is no step '{id}'{suggestion}")
+}
+
+/// Notes each circle once, at the step that comes first in the file.
+fn circles(section: &Section, notes: &mut Notes) {
+    let mut seen = BTreeSet::new();
+    for first in 0..section.steps.len() {
+        let in_circle = |step: &usize| section.graph.upstream[*step].contains(step);
+        if in_circle(&first) && !seen.contains(&first) {
+            let circle = circle(&section.graph, first);
+            seen.extend(section.graph.upstream[first].iter().copied().filter(in_circle));
+            note_circle(section, &circle, notes);
+        }
+    }
+}
+
+/// A way back from a step to itself, each following the one before it in the list.
+fn circle(graph: &Graph, first: usize) -> Vec<usize> {
+    let mut came_from: HashMap<usize, usize> = HashMap::new();
+    let mut open = std::collections::VecDeque::from([first]);
+    while let Some(step) = open.pop_front() {
+        if graph.after[step].contains(&first) {
+            let mut way = vec![step];
+            while let Some(previous) = way.last().filter(|last| **last != first).and_then(|last| came_from.get(last)) {
+                way.push(*previous);
+            }
+            way.rotate_right(1);
+            return way;
+        }
+        for next in &graph.after[step] {
+            if *next != first && !came_from.contains_key(next) {
+                came_from.insert(*next, step);
+                open.push_back(*next);
+            }
+        }
+    }
+    vec![first]
+}
+
+fn note_circle(section: &Section, circle: &[usize], notes: &mut Notes) {
+    let [first, .., last] = circle else { return };
+    let ids: Vec<&str> = circle.iter().chain([first]).map(|step| section.steps[*step].id.as_str()).collect();
+    let step = &section.steps[*first];
+    let index = step.after.iter().position(|id| *id == section.steps[*last].id).unwrap_or_default();
+    notes.at(&section.path(step, &format!(".after[{index}]")), format!("goes in a circle: {}", ids.join(" → ")));
+}

@@ -1,0 +1,62 @@
+//! Steps that can never run: their guard asks for what cannot be, or all that they follow never runs.
+//!
+//! Only the plain form is looked at, `steps.ship.outcome == 'shipped'`, by itself or joined to the rest by `&&`.
+
+use std::collections::BTreeMap;
+
+use super::{Notes, Section};
+use crate::workflow::{Comparison, Step};
+
+/// Notes the steps of a section that can never run.
+pub(super) fn check(section: &Section, forward: &Section, notes: &mut Notes) {
+    let mut dead: Vec<bool> = section.steps.iter().map(|step| cannot_hold(section, forward, step, notes)).collect();
+    while let Some(step) = next_dead(section, &dead) {
+        dead[step] = true;
+        let path = section.path(&section.steps[step], "");
+        notes.at_key(&path, "can never run: nothing that it follows can");
+    }
+}
+
+/// A step that is not known to be dead yet, though all that it follows is.
+fn next_dead(section: &Section, dead: &[bool]) -> Option<usize> {
+    let follows_only_dead = |step: &usize| {
+        let after = &section.graph.after[*step];
+        !after.is_empty() && after.iter().all(|before| dead[*before])
+    };
+    (0..dead.len()).find(|step| !dead[*step] && follows_only_dead(step))
+}
+
+/// Whether the guard of a step can never hold. Notes why, unless [`super::reads`] does.
+fn cannot_hold(section: &Section, forward: &Section, step: &Step, notes: &mut Notes) -> bool {
+    let Some(guard) = &step.when else { return false };
+    let path = section.path(step, ".when");
+    let mut wanted: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut never = false;
+    for comparison in guard.comparisons().iter().filter(|comparison| comparison.equal && comparison.required) {
+        let asked = find(section, forward, &comparison.step);
+        never |= asked.is_some_and(|asked| !answers(asked, comparison));
+        if section.name == forward.name && asked.is_some_and(|asked| asked.compensate_on.contains(&comparison.outcome))
+        {
+            let reason = format!("can never hold: after '{}' the order is undone", comparison.outcome);
+            notes.within(&path, comparison.at, reason);
+            never = true;
+        }
+        let earlier = *wanted.entry(&comparison.step).or_insert(&comparison.outcome);
+        if earlier != comparison.outcome {
+            let reason =
+                format!("can never hold: the outcome cannot be '{earlier}' as well as '{}'", comparison.outcome);
+            notes.within(&path, comparison.at, reason);
+            never = true;
+        }
+    }
+    never
+}
+
+/// The step of that name, as a section sees it.
+fn find<'a>(section: &Section<'a>, forward: &Section<'a>, id: &str) -> Option<&'a Step> {
+    section.steps.iter().chain(forward.steps).find(|step| step.id == id)
+}
+
+fn answers(step: &Step, comparison: &Comparison) -> bool {
+    step.outcomes.is_empty() || step.outcomes.contains(&comparison.outcome)
+}

@@ -1,0 +1,12 @@
+//! Ids are unique across both sections. Within one, YAML's own keys see to it.
+
+use super::{Notes, Section};
+
+/// Notes the steps of `compensated` whose name is taken.
+pub(super) fn check(forward: &Section, compensated: &Section, notes: &mut Notes) {
+    for step in compensated.steps.iter().filter(|step| forward.position(&step.id).is_some()) {
+        let path = compensated.path(step, "");
+        let line = notes.line(&forward.path(step, ""));
+        notes.at_key(&path, format!("is the name of a step in 'steps' too, in line {line}"));
+    }
+}

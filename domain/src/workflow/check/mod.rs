@@ -1,0 +1,56 @@
+//! What has to hold between the parts of a definition. Each file looks at one thing, reads the definition whole, and notes what it
+//! finds at the place in the file.
+
+mod compensation;
+mod graph;
+mod guards;
+mod ids;
+mod notes;
+mod outcomes;
+mod participants;
+mod reads;
+
+use graph::Graph;
+use notes::Notes;
+
+use super::fault::Report;
+use super::yaml::Node;
+use super::{Step, Workflow};
+
+/// `steps` or `compensated`, and how its steps follow one another.
+struct Section<'a> {
+    name: &'static str,
+    steps: &'a [Step],
+    graph: Graph,
+}
+
+impl Section<'_> {
+    /// The path of a step in the file, or of something within it.
+    fn path(&self, step: &Step, within: &str) -> String {
+        format!("{}.{}{within}", self.name, step.id)
+    }
+
+    fn position(&self, id: &str) -> Option<usize> {
+        self.steps.iter().position(|step| step.id == id)
+    }
+}
+
+/// Checks a definition that was read.
+pub(super) fn all(workflow: &Workflow, root: &Node, report: &mut Report) {
+    let mut notes = Notes::new(root, report);
+    let forward = section("steps", &workflow.steps);
+    let compensated = section("compensated", &workflow.compensated);
+    ids::check(&forward, &compensated, &mut notes);
+    participants::check(workflow, [&forward, &compensated], &mut notes);
+    for (section, other) in [(&forward, &compensated), (&compensated, &forward)] {
+        graph::check(section, other, &mut notes);
+        outcomes::check(section, &mut notes);
+        guards::check(section, &forward, &mut notes);
+    }
+    compensation::check(&compensated, &mut notes);
+    reads::check(workflow, &forward, &compensated, &mut notes);
+}
+
+fn section<'a>(name: &'static str, steps: &'a [Step]) -> Section<'a> {
+    Section { name, steps, graph: Graph::of(steps) }
+}

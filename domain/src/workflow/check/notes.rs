@@ -1,0 +1,53 @@
+//! Faults by path: the checks know what is wrong with `steps.ship.after[0]`, this knows where that stands.
+
+use std::collections::HashMap;
+
+use crate::workflow::TextPosition;
+use crate::workflow::fault::Report;
+use crate::workflow::yaml::Node;
+
+/// Takes down faults at the places that paths stand for.
+pub(super) struct Notes<'a, 'r, 's> {
+    nodes: HashMap<&'a str, (&'a Node, TextPosition)>,
+    report: &'r mut Report<'s>,
+}
+
+impl<'a, 'r, 's> Notes<'a, 'r, 's> {
+    pub fn new(root: &'a Node, report: &'r mut Report<'s>) -> Self {
+        let mut nodes = HashMap::new();
+        root.visit(root.at, &mut |node, key_at| {
+            nodes.insert(node.path.as_str(), (node, key_at));
+        });
+        Self { nodes, report }
+    }
+
+    /// Whether the file says something there.
+    pub fn has(&self, path: &str) -> bool {
+        self.nodes.contains_key(path)
+    }
+
+    /// The line of a key.
+    pub fn line(&self, path: &str) -> usize {
+        self.nodes.get(path).map_or(TextPosition::START, |(_, key_at)| *key_at).line
+    }
+
+    /// A fault of a value.
+    pub fn at(&mut self, path: &str, reason: impl Into<String>) {
+        let at = self.nodes.get(path).map_or(TextPosition::START, |(node, _)| node.at);
+        self.report.add(at, path, reason);
+    }
+
+    /// A fault of what a key stands for as a whole.
+    pub fn at_key(&mut self, path: &str, reason: impl Into<String>) {
+        let at = self.nodes.get(path).map_or(TextPosition::START, |(_, key_at)| *key_at);
+        self.report.add(at, path, reason);
+    }
+
+    /// A fault at a place within the text of a value.
+    pub fn within(&mut self, path: &str, inner: TextPosition, reason: impl Into<String>) {
+        match self.nodes.get(path) {
+            Some((node, _)) => self.report.add_within(node, inner, reason),
+            None => self.report.add(TextPosition::START, path, reason),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A workflow as a Mermaid flowchart, for people.
+
+// Writing to a text cannot fail: the results of `write!` are let go.
+use std::fmt::Write as _;
+
+use super::{Join, Step, Workflow};
+use crate::order::Mode;
+
+impl Workflow {
+    /// The steps and what they follow, as a Mermaid flowchart.
+    pub fn diagram(&self) -> String {
+        let mut chart = String::from("flowchart TD\n");
+        section(&mut chart, "steps", &self.steps);
+        if !self.compensated.is_empty() {
+            section(&mut chart, "compensated", &self.compensated);
+        }
+        chart
+    }
+}
+
+fn section(chart: &mut String, name: &str, steps: &[Step]) {
+    line(chart, format_args!("  subgraph {name}"));
+    for (number, step) in steps.iter().enumerate() {
+        line(chart, format_args!("    {name}{number}{}", shape(step)));
+    }
+    for (number, step) in steps.iter().enumerate() {
+        let guard =
+            step.when.as_ref().map(|when| format!("|\"{}\"|", escape(when.source().trim()))).unwrap_or_default();
+        for before in steps.iter().enumerate().filter(|(_, other)| step.after.contains(&other.id)).map(|(n, _)| n) {
+            line(chart, format_args!("    {name}{before} -->{guard} {name}{number}"));
+        }
+    }
+    line(chart, format_args!("  end"));
+}
+
+/// A request has round ends: its answer is waited for.
+fn shape(step: &Step) -> String {
+    let mut label = format!("{}<br/>{}.{}", step.id, step.action.participant, step.action.action);
+    if let Some(undo) = &step.undo {
+        label = format!("{label}<br/>undo: {}.{}", undo.participant, undo.action);
+    }
+    if step.join == Join::Any {
+        label.push_str("<br/>after any");
+    }
+    if let Some(guard) = step.when.as_ref().filter(|_| step.after.is_empty()) {
+        label = format!("{label}<br/>when {}", escape(guard.source().trim()));
+    }
+    match step.mode {
+        Mode::Call => format!("[\"{label}\"]"),
+        Mode::Request => format!("([\"{label}\"])"),
+    }
+}
+
+/// Text that Mermaid shows as it is: signs with a meaning of their own as entities.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '#' | '<' | '>' | '&' | ';' | '|' | '`' | '\\' => {
+                let _ = write!(escaped, "#{};", u32::from(character));
+            }
+            '\n' | '\r' => escaped.push(' '),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+fn line(chart: &mut String, text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(chart, "{text}");
+}
