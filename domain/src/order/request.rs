@@ -11,6 +11,8 @@ mod reader;
 mod text;
 
 #[cfg(test)]
+mod northwind;
+#[cfg(test)]
 mod tests;
 
 use serde_json::Value;
