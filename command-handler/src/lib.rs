@@ -1,1 +1,34 @@
 //! The write side: the command endpoint, and the orchestrator that drives orders.
+//!
+//! A command becomes a decision (`domain`), a decision becomes one append to the order's stream, and only then is anything
+//! done about it. Whoever appended an attempt performs it: that is the fast path, in memory, from append to append. Orders
+//! whose driver has gone, and those that wait for a moment far away, come back by the to-do list: that is the safe path.
+//!
+//! ```text
+//!   POST /orders ──▶ http ──▶ Orchestrator ──▶ driver (one an order) ──▶ participants
+//!                                  ▲              │
+//!                       todo ──────┘              └──▶ Orders ──▶ the log
+//! ```
+
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
+
+mod clock;
+mod driver;
+mod http;
+mod log;
+mod orchestrator;
+mod orders;
+mod participants;
+mod todo;
+mod workflows;
+
+pub use clock::{Clock, SystemClock};
+pub use http::router;
+pub use log::Log;
+pub use orchestrator::{Accepted, Orchestrator, OrchestratorOptions, PlaceError, SignalError};
+pub use participants::{Ask, HttpParticipants, Participants, Settings, UnknownSetting};
+pub use todo::{TodoOptions, run_todo};
+pub use workflows::{RegisterError, Registered, Workflows};
+
+/// The orchestrator as it runs in production.
+pub type Production = Orchestrator<event_store::client::EventStore, HttpParticipants, SystemClock>;

@@ -1,0 +1,335 @@
+//! The driver of one order: performs what its own appends started, records what comes of it and decides what follows,
+//! append by append, as long as something is under way. Then the order rests, and its driver ends.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::ids::OrderId;
+use domain::order::{
+    Answer, Attempt, Command, DecideError, Direction, Effect, Event, Refusal, Signal, decide, pending,
+};
+use domain::workflow::Workflow;
+use event_store::client::AppendError;
+use futures::StreamExt;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+use crate::clock::Clock;
+use crate::log::Log;
+use crate::orchestrator::{Accepted, Shared, SignalError, lock};
+use crate::orders::{Cause, LoadError, Order, SaveError};
+use crate::participants::{Ask, Participants};
+use crate::workflows::LookupError;
+
+/// How often a command is decided anew because somebody else's decision came first.
+const MOST_CONFLICTS: usize = 20;
+/// How long an answer is held while the log cannot be reached; after that its attempt counts as lost.
+const LONGEST_HOLD: TimeDelta = TimeDelta::seconds(60);
+/// How long to wait before the log is tried again.
+const HOLD_STEP: TimeDelta = TimeDelta::milliseconds(250);
+
+/// What an order's driver is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A participant's later answer, and where to say what became of it.
+    Signal(Signal, oneshot::Sender<Result<Accepted, SignalError>>),
+    /// The to-do list says that something is due.
+    Wake,
+}
+
+/// How an order came to its driver.
+#[derive(Debug)]
+pub(crate) enum Start {
+    /// It was just placed here, with these events.
+    Placed { order: Box<Order>, workflow: Arc<Workflow>, events: Vec<Event> },
+    /// Somebody has a message for it.
+    Asked,
+}
+
+/// Why a command came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum DriveError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    #[error("there is no such order")]
+    Unknown,
+    #[error("workflow {0:?} of the order is not registered")]
+    NoWorkflow(domain::order::WorkflowRef),
+    #[error("{0}")]
+    Inconsistent(#[source] DecideError),
+    #[error("others decided first, {MOST_CONFLICTS} times")]
+    Conflicts,
+}
+
+/// One order's driver, and its mail.
+pub(crate) struct Driver<L, P, C> {
+    shared: Arc<Shared<L, P, C>>,
+    id: OrderId,
+    messages: mpsc::Receiver<Message>,
+}
+
+impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
+    pub fn new(shared: Arc<Shared<L, P, C>>, id: OrderId, messages: mpsc::Receiver<Message>) -> Self {
+        Self { shared, id, messages }
+    }
+
+    /// Drives the order until it rests.
+    pub async fn run(mut self, start: Start) {
+        let mut drive = match self.begin(start).await {
+            Ok(drive) => drive,
+            Err(error) => return self.break_off(&error).await,
+        };
+        while !self.rests(&mut drive) {
+            let due = drive.due_soon();
+            tokio::select! {
+                Some(answer) = drive.asked.next() => drive.record(answer).await,
+                Some(message) = self.messages.recv() => drive.take(message).await,
+                () = sleep_until(&drive.shared.clock, due), if due.is_some() => drive.tick().await,
+            }
+        }
+    }
+
+    async fn begin(&self, start: Start) -> Result<Drive<L, P, C>, DriveError> {
+        let (order, workflow, events) = match start {
+            Start::Placed { order, workflow, events } => (*order, workflow, events),
+            Start::Asked => {
+                let resting = lock(&self.shared.resting).pop(&self.id);
+                let order = match resting {
+                    Some(order) => order,
+                    None => self.shared.orders.load(&self.id).await?.ok_or(DriveError::Unknown)?,
+                };
+                let reference = &order.state.placed.workflow;
+                let workflow = self.shared.workflows.get(reference).await?;
+                let workflow = workflow.ok_or_else(|| DriveError::NoWorkflow(reference.clone()))?;
+                (order, workflow, Vec::new())
+            }
+        };
+        let (shared, id) = (self.shared.clone(), self.id.clone());
+        let mut drive = Drive { shared, id, order, workflow, asked: FuturesUnordered::new(), resigned: false };
+        drive.perform(&events);
+        Ok(drive)
+    }
+
+    /// Lets the order rest if there is nothing to do for it. Under the registry's lock, so that no message comes in between.
+    fn rests(&mut self, drive: &mut Drive<L, P, C>) -> bool {
+        if !drive.asked.is_empty() || drive.due_soon().is_some() {
+            return false;
+        }
+        let mut drivers = lock(&self.shared.drivers);
+        if !self.messages.is_empty() {
+            return false;
+        }
+        drivers.remove(&self.id);
+        if !drive.order.state.ended() {
+            lock(&self.shared.resting).put(self.id.clone(), drive.order.clone());
+        }
+        true
+    }
+
+    /// The order cannot be driven here and now: says so to whoever asked.
+    async fn break_off(mut self, error: &DriveError) {
+        lock(&self.shared.drivers).remove(&self.id);
+        self.messages.close();
+        while let Some(message) = self.messages.recv().await {
+            match message {
+                Message::Signal(_, answer) => {
+                    // Whoever asked may have gone: then nobody wants the answer.
+                    let _ = answer.send(Err(signal_error(&self.id, error)));
+                }
+                Message::Wake => error!(order = %self.id, %error, "an order that is due cannot be driven"),
+            }
+        }
+    }
+}
+
+async fn sleep_until<C: Clock>(clock: &C, moment: Option<Timestamp>) {
+    if let Some(moment) = moment {
+        clock.sleep_until(moment).await;
+    }
+}
+
+fn signal_error(id: &OrderId, error: &DriveError) -> SignalError {
+    match error {
+        DriveError::Unknown => SignalError::UnknownOrder(id.clone()),
+        DriveError::Refused(refusal) => SignalError::Refused(refusal.clone()),
+        other => SignalError::Failed(other.to_string()),
+    }
+}
+
+/// An order being driven.
+struct Drive<L, P, C> {
+    shared: Arc<Shared<L, P, C>>,
+    id: OrderId,
+    order: Order,
+    workflow: Arc<Workflow>,
+    /// The attempts that are being made here.
+    asked: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// What is due cannot be done here and now: the to-do list brings it back.
+    resigned: bool,
+}
+
+impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
+    /// The moment to stay for, if there is one near.
+    fn due_soon(&self) -> Option<Timestamp> {
+        if self.resigned || self.shared.shutdown.is_cancelled() {
+            return None;
+        }
+        let patience = TimeDelta::from_std(self.shared.options.patience).unwrap_or(TimeDelta::MAX);
+        let horizon = self.shared.clock.now().at.checked_add_signed(patience)?;
+        self.order.state.due_at().filter(|due| *due <= horizon)
+    }
+
+    /// Makes the attempts that these events, appended here, have started.
+    fn perform(&mut self, events: &[Event]) {
+        for effect in pending(&self.order.state, self.shared.clock.now().at) {
+            let Effect::Perform(attempt) = effect else { continue };
+            if events.iter().any(|event| starts(event, &attempt)) {
+                self.ask(attempt);
+            }
+        }
+    }
+
+    fn ask(&mut self, attempt: Attempt) {
+        let Some(ask) = self.ask_for(attempt.clone()) else {
+            error!(order = %self.id, step = attempt.step, "an attempt at an action that its workflow does not have");
+            return;
+        };
+        let shared = self.shared.clone();
+        let answer = async move {
+            let reply = shared.participants.ask(ask).await;
+            let Attempt { step, direction, number, .. } = attempt;
+            Answer { step, direction, attempt: number, reply, now: shared.clock.now() }
+        };
+        self.asked.push(answer.boxed());
+    }
+
+    fn ask_for(&self, attempt: Attempt) -> Option<Ask> {
+        let step = self.workflow.step(&attempt.step)?;
+        let action = match attempt.direction {
+            Direction::Do => &step.action,
+            Direction::Undo => step.undo.as_ref()?,
+        };
+        Some(Ask {
+            order_id: self.id.clone(),
+            attempt,
+            url: self.workflow.participants.get(&action.participant)?.url.clone(),
+            action: action.action.clone(),
+            traceparent: self.order.traceparent.as_deref().map(str::to_owned),
+        })
+    }
+
+    /// Records what came of an attempt. While the log cannot be reached, the answer is held for a while.
+    async fn record(&mut self, answer: Answer) {
+        let cause = Cause::answer_to(&answer.step, answer.direction);
+        let give_up = answer.now.at + LONGEST_HOLD;
+        let command = Command::Answer(answer);
+        loop {
+            let now = self.shared.clock.now().at;
+            match self.decide(&command, &cause).await {
+                // Refused: somebody else has recorded this attempt as lost, or the order has moved on.
+                Ok(()) | Err(DriveError::Refused(_)) => return,
+                Err(error) if now > give_up || self.shared.shutdown.is_cancelled() => {
+                    return error!(order = %self.id, %error, "an answer could not be recorded: its attempt will count as lost");
+                }
+                Err(error) => warn!(order = %self.id, %error, "an answer could not be recorded yet"),
+            }
+            self.shared.clock.sleep_until(now + HOLD_STEP).await;
+        }
+    }
+
+    async fn take(&mut self, message: Message) {
+        match message {
+            Message::Wake => {
+                self.resigned = false;
+                if let Err(error) = self.catch_up().await {
+                    warn!(order = %self.id, %error, "an order that is due could not be read");
+                }
+                self.tick().await;
+            }
+            Message::Signal(signal, answer) => {
+                let cause = Cause::answer_to(&signal.step, Direction::Do);
+                let result = match self.decide(&Command::Signal(signal), &cause).await {
+                    Ok(()) => Ok(Accepted {
+                        order_id: self.id.clone(),
+                        revision: self.order.revision,
+                        position: self.order.position,
+                    }),
+                    Err(error) => Err(signal_error(&self.id, &error)),
+                };
+                // Whoever asked may have gone: then nobody wants the answer.
+                let _ = answer.send(result);
+            }
+        }
+    }
+
+    /// Does what is due, or leaves it to the to-do list.
+    async fn tick(&mut self) {
+        let revision = self.order.revision;
+        let result = self.decide(&Command::Tick(self.shared.clock.now()), &Cause::default()).await;
+        if let Err(error) = &result {
+            warn!(order = %self.id, %error, "what is due could not be done");
+        }
+        self.resigned = result.is_err() || self.order.revision == revision;
+    }
+
+    /// Decides a command, appends what it leads to, and performs what that started.
+    async fn decide(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
+        for _ in 0..MOST_CONFLICTS {
+            let events = match decide(&self.workflow, Some(&self.order.state), command) {
+                Ok(events) => events,
+                // A refusal holds only for the order as it stands in the log.
+                Err(DecideError::Refused(refusal)) => {
+                    if self.catch_up().await? {
+                        continue;
+                    }
+                    return Err(refusal.into());
+                }
+                Err(error @ DecideError::Inconsistent(_)) => return Err(DriveError::Inconsistent(error)),
+            };
+            if events.is_empty() {
+                return Ok(());
+            }
+            match self.shared.orders.save(&self.id, Some(&self.order), &events, cause).await {
+                Ok(order) => {
+                    self.order = order;
+                    self.resigned = false;
+                    self.perform(&events);
+                    return Ok(());
+                }
+                Err(SaveError::Append(AppendError::WrongExpectedRevision { .. })) => {
+                    self.catch_up().await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(DriveError::Conflicts)
+    }
+
+    /// Reads what others have appended; says whether there was anything.
+    async fn catch_up(&mut self) -> Result<bool, DriveError> {
+        let before = self.order.revision;
+        self.order = self.shared.orders.catch_up(&self.id, self.order.clone()).await?;
+        Ok(self.order.revision > before)
+    }
+}
+
+fn starts(event: &Event, attempt: &Attempt) -> bool {
+    matches!(event, Event::StepStarted(e)
+        if e.step == attempt.step && e.direction == attempt.direction && e.attempt == attempt.number)
+}
+
+impl Cause {
+    /// The cause of an answer is the event that started the attempt.
+    fn answer_to(step: &str, direction: Direction) -> Self {
+        Self { step: Some((step.to_owned(), direction)), traceparent: None }
+    }
+}

@@ -1,0 +1,51 @@
+//! Reading a request's body: bounded, of the right media type, strict JSON.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use bytes::Bytes;
+use domain::order::request::Violation;
+use serde_json::Value;
+
+use super::problem::Problem;
+
+/// The largest request, in bytes.
+pub(crate) const LARGEST_BODY: usize = 1024 * 1024;
+
+/// The headers, and the body as JSON, if its media type is one of `accepted`.
+pub(crate) async fn json(request: Request<Body>, accepted: &[&str]) -> Result<(HeaderMap, Value), Problem> {
+    let (headers, bytes) = bytes(request, accepted).await?;
+    let value = domain::json::parse(&bytes).map_err(|error| {
+        let violation = Violation { pointer: error.pointer.clone(), detail: error.fault.to_string() };
+        Problem::new(StatusCode::BAD_REQUEST, error.to_string()).with_errors(vec![violation])
+    })?;
+    Ok((headers, value))
+}
+
+/// The headers, and the body, if its media type is one of `accepted`.
+pub(crate) async fn bytes(request: Request<Body>, accepted: &[&str]) -> Result<(HeaderMap, Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    check_media_type(&parts.headers, accepted)?;
+    let bytes = to_bytes(body, LARGEST_BODY).await.map_err(|error| {
+        use std::error::Error as _;
+        let too_large = error.source().is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
+        if too_large {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body must be at most {LARGEST_BODY} bytes"))
+        } else {
+            Problem::new(StatusCode::BAD_REQUEST, "the body could not be read to its end")
+        }
+    })?;
+    Ok((parts.headers, bytes))
+}
+
+fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if accepted.iter().any(|media_type| media_type.eq_ignore_ascii_case(essence)) {
+        return Ok(());
+    }
+    let found = if essence.is_empty() { "none".to_owned() } else { format!("{essence:?}") };
+    Err(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        format!("the Content-Type must be {}, found {found}", accepted.join(" or ")),
+    ))
+}

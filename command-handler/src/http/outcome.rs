@@ -1,0 +1,145 @@
+//! `POST /orders/{id}/steps/{step}/outcome`: a participant answers later.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::IntoResponse;
+use domain::ids::OrderId;
+use domain::order::request::Violation;
+use domain::order::{Refusal, Signal};
+use serde_json::Value;
+use tracing::warn;
+
+use super::place::Receipt;
+use super::problem::Problem;
+use super::{Handle, body, idempotency};
+use crate::clock::Clock;
+use crate::log::Log;
+use crate::orchestrator::SignalError;
+
+/// The longest name of an outcome, in characters.
+const LONGEST_OUTCOME: usize = 64;
+/// The most data that an answer carries, in bytes of JSON: it becomes part of the order's history.
+const LARGEST_DATA: usize = 64 * 1024;
+
+const CLOUD_EVENT: &str = "application/cloudevents+json";
+
+pub(super) async fn handle<L: Log, C: Clock>(
+    State(endpoint): State<Handle<L, C>>,
+    Path((id, step)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Result<impl IntoResponse, Problem> {
+    let order_id = OrderId::new(id)
+        .map_err(|error| Problem::new(StatusCode::NOT_FOUND, format!("there is no such order: the id {error}")))?;
+    let (headers, value) = body::json(request, &["application/json", CLOUD_EVENT]).await?;
+    let (answer, event_id) = unwrapped(&headers, value)?;
+    let key = idempotency::key(&headers)?.or(event_id);
+    let (outcome, data) = checked(answer)?;
+    let signal = Signal { step, outcome, data, key, now: endpoint.orchestrator.clock().now() };
+    let accepted = endpoint.orchestrator.signal(order_id, signal).await.map_err(problem)?;
+    Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
+}
+
+/// The answer itself, out of a `CloudEvent` (1.0, structured or binary mode) where it is one; an event's source and id are the
+/// key of the answer.
+fn unwrapped(headers: &HeaderMap, value: Value) -> Result<(Value, Option<String>), Problem> {
+    let structured = headers
+        .get("content-type")
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|media_type| media_type.to_ascii_lowercase().starts_with(CLOUD_EVENT));
+    if structured {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let errors = missing(|name| text(name).map(str::to_owned), "/");
+        if !errors.is_empty() {
+            return Err(Problem::invalid(errors));
+        }
+        let key = text("source").zip(text("id")).map(|(source, id)| format!("{source} {id}"));
+        let data = value.get("data").cloned().unwrap_or(Value::Null);
+        return Ok((data, key));
+    }
+    let attribute = |name: &str| {
+        let value = headers.get(format!("ce-{name}"))?.to_str().ok()?;
+        (!value.is_empty()).then(|| value.to_owned())
+    };
+    if headers.keys().any(|name| name.as_str().starts_with("ce-")) {
+        let errors = missing(attribute, "ce-");
+        if !errors.is_empty() {
+            return Err(Problem::invalid(errors));
+        }
+        let key = attribute("source").zip(attribute("id")).map(|(source, id)| format!("{source} {id}"));
+        return Ok((value, key));
+    }
+    Ok((value, None))
+}
+
+/// What a `CloudEvent` must have and this one has not.
+fn missing(attribute: impl Fn(&str) -> Option<String>, prefix: &str) -> Vec<Violation> {
+    let violation =
+        |name: &str, detail: &str| Violation { pointer: format!("{prefix}{name}"), detail: detail.to_owned() };
+    let mut errors: Vec<Violation> = ["id", "source", "type"]
+        .iter()
+        .filter(|name| attribute(name).is_none())
+        .map(|name| violation(name, "a CloudEvent must have it, as a text that is not empty"))
+        .collect();
+    if attribute("specversion").as_deref() != Some("1.0") {
+        errors.push(violation("specversion", "must be \"1.0\""));
+    }
+    errors
+}
+
+fn checked(answer: Value) -> Result<(String, Value), Problem> {
+    let Value::Object(mut fields) = answer else {
+        return Err(Problem::at("", "must be an object with \"outcome\" and, if there is any, \"data\""));
+    };
+    let data = fields.remove("data").unwrap_or(Value::Null);
+    let mut errors = Vec::new();
+    let mut wrong = |pointer: &str, detail: String| errors.push(Violation { pointer: pointer.to_owned(), detail });
+    let outcome = match fields.remove("outcome") {
+        None => {
+            wrong("/outcome", "must be there: the named answer".to_owned());
+            String::new()
+        }
+        Some(Value::String(outcome)) => {
+            if outcome.is_empty() || outcome.chars().count() > LONGEST_OUTCOME || outcome.chars().any(char::is_control)
+            {
+                wrong(
+                    "/outcome",
+                    format!("must be 1 to {LONGEST_OUTCOME} characters, none of them a control character"),
+                );
+            }
+            outcome
+        }
+        Some(other) => {
+            wrong("/outcome", format!("must be a text, found {other}"));
+            String::new()
+        }
+    };
+    let size = data.to_string().len();
+    if size > LARGEST_DATA {
+        wrong("/data", format!("must be at most {LARGEST_DATA} bytes of JSON, found {size}"));
+    }
+    for unknown in fields.keys() {
+        wrong(&format!("/{}", unknown.replace('~', "~0").replace('/', "~1")), "is not known here".to_owned());
+    }
+    if errors.is_empty() { Ok((outcome, data)) } else { Err(Problem::invalid(errors)) }
+}
+
+fn problem(error: SignalError) -> Problem {
+    match error {
+        SignalError::UnknownOrder(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
+        SignalError::Overloaded => Problem::later(error.to_string()),
+        SignalError::Failed(ref reason) => {
+            warn!(reason, "an answer could not be taken");
+            Problem::later("the answer could not be recorded; send it again")
+        }
+        SignalError::Refused(refusal) => match refusal {
+            Refusal::UnknownStep { .. } => Problem::new(StatusCode::NOT_FOUND, refusal.to_string()),
+            Refusal::UnknownOutcome { .. } => Problem::at("/outcome", refusal.to_string()),
+            Refusal::NotWaiting { state, .. } => Problem::conflict(refusal.to_string(), Some(state.as_str())),
+            Refusal::TooManyAnswers { .. } | Refusal::AlreadyPlaced | Refusal::NotPlaced | Refusal::TotalTooLarge => {
+                Problem::conflict(refusal.to_string(), None)
+            }
+        },
+    }
+}

@@ -1,0 +1,131 @@
+//! `POST /orders`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, Request, StatusCode, header};
+use axum::response::IntoResponse;
+use domain::ids::OrderId;
+use domain::order::NewOrder;
+use domain::order::request::check;
+use serde::Serialize;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::problem::Problem;
+use super::{Handle, body, idempotency};
+use crate::clock::Clock;
+use crate::log::Log;
+use crate::orchestrator::{Accepted, PlaceError};
+
+/// The answer to every command that is taken.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Receipt {
+    order_id: OrderId,
+    revision: u64,
+    /// A decimal number, as text: it may exceed what a JSON reader keeps exactly.
+    position: String,
+}
+
+impl From<&Accepted> for Receipt {
+    fn from(accepted: &Accepted) -> Self {
+        Self {
+            order_id: accepted.order_id.clone(),
+            revision: accepted.revision,
+            position: accepted.position.to_string(),
+        }
+    }
+}
+
+pub(super) async fn handle<L: Log, C: Clock>(
+    State(endpoint): State<Handle<L, C>>,
+    request: Request<Body>,
+) -> Result<impl IntoResponse, Problem> {
+    let (headers, value) = body::json(request, &["application/json"]).await?;
+    let key = idempotency::key(&headers)?;
+    let order = check(&value).map_err(Problem::invalid)?;
+    let accepted = match key {
+        None => place(&endpoint, new_id(&order), order, &headers).await?,
+        Some(key) => {
+            let _running = endpoint.keys.begin(&key)?;
+            // Before the key is used up, so that a mended request may use it again.
+            require_workflow(&endpoint, &order).await?;
+            let (given, fingerprint) = (order.order_id.is_some(), order.fingerprint());
+            let order_id = endpoint.keys.claim(&key, new_id(&order), given, &fingerprint).await?;
+            place(&endpoint, order_id, order, &headers).await?
+        }
+    };
+    let location: [(HeaderName, String); 1] = [(header::LOCATION, format!("/orders/{}", accepted.order_id))];
+    Ok((StatusCode::ACCEPTED, location, Json(Receipt::from(&accepted))))
+}
+
+fn new_id(order: &NewOrder) -> OrderId {
+    order.order_id.clone().unwrap_or_else(|| {
+        OrderId::new(Uuid::now_v7().to_string()).expect("a UUID consists of hexadecimal digits and dashes")
+    })
+}
+
+async fn require_workflow<L: Log, C: Clock>(endpoint: &Handle<L, C>, order: &NewOrder) -> Result<(), Problem> {
+    match endpoint.orchestrator.workflows().latest(&order.workflow).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(problem(PlaceError::UnknownWorkflow(order.workflow.clone()))),
+        Err(error) => Err(problem(PlaceError::Failed(error.to_string()))),
+    }
+}
+
+async fn place<L: Log, C: Clock>(
+    endpoint: &Handle<L, C>,
+    order_id: OrderId,
+    order: NewOrder,
+    headers: &HeaderMap,
+) -> Result<Accepted, Problem> {
+    endpoint.orchestrator.place(order_id, order, traceparent(headers)).await.map_err(problem)
+}
+
+/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`, lower case; anything else is ignored, all-zero ids and version `ff` too.
+fn traceparent(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get("traceparent")?.to_str().ok()?.trim();
+    let parts: Vec<&str> = text.split('-').collect();
+    let [version, trace, span, flags] = parts.as_slice() else { return None };
+    let hex = |text: &str, length| {
+        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let nonzero = |text: &str| text.bytes().any(|b| b != b'0');
+    let valid =
+        hex(version, 2) && *version != "ff" && hex(trace, 32) && nonzero(trace) && hex(span, 16) && nonzero(span);
+    (valid && hex(flags, 2)).then(|| Arc::from(text))
+}
+
+fn problem(error: PlaceError) -> Problem {
+    match error {
+        PlaceError::UnknownWorkflow(_) => Problem::at("/workflow", error.to_string()),
+        PlaceError::OtherContent(_) => Problem::conflict(error.to_string(), None),
+        PlaceError::Refused(refusal) => Problem::at("", refusal.to_string()),
+        PlaceError::Overloaded => Problem::later(error.to_string()),
+        PlaceError::Failed(ref reason) => {
+            warn!(reason, "an order could not be taken");
+            Problem::later("the order could not be recorded; send the same request again")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_valid_traceparent_is_kept() {
+        let read = |text: &str| {
+            traceparent(&HeaderMap::from_iter([("traceparent".parse().unwrap(), text.parse().unwrap())])).is_some()
+        };
+        assert!(read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        assert!(!read("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"));
+        assert!(!read("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        assert!(!read("00-00000000000000000000000000000000-00f067aa0ba902b7-01"));
+        assert!(!read("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01"));
+        assert!(!read("00-4bf92f-00f067aa0ba902b7-01"));
+    }
+}

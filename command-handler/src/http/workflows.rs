@@ -1,0 +1,67 @@
+//! `POST /workflows`: registers a workflow file.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, StatusCode};
+use axum::response::IntoResponse;
+use domain::order::request::Violation;
+use domain::workflow::Workflow;
+use serde_json::json;
+use tracing::warn;
+
+use super::problem::Problem;
+use super::{Handle, body};
+use crate::clock::Clock;
+use crate::log::Log;
+use crate::workflows::{RegisterError, Registered};
+
+const MEDIA_TYPES: [&str; 3] = ["application/yaml", "application/x-yaml", "text/yaml"];
+
+pub(super) async fn handle<L: Log, C: Clock>(
+    State(endpoint): State<Handle<L, C>>,
+    request: Request<Body>,
+) -> Result<impl IntoResponse, Problem> {
+    let (_, bytes) = body::bytes(request, &MEDIA_TYPES).await?;
+    let source = std::str::from_utf8(&bytes)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not UTF-8: {error}")))?;
+    check_urls(&endpoint, source)?;
+    let (registered, reference) = endpoint.orchestrator.workflows().register(source).await.map_err(problem)?;
+    let status = match registered {
+        Registered::New => StatusCode::CREATED,
+        Registered::Known => StatusCode::OK,
+    };
+    Ok((status, Json(json!({ "workflow": reference.name, "version": reference.version }))))
+}
+
+/// A definition whose participants have no place here is refused at once, not at its first order.
+fn check_urls<L: Log, C: Clock>(endpoint: &Handle<L, C>, source: &str) -> Result<(), Problem> {
+    let workflow = Workflow::parse(source).map_err(|faults| problem(RegisterError::Faulty(faults)))?;
+    let settings = endpoint.orchestrator.participants().settings();
+    let errors: Vec<Violation> = workflow
+        .participants
+        .iter()
+        .filter_map(|(name, participant)| {
+            let error = settings.resolve(&participant.url).err()?;
+            Some(Violation { pointer: format!("/participants/{name}/url"), detail: error.to_string() })
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
+}
+
+fn problem(error: RegisterError) -> Problem {
+    match error {
+        RegisterError::Faulty(faults) => {
+            let errors = faults.iter().map(|fault| Violation {
+                pointer: format!("line {}, column {}", fault.line, fault.column),
+                detail: format!("{}: {}", fault.path, fault.reason),
+            });
+            Problem::invalid(errors.collect())
+        }
+        RegisterError::Different { .. } => Problem::conflict(error.to_string(), None),
+        RegisterError::Lookup(_) | RegisterError::Append(_) | RegisterError::Encode(_) => {
+            warn!(%error, "a workflow could not be registered");
+            Problem::later("the workflow could not be recorded; send the same request again")
+        }
+    }
+}

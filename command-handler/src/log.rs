@@ -1,0 +1,34 @@
+//! The log, as the write side needs it: a port, so that the same driver also runs on a simulated one.
+
+use std::future::Future;
+
+use event_store::client::{AppendError, Appended, EventStore, Expected, NewEvent, ReadError, RecordedEvent};
+
+/// Streams of events.
+pub trait Log: Clone + Send + Sync + 'static {
+    /// Events of a stream, from a revision on, at most `max`; a stream that does not exist has none.
+    fn read(
+        &self,
+        stream: &str,
+        from: u64,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, ReadError>> + Send;
+
+    /// Appends all of the events or none, if the stream stands where it is expected to.
+    fn append(
+        &self,
+        stream: &str,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + Send;
+}
+
+impl Log for EventStore {
+    async fn read(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        self.read_stream(stream, from, max).await
+    }
+
+    async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>) -> Result<Appended, AppendError> {
+        EventStore::append(self, stream, expected, events).await
+    }
+}

@@ -1,0 +1,278 @@
+//! The orchestrator: takes commands, and gives every order that something is happening to one driver.
+//!
+//! Within an instance, all that concerns an order goes through its driver, one thing after another. Between instances, the
+//! expected revision of each append decides: whoever loses reads on and decides again.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::ids::OrderId;
+use domain::order::{Command, DecideError, NewOrder, Place, Refusal, Signal, decide};
+use event_store::client::{AppendError, Position};
+use lru::LruCache;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use crate::clock::Clock;
+use crate::driver::{Driver, Message, Start};
+use crate::log::Log;
+use crate::orders::{Cause, Order, Orders, SaveError};
+use crate::participants::Participants;
+use crate::workflows::Workflows;
+
+/// How many messages wait for one order's driver.
+const INBOX: usize = 16;
+
+/// Bounds.
+#[derive(Debug, Clone)]
+pub struct OrchestratorOptions {
+    /// Orders that are driven at once; past it, new ones are refused with "try later".
+    pub most_active: usize,
+    /// Orders that wait for an answer and are kept in memory, to save reading them again.
+    pub most_resting: NonZeroUsize,
+    /// How long a driver stays for something that will be due; what is due later comes back by the to-do list.
+    pub patience: Duration,
+}
+
+impl Default for OrchestratorOptions {
+    fn default() -> Self {
+        const MOST_RESTING: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
+        Self { most_active: 2_000, most_resting: MOST_RESTING, patience: Duration::from_secs(2) }
+    }
+}
+
+/// What an acknowledged command left in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The order.
+    pub order_id: OrderId,
+    /// The revision after it.
+    pub revision: u64,
+    /// The position after it.
+    pub position: Position,
+}
+
+/// Why an order was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// No workflow of that name.
+    #[error("there is no workflow {0:?}")]
+    UnknownWorkflow(String),
+    /// Another order has that id.
+    #[error("order {0} exists, with other content")]
+    OtherContent(OrderId),
+    /// The decider refuses it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too much is going on.
+    #[error("too many orders are being driven")]
+    Overloaded,
+    /// The log is not there, or something in it is wrong. Nothing was acknowledged; the same request may be sent again.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Why an answer was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SignalError {
+    /// No such order.
+    #[error("there is no order {0}")]
+    UnknownOrder(OrderId),
+    /// The decider refuses it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too much is going on.
+    #[error("too many orders are being driven")]
+    Overloaded,
+    /// The log is not there, or something in it is wrong. Nothing was acknowledged; the same request may be sent again.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// No driver is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// Drives orders. Cheap to clone.
+#[derive(Debug)]
+pub struct Orchestrator<L, P, C>(pub(crate) Arc<Shared<L, P, C>>);
+
+impl<L, P, C> Clone for Orchestrator<L, P, C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// What drivers share.
+#[derive(Debug)]
+pub(crate) struct Shared<L, P, C> {
+    pub orders: Orders<L>,
+    pub workflows: Workflows<L, C>,
+    pub participants: P,
+    pub clock: C,
+    pub options: OrchestratorOptions,
+    pub shutdown: CancellationToken,
+    /// Who drives what.
+    pub drivers: Mutex<HashMap<OrderId, mpsc::Sender<Message>>>,
+    /// Orders that nobody drives, as they were left. They may be behind the log: the next append finds out.
+    pub resting: Mutex<LruCache<OrderId, Order>>,
+    permits: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
+    /// An orchestrator on these ports.
+    pub fn new(log: L, participants: P, clock: C, options: OrchestratorOptions) -> Self {
+        Self(Arc::new(Shared {
+            orders: Orders::new(log.clone()),
+            workflows: Workflows::new(log, clock.clone()),
+            participants,
+            clock,
+            shutdown: CancellationToken::new(),
+            drivers: Mutex::default(),
+            resting: Mutex::new(LruCache::new(options.most_resting)),
+            permits: Arc::new(Semaphore::new(options.most_active)),
+            tasks: TaskTracker::new(),
+            options,
+        }))
+    }
+
+    /// The registered definitions.
+    pub fn workflows(&self) -> &Workflows<L, C> {
+        &self.0.workflows
+    }
+
+    /// Whoever acts.
+    pub fn participants(&self) -> &P {
+        &self.0.participants
+    }
+
+    /// Time and dice.
+    pub fn clock(&self) -> &C {
+        &self.0.clock
+    }
+
+    /// How many more orders may be driven at once.
+    pub fn free(&self) -> usize {
+        self.0.permits.available_permits()
+    }
+
+    /// Takes an order: once this returns, it is in the log and will come to its end. The same order again gives the same
+    /// answer.
+    pub async fn place(
+        &self,
+        order_id: OrderId,
+        order: NewOrder,
+        traceparent: Option<Arc<str>>,
+    ) -> Result<Accepted, PlaceError> {
+        let permit = self.permit().map_err(|Full| PlaceError::Overloaded)?;
+        let workflow = self.0.workflows.latest(&order.workflow).await.map_err(|e| PlaceError::Failed(e.to_string()))?;
+        let workflow = workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))?;
+        let fingerprint = order.fingerprint();
+        let place = Place { order_id: order_id.clone(), order, now: self.0.clock.now() };
+        let events = match decide(&workflow, None, &Command::Place(Box::new(place))) {
+            Ok(events) => events,
+            Err(DecideError::Refused(refusal)) => return Err(refusal.into()),
+            Err(error @ DecideError::Inconsistent(_)) => return Err(PlaceError::Failed(error.to_string())),
+        };
+        match self.0.orders.save(&order_id, None, &events, &Cause { step: None, traceparent }).await {
+            Ok(order) => {
+                let (revision, position) = (order.revision, order.position);
+                let accepted = Accepted { order_id: order_id.clone(), revision, position };
+                let start = Start::Placed { order: Box::new(order), workflow, events };
+                self.start(&mut lock(&self.0.drivers), order_id, start, permit);
+                Ok(accepted)
+            }
+            Err(SaveError::Append(AppendError::WrongExpectedRevision { .. })) => {
+                self.placed_before(order_id, &fingerprint).await
+            }
+            Err(error) => Err(PlaceError::Failed(error.to_string())),
+        }
+    }
+
+    async fn placed_before(&self, order_id: OrderId, fingerprint: &str) -> Result<Accepted, PlaceError> {
+        match self.0.orders.load(&order_id).await {
+            Ok(Some(order)) if order.state.placed.fingerprint == fingerprint => {
+                Ok(Accepted { order_id, revision: order.placed.revision, position: order.placed.position })
+            }
+            Ok(Some(_)) => Err(PlaceError::OtherContent(order_id)),
+            Ok(None) => Err(PlaceError::Failed(format!("the stream of order {order_id} exists and has no events"))),
+            Err(error) => Err(PlaceError::Failed(error.to_string())),
+        }
+    }
+
+    /// Takes a participant's later answer.
+    pub async fn signal(&self, order_id: OrderId, signal: Signal) -> Result<Accepted, SignalError> {
+        let (answer, answered) = oneshot::channel();
+        self.deliver(order_id, Message::Signal(signal, answer)).map_err(|Full| SignalError::Overloaded)?;
+        answered.await.unwrap_or_else(|_| Err(SignalError::Failed("the instance is shutting down".to_owned())))
+    }
+
+    /// Has somebody look at an order that the to-do list says is due.
+    pub(crate) fn wake(&self, order_id: OrderId) -> Result<(), Full> {
+        self.deliver(order_id, Message::Wake)
+    }
+
+    /// Stops waiting for anything that is not under way, and gives what is under way so long to be recorded. What is left
+    /// comes back by the to-do list.
+    pub async fn shutdown(&self, patience: Duration) {
+        self.0.shutdown.cancel();
+        self.0.tasks.close();
+        if tokio::time::timeout(patience, self.0.tasks.wait()).await.is_err() {
+            warn!(
+                orders = self.0.tasks.len(),
+                "left with attempts under way: they will count as lost and be made again"
+            );
+        }
+    }
+
+    /// Hands a message to the order's driver; starts one if there is none.
+    fn deliver(&self, order_id: OrderId, message: Message) -> Result<(), Full> {
+        let mut drivers = lock(&self.0.drivers);
+        let message = match drivers.get(&order_id) {
+            None => message,
+            Some(inbox) => match inbox.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(_)) => return Err(Full),
+                // Its driver broke down: another one takes the order over.
+                Err(TrySendError::Closed(message)) => message,
+            },
+        };
+        let permit = self.permit()?;
+        let inbox = self.start(&mut drivers, order_id, Start::Asked, permit);
+        inbox.try_send(message).map_err(|_| Full)
+    }
+
+    fn start(
+        &self,
+        drivers: &mut HashMap<OrderId, mpsc::Sender<Message>>,
+        order_id: OrderId,
+        start: Start,
+        permit: OwnedSemaphorePermit,
+    ) -> mpsc::Sender<Message> {
+        let (inbox, messages) = mpsc::channel(INBOX);
+        drivers.insert(order_id.clone(), inbox.clone());
+        let driver = Driver::new(self.0.clone(), order_id, messages);
+        self.0.tasks.spawn(async move {
+            driver.run(start).await;
+            drop(permit);
+        });
+        inbox
+    }
+
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Full> {
+        if self.0.shutdown.is_cancelled() {
+            return Err(Full);
+        }
+        self.0.permits.clone().try_acquire_owned().map_err(|_| Full)
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

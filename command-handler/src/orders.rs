@@ -1,0 +1,218 @@
+//! Orders in the log: loading one is folding its stream; saving a decision is one append at the revision it was made at.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::ids::{OrderId, StepId};
+use domain::order::{Direction, Event, Misfit, OrderState, evolve};
+use domain::wire::{self, CHAIN_START, Context, WireError};
+use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent};
+use uuid::Uuid;
+
+use crate::log::Log;
+
+/// How many events are read at once.
+const PAGE: usize = 500;
+
+/// An order, and what it takes to append to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub state: OrderState,
+    /// Of its last event.
+    pub revision: u64,
+    /// Of its last event.
+    pub position: Position,
+    /// The append that took the order: what its placing was answered with.
+    pub placed: Placing,
+    /// The hash of its last event.
+    hash: String,
+    /// The events that started what is under way: they caused the answers to come.
+    started: HashMap<(StepId, Direction), Uuid>,
+    /// W3C Trace Context of the order, if it came with one.
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// Where the events that took an order ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placing {
+    id: Uuid,
+    pub revision: u64,
+    pub position: Position,
+}
+
+/// Why an order could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("event {revision} of {stream} cannot be read: {source}")]
+    Wire { stream: String, revision: u64, source: WireError },
+    #[error("event {revision} of {stream} does not fit: {source}")]
+    Misfit { stream: String, revision: u64, source: Misfit },
+}
+
+/// Why a decision could not be saved.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SaveError {
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    #[error("the decision cannot be written: {0}")]
+    Encode(#[from] serde_json::Error),
+    #[error("the decision does not fit its own order: {0}")]
+    Misfit(#[from] Misfit),
+}
+
+/// What led to a decision.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cause {
+    /// The step whose start an answer belongs to.
+    pub step: Option<(StepId, Direction)>,
+    /// For the first decision: W3C Trace Context.
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// The orders of a log.
+#[derive(Debug, Clone)]
+pub(crate) struct Orders<L> {
+    log: L,
+}
+
+impl<L: Log> Orders<L> {
+    pub fn new(log: L) -> Self {
+        Self { log }
+    }
+
+    /// The order as its stream tells; `None` if it was never placed.
+    pub async fn load(&self, id: &OrderId) -> Result<Option<Order>, LoadError> {
+        self.fold(id, None).await
+    }
+
+    /// The order, with what has come since it was loaded.
+    pub async fn catch_up(&self, id: &OrderId, order: Order) -> Result<Order, LoadError> {
+        let known = order.clone();
+        Ok(self.fold(id, Some(order)).await?.unwrap_or(known))
+    }
+
+    async fn fold(&self, id: &OrderId, mut order: Option<Order>) -> Result<Option<Order>, LoadError> {
+        let stream = id.stream();
+        loop {
+            let from = order.as_ref().map_or(0, |order| order.revision + 1);
+            let page = self.log.read(&stream, from, PAGE).await?;
+            let count = page.len();
+            for recorded in page {
+                order = Some(apply_recorded(order, &recorded)?);
+            }
+            if count < PAGE {
+                return Ok(order);
+            }
+        }
+    }
+
+    /// Appends a decision about an order (`None`: its first) and gives the order after it.
+    pub async fn save(
+        &self,
+        id: &OrderId,
+        order: Option<&Order>,
+        events: &[Event],
+        cause: &Cause,
+    ) -> Result<Order, SaveError> {
+        let draft = Draft::new(id, order, events, cause)?;
+        let expected = order.map_or(Expected::NoStream, |order| Expected::Revision(order.revision));
+        let appended = self.log.append(&id.stream(), expected, draft.events).await?;
+        let placed = order
+            .map_or(Placing { id: draft.first, revision: appended.revision, position: appended.position }, |order| {
+                order.placed
+            });
+        Ok(Order {
+            state: draft.state,
+            revision: appended.revision,
+            position: appended.position,
+            placed,
+            hash: draft.hash,
+            started: draft.started,
+            traceparent: draft.traceparent,
+        })
+    }
+}
+
+/// A decision, ready to be appended, and what the order is once it is.
+struct Draft {
+    events: Vec<NewEvent>,
+    first: Uuid,
+    state: OrderState,
+    hash: String,
+    started: HashMap<(StepId, Direction), Uuid>,
+    traceparent: Option<Arc<str>>,
+}
+
+impl Draft {
+    fn new(id: &OrderId, order: Option<&Order>, events: &[Event], cause: &Cause) -> Result<Self, SaveError> {
+        let first = Uuid::now_v7();
+        let mut started = order.map(|order| order.started.clone()).unwrap_or_default();
+        let mut hash = order.map_or(CHAIN_START, |order| &order.hash).to_owned();
+        let traceparent = order.map_or(&cause.traceparent, |order| &order.traceparent).clone();
+        let mut state = order.map(|order| order.state.clone());
+        let mut causation_id = cause.step.as_ref().and_then(|step| started.get(step).copied());
+        let mut drafted = Vec::with_capacity(events.len());
+        for (index, event) in events.iter().enumerate() {
+            let event_id = if index == 0 { first } else { Uuid::now_v7() };
+            let context = Context {
+                correlation_id: id.to_string(),
+                causation_id,
+                traceparent: traceparent.as_deref().map(str::to_owned),
+                actor: None,
+                reason: None,
+            };
+            let encoded = wire::encode(event, event_id, &hash, &context)?;
+            hash = encoded.hash;
+            note_start(&mut started, event, event_id);
+            state = Some(evolve(state, event)?);
+            drafted.push(NewEvent {
+                id: event_id,
+                event_type: encoded.event_type.to_owned(),
+                data: Bytes::from(encoded.data),
+                metadata: Bytes::from(encoded.metadata),
+            });
+            // What follows in the same decision follows from its first event.
+            causation_id = Some(first);
+        }
+        let nothing = || Misfit { event: "nothing", because: "a decision without events is not saved".to_owned() };
+        Ok(Self { events: drafted, first, state: state.ok_or_else(nothing)?, hash, started, traceparent })
+    }
+}
+
+fn note_start(started: &mut HashMap<(StepId, Direction), Uuid>, event: &Event, id: Uuid) {
+    if let Event::StepStarted(e) = event {
+        started.insert((e.step.clone(), e.direction), id);
+    }
+}
+
+fn apply_recorded(order: Option<Order>, recorded: &RecordedEvent) -> Result<Order, LoadError> {
+    let (stream, revision) = (&recorded.stream, recorded.revision);
+    let decoded = wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata)
+        .map_err(|source| LoadError::Wire { stream: stream.clone(), revision, source })?;
+    let misfit = |source| LoadError::Misfit { stream: stream.clone(), revision, source };
+    let (state, mut placed, mut started, traceparent) = match order {
+        None => {
+            let placed = Placing { id: recorded.id, revision, position: recorded.position };
+            (None, placed, HashMap::new(), decoded.metadata.traceparent.as_deref().map(Arc::from))
+        }
+        Some(order) => (Some(order.state), order.placed, order.started, order.traceparent),
+    };
+    // The append that took the order goes as far as events follow from the first one without a pause.
+    if decoded.metadata.causation_id == Some(placed.id) && revision == placed.revision + 1 {
+        placed = Placing { revision, position: recorded.position, ..placed };
+    }
+    note_start(&mut started, &decoded.event, recorded.id);
+    let state = evolve(state, &decoded.event).map_err(misfit)?;
+    Ok(Order {
+        state,
+        revision,
+        position: recorded.position,
+        placed,
+        hash: decoded.metadata.hash,
+        started,
+        traceparent,
+    })
+}

@@ -1,0 +1,254 @@
+//! Asking a participant to act: one HTTP exchange for one recorded attempt.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::ids::OrderId;
+use domain::order::{Attempt, Direction, Reply};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The largest answer that is read, in bytes: what it carries ends up in the order's history.
+const LARGEST_ANSWER: usize = 256 * 1024;
+/// How much of an error text is kept, in characters.
+const LONGEST_ERROR: usize = 500;
+
+/// Whoever can be asked to act.
+pub trait Participants: Clone + Send + Sync + 'static {
+    /// Makes one attempt. Whatever happens is an answer: what went wrong is for the decider to judge.
+    fn ask(&self, ask: Ask) -> impl Future<Output = Reply> + Send;
+}
+
+/// One attempt, with all that a participant is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// The order.
+    pub order_id: OrderId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Where the participant is, as the workflow has it.
+    pub url: String,
+    /// What it is asked to do.
+    pub action: String,
+    /// W3C Trace Context, if the order came with one.
+    pub traceparent: Option<String>,
+}
+
+impl Ask {
+    /// The same for every attempt and every instance: derived from order, step and direction.
+    pub fn idempotency_key(&self) -> String {
+        let direction = match self.attempt.direction {
+            Direction::Do => "do",
+            Direction::Undo => "undo",
+        };
+        format!("{}/{}/{direction}", self.order_id, self.attempt.step)
+    }
+}
+
+/// Values for the `${NAME}` in participants' URLs.
+#[derive(Debug, Clone, Default)]
+pub struct Settings(pub BTreeMap<String, String>);
+
+/// A URL asks for a setting that there is not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the setting {0} has no value")]
+pub struct UnknownSetting(pub String);
+
+impl Settings {
+    /// Puts the values in.
+    pub fn resolve(&self, url: &str) -> Result<String, UnknownSetting> {
+        let mut resolved = String::with_capacity(url.len());
+        let mut rest = url;
+        while let Some((before, after)) = rest.split_once("${") {
+            let Some((name, after)) = after.split_once('}') else { break };
+            resolved.push_str(before);
+            resolved.push_str(self.0.get(name).ok_or_else(|| UnknownSetting(name.to_owned()))?);
+            rest = after;
+        }
+        resolved.push_str(rest);
+        Ok(resolved)
+    }
+}
+
+/// Participants over HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpParticipants {
+    client: reqwest::Client,
+    settings: Settings,
+    /// Where later answers are to be sent: this instance, or the load balancer before it.
+    callback_base: String,
+}
+
+impl HttpParticipants {
+    /// Connections are kept, Nagle's algorithm is off, redirects are not followed: an answer is what the participant itself says.
+    pub fn new(settings: Settings, callback_base: &str) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .tcp_nodelay(true)
+            .connect_timeout(Duration::from_secs(5))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self { client, settings, callback_base: callback_base.trim_end_matches('/').to_owned() })
+    }
+
+    /// What the URLs' `${NAME}` stand for.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    async fn exchange(&self, ask: &Ask) -> Result<Reply, String> {
+        let base = self.settings.resolve(&ask.url).map_err(|error| error.to_string())?;
+        let url = format!("{}/{}", base.trim_end_matches('/'), ask.action);
+        let url = Url::parse(&url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
+        let left = (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
+        let mut request = self
+            .client
+            .post(url)
+            .timeout(left)
+            .header("Idempotency-Key", format!("\"{}\"", ask.idempotency_key()))
+            .header("Tenuto-Attempt", ask.attempt.number)
+            .header(
+                "Tenuto-Callback",
+                format!("{}/orders/{}/steps/{}/outcome", self.callback_base, ask.order_id, ask.attempt.step),
+            )
+            .json(&json!({
+                "orderId": ask.order_id,
+                "step": ask.attempt.step,
+                "action": ask.action,
+                "input": ask.attempt.input,
+            }));
+        if let Some(traceparent) = &ask.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
+        let response = request.send().await.map_err(|error| plain(&error))?;
+        reply(response).await
+    }
+}
+
+impl Participants for HttpParticipants {
+    async fn ask(&self, ask: Ask) -> Reply {
+        match self.exchange(&ask).await {
+            Ok(reply) => reply,
+            Err(error) => Reply::Unclear { error: shortened(&error), retry_after: None },
+        }
+    }
+}
+
+/// What a successful answer may carry.
+#[derive(Debug, Default, Deserialize)]
+struct Body {
+    outcome: Option<String>,
+    #[serde(default)]
+    data: Value,
+}
+
+async fn reply(response: Response) -> Result<Reply, String> {
+    let status = response.status();
+    let retry_after = retry_after(response.headers(), Utc::now());
+    let body = limited(response).await?;
+    if status == StatusCode::ACCEPTED {
+        return Ok(Reply::Accepted);
+    }
+    if status.is_success() {
+        let body: Body = if body.is_empty() {
+            Body::default()
+        } else {
+            serde_json::from_slice(&body)
+                .map_err(|error| format!("answered {status} with a body that is not {{outcome?, data?}}: {error}"))?
+        };
+        return Ok(Reply::Done { outcome: body.outcome, data: body.data });
+    }
+    let error = shortened(&format!("answered {status}{}", detail(&body)));
+    Ok(if is_for_good(status) { Reply::Refused { error } } else { Reply::Unclear { error, retry_after } })
+}
+
+/// 4xx says that asking again is in vain, except where the status itself says "later".
+fn is_for_good(status: StatusCode) -> bool {
+    status.is_client_error()
+        && !matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
+}
+
+async fn limited(mut response: Response) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| plain(&error))? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(format!("answered with more than {LARGEST_ANSWER} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The `detail` of a problem (RFC 9457), or the text itself where it is none.
+fn detail(body: &[u8]) -> String {
+    let text = match serde_json::from_slice::<Value>(body) {
+        Ok(problem) => {
+            ["detail", "title"].iter().find_map(|key| problem.get(key)?.as_str().map(str::to_owned)).unwrap_or_default()
+        }
+        Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
+    };
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+/// RFC 9110: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let date = DateTime::parse_from_rfc2822(value).ok()?;
+    (date.to_utc() - now).to_std().ok()
+}
+
+/// What went wrong with an exchange, without the URL's credentials and down to the cause.
+fn plain(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    if error.is_connect() { format!("no connection: {cause}") } else { format!("the exchange broke: {cause}") }
+}
+
+/// Errors end up in the order's history: short, and without what a database cannot keep.
+fn shortened(error: &str) -> String {
+    error.chars().filter(|c| !c.is_control()).take(LONGEST_ERROR).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_put_into_urls_and_missing_ones_are_named() {
+        let settings = Settings(BTreeMap::from([("HOST".to_owned(), "h:1".to_owned())]));
+        assert_eq!(settings.resolve("http://${HOST}/a").as_deref(), Ok("http://h:1/a"));
+        assert_eq!(settings.resolve("http://h/${PATH}"), Err(UnknownSetting("PATH".to_owned())));
+        assert_eq!(settings.resolve("http://h/${PATH").as_deref(), Ok("http://h/${PATH"));
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date() {
+        let now = DateTime::parse_from_rfc3339("1994-11-06T08:49:00Z").unwrap().to_utc();
+        let wait = |value: &str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            retry_after(&headers, now)
+        };
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(37)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:48:37 GMT"), None);
+        assert_eq!(wait("soon"), None);
+    }
+
+    #[test]
+    fn the_text_of_an_error_is_the_problems_detail() {
+        assert_eq!(detail(br#"{"title":"No","detail":"Card expired"}"#), ": Card expired");
+        assert_eq!(detail(b"plain"), ": plain");
+        assert_eq!(detail(b"{}"), "");
+    }
+}

@@ -1,0 +1,103 @@
+//! The safe path: orders that are due come back by the to-do list, whoever drove them before.
+//!
+//! The projector keeps the list, as a view of the log: one row for every order with something to come, and when. An instance
+//! claims what is due with a lease, so that others leave it alone for a while; the lease is a courtesy, not a lock: were two to
+//! drive the same order, the expected revision of their appends would decide.
+
+use std::time::Duration;
+
+use domain::ids::OrderId;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::clock::Clock;
+use crate::log::Log;
+use crate::orchestrator::Orchestrator;
+use crate::participants::Participants;
+
+/// How the list is worked through.
+#[derive(Debug, Clone)]
+pub struct TodoOptions {
+    /// Names this instance in the leases.
+    pub owner: String,
+    /// How long a claimed order is left alone by others.
+    pub lease: Duration,
+    /// How often the list is looked at.
+    pub every: Duration,
+    /// The most orders claimed at once.
+    pub most: usize,
+}
+
+/// Works through the list until told to stop. Trouble with Postgres is waited out.
+pub async fn run_todo<L: Log, P: Participants, C: Clock>(
+    orchestrator: Orchestrator<L, P, C>,
+    pool: PgPool,
+    options: TodoOptions,
+    stop: CancellationToken,
+) {
+    loop {
+        let claimed = match claim(&orchestrator, &pool, &options).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                warn!(%error, "the to-do list cannot be read");
+                0
+            }
+        };
+        // A full helping means that there may be more.
+        if claimed == options.most {
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(options.every) => {}
+        }
+    }
+}
+
+async fn claim<L: Log, P: Participants, C: Clock>(
+    orchestrator: &Orchestrator<L, P, C>,
+    pool: &PgPool,
+    options: &TodoOptions,
+) -> Result<usize, sqlx::Error> {
+    let most = options.most.min(orchestrator.free());
+    if most == 0 {
+        return Ok(0);
+    }
+    let claimed: Vec<String> = sqlx::query_scalar(CLAIM)
+        .bind(orchestrator.clock().now().at)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .bind(&options.owner)
+        .bind(options.lease.as_secs_f64())
+        .fetch_all(pool)
+        .await?;
+    for id in &claimed {
+        let Ok(order_id) = OrderId::new(id.as_str()) else {
+            warn!(order = id, "the to-do list names an order that cannot be one");
+            continue;
+        };
+        debug!(order = id, "due");
+        // No driver free: the lease runs out, and the order comes back.
+        let _ = orchestrator.wake(order_id);
+    }
+    Ok(claimed.len())
+}
+
+/// What is due and not leased, the longest due first. `$1` now, `$2` most, `$3` owner, `$4` lease in seconds.
+const CLAIM: &str = "
+WITH due AS (
+    SELECT todo.order_id
+    FROM todo
+    LEFT JOIN leases ON leases.order_id = todo.order_id
+    WHERE todo.due_at <= $1 AND (leases.until IS NULL OR leases.until < now())
+    ORDER BY todo.due_at
+    LIMIT $2
+    FOR UPDATE OF todo SKIP LOCKED
+), expired AS (
+    DELETE FROM leases
+    WHERE until < now() - interval '10 minutes' AND order_id NOT IN (SELECT order_id FROM due)
+)
+INSERT INTO leases (order_id, owner, until)
+SELECT order_id, $3, now() + make_interval(secs => $4) FROM due
+ON CONFLICT (order_id) DO UPDATE SET owner = excluded.owner, until = excluded.until WHERE leases.until < now()
+RETURNING order_id";

@@ -1,0 +1,194 @@
+//! Definitions in the log: one stream for each name, one event for each version. A text, once registered, stays what it is.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use domain::order::WorkflowRef;
+use domain::wire::{WORKFLOW_STREAM_PREFIX, WireError, WorkflowRegistered, decode_workflow};
+use domain::workflow::{Faults, Workflow};
+use event_store::client::{AppendError, Expected, NewEvent, ReadError};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::log::Log;
+
+/// How old the knowledge of a name's newest version may be: another instance may have registered one.
+const FRESH: Duration = Duration::from_secs(1);
+const PAGE: usize = 100;
+
+/// The registered definitions.
+#[derive(Debug, Clone)]
+pub struct Workflows<L, C> {
+    log: L,
+    clock: C,
+    known: Arc<Mutex<HashMap<String, Known>>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Known {
+    versions: BTreeMap<u32, Arc<Workflow>>,
+    /// The revision to read on from.
+    next: u64,
+    read_at: Option<Instant>,
+}
+
+/// What registering a definition led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// It is new.
+    New,
+    /// The very same text was registered before.
+    Known,
+}
+
+/// Why a definition was not registered.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The text is wrong.
+    #[error("the workflow file is wrong:\n{0}")]
+    Faulty(#[from] Faults),
+    /// Orders follow that version: it cannot become another.
+    #[error(
+        "version {version} of workflow {name:?} is registered with another text; a changed workflow needs a new version"
+    )]
+    Different {
+        /// Its name.
+        name: String,
+        /// Its version.
+        version: u32,
+    },
+    /// The log could not be read.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The log could not be written.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The event could not be written as JSON.
+    #[error(transparent)]
+    Encode(#[from] serde_json::Error),
+}
+
+impl RegisterError {
+    /// Whether the same may succeed a moment later: the log did not answer.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            RegisterError::Lookup(LookupError::Read(ReadError::Unavailable(_)))
+                | RegisterError::Append(AppendError::Unavailable(_))
+        )
+    }
+}
+
+/// Why a definition could not be looked up.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What the log holds cannot be read as an event.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// What the log holds is no definition that this version of Tenuto knows.
+    #[error("workflow {name:?} in the log cannot be read:\n{faults}")]
+    Faulty {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        faults: Faults,
+    },
+}
+
+impl<L: Log, C: Clock> Workflows<L, C> {
+    /// The definitions of a log.
+    pub fn new(log: L, clock: C) -> Self {
+        Self { log, clock, known: Arc::default() }
+    }
+
+    /// Registers a definition under its name and version.
+    pub async fn register(&self, source: &str) -> Result<(Registered, WorkflowRef), RegisterError> {
+        let workflow = Workflow::parse(source)?;
+        let reference = WorkflowRef { name: workflow.name, version: workflow.version };
+        loop {
+            let known = self.refresh(&reference.name).await?;
+            if let Some(other) = known.versions.get(&reference.version) {
+                return if other.source == source {
+                    Ok((Registered::Known, reference))
+                } else {
+                    Err(RegisterError::Different { name: reference.name, version: reference.version })
+                };
+            }
+            let event = WorkflowRegistered {
+                name: reference.name.clone(),
+                version: reference.version,
+                source: source.to_owned(),
+                at: self.clock.now().at,
+            };
+            let event = NewEvent {
+                id: Uuid::now_v7(),
+                event_type: WorkflowRegistered::TYPE.to_owned(),
+                data: Bytes::from(serde_json::to_vec(&event)?),
+                metadata: Bytes::from_static(b"{}"),
+            };
+            let expected = known.next.checked_sub(1).map_or(Expected::NoStream, Expected::Revision);
+            match self.log.append(&stream(&reference.name), expected, vec![event]).await {
+                Ok(_) => {
+                    self.refresh(&reference.name).await?;
+                    return Ok((Registered::New, reference));
+                }
+                // Somebody registered another version in between: look again.
+                Err(AppendError::WrongExpectedRevision { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The newest version under a name: what a new order follows.
+    pub async fn latest(&self, name: &str) -> Result<Option<Arc<Workflow>>, LookupError> {
+        let known = self.peek(name);
+        let fresh = known.read_at.is_some_and(|read_at| read_at.elapsed() < FRESH);
+        let known = if fresh { known } else { self.refresh(name).await? };
+        Ok(known.versions.last_key_value().map(|(_, workflow)| workflow.clone()))
+    }
+
+    /// The definition that an order began on.
+    pub async fn get(&self, reference: &WorkflowRef) -> Result<Option<Arc<Workflow>>, LookupError> {
+        if let Some(workflow) = self.peek(&reference.name).versions.get(&reference.version) {
+            return Ok(Some(workflow.clone()));
+        }
+        Ok(self.refresh(&reference.name).await?.versions.get(&reference.version).cloned())
+    }
+
+    fn peek(&self, name: &str) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default()
+    }
+
+    /// Reads what has come since. Names without a definition are not kept, so that asking for any number of them costs no memory.
+    async fn refresh(&self, name: &str) -> Result<Known, LookupError> {
+        let mut known = self.peek(name);
+        loop {
+            let page = self.log.read(&stream(name), known.next, PAGE).await?;
+            let count = page.len();
+            for recorded in page {
+                let registered = decode_workflow(&recorded.event_type, &recorded.data)?;
+                let workflow = Workflow::parse(&registered.source)
+                    .map_err(|faults| LookupError::Faulty { name: name.to_owned(), faults })?;
+                known.versions.insert(registered.version, Arc::new(workflow));
+                known.next = recorded.revision + 1;
+            }
+            if count < PAGE {
+                break;
+            }
+        }
+        known.read_at = Some(Instant::now());
+        if !known.versions.is_empty() {
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), known.clone());
+        }
+        Ok(known)
+    }
+}
+
+fn stream(name: &str) -> String {
+    format!("{WORKFLOW_STREAM_PREFIX}{name}")
+}
