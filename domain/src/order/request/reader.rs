@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::json::push_token;
 
 /// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Violation {
     /// Where (RFC 6901).
     pub pointer: String,
