@@ -18,9 +18,12 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// All that is wrong with a file, at least one thing, in the order of the file.
+/// All that is wrong with a file (the first 200 things), at least one, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults(Vec<Fault>);
+
+/// The most faults that are noted: past it, a file says nothing new about what is wrong with it.
+const MAX_FAULTS: usize = 200;
 
 /// Collects faults while a file is read and checked.
 pub(super) struct Report<'a> {
@@ -83,7 +86,9 @@ impl<'a> Report<'a> {
 
     /// Notes a fault.
     pub fn add(&mut self, at: TextPosition, path: &str, reason: impl Into<String>) {
-        self.faults.push(Fault { line: at.line, column: at.column, path: path.to_owned(), reason: reason.into() });
+        if !self.is_full() {
+            self.faults.push(Fault { line: at.line, column: at.column, path: path.to_owned(), reason: reason.into() });
+        }
     }
 
     /// Notes a fault of a value.
@@ -93,7 +98,14 @@ impl<'a> Report<'a> {
 
     /// Notes a fault at a place within the text of a value.
     pub fn add_within(&mut self, node: &Node, inner: TextPosition, reason: impl Into<String>) {
-        self.add(node.within(inner, &self.lines), &node.path, reason);
+        if !self.is_full() {
+            self.add(node.within(inner, &self.lines), &node.path, reason);
+        }
+    }
+
+    /// Whether further faults go unnoted.
+    pub fn is_full(&self) -> bool {
+        self.faults.len() >= MAX_FAULTS
     }
 
     /// What was read, if nothing is wrong with it.

@@ -42,6 +42,9 @@ fn upstream(after: &[Vec<usize>], step: usize) -> BTreeSet<usize> {
 pub(super) fn check(section: &Section, other: &Section, notes: &mut Notes) {
     for step in section.steps {
         for (index, id) in step.after.iter().enumerate() {
+            if notes.is_full() {
+                return;
+            }
             let path = section.path(step, &format!(".after[{index}]"));
             if *id == step.id {
                 notes.at(&path, "a step cannot follow itself");

@@ -31,6 +31,11 @@ impl<'a, 'r, 's> Notes<'a, 'r, 's> {
         self.nodes.get(path).map_or(TextPosition::START, |(_, key_at)| *key_at).line
     }
 
+    /// Whether further faults go unnoted, so that there is no need to look for them.
+    pub fn is_full(&self) -> bool {
+        self.report.is_full()
+    }
+
     /// A fault of a value.
     pub fn at(&mut self, path: &str, reason: impl Into<String>) {
         let at = self.nodes.get(path).map_or(TextPosition::START, |(node, _)| node.at);
