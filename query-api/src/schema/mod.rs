@@ -1,0 +1,59 @@
+//! The GraphQL schema: types and resolvers, one noun a file. Its SDL is kept in `schema.graphql`.
+
+mod order;
+mod overview;
+mod query;
+mod scalars;
+mod siblings;
+mod step;
+mod timeline;
+mod words;
+mod workflow;
+
+use async_graphql::connection::{Connection, ConnectionNameType, Edge, EdgeNameType, EmptyFields};
+use async_graphql::{EmptyMutation, EmptySubscription, OutputType, SDLExportOptions};
+
+use crate::Options;
+use crate::paging::Cut;
+use crate::store::Store;
+
+pub use query::Query;
+pub use words::OrderState;
+
+/// The schema: it can be asked, not told.
+pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+
+/// The schema over a store.
+pub fn schema(store: Store, options: &Options) -> Schema {
+    Schema::build(Query, EmptyMutation, EmptySubscription)
+        .data(store)
+        .limit_depth(options.max_depth)
+        .limit_complexity(options.max_complexity)
+        .finish()
+}
+
+/// The schema as text.
+pub fn sdl(schema: &Schema) -> String {
+    schema.sdl_with_options(SDLExportOptions::new().prefer_single_line_descriptions())
+}
+
+/// The Relay connection of a page.
+fn connection<Row, Node, Name, EdgeName>(
+    cut: Cut<Row>,
+    mut edge: impl FnMut(Row) -> (String, Node),
+) -> Named<Node, Name, EdgeName>
+where
+    Node: OutputType,
+    Name: ConnectionNameType,
+    EdgeName: EdgeNameType,
+{
+    let mut connection = Connection::new(cut.has_previous, cut.has_next);
+    connection.edges.extend(cut.rows.into_iter().map(|row| {
+        let (cursor, node) = edge(row);
+        Edge::new(cursor, node)
+    }));
+    connection
+}
+
+/// A connection with a name of its own.
+type Named<Node, Name, EdgeName> = Connection<String, Node, EmptyFields, EmptyFields, Name, EdgeName>;

@@ -1,0 +1,202 @@
+//! An order, and what hangs on it.
+
+use std::sync::Arc;
+
+use async_graphql::{ID, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::connection;
+use super::scalars::Position;
+use super::siblings::Siblings;
+use super::step::{self, Step};
+use super::timeline::{self, TimelineConnection, TimelineEntry};
+use super::words::OrderState;
+use super::workflow::Workflow;
+use crate::error::{StoreError, coded};
+use crate::paging::{PageArguments, cost_factor};
+use crate::store::{OrderRow, Store};
+
+/// An order.
+pub struct Order {
+    row: OrderRow,
+    state: OrderState,
+    siblings: Arc<Siblings>,
+}
+
+/// Who ordered.
+#[derive(SimpleObject)]
+pub struct Customer {
+    /// The shop's id.
+    id: ID,
+    name: Option<String>,
+    email: Option<String>,
+}
+
+/// One line of an order.
+#[derive(SimpleObject)]
+pub struct OrderLine {
+    /// Stock-keeping unit.
+    sku: String,
+    name: Option<String>,
+    quantity: i64,
+    /// Price of one piece.
+    unit_price: Decimal,
+}
+
+/// Where an order goes.
+#[derive(SimpleObject)]
+pub struct Address {
+    name: Option<String>,
+    street: Option<String>,
+    city: Option<String>,
+    region: Option<String>,
+    postal_code: Option<String>,
+    country: Option<String>,
+}
+
+impl Order {
+    /// The orders of a list, which share what is read for them.
+    pub fn list(store: &Store, rows: Vec<OrderRow>) -> Result<Vec<Self>, StoreError> {
+        let siblings = Siblings::of(store, &rows);
+        rows.into_iter()
+            .map(|row| Ok(Self { state: OrderState::read(&row.state)?, row, siblings: siblings.clone() }))
+            .collect()
+    }
+
+    /// Its row.
+    pub fn row(&self) -> &OrderRow {
+        &self.row
+    }
+
+    fn workflow_key(&self) -> (String, i32) {
+        (self.row.workflow.clone(), self.row.workflow_version)
+    }
+}
+
+/// An order.
+#[Object]
+impl Order {
+    async fn id(&self) -> ID {
+        self.row.id.as_str().into()
+    }
+
+    /// The business word that the workflow gives the order.
+    async fn status(&self) -> &str {
+        &self.row.status
+    }
+
+    /// Where its execution stands.
+    async fn state(&self) -> OrderState {
+        self.state
+    }
+
+    /// The definition that it began on and ends on.
+    async fn workflow(&self) -> Workflow {
+        Workflow::followed(self.row.workflow.clone(), self.row.workflow_version, self.siblings.clone())
+    }
+
+    async fn customer(&self) -> Customer {
+        let OrderRow { customer_id, customer_name, customer_email, .. } = &self.row;
+        Customer { id: customer_id.as_str().into(), name: customer_name.clone(), email: customer_email.clone() }
+    }
+
+    /// ISO 4217.
+    async fn currency(&self) -> &str {
+        &self.row.currency
+    }
+
+    /// The sum over the lines.
+    async fn total(&self) -> Decimal {
+        self.row.total
+    }
+
+    async fn lines(&self) -> Vec<OrderLine> {
+        let lines = self.row.lines.0.iter();
+        lines
+            .map(|line| OrderLine {
+                sku: line.sku.clone(),
+                name: line.name.clone(),
+                quantity: line.quantity.into(),
+                unit_price: line.unit_price,
+            })
+            .collect()
+    }
+
+    /// Where it goes.
+    async fn ship_to(&self) -> Option<Address> {
+        let address = self.row.ship_to.as_ref()?.0.clone();
+        Some(Address {
+            name: address.name,
+            street: address.street,
+            city: address.city,
+            region: address.region,
+            postal_code: address.postal_code,
+            country: address.country,
+        })
+    }
+
+    /// What else the shop keeps with the order.
+    async fn attributes(&self) -> &Value {
+        &self.row.attributes.0
+    }
+
+    async fn placed_at(&self) -> DateTime<Utc> {
+        self.row.placed_at
+    }
+
+    /// When something last happened to it.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.row.updated_at
+    }
+
+    /// When it came to its end.
+    async fn ended_at(&self) -> Option<DateTime<Utc>> {
+        self.row.ended_at
+    }
+
+    /// Index of its last event in its stream.
+    async fn revision(&self) -> i64 {
+        self.row.revision
+    }
+
+    /// Place of its last event in the log.
+    async fn position(&self) -> Position {
+        Position(self.row.position.cast_unsigned())
+    }
+
+    /// Its steps, in the order of the definition, those that have not begun included.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn steps(&self) -> Result<Vec<Step>> {
+        let begun = self.siblings.steps(&self.row.id).await?;
+        let definition = self.siblings.definition(&self.workflow_key()).await?;
+        let outline = definition.as_ref().map_or(&[][..], |definition| definition.outline.0.as_slice());
+        Ok(step::in_order(self.state, begun, outline)?)
+    }
+
+    /// What has happened to it, event by event.
+    #[graphql(complexity = "cost_factor(first, last) * child_complexity")]
+    async fn timeline(
+        &self,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<TimelineConnection> {
+        let arguments = PageArguments { first, after, last, before };
+        let page = timeline::page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        let rows = self.siblings.timeline(&self.row.id, &page).await?;
+        Ok(connection(page.cut(rows), |row| (timeline::cursor(&row), TimelineEntry::from(row))))
+    }
+
+    /// What the workflow gave back.
+    async fn result(&self) -> Option<&Value> {
+        self.row.result.as_ref().map(|result| &result.0)
+    }
+
+    /// Why it waits for an operator.
+    async fn stuck_reason(&self) -> Option<&str> {
+        self.row.stuck_reason.as_deref()
+    }
+}

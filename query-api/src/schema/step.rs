@@ -1,0 +1,147 @@
+//! The steps of an order: what has happened to them, laid over what the definition foresees.
+
+use async_graphql::{ID, SimpleObject};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::words::{OrderState, StepMode, StepStatus};
+use crate::error::StoreError;
+use crate::store::{OutlineStep, StepRow};
+
+/// A step of an order.
+#[derive(Debug, Clone, PartialEq, SimpleObject)]
+pub struct Step {
+    id: ID,
+    /// Who acts.
+    participant: Option<String>,
+    /// What it is asked to do.
+    action: Option<String>,
+    mode: StepMode,
+    status: StepStatus,
+    /// The participant's named answer.
+    outcome: Option<String>,
+    /// What came with the answer.
+    data: Option<Value>,
+    /// Attempts made, not counting those to undo it.
+    attempts: i32,
+    /// What went wrong last.
+    last_error: Option<String>,
+    started_at: Option<DateTime<Utc>>,
+    ended_at: Option<DateTime<Utc>>,
+    /// When the next attempt is due.
+    next_attempt_at: Option<DateTime<Utc>>,
+}
+
+/// The steps in the order of the definition. One that has begun but is not in it (the definition is not known) comes last.
+pub fn in_order(state: OrderState, begun: &[StepRow], outline: &[OutlineStep]) -> Result<Vec<Step>, StoreError> {
+    let foreseen = outline.iter().filter_map(|planned| match begun.iter().find(|row| row.step == planned.id) {
+        Some(row) => Some(Step::begun(row, Some(planned))),
+        None => Step::not_begun(state, planned),
+    });
+    let others = begun.iter().filter(|row| outline.iter().all(|planned| planned.id != row.step));
+    foreseen.chain(others.map(|row| Step::begun(row, None))).collect()
+}
+
+impl Step {
+    fn begun(row: &StepRow, planned: Option<&OutlineStep>) -> Result<Self, StoreError> {
+        let mode = row.mode.as_deref().or(planned.map(|planned| planned.mode.as_str()));
+        Ok(Self {
+            id: row.step.as_str().into(),
+            participant: row.participant.clone().or_else(|| planned.map(|planned| planned.participant.clone())),
+            action: row.action.clone().or_else(|| planned.map(|planned| planned.action.clone())),
+            mode: mode.map_or(Ok(StepMode::Call), StepMode::read)?,
+            status: StepStatus::read(&row.status)?,
+            outcome: row.outcome.clone(),
+            data: row.data.as_ref().map(|data| data.0.clone()),
+            attempts: row.attempts,
+            last_error: row.last_error.clone(),
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            next_attempt_at: row.next_attempt_at,
+        })
+    }
+
+    /// A step to which nothing has happened. Going forward it is still to come; once the order is being undone, or has ended,
+    /// it never will. The steps after compensation are only there when there is compensation.
+    fn not_begun(state: OrderState, planned: &OutlineStep) -> Option<Result<Self, StoreError>> {
+        let undone = matches!(state, OrderState::Compensating | OrderState::Canceled);
+        if planned.compensated && !undone {
+            return None;
+        }
+        let over = matches!(state, OrderState::Completed | OrderState::Canceled);
+        let never = over || (undone && !planned.compensated);
+        Some(StepMode::read(&planned.mode).map(|mode| Self {
+            id: planned.id.as_str().into(),
+            participant: Some(planned.participant.clone()),
+            action: Some(planned.action.clone()),
+            mode,
+            status: if never { StepStatus::Skipped } else { StepStatus::Pending },
+            outcome: None,
+            data: None,
+            attempts: 0,
+            last_error: None,
+            started_at: None,
+            ended_at: None,
+            next_attempt_at: None,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(id: &str, compensated: bool) -> OutlineStep {
+        OutlineStep {
+            id: id.into(),
+            participant: "orders".into(),
+            action: "create".into(),
+            mode: "CALL".into(),
+            after: vec![],
+            compensated,
+        }
+    }
+
+    fn begun(id: &str) -> StepRow {
+        StepRow {
+            order_id: "1".into(),
+            step: id.into(),
+            participant: None,
+            action: None,
+            mode: None,
+            status: "COMPLETED".into(),
+            outcome: None,
+            data: None,
+            attempts: 1,
+            last_error: None,
+            started_at: None,
+            ended_at: None,
+            next_attempt_at: None,
+        }
+    }
+
+    fn shown(state: OrderState) -> Vec<(String, StepStatus)> {
+        let outline = [planned("ship", false), planned("charge", false), planned("record-canceled", true)];
+        let steps = in_order(state, &[begun("charge"), begun("unplanned")], &outline).unwrap();
+        steps.into_iter().map(|step| (step.id.0, step.status)).collect()
+    }
+
+    #[test]
+    fn steps_are_in_the_order_of_the_definition_whether_they_have_begun_or_not() {
+        use StepStatus::{Completed, Pending, Skipped};
+        let named =
+            |steps: &[(&str, StepStatus)]| steps.iter().map(|(id, s)| ((*id).to_owned(), *s)).collect::<Vec<_>>();
+        assert_eq!(
+            shown(OrderState::Running),
+            named(&[("ship", Pending), ("charge", Completed), ("unplanned", Completed)])
+        );
+        assert_eq!(
+            shown(OrderState::Compensating),
+            named(&[("ship", Skipped), ("charge", Completed), ("record-canceled", Pending), ("unplanned", Completed)])
+        );
+        assert_eq!(
+            shown(OrderState::Canceled),
+            named(&[("ship", Skipped), ("charge", Completed), ("record-canceled", Skipped), ("unplanned", Completed)])
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! The enumerations, as the views spell them.
+
+use async_graphql::Enum;
+
+use crate::error::StoreError;
+
+/// Declares a GraphQL enumeration whose values have the same names in the views.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum)]
+        pub enum $name {
+            $($(#[$value_doc])* #[graphql(name = $text)] $value),*
+        }
+
+        impl $name {
+            /// Every value.
+            #[cfg(test)]
+            pub const ALL: &'static [Self] = &[$(Self::$value),*];
+
+            /// As the views spell it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$value => $text),* }
+            }
+
+            /// Reads the views' spelling.
+            pub fn read(text: &str) -> Result<Self, StoreError> {
+                match text {
+                    $($text => Ok(Self::$value),)*
+                    unknown => {
+                        tracing::error!(value = unknown, concat!("the views hold an unknown ", stringify!($name)));
+                        Err(StoreError::Internal)
+                    }
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Where an order's execution stands.
+    OrderState {
+        /// Something is being done, or about to be tried again.
+        Running = "RUNNING",
+        /// Nothing to do until an answer comes.
+        Waiting = "WAITING",
+        /// Held by an operator.
+        Paused = "PAUSED",
+        /// Being undone.
+        Compensating = "COMPENSATING",
+        /// Ended as planned.
+        Completed = "COMPLETED",
+        /// Ended undone.
+        Canceled = "CANCELED",
+        /// Waits for an operator.
+        Stuck = "STUCK",
+    }
+}
+
+words! {
+    /// Where a step stands.
+    StepStatus {
+        /// Has not begun.
+        Pending = "PENDING",
+        /// An attempt is being made.
+        Running = "RUNNING",
+        /// The participant will answer later.
+        Waiting = "WAITING",
+        /// An attempt failed, the next one waits.
+        Retrying = "RETRYING",
+        /// Answered.
+        Completed = "COMPLETED",
+        /// Not needed, or no longer.
+        Skipped = "SKIPPED",
+        /// Failed for good.
+        Failed = "FAILED",
+        /// Being undone.
+        Compensating = "COMPENSATING",
+        /// Undone.
+        Compensated = "COMPENSATED",
+        /// Its undo failed for good.
+        Stuck = "STUCK",
+    }
+}
+
+words! {
+    /// How a step reaches its participant.
+    StepMode {
+        /// Answered in the same exchange.
+        Call = "CALL",
+        /// Accepted now, answered later.
+        Request = "REQUEST",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::order::{Lifecycle, StepStatus as DomainStatus};
+
+    #[test]
+    fn the_words_are_those_of_the_domain() {
+        let states = [
+            Lifecycle::Running,
+            Lifecycle::Waiting,
+            Lifecycle::Paused,
+            Lifecycle::Compensating,
+            Lifecycle::Completed,
+            Lifecycle::Canceled,
+            Lifecycle::Stuck,
+        ];
+        assert_eq!(
+            states.map(Lifecycle::as_str).to_vec(),
+            OrderState::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()
+        );
+        let statuses = [
+            DomainStatus::Pending,
+            DomainStatus::Running,
+            DomainStatus::Waiting,
+            DomainStatus::Retrying,
+            DomainStatus::Completed,
+            DomainStatus::Skipped,
+            DomainStatus::Failed,
+            DomainStatus::Compensating,
+            DomainStatus::Compensated,
+            DomainStatus::Stuck,
+        ];
+        assert_eq!(
+            statuses.map(DomainStatus::as_str).to_vec(),
+            StepStatus::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn an_unknown_word_is_an_error() {
+        assert_eq!(OrderState::read("DANCING"), Err(StoreError::Internal));
+        assert_eq!(OrderState::read("STUCK"), Ok(OrderState::Stuck));
+    }
+}

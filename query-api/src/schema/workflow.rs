@@ -1,0 +1,96 @@
+//! A workflow's definition.
+
+use std::sync::Arc;
+
+use async_graphql::{ID, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use super::siblings::Siblings;
+use super::words::StepMode;
+use crate::store::WorkflowRow;
+
+/// A definition.
+pub struct Workflow {
+    name: String,
+    version: i32,
+    definition: Definition,
+}
+
+enum Definition {
+    Read(Arc<WorkflowRow>),
+    /// Read together with those of other orders, if anything but name and version is asked for.
+    FollowedBy(Arc<Siblings>),
+}
+
+/// A step of a definition.
+#[derive(SimpleObject)]
+pub struct WorkflowStep {
+    id: ID,
+    /// Who acts.
+    participant: String,
+    /// What it is asked to do.
+    action: String,
+    mode: StepMode,
+    /// The steps that it follows.
+    after: Vec<ID>,
+    /// Whether it runs only once everything is undone.
+    compensated: bool,
+}
+
+impl Workflow {
+    /// The definition that an order follows.
+    pub fn followed(name: String, version: i32, siblings: Arc<Siblings>) -> Self {
+        Self { name, version, definition: Definition::FollowedBy(siblings) }
+    }
+
+    async fn row(&self) -> Result<Option<Arc<WorkflowRow>>> {
+        match &self.definition {
+            Definition::Read(row) => Ok(Some(row.clone())),
+            Definition::FollowedBy(siblings) => Ok(siblings.definition(&(self.name.clone(), self.version)).await?),
+        }
+    }
+}
+
+impl From<WorkflowRow> for Workflow {
+    fn from(row: WorkflowRow) -> Self {
+        Self { name: row.name.clone(), version: row.version, definition: Definition::Read(Arc::new(row)) }
+    }
+}
+
+/// A definition that orders follow.
+#[Object]
+impl Workflow {
+    async fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn version(&self) -> i32 {
+        self.version
+    }
+
+    /// The text that was registered.
+    async fn source(&self) -> Result<Option<String>> {
+        Ok(self.row().await?.map(|row| row.source.clone()))
+    }
+
+    async fn registered_at(&self) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.row().await?.map(|row| row.registered_at))
+    }
+
+    /// Its steps in the order of the text, those after compensation last.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn steps(&self) -> Result<Vec<WorkflowStep>> {
+        let Some(row) = self.row().await? else { return Ok(Vec::new()) };
+        let steps = row.outline.0.iter().map(|step| {
+            Ok(WorkflowStep {
+                id: step.id.as_str().into(),
+                participant: step.participant.clone(),
+                action: step.action.clone(),
+                mode: StepMode::read(&step.mode)?,
+                after: step.after.iter().map(ID::from).collect(),
+                compensated: step.compensated,
+            })
+        });
+        steps.collect()
+    }
+}

@@ -1,0 +1,139 @@
+//! An order with everything that hangs on it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Row, World};
+
+async fn world() -> World {
+    let world = World::new().await;
+    world.insert(&Row { state: "STUCK", ..Row::new("10248") }).await;
+    world.insert(&Row { placed: 5, workflow: ("unregistered", 9), ..Row::new("10249") }).await;
+    world
+        .sql(
+            r#"INSERT INTO workflows (name, version, source, outline, registered_at, position) VALUES
+               ('order-fulfilment', 1, 'workflow: order-fulfilment', '[
+                 {"id": "create-order", "participant": "orders", "action": "create", "mode": "CALL", "after": [], "compensated": false},
+                 {"id": "charge", "participant": "payments", "action": "charge", "mode": "CALL", "after": ["create-order"],
+                  "compensated": false},
+                 {"id": "record-canceled", "participant": "orders", "action": "update_status", "mode": "CALL", "after": [],
+                  "compensated": true}]', '2026-01-01T00:00:00Z', 1),
+               ('order-fulfilment', 2, 'workflow: order-fulfilment', '[]', '2026-01-02T00:00:00Z', 2);
+             INSERT INTO steps (order_id, step, participant, action, mode, status, outcome, data, attempts, last_error, started_at) VALUES
+               ('10248', 'create-order', 'orders', 'create', 'CALL', 'COMPLETED', 'created', '{"number": 1}', 3, '503', '2026-01-01');
+             INSERT INTO timeline SELECT '10248', n, gen_random_uuid(), n, 'StepStarted', '2026-01-01', 'step ' || n, 'charge', 'anna',
+               'asked', '{"n": 1}', '10248', NULL, 'hash' || n FROM generate_series(0, 6) AS n;
+             INSERT INTO timeline SELECT '10249', n, gen_random_uuid(), n, 'OrderPlaced', '2026-01-01', 'placed', NULL, NULL,
+               NULL, '{}', '10249', NULL, 'hash' || n FROM generate_series(0, 0) AS n"#,
+        )
+        .await;
+    world
+}
+
+#[tokio::test]
+async fn an_order_has_everything_that_hangs_on_it() {
+    let world = world().await;
+    let query = "query ($id: ID!) { order(id: $id) {
+        id status state workflow { name version source registeredAt steps { id participant action mode after compensated } }
+        customer { id name email } currency total lines { sku name quantity unitPrice } shipTo { city country } attributes
+        placedAt updatedAt endedAt revision position result stuckReason
+        steps { id participant action mode status outcome data attempts lastError startedAt endedAt nextAttemptAt }
+        timeline(first: 1) { nodes { revision type recordedAt summary step actor reason data correlationId causationId hash } }
+    } }";
+    let order = world.ask(query, json!({ "id": "10248" })).await["order"].take();
+    let moment = "2026-01-01T00:00:00+00:00";
+    assert_eq!(
+        order,
+        json!({
+            "id": "10248", "status": "Placed", "state": "STUCK",
+            "workflow": {
+                "name": "order-fulfilment", "version": 1, "source": "workflow: order-fulfilment", "registeredAt": moment,
+                "steps": [
+                    { "id": "create-order", "participant": "orders", "action": "create", "mode": "CALL", "after": [],
+                      "compensated": false },
+                    { "id": "charge", "participant": "payments", "action": "charge", "mode": "CALL", "after": ["create-order"],
+                      "compensated": false },
+                    { "id": "record-canceled", "participant": "orders", "action": "update_status", "mode": "CALL", "after": [],
+                      "compensated": true },
+                ],
+            },
+            "customer": { "id": "VINET", "name": "Vins et alcools", "email": "orders@vinet.example" },
+            "currency": "EUR", "total": "168.00",
+            "lines": [{ "sku": "11", "name": "Queso", "quantity": 12, "unitPrice": "14.00" }],
+            "shipTo": { "city": "Reims", "country": null }, "attributes": { "gift": true },
+            "placedAt": moment, "updatedAt": moment, "endedAt": null, "revision": 7, "position": "9007199254740993",
+            "result": null, "stuckReason": "refund: 500",
+            "steps": [
+                { "id": "create-order", "participant": "orders", "action": "create", "mode": "CALL", "status": "COMPLETED",
+                  "outcome": "created", "data": { "number": 1 }, "attempts": 3, "lastError": "503", "startedAt": moment,
+                  "endedAt": null, "nextAttemptAt": null },
+                { "id": "charge", "participant": "payments", "action": "charge", "mode": "CALL", "status": "PENDING",
+                  "outcome": null, "data": null, "attempts": 0, "lastError": null, "startedAt": null, "endedAt": null,
+                  "nextAttemptAt": null },
+            ],
+            "timeline": { "nodes": [
+                { "revision": 0, "type": "StepStarted", "recordedAt": moment, "summary": "step 0", "step": "charge", "actor": "anna",
+                  "reason": "asked", "data": { "n": 1 }, "correlationId": "10248", "causationId": null, "hash": "hash0" },
+            ] },
+        })
+    );
+}
+
+#[tokio::test]
+async fn the_orders_of_a_list_each_get_their_own() {
+    let world = world().await;
+    let query = "{ orders(orderBy: PLACED_AT_ASC) { nodes {
+        id workflow { version source } steps { id } start: timeline(first: 2) { nodes { revision } } end: timeline(last: 2) {
+            nodes { revision } pageInfo { hasPreviousPage hasNextPage } } } } }";
+    let revisions = |wanted: &[i64]| wanted.iter().map(|n| json!({ "revision": n })).collect::<Vec<_>>();
+    assert_eq!(
+        world.ask(query, Value::Null).await["orders"]["nodes"],
+        json!([
+            { "id": "10248", "workflow": { "version": 1, "source": "workflow: order-fulfilment" },
+              "steps": [{ "id": "create-order" }, { "id": "charge" }],
+              "start": { "nodes": revisions(&[0, 1]) },
+              "end": { "nodes": revisions(&[5, 6]), "pageInfo": { "hasPreviousPage": true, "hasNextPage": false } } },
+            { "id": "10249", "workflow": { "version": 9, "source": null }, "steps": [],
+              "start": { "nodes": revisions(&[0]) },
+              "end": { "nodes": revisions(&[0]), "pageInfo": { "hasPreviousPage": false, "hasNextPage": false } } },
+        ])
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_null() {
+    let world = world().await;
+    for id in ["unknown", "", "a\0b"] {
+        assert_eq!(
+            world.ask("query ($id: ID!) { order(id: $id) { id } }", json!({ "id": id })).await["order"],
+            Value::Null
+        );
+    }
+    let query = "{ a: workflow(name: \"nothing\") { name } b: workflow(name: \"order-fulfilment\", version: 3) { name }
+                   latest: workflow(name: \"order-fulfilment\") { version } }";
+    let data = world.ask(query, Value::Null).await;
+    assert_eq!(data, json!({ "a": null, "b": null, "latest": { "version": 2 } }));
+}
+
+#[tokio::test]
+async fn a_timeline_is_paged_both_ways() {
+    let world = world().await;
+    let query = "query ($first: Int, $after: String, $last: Int, $before: String) { order(id: \"10248\") {
+        timeline(first: $first, after: $after, last: $last, before: $before) { edges { cursor node { revision } } } } }";
+    for (size, cursor, which) in [("first", "after", -1_i64), ("last", "before", 0)] {
+        let mut seen = Vec::new();
+        let mut at = Value::Null;
+        loop {
+            let data = world.ask(query, json!({ size: 3, cursor: at })).await;
+            let edges = data["order"]["timeline"]["edges"].as_array().unwrap().clone();
+            let Some(edge) = (if which == 0 { edges.first() } else { edges.last() }) else { break };
+            at = edge["cursor"].clone();
+            let revisions = edges.iter().map(|edge| edge["node"]["revision"].as_i64().unwrap());
+            if which == 0 {
+                seen.splice(0..0, revisions);
+            } else {
+                seen.extend(revisions);
+            }
+        }
+        assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6], "{size}");
+    }
+}

@@ -1,0 +1,115 @@
+//! A router over a database of its own, and rows to ask for.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use chrono::{DateTime, TimeDelta, Utc};
+use postgres_cluster::testing::{TestDatabase, database};
+use query_api::Options;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tower::ServiceExt;
+
+/// The query side and its database.
+pub struct World {
+    pub pool: PgPool,
+    pub router: Router,
+    _database: TestDatabase,
+}
+
+/// The moment from which test times are counted.
+pub fn epoch() -> DateTime<Utc> {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+/// An order to be inserted.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub id: String,
+    pub status: &'static str,
+    pub state: &'static str,
+    pub customer: &'static str,
+    pub workflow: (&'static str, i32),
+    pub total: &'static str,
+    /// Seconds after the epoch.
+    pub placed: i64,
+    pub updated: i64,
+    pub ended: Option<i64>,
+}
+
+impl Row {
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            status: "Placed",
+            state: "RUNNING",
+            customer: "VINET",
+            workflow: ("order-fulfilment", 1),
+            total: "168.00",
+            placed: 0,
+            updated: 0,
+            ended: None,
+        }
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let database = database().await;
+        let pool = PgPool::connect(database.url()).await.unwrap();
+        sqlx::migrate!("../projector/migrations").run(&pool).await.unwrap();
+        let router = query_api::router(pool.clone(), &Options::default());
+        Self { pool, router, _database: database }
+    }
+
+    pub async fn insert(&self, row: &Row) {
+        let at = |seconds: i64| epoch() + TimeDelta::seconds(seconds);
+        sqlx::query(
+            "INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email, currency,
+                                 total, lines, ship_to, attributes, result, stuck_reason, placed_at, updated_at, ended_at, revision,
+                                 position)
+             VALUES ($1, $2, $3, $4, $5, $6, 'Vins et alcools', 'orders@vinet.example', 'EUR', $7::text::numeric,
+                     '[{\"sku\": \"11\", \"name\": \"Queso\", \"quantity\": 12, \"unitPrice\": \"14.00\"}]', '{\"city\": \"Reims\"}',
+                     '{\"gift\": true}', NULL, CASE WHEN $5 = 'STUCK' THEN 'refund: 500' END, $8, $9, $10, 7, 9007199254740993)",
+        )
+        .bind(&row.id)
+        .bind(row.workflow.0)
+        .bind(row.workflow.1)
+        .bind(row.status)
+        .bind(row.state)
+        .bind(row.customer)
+        .bind(row.total)
+        .bind(at(row.placed))
+        .bind(at(row.updated))
+        .bind(row.ended.map(at))
+        .execute(&self.pool)
+        .await
+        .unwrap();
+    }
+
+    /// Runs SQL that has no parameters.
+    pub async fn sql(&self, sql: &'static str) {
+        sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
+    }
+
+    /// The `data` of a query that has to succeed.
+    pub async fn ask(&self, query: &str, variables: Value) -> Value {
+        let mut answer = self.try_ask(query, variables).await;
+        assert_eq!(answer.get("errors"), None, "{query}");
+        answer["data"].take()
+    }
+
+    /// The whole answer.
+    pub async fn try_ask(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let request = Request::post("/graphql").header("content-type", "application/json");
+        let (_, _, body) = self.send(request.body(Body::from(body.to_string())).unwrap()).await;
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        (parts.status, parts.headers, to_bytes(body, usize::MAX).await.unwrap().to_vec())
+    }
+}
