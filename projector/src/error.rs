@@ -1,0 +1,62 @@
+//! What ends a projector, what only interrupts it, and what is wrong with a single event.
+
+use event_store::client::ReadError;
+
+/// What a projector cannot get over by waiting.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectorError {
+    /// The schema could not be brought up to date.
+    #[error("the views' schema could not be brought up to date")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// The database is not what the projector was built for.
+    #[error("the database has not the views' schema, or the projector no right to it")]
+    Schema(#[source] sqlx::Error),
+}
+
+/// Why the active projector has to start again from the checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Interruption {
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the log could not be read: {0}")]
+    Log(#[from] ReadError),
+    #[error("somebody else moved the checkpoint")]
+    CheckpointMoved,
+}
+
+/// Why a batch was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    /// The data are such that Postgres will never take them.
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Interrupted(#[from] Interruption),
+}
+
+impl From<sqlx::Error> for WriteError {
+    fn from(error: sqlx::Error) -> Self {
+        match refusal(&error) {
+            Some(reason) => Self::Refused(reason),
+            None => Self::Interrupted(error.into()),
+        }
+    }
+}
+
+/// What Postgres has against the data themselves, if that is what it complains of: SQLSTATE classes 22 (data exception: a NUL
+/// in a text, a number out of range), 23 (integrity constraint) and 54 (program limit: too large for an index).
+fn refusal(error: &sqlx::Error) -> Option<String> {
+    match error {
+        sqlx::Error::Database(database) => {
+            let code = database.code()?;
+            ["22", "23", "54"].iter().any(|class| code.starts_with(class)).then(|| format!("{database} ({code})"))
+        }
+        sqlx::Error::Encode(source) => Some(source.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether the database lacks what the projector needs (SQLSTATE class 42): waiting does not help.
+pub(crate) fn is_wrong_schema(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code.starts_with("42"))
+}

@@ -1,0 +1,98 @@
+//! How a projector is doing, for readiness checks, metrics and people.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use event_store::client::Position;
+use tokio::sync::watch;
+
+/// A window onto a running projector. Clones look at the same one.
+#[derive(Debug, Clone)]
+pub struct Health {
+    current: Arc<watch::Sender<Snapshot>>,
+}
+
+/// How things stood at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What this projector is doing.
+    pub role: Role,
+    /// The last position that is in the views and committed.
+    pub position: Option<Position>,
+    /// When the last event in the views was recorded.
+    pub last_event_at: Option<DateTime<Utc>>,
+    /// Whether the views have had everything that there was since this projector became active; what follows is new.
+    pub caught_up: bool,
+    /// How old the last batch's last event was when it was committed: how far behind the log the views were then.
+    pub lag: Duration,
+    /// Events set aside.
+    pub parked: u64,
+    /// Why it last had to start again, until it has committed something since.
+    pub trouble: Option<String>,
+}
+
+/// What a projector is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Another one is active, or the database cannot be reached.
+    #[default]
+    Standby,
+    /// Writing the views.
+    Active,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { current: Arc::new(watch::Sender::default()) }
+    }
+}
+
+impl Health {
+    /// How things stand.
+    pub fn now(&self) -> Snapshot {
+        self.current.borrow().clone()
+    }
+
+    /// Waits until things stand so.
+    pub async fn wait_for(&self, mut so: impl FnMut(&Snapshot) -> bool) -> Snapshot {
+        let mut receiver = self.current.subscribe();
+        match receiver.wait_for(|snapshot| so(snapshot)).await {
+            Ok(snapshot) => snapshot.clone(),
+            // The sender lives in `self`, so the channel cannot close while this waits.
+            Err(_) => self.now(),
+        }
+    }
+
+    pub(crate) fn stand_by(&self, trouble: Option<String>) {
+        self.current.send_modify(|snapshot| {
+            snapshot.role = Role::Standby;
+            snapshot.caught_up = false;
+            snapshot.trouble = trouble;
+        });
+    }
+
+    pub(crate) fn activate(&self, position: Option<Position>, parked: u64) {
+        self.current.send_modify(|snapshot| {
+            snapshot.role = Role::Active;
+            snapshot.position = position;
+            snapshot.parked = parked;
+        });
+    }
+
+    pub(crate) fn committed(&self, position: Position, last_event_at: Option<DateTime<Utc>>, newly_parked: u64) {
+        self.current.send_modify(|snapshot| {
+            snapshot.position = Some(position);
+            snapshot.parked += newly_parked;
+            snapshot.trouble = None;
+            if let Some(at) = last_event_at {
+                snapshot.last_event_at = Some(at);
+                snapshot.lag = (Utc::now() - at).max(TimeDelta::zero()).to_std().unwrap_or_default();
+            }
+        });
+    }
+
+    pub(crate) fn caught_up(&self) {
+        self.current.send_modify(|snapshot| snapshot.caught_up = true);
+    }
+}

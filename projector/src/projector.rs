@@ -1,0 +1,187 @@
+//! The projector's life: stand by, take over, follow the log, and start again when something breaks.
+
+use std::time::Duration;
+
+use event_store::client::{EventStore, Filter, Position, RecordedEvent};
+use sqlx::PgPool;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Interruption, ProjectorError, WriteError, is_wrong_schema};
+use crate::fold::Batch;
+use crate::intake::{Collected, Intake};
+use crate::options::ProjectorOptions;
+use crate::parked;
+use crate::session::Session;
+use crate::states::States;
+use crate::write::write;
+
+/// The first wait before trying again what failed.
+const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
+
+/// Follows the log and writes the views until it is told to stop. While another projector is active it stands by; while log
+/// or database are down it waits. It ends with an error only where waiting cannot help.
+pub async fn run(
+    options: ProjectorOptions,
+    log: EventStore,
+    pool: PgPool,
+    shutdown: CancellationToken,
+) -> Result<(), ProjectorError> {
+    let mut back_off = BACK_OFF_FIRST;
+    loop {
+        let started_at = options.health.now().position;
+        let interruption = match lead(&options, &log, &pool, &shutdown).await {
+            Ok(()) => {
+                options.health.stand_by(None);
+                return Ok(());
+            }
+            Err(Interruption::Database(error)) if is_wrong_schema(&error) => return Err(ProjectorError::Schema(error)),
+            Err(interruption) => interruption,
+        };
+        options.health.stand_by(Some(interruption.to_string()));
+        if options.health.now().position != started_at {
+            back_off = BACK_OFF_FIRST;
+        }
+        tracing::warn!(%interruption, wait_ms = back_off.as_millis(), "the projector was interrupted and will start again");
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = sleep(back_off) => {}
+        }
+        back_off = (back_off * 2).min(options.back_off_max);
+    }
+}
+
+/// Stands by, takes over and follows the log, until told to stop.
+async fn lead(
+    options: &ProjectorOptions,
+    log: &EventStore,
+    pool: &PgPool,
+    shutdown: &CancellationToken,
+) -> Result<(), Interruption> {
+    match Active::take_over(options, log, pool, shutdown).await? {
+        Some(active) => active.follow(shutdown).await,
+        None => Ok(()),
+    }
+}
+
+/// The projector while it is the one that writes.
+struct Active<'a> {
+    options: &'a ProjectorOptions,
+    session: Session,
+    states: States,
+    intake: Intake,
+    /// Where the log has been followed to, which may be further than the views say while nothing passes the filter.
+    through: Option<Position>,
+    /// When the next transaction may begin.
+    next_write: Instant,
+    heartbeat: Interval,
+}
+
+impl<'a> Active<'a> {
+    /// Waits for this projector's turn; `None`: told to stop meanwhile.
+    async fn take_over(
+        options: &'a ProjectorOptions,
+        log: &EventStore,
+        pool: &PgPool,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Self>, Interruption> {
+        let mut session = tokio::select! {
+            () = shutdown.cancelled() => return Ok(None),
+            session = Session::take_over(pool, options) => session?,
+        };
+        let checkpoint = session.checkpoint();
+        options.health.activate(checkpoint, parked::count(&mut session.db).await?);
+        tracing::info!(from = checkpoint.map(|position| position.commit), "the projector is active");
+        let prefixes = [domain::ids::OrderId::STREAM_PREFIX, domain::wire::WORKFLOW_STREAM_PREFIX];
+        let filter = Filter::StreamPrefixes(prefixes.map(str::to_owned).to_vec());
+        let beat = options.silence / 4;
+        let mut heartbeat = interval_at(Instant::now() + beat, beat.max(Duration::from_millis(1)));
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Some(Self {
+            options,
+            session,
+            // Begun anew each time: what memory has may be ahead of what a failed database kept.
+            states: States::new(log.clone(), options.cached_orders),
+            intake: Intake::new(log.subscribe_all(filter, checkpoint), options.batch_events.get()),
+            through: checkpoint,
+            next_write: Instant::now(),
+            heartbeat,
+        }))
+    }
+
+    async fn follow(mut self, shutdown: &CancellationToken) -> Result<(), Interruption> {
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                _ = self.heartbeat.tick() => self.session.keep_alive(self.through).await?,
+                () = self.intake.fill(self.next_write) => {
+                    let collected = self.intake.take();
+                    self.apply(collected).await?;
+                }
+            }
+        }
+        self.session.close().await;
+        Ok(())
+    }
+
+    async fn apply(&mut self, collected: Collected) -> Result<(), Interruption> {
+        if !collected.events.is_empty() {
+            self.write(&collected).await?;
+            self.next_write = Instant::now() + self.options.pace;
+            self.heartbeat.reset();
+        }
+        self.through = collected.through.or(self.through);
+        if collected.caught_up {
+            self.options.health.caught_up();
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, collected: &Collected) -> Result<(), Interruption> {
+        match self.write_together(&collected.events).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Interrupted(interruption)) => Err(interruption),
+            Err(WriteError::Refused(reason)) => {
+                tracing::warn!(%reason, events = collected.events.len(), "a batch was refused and is written one by one");
+                self.write_one_by_one(&collected.events).await
+            }
+        }
+    }
+
+    /// Finds the events of a refused batch that are at fault, and parks them. What is parked so does not depend on how the
+    /// events fell into batches.
+    async fn write_one_by_one(&mut self, events: &[RecordedEvent]) -> Result<(), Interruption> {
+        for event in events {
+            let outcome = match self.write_together(std::slice::from_ref(event)).await {
+                Err(WriteError::Refused(reason)) => {
+                    self.commit(Batch::setting_aside(event, reason), std::slice::from_ref(event)).await
+                }
+                outcome => outcome,
+            };
+            outcome.map_err(|error| match error {
+                WriteError::Interrupted(interruption) => interruption,
+                // Whatever is set aside is made storable first, so this cannot be the event's fault.
+                WriteError::Refused(reason) => Interruption::Database(sqlx::Error::Protocol(reason)),
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn write_together(&mut self, events: &[RecordedEvent]) -> Result<(), WriteError> {
+        let batch = Batch::fold(&mut self.states, &mut self.session.db, events).await?;
+        self.commit(batch, events).await
+    }
+
+    async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
+        let Some(last) = events.last() else { return Ok(()) };
+        let newly_parked = write(&mut self.session, &batch, last.position, Some(last.created)).await?;
+        for parked in &batch.parked {
+            let RecordedEvent { stream, revision, event_type, .. } = &parked.event;
+            tracing::error!(%stream, revision, %event_type, reason = %parked.reason, "an event was set aside");
+        }
+        batch.keep(&mut self.states);
+        self.options.health.committed(last.position, Some(last.created), newly_parked);
+        Ok(())
+    }
+}
