@@ -179,6 +179,14 @@ pub(crate) fn check_name(pointer: &str, name: &str) -> Result<(), Problem> {
     Err(Problem::invalid(pointer, rule))
 }
 
+/// Words that people read: one line, and not a long one.
+pub(crate) fn check_text(pointer: &str, text: &str, length_max: usize) -> Result<(), Problem> {
+    if (1..=length_max).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Problem::invalid(pointer, format!("must be 1 to {length_max} printable characters")))
+}
+
 /// The longest idempotency key, in characters.
 const KEY_LENGTH_MAX: usize = 255;
 

@@ -5,6 +5,16 @@
 //! copy when you do. What every participant owes the orchestrator is in `contract` (the shape of requests and
 //! answers), `record` (a repeated key has no second effect) and `outbox` (a later answer survives a restart); each
 //! service then says only what its actions do.
+//!
+//! | service | actions (`POST`), and how they end | other calls |
+//! |---|---|---|
+//! | `/orders` | `create`: `created` · `cancel`: `canceled` · `update_status`: `updated`, `nothing_to_update` | `GET /{order}` |
+//! | `/payments` | `charge`: `charged` · `refund`: `refunded` | `GET /{order}`, `GET /totals` |
+//! | `/shipping` | `ship`, answered later: `shipped`, `backordered` and in time `shipped`, `out_of_stock` · `cancel_shipment`: `canceled` | `GET /{order}`, `GET` and `POST /stock`, `POST /restock` |
+//! | `/notifications` | `send`: `sent` | `GET /mailbox` |
+//!
+//! An undo (`cancel`, `refund`, `cancel_shipment`) may also end as `nothing_to_undo`; what it would have undone is then
+//! refused if it arrives after all.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 

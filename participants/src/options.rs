@@ -78,23 +78,30 @@ impl Retry {
 
 /// Rouses the delivery worker when something has been queued. A worker in another process is not roused; it looks
 /// twice a second.
-#[derive(Debug, Clone)]
-pub struct Wake(Arc<watch::Sender<()>>);
+#[derive(Debug, Clone, Default)]
+pub struct Wake {
+    pub(crate) answers: Bell,
+    pub(crate) mails: Bell,
+    pub(crate) parcels: Bell,
+}
 
-impl Default for Wake {
+/// Says that there is something to do.
+#[derive(Debug, Clone)]
+pub(crate) struct Bell(Arc<watch::Sender<()>>);
+
+impl Default for Bell {
     fn default() -> Self {
         Self(Arc::new(watch::Sender::new(())))
     }
 }
 
-impl Wake {
-    /// There is something to do.
-    pub(crate) fn rouse(&self) {
+impl Bell {
+    pub(crate) fn ring(&self) {
         self.0.send_replace(());
     }
 
-    /// Sees every rousing from now on, also one that comes while its holder is busy.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
+    /// Hears every ring from now on, also one that comes while its holder is busy.
+    pub(crate) fn listen(&self) -> watch::Receiver<()> {
         self.0.subscribe()
     }
 }

@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::contract::{Answer, PathName, Request, check_name};
+use crate::contract::{Answer, PathName, Request, check_text};
 use crate::participant::{Context, Participant, Service, act};
 use crate::problem::Problem;
 use crate::record::{Record, record_in};
+
+/// The longest status, in characters.
+const STATUS_LENGTH_MAX: usize = 64;
 
 pub(crate) struct Orders;
 
@@ -45,7 +48,7 @@ impl Participant for Orders {
             "cancel" => Ok(Action::Cancel),
             "update_status" => {
                 let StatusInput { status } = request.input()?;
-                check_name("/input/status", &status)?;
+                check_text("/input/status", &status, STATUS_LENGTH_MAX)?;
                 Ok(Action::UpdateStatus(status))
             }
             _ => Err(request.unknown_action()),

@@ -5,6 +5,7 @@
 //! in memory only: a worker that dies leaves nothing behind, and the next one starts where it stood. The price is that
 //! something may be delivered twice, which is what idempotency keys and message ids are for.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -13,10 +14,13 @@ use sqlx::postgres::types::PgInterval;
 use sqlx::{Connection, FromRow, PgConnection, PgPool};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
-use crate::options::{Options, Retry};
+use crate::options::{Bell, Options, Retry};
 
 /// How often a queue is looked at when nobody rouses the worker.
 pub(crate) const POLL: Duration = Duration::from_millis(500);
+
+/// How many items are read at once.
+const BATCH: i64 = 64;
 
 /// The key of the lock that the one delivering worker holds.
 const LEADER_LOCK: i64 = 0x7465_6e75_746f_0001;
@@ -139,24 +143,33 @@ pub(crate) trait Outbox: Sync {
 /// Delivers until told to stop, then waits for what is on its way. Ends with an error when the database fails.
 pub(crate) async fn empty<O: Outbox>(
     outbox: &O,
+    bell: &Bell,
     leader: &Leader,
     pool: &PgPool,
     options: &Options,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), sqlx::Error> {
-    let mut roused = options.wake.subscribe();
+    let mut rung = bell.listen();
+    let mut ready: VecDeque<O::Item> = VecDeque::new();
     let mut under_way = FuturesUnordered::new();
+    // The ids of both.
     let mut busy: Vec<i64> = Vec::new();
     while !*stop.borrow() {
         let mut pause = POLL;
-        let room = options.deliveries_in_flight_max.max(1) - busy.len();
-        for item in due::<O>(leader, &busy, room).await? {
-            let ticket = item.as_ref();
-            if ticket.wait_ms > 0 {
-                pause = pause.min(ticket.wait());
-                break;
+        if ready.is_empty() {
+            for item in due::<O>(leader, &busy).await? {
+                let ticket = item.as_ref();
+                if ticket.wait_ms > 0 {
+                    pause = pause.min(ticket.wait());
+                    break;
+                }
+                busy.push(ticket.id);
+                ready.push_back(item);
             }
-            busy.push(ticket.id);
+        }
+        while under_way.len() < options.deliveries_in_flight_max.max(1)
+            && let Some(item) = ready.pop_front()
+        {
             under_way.push(attempt(outbox, pool, &options.retry, item));
         }
         tokio::select! {
@@ -165,7 +178,7 @@ pub(crate) async fn empty<O: Outbox>(
                 busy.retain(|id| *id != ended);
             }
             () = tokio::time::sleep(pause) => {}
-            _ = roused.changed() => {}
+            _ = rung.changed() => {}
             _ = stop.changed() => {}
         }
     }
@@ -176,15 +189,8 @@ pub(crate) async fn empty<O: Outbox>(
 }
 
 /// The items that are due, and after them those that will be.
-async fn due<O: Outbox>(leader: &Leader, busy: &[i64], room: usize) -> Result<Vec<O::Item>, sqlx::Error> {
-    if room == 0 {
-        return Ok(Vec::new());
-    }
-    sqlx::query_as(O::QUEUE.due)
-        .bind(busy)
-        .bind(i64::try_from(room).unwrap_or(i64::MAX))
-        .fetch_all(&mut *leader.connection().await)
-        .await
+async fn due<O: Outbox>(leader: &Leader, busy: &[i64]) -> Result<Vec<O::Item>, sqlx::Error> {
+    sqlx::query_as(O::QUEUE.due).bind(busy).bind(BATCH).fetch_all(&mut *leader.connection().await).await
 }
 
 /// Tries once to deliver, and records how that ended. Gives the item's id back.

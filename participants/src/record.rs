@@ -2,6 +2,7 @@
 //!
 //! The key is claimed first, in the transaction of the effect. A second request with the same key waits at the unique
 //! key until the first has ended: if that was committed it gets the same answer, if not it takes the key itself.
+//! Keys are kept for ever: an order may be compensated long after it was placed.
 
 use axum::http::StatusCode;
 use serde_json::Value;

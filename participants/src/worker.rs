@@ -48,14 +48,16 @@ impl Worker {
     /// Works as long as it is the one to work, until told to stop.
     async fn lead(&self, stop: &mut watch::Receiver<bool>) -> Result<(), sqlx::Error> {
         let Some(leader) = Leader::elect(&self.pool, stop).await? else { return Ok(()) };
-        let answers = outbox::empty(&self.answers, &leader, &self.pool, &self.options, stop.clone());
+        let Self { pool, options, .. } = self;
+        let wake = &options.wake;
+        let answers = outbox::empty(&self.answers, &wake.answers, &leader, pool, options, stop.clone());
         let mails = async {
             match &self.mails {
-                Some(mails) => outbox::empty(mails, &leader, &self.pool, &self.options, stop.clone()).await,
+                Some(mails) => outbox::empty(mails, &wake.mails, &leader, pool, options, stop.clone()).await,
                 None => Ok(()),
             }
         };
-        let parcels = shipping::pack(&leader, &self.pool, &self.options.wake, stop.clone());
+        let parcels = shipping::pack(&leader, pool, wake, stop.clone());
         tokio::try_join!(answers, mails, parcels)?;
         leader.resign().await
     }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::contract::{Answer, Request, check_name};
+use crate::contract::{Answer, Request, check_name, check_text};
 use crate::options::Wake;
 use crate::participant::{Context, Participant, Service, act};
 use crate::problem::Problem;
@@ -59,10 +59,8 @@ impl Participant for Notifications {
         }
         let letter: Letter = request.input()?;
         check_name("/input/template", &letter.template)?;
-        let unprintable = |name: &str| name.chars().count() > NAME_LENGTH_MAX || name.chars().any(char::is_control);
-        if letter.name.as_deref().is_some_and(unprintable) {
-            let rule = format!("must be at most {NAME_LENGTH_MAX} printable characters");
-            return Err(Problem::invalid("/input/name", rule));
+        if let Some(name) = &letter.name {
+            check_text("/input/name", name, NAME_LENGTH_MAX)?;
         }
         Ok(letter)
     }
@@ -90,7 +88,7 @@ impl Participant for Notifications {
 
     fn committed(&self) {
         if self.sends {
-            self.wake.rouse();
+            self.wake.mails.ring();
         }
     }
 }

@@ -84,7 +84,8 @@ impl Participant for Shipping {
     }
 
     fn committed(&self) {
-        self.wake.rouse();
+        self.wake.answers.ring();
+        self.wake.parcels.ring();
     }
 }
 

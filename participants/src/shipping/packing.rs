@@ -47,19 +47,19 @@ pub(crate) async fn pack(
     wake: &Wake,
     mut shutdown: watch::Receiver<bool>,
 ) -> Result<(), sqlx::Error> {
-    let mut woken = wake.subscribe();
+    let mut rung = wake.parcels.listen();
     while !*shutdown.borrow() {
         let due = next_due(leader).await?;
         if let Some((order_id, 0)) = due {
             dispatch_one(pool, &order_id).await?;
-            wake.rouse();
+            wake.answers.ring();
             continue;
         }
         let pause =
             due.and_then(|(_, wait_ms)| u64::try_from(wait_ms).ok()).map_or(POLL, Duration::from_millis).min(POLL);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            _ = woken.changed() => {}
+            _ = rung.changed() => {}
             _ = shutdown.changed() => {}
         }
     }

@@ -16,7 +16,7 @@ use super::stock::{self, Free};
 use super::{Shipping, packing};
 use crate::contract::{json_body, whole_body};
 use crate::outbox::interval;
-use crate::participant::Service;
+use crate::participant::{Participant, Service};
 use crate::problem::Problem;
 
 /// How many back-orders are looked at in one go.
@@ -41,7 +41,7 @@ pub(crate) async fn add(
     stock::add(&mut tx, &lines).await?;
     let filled = fill(&mut tx, service.participant.handling_time).await?;
     tx.commit().await?;
-    service.participant.wake.rouse();
+    service.participant.committed();
     Ok(Json(Restocked { filled }))
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn set(
     }
     let filled = fill(&mut tx, service.participant.handling_time).await?;
     tx.commit().await?;
-    service.participant.wake.rouse();
+    service.participant.committed();
     Ok(Json(Restocked { filled }))
 }
 

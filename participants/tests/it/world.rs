@@ -45,8 +45,17 @@ impl World {
         let database = database().await;
         let pool = PgPoolOptions::new().max_connections(20).connect(database.url()).await.unwrap();
         participants::migrate(&pool).await.unwrap();
-        let (url, server) = serve(participants::router(pool.clone(), options.clone())).await;
-        Self { pool, options, url, http: reqwest::Client::new(), server, _database: database }
+        // Below a path, as where the orchestrator serves them on its own port.
+        let routes = Router::new().nest("/participants", participants::router(pool.clone(), options.clone()));
+        let (url, server) = serve(routes).await;
+        Self {
+            pool,
+            options,
+            url: format!("{url}/participants"),
+            http: reqwest::Client::new(),
+            server,
+            _database: database,
+        }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -254,7 +263,7 @@ impl Callbacks {
 
     /// Waits until so many answers have come, taken or not.
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<Received> {
-        until(&format!("{count} answers"), async || self.received().len() >= count).await;
+        until(&format!("{count} answers"), async || self.script.received.lock().unwrap().len() >= count).await;
         self.received()
     }
 }
