@@ -7,8 +7,6 @@
 //! [`workflow`] is what an order follows: a definition, read from YAML and checked before it is used.
 //! [`wire`] is the only place that knows how events are written in the log.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
-
 pub mod ids;
 pub mod json;
 pub mod order;

@@ -16,6 +16,8 @@
 //! story.answer("greet", done()).then(&["greet: done", "The order is completed"]);
 //! ```
 
+#![expect(clippy::missing_panics_doc, reason = "a test that fails panics")]
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};

@@ -112,7 +112,8 @@ pub struct StepStarted {
     pub action: String,
     /// How it answers.
     pub mode: Mode,
-    /// What it is told. Recorded with the first attempt to do; every later attempt, and the undo, is told the same.
+    /// What it is told, with placeholders for personal data. Recorded with the first attempt to do; every later attempt,
+    /// and the undo, is told the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
     /// When the exchange is given up.

@@ -9,6 +9,7 @@ mod decide;
 mod event;
 mod evolve;
 mod pending;
+mod personal;
 pub mod request;
 mod state;
 mod summary;

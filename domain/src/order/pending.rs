@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::event::Direction;
+use super::personal::filled_in;
 use super::state::{OrderState, Stage};
 use crate::Timestamp;
 use crate::ids::StepId;
@@ -33,7 +34,7 @@ pub struct Attempt {
     pub direction: Direction,
     /// From 1, in that direction.
     pub number: u32,
-    /// What the action is told.
+    /// What the action is told, personal data filled in.
     pub input: Value,
     /// When the exchange is given up.
     pub deadline: Timestamp,
@@ -50,7 +51,7 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
                     step: id.clone(),
                     direction,
                     number: attempt,
-                    input: step.input.clone(),
+                    input: filled_in(&step.input, &state.placed.personal),
                     deadline,
                 }))
             }

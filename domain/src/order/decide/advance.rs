@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::answer::failed;
 use super::attempt::started;
-use super::scope::scope;
+use super::scope::{recorded_scope, scope};
 use super::{DecideError, Decision};
 use crate::order::event::{
     CompensationCompleted, CompensationStarted, Direction, Event, OrderCanceled, OrderCompleted, OrderStuck,
@@ -65,7 +65,7 @@ fn forward(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideErr
     run_section(workflow, &workflow.steps, decision)?;
     if all_settled(&workflow.steps, &decision.state) && reason_to_undo(workflow, &decision.state).is_none() {
         let (result, result_error) =
-            match workflow.result.as_ref().map(|r| r.evaluate(&scope(workflow, &decision.state))) {
+            match workflow.result.as_ref().map(|r| r.evaluate(&recorded_scope(workflow, &decision.state))) {
                 None => (Value::Null, None),
                 Some(Ok(result)) => (result, None),
                 Some(Err(error)) => (Value::Null, Some(error.to_string())),
@@ -180,7 +180,7 @@ fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> Result<Value, 
     if step.with.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    let scope = scope(workflow, state);
+    let scope = recorded_scope(workflow, state);
     let fields = step.with.iter().map(|(name, expression)| {
         let value = expression.evaluate(&scope).map_err(|error| format!("`with.{name}` has no value: {error}"))?;
         Ok((name.clone(), value))

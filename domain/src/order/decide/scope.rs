@@ -2,12 +2,23 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::order::event::PersonalData;
+use crate::order::personal::masked;
 use crate::order::state::{OrderState, StepStatus};
 use crate::workflow::{Scope, Workflow};
 
+/// What guards see.
 pub(super) fn scope(workflow: &Workflow, state: &OrderState) -> Scope {
+    scope_with(workflow, state, &state.placed.personal)
+}
+
+/// What inputs and results see, which are recorded: placeholders for personal data.
+pub(super) fn recorded_scope(workflow: &Workflow, state: &OrderState) -> Scope {
+    scope_with(workflow, state, &masked(&state.placed.personal))
+}
+
+fn scope_with(workflow: &Workflow, state: &OrderState, personal: &PersonalData) -> Scope {
     let placed = &state.placed;
-    let personal = &placed.personal;
     let order = json!({
         "id": placed.order_id,
         "workflow": placed.workflow.name,

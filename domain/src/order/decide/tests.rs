@@ -300,3 +300,20 @@ fn an_order_always_ends_is_stuck_or_has_something_due() {
     }
     assert_eq!(story.state().due_at(), None);
 }
+
+#[test]
+fn personal_data_is_told_to_participants_and_kept_in_one_event_only() {
+    let workflow =
+        workflow("steps:\n  a: { call: p.a, with: { to: order.customer.email, dear: order.customer.name } }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    let told = story.pending().into_iter().find_map(|effect| match effect {
+        Effect::Perform(attempt) => Some(attempt.input),
+        Effect::Tick | Effect::WakeAt(_) => None,
+    });
+    assert_eq!(told, Some(json!({ "to": "orders@vinet.example", "dear": "Vins et alcools Chevalier" })));
+    for event in &story.history()[1..] {
+        let written = format!("{event:?}");
+        assert!(!written.contains("vinet") && !written.contains("Vins"), "{written}");
+    }
+}
