@@ -1,0 +1,424 @@
+//! The server, as a client sees it: orders are placed over HTTP, and asked about over GraphQL.
+//!
+//! Whatever may mend itself (a server that restarts, is overloaded, or cannot be reached for a moment) is tried again with
+//! back-off, for as long as [`Patience`] lasts. That is safe: placing an order twice is placing it once, and asking changes nothing.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use clap::Args;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::CommandError;
+use super::output::printable;
+use super::retry::{self, Patience};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest answer taken, in bytes: a page of timeline entries with room to spare.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// How much of a strange answer is shown.
+const LONGEST_DETAIL: usize = 300;
+
+/// Which server to speak to.
+#[derive(Debug, Clone, Args)]
+pub struct ServerArgs {
+    /// The server's address: orders are posted to URL/orders, queries to URL/graphql
+    #[arg(long, env = "TENUTO_SERVER", default_value = "http://127.0.0.1:7007", value_name = "URL")]
+    server: String,
+}
+
+impl ServerArgs {
+    /// A client of that server.
+    pub fn client(&self) -> Result<Client, CommandError> {
+        Client::new(&self.server)
+    }
+
+    #[cfg(test)]
+    pub fn of(server: &str) -> Self {
+        Self { server: server.to_owned() }
+    }
+}
+
+/// A client of one server. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    patience: Patience,
+    /// Whether the server has ever answered.
+    reached: Arc<AtomicBool>,
+}
+
+/// What the server says to an order.
+#[derive(Debug)]
+pub enum Placement {
+    /// It is recorded.
+    Accepted(Receipt),
+    /// It is not, and the same order never will be.
+    Refused(Problem),
+}
+
+/// An order is recorded.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// The order's id: its own, or the one it was given.
+    pub order_id: String,
+}
+
+/// What an error answer says (RFC 9457).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Problem {
+    /// What is wrong.
+    pub detail: String,
+    /// Where.
+    pub errors: Vec<Fault>,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Fault {
+    /// Where (RFC 6901).
+    pub pointer: String,
+    /// What.
+    pub detail: String,
+}
+
+impl Client {
+    /// A client of the server at that base URL.
+    pub fn new(base: &str) -> Result<Self, CommandError> {
+        Self::with_patience(base, Patience::default())
+    }
+
+    /// A client that gives up sooner, or later.
+    pub fn with_patience(base: &str, patience: Patience) -> Result<Self, CommandError> {
+        let base = checked_base(base)?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("tenuto/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(CommandError::Setup)?;
+        Ok(Self { http, base, patience, reached: Arc::default() })
+    }
+
+    /// The server's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Places an order. One without an id of its own needs a `key`, so that sending it again is safe.
+    pub async fn place(&self, order: Bytes, key: Option<&str>) -> Result<Placement, CommandError> {
+        let url = format!("{}/orders", self.base);
+        let request = || {
+            let request = self.http.post(&url).header(CONTENT_TYPE, "application/json").body(order.clone());
+            match key {
+                Some(key) => request.header("Idempotency-Key", format!("\"{key}\"")),
+                None => request,
+            }
+        };
+        // With a key, 409 says that an earlier attempt is still being worked on.
+        let again = |answer: &Answer| {
+            retry::is_transient(answer.status) || (key.is_some() && answer.status == StatusCode::CONFLICT)
+        };
+        let answer = self.exchange(&url, request, again).await?;
+        match answer.status {
+            StatusCode::ACCEPTED => Ok(Placement::Accepted(answer.read(&url)?)),
+            status if status.is_client_error() => Ok(Placement::Refused(answer.problem())),
+            _ => Err(answer.failure(url)),
+        }
+    }
+
+    /// Asks over GraphQL, and gives the answer's `data`.
+    pub async fn query<T: DeserializeOwned>(&self, query: &str, variables: &Value) -> Result<T, CommandError> {
+        let url = format!("{}/graphql", self.base);
+        let body = json!({ "query": query, "variables": variables });
+        let request = || {
+            let accepted = "application/graphql-response+json, application/json;q=0.9";
+            self.http.post(&url).header(ACCEPT, accepted).json(&body)
+        };
+        let again = |answer: &Answer| retry::is_transient(answer.status) || answer.views_are_unavailable();
+        let answer = self.exchange(&url, request, again).await?;
+        let Ok(response) = serde_json::from_slice::<GraphQlAnswer>(&answer.body) else {
+            return Err(match answer.status {
+                StatusCode::OK => answer.not_understood(url, "it is not GraphQL"),
+                _ => answer.failure(url),
+            });
+        };
+        if !response.errors.is_empty() {
+            // One for each field that failed, often all for the same reason.
+            let messages: BTreeSet<&str> = response.errors.iter().map(|error| error.message.as_str()).collect();
+            let messages: Vec<&str> = messages.into_iter().collect();
+            return Err(CommandError::Query { url, messages: shortened(&messages.join("; ")) });
+        }
+        T::deserialize(response.data).map_err(|error| CommandError::Answer { url, reason: error.to_string() })
+    }
+
+    /// Sends a request until it gets an answer that is not to be tried `again`, or patience ends.
+    async fn exchange(
+        &self,
+        url: &str,
+        request: impl Fn() -> RequestBuilder,
+        again: impl Fn(&Answer) -> bool,
+    ) -> Result<Answer, CommandError> {
+        let began = Instant::now();
+        let mut failures = 0;
+        loop {
+            let (asked_delay, error) = match self.send(url, request()).await {
+                Ok(answer) if !again(&answer) => return Ok(answer),
+                Ok(answer) => (answer.asked_delay, answer.unavailable(url.to_owned())),
+                Err(error @ CommandError::Unreachable { .. }) => (None, error),
+                Err(error) => return Err(error),
+            };
+            failures += 1;
+            let delay = retry::delay(failures, asked_delay, rand::random());
+            if began.elapsed() + delay > self.current_patience() {
+                return Err(error);
+            }
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn send(&self, url: &str, request: RequestBuilder) -> Result<Answer, CommandError> {
+        let unreachable =
+            |error: &reqwest::Error| CommandError::Unreachable { server: self.base.clone(), reason: innermost(error) };
+        let response = request.send().await.map_err(|error| unreachable(&error))?;
+        self.reached.store(true, Ordering::Relaxed);
+        let (status, asked_delay) = (response.status(), retry::asked_delay(response.headers()));
+        match body(response).await {
+            Ok(Some(body)) => Ok(Answer { status, asked_delay, body }),
+            Ok(None) => Err(CommandError::Answer {
+                url: url.to_owned(),
+                reason: format!("it is longer than {LARGEST_ANSWER} bytes"),
+            }),
+            Err(error) => Err(unreachable(&error)),
+        }
+    }
+
+    fn current_patience(&self) -> Duration {
+        if self.reached.load(Ordering::Relaxed) { self.patience.later } else { self.patience.first_contact }
+    }
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    asked_delay: Option<Duration>,
+    body: Bytes,
+}
+
+#[derive(Debug, Deserialize)]
+struct GraphQlAnswer {
+    #[serde(default)]
+    data: Value,
+    #[serde(default)]
+    errors: Vec<GraphQlError>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GraphQlError {
+    message: String,
+    #[serde(default)]
+    extensions: Extensions,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Extensions {
+    #[serde(default)]
+    code: Option<String>,
+}
+
+impl Answer {
+    fn read<T: DeserializeOwned>(&self, url: &str) -> Result<T, CommandError> {
+        serde_json::from_slice(&self.body).map_err(|error| self.not_understood(url.to_owned(), &error.to_string()))
+    }
+
+    /// What is wrong, in the server's words if it is a problem document, else in those of whatever stands before the server.
+    fn problem(&self) -> Problem {
+        match serde_json::from_slice::<Problem>(&self.body) {
+            Ok(problem) if !problem.detail.is_empty() || !problem.errors.is_empty() => problem,
+            _ => Problem { detail: format!("{}: {}", self.status, self.text()), errors: Vec::new() },
+        }
+    }
+
+    fn views_are_unavailable(&self) -> bool {
+        serde_json::from_slice::<GraphQlAnswer>(&self.body).is_ok_and(|answer| {
+            answer.errors.iter().any(|error| error.extensions.code.as_deref() == Some("UNAVAILABLE"))
+        })
+    }
+
+    fn unavailable(self, url: String) -> CommandError {
+        CommandError::Unavailable { url, status: self.status, detail: self.detail() }
+    }
+
+    fn failure(self, url: String) -> CommandError {
+        CommandError::Failed { url, status: self.status, detail: self.detail() }
+    }
+
+    fn not_understood(&self, url: String, reason: &str) -> CommandError {
+        CommandError::Answer { url, reason: format!("{}, {reason}: {}", self.status, self.text()) }
+    }
+
+    fn detail(&self) -> String {
+        match serde_json::from_slice::<Problem>(&self.body) {
+            Ok(problem) if !problem.detail.is_empty() => shortened(&problem.detail),
+            _ => self.text(),
+        }
+    }
+
+    fn text(&self) -> String {
+        shortened(&String::from_utf8_lossy(&self.body))
+    }
+}
+
+fn shortened(text: &str) -> String {
+    let text = text.trim();
+    let end = text.char_indices().nth(LONGEST_DETAIL).map_or(text.len(), |(index, _)| index);
+    let dots = if end < text.len() { "…" } else { "" };
+    printable(&format!("{}{dots}", &text[..end])).into_owned()
+}
+
+/// The whole body, unless it is too large.
+async fn body(mut response: Response) -> Result<Option<Bytes>, reqwest::Error> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body.freeze()))
+}
+
+/// The reason at the bottom of it: the layers above say only that there is one.
+fn innermost(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+fn checked_base(text: &str) -> Result<String, CommandError> {
+    let wrong = |reason: &str| CommandError::ServerUrl { text: text.to_owned(), reason: reason.to_owned() };
+    let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("it must start with http:// or https://"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("it must end with its path"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::stub::{Reply, Stub};
+
+    fn order() -> Bytes {
+        Bytes::from_static(b"{}")
+    }
+
+    #[test]
+    fn a_base_url_keeps_its_path_and_loses_its_last_slash() {
+        assert_eq!(checked_base("http://127.0.0.1:7007").unwrap(), "http://127.0.0.1:7007");
+        assert_eq!(checked_base("https://shop.example/tenuto/").unwrap(), "https://shop.example/tenuto");
+    }
+
+    #[test]
+    fn what_is_no_base_url_is_refused_in_words() {
+        for text in ["", "127.0.0.1:7007", "localhost", "ftp://a", "http://", "http://a?b", "http://a#b"] {
+            assert!(matches!(checked_base(text), Err(CommandError::ServerUrl { .. })), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_overloaded_server_is_asked_again() {
+        let stub = Stub::start().await;
+        stub.replies([Reply::status(503).retry_after(0), Reply::status(502), Reply::accepted("1")]);
+        let placement = stub.client().place(order(), None).await.unwrap();
+        assert!(matches!(placement, Placement::Accepted(receipt) if receipt.order_id == "1"));
+        assert_eq!(stub.placed().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stays_overloaded_is_given_up() {
+        let stub = Stub::start().await;
+        stub.replies_for_ever(Reply::status(503));
+        let error = stub.client().place(order(), None).await.unwrap_err();
+        assert!(matches!(error, CommandError::Unavailable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_plain_failure_is_not_tried_again() {
+        let stub = Stub::start().await;
+        stub.replies([Reply::status(500)]);
+        let error = stub.client().place(order(), None).await.unwrap_err();
+        assert!(matches!(error, CommandError::Failed { .. }), "{error}");
+        assert_eq!(stub.placed().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_an_answer() {
+        let stub = Stub::start().await;
+        stub.replies([Reply::refused("/currency", "must be three capital letters")]);
+        let Placement::Refused(problem) = stub.client().place(order(), None).await.unwrap() else { panic!() };
+        assert_eq!(problem.errors[0].pointer, "/currency");
+    }
+
+    #[tokio::test]
+    async fn a_conflict_is_waited_for_only_where_it_means_that_the_first_attempt_still_runs() {
+        let stub = Stub::start().await;
+        stub.replies([Reply::status(409), Reply::accepted("1"), Reply::status(409)]);
+        assert!(matches!(stub.client().place(order(), Some("k")).await.unwrap(), Placement::Accepted(_)));
+        assert!(matches!(stub.client().place(order(), None).await.unwrap(), Placement::Refused(_)));
+        assert_eq!(stub.placed()[0].key.as_deref(), Some("\"k\""));
+    }
+
+    #[tokio::test]
+    async fn nobody_at_the_address_is_said_so_with_the_reason() {
+        let patience = Patience { first_contact: Duration::ZERO, later: Duration::from_mins(1) };
+        let client = Client::with_patience("http://127.0.0.1:1", patience).unwrap();
+        let error = client.place(order(), None).await.unwrap_err().to_string();
+        assert!(error.contains("cannot reach the server at http://127.0.0.1:1: Connection refused"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn views_that_are_unavailable_are_asked_again_and_other_errors_are_told() {
+        let stub = Stub::start().await;
+        let unavailable =
+            json!({ "data": null, "errors": [{ "message": "later", "extensions": { "code": "UNAVAILABLE" } }] });
+        let broken = json!({ "errors": [{ "message": "no field b" }, { "message": "no field b" }] });
+        stub.answers([unavailable, json!({ "data": { "a": 1 } }), broken]);
+        let data: Value = stub.client().query("{ a }", &Value::Null).await.unwrap();
+        assert_eq!(data, json!({ "a": 1 }));
+        let error = stub.client().query::<Value>("{ b }", &Value::Null).await.unwrap_err();
+        assert!(error.to_string().ends_with(": no field b"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_no_graphql_is_shown() {
+        let stub = Stub::start().await;
+        stub.answers([json!("<html>")]);
+        let error = stub.client().query::<Value>("{ a }", &Value::Null).await.unwrap_err().to_string();
+        assert!(error.contains("it is not GraphQL: \"<html>\""), "{error}");
+    }
+}

@@ -1,0 +1,86 @@
+//! When a request is sent again, and after how long.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// A server that asks for more than this is asked earlier.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// How long a request is sent again and again before it is given up.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// While the server has never answered: it may just be starting, or not be there at all.
+    pub first_contact: Duration,
+    /// Once it has answered: it may be restarting, or overloaded.
+    pub later: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { first_contact: Duration::from_secs(5), later: Duration::from_mins(1) }
+    }
+}
+
+/// Whether the same request may fare better in a while. A plain 500 is not among them: it was no matter of time.
+pub fn is_transient(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_EARLY
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+/// How long the server asks to be left alone, if it says so in seconds.
+pub fn asked_delay(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+}
+
+/// The delay before the next attempt, after `failures` failed ones: exponential, and spread over its upper half by `jitter` (from
+/// 0 to 1), so that many clients do not come back at once. Never earlier than the server asked for.
+pub fn delay(failures: u32, asked: Option<Duration>, jitter: f64) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    let full = FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY);
+    let own = full.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
+    asked.map_or(own, |asked| own.max(asked + FIRST_DELAY.mul_f64(jitter.clamp(0.0, 1.0))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_time_can_mend_is_tried_again() {
+        for status in [408, 425, 429, 502, 503, 504] {
+            assert!(is_transient(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+        for status in [200, 202, 400, 404, 409, 413, 415, 422, 500, 501] {
+            assert!(!is_transient(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+    }
+
+    #[test]
+    fn delays_double_up_to_a_bound_and_are_spread() {
+        let millis = |failures, jitter| delay(failures, None, jitter).as_millis();
+        assert_eq!((millis(1, 1.0), millis(2, 1.0), millis(3, 1.0)), (100, 200, 400));
+        assert_eq!((millis(1, 0.0), millis(u32::MAX, 0.0), millis(u32::MAX, 1.0)), (50, 2_500, 5_000));
+    }
+
+    #[test]
+    fn the_server_is_left_alone_for_as_long_as_it_asks_within_reason() {
+        let read = |text: &str| asked_delay(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]));
+        assert_eq!(read("2"), Some(Duration::from_secs(2)));
+        assert_eq!(read("86400"), Some(LONGEST_RETRY_AFTER));
+        assert_eq!(read("Fri, 31 Dec 1999 23:59:59 GMT"), None);
+        assert_eq!(asked_delay(&HeaderMap::new()), None);
+        assert!(delay(1, Some(Duration::from_secs(2)), 0.0) >= Duration::from_secs(2));
+    }
+}

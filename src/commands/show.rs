@@ -1,0 +1,298 @@
+//! `tenuto show ORDER`: an order, its steps and its timeline, on one screen.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::client::{Client, ServerArgs};
+use super::output::{self, Palette, Tint, printable};
+use super::table::{Side, Table};
+use super::views::{self, Entry, Standing, State};
+use super::{CommandError, NOT_AS_ASKED, duration, timeline};
+
+/// Options of `tenuto show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The order's id
+    order: String,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print the answer of the query side instead, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Exit code 1: there is no such order.
+pub async fn run(args: ShowArgs) -> Result<ExitCode, CommandError> {
+    let client = args.server.client()?;
+    output::forgive_closed_pipe(show(&client, &args).await)
+}
+
+async fn show(client: &Client, args: &ShowArgs) -> Result<ExitCode, CommandError> {
+    let Some(answer) = whole_order(client, &args.order).await? else {
+        let order = printable(&args.order);
+        output::complain(&format!("tenuto: there is no order {order} at {}", client.base()));
+        return Ok(ExitCode::from(NOT_AS_ASKED));
+    };
+    let text = if args.json {
+        format!("{:#}\n", json!({ "data": { "order": answer } }))
+    } else {
+        let order = OrderView::deserialize(answer).map_err(|error| CommandError::Answer {
+            url: format!("{}/graphql", client.base()),
+            reason: error.to_string(),
+        })?;
+        order.render(Palette::of_stdout())
+    };
+    output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The order with all pages of its timeline in one.
+async fn whole_order(client: &Client, id: &str) -> Result<Option<Value>, CommandError> {
+    let Some(mut order) = views::everything(client, id).await? else { return Ok(None) };
+    while order["timeline"]["pageInfo"]["hasNextPage"] == true {
+        let Some(after) = order["timeline"]["pageInfo"]["endCursor"].as_str() else { break };
+        let Some(mut page) = views::timeline_page(client, id, after).await? else { break };
+        order["timeline"]["pageInfo"] = page["pageInfo"].take();
+        if let (Value::Array(edges), Value::Array(more)) = (&mut order["timeline"]["edges"], page["edges"].take()) {
+            edges.extend(more);
+        }
+    }
+    Ok(Some(order))
+}
+
+/// An order as it is shown.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OrderView {
+    id: String,
+    #[serde(flatten)]
+    standing: Standing,
+    workflow: Workflow,
+    customer: Customer,
+    currency: String,
+    total: Value,
+    placed_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+    result: Option<Value>,
+    #[serde(rename = "steps")]
+    all_steps: Vec<Step>,
+    timeline: views::Page,
+}
+
+#[derive(Debug, Deserialize)]
+struct Workflow {
+    name: String,
+    version: i32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Customer {
+    id: String,
+    name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Step {
+    id: String,
+    participant: Option<String>,
+    action: Option<String>,
+    status: String,
+    outcome: Option<String>,
+    attempts: i32,
+    last_error: Option<String>,
+    started_at: Option<DateTime<Utc>>,
+    ended_at: Option<DateTime<Utc>>,
+    next_attempt_at: Option<DateTime<Utc>>,
+}
+
+impl OrderView {
+    fn render(&self, palette: Palette) -> String {
+        let entries: Vec<Entry> = self.timeline.entries().cloned().collect();
+        format!(
+            "{}\n{}\n{}\n{}",
+            self.head(palette),
+            timeline::table(&entries, palette),
+            palette.paint(Tint::Bold, "Steps"),
+            self.steps(palette)
+        )
+    }
+
+    fn head(&self, palette: Palette) -> String {
+        let Standing { status, state, stuck_reason, .. } = &self.standing;
+        let state = palette.paint(state_tint(*state), state.as_str());
+        let title = format!("Order {} is {}", printable(&self.id), printable(status));
+        let mut head = format!("{} ({state})\n", palette.paint(Tint::Bold, &title));
+        let customer = match &self.customer.name {
+            Some(name) => format!("{}, {name}", self.customer.id),
+            None => self.customer.id.clone(),
+        };
+        let total = self.total.as_str().map_or_else(|| self.total.to_string(), str::to_owned);
+        let lived = |until| duration::render(timeline::span(self.placed_at, until));
+        let (last, at) = self.ended_at.map_or(("updated", self.updated_at), |at| ("ended", at));
+        let mut facts = vec![
+            ("workflow", format!("{} {}", self.workflow.name, self.workflow.version)),
+            ("customer", customer),
+            ("total", format!("{total} {}", self.currency)),
+            ("placed", moment(self.placed_at)),
+            (last, format!("{}, {} later", moment(at), lived(at))),
+        ];
+        facts.extend(stuck_reason.clone().map(|reason| ("stuck", reason)));
+        facts.extend(self.result.as_ref().map(|result| ("result", result.to_string())));
+        for (name, fact) in facts {
+            let name = format!("{name:<8}");
+            // Writing to a string cannot fail.
+            let _ = writeln!(head, "  {}  {}", palette.paint(Tint::Dim, &name), printable(&fact));
+        }
+        head
+    }
+
+    fn steps(&self, palette: Palette) -> String {
+        let mut table = Table::new([
+            ("STEP", Side::Left),
+            ("ACTION", Side::Left),
+            ("STATUS", Side::Left),
+            ("OUTCOME", Side::Left),
+            ("ATTEMPTS", Side::Right),
+            ("TOOK", Side::Right),
+            ("LAST ERROR", Side::Left),
+        ]);
+        for step in &self.all_steps {
+            table.row([
+                (step.id.clone(), Tint::Plain),
+                (step.called(), Tint::Dim),
+                (step.status.clone(), status_tint(&step.status)),
+                (step.outcome.clone().unwrap_or_default(), Tint::Plain),
+                (step.attempts.to_string(), Tint::Plain),
+                (step.took(), Tint::Plain),
+                (step.trouble(), Tint::Dim),
+            ]);
+        }
+        table.render(palette)
+    }
+}
+
+impl Step {
+    fn called(&self) -> String {
+        let parts: Vec<&str> = [&self.participant, &self.action].into_iter().flatten().map(String::as_str).collect();
+        parts.join(".")
+    }
+
+    fn took(&self) -> String {
+        match (self.started_at, self.ended_at) {
+            (Some(started), Some(ended)) => duration::render(timeline::span(started, ended)),
+            _ => String::new(),
+        }
+    }
+
+    fn trouble(&self) -> String {
+        let next = self.next_attempt_at.map(|at| format!("next attempt at {}", moment(at)));
+        let parts: Vec<String> = self.last_error.iter().cloned().chain(next).collect();
+        parts.join("; ")
+    }
+}
+
+fn state_tint(state: State) -> Tint {
+    match state {
+        State::Completed => Tint::Good,
+        State::Stuck => Tint::Bad,
+        State::Compensating | State::Paused => Tint::Uneasy,
+        State::Running | State::Waiting | State::Canceled | State::Unknown => Tint::Plain,
+    }
+}
+
+fn status_tint(status: &str) -> Tint {
+    match status {
+        "COMPLETED" => Tint::Good,
+        "RETRYING" | "COMPENSATING" => Tint::Uneasy,
+        "FAILED" | "STUCK" => Tint::Bad,
+        "PENDING" | "SKIPPED" => Tint::Dim,
+        _ => Tint::Plain,
+    }
+}
+
+fn moment(at: DateTime<Utc>) -> String {
+    at.format("%F %T%.3f UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::stub::Stub;
+    use crate::commands::timeline::tests::story;
+
+    fn order() -> Value {
+        let edges: Vec<Value> = story().iter().take(3).map(|entry| json!({ "node": entry })).collect();
+        json!({
+            "id": "10248", "status": "Placed", "state": "STUCK", "revision": 4, "stuckReason": "undo of charge: failed for good: 500",
+            "workflow": { "name": "order-fulfilment", "version": 1 },
+            "customer": { "id": "VINET", "name": "Vins et alcools Chevalier" },
+            "currency": "EUR", "total": "440.00",
+            "placedAt": "2025-06-15T15:06:40Z", "updatedAt": "2025-06-15T15:07:45.012Z", "endedAt": null, "result": null,
+            "steps": [
+                { "id": "create-order", "participant": "orders", "action": "create", "mode": "CALL", "status": "COMPLETED",
+                  "outcome": "done", "attempts": 1, "lastError": null, "startedAt": "2025-06-15T15:06:40.001Z",
+                  "endedAt": "2025-06-15T15:06:40.004Z", "nextAttemptAt": null },
+                { "id": "charge", "participant": "payments", "action": "charge", "mode": "CALL", "status": "RETRYING",
+                  "outcome": null, "attempts": 12, "lastError": "503", "startedAt": "2025-06-15T15:06:40.005Z",
+                  "endedAt": null, "nextAttemptAt": "2025-06-15T15:08:00Z" },
+                { "id": "ship", "participant": null, "action": null, "mode": "CALL", "status": "PENDING",
+                  "outcome": null, "attempts": 0, "lastError": null, "startedAt": null, "endedAt": null, "nextAttemptAt": null },
+            ],
+            "timeline": { "edges": edges, "pageInfo": { "hasNextPage": false, "endCursor": "c2" } },
+        })
+    }
+
+    #[test]
+    fn an_order_is_shown_with_its_head_timeline_and_steps() {
+        let golden = "\
+Order 10248 is Placed (STUCK)
+  workflow  order-fulfilment 1
+  customer  VINET, Vins et alcools Chevalier
+  total     440.00 EUR
+  placed    2025-06-15 15:06:40.000 UTC
+  updated   2025-06-15 15:07:45.012 UTC, 1 m 05 s later
+  stuck     undo of charge: failed for good: 500
+
+       AT     AFTER  STEP          WHAT HAPPENED
+  0.000 s  +0.000 s                Placed by customer VINET: 3 lines, 440.00 EUR
+  0.003 s  +0.003 s  create-order  create-order: calling orders.create
+  0.002 s  +0.000 s  create-order  create-order: done
+
+Steps
+  STEP          ACTION           STATUS     OUTCOME  ATTEMPTS     TOOK  LAST ERROR
+  create-order  orders.create    COMPLETED  done            1  0.003 s
+  charge        payments.charge  RETRYING                  12           503; next attempt at 2025-06-15 15:08:00.000 UTC
+  ship                           PENDING                    0
+";
+        assert_eq!(OrderView::deserialize(order()).unwrap().render(Palette::NONE), golden);
+    }
+
+    #[tokio::test]
+    async fn all_pages_of_a_timeline_come_together() {
+        let stub = Stub::start().await;
+        let mut first = order();
+        first["timeline"]["pageInfo"]["hasNextPage"] = true.into();
+        stub.answers([json!({ "data": { "order": first } }), json!({ "data": { "order": order() } })]);
+        let whole = whole_order(&stub.client(), "10248").await.unwrap().unwrap();
+        assert_eq!(whole["timeline"]["edges"].as_array().unwrap().len(), 6);
+        assert_eq!(whole["timeline"]["pageInfo"]["hasNextPage"], false);
+        assert_eq!(stub.queries()[1]["variables"]["after"], "c2");
+    }
+
+    #[tokio::test]
+    async fn a_known_order_is_0_and_an_unknown_one_1() {
+        let stub = Stub::start().await;
+        stub.order("10248", order());
+        let args = |order: &str, json| ShowArgs { order: order.to_owned(), server: ServerArgs::of(&stub.base), json };
+        assert_eq!(run(args("10248", false)).await.unwrap(), ExitCode::SUCCESS);
+        assert_eq!(run(args("10248", true)).await.unwrap(), ExitCode::SUCCESS);
+        assert_eq!(run(args("10249", false)).await.unwrap(), ExitCode::from(1));
+    }
+}
