@@ -7,7 +7,6 @@ use domain::order::{OrderState, StepState, summary};
 use domain::wire::{Decoded, WorkflowRegistered};
 use event_store::client::RecordedEvent;
 use rust_decimal::Decimal;
-use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -48,7 +47,7 @@ pub(crate) struct StepColumns {
     pub step: Vec<String>,
     pub participant: Vec<Option<String>>,
     pub action: Vec<Option<String>>,
-    pub mode: Vec<Option<String>>,
+    pub mode: Vec<Option<&'static str>>,
     pub status: Vec<&'static str>,
     pub outcome: Vec<Option<String>>,
     pub data: Vec<Option<String>>,
@@ -153,7 +152,7 @@ impl StepColumns {
         self.step.push(id.to_owned());
         self.participant.push(asked.map(|asked| asked.participant.clone()));
         self.action.push(asked.map(|asked| asked.action.clone()));
-        self.mode.push(asked.and_then(|asked| name_of(&asked.mode)));
+        self.mode.push(asked.map(|asked| asked.mode.as_str()));
         self.status.push(step.status().as_str());
         self.outcome.push(step.outcome.clone());
         self.data.push(unless_null(&step.data));
@@ -231,12 +230,4 @@ fn id_of(state: &OrderState) -> &str {
 /// JSON's null is the database's.
 fn unless_null(value: &Value) -> Option<String> {
     (!value.is_null()).then(|| value.to_string())
-}
-
-/// The name of a variant without data, as serde has it.
-fn name_of(variant: &impl Serialize) -> Option<String> {
-    match serde_json::to_value(variant) {
-        Ok(Value::String(name)) => Some(name.to_uppercase()),
-        _ => None,
-    }
 }

@@ -1,6 +1,5 @@
 //! What readers of orders need of a workflow's definition: its steps in the order of the file, without parsing the file again.
 
-use domain::order::Mode;
 use domain::workflow::{Step, Workflow};
 use serde::Serialize;
 
@@ -10,7 +9,7 @@ pub(crate) struct OutlineStep {
     id: String,
     participant: String,
     action: String,
-    mode: Mode,
+    mode: &'static str,
     after: Vec<String>,
     /// Whether it runs only once everything is undone.
     compensated: bool,
@@ -27,7 +26,7 @@ fn outlined(step: &Step, compensated: bool) -> OutlineStep {
         id: step.id.clone(),
         participant: step.action.participant.clone(),
         action: step.action.action.clone(),
-        mode: step.mode,
+        mode: step.mode.as_str(),
         after: step.after.clone(),
         compensated,
     }

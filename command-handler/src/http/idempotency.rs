@@ -29,7 +29,11 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         return Err(bad("is given more than once"));
     }
     let text = value.to_str().map_err(|_| bad("must consist of visible ASCII characters"))?.trim();
-    let key = if text.starts_with('"') { unquoted(text)? } else { text.to_owned() };
+    let key = match text.contains('"') {
+        true if text.starts_with('"') => unquoted(text)?,
+        true => return Err(bad("ends with a quote and does not start with one")),
+        false => text.to_owned(),
+    };
     match key.len() {
         0 => Err(bad("must not be empty")),
         1..=LONGEST => Ok(Some(key)),
@@ -158,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_malformed_key_is_refused() {
-        for text in ["", "\"\"", "\"", "\"a", "\"a\"b\"", r#""a\b""#, &"k".repeat(256)] {
+        for text in ["", "\"\"", "\"", "a\"", "\"a", "\"a\"b\"", r#""a\b""#, &"k".repeat(256)] {
             assert!(read(text).is_err(), "{text:?}");
         }
     }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::IntoResponse;
@@ -27,23 +28,32 @@ const CLOUD_EVENT: &str = "application/cloudevents+json";
 
 pub(super) async fn handle<L: Log, C: Clock>(
     State(endpoint): State<Handle<L, C>>,
-    Path((id, step)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
+    let Path((id, step)) = path.map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.body_text()))?;
     let order_id = OrderId::new(id)
         .map_err(|error| Problem::new(StatusCode::NOT_FOUND, format!("there is no such order: the id {error}")))?;
     let (headers, value) = body::json(request, &["application/json", CLOUD_EVENT]).await?;
-    let (answer, event_id) = unwrapped(&headers, value)?;
-    let key = idempotency::key(&headers)?.or(event_id);
-    let (outcome, data) = checked(answer)?;
+    let envelope = unwrapped(&headers, value)?;
+    let key = idempotency::key(&headers)?.or(envelope.key);
+    let (outcome, data) = checked(envelope.answer, envelope.pointer)?;
     let signal = Signal { step, outcome, data, key, now: endpoint.orchestrator.clock().now() };
     let accepted = endpoint.orchestrator.signal(order_id, signal).await.map_err(problem)?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
 }
 
+/// An answer, and what came around it.
+struct Envelope {
+    answer: Value,
+    /// Where the answer stands in the body.
+    pointer: &'static str,
+    key: Option<String>,
+}
+
 /// The answer itself, out of a `CloudEvent` (1.0, structured or binary mode) where it is one; an event's source and id are the
 /// key of the answer.
-fn unwrapped(headers: &HeaderMap, value: Value) -> Result<(Value, Option<String>), Problem> {
+fn unwrapped(headers: &HeaderMap, value: Value) -> Result<Envelope, Problem> {
     let structured = headers
         .get("content-type")
         .and_then(|value| value.to_str().ok())
@@ -55,8 +65,8 @@ fn unwrapped(headers: &HeaderMap, value: Value) -> Result<(Value, Option<String>
             return Err(Problem::invalid(errors));
         }
         let key = text("source").zip(text("id")).map(|(source, id)| format!("{source} {id}"));
-        let data = value.get("data").cloned().unwrap_or(Value::Null);
-        return Ok((data, key));
+        let answer = value.get("data").cloned().unwrap_or(Value::Null);
+        return Ok(Envelope { answer, pointer: "/data", key });
     }
     let attribute = |name: &str| {
         let value = headers.get(format!("ce-{name}"))?.to_str().ok()?;
@@ -68,9 +78,9 @@ fn unwrapped(headers: &HeaderMap, value: Value) -> Result<(Value, Option<String>
             return Err(Problem::invalid(errors));
         }
         let key = attribute("source").zip(attribute("id")).map(|(source, id)| format!("{source} {id}"));
-        return Ok((value, key));
+        return Ok(Envelope { answer: value, pointer: "", key });
     }
-    Ok((value, None))
+    Ok(Envelope { answer: value, pointer: "", key: None })
 }
 
 /// What a `CloudEvent` must have and this one has not.
@@ -88,13 +98,14 @@ fn missing(attribute: impl Fn(&str) -> Option<String>, prefix: &str) -> Vec<Viol
     errors
 }
 
-fn checked(answer: Value) -> Result<(String, Value), Problem> {
+fn checked(answer: Value, at: &str) -> Result<(String, Value), Problem> {
     let Value::Object(mut fields) = answer else {
-        return Err(Problem::at("", "must be an object with \"outcome\" and, if there is any, \"data\""));
+        return Err(Problem::at(at, "must be an object with \"outcome\" and, if there is any, \"data\""));
     };
     let data = fields.remove("data").unwrap_or(Value::Null);
     let mut errors = Vec::new();
-    let mut wrong = |pointer: &str, detail: String| errors.push(Violation { pointer: pointer.to_owned(), detail });
+    let mut wrong =
+        |pointer: &str, detail: String| errors.push(Violation { pointer: format!("{at}{pointer}"), detail });
     let outcome = match fields.remove("outcome") {
         None => {
             wrong("/outcome", "must be there: the named answer".to_owned());

@@ -47,6 +47,16 @@ pub enum Mode {
     Request,
 }
 
+impl Mode {
+    /// As GraphQL spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Call => "CALL",
+            Mode::Request => "REQUEST",
+        }
+    }
+}
+
 /// A definition by name and version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WorkflowRef {
