@@ -14,12 +14,12 @@ async fn the_schema_is_the_one_on_record() {
     let served = String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap();
 
     let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
-    if std::env::var_os("TENUTO_UPDATE_GOLDEN").is_some() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(recorded, &served).unwrap();
     }
     assert_eq!(
         served,
         std::fs::read_to_string(recorded).unwrap_or_default(),
-        "the schema changed; if that is meant, run this test with TENUTO_UPDATE_GOLDEN=1 and look at the difference"
+        "the schema changed; if that is meant, run this test with UPDATE_GOLDEN=1 and look at the difference"
     );
 }
