@@ -3,11 +3,14 @@
 //! [`client`] is what the rest of Tenuto uses: append with an expected revision, read, and subscribe from a position,
 //! against whatever `EventStoreDB` a connection string names. It is the one place that imports the `eventstore` crate.
 //!
-//! `node` is the embedded default: `EventStoreDB`'s own gRPC protocol, served in-process on loopback and durable on
+//! [`node`] is the embedded default: `EventStoreDB`'s own gRPC protocol, served in-process on loopback and durable on
 //! local disk, so that everything above runs the same code against it and against a real cluster. It is one node, for
 //! development, tests and one-machine installs.
 //!
 //! Neither knows what an order is, and neither calls the other: one suite of tests runs against the node and against any
 //! server that `TENUTO_EVENTSTORE` names, and so keeps the node honest.
 
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
+
 pub mod client;
+pub mod node;

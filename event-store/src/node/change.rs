@@ -1,0 +1,64 @@
+//! What a caller wants done to a stream, and what came of it.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::decision::Expected;
+
+pub(crate) struct Intent {
+    pub(crate) stream: String,
+    pub(crate) expected: Expected,
+    pub(crate) change: Change,
+}
+
+pub(crate) enum Change {
+    Append(Vec<Proposed>),
+    /// The stream's events are no longer shown; it may be written anew.
+    Delete,
+    /// The stream can be neither read nor written any more.
+    Tombstone,
+}
+
+pub(crate) struct Proposed {
+    pub(crate) id: Uuid,
+    pub(crate) event_type: String,
+    pub(crate) content_type: String,
+    pub(crate) metadata: Bytes,
+    pub(crate) data: Bytes,
+}
+
+impl Proposed {
+    /// Its size as `EventStoreDB` counts it against the largest append: text there has two bytes to the character.
+    pub(crate) fn size(&self) -> usize {
+        self.data.len() + self.metadata.len() + 2 * self.event_type.len()
+    }
+}
+
+/// The change has been made, now or before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    /// The stream's last revision, as far as this change goes.
+    pub(crate) revision: Option<u64>,
+    /// The position of the change's last event.
+    pub(crate) position: Option<u64>,
+}
+
+/// The change is not to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Refusal {
+    WrongExpectedRevision { current: Option<u64> },
+    StreamDeleted,
+}
+
+pub(crate) type Outcome = Result<Written, Refusal>;
+
+/// Nothing can be said about the change.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// It was not tried: too much is waiting.
+    Overloaded,
+    /// The log could not be written. The change may have been made or not.
+    Broken(String),
+    /// The node is closing.
+    Closed,
+}

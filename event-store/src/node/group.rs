@@ -1,0 +1,250 @@
+//! A group of changes on their way to disk.
+//!
+//! Each change is decided on the log as it will be after those before it in the group, so that a group does what the same
+//! changes would do one by one. Nothing is visible to anybody until the group is committed as one batch.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::Utc;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::change::{Change, Intent, Outcome, Proposed, Refusal, Written};
+use super::decision::{Decision, Expected, History, Standing, decide};
+use super::storage::event::{TOMBSTONE_TYPE, described_by, metadata_stream_of};
+use super::storage::view::SOFT_DELETED;
+use super::storage::{Batch, Event, StorageError, StoredEvent, StoredLimits, StoredStream, View};
+
+const METADATA_TYPE: &str = "$metadata";
+const JSON: &str = "application/json";
+/// The revision that the protocol gives to a tombstone.
+const TOMBSTONE_REVISION: u64 = i64::MAX.unsigned_abs();
+
+pub(super) struct Group<'a> {
+    view: View<'a>,
+    first_position: u64,
+    created: u64,
+    batch: Batch,
+    ids: HashMap<(u64, Uuid), u64>,
+    positions: HashMap<(u64, u64), u64>,
+}
+
+impl<'a> Group<'a> {
+    /// A group whose first event will have this position.
+    pub(super) fn new(view: View<'a>, first_position: u64) -> Self {
+        // The protocol counts time in ticks of 100 ns since 1970.
+        let created = u64::try_from(Utc::now().timestamp_micros()).unwrap_or(0) * 10;
+        Self { view, first_position, created, batch: Batch::default(), ids: HashMap::new(), positions: HashMap::new() }
+    }
+
+    pub(super) fn into_batch(self) -> Batch {
+        self.batch
+    }
+
+    /// Decides on a change and, if it is to be made, adds it to the group.
+    pub(super) fn add(&mut self, intent: Intent) -> Result<Outcome, StorageError> {
+        let Intent { stream, expected, change } = intent;
+        let ids: Vec<Uuid> = match &change {
+            Change::Append(events) => events.iter().map(|event| event.id).collect(),
+            Change::Delete | Change::Tombstone => Vec::new(),
+        };
+        let standing = self.standing(&stream)?;
+        match self.decide(&stream, expected, standing, &ids)? {
+            Decision::Deleted => Ok(Err(Refusal::StreamDeleted)),
+            Decision::WrongExpectedRevision => Ok(Err(Refusal::WrongExpectedRevision { current: standing.last })),
+            Decision::Repeated { last } => {
+                let position = match self.stream(&stream)? {
+                    Some(found) => self.position_of(found.number, last)?,
+                    None => None,
+                };
+                Ok(Ok(Written { revision: Some(last), position }))
+            }
+            Decision::Write => self.write(&stream, standing, change).map(Ok),
+        }
+    }
+
+    fn write(&mut self, stream: &str, standing: Standing, change: Change) -> Result<Written, StorageError> {
+        match change {
+            Change::Append(events) => {
+                if standing.soft_deleted && !events.is_empty() {
+                    self.revive(stream, standing.last.map_or(0, |last| last + 1))?;
+                }
+                let mut written = Written { revision: standing.last, position: None };
+                for event in events {
+                    written = self.append(stream, event)?;
+                }
+                Ok(written)
+            }
+            Change::Delete => self.append(&metadata_stream_of(stream), metadata(&json!({ "$tb": SOFT_DELETED }))),
+            Change::Tombstone => self.tombstone(stream),
+        }
+    }
+
+    fn append(&mut self, stream: &str, event: Proposed) -> Result<Written, StorageError> {
+        let position = self.next_position();
+        let found = self.stream(stream)?;
+        let number = found.map_or(position, |found| found.number);
+        let revision = found.and_then(|found| found.last_revision).map_or(0, |last| last + 1);
+        if let Some(described) = described_by(stream) {
+            self.batch.limits.insert(described.into(), limits_in(&event.data));
+        }
+        self.ids.insert((number, event.id), revision);
+        self.positions.insert((number, revision), position);
+        let changed = StoredStream { number, last_revision: Some(revision), tombstoned: false };
+        self.batch.streams.insert(stream.into(), changed);
+        self.push(number, stream, revision, event);
+        Ok(Written { revision: Some(revision), position: Some(position) })
+    }
+
+    fn tombstone(&mut self, stream: &str) -> Result<Written, StorageError> {
+        let position = self.next_position();
+        let found = self.stream(stream)?;
+        let number = found.map_or(position, |found| found.number);
+        let last_revision = found.and_then(|found| found.last_revision);
+        self.batch.streams.insert(stream.into(), StoredStream { number, last_revision, tombstoned: true });
+        let event = Proposed {
+            id: Uuid::new_v4(),
+            event_type: TOMBSTONE_TYPE.into(),
+            content_type: JSON.into(),
+            metadata: Bytes::new(),
+            data: Bytes::new(),
+        };
+        self.push(number, stream, TOMBSTONE_REVISION, event);
+        Ok(Written { revision: None, position: Some(position) })
+    }
+
+    /// Shows a deleted stream again, from the revision that is written next.
+    fn revive(&mut self, stream: &str, from: u64) -> Result<(), StorageError> {
+        let name = metadata_stream_of(stream);
+        let mut said = self.last_data_of(&name)?.and_then(|data| object_in(&data)).unwrap_or_default();
+        said.insert("$tb".into(), from.into());
+        self.append(&name, metadata(&Value::Object(said)))?;
+        Ok(())
+    }
+
+    fn push(&mut self, number: u64, stream: &str, revision: u64, event: Proposed) {
+        let position = self.next_position();
+        let record = StoredEvent {
+            stream: stream.into(),
+            revision,
+            id: Bytes::copy_from_slice(event.id.as_bytes()),
+            created: self.created,
+            event_type: event.event_type,
+            content_type: event.content_type,
+            metadata: event.metadata,
+            data: event.data,
+        };
+        self.batch.events.push((number, Arc::new(Event { position, record })));
+    }
+
+    fn next_position(&self) -> u64 {
+        self.first_position + self.batch.events.len() as u64
+    }
+
+    fn decide(
+        &self,
+        stream: &str,
+        expected: Expected,
+        standing: Standing,
+        ids: &[Uuid],
+    ) -> Result<Decision, StorageError> {
+        let number = self.stream(stream)?.map(|found| found.number);
+        decide(expected, standing, ids, &GroupHistory { group: self, number })
+    }
+
+    fn standing(&self, stream: &str) -> Result<Standing, StorageError> {
+        let found = self.stream(stream)?;
+        let described = described_by(stream).map(|described| self.stream(described)).transpose()?.flatten();
+        let limits = self.limits(stream)?;
+        Ok(Standing {
+            last: found.and_then(|found| found.last_revision),
+            soft_deleted: limits.truncate_before == Some(SOFT_DELETED),
+            tombstoned: [found, described].into_iter().flatten().any(|stream| stream.tombstoned),
+            has_metadata: self.stream(&metadata_stream_of(stream))?.is_some(),
+        })
+    }
+
+    fn stream(&self, name: &str) -> Result<Option<StoredStream>, StorageError> {
+        match self.batch.streams.get(name) {
+            Some(stream) => Ok(Some(*stream)),
+            None => self.view.stream(name),
+        }
+    }
+
+    fn limits(&self, name: &str) -> Result<StoredLimits, StorageError> {
+        match self.batch.limits.get(name) {
+            Some(limits) => Ok(*limits),
+            None => self.view.limits(name),
+        }
+    }
+
+    fn position_of(&self, number: u64, revision: u64) -> Result<Option<u64>, StorageError> {
+        match self.positions.get(&(number, revision)) {
+            Some(position) => Ok(Some(*position)),
+            None => self.view.position_of(number, revision),
+        }
+    }
+
+    fn event(&self, position: u64) -> Result<Option<Arc<Event>>, StorageError> {
+        let pending = position.checked_sub(self.first_position).and_then(|index| usize::try_from(index).ok());
+        match pending.and_then(|index| self.batch.events.get(index)) {
+            Some((_, event)) => Ok(Some(event.clone())),
+            None => Ok(self.view.event(position)?.map(Arc::new)),
+        }
+    }
+
+    fn last_data_of(&self, stream: &str) -> Result<Option<Bytes>, StorageError> {
+        let Some(StoredStream { number, last_revision: Some(last), .. }) = self.stream(stream)? else {
+            return Ok(None);
+        };
+        let Some(position) = self.position_of(number, last)? else { return Ok(None) };
+        Ok(self.event(position)?.map(|event| event.record.data.clone()))
+    }
+}
+
+/// One stream as the group will leave it; without a number, a stream that has never been written.
+struct GroupHistory<'a, 'b> {
+    group: &'a Group<'b>,
+    number: Option<u64>,
+}
+
+impl History for GroupHistory<'_, '_> {
+    type Error = StorageError;
+
+    fn id_at(&self, revision: u64) -> Result<Option<Uuid>, StorageError> {
+        let Some(number) = self.number else { return Ok(None) };
+        let Some(position) = self.group.position_of(number, revision)? else { return Ok(None) };
+        Ok(self.group.event(position)?.and_then(|event| Uuid::from_slice(&event.record.id).ok()))
+    }
+
+    fn revision_of(&self, id: Uuid) -> Result<Option<u64>, StorageError> {
+        let Some(number) = self.number else { return Ok(None) };
+        match self.group.ids.get(&(number, id)) {
+            Some(revision) => Ok(Some(*revision)),
+            None => self.group.view.revision_of(number, id.as_bytes()),
+        }
+    }
+}
+
+fn metadata(said: &Value) -> Proposed {
+    Proposed {
+        id: Uuid::new_v4(),
+        event_type: METADATA_TYPE.into(),
+        content_type: JSON.into(),
+        metadata: Bytes::new(),
+        data: said.to_string().into(),
+    }
+}
+
+/// What metadata says about truncation. What cannot be understood says nothing.
+fn limits_in(data: &[u8]) -> StoredLimits {
+    let said = object_in(data).unwrap_or_default();
+    let number = |key: &str| said.get(key).and_then(Value::as_u64);
+    StoredLimits { truncate_before: number("$tb"), max_count: number("$maxCount") }
+}
+
+fn object_in(data: &[u8]) -> Option<Map<String, Value>> {
+    serde_json::from_slice(data).ok()
+}

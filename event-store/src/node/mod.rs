@@ -1,0 +1,206 @@
+//! The embedded node: one `EventStoreDB` in this process.
+//!
+//! From the outside in: a [`connection`] carries the protocol; a [`service`] turns its messages into intents and
+//! questions; the [`writer`] makes the intents durable, a group at a time, each [`decision`] a pure function; a
+//! [`reader`] answers the questions from the [`recent`] events or from the [`storage`]. Memory does not grow with the
+//! history, and nothing that was acknowledged depends on memory.
+
+mod change;
+mod connection;
+mod decision;
+mod filter;
+mod group;
+mod reader;
+mod recent;
+mod service;
+mod storage;
+mod wire;
+mod writer;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tonic::transport::Server;
+use tracing::{error, info};
+use uuid::Uuid;
+
+use reader::Reader;
+use recent::Recent;
+use service::{FeaturesService, GossipServer, GossipService, ServerFeaturesServer, StreamsServer, StreamsService};
+use storage::Storage;
+pub use storage::StorageError;
+use writer::Writer;
+
+/// More than the largest append, so that one that is too large is refused with its name and not cut off.
+const MAX_MESSAGE: usize = 16 << 20;
+const MAX_CALLS_PER_CONNECTION: u32 = 8192;
+const WINDOW: u32 = 1 << 20;
+/// What calls under way may take to end once the node is closing.
+const GRACE: Duration = Duration::from_secs(2);
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// How a node is to run.
+#[derive(Debug, Clone)]
+pub struct NodeOptions {
+    /// Where it keeps the log. Made if it is not there.
+    pub folder: PathBuf,
+    /// Where it listens. Port 0: any free one.
+    pub address: SocketAddr,
+    /// The largest append, in bytes.
+    pub max_append_size: usize,
+    /// How many bytes of appends may wait for the disk. Past that an append is refused at once.
+    pub queue_bytes: u32,
+}
+
+impl NodeOptions {
+    /// A node in a folder, on a free port of loopback, with `EventStoreDB`'s own limits.
+    pub fn in_folder(folder: impl AsRef<Path>) -> Self {
+        Self {
+            folder: folder.as_ref().into(),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            max_append_size: 1 << 20,
+            queue_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The log could not be opened.
+    #[error("the event log in {} cannot be opened: {source}", folder.display())]
+    Log {
+        /// Where it is.
+        folder: PathBuf,
+        /// What is wrong with it.
+        source: StorageError,
+    },
+    /// The address is not to be had.
+    #[error("the event store cannot listen on {address}: {source}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The system gave no thread.
+    #[error("the event store cannot start its writer: {0}")]
+    Thread(std::io::Error),
+}
+
+/// The embedded node; see [`Node::start`].
+#[derive(Debug)]
+pub struct Node;
+
+/// A running node. Closes when dropped; [`NodeHandle::shutdown`] also waits for it.
+#[derive(Debug)]
+pub struct NodeHandle {
+    address: SocketAddr,
+    closing: DropGuard,
+    tasks: TaskTracker,
+    writer: JoinHandle<()>,
+}
+
+impl Node {
+    /// Opens the log and serves it.
+    pub async fn start(options: NodeOptions) -> Result<NodeHandle, NodeError> {
+        let storage = open(&options.folder).await?;
+        let cannot_listen = |source| NodeError::Address { address: options.address, source };
+        let listener = TcpListener::bind(options.address).await.map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+        let last = storage
+            .view()
+            .last_position()
+            .map_err(|source| NodeError::Log { folder: options.folder.clone(), source })?;
+
+        let (head_sender, head) = watch::channel(last);
+        let recent = Arc::new(Recent::default());
+        let (writer, thread) = Writer::start(storage.clone(), recent.clone(), head_sender, options.queue_bytes)
+            .map_err(NodeError::Thread)?;
+        let closing = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let reader = Reader { storage, recent, head, closing: closing.clone(), held: tasks.token() };
+        let streams = StreamsService { writer, reader, max_append_size: options.max_append_size };
+        tasks.spawn(serve(listener, address, streams, closing.clone(), tasks.clone()));
+        tasks.close();
+        info!(%address, folder = %options.folder.display(), position = last, "the event store listens");
+        Ok(NodeHandle { address, closing: closing.drop_guard(), tasks, writer: thread })
+    }
+}
+
+impl NodeHandle {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What a client needs to reach it from this machine.
+    pub fn connection_string(&self) -> String {
+        let ip = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        format!("esdb://{}?tls=false", SocketAddr::new(ip, self.address.port()))
+    }
+
+    /// Ends subscriptions, lets calls under way finish for a moment, and closes the log. Afterwards the folder and the
+    /// port are free.
+    pub async fn shutdown(self) {
+        let Self { closing, tasks, writer, .. } = self;
+        drop(closing);
+        tasks.wait().await;
+        // With the last call the writer's queue has gone, so that its thread ends, and with it the last hold on the log.
+        if !matches!(tokio::task::spawn_blocking(|| writer.join()).await, Ok(Ok(()))) {
+            error!("the event store's writer ended in a panic");
+        }
+    }
+}
+
+/// Opening replays the journal, which takes a moment that no other task should have to wait for.
+async fn open(folder: &Path) -> Result<Arc<Storage>, NodeError> {
+    let path = folder.to_owned();
+    let opened = tokio::task::spawn_blocking(move || Storage::open(&path)).await;
+    let opened = opened.unwrap_or_else(|panic| Err(StorageError::Damaged(panic.to_string())));
+    opened.map(Arc::new).map_err(|source| NodeError::Log { folder: folder.into(), source })
+}
+
+async fn serve(
+    listener: TcpListener,
+    address: SocketAddr,
+    streams: StreamsService,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let out_of_time = CancellationToken::new();
+    let served = Server::builder()
+        .max_concurrent_streams(MAX_CALLS_PER_CONNECTION)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(8 * WINDOW)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .add_service(StreamsServer::new(streams).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(ServerFeaturesServer::new(FeaturesService))
+        .add_service(GossipServer::new(GossipService { instance: Uuid::new_v4(), address }))
+        .serve_with_incoming_shutdown(
+            connection::accept(listener, out_of_time.clone(), tasks),
+            closing.clone().cancelled_owned(),
+        );
+    let mut served = std::pin::pin!(served);
+    let ended = tokio::select! {
+        ended = &mut served => ended,
+        () = async { closing.cancelled().await; tokio::time::sleep(GRACE).await } => {
+            out_of_time.cancel();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        error!(%error, "the event store stopped serving");
+    }
+}

@@ -1,0 +1,104 @@
+//! Reading the log from asynchronous code: from memory where possible, else from disk on a thread that may block.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::filter::Filter;
+use super::recent::Recent;
+use super::storage::{AllPage, Direction, PageLimits, Storage, StorageError, StreamPage, View};
+
+/// Why there is nothing more to read.
+#[derive(Debug)]
+pub(crate) enum ReadFailure {
+    Closing,
+    Broken(String),
+}
+
+impl From<StorageError> for ReadFailure {
+    fn from(error: StorageError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pub(super) storage: Arc<Storage>,
+    pub(super) recent: Arc<Recent>,
+    pub(super) head: watch::Receiver<u64>,
+    pub(super) closing: CancellationToken,
+    /// The node is closed only after all of these are gone, and with them their holds on the storage.
+    pub(super) held: TaskTrackerToken,
+}
+
+impl Reader {
+    /// The last position.
+    pub(crate) fn head(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    /// Waits for something after a position.
+    pub(crate) async fn wait_beyond(&mut self, position: u64) -> Result<(), ReadFailure> {
+        tokio::select! {
+            () = self.closing.cancelled() => Err(ReadFailure::Closing),
+            changed = self.head.wait_for(|head| *head > position) => changed.map(drop).map_err(|_| ReadFailure::Closing),
+        }
+    }
+
+    /// A page of `$all` after a position, forwards.
+    pub(crate) async fn all_after(
+        &self,
+        position: u64,
+        filter: &Filter,
+        limits: PageLimits,
+    ) -> Result<AllPage, ReadFailure> {
+        // One more than may be looked at, so that a full page does not pass for the end.
+        if let Some(events) = self.recent.after(position, limits.looked_at.saturating_add(1)) {
+            return AllPage::fill(events.into_iter().map(Ok), filter, limits);
+        }
+        self.all_page(position.saturating_add(1)..=u64::MAX, Direction::Forwards, filter, limits).await
+    }
+
+    pub(crate) async fn all_page(
+        &self,
+        positions: RangeInclusive<u64>,
+        direction: Direction,
+        filter: &Filter,
+        limits: PageLimits,
+    ) -> Result<AllPage, ReadFailure> {
+        let filter = filter.clone();
+        self.on_disk(move |view| view.all_page(positions, direction, &filter, limits)).await
+    }
+
+    pub(crate) async fn stream_page(
+        &self,
+        stream: &str,
+        from: u64,
+        direction: Direction,
+        limits: PageLimits,
+    ) -> Result<StreamPage, ReadFailure> {
+        let stream = stream.to_owned();
+        self.on_disk(move |view| view.stream_page(&stream, from, direction, limits)).await
+    }
+
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&View<'_>) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, ReadFailure> {
+        if self.closing.is_cancelled() {
+            return Err(ReadFailure::Closing);
+        }
+        let storage = self.storage.clone();
+        let held = self.held.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let outcome = read(&storage.view());
+            drop(storage);
+            drop(held);
+            outcome
+        });
+        Ok(reading.await.map_err(|error| ReadFailure::Broken(error.to_string()))??)
+    }
+}

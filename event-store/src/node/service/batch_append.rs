@@ -1,0 +1,216 @@
+//! Many appends on one connection, each answered when it is done, in whatever order that is.
+//!
+//! Appends to the same stream are made in the order in which they came. The number in flight is bounded: at the bound no
+//! more requests are taken, and flow control makes the client wait.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use futures::future::BoxFuture;
+use futures::stream::{self, FuturesUnordered};
+use futures::{FutureExt, StreamExt};
+use prost::Name;
+use prost_types::Any;
+use tonic::{Code, Status, Streaming};
+use uuid::Uuid;
+
+use super::streams::Answers;
+use super::{convert, refusal};
+use crate::node::change::{Change, Failure, Intent, Outcome, Proposed, Refusal};
+use crate::node::decision::Expected;
+use crate::node::wire::google::rpc;
+use crate::node::wire::shared::{self, Empty};
+use crate::node::wire::streams::batch_append_req::Options;
+use crate::node::wire::streams::batch_append_req::options::ExpectedStreamPosition;
+use crate::node::wire::streams::batch_append_resp::Result as Wire;
+use crate::node::wire::streams::{BatchAppendReq, BatchAppendResp};
+use crate::node::writer::Writer;
+
+const IN_FLIGHT: usize = 1024;
+/// Appends of which some messages have come and the last has not.
+const INCOMPLETE: usize = 256;
+
+pub(super) fn answers(
+    writer: Writer,
+    max_size: usize,
+    requests: Streaming<BatchAppendReq>,
+) -> Answers<BatchAppendResp> {
+    let session = Session {
+        writer,
+        max_size,
+        requests: Some(requests),
+        incomplete: HashMap::new(),
+        waiting: FuturesUnordered::new(),
+    };
+    stream::try_unfold(session, Session::next).boxed()
+}
+
+struct Session {
+    writer: Writer,
+    max_size: usize,
+    /// `None` once the client has no more.
+    requests: Option<Streaming<BatchAppendReq>>,
+    incomplete: HashMap<Uuid, Incomplete>,
+    waiting: FuturesUnordered<BoxFuture<'static, BatchAppendResp>>,
+}
+
+struct Incomplete {
+    stream: String,
+    expected: Expected,
+    events: Vec<Proposed>,
+    size: usize,
+}
+
+impl Session {
+    async fn next(mut self) -> Result<Option<(BatchAppendResp, Self)>, Status> {
+        loop {
+            let may_take = self.waiting.len() < IN_FLIGHT;
+            let answer = match &mut self.requests {
+                Some(requests) if may_take => tokio::select! {
+                    Some(answer) = self.waiting.next() => Some(answer),
+                    request = requests.message() => self.take(request?).await?,
+                },
+                _ => match self.waiting.next().await {
+                    Some(answer) => Some(answer),
+                    None => return Ok(None),
+                },
+            };
+            if let Some(answer) = answer {
+                return Ok(Some((answer, self)));
+            }
+        }
+    }
+
+    /// Takes one message, or that there are no more. A wrong one is answered at once; without an id it cannot be.
+    async fn take(&mut self, request: Option<BatchAppendReq>) -> Result<Option<BatchAppendResp>, Status> {
+        let Some(request) = request else {
+            self.requests = None;
+            return Ok(None);
+        };
+        let id = convert::uuid(request.correlation_id.clone())?;
+        let stream = request.options.as_ref().and_then(|options| options.stream_identifier.clone());
+        match self.gather(id, request) {
+            Ok(None) => Ok(None),
+            Ok(Some(complete)) => {
+                self.enqueue(id, complete).await;
+                Ok(None)
+            }
+            Err(error) => {
+                self.incomplete.remove(&id);
+                Ok(Some(BatchAppendResp { stream_identifier: stream, ..answer(id, Wire::Error(error)) }))
+            }
+        }
+    }
+
+    /// Adds a message to its append, and gives the append back when it is complete.
+    fn gather(&mut self, id: Uuid, request: BatchAppendReq) -> Result<Option<Incomplete>, rpc::Status> {
+        let full = self.incomplete.len() >= INCOMPLETE;
+        let mut entry = match (self.incomplete.entry(id), request.options) {
+            (Entry::Occupied(entry), _) => entry,
+            (Entry::Vacant(_), Some(_)) if full => return Err(failed(Failure::Overloaded)),
+            (Entry::Vacant(entry), Some(options)) => entry.insert_entry(begin(options)?),
+            // The rest of an append that was refused.
+            (Entry::Vacant(_), None) => return Ok(None),
+        };
+        let append = entry.get_mut();
+        for message in request.proposed_messages {
+            let event = convert::proposed(message).map_err(|status| bad_request(&status))?;
+            append.size += event.size();
+            if append.size > self.max_size {
+                return Err(too_large(self.max_size));
+            }
+            append.events.push(event);
+        }
+        Ok(request.is_final.then(|| entry.remove()))
+    }
+
+    async fn enqueue(&mut self, id: Uuid, append: Incomplete) {
+        let Incomplete { stream, expected, events, .. } = append;
+        let intent = Intent { stream: stream.clone(), expected, change: Change::Append(events) };
+        let outcome = self.writer.enqueue(intent).await;
+        let answer = async move {
+            let outcome = match outcome {
+                Ok(outcome) => outcome.await.unwrap_or(Err(Failure::Closed)),
+                Err(failure) => Err(failure),
+            };
+            let result = match outcome {
+                Ok(outcome) => result(&stream, expected, outcome),
+                Err(failure) => Wire::Error(failed(failure)),
+            };
+            BatchAppendResp { stream_identifier: Some(convert::identifier(&stream)), ..answer(id, result) }
+        };
+        self.waiting.push(answer.boxed());
+    }
+}
+
+fn begin(options: Options) -> Result<Incomplete, rpc::Status> {
+    let stream = convert::writable_stream_name(options.stream_identifier).map_err(|status| match status.code() {
+        Code::PermissionDenied => packed(Code::PermissionDenied, &shared::AccessDenied {}),
+        _ => bad_request(&status),
+    })?;
+    let expected = match options.expected_stream_position {
+        Some(ExpectedStreamPosition::Any(_)) => Expected::Any,
+        Some(ExpectedStreamPosition::NoStream(_)) => Expected::NoStream,
+        Some(ExpectedStreamPosition::StreamExists(_)) => Expected::StreamExists,
+        Some(ExpectedStreamPosition::StreamPosition(revision)) => Expected::Revision(revision),
+        None => return Err(bad_request(&refusal::missing("ExpectedStreamPosition"))),
+    };
+    Ok(Incomplete { stream, expected, events: Vec::new(), size: 0 })
+}
+
+fn answer(id: Uuid, result: Wire) -> BatchAppendResp {
+    let correlation_id = shared::Uuid { value: Some(shared::uuid::Value::String(id.to_string())) };
+    BatchAppendResp { correlation_id: Some(correlation_id), result: Some(result), ..BatchAppendResp::default() }
+}
+
+fn result(stream: &str, expected: Expected, outcome: Outcome) -> Wire {
+    match outcome {
+        Ok(written) => Wire::Success(convert::success(written)),
+        Err(Refusal::WrongExpectedRevision { current }) => {
+            Wire::Error(packed(Code::AlreadyExists, &wrong_expected_version(expected, current)))
+        }
+        Err(Refusal::StreamDeleted) => {
+            let deleted = shared::StreamDeleted { stream_identifier: Some(convert::identifier(stream)) };
+            Wire::Error(packed(Code::NotFound, &deleted))
+        }
+    }
+}
+
+fn wrong_expected_version(expected: Expected, current: Option<u64>) -> shared::WrongExpectedVersion {
+    use shared::wrong_expected_version::{
+        CurrentStreamRevisionOption as Current, ExpectedStreamPositionOption as Wanted,
+    };
+
+    shared::WrongExpectedVersion {
+        current_stream_revision_option: Some(match current {
+            Some(revision) => Current::CurrentStreamRevision(revision),
+            None => Current::CurrentNoStream(Empty {}),
+        }),
+        expected_stream_position_option: Some(match expected {
+            Expected::Any => Wanted::ExpectedAny(Empty {}),
+            Expected::NoStream => Wanted::ExpectedNoStream(Empty {}),
+            Expected::StreamExists => Wanted::ExpectedStreamExists(Empty {}),
+            Expected::Revision(revision) => Wanted::ExpectedStreamPosition(revision),
+        }),
+    }
+}
+
+fn too_large(max: usize) -> rpc::Status {
+    let max_append_size = u32::try_from(max).unwrap_or(u32::MAX);
+    packed(Code::InvalidArgument, &shared::MaximumAppendSizeExceeded { max_append_size })
+}
+
+fn bad_request(status: &Status) -> rpc::Status {
+    packed(Code::InvalidArgument, &shared::BadRequest { message: status.message().into() })
+}
+
+fn failed(failure: Failure) -> rpc::Status {
+    let status = refusal::failed(failure);
+    rpc::Status { message: status.message().into(), ..packed(status.code(), &shared::Unknown {}) }
+}
+
+/// Clients tell refusals apart by what is packed into the details, and some by the message, which is its name.
+fn packed<M: Name>(code: Code, details: &M) -> rpc::Status {
+    let details = Any { type_url: M::type_url(), value: details.encode_to_vec() };
+    rpc::Status { code: code.into(), message: M::NAME.into(), details: Some(details) }
+}

@@ -1,0 +1,33 @@
+//! What this server can do, as a server of the 24.10 line would say it.
+
+use tonic::{Request, Response, Status};
+
+use crate::node::wire::server_features::server_features_server::ServerFeatures;
+use crate::node::wire::server_features::{SupportedMethod, SupportedMethods};
+use crate::node::wire::shared::Empty;
+
+const VERSION: &str = "24.10.0";
+const STREAMS: &str = "event_store.client.streams.streams";
+const METHODS: [(&str, &str, &[&str]); 7] = [
+    (STREAMS, "read", &["position", "events"]),
+    (STREAMS, "append", &[]),
+    (STREAMS, "delete", &[]),
+    (STREAMS, "tombstone", &[]),
+    (STREAMS, "batchappend", &["deadline_duration"]),
+    ("event_store.client.gossip.gossip", "read", &[]),
+    ("event_store.client.server_features.serverfeatures", "getsupportedmethods", &[]),
+];
+
+pub(crate) struct FeaturesService;
+
+#[tonic::async_trait]
+impl ServerFeatures for FeaturesService {
+    async fn get_supported_methods(&self, _: Request<Empty>) -> Result<Response<SupportedMethods>, Status> {
+        let methods = METHODS.iter().map(|(service, method, features)| SupportedMethod {
+            method_name: (*method).into(),
+            service_name: (*service).into(),
+            features: features.iter().map(|feature| (*feature).into()).collect(),
+        });
+        Ok(Response::new(SupportedMethods { methods: methods.collect(), event_store_server_version: VERSION.into() }))
+    }
+}

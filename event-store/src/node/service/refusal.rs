@@ -1,0 +1,95 @@
+//! The statuses that clients of `EventStoreDB` know how to read: a code, and trailers that name the exception.
+
+use tonic::metadata::{AsciiMetadataValue, MetadataMap};
+use tonic::{Code, Status};
+
+use crate::node::change::Failure;
+use crate::node::decision::Expected;
+use crate::node::reader::ReadFailure;
+
+const REQUIRED_PROPERTIES: &str = "type,content-type";
+
+fn named(code: Code, message: String, exception: &'static str, details: &[(&'static str, String)]) -> Status {
+    let mut trailers = MetadataMap::new();
+    trailers.insert("exception", AsciiMetadataValue::from_static(exception));
+    for (key, value) in details {
+        // A trailer is ASCII; a stream name need not be, and then only the message has it.
+        if let Ok(value) = AsciiMetadataValue::try_from(value) {
+            trailers.insert(*key, value);
+        }
+    }
+    Status::with_metadata(code, message, trailers)
+}
+
+pub(super) fn invalid(message: impl Into<String>) -> Status {
+    Status::invalid_argument(message)
+}
+
+pub(super) fn missing(field: &str) -> Status {
+    invalid(format!("Required field {field} not set."))
+}
+
+pub(super) fn missing_property(property: &str) -> Status {
+    named(
+        Code::InvalidArgument,
+        format!("Required Metadata Property '{property}' is missing"),
+        "missing-required-metadata-property",
+        &[("required-metadata-properties", REQUIRED_PROPERTIES.into())],
+    )
+}
+
+pub(super) fn too_large(max: usize) -> Status {
+    named(
+        Code::InvalidArgument,
+        format!("Maximum Append Size of {max} Exceeded."),
+        "maximum-append-size-exceeded",
+        &[("maximum-append-size", max.to_string())],
+    )
+}
+
+pub(super) fn stream_deleted(stream: &str) -> Status {
+    named(
+        Code::FailedPrecondition,
+        format!("Event stream '{stream}' is deleted."),
+        "stream-deleted",
+        &[("stream-name", stream.into())],
+    )
+}
+
+pub(super) fn access_denied() -> Status {
+    named(Code::PermissionDenied, "Access Denied".into(), "access-denied", &[])
+}
+
+pub(super) fn wrong_expected_version(stream: &str, expected: Expected, current: Option<u64>) -> Status {
+    let expected = match expected {
+        Expected::Revision(revision) => revision.to_string(),
+        Expected::NoStream => "-1".into(),
+        Expected::Any => "-2".into(),
+        Expected::StreamExists => "-4".into(),
+    };
+    let actual = current.map_or_else(|| "-1".into(), |current| current.to_string());
+    named(
+        Code::FailedPrecondition,
+        format!(
+            "Delete failed due to WrongExpectedVersion. Stream: {stream}, Expected version: {expected}, \
+             Actual version: {actual}"
+        ),
+        "wrong-expected-version",
+        &[("stream-name", stream.into()), ("expected-version", expected), ("actual-version", actual)],
+    )
+}
+
+pub(super) fn failed(failure: Failure) -> Status {
+    match failure {
+        Failure::Overloaded => Status::resource_exhausted("Too many appends are waiting; try again later"),
+        Failure::Broken(reason) => Status::unavailable(format!("The log cannot be written: {reason}")),
+        Failure::Closed => Status::unavailable("Server Is Shutting Down"),
+    }
+}
+
+pub(super) fn unreadable(failure: ReadFailure) -> Status {
+    match failure {
+        ReadFailure::Closing => Status::unavailable("Server Is Shutting Down"),
+        ReadFailure::Broken(reason) => Status::internal(format!("The log cannot be read: {reason}")),
+    }
+}

@@ -1,0 +1,42 @@
+//! An event in memory: what is stored, and where.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::{StorageError, StoredEvent};
+
+pub(crate) const TOMBSTONE_TYPE: &str = "$streamDeleted";
+/// The names of a metadata stream begin with this; the rest is the name of the stream that it is about.
+const METADATA_PREFIX: &str = "$$";
+
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) position: u64,
+    pub(crate) record: StoredEvent,
+}
+
+impl Event {
+    pub(super) fn decode(position: u64, value: Bytes) -> Result<Self, StorageError> {
+        Ok(Self { position, record: StoredEvent::decode(value)? })
+    }
+
+    /// Whether it says that its stream was deleted for good.
+    pub(crate) fn is_tombstone(&self) -> bool {
+        self.record.event_type == TOMBSTONE_TYPE
+    }
+
+    /// About what it takes in memory and on the wire.
+    pub(crate) fn size(&self) -> usize {
+        let record = &self.record;
+        record.stream.len() + record.event_type.len() + record.metadata.len() + record.data.len() + 128
+    }
+}
+
+pub(crate) fn metadata_stream_of(stream: &str) -> String {
+    format!("{METADATA_PREFIX}{stream}")
+}
+
+/// The stream that a metadata stream is about; `None` for any other stream.
+pub(crate) fn described_by(stream: &str) -> Option<&str> {
+    stream.strip_prefix(METADATA_PREFIX)
+}

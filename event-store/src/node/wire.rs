@@ -1,0 +1,33 @@
+//! The generated types: the protocol, and what is kept on disk. The modules nest as the packages do, because the
+//! generated code refers from one to the other by that path.
+
+#![allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated code")]
+
+pub(crate) mod event_store {
+    pub(crate) mod client {
+        tonic::include_proto!("event_store.client");
+
+        pub(crate) mod streams {
+            tonic::include_proto!("event_store.client.streams");
+        }
+        pub(crate) mod server_features {
+            tonic::include_proto!("event_store.client.server_features");
+        }
+        pub(crate) mod gossip {
+            tonic::include_proto!("event_store.client.gossip");
+        }
+    }
+}
+
+pub(crate) mod google {
+    pub(crate) mod rpc {
+        tonic::include_proto!("google.rpc");
+    }
+}
+
+pub(crate) mod storage {
+    tonic::include_proto!("tenuto.storage");
+}
+
+pub(crate) use event_store::client as shared;
+pub(crate) use event_store::client::{gossip, server_features, streams};

@@ -1,0 +1,18 @@
+//! One suite for every `EventStoreDB`: it runs against the embedded node, or against the server that `TENUTO_EVENTSTORE`
+//! names (an empty one without access control). Tests of the node itself always start a node of their own.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod suite {
+    mod all;
+    mod append;
+    mod batch;
+    mod crash;
+    mod delete;
+    mod filters;
+    mod node;
+    mod read;
+    mod reconnect;
+    mod subscribe;
+    mod support;
+}

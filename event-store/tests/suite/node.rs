@@ -1,0 +1,100 @@
+//! The node itself: its folder, its address, its bounds.
+
+use event_store::client::{AppendError, EventStore, Expected, Filter};
+use event_store::node::{Node, NodeError, NodeOptions, StorageError};
+use futures::future::join_all;
+
+use super::support::{events, ids, new_ids, raw, unique, until_caught_up};
+
+#[tokio::test]
+async fn a_new_node_is_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+    let store = EventStore::connect(&node.connection_string()).unwrap();
+    assert_eq!(store.head().await.unwrap(), None);
+    assert!(until_caught_up(&mut store.subscribe_all(Filter::ExcludeSystem, None)).await.is_empty());
+}
+
+#[tokio::test]
+async fn everything_is_there_after_the_node_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = unique("order");
+    let new = events(500);
+    let mut before = Vec::new();
+    for part in 0..5 {
+        let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+        let store = EventStore::connect(&node.connection_string()).unwrap();
+        assert_eq!(store.read_stream(&stream, 0, 1000).await.unwrap(), before);
+        assert_eq!(store.head().await.unwrap(), before.last().map(|event| event.position));
+        let part = new[part * 100..][..100].to_vec();
+        let appended = store.append(&stream, Expected::Any, part.clone()).await.unwrap();
+        assert_eq!(store.append(&stream, Expected::Any, part).await.unwrap(), appended);
+        if let Some(earlier) = before.len().checked_sub(100) {
+            let again = new[earlier..][..100].to_vec();
+            let last = before.last().unwrap();
+            assert_eq!(store.append(&stream, Expected::Any, again).await.unwrap().position, last.position);
+        }
+        before = store.read_stream(&stream, 0, 1000).await.unwrap();
+        node.shutdown().await;
+    }
+    assert_eq!(ids(&before), new_ids(&new));
+    assert!(before.is_sorted_by(|a, b| a.position < b.position));
+}
+
+#[tokio::test]
+async fn a_folder_belongs_to_one_node_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+    let second = Node::start(NodeOptions::in_folder(folder.path())).await;
+    let Err(refused @ NodeError::Log { source: StorageError::InUse, .. }) = second else { panic!("{second:?}") };
+    assert!(refused.to_string().contains("another node is using it"), "{refused}");
+    first.shutdown().await;
+    Node::start(NodeOptions::in_folder(folder.path())).await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = Node::start(NodeOptions::in_folder(one.path())).await.unwrap();
+    let address = first.address();
+    let second = Node::start(NodeOptions { address, ..NodeOptions::in_folder(other.path()) }).await;
+    let Err(refused @ NodeError::Address { .. }) = second else { panic!("{second:?}") };
+    assert!(refused.to_string().contains(&address.to_string()), "{refused}");
+}
+
+#[tokio::test]
+async fn appends_past_the_bound_are_refused_and_the_others_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = NodeOptions { queue_bytes: 2000, ..NodeOptions::in_folder(folder.path()) };
+    let node = Node::start(options).await.unwrap();
+    let store = EventStore::connect(&node.connection_string()).unwrap();
+    let streams: Vec<_> = (0..400).map(|_| unique("order")).collect();
+    let outcomes = join_all(streams.iter().map(|stream| store.append(stream, Expected::NoStream, events(10)))).await;
+    let (made, refused): (Vec<_>, Vec<_>) = outcomes.iter().partition(|outcome| outcome.is_ok());
+    assert!(!made.is_empty() && !refused.is_empty(), "{} made, {} refused", made.len(), refused.len());
+    for refused in refused {
+        assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
+    }
+    for (stream, outcome) in streams.iter().zip(&outcomes) {
+        let there = store.read_stream(stream, 0, 100).await.unwrap().len();
+        assert_eq!(there, if outcome.is_ok() { 10 } else { 0 });
+    }
+}
+
+#[tokio::test]
+async fn it_says_what_it_can_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+    let info = raw(&node.connection_string()).server_info().await.unwrap();
+    assert_eq!(info.version().major(), 24);
+}
+
+#[tokio::test]
+async fn a_client_that_expects_a_cluster_finds_its_one_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+    let address = node.address();
+    let seeds = format!("esdb://{address},{address}?tls=false&nodePreference=leader");
+    let store = EventStore::connect(&seeds).unwrap();
+    store.append(&unique("order"), Expected::NoStream, events(1)).await.unwrap();
+}

@@ -1,0 +1,131 @@
+//! A server to test against, and short words for what the tests do with it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use event_store::client::{
+    Appended, EventStore, Expected, Filter, NewEvent, Position, RecordedEvent, Subscription, SubscriptionItem,
+};
+use event_store::node::{Node, NodeHandle, NodeOptions};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// What anything may take before its test has failed.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// A server, our client of it, and a raw one for what ours does not offer.
+pub struct World {
+    pub store: EventStore,
+    pub raw: eventstore::Client,
+    _node: Option<(NodeHandle, TempDir)>,
+}
+
+/// The server that the environment names, else a node of its own.
+pub async fn world() -> World {
+    if let Ok(connection_string) = std::env::var("TENUTO_EVENTSTORE") {
+        return connected(&connection_string, None);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+    connected(&node.connection_string(), Some((node, folder)))
+}
+
+fn connected(connection_string: &str, node: Option<(NodeHandle, TempDir)>) -> World {
+    World { store: EventStore::connect(connection_string).unwrap(), raw: raw(connection_string), _node: node }
+}
+
+pub fn raw(connection_string: &str) -> eventstore::Client {
+    let quickly = format!("{connection_string}&discoveryInterval=10");
+    eventstore::Client::new(quickly.parse().unwrap()).unwrap()
+}
+
+/// A name that no other test has, even on a server that is used again.
+pub fn unique(prefix: &str) -> String {
+    format!("{prefix}-{}", Uuid::new_v4().simple())
+}
+
+pub fn event(event_type: &str) -> NewEvent {
+    numbered(event_type, 0)
+}
+
+pub fn numbered(event_type: &str, number: usize) -> NewEvent {
+    NewEvent {
+        id: Uuid::new_v4(),
+        event_type: event_type.into(),
+        data: Bytes::from(format!(r#"{{"number":{number}}}"#)),
+        metadata: Bytes::from_static(br#"{"$correlationId":"c"}"#),
+    }
+}
+
+pub fn events(count: usize) -> Vec<NewEvent> {
+    (0..count).map(|number| numbered("Happened", number)).collect()
+}
+
+pub fn ids(events: &[RecordedEvent]) -> Vec<Uuid> {
+    events.iter().map(|event| event.id).collect()
+}
+
+pub fn new_ids(events: &[NewEvent]) -> Vec<Uuid> {
+    events.iter().map(|event| event.id).collect()
+}
+
+impl World {
+    pub async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>) -> Appended {
+        self.store.append(stream, expected, events).await.unwrap()
+    }
+
+    /// Subscribes to one stream's events, and its like, from here on.
+    pub async fn subscribe_from_here(&self, filter: Filter) -> Subscription {
+        let head = self.store.head().await.unwrap();
+        self.store.subscribe_all(filter, head)
+    }
+}
+
+pub async fn next(subscription: &mut Subscription) -> SubscriptionItem {
+    tokio::time::timeout(LIMIT, subscription.next()).await.expect("nothing came from the subscription in time")
+}
+
+pub async fn next_event(subscription: &mut Subscription) -> RecordedEvent {
+    loop {
+        if let SubscriptionItem::Event(event) = next(subscription).await {
+            return event;
+        }
+    }
+}
+
+pub async fn next_events(subscription: &mut Subscription, count: usize) -> Vec<RecordedEvent> {
+    let mut events = Vec::with_capacity(count);
+    while events.len() < count {
+        events.push(next_event(subscription).await);
+    }
+    events
+}
+
+pub async fn next_checkpoint(subscription: &mut Subscription) -> Position {
+    loop {
+        if let SubscriptionItem::Checkpoint(position) = next(subscription).await {
+            return position;
+        }
+    }
+}
+
+/// Waits until the subscriber has everything, and gives back the events on the way there.
+pub async fn until_caught_up(subscription: &mut Subscription) -> Vec<RecordedEvent> {
+    let mut events = Vec::new();
+    loop {
+        match next(subscription).await {
+            SubscriptionItem::Event(event) => events.push(event),
+            SubscriptionItem::CaughtUp => return events,
+            SubscriptionItem::Checkpoint(_) => {}
+        }
+    }
+}
+
+/// Reads to the end with the raw client.
+pub async fn all_of(mut reading: eventstore::ReadStream) -> Result<Vec<eventstore::RecordedEvent>, eventstore::Error> {
+    let mut events = Vec::new();
+    while let Some(resolved) = reading.next().await? {
+        events.extend(resolved.event);
+    }
+    Ok(events)
+}
