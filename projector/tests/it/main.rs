@@ -1,0 +1,9 @@
+//! The projector between a real log and a real Postgres.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod histories;
+mod poison;
+mod standby;
+mod support;
+mod views;

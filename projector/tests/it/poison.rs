@@ -1,0 +1,120 @@
+//! One bad event stops nothing else.
+
+use domain::order::NewOrder;
+use domain::testing::{Story, order};
+use domain::workflow::Workflow;
+use event_store::client::{NewEvent, Position};
+use serde_json::{Value, json};
+
+use crate::histories::{WORKFLOW, all_ways, history, raw};
+use crate::support::{Log, Running, Views, batches_of};
+
+/// What `OrderPlaced` says of an order, to be spoilt.
+fn placed(id: &str) -> NewEvent {
+    let workflow = Workflow::parse(WORKFLOW).unwrap();
+    let mut story = Story::given(&workflow);
+    story.place(NewOrder { order_id: Some(id.to_owned().try_into().unwrap()), ..order() }).whatever();
+    history(id, story.history(), story.state()).events.remove(0)
+}
+
+fn with(mut event: NewEvent, field: &str, value: Value) -> NewEvent {
+    let mut data: Value = serde_json::from_slice(&event.data).unwrap();
+    data[field] = value;
+    event.data = data.to_string().into();
+    event
+}
+
+/// Good orders, and among them every kind of bad event.
+async fn poisoned() -> (Log, Position) {
+    let (log, _) = Log::with(&all_ways()).await;
+    // The rest of its life is not to be had.
+    log.append("order-waiting", vec![raw("OrderDanced", "{}", r#"{"$correlationId":"","schema":1,"hash":""}"#)]).await;
+    log.append("order-placed", vec![raw("OrderCompleted", "[1]", "[1]")]).await;
+    // Cannot follow: the order has ended.
+    log.append("order-shipped", vec![placed("shipped")]).await;
+    log.append("order-late", vec![placed("late"), raw("StepStarted", "{}", "{}"), placed("late")]).await;
+    // Postgres takes no NUL, in JSON or in text, and no such index entry.
+    log.append("order-nul", vec![with(placed("nul"), "attributes", json!({ "note": "a\0b" }))]).await;
+    log.append("order-nul2", vec![with(placed("nul2"), "currency", json!("E\0R"))]).await;
+    let unindexable: String =
+        (0..9_000_u32).filter_map(|n| char::from_u32(0x4e00 + n.wrapping_mul(2_654_435_761) % 20_000)).collect();
+    log.append("order-long", vec![with(placed("long"), "customerId", json!(unindexable))]).await;
+    log.append("order-..", vec![placed("x")]).await;
+    log.append(
+        "workflow-bad",
+        vec![raw("WorkflowRegistered", r#"{"name":"bad","version":1,"source":"{","at":"2026-01-01T00:00:00Z"}"#, "")],
+    )
+    .await;
+    log.append("workflow-bad", vec![raw("Strange\0", "7", "")]).await;
+    let last = log.append("order-good", vec![placed("good")]).await;
+    (log, last)
+}
+
+const PARKED: &str = "SELECT stream || ' ' || revision || ' ' || type FROM parked ORDER BY position";
+
+#[tokio::test]
+async fn bad_events_are_set_aside_with_their_reasons_and_the_rest_goes_on() {
+    let (log, last) = poisoned().await;
+    let views = Views::empty().await;
+    let projector = Running::start(&log, &views, batches_of(1_000));
+    let snapshot = projector.reach(last).await;
+    let parked = views.texts(PARKED).await;
+    let streams: Vec<&str> = parked.iter().map(|text| text.split_once(' ').unwrap().0).collect();
+    assert_eq!(
+        streams,
+        [
+            "order-waiting",
+            "order-placed",
+            "order-shipped",
+            "order-late",
+            "order-late",
+            "order-nul",
+            "order-nul2",
+            "order-long",
+            "order-..",
+            "workflow-bad",
+            "workflow-bad",
+        ]
+    );
+    assert_eq!(snapshot.parked, 11);
+    assert_eq!(
+        views.texts("SELECT id FROM orders WHERE parked ORDER BY id").await,
+        ["late", "placed", "shipped", "waiting"]
+    );
+    assert_eq!(views.texts("SELECT id FROM orders WHERE id IN ('good', 'nul', 'long')").await, ["good"]);
+    assert_eq!(views.texts("SELECT count(*)::text FROM timeline WHERE order_id = 'late'").await, ["1"]);
+    assert_eq!(views.texts("SELECT stream FROM parked WHERE reason = ''").await, [""; 0]);
+    assert_eq!(
+        views.texts("SELECT reason FROM parked WHERE stream = 'order-waiting'").await,
+        ["unknown event type \"OrderDanced\""]
+    );
+    assert_eq!(
+        views.texts("SELECT reason FROM parked WHERE stream = 'order-late' AND revision = 2").await,
+        ["an earlier event of this order is parked"]
+    );
+
+    // And so do the later events of its order, also for one that has just come.
+    projector.stop().await;
+    let last = log.append("order-late", vec![placed("late")]).await;
+    let projector = Running::start(&log, &views, batches_of(1_000));
+    assert_eq!(projector.reach(last).await.parked, 12);
+    projector.stop().await;
+    assert_eq!(
+        views.texts("SELECT revision::text FROM parked WHERE stream = 'order-late' ORDER BY 1").await,
+        ["1", "2", "3"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_set_aside_does_not_depend_on_the_batches() {
+    let (log, last) = poisoned().await;
+    let reference = Views::of(&log, last, batches_of(1_000)).await;
+    let expected = reference.texts(PARKED).await;
+    let rows = reference.rows().await.into_iter().filter(|row| !row.starts_with("parked")).collect::<Vec<_>>();
+    for batch in [1, 2, 7] {
+        let views = Views::of(&log, last, batches_of(batch)).await;
+        assert_eq!(views.texts(PARKED).await, expected, "in batches of {batch}");
+        let same = views.rows().await.into_iter().filter(|row| !row.starts_with("parked")).collect::<Vec<_>>();
+        assert_eq!(same, rows, "in batches of {batch}");
+    }
+}

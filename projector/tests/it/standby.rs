@@ -1,0 +1,96 @@
+//! One projector writes; others take over.
+
+use std::time::Duration;
+
+use projector::{ProjectorOptions, Role};
+
+use crate::histories::all_ways;
+use crate::support::{Log, Running, Views, batches_of};
+
+/// Ends the session that holds this database's advisory lock: those of other tests are in the same cluster.
+const TERMINATE_HOLDER: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database
+     WHERE locktype = 'advisory' AND datname = current_database()";
+
+#[tokio::test]
+async fn when_the_active_projector_goes_another_takes_over() {
+    let (log, last) = Log::with(&all_ways()).await;
+    let reference = Views::of(&log, last, batches_of(1_000)).await.rows().await;
+    let views = Views::empty().await;
+    let first = Running::start(&log, &views, batches_of(1));
+    first.until(|now| now.role == Role::Active).await;
+    let second = Running::start(&log, &views, batches_of(4));
+    first.until(|now| now.position.is_some()).await;
+    assert_eq!(second.health.now().role, Role::Standby);
+
+    // As when it is killed: nothing is said to anybody.
+    first.task.abort();
+    second.until(|now| now.role == Role::Active).await;
+    second.reach(last).await;
+    second.stop().await;
+    assert_eq!(views.rows().await, reference);
+}
+
+#[tokio::test]
+async fn a_projector_that_falls_silent_loses_its_place_and_does_no_harm_when_it_wakes() {
+    let (log, last) = Log::with(&all_ways()).await;
+    let reference = Views::of(&log, last, batches_of(1_000)).await.rows().await;
+    let views = Views::empty().await;
+    let silence = Duration::from_millis(400);
+    let sleepy = ProjectorOptions { silence, ..batches_of(1) };
+    let health = sleepy.health.clone();
+    let (store, pool) = (log.store.clone(), views.pool.clone());
+    let (wake, slept) = std::sync::mpsc::channel::<()>();
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let ended = shutdown.clone();
+    // A thread of its own, so that it can be stopped as a whole, as SIGSTOP does.
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let projector = tokio::spawn(projector::run(sleepy, store, pool, ended));
+            health.wait_for(|now| now.position.is_some()).await;
+            slept.recv().unwrap();
+            projector.await.unwrap().unwrap();
+        });
+    });
+
+    let other = Running::start(&log, &views, batches_of(4));
+    other.until(|now| now.role == Role::Active).await;
+    wake.send(()).unwrap();
+    other.reach(last).await;
+    shutdown.cancel();
+    other.stop().await;
+    thread.join().unwrap();
+    assert_eq!(views.rows().await, reference);
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_taken_up_again_without_losing_the_place() {
+    let (log, last) = Log::with(&all_ways()).await;
+    let reference = Views::of(&log, last, batches_of(1_000)).await.rows().await;
+    let views = Views::empty().await;
+    let projector = Running::start(&log, &views, ProjectorOptions { pace: Duration::from_millis(5), ..batches_of(1) });
+    for _ in 0..5 {
+        let before = projector.until(|now| now.role == Role::Active && now.position.is_some()).await.position;
+        views.sql(TERMINATE_HOLDER).await;
+        projector.until(|now| now.position > before || now.position == Some(last)).await;
+    }
+    projector.reach(last).await;
+    projector.stop().await;
+    assert_eq!(views.rows().await, reference);
+}
+
+#[tokio::test]
+async fn a_projector_with_nothing_to_do_keeps_its_place() {
+    let (log, last) = Log::with(&all_ways()).await;
+    let views = Views::empty().await;
+    let silence = Duration::from_millis(200);
+    let projector = Running::start(&log, &views, ProjectorOptions { silence, ..batches_of(1_000) });
+    projector.reach(last).await;
+    let holder = "SELECT pid::text FROM pg_locks JOIN pg_database d ON d.oid = database
+                  WHERE locktype = 'advisory' AND datname = current_database()";
+    let before = views.texts(holder).await;
+    views.sql("SELECT pg_sleep(0.7)").await;
+    assert_eq!((before.len(), views.texts(holder).await), (1, before));
+    projector.stop().await;
+    assert_eq!(views.texts(holder).await, [""; 0]);
+}

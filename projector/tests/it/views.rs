@@ -1,0 +1,136 @@
+//! The views say what the events say, however they came.
+
+use std::num::NonZeroUsize;
+
+use projector::{NOTIFICATIONS, ProjectorError, ProjectorOptions};
+use sqlx::postgres::PgListener;
+
+use crate::histories::all_ways;
+use crate::support::{Log, Running, Views, batches_of};
+
+#[tokio::test]
+async fn orders_stand_in_the_views_as_their_events_left_them() {
+    let histories = all_ways();
+    let (log, last) = Log::with(&histories).await;
+    let views = Views::of(&log, last, batches_of(1_000)).await;
+    for history in &histories {
+        let state = &history.state;
+        let id = history.id.as_str();
+        let order: (String, String, i64, Option<String>, Option<String>) = sqlx::query_as(
+            "SELECT o.status, o.state, o.revision, o.stuck_reason, to_char(t.due_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS')
+             FROM orders o LEFT JOIN todo t ON t.order_id = o.id AND t.revision = o.revision AND t.position = o.position WHERE id = $1",
+        )
+        .bind(id)
+        .fetch_one(&views.pool)
+        .await
+        .unwrap();
+        let due = state.due_at().map(|at| at.format("%Y-%m-%dT%H:%M:%S%.3f").to_string());
+        let revision = i64::try_from(history.events.len()).unwrap() - 1;
+        let stuck = state.stuck_reason().map(str::to_owned);
+        assert_eq!(order, (state.status.clone(), state.state().to_string(), revision, stuck, due), "{id}");
+
+        let steps: Vec<(String, String, Option<String>)> =
+            sqlx::query_as("SELECT step, status, outcome FROM steps WHERE order_id = $1 ORDER BY step COLLATE \"C\"")
+                .bind(id)
+                .fetch_all(&views.pool)
+                .await
+                .unwrap();
+        let folded = state.steps.iter().map(|(id, step)| (id.clone(), step.status().to_string(), step.outcome.clone()));
+        assert_eq!(steps, folded.collect::<Vec<_>>(), "{id}");
+
+        let entries: i64 = sqlx::query_scalar("SELECT count(*) FROM timeline WHERE order_id = $1")
+            .bind(id)
+            .fetch_one(&views.pool)
+            .await
+            .unwrap();
+        assert_eq!(entries, revision + 1, "{id}");
+    }
+    assert_eq!(views.texts("SELECT state FROM orders ORDER BY id").await.len(), histories.len());
+    let outline =
+        "SELECT step ->> 'id' || ' ' || (step ->> 'mode') FROM workflows, jsonb_array_elements(outline) AS step";
+    assert_eq!(
+        views.texts(outline).await,
+        [
+            "create-order CALL",
+            "charge CALL",
+            "ship REQUEST",
+            "record-shipped CALL",
+            "notify-shipped CALL",
+            "record-backorder CALL",
+            "notify-backorder CALL",
+            "record-canceled CALL",
+            "notify-canceled CALL",
+        ]
+    );
+    let modes = "SELECT DISTINCT mode FROM steps WHERE mode IS NOT NULL ORDER BY 1";
+    assert_eq!(views.texts(modes).await, ["CALL", "REQUEST"]);
+}
+
+#[tokio::test]
+async fn every_event_applied_twice_changes_nothing() {
+    let (log, last) = Log::with(&all_ways()).await;
+    let views = Views::of(&log, last, batches_of(1_000)).await;
+    let once = views.rows().await;
+    for batch in [1, 5, 1_000] {
+        views.sql("DELETE FROM checkpoints").await;
+        let again = Running::start(&log, &views, batches_of(batch));
+        again.reach(last).await;
+        again.stop().await;
+        assert_eq!(views.rows().await, once, "in batches of {batch}");
+    }
+}
+
+#[tokio::test]
+async fn the_views_do_not_depend_on_how_events_fall_into_batches() {
+    let (log, last) = Log::with(&all_ways()).await;
+    let reference = Views::of(&log, last, batches_of(1_000)).await.rows().await;
+    for batch in [1, 2, 3, 7, 20] {
+        // Memory for one order only: most batches begin by reading the log.
+        let options = ProjectorOptions { cached_orders: NonZeroUsize::MIN, ..batches_of(batch) };
+        assert_eq!(Views::of(&log, last, options).await.rows().await, reference, "in batches of {batch}");
+    }
+}
+
+#[tokio::test]
+async fn a_projector_goes_on_where_the_one_before_stopped() {
+    let (log, last) = Log::with(&all_ways()).await;
+    let reference = Views::of(&log, last, batches_of(1_000)).await.rows().await;
+    let views = Views::empty().await;
+    let mut position = None;
+    for batch in [1, 4, 2, 9, 1_000] {
+        let projector = Running::start(&log, &views, batches_of(batch));
+        position = projector.until(|now| now.position > position || now.position == Some(last)).await.position;
+        projector.stop().await;
+    }
+    let projector = Running::start(&log, &views, batches_of(3));
+    let snapshot = projector.until(|now| now.caught_up).await;
+    assert_eq!((snapshot.position >= Some(last), snapshot.parked), (true, 0));
+    projector.stop().await;
+    assert_eq!(views.rows().await, reference);
+}
+
+#[tokio::test]
+async fn each_committed_batch_is_announced_with_its_position() {
+    let (log, last) = Log::with(&all_ways()).await;
+    let views = Views::empty().await;
+    let mut listener = PgListener::connect_with(&views.pool).await.unwrap();
+    listener.listen(NOTIFICATIONS).await.unwrap();
+    let projector = Running::start(&log, &views, batches_of(5));
+    projector.reach(last).await;
+    let mut announced = 0;
+    while announced < last.commit {
+        let position: u64 = listener.recv().await.unwrap().payload().parse().unwrap();
+        assert!(position > announced);
+        announced = position;
+    }
+    projector.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_without_the_schema_is_an_error_not_a_wait() {
+    let log = Log::empty().await;
+    let views = Views::without_schema().await;
+    let projector = Running::start(&log, &views, batches_of(1));
+    let error = projector.task.await.unwrap().unwrap_err();
+    assert!(matches!(error, ProjectorError::Schema(_)), "{error}");
+}
