@@ -1,3 +1,58 @@
-//! The one binary, `tenuto`.
+//! The one binary, `tenuto`: everything in one process, one role of many, or a command to a running system.
 
-fn main() {}
+mod args;
+mod backends;
+mod commands;
+mod health;
+mod logging;
+mod roles;
+mod samples;
+mod serve;
+mod signals;
+mod workflows;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let command = cli.command.unwrap_or(Command::Dev(cli.dev));
+    logging::start(command.is_dev());
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(run(command)) {
+        Ok(code) => code,
+        Err(error) => failed(error.as_ref()),
+    }
+}
+
+async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let done = ExitCode::SUCCESS;
+    match command {
+        Command::Dev(args) => roles::dev::run(args).await.map(|()| done),
+        Command::CommandHandler(args) => roles::command_handler::run(args).await.map(|()| done),
+        Command::Projector(args) => roles::projector::run(args).await.map(|()| done),
+        Command::QueryApi(args) => roles::query_api::run(args).await.map(|()| done),
+        Command::Participants(args) => roles::participants::run(args).await.map(|()| done),
+        Command::EventStore(args) => roles::event_store::run(args).await.map(|()| done),
+        Command::Place(args) => Ok(commands::place::run(args).await?),
+        Command::Show(args) => Ok(commands::show::run(args).await?),
+        Command::Watch(args) => Ok(commands::watch::run(args).await?),
+        Command::Workflow(args) => Ok(commands::workflow::run(args)?),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("tenuto: {error}");
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        eprintln!("  because: {deeper}");
+        cause = deeper.source();
+    }
+    ExitCode::from(2)
+}

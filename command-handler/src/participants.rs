@@ -1,7 +1,8 @@
 //! Asking a participant to act: one HTTP exchange for one recorded attempt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +12,10 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::orchestrator::lock;
 
 /// The largest answer that is read, in bytes: what it carries ends up in the order's history.
 const LARGEST_ANSWER: usize = 256 * 1024;
@@ -81,17 +86,38 @@ pub struct HttpParticipants {
     settings: Settings,
     /// Where later answers are to be sent: this instance, or the load balancer before it.
     callback_base: String,
+    turns: Turns,
+}
+
+/// How many calls each participant gets at once: more of them would only wait there, or be refused.
+#[derive(Debug, Clone)]
+struct Turns {
+    most: usize,
+    /// By URL, as the workflows have it: there are as many as there are services.
+    taken: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+}
+
+impl Turns {
+    fn at(&self, url: &str) -> Arc<Semaphore> {
+        let mut taken = lock(&self.taken);
+        if let Some(turns) = taken.get(url) {
+            return turns.clone();
+        }
+        taken.entry(url.to_owned()).or_insert(Arc::new(Semaphore::new(self.most))).clone()
+    }
 }
 
 impl HttpParticipants {
-    /// Connections are kept, Nagle's algorithm is off, redirects are not followed: an answer is what the participant itself says.
-    pub fn new(settings: Settings, callback_base: &str) -> Result<Self, reqwest::Error> {
+    /// Connections are kept, Nagle's algorithm is off, redirects are not followed: an answer is what the participant itself
+    /// says. At most `most_calls` are made to one participant at once; an attempt waits for its turn, within its deadline.
+    pub fn new(settings: Settings, callback_base: &str, most_calls: usize) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .tcp_nodelay(true)
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { client, settings, callback_base: callback_base.trim_end_matches('/').to_owned() })
+        let turns = Turns { most: most_calls, taken: Arc::default() };
+        Ok(Self { client, settings, callback_base: callback_base.trim_end_matches('/').to_owned(), turns })
     }
 
     /// What the URLs' `${NAME}` stand for.
@@ -103,11 +129,15 @@ impl HttpParticipants {
         let base = self.settings.resolve(&ask.url).map_err(|error| error.to_string())?;
         let url = format!("{}/{}", base.trim_end_matches('/'), ask.action);
         let url = Url::parse(&url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
-        let left = (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
+        let left = || (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
+        let turns = self.turns.at(&ask.url);
+        let Ok(_turn) = timeout(left(), turns.acquire()).await else {
+            return Err("no turn came in time: too many calls to this participant are under way".to_owned());
+        };
         let mut request = self
             .client
             .post(url)
-            .timeout(left)
+            .timeout(left())
             .header("Idempotency-Key", format!("\"{}\"", ask.idempotency_key()))
             .header("Tenuto-Attempt", ask.attempt.number)
             .header(

@@ -1,15 +1,19 @@
 //! Reading a request's body: bounded, of the right media type, strict JSON.
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use domain::order::request::Violation;
+use futures::StreamExt;
 use serde_json::Value;
 
 use super::problem::Problem;
 
 /// The largest request, in bytes.
 pub(crate) const LARGEST_BODY: usize = 1024 * 1024;
+
+/// How much of a larger one is read all the same, in bytes.
+const MOST_THROWN_AWAY: usize = 32 * 1024 * 1024;
 
 /// The headers, and the body as JSON, if its media type is one of `accepted`.
 pub(crate) async fn json(request: Request<Body>, accepted: &[&str]) -> Result<(HeaderMap, Value), Problem> {
@@ -25,16 +29,31 @@ pub(crate) async fn json(request: Request<Body>, accepted: &[&str]) -> Result<(H
 pub(crate) async fn bytes(request: Request<Body>, accepted: &[&str]) -> Result<(HeaderMap, Bytes), Problem> {
     let (parts, body) = request.into_parts();
     check_media_type(&parts.headers, accepted)?;
-    let bytes = to_bytes(body, LARGEST_BODY).await.map_err(|error| {
-        use std::error::Error as _;
-        let too_large = error.source().is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if too_large {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body must be at most {LARGEST_BODY} bytes"))
-        } else {
-            Problem::new(StatusCode::BAD_REQUEST, "the body could not be read to its end")
-        }
-    })?;
+    let bytes = read(body).await?;
     Ok((parts.headers, bytes))
+}
+
+/// The body, if it is not too large. What is too large is read on for a while and thrown away: a client that is cut off while
+/// it sends sees a broken connection instead of the answer.
+async fn read(body: Body) -> Result<Bytes, Problem> {
+    let mut bytes = BytesMut::new();
+    let mut total = 0;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk =
+            chunk.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body could not be read to its end"))?;
+        total += chunk.len();
+        if total <= LARGEST_BODY {
+            bytes.extend_from_slice(&chunk);
+        } else if total > MOST_THROWN_AWAY {
+            break;
+        }
+    }
+    if total > LARGEST_BODY {
+        let detail = format!("the body must be at most {LARGEST_BODY} bytes");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
+    Ok(bytes.freeze())
 }
 
 fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {

@@ -11,7 +11,7 @@ mod reader;
 mod text;
 
 #[cfg(test)]
-mod northwind;
+mod northwind_tests;
 #[cfg(test)]
 mod tests;
 

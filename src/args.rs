@@ -1,0 +1,79 @@
+//! The command line. Every option can also be given in the environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+use crate::roles::dev::DevArgs;
+
+/// An order orchestrator: drives every order to an end that everybody can explain.
+///
+/// Without a command it runs everything in one process, on embedded defaults, as `tenuto dev` does.
+#[derive(Debug, Parser)]
+#[command(name = "tenuto", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub dev: DevArgs,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(clippy::enum_variant_names, reason = "a command handler is called so")]
+pub(crate) enum Command {
+    /// Everything in one process: embedded log and database, reference services, one port
+    Dev(DevArgs),
+    /// The command endpoint, and the orchestrator that drives orders
+    CommandHandler(crate::roles::command_handler::CommandHandlerArgs),
+    /// Projects the log into the views
+    Projector(crate::roles::projector::ProjectorArgs),
+    /// GraphQL over the views
+    QueryApi(crate::roles::query_api::QueryApiArgs),
+    /// The reference services: orders, payments, shipping, notifications
+    Participants(crate::roles::participants::ParticipantsArgs),
+    /// The embedded `EventStoreDB` node alone
+    EventStore(crate::roles::event_store::EventStoreArgs),
+    /// Place orders from a file
+    Place(commands::place::PlaceArgs),
+    /// Show an order and its timeline
+    Show(commands::show::ShowArgs),
+    /// Watch an order as it happens
+    Watch(commands::watch::WatchArgs),
+    /// Check workflow files, draw them, or print the schema of the format
+    Workflow(commands::workflow::WorkflowArgs),
+}
+
+impl Command {
+    pub fn is_dev(&self) -> bool {
+        matches!(self, Command::Dev(_))
+    }
+}
+
+/// The servers that the roles share.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServerUrls {
+    /// The `EventStoreDB` (or `KurrentDB`) that holds the log, as a connection string
+    #[arg(long, env = "TENUTO_EVENTSTORE", value_name = "esdb://HOST:PORT?tls=…", hide_env_values = true)]
+    pub event_store: Option<String>,
+    /// The Postgres that holds the views
+    #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
+    pub postgres: Option<String>,
+}
+
+/// Where a role is reached.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Listen {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, env = "TENUTO_LISTEN", default_value = "127.0.0.1:7007", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+}
+
+/// Where things are kept.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DataFolder {
+    /// The folder for all data of the embedded log and database
+    #[arg(long, env = "TENUTO_DATA", default_value = ".tenuto", value_name = "FOLDER")]
+    pub data: PathBuf,
+}

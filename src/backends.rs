@@ -1,0 +1,105 @@
+//! The log and the database: the ones that are named, or embedded ones under the data folder.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use event_store::client::EventStore;
+use event_store::node::{Node, NodeHandle, NodeOptions};
+use postgres_cluster::Cluster;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+use crate::args::ServerUrls;
+
+/// The database of the embedded cluster.
+const DATABASE: &str = "tenuto";
+/// Connections a process keeps.
+const MOST_CONNECTIONS: u32 = 16;
+
+/// A role on its own needs servers that others reach too.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} is not named: give {flag} or {variable}")]
+pub(crate) struct NotNamed {
+    what: &'static str,
+    flag: &'static str,
+    variable: &'static str,
+}
+
+impl ServerUrls {
+    /// The log's connection string.
+    pub fn named_event_store(&self) -> Result<&str, NotNamed> {
+        let missing = NotNamed { what: "the log", flag: "--event-store", variable: "TENUTO_EVENTSTORE" };
+        self.event_store.as_deref().ok_or(missing)
+    }
+
+    /// The database's URL.
+    pub fn named_postgres(&self) -> Result<&str, NotNamed> {
+        let missing = NotNamed { what: "the database", flag: "--postgres", variable: "TENUTO_POSTGRES" };
+        self.postgres.as_deref().ok_or(missing)
+    }
+}
+
+/// The database, with the views' schema up to date.
+pub(crate) async fn views(url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
+    let pool = connect(url).await?;
+    projector::migrate(&pool).await?;
+    Ok(pool)
+}
+
+/// The database.
+pub(crate) async fn connect(url: &str) -> Result<PgPool, sqlx::Error> {
+    PgPoolOptions::new().max_connections(MOST_CONNECTIONS).acquire_timeout(Duration::from_secs(30)).connect(url).await
+}
+
+/// The log and the database of `tenuto dev`.
+pub(crate) struct Backends {
+    pub event_store: EventStore,
+    pub event_store_url: String,
+    pub pool: PgPool,
+    pub postgres_url: String,
+    node: Option<NodeHandle>,
+    cluster: Option<Cluster>,
+}
+
+impl Backends {
+    /// Connects to the servers that are named, and starts the others.
+    pub async fn start(urls: &ServerUrls, data: &Path, node: SocketAddr) -> Result<Self, Box<dyn std::error::Error>> {
+        let (event_store_url, node) = if let Some(url) = &urls.event_store {
+            (url.clone(), None)
+        } else {
+            let options = NodeOptions { address: node, ..NodeOptions::in_folder(data.join("event-store")) };
+            let node = Node::start(options).await?;
+            (node.connection_string(), Some(node))
+        };
+        let (postgres_url, cluster) = if let Some(url) = &urls.postgres {
+            (url.clone(), None)
+        } else {
+            let cluster = Cluster::start(postgres_cluster::Options::new(data.join("postgres"))).await?;
+            cluster.create_database(DATABASE).await?;
+            (cluster.url(DATABASE), Some(cluster))
+        };
+        let event_store = EventStore::connect(&event_store_url)?;
+        let pool = views(&postgres_url).await?;
+        Ok(Self { event_store, event_store_url, pool, postgres_url, node, cluster })
+    }
+
+    /// Returns when the embedded database has come to an unexpected end.
+    pub async fn broken(&self) -> String {
+        match &self.cluster {
+            Some(cluster) => format!("the embedded Postgres has stopped: {}", cluster.exited().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops what was started here.
+    pub async fn stop(self) {
+        self.pool.close().await;
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await;
+        }
+        if let Some(node) = self.node {
+            node.shutdown().await;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `tenuto workflow`: what an author of workflow files needs before they ship.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use domain::workflow::Workflow;
+
+/// The JSON Schema of the format, for editors.
+const SCHEMA: &str = include_str!("../../workflows/schema.json");
+
+/// Options of `tenuto workflow`.
+#[derive(Debug, Args)]
+pub(crate) struct WorkflowArgs {
+    #[command(subcommand)]
+    command: WorkflowCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum WorkflowCommand {
+    /// Check files; every fault is named with file, line and column
+    Check {
+        /// Workflow files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Print the JSON Schema of the format
+    Schema,
+    /// Draw a file as a Mermaid diagram
+    Diagram {
+        /// A workflow file
+        file: PathBuf,
+    },
+}
+
+/// A file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub(crate) struct ReadError {
+    path: String,
+    source: std::io::Error,
+}
+
+/// Exit code 1: a file is wrong.
+pub(crate) fn run(args: WorkflowArgs) -> Result<ExitCode, ReadError> {
+    match args.command {
+        WorkflowCommand::Check { files } => check(&files),
+        WorkflowCommand::Schema => {
+            print!("{SCHEMA}");
+            Ok(ExitCode::SUCCESS)
+        }
+        WorkflowCommand::Diagram { file } => diagram(&file),
+    }
+}
+
+fn check(files: &[PathBuf]) -> Result<ExitCode, ReadError> {
+    let mut code = ExitCode::SUCCESS;
+    for file in files {
+        if let Some(workflow) = parse(file)? {
+            let steps = workflow.steps.len() + workflow.compensated.len();
+            println!("{}: {} version {}, {steps} steps, no faults", file.display(), workflow.name, workflow.version);
+        } else {
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
+
+fn diagram(file: &Path) -> Result<ExitCode, ReadError> {
+    let Some(workflow) = parse(file)? else { return Ok(ExitCode::FAILURE) };
+    println!("{}", workflow.diagram());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The workflow, or its faults on standard error.
+fn parse(file: &Path) -> Result<Option<Workflow>, ReadError> {
+    let failed = |source| ReadError { path: file.display().to_string(), source };
+    let text = std::fs::read_to_string(file).map_err(failed)?;
+    match Workflow::parse(&text) {
+        Ok(workflow) => Ok(Some(workflow)),
+        Err(faults) => {
+            for fault in &faults {
+                eprintln!("{}:{fault}", file.display());
+            }
+            Ok(None)
+        }
+    }
+}

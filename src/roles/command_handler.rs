@@ -1,0 +1,138 @@
+//! `tenuto command-handler`: the command endpoint, and the orchestrator that drives orders.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use command_handler::{
+    HttpParticipants, Orchestrator, OrchestratorOptions, Production, RegisterError, Settings, SystemClock, TodoOptions,
+};
+use event_store::client::EventStore;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::RoleResult;
+use crate::args::{Listen, ServerUrls};
+use crate::{backends, health, serve, signals, workflows};
+
+/// How long attempts under way have to come to their end when the process stops.
+const LEAVING: Duration = Duration::from_secs(15);
+/// How often the registration of workflows waits for a log that is just starting.
+const LOG_PATIENCE: usize = 60;
+
+/// Options of `tenuto command-handler`.
+#[derive(Debug, Args)]
+pub(crate) struct CommandHandlerArgs {
+    #[command(flatten)]
+    servers: ServerUrls,
+    #[command(flatten)]
+    listen: Listen,
+    #[command(flatten)]
+    driving: Driving,
+    /// Where participants reach this service with later answers [default: the address it listens on]
+    #[arg(long, env = "TENUTO_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+}
+
+/// Options of whatever drives orders.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Driving {
+    /// A folder of workflow files to register besides the shipped ones
+    #[arg(long, env = "TENUTO_WORKFLOWS", value_name = "FOLDER")]
+    workflows: Option<PathBuf>,
+    /// Orders driven at once by this instance; past it, new ones are answered 503
+    #[arg(long, env = "TENUTO_MOST_ACTIVE_ORDERS", default_value_t = 2_000, value_name = "N")]
+    most_active_orders: usize,
+    /// Calls to one participant under way at once; more of them wait for their turn
+    #[arg(long, env = "TENUTO_MOST_CALLS", default_value_t = 48, value_name = "N")]
+    most_calls: usize,
+    /// How long an order taken from the to-do list is left alone by other instances, in seconds
+    #[arg(long, env = "TENUTO_LEASE_SECONDS", default_value_t = 10, value_name = "SECONDS")]
+    lease_seconds: u64,
+}
+
+pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
+    let stop = signals::stop_token()?;
+    let event_store = EventStore::connect(args.servers.named_event_store()?)?;
+    let pool = backends::views(args.servers.named_postgres()?).await?;
+    let listener = serve::bind(args.listen.listen).await?;
+    let address = listener.local_addr()?;
+    let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
+    let urls = std::env::vars().filter(|(name, _)| name.ends_with("_URL")).collect();
+    let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving).await?;
+    println!("commands at http://{address}/orders");
+    let router = handler.router.clone().merge(health::router(Some(event_store), Some(pool)));
+    serve::serve(listener, router, stop).await?;
+    handler.stop().await;
+    Ok(())
+}
+
+/// A command handler that is running.
+pub(crate) struct Handler {
+    pub router: axum::Router,
+    orchestrator: Production,
+    stop_todo: CancellationToken,
+    todo: tokio::task::JoinHandle<()>,
+}
+
+/// A workflow file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("workflow file {from}: {source}")]
+struct BadWorkflow {
+    from: String,
+    source: RegisterError,
+}
+
+impl Handler {
+    /// Registers the workflows and starts to drive what is due. `urls` are the values for `${NAME}` in participants' URLs:
+    /// only names that end in `_URL` are meant for that, so that no workflow file can send other settings anywhere.
+    pub async fn start(
+        event_store: &EventStore,
+        pool: &PgPool,
+        urls: BTreeMap<String, String>,
+        public_url: String,
+        driving: &Driving,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let participants = HttpParticipants::new(Settings(urls), &public_url, driving.most_calls)?;
+        let options = OrchestratorOptions { most_active: driving.most_active_orders, ..OrchestratorOptions::default() };
+        let orchestrator = Orchestrator::new(event_store.clone(), participants, SystemClock, options);
+        for (from, text) in workflows::all(driving.workflows.as_deref())? {
+            register(&orchestrator, &text).await.map_err(|source| BadWorkflow { from, source })?;
+        }
+        let stop_todo = CancellationToken::new();
+        let todo_options = TodoOptions {
+            owner: Uuid::now_v7().to_string(),
+            lease: Duration::from_secs(driving.lease_seconds),
+            every: Duration::from_millis(500),
+            most: 200,
+        };
+        let todo = command_handler::run_todo(orchestrator.clone(), pool.clone(), todo_options, stop_todo.clone());
+        let router = command_handler::router(orchestrator.clone(), event_store.clone());
+        Ok(Self { router, orchestrator, stop_todo, todo: tokio::spawn(todo) })
+    }
+
+    /// Records what is under way, and leaves the rest to others.
+    pub async fn stop(self) {
+        self.stop_todo.cancel();
+        // It ends by itself, between two looks at the list.
+        let _ = self.todo.await;
+        self.orchestrator.shutdown(LEAVING).await;
+    }
+}
+
+/// The log may still be starting, on another machine.
+async fn register(orchestrator: &Production, text: &str) -> Result<(), RegisterError> {
+    for _ in 0..LOG_PATIENCE {
+        match orchestrator.workflows().register(text).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, "the log does not answer yet");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    orchestrator.workflows().register(text).await.map(|_| ())
+}

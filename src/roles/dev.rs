@@ -1,0 +1,106 @@
+//! `tenuto dev`, or `tenuto` alone: everything in one process, on one port.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use clap::Args;
+use projector::ProjectorOptions;
+use tokio_util::sync::CancellationToken;
+
+use super::RoleResult;
+use super::command_handler::{Driving, Handler};
+use super::participants::Mail;
+use crate::args::{DataFolder, Listen, ServerUrls};
+use crate::backends::Backends;
+use crate::{health, samples, serve, signals};
+
+/// Options of `tenuto dev`.
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    #[command(flatten)]
+    data: DataFolder,
+    #[command(flatten)]
+    listen: Listen,
+    #[command(flatten)]
+    servers: ServerUrls,
+    #[command(flatten)]
+    driving: Driving,
+    #[command(flatten)]
+    mail: Mail,
+    /// The loopback port of the embedded log; 0 takes a free one
+    #[arg(long, env = "TENUTO_EVENTSTORE_PORT", default_value_t = 0, value_name = "PORT")]
+    event_store_port: u16,
+    /// Do not place the three sample orders
+    #[arg(long, env = "TENUTO_NO_SAMPLES")]
+    no_samples: bool,
+}
+
+pub(crate) async fn run(args: DevArgs) -> RoleResult {
+    let stop = signals::stop_token()?;
+    let listener = serve::bind(args.listen.listen).await?;
+    let base = format!("http://{}", listener.local_addr()?);
+    let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
+    let backends = Backends::start(&args.servers, &args.data.data, node).await?;
+    let (event_store, pool) = (backends.event_store.clone(), backends.pool.clone());
+
+    participants::migrate(&pool).await?;
+    let services = args.mail.options()?;
+    let handler = Handler::start(&event_store, &pool, participant_urls(&base), base.clone(), &args.driving).await?;
+    let router = handler
+        .router
+        .clone()
+        .merge(query_api::router(pool.clone(), &query_api::Options::default()))
+        .merge(health::router(Some(event_store.clone()), Some(pool.clone())))
+        .nest("/participants", participants::router(pool.clone(), services.clone()));
+
+    let background = CancellationToken::new();
+    let projector = projector::run(ProjectorOptions::default(), event_store, pool.clone(), background.clone());
+    let deliveries = participants::run_deliveries(pool, services, background.clone().cancelled_owned());
+    let server = tokio::spawn(serve::serve(listener, router, stop.clone()));
+    let (projector, deliveries) = (tokio::spawn(projector), tokio::spawn(deliveries));
+
+    print_places(&base, &backends, &args);
+    let shown = async {
+        if !args.no_samples {
+            samples::show(&base).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let broken = tokio::select! {
+        () = stop.cancelled() => None,
+        () = shown => None,
+        reason = backends.broken() => Some(reason),
+    };
+    stop.cancel();
+    server.await??;
+    handler.stop().await;
+    background.cancel();
+    projector.await??;
+    deliveries.await??;
+    backends.stop().await;
+    broken.map_or(Ok(()), |reason| Err(reason.into()))
+}
+
+/// The reference services are at this very address.
+fn participant_urls(base: &str) -> BTreeMap<String, String> {
+    ["orders", "payments", "shipping", "notifications"]
+        .map(|name| (format!("{}_URL", name.to_uppercase()), format!("{base}/participants/{name}")))
+        .into()
+}
+
+fn print_places(base: &str, backends: &Backends, args: &DevArgs) {
+    println!("Tenuto is up.\n");
+    println!("  commands   POST {base}/orders");
+    println!("  queries    {base}/graphql");
+    println!("  mailbox    {base}/participants/notifications/mailbox");
+    println!("  log        {}", backends.event_store_url);
+    println!("  views      {}", without_password(&backends.postgres_url));
+    println!("  data       {}\n", args.data.data.display());
+}
+
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{place}"),
+        _ => url.to_owned(),
+    }
+}

@@ -1,0 +1,11 @@
+//! What a process can be: one role each, or everything.
+
+pub(crate) mod command_handler;
+pub(crate) mod dev;
+pub(crate) mod event_store;
+pub(crate) mod participants;
+pub(crate) mod projector;
+pub(crate) mod query_api;
+
+/// What goes wrong at start ends the process, with its message.
+pub(crate) type RoleResult = Result<(), Box<dyn std::error::Error>>;

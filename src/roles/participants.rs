@@ -1,0 +1,52 @@
+//! `tenuto participants`: the reference services.
+
+use clap::Args;
+use participants::{MailServer, Options};
+
+use super::RoleResult;
+use crate::args::{Listen, ServerUrls};
+use crate::{backends, health, serve, signals};
+
+/// Options of `tenuto participants`.
+#[derive(Debug, Args)]
+pub(crate) struct ParticipantsArgs {
+    #[command(flatten)]
+    servers: ServerUrls,
+    #[command(flatten)]
+    listen: Listen,
+    #[command(flatten)]
+    mail: Mail,
+}
+
+/// Where mail goes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Mail {
+    /// A mail server, as `smtp://HOST:PORT`; without one, mail is kept in a mailbox that can be read
+    #[arg(long, env = "TENUTO_SMTP", value_name = "URL", hide_env_values = true)]
+    smtp: Option<String>,
+    /// The sender of all mail
+    #[arg(long, env = "TENUTO_MAIL_FROM", default_value = "orders@localhost", value_name = "ADDRESS")]
+    mail_from: String,
+}
+
+impl Mail {
+    /// The options of the services.
+    pub fn options(&self) -> Result<Options, Box<dyn std::error::Error>> {
+        let mail_server = self.smtp.as_deref().map(|url| MailServer::new(url, &self.mail_from)).transpose()?;
+        Ok(Options { mail_server, ..Options::default() })
+    }
+}
+
+pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
+    let stop = signals::stop_token()?;
+    let pool = backends::connect(args.servers.named_postgres()?).await?;
+    participants::migrate(&pool).await?;
+    let options = args.mail.options()?;
+    let listener = serve::bind(args.listen.listen).await?;
+    println!("orders, payments, shipping and notifications at http://{}", listener.local_addr()?);
+    let router = participants::router(pool.clone(), options.clone()).merge(health::router(None, Some(pool.clone())));
+    let deliveries = participants::run_deliveries(pool, options, stop.clone().cancelled_owned());
+    let (served, delivered) = tokio::join!(serve::serve(listener, router, stop), deliveries);
+    served?;
+    Ok(delivered?)
+}

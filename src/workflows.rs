@@ -1,0 +1,40 @@
+//! The workflows that ship with the product, and those of a folder.
+
+use std::path::Path;
+
+/// The workflow files of this version of Tenuto.
+pub(crate) const SHIPPED: [&str; 2] = [
+    include_str!("../workflows/order-fulfilment.yaml"),
+    include_str!("../workflows/order-fulfilment-without-backorder.yaml"),
+];
+
+/// A folder of workflow files could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub(crate) struct ReadFolderError {
+    path: String,
+    source: std::io::Error,
+}
+
+/// The shipped files, then the `*.yaml` files of a folder in the order of their names, each with where it is from.
+pub(crate) fn all(folder: Option<&Path>) -> Result<Vec<(String, String)>, ReadFolderError> {
+    let mut files: Vec<_> = SHIPPED.iter().map(|text| ("shipped".to_owned(), (*text).to_owned())).collect();
+    let Some(folder) = folder else { return Ok(files) };
+    let failed = |path: &Path| {
+        let path = path.display().to_string();
+        |source| ReadFolderError { path, source }
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+        files.push((path.display().to_string(), text));
+    }
+    Ok(files)
+}

@@ -1,0 +1,12 @@
+//! End to end: the real binary, a real log, real Postgres, real HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod architecture;
+mod faults;
+mod northwind;
+mod restarts;
+mod three_ways;
+mod workflow_files;
+mod world;
+mod wrong_requests;

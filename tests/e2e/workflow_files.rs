@@ -1,0 +1,44 @@
+//! Workflow files: registered, refused, checked.
+
+use serde_json::Value;
+
+use crate::world::{World, binary};
+
+const MINIMAL: &str = "workflow: tiny\nversion: 1\nparticipants:\n  mail: { url: 'http://127.0.0.1:9' }\nsteps:\n  tell: { call: mail.send }\n";
+
+async fn register(world: &World, text: &str) -> (u16, Value) {
+    let request = world.http.post(format!("{}/workflows", world.base)).header("content-type", "application/yaml");
+    let response = request.body(text.to_owned()).send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_registered_text_stays_what_it_is() {
+    let world = World::new().await;
+    assert_eq!(register(&world, MINIMAL).await.0, 201);
+    assert_eq!(register(&world, MINIMAL).await.0, 200);
+    assert_eq!(register(&world, &MINIMAL.replace("tell:", "say:")).await.0, 409);
+    assert_eq!(register(&world, &MINIMAL.replace("version: 1", "version: 2")).await.0, 201);
+    let (status, problem) = register(&world, &MINIMAL.replace("mail.send", "post.send")).await;
+    assert_eq!(status, 422);
+    let places: Vec<&str> =
+        problem["errors"].as_array().unwrap().iter().filter_map(|e| e["pointer"].as_str()).collect();
+    assert!(places.contains(&"line 6, column 17"), "{problem}");
+    let (status, problem) = register(&world, &MINIMAL.replace("http://127.0.0.1:9", "${MAIL_URL}")).await;
+    assert_eq!((status, problem["errors"][0]["pointer"].as_str()), (422, Some("/participants/mail/url")), "{problem}");
+}
+
+#[test]
+fn check_names_file_line_column_and_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good.yaml");
+    let bad = folder.path().join("bad.yaml");
+    std::fs::write(&good, MINIMAL).unwrap();
+    std::fs::write(&bad, MINIMAL.replace("{ call: mail.send }", "{ call: mail.send, after: [tel] }")).unwrap();
+    let output = binary().args(["workflow", "check"]).args([&good, &bad]).output().unwrap();
+    let (told, faults) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("good.yaml: tiny version 1, 1 steps, no faults"), "{told}");
+    let place = format!("{}:6:36: steps.tell.after", bad.display());
+    assert!(faults.contains(&place) && faults.contains("tel"), "{faults}");
+}
