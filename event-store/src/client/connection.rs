@@ -18,6 +18,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// With the pauses between them, about six seconds: a restart of the server goes unnoticed, an outage does not.
 const ATTEMPTS: u32 = 10;
+/// However few the attempts were: one that got no answer has taken ten seconds by itself.
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
 /// A read that takes longer than this is given up, as the crate itself does with an append after ten seconds.
 const LONGEST_READ: Duration = Duration::from_secs(30);
 
@@ -116,18 +118,19 @@ pub(super) fn is_worth_another_try(error: &Error) -> bool {
 
 /// A bounded number of attempts with growing pauses.
 pub(super) struct Retry {
+    since: Instant,
     attempts: u32,
     pause: Duration,
 }
 
 impl Retry {
     pub(super) fn new() -> Self {
-        Self { attempts: 1, pause: FIRST_PAUSE }
+        Self { since: Instant::now(), attempts: 1, pause: FIRST_PAUSE }
     }
 
     /// Pauses before the next attempt; `false` when there is to be none.
     pub(super) async fn pause(&mut self) -> bool {
-        if self.attempts >= ATTEMPTS {
+        if self.attempts >= ATTEMPTS || self.since.elapsed() > LONGEST_RETRY {
             return false;
         }
         self.attempts += 1;

@@ -40,7 +40,7 @@ impl Recent {
     pub(crate) fn after(&self, position: u64, max: usize) -> Option<Vec<Arc<Event>>> {
         let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
         let first = tail.events.front()?.position;
-        let skip = usize::try_from((position + 1).checked_sub(first)?).ok()?;
+        let skip = usize::try_from(position.checked_add(1)?.checked_sub(first)?).ok()?;
         Some(tail.events.iter().skip(skip).take(max).cloned().collect())
     }
 }
@@ -67,6 +67,7 @@ mod tests {
         assert_eq!(positions(recent.after(4, 2)), Some(vec![5, 6]));
         assert_eq!(positions(recent.after(7, 10)), Some(vec![8]));
         assert_eq!(positions(recent.after(8, 10)), Some(vec![]));
+        assert_eq!(positions(recent.after(u64::MAX, 10)), None);
     }
 
     #[test]

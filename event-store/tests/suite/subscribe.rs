@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use event_store::client::{Expected, Filter, NewEvent, SubscriptionItem};
-use eventstore::{StreamPosition, SubscribeToStreamOptions, SubscriptionEvent};
+use eventstore::{
+    StreamPosition, SubscribeToAllOptions, SubscribeToStreamOptions, SubscriptionEvent, SubscriptionFilter,
+};
 use futures::future::join_all;
 
 use super::support::{
@@ -215,4 +217,23 @@ async fn a_stream_is_followed_without_a_gap_while_it_is_written() {
     });
     join_all(readers).await;
     writing.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_largest_position_and_revision_mean_the_end() {
+    let world = world().await;
+    let stream = unique("order");
+    world.append(&stream, Expected::NoStream, events(3)).await;
+    let end = eventstore::Position { commit: u64::MAX, prepare: u64::MAX };
+    let filter = SubscriptionFilter::on_stream_name().add_prefix(&stream);
+    let options = SubscribeToAllOptions::default().position(StreamPosition::Position(end)).filter(filter);
+    let mut of_all = world.raw.subscribe_to_all(&options).await;
+    let options = SubscribeToStreamOptions::default().start_from(StreamPosition::Position(u64::MAX));
+    let mut of_stream = world.raw.subscribe_to_stream(stream.as_str(), &options).await;
+    for subscription in [&mut of_all, &mut of_stream] {
+        while !matches!(subscription.next_subscription_event().await.unwrap(), SubscriptionEvent::CaughtUp) {}
+    }
+    world.append(&stream, Expected::Any, events(1)).await;
+    assert_eq!(next_of(&mut of_all).await.unwrap().revision, 3);
+    assert_eq!(next_of(&mut of_stream).await.unwrap().revision, 3);
 }

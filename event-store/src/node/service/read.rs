@@ -69,8 +69,9 @@ pub(super) fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp
             let (filter, checkpoints) = filter_from(filter)?;
             let after = match options.all_option.ok_or_else(|| refusal::missing("AllOption"))? {
                 AllOption::Start(_) => 0,
-                AllOption::End(_) => reader.head(),
-                AllOption::Position(position) => position.commit_position,
+                // Some clients say the end as the largest position.
+                AllOption::Position(position) if position.commit_position < u64::MAX => position.commit_position,
+                AllOption::Position(_) | AllOption::End(_) => reader.head(),
             };
             Ok(subscribe::to_all(reader, after, filter, checkpoints, ids))
         }

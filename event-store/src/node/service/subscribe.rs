@@ -74,7 +74,8 @@ pub(super) fn to_stream(reader: Reader, stream: String, after: RevisionOption, i
         RevisionOption::Revision(revision) => revision.saturating_add(1),
         RevisionOption::End(_) => u64::MAX,
     };
-    let from_end = matches!(after, RevisionOption::End(_));
+    // Some clients say the end as the largest revision.
+    let from_end = next == u64::MAX;
     confirmed(answers(
         StreamSubscription { reader, stream, next, from_end, live_after: None, ids },
         StreamSubscription::next,
