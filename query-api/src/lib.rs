@@ -25,11 +25,11 @@ pub use order_status::{OrderStatus, order_status};
 
 /// The query side over the views in that database.
 pub fn router(pool: PgPool, options: &Options) -> Router {
-    let schema = schema::schema(store::Store::new(pool.clone()), options);
+    let schema = schema::schema(options);
     let graphql = Router::new()
         .route("/graphql", routing::get(http::get).post(http::post))
         .route("/schema.graphql", routing::get(http::schema_text))
-        .with_state(http::Endpoint::new(schema, options));
+        .with_state(http::Endpoint::new(schema, pool.clone(), options));
     let orders = Router::new().route("/orders/{id}", routing::get(order_status::get)).with_state(pool);
     graphql.merge(orders)
 }

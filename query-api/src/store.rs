@@ -1,6 +1,7 @@
 //! Every `SELECT` over the views. Nothing else in this crate speaks SQL.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::order::{Address, Line};
@@ -9,17 +10,21 @@ use serde::Deserialize;
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Transaction};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::filter::{Criteria, OrderCursor, OrderSort, SortKey, TimeRange};
 use crate::paging::Page;
 
-/// The views, to be read.
+/// The views as they are at one moment: when they are first read. One store serves one request, so that no answer mixes what
+/// was before a change with what came after it.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    /// Begun with the first read.
+    snapshot: Arc<Mutex<Option<Transaction<'static, Postgres>>>>,
 }
 
 /// A row of `orders`.
@@ -129,13 +134,21 @@ pub type WorkflowKey = (String, i32);
 impl Store {
     /// Reads from this pool's database.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, snapshot: Arc::default() }
+    }
+
+    async fn snapshot(&self) -> Result<MappedMutexGuard<'_, PgConnection>, StoreError> {
+        let mut snapshot = self.snapshot.lock().await;
+        if snapshot.is_none() {
+            *snapshot = Some(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
+        }
+        Ok(MutexGuard::map(snapshot, |begun| &mut **begun.as_mut().expect("it was begun just now")))
     }
 
     pub async fn order(&self, id: &str) -> Result<Option<OrderRow>, StoreError> {
         let mut query = select_orders();
         query.push(" WHERE id = ").push_bind(id);
-        Ok(query.build_query_as().fetch_optional(&self.pool).await?)
+        Ok(query.build_query_as().fetch_optional(&mut *self.snapshot().await?).await?)
     }
 
     /// The rows of a page, in the order in which they are counted, and one more if there are more.
@@ -164,7 +177,7 @@ impl Store {
         query
             .push(format_args!(" ORDER BY {column} {direction}, id {direction} LIMIT "))
             .push_bind(page.rows_to_read());
-        Ok(query.build_query_as().fetch_all(&self.pool).await?)
+        Ok(query.build_query_as().fetch_all(&mut *self.snapshot().await?).await?)
     }
 
     /// The steps that something has happened to, by order.
@@ -175,7 +188,7 @@ impl Store {
              FROM steps WHERE order_id = ANY($1) ORDER BY order_id, started_at, step",
         )
         .bind(orders)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.snapshot().await?)
         .await?;
         Ok(grouped(rows, |row| &row.order_id))
     }
@@ -202,7 +215,7 @@ impl Store {
         }
         query.push(format_args!(" ORDER BY revision {direction} LIMIT ")).push_bind(page.rows_to_read());
         query.push(") AS entry");
-        let rows: Vec<TimelineRow> = query.build_query_as().fetch_all(&self.pool).await?;
+        let rows: Vec<TimelineRow> = query.build_query_as().fetch_all(&mut *self.snapshot().await?).await?;
         Ok(grouped(rows, |row| &row.order_id))
     }
 
@@ -215,7 +228,7 @@ impl Store {
         )
         .bind(names)
         .bind(versions)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.snapshot().await?)
         .await?;
         Ok(rows.into_iter().map(|row| ((row.name.clone(), row.version), row)).collect())
     }
@@ -228,7 +241,7 @@ impl Store {
         )
         .bind(name)
         .bind(version)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.snapshot().await?)
         .await?;
         Ok(row)
     }
@@ -238,7 +251,7 @@ impl Store {
         let rows = sqlx::query_as(
             "SELECT status, state, count(*) AS orders FROM orders GROUP BY status, state ORDER BY status, state",
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.snapshot().await?)
         .await?;
         Ok(rows)
     }
@@ -249,7 +262,7 @@ impl Store {
             "SELECT position, last_event_at, (SELECT count(*) FROM parked) AS parked
              FROM (VALUES ('views')) AS views (name) LEFT JOIN checkpoints USING (name)",
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *self.snapshot().await?)
         .await?;
         Ok(row)
     }

@@ -13,9 +13,11 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
+use sqlx::PgPool;
 
 use crate::Options;
 use crate::schema::{Schema, sdl};
+use crate::store::Store;
 use media::Wanted;
 use request::{NotWellFormed, from_json, from_query};
 
@@ -23,14 +25,15 @@ use request::{NotWellFormed, from_json, from_query};
 pub struct Endpoint {
     schema: Schema,
     sdl: String,
+    pool: PgPool,
     max_body_bytes: usize,
     timeout: Duration,
 }
 
 impl Endpoint {
-    pub fn new(schema: Schema, options: &Options) -> Arc<Self> {
+    pub fn new(schema: Schema, pool: PgPool, options: &Options) -> Arc<Self> {
         let sdl = sdl(&schema);
-        Arc::new(Self { schema, sdl, max_body_bytes: options.max_body_bytes, timeout: options.timeout })
+        Arc::new(Self { schema, sdl, pool, max_body_bytes: options.max_body_bytes, timeout: options.timeout })
     }
 }
 
@@ -82,6 +85,7 @@ impl Endpoint {
         if let Some(name) = operation::missing_variable(&mut request) {
             return not_executed(wanted, &[json!({ "message": format!("the variable ${name} must have a value") })]);
         }
+        let request = request.data(Store::new(self.pool.clone()));
         let Ok(answer) = tokio::time::timeout(self.timeout, self.schema.execute(request)).await else {
             let late = refuse(wanted, StatusCode::SERVICE_UNAVAILABLE, "the query took too long");
             return ([(header::RETRY_AFTER, "1")], late).into_response();

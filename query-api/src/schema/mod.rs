@@ -15,7 +15,6 @@ use async_graphql::{EmptyMutation, EmptySubscription, OutputType, SDLExportOptio
 
 use crate::Options;
 use crate::paging::Cut;
-use crate::store::Store;
 
 pub use query::Query;
 pub use words::OrderState;
@@ -23,10 +22,9 @@ pub use words::OrderState;
 /// The schema: it can be asked, not told.
 pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
 
-/// The schema over a store.
-pub fn schema(store: Store, options: &Options) -> Schema {
+/// The schema. Each request brings its own [`Store`](crate::store::Store).
+pub fn schema(options: &Options) -> Schema {
     Schema::build(Query, EmptyMutation, EmptySubscription)
-        .data(store)
         .limit_depth(options.max_depth)
         .limit_complexity(options.max_complexity)
         .finish()

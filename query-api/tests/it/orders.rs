@@ -137,3 +137,27 @@ async fn a_timeline_is_paged_both_ways() {
         assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6], "{size}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_never_mixes_what_was_before_a_change_with_what_came_after() {
+    let world = world().await;
+    let pool = world.pool.clone();
+    let writing = tokio::spawn(async move {
+        for name in ["before", "after"].into_iter().cycle().take(400) {
+            let mut transaction = pool.begin().await.unwrap();
+            for change in ["UPDATE orders SET status = $1 WHERE id = '10248'", "UPDATE steps SET outcome = $1"] {
+                sqlx::query(change).bind(name).execute(&mut *transaction).await.unwrap();
+            }
+            transaction.commit().await.unwrap();
+        }
+    });
+    let mut answers = 0;
+    while !writing.is_finished() {
+        let order = world.ask("{ order(id: \"10248\") { status steps { outcome } } }", json!({})).await["order"].take();
+        let (status, outcome) = (&order["status"], &order["steps"][0]["outcome"]);
+        assert!(status == outcome || (status == "Placed" && outcome == "created"), "{order}");
+        answers += 1;
+    }
+    writing.await.unwrap();
+    assert!(answers > 10, "{answers} answers while it changed");
+}
