@@ -5,6 +5,7 @@
 mod architecture;
 mod faults;
 mod northwind;
+mod openapi;
 mod restarts;
 mod three_ways;
 mod workflow_files;

@@ -2,6 +2,7 @@
 
 mod body;
 mod idempotency;
+mod openapi;
 mod outcome;
 mod place;
 mod problem;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::post;
+use axum::routing::{get, post};
 
 use self::idempotency::Keys;
 use self::problem::Problem;
@@ -36,6 +37,7 @@ pub fn router<L: Log, C: Clock>(orchestrator: Orchestrator<L, HttpParticipants, 
         .route("/orders", post(place::handle::<L, C>))
         .route("/orders/{id}/steps/{step}/outcome", post(outcome::handle::<L, C>))
         .route("/workflows", post(workflows::handle::<L, C>))
+        .route("/openapi.json", get(openapi::handle))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(endpoint)
 }

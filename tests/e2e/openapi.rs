@@ -1,0 +1,179 @@
+//! What `/openapi.json` says is so: its paths are there and no others of their methods, its examples are taken, and the answers
+//! look as it says.
+
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::{Map, Value, json};
+
+use crate::world::{World, order};
+
+const ORDERS: &str = "/orders";
+const OUTCOME: &str = "/orders/{id}/steps/{step}/outcome";
+const WORKFLOWS: &str = "/workflows";
+
+/// The document, as the server gives it.
+struct Document(Value);
+
+impl Document {
+    async fn of(world: &World) -> Self {
+        let response = world.http.get(format!("{}/openapi.json", world.base)).send().await.unwrap();
+        assert_eq!((response.status().as_u16(), media_type(&response).as_str()), (200, "application/json"));
+        Self(response.json().await.unwrap())
+    }
+
+    fn paths(&self) -> &Map<String, Value> {
+        self.0["paths"].as_object().unwrap()
+    }
+
+    fn post(&self, path: &str) -> &Value {
+        &self.0["paths"][path]["post"]
+    }
+
+    /// What a place of the document says, there or where it refers to.
+    fn resolve<'a>(&'a self, place: &'a Value) -> &'a Value {
+        place["$ref"].as_str().map_or(place, |target| self.0.pointer(target.strip_prefix('#').unwrap()).unwrap())
+    }
+
+    /// Examples of a request, each with its media type.
+    fn examples(&self, path: &str) -> Vec<(String, Value)> {
+        let content = self.post(path)["requestBody"]["content"].as_object().unwrap();
+        let examples = content.iter().flat_map(|(media_type, content)| {
+            let examples = content["examples"].as_object().into_iter().flatten();
+            examples.map(|(_, example)| (media_type.clone(), example["value"].clone()))
+        });
+        examples.collect()
+    }
+
+    /// Checks that an answer to a POST is a documented one: status, headers, media type and the fields' names. Gives its body.
+    async fn documents(&self, path: &str, response: Response) -> Value {
+        let status = response.status().as_u16().to_string();
+        let documented = &self.post(path)["responses"][&status];
+        assert!(documented.is_object(), "{path}: {status} is not documented: {}", response.text().await.unwrap());
+        let documented = self.resolve(documented);
+        for name in documented["headers"].as_object().into_iter().flatten().map(|(name, _)| name) {
+            assert!(response.headers().contains_key(name), "{path} {status}: no {name}");
+        }
+        let content = &documented["content"][&media_type(&response)];
+        let schema = self.resolve(&content["schema"]);
+        let answer: Value = response.json().await.unwrap();
+        let fields = answer.as_object().unwrap();
+        let required = schema["required"].as_array().unwrap();
+        assert!(required.iter().all(|name| fields.contains_key(name.as_str().unwrap())), "{path} {status}: {answer}");
+        assert!(fields.keys().all(|name| schema["properties"].get(name).is_some()), "{path} {status}: {answer}");
+        answer
+    }
+}
+
+fn media_type(response: &Response) -> String {
+    let value = response.headers().get("content-type").map(|value| value.to_str().unwrap());
+    value.unwrap_or_default().to_owned()
+}
+
+fn post(world: &World, path: &str, media_type: &str, body: &Value) -> RequestBuilder {
+    // A text is a body as it stands.
+    let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+    world.http.post(format!("{}{path}", world.base)).header("content-type", media_type).body(body)
+}
+
+#[tokio::test]
+async fn every_path_is_there_with_its_methods_and_no_others() {
+    let world = World::new().await;
+    let document = Document::of(&world).await;
+    assert!(!document.paths().is_empty());
+    for (path, operations) in document.paths() {
+        let url = format!("{}{}", world.base, path.replace("{id}", "no-order").replace("{step}", "ship"));
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+            let response = world.http.request(method.clone(), &url).send().await.unwrap();
+            let (status, media_type) = (response.status().as_u16(), media_type(&response));
+            if let Some(operation) = operations.get(method.as_str().to_lowercase()) {
+                // An answer that is not of the router, which knows no problems.
+                let responses = operation["responses"].as_object().unwrap();
+                assert!(responses.contains_key(&status.to_string()), "{method} {path}: {status}");
+                assert!(!media_type.is_empty(), "{method} {path}: {status}");
+            } else {
+                let allowed = response.headers()["allow"].to_str().unwrap().to_lowercase();
+                assert_eq!(status, 405, "{method} {path}");
+                assert!(allowed.split(',').all(|m| m == "head" || operations.get(m).is_some()), "{path}: {allowed}");
+                // The query side answers for this one, without a body.
+                assert!(path == "/orders/{id}" || media_type == "application/problem+json", "{method} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_example_of_an_order_and_of_a_workflow_is_taken() {
+    let world = World::new().await;
+    let document = Document::of(&world).await;
+    let orders = document.examples(ORDERS);
+    assert!(orders.len() > 1);
+    for (media_type, body) in orders {
+        let response = post(&world, ORDERS, &media_type, &body).send().await.unwrap();
+        assert_eq!(response.status(), 202, "{body}");
+        let location = response.headers()["location"].to_str().unwrap().to_owned();
+        let receipt = document.documents(ORDERS, response).await;
+        assert_eq!(location, format!("/orders/{}", receipt["orderId"].as_str().unwrap()));
+        world.until("the order can be asked for", async || world.get(&location).await.0 == 200).await;
+        let standing = world.get(&location).await.1;
+        let schema = &document.0["components"]["schemas"]["OrderStatus"]["properties"];
+        let documented: Vec<&String> = schema.as_object().unwrap().keys().collect();
+        assert_eq!(standing.as_object().unwrap().keys().collect::<Vec<_>>(), documented);
+    }
+    for (media_type, body) in document.examples(WORKFLOWS) {
+        for status in [201, 200] {
+            let response = post(&world, WORKFLOWS, &media_type, &body).send().await.unwrap();
+            assert_eq!(response.status(), status, "{body}");
+            document.documents(WORKFLOWS, response).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_example_of_an_answer_is_taken_and_its_limits_are_the_documented_ones() {
+    let world = World::new().await;
+    let document = Document::of(&world).await;
+    let examples = document.examples(OUTCOME);
+    let in_binary_mode = examples.iter().find(|(media_type, _)| media_type == "application/json").unwrap();
+    for (number, (media_type, body)) in examples.iter().chain([in_binary_mode]).enumerate() {
+        let id = format!("answered-{number}");
+        world.place(&order(&id, "order-fulfilment", "11", 1)).await;
+        world.comes_to(&id, "BackOrdered", "WAITING").await;
+        let path = OUTCOME.replace("{id}", &id).replace("{step}", "ship");
+        let mut request = post(&world, &path, media_type, body);
+        for parameter in document.post(OUTCOME)["parameters"].as_array().unwrap() {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            if number == examples.len() && name.starts_with("ce-") {
+                request = request.header(name, parameter["example"].as_str().unwrap());
+            }
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 202, "{body}");
+        document.documents(OUTCOME, response).await;
+    }
+    // A well-formed answer to an order that does not exist is 404, any other 422.
+    let path = OUTCOME.replace("{id}", "no-order").replace("{step}", "ship");
+    let fields = &document.0["components"]["schemas"]["Answer"]["properties"];
+    let most = |field: &str, limit: &str| usize::try_from(fields[field][limit].as_u64().unwrap()).unwrap();
+    let (longest, largest) = (most("outcome", "maxLength"), most("data", "x-max-bytes"));
+    for (outcome, data, status) in
+        [(longest, largest, 404), (longest + 1, largest, 422), (longest, largest + 1, 422), (0, largest, 422)]
+    {
+        let quotes = 2;
+        let body = json!({ "outcome": "x".repeat(outcome), "data": "x".repeat(data - quotes) });
+        let response = post(&world, &path, "application/json", &body).send().await.unwrap();
+        assert_eq!(response.status(), status, "{outcome} {data}");
+        document.documents(OUTCOME, response).await;
+    }
+}
+
+#[test]
+fn every_status_that_wrong_requests_get_is_documented() {
+    let document = Document(serde_json::from_str(include_str!("../../command-handler/openapi.json")).unwrap());
+    let table: Value = serde_json::from_str(include_str!("../wrong-requests.json")).unwrap();
+    for (rows, path) in [("orders", ORDERS), ("outcomes", OUTCOME)] {
+        for row in table[rows].as_array().unwrap() {
+            let expected = row["expectStatus"].as_array().cloned().unwrap_or_else(|| vec![row["expectStatus"].clone()]);
+            let documented = |status: &Value| document.post(path)["responses"].get(status.to_string()).is_some();
+            assert!(expected.iter().all(documented), "{}", row["name"]);
+        }
+    }
+}
