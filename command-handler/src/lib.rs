@@ -19,6 +19,8 @@ mod log;
 mod orchestrator;
 mod orders;
 mod participants;
+#[cfg(test)]
+mod simulated;
 mod todo;
 mod workflows;
 

@@ -1,0 +1,209 @@
+//! A log in memory, with the semantics of the real one, and with the trouble that a real one makes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use chrono::DateTime;
+use event_store::client::{AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::gate::Gate;
+use super::life::Life;
+use crate::log::Log;
+use crate::orchestrator::lock;
+
+/// The log of a world, as one instance (or the test itself) reaches it.
+#[derive(Debug, Clone)]
+pub struct SimulatedLog {
+    streams: Arc<Mutex<Streams>>,
+    weather: Arc<Mutex<Weather>>,
+    life: Life,
+}
+
+/// What happens to an append.
+#[derive(Debug, Clone)]
+pub enum Trouble {
+    /// It fails, and nothing is appended.
+    Unavailable,
+    /// It is carried out, but its caller is told that the log is unavailable.
+    ReplyLost,
+    /// It is carried out once the gate opens.
+    HeldBack(Gate),
+    /// It is carried out at once, and answered once the gate opens.
+    ReplyHeldBack(Gate),
+}
+
+#[derive(Debug, Default)]
+struct Weather {
+    down: bool,
+    /// For the next append that has an event of that type.
+    awaited: Vec<(&'static str, Trouble)>,
+    /// In how many of a hundred calls something goes wrong, and the dice that say in which.
+    storm: Option<(u32, StdRng)>,
+}
+
+impl SimulatedLog {
+    pub fn new() -> Self {
+        Self { streams: Arc::default(), weather: Arc::default(), life: Life::long() }
+    }
+
+    /// As an instance reaches it.
+    pub fn of(&self, life: &Life) -> Self {
+        Self { life: life.clone(), ..self.clone() }
+    }
+
+    /// The log goes down, or comes back.
+    pub fn set_down(&self, down: bool) {
+        lock(&self.weather).down = down;
+    }
+
+    /// What happens to the next append that has an event of this type.
+    pub fn trouble(&self, event_type: &'static str, trouble: Trouble) {
+        lock(&self.weather).awaited.push((event_type, trouble));
+    }
+
+    /// Holds back the next append that has an event of this type.
+    pub fn hold_back(&self, event_type: &'static str) -> Gate {
+        let gate = Gate::default();
+        self.trouble(event_type, Trouble::HeldBack(gate.clone()));
+        gate
+    }
+
+    /// From now on, so many calls of a hundred go wrong, and all take more or less long.
+    pub fn storm(&self, percent: u32, seed: u64) {
+        lock(&self.weather).storm = Some((percent, StdRng::seed_from_u64(seed)));
+    }
+
+    /// Everything in a stream.
+    pub fn stream(&self, name: &str) -> Vec<RecordedEvent> {
+        lock(&self.streams).by_name.get(name).cloned().unwrap_or_default()
+    }
+
+    /// How many events a stream has.
+    pub fn length(&self, name: &str) -> usize {
+        lock(&self.streams).by_name.get(name).map_or(0, Vec::len)
+    }
+
+    /// The names of the streams that begin like that.
+    pub fn names(&self, prefix: &str) -> Vec<String> {
+        lock(&self.streams).by_name.keys().filter(|name| name.starts_with(prefix)).cloned().collect()
+    }
+
+    /// Appends whatever the weather.
+    pub fn put(&self, stream: &str, expected: Expected, events: &[NewEvent]) -> Result<Appended, AppendError> {
+        lock(&self.streams).append(stream, expected, events)
+    }
+
+    fn weather_for(&self, events: &[NewEvent]) -> Option<Trouble> {
+        let mut weather = lock(&self.weather);
+        if weather.down {
+            return Some(Trouble::Unavailable);
+        }
+        let concerns = |(event_type, _): &(&str, Trouble)| events.iter().any(|event| event.event_type == *event_type);
+        if let Some(index) = weather.awaited.iter().position(concerns) {
+            return Some(weather.awaited.remove(index).1);
+        }
+        let (percent, dice) = weather.storm.as_mut()?;
+        let troubles = [Trouble::Unavailable, Trouble::ReplyLost];
+        (dice.random_range(0..100) < *percent).then(|| troubles[dice.random_range(0..2)].clone())
+    }
+
+    /// Lets others go first, more or less often.
+    async fn dawdle(&self) {
+        let rounds = lock(&self.weather).storm.as_mut().map_or(0, |(_, dice)| dice.random_range(0..4));
+        for _ in 0..rounds {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn unavailable() -> AppendError {
+    AppendError::Unavailable("as the test has it".to_owned())
+}
+
+impl Log for SimulatedLog {
+    async fn read(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        let call = async {
+            self.dawdle().await;
+            if let Some(Trouble::Unavailable) = self.weather_for(&[]) {
+                return Err(ReadError::Unavailable("as the test has it".to_owned()));
+            }
+            let from = usize::try_from(from).unwrap();
+            let found = self.stream(stream).into_iter().skip(from).take(max).collect();
+            self.dawdle().await;
+            Ok(found)
+        };
+        self.life.lead(call).await
+    }
+
+    async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>) -> Result<Appended, AppendError> {
+        let call = async {
+            self.dawdle().await;
+            let trouble = self.weather_for(&events);
+            match &trouble {
+                Some(Trouble::Unavailable) => return Err(unavailable()),
+                Some(Trouble::HeldBack(gate)) => gate.pass().await,
+                Some(Trouble::ReplyLost | Trouble::ReplyHeldBack(_)) | None => {}
+            }
+            let result = self.put(stream, expected, &events);
+            match &trouble {
+                Some(Trouble::ReplyLost) => return Err(unavailable()),
+                Some(Trouble::ReplyHeldBack(gate)) => gate.pass().await,
+                Some(Trouble::Unavailable | Trouble::HeldBack(_)) | None => {}
+            }
+            self.dawdle().await;
+            result
+        };
+        self.life.lead(call).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct Streams {
+    by_name: BTreeMap<String, Vec<RecordedEvent>>,
+    end: u64,
+}
+
+impl Streams {
+    fn append(&mut self, stream: &str, expected: Expected, events: &[NewEvent]) -> Result<Appended, AppendError> {
+        let existing = self.by_name.entry(stream.to_owned()).or_default();
+        let actual = u64::try_from(existing.len()).unwrap().checked_sub(1);
+        let fits = match expected {
+            Expected::Any => true,
+            Expected::NoStream => actual.is_none(),
+            Expected::Exists => actual.is_some(),
+            Expected::Revision(revision) => actual == Some(revision),
+        };
+        if !fits {
+            // The very same events at the very same place: an append that was made before.
+            let place = match expected {
+                Expected::Revision(revision) => usize::try_from(revision).unwrap() + 1,
+                Expected::Any | Expected::NoStream | Expected::Exists => 0,
+            };
+            let there = existing.get(place..place + events.len()).unwrap_or_default();
+            return match there.last() {
+                Some(last) if there.iter().map(|e| e.id).eq(events.iter().map(|e| e.id)) => {
+                    Ok(Appended { revision: last.revision, position: last.position })
+                }
+                _ => Err(AppendError::WrongExpectedRevision { stream: stream.to_owned(), expected, actual }),
+            };
+        }
+        for event in events {
+            self.end += 100;
+            existing.push(RecordedEvent {
+                id: event.id,
+                stream: stream.to_owned(),
+                revision: u64::try_from(existing.len()).unwrap(),
+                position: Position { commit: self.end, prepare: self.end },
+                event_type: event.event_type.clone(),
+                data: Bytes::clone(&event.data),
+                metadata: Bytes::clone(&event.metadata),
+                created: DateTime::UNIX_EPOCH,
+            });
+        }
+        let last = existing.last().unwrap();
+        Ok(Appended { revision: last.revision, position: last.position })
+    }
+}

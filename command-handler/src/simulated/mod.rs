@@ -1,0 +1,18 @@
+//! The orchestrator on simulated ports: a log in memory that fails as told, participants that answer as told, a clock that
+//! is moved by hand. What takes a cluster, bad luck and hours elsewhere takes a thread and milliseconds here.
+
+mod clock;
+mod gate;
+mod improvisation;
+mod life;
+mod log;
+mod participants;
+mod world;
+
+mod crash_tests;
+mod driving_tests;
+mod outage_tests;
+mod placing_tests;
+mod several_instances_tests;
+mod shutdown_tests;
+mod signal_tests;

@@ -1,0 +1,170 @@
+//! Participants that answer as a test has it, and hold the orchestrator to "append first, perform second".
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use domain::ids::{OrderId, StepId};
+use domain::order::{Direction, Event, Mode, Reply, StepStarted};
+use domain::testing::done;
+use domain::wire;
+
+use super::gate::Gate;
+use super::improvisation::Improvisation;
+use super::life::Life;
+use super::log::SimulatedLog;
+use crate::orchestrator::lock;
+use crate::participants::{Ask, Participants};
+
+/// What a participant says when it is asked.
+#[derive(Debug, Clone)]
+pub enum Line {
+    /// This, at once.
+    Says(Reply),
+    /// This, once the gate opens.
+    Hangs(Gate, Reply),
+}
+
+/// All participants of a world, as one instance reaches them. Without a line, a call is answered "done" and a request
+/// "accepted".
+#[derive(Debug, Clone)]
+pub struct SimulatedParticipants {
+    stage: Arc<Mutex<Stage>>,
+    improvisation: Option<Improvisation>,
+    log: SimulatedLog,
+    life: Life,
+}
+
+/// An ask that was made.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// `participant.action`.
+    pub action: String,
+    /// As the participant got it.
+    pub ask: Ask,
+}
+
+#[derive(Debug, Default)]
+struct Stage {
+    lines: HashMap<String, VecDeque<Line>>,
+    asked: Vec<Asked>,
+    answered: Vec<String>,
+    attempts: HashSet<(OrderId, StepId, Direction, u32)>,
+    faults: Vec<String>,
+}
+
+impl SimulatedParticipants {
+    pub fn new(log: &SimulatedLog) -> Self {
+        Self { stage: Arc::default(), improvisation: None, log: log.clone(), life: Life::long() }
+    }
+
+    /// As an instance reaches them.
+    pub fn of(&self, life: &Life) -> Self {
+        Self { life: life.clone(), ..self.clone() }
+    }
+
+    /// The same, answering out of their own heads.
+    pub fn improvising(&self, improvisation: Improvisation) -> Self {
+        Self { improvisation: Some(improvisation), ..self.clone() }
+    }
+
+    /// What the participant says next time it is asked for `participant.action`; each line is said once.
+    pub fn line(&self, action: &str, line: Line) {
+        lock(&self.stage).lines.entry(action.to_owned()).or_default().push_back(line);
+    }
+
+    /// See [`Self::line`].
+    pub fn says(&self, action: &str, reply: Reply) {
+        self.line(action, Line::Says(reply));
+    }
+
+    /// Has the participant say this the next time, but not before the gate opens.
+    pub fn hangs(&self, action: &str, reply: Reply) -> Gate {
+        let gate = Gate::default();
+        self.line(action, Line::Hangs(gate.clone(), reply));
+        gate
+    }
+
+    /// Who was asked for what, each as `participant.action #attempt`.
+    pub fn asked(&self) -> Vec<String> {
+        let told = |asked: &Asked| format!("{} #{}", asked.action, asked.ask.attempt.number);
+        lock(&self.stage).asked.iter().map(told).collect()
+    }
+
+    /// Everything asked, in full.
+    pub fn asks(&self) -> Vec<Asked> {
+        lock(&self.stage).asked.clone()
+    }
+
+    /// How often somebody was asked for `participant.action`.
+    pub fn count(&self, action: &str) -> usize {
+        lock(&self.stage).asked.iter().filter(|asked| asked.action == action).count()
+    }
+
+    /// Whose answers came as far as the instance, as in [`Self::asked`].
+    pub fn answered(&self) -> Vec<String> {
+        lock(&self.stage).answered.clone()
+    }
+
+    /// What the orchestrator did wrong.
+    pub fn faults(&self) -> Vec<String> {
+        lock(&self.stage).faults.clone()
+    }
+
+    /// The attempt as it stands in the log: it has to be there before anybody is asked to make it.
+    fn recorded(&self, ask: &Ask) -> Option<StepStarted> {
+        self.log.stream(&ask.order_id.stream()).iter().rev().find_map(|recorded| {
+            match wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata).unwrap().event {
+                Event::StepStarted(e) if is_of(&e, ask) => Some(e),
+                _ => None,
+            }
+        })
+    }
+
+    fn enter(&self, ask: &Ask) -> (String, Option<Line>, Mode) {
+        let recorded = self.recorded(ask);
+        let mut stage = lock(&self.stage);
+        let Some(recorded) = recorded else {
+            stage.faults.push(format!("asked for an attempt that is not in the log: {ask:?}"));
+            return (ask.action.clone(), None, Mode::Call);
+        };
+        let attempt = &ask.attempt;
+        let attempt = (ask.order_id.clone(), attempt.step.clone(), attempt.direction, attempt.number);
+        if !stage.attempts.insert(attempt) {
+            stage.faults.push(format!("asked twice for one attempt: {ask:?}"));
+        }
+        let action = format!("{}.{}", recorded.participant, recorded.action);
+        if recorded.action != ask.action {
+            stage.faults.push(format!("asked for something else than {action}: {ask:?}"));
+        }
+        stage.asked.push(Asked { action: action.clone(), ask: ask.clone() });
+        let line = stage.lines.get_mut(&action).and_then(VecDeque::pop_front);
+        (action, line, recorded.mode)
+    }
+}
+
+fn is_of(started: &StepStarted, ask: &Ask) -> bool {
+    let attempt = &ask.attempt;
+    started.step == attempt.step && started.direction == attempt.direction && started.attempt == attempt.number
+}
+
+impl Participants for SimulatedParticipants {
+    async fn ask(&self, ask: Ask) -> Reply {
+        let number = ask.attempt.number;
+        let call = async {
+            let (action, line, mode) = self.enter(&ask);
+            let reply = match (line, &self.improvisation, mode) {
+                (Some(Line::Says(reply)), _, _) => reply,
+                (Some(Line::Hangs(gate, reply)), _, _) => {
+                    gate.pass().await;
+                    reply
+                }
+                (None, Some(improvisation), _) => improvisation.answer(&action, &ask, mode).await,
+                (None, None, Mode::Call) => done(),
+                (None, None, Mode::Request) => Reply::Accepted,
+            };
+            lock(&self.stage).answered.push(format!("{action} #{number}"));
+            reply
+        };
+        self.life.lead(call).await
+    }
+}
