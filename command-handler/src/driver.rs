@@ -88,12 +88,17 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             Ok(drive) => drive,
             Err(error) => return self.break_off(&error).await,
         };
-        while !self.rests(&mut drive) {
+        loop {
             let due = drive.due_soon();
+            if due.is_none() && drive.asked.is_empty() && self.rests(&drive) {
+                return;
+            }
             tokio::select! {
                 Some(answer) = drive.asked.next() => drive.record(answer).await,
                 Some(message) = self.messages.recv() => drive.take(message).await,
                 () = sleep_until(&drive.shared.clock, due), if due.is_some() => drive.tick().await,
+                // Then nothing that is due later is stayed for.
+                () = self.shared.shutdown.cancelled(), if due.is_some() => {}
             }
         }
     }
@@ -119,11 +124,9 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
         Ok(drive)
     }
 
-    /// Lets the order rest if there is nothing to do for it. Under the registry's lock, so that no message comes in between.
-    fn rests(&mut self, drive: &mut Drive<L, P, C>) -> bool {
-        if !drive.asked.is_empty() || drive.due_soon().is_some() {
-            return false;
-        }
+    /// Lets the order rest, for which there is nothing to do, unless there is mail. Under the registry's lock, so that none
+    /// comes in between.
+    fn rests(&self, drive: &Drive<L, P, C>) -> bool {
         let mut drivers = lock(&self.shared.drivers);
         if !self.messages.is_empty() {
             return false;
@@ -188,8 +191,12 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.order.state.due_at().filter(|due| *due <= horizon)
     }
 
-    /// Makes the attempts that these events, appended here, have started.
+    /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none: they will
+    /// count as lost, and others will make them.
     fn perform(&mut self, events: &[Event]) {
+        if self.shared.shutdown.is_cancelled() {
+            return;
+        }
         for effect in pending(&self.order.state, self.shared.clock.now().at) {
             let Effect::Perform(attempt) = effect else { continue };
             if events.iter().any(|event| starts(event, &attempt)) {
@@ -273,6 +280,9 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 
     /// Does what is due, or leaves it to the to-do list.
     async fn tick(&mut self) {
+        if self.shared.shutdown.is_cancelled() {
+            return;
+        }
         let revision = self.order.revision;
         let result = self.decide(&Command::Tick(self.shared.clock.now()), &Cause::default()).await;
         if let Err(error) = &result {

@@ -218,8 +218,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         self.deliver(order_id, Message::Wake)
     }
 
-    /// Stops waiting for anything that is not under way, and gives what is under way so long to be recorded. What is left
-    /// comes back by the to-do list.
+    /// Begins nothing new, and gives what is under way so long to be recorded. What is left comes back by the to-do list.
     pub async fn shutdown(&self, patience: Duration) {
         self.0.shutdown.cancel();
         self.0.tasks.close();

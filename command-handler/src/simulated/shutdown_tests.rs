@@ -19,7 +19,6 @@ async fn leave(world: &World, instance: &Instance) -> JoinHandle<()> {
 }
 
 #[test]
-#[ignore = "not so yet"]
 fn what_is_under_way_is_recorded_and_nothing_new_is_begun() {
     simulate(async |world| {
         let (instance, asking) = charging(world).await;
@@ -46,7 +45,6 @@ fn what_is_under_way_is_recorded_and_nothing_new_is_begun() {
 }
 
 #[test]
-#[ignore = "not so yet"]
 fn a_driver_that_waits_for_a_retry_leaves_at_once() {
     simulate(async |world| {
         let instance = world.instance();
