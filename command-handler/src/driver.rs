@@ -38,15 +38,25 @@ pub(crate) enum Message {
     Signal(Signal, oneshot::Sender<Result<Accepted, SignalError>>),
     /// The to-do list says that something is due.
     Wake,
+    /// It was placed here, with these events; somebody had it driven before its taker heard back from the log.
+    Placed(Vec<Event>),
 }
 
 /// How an order came to its driver.
 #[derive(Debug)]
 pub(crate) enum Start {
-    /// It was just placed here, with these events.
-    Placed { order: Box<Order>, workflow: Arc<Workflow>, events: Vec<Event> },
+    /// It was just placed here.
+    Placed(Box<Placed>),
     /// Somebody has a message for it.
     Asked,
+}
+
+/// An order that was just placed here.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub order: Order,
+    pub workflow: Arc<Workflow>,
+    pub events: Vec<Event>,
 }
 
 /// Why a command came to nothing.
@@ -104,8 +114,8 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
     }
 
     async fn begin(&self, start: Start) -> Result<Drive<L, P, C>, DriveError> {
-        let (order, workflow, events) = match start {
-            Start::Placed { order, workflow, events } => (*order, workflow, events),
+        let Placed { order, workflow, events } = match start {
+            Start::Placed(placed) => *placed,
             Start::Asked => {
                 let resting = lock(&self.shared.resting).pop(&self.id);
                 let order = match resting {
@@ -115,7 +125,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
                 let reference = &order.state.placed.workflow;
                 let workflow = self.shared.workflows.get(reference).await?;
                 let workflow = workflow.ok_or_else(|| DriveError::NoWorkflow(reference.clone()))?;
-                (order, workflow, Vec::new())
+                Placed { order, workflow, events: Vec::new() }
             }
         };
         let (shared, id) = (self.shared.clone(), self.id.clone());
@@ -148,7 +158,9 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
                     // Whoever asked may have gone: then nobody wants the answer.
                     let _ = answer.send(Err(signal_error(&self.id, error)));
                 }
-                Message::Wake => error!(order = %self.id, %error, "an order that is due cannot be driven"),
+                Message::Wake | Message::Placed(_) => {
+                    error!(order = %self.id, %error, "an order cannot be driven here and now");
+                }
             }
         }
     }
@@ -255,6 +267,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 
     async fn take(&mut self, message: Message) {
         match message {
+            Message::Placed(events) => self.perform(&events),
             Message::Wake => {
                 self.resigned = false;
                 if let Err(error) = self.catch_up().await {

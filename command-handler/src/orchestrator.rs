@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::clock::Clock;
-use crate::driver::{Driver, Message, Start};
+use crate::driver::{Driver, Message, Placed, Start};
 use crate::log::Log;
 use crate::orders::{Cause, Order, Orders, SaveError};
 use crate::participants::Participants;
@@ -184,8 +184,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             Ok(order) => {
                 let (revision, position) = (order.revision, order.position);
                 let accepted = Accepted { order_id: order_id.clone(), revision, position };
-                let start = Start::Placed { order: Box::new(order), workflow, events };
-                self.start(&mut lock(&self.0.drivers), order_id, start, permit);
+                self.begin(order_id, Placed { order, workflow, events }, permit);
                 Ok(accepted)
             }
             Err(SaveError::Append(AppendError::WrongExpectedRevision { .. })) => {
@@ -227,6 +226,16 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
                 orders = self.0.tasks.len(),
                 "left with attempts under way: they will count as lost and be made again"
             );
+        }
+    }
+
+    /// Has an order driven that was just placed.
+    fn begin(&self, order_id: OrderId, placed: Placed, permit: OwnedSemaphorePermit) {
+        let mut drivers = lock(&self.0.drivers);
+        match drivers.get(&order_id).filter(|inbox| !inbox.is_closed()) {
+            None => drop(self.start(&mut drivers, order_id, Start::Placed(Box::new(placed)), permit)),
+            // Others heard of the order before its taker did. Were there no room, the attempts would count as lost.
+            Some(inbox) => drop(inbox.try_send(Message::Placed(placed.events))),
         }
     }
 

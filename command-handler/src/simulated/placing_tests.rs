@@ -104,7 +104,6 @@ fn beyond_the_most_orders_at_once_work_is_refused_until_one_rests() {
 }
 
 #[test]
-#[ignore = "not so yet"]
 fn an_order_that_others_drive_before_its_taker_hears_of_it_has_one_driver() {
     simulate(async |world| {
         let instance = world.instance();
@@ -132,7 +131,6 @@ fn an_order_that_others_drive_before_its_taker_hears_of_it_has_one_driver() {
 }
 
 #[test]
-#[ignore = "not so yet"]
 fn an_order_that_gets_mail_before_its_taker_hears_of_it_is_begun_without_delay() {
     simulate(async |world| {
         world.register_steps("steps:\n  a: { request: p.a }\n  b: { request: p.b }");
