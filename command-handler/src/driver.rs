@@ -11,10 +11,8 @@ use domain::order::{
 };
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
-use futures::StreamExt;
-use futures::future::{BoxFuture, FutureExt};
-use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
 use tracing::{error, warn};
 
 use crate::clock::Clock;
@@ -104,7 +102,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
                 return;
             }
             tokio::select! {
-                Some(answer) = drive.asked.next() => drive.record(answer).await,
+                Some(made) = drive.asked.join_next() => drive.note(made).await,
                 Some(message) = self.messages.recv() => drive.take(message).await,
                 () = sleep_until(&drive.shared.clock, due), if due.is_some() => drive.tick().await,
                 // Then nothing that is due later is stayed for.
@@ -129,7 +127,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             }
         };
         let (shared, id) = (self.shared.clone(), self.id.clone());
-        let mut drive = Drive { shared, id, order, workflow, asked: FuturesUnordered::new(), resigned: false };
+        let mut drive = Drive { shared, id, order, workflow, asked: JoinSet::new(), resigned: false };
         drive.perform(&events);
         Ok(drive)
     }
@@ -186,8 +184,8 @@ struct Drive<L, P, C> {
     id: OrderId,
     order: Order,
     workflow: Arc<Workflow>,
-    /// The attempts that are being made here.
-    asked: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// The attempts that are being made here; tasks, so that they go on while the driver is busy with the log.
+    asked: JoinSet<Answer>,
     /// What is due cannot be done here and now: the to-do list brings it back.
     resigned: bool,
 }
@@ -223,12 +221,11 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             return;
         };
         let shared = self.shared.clone();
-        let answer = async move {
+        self.asked.spawn(async move {
             let reply = shared.participants.ask(ask).await;
             let Attempt { step, direction, number, .. } = attempt;
             Answer { step, direction, attempt: number, reply, now: shared.clock.now() }
-        };
-        self.asked.push(answer.boxed());
+        });
     }
 
     fn ask_for(&self, attempt: Attempt) -> Option<Ask> {
@@ -244,6 +241,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             action: action.action.clone(),
             traceparent: self.order.traceparent.as_deref().map(str::to_owned),
         })
+    }
+
+    /// Takes what came of an attempt.
+    async fn note(&mut self, made: Result<Answer, JoinError>) {
+        match made {
+            Ok(answer) => self.record(answer).await,
+            Err(error) => error!(order = %self.id, %error, "an attempt broke down: it will count as lost"),
+        }
     }
 
     /// Records what came of an attempt. While the log cannot be reached, the answer is held for a while.

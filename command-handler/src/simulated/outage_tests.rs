@@ -29,7 +29,6 @@ fn an_answer_is_held_until_the_log_is_back() {
 }
 
 #[test]
-#[ignore = "not so yet"]
 fn while_an_answer_is_held_the_orders_other_attempts_go_on() {
     simulate(async |world| {
         world.register_steps("steps:\n  a: { call: p.a }\n  b: { call: p.b }");
