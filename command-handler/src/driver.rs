@@ -301,12 +301,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         if self.shared.shutdown.is_cancelled() {
             return;
         }
+        let now = self.shared.clock.now();
         let revision = self.order.revision;
-        let result = self.decide(&Command::Tick(self.shared.clock.now()), &Cause::default()).await;
+        let result = self.decide(&Command::Tick(now), &Cause::default()).await;
         if let Err(error) = &result {
             warn!(order = %self.id, %error, "what is due could not be done");
         }
-        self.resigned = result.is_err() || self.order.revision == revision;
+        let in_vain = self.order.revision == revision && self.order.state.due_at().is_some_and(|due| due <= now.at);
+        self.resigned = result.is_err() || in_vain;
     }
 
     /// Decides a command, appends what it leads to, and performs what that started.

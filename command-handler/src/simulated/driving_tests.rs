@@ -93,7 +93,6 @@ fn a_failed_attempt_is_made_again_when_its_wait_is_over() {
 }
 
 #[test]
-#[ignore = "not so yet"]
 fn what_is_due_later_than_a_driver_stays_comes_back_by_the_to_do_list() {
     simulate(async |world| {
         let instance = world.instance();

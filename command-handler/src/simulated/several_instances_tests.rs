@@ -98,7 +98,6 @@ fn an_order_that_two_instances_are_woken_for_is_driven_by_one() {
 }
 
 #[test]
-#[ignore = "not so yet"]
 fn an_attempt_that_is_being_made_elsewhere_is_left_alone() {
     simulate(async |world| {
         let (driving, other) = (world.instance(), world.instance());
