@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::OrderId;
 use domain::order::{
-    Answer, Attempt, Command, DecideError, Direction, Effect, Event, Refusal, Signal, decide, pending,
+    Answer, Attempt, Command, DecideError, Direction, Effect, Event, Refusal, Reply, Signal, decide, pending,
 };
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
@@ -76,6 +76,13 @@ enum DriveError {
     Inconsistent(#[source] DecideError),
     #[error("others decided first, {MOST_CONFLICTS} times")]
     Conflicts,
+}
+
+impl DriveError {
+    /// Whether the log will never take what was decided.
+    fn is_for_good(&self) -> bool {
+        matches!(self, DriveError::Save(SaveError::Append(AppendError::TooLarge(_) | AppendError::Refused(_))))
+    }
 }
 
 /// One order's driver, and its mail.
@@ -252,15 +259,20 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     }
 
     /// Records what came of an attempt. While the log cannot be reached, the answer is held for a while.
-    async fn record(&mut self, answer: Answer) {
+    async fn record(&mut self, mut answer: Answer) {
         let cause = Cause::answer_to(&answer.step, answer.direction);
         let give_up = answer.now.at + LONGEST_HOLD;
-        let command = Command::Answer(answer);
         loop {
             let now = self.shared.clock.now().at;
-            match self.decide(&command, &cause).await {
+            match self.decide(&Command::Answer(answer.clone()), &cause).await {
                 // Refused: somebody else has recorded this attempt as lost, or the order has moved on.
                 Ok(()) | Err(DriveError::Refused(_)) => return,
+                // Asked again, the participant would answer the same: that has to come to an end.
+                Err(error) if error.is_for_good() && matches!(answer.reply, Reply::Done { .. }) => {
+                    let error = format!("its answer cannot be recorded: {error}");
+                    answer.reply = Reply::Unclear { error, retry_after: None };
+                    continue;
+                }
                 Err(error) if now > give_up || self.shared.shutdown.is_cancelled() => {
                     return error!(order = %self.id, %error, "an answer could not be recorded: its attempt will count as lost");
                 }

@@ -27,6 +27,8 @@ pub struct SimulatedLog {
 pub enum Trouble {
     /// It fails, and nothing is appended.
     Unavailable,
+    /// It is refused for its size.
+    TooLarge,
     /// It is carried out, but its caller is told that the log is unavailable.
     ReplyLost,
     /// It is carried out once the gate opens.
@@ -144,6 +146,7 @@ impl Log for SimulatedLog {
             let trouble = self.weather_for(&events);
             match &trouble {
                 Some(Trouble::Unavailable) => return Err(unavailable()),
+                Some(Trouble::TooLarge) => return Err(AppendError::TooLarge("as the test has it".to_owned())),
                 Some(Trouble::HeldBack(gate)) => gate.pass().await,
                 Some(Trouble::ReplyLost | Trouble::ReplyHeldBack(_)) | None => {}
             }
@@ -151,7 +154,7 @@ impl Log for SimulatedLog {
             match &trouble {
                 Some(Trouble::ReplyLost) => return Err(unavailable()),
                 Some(Trouble::ReplyHeldBack(gate)) => gate.pass().await,
-                Some(Trouble::Unavailable | Trouble::HeldBack(_)) | None => {}
+                Some(Trouble::Unavailable | Trouble::TooLarge | Trouble::HeldBack(_)) | None => {}
             }
             self.dawdle().await;
             result

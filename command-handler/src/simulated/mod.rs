@@ -12,6 +12,7 @@ mod world;
 mod crash_tests;
 mod driving_tests;
 mod outage_tests;
+mod parallel_tests;
 mod placing_tests;
 mod several_instances_tests;
 mod shutdown_tests;

@@ -160,3 +160,22 @@ fn a_later_answer_that_the_log_took_without_saying_so_is_recorded_once() {
         assert_eq!(world.state(&id("1")).steps["ship"].answer_keys, ["k"]);
     });
 }
+
+#[test]
+fn an_answer_that_the_log_will_never_take_counts_as_a_failed_attempt() {
+    simulate(async |world| {
+        world.register_steps("steps:\n  a: { call: p.a, undo: p.un-a, retry: { attempts: 2, initial: 1s } }");
+        let instance = world.instance();
+        for _ in 0..2 {
+            world.log.trouble("StepCompleted", Trouble::TooLarge);
+        }
+        world.begin(&instance, order("w")).await;
+        assert_eq!(world.count(&id("1"), "StepAttemptFailed"), 1);
+        world.pass(Duration::from_secs(1)).await;
+        assert_eq!(world.participants.asked(), ["p.a #1", "p.a #2", "p.un-a #1"]);
+        let state = world.state(&id("1"));
+        assert_eq!(state.state(), Lifecycle::Canceled);
+        let error = state.steps["a"].last_error.clone().unwrap_or_default();
+        assert!(error.contains("cannot be recorded") && error.contains("too large"), "{error}");
+    });
+}

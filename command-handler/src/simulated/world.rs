@@ -80,7 +80,7 @@ pub fn simulate(test: impl AsyncFnOnce(&World)) {
 }
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let log = SimulatedLog::new();
         let participants = SimulatedParticipants::new(&log);
         let world = Self {
@@ -246,7 +246,7 @@ impl World {
     }
 
     /// Nothing is left running, and nothing was asked that should not have been.
-    fn assert_at_rest(&self) {
+    pub fn assert_at_rest(&self) {
         for instance in self.instances.borrow().iter().filter(|instance| !instance.life.is_over()) {
             assert_eq!(instance.drivers(), 0, "orders are still being driven");
             assert_eq!(
