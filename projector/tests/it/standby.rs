@@ -40,6 +40,7 @@ async fn a_projector_that_falls_silent_loses_its_place_and_does_no_harm_when_it_
     let health = sleepy.health.clone();
     let (store, pool) = (log.store.clone(), views.pool.clone());
     let (wake, slept) = std::sync::mpsc::channel::<()>();
+    let (fall_silent, silent) = tokio::sync::oneshot::channel();
     let shutdown = tokio_util::sync::CancellationToken::new();
     let ended = shutdown.clone();
     // A thread of its own, so that it can be stopped as a whole, as SIGSTOP does.
@@ -48,18 +49,21 @@ async fn a_projector_that_falls_silent_loses_its_place_and_does_no_harm_when_it_
         runtime.block_on(async {
             let projector = tokio::spawn(projector::run(sleepy, store, pool, ended));
             health.wait_for(|now| now.position.is_some()).await;
+            fall_silent.send(()).unwrap();
             slept.recv().unwrap();
             projector.await.unwrap().unwrap();
         });
     });
 
+    silent.await.unwrap();
     let other = Running::start(&log, &views, batches_of(4));
     other.until(|now| now.role == Role::Active).await;
     wake.send(()).unwrap();
     other.reach(last).await;
     shutdown.cancel();
     other.stop().await;
-    thread.join().unwrap();
+    // Not on this thread: the log, which the other may be asking, runs on it.
+    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
     assert_eq!(views.rows().await, reference);
 }
 
