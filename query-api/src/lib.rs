@@ -30,6 +30,8 @@ pub fn router(pool: PgPool, options: &Options) -> Router {
         .route("/graphql", routing::get(http::get).post(http::post))
         .route("/schema.graphql", routing::get(http::schema_text))
         .with_state(http::Endpoint::new(schema, pool.clone(), options));
-    let orders = Router::new().route("/orders/{id}", routing::get(order_status::get)).with_state(pool);
+    let orders = Router::new()
+        .route("/orders/{id}", routing::get(order_status::get).fallback(order_status::method_not_allowed))
+        .with_state(pool);
     graphql.merge(orders)
 }

@@ -1,6 +1,7 @@
 //! Where an order stands, for callers that do not speak GraphQL: `GET /orders/{id}`.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -46,7 +47,13 @@ impl From<OrderRow> for OrderStatus {
     }
 }
 
-pub(crate) async fn get(State(pool): State<PgPool>, Path(id): Path<String>) -> Response {
+/// What is done to an order is done at the command endpoint.
+pub(crate) async fn method_not_allowed() -> Response {
+    problem(StatusCode::METHOD_NOT_ALLOWED, "this is not what can be done here")
+}
+
+pub(crate) async fn get(State(pool): State<PgPool>, id: Result<Path<String>, PathRejection>) -> Response {
+    let Ok(Path(id)) = id else { return problem(StatusCode::NOT_FOUND, "There is no such order: its id is not UTF-8") };
     match order_status(&pool, &id).await {
         Ok(Some(status)) => Json(status).into_response(),
         Ok(None) => problem(StatusCode::NOT_FOUND, "There is no such order"),

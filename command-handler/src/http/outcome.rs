@@ -39,7 +39,8 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let key = idempotency::key(&headers)?.or(envelope.key);
     let (outcome, data) = checked(envelope.answer, envelope.pointer)?;
     let signal = Signal { step, outcome, data, key, now: endpoint.orchestrator.clock().now() };
-    let accepted = endpoint.orchestrator.signal(order_id, signal).await.map_err(problem)?;
+    let accepted =
+        endpoint.orchestrator.signal(order_id, signal).await.map_err(|error| problem(error, envelope.pointer))?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
 }
 
@@ -136,7 +137,7 @@ fn checked(answer: Value, at: &str) -> Result<(String, Value), Problem> {
     if errors.is_empty() { Ok((outcome, data)) } else { Err(Problem::invalid(errors)) }
 }
 
-fn problem(error: SignalError) -> Problem {
+fn problem(error: SignalError, at: &str) -> Problem {
     match error {
         SignalError::UnknownOrder(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
         SignalError::Overloaded => Problem::later(error.to_string()),
@@ -146,7 +147,7 @@ fn problem(error: SignalError) -> Problem {
         }
         SignalError::Refused(refusal) => match refusal {
             Refusal::UnknownStep { .. } => Problem::new(StatusCode::NOT_FOUND, refusal.to_string()),
-            Refusal::UnknownOutcome { .. } => Problem::at("/outcome", refusal.to_string()),
+            Refusal::UnknownOutcome { .. } => Problem::at(&format!("{at}/outcome"), refusal.to_string()),
             Refusal::NotWaiting { state, .. } => Problem::conflict(refusal.to_string(), Some(state.as_str())),
             Refusal::TooManyAnswers { .. } | Refusal::AlreadyPlaced | Refusal::NotPlaced | Refusal::TotalTooLarge => {
                 Problem::conflict(refusal.to_string(), None)
