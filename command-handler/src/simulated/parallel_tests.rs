@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use domain::ids::OrderId;
-use domain::order::Lifecycle;
+use domain::order::{Lifecycle, Signal};
 use futures::future::join_all;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::world::{Instance, World, fulfilment, id};
 use crate::orchestrator::{Accepted, PlaceError};
@@ -14,7 +14,7 @@ const ORDERS: usize = 30;
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// Places an order at both instances at once, and answers for its shipping at both until one answer is taken.
-async fn live(instances: [Instance; 2], order_id: OrderId, answer: domain::order::Signal) -> [Accepted; 2] {
+async fn live(instances: [Instance; 2], order_id: OrderId, answer: Signal) -> [Accepted; 2] {
     let placing = instances.clone().map(|instance| {
         let order_id = order_id.clone();
         tokio::spawn(async move { instance.place(order_id, fulfilment(), None).await })
@@ -44,7 +44,7 @@ fn instances_that_race_on_many_threads_agree_on_every_order() {
             let answer = world.answer("shipped", Some("k"));
             tokio::spawn(live(instances.clone(), id(&number.to_string()), answer))
         });
-        for accepted in join_all(lives).await {
+        for accepted in timeout(LONGEST, join_all(lives)).await.expect("an answer is never taken") {
             let [first, second] = accepted.unwrap();
             assert_eq!(first, second);
         }
