@@ -32,6 +32,7 @@ mod payments;
 mod problem;
 mod record;
 mod shipping;
+mod transaction;
 mod worker;
 
 use axum::Router;

@@ -14,6 +14,7 @@ use crate::faults::Faults;
 use crate::options::Options;
 use crate::problem::Problem;
 use crate::record::{Claim, Record};
+use crate::transaction::begin;
 
 /// What the services share.
 #[derive(Debug, Clone)]
@@ -88,7 +89,7 @@ async fn once<P: Participant>(
     request: &Request,
     action: P::Action,
 ) -> Result<Option<WireAnswer>, sqlx::Error> {
-    let mut tx = service.context.pool.begin().await?;
+    let mut tx = begin(&service.context.pool).await?;
     let answer = match P::RECORD.claim(&mut tx, request).await? {
         Claim::Fresh => {
             let answer = service.participant.perform(&mut tx, request, action).await?.wire();

@@ -140,7 +140,7 @@ impl Store {
     async fn snapshot(&self) -> Result<MappedMutexGuard<'_, PgConnection>, StoreError> {
         let mut snapshot = self.snapshot.lock().await;
         if snapshot.is_none() {
-            *snapshot = Some(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
+            *snapshot = Some(begin(self.pool.clone()).await?);
         }
         Ok(MutexGuard::map(snapshot, |begun| &mut **begun.as_mut().expect("it was begun just now")))
     }
@@ -266,6 +266,13 @@ impl Store {
         .await?;
         Ok(row)
     }
+}
+
+/// In a task of its own, which goes on when the request is given up: cut off at a bad moment, sqlx (0.9) forgets that it has sent
+/// `BEGIN`, and the connection's next user would unknowingly work inside that transaction.
+async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let begun = tokio::spawn(async move { pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await });
+    Ok(begun.await.map_err(|_| StoreError::Internal)??)
 }
 
 fn select_orders() -> QueryBuilder<Postgres> {

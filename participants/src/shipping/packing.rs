@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::stock;
 use crate::options::Wake;
 use crate::outbox::{Leader, POLL};
+use crate::transaction::begin;
 
 /// Who carries the parcels.
 const CARRIER: &str = "Tenuto Parcel";
@@ -77,7 +78,7 @@ async fn next_due(leader: &Leader) -> Result<Option<(String, i64)>, sqlx::Error>
 }
 
 async fn dispatch_one(pool: &PgPool, order_id: &str) -> Result<(), sqlx::Error> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     stock::lock_of_order(&mut tx, order_id).await?;
     dispatch(&mut tx, &[order_id]).await?;
     tx.commit().await

@@ -18,6 +18,7 @@ use crate::contract::{json_body, whole_body};
 use crate::outbox::interval;
 use crate::participant::{Participant, Service};
 use crate::problem::Problem;
+use crate::transaction::begin;
 
 /// How many back-orders are looked at in one go.
 const BATCH: i64 = 1000;
@@ -36,7 +37,7 @@ pub(crate) async fn add(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Restocked>, Problem> {
     let lines: Lines = json_body(&headers, &whole_body(body)?)?;
-    let mut tx = service.context.pool.begin().await?;
+    let mut tx = begin(&service.context.pool).await?;
     stock::close_shelves(&mut tx).await?;
     stock::add(&mut tx, &lines).await?;
     let filled = fill(&mut tx, service.participant.handling_time).await?;
@@ -52,7 +53,7 @@ pub(crate) async fn set(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Restocked>, Problem> {
     let Counts(counts) = json_body(&headers, &whole_body(body)?)?;
-    let mut tx = service.context.pool.begin().await?;
+    let mut tx = begin(&service.context.pool).await?;
     stock::close_shelves(&mut tx).await?;
     let promised = stock::set(&mut tx, &counts).await?;
     if !promised.is_empty() {

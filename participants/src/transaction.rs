@@ -1,0 +1,11 @@
+//! Beginning a transaction, safely.
+
+use sqlx::{PgPool, Postgres, Transaction};
+
+/// In a task of its own, which goes on when the request is given up: cut off at a bad moment, sqlx (0.9) forgets that it has sent
+/// `BEGIN`, and the connection's next user would unknowingly work inside that transaction.
+pub(crate) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin().await });
+    begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+}
