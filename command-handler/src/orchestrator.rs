@@ -69,6 +69,9 @@ pub enum PlaceError {
     /// The decider refuses it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The log does not take that much at once.
+    #[error("the order, with what its first steps are told, is too large: {0}")]
+    TooLarge(String),
     /// Too much is going on.
     #[error("too many orders are being driven")]
     Overloaded,
@@ -190,6 +193,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             Err(SaveError::Append(AppendError::WrongExpectedRevision { .. })) => {
                 self.placed_before(order_id, &fingerprint).await
             }
+            Err(SaveError::Append(AppendError::TooLarge(how))) => Err(PlaceError::TooLarge(how)),
             Err(error) => Err(PlaceError::Failed(error.to_string())),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres_cluster::testing::database;
 use rust_decimal::Decimal;
@@ -195,9 +195,7 @@ impl Roles {
         let projector = Process::start(&["projector"], &servers);
         let api = Process::start(&["query-api", "--listen", any], &servers);
         let queries = api.told("queries at ").trim_end_matches("/graphql").to_owned();
-        // A port of its own, which it keeps over all its lives.
-        let port = TcpListener::bind(any).unwrap().local_addr().unwrap().port();
-        let (commands, postgres) = (format!("127.0.0.1:{port}"), postgres.to_owned());
+        let (commands, postgres) = (free_address(), postgres.to_owned());
         Self { participants, queries, commands, log, postgres, _running: vec![node, services, projector, api] }
     }
 
@@ -213,10 +211,40 @@ impl Roles {
     }
 }
 
+/// Not a round number of orders, nor a quiet moment: whatever is under way then is cut off wherever it is.
+async fn more_come_to_rest(queries: &str) {
+    let before = ends(queries).await.values().filter(|end| at_rest(end)).count();
+    until("some more orders came to rest, or all were placed", async || {
+        let now = ends(queries).await;
+        now.values().filter(|end| at_rest(end)).count() >= before + 20 || now.len() == 830
+    })
+    .await;
+}
+
+async fn all_at_rest(mut place: Child, queries: &str) -> BTreeMap<String, (String, String)> {
+    let placed = tokio::task::spawn_blocking(move || place.wait().unwrap()).await.unwrap();
+    assert!(placed.success(), "{placed}");
+    let start = Instant::now();
+    loop {
+        let ends = ends(queries).await;
+        if ends.len() == 830 && ends.values().all(at_rest) {
+            return ends;
+        }
+        let open: Vec<_> = ends.iter().filter(|(_, end)| !at_rest(end)).collect();
+        assert!(start.elapsed() < LIMIT, "{} orders, these not at rest: {open:?}", ends.len());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 async fn lost_attempts(views: &str) -> i64 {
     let pool = sqlx::PgPool::connect(views).await.unwrap();
     let count = "SELECT count(*) FROM timeline WHERE type = 'StepAttemptFailed' AND data->>'lost' = 'true'";
     sqlx::query_scalar(count).fetch_one(&pool).await.unwrap()
+}
+
+/// An address to keep over several lives of a process.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 fn place_in_background(server: &str) -> Child {
@@ -233,36 +261,44 @@ async fn killing_the_orchestrator_ten_times_changes_no_sum() {
     let roles = Roles::start(database.url(), folder.path().to_str().unwrap());
     set_stock(&roles.participants, &northwind.stock).await;
     let mut handler = roles.command_handler();
-    let mut place = place_in_background(&format!("http://{}", roles.commands));
-    let mut kills = 0;
-    while kills < 10 {
-        // Not at a round number of orders: whatever is under way then is cut off wherever it is.
-        let before = ends(&roles.queries).await.values().filter(|end| at_rest(end)).count();
-        until("some more orders came to rest, or all were placed", async || {
-            let now = ends(&roles.queries).await;
-            let resting = now.values().filter(|end| at_rest(end)).count();
-            resting >= before + 20 || now.len() == 830
-        })
-        .await;
+    let place = place_in_background(&format!("http://{}", roles.commands));
+    let kills = 10;
+    for _ in 0..kills {
+        more_come_to_rest(&roles.queries).await;
         handler.kill();
-        kills += 1;
         handler = roles.command_handler();
     }
-    let placed = tokio::task::spawn_blocking(move || place.wait().unwrap()).await.unwrap();
-    assert!(placed.success(), "{placed}");
-    let start = std::time::Instant::now();
-    let ends = loop {
-        let ends = ends(&roles.queries).await;
-        if ends.len() == 830 && ends.values().all(at_rest) {
-            break ends;
-        }
-        let open: Vec<_> = ends.iter().filter(|(_, end)| !at_rest(end)).collect();
-        assert!(start.elapsed() < LIMIT, "{} orders, these not at rest: {open:?}", ends.len());
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    };
+    let ends = all_at_rest(place, &roles.queries).await;
     northwind.adds_up(&ends, &roles.participants).await;
     let cut_off = lost_attempts(database.url()).await;
     println!("{cut_off} attempts were cut off by {kills} kills");
     assert!(cut_off > 0, "the kills hit something");
     drop(handler);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_everything_five_times_changes_no_sum() {
+    let northwind = Northwind::read();
+    let database = database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let start = || {
+        let data = folder.path().to_str().unwrap();
+        let arguments = ["dev", "--listen", &address, "--data", data, "--no-samples"];
+        let process = Process::start(&arguments, &[("TENUTO_POSTGRES", database.url())]);
+        process.told("commands   POST ");
+        process
+    };
+    let base = format!("http://{address}");
+    let mut everything = start();
+    set_stock(&format!("{base}/participants"), &northwind.stock).await;
+    let place = place_in_background(&base);
+    for _ in 0..5 {
+        more_come_to_rest(&base).await;
+        everything.kill();
+        everything = start();
+    }
+    let ends = all_at_rest(place, &base).await;
+    northwind.adds_up(&ends, &format!("{base}/participants")).await;
+    drop(everything);
 }

@@ -146,6 +146,9 @@ impl<L: Log> Keys<L> {
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse;
+    use event_store::client::EventStore;
+
     use super::*;
 
     fn read(text: &str) -> Result<Option<String>, Problem> {
@@ -165,5 +168,16 @@ mod tests {
         for text in ["", "\"\"", "\"", "a\"", "\"a", "\"a\"b\"", r#""a\b""#, &"k".repeat(256)] {
             assert!(read(text).is_err(), "{text:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_key_is_worked_on_once_at_a_time() {
+        let nobody_there = EventStore::connect("esdb://127.0.0.1:9?tls=false").unwrap();
+        let keys = Keys::new(nobody_there);
+        let running = keys.begin("k").unwrap();
+        assert_eq!(keys.begin("k").err().map(|problem| problem.into_response().status()), Some(StatusCode::CONFLICT));
+        assert!(keys.begin("other").is_ok());
+        drop(running);
+        assert!(keys.begin("k").is_ok());
     }
 }

@@ -104,6 +104,7 @@ fn problem(error: PlaceError) -> Problem {
         PlaceError::UnknownWorkflow(_) => Problem::at("/workflow", error.to_string()),
         PlaceError::OtherContent(_) => Problem::conflict(error.to_string(), None),
         PlaceError::Refused(refusal) => Problem::at("", refusal.to_string()),
+        PlaceError::TooLarge(_) => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
         PlaceError::Overloaded => Problem::later(error.to_string()),
         PlaceError::Failed(ref reason) => {
             warn!(reason, "an order could not be taken");

@@ -134,9 +134,10 @@ pub struct Retry {
     pub max: Duration,
 }
 
+/// Some twenty minutes in all: a service that is restarted, or failed over, costs time and not orders.
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 8, initial: Duration::from_millis(200), factor: 2.0, max: Duration::from_secs(30) }
+        Self { attempts: 30, initial: Duration::from_millis(200), factor: 2.0, max: Duration::from_mins(1) }
     }
 }
 
