@@ -38,3 +38,27 @@ pub(crate) fn all(folder: Option<&Path>) -> Result<Vec<(String, String)>, ReadFo
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::workflow::Workflow;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    /// What each version is, for ever: logs hold these texts, and refuse others under the same name and version. A changed file
+    /// needs a new version, and a new line here.
+    const TEXTS: [(&str, u32, &str); 2] = [
+        ("order-fulfilment", 1, "c2ab8216660b0ed5805804e635aefb3de8fb853c644213393c275d20386d58c2"),
+        ("order-fulfilment-without-backorder", 1, "ea65f16d02daf11ae69feb457439d1f41cadc2a1de0896f392dd254837df0fb5"),
+    ];
+
+    #[test]
+    fn a_shipped_text_never_changes_under_its_version() {
+        let shipped = SHIPPED.map(|text| {
+            let workflow = Workflow::parse(text).unwrap_or_else(|faults| panic!("{faults}"));
+            (workflow.name, workflow.version, format!("{:x}", Sha256::digest(text)))
+        });
+        assert_eq!(shipped.each_ref().map(|(name, version, digest)| (name.as_str(), *version, digest.as_str())), TEXTS);
+    }
+}

@@ -31,13 +31,15 @@ pub(super) fn advance(workflow: &Workflow, decision: &mut Decision) -> Result<()
     }
 }
 
-/// A step that was just completed gives the order its new status.
+/// A step that was just completed gives the order its new status; not while it is open, nor by an answer that undoes the order.
 fn note_new_status(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     let completed: Vec<&Step> = decision
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::StepCompleted(e) if e.direction == Direction::Do => workflow.step(&e.step),
+            Event::StepCompleted(e) if e.direction == Direction::Do && e.open_until.is_none() => {
+                workflow.step(&e.step).filter(|step| !step.compensate_on.contains(&e.outcome))
+            }
             _ => None,
         })
         .collect();
@@ -105,6 +107,10 @@ fn run_section(workflow: &Workflow, section: &[Step], decision: &mut Decision) -
             Readiness::Go => begin(workflow, step, decision)?,
             Readiness::Broken(error) => decision.record(failed(step, Direction::Do, error, false, decision))?,
         }
+        // Nothing starts in a decision that fails the order.
+        if matches!(decision.events.last(), Some(Event::StepFailed(_))) {
+            return Ok(());
+        }
     }
     Ok(())
 }
@@ -139,7 +145,8 @@ fn readiness(workflow: &Workflow, step: &Step, state: &OrderState) -> Readiness 
     };
     match guard.holds(&scope(workflow, state)) {
         Ok(true) => Readiness::Go,
-        Ok(false) if only_for_now => Readiness::NotYet,
+        // What it waits for, or cannot be evaluated without, may come with the next answer.
+        Ok(false) | Err(_) if only_for_now => Readiness::NotYet,
         Ok(false) => Readiness::Skip(format!("{} does not hold", guard.source())),
         Err(error) => Readiness::Broken(format!("`when` has no answer: {error}")),
     }

@@ -42,9 +42,9 @@ fn an_order_that_is_in_stock_is_shipped() {
     let mut story = waiting_for_shipping(&workflow);
     story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), None).then(&[
         "ship: shipped",
-        "record-shipped: calling orders.update_status",
         "record-backorder: skipped, because steps.ship.outcome == 'backordered' does not hold",
         "notify-backorder: skipped, because record-backorder was skipped",
+        "record-shipped: calling orders.update_status",
     ]);
     story.answer("record-shipped", done()).then(&[
         "record-shipped: done",
@@ -316,4 +316,53 @@ fn personal_data_is_told_to_participants_and_kept_in_one_event_only() {
         let written = format!("{event:?}");
         assert!(!written.contains("vinet") && !written.contains("Vins"), "{written}");
     }
+}
+
+#[test]
+fn a_back_order_that_is_shipped_while_it_is_being_recorded_ends_as_shipped() {
+    let workflow = shipped("order-fulfilment");
+    let mut story = waiting_for_shipping(&workflow);
+    story.signal("ship", "backordered").events();
+    story.answer("record-backorder", unclear("503")).events();
+    story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), None).then(&["ship: shipped"]);
+    story.tick_after(Duration::from_secs(1)).then(&["record-backorder: calling orders.update_status, attempt 2"]);
+    story.answer("record-backorder", done()).events();
+    story.answer("record-shipped", done()).events();
+    assert_eq!(story.state().status, "Shipped");
+}
+
+#[test]
+fn an_answer_that_leaves_the_step_open_or_undoes_the_order_sets_no_status() {
+    let workflow = workflow(
+        "steps:\n  a: { request: p.a, outcomes: [yes-, later, no-], interim: { later: 1d }, compensate-on: [no-], sets-status: Kept }",
+    );
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.signal("a", "later").then(&["a: later, more to come"]);
+    let mut other = story.clone();
+    other.signal("a", "no-").whatever();
+    assert_eq!(other.state().status, "Placed");
+    story.signal("a", "yes-").whatever();
+    assert_eq!(story.state().status, "Kept");
+}
+
+#[test]
+fn a_guard_that_has_no_answer_yet_waits_for_the_next_one() {
+    let workflow = workflow(
+        "steps:\n  a: { request: p.a, outcomes: [yes-, later], interim: { later: 1d } }\n  \
+         b: { after: [a], when: steps.a.data.carrier == 'DHL', call: p.b }",
+    );
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.signal("a", "later").then(&["a: later, more to come"]);
+    story.signal_with("a", "yes-", json!({ "carrier": "DHL" }), None).then(&["a: yes-", "b: calling p.b"]);
+}
+
+#[test]
+fn nothing_starts_in_a_decision_that_fails_the_order() {
+    let workflow = workflow("steps:\n  a: { call: p.a, with: { x: order.attributes.missing } }\n  b: { call: p.b }");
+    let mut story = Story::given(&workflow);
+    let told = story.place(order()).events();
+    assert!(!told.iter().any(|event| matches!(event, crate::order::Event::StepStarted(_))), "{told:?}");
+    assert_eq!(story.state().state(), Lifecycle::Canceled);
 }

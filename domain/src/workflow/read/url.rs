@@ -1,4 +1,5 @@
-//! The address of a participant: an `http` or `https` URL, in which `${NAME}` stands for a setting of the command handler.
+//! The address of a participant: an `http` or `https` URL, which may begin with `${NAME}`, a setting of the
+//! command handler.
 
 /// The longest address.
 const MAX_LENGTH: usize = 2048;
@@ -14,16 +15,14 @@ pub(super) fn check(url: &str) -> Result<(), String> {
     if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err("must not hold spaces".to_owned());
     }
-    let mut rest = url;
-    while let Some(start) = rest.find("${") {
-        let name = &rest[start + 2..];
-        let end = name.find('}').ok_or("has a '${' without its '}'")?;
-        if !is_setting(&name[..end]) {
-            return Err(format!("'${{{}}}' is no setting: write it like ${{SHIPPING_URL}}", &name[..end]));
-        }
-        rest = &name[end + 1..];
+    let Some(start) = url.find("${") else { return starts_like_a_url(url) };
+    // Elsewhere, the setting's value would be sent to whatever stands before it.
+    if start > 0 || url[2..].contains("${") {
+        return Err("must have a setting like ${SHIPPING_URL} at its very start only".to_owned());
     }
-    if url.starts_with("${") { Ok(()) } else { starts_like_a_url(url) }
+    let end = url.find('}').ok_or("has a '${' without its '}'")?;
+    let name = &url[2..end];
+    if is_setting(name) { Ok(()) } else { Err(format!("'${{{name}}}' is no setting: write it like ${{SHIPPING_URL}}")) }
 }
 
 fn is_setting(name: &str) -> bool {
