@@ -10,11 +10,11 @@ use domain::ids::OrderId;
 use domain::order::{Attempt, Direction, Reply};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::answer::{data_fault, outcome_fault};
 use crate::orchestrator::lock;
 
 /// The largest answer that is read, in bytes: what it carries ends up in the order's history.
@@ -128,7 +128,7 @@ impl HttpParticipants {
     async fn exchange(&self, ask: &Ask) -> Result<Reply, String> {
         let base = self.settings.resolve(&ask.url).map_err(|error| error.to_string())?;
         let url = format!("{}/{}", base.trim_end_matches('/'), ask.action);
-        let url = Url::parse(&url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
+        let url = Url::parse(&url).map_err(|error| format!("the URL of the participant is none: {error}"))?;
         let left = || (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
         let turns = self.turns.at(&ask.url);
         let Ok(_turn) = timeout(left(), turns.acquire()).await else {
@@ -167,14 +167,6 @@ impl Participants for HttpParticipants {
     }
 }
 
-/// What a successful answer may carry.
-#[derive(Debug, Default, Deserialize)]
-struct Body {
-    outcome: Option<String>,
-    #[serde(default)]
-    data: Value,
-}
-
 async fn reply(response: Response) -> Result<Reply, String> {
     let status = response.status();
     let retry_after = retry_after(response.headers(), Utc::now());
@@ -183,16 +175,30 @@ async fn reply(response: Response) -> Result<Reply, String> {
         return Ok(Reply::Accepted);
     }
     if status.is_success() {
-        let body: Body = if body.is_empty() {
-            Body::default()
-        } else {
-            serde_json::from_slice(&body)
-                .map_err(|error| format!("answered {status} with a body that is not {{outcome?, data?}}: {error}"))?
-        };
-        return Ok(Reply::Done { outcome: body.outcome, data: body.data });
+        return done(&body).map_err(|fault| format!("answered {status} with a body that cannot be taken: {fault}"));
     }
     let error = shortened(&format!("answered {status}{}", detail(&body)));
     Ok(if is_for_good(status) { Reply::Refused { error } } else { Reply::Unclear { error, retry_after } })
+}
+
+/// `{outcome?, data?}`; what else is in it is the participant's own affair.
+fn done(body: &[u8]) -> Result<Reply, String> {
+    if body.is_empty() {
+        return Ok(Reply::Done { outcome: None, data: Value::Null });
+    }
+    let Value::Object(mut fields) = domain::json::parse(body).map_err(|error| error.to_string())? else {
+        return Err("it is not an object".to_owned());
+    };
+    let data = fields.remove("data").unwrap_or(Value::Null);
+    let outcome = match fields.remove("outcome") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(outcome)) => Some(outcome),
+        Some(_) => return Err("its outcome is not a text".to_owned()),
+    };
+    if let Some(fault) = outcome.as_deref().and_then(outcome_fault) {
+        return Err(format!("its outcome {fault}"));
+    }
+    data_fault(&data).map_or(Ok(Reply::Done { outcome, data }), |fault| Err(format!("its data {fault}")))
 }
 
 /// 4xx says that asking again is in vain, except where the status itself says "later".
@@ -273,6 +279,29 @@ mod tests {
         assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(37)));
         assert_eq!(wait("Sun, 06 Nov 1994 08:48:37 GMT"), None);
         assert_eq!(wait("soon"), None);
+    }
+
+    #[test]
+    fn an_answer_that_the_history_cannot_keep_is_not_taken() {
+        let outcome = |body: &[u8]| match done(body) {
+            Ok(Reply::Done { outcome, .. }) => Ok(outcome),
+            other => Err(other),
+        };
+        assert_eq!(outcome(b""), Ok(None));
+        assert_eq!(outcome(br#"{"outcome":"ok","data":{"n":1},"more":true}"#), Ok(Some("ok".to_owned())));
+        let deep = format!(r#"{{"data":{}1{}}}"#, "[".repeat(100), "]".repeat(100));
+        let large = format!(r#"{{"data":"{}"}}"#, "x".repeat(70_000));
+        for body in [
+            &b"[]"[..],
+            b"{",
+            br#"{"outcome":1}"#,
+            br#"{"outcome":""}"#,
+            br#"{"data":"\u0000"}"#,
+            deep.as_bytes(),
+            large.as_bytes(),
+        ] {
+            assert!(done(body).is_err(), "{}", String::from_utf8_lossy(&body[..body.len().min(60)]));
+        }
     }
 
     #[test]

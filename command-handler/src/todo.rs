@@ -45,7 +45,7 @@ pub async fn run_todo<L: Log, P: Participants, C: Clock>(
             }
         };
         // A full helping means that there may be more.
-        if claimed == options.most {
+        if claimed == options.most && !stop.is_cancelled() {
             continue;
         }
         tokio::select! {

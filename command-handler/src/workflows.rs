@@ -28,10 +28,28 @@ pub struct Workflows<L, C> {
 
 #[derive(Debug, Clone, Default)]
 struct Known {
-    versions: BTreeMap<u32, Arc<Workflow>>,
+    versions: BTreeMap<u32, Version>,
     /// The revision to read on from.
     next: u64,
     read_at: Option<Instant>,
+}
+
+/// A text of the log. One that this build finds faults in fails those who ask for it, and nobody else.
+#[derive(Debug, Clone)]
+struct Version {
+    source: Arc<str>,
+    workflow: Result<Arc<Workflow>, Faults>,
+}
+
+impl Version {
+    fn read(source: String) -> Self {
+        Self { workflow: Workflow::parse(&source).map(Arc::new), source: source.into() }
+    }
+
+    fn workflow(&self, name: &str) -> Result<Arc<Workflow>, LookupError> {
+        let faulty = |faults: &Faults| LookupError::Faulty { name: name.to_owned(), faults: faults.clone() };
+        self.workflow.as_ref().map(Arc::clone).map_err(faulty)
+    }
 }
 
 /// What registering a definition led to.
@@ -113,7 +131,7 @@ impl<L: Log, C: Clock> Workflows<L, C> {
         loop {
             let known = self.refresh(&reference.name).await?;
             if let Some(other) = known.versions.get(&reference.version) {
-                return if other.source == source {
+                return if *other.source == *source {
                     Ok((Registered::Known, reference))
                 } else {
                     Err(RegisterError::Different { name: reference.name, version: reference.version })
@@ -149,15 +167,16 @@ impl<L: Log, C: Clock> Workflows<L, C> {
         let known = self.peek(name);
         let fresh = known.read_at.is_some_and(|read_at| read_at.elapsed() < FRESH);
         let known = if fresh { known } else { self.refresh(name).await? };
-        Ok(known.versions.last_key_value().map(|(_, workflow)| workflow.clone()))
+        known.versions.last_key_value().map(|(_, version)| version.workflow(name)).transpose()
     }
 
     /// The definition that an order began on.
     pub async fn get(&self, reference: &WorkflowRef) -> Result<Option<Arc<Workflow>>, LookupError> {
-        if let Some(workflow) = self.peek(&reference.name).versions.get(&reference.version) {
-            return Ok(Some(workflow.clone()));
+        let WorkflowRef { name, version } = reference;
+        if let Some(known) = self.peek(name).versions.get(version) {
+            return known.workflow(name).map(Some);
         }
-        Ok(self.refresh(&reference.name).await?.versions.get(&reference.version).cloned())
+        self.refresh(name).await?.versions.get(version).map(|known| known.workflow(name)).transpose()
     }
 
     fn peek(&self, name: &str) -> Known {
@@ -172,9 +191,7 @@ impl<L: Log, C: Clock> Workflows<L, C> {
             let count = page.len();
             for recorded in page {
                 let registered = decode_workflow(&recorded.event_type, &recorded.data)?;
-                let workflow = Workflow::parse(&registered.source)
-                    .map_err(|faults| LookupError::Faulty { name: name.to_owned(), faults })?;
-                known.versions.insert(registered.version, Arc::new(workflow));
+                known.versions.insert(registered.version, Version::read(registered.source));
                 known.next = recorded.revision + 1;
             }
             if count < PAGE {

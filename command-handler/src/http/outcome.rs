@@ -15,14 +15,13 @@ use tracing::warn;
 use super::place::Receipt;
 use super::problem::Problem;
 use super::{Handle, body, idempotency};
+use crate::answer::{data_fault, outcome_fault};
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::SignalError;
 
-/// The longest name of an outcome, in characters.
-const LONGEST_OUTCOME: usize = 64;
-/// The most data that an answer carries, in bytes of JSON: it becomes part of the order's history.
-const LARGEST_DATA: usize = 64 * 1024;
+/// The longest source and id of an event, in characters.
+const LONGEST_KEY: usize = 512;
 
 const CLOUD_EVENT: &str = "application/cloudevents+json";
 
@@ -65,7 +64,7 @@ fn unwrapped(headers: &HeaderMap, value: Value) -> Result<Envelope, Problem> {
         if !errors.is_empty() {
             return Err(Problem::invalid(errors));
         }
-        let key = text("source").zip(text("id")).map(|(source, id)| format!("{source} {id}"));
+        let key = key_of(text("source"), text("id"))?;
         let answer = value.get("data").cloned().unwrap_or(Value::Null);
         return Ok(Envelope { answer, pointer: "/data", key });
     }
@@ -78,10 +77,21 @@ fn unwrapped(headers: &HeaderMap, value: Value) -> Result<Envelope, Problem> {
         if !errors.is_empty() {
             return Err(Problem::invalid(errors));
         }
-        let key = attribute("source").zip(attribute("id")).map(|(source, id)| format!("{source} {id}"));
+        let key = key_of(attribute("source").as_deref(), attribute("id").as_deref())?;
         return Ok(Envelope { answer: value, pointer: "", key });
     }
     Ok(Envelope { answer: value, pointer: "", key: None })
+}
+
+/// The key of an event's answer, which the order's history keeps.
+fn key_of(source: Option<&str>, id: Option<&str>) -> Result<Option<String>, Problem> {
+    let key = source.zip(id).map(|(source, id)| format!("{source} {id}"));
+    if key.as_ref().is_some_and(|key| key.chars().count() > LONGEST_KEY || key.chars().any(char::is_control)) {
+        let detail =
+            format!("source and id must be at most {LONGEST_KEY} characters together, without control characters");
+        return Err(Problem::at("/id", detail));
+    }
+    Ok(key)
 }
 
 /// What a `CloudEvent` must have and this one has not.
@@ -113,12 +123,8 @@ fn checked(answer: Value, at: &str) -> Result<(String, Value), Problem> {
             String::new()
         }
         Some(Value::String(outcome)) => {
-            if outcome.is_empty() || outcome.chars().count() > LONGEST_OUTCOME || outcome.chars().any(char::is_control)
-            {
-                wrong(
-                    "/outcome",
-                    format!("must be 1 to {LONGEST_OUTCOME} characters, none of them a control character"),
-                );
+            if let Some(fault) = outcome_fault(&outcome) {
+                wrong("/outcome", fault);
             }
             outcome
         }
@@ -127,9 +133,8 @@ fn checked(answer: Value, at: &str) -> Result<(String, Value), Problem> {
             String::new()
         }
     };
-    let size = data.to_string().len();
-    if size > LARGEST_DATA {
-        wrong("/data", format!("must be at most {LARGEST_DATA} bytes of JSON, found {size}"));
+    if let Some(fault) = data_fault(&data) {
+        wrong("/data", fault);
     }
     for unknown in fields.keys() {
         wrong(&format!("/{}", unknown.replace('~', "~0").replace('/', "~1")), "is not known here".to_owned());

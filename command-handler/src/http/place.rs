@@ -82,7 +82,10 @@ async fn place<L: Log, C: Clock>(
     order: NewOrder,
     headers: &HeaderMap,
 ) -> Result<Accepted, Problem> {
-    endpoint.orchestrator.place(order_id, order, traceparent(headers)).await.map_err(problem)
+    let (orchestrator, traceparent) = (endpoint.orchestrator.clone(), traceparent(headers));
+    // In a task of its own, which goes on when the client hangs up: an order in the log needs its driver.
+    let placing = tokio::spawn(async move { orchestrator.place(order_id, order, traceparent).await });
+    placing.await.map_err(|_| Problem::later("placing the order broke down"))?.map_err(problem)
 }
 
 /// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`, lower case; anything else is ignored, all-zero ids and version `ff` too.
