@@ -268,10 +268,18 @@ impl Store {
     }
 }
 
+/// As long as the longest request may take.
+const STATEMENT_LIMIT: &str = "SET LOCAL statement_timeout = '30s'";
+
 /// In a task of its own, which goes on when the request is given up: cut off at a bad moment, sqlx (0.9) forgets that it has sent
 /// `BEGIN`, and the connection's next user would unknowingly work inside that transaction.
 async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
-    let begun = tokio::spawn(async move { pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await });
+    let begun = tokio::spawn(async move {
+        let mut begun = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        // What nobody waits for any more must not go on keeping a connection from others.
+        sqlx::query(STATEMENT_LIMIT).execute(&mut *begun).await?;
+        Ok::<_, sqlx::Error>(begun)
+    });
     Ok(begun.await.map_err(|_| StoreError::Internal)??)
 }
 

@@ -3,7 +3,7 @@ CREATE TABLE participant_payments.charges (
     order_id    text PRIMARY KEY,
     state       text NOT NULL CHECK (state IN ('charged', 'refunded', 'void')),
     charge_id   uuid UNIQUE,
-    amount      numeric CHECK (amount > 0),
+    amount      numeric CHECK (amount >= 0),
     currency    text CHECK (currency ~ '^[A-Z]{3}$'),
     charged_at  timestamptz,
     refund_id   uuid UNIQUE,

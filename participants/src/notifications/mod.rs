@@ -57,7 +57,8 @@ impl Participant for Notifications {
         if request.action != "send" {
             return Err(request.unknown_action());
         }
-        let letter: Letter = request.input()?;
+        let mut letter: Letter = request.input()?;
+        letter.name = letter.name.filter(|name| !name.is_empty());
         check_name("/input/template", &letter.template)?;
         if let Some(name) = &letter.name {
             check_text("/input/name", name, NAME_LENGTH_MAX)?;

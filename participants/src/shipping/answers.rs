@@ -45,7 +45,9 @@ impl Answers {
         let again = || Verdict::Again { reason: format!("the callback answered {status}"), after: retry_after };
         match status {
             status if status.is_success() => Verdict::Delivered,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => again(),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
+            // A key that is being changed, a proxy in between: the answer itself was not looked at.
+            | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => again(),
             StatusCode::NOT_FOUND if age < self.retry.not_found_patience => again(),
             status if status.is_client_error() => Verdict::Refused(format!("the callback answered {status}")),
             _ => again(),
@@ -114,7 +116,8 @@ mod tests {
             (202, "delivered"),
             (302, "again"),
             (400, "refused"),
-            (401, "refused"),
+            (401, "again"),
+            (403, "again"),
             (404, "again"),
             (408, "again"),
             (409, "refused"),

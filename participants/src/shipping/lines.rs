@@ -61,7 +61,7 @@ impl TryFrom<Vec<Line>> for Counts {
         }
         let mut sums = BTreeMap::new();
         for Line { sku, quantity } in lines {
-            if !(1..=SKU_LENGTH_MAX).contains(&sku.len()) || sku.chars().any(char::is_control) {
+            if !(1..=SKU_LENGTH_MAX).contains(&sku.chars().count()) || sku.chars().any(char::is_control) {
                 return Err(format!("a SKU has to be 1 to {SKU_LENGTH_MAX} printable characters, found {sku:?}"));
             }
             if !(0..=QUANTITY_MAX).contains(&quantity) {

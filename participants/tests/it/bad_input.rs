@@ -57,8 +57,6 @@ fn wrong_bodies() -> Vec<(&'static str, String, u16)> {
         (charges, charge(&json!({ "input": null })), 422),
         (charges, amount(json!(1)), 422),
         (charges, amount(json!(1.5)), 422),
-        (charges, amount(json!("0")), 422),
-        (charges, amount(json!("0.000")), 422),
         (charges, amount(json!("-1.00")), 422),
         (charges, amount(json!("1,00")), 422),
         (charges, amount(json!("1e9")), 422),
