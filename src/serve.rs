@@ -1,6 +1,7 @@
 //! HTTP: one listener, Nagle's algorithm off, requests under way finished before leaving.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -20,11 +21,22 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError
     TcpListener::bind(address).await.map_err(|source| ListenError { address, source })
 }
 
-/// Serves until told to stop.
+/// How long requests under way have to come to their end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves until told to stop; then finishes what is under way, if its client plays along.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
     let listener = listener.tap_io(|stream| {
         // A connection that cannot be set so is only slower.
         let _ = stream.set_nodelay(true);
     });
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    let stopped = stop.clone().cancelled_owned();
+    let too_late = async move {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = axum::serve(listener, router).with_graceful_shutdown(stopped) => served,
+        () = too_late => Ok(()),
+    }
 }

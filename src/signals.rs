@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is canceled by the first signal to stop.
+/// A token that is canceled by the first signal to stop; the second one ends the process.
 pub(crate) fn stop_token() -> std::io::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -15,6 +15,12 @@ pub(crate) fn stop_token() -> std::io::Result<CancellationToken> {
             _ = interrupt.recv() => {}
         }
         token.cancel();
+        // Whoever asks twice wants it now; what was acknowledged is in the log.
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(130);
     });
     Ok(stop)
 }

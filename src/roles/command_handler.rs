@@ -60,7 +60,9 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
-    let urls = std::env::vars().filter(|(name, _)| name.ends_with("_URL")).collect();
+    let texts =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let urls = texts.filter(|(name, _)| name.ends_with("_URL")).collect();
     let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving).await?;
     println!("commands at http://{address}/orders");
     let router = handler.router.clone().merge(health::router(Some(event_store), Some(pool)));
@@ -86,8 +88,7 @@ struct BadWorkflow {
 }
 
 impl Handler {
-    /// Registers the workflows and starts to drive what is due. `urls` are the values for `${NAME}` in participants' URLs:
-    /// only names that end in `_URL` are meant for that, so that no workflow file can send other settings anywhere.
+    /// Registers the workflows and starts to drive what is due. `urls` are the values for `${NAME}` in participants' URLs.
     pub async fn start(
         event_store: &EventStore,
         pool: &PgPool,

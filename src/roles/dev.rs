@@ -93,14 +93,31 @@ fn print_places(base: &str, backends: &Backends, args: &DevArgs) {
     println!("  commands   POST {base}/orders");
     println!("  queries    {base}/graphql");
     println!("  mailbox    {base}/participants/notifications/mailbox");
-    println!("  log        {}", backends.event_store_url);
-    println!("  views      {}", without_password(&backends.postgres_url));
+    println!("  log        {}", without_secrets(&backends.event_store_url));
+    println!("  views      {}", without_secrets(&backends.postgres_url));
     println!("  data       {}\n", args.data.data.display());
 }
 
-fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
+/// A URL as it may be shown: without user, password, and whatever else its query says of them.
+fn without_secrets(url: &str) -> String {
+    let (place, query) = url.split_once('?').unwrap_or((url, ""));
+    let place = match (place.split_once("://"), place.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{place}"),
-        _ => url.to_owned(),
+        _ => place.to_owned(),
+    };
+    let harmless = query.split('&').filter(|pair| !pair.is_empty() && !pair.to_lowercase().starts_with("pass"));
+    let query = harmless.collect::<Vec<_>>().join("&");
+    if query.is_empty() { place } else { format!("{place}?{query}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_url_holds_no_secret() {
+        assert_eq!(without_secrets("esdb://admin:changeit@a:1,b:2?tls=true"), "esdb://a:1,b:2?tls=true");
+        assert_eq!(without_secrets("postgres://h/db?user=u&password=secret"), "postgres://h/db?user=u");
+        assert_eq!(without_secrets("esdb://127.0.0.1:1?tls=false"), "esdb://127.0.0.1:1?tls=false");
     }
 }

@@ -110,3 +110,16 @@ async fn one_of_many_racing_requests_takes_the_order_and_all_get_its_answer() {
     let (_, totals) = world.get("/participants/payments/totals").await;
     assert_eq!(totals[0]["charges"], 1);
 }
+
+#[tokio::test]
+async fn whatever_is_taken_at_the_door_goes_its_way() {
+    let world = World::new().await;
+    // Free of charge, of a product with a long name in many bytes, for a customer without a name.
+    let sku = "茶".repeat(64);
+    world.stock(&json!([{ "sku": sku, "quantity": 5 }])).await;
+    let mut order = order("odd", "order-fulfilment", &sku, 1);
+    order["lines"][0]["unitPrice"] = json!("0.00");
+    order["customer"]["name"] = json!("");
+    world.place(&order).await;
+    world.comes_to("odd", "Shipped", "COMPLETED").await;
+}
