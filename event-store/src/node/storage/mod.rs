@@ -1,7 +1,9 @@
 //! The log on disk.
 //!
 //! Five keyspaces of one `fjall` database; a group of appends goes into all of them in one batch, which is written to
-//! the journal and synced before anybody hears of it, and after a crash is there as a whole or not at all.
+//! the journal and synced before anybody hears of it, and after the process is killed is there as a whole or not at all.
+//! (A power cut that tears a batch nobody was told of yet can make `fjall` refuse its journal: then the log does not open, and
+//! says so, rather than guess.)
 //!
 //! | keyspace    | key                | value                                       |
 //! |-------------|--------------------|---------------------------------------------|
