@@ -359,7 +359,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// Reads what others have appended; says whether there was anything.
     async fn catch_up(&mut self) -> Result<bool, DriveError> {
         let before = self.order.revision;
-        self.order = self.shared.orders.catch_up(&self.id, self.order.clone()).await?;
+        self.order = self.shared.orders.catch_up(&self.id, &self.order).await?;
         Ok(self.order.revision > before)
     }
 }

@@ -89,9 +89,8 @@ impl<L: Log> Orders<L> {
     }
 
     /// The order, with what has come since it was loaded.
-    pub async fn catch_up(&self, id: &OrderId, order: Order) -> Result<Order, LoadError> {
-        let known = order.clone();
-        Ok(self.fold(id, Some(order)).await?.unwrap_or(known))
+    pub async fn catch_up(&self, id: &OrderId, order: &Order) -> Result<Order, LoadError> {
+        Ok(self.fold(id, Some(order.clone())).await?.unwrap_or_else(|| order.clone()))
     }
 
     async fn fold(&self, id: &OrderId, mut order: Option<Order>) -> Result<Option<Order>, LoadError> {

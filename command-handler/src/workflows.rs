@@ -1,7 +1,7 @@
 //! Definitions in the log: one stream for each name, one event for each version. A text, once registered, stays what it is.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::log::Log;
+use crate::orchestrator::lock;
 
 /// How old the knowledge of a name's newest version may be: another instance may have registered one.
 const FRESH: Duration = Duration::from_secs(1);
@@ -164,28 +165,29 @@ impl<L: Log, C: Clock> Workflows<L, C> {
 
     /// The newest version under a name: what a new order follows.
     pub async fn latest(&self, name: &str) -> Result<Option<Arc<Workflow>>, LookupError> {
-        let known = self.peek(name);
-        let fresh = known.read_at.is_some_and(|read_at| read_at.elapsed() < FRESH);
-        let known = if fresh { known } else { self.refresh(name).await? };
-        known.versions.last_key_value().map(|(_, version)| version.workflow(name)).transpose()
+        let fresh = |known: &Known| known.read_at.is_some_and(|read_at| read_at.elapsed() < FRESH);
+        let newest = |known: &Known| known.versions.last_key_value().map(|(_, version)| version.workflow(name));
+        let known = lock(&self.known).get(name).filter(|known| fresh(known)).map(newest);
+        match known {
+            Some(newest) => newest,
+            None => newest(&self.refresh(name).await?),
+        }
+        .transpose()
     }
 
     /// The definition that an order began on.
     pub async fn get(&self, reference: &WorkflowRef) -> Result<Option<Arc<Workflow>>, LookupError> {
         let WorkflowRef { name, version } = reference;
-        if let Some(known) = self.peek(name).versions.get(version) {
+        let known = lock(&self.known).get(name).and_then(|known| known.versions.get(version)).cloned();
+        if let Some(known) = known {
             return known.workflow(name).map(Some);
         }
         self.refresh(name).await?.versions.get(version).map(|known| known.workflow(name)).transpose()
     }
 
-    fn peek(&self, name: &str) -> Known {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default()
-    }
-
     /// Reads what has come since. Names without a definition are not kept, so that asking for any number of them costs no memory.
     async fn refresh(&self, name: &str) -> Result<Known, LookupError> {
-        let mut known = self.peek(name);
+        let mut known = lock(&self.known).get(name).cloned().unwrap_or_default();
         loop {
             let page = self.log.read(&stream(name), known.next, PAGE).await?;
             let count = page.len();
@@ -200,7 +202,7 @@ impl<L: Log, C: Clock> Workflows<L, C> {
         }
         known.read_at = Some(Instant::now());
         if !known.versions.is_empty() {
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), known.clone());
+            lock(&self.known).insert(name.to_owned(), known.clone());
         }
         Ok(known)
     }
