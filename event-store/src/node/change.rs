@@ -57,6 +57,8 @@ pub(crate) type Outcome = Result<Written, Refusal>;
 pub(crate) enum Failure {
     /// It was not tried: too much is waiting.
     Overloaded,
+    /// It was not tried: the disk has no room.
+    NoRoom(String),
     /// The log could not be written. The change may have been made or not.
     Broken(String),
     /// The node is closing.

@@ -39,6 +39,11 @@ impl<'a> Group<'a> {
         Self { view, first_position, created, batch: Batch::default(), ids: HashMap::new(), positions: HashMap::new() }
     }
 
+    /// How many events are to be written.
+    pub(super) fn len(&self) -> usize {
+        self.batch.events.len()
+    }
+
     pub(super) fn into_batch(self) -> Batch {
         self.batch
     }

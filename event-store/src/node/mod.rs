@@ -10,6 +10,7 @@ mod connection;
 mod decision;
 mod filter;
 mod group;
+mod log;
 mod reader;
 mod recent;
 mod service;
@@ -31,10 +32,10 @@ use tonic::transport::Server;
 use tracing::{error, info};
 use uuid::Uuid;
 
+use log::Log;
 use reader::Reader;
 use recent::Recent;
 use service::{FeaturesService, GossipServer, GossipService, ServerFeaturesServer, StreamsServer, StreamsService};
-use storage::Storage;
 pub use storage::StorageError;
 use writer::Writer;
 
@@ -57,6 +58,8 @@ pub struct NodeOptions {
     pub max_append_size: usize,
     /// How many bytes of appends may wait for the disk. Past that an append is refused at once.
     pub queue_bytes: u32,
+    /// How many bytes are to be left free on the disk. When fewer are, appends are refused until there is room again.
+    pub kept_free: u64,
 }
 
 impl NodeOptions {
@@ -67,6 +70,7 @@ impl NodeOptions {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             max_append_size: 1 << 20,
             queue_bytes: 64 << 20,
+            kept_free: 256 << 20,
         }
     }
 }
@@ -111,22 +115,21 @@ pub struct NodeHandle {
 impl Node {
     /// Opens the log and serves it.
     pub async fn start(options: NodeOptions) -> Result<NodeHandle, NodeError> {
-        let storage = open(&options.folder).await?;
+        let log = open(&options.folder, options.kept_free).await?;
         let cannot_listen = |source| NodeError::Address { address: options.address, source };
         let listener = TcpListener::bind(options.address).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let last = storage
-            .view()
-            .last_position()
+        let last = log
+            .with(|storage| storage.view().last_position())
             .map_err(|source| NodeError::Log { folder: options.folder.clone(), source })?;
 
         let (head_sender, head) = watch::channel(last);
         let recent = Arc::new(Recent::default());
-        let (writer, thread) = Writer::start(storage.clone(), recent.clone(), head_sender, options.queue_bytes)
-            .map_err(NodeError::Thread)?;
+        let (writer, thread) =
+            Writer::start(log.clone(), recent.clone(), head_sender, options.queue_bytes).map_err(NodeError::Thread)?;
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let reader = Reader { storage, recent, head, closing: closing.clone(), held: tasks.token() };
+        let reader = Reader { log, recent, head, closing: closing.clone(), held: tasks.token() };
         let streams = StreamsService { writer, reader, max_append_size: options.max_append_size };
         tasks.spawn(serve(listener, address, streams, closing.clone(), tasks.clone()));
         tasks.close();
@@ -165,9 +168,9 @@ impl NodeHandle {
 }
 
 /// Opening replays the journal, which takes a moment that no other task should have to wait for.
-async fn open(folder: &Path) -> Result<Arc<Storage>, NodeError> {
+async fn open(folder: &Path, kept_free: u64) -> Result<Arc<Log>, NodeError> {
     let path = folder.to_owned();
-    let opened = tokio::task::spawn_blocking(move || Storage::open(&path)).await;
+    let opened = tokio::task::spawn_blocking(move || Log::open(&path, kept_free)).await;
     let opened = opened.unwrap_or_else(|panic| Err(StorageError::Damaged(panic.to_string())));
     opened.map(Arc::new).map_err(|source| NodeError::Log { folder: folder.into(), source })
 }

@@ -8,25 +8,31 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::filter::Filter;
+use super::log::Log;
 use super::recent::Recent;
-use super::storage::{AllPage, Direction, PageLimits, Storage, StorageError, StreamPage, View};
+use super::storage::{AllPage, Direction, PageLimits, StorageError, StreamPage, View};
 
 /// Why there is nothing more to read.
 #[derive(Debug)]
 pub(crate) enum ReadFailure {
     Closing,
+    /// For a moment.
+    Reopening,
     Broken(String),
 }
 
 impl From<StorageError> for ReadFailure {
     fn from(error: StorageError) -> Self {
-        Self::Broken(error.to_string())
+        match error {
+            StorageError::Reopening => Self::Reopening,
+            error => Self::Broken(error.to_string()),
+        }
     }
 }
 
 #[derive(Clone)]
 pub(crate) struct Reader {
-    pub(super) storage: Arc<Storage>,
+    pub(super) log: Arc<Log>,
     pub(super) recent: Arc<Recent>,
     pub(super) head: watch::Receiver<u64>,
     pub(super) closing: CancellationToken,
@@ -91,11 +97,11 @@ impl Reader {
         if self.closing.is_cancelled() {
             return Err(ReadFailure::Closing);
         }
-        let storage = self.storage.clone();
+        let log = self.log.clone();
         let held = self.held.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let outcome = read(&storage.view());
-            drop(storage);
+            let outcome = log.with(|storage| read(&storage.view()));
+            drop(log);
             drop(held);
             outcome
         });

@@ -82,6 +82,8 @@ pub(super) fn wrong_expected_version(stream: &str, expected: Expected, current: 
 pub(super) fn failed(failure: Failure) -> Status {
     match failure {
         Failure::Overloaded => Status::resource_exhausted("Too many appends are waiting; try again later"),
+        // The code that gRPC has for it: "perhaps the entire file system is out of space".
+        Failure::NoRoom(reason) => Status::resource_exhausted(format!("The log cannot grow: {reason}")),
         Failure::Broken(reason) => Status::unavailable(format!("The log cannot be written: {reason}")),
         Failure::Closed => Status::unavailable("Server Is Shutting Down"),
     }
@@ -90,6 +92,7 @@ pub(super) fn failed(failure: Failure) -> Status {
 pub(super) fn unreadable(failure: ReadFailure) -> Status {
     match failure {
         ReadFailure::Closing => Status::unavailable("Server Is Shutting Down"),
+        ReadFailure::Reopening => Status::unavailable("The log is being opened anew"),
         ReadFailure::Broken(reason) => Status::internal(format!("The log cannot be read: {reason}")),
     }
 }

@@ -1,9 +1,9 @@
 //! The log on disk.
 //!
-//! Five keyspaces of one `fjall` database; a group of appends goes into all of them in one batch, which is written to
-//! the journal and synced before anybody hears of it, and after the process is killed is there as a whole or not at all.
-//! (A power cut that tears a batch nobody was told of yet can make `fjall` refuse its journal: then the log does not open, and
-//! says so, rather than guess.)
+//! Six keyspaces of one `fjall` database; a group of appends goes into all of them in one batch, which is written to
+//! the journal and synced before anybody hears of it, and after a crash is there as a whole or not at all. What a crash or
+//! the disk did to the journal is found before the engine opens it ([`journal`]), with the help of a [`mark`] that says how
+//! far the log was acknowledged. Older data lies in blocks with checksums, which the engine compares on each read.
 //!
 //! | keyspace    | key                | value                                       |
 //! |-------------|--------------------|---------------------------------------------|
@@ -12,6 +12,7 @@
 //! | `limits`    | stream name        | what its metadata says about truncation     |
 //! | `revisions` | number, revision   | position                                    |
 //! | `ids`       | number, event id   | revision                                    |
+//! | `format`    | `version`, `head`  | what all this is; the last position         |
 //!
 //! Positions are 1, 2, 3, …: dense, so that a part of the log in memory can be addressed by position. Nothing is counted
 //! or scanned on opening: the last position is the last key. What opening does cost is the replay of the journal, whose
@@ -22,16 +23,24 @@
 //! 9.5 ms, with half the bytes written. Under load the group is the case that counts.
 
 pub(crate) mod event;
+mod journal;
 mod keys;
+mod mark;
 mod pages;
 pub(crate) mod view;
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use prost::Message;
+use tracing::warn;
+
+use journal::{Acknowledged, HEAD_KEY};
+use mark::Mark;
 
 pub(crate) use super::wire::storage::{StoredEvent, StoredLimits, StoredStream};
 pub(crate) use event::Event;
@@ -42,6 +51,9 @@ pub(crate) use view::View;
 const JOURNAL_BYTES: u64 = 64 << 20;
 const CACHE_BYTES: u64 = 32 << 20;
 const MEMTABLE_BYTES: u64 = 8 << 20;
+/// The files by which the engine knows its folder: the last that it writes when it makes one, and the one that it locks.
+const ENGINE_VERSION: &str = "version";
+const ENGINE_LOCK: &str = "lock";
 /// The version of what the keyspaces hold. A folder with another is left alone.
 const FORMAT: &[u8] = b"1";
 
@@ -57,6 +69,12 @@ pub enum StorageError {
     /// The engine failed.
     #[error("{0}")]
     Engine(fjall::Error),
+    /// The system failed.
+    #[error("{0}")]
+    System(#[from] io::Error),
+    /// After a failed write the log is being opened anew.
+    #[error("the log is being opened anew")]
+    Reopening,
     /// What was read cannot be so.
     #[error("the log is damaged: {0}")]
     Damaged(String),
@@ -84,6 +102,8 @@ pub(crate) struct Storage {
     limits: Keyspace,
     revisions: Keyspace,
     ids: Keyspace,
+    format: Keyspace,
+    mark: Mutex<Mark>,
 }
 
 /// What one batch adds: events with their streams' numbers, in the order of their positions, and what follows from them.
@@ -95,7 +115,30 @@ pub(crate) struct Batch {
 }
 
 impl Storage {
+    /// Opens the log of a folder, as the last process left it.
     pub(crate) fn open(folder: &Path) -> Result<Self, StorageError> {
+        std::fs::create_dir_all(folder)?;
+        let marked = mark::read(folder)?.unwrap_or(0);
+        Self::mend_and_open(folder, Acknowledged::AtLeast(marked))
+    }
+
+    /// Opens the log again after a write has failed, and forgets what nobody was told of.
+    pub(crate) fn open_again(folder: &Path, acknowledged: u64) -> Result<Self, StorageError> {
+        Self::mend_and_open(folder, Acknowledged::Exactly(acknowledged))
+    }
+
+    fn mend_and_open(folder: &Path, acknowledged: Acknowledged) -> Result<Self, StorageError> {
+        remove_half_made(folder, acknowledged)?;
+        {
+            let _lock = lock(folder)?;
+            journal::mend(folder, acknowledged)?;
+        }
+        let storage = Self::open_engine(folder)?;
+        storage.verify(acknowledged)?;
+        Ok(storage)
+    }
+
+    fn open_engine(folder: &Path) -> Result<Self, StorageError> {
         let database = Database::builder(folder)
             .cache_size(CACHE_BYTES)
             .max_journaling_size(JOURNAL_BYTES)
@@ -103,6 +146,7 @@ impl Storage {
             .open()?;
         let keyspace =
             |name: &str| database.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES));
+        // The first to be made: the journal's check knows it by its number.
         let format = keyspace("format")?;
         match format.get("version")? {
             None => format.insert("version", FORMAT)?,
@@ -115,8 +159,25 @@ impl Storage {
             limits: keyspace("limits")?,
             revisions: keyspace("revisions")?,
             ids: keyspace("ids")?,
+            format,
+            mark: Mutex::new(Mark::open(folder)?),
             database,
         })
+    }
+
+    /// Whether the log ends where it should.
+    fn verify(&self, acknowledged: Acknowledged) -> Result<(), StorageError> {
+        let last = self.view().last_position()?;
+        let (Acknowledged::AtLeast(told) | Acknowledged::Exactly(told)) = acknowledged;
+        if last < told {
+            return Err(StorageError::Damaged(format!("it ends with position {last}, but {told} was acknowledged")));
+        }
+        match self.format.get(HEAD_KEY)?.map(|head| keys::number_from(&head)).transpose()? {
+            Some(head) if head != last => {
+                Err(StorageError::Damaged(format!("its last event is at position {last}, but {head} was written")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The log as it stands now. What is committed later does not show in it.
@@ -127,7 +188,9 @@ impl Storage {
     /// Writes a batch and returns when it is on disk. After a failure nothing more can be written until the log is opened
     /// anew: what the disk holds is then not known.
     pub(crate) fn commit(&self, batch: &Batch) -> Result<(), StorageError> {
+        let Some((_, last)) = batch.events.last() else { return Ok(()) };
         let mut writes = self.database.batch().durability(Some(PersistMode::SyncData));
+        writes.insert(&self.format, HEAD_KEY, keys::position(last.position));
         for (number, event) in &batch.events {
             let position = keys::position(event.position);
             writes.insert(&self.events, position, event.record.encode_to_vec());
@@ -140,6 +203,43 @@ impl Storage {
         for (name, limits) in &batch.limits {
             writes.insert(&self.limits, name.as_str(), limits.encode_to_vec());
         }
-        Ok(writes.commit()?)
+        writes.commit()?;
+        // An older mark is a weaker promise, not a wrong one.
+        let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        mark.set(last.position).unwrap_or_else(|error| warn!(%error, "the log's mark could not be written"));
+        Ok(())
     }
 }
+
+/// The engine does not take up a folder again that it was killed in the middle of making. Nothing can be in it yet.
+fn remove_half_made(folder: &Path, acknowledged: Acknowledged) -> Result<(), StorageError> {
+    if folder.join(ENGINE_VERSION).try_exists()? || !folder.join(ENGINE_LOCK).try_exists()? {
+        return Ok(());
+    }
+    let _lock = lock(folder)?;
+    if acknowledged != Acknowledged::AtLeast(0) {
+        return Err(StorageError::Damaged(format!("the file {ENGINE_VERSION:?} is missing")));
+    }
+    for made in ["0.jnl", "keyspaces"] {
+        let path = folder.join(made);
+        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    }
+    Ok(std::fs::remove_file(folder.join(ENGINE_LOCK))?)
+}
+
+/// The engine's own lock, held while the folder is looked at without it. `None`: there is no folder of the engine yet.
+fn lock(folder: &Path) -> Result<Option<File>, StorageError> {
+    match File::open(folder.join(ENGINE_LOCK)) {
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Err(StorageError::InUse),
+            Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! The log while the node runs: open, being opened anew after a write failed, or without room.
+
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use super::storage::{Storage, StorageError};
+
+/// The disk has less room than is to be left free on it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the disk has {free} bytes left, of which {kept} are kept free")]
+pub(crate) struct NoRoom {
+    free: u64,
+    kept: u64,
+}
+
+pub(crate) struct Log {
+    folder: PathBuf,
+    /// Bytes. The engine needs some for what it has taken already; without any it would have to be opened anew.
+    kept_free: u64,
+    /// `None` while it is closed in order to be opened anew.
+    storage: RwLock<Option<Storage>>,
+}
+
+impl Log {
+    pub(crate) fn open(folder: &Path, kept_free: u64) -> Result<Self, StorageError> {
+        let storage = Storage::open(folder)?;
+        Ok(Self { folder: folder.into(), kept_free, storage: RwLock::new(Some(storage)) })
+    }
+
+    /// Does something with the storage, which is not closed meanwhile. May block.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&Storage) -> Result<T, StorageError>) -> Result<T, StorageError> {
+        let storage = self.storage.read().unwrap_or_else(PoisonError::into_inner);
+        act(storage.as_ref().ok_or(StorageError::Reopening)?)
+    }
+
+    /// Closes the storage as soon as nobody reads, and opens it again with what was acknowledged.
+    pub(crate) fn reopen(&self, acknowledged: u64) -> Result<(), StorageError> {
+        let mut storage = self.storage.write().unwrap_or_else(PoisonError::into_inner);
+        *storage = None;
+        *storage = Some(Storage::open_again(&self.folder, acknowledged)?);
+        Ok(())
+    }
+
+    /// Whether there is room on the disk. A disk that does not say so has it, until a write fails.
+    pub(crate) fn room(&self) -> Result<(), NoRoom> {
+        let Ok(disk) = rustix::fs::statvfs(&self.folder) else { return Ok(()) };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < self.kept_free { Err(NoRoom { free, kept: self.kept_free }) } else { Ok(()) }
+    }
+}

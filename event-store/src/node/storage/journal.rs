@@ -1,0 +1,298 @@
+//! A look at the engine's journal before the engine opens it.
+//!
+//! Left to itself the engine takes whatever it cannot read for the end of its journal and cuts it off there, be it the
+//! torn end of a batch that nobody was told of or one flipped bit with acknowledged batches behind it. Those two are told
+//! apart here: a torn end is cut, damage is reported with its place, and the journal is left as it is.
+//!
+//! A journal is a file `N.jnl` (format version 3) of batches, then zeros up to the size for which it was made. All numbers
+//! are little-endian.
+//!
+//! ```text
+//! batch   start entry… end
+//! start   1, count of entries: u32, sequence number: u64
+//! entry   item or clear
+//! item    2, kind: u8, compression: u8, keyspace: u64, key length: u16, value length: u32, stored length: u32, key, stored value
+//! clear   4, keyspace: u64
+//! end     3, xxh3 of the entries: u64, "FJL" 3
+//! ```
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use tracing::warn;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::StorageError;
+
+/// The keyspace that was made first, and the key in it that each of our batches sets: to the position of its last event.
+pub(super) const HEAD_KEYSPACE: u64 = 1;
+pub(super) const HEAD_KEY: &[u8; 4] = b"head";
+
+const START: u8 = 1;
+const ITEM: u8 = 2;
+const END: u8 = 3;
+const CLEAR: u8 = 4;
+const TRAILER: [u8; 4] = *b"FJL\x03";
+/// There are a handful of keyspaces. A larger number is a piece of something else.
+const MAX_KEYSPACE: u64 = 1 << 16;
+/// The engine numbers its batches, and now and then something else in between.
+const MAX_GAP: u64 = 1 << 20;
+const READ_AHEAD: usize = 256 << 10;
+
+/// What is known to have been acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Acknowledged {
+    /// Everything up to this position, and perhaps more.
+    AtLeast(u64),
+    /// Everything up to this position and nothing after it: what follows is to be forgotten. A batch whose write failed
+    /// may look whole as long as the system remembers it and be torn once the power goes.
+    Exactly(u64),
+}
+
+/// Cuts off what was torn, and refuses to go on where something that was acknowledged is damaged or missing.
+pub(super) fn mend(folder: &Path, acknowledged: Acknowledged) -> Result<(), StorageError> {
+    let journals = journals(folder)?;
+    let (told, limit) = match acknowledged {
+        Acknowledged::AtLeast(position) => (position, u64::MAX),
+        Acknowledged::Exactly(position) => (position, position),
+    };
+    let mut last = Last::default();
+    for (index, path) in journals.iter().enumerate() {
+        let survey = survey(path, last, limit)?;
+        last = survey.last;
+        let is_last = index + 1 == journals.len();
+        let falls_short = is_last && last.head.is_some_and(|head| head < told);
+        match survey.rest {
+            Rest::Nothing if falls_short => {
+                let head = last.head.unwrap_or(0);
+                let fault = format!("the journal ends with position {head}, but {told} was acknowledged");
+                return Err(damaged(path, survey.whole, &fault));
+            }
+            Rest::Nothing => {}
+            Rest::Unwanted => cut(path, survey.whole)?,
+            Rest::Torn(_) if is_last && !falls_short && !more_follows(path, survey.whole)? => cut(path, survey.whole)?,
+            Rest::Torn(fault) => return Err(damaged(path, survey.whole, fault)),
+        }
+    }
+    Ok(())
+}
+
+/// The journals, oldest first.
+fn journals(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
+    let mut found = Vec::new();
+    for entry in folder.read_dir()? {
+        let path = entry?.path();
+        let number = path.file_stem().and_then(|name| name.to_str()).and_then(|name| name.parse::<u64>().ok());
+        if let Some(number) = number.filter(|_| path.extension().is_some_and(|extension| extension == "jnl")) {
+            found.push((number, path));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// What a journal holds.
+struct Survey {
+    /// Where its last whole batch ends.
+    whole: u64,
+    last: Last,
+    rest: Rest,
+}
+
+/// What the batches so far ended with.
+#[derive(Debug, Clone, Copy, Default)]
+struct Last {
+    /// `None` while no batch named one.
+    head: Option<u64>,
+    sequence_number: Option<u64>,
+}
+
+enum Rest {
+    /// Nothing, or zeros.
+    Nothing,
+    /// A batch that is to be forgotten.
+    Unwanted,
+    /// Something that is no batch, and why it is none.
+    Torn(&'static str),
+}
+
+fn survey(path: &Path, mut last: Last, most: u64) -> Result<Survey, StorageError> {
+    let mut reader = BufReader::with_capacity(READ_AHEAD, File::open(path)?);
+    let mut whole = 0;
+    let rest = loop {
+        let batch = match next_batch(&mut reader) {
+            Ok(Some(batch)) => batch,
+            Ok(None) => break Rest::Nothing,
+            Err(Fault::Torn(reason)) => break Rest::Torn(reason),
+            Err(Fault::Io(error)) => return Err(error.into()),
+        };
+        if batch.head.is_some_and(|head| head > most) {
+            break Rest::Unwanted;
+        }
+        // The one thing in a batch that its checksum leaves out.
+        if last.sequence_number.is_some_and(|last| {
+            !(last.saturating_add(1)..last.saturating_add(MAX_GAP)).contains(&batch.sequence_number)
+        }) {
+            break Rest::Torn("a batch has a number out of order");
+        }
+        whole += batch.bytes;
+        last = Last { head: batch.head.or(last.head), sequence_number: Some(batch.sequence_number) };
+    };
+    Ok(Survey { whole, last, rest })
+}
+
+/// Whether there is a whole batch somewhere after what is no batch. Batches are written one after the other, each on
+/// disk before the next is begun: so what comes before a whole one was whole once.
+fn more_follows(path: &Path, torn: u64) -> Result<bool, StorageError> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(torn))?;
+    let mut rest = Vec::new();
+    file.read_to_end(&mut rest)?;
+    let starts = rest.iter().enumerate().skip(1).filter(|(_, byte)| **byte == START);
+    Ok(starts.into_iter().any(|(at, _)| matches!(next_batch(&mut &rest[at..]), Ok(Some(_)))))
+}
+
+fn cut(path: &Path, end: u64) -> Result<(), StorageError> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    let length = file.metadata()?.len();
+    file.set_len(end)?;
+    file.sync_all()?;
+    warn!(journal = %path.display(), end, length, "cut a batch off the journal that was never acknowledged");
+    Ok(())
+}
+
+fn damaged(path: &Path, offset: u64, fault: &str) -> StorageError {
+    StorageError::Damaged(format!("{}, byte {offset}: {fault}", path.display()))
+}
+
+struct Batch {
+    bytes: u64,
+    sequence_number: u64,
+    head: Option<u64>,
+}
+
+enum Fault {
+    Torn(&'static str),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Torn("a batch has no end"),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// Reads the next batch; `None` when nothing follows.
+fn next_batch(reader: &mut impl Read) -> Result<Option<Batch>, Fault> {
+    let mut tag = [0];
+    if reader.read(&mut tag)? == 0 {
+        return Ok(None);
+    }
+    match tag[0] {
+        START => {}
+        0 if only_zeros(reader)? => return Ok(None),
+        _ => return Err(Fault::Torn("what stands here does not begin a batch")),
+    }
+    let mut entries = Entries { reader, hash: Xxh3::new(), bytes: 1, head: None };
+    let count = u32::from_le_bytes(entries.unhashed()?);
+    let sequence_number = u64::from_le_bytes(entries.unhashed()?);
+    for _ in 0..count {
+        entries.next()?;
+    }
+    let expected = entries.hash.digest();
+    if entries.unhashed()? != [END] {
+        return Err(Fault::Torn("a batch has more entries than it says"));
+    }
+    if u64::from_le_bytes(entries.unhashed()?) != expected {
+        return Err(Fault::Torn("a batch does not have its checksum"));
+    }
+    if entries.unhashed()? != TRAILER {
+        return Err(Fault::Torn("a batch has no end"));
+    }
+    Ok(Some(Batch { bytes: entries.bytes, sequence_number, head: entries.head }))
+}
+
+/// A journal is made large and filled by and by, so that there may be many.
+fn only_zeros(reader: &mut impl Read) -> io::Result<bool> {
+    let zeros = vec![0; READ_AHEAD];
+    let mut buffer = vec![0; READ_AHEAD];
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(true),
+            length if buffer[..length] != zeros[..length] => return Ok(false),
+            _ => {}
+        }
+    }
+}
+
+/// The entries of one batch, hashed as they are read. No length that is read is taken for memory to be had.
+struct Entries<'a, R> {
+    reader: &'a mut R,
+    hash: Xxh3,
+    bytes: u64,
+    head: Option<u64>,
+}
+
+impl<R: Read> Entries<'_, R> {
+    fn next(&mut self) -> Result<(), Fault> {
+        match self.hashed::<1>()? {
+            [ITEM] => self.item(),
+            [CLEAR] => self.keyspace().map(drop),
+            _ => Err(Fault::Torn("a batch has fewer entries than it says, or something else in their place")),
+        }
+    }
+
+    fn item(&mut self) -> Result<(), Fault> {
+        let [_kind, compression] = self.hashed()?;
+        let keyspace = self.keyspace()?;
+        let key_length = u16::from_le_bytes(self.hashed()?);
+        let value_length = u32::from_le_bytes(self.hashed()?);
+        let stored_length = u32::from_le_bytes(self.hashed()?);
+        if compression == 0 && value_length != stored_length {
+            return Err(Fault::Torn("an entry has two lengths"));
+        }
+        if keyspace == HEAD_KEYSPACE && usize::from(key_length) == HEAD_KEY.len() && stored_length == 8 {
+            let is_head = self.hashed()? == *HEAD_KEY;
+            let position = u64::from_be_bytes(self.hashed()?);
+            self.head = if is_head { Some(position) } else { self.head };
+            return Ok(());
+        }
+        self.pass(u64::from(key_length) + u64::from(stored_length))
+    }
+
+    fn keyspace(&mut self) -> Result<u64, Fault> {
+        match u64::from_le_bytes(self.hashed()?) {
+            keyspace if keyspace < MAX_KEYSPACE => Ok(keyspace),
+            _ => Err(Fault::Torn("an entry names a keyspace that cannot be")),
+        }
+    }
+
+    fn pass(&mut self, mut length: u64) -> Result<(), Fault> {
+        let mut buffer = [0; 8192];
+        while length > 0 {
+            let chunk = &mut buffer[..usize::try_from(length).unwrap_or(usize::MAX).min(8192)];
+            self.reader.read_exact(chunk)?;
+            self.hash.update(chunk);
+            self.bytes += chunk.len() as u64;
+            length -= chunk.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn hashed<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let bytes = self.unhashed()?;
+        self.hash.update(&bytes);
+        Ok(bytes)
+    }
+
+    fn unhashed<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let mut bytes = [0; N];
+        self.reader.read_exact(&mut bytes)?;
+        self.bytes += N as u64;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,72 @@
+//! How far the log was acknowledged, in a file of its own.
+//!
+//! Written after each commit and before anybody is told of it, and never synced: a killed process leaves it as it was
+//! written, a power cut perhaps an older one. So it says what is acknowledged *at least*, which is what tells a journal
+//! that was torn from one that was cut short.
+//!
+//! The file: the position, then its xxh3, both 8 bytes, big-endian.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+const FILE: &str = "acknowledged";
+
+/// What the folder's mark says; `None`: nothing, or nothing that can be believed.
+pub(super) fn read(folder: &Path) -> io::Result<Option<u64>> {
+    let bytes = match std::fs::read(folder.join(FILE)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some((position, rest)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
+    Ok((rest == xxh3_64(position).to_be_bytes()).then(|| u64::from_be_bytes(*position)))
+}
+
+#[derive(Debug)]
+pub(super) struct Mark {
+    file: File,
+}
+
+impl Mark {
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(FILE))?;
+        Ok(Self { file })
+    }
+
+    pub(super) fn set(&mut self, position: u64) -> io::Result<()> {
+        let position = position.to_be_bytes();
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&position);
+        bytes[8..].copy_from_slice(&xxh3_64(&position).to_be_bytes());
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(&bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_marked_is_read_and_a_torn_mark_says_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), None);
+        let mut mark = Mark::open(folder.path()).unwrap();
+        mark.set(3).unwrap();
+        mark.set(70_000).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), Some(70_000));
+        drop(Mark::open(folder.path()).unwrap());
+        assert_eq!(read(folder.path()).unwrap(), Some(70_000));
+
+        let path = folder.path().join(FILE);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[7] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), None);
+        std::fs::write(&path, &bytes[..9]).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), None);
+    }
+}
