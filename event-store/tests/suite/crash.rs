@@ -1,34 +1,43 @@
-//! Killed at random moments under load, the node loses nothing that it acknowledged and repeats nothing.
+//! Killed at random moments under load, the node loses nothing that it acknowledged and repeats nothing, whatever happens
+//! to the end of its journal meanwhile.
 //!
 //! The node lives in a child process: this test binary, started again to run one test that serves until it is killed.
+//! `TENUTO_CRASH_ROUNDS` says how often it is killed; the default keeps the suite short.
 
+use std::collections::HashSet;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use event_store::client::{AppendError, EventStore, Expected, Filter, Position};
 use event_store::node::{Node, NodeOptions};
 use uuid::Uuid;
 
-use super::support::{events, ids, new_ids, next_event};
+use super::support::{LIMIT, events, ids, new_ids, next_event};
 
 const FOLDER: &str = "TENUTO_TEST_CRASH_FOLDER";
 const ADDRESS: &str = "TENUTO_TEST_CRASH_ADDRESS";
 const SERVES: &str = "suite::crash::serves_until_killed";
-const ROUNDS: usize = 10;
-const WRITERS: usize = 8;
+const WRITERS: usize = 32;
 
 /// Not a test by itself: what the child process runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serves_until_killed() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
     let address = std::env::var(ADDRESS).unwrap().parse().unwrap();
-    let node = Node::start(NodeOptions { address, ..NodeOptions::in_folder(folder) }).await.unwrap();
-    println!("\nserving {}", node.address());
-    std::future::pending::<()>().await;
+    match Node::start(NodeOptions { address, ..NodeOptions::in_folder(folder) }).await {
+        Ok(node) => {
+            println!("\nserving {}", node.address());
+            std::future::pending::<()>().await;
+        }
+        Err(refusal) => println!("\nrefused {refusal}"),
+    }
 }
 
 struct Killable {
@@ -37,7 +46,8 @@ struct Killable {
 }
 
 impl Killable {
-    fn start(folder: &Path, address: &str) -> Self {
+    /// Starts it, or gives its reason for not starting.
+    fn start(folder: &Path, address: &str) -> Result<Self, String> {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", SERVES, "--nocapture", "--test-threads=1"])
             .env(FOLDER, folder)
@@ -45,12 +55,15 @@ impl Killable {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("serving ").map(str::to_owned))
-            .expect("the child ended before it served");
-        Self { child, address }
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let said = lines.find(|line| line.starts_with("serving ") || line.starts_with("refused "));
+        match said.as_deref().and_then(|said| said.split_once(' ')) {
+            Some(("serving", address)) => Ok(Self { child, address: address.into() }),
+            refused => {
+                child.wait().unwrap();
+                Err(refused.expect("the child ended without a word").1.into())
+            }
+        }
     }
 
     /// SIGKILL: nothing in the process gets to say anything more.
@@ -91,10 +104,11 @@ async fn write(store: EventStore, stream: String, stop: Arc<AtomicBool>, count: 
     acknowledged
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_event_is_there_in_order_and_once_however_often_the_node_is_killed() {
+/// Kills the node again and again under the writers, and starts it again with `restart`; then looks for everything that
+/// was acknowledged.
+async fn survives(restart: impl Fn(&Path, &str) -> Killable) {
     let folder = tempfile::tempdir().unwrap();
-    let mut node = Killable::start(folder.path(), "127.0.0.1:0");
+    let mut node = Killable::start(folder.path(), "127.0.0.1:0").unwrap();
     let address = node.address.clone();
     let store = EventStore::connect(&format!("esdb://{address}?tls=false")).unwrap();
     let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -103,15 +117,18 @@ async fn every_acknowledged_event_is_there_in_order_and_once_however_often_the_n
         .collect();
     let mut subscription = store.subscribe_all(Filter::ExcludeSystem, None);
 
-    for _ in 0..ROUNDS {
+    let rounds = std::env::var("TENUTO_CRASH_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
+    for _ in 0..rounds {
         // Killed only when it is at work again, and then at a moment that nobody chose.
         let before = count.load(Ordering::Relaxed);
+        let begun = Instant::now();
         while count.load(Ordering::Relaxed) < before + 20 {
+            assert!(begun.elapsed() < LIMIT, "the writers do not get on");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        tokio::time::sleep(Duration::from_micros(rand_micros())).await;
+        tokio::time::sleep(Duration::from_micros(random(0..60_000))).await;
         node.kill();
-        node = tokio::task::block_in_place(|| Killable::start(folder.path(), &address));
+        node = tokio::task::block_in_place(|| restart(folder.path(), &address));
     }
     stop.store(true, Ordering::Relaxed);
 
@@ -121,7 +138,7 @@ async fn every_acknowledged_event_is_there_in_order_and_once_however_often_the_n
         let read = store.read_stream(&acknowledged.stream, 0, usize::MAX).await.unwrap();
         assert_eq!(ids(&read), acknowledged.ids, "{}", acknowledged.stream);
         assert!(read.iter().enumerate().all(|(index, event)| event.revision == index as u64));
-        let positions: Vec<_> = read.iter().map(|event| event.position).collect();
+        let positions: HashSet<_> = read.iter().map(|event| event.position).collect();
         assert!(acknowledged.positions.iter().all(|position| positions.contains(position)));
         total += read.len();
     }
@@ -130,9 +147,65 @@ async fn every_acknowledged_event_is_there_in_order_and_once_however_often_the_n
         seen.push(next_event(&mut subscription).await);
     }
     assert!(seen.is_sorted_by(|a, b| a.position < b.position), "the subscriber saw something twice or out of order");
+    println!("{rounds} rounds, {total} events acknowledged and found");
     node.kill();
 }
 
-fn rand_micros() -> u64 {
-    u64::from(Uuid::new_v4().as_fields().0) % 60_000
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_event_is_there_in_order_and_once_however_often_the_node_is_killed() {
+    survives(|folder, address| Killable::start(folder, address).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_is_hurt_between_two_lives_is_mended_or_refused_with_the_place() {
+    let (mended, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+    survives(|folder, address| {
+        let (journal, before) = hurt(folder);
+        match Killable::start(folder, address) {
+            Ok(node) => {
+                mended.fetch_add(1, Ordering::Relaxed);
+                node
+            }
+            Err(refusal) => {
+                refused.fetch_add(1, Ordering::Relaxed);
+                assert!(refusal.contains(&format!("{}, byte ", journal.display())), "{refusal}");
+                // As from a backup. Nothing else was touched by the attempt.
+                std::fs::rename(before, journal).unwrap();
+                Killable::start(folder, address).unwrap()
+            }
+        }
+    })
+    .await;
+    println!("{} times mended, {} times refused", mended.into_inner(), refused.into_inner());
+}
+
+/// Cuts the last journal short or overwrites a piece of it, somewhere near its end or anywhere. Gives back where it is and
+/// a copy of how it was.
+fn hurt(folder: &Path) -> (PathBuf, PathBuf) {
+    let number = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
+    let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let journals = files.filter(|path| path.extension().is_some_and(|extension| extension == "jnl"));
+    let journal = journals.max_by_key(number).unwrap();
+    let before = folder.join("before-it-was-hurt");
+    std::fs::copy(&journal, &before).unwrap();
+
+    let bytes = std::fs::read(&journal).unwrap();
+    let written =
+        bytes.chunks(512).rposition(|block| *block != [0; 512][..block.len()]).map_or(0, |last| last + 1) * 512;
+    let near_the_end = random(0..2) == 0;
+    let from = if near_the_end { written.saturating_sub(1024) } else { 0 };
+    let place = random(from as u64..written as u64 + 1024);
+    let file = File::options().write(true).open(&journal).unwrap();
+    if random(0..2) == 0 {
+        file.set_len(place).unwrap();
+    } else {
+        let garbage: Vec<u8> = (0..random(1..64)).map(|_| Uuid::new_v4().as_bytes()[0]).collect();
+        file.write_all_at(&garbage, place).unwrap();
+    }
+    (journal, before)
+}
+
+fn random(range: Range<u64>) -> u64 {
+    let (number, _) = Uuid::new_v4().as_u64_pair();
+    range.start + number % (range.end - range.start).max(1)
 }
