@@ -7,8 +7,10 @@ mod suite {
     mod all;
     mod append;
     mod batch;
+    mod child;
     mod crash;
     mod delete;
+    mod disk;
     mod filters;
     mod node;
     mod read;

@@ -1,77 +1,24 @@
 //! Killed at random moments under load, the node loses nothing that it acknowledged and repeats nothing, whatever happens
 //! to the end of its journal meanwhile.
 //!
-//! The node lives in a child process: this test binary, started again to run one test that serves until it is killed.
 //! `TENUTO_CRASH_ROUNDS` says how often it is killed; the default keeps the suite short.
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use event_store::client::{AppendError, EventStore, Expected, Filter, Position};
-use event_store::node::{Node, NodeOptions};
 use uuid::Uuid;
 
+use super::child::NodeProcess;
 use super::support::{LIMIT, events, ids, new_ids, next_event};
 
-const FOLDER: &str = "TENUTO_TEST_CRASH_FOLDER";
-const ADDRESS: &str = "TENUTO_TEST_CRASH_ADDRESS";
-const SERVES: &str = "suite::crash::serves_until_killed";
 const WRITERS: usize = 32;
-
-/// Not a test by itself: what the child process runs.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn serves_until_killed() {
-    let Ok(folder) = std::env::var(FOLDER) else { return };
-    let address = std::env::var(ADDRESS).unwrap().parse().unwrap();
-    match Node::start(NodeOptions { address, ..NodeOptions::in_folder(folder) }).await {
-        Ok(node) => {
-            println!("\nserving {}", node.address());
-            std::future::pending::<()>().await;
-        }
-        Err(refusal) => println!("\nrefused {refusal}"),
-    }
-}
-
-struct Killable {
-    child: Child,
-    address: String,
-}
-
-impl Killable {
-    /// Starts it, or gives its reason for not starting.
-    fn start(folder: &Path, address: &str) -> Result<Self, String> {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", SERVES, "--nocapture", "--test-threads=1"])
-            .env(FOLDER, folder)
-            .env(ADDRESS, address)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let said = lines.find(|line| line.starts_with("serving ") || line.starts_with("refused "));
-        match said.as_deref().and_then(|said| said.split_once(' ')) {
-            Some(("serving", address)) => Ok(Self { child, address: address.into() }),
-            refused => {
-                child.wait().unwrap();
-                Err(refused.expect("the child ended without a word").1.into())
-            }
-        }
-    }
-
-    /// SIGKILL: nothing in the process gets to say anything more.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
 
 /// What one writer was told.
 struct Acknowledged {
@@ -106,10 +53,10 @@ async fn write(store: EventStore, stream: String, stop: Arc<AtomicBool>, count: 
 
 /// Kills the node again and again under the writers, and starts it again with `restart`; then looks for everything that
 /// was acknowledged.
-async fn survives(restart: impl Fn(&Path, &str) -> Killable) {
+async fn survives(restart: impl Fn(&Path, &str) -> NodeProcess) {
     let folder = tempfile::tempdir().unwrap();
-    let mut node = Killable::start(folder.path(), "127.0.0.1:0").unwrap();
-    let address = node.address.clone();
+    let mut node = NodeProcess::start(folder.path(), "127.0.0.1:0").unwrap();
+    let address = node.address().to_owned();
     let store = EventStore::connect(&format!("esdb://{address}?tls=false")).unwrap();
     let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let writers: Vec<_> = (0..WRITERS)
@@ -153,7 +100,7 @@ async fn survives(restart: impl Fn(&Path, &str) -> Killable) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_acknowledged_event_is_there_in_order_and_once_however_often_the_node_is_killed() {
-    survives(|folder, address| Killable::start(folder, address).unwrap()).await;
+    survives(|folder, address| NodeProcess::start(folder, address).unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -161,7 +108,7 @@ async fn a_journal_that_is_hurt_between_two_lives_is_mended_or_refused_with_the_
     let (mended, refused) = (AtomicU64::new(0), AtomicU64::new(0));
     survives(|folder, address| {
         let (journal, before) = hurt(folder);
-        match Killable::start(folder, address) {
+        match NodeProcess::start(folder, address) {
             Ok(node) => {
                 mended.fetch_add(1, Ordering::Relaxed);
                 node
@@ -171,7 +118,7 @@ async fn a_journal_that_is_hurt_between_two_lives_is_mended_or_refused_with_the_
                 assert!(refusal.contains(&format!("{}, byte ", journal.display())), "{refusal}");
                 // As from a backup. Nothing else was touched by the attempt.
                 std::fs::rename(before, journal).unwrap();
-                Killable::start(folder, address).unwrap()
+                NodeProcess::start(folder, address).unwrap()
             }
         }
     })
