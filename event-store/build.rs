@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-const PROTOCOL: [&str; 5] = ["shared", "status", "streams", "server_features", "gossip"];
+const PROTOCOL: [&str; 7] = ["shared", "status", "streams", "server_features", "gossip", "monitoring", "operations"];
 const STORAGE: [&str; 1] = ["storage"];
 
 fn main() -> Result<(), Box<dyn Error>> {

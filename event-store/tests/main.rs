@@ -12,9 +12,11 @@ mod suite {
     mod delete;
     mod disk;
     mod filters;
+    mod grpc;
     mod node;
     mod read;
     mod reconnect;
+    mod services;
     mod subscribe;
     mod support;
 }

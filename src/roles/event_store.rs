@@ -25,7 +25,10 @@ pub(crate) async fn run(args: EventStoreArgs) -> RoleResult {
         Node::start(NodeOptions { address: args.listen, ..NodeOptions::in_folder(args.data.data.join("event-store")) })
             .await?;
     println!("the log at {}", node.connection_string());
-    stop.cancelled().await;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = node.asked_to_shut_down() => {}
+    }
     node.shutdown().await;
     Ok(())
 }

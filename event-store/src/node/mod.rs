@@ -14,6 +14,7 @@ mod log;
 mod reader;
 mod recent;
 mod service;
+mod stats;
 mod storage;
 mod wire;
 mod writer;
@@ -28,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tracing::{error, info};
 use uuid::Uuid;
@@ -35,7 +37,10 @@ use uuid::Uuid;
 use log::Log;
 use reader::Reader;
 use recent::Recent;
-use service::{FeaturesService, GossipServer, GossipService, ServerFeaturesServer, StreamsServer, StreamsService};
+use service::{
+    FeaturesService, GossipServer, GossipService, MonitoringServer, MonitoringService, OperationsServer,
+    OperationsService, ServerFeaturesServer, StreamsServer, StreamsService,
+};
 pub use storage::StorageError;
 use writer::Writer;
 
@@ -108,6 +113,7 @@ pub struct Node;
 pub struct NodeHandle {
     address: SocketAddr,
     closing: DropGuard,
+    asked_to_shut_down: CancellationToken,
     tasks: TaskTracker,
     writer: JoinHandle<()>,
 }
@@ -115,6 +121,7 @@ pub struct NodeHandle {
 impl Node {
     /// Opens the log and serves it.
     pub async fn start(options: NodeOptions) -> Result<NodeHandle, NodeError> {
+        stats::begin();
         let log = open(&options.folder, options.kept_free).await?;
         let cannot_listen = |source| NodeError::Address { address: options.address, source };
         let listener = TcpListener::bind(options.address).await.map_err(cannot_listen)?;
@@ -130,11 +137,19 @@ impl Node {
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
         let reader = Reader { log, recent, head, closing: closing.clone(), held: tasks.token() };
+        let asked_to_shut_down = CancellationToken::new();
+        let operations = OperationsService { asked_to_shut_down: asked_to_shut_down.clone() };
+        let monitoring = MonitoringService { reader: reader.clone() };
         let streams = StreamsService { writer, reader, max_append_size: options.max_append_size };
-        tasks.spawn(serve(listener, address, streams, closing.clone(), tasks.clone()));
+        let routes = Routes::new(StreamsServer::new(streams).max_decoding_message_size(MAX_MESSAGE))
+            .add_service(OperationsServer::new(operations))
+            .add_service(MonitoringServer::new(monitoring))
+            .add_service(ServerFeaturesServer::new(FeaturesService))
+            .add_service(GossipServer::new(GossipService { instance: Uuid::new_v4(), address }));
+        tasks.spawn(serve(listener, service::answered(routes), closing.clone(), tasks.clone()));
         tasks.close();
         info!(%address, folder = %options.folder.display(), position = last, "the event store listens");
-        Ok(NodeHandle { address, closing: closing.drop_guard(), tasks, writer: thread })
+        Ok(NodeHandle { address, closing: closing.drop_guard(), asked_to_shut_down, tasks, writer: thread })
     }
 }
 
@@ -152,6 +167,12 @@ impl NodeHandle {
             ip => ip,
         };
         format!("esdb://{}?tls=false", SocketAddr::new(ip, self.address.port()))
+    }
+
+    /// Returns when a client has asked, over the wire, that the server shut down. The node goes on until its owner, who
+    /// knows what else depends on it, calls [`NodeHandle::shutdown`].
+    pub async fn asked_to_shut_down(&self) {
+        self.asked_to_shut_down.cancelled().await;
     }
 
     /// Ends subscriptions, lets calls under way finish for a moment, and closes the log. Afterwards the folder and the
@@ -175,22 +196,14 @@ async fn open(folder: &Path, kept_free: u64) -> Result<Arc<Log>, NodeError> {
     opened.map(Arc::new).map_err(|source| NodeError::Log { folder: folder.into(), source })
 }
 
-async fn serve(
-    listener: TcpListener,
-    address: SocketAddr,
-    streams: StreamsService,
-    closing: CancellationToken,
-    tasks: TaskTracker,
-) {
+async fn serve(listener: TcpListener, routes: Routes, closing: CancellationToken, tasks: TaskTracker) {
     let out_of_time = CancellationToken::new();
     let served = Server::builder()
         .max_concurrent_streams(MAX_CALLS_PER_CONNECTION)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(8 * WINDOW)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
-        .add_service(StreamsServer::new(streams).max_decoding_message_size(MAX_MESSAGE))
-        .add_service(ServerFeaturesServer::new(FeaturesService))
-        .add_service(GossipServer::new(GossipService { instance: Uuid::new_v4(), address }))
+        .add_routes(routes)
         .serve_with_incoming_shutdown(
             connection::accept(listener, out_of_time.clone(), tasks),
             closing.clone().cancelled_owned(),

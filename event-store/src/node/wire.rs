@@ -16,6 +16,12 @@ pub(crate) mod event_store {
         pub(crate) mod gossip {
             tonic::include_proto!("event_store.client.gossip");
         }
+        pub(crate) mod monitoring {
+            tonic::include_proto!("event_store.client.monitoring");
+        }
+        pub(crate) mod operations {
+            tonic::include_proto!("event_store.client.operations");
+        }
     }
 }
 
@@ -30,4 +36,4 @@ pub(crate) mod storage {
 }
 
 pub(crate) use event_store::client as shared;
-pub(crate) use event_store::client::{gossip, server_features, streams};
+pub(crate) use event_store::client::{gossip, monitoring, operations, server_features, streams};

@@ -1,10 +1,17 @@
 //! The node itself: its folder, its address, its bounds.
 
+use std::time::Duration;
+
 use event_store::client::{AppendError, EventStore, Expected, Filter};
 use event_store::node::{Node, NodeError, NodeOptions, StorageError};
+use eventstore::operations::{OperationalOptions, StatsOptions};
+use futures::FutureExt;
 use futures::future::join_all;
+use tokio::time::{Instant, timeout};
+use tonic::Code;
 
-use super::support::{events, ids, new_ids, raw, unique, until_caught_up};
+use super::grpc;
+use super::support::{LIMIT, events, ids, new_ids, raw, unique, until_caught_up};
 
 #[tokio::test]
 async fn a_new_node_is_empty() {
@@ -79,6 +86,65 @@ async fn appends_past_the_bound_are_refused_and_the_others_are_made() {
         let there = store.read_stream(stream, 0, 100).await.unwrap().len();
         assert_eq!(there, if outcome.is_ok() { 10 } else { 0 });
     }
+}
+
+#[tokio::test]
+async fn a_client_who_asks_it_to_shut_down_is_heard_and_its_owner_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+    let operations = eventstore::operations::Client::new(node.connection_string().parse().unwrap());
+    assert!(node.asked_to_shut_down().now_or_never().is_none());
+    operations.shutdown(&OperationalOptions::default()).await.unwrap();
+    timeout(LIMIT, node.asked_to_shut_down()).await.unwrap();
+    operations.merge_indexes(&OperationalOptions::default()).await.unwrap();
+    node.shutdown().await;
+}
+
+#[tokio::test]
+async fn it_does_not_pretend_to_scavenge() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+    let operations = eventstore::operations::Client::new(node.connection_string().parse().unwrap());
+    let refused = operations.start_scavenge(1, 0, &OperationalOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, eventstore::Error::UnsupportedFeature), "{refused}");
+}
+
+#[tokio::test]
+async fn stats_asked_for_without_a_pause_come_at_a_pace_that_leaves_it_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+    let operations = eventstore::operations::Client::new(node.connection_string().parse().unwrap());
+    let options = StatsOptions::default().refresh_time(Duration::ZERO);
+    let mut stats = operations.stats(&options).await.unwrap();
+    stats.next().await.unwrap();
+    let begin = Instant::now();
+    for _ in 0..3 {
+        stats.next().await.unwrap();
+    }
+    assert!(begin.elapsed() > Duration::from_millis(100));
+}
+
+#[tokio::test]
+async fn services_that_it_lacks_are_said_to_be_unimplemented_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+    let channel = grpc::channel(&node.connection_string()).await;
+    for method in ["users.Users/Details", "users.Users/Create", "projections.Projections/Statistics", "no.Such/Thing"] {
+        let status = grpc::call::<(), ()>(&channel, &format!("/event_store.client.{method}"), ()).await.unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::Unimplemented, "Service is unimplemented."), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_listens_on_every_address_is_found_at_the_one_that_was_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = "0.0.0.0:0".parse().unwrap();
+    let node = Node::start(NodeOptions { address, ..NodeOptions::in_folder(folder.path()) }).await.unwrap();
+    let port = node.address().port();
+    let seeds = format!("esdb://127.0.0.1:{port},127.0.0.1:{port}?tls=false&nodePreference=leader");
+    let operations = eventstore::operations::Client::new(seeds.parse().unwrap());
+    let selected = timeout(LIMIT, operations.current_selected_node()).await.unwrap().unwrap();
+    assert_eq!((selected.host.as_str(), selected.port), ("127.0.0.1", u32::from(port)));
 }
 
 #[tokio::test]

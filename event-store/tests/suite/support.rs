@@ -17,6 +17,7 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 pub struct World {
     pub store: EventStore,
     pub raw: eventstore::Client,
+    pub connection_string: String,
     _node: Option<(NodeHandle, TempDir)>,
 }
 
@@ -31,7 +32,12 @@ pub async fn world() -> World {
 }
 
 fn connected(connection_string: &str, node: Option<(NodeHandle, TempDir)>) -> World {
-    World { store: EventStore::connect(connection_string).unwrap(), raw: raw(connection_string), _node: node }
+    World {
+        store: EventStore::connect(connection_string).unwrap(),
+        raw: raw(connection_string),
+        connection_string: connection_string.into(),
+        _node: node,
+    }
 }
 
 pub fn raw(connection_string: &str) -> eventstore::Client {

@@ -7,26 +7,48 @@ use crate::node::wire::server_features::{SupportedMethod, SupportedMethods};
 use crate::node::wire::shared::Empty;
 
 const VERSION: &str = "24.10.0";
-const STREAMS: &str = "event_store.client.streams.streams";
-const METHODS: [(&str, &str, &[&str]); 7] = [
-    (STREAMS, "read", &["position", "events"]),
-    (STREAMS, "append", &[]),
-    (STREAMS, "delete", &[]),
-    (STREAMS, "tombstone", &[]),
-    (STREAMS, "batchappend", &["deadline_duration"]),
-    ("event_store.client.gossip.gossip", "read", &[]),
-    ("event_store.client.server_features.serverfeatures", "getsupportedmethods", &[]),
+/// The methods of each service, in lower case, with what a client may ask of them.
+const SERVICES: [(&str, &[Method]); 5] = [
+    (
+        "event_store.client.streams.streams",
+        &[
+            ("read", &["position", "events"]),
+            ("append", &[]),
+            ("delete", &[]),
+            ("tombstone", &[]),
+            ("batchappend", &["deadline_duration"]),
+        ],
+    ),
+    (
+        "event_store.client.operations.operations",
+        &[
+            ("startscavenge", &[]),
+            ("stopscavenge", &[]),
+            ("shutdown", &[]),
+            ("mergeindexes", &[]),
+            ("resignnode", &[]),
+            ("setnodepriority", &[]),
+            ("restartpersistentsubscriptions", &[]),
+        ],
+    ),
+    ("event_store.client.monitoring.monitoring", &[("stats", &[])]),
+    ("event_store.client.gossip.gossip", &[("read", &[])]),
+    ("event_store.client.server_features.serverfeatures", &[("getsupportedmethods", &[])]),
 ];
+
+type Method = (&'static str, &'static [&'static str]);
 
 pub(crate) struct FeaturesService;
 
 #[tonic::async_trait]
 impl ServerFeatures for FeaturesService {
     async fn get_supported_methods(&self, _: Request<Empty>) -> Result<Response<SupportedMethods>, Status> {
-        let methods = METHODS.iter().map(|(service, method, features)| SupportedMethod {
-            method_name: (*method).into(),
-            service_name: (*service).into(),
-            features: features.iter().map(|feature| (*feature).into()).collect(),
+        let methods = SERVICES.iter().flat_map(|(service, methods)| {
+            methods.iter().map(|(method, features)| SupportedMethod {
+                method_name: (*method).into(),
+                service_name: (*service).into(),
+                features: features.iter().map(|feature| (*feature).into()).collect(),
+            })
         });
         Ok(Response::new(SupportedMethods { methods: methods.collect(), event_store_server_version: VERSION.into() }))
     }

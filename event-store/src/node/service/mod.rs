@@ -2,21 +2,29 @@
 
 #![expect(clippy::result_large_err, reason = "the traits of the protocol prescribe the type of the error")]
 
+mod absent;
 mod append;
 mod batch_append;
 mod convert;
 mod delete;
 mod features;
 mod gossip;
+mod monitoring;
+mod operations;
 mod read;
 mod refusal;
 mod streams;
 mod subscribe;
 
+pub(super) use absent::answered;
 pub(super) use features::FeaturesService;
 pub(super) use gossip::GossipService;
+pub(super) use monitoring::MonitoringService;
+pub(super) use operations::OperationsService;
 pub(super) use streams::StreamsService;
 
 pub(super) use super::wire::gossip::gossip_server::GossipServer;
+pub(super) use super::wire::monitoring::monitoring_server::MonitoringServer;
+pub(super) use super::wire::operations::operations_server::OperationsServer;
 pub(super) use super::wire::server_features::server_features_server::ServerFeaturesServer;
 pub(super) use super::wire::streams::streams_server::StreamsServer;

@@ -56,6 +56,10 @@ pub(super) fn stream_deleted(stream: &str) -> Status {
     )
 }
 
+pub(super) fn scavenge_not_found(id: String) -> Status {
+    named(Code::NotFound, "Scavenge id was invalid.".into(), "scavenge-not-found", &[("scavenge-id", id)])
+}
+
 pub(super) fn access_denied() -> Status {
     named(Code::PermissionDenied, "Access Denied".into(), "access-denied", &[])
 }

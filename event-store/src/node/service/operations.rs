@@ -1,0 +1,60 @@
+//! What an operator can ask of this node.
+//!
+//! A server of one node has nothing to resign from, no index to merge and no subsystem that needs a restart, and says of
+//! such a wish that it is done. It does not scavenge: what truncation hides stays on disk, and so it refuses to begin.
+//!
+//! The node lives in a program that has more to close than the log, so it does not end itself when a client asks for it:
+//! it passes the wish on, see [`NodeHandle::asked_to_shut_down`](crate::node::NodeHandle::asked_to_shut_down). As with
+//! any server, the answer says that the wish has been heard and no more.
+
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+use tracing::info;
+
+use super::refusal;
+use crate::node::wire::operations::operations_server::Operations;
+use crate::node::wire::operations::{ScavengeResp, SetNodePriorityReq, StartScavengeReq, StopScavengeReq};
+use crate::node::wire::shared::Empty;
+
+pub(crate) struct OperationsService {
+    pub(crate) asked_to_shut_down: CancellationToken,
+}
+
+type Done = Result<Response<Empty>, Status>;
+
+const DONE: Empty = Empty {};
+
+#[tonic::async_trait]
+impl Operations for OperationsService {
+    async fn start_scavenge(&self, _: Request<StartScavengeReq>) -> Result<Response<ScavengeResp>, Status> {
+        Err(Status::unimplemented("This node does not scavenge."))
+    }
+
+    /// None is ever running, whichever is meant.
+    async fn stop_scavenge(&self, request: Request<StopScavengeReq>) -> Result<Response<ScavengeResp>, Status> {
+        let options = request.into_inner().options.ok_or_else(|| refusal::missing("Options"))?;
+        Err(refusal::scavenge_not_found(options.scavenge_id))
+    }
+
+    async fn shutdown(&self, _: Request<Empty>) -> Done {
+        info!("a client asks the event store to shut down");
+        self.asked_to_shut_down.cancel();
+        Ok(Response::new(DONE))
+    }
+
+    async fn merge_indexes(&self, _: Request<Empty>) -> Done {
+        Ok(Response::new(DONE))
+    }
+
+    async fn resign_node(&self, _: Request<Empty>) -> Done {
+        Ok(Response::new(DONE))
+    }
+
+    async fn set_node_priority(&self, _: Request<SetNodePriorityReq>) -> Done {
+        Ok(Response::new(DONE))
+    }
+
+    async fn restart_persistent_subscriptions(&self, _: Request<Empty>) -> Done {
+        Ok(Response::new(DONE))
+    }
+}
