@@ -20,8 +20,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 10;
 /// However few the attempts were: one that got no answer has taken ten seconds by itself.
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
-/// A read that takes longer than this is given up, as the crate itself does with an append after ten seconds.
-const LONGEST_READ: Duration = Duration::from_secs(30);
+/// A call that takes longer than this is given up. The server is asked to give up an append after ten seconds, but the
+/// crate waits without end for a server that does not say so.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
 
 pub(super) struct Connection {
     settings: ClientSettings,
@@ -84,9 +85,19 @@ impl Connection {
         Ok(built)
     }
 
+    /// Makes one call, bounded in time.
+    pub(super) async fn call<T>(&self, call: impl AsyncFnOnce(&Client) -> Result<T, Error>) -> Result<T, Error> {
+        let built = self.client().await?;
+        let outcome = in_time(call(&built)).await;
+        outcome.inspect_err(|error| self.observe(&built, error))
+    }
+
     /// Puts the client away when the error says that it is of no more use.
     pub(super) fn observe(&self, built: &Built, error: &Error) {
-        if matches!(error, Error::ServerError(_) | Error::ConnectionClosed | Error::GrpcConnectionError(_)) {
+        if matches!(
+            error,
+            Error::ServerError(_) | Error::ConnectionClosed | Error::GrpcConnectionError(_) | Error::DeadlineExceeded
+        ) {
             self.lock().take_if(|present| present.number == built.number);
         }
     }
@@ -145,9 +156,9 @@ impl Retry {
     }
 }
 
-/// Bounds a read in time; the crate does not.
-pub(super) async fn in_time<T>(read: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    match tokio::time::timeout(LONGEST_READ, pin!(read)).await {
+/// Bounds a call in time; the crate does not.
+pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(LONGEST_CALL, pin!(call)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Error::DeadlineExceeded),
     }

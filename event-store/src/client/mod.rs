@@ -13,7 +13,7 @@ mod types;
 
 use std::sync::Arc;
 
-use eventstore::{AppendToStreamOptions, ReadAllOptions, ReadStreamOptions, StreamPosition};
+use eventstore::{AppendToStreamOptions, Client, Error, ReadAllOptions, ReadStream, ReadStreamOptions, StreamPosition};
 
 use connection::{Connection, Retry, is_worth_another_try};
 pub use error::{AppendError, ConnectError, ReadError};
@@ -52,12 +52,8 @@ impl EventStore {
 
         let mut retry = Retry::new();
         loop {
-            let attempt = async {
-                let client = self.connection.client().await?;
-                let outcome = client.append_to_stream(stream, &options, events.clone()).await;
-                outcome.inspect_err(|error| self.connection.observe(&client, error))
-            };
-            match attempt.await {
+            let events = events.clone();
+            match self.connection.call(async |client| client.append_to_stream(stream, &options, events).await).await {
                 Ok(written) => {
                     return Ok(Appended {
                         revision: written.next_expected_version,
@@ -86,11 +82,7 @@ impl EventStore {
     pub async fn head(&self) -> Result<Option<Position>, ReadError> {
         let options = ReadAllOptions::default().position(StreamPosition::End).backwards().max_count(1);
         let events = self
-            .reading(1, || async {
-                let client = self.connection.client().await?;
-                let opened = client.read_all(&options).await;
-                opened.inspect_err(|error| self.connection.observe(&client, error))
-            })
+            .reading(1, async |client| client.read_all(&options).await)
             .await
             .map_err(|error| error::read_error("$all", error))?;
         Ok(events.first().map(|event| event.position))
@@ -111,27 +103,21 @@ impl EventStore {
         if max == 0 {
             return Ok(Vec::new());
         }
-        let events = self
-            .reading(max, || async {
-                let client = self.connection.client().await?;
-                let opened = client.read_stream(stream, &options).await;
-                opened.inspect_err(|error| self.connection.observe(&client, error))
-            })
-            .await;
-        match events {
-            Err(eventstore::Error::ResourceNotFound) => Ok(Vec::new()),
+        match self.reading(max, async |client| client.read_stream(stream, &options).await).await {
+            Err(Error::ResourceNotFound) => Ok(Vec::new()),
             other => other.map_err(|error| error::read_error(stream, error)),
         }
     }
 
     /// Opens a read and collects it, and starts over when the connection breaks on the way.
-    async fn reading<F>(&self, max: usize, open: impl Fn() -> F) -> Result<Vec<RecordedEvent>, eventstore::Error>
-    where
-        F: Future<Output = Result<eventstore::ReadStream, eventstore::Error>>,
-    {
+    async fn reading(
+        &self,
+        max: usize,
+        open: impl AsyncFn(&Client) -> Result<ReadStream, Error>,
+    ) -> Result<Vec<RecordedEvent>, Error> {
         let mut retry = Retry::new();
         loop {
-            match connection::in_time(collect(&open, max)).await {
+            match self.connection.call(async |client| collect(open(client).await?, max).await).await {
                 Err(error) if is_worth_another_try(&error) && retry.pause().await => {}
                 outcome => return outcome,
             }
@@ -139,11 +125,7 @@ impl EventStore {
     }
 }
 
-async fn collect<F>(open: &impl Fn() -> F, max: usize) -> Result<Vec<RecordedEvent>, eventstore::Error>
-where
-    F: Future<Output = Result<eventstore::ReadStream, eventstore::Error>>,
-{
-    let mut reading = open().await?;
+async fn collect(mut reading: ReadStream, max: usize) -> Result<Vec<RecordedEvent>, Error> {
     let mut events = Vec::new();
     while events.len() < max {
         let Some(resolved) = reading.next().await? else { break };

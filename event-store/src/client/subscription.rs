@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
-use super::connection::{Connection, Retry};
+use super::connection::{Connection, Retry, in_time};
 use super::convert;
 use super::types::{Filter, Position, RecordedEvent};
 
@@ -97,14 +97,17 @@ impl Follower {
         };
         let options = SubscribeToAllOptions::default().position(position).filter(convert::filter_to_wire(&self.filter));
         let mut subscription = client.subscribe_to_all(&options).await;
+        // The server confirms a subscription before anything else; what comes later may take for ever.
+        let mut next = in_time(subscription.next_subscription_event()).await;
         loop {
-            match subscription.next_subscription_event().await {
+            match next {
                 Ok(event) => self.hand_on(event).await?,
                 Err(error) => {
                     self.connection.observe(&client, &error);
                     return Ok(error);
                 }
             }
+            next = subscription.next_subscription_event().await;
         }
     }
 
