@@ -13,6 +13,8 @@ mod suite {
     mod disk;
     mod filters;
     mod grpc;
+    mod links;
+    mod metadata;
     mod node;
     mod read;
     mod reconnect;

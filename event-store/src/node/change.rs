@@ -32,6 +32,11 @@ impl Proposed {
     pub(crate) fn size(&self) -> usize {
         self.data.len() + self.metadata.len() + 2 * self.event_type.len()
     }
+
+    /// About what it takes in memory, be it as empty as it may.
+    pub(crate) fn footprint(&self) -> usize {
+        self.size() + 128
+    }
 }
 
 /// The change has been made, now or before.

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::Utc;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::change::{Change, Intent, Outcome, Proposed, Refusal, Written};
 use super::decision::{Decision, Expected, History, Standing, decide};
-use super::storage::event::{TOMBSTONE_TYPE, described_by, metadata_stream_of};
+use super::metadata::{limits_in, object_in};
+use super::storage::event::{TOMBSTONE_TYPE, described_by, metadata_stream_of, now};
 use super::storage::view::SOFT_DELETED;
 use super::storage::{Batch, Event, StorageError, StoredEvent, StoredLimits, StoredStream, View};
 
@@ -34,9 +34,14 @@ pub(super) struct Group<'a> {
 impl<'a> Group<'a> {
     /// A group whose first event will have this position.
     pub(super) fn new(view: View<'a>, first_position: u64) -> Self {
-        // The protocol counts time in ticks of 100 ns since 1970.
-        let created = u64::try_from(Utc::now().timestamp_micros()).unwrap_or(0) * 10;
-        Self { view, first_position, created, batch: Batch::default(), ids: HashMap::new(), positions: HashMap::new() }
+        Self {
+            view,
+            first_position,
+            created: now(),
+            batch: Batch::default(),
+            ids: HashMap::new(),
+            positions: HashMap::new(),
+        }
     }
 
     /// How many events are to be written.
@@ -241,15 +246,4 @@ fn metadata(said: &Value) -> Proposed {
         metadata: Bytes::new(),
         data: said.to_string().into(),
     }
-}
-
-/// What metadata says about truncation. What cannot be understood says nothing.
-fn limits_in(data: &[u8]) -> StoredLimits {
-    let said = object_in(data).unwrap_or_default();
-    let number = |key: &str| said.get(key).and_then(Value::as_u64);
-    StoredLimits { truncate_before: number("$tb"), max_count: number("$maxCount") }
-}
-
-fn object_in(data: &[u8]) -> Option<Map<String, Value>> {
-    serde_json::from_slice(data).ok()
 }

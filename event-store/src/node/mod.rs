@@ -11,6 +11,7 @@ mod decision;
 mod filter;
 mod group;
 mod log;
+mod metadata;
 mod reader;
 mod recent;
 mod service;

@@ -10,7 +10,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::filter::Filter;
 use super::log::Log;
 use super::recent::Recent;
-use super::storage::{AllPage, Direction, PageLimits, StorageError, StreamPage, View};
+use super::storage::{AllPage, Direction, Event, PageLimits, Resolved, StorageError, StreamPage, View};
 
 /// Why there is nothing more to read.
 #[derive(Debug)]
@@ -76,7 +76,8 @@ impl Reader {
         limits: PageLimits,
     ) -> Result<AllPage, ReadFailure> {
         let filter = filter.clone();
-        self.on_disk(move |view| view.all_page(positions, direction, &filter, limits)).await
+        let page = self.on_disk(move |view| view.all_page(positions, direction, &filter, limits)).await?;
+        Ok(AllPage { from_disk: true, ..page })
     }
 
     pub(crate) async fn stream_page(
@@ -88,6 +89,14 @@ impl Reader {
     ) -> Result<StreamPage, ReadFailure> {
         let stream = stream.to_owned();
         self.on_disk(move |view| view.stream_page(&stream, from, direction, limits)).await
+    }
+
+    /// Follows the links among some events, if the reader wants it.
+    pub(crate) async fn resolve(&self, events: Vec<Arc<Event>>, follow: bool) -> Result<Vec<Resolved>, ReadFailure> {
+        if !follow || !events.iter().any(|event| event.is_link()) {
+            return Ok(events.into_iter().map(Resolved::from).collect());
+        }
+        self.on_disk(move |view| events.into_iter().map(|event| view.resolve(event)).collect()).await
     }
 
     async fn on_disk<T: Send + 'static>(

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use super::change::{Change, Failure, Intent, Outcome};
+use super::change::{Change, Failure, Intent, Outcome, Proposed};
 use super::group::Group;
 use super::log::Log;
 use super::recent::Recent;
@@ -82,7 +82,7 @@ impl Writer {
 
     fn room_for(&self, intent: &Intent) -> u32 {
         let size = match &intent.change {
-            Change::Append(events) => events.iter().map(super::change::Proposed::size).sum(),
+            Change::Append(events) => events.iter().map(Proposed::footprint).sum(),
             Change::Delete | Change::Tombstone => 0,
         };
         u32::try_from(size).unwrap_or(u32::MAX).min(self.bytes)

@@ -12,6 +12,9 @@ use crate::node::wire::streams::append_resp::{WrongExpectedVersion, wrong_expect
 use crate::node::wire::streams::{AppendReq, AppendResp, append_resp};
 use crate::node::writer::Writer;
 
+/// What the events of one append may take in memory. Without it, any number of empty ones would be small enough.
+const MAX_FOOTPRINT: usize = 16 << 20;
+
 pub(super) async fn append(
     writer: &Writer,
     max_size: usize,
@@ -23,14 +26,15 @@ pub(super) async fn append(
     let (stream, expected) = target(options)?;
 
     let mut events = Vec::new();
-    let mut size = 0;
+    let (mut size, mut footprint) = (0, 0);
     while let Some(request) = requests.message().await? {
         let Some(Content::ProposedMessage(message)) = request.content else {
             return Err(refusal::missing("ProposedMessage"));
         };
         let event = convert::proposed(message)?;
         size += event.size();
-        if size > max_size {
+        footprint += event.footprint();
+        if size > max_size || footprint > MAX_FOOTPRINT {
             return Err(refusal::too_large(max_size));
         }
         events.push(event);

@@ -5,12 +5,14 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered};
 use futures::{FutureExt, StreamExt};
 use prost::Name;
 use prost_types::Any;
+use tokio::time::Instant;
 use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
 
@@ -21,14 +23,15 @@ use crate::node::decision::Expected;
 use crate::node::wire::google::rpc;
 use crate::node::wire::shared::{self, Empty};
 use crate::node::wire::streams::batch_append_req::Options;
-use crate::node::wire::streams::batch_append_req::options::ExpectedStreamPosition;
+use crate::node::wire::streams::batch_append_req::options::{DeadlineOption, ExpectedStreamPosition};
 use crate::node::wire::streams::batch_append_resp::Result as Wire;
 use crate::node::wire::streams::{BatchAppendReq, BatchAppendResp};
 use crate::node::writer::Writer;
 
 const IN_FLIGHT: usize = 1024;
-/// Appends of which some messages have come and the last has not.
+/// Appends of which some messages have come and the last has not, and what they may take in memory together.
 const INCOMPLETE: usize = 256;
+const INCOMPLETE_BYTES: usize = 16 << 20;
 
 pub(super) fn answers(
     writer: Writer,
@@ -40,6 +43,7 @@ pub(super) fn answers(
         max_size,
         requests: Some(requests),
         incomplete: HashMap::new(),
+        incomplete_bytes: 0,
         waiting: FuturesUnordered::new(),
     };
     stream::try_unfold(session, Session::next).boxed()
@@ -51,6 +55,7 @@ struct Session {
     /// `None` once the client has no more.
     requests: Option<Streaming<BatchAppendReq>>,
     incomplete: HashMap<Uuid, Incomplete>,
+    incomplete_bytes: usize,
     waiting: FuturesUnordered<BoxFuture<'static, BatchAppendResp>>,
 }
 
@@ -59,6 +64,8 @@ struct Incomplete {
     expected: Expected,
     events: Vec<Proposed>,
     size: usize,
+    footprint: usize,
+    deadline: Option<Instant>,
 }
 
 impl Session {
@@ -92,11 +99,13 @@ impl Session {
         match self.gather(id, request) {
             Ok(None) => Ok(None),
             Ok(Some(complete)) => {
+                self.incomplete_bytes -= complete.footprint;
                 self.enqueue(id, complete).await;
                 Ok(None)
             }
             Err(error) => {
-                self.incomplete.remove(&id);
+                let refused = self.incomplete.remove(&id);
+                self.incomplete_bytes -= refused.map_or(0, |append| append.footprint);
                 Ok(Some(BatchAppendResp { stream_identifier: stream, ..answer(id, Wire::Error(error)) }))
             }
         }
@@ -116,8 +125,13 @@ impl Session {
         for message in request.proposed_messages {
             let event = convert::proposed(message).map_err(|status| bad_request(&status))?;
             append.size += event.size();
+            append.footprint += event.footprint();
+            self.incomplete_bytes += event.footprint();
             if append.size > self.max_size {
                 return Err(too_large(self.max_size));
+            }
+            if self.incomplete_bytes > INCOMPLETE_BYTES {
+                return Err(failed(Failure::Overloaded));
             }
             append.events.push(event);
         }
@@ -125,16 +139,17 @@ impl Session {
     }
 
     async fn enqueue(&mut self, id: Uuid, append: Incomplete) {
-        let Incomplete { stream, expected, events, .. } = append;
+        let Incomplete { stream, expected, events, deadline, .. } = append;
         let intent = Intent { stream: stream.clone(), expected, change: Change::Append(events) };
         let outcome = self.writer.enqueue(intent).await;
         let answer = async move {
-            let outcome = match outcome {
-                Ok(outcome) => outcome.await.unwrap_or(Err(Failure::Closed)),
-                Err(failure) => Err(failure),
-            };
             let result = match outcome {
-                Ok(outcome) => result(&stream, expected, outcome),
+                Ok(outcome) => match in_time(outcome, deadline).await {
+                    Some(Ok(Ok(outcome))) => result(&stream, expected, outcome),
+                    Some(Ok(Err(failure))) => Wire::Error(failed(failure)),
+                    Some(Err(_)) => Wire::Error(failed(Failure::Closed)),
+                    None => Wire::Error(packed(Code::DeadlineExceeded, &shared::Timeout {})),
+                },
                 Err(failure) => Wire::Error(failed(failure)),
             };
             BatchAppendResp { stream_identifier: Some(convert::identifier(&stream)), ..answer(id, result) }
@@ -155,7 +170,27 @@ fn begin(options: Options) -> Result<Incomplete, rpc::Status> {
         Some(ExpectedStreamPosition::StreamPosition(revision)) => Expected::Revision(revision),
         None => return Err(bad_request(&refusal::missing("ExpectedStreamPosition"))),
     };
-    Ok(Incomplete { stream, expected, events: Vec::new(), size: 0 })
+    let deadline = options.deadline_option.map(time_left).and_then(|left| Instant::now().checked_add(left));
+    Ok(Incomplete { stream, expected, events: Vec::new(), size: 0, footprint: 0, deadline })
+}
+
+/// How long the caller will wait. Older clients name the moment, newer ones the time.
+fn time_left(deadline: DeadlineOption) -> Duration {
+    match deadline {
+        DeadlineOption::Deadline(left) => left.try_into().unwrap_or(Duration::ZERO),
+        DeadlineOption::Deadline21100(moment) => {
+            let moment = SystemTime::try_from(moment).unwrap_or(SystemTime::UNIX_EPOCH);
+            moment.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO)
+        }
+    }
+}
+
+/// `None`: nothing came of it in time, though it may yet.
+async fn in_time<T>(outcome: impl Future<Output = T> + Unpin, deadline: Option<Instant>) -> Option<T> {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, outcome).await.ok(),
+        None => Some(outcome.await),
+    }
 }
 
 fn answer(id: Uuid, result: Wire) -> BatchAppendResp {

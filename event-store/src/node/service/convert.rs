@@ -1,12 +1,15 @@
 //! Between the protocol's messages and the node's own types.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tonic::Status;
 use uuid::Uuid;
 
 use super::refusal;
 use crate::node::change::{Proposed, Written};
-use crate::node::storage::Event;
+use crate::node::reader::Reader;
+use crate::node::storage::{Event, Resolved};
 use crate::node::wire::shared::{self, AllStreamPosition, Empty, StreamIdentifier, uuid::Structured, uuid::Value};
 use crate::node::wire::streams::append_req::ProposedMessage;
 use crate::node::wire::streams::append_resp::Success;
@@ -106,27 +109,45 @@ impl IdForm {
     }
 }
 
-pub(super) fn read_event(event: &Event, ids: IdForm) -> ReadResp {
+/// How a reader wants events.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    pub(super) ids: IdForm,
+    pub(super) follow_links: bool,
+}
+
+/// The messages for some events.
+pub(super) async fn read_events(reader: &Reader, events: Vec<Arc<Event>>, form: Form) -> Result<Vec<ReadResp>, Status> {
+    let resolved = reader.resolve(events, form.follow_links).await.map_err(refusal::unreadable)?;
+    Ok(resolved.iter().map(|event| read_event(event, form.ids)).collect())
+}
+
+fn read_event(resolved: &Resolved, ids: IdForm) -> ReadResp {
+    let position = resolved.original().map(|event| read_event::Position::CommitPosition(event.position));
+    response(Content::Event(ReadEvent {
+        event: resolved.event.as_deref().map(|event| recorded_event(event, ids)),
+        link: resolved.link.as_deref().map(|event| recorded_event(event, ids)),
+        position,
+    }))
+}
+
+fn recorded_event(event: &Event, ids: IdForm) -> read_event::RecordedEvent {
     let record = &event.record;
     let properties = [
         ("type", record.event_type.clone()),
         ("created", record.created.to_string()),
         ("content-type", record.content_type.clone()),
     ];
-    response(Content::Event(ReadEvent {
-        event: Some(read_event::RecordedEvent {
-            id: Some(ids.wire(&record.id)),
-            stream_identifier: Some(identifier(&record.stream)),
-            stream_revision: record.revision,
-            prepare_position: event.position,
-            commit_position: event.position,
-            metadata: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            custom_metadata: record.metadata.clone(),
-            data: record.data.clone(),
-        }),
-        link: None,
-        position: Some(read_event::Position::CommitPosition(event.position)),
-    }))
+    read_event::RecordedEvent {
+        id: Some(ids.wire(&record.id)),
+        stream_identifier: Some(identifier(&record.stream)),
+        stream_revision: record.revision,
+        prepare_position: event.position,
+        commit_position: event.position,
+        metadata: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        custom_metadata: record.metadata.clone(),
+        data: record.data.clone(),
+    }
 }
 
 pub(super) fn identifier(stream: &str) -> StreamIdentifier {

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use futures::{StreamExt, TryStreamExt, stream};
 use tonic::Status;
 
-use super::convert::{self, IdForm};
+use super::convert::{self, Form, IdForm};
 use super::refusal;
 use super::streams::Answers;
 use super::subscribe::{self, Checkpoints};
@@ -29,6 +29,7 @@ const DEFAULT_WINDOW: u32 = 32;
 pub(super) fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp>, Status> {
     let options = request.options.ok_or_else(|| refusal::missing("Options"))?;
     let ids = IdForm::from_wire(options.uuid_option.and_then(|option| option.content))?;
+    let form = Form { ids, follow_links: options.resolve_links };
     let direction = match options.read_direction() {
         ReadDirection::Forwards => Direction::Forwards,
         ReadDirection::Backwards => Direction::Backwards,
@@ -45,7 +46,7 @@ pub(super) fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp
             let from = first_revision(from, direction);
             let says_end = compatibility >= 1;
             Ok(answers(
-                StreamRead { reader, stream, from, remaining: count, direction, ids, says_end },
+                StreamRead { reader, stream, from, remaining: count, direction, form, says_end },
                 StreamRead::next,
             ))
         }
@@ -53,7 +54,7 @@ pub(super) fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp
             let (filter, _) = filter_from(filter)?;
             let from = options.all_option.ok_or_else(|| refusal::missing("AllOption"))?;
             let positions = positions(from, direction);
-            Ok(answers(AllRead { reader, positions, remaining: count, direction, filter, ids }, AllRead::next))
+            Ok(answers(AllRead { reader, positions, remaining: count, direction, filter, form }, AllRead::next))
         }
         (
             Some(StreamOption::Stream(options)),
@@ -63,7 +64,7 @@ pub(super) fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp
         ) => {
             let stream = convert::stream_name(options.stream_identifier)?;
             let after = options.revision_option.ok_or_else(|| refusal::missing("RevisionOption"))?;
-            Ok(subscribe::to_stream(reader, stream, after, ids))
+            Ok(subscribe::to_stream(reader, stream, after, form))
         }
         (Some(StreamOption::All(options)), Some(CountOption::Subscription(_)), Direction::Forwards, filter) => {
             let (filter, checkpoints) = filter_from(filter)?;
@@ -73,7 +74,7 @@ pub(super) fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp
                 AllOption::Position(position) if position.commit_position < u64::MAX => position.commit_position,
                 AllOption::Position(_) | AllOption::End(_) => reader.head(),
             };
-            Ok(subscribe::to_all(reader, after, filter, checkpoints, ids))
+            Ok(subscribe::to_all(reader, after, filter, checkpoints, form))
         }
         _ => Err(refusal::invalid("The options of the read cannot be combined.")),
     }
@@ -139,7 +140,7 @@ struct StreamRead {
     from: u64,
     remaining: u64,
     direction: Direction,
-    ids: IdForm,
+    form: Form,
     /// Whether the caller understands a message that says where the stream ends.
     says_end: bool,
 }
@@ -161,11 +162,12 @@ impl StreamRead {
             }
             StreamPage::Page { events, last, next } => (events, last, next),
         };
-        let mut messages: Vec<_> = events.iter().map(|event| convert::read_event(event, self.ids)).collect();
-        if events.is_empty() && self.direction == Direction::Forwards && self.says_end && self.from != last + 1 {
+        let count = events.len() as u64;
+        let mut messages = convert::read_events(&self.reader, events, self.form).await?;
+        if count == 0 && self.direction == Direction::Forwards && self.says_end && self.from != last + 1 {
             messages.push(convert::response(Content::FirstStreamPosition(last + 1)));
         }
-        self.remaining -= events.len() as u64;
+        self.remaining -= count;
         match next {
             Some(next) if self.remaining > 0 => self.from = next,
             _ => {
@@ -185,7 +187,7 @@ struct AllRead {
     remaining: u64,
     direction: Direction,
     filter: Filter,
-    ids: IdForm,
+    form: Form,
 }
 
 impl AllRead {
@@ -203,7 +205,7 @@ impl AllRead {
             (Some(seen), Direction::Backwards) if !page.at_end => self.positions = first..=seen.saturating_sub(1),
             _ => self.remaining = 0,
         }
-        let messages = page.events.iter().map(|event| convert::read_event(event, self.ids)).collect();
+        let messages = convert::read_events(&self.reader, page.events, self.form).await?;
         Ok(Some((messages, self)))
     }
 }

@@ -4,11 +4,13 @@
 //! caught up, and waits until the log is longer. The writer does not know of it: no queue can overflow, and a
 //! subscriber that falls behind reads from disk again what has left memory.
 
+use std::sync::Arc;
+
 use futures::{StreamExt, stream};
 use tonic::Status;
 use uuid::Uuid;
 
-use super::convert::{self, IdForm};
+use super::convert::{self, Form};
 use super::read::answers;
 use super::refusal;
 use super::streams::Answers;
@@ -17,7 +19,7 @@ use crate::node::reader::Reader;
 use crate::node::storage::{Direction, Event, PageLimits, StreamPage};
 use crate::node::wire::streams::ReadResp;
 use crate::node::wire::streams::read_req::options::stream_options::RevisionOption;
-use crate::node::wire::streams::read_resp::{CaughtUp, Content, SubscriptionConfirmation};
+use crate::node::wire::streams::read_resp::{CaughtUp, Content, FellBehind, SubscriptionConfirmation};
 
 /// When a filtered subscriber is to be told how far it got.
 pub(super) struct Checkpoints {
@@ -60,15 +62,15 @@ pub(super) fn to_all(
     after: u64,
     filter: Filter,
     checkpoints: Option<Checkpoints>,
-    ids: IdForm,
+    form: Form,
 ) -> Answers<ReadResp> {
     confirmed(answers(
-        AllSubscription { reader, start: after, after, filter, checkpoints, ids, live: false },
+        AllSubscription { reader, start: after, after, filter, checkpoints, form, live: false },
         AllSubscription::next,
     ))
 }
 
-pub(super) fn to_stream(reader: Reader, stream: String, after: RevisionOption, ids: IdForm) -> Answers<ReadResp> {
+pub(super) fn to_stream(reader: Reader, stream: String, after: RevisionOption, form: Form) -> Answers<ReadResp> {
     let next = match after {
         RevisionOption::Start(_) => 0,
         RevisionOption::Revision(revision) => revision.saturating_add(1),
@@ -77,7 +79,7 @@ pub(super) fn to_stream(reader: Reader, stream: String, after: RevisionOption, i
     // Some clients say the end as the largest revision.
     let from_end = next == u64::MAX;
     confirmed(answers(
-        StreamSubscription { reader, stream, next, from_end, live_after: None, ids },
+        StreamSubscription { reader, stream, next, from_end, live_after: None, behind: false, form },
         StreamSubscription::next,
     ))
 }
@@ -95,7 +97,7 @@ struct AllSubscription {
     after: u64,
     filter: Filter,
     checkpoints: Option<Checkpoints>,
-    ids: IdForm,
+    form: Form,
     live: bool,
 }
 
@@ -108,7 +110,12 @@ impl AllSubscription {
             let page = self.reader.all_after(self.after, &self.filter, limits).await.map_err(refusal::unreadable)?;
             self.after = page.last.unwrap_or(self.after);
 
-            let mut messages: Vec<_> = page.events.iter().map(|event| convert::read_event(event, self.ids)).collect();
+            let mut messages = Vec::new();
+            if self.live && page.from_disk && page.looked_at > 0 {
+                self.live = false;
+                messages.push(convert::response(Content::FellBehind(FellBehind {})));
+            }
+            messages.extend(convert::read_events(&self.reader, page.events, self.form).await?);
             let caught_up = page.at_end && !self.live;
             if let Some(checkpoints) = &mut self.checkpoints {
                 let due = checkpoints.look_at(page.looked_at) || (caught_up && self.after > self.start);
@@ -136,7 +143,8 @@ struct StreamSubscription {
     from_end: bool,
     /// Once caught up, new events are found in `$all`, after this position.
     live_after: Option<u64>,
-    ids: IdForm,
+    behind: bool,
+    form: Form,
 }
 
 impl StreamSubscription {
@@ -156,10 +164,7 @@ impl StreamSubscription {
             StreamPage::NotFound => (Vec::new(), None),
             StreamPage::Page { events, next, .. } => (events, next),
         };
-        let mut messages = Vec::with_capacity(events.len() + 1);
-        for event in &events {
-            messages.push(self.hand_on(event)?);
-        }
+        let mut messages = self.hand_on(events).await?;
         if more.is_none() {
             if self.from_end {
                 self.next = 0;
@@ -177,10 +182,15 @@ impl StreamSubscription {
             let page = page.map_err(refusal::unreadable)?;
             after = page.last.unwrap_or(after);
             let mut messages = Vec::new();
-            for event in &page.events {
-                if event.record.revision >= self.next {
-                    messages.push(self.hand_on(event)?);
-                }
+            if page.from_disk && page.looked_at > 0 && !self.behind {
+                self.behind = true;
+                messages.push(convert::response(Content::FellBehind(FellBehind {})));
+            }
+            let new = page.events.into_iter().filter(|event| event.record.revision >= self.next).collect();
+            messages.extend(self.hand_on(new).await?);
+            if self.behind && page.at_end {
+                self.behind = false;
+                messages.push(convert::response(Content::CaughtUp(CaughtUp {})));
             }
             self.live_after = Some(after);
             if !messages.is_empty() {
@@ -192,11 +202,13 @@ impl StreamSubscription {
         }
     }
 
-    fn hand_on(&mut self, event: &Event) -> Result<ReadResp, Status> {
-        if event.is_tombstone() {
+    async fn hand_on(&mut self, events: Vec<Arc<Event>>) -> Result<Vec<ReadResp>, Status> {
+        if events.iter().any(|event| event.is_tombstone()) {
             return Err(refusal::stream_deleted(&self.stream));
         }
-        self.next = event.record.revision.saturating_add(1);
-        Ok(convert::read_event(event, self.ids))
+        if let Some(last) = events.last() {
+            self.next = last.record.revision.saturating_add(1);
+        }
+        convert::read_events(&self.reader, events, self.form).await
     }
 }

@@ -1,6 +1,7 @@
 //! An event in memory: what is stored, and where.
 
 use bytes::Bytes;
+use chrono::Utc;
 use prost::Message;
 
 use super::{StorageError, StoredEvent};
@@ -8,6 +9,13 @@ use super::{StorageError, StoredEvent};
 pub(crate) const TOMBSTONE_TYPE: &str = "$streamDeleted";
 /// The names of a metadata stream begin with this; the rest is the name of the stream that it is about.
 const METADATA_PREFIX: &str = "$$";
+
+/// The protocol counts time in ticks of 100 ns since 1970.
+pub(crate) const TICKS_PER_SECOND: u64 = 10_000_000;
+
+pub(crate) fn now() -> u64 {
+    u64::try_from(Utc::now().timestamp_micros()).unwrap_or(0) * 10
+}
 
 #[derive(Debug)]
 pub(crate) struct Event {

@@ -25,6 +25,7 @@
 pub(crate) mod event;
 mod journal;
 mod keys;
+mod links;
 mod mark;
 mod pages;
 pub(crate) mod view;
@@ -44,6 +45,7 @@ use mark::Mark;
 
 pub(crate) use super::wire::storage::{StoredEvent, StoredLimits, StoredStream};
 pub(crate) use event::Event;
+pub(crate) use links::Resolved;
 pub(crate) use pages::{AllPage, Direction, PageLimits, StreamPage};
 pub(crate) use view::View;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fjall::Readable;
 
-use super::view::{SOFT_DELETED, first_visible};
+use super::view::Visible;
 use super::{Event, StorageError, View, keys};
 use crate::node::filter::Filter;
 
@@ -40,6 +40,8 @@ pub(crate) struct AllPage {
     pub(crate) last: Option<u64>,
     /// There was nothing more in this direction.
     pub(crate) at_end: bool,
+    /// It had to be read from disk: whoever asked for it does not keep up.
+    pub(crate) from_disk: bool,
 }
 
 impl AllPage {
@@ -114,21 +116,16 @@ impl View<'_> {
         direction: Direction,
         limits: PageLimits,
     ) -> Result<StreamPage, StorageError> {
-        if self.is_tombstoned(name)? {
-            return Ok(StreamPage::Deleted);
-        }
-        let visibility = self.limits(name)?;
-        let Some(stream) = self.stream(name)? else { return Ok(StreamPage::NotFound) };
-        let Some(last) = stream.last_revision else { return Ok(StreamPage::NotFound) };
-        if visibility.truncate_before == Some(SOFT_DELETED) {
-            return Ok(StreamPage::NotFound);
-        }
-        let first = first_visible(last, visibility);
+        let (number, first, last) = match self.visible(name)? {
+            Visible::Nothing => return Ok(StreamPage::NotFound),
+            Visible::Deleted => return Ok(StreamPage::Deleted),
+            Visible::Events { number, first, last } => (number, first, last),
+        };
         let revisions = match direction {
             Direction::Forwards => from.max(first)..=last,
             Direction::Backwards => first..=from.min(last),
         };
-        let (events, next) = self.events_of(stream.number, revisions, direction, limits)?;
+        let (events, next) = self.events_of(number, revisions, direction, limits)?;
         Ok(StreamPage::Page { events, last, next })
     }
 

@@ -1,5 +1,7 @@
 //! The log at one moment, over all keyspaces.
 
+use std::ops::Range;
+
 use fjall::{Readable, Snapshot};
 use prost::Message;
 
@@ -56,10 +58,66 @@ impl<'a> View<'a> {
         let found = self.snapshot.get(&self.storage.events, keys::position(position))?;
         found.map(|value| Event::decode(position, value.into())).transpose()
     }
+
+    /// What a reader of a stream may see of it.
+    pub(crate) fn visible(&self, name: &str) -> Result<Visible, StorageError> {
+        if self.is_tombstoned(name)? {
+            return Ok(Visible::Deleted);
+        }
+        let Some(StoredStream { number, last_revision: Some(last), .. }) = self.stream(name)? else {
+            return Ok(Visible::Nothing);
+        };
+        // Of metadata only the last counts, and only the last is shown.
+        let limits = match event::described_by(name) {
+            Some(_) => StoredLimits { max_count: Some(1), ..StoredLimits::default() },
+            None => self.limits(name)?,
+        };
+        if limits.truncate_before == Some(SOFT_DELETED) {
+            return Ok(Visible::Nothing);
+        }
+        let counted = limits.max_count.map_or(0, |max| (last + 1).saturating_sub(max));
+        let mut first = limits.truncate_before.unwrap_or(0).max(counted);
+        if let Some(seconds) = limits.max_age {
+            first = self.first_not_older(number, first..last + 1, seconds)?;
+        }
+        Ok(Visible::Events { number, first, last })
+    }
+
+    /// An event that a reader of its stream may see.
+    pub(crate) fn visible_event(&self, stream: &str, revision: u64) -> Result<Option<Event>, StorageError> {
+        match self.visible(stream)? {
+            Visible::Events { number, first, last } if (first..=last).contains(&revision) => {
+                let position = self.position_of(number, revision)?;
+                Ok(position.map(|position| self.event(position)).transpose()?.flatten())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The first of these revisions that is not older than so many seconds. A stream's events are in the order of their
+    /// time.
+    fn first_not_older(&self, number: u64, mut within: Range<u64>, seconds: u64) -> Result<u64, StorageError> {
+        let oldest = event::now().saturating_sub(seconds.saturating_mul(event::TICKS_PER_SECOND));
+        while within.start < within.end {
+            let middle = within.start + (within.end - within.start) / 2;
+            let position = self.position_of(number, middle)?;
+            let event = position.map(|position| self.event(position)).transpose()?.flatten();
+            if event.is_some_and(|event| event.record.created >= oldest) {
+                within.end = middle;
+            } else {
+                within.start = middle + 1;
+            }
+        }
+        Ok(within.start)
+    }
 }
 
-/// The first revision that a reader may see.
-pub(crate) fn first_visible(last: u64, limits: StoredLimits) -> u64 {
-    let counted = limits.max_count.map_or(0, |max| (last + 1).saturating_sub(max));
-    limits.truncate_before.unwrap_or(0).max(counted)
+/// What a reader may see of a stream.
+pub(crate) enum Visible {
+    /// It was never written, or deleted so that it may be written anew.
+    Nothing,
+    /// It was deleted for good.
+    Deleted,
+    /// The events from one revision to another, of which there are none when the first lies behind the last.
+    Events { number: u64, first: u64, last: u64 },
 }

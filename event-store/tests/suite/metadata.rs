@@ -1,0 +1,196 @@
+//! What is said about a stream, and what it does to readers of it.
+
+use std::time::{Duration, Instant};
+
+use event_store::client::Expected;
+use eventstore::{
+    AppendToStreamOptions, Error, EventData, ExpectedRevision, ReadStreamOptions, StreamAclBuilder, StreamMetadata,
+    StreamMetadataBuilder, StreamMetadataResult, StreamPosition,
+};
+
+use super::support::{LIMIT, World, all_of, events, unique, world};
+
+async fn say(world: &World, stream: &str, metadata: &StreamMetadata) {
+    let options = AppendToStreamOptions::default();
+    world.raw.set_stream_metadata(stream, &options, metadata).await.unwrap();
+}
+
+async fn said(world: &World, stream: &str) -> Option<StreamMetadata> {
+    match world.raw.get_stream_metadata(stream, &ReadStreamOptions::default()).await.unwrap() {
+        StreamMetadataResult::Success(metadata) => Some(metadata.metadata().clone()),
+        StreamMetadataResult::NotFound => None,
+        StreamMetadataResult::Deleted => panic!("deleted"),
+    }
+}
+
+/// What is said as it is, not as the client would write it.
+async fn say_text(world: &World, stream: &str, metadata: &'static str) {
+    let event = EventData::json("$metadata", &serde_json::from_str::<serde_json::Value>(metadata).unwrap()).unwrap();
+    let options = AppendToStreamOptions::default();
+    world.raw.append_to_stream(format!("$${stream}"), &options, event).await.unwrap();
+}
+
+async fn revisions(world: &World, stream: &str) -> Vec<u64> {
+    world.store.read_stream(stream, 0, 100).await.unwrap().into_iter().map(|event| event.revision).collect()
+}
+
+#[tokio::test]
+async fn metadata_comes_back_as_it_was_set() {
+    let world = world().await;
+    let stream = unique("order");
+    assert_eq!(said(&world, &stream).await, None);
+    let acl = StreamAclBuilder::new().add_read_roles("ops").add_write_roles("shop").add_write_roles("ops").build();
+    let metadata = StreamMetadataBuilder::new()
+        .max_count(100)
+        .max_age(Duration::from_hours(1))
+        .truncate_before(5)
+        .cache_control(Duration::from_secs(15))
+        .acl(eventstore::Acl::Stream(acl))
+        .insert_custom_property("owner", "sales")
+        .build();
+    say(&world, &stream, &metadata).await;
+    assert_eq!(said(&world, &stream).await, Some(metadata));
+}
+
+#[tokio::test]
+async fn the_last_metadata_counts_as_a_whole() {
+    let world = world().await;
+    let stream = unique("order");
+    world.append(&stream, Expected::NoStream, events(5)).await;
+    say(&world, &stream, &StreamMetadataBuilder::new().truncate_before(3).build()).await;
+    assert_eq!(revisions(&world, &stream).await, [3, 4]);
+    say(&world, &stream, &StreamMetadataBuilder::new().max_count(4).build()).await;
+    assert_eq!(revisions(&world, &stream).await, [1, 2, 3, 4]);
+    say(&world, &stream, &StreamMetadata::default()).await;
+    assert_eq!(revisions(&world, &stream).await, [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn of_several_limits_the_narrowest_counts() {
+    let world = world().await;
+    let stream = unique("order");
+    world.append(&stream, Expected::NoStream, events(5)).await;
+    say(&world, &stream, &StreamMetadataBuilder::new().truncate_before(1).max_count(2).build()).await;
+    assert_eq!(revisions(&world, &stream).await, [3, 4]);
+    say(&world, &stream, &StreamMetadataBuilder::new().truncate_before(4).max_count(3).build()).await;
+    assert_eq!(revisions(&world, &stream).await, [4]);
+}
+
+#[tokio::test]
+async fn the_window_of_a_stream_slides_with_what_is_appended() {
+    let world = world().await;
+    let stream = unique("order");
+    say(&world, &stream, &StreamMetadataBuilder::new().max_count(2).build()).await;
+    for last in 0..4_u64 {
+        world.append(&stream, Expected::Any, events(1)).await;
+        assert_eq!(revisions(&world, &stream).await, (last.saturating_sub(1)..=last).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn events_that_are_older_than_the_stream_keeps_them_are_not_shown() {
+    let world = world().await;
+    let stream = unique("order");
+    world.append(&stream, Expected::NoStream, events(3)).await;
+    // The client writes milliseconds; the server reads seconds.
+    say_text(&world, &stream, r#"{"$maxAge":2}"#).await;
+    let begun = Instant::now();
+    while !revisions(&world, &stream).await.is_empty() {
+        assert!(begun.elapsed() < LIMIT, "the events did not grow old");
+    }
+    let appended = world.append(&stream, Expected::Revision(2), events(1)).await;
+    assert_eq!(appended.revision, 3);
+    assert_eq!(revisions(&world, &stream).await, [3]);
+    let last = world.store.read_stream_backwards(&stream, 10).await.unwrap();
+    assert_eq!(last.iter().map(|event| event.revision).collect::<Vec<_>>(), [3]);
+}
+
+#[tokio::test]
+async fn events_that_are_younger_than_the_stream_keeps_them_are_shown() {
+    let world = world().await;
+    let stream = unique("order");
+    world.append(&stream, Expected::NoStream, events(3)).await;
+    say(&world, &stream, &StreamMetadataBuilder::new().max_age(Duration::from_hours(1)).build()).await;
+    assert_eq!(revisions(&world, &stream).await, [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn what_a_stream_hides_is_still_in_all() {
+    let world = world().await;
+    let stream = unique("order");
+    let first = world.append(&stream, Expected::NoStream, events(1)).await.position;
+    say(&world, &stream, &StreamMetadataBuilder::new().truncate_before(10).build()).await;
+    assert!(revisions(&world, &stream).await.is_empty());
+    let from = eventstore::Position { commit: first.commit, prepare: first.prepare };
+    let options = eventstore::ReadAllOptions::default().position(StreamPosition::Position(from)).max_count(1);
+    let [event] = &all_of(world.raw.read_all(&options).await.unwrap()).await.unwrap()[..] else { panic!("one event") };
+    assert_eq!(event.stream_id, stream);
+}
+
+#[tokio::test]
+async fn a_stream_that_hides_all_of_its_events_is_still_there() {
+    let world = world().await;
+    let stream = unique("order");
+    world.append(&stream, Expected::NoStream, events(2)).await;
+    say(&world, &stream, &StreamMetadataBuilder::new().truncate_before(2).build()).await;
+    let reading = world.raw.read_stream(stream.as_str(), &ReadStreamOptions::default()).await.unwrap();
+    assert!(all_of(reading).await.unwrap().is_empty());
+    assert_eq!(world.append(&stream, Expected::Revision(1), events(1)).await.revision, 2);
+}
+
+#[tokio::test]
+async fn of_the_metadata_itself_only_the_last_is_shown() {
+    let world = world().await;
+    let stream = unique("order");
+    for count in 1..=3 {
+        say(&world, &stream, &StreamMetadataBuilder::new().max_count(count).build()).await;
+    }
+    assert_eq!(revisions(&world, &format!("$${stream}")).await, [2]);
+}
+
+#[tokio::test]
+async fn metadata_is_appended_with_an_expected_revision_of_its_own() {
+    let world = world().await;
+    let stream = unique("order");
+    let metadata = StreamMetadataBuilder::new().max_count(1).build();
+    let none = AppendToStreamOptions::default().expected_revision(ExpectedRevision::NoStream);
+    world.raw.set_stream_metadata(stream.as_str(), &none, &metadata).await.unwrap();
+    let again = world.raw.set_stream_metadata(stream.as_str(), &none, &StreamMetadata::default()).await;
+    assert!(matches!(again, Err(Error::WrongExpectedVersion { .. })), "{again:?}");
+    let first = AppendToStreamOptions::default().expected_revision(ExpectedRevision::Exact(0));
+    world.raw.set_stream_metadata(stream.as_str(), &first, &StreamMetadata::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn metadata_may_be_set_before_the_stream_begins() {
+    let world = world().await;
+    let stream = unique("order");
+    say(&world, &stream, &StreamMetadataBuilder::new().max_count(1).build()).await;
+    world.append(&stream, Expected::NoStream, events(3)).await;
+    assert_eq!(revisions(&world, &stream).await, [2]);
+}
+
+#[tokio::test]
+async fn metadata_with_a_value_of_the_wrong_kind_hides_nothing() {
+    let world = world().await;
+    for wrong in [
+        r#"{"$tb":2,"$maxCount":"1"}"#,
+        r#"{"$tb":2,"$maxAge":0.5}"#,
+        r#"{"$tb":9223372036854775808}"#,
+        r#"{"$tb":2,"$acl":"ops"}"#,
+    ] {
+        let stream = unique("order");
+        world.append(&stream, Expected::NoStream, events(3)).await;
+        say_text(&world, &stream, wrong).await;
+        assert_eq!(revisions(&world, &stream).await, [0, 1, 2], "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_that_makes_no_sense_hides_nothing() {
+    let world = world().await;
+    let stream = unique("order");
+    world.append(&stream, Expected::NoStream, events(3)).await;
+    say_text(&world, &stream, r#"{"$maxCount":0,"$maxAge":-1,"$tb":1}"#).await;
+    assert_eq!(revisions(&world, &stream).await, [1, 2]);
+}
