@@ -12,6 +12,7 @@ mod suite {
     mod delete;
     mod disk;
     mod filters;
+    mod fuzz;
     mod grpc;
     mod links;
     mod metadata;

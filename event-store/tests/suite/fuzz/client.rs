@@ -1,0 +1,137 @@
+//! A client without manners: many calls at once on one connection, none of which it need finish.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use h2::client::SendRequest;
+use h2::{RecvStream, SendStream};
+use http::{HeaderMap, Request, header};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::plan::{Call, Ending, Plan};
+use crate::suite::support::LIMIT;
+
+const AT_ONCE: usize = 64;
+/// What it takes of an answer before it has seen enough.
+const ENOUGH: usize = 64 << 10;
+
+/// A request that did not end, or a server that has gone.
+#[derive(Debug)]
+pub struct Hung(pub u64);
+
+/// How many calls ended with which status; those without one were left, cut off or refused before they were one.
+pub type Statuses = BTreeMap<String, u64>;
+
+/// Makes these requests, `AT_ONCE` of them at a time, on connections that it makes anew when they are cut.
+pub async fn run(address: SocketAddr, plans: impl Iterator<Item = (u64, Plan)>) -> Result<Statuses, Hung> {
+    let mut statuses = Statuses::new();
+    let mut count = |status: Option<String>| {
+        *statuses.entry(status.unwrap_or_else(|| "none".into())).or_default() += 1;
+    };
+    let mut connection = None;
+    let mut under_way = FuturesUnordered::new();
+    for (number, plan) in plans {
+        if under_way.len() >= AT_ONCE {
+            count(under_way.next().await.transpose()?.flatten());
+        }
+        let sender = match &plan {
+            Plan::Call(_) => Some(ready(address, &mut connection).await.map_err(|_| Hung(number))?),
+            Plan::Raw { .. } => None,
+        };
+        under_way.push(async move {
+            let request = async {
+                match (plan, sender) {
+                    (Plan::Call(call), Some(sender)) => make(sender, call).await,
+                    (Plan::Raw { bytes, lingers }, _) => say(address, &bytes, lingers).await,
+                    (Plan::Call(_), None) => None,
+                }
+            };
+            timeout(LIMIT, request).await.map_err(|_| Hung(number))
+        });
+    }
+    while let Some(ended) = under_way.next().await {
+        count(ended?);
+    }
+    Ok(statuses)
+}
+
+/// The connection, or a new one if the server has had enough of it.
+async fn ready(address: SocketAddr, connection: &mut Option<SendRequest<Bytes>>) -> io::Result<SendRequest<Bytes>> {
+    if let Some(open) = connection.take()
+        && let Ok(Ok(open)) = timeout(LIMIT, open.ready()).await
+    {
+        return Ok(connection.insert(open).clone());
+    }
+    let connecting = async {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, driver) = h2::client::handshake(stream).await.map_err(io::Error::other)?;
+        tokio::spawn(driver);
+        sender.ready().await.map_err(io::Error::other)
+    };
+    let open = timeout(LIMIT, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    Ok(connection.insert(open).clone())
+}
+
+/// Whatever comes of it is fine, as long as something does.
+async fn make(mut sender: SendRequest<Bytes>, call: Call) -> Option<String> {
+    let mut request =
+        Request::builder().method(call.verb).uri(format!("http://fuzz{}", call.path)).header("te", "trailers");
+    if !call.headers.iter().any(|(name, _)| *name == header::CONTENT_TYPE) {
+        request = request.header(header::CONTENT_TYPE, "application/grpc");
+    }
+    for (name, value) in call.headers {
+        request = request.header(name, value);
+    }
+    let (answer, mut body) = sender.send_request(request.body(()).unwrap(), false).ok()?;
+    let cancels = call.ending == Ending::Cancels;
+    if !send(&mut body, call.pieces, !cancels) || cancels {
+        return None;
+    }
+    let answered = async {
+        let (head, body) = answer.await.ok()?.into_parts();
+        let tail = drain(body).await;
+        let status = tail.as_ref().unwrap_or(&head.headers).get("grpc-status")?;
+        Some(status.to_str().ok()?.to_owned())
+    };
+    match call.ending {
+        Ending::LeavesAfter(patience) => timeout(patience, answered).await.ok().flatten(),
+        Ending::Waits | Ending::Cancels => answered.await,
+    }
+}
+
+fn send(body: &mut SendStream<Bytes>, pieces: Vec<Vec<u8>>, ends: bool) -> bool {
+    let sent = pieces.into_iter().all(|piece| body.send_data(piece.into(), false).is_ok());
+    sent && (!ends || body.send_data(Bytes::new(), true).is_ok())
+}
+
+/// The trailers, if it comes to them.
+async fn drain(mut body: RecvStream) -> Option<HeaderMap> {
+    let mut seen = 0;
+    while let Some(Ok(bytes)) = body.data().await {
+        seen += bytes.len();
+        if seen > ENOUGH || body.flow_control().release_capacity(bytes.len()).is_err() {
+            return None;
+        }
+    }
+    body.trailers().await.ok().flatten()
+}
+
+/// Says something on a connection of its own, and hangs up, perhaps after a look at what comes back.
+async fn say(address: SocketAddr, bytes: &[u8], lingers: bool) -> Option<String> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    // Cut and not closed: a million closed ones would keep their ports for a minute.
+    let _ = stream.set_zero_linger();
+    if stream.write_all(bytes).await.is_ok() && lingers {
+        let mut answer = [0; 1024];
+        let _ = timeout(Duration::from_millis(5), stream.read(&mut answer)).await;
+    }
+    None
+}
