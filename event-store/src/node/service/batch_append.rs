@@ -177,11 +177,21 @@ fn begin(options: Options) -> Result<Incomplete, rpc::Status> {
 /// How long the caller will wait. Older clients name the moment, newer ones the time.
 fn time_left(deadline: DeadlineOption) -> Duration {
     match deadline {
-        DeadlineOption::Deadline(left) => left.try_into().unwrap_or(Duration::ZERO),
+        DeadlineOption::Deadline(left) => span(left.seconds, left.nanos),
         DeadlineOption::Deadline21100(moment) => {
-            let moment = SystemTime::try_from(moment).unwrap_or(SystemTime::UNIX_EPOCH);
-            moment.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO)
+            let moment = SystemTime::UNIX_EPOCH.checked_add(span(moment.seconds, moment.nanos));
+            // One that no clock will show never comes.
+            moment.map_or(Duration::MAX, |moment| moment.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO))
         }
+    }
+}
+
+/// A span of time as the wire has it: nothing if it is negative. The conversions that come with the message's type
+/// overflow when it is the most negative of all.
+fn span(seconds: i64, nanos: i32) -> Duration {
+    match (u64::try_from(seconds), u32::try_from(nanos)) {
+        (Ok(seconds), Ok(nanos)) => Duration::new(seconds, nanos.min(999_999_999)),
+        _ => Duration::ZERO,
     }
 }
 
@@ -248,4 +258,20 @@ fn failed(failure: Failure) -> rpc::Status {
 fn packed<M: Name>(code: Code, details: &M) -> rpc::Status {
     let details = Any { type_url: M::type_url(), value: details.encode_to_vec() };
     rpc::Status { code: code.into(), message: M::NAME.into(), details: Some(details) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_cannot_be_is_over_or_never_comes() {
+        let extremes = [i64::MIN, -1, 0, i64::MAX];
+        for (seconds, nanos) in extremes.iter().flat_map(|seconds| [(*seconds, i32::MIN), (*seconds, i32::MAX)]) {
+            let left = time_left(DeadlineOption::Deadline(prost_types::Duration { seconds, nanos }));
+            assert_eq!(left > Duration::ZERO, seconds >= 0 && nanos > 0, "{seconds} {nanos}");
+            let left = time_left(DeadlineOption::Deadline21100(prost_types::Timestamp { seconds, nanos }));
+            assert_eq!(left > Duration::ZERO, seconds == i64::MAX && nanos > 0, "{seconds} {nanos}");
+        }
+    }
 }
