@@ -81,10 +81,7 @@ impl EventStore {
     /// The position of the last event of all, or `None` while there is none.
     pub async fn head(&self) -> Result<Option<Position>, ReadError> {
         let options = ReadAllOptions::default().position(StreamPosition::End).backwards().max_count(1);
-        let events = self
-            .reading(1, async |client| client.read_all(&options).await)
-            .await
-            .map_err(|error| error::read_error("$all", error))?;
+        let events = self.collect(&Source::All(options), 1).await.map_err(|error| error::read_error("$all", error))?;
         Ok(events.first().map(|event| event.position))
     }
 
@@ -103,24 +100,35 @@ impl EventStore {
         if max == 0 {
             return Ok(Vec::new());
         }
-        match self.reading(max, async |client| client.read_stream(stream, &options).await).await {
+        match self.collect(&Source::Stream(stream, options), max).await {
             Err(Error::ResourceNotFound) => Ok(Vec::new()),
             other => other.map_err(|error| error::read_error(stream, error)),
         }
     }
 
     /// Opens a read and collects it, and starts over when the connection breaks on the way.
-    async fn reading(
-        &self,
-        max: usize,
-        open: impl AsyncFn(&Client) -> Result<ReadStream, Error>,
-    ) -> Result<Vec<RecordedEvent>, Error> {
+    async fn collect(&self, source: &Source<'_>, max: usize) -> Result<Vec<RecordedEvent>, Error> {
         let mut retry = Retry::new();
         loop {
-            match self.connection.call(async |client| collect(open(client).await?, max).await).await {
+            match self.connection.call(async |client| collect(source.open(client).await?, max).await).await {
                 Err(error) if is_worth_another_try(&error) && retry.pause().await => {}
                 outcome => return outcome,
             }
+        }
+    }
+}
+
+/// What is read.
+enum Source<'a> {
+    Stream(&'a str, ReadStreamOptions),
+    All(ReadAllOptions),
+}
+
+impl Source<'_> {
+    async fn open(&self, client: &Client) -> Result<ReadStream, Error> {
+        match self {
+            Self::Stream(stream, options) => client.read_stream(*stream, options).await,
+            Self::All(options) => client.read_all(options).await,
         }
     }
 }
