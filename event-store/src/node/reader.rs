@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::filter::Filter;
+use super::filter::{Filter, TooHard};
 use super::log::Log;
 use super::recent::Recent;
 use super::storage::{AllPage, Direction, Event, PageLimits, Resolved, StorageError, StreamPage, View};
@@ -18,13 +18,22 @@ pub(crate) enum ReadFailure {
     Closing,
     /// For a moment.
     Reopening,
+    /// The expression of a filter takes too long.
+    FilterTooHard,
     Broken(String),
+}
+
+impl From<TooHard> for ReadFailure {
+    fn from(_: TooHard) -> Self {
+        Self::FilterTooHard
+    }
 }
 
 impl From<StorageError> for ReadFailure {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Reopening => Self::Reopening,
+            StorageError::FilterTooHard => Self::FilterTooHard,
             error => Self::Broken(error.to_string()),
         }
     }

@@ -54,6 +54,16 @@ async fn event_types_are_chosen_by_an_expression() {
 }
 
 #[tokio::test]
+async fn an_expression_may_say_what_must_not_follow() {
+    let world = world().await;
+    let tag = unique("T");
+    let (yes, no) = (format!("{tag}Done"), format!("{tag}Begun"));
+    let (a, b) = (unique("a"), unique("b"));
+    let written = [(b, no.as_str()), (a.clone(), yes.as_str())];
+    assert_eq!(passing(&world, Filter::EventTypeRegex(format!("^(?!.*Begun$){tag}")), &written, 1).await, [a]);
+}
+
+#[tokio::test]
 async fn the_servers_own_events_can_be_left_out() {
     let world = world().await;
     let stream = unique("order");

@@ -97,6 +97,7 @@ pub(super) fn unreadable(failure: ReadFailure) -> Status {
     match failure {
         ReadFailure::Closing => Status::unavailable("Server Is Shutting Down"),
         ReadFailure::Reopening => Status::unavailable("The log is being opened anew"),
+        ReadFailure::FilterTooHard => invalid("The filter's expression takes too long."),
         ReadFailure::Broken(reason) => Status::internal(format!("The log cannot be read: {reason}")),
     }
 }

@@ -43,6 +43,7 @@ use tracing::warn;
 use journal::{Acknowledged, HEAD_KEY};
 use mark::Mark;
 
+use super::filter::TooHard;
 pub(crate) use super::wire::storage::{StoredEvent, StoredLimits, StoredStream};
 pub(crate) use event::Event;
 pub(crate) use links::Resolved;
@@ -77,6 +78,9 @@ pub enum StorageError {
     /// After a failed write the log is being opened anew.
     #[error("the log is being opened anew")]
     Reopening,
+    /// Nothing of the disk's: what a reader wants to have looked for takes too long.
+    #[error("the filter's expression takes too long")]
+    FilterTooHard,
     /// What was read cannot be so.
     #[error("the log is damaged: {0}")]
     Damaged(String),
@@ -88,6 +92,12 @@ impl From<fjall::Error> for StorageError {
             fjall::Error::Locked => Self::InUse,
             error => Self::Engine(error),
         }
+    }
+}
+
+impl From<TooHard> for StorageError {
+    fn from(_: TooHard) -> Self {
+        Self::FilterTooHard
     }
 }
 

@@ -8,7 +8,7 @@ use fjall::Readable;
 
 use super::view::Visible;
 use super::{Event, StorageError, View, keys};
-use crate::node::filter::Filter;
+use crate::node::filter::{Filter, TooHard};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -46,7 +46,7 @@ pub(crate) struct AllPage {
 
 impl AllPage {
     /// Takes events until a limit is reached. `source` must not run out before the log does.
-    pub(crate) fn fill<E>(
+    pub(crate) fn fill<E: From<TooHard>>(
         source: impl IntoIterator<Item = Result<Arc<Event>, E>>,
         filter: &Filter,
         limits: PageLimits,
@@ -57,7 +57,7 @@ impl AllPage {
             let event = event?;
             page.last = Some(event.position);
             page.looked_at += 1;
-            if filter.passes(&event.record.stream, &event.record.event_type) {
+            if filter.passes(&event.record.stream, &event.record.event_type)? {
                 bytes += event.size();
                 page.events.push(event);
             }
