@@ -7,37 +7,61 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Stream, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::transport::server::Connected;
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// What to wait after a connection could not be taken: the reason, too many open files for one, seldom goes at once.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Takes connections for as long as it is asked to. `cut` breaks all of them.
+/// The first words: `PRI * HTTP/2.0` and what belongs to it.
+const GREETING_BYTES: usize = 24;
+
+/// Takes connections for as long as it is asked to, and closes those beyond `max` at once. `cut` breaks all of them, and
+/// so does to any that has not said its first words after `patience`; after them it is asked for signs of life.
 pub(super) fn accept(
     listener: TcpListener,
     cut: CancellationToken,
     tasks: TaskTracker,
+    max: usize,
+    patience: Duration,
 ) -> impl Stream<Item = io::Result<Connection>> {
-    stream::unfold((listener, cut, tasks), |(listener, cut, tasks)| async move {
-        let stream = loop {
+    let places = Arc::new(Semaphore::new(max));
+    stream::unfold((listener, cut, tasks, places), move |(listener, cut, tasks, places)| async move {
+        let (stream, place) = loop {
             match listener.accept().await.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream)) {
-                Ok(stream) => break stream,
-                Err(error) => warn!(%error, "a connection to the event store could not be taken"),
+                Ok(stream) => {
+                    let Ok(place) = places.clone().try_acquire_owned() else {
+                        debug!("a connection to the event store is one too many");
+                        continue;
+                    };
+                    break (stream, place);
+                }
+                Err(error) => {
+                    warn!(%error, "a connection to the event store could not be taken");
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
-            tokio::time::sleep(PAUSE).await;
         };
-        let connection = Connection { stream, cut: Box::pin(cut.clone().cancelled_owned()), _held: tasks.token() };
-        Some((Ok(connection), (listener, cut, tasks)))
+        let connection = Connection {
+            stream,
+            cut: Box::pin(cut.clone().cancelled_owned()),
+            greeting: Some((GREETING_BYTES, Box::pin(tokio::time::sleep(patience)))),
+            _held: tasks.token(),
+            _place: place,
+        };
+        Some((Ok(connection), (listener, cut, tasks, places)))
     })
 }
 
@@ -45,8 +69,11 @@ pub(super) fn accept(
 pub(super) struct Connection {
     stream: TcpStream,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// What is missing of the client's first words, and when it is too late for them. `None` once they have come.
+    greeting: Option<(usize, Pin<Box<Sleep>>)>,
     /// The node has not closed while this is held.
     _held: TaskTrackerToken,
+    _place: OwnedSemaphorePermit,
 }
 
 /// The address of ours that the client has used, as far as the system knows it.
@@ -70,7 +97,17 @@ impl AsyncRead for Connection {
         if self.cut.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
+        if let Some((_, late)) = &mut self.greeting
+            && late.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.greeting = self.greeting.take().and_then(|(missing, late)| {
+            let missing = missing.saturating_sub(buffer.filled().len() - before);
+            (missing > 0).then_some((missing, late))
+        });
         acknowledge(&self.stream);
         Poll::Ready(Ok(()))
     }

@@ -5,11 +5,13 @@
 //! [`reader`] answers the questions from the [`recent`] events or from the [`storage`]. Memory does not grow with the
 //! history, and nothing that was acknowledged depends on memory.
 
+mod admission;
 mod change;
 mod connection;
 mod decision;
 mod filter;
 mod group;
+mod intake;
 mod log;
 mod metadata;
 mod reader;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use futures::Stream;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -35,6 +38,9 @@ use tonic::transport::Server;
 use tracing::{error, info};
 use uuid::Uuid;
 
+use admission::Admission;
+use connection::Connection;
+use intake::Intake;
 use log::Log;
 use reader::Reader;
 use recent::Recent;
@@ -45,10 +51,13 @@ use service::{
 pub use storage::StorageError;
 use writer::Writer;
 
-/// More than the largest append, so that one that is too large is refused with its name and not cut off.
-const MAX_MESSAGE: usize = 16 << 20;
+/// A message may be so much larger than the largest append that one that is too large is refused with its name and not
+/// cut off. No more, because a message that is full of empty ones takes many times its size in memory.
+const BEYOND_LARGEST: usize = 3 << 20;
 const MAX_CALLS_PER_CONNECTION: u32 = 8192;
-const WINDOW: u32 = 1 << 20;
+/// What a client may send ahead, in one call and in all, before any of it is looked at.
+const CALL_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
 /// What calls under way may take to end once the node is closing.
 const GRACE: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -64,6 +73,15 @@ pub struct NodeOptions {
     pub max_append_size: usize,
     /// How many bytes of appends may wait for the disk. Past that an append is refused at once.
     pub queue_bytes: u32,
+    /// How many bytes of messages that are not yet whole may be held, of all clients together, and how many of appends
+    /// that are not. Past that clients are made to wait, or refused.
+    pub intake_bytes: u32,
+    /// What a client may take over one message, over one append, and over its first words.
+    pub patience: Duration,
+    /// The most connections at a time. Further ones are closed.
+    pub max_connections: usize,
+    /// The most calls at a time, subscriptions among them. Further ones are refused.
+    pub max_calls: usize,
     /// How many bytes are to be left free on the disk. When fewer are, appends are refused until there is room again.
     pub kept_free: u64,
 }
@@ -76,6 +94,10 @@ impl NodeOptions {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             max_append_size: 1 << 20,
             queue_bytes: 64 << 20,
+            intake_bytes: 64 << 20,
+            patience: Duration::from_secs(30),
+            max_connections: 512,
+            max_calls: 16 << 10,
             kept_free: 256 << 20,
         }
     }
@@ -141,13 +163,19 @@ impl Node {
         let asked_to_shut_down = CancellationToken::new();
         let operations = OperationsService { asked_to_shut_down: asked_to_shut_down.clone() };
         let monitoring = MonitoringService { reader: reader.clone() };
-        let streams = StreamsService { writer, reader, max_append_size: options.max_append_size };
-        let routes = Routes::new(StreamsServer::new(streams).max_decoding_message_size(MAX_MESSAGE))
+        let intake = Intake::new(options.intake_bytes, options.patience);
+        let admission = Admission::new(options.max_calls, intake.clone());
+        let streams = StreamsService { writer, reader, intake, max_append_size: options.max_append_size };
+        let max_message = options.max_append_size.saturating_add(BEYOND_LARGEST);
+        let routes = Routes::new(StreamsServer::new(streams).max_decoding_message_size(max_message))
             .add_service(OperationsServer::new(operations))
             .add_service(MonitoringServer::new(monitoring))
             .add_service(ServerFeaturesServer::new(FeaturesService))
             .add_service(GossipServer::new(GossipService { instance: Uuid::new_v4(), address }));
-        tasks.spawn(serve(listener, service::answered(routes), closing.clone(), tasks.clone()));
+        let cut = CancellationToken::new();
+        let NodeOptions { max_connections, patience, .. } = options;
+        let connections = connection::accept(listener, cut.clone(), tasks.clone(), max_connections, patience);
+        tasks.spawn(serve(connections, service::answered(routes), admission, closing.clone(), cut));
         tasks.close();
         info!(%address, folder = %options.folder.display(), position = last, "the event store listens");
         Ok(NodeHandle { address, closing: closing.drop_guard(), asked_to_shut_down, tasks, writer: thread })
@@ -197,23 +225,26 @@ async fn open(folder: &Path, kept_free: u64) -> Result<Arc<Log>, NodeError> {
     opened.map(Arc::new).map_err(|source| NodeError::Log { folder: folder.into(), source })
 }
 
-async fn serve(listener: TcpListener, routes: Routes, closing: CancellationToken, tasks: TaskTracker) {
-    let out_of_time = CancellationToken::new();
+async fn serve(
+    connections: impl Stream<Item = std::io::Result<Connection>>,
+    routes: Routes,
+    admission: Admission,
+    closing: CancellationToken,
+    cut: CancellationToken,
+) {
     let served = Server::builder()
         .max_concurrent_streams(MAX_CALLS_PER_CONNECTION)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(8 * WINDOW)
+        .initial_stream_window_size(CALL_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .layer(admission)
         .add_routes(routes)
-        .serve_with_incoming_shutdown(
-            connection::accept(listener, out_of_time.clone(), tasks),
-            closing.clone().cancelled_owned(),
-        );
+        .serve_with_incoming_shutdown(connections, closing.clone().cancelled_owned());
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = &mut served => ended,
         () = async { closing.cancelled().await; tokio::time::sleep(GRACE).await } => {
-            out_of_time.cancel();
+            cut.cancel();
             served.await
         }
     };

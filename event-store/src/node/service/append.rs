@@ -1,10 +1,12 @@
 //! One append: the options, then the events, then an answer.
 
+use tokio::time::timeout;
 use tonic::{Status, Streaming};
 
 use super::{convert, refusal};
 use crate::node::change::{Change, Intent, Refusal};
 use crate::node::decision::Expected;
+use crate::node::intake::{Held, Intake};
 use crate::node::wire::shared::Empty;
 use crate::node::wire::streams::append_req::options::ExpectedStreamRevision;
 use crate::node::wire::streams::append_req::{Content, Options};
@@ -12,35 +14,16 @@ use crate::node::wire::streams::append_resp::{WrongExpectedVersion, wrong_expect
 use crate::node::wire::streams::{AppendReq, AppendResp, append_resp};
 use crate::node::writer::Writer;
 
-/// What the events of one append may take in memory. Without it, any number of empty ones would be small enough.
-const MAX_FOOTPRINT: usize = 16 << 20;
-
 pub(super) async fn append(
     writer: &Writer,
+    intake: &Intake,
     max_size: usize,
-    mut requests: Streaming<AppendReq>,
+    requests: Streaming<AppendReq>,
 ) -> Result<AppendResp, Status> {
-    let Some(Content::Options(options)) = requests.message().await?.and_then(|request| request.content) else {
-        return Err(refusal::missing("Options"));
-    };
-    let (stream, expected) = target(options)?;
-
-    let mut events = Vec::new();
-    let (mut size, mut footprint) = (0, 0);
-    while let Some(request) = requests.message().await? {
-        let Some(Content::ProposedMessage(message)) = request.content else {
-            return Err(refusal::missing("ProposedMessage"));
-        };
-        let event = convert::proposed(message)?;
-        size += event.size();
-        footprint += event.footprint();
-        if size > max_size || footprint > MAX_FOOTPRINT {
-            return Err(refusal::too_large(max_size));
-        }
-        events.push(event);
-    }
-
-    let intent = Intent { stream: stream.clone(), expected, change: Change::Append(events) };
+    let mut held = intake.nothing();
+    let gathered = timeout(intake.patience, gather(max_size, requests, &mut held)).await;
+    let Intent { stream, expected, change } = gathered.map_err(|_| refusal::late("append"))??;
+    let intent = Intent { stream: stream.clone(), expected, change };
     let result = match writer.change(intent).await.map_err(refusal::failed)? {
         Ok(written) => append_resp::Result::Success(convert::success(written)),
         Err(Refusal::WrongExpectedRevision { current }) => {
@@ -49,6 +32,30 @@ pub(super) async fn append(
         Err(Refusal::StreamDeleted) => return Err(refusal::stream_deleted(&stream)),
     };
     Ok(AppendResp { result: Some(result) })
+}
+
+/// What is to be appended. `held` is the room for it.
+async fn gather(max_size: usize, mut requests: Streaming<AppendReq>, held: &mut Held) -> Result<Intent, Status> {
+    let Some(Content::Options(options)) = requests.message().await?.and_then(|request| request.content) else {
+        return Err(refusal::missing("Options"));
+    };
+    let (stream, expected) = target(options)?;
+
+    let mut events = Vec::new();
+    let mut size = 0;
+    while let Some(request) = requests.message().await? {
+        let Some(Content::ProposedMessage(message)) = request.content else {
+            return Err(refusal::missing("ProposedMessage"));
+        };
+        let event = convert::proposed(message)?;
+        size += event.size();
+        if size > max_size {
+            return Err(refusal::too_large(max_size));
+        }
+        held.more(event.footprint()).map_err(refusal::failed)?;
+        events.push(event);
+    }
+    Ok(Intent { stream, expected, change: Change::Append(events) })
 }
 
 /// Which stream is to be changed, and what the caller believes about it.

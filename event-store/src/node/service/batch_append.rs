@@ -20,6 +20,7 @@ use super::streams::Answers;
 use super::{convert, refusal};
 use crate::node::change::{Change, Failure, Intent, Outcome, Proposed, Refusal};
 use crate::node::decision::Expected;
+use crate::node::intake::{Held, Intake};
 use crate::node::wire::google::rpc;
 use crate::node::wire::shared::{self, Empty};
 use crate::node::wire::streams::batch_append_req::Options;
@@ -29,21 +30,21 @@ use crate::node::wire::streams::{BatchAppendReq, BatchAppendResp};
 use crate::node::writer::Writer;
 
 const IN_FLIGHT: usize = 1024;
-/// Appends of which some messages have come and the last has not, and what they may take in memory together.
+/// Appends of which some messages have come and the last has not.
 const INCOMPLETE: usize = 256;
-const INCOMPLETE_BYTES: usize = 16 << 20;
 
 pub(super) fn answers(
     writer: Writer,
+    intake: Intake,
     max_size: usize,
     requests: Streaming<BatchAppendReq>,
 ) -> Answers<BatchAppendResp> {
     let session = Session {
         writer,
+        intake,
         max_size,
         requests: Some(requests),
         incomplete: HashMap::new(),
-        incomplete_bytes: 0,
         waiting: FuturesUnordered::new(),
     };
     stream::try_unfold(session, Session::next).boxed()
@@ -51,11 +52,11 @@ pub(super) fn answers(
 
 struct Session {
     writer: Writer,
+    intake: Intake,
     max_size: usize,
     /// `None` once the client has no more.
     requests: Option<Streaming<BatchAppendReq>>,
     incomplete: HashMap<Uuid, Incomplete>,
-    incomplete_bytes: usize,
     waiting: FuturesUnordered<BoxFuture<'static, BatchAppendResp>>,
 }
 
@@ -64,8 +65,10 @@ struct Incomplete {
     expected: Expected,
     events: Vec<Proposed>,
     size: usize,
-    footprint: usize,
+    held: Held,
     deadline: Option<Instant>,
+    /// When the rest of it is no longer waited for.
+    late: Instant,
 }
 
 impl Session {
@@ -76,6 +79,10 @@ impl Session {
                 Some(requests) if may_take => tokio::select! {
                     Some(answer) = self.waiting.next() => Some(answer),
                     request = requests.message() => self.take(request?).await?,
+                    id = first_late(&self.incomplete) => {
+                        self.incomplete.remove(&id);
+                        Some(answer(id, out_of_time()))
+                    }
                 },
                 _ => match self.waiting.next().await {
                     Some(answer) => Some(answer),
@@ -99,13 +106,11 @@ impl Session {
         match self.gather(id, request) {
             Ok(None) => Ok(None),
             Ok(Some(complete)) => {
-                self.incomplete_bytes -= complete.footprint;
                 self.enqueue(id, complete).await;
                 Ok(None)
             }
             Err(error) => {
-                let refused = self.incomplete.remove(&id);
-                self.incomplete_bytes -= refused.map_or(0, |append| append.footprint);
+                self.incomplete.remove(&id);
                 Ok(Some(BatchAppendResp { stream_identifier: stream, ..answer(id, Wire::Error(error)) }))
             }
         }
@@ -117,7 +122,7 @@ impl Session {
         let mut entry = match (self.incomplete.entry(id), request.options) {
             (Entry::Occupied(entry), _) => entry,
             (Entry::Vacant(_), Some(_)) if full => return Err(failed(Failure::Overloaded)),
-            (Entry::Vacant(entry), Some(options)) => entry.insert_entry(begin(options)?),
+            (Entry::Vacant(entry), Some(options)) => entry.insert_entry(begin(&self.intake, options)?),
             // The rest of an append that was refused.
             (Entry::Vacant(_), None) => return Ok(None),
         };
@@ -125,21 +130,18 @@ impl Session {
         for message in request.proposed_messages {
             let event = convert::proposed(message).map_err(|status| bad_request(&status))?;
             append.size += event.size();
-            append.footprint += event.footprint();
-            self.incomplete_bytes += event.footprint();
             if append.size > self.max_size {
                 return Err(too_large(self.max_size));
             }
-            if self.incomplete_bytes > INCOMPLETE_BYTES {
-                return Err(failed(Failure::Overloaded));
-            }
+            append.held.more(event.footprint()).map_err(failed)?;
             append.events.push(event);
         }
         Ok(request.is_final.then(|| entry.remove()))
     }
 
     async fn enqueue(&mut self, id: Uuid, append: Incomplete) {
-        let Incomplete { stream, expected, events, deadline, .. } = append;
+        // What is held is given back when there is room in the queue.
+        let Incomplete { stream, expected, events, deadline, held: _held, .. } = append;
         let intent = Intent { stream: stream.clone(), expected, change: Change::Append(events) };
         let outcome = self.writer.enqueue(intent).await;
         let answer = async move {
@@ -148,7 +150,7 @@ impl Session {
                     Some(Ok(Ok(outcome))) => result(&stream, expected, outcome),
                     Some(Ok(Err(failure))) => Wire::Error(failed(failure)),
                     Some(Err(_)) => Wire::Error(failed(Failure::Closed)),
-                    None => Wire::Error(packed(Code::DeadlineExceeded, &shared::Timeout {})),
+                    None => out_of_time(),
                 },
                 Err(failure) => Wire::Error(failed(failure)),
             };
@@ -158,7 +160,7 @@ impl Session {
     }
 }
 
-fn begin(options: Options) -> Result<Incomplete, rpc::Status> {
+fn begin(intake: &Intake, options: Options) -> Result<Incomplete, rpc::Status> {
     let stream = convert::writable_stream_name(options.stream_identifier).map_err(|status| match status.code() {
         Code::PermissionDenied => packed(Code::PermissionDenied, &shared::AccessDenied {}),
         _ => bad_request(&status),
@@ -171,7 +173,19 @@ fn begin(options: Options) -> Result<Incomplete, rpc::Status> {
         None => return Err(bad_request(&refusal::missing("ExpectedStreamPosition"))),
     };
     let deadline = options.deadline_option.map(time_left).and_then(|left| Instant::now().checked_add(left));
-    Ok(Incomplete { stream, expected, events: Vec::new(), size: 0, footprint: 0, deadline })
+    let late = Instant::now() + intake.patience;
+    Ok(Incomplete { stream, expected, events: Vec::new(), size: 0, held: intake.nothing(), deadline, late })
+}
+
+/// Which append is the first whose rest does not come in time. There may be none.
+async fn first_late(incomplete: &HashMap<Uuid, Incomplete>) -> Uuid {
+    match incomplete.iter().min_by_key(|(_, append)| append.late) {
+        Some((id, append)) => {
+            tokio::time::sleep_until(append.late).await;
+            *id
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// How long the caller will wait. Older clients name the moment, newer ones the time.
@@ -238,6 +252,10 @@ fn wrong_expected_version(expected: Expected, current: Option<u64>) -> shared::W
             Expected::Revision(revision) => Wanted::ExpectedStreamPosition(revision),
         }),
     }
+}
+
+fn out_of_time() -> Wire {
+    Wire::Error(packed(Code::DeadlineExceeded, &shared::Timeout {}))
 }
 
 fn too_large(max: usize) -> rpc::Status {

@@ -12,7 +12,7 @@ mod gossip;
 mod monitoring;
 mod operations;
 mod read;
-mod refusal;
+pub(super) mod refusal;
 mod streams;
 mod subscribe;
 

@@ -60,6 +60,11 @@ pub(super) fn scavenge_not_found(id: String) -> Status {
     named(Code::NotFound, "Scavenge id was invalid.".into(), "scavenge-not-found", &[("scavenge-id", id)])
 }
 
+/// The client has begun something and not gone on with it.
+pub(in crate::node) fn late(what: &str) -> Status {
+    Status::aborted(format!("Operation timed out: the rest of the {what} did not come"))
+}
+
 pub(super) fn access_denied() -> Status {
     named(Code::PermissionDenied, "Access Denied".into(), "access-denied", &[])
 }
@@ -83,7 +88,7 @@ pub(super) fn wrong_expected_version(stream: &str, expected: Expected, current: 
     )
 }
 
-pub(super) fn failed(failure: Failure) -> Status {
+pub(in crate::node) fn failed(failure: Failure) -> Status {
     match failure {
         Failure::Overloaded => Status::resource_exhausted("Too many appends are waiting; try again later"),
         // The code that gRPC has for it: "perhaps the entire file system is out of space".

@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{append, batch_append, delete, read};
 use crate::node::change::Change;
+use crate::node::intake::Intake;
 use crate::node::reader::Reader;
 use crate::node::wire::streams::streams_server::Streams;
 use crate::node::wire::streams::{
@@ -17,6 +18,7 @@ use crate::node::writer::Writer;
 pub(crate) struct StreamsService {
     pub(crate) writer: Writer,
     pub(crate) reader: Reader,
+    pub(crate) intake: Intake,
     pub(crate) max_append_size: usize,
 }
 
@@ -32,7 +34,7 @@ impl Streams for StreamsService {
     }
 
     async fn append(&self, request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {
-        append::append(&self.writer, self.max_append_size, request.into_inner()).await.map(Response::new)
+        append::append(&self.writer, &self.intake, self.max_append_size, request.into_inner()).await.map(Response::new)
     }
 
     async fn delete(&self, request: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
@@ -47,7 +49,8 @@ impl Streams for StreamsService {
         &self,
         request: Request<Streaming<BatchAppendReq>>,
     ) -> Result<Response<Self::BatchAppendStream>, Status> {
-        let answers = batch_append::answers(self.writer.clone(), self.max_append_size, request.into_inner());
+        let answers =
+            batch_append::answers(self.writer.clone(), self.intake.clone(), self.max_append_size, request.into_inner());
         Ok(Response::new(answers))
     }
 }

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::plan::{Call, Ending, Plan};
+use crate::suite::grpc;
 use crate::suite::support::LIMIT;
 
 const AT_ONCE: usize = 64;
@@ -69,14 +70,8 @@ async fn ready(address: SocketAddr, connection: &mut Option<SendRequest<Bytes>>)
     {
         return Ok(connection.insert(open).clone());
     }
-    let connecting = async {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (sender, driver) = h2::client::handshake(stream).await.map_err(io::Error::other)?;
-        tokio::spawn(driver);
-        sender.ready().await.map_err(io::Error::other)
-    };
-    let open = timeout(LIMIT, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    let connecting = timeout(LIMIT, grpc::connection(&address.to_string())).await;
+    let open = connecting.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
     Ok(connection.insert(open).clone())
 }
 

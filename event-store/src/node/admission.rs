@@ -1,0 +1,195 @@
+//! How many calls there may be at a time, and how much of messages that are not yet whole.
+//!
+//! A call beyond the bound is answered at once that the server is busy. Below it, a message that comes in one piece
+//! passes; one that comes in several needs room for all of it. A message for which there is none, or which is not whole in
+//! good time, ends its call.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
+use tonic::Status;
+use tonic::body::{BoxBody, boxed};
+use tower::{Layer, Service};
+
+use super::change::Failure;
+use super::intake::Intake;
+use super::service::refusal;
+
+/// The flag and the length that come before each message.
+const HEADER: usize = 5;
+
+#[derive(Clone)]
+pub(super) struct Admission {
+    calls: Arc<Semaphore>,
+    intake: Intake,
+}
+
+impl Admission {
+    pub(super) fn new(max_calls: usize, intake: Intake) -> Self {
+        Self { calls: Arc::new(Semaphore::new(max_calls)), intake }
+    }
+}
+
+impl<S> Layer<S> for Admission {
+    type Service = Admitting<S>;
+
+    fn layer(&self, service: S) -> Admitting<S> {
+        Admitting { admission: self.clone(), service }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Admitting<S> {
+    admission: Admission,
+    service: S,
+}
+
+impl<S> Service<Request<BoxBody>> for Admitting<S>
+where
+    S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>,
+{
+    type Response = Response<BoxBody>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<BoxBody>) -> Self::Future {
+        let Ok(place) = self.admission.calls.clone().try_acquire_owned() else {
+            return async { Ok(Status::unavailable("Server Is Too Busy").into_http()) }.boxed();
+        };
+        let intake = self.admission.intake.clone();
+        let answer = self.service.call(request.map(|body| boxed(Metered::new(body, intake))));
+        // The place is taken until the last of the answer has gone.
+        async move { Ok(answer.await?.map(|body| boxed(Placed { body, _place: place }))) }.boxed()
+    }
+}
+
+/// The body of an answer.
+struct Placed {
+    body: BoxBody,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Body for Placed {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of a request. When the next piece is asked for, all whole messages before it have been taken from the buffer
+/// of the reader, so that at most the one that is under way is held there.
+struct Metered {
+    body: BoxBody,
+    intake: Intake,
+    messages: Messages,
+    under_way: Option<UnderWay>,
+}
+
+struct UnderWay {
+    late: Pin<Box<Sleep>>,
+    /// For all of the message, whatever has come of it.
+    _room: OwnedSemaphorePermit,
+}
+
+impl Metered {
+    fn new(body: BoxBody, intake: Intake) -> Self {
+        Self { body, intake, messages: Messages::default(), under_way: None }
+    }
+
+    /// Finds room for the message that this piece leaves unfinished, if it is another than before.
+    fn look_at(&mut self, data: &[u8]) -> Result<(), Failure> {
+        let before = self.messages.begun;
+        match self.messages.follow(data) {
+            None => self.under_way = None,
+            Some(_) if self.messages.begun == before => {}
+            Some(length) => {
+                self.under_way = None;
+                let room = self.intake.room_for(length)?;
+                let late = Box::pin(tokio::time::sleep(self.intake.patience));
+                self.under_way = Some(UnderWay { late, _room: room });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Body for Metered {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(UnderWay { late, .. }) = &mut self.under_way
+            && late.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Some(Err(refusal::late("message"))));
+        }
+        let piece = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(data) = piece.as_ref().and_then(|piece| piece.as_ref().ok()?.data_ref())
+            && let Err(failure) = self.look_at(data)
+        {
+            return Poll::Ready(Some(Err(refusal::failed(failure))));
+        }
+        Poll::Ready(piece)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}
+
+/// Where messages begin and end in a body.
+#[derive(Default)]
+struct Messages {
+    begun: u64,
+    header: [u8; HEADER],
+    header_bytes: usize,
+    length: usize,
+    missing: usize,
+}
+
+impl Messages {
+    /// Follows the next piece. The length of the message in which it ends, if it ends in one.
+    fn follow(&mut self, mut data: &[u8]) -> Option<usize> {
+        while !data.is_empty() {
+            if self.missing == 0 {
+                let taken = data.len().min(HEADER - self.header_bytes);
+                self.header[self.header_bytes..][..taken].copy_from_slice(&data[..taken]);
+                self.header_bytes += taken;
+                data = &data[taken..];
+                if self.header_bytes == HEADER {
+                    let [_, length @ ..] = self.header;
+                    self.length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+                    (self.missing, self.header_bytes) = (self.length, 0);
+                    self.begun += 1;
+                }
+            } else {
+                let taken = data.len().min(self.missing);
+                self.missing -= taken;
+                data = &data[taken..];
+            }
+        }
+        (self.missing > 0).then_some(self.length)
+    }
+}
