@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-const PROTOCOL: [&str; 7] = ["shared", "status", "streams", "server_features", "gossip", "monitoring", "operations"];
+const PROTOCOL: [&str; 8] =
+    ["shared", "status", "streams", "persistent", "server_features", "gossip", "monitoring", "operations"];
 const STORAGE: [&str; 1] = ["storage"];
 
 fn main() -> Result<(), Box<dyn Error>> {

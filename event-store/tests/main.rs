@@ -18,6 +18,7 @@ mod suite {
     mod links;
     mod metadata;
     mod node;
+    mod persistent;
     mod read;
     mod reconnect;
     mod services;

@@ -14,6 +14,7 @@ mod group;
 mod intake;
 mod log;
 mod metadata;
+mod persistent;
 mod reader;
 mod recent;
 mod service;
@@ -42,11 +43,13 @@ use admission::Admission;
 use connection::Connection;
 use intake::Intake;
 use log::Log;
+use persistent::{Books, Groups};
 use reader::Reader;
 use recent::Recent;
 use service::{
     FeaturesService, GossipServer, GossipService, MonitoringServer, MonitoringService, OperationsServer,
-    OperationsService, ServerFeaturesServer, StreamsServer, StreamsService,
+    OperationsService, PersistentService, PersistentSubscriptionsServer, ServerFeaturesServer, StreamsServer,
+    StreamsService,
 };
 pub use storage::StorageError;
 use writer::Writer;
@@ -122,6 +125,9 @@ pub enum NodeError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// What the groups of consumers have written down cannot be read.
+    #[error("the event store cannot take up its persistent subscriptions: {0}")]
+    Groups(String),
     /// The system gave no thread.
     #[error("the event store cannot start its writer: {0}")]
     Thread(std::io::Error),
@@ -158,16 +164,24 @@ impl Node {
         let (writer, thread) =
             Writer::start(log.clone(), recent.clone(), head_sender, options.queue_bytes).map_err(NodeError::Thread)?;
         let closing = CancellationToken::new();
+        // Whatever has been started ends with it, should something further on fail.
+        let guard = closing.clone().drop_guard();
         let tasks = TaskTracker::new();
         let reader = Reader { log, recent, head, closing: closing.clone(), held: tasks.token() };
         let asked_to_shut_down = CancellationToken::new();
         let operations = OperationsService { asked_to_shut_down: asked_to_shut_down.clone() };
         let monitoring = MonitoringService { reader: reader.clone() };
+        let books = Books { reader: reader.clone(), writer: writer.clone() };
+        let groups = Groups::open(books, closing.clone(), tasks.clone())
+            .await
+            .map_err(|failure| NodeError::Groups(failure.to_string()))?;
+        let persistent = PersistentService { groups, reader: reader.clone() };
         let intake = Intake::new(options.intake_bytes, options.patience);
         let admission = Admission::new(options.max_calls, intake.clone());
         let streams = StreamsService { writer, reader, intake, max_append_size: options.max_append_size };
         let max_message = options.max_append_size.saturating_add(BEYOND_LARGEST);
         let routes = Routes::new(StreamsServer::new(streams).max_decoding_message_size(max_message))
+            .add_service(PersistentSubscriptionsServer::new(persistent).max_decoding_message_size(max_message))
             .add_service(OperationsServer::new(operations))
             .add_service(MonitoringServer::new(monitoring))
             .add_service(ServerFeaturesServer::new(FeaturesService))
@@ -178,7 +192,7 @@ impl Node {
         tasks.spawn(serve(connections, service::answered(routes), admission, closing.clone(), cut));
         tasks.close();
         info!(%address, folder = %options.folder.display(), position = last, "the event store listens");
-        Ok(NodeHandle { address, closing: closing.drop_guard(), asked_to_shut_down, tasks, writer: thread })
+        Ok(NodeHandle { address, closing: guard, asked_to_shut_down, tasks, writer: thread })
     }
 }
 

@@ -13,13 +13,17 @@ use super::recent::Recent;
 use super::storage::{AllPage, Direction, Event, PageLimits, Resolved, StorageError, StreamPage, View};
 
 /// Why there is nothing more to read.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadFailure {
+    #[error("the node is closing")]
     Closing,
     /// For a moment.
+    #[error("the log is being opened anew")]
     Reopening,
     /// The expression of a filter takes too long.
+    #[error("the filter's expression takes too long")]
     FilterTooHard,
+    #[error("{0}")]
     Broken(String),
 }
 

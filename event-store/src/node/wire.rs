@@ -10,6 +10,9 @@ pub(crate) mod event_store {
         pub(crate) mod streams {
             tonic::include_proto!("event_store.client.streams");
         }
+        pub(crate) mod persistent_subscriptions {
+            tonic::include_proto!("event_store.client.persistent_subscriptions");
+        }
         pub(crate) mod server_features {
             tonic::include_proto!("event_store.client.server_features");
         }
@@ -36,4 +39,5 @@ pub(crate) mod storage {
 }
 
 pub(crate) use event_store::client as shared;
+pub(crate) use event_store::client::persistent_subscriptions as persistent;
 pub(crate) use event_store::client::{gossip, monitoring, operations, server_features, streams};

@@ -122,13 +122,19 @@ pub(super) async fn read_events(reader: &Reader, events: Vec<Arc<Event>>, form: 
     Ok(resolved.iter().map(|event| read_event(event, form.ids)).collect())
 }
 
-fn read_event(resolved: &Resolved, ids: IdForm) -> ReadResp {
-    let position = resolved.original().map(|event| read_event::Position::CommitPosition(event.position));
-    response(Content::Event(ReadEvent {
-        event: resolved.event.as_deref().map(|event| recorded_event(event, ids)),
-        link: resolved.link.as_deref().map(|event| recorded_event(event, ids)),
-        position,
-    }))
+fn read_event(event: &Resolved, ids: IdForm) -> ReadResp {
+    let (event, link, position) = resolved(event, ids);
+    response(Content::Event(ReadEvent { event, link, position: position.map(read_event::Position::CommitPosition) }))
+}
+
+/// The event, the link that led to it, and the position at which a reader of `$all` finds the one or the other.
+pub(super) fn resolved(
+    resolved: &Resolved,
+    ids: IdForm,
+) -> (Option<read_event::RecordedEvent>, Option<read_event::RecordedEvent>, Option<u64>) {
+    let recorded = |event: &Option<Arc<Event>>| event.as_deref().map(|event| recorded_event(event, ids));
+    let position = resolved.original().map(|event| event.position);
+    (recorded(&resolved.event), recorded(&resolved.link), position)
 }
 
 fn recorded_event(event: &Event, ids: IdForm) -> read_event::RecordedEvent {

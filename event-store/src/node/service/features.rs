@@ -8,7 +8,7 @@ use crate::node::wire::shared::Empty;
 
 const VERSION: &str = "24.10.0";
 /// The methods of each service, in lower case, with what a client may ask of them.
-const SERVICES: [(&str, &[Method]); 5] = [
+const SERVICES: [(&str, &[Method]); 6] = [
     (
         "event_store.client.streams.streams",
         &[
@@ -17,6 +17,19 @@ const SERVICES: [(&str, &[Method]); 5] = [
             ("delete", &[]),
             ("tombstone", &[]),
             ("batchappend", &["deadline_duration"]),
+        ],
+    ),
+    (
+        "event_store.client.persistent_subscriptions.persistentsubscriptions",
+        &[
+            ("create", &["stream", "all"]),
+            ("update", &["stream", "all"]),
+            ("delete", &["stream", "all"]),
+            ("read", &["stream", "all"]),
+            ("getinfo", &[]),
+            ("replayparked", &[]),
+            ("list", &[]),
+            ("restartsubsystem", &[]),
         ],
     ),
     (

@@ -5,12 +5,15 @@
 mod absent;
 mod append;
 mod batch_append;
+mod consume;
 mod convert;
 mod delete;
 mod features;
 mod gossip;
 mod monitoring;
 mod operations;
+mod persistent;
+mod persistent_settings;
 mod read;
 pub(super) mod refusal;
 mod streams;
@@ -21,10 +24,12 @@ pub(super) use features::FeaturesService;
 pub(super) use gossip::GossipService;
 pub(super) use monitoring::MonitoringService;
 pub(super) use operations::OperationsService;
+pub(super) use persistent::PersistentService;
 pub(super) use streams::StreamsService;
 
 pub(super) use super::wire::gossip::gossip_server::GossipServer;
 pub(super) use super::wire::monitoring::monitoring_server::MonitoringServer;
 pub(super) use super::wire::operations::operations_server::OperationsServer;
+pub(super) use super::wire::persistent::persistent_subscriptions_server::PersistentSubscriptionsServer;
 pub(super) use super::wire::server_features::server_features_server::ServerFeaturesServer;
 pub(super) use super::wire::streams::streams_server::StreamsServer;

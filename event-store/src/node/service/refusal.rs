@@ -5,6 +5,7 @@ use tonic::{Code, Status};
 
 use crate::node::change::Failure;
 use crate::node::decision::Expected;
+use crate::node::persistent::Trouble;
 use crate::node::reader::ReadFailure;
 
 const REQUIRED_PROPERTIES: &str = "type,content-type";
@@ -105,4 +106,35 @@ pub(super) fn unreadable(failure: ReadFailure) -> Status {
         ReadFailure::FilterTooHard => invalid("The filter's expression takes too long."),
         ReadFailure::Broken(reason) => Status::internal(format!("The log cannot be read: {reason}")),
     }
+}
+
+pub(super) fn trouble(trouble: Trouble) -> Status {
+    match trouble {
+        Trouble::Unwritten(failure) => failed(failure),
+        Trouble::Unread(failure) => unreadable(failure),
+    }
+}
+
+fn about_group(code: Code, message: String, exception: &'static str, stream: &str, group: &str) -> Status {
+    named(code, message, exception, &[("stream-name", stream.into()), ("group-name", group.into())])
+}
+
+pub(super) fn group_exists(stream: &str, group: &str) -> Status {
+    let message = format!("Subscription group {group} on stream {stream} exists.");
+    about_group(Code::AlreadyExists, message, "persistent-subscription-exists", stream, group)
+}
+
+pub(super) fn group_does_not_exist(stream: &str, group: &str) -> Status {
+    let message = format!("Subscription group {group} on stream {stream} does not exist.");
+    about_group(Code::NotFound, message, "persistent-subscription-does-not-exist", stream, group)
+}
+
+pub(super) fn group_dropped(stream: &str, group: &str) -> Status {
+    let message = format!("Subscription group {group} on stream {stream} was dropped.");
+    about_group(Code::Cancelled, message, "persistent-subscription-dropped", stream, group)
+}
+
+pub(super) fn too_many_consumers(stream: &str, group: &str) -> Status {
+    let message = format!("Maximum subscriptions reached for subscription group {group} on stream {stream}.");
+    about_group(Code::FailedPrecondition, message, "maximum-subscribers-reached", stream, group)
 }

@@ -1,0 +1,207 @@
+//! Groups of consumers that share a stream, or `$all`: each event goes to one of them, and the node keeps how far the group
+//! has got.
+//!
+//! From the outside in: [`Groups`] knows which there are; each is an [`engine`], a task that reads on with a [`cursor`] and
+//! keeps its [`books`] in the log; what is with whom and what is done is the [`group`]'s bookkeeping, which is pure.
+//!
+//! An event is delivered at least once. Nothing is read ahead for a group without consumers, and never more than its
+//! history buffer for one with.
+
+mod books;
+mod cursor;
+pub(crate) mod engine;
+pub(crate) mod group;
+pub(crate) mod settings;
+mod strategy;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use books::Books;
+use engine::{Command, Description, Engine, Handle};
+use settings::{ALL, Entry, FilterText, GroupKey, Settings, Start};
+
+use super::change::Failure;
+use super::reader::ReadFailure;
+use super::storage::{Direction, PageLimits, StreamPage};
+
+/// Why nothing was done to a group.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    Exists,
+    DoesNotExist,
+}
+
+/// Nothing can be said.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Unwritten(Failure),
+    Unread(ReadFailure),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Unwritten(failure)
+    }
+}
+
+impl From<ReadFailure> for Trouble {
+    fn from(failure: ReadFailure) -> Self {
+        Self::Unread(failure)
+    }
+}
+
+type Outcome<T> = Result<Result<T, Refusal>, Trouble>;
+
+struct Member {
+    entry: Entry,
+    handle: Handle,
+}
+
+/// All groups of the node.
+#[derive(Clone)]
+pub(crate) struct Groups {
+    books: Books,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+    /// Held while one is made, changed or deleted: each of these writes all of them down.
+    members: Arc<Mutex<BTreeMap<GroupKey, Member>>>,
+}
+
+impl Groups {
+    /// Takes up the groups that there are.
+    pub(crate) async fn open(
+        books: Books,
+        closing: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Result<Self, ReadFailure> {
+        let groups = Self { books, closing, tasks, members: Arc::default() };
+        let mut members = groups.members.lock().await;
+        for entry in groups.books.groups().await? {
+            let member = groups.set_to_work(entry).await?;
+            members.insert(member.entry.key.clone(), member);
+        }
+        drop(members);
+        Ok(groups)
+    }
+
+    async fn set_to_work(&self, entry: Entry) -> Result<Member, ReadFailure> {
+        let engine = Engine::new(entry.clone(), self.books.clone()).await?;
+        let (handle, work) = engine.start(self.closing.clone());
+        self.tasks.spawn(work);
+        Ok(Member { entry, handle })
+    }
+
+    pub(crate) async fn create(
+        &self,
+        key: GroupKey,
+        settings: Settings,
+        start: Start,
+        filter: Option<FilterText>,
+    ) -> Outcome<()> {
+        let mut members = self.members.lock().await;
+        if members.contains_key(&key) {
+            return Ok(Err(Refusal::Exists));
+        }
+        let first = self.first(&key, start).await?;
+        let entry = Entry { key: key.clone(), settings, start, first, filter };
+        let written = members.values().map(|member| member.entry.clone()).chain([entry.clone()]).collect();
+        self.books.write_groups(written).await?;
+        members.insert(key, self.set_to_work(entry).await?);
+        Ok(Ok(()))
+    }
+
+    /// Gives a group other settings. Its consumers have to connect again, as to any server.
+    pub(crate) async fn update(&self, key: &GroupKey, settings: Settings, start: Option<Start>) -> Outcome<()> {
+        let mut members = self.members.lock().await;
+        let Some(member) = members.get(key) else { return Ok(Err(Refusal::DoesNotExist)) };
+        let mut entry = Entry { settings, ..member.entry.clone() };
+        if let Some(start) = start.filter(|start| *start != entry.start) {
+            entry = Entry { start, first: self.first(key, start).await?, ..entry };
+        }
+        let others = members.values().filter(|other| other.entry.key != *key).map(|other| other.entry.clone());
+        self.books.write_groups(others.chain([entry.clone()]).collect()).await?;
+        end(&member.handle).await;
+        members.insert(key.clone(), self.set_to_work(entry).await?);
+        Ok(Ok(()))
+    }
+
+    pub(crate) async fn delete(&self, key: &GroupKey) -> Outcome<()> {
+        let mut members = self.members.lock().await;
+        let Some(member) = members.get(key) else { return Ok(Err(Refusal::DoesNotExist)) };
+        let others = members.values().filter(|other| other.entry.key != *key).map(|other| other.entry.clone());
+        self.books.write_groups(others.collect()).await?;
+        end(&member.handle).await;
+        members.remove(key);
+        self.books.forget(key).await?;
+        Ok(Ok(()))
+    }
+
+    /// A group at work.
+    pub(crate) async fn find(&self, key: &GroupKey) -> Option<Handle> {
+        self.members.lock().await.get(key).map(|member| member.handle.clone())
+    }
+
+    /// How the groups stand: all of them, or those that read one stream.
+    pub(crate) async fn describe(&self, source: Option<&str>) -> Vec<Description> {
+        let handles: Vec<_> = self
+            .members
+            .lock()
+            .await
+            .iter()
+            .filter(|(key, _)| source.is_none_or(|source| key.source == source))
+            .map(|(_, member)| member.handle.clone())
+            .collect();
+        let mut descriptions = Vec::with_capacity(handles.len());
+        for handle in handles {
+            descriptions.extend(describe(&handle).await);
+        }
+        descriptions
+    }
+
+    /// Ends the work of all groups and takes it up again.
+    pub(crate) async fn restart(&self) -> Result<(), Trouble> {
+        let mut members = self.members.lock().await;
+        for member in members.values_mut() {
+            end(&member.handle).await;
+            *member = self.set_to_work(member.entry.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// The first place that a group reads.
+    async fn first(&self, key: &GroupKey, start: Start) -> Result<u64, ReadFailure> {
+        Ok(match (start, key.source == ALL) {
+            (Start::Beginning, _) => 0,
+            (Start::At(revision), false) => revision,
+            (Start::At(position), true) => position.saturating_add(1),
+            (Start::End, true) => self.books.reader.head() + 1,
+            (Start::End, false) => {
+                let one = PageLimits { events: 1, ..PageLimits::default() };
+                match self.books.reader.stream_page(&key.source, u64::MAX, Direction::Backwards, one).await? {
+                    StreamPage::Page { last, .. } => last + 1,
+                    StreamPage::NotFound | StreamPage::Deleted => 0,
+                }
+            }
+        })
+    }
+}
+
+/// How one group stands; `None` when it has ended meanwhile.
+pub(crate) async fn describe(handle: &Handle) -> Option<Description> {
+    let (answer, described) = oneshot::channel();
+    handle.send(Command::Describe { answer }).await.ok()?;
+    described.await.ok()
+}
+
+async fn end(handle: &Handle) {
+    let (answer, ended) = oneshot::channel();
+    if handle.send(Command::End { answer }).await.is_ok() {
+        // An error means that it has ended by itself.
+        let _ = ended.await;
+    }
+}

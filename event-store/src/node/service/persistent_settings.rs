@@ -1,0 +1,142 @@
+//! What a client says about a group when it makes or changes one.
+
+use tonic::Status;
+
+use super::{convert, refusal};
+use crate::node::persistent::settings::{ALL, FilterText, GroupKey, Settings, Start, Strategy};
+use crate::node::wire::persistent as wire;
+use crate::node::wire::persistent::all_options::{AllOption, FilterOption};
+use crate::node::wire::persistent::create_req::options::StreamOption;
+use crate::node::wire::persistent::settings::{CheckpointAfter, ConsumerStrategy, MessageTimeout};
+use crate::node::wire::persistent::stream_options::RevisionOption;
+use crate::node::wire::shared::StreamIdentifier;
+use crate::node::wire::streams::read_req::options::filter_options::Filter;
+
+const TICKS_PER_MILLISECOND: i64 = 10_000;
+
+/// The group that a call is about. `stream` tells a stream from `$all`.
+pub(super) fn group_key<S>(
+    group: String,
+    stream: impl FnOnce(S) -> Option<StreamIdentifier>,
+    option: Option<S>,
+) -> Result<GroupKey, Status> {
+    let source = match stream(option.ok_or_else(|| refusal::missing("StreamOption"))?) {
+        Some(identifier) => convert::stream_name(Some(identifier))?,
+        None => ALL.into(),
+    };
+    if group.is_empty() {
+        return Err(refusal::missing("GroupName"));
+    }
+    Ok(GroupKey { source, group })
+}
+
+/// A group to be made.
+pub(super) fn made(request: wire::CreateReq) -> Result<(GroupKey, Settings, Start, Option<FilterText>), Status> {
+    let mut options = request.options.ok_or_else(|| refusal::missing("Options"))?;
+    let filter = match &mut options.stream_option {
+        Some(StreamOption::All(all)) => filter(all.filter_option.take())?,
+        _ => None,
+    };
+    let (key, settings, start) = read(options)?;
+    Ok((key, settings, start.unwrap_or(Start::Beginning), filter))
+}
+
+/// A group to be changed. Where it is to start now is `None` for a client that does not say.
+pub(super) fn changed(request: wire::UpdateReq) -> Result<(GroupKey, Settings, Option<Start>), Status> {
+    read(request.options.ok_or_else(|| refusal::missing("Options"))?)
+}
+
+fn read(options: wire::create_req::Options) -> Result<(GroupKey, Settings, Option<Start>), Status> {
+    let wire = options.settings.ok_or_else(|| refusal::missing("Settings"))?;
+    // The first version of the protocol said the stream outside of the options, and the start among the settings.
+    let (source, start) = match options.stream_option {
+        Some(StreamOption::Stream(stream)) => (stream.stream_identifier, stream.revision_option.map(revision_start)),
+        Some(StreamOption::All(all)) => (None, all.all_option.map(all_start)),
+        None => {
+            let stream = options.stream_identifier.ok_or_else(|| refusal::missing("StreamOption"))?;
+            (Some(stream), Some(if wire.revision == u64::MAX { Start::End } else { Start::At(wire.revision) }))
+        }
+    };
+    let key = group_key(options.group_name, |source| source, Some(source))?;
+    Ok((key, settings(&wire)?, start))
+}
+
+fn revision_start(option: RevisionOption) -> Start {
+    match option {
+        RevisionOption::Start(_) => Start::Beginning,
+        RevisionOption::End(_) => Start::End,
+        RevisionOption::Revision(revision) => Start::At(revision),
+    }
+}
+
+fn all_start(option: AllOption) -> Start {
+    match option {
+        AllOption::Start(_) => Start::Beginning,
+        AllOption::End(_) => Start::End,
+        AllOption::Position(position) => Start::At(position.commit_position),
+    }
+}
+
+fn filter(option: Option<FilterOption>) -> Result<Option<FilterText>, Status> {
+    let Some(FilterOption::Filter(filter)) = option else { return Ok(None) };
+    let (on_event_type, expression) = match filter.filter.ok_or_else(|| refusal::missing("Filter"))? {
+        Filter::StreamIdentifier(expression) => (false, expression),
+        Filter::EventType(expression) => (true, expression),
+    };
+    let text = FilterText { on_event_type, regex: expression.regex, prefixes: expression.prefix };
+    text.filter().map_err(|error| refusal::invalid(format!("The filter's expression cannot be used: {error}")))?;
+    Ok(Some(text))
+}
+
+fn settings(wire: &wire::Settings) -> Result<Settings, Status> {
+    let message_timeout = match wire.message_timeout {
+        Some(MessageTimeout::MessageTimeoutTicks(ticks)) => ticks / TICKS_PER_MILLISECOND,
+        Some(MessageTimeout::MessageTimeoutMs(milliseconds)) => milliseconds.into(),
+        None => 0,
+    };
+    let check_point_after = match wire.checkpoint_after {
+        Some(CheckpointAfter::CheckpointAfterTicks(ticks)) => ticks / TICKS_PER_MILLISECOND,
+        Some(CheckpointAfter::CheckpointAfterMs(milliseconds)) => milliseconds.into(),
+        None => 0,
+    };
+    let settings = Settings {
+        resolve_link_tos: wire.resolve_links,
+        extra_statistics: wire.extra_statistics,
+        message_timeout: not_negative("MessageTimeout", message_timeout)?,
+        max_retry_count: not_negative("MaxRetryCount", wire.max_retry_count.into())?,
+        check_point_after: not_negative("CheckpointAfter", check_point_after)?,
+        min_check_point_count: not_negative("MinCheckpointCount", wire.min_checkpoint_count.into())?,
+        max_check_point_count: not_negative("MaxCheckpointCount", wire.max_checkpoint_count.into())?,
+        max_subscriber_count: not_negative("MaxSubscriberCount", wire.max_subscriber_count.into())?,
+        live_buffer_size: not_negative("LiveBufferSize", wire.live_buffer_size.into())?,
+        read_batch_size: not_negative("ReadBatchSize", wire.read_batch_size.into())?,
+        history_buffer_size: not_negative("HistoryBufferSize", wire.history_buffer_size.into())?,
+        named_consumer_strategy: strategy(wire)?,
+    };
+    if settings.history_buffer_size <= settings.read_batch_size {
+        return Err(refusal::invalid("HistoryBufferSize must be larger than ReadBatchSize."));
+    }
+    if settings.min_check_point_count > settings.max_check_point_count {
+        return Err(refusal::invalid("MinCheckpointCount must not be larger than MaxCheckpointCount."));
+    }
+    Ok(settings)
+}
+
+fn strategy(wire: &wire::Settings) -> Result<Strategy, Status> {
+    if wire.consumer_strategy.is_empty() {
+        return Ok(match wire.named_consumer_strategy() {
+            ConsumerStrategy::DispatchToSingle => Strategy::DispatchToSingle,
+            ConsumerStrategy::RoundRobin => Strategy::RoundRobin,
+            ConsumerStrategy::Pinned => Strategy::Pinned,
+        });
+    }
+    Strategy::named(&wire.consumer_strategy)
+        .ok_or_else(|| refusal::invalid(format!("Consumer strategy {} does not exist.", wire.consumer_strategy)))
+}
+
+fn not_negative(name: &str, number: i64) -> Result<u32, Status> {
+    if number < 0 {
+        return Err(refusal::invalid(format!("{name} must not be negative.")));
+    }
+    Ok(u32::try_from(number).unwrap_or(u32::MAX))
+}
