@@ -31,7 +31,7 @@ pub(super) struct Cursor {
 
 impl Cursor {
     /// Begins after the group's checkpoint, or where the group begins.
-    pub(super) fn new(reader: Reader, entry: &Entry, checkpoint: Option<u64>) -> Result<Self, regex::Error> {
+    pub(super) fn new(reader: Reader, entry: &Entry, checkpoint: Option<u64>) -> Result<Self, fancy_regex::Error> {
         let next = checkpoint.map_or(entry.first, |place| place.saturating_add(1).max(entry.first));
         let source = if entry.key.reads_all() {
             let filter = entry.filter.as_ref().map_or(Ok(Filter::Everything), super::settings::FilterText::filter)?;

@@ -108,7 +108,7 @@ impl Engine {
     pub(super) async fn new(entry: Entry, books: Books) -> Result<Self, ReadFailure> {
         let checkpoint = books.checkpoint(&entry.key).await?;
         let parked = books.parked(&entry.key).await?;
-        let broken = |error: regex::Error| ReadFailure::Broken(error.to_string());
+        let broken = |error: fancy_regex::Error| ReadFailure::Broken(error.to_string());
         let cursor = Cursor::new(books.reader.clone(), &entry, checkpoint).map_err(broken)?;
         Ok(Self {
             group: Group::new(entry.settings.clone(), checkpoint, Instant::now()),

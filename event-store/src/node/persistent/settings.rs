@@ -118,7 +118,7 @@ pub(crate) struct FilterText {
 }
 
 impl FilterText {
-    pub(crate) fn filter(&self) -> Result<Filter, regex::Error> {
+    pub(crate) fn filter(&self) -> Result<Filter, fancy_regex::Error> {
         let pattern = Pattern::new(&self.regex, self.prefixes.clone())?;
         Ok(if self.on_event_type { Filter::OnEventType(pattern) } else { Filter::OnStream(pattern) })
     }
