@@ -133,26 +133,18 @@ impl Engine {
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>, closing: CancellationToken) {
-        loop {
+        let ended = loop {
             self.advance().await;
             let wakes = self.wakes_at();
             let wants_more = self.at_end && self.group.room() > 0;
             let more_to_read =
                 (!self.at_end || self.replays.is_some()) && self.group.room() > 0 && self.paused_until.is_none();
             tokio::select! {
-                () = closing.cancelled() => {
-                    self.write_checkpoint(self.group.dealt_with()).await;
-                    break;
-                }
+                () = closing.cancelled() => break None,
                 command = commands.recv() => match command {
-                    Some(Command::End { answer }) => {
-                        self.outlets.clear();
-                        self.write_checkpoint(self.group.dealt_with()).await;
-                        let _ = answer.send(());
-                        break;
-                    }
+                    Some(Command::End { answer }) => break Some(answer),
                     Some(command) => self.obey(command),
-                    None => break,
+                    None => break None,
                 },
                 Some(consumer) = self.departures.1.recv() => {
                     self.outlets.remove(&consumer);
@@ -161,10 +153,15 @@ impl Engine {
                 () = until(wakes) => self.paused_until = None,
                 waited = self.cursor.wait(), if wants_more => match waited {
                     Ok(()) => self.at_end = false,
-                    Err(_) => break,
+                    Err(_) => break None,
                 },
                 () = std::future::ready(()), if more_to_read => {}
             }
+        };
+        self.outlets.clear();
+        self.write_checkpoint(self.group.dealt_with()).await;
+        if let Some(ended) = ended {
+            let _ = ended.send(());
         }
     }
 
