@@ -28,6 +28,12 @@ pub(crate) struct Standing {
     pub(crate) has_metadata: bool,
 }
 
+impl Standing {
+    pub(crate) fn never_was(self) -> bool {
+        self.last.is_none() && !self.has_metadata
+    }
+}
+
 /// What the stream holds.
 pub(crate) trait History {
     type Error;
@@ -57,9 +63,7 @@ pub(crate) fn decide<H: History>(
     }
     match expected {
         Expected::StreamExists if standing.soft_deleted => Ok(Decision::Deleted),
-        Expected::StreamExists if standing.last.is_none() && !standing.has_metadata => {
-            Ok(Decision::WrongExpectedRevision)
-        }
+        Expected::StreamExists if standing.never_was() => Ok(Decision::WrongExpectedRevision),
         Expected::StreamExists | Expected::Any => by_id(ids, history),
         Expected::NoStream | Expected::Revision(_) => by_revision(expected, standing, ids, history),
     }

@@ -58,7 +58,8 @@ impl<'a> Group<'a> {
         let Intent { stream, expected, change } = intent;
         let ids: Vec<Uuid> = match &change {
             Change::Append(events) => events.iter().map(|event| event.id).collect(),
-            Change::Delete | Change::Tombstone => Vec::new(),
+            // As if an event were written that nobody wrote before: it repeats nothing.
+            Change::Delete | Change::Tombstone => vec![Uuid::new_v4()],
         };
         let standing = self.standing(&stream)?;
         match self.decide(&stream, expected, standing, &ids)? {
@@ -70,6 +71,10 @@ impl<'a> Group<'a> {
                     None => None,
                 };
                 Ok(Ok(Written { revision: Some(last), position }))
+            }
+            // There is nothing to hide, though a tombstone may be put up.
+            Decision::Write if matches!(change, Change::Delete) && standing.never_was() => {
+                Ok(Err(Refusal::WrongExpectedRevision { current: None }))
             }
             Decision::Write => self.write(&stream, standing, change).map(Ok),
         }

@@ -57,6 +57,35 @@ async fn a_delete_that_expects_another_revision_is_refused() {
 }
 
 #[tokio::test]
+async fn what_never_was_cannot_be_deleted_but_it_can_be_tombstoned() {
+    let world = world().await;
+    for expected in [ExpectedRevision::Any, ExpectedRevision::NoStream, ExpectedRevision::StreamExists] {
+        let options = DeleteStreamOptions::default().expected_revision(expected);
+        let refused = world.raw.delete_stream(unique("order").as_str(), &options).await;
+        assert!(
+            matches!(&refused, Err(Error::Grpc { message, .. }) if message.ends_with("Actual version: -1")),
+            "{refused:?}"
+        );
+    }
+    let stream = unique("order");
+    world.raw.tombstone_stream(stream.as_str(), &TombstoneStreamOptions::default()).await.unwrap();
+    let refused = world.store.append(&stream, Expected::NoStream, events(1)).await;
+    assert_eq!(refused, Err(AppendError::StreamDeleted(stream)));
+}
+
+#[tokio::test]
+async fn a_deleted_stream_may_be_deleted_again() {
+    let world = world().await;
+    let stream = unique("order");
+    world.append(&stream, Expected::NoStream, events(3)).await;
+    for expected in [ExpectedRevision::Exact(2), ExpectedRevision::Any, ExpectedRevision::NoStream] {
+        let options = DeleteStreamOptions::default().expected_revision(expected);
+        world.raw.delete_stream(stream.as_str(), &options).await.unwrap();
+    }
+    assert!(world.store.read_stream(&stream, 0, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_tombstoned_stream_can_be_neither_read_nor_written() {
     let world = world().await;
     let stream = unique("order");
