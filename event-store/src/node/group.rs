@@ -12,15 +12,13 @@ use uuid::Uuid;
 
 use super::change::{Change, Intent, Outcome, Proposed, Refusal, Written};
 use super::decision::{Decision, Expected, History, Standing, decide};
-use super::metadata::{limits_in, object_in};
-use super::storage::event::{TOMBSTONE_TYPE, described_by, metadata_stream_of, now};
+use super::metadata::object_in;
+use super::storage::event::{TOMBSTONE_REVISION, TOMBSTONE_TYPE, described_by, metadata_stream_of, now};
 use super::storage::view::SOFT_DELETED;
 use super::storage::{Batch, Event, StorageError, StoredEvent, StoredLimits, StoredStream, View};
 
 const METADATA_TYPE: &str = "$metadata";
 const JSON: &str = "application/json";
-/// The revision that the protocol gives to a tombstone.
-const TOMBSTONE_REVISION: u64 = i64::MAX.unsigned_abs();
 
 pub(super) struct Group<'a> {
     view: View<'a>,
@@ -98,27 +96,18 @@ impl<'a> Group<'a> {
     }
 
     fn append(&mut self, stream: &str, event: Proposed) -> Result<Written, StorageError> {
-        let position = self.next_position();
         let found = self.stream(stream)?;
-        let number = found.map_or(position, |found| found.number);
         let revision = found.and_then(|found| found.last_revision).map_or(0, |last| last + 1);
-        if let Some(described) = described_by(stream) {
-            self.batch.limits.insert(described.into(), limits_in(&event.data));
-        }
-        self.ids.insert((number, event.id), revision);
+        let (id, position) = (event.id, self.next_position());
+        let number = self.push(found, stream, revision, event);
+        self.ids.insert((number, id), revision);
         self.positions.insert((number, revision), position);
-        let changed = StoredStream { number, last_revision: Some(revision), tombstoned: false };
-        self.batch.streams.insert(stream.into(), changed);
-        self.push(number, stream, revision, event);
         Ok(Written { revision: Some(revision), position: Some(position) })
     }
 
     fn tombstone(&mut self, stream: &str) -> Result<Written, StorageError> {
-        let position = self.next_position();
         let found = self.stream(stream)?;
-        let number = found.map_or(position, |found| found.number);
-        let last_revision = found.and_then(|found| found.last_revision);
-        self.batch.streams.insert(stream.into(), StoredStream { number, last_revision, tombstoned: true });
+        let position = self.next_position();
         let event = Proposed {
             id: Uuid::new_v4(),
             event_type: TOMBSTONE_TYPE.into(),
@@ -126,7 +115,7 @@ impl<'a> Group<'a> {
             metadata: Bytes::new(),
             data: Bytes::new(),
         };
-        self.push(number, stream, TOMBSTONE_REVISION, event);
+        self.push(found, stream, TOMBSTONE_REVISION, event);
         Ok(Written { revision: None, position: Some(position) })
     }
 
@@ -139,7 +128,8 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn push(&mut self, number: u64, stream: &str, revision: u64, event: Proposed) {
+    /// Adds an event to a stream, and gives back the stream's number.
+    fn push(&mut self, found: Option<StoredStream>, stream: &str, revision: u64, event: Proposed) -> u64 {
         let position = self.next_position();
         let record = StoredEvent {
             stream: stream.into(),
@@ -151,7 +141,7 @@ impl<'a> Group<'a> {
             metadata: event.metadata,
             data: event.data,
         };
-        self.batch.events.push((number, Arc::new(Event { position, record })));
+        self.batch.add(found, Event { position, record }).number
     }
 
     fn next_position(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use super::storage::{Storage, StorageError};
+use super::storage::{Storage, StorageError, guarded};
 
 /// The disk has less room than is to be left free on it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -30,7 +30,8 @@ impl Log {
     /// Does something with the storage, which is not closed meanwhile. May block.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&Storage) -> Result<T, StorageError>) -> Result<T, StorageError> {
         let storage = self.storage.read().unwrap_or_else(PoisonError::into_inner);
-        act(storage.as_ref().ok_or(StorageError::Reopening)?)
+        let storage = storage.as_ref().ok_or(StorageError::Reopening)?;
+        guarded(|| act(storage))
     }
 
     /// Closes the storage as soon as nobody reads, and opens it again with what was acknowledged.

@@ -51,7 +51,7 @@ use service::{
     OperationsService, PersistentService, PersistentSubscriptionsServer, ServerFeaturesServer, StreamsServer,
     StreamsService,
 };
-pub use storage::StorageError;
+pub use storage::{CheckReport, StorageError, check_log};
 use writer::Writer;
 
 /// A message may be so much larger than the largest append that one that is too large is refused with its name and not

@@ -7,6 +7,8 @@ use prost::Message;
 use super::{StorageError, StoredEvent};
 
 pub(crate) const TOMBSTONE_TYPE: &str = "$streamDeleted";
+/// The revision that the protocol gives to a tombstone, whatever the stream's last one is.
+pub(crate) const TOMBSTONE_REVISION: u64 = i64::MAX.unsigned_abs();
 /// The names of a metadata stream begin with this; the rest is the name of the stream that it is about.
 const METADATA_PREFIX: &str = "$$";
 

@@ -16,8 +16,10 @@
 //! end     3, xxh3 of the entries: u64, "FJL" 3
 //! ```
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
@@ -28,6 +30,8 @@ use super::StorageError;
 /// The keyspace that was made first, and the key in it that each of our batches sets: to the position of its last event.
 pub(super) const HEAD_KEYSPACE: u64 = 1;
 pub(super) const HEAD_KEY: &[u8; 4] = b"head";
+/// The one that was made second.
+const EVENTS_KEYSPACE: u64 = 2;
 
 const START: u8 = 1;
 const ITEM: u8 = 2;
@@ -50,17 +54,51 @@ pub(super) enum Acknowledged {
     Exactly(u64),
 }
 
+impl Acknowledged {
+    pub(super) fn position(self) -> u64 {
+        let (Self::AtLeast(position) | Self::Exactly(position)) = self;
+        position
+    }
+}
+
+/// What was done to the journals, and found in them.
+#[derive(Default)]
+pub(super) struct Mended {
+    pub(super) cut: Vec<Cut>,
+    /// The positions of the first batch. Its number is the one thing in the journals that nothing vouches for, and with a
+    /// wrong one the engine would pass the batch over: so once the log is open, these are looked for.
+    pub(super) first: Range<u64>,
+}
+
+/// A piece that was cut off.
+#[derive(Debug)]
+pub(super) struct Cut {
+    journal: PathBuf,
+    end: u64,
+    length: u64,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { journal, end, length } = self;
+        let journal = journal.display();
+        write!(f, "{journal}: cut off at byte {end} of {length}: a batch follows that was never acknowledged")
+    }
+}
+
 /// Cuts off what was torn, and refuses to go on where something that was acknowledged is damaged or missing.
-pub(super) fn mend(folder: &Path, acknowledged: Acknowledged) -> Result<(), StorageError> {
+pub(super) fn mend(folder: &Path, acknowledged: Acknowledged) -> Result<Mended, StorageError> {
     let journals = journals(folder)?;
-    let (told, limit) = match acknowledged {
-        Acknowledged::AtLeast(position) => (position, u64::MAX),
-        Acknowledged::Exactly(position) => (position, position),
-    };
+    let told = acknowledged.position();
+    let limit = if let Acknowledged::Exactly(position) = acknowledged { position } else { u64::MAX };
+    let mut mended = Mended::default();
     let mut last = Last::default();
     for (index, path) in journals.iter().enumerate() {
         let survey = survey(path, last, limit)?;
         last = survey.last;
+        if mended.first.is_empty() {
+            mended.first = survey.first;
+        }
         let is_last = index + 1 == journals.len();
         let falls_short = is_last && last.head.is_some_and(|head| head < told);
         match survey.rest {
@@ -70,12 +108,14 @@ pub(super) fn mend(folder: &Path, acknowledged: Acknowledged) -> Result<(), Stor
                 return Err(damaged(path, survey.whole, &fault));
             }
             Rest::Nothing => {}
-            Rest::Unwanted => cut(path, survey.whole)?,
-            Rest::Torn(_) if is_last && !falls_short && !more_follows(path, survey.whole)? => cut(path, survey.whole)?,
+            Rest::Unwanted => mended.cut.push(cut(path, survey.whole)?),
+            Rest::Torn(_) if is_last && !falls_short && !more_follows(path, survey.whole)? => {
+                mended.cut.push(cut(path, survey.whole)?);
+            }
             Rest::Torn(fault) => return Err(damaged(path, survey.whole, fault)),
         }
     }
-    Ok(())
+    Ok(mended)
 }
 
 /// The journals, oldest first.
@@ -96,6 +136,8 @@ fn journals(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
 struct Survey {
     /// Where its last whole batch ends.
     whole: u64,
+    /// The positions of its first batch with events.
+    first: Range<u64>,
     last: Last,
     rest: Rest,
 }
@@ -120,6 +162,7 @@ enum Rest {
 fn survey(path: &Path, mut last: Last, most: u64) -> Result<Survey, StorageError> {
     let mut reader = BufReader::with_capacity(READ_AHEAD, File::open(path)?);
     let mut whole = 0;
+    let mut first = Range::default();
     let rest = loop {
         let batch = match next_batch(&mut reader) {
             Ok(Some(batch)) => batch,
@@ -137,9 +180,12 @@ fn survey(path: &Path, mut last: Last, most: u64) -> Result<Survey, StorageError
             break Rest::Torn("a batch has a number out of order");
         }
         whole += batch.bytes;
+        if let Some(head) = batch.head.filter(|_| first.is_empty()) {
+            first = (head + 1).saturating_sub(batch.events)..head + 1;
+        }
         last = Last { head: batch.head.or(last.head), sequence_number: Some(batch.sequence_number) };
     };
-    Ok(Survey { whole, last, rest })
+    Ok(Survey { whole, first, last, rest })
 }
 
 /// Whether there is a whole batch somewhere after what is no batch. Batches are written one after the other, each on
@@ -153,13 +199,13 @@ fn more_follows(path: &Path, torn: u64) -> Result<bool, StorageError> {
     Ok(starts.into_iter().any(|(at, _)| matches!(next_batch(&mut &rest[at..]), Ok(Some(_)))))
 }
 
-fn cut(path: &Path, end: u64) -> Result<(), StorageError> {
+fn cut(path: &Path, end: u64) -> Result<Cut, StorageError> {
     let file = OpenOptions::new().write(true).open(path)?;
     let length = file.metadata()?.len();
     file.set_len(end)?;
     file.sync_all()?;
     warn!(journal = %path.display(), end, length, "cut a batch off the journal that was never acknowledged");
-    Ok(())
+    Ok(Cut { journal: path.into(), end, length })
 }
 
 fn damaged(path: &Path, offset: u64, fault: &str) -> StorageError {
@@ -170,6 +216,7 @@ struct Batch {
     bytes: u64,
     sequence_number: u64,
     head: Option<u64>,
+    events: u64,
 }
 
 enum Fault {
@@ -197,7 +244,7 @@ fn next_batch(reader: &mut impl Read) -> Result<Option<Batch>, Fault> {
         0 if only_zeros(reader)? => return Ok(None),
         _ => return Err(Fault::Torn("what stands here does not begin a batch")),
     }
-    let mut entries = Entries { reader, hash: Xxh3::new(), bytes: 1, head: None };
+    let mut entries = Entries { reader, hash: Xxh3::new(), bytes: 1, head: None, events: 0 };
     let count = u32::from_le_bytes(entries.unhashed()?);
     let sequence_number = u64::from_le_bytes(entries.unhashed()?);
     for _ in 0..count {
@@ -213,7 +260,8 @@ fn next_batch(reader: &mut impl Read) -> Result<Option<Batch>, Fault> {
     if entries.unhashed()? != TRAILER {
         return Err(Fault::Torn("a batch has no end"));
     }
-    Ok(Some(Batch { bytes: entries.bytes, sequence_number, head: entries.head }))
+    let Entries { bytes, head, events, .. } = entries;
+    Ok(Some(Batch { bytes, sequence_number, head, events }))
 }
 
 /// A journal is made large and filled by and by, so that there may be many.
@@ -235,6 +283,7 @@ struct Entries<'a, R> {
     hash: Xxh3,
     bytes: u64,
     head: Option<u64>,
+    events: u64,
 }
 
 impl<R: Read> Entries<'_, R> {
@@ -261,6 +310,7 @@ impl<R: Read> Entries<'_, R> {
             self.head = if is_head { Some(position) } else { self.head };
             return Ok(());
         }
+        self.events += u64::from(keyspace == EVENTS_KEYSPACE);
         self.pass(u64::from(key_length) + u64::from(stored_length))
     }
 

@@ -18,3 +18,9 @@ pub(super) fn number_from(bytes: &[u8]) -> Result<u64, StorageError> {
     let bytes = bytes.try_into().map_err(|_| StorageError::Damaged(format!("{} bytes for a number", bytes.len())))?;
     Ok(u64::from_be_bytes(bytes))
 }
+
+/// The two numbers of a key made by [`revision`].
+pub(super) fn pair_from(bytes: &[u8]) -> Result<(u64, u64), StorageError> {
+    let (first, second) = bytes.split_at_checked(8).unwrap_or((bytes, &[]));
+    Ok((number_from(first)?, number_from(second)?))
+}

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -39,7 +40,7 @@ fn add(storage: &Storage, events: usize) {
     storage.commit(&batch).unwrap();
 }
 
-fn journal(folder: &TempDir) -> PathBuf {
+pub(super) fn journal(folder: &TempDir) -> PathBuf {
     folder.path().join("0.jnl")
 }
 
@@ -66,7 +67,7 @@ fn last_batch_not_acknowledged(batches: &[usize]) -> TempDir {
     folder
 }
 
-fn length(path: &Path) -> usize {
+pub(super) fn length(path: &Path) -> usize {
     usize::try_from(path.metadata().unwrap().len()).unwrap()
 }
 
@@ -79,14 +80,14 @@ fn flip(folder: &TempDir, byte: usize) {
     write_at(&journal(folder), byte, &[before ^ 1 << (byte % 8)]);
 }
 
-fn copy_of(folder: &TempDir) -> TempDir {
+pub(super) fn copy_of(folder: &TempDir) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     copy_into(folder.path(), copy.path());
     copy
 }
 
 /// What a file begins with, up to where there are only zeros. A journal is made large, and sparse.
-fn without_zeros(path: &Path) -> Vec<u8> {
+pub(super) fn without_zeros(path: &Path) -> Vec<u8> {
     const BLOCK: usize = 4096;
     let mut bytes = std::fs::read(path).unwrap();
     let blocks = bytes.chunks(BLOCK).rposition(|block| *block != [0; BLOCK][..block.len()]).map_or(0, |last| last + 1);

@@ -1,0 +1,81 @@
+//! What one commit adds to the log, and what follows from an event.
+//!
+//! Everything in the log but the events themselves follows from the events, by the one way that is written here: so that
+//! a copy of the events makes a copy of the log, and the log can be checked against its events.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::event::{TOMBSTONE_REVISION, described_by};
+use super::{Event, StoredLimits, StoredStream};
+#[cfg(test)]
+use super::{StorageError, StoredEvent, View};
+use crate::node::metadata::limits_in;
+
+/// Events with their streams' numbers, in the order of their positions, and what follows from them.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) events: Vec<(u64, Arc<Event>)>,
+    pub(crate) streams: HashMap<String, StoredStream>,
+    pub(crate) limits: HashMap<String, StoredLimits>,
+}
+
+impl Batch {
+    /// Adds an event to a stream that stands as `before`, and gives back how it stands then.
+    pub(crate) fn add(&mut self, before: Option<StoredStream>, event: Event) -> StoredStream {
+        let number = before.map_or(event.position, |stream| stream.number);
+        let revision = event.record.revision;
+        let after = if revision == TOMBSTONE_REVISION {
+            let last_revision = before.and_then(|stream| stream.last_revision);
+            StoredStream { number, last_revision, tombstoned: true }
+        } else {
+            if let Some(described) = described_by(&event.record.stream) {
+                self.limits.insert(described.into(), limits_in(&event.record.data));
+            }
+            StoredStream { number, last_revision: Some(revision), tombstoned: false }
+        };
+        self.streams.insert(event.record.stream.clone(), after);
+        self.events.push((number, Arc::new(event)));
+        after
+    }
+}
+
+#[cfg(test)]
+/// A batch of events that another log holds, as they stand there.
+pub(crate) struct Replay<'a> {
+    view: View<'a>,
+    last: u64,
+    batch: Batch,
+}
+
+#[cfg(test)]
+impl<'a> Replay<'a> {
+    pub(crate) fn onto(view: View<'a>) -> Result<Self, StorageError> {
+        let last = view.last_position()?;
+        Ok(Self { view, last, batch: Batch::default() })
+    }
+
+    /// Adds the event that stands next in the other log.
+    pub(crate) fn add(&mut self, position: u64, record: StoredEvent) -> Result<(), StorageError> {
+        let before = match self.batch.streams.get(&record.stream) {
+            Some(stream) => Some(*stream),
+            None => self.view.stream(&record.stream)?,
+        };
+        let next = before.and_then(|stream| stream.last_revision).map_or(0, |last| last + 1);
+        let follows = position == self.last + 1 && [next, TOMBSTONE_REVISION].contains(&record.revision);
+        if !follows {
+            let StoredEvent { stream, revision, .. } = &record;
+            let last = self.last;
+            return Err(StorageError::Damaged(format!(
+                "an event at position {position}, revision {revision} of {stream:?}, does not follow position {last}"
+            )));
+        }
+        self.last = position;
+        self.batch.add(before, Event { position, record });
+        Ok(())
+    }
+
+    pub(crate) fn into_batch(self) -> Batch {
+        self.batch
+    }
+}

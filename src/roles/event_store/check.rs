@@ -1,0 +1,64 @@
+//! `tenuto event-store check`: whether the embedded log is whole.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use event_store::node::{CheckReport, StorageError, check_log};
+
+use crate::args::DataFolder;
+
+/// Options of `tenuto event-store check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    data: DataFolder,
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A log that cannot be checked.
+#[derive(Debug, thiserror::Error)]
+#[error("the event log in {folder} cannot be checked")]
+struct NotChecked {
+    folder: String,
+    source: StorageError,
+}
+
+/// Exit code 1: something is wrong with the log.
+pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let folder = args.data.event_store();
+    let begun = Instant::now();
+    let report = check_log(&folder).map_err(|source| NotChecked { folder: folder.display().to_string(), source })?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", summary(&folder, &report, begun.elapsed()));
+    }
+    Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was found, for a person.
+pub(super) fn summary(folder: &Path, report: &CheckReport, took: Duration) -> String {
+    let CheckReport { last_position, events, streams, tables, table_bytes, mended, problems, gave_up } = report;
+    let mut text = format!(
+        "{}: {events} events in {streams} streams, up to position {last_position}; {tables} tables of {table_bytes} bytes; checked in {took:.1?}\n",
+        folder.display()
+    );
+    let mut line = |line: std::fmt::Arguments| writeln!(text, "{line}").unwrap_or_default();
+    for mended in mended {
+        line(format_args!("mended on opening: {mended}"));
+    }
+    for problem in problems {
+        line(format_args!("{problem}"));
+    }
+    match (problems.len(), gave_up) {
+        (0, _) => line(format_args!("nothing is wrong")),
+        (_, false) => line(format_args!("{} problems", problems.len())),
+        (_, true) => line(format_args!("{} problems, and more that were not looked for", problems.len())),
+    }
+    text
+}

@@ -1,0 +1,66 @@
+//! `tenuto event-store`: the embedded `EventStoreDB` node alone, and what looks after its log.
+
+mod check;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use event_store::node::{Node, NodeOptions};
+
+use super::RoleResult;
+use crate::args::DataFolder;
+use crate::signals;
+
+/// Options of `tenuto event-store`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct EventStoreArgs {
+    #[command(subcommand)]
+    command: Option<EventStoreCommand>,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum EventStoreCommand {
+    /// Check the log in a data folder that no node is using
+    Check(check::CheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct NodeArgs {
+    #[command(flatten)]
+    data: DataFolder,
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, env = "TENUTO_EVENTSTORE_LISTEN", default_value = "127.0.0.1:2113", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+}
+
+impl DataFolder {
+    /// Where the embedded log is among all data.
+    pub(crate) fn event_store(&self) -> PathBuf {
+        self.data.join("event-store")
+    }
+}
+
+pub(crate) async fn run(args: EventStoreArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match args.command {
+        None => serve(args.node).await.map(|()| ExitCode::SUCCESS),
+        Some(EventStoreCommand::Check(args)) => check::run(&args),
+    }
+}
+
+async fn serve(args: NodeArgs) -> RoleResult {
+    let stop = signals::stop_token()?;
+    let options = NodeOptions { address: args.listen, ..NodeOptions::in_folder(args.data.event_store()) };
+    let node = Node::start(options).await?;
+    println!("the log at {}", node.connection_string());
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = node.asked_to_shut_down() => {}
+    }
+    node.shutdown().await;
+    Ok(())
+}
