@@ -33,7 +33,7 @@ pub(crate) enum Command {
     QueryApi(crate::roles::query_api::QueryApiArgs),
     /// The reference services: orders, payments, shipping, notifications
     Participants(crate::roles::participants::ParticipantsArgs),
-    /// The embedded `EventStoreDB` node alone; or check its log
+    /// The embedded `EventStoreDB` node alone; or check its log, or back it up
     EventStore(crate::roles::event_store::EventStoreArgs),
     /// Place orders from a file
     Place(commands::place::PlaceArgs),

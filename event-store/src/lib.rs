@@ -9,8 +9,11 @@
 //!
 //! Neither knows what an order is, and neither calls the other: one suite of tests runs against the node and against any
 //! server that `TENUTO_EVENTSTORE` names, and so keeps the node honest.
+//!
+//! [`backup`] has a use for both: it reads a running node as any client, and writes what it reads as the node does.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+pub mod backup;
 pub mod client;
 pub mod node;

@@ -7,6 +7,7 @@ mod suite {
     mod admission;
     mod all;
     mod append;
+    mod backup;
     mod batch;
     mod child;
     mod crash;

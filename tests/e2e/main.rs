@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod event_store;
 mod faults;
 mod northwind;
 mod openapi;

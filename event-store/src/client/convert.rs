@@ -5,6 +5,7 @@ use eventstore::{EventData, ExpectedRevision, ResolvedEvent, SubscriptionFilter}
 use serde_json::value::RawValue;
 
 use super::error::AppendError;
+use super::history::Record;
 use super::types::{Expected, Filter, NewEvent, Position, RecordedEvent};
 
 /// How many records the server looks through before it says how far it got. A larger window makes catching up faster,
@@ -47,6 +48,14 @@ pub(super) fn position(position: eventstore::Position) -> Position {
 
 pub(super) fn position_to_wire(position: Position) -> eventstore::Position {
     eventstore::Position { commit: position.commit, prepare: position.prepare }
+}
+
+/// An event with all that the server says about it; `None`: it does not say when it was recorded.
+pub(super) fn record_from_wire(resolved: ResolvedEvent) -> Option<Record> {
+    let said = &resolved.event.as_ref()?.metadata;
+    let created_ticks = said.get("created")?.parse().ok()?;
+    let content_type = said.get("content-type").cloned().unwrap_or_default();
+    Some(Record { event: from_wire(resolved)?, content_type, created_ticks })
 }
 
 /// Links are not resolved, so that there is always an event; were there none, there would be nothing to hand on.

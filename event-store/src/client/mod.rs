@@ -8,6 +8,7 @@
 mod connection;
 mod convert;
 mod error;
+mod history;
 mod subscription;
 mod types;
 
@@ -17,6 +18,7 @@ use eventstore::{AppendToStreamOptions, Client, Error, ReadAllOptions, ReadStrea
 
 use connection::{Connection, Retry, is_worth_another_try};
 pub use error::{AppendError, ConnectError, ReadError};
+pub use history::{History, Record};
 pub use subscription::{Subscription, SubscriptionItem};
 pub use types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
 
@@ -89,6 +91,11 @@ impl EventStore {
     /// runtime.
     pub fn subscribe_all(&self, filter: Filter, after: Option<Position>) -> Subscription {
         Subscription::start(self.connection.clone(), filter, after)
+    }
+
+    /// Everything in `$all` from a position on, that one included, or from the beginning.
+    pub fn history(&self, from: Option<Position>) -> History {
+        History::start(self.connection.clone(), from)
     }
 
     async fn read(

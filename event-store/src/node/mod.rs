@@ -19,7 +19,7 @@ mod reader;
 mod recent;
 mod service;
 mod stats;
-mod storage;
+pub(crate) mod storage;
 mod wire;
 mod writer;
 

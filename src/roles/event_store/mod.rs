@@ -1,5 +1,6 @@
 //! `tenuto event-store`: the embedded `EventStoreDB` node alone, and what looks after its log.
 
+mod backup;
 mod check;
 
 use std::net::SocketAddr;
@@ -27,6 +28,11 @@ pub(crate) struct EventStoreArgs {
 enum EventStoreCommand {
     /// Check the log in a data folder that no node is using
     Check(check::CheckArgs),
+    /// Copy the log of a running node into a data folder, and check the copy
+    ///
+    /// The folder may hold an earlier backup of the same log, to which only what is new is added. A node started on it goes on
+    /// where the log ended when the backup was begun.
+    Backup(backup::BackupArgs),
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +55,7 @@ pub(crate) async fn run(args: EventStoreArgs) -> Result<ExitCode, Box<dyn std::e
     match args.command {
         None => serve(args.node).await.map(|()| ExitCode::SUCCESS),
         Some(EventStoreCommand::Check(args)) => check::run(&args),
+        Some(EventStoreCommand::Backup(args)) => backup::run(args).await,
     }
 }
 

@@ -7,9 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::event::{TOMBSTONE_REVISION, described_by};
-use super::{Event, StoredLimits, StoredStream};
-#[cfg(test)]
-use super::{StorageError, StoredEvent, View};
+use super::{Event, StorageError, StoredEvent, StoredLimits, StoredStream, View};
 use crate::node::metadata::limits_in;
 
 /// Events with their streams' numbers, in the order of their positions, and what follows from them.
@@ -40,7 +38,6 @@ impl Batch {
     }
 }
 
-#[cfg(test)]
 /// A batch of events that another log holds, as they stand there.
 pub(crate) struct Replay<'a> {
     view: View<'a>,
@@ -48,7 +45,6 @@ pub(crate) struct Replay<'a> {
     batch: Batch,
 }
 
-#[cfg(test)]
 impl<'a> Replay<'a> {
     pub(crate) fn onto(view: View<'a>) -> Result<Self, StorageError> {
         let last = view.last_position()?;

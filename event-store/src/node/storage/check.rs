@@ -7,6 +7,7 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::time::Instant;
 
 use fjall::{Keyspace, Readable};
 use prost::Message;
@@ -40,6 +41,8 @@ pub struct CheckReport {
     pub problems: Vec<String>,
     /// There were so many that the rest was not looked at.
     pub gave_up: bool,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
 }
 
 impl CheckReport {
@@ -64,6 +67,7 @@ pub fn check_log(folder: &Path) -> Result<CheckReport, StorageError> {
     if !is_made(folder)? {
         return Err(StorageError::Missing);
     }
+    let begun = Instant::now();
     let mut report = CheckReport::default();
     let acknowledged = acknowledged(folder)?;
     check_tables(folder, acknowledged, &mut report)?;
@@ -74,9 +78,10 @@ pub fn check_log(folder: &Path) -> Result<CheckReport, StorageError> {
                 report.note("the log", error);
             }
         }
-        Err(error) if error.is_damage() => report.note(folder.display(), error),
+        Err(error) if error.is_damage() => report.note("on opening", error),
         Err(error) => return Err(error),
     }
+    report.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
 }
 

@@ -50,9 +50,7 @@ use mark::Mark;
 
 use super::filter::TooHard;
 pub(crate) use super::wire::storage::{StoredEvent, StoredLimits, StoredStream};
-pub(crate) use batch::Batch;
-#[cfg(test)]
-pub(crate) use batch::Replay;
+pub(crate) use batch::{Batch, Replay};
 pub use check::{CheckReport, check_log};
 pub(crate) use event::Event;
 pub(crate) use links::Resolved;

@@ -1,0 +1,206 @@
+//! A copy of the log of a running node, in a folder of its own.
+//!
+//! Everything in a log follows from its events, by the code with which the node writes them; and `$all` has all events, with
+//! all that the node keeps of them: what was deleted, what deleted it, and the settings of streams and of groups of
+//! consumers. So the copy is made by reading `$all`, as any client does, and writing each event where it stands. The node
+//! goes on meanwhile, and the copy may be made from another machine.
+//!
+//! The copy ends where the log ended when it was begun. On the way there it is always the log as it was at some moment: what
+//! the node wrote at once is written at once. So a backup that was interrupted is an earlier one, and the next goes on
+//! from there.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::client::{EventStore, Position, ReadError, Record};
+use crate::node::storage::{Replay, Storage, StorageError, StoredEvent, guarded};
+use crate::node::{CheckReport, check_log};
+
+/// What is written at once, whichever comes first; and no less than what the node wrote at once.
+const EVENTS: usize = 1024;
+const BYTES: usize = 8 << 20;
+/// A node does not write so much at once, though a clock that stands still may make it seem so.
+const MOST_BYTES: usize = 256 << 20;
+
+/// What a backup has done.
+#[derive(Debug, Clone)]
+pub struct BackupReport {
+    /// How many events were added to the copy.
+    pub added: u64,
+    /// The position of its last event.
+    pub position: u64,
+    /// What was found when the copy was checked.
+    pub check: CheckReport,
+}
+
+/// Why there is no new backup. An earlier one in the folder is as it was, or further on.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The log could not be read.
+    #[error("the log cannot be read")]
+    Read(#[from] ReadError),
+    /// The folder could not be read or written.
+    #[error("the backup in {} cannot be opened or written", folder.display())]
+    Folder {
+        /// Where it is.
+        folder: PathBuf,
+        /// What is wrong with it.
+        source: StorageError,
+    },
+    /// The folder holds a backup of another log.
+    #[error("the backup in {} is not one of this log: they differ at position {position}", folder.display())]
+    OtherLog {
+        /// Where it is.
+        folder: PathBuf,
+        /// Where the two were compared.
+        position: u64,
+    },
+    /// The server is something else.
+    #[error(
+        "only the log of an embedded node can be backed up: this one has position {found} where {expected} was due"
+    )]
+    NotANode {
+        /// The position that comes next in a node's log.
+        expected: u64,
+        /// The one that came.
+        found: u64,
+    },
+}
+
+/// Copies into a folder what it does not yet hold of a log, and checks the copy.
+pub async fn backup(log: &EventStore, folder: &Path) -> Result<BackupReport, BackupError> {
+    let head = log.head().await?.map_or(0, |position| position.commit);
+    let mut copy = Copy::open(folder).await?;
+    let before = copy.last;
+    copy.catch_up(log, head).await?;
+    let position = copy.last;
+    let closed_and_checked = |folder: &Path| {
+        drop(copy);
+        check_log(folder)
+    };
+    let check = blocking(folder, closed_and_checked).await?;
+    Ok(BackupReport { added: position - before, position, check })
+}
+
+/// The copy while it is added to.
+struct Copy {
+    folder: PathBuf,
+    storage: Arc<Storage>,
+    last: u64,
+}
+
+impl Copy {
+    async fn open(folder: &Path) -> Result<Self, BackupError> {
+        let (storage, last) = blocking(folder, |folder| {
+            let storage = Storage::open(folder)?;
+            let last = storage.view().last_position()?;
+            Ok((storage, last))
+        })
+        .await?;
+        Ok(Self { folder: folder.into(), storage: Arc::new(storage), last })
+    }
+
+    /// Adds everything up to a position.
+    async fn catch_up(&mut self, log: &EventStore, head: u64) -> Result<(), BackupError> {
+        if self.last > head {
+            return Err(BackupError::OtherLog { folder: self.folder.clone(), position: self.last });
+        }
+        let mut history = log.history(position(self.last));
+        if self.last > 0 {
+            self.compare(1, log.history(None).next().await?).await?;
+            self.compare(self.last, history.next().await?).await?;
+        }
+        let mut together = Together::default();
+        for expected in self.last + 1..=head {
+            let Some(record) = history.next().await? else { break };
+            let found = record.event.position.commit;
+            if found != expected {
+                return Err(BackupError::NotANode { expected, found });
+            }
+            if together.ends_before(&record) {
+                self.write(std::mem::take(&mut together)).await?;
+            }
+            together.add(record);
+        }
+        self.write(together).await
+    }
+
+    /// Whether the log has the same event at a position as the copy.
+    async fn compare(&self, position: u64, record: Option<Record>) -> Result<(), BackupError> {
+        let storage = self.storage.clone();
+        let here = blocking(&self.folder, move |_| storage.view().event(position)).await?;
+        let there = record.filter(|record| record.event.position.commit == position).map(stored);
+        match here {
+            Some(here) if Some(&here.record) == there.as_ref() => Ok(()),
+            _ => Err(BackupError::OtherLog { folder: self.folder.clone(), position }),
+        }
+    }
+
+    async fn write(&mut self, together: Together) -> Result<(), BackupError> {
+        let first = self.last + 1;
+        self.last += together.events.len() as u64;
+        let storage = self.storage.clone();
+        blocking(&self.folder, move |_| {
+            let mut replay = Replay::onto(storage.view())?;
+            for (position, record) in (first..).zip(together.events) {
+                replay.add(position, record)?;
+            }
+            storage.commit(&replay.into_batch())
+        })
+        .await
+    }
+}
+
+/// Events that are to be written at once.
+#[derive(Default)]
+struct Together {
+    events: Vec<StoredEvent>,
+    bytes: usize,
+}
+
+impl Together {
+    /// Whether there are enough, and the next one was written by the node after these: what it writes at once has one time.
+    fn ends_before(&self, next: &Record) -> bool {
+        let enough = self.events.len() >= EVENTS || self.bytes >= BYTES;
+        let later = self.events.last().is_some_and(|last| last.created != next.created_ticks);
+        enough && later || self.bytes >= MOST_BYTES
+    }
+
+    fn add(&mut self, record: Record) {
+        let event = stored(record);
+        self.bytes += event.data.len() + event.metadata.len() + event.stream.len();
+        self.events.push(event);
+    }
+}
+
+fn position(position: u64) -> Option<Position> {
+    (position > 0).then_some(Position { commit: position, prepare: position })
+}
+
+/// An event as the node keeps it.
+fn stored(record: Record) -> StoredEvent {
+    let Record { event, content_type, created_ticks } = record;
+    StoredEvent {
+        stream: event.stream,
+        revision: event.revision,
+        id: Bytes::copy_from_slice(event.id.as_bytes()),
+        created: created_ticks,
+        event_type: event.event_type,
+        content_type,
+        metadata: event.metadata,
+        data: event.data,
+    }
+}
+
+/// Does something with the folder on a thread that may wait for the disk.
+async fn blocking<T: Send + 'static>(
+    folder: &Path,
+    act: impl FnOnce(&Path) -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, BackupError> {
+    let path = folder.to_owned();
+    let done = tokio::task::spawn_blocking(move || guarded(|| act(&path))).await;
+    let done = done.unwrap_or_else(|ended| Err(StorageError::Damaged(ended.to_string())));
+    done.map_err(|source| BackupError::Folder { folder: folder.into(), source })
+}

@@ -1,0 +1,39 @@
+//! `tenuto event-store backup`: a copy of the embedded log, made while its node runs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use event_store::backup::backup;
+use event_store::client::EventStore;
+
+use super::check;
+use crate::args::DataFolder;
+
+/// Options of `tenuto event-store backup`.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The node whose log is copied, as a connection string
+    #[arg(
+        long,
+        env = "TENUTO_EVENTSTORE",
+        default_value = "esdb://127.0.0.1:2113?tls=false",
+        value_name = "esdb://HOST:PORT?tls=…",
+        hide_env_values = true
+    )]
+    from: String,
+    /// The data folder for the copy: a new one, or that of an earlier backup
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+}
+
+/// Exit code 1: something is wrong with the copy.
+pub(super) async fn run(args: BackupArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let begun = Instant::now();
+    let folder = DataFolder { data: args.to }.event_store();
+    let report = backup(&EventStore::connect(&args.from)?, &folder).await?;
+    println!("{}: {} events added in {:.1?}", folder.display(), report.added, begun.elapsed());
+    print!("{}", check::summary(&folder, &report.check));
+    Ok(if report.check.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
