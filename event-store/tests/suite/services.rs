@@ -184,6 +184,10 @@ async fn the_methods_are_listed_with_what_clients_look_for_in_them() {
     };
     assert_eq!(features("streams.streams", "read"), ["position", "events"]);
     assert_eq!(features("streams.streams", "batchappend"), ["deadline_duration"]);
+    let persistent = "persistent_subscriptions.persistentsubscriptions";
+    for method in ["create", "update", "delete", "read", "getinfo", "replayparked", "list", "restartsubsystem"] {
+        assert_eq!(features(persistent, method), ["stream", "all"], "{method}");
+    }
     for (service, methods) in [
         ("streams.streams", vec!["append", "delete", "tombstone"]),
         ("gossip.gossip", vec!["read"]),
