@@ -139,18 +139,20 @@ pub(super) fn resolved(
 
 fn recorded_event(event: &Event, ids: IdForm) -> read_event::RecordedEvent {
     let record = &event.record;
-    let properties = [
-        ("type", record.event_type.clone()),
-        ("created", record.created.to_string()),
-        ("content-type", record.content_type.clone()),
-    ];
+    let property =
+        |name: &'static str, value| read_event::Property { name: Bytes::from_static(name.as_bytes()), value };
+    let text = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     read_event::RecordedEvent {
         id: Some(ids.wire(&record.id)),
         stream_identifier: Some(identifier(&record.stream)),
         stream_revision: record.revision,
         prepare_position: event.position,
         commit_position: event.position,
-        metadata: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        metadata: vec![
+            property("type", text(&record.event_type)),
+            property("created", record.created.to_string().into()),
+            property("content-type", text(&record.content_type)),
+        ],
         custom_metadata: record.metadata.clone(),
         data: record.data.clone(),
     }
