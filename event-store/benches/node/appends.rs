@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use eventstore::{
-    AppendToStreamOptions, Client, EventData, StreamPosition, SubscribeToAllOptions, Subscription, SubscriptionEvent,
+    AppendToStreamOptions, EventData, StreamPosition, SubscribeToAllOptions, Subscription, SubscriptionEvent,
 };
 use futures::future::join_all;
-use rand::distr::{Alphanumeric, SampleString};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::disk;
 use crate::node_process::NodeProcess;
-use crate::{EVENT_SIZE, disk};
+use crate::store::{client, event};
 
 const TIME: Duration = Duration::from_secs(5);
 const WRITERS: [usize; 3] = [1, 32, 256];
@@ -48,16 +48,6 @@ pub async fn measure(base: &Path) {
     }
     println!("\nthe node took at most {} MiB\n", node.peak_memory());
     node.stop();
-}
-
-pub fn client(node: &NodeProcess) -> Client {
-    Client::new(node.connection_string.parse().unwrap()).unwrap()
-}
-
-/// Letters that say nothing, so that what is stored of them is not much less.
-pub fn event() -> EventData {
-    let data = Alphanumeric.sample_string(&mut rand::rng(), EVENT_SIZE);
-    EventData::binary("Measured", data.into()).id(Uuid::new_v4())
 }
 
 /// How long each append took of writers who each append one event after the other to a stream of their own.

@@ -9,8 +9,8 @@ use fjall::{Database, KeyspaceCreateOptions};
 use futures::future::join_all;
 use uuid::Uuid;
 
-use crate::appends::{client, event};
 use crate::node_process::NodeProcess;
+use crate::store::{client, event};
 
 /// Events in one append; about half of what an append may hold.
 const BATCH: usize = 1000;

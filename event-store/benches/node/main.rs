@@ -3,7 +3,7 @@
 //! The figures are ratios of two measurements of the same run: of appends to what the same disk syncs, of a read over the
 //! wire to what the engine alone reads. The node runs in a process of its own, so that its memory can be told from the
 //! clients'. `TENUTO_BENCH_EVENTS` says how long the log of the second half is (default: 10 million events of 500 bytes,
-//! some 6 GB on disk and a few minutes); `TENUTO_BENCH_FOLDER` where everything is written (default: the system's folder
+//! some 7 GB on disk and a few minutes); `TENUTO_BENCH_FOLDER` where everything is written (default: the system's folder
 //! for temporary files, which had better be a disk).
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
@@ -16,11 +16,9 @@ mod appends;
 mod disk;
 mod history;
 mod node_process;
+mod store;
 
 use std::path::PathBuf;
-
-/// Bytes of data in each event.
-const EVENT_SIZE: usize = 500;
 
 fn main() {
     if node_process::serve_if_asked() {
