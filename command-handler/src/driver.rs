@@ -109,6 +109,8 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
                 return;
             }
             tokio::select! {
+                // In this order, so that the same things happening lead to the same history: what was done comes first.
+                biased;
                 Some(made) = drive.asked.join_next() => drive.note(made).await,
                 Some(message) = self.messages.recv() => drive.take(message).await,
                 () = sleep_until(&drive.shared.clock, due), if due.is_some() => drive.tick().await,

@@ -30,7 +30,7 @@ pub use http::router;
 pub use log::Log;
 pub use orchestrator::{Accepted, Orchestrator, OrchestratorOptions, PlaceError, SignalError};
 pub use participants::{Ask, HttpParticipants, Participants, Settings, UnknownSetting};
-pub use todo::{TodoOptions, run_todo};
+pub use todo::{TodoList, TodoOptions, run_todo};
 pub use workflows::{RegisterError, Registered, Workflows};
 
 /// The orchestrator as it runs in production.

@@ -114,7 +114,7 @@ impl<L, P, C> Clone for Orchestrator<L, P, C> {
 /// What drivers share.
 #[derive(Debug)]
 pub(crate) struct Shared<L, P, C> {
-    pub orders: Orders<L>,
+    pub orders: Orders<L, C>,
     pub workflows: Workflows<L, C>,
     pub participants: P,
     pub clock: C,
@@ -132,7 +132,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     /// An orchestrator on these ports.
     pub fn new(log: L, participants: P, clock: C, options: OrchestratorOptions) -> Self {
         Self(Arc::new(Shared {
-            orders: Orders::new(log.clone()),
+            orders: Orders::new(log.clone(), clock.clone()),
             workflows: Workflows::new(log, clock.clone()),
             participants,
             clock,

@@ -10,6 +10,7 @@ use domain::wire::{self, CHAIN_START, Context, WireError};
 use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent};
 use uuid::Uuid;
 
+use crate::clock::Clock;
 use crate::log::Log;
 
 /// How many events are read at once.
@@ -74,13 +75,14 @@ pub(crate) struct Cause {
 
 /// The orders of a log.
 #[derive(Debug, Clone)]
-pub(crate) struct Orders<L> {
+pub(crate) struct Orders<L, C> {
     log: L,
+    clock: C,
 }
 
-impl<L: Log> Orders<L> {
-    pub fn new(log: L) -> Self {
-        Self { log }
+impl<L: Log, C: Clock> Orders<L, C> {
+    pub fn new(log: L, clock: C) -> Self {
+        Self { log, clock }
     }
 
     /// The order as its stream tells; `None` if it was never placed.
@@ -116,7 +118,7 @@ impl<L: Log> Orders<L> {
         events: &[Event],
         cause: &Cause,
     ) -> Result<Order, SaveError> {
-        let draft = Draft::new(id, order, events, cause)?;
+        let draft = Draft::new(id, order, events, cause, || self.clock.id())?;
         let expected = order.map_or(Expected::NoStream, |order| Expected::Revision(order.revision));
         let appended = self.log.append(&id.stream(), expected, draft.events).await?;
         let placed = order
@@ -146,8 +148,14 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(id: &OrderId, order: Option<&Order>, events: &[Event], cause: &Cause) -> Result<Self, SaveError> {
-        let first = Uuid::now_v7();
+    fn new(
+        id: &OrderId,
+        order: Option<&Order>,
+        events: &[Event],
+        cause: &Cause,
+        new_id: impl Fn() -> Uuid,
+    ) -> Result<Self, SaveError> {
+        let first = new_id();
         let mut started = order.map(|order| order.started.clone()).unwrap_or_default();
         let mut hash = order.map_or(CHAIN_START, |order| &order.hash).to_owned();
         let traceparent = order.map_or(&cause.traceparent, |order| &order.traceparent).clone();
@@ -155,7 +163,7 @@ impl Draft {
         let mut causation_id = cause.step.as_ref().and_then(|step| started.get(step).copied());
         let mut drafted = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
-            let event_id = if index == 0 { first } else { Uuid::now_v7() };
+            let event_id = if index == 0 { first } else { new_id() };
             let context = Context {
                 correlation_id: id.to_string(),
                 causation_id,

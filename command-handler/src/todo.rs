@@ -4,8 +4,11 @@
 //! claims what is due with a lease, so that others leave it alone for a while; the lease is a courtesy, not a lock: were two to
 //! drive the same order, the expected revision of their appends would decide.
 
+use std::fmt::Display;
+use std::future::Future;
 use std::time::Duration;
 
+use domain::Timestamp;
 use domain::ids::OrderId;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -29,15 +32,29 @@ pub struct TodoOptions {
     pub most: usize,
 }
 
-/// Works through the list until told to stop. Trouble with Postgres is waited out.
+/// The list, as the write side needs it: a port, so that the same loop also runs on a simulated one.
+pub trait TodoList: Send + Sync + 'static {
+    /// Why the list cannot be read.
+    type Error: Display + Send;
+
+    /// Takes what is due at `now` and nobody holds a lease of, the longest due first.
+    fn claim(
+        &self,
+        now: Timestamp,
+        most: usize,
+        options: &TodoOptions,
+    ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
+}
+
+/// Works through the list until told to stop. Trouble with it is waited out.
 pub async fn run_todo<L: Log, P: Participants, C: Clock>(
     orchestrator: Orchestrator<L, P, C>,
-    pool: PgPool,
+    list: impl TodoList,
     options: TodoOptions,
     stop: CancellationToken,
 ) {
     loop {
-        let claimed = match claim(&orchestrator, &pool, &options).await {
+        let claimed = match claim(&orchestrator, &list, &options).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 warn!(%error, "the to-do list cannot be read");
@@ -49,28 +66,23 @@ pub async fn run_todo<L: Log, P: Participants, C: Clock>(
             continue;
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(options.every) => {}
         }
     }
 }
 
-async fn claim<L: Log, P: Participants, C: Clock>(
+async fn claim<L: Log, P: Participants, C: Clock, T: TodoList>(
     orchestrator: &Orchestrator<L, P, C>,
-    pool: &PgPool,
+    list: &T,
     options: &TodoOptions,
-) -> Result<usize, sqlx::Error> {
+) -> Result<usize, T::Error> {
     let most = options.most.min(orchestrator.free());
     if most == 0 {
         return Ok(0);
     }
-    let claimed: Vec<String> = sqlx::query_scalar(CLAIM)
-        .bind(orchestrator.clock().now().at)
-        .bind(i64::try_from(most).unwrap_or(i64::MAX))
-        .bind(&options.owner)
-        .bind(options.lease.as_secs_f64())
-        .fetch_all(pool)
-        .await?;
+    let claimed = list.claim(orchestrator.clock().now().at, most, options).await?;
     for id in &claimed {
         let Ok(order_id) = OrderId::new(id.as_str()) else {
             warn!(order = id, "the to-do list names an order that cannot be one");
@@ -81,6 +93,20 @@ async fn claim<L: Log, P: Participants, C: Clock>(
         let _ = orchestrator.wake(order_id);
     }
     Ok(claimed.len())
+}
+
+impl TodoList for PgPool {
+    type Error = sqlx::Error;
+
+    async fn claim(&self, now: Timestamp, most: usize, options: &TodoOptions) -> Result<Vec<String>, sqlx::Error> {
+        sqlx::query_scalar(CLAIM)
+            .bind(now)
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .bind(&options.owner)
+            .bind(options.lease.as_secs_f64())
+            .fetch_all(self)
+            .await
+    }
 }
 
 /// What is due and not leased, the longest due first. `$1` now, `$2` most, `$3` owner, `$4` lease in seconds.

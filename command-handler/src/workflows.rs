@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use domain::order::WorkflowRef;
 use domain::wire::{WORKFLOW_STREAM_PREFIX, WireError, WorkflowRegistered, decode_workflow};
 use domain::workflow::{Faults, Workflow};
 use event_store::client::{AppendError, Expected, NewEvent, ReadError};
-use uuid::Uuid;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::log::Log;
@@ -145,7 +145,7 @@ impl<L: Log, C: Clock> Workflows<L, C> {
                 at: self.clock.now().at,
             };
             let event = NewEvent {
-                id: Uuid::now_v7(),
+                id: self.clock.id(),
                 event_type: WorkflowRegistered::TYPE.to_owned(),
                 data: Bytes::from(serde_json::to_vec(&event)?),
                 metadata: Bytes::from_static(b"{}"),

@@ -9,6 +9,7 @@ use domain::order::Now;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::life::Life;
 use crate::clock::Clock;
@@ -59,6 +60,10 @@ impl Clock for SimulatedClock {
     fn now(&self) -> Now {
         let jitter = lock(&self.dice).as_mut().map_or(0.5, Rng::random);
         Now { at: self.time(), jitter }
+    }
+
+    fn id(&self) -> Uuid {
+        Uuid::now_v7()
     }
 
     async fn sleep_until(&self, moment: Timestamp) {
