@@ -1,4 +1,4 @@
-//! For tests: a fresh database per call, all in one cluster per test process.
+//! For tests: a fresh database per call, all in one cluster per test process; and clusters of a test's own, to be killed.
 //!
 //! The cluster starts with the first database asked for. Nothing is dropped at the end of a test process, so the kernel
 //! stops the server then, and the next test process removes what it left.
@@ -12,6 +12,7 @@ use std::{
     thread,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::OnceCell;
 
 use crate::{Cluster, Error, Options, error::Doing, leftover::stop_leftover};
@@ -78,7 +79,74 @@ impl Drop for TestDatabase {
     }
 }
 
+/// A cluster of one test's own, which can be stopped, killed and started again. What was committed is kept.
+#[derive(Debug)]
+pub struct OwnCluster {
+    cluster: Option<Cluster>,
+    options: Options,
+    url: String,
+    folder: PathBuf,
+    /// Held for as long as the value lives: it says to others that the folder is in use.
+    _owner: File,
+}
+
+impl OwnCluster {
+    /// Starts one, with an empty database.
+    pub async fn start() -> Result<Self, Error> {
+        let (folder, owner) = own_folder().await?;
+        let options = Options::new(folder.join("cluster"));
+        let cluster = Cluster::start(options.clone()).await?;
+        cluster.create_database("test").await?;
+        Ok(Self { url: cluster.url("test"), cluster: Some(cluster), options, folder, _owner: owner })
+    }
+
+    /// The database's URL: the same after every start.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops the server as an administrator would: what is under way is broken off.
+    pub async fn stop(&mut self) {
+        if let Some(cluster) = self.cluster.take() {
+            cluster.stop().await;
+        }
+    }
+
+    /// Kills the server, as running out of memory would.
+    pub async fn kill(&mut self) {
+        let Some(cluster) = self.cluster.take() else { return };
+        if let Some(pid) = cluster.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
+            // It may be ending by itself.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        cluster.exited().await;
+    }
+
+    /// Starts it again.
+    pub async fn start_again(&mut self) -> Result<(), Error> {
+        if self.cluster.is_none() {
+            self.cluster = Some(Cluster::start(self.options.clone()).await?);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for OwnCluster {
+    fn drop(&mut self) {
+        // What is still being written there is removed by the next test process.
+        drop(self.cluster.take());
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
 async fn start() -> Result<TestCluster, Error> {
+    let (folder, owner) = own_folder().await?;
+    let options = Options { durable: false, ..Options::new(folder.join("cluster")) };
+    Ok(TestCluster { cluster: Cluster::start(options).await?, _owner: owner })
+}
+
+/// A folder for a cluster, and what says that it is in use.
+async fn own_folder() -> Result<(PathBuf, File), Error> {
     let base = base()?;
     let doing = || format!("prepare {}", base.display());
     // While this is held nobody sweeps, so a folder that is new and not yet owned is safe.
@@ -90,8 +158,7 @@ async fn start() -> Result<TestCluster, Error> {
     let owner = open(&folder.join("owner")).doing(doing)?;
     owner.lock().doing(doing)?;
     drop(turn);
-    let options = Options { durable: false, ..Options::new(folder.join("cluster")) };
-    Ok(TestCluster { cluster: Cluster::start(options).await?, _owner: owner })
+    Ok((folder, owner))
 }
 
 /// In memory where there is plenty, so that tests do not wait for a disk that builds keep busy; else under `/tmp`. Any

@@ -5,6 +5,8 @@
 mod architecture;
 mod event_store;
 mod faults;
+mod ledger;
+mod many;
 mod northwind;
 mod openapi;
 mod restarts;

@@ -1,14 +1,17 @@
 //! A world of its own for each test: the binary with a fresh database and a fresh log, on free ports.
 
 use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use postgres_cluster::testing::{TestDatabase, database};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 /// The longest that a test waits for something that has to happen.
 pub const LIMIT: Duration = Duration::from_mins(2);
@@ -39,14 +42,38 @@ impl Process {
 
     /// What follows `before` on the first line of the output that has it.
     pub fn told(&self, before: &str) -> String {
+        self.told_unless_ended(before).unwrap_or_else(|| panic!("the process ended without saying {before:?}"))
+    }
+
+    /// The same; `None` if the process ends before it says so.
+    pub fn told_unless_ended(&self, before: &str) -> Option<String> {
         let start = Instant::now();
-        while let Some(left) = LIMIT.checked_sub(start.elapsed()) {
-            let Ok(line) = self.lines.recv_timeout(left) else { break };
-            if let Some((_, after)) = line.split_once(before) {
-                return after.trim().to_owned();
+        loop {
+            match self.lines.recv_timeout(LIMIT.saturating_sub(start.elapsed())) {
+                Ok(line) => {
+                    if let Some((_, after)) = line.split_once(before) {
+                        return Some(after.trim().to_owned());
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => panic!("the process did not say {before:?}"),
             }
         }
-        panic!("the process did not say {before:?}");
+    }
+
+    /// Sends a signal. It has not been waited for, so the signal reaches it or comes to nothing.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Whether it runs, stopped or not.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// `kill -9`.
@@ -61,6 +88,30 @@ impl Drop for Process {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// An address of this test's own over several lives of a process. It is bound, but nobody listens at it, so that the system
+/// gives it to nobody else while that process is down; and who listens with the usual options may.
+pub struct Address {
+    text: String,
+    _bound: TcpSocket,
+}
+
+impl Address {
+    pub fn new() -> Self {
+        let bound = TcpSocket::new_v4().unwrap();
+        bound.set_reuseaddr(true).unwrap();
+        bound.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        Self { text: bound.local_addr().unwrap().to_string(), _bound: bound }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.text)
     }
 }
 
@@ -191,4 +242,10 @@ pub fn order(id: &str, workflow: &str, sku: &str, quantity: u32) -> Value {
         "lines": [{ "sku": sku, "name": "Queso Cabrales", "quantity": quantity, "unitPrice": "14.00" }],
         "shipTo": { "city": "Reims", "country": "France" },
     })
+}
+
+/// A number that whoever runs the tests may set.
+pub fn from_environment(name: &str, otherwise: u64) -> u64 {
+    let set = |text: String| text.parse().unwrap_or_else(|_| panic!("{name} must be a number, and is {text:?}"));
+    std::env::var(name).map_or(otherwise, set)
 }

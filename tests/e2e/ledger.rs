@@ -1,0 +1,159 @@
+//! The books: what was ordered and what there was to ship, and what has to be on the services' records by the orders' ends.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+/// Status and state of orders, by id.
+pub type Ends = BTreeMap<String, (String, String)>;
+
+/// What was ordered, and what there is to ship.
+pub struct Ledger {
+    pub orders: BTreeMap<String, Demand>,
+    pub stock: Value,
+}
+
+/// What an order asks for.
+pub struct Demand {
+    total: Decimal,
+    needs: BTreeMap<String, u64>,
+    can_wait: bool,
+}
+
+impl Demand {
+    fn of(order: &Value) -> Self {
+        let mut needs = BTreeMap::new();
+        let mut total = Decimal::ZERO;
+        for line in order["lines"].as_array().unwrap() {
+            let quantity = line["quantity"].as_u64().unwrap();
+            *needs.entry(line["sku"].as_str().unwrap().to_owned()).or_default() += quantity;
+            total += line["unitPrice"].as_str().unwrap().parse::<Decimal>().unwrap() * Decimal::from(quantity);
+        }
+        Self { total, needs, can_wait: order["workflow"] == "order-fulfilment" }
+    }
+}
+
+impl Ledger {
+    pub fn new<'a>(orders: impl IntoIterator<Item = &'a Value>, stock: Value) -> Self {
+        let entry = |order: &Value| (order["orderId"].as_str().unwrap().to_owned(), Demand::of(order));
+        Self { orders: orders.into_iter().map(entry).collect(), stock }
+    }
+
+    /// Compares what the services recorded, and have in their database, with what the orders and their ends make necessary.
+    pub async fn adds_up(&self, ends: &Ends, participants: &str, database: &str) {
+        assert_eq!(ends.len(), self.orders.len());
+        let get = async |path: &str| {
+            let response = reqwest::get(format!("{participants}{path}")).await.unwrap();
+            response.error_for_status().unwrap().json::<Value>().await.unwrap()
+        };
+        let (shipped, backordered, canceled) =
+            (with_status(ends, "Shipped"), with_status(ends, "BackOrdered"), with_status(ends, "Canceled"));
+        assert_eq!(shipped.len() + backordered.len() + canceled.len(), self.orders.len());
+        assert!(!shipped.is_empty() && !backordered.is_empty() && !canceled.is_empty());
+        assert!(backordered.iter().all(|id| self.orders[id].can_wait), "only those that can wait do");
+        assert!(canceled.iter().all(|id| !self.orders[id].can_wait), "those that can wait are not undone");
+
+        let mut stock = numbers(&self.stock, "quantity");
+        for (sku, quantity) in shipped.iter().flat_map(|id| &self.orders[id].needs) {
+            let left = stock.get_mut(sku).unwrap();
+            *left = left.checked_sub(*quantity).unwrap_or_else(|| panic!("more of {sku} was shipped than there was"));
+        }
+        let recorded = get("/shipping/stock").await;
+        assert_eq!(numbers(&recorded, "onHand"), stock);
+        assert!(numbers(&recorded, "reserved").values().all(|reserved| *reserved == 0), "{recorded}");
+        // Stock only ever went down: whoever did not get any could not get any now either.
+        for id in backordered.iter().chain(&canceled) {
+            let short = self.orders[id].needs.iter().any(|(sku, quantity)| stock[sku] < *quantity);
+            assert!(short, "order {id} could have been shipped");
+        }
+
+        let sum = |ids: &[String]| ids.iter().map(|id| self.orders[id].total).sum::<Decimal>();
+        let all: Vec<String> = self.orders.keys().cloned().collect();
+        let totals = get("/payments/totals").await;
+        assert_eq!(totals.as_array().unwrap().len(), 1, "{totals}");
+        let money = |name: &str| totals[0][name].as_str().unwrap().parse::<Decimal>().unwrap();
+        assert_eq!((money("charged"), &totals[0]["charges"]), (sum(&all), &json!(all.len())));
+        assert_eq!((money("refunded"), &totals[0]["refunds"]), (sum(&canceled), &json!(canceled.len())));
+
+        let count = |ids: &[String]| i64::try_from(ids.len()).unwrap();
+        let expected = BTreeMap::from([
+            ("order-shipped".to_owned(), count(&shipped)),
+            ("order-backordered".to_owned(), count(&backordered)),
+            ("order-canceled".to_owned(), count(&canceled)),
+        ]);
+        assert_eq!(mails(database).await, expected);
+
+        let handled = get("/audit/repeats").await;
+        let times = |participant: &str, action: &str| {
+            let tally =
+                handled.as_array().unwrap().iter().find(|t| t["participant"] == participant && t["action"] == action);
+            tally.and_then(|tally| tally["handled"].as_i64()).unwrap_or_default()
+        };
+        assert_eq!(times("orders", "create"), count(&all));
+        assert_eq!(times("shipping", "ship"), count(&all));
+        assert_eq!(times("orders", "cancel"), count(&canceled));
+        println!(
+            "{} shipped, {} back-ordered, {} canceled; {} charged, {} refunded",
+            shipped.len(),
+            backordered.len(),
+            canceled.len(),
+            money("charged"),
+            money("refunded"),
+        );
+    }
+}
+
+fn with_status(ends: &Ends, status: &str) -> Vec<String> {
+    ends.iter().filter(|(_, end)| end.0 == status).map(|(id, _)| id.clone()).collect()
+}
+
+fn numbers(list: &Value, field: &str) -> BTreeMap<String, u64> {
+    let entry = |item: &Value| (item["sku"].as_str().unwrap().to_owned(), item[field].as_u64().unwrap());
+    list.as_array().unwrap().iter().map(entry).collect()
+}
+
+/// How many mails there are of each template. Nobody gets the same one twice.
+async fn mails(database: &str) -> BTreeMap<String, i64> {
+    let pool = sqlx::PgPool::connect(database).await.unwrap();
+    let count =
+        "SELECT template, count(*), count(DISTINCT order_id) FROM participant_notifications.mails GROUP BY template";
+    let counts: Vec<(String, i64, i64)> = sqlx::query_as(count).fetch_all(&pool).await.unwrap();
+    assert!(counts.iter().all(|(_, mails, orders)| mails == orders), "{counts:?}");
+    counts.into_iter().map(|(template, mails, _)| (template, mails)).collect()
+}
+
+/// Status and state of every order, by GraphQL.
+pub async fn ends(queries: &str) -> Ends {
+    let http = reqwest::Client::new();
+    let mut ends = Ends::new();
+    let mut after = Value::Null;
+    loop {
+        let query = "query($after: String) { orders(first: 200, after: $after) { \
+                     edges { node { id status state } } pageInfo { hasNextPage endCursor } } }";
+        let body = json!({ "query": query, "variables": { "after": after } });
+        let response = http.post(format!("{queries}/graphql")).json(&body).send().await.unwrap();
+        let page: Value = response.json().await.unwrap();
+        let orders = &page["data"]["orders"];
+        for edge in orders["edges"].as_array().unwrap_or_else(|| panic!("{page}")) {
+            let text = |name: &str| edge["node"][name].as_str().unwrap().to_owned();
+            ends.insert(text("id"), (text("status"), text("state")));
+        }
+        if orders["pageInfo"]["hasNextPage"] != true {
+            return ends;
+        }
+        after = orders["pageInfo"]["endCursor"].clone();
+    }
+}
+
+/// Whether nothing is to come unless somebody outside acts.
+pub fn at_rest(end: &(String, String)) -> bool {
+    let (status, state) = (end.0.as_str(), end.1.as_str());
+    matches!((status, state), ("Shipped", "COMPLETED") | ("BackOrdered", "WAITING") | ("Canceled", "CANCELED"))
+}
+
+/// Sets the stock of the shipping service.
+pub async fn set_stock(participants: &str, stock: &Value) {
+    let request = reqwest::Client::new().post(format!("{participants}/shipping/stock")).json(stock);
+    request.send().await.unwrap().error_for_status().unwrap();
+}

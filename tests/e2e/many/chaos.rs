@@ -1,0 +1,80 @@
+//! Everything is killed, stopped and restarted at random while orders come in, and nothing is wrong in the end.
+//!
+//! `TENUTO_CHAOS_ORDERS` says how many orders there are, `TENUTO_CHAOS_SEED` what happens meanwhile.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+
+use super::history::History;
+use super::{LEASE, Many, clients, script, views};
+use crate::ledger::{Ledger, at_rest, ends, set_stock};
+use crate::world::{LIMIT, from_environment};
+
+/// Orders placed each second.
+const RATE: u32 = 10;
+/// The longest deadline of an attempt in the workflows of this test.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_killed_or_stopped_every_order_ends_right_and_every_effect_happens_once() {
+    let count = from_environment("TENUTO_CHAOS_ORDERS", 200);
+    let seed = from_environment("TENUTO_CHAOS_SEED", rand::random::<u32>().into());
+    println!("TENUTO_CHAOS_ORDERS={count} TENUTO_CHAOS_SEED={seed}");
+    let orders = clients::orders(usize::try_from(count).unwrap(), seed);
+    let many = Many::new().await;
+    let stock = clients::stock_for(&orders);
+    set_stock(&many.participants.url(), &stock).await;
+
+    let begun = Instant::now();
+    let acts = script::draw(seed, Duration::from_secs(count) / RATE);
+    let (placed, happened) =
+        tokio::join!(clients::place(&many.balancer.url, &orders, RATE, seed), script::perform(&many, &acts));
+    all_come_to_rest(&many.queries).await;
+    let took = begun.elapsed();
+    for instance in many.handlers.iter().chain(&many.projectors) {
+        assert!(instance.runs().await, "{} has ended", instance.name);
+    }
+
+    let history = History::read(&many.log).await;
+    for id in &placed.acknowledged {
+        assert!(history.0.contains_key(id), "order {id} was acknowledged, and is lost");
+    }
+    // Whoever gave up was told that the order was not taken, or not told anything: it may have been.
+    let taken: Vec<_> =
+        orders.iter().filter(|order| history.0.contains_key(order["orderId"].as_str().unwrap())).collect();
+    assert_eq!(placed.acknowledged.len() + placed.given_up.len(), orders.len());
+    let ends = ends(&many.queries).await;
+    Ledger::new(taken.iter().copied(), stock).adds_up(&ends, &many.participants.url(), &many.database).await;
+    views::equal_the_log(&many.log, &many.database).await;
+
+    let (longest, which) = history.longest_wait(&happened.down);
+    println!("{} acknowledged, {} given up", placed.acknowledged.len(), placed.given_up.len());
+    println!("clients: {} told to come later, {} unanswered", placed.told_later, placed.unanswered);
+    println!("{:?}", many.balancer.tally());
+    println!("{:?}; as a whole down for {} ms", happened.counts, happened.down.sum().num_milliseconds());
+    println!(
+        "{} attempts lost; longest wait while up {} ms: {which}",
+        history.lost().len(),
+        longest.num_milliseconds()
+    );
+    println!("{:.1} s", took.as_secs_f64());
+    let bound = TimeDelta::from_std(LEASE + DEADLINE).unwrap();
+    assert!(longest <= bound, "an order waited too long");
+}
+
+async fn all_come_to_rest(queries: &str) {
+    let mut last = (0, Instant::now());
+    loop {
+        let ends = ends(queries).await;
+        let open: Vec<_> = ends.iter().filter(|(_, end)| !at_rest(end)).collect();
+        if open.is_empty() {
+            return;
+        }
+        if open.len() != last.0 {
+            last = (open.len(), Instant::now());
+        }
+        assert!(last.1.elapsed() < LIMIT, "these are not at rest: {open:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}

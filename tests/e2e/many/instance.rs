@@ -1,0 +1,115 @@
+//! One process of many, and what becomes of it: killed, stopped, told to leave, started again.
+
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tokio::sync::Mutex;
+use tokio::task::block_in_place;
+
+use crate::world::{Address, LIMIT, Process};
+
+/// How long an instance that does not answer is waited for when it is asked how it is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A role as a process, over several lives.
+pub struct Instance {
+    pub name: String,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    /// What stands before its address when it says that it is up.
+    announces: &'static str,
+    address: Option<Address>,
+    process: Mutex<Option<Process>>,
+}
+
+impl Instance {
+    pub fn new(name: &str, arguments: &[&str], announces: &'static str) -> Self {
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Self {
+            name: name.to_owned(),
+            arguments,
+            environment: Vec::new(),
+            announces,
+            address: None,
+            process: Mutex::default(),
+        }
+    }
+
+    /// It listens there, in every life.
+    pub fn at(mut self, address: Address) -> Self {
+        self.arguments.extend(["--listen".to_owned(), address.as_str().to_owned()]);
+        self.address = Some(address);
+        self
+    }
+
+    /// It has these settings.
+    pub fn with(mut self, settings: &[(&str, &str)]) -> Self {
+        self.environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self
+    }
+
+    pub fn url(&self) -> String {
+        self.address.as_ref().unwrap().url()
+    }
+
+    /// Starts it, and gives back what it says after its announcement. One that ends by itself, because something that it
+    /// needs is not there, is started again, as a supervisor would.
+    pub async fn start(&self) -> String {
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let environment: Vec<(&str, &str)> =
+            self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        loop {
+            let process = Process::start(&arguments, &environment);
+            let told = block_in_place(|| process.told_unless_ended(self.announces));
+            if let Some(told) = told {
+                *self.process.lock().await = Some(process);
+                return told;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&self) {
+        if let Some(mut process) = self.process.lock().await.take() {
+            process.kill();
+        }
+    }
+
+    pub async fn signal(&self, signal: Signal) {
+        self.process.lock().await.as_ref().unwrap().signal(signal);
+    }
+
+    /// Tells it to leave, and waits until it has left.
+    pub async fn leaves(&self) -> ExitStatus {
+        let mut process = self.process.lock().await.take().unwrap();
+        process.signal(Signal::TERM);
+        block_in_place(|| process.ended())
+    }
+
+    pub async fn runs(&self) -> bool {
+        self.process.lock().await.as_mut().is_some_and(Process::runs)
+    }
+
+    /// What `/readyz` says.
+    pub async fn is_ready(&self) -> bool {
+        let asked = reqwest::Client::new().get(format!("{}/readyz", self.url())).timeout(PATIENCE).send().await;
+        asked.is_ok_and(|answer| answer.status().is_success())
+    }
+}
+
+/// Waits until one of these is ready.
+pub async fn one_is_ready(instances: &[Instance]) {
+    // Not with `until`: the tasks that wait here may move between threads, and its conditions may not.
+    let begun = Instant::now();
+    loop {
+        for instance in instances {
+            if instance.is_ready().await {
+                return;
+            }
+        }
+        assert!(begun.elapsed() < LIMIT, "waited in vain for {}", instances[0].name);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,101 @@
+//! Many instances on one log and one Postgres, each a process of its own, behind a load balancer; and what they must stand.
+
+mod balancer;
+mod chaos;
+mod clients;
+mod history;
+mod instance;
+mod script;
+mod stopped;
+mod versions;
+mod views;
+mod windows;
+
+use std::slice;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postgres_cluster::testing::OwnCluster;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+use self::balancer::Balancer;
+use self::instance::{Instance, one_is_ready};
+use crate::world::Address;
+
+/// How long an order taken from the to-do list is left alone by others. Short, so that the tests are.
+pub const LEASE: Duration = Duration::from_secs(3);
+
+/// One node, one Postgres, the participants, two projectors, three command handlers behind a balancer, one query API.
+pub struct Many {
+    pub postgres: Mutex<OwnCluster>,
+    pub database: String,
+    pub node: Instance,
+    pub log: String,
+    pub participants: Instance,
+    pub projectors: [Instance; 2],
+    pub handlers: [Instance; 3],
+    pub balancer: Balancer,
+    pub queries: String,
+    _query_api: Instance,
+    _folder: TempDir,
+}
+
+impl Many {
+    pub async fn new() -> Arc<Self> {
+        let postgres = OwnCluster::start().await.unwrap_or_else(|error| panic!("no cluster: {error}"));
+        let database = postgres.url().to_owned();
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_str().unwrap();
+
+        let node = Instance::new("node", &["event-store", "--data", data], "the log at ").at(Address::new());
+        let log = node.start().await;
+        let servers = [("TENUTO_POSTGRES", database.as_str()), ("TENUTO_EVENTSTORE", log.as_str())];
+        // Whatever is not there, the others complain; that would drown what the tests say.
+        let quiet = std::env::var("TENUTO_LOG").unwrap_or_else(|_| "off".to_owned());
+        let with = |instance: Instance| instance.with(&servers).with(&[("TENUTO_LOG", &quiet)]);
+        let participants =
+            with(Instance::new("participants", &["participants"], "notifications at ").at(Address::new()));
+        let projectors =
+            ["projector 1", "projector 2"].map(|name| with(Instance::new(name, &["projector"], "projecting")));
+        let query_api = with(Instance::new("query-api", &["query-api"], "queries at ").at(Address::new()));
+
+        let addresses = [Address::new(), Address::new(), Address::new()];
+        let balancer = Balancer::start(addresses.iter().map(Address::url).collect()).await;
+        let lease = LEASE.as_secs().to_string();
+        let arguments = ["command-handler", "--public-url", &balancer.url, "--lease-seconds", &lease];
+        let services = participants.url();
+        let urls = ["orders", "payments", "shipping", "notifications"]
+            .map(|name| (format!("{}_URL", name.to_uppercase()), format!("{services}/{name}")));
+        let urls = urls.each_ref().map(|(name, url)| (name.as_str(), url.as_str()));
+        let mut number = 0;
+        let handlers = addresses.map(|address| {
+            number += 1;
+            let handler = Instance::new(&format!("command-handler {number}"), &arguments, "commands at ").at(address);
+            with(handler).with(&urls)
+        });
+
+        participants.start().await;
+        let queries = query_api.start().await.trim_end_matches("/graphql").to_owned();
+        for instance in projectors.iter().chain(&handlers) {
+            instance.start().await;
+        }
+        let many = Self {
+            postgres: Mutex::new(postgres),
+            database,
+            node,
+            log,
+            participants,
+            projectors,
+            handlers,
+            balancer,
+            queries,
+            _query_api: query_api,
+            _folder: folder,
+        };
+        for handler in &many.handlers {
+            one_is_ready(slice::from_ref(handler)).await;
+        }
+        Arc::new(many)
+    }
+}
