@@ -6,9 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::OrderId;
-use domain::order::{
-    Answer, Attempt, Command, DecideError, Direction, Effect, Event, Refusal, Reply, Signal, decide, pending,
-};
+use domain::order::{Answer, Attempt, Command, DecideError, Direction, Effect, Event, Refusal, Reply, decide, pending};
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
@@ -17,7 +15,7 @@ use tracing::{error, warn};
 
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::orchestrator::{Accepted, Shared, SignalError, lock};
+use crate::orchestrator::{Accepted, CommandError, Shared, lock};
 use crate::orders::{Cause, LoadError, Order, SaveError};
 use crate::participants::{Ask, Participants};
 use crate::workflows::LookupError;
@@ -32,8 +30,8 @@ const HOLD_STEP: TimeDelta = TimeDelta::milliseconds(250);
 /// What an order's driver is told.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// A participant's later answer, and where to say what became of it.
-    Signal(Signal, oneshot::Sender<Result<Accepted, SignalError>>),
+    /// Something is asked of the order, and where to say what became of it.
+    Command(Box<Command>, Cause, oneshot::Sender<Result<Accepted, CommandError>>),
     /// The to-do list says that something is due.
     Wake,
     /// It was placed here, with these events; somebody had it driven before its taker heard back from the log.
@@ -161,9 +159,9 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
         self.messages.close();
         while let Some(message) = self.messages.recv().await {
             match message {
-                Message::Signal(_, answer) => {
+                Message::Command(_, _, answer) => {
                     // Whoever asked may have gone: then nobody wants the answer.
-                    let _ = answer.send(Err(signal_error(&self.id, error)));
+                    let _ = answer.send(Err(command_error(&self.id, error)));
                 }
                 Message::Wake | Message::Placed(_) => {
                     error!(order = %self.id, %error, "an order cannot be driven here and now");
@@ -179,11 +177,11 @@ async fn sleep_until<C: Clock>(clock: &C, moment: Option<Timestamp>) {
     }
 }
 
-fn signal_error(id: &OrderId, error: &DriveError) -> SignalError {
+fn command_error(id: &OrderId, error: &DriveError) -> CommandError {
     match error {
-        DriveError::Unknown => SignalError::UnknownOrder(id.clone()),
-        DriveError::Refused(refusal) => SignalError::Refused(refusal.clone()),
-        other => SignalError::Failed(other.to_string()),
+        DriveError::Unknown => CommandError::UnknownOrder(id.clone()),
+        DriveError::Refused(refusal) => CommandError::Refused(refusal.clone()),
+        other => CommandError::Failed(other.to_string()),
     }
 }
 
@@ -240,14 +238,16 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     fn ask_for(&self, attempt: Attempt) -> Option<Ask> {
         let step = self.workflow.step(&attempt.step)?;
         let action = match attempt.direction {
-            Direction::Do => &step.action,
+            Direction::Do => step.action.as_ref()?,
             Direction::Undo => step.undo.as_ref()?,
         };
         Some(Ask {
             order_id: self.id.clone(),
             attempt,
-            url: self.workflow.participants.get(&action.participant)?.url.clone(),
+            participant: action.participant.clone(),
+            reach: self.workflow.participants.get(&action.participant)?.clone(),
             action: action.action.clone(),
+            give_up_on: step.retry.give_up_on.clone(),
             traceparent: self.order.traceparent.as_deref().map(str::to_owned),
         })
     }
@@ -294,15 +294,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 }
                 self.tick().await;
             }
-            Message::Signal(signal, answer) => {
-                let cause = Cause::answer_to(&signal.step, Direction::Do);
-                let result = match self.decide(&Command::Signal(signal), &cause).await {
+            Message::Command(command, cause, answer) => {
+                let result = match self.decide(&command, &cause).await {
                     Ok(()) => Ok(Accepted {
                         order_id: self.id.clone(),
                         revision: self.order.revision,
                         position: self.order.position,
                     }),
-                    Err(error) => Err(signal_error(&self.id, &error)),
+                    Err(error) => Err(command_error(&self.id, &error)),
                 };
                 // Whoever asked may have gone: then nobody wants the answer.
                 let _ = answer.send(result);
@@ -369,11 +368,4 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 fn starts(event: &Event, attempt: &Attempt) -> bool {
     matches!(event, Event::StepStarted(e)
         if e.step == attempt.step && e.direction == attempt.direction && e.attempt == attempt.number)
-}
-
-impl Cause {
-    /// The cause of an answer is the event that started the attempt.
-    fn answer_to(step: &str, direction: Direction) -> Self {
-        Self { step: Some((step.to_owned(), direction)), traceparent: None }
-    }
 }

@@ -28,7 +28,7 @@ mod workflows;
 pub use clock::{Clock, SystemClock};
 pub use http::router;
 pub use log::Log;
-pub use orchestrator::{Accepted, Orchestrator, OrchestratorOptions, PlaceError, SignalError};
+pub use orchestrator::{Accepted, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
 pub use participants::{Ask, HttpParticipants, Participants, Settings, UnknownSetting};
 pub use todo::{TodoList, TodoOptions, run_todo};
 pub use workflows::{RegisterError, Registered, Workflows};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::ids::OrderId;
-use domain::order::{Command, DecideError, NewOrder, Place, Refusal, Signal, decide};
+use domain::order::{Command, DecideError, LateRefusal, NewOrder, Operate, Place, Refusal, Signal, decide};
 use event_store::client::{AppendError, Position};
 use lru::LruCache;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -80,9 +80,9 @@ pub enum PlaceError {
     Failed(String),
 }
 
-/// Why an answer was not taken.
+/// Why a command about an order that was placed was not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum SignalError {
+pub enum CommandError {
     /// No such order.
     #[error("there is no order {0}")]
     UnknownOrder(OrderId),
@@ -183,7 +183,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             Err(DecideError::Refused(refusal)) => return Err(refusal.into()),
             Err(error @ DecideError::Inconsistent(_)) => return Err(PlaceError::Failed(error.to_string())),
         };
-        match self.0.orders.save(&order_id, None, &events, &Cause { step: None, traceparent }).await {
+        match self.0.orders.save(&order_id, None, &events, &Cause { traceparent, ..Cause::default() }).await {
             Ok(order) => {
                 let (revision, position) = (order.revision, order.position);
                 let accepted = Accepted { order_id: order_id.clone(), revision, position };
@@ -209,11 +209,29 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         }
     }
 
-    /// Takes a participant's later answer.
-    pub async fn signal(&self, order_id: OrderId, signal: Signal) -> Result<Accepted, SignalError> {
+    /// Takes a later answer: a participant's, or a person's.
+    pub async fn signal(&self, order_id: OrderId, signal: Signal) -> Result<Accepted, CommandError> {
+        let cause = Cause::answer_to(&signal.step, signal.direction);
+        self.command(order_id, Command::Signal(signal), cause).await
+    }
+
+    /// Takes a participant's later "no".
+    pub async fn refuse(&self, order_id: OrderId, refusal: LateRefusal) -> Result<Accepted, CommandError> {
+        let cause = Cause::answer_to(&refusal.step, refusal.direction);
+        self.command(order_id, Command::Refuse(refusal), cause).await
+    }
+
+    /// Does what an operator wishes.
+    pub async fn operate(&self, order_id: OrderId, operate: Operate) -> Result<Accepted, CommandError> {
+        let cause = Cause::wish_of(&operate.actor, &operate.reason);
+        self.command(order_id, Command::Operate(operate), cause).await
+    }
+
+    async fn command(&self, order_id: OrderId, command: Command, cause: Cause) -> Result<Accepted, CommandError> {
         let (answer, answered) = oneshot::channel();
-        self.deliver(order_id, Message::Signal(signal, answer)).map_err(|Full| SignalError::Overloaded)?;
-        answered.await.unwrap_or_else(|_| Err(SignalError::Failed("the instance is shutting down".to_owned())))
+        let message = Message::Command(Box::new(command), cause, answer);
+        self.deliver(order_id, message).map_err(|Full| CommandError::Overloaded)?;
+        answered.await.unwrap_or_else(|_| Err(CommandError::Failed("the instance is shutting down".to_owned())))
     }
 
     /// Has somebody look at an order that the to-do list says is due.

@@ -71,6 +71,27 @@ pub(crate) struct Cause {
     pub step: Option<(StepId, Direction)>,
     /// For the first decision: W3C Trace Context.
     pub traceparent: Option<Arc<str>>,
+    /// Who wished it, and why, where a person did.
+    pub wish: Option<Wish>,
+}
+
+/// A person's wish.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    actor: String,
+    reason: String,
+}
+
+impl Cause {
+    /// The cause of an answer is the event that started the attempt.
+    pub fn answer_to(step: &str, direction: Direction) -> Self {
+        Self { step: Some((step.to_owned(), direction)), ..Self::default() }
+    }
+
+    /// The cause of an operation is an operator.
+    pub fn wish_of(actor: &str, reason: &str) -> Self {
+        Self { wish: Some(Wish { actor: actor.to_owned(), reason: reason.to_owned() }), ..Self::default() }
+    }
 }
 
 /// The orders of a log.
@@ -164,12 +185,14 @@ impl Draft {
         let mut drafted = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             let event_id = if index == 0 { first } else { new_id() };
+            // A person wished the first fact; what follows from it follows by itself.
+            let wish = cause.wish.as_ref().filter(|_| index == 0);
             let context = Context {
                 correlation_id: id.to_string(),
                 causation_id,
                 traceparent: traceparent.as_deref().map(str::to_owned),
-                actor: None,
-                reason: None,
+                actor: wish.map(|wish| wish.actor.clone()),
+                reason: wish.map(|wish| wish.reason.clone()),
             };
             let encoded = wire::encode(event, event_id, &hash, &context)?;
             hash = encoded.hash;
@@ -190,8 +213,14 @@ impl Draft {
 }
 
 fn note_start(started: &mut HashMap<(StepId, Direction), Uuid>, event: &Event, id: Uuid) {
-    if let Event::StepStarted(e) = event {
-        started.insert((e.step.clone(), e.direction), id);
+    match event {
+        Event::StepStarted(e) => {
+            started.insert((e.step.clone(), e.direction), id);
+        }
+        Event::WaitStarted(e) => {
+            started.insert((e.step.clone(), Direction::Do), id);
+        }
+        _ => {}
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
 use domain::order::{Attempt, Direction, Reply};
+use domain::workflow::{Final, Participant};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 use serde_json::{Value, json};
@@ -35,10 +36,14 @@ pub struct Ask {
     pub order_id: OrderId,
     /// The attempt.
     pub attempt: Attempt,
-    /// Where the participant is, as the workflow has it.
-    pub url: String,
+    /// Who is asked.
+    pub participant: String,
+    /// How it is reached, as the workflow has it.
+    pub reach: Participant,
     /// What it is asked to do.
     pub action: String,
+    /// The answers that are final, whatever their status says.
+    pub give_up_on: Vec<Final>,
     /// W3C Trace Context, if the order came with one.
     pub traceparent: Option<String>,
 }
@@ -126,17 +131,20 @@ impl HttpParticipants {
     }
 
     async fn exchange(&self, ask: &Ask) -> Result<Reply, String> {
-        let base = self.settings.resolve(&ask.url).map_err(|error| error.to_string())?;
-        let url = format!("{}/{}", base.trim_end_matches('/'), ask.action);
-        let url = Url::parse(&url).map_err(|error| format!("the URL of the participant is none: {error}"))?;
+        let Participant::Http { url } = &ask.reach else {
+            return Err("it is reached by events, and nothing here sends any".to_owned());
+        };
+        let base = self.settings.resolve(url).map_err(|error| error.to_string())?;
+        let target = format!("{}/{}", base.trim_end_matches('/'), ask.action);
+        let target = Url::parse(&target).map_err(|error| format!("the URL of the participant is none: {error}"))?;
         let left = || (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
-        let turns = self.turns.at(&ask.url);
+        let turns = self.turns.at(url);
         let Ok(_turn) = timeout(left(), turns.acquire()).await else {
             return Err("no turn came in time: too many calls to this participant are under way".to_owned());
         };
         let mut request = self
             .client
-            .post(url)
+            .post(target)
             .timeout(left())
             .header("Idempotency-Key", format!("\"{}\"", ask.idempotency_key()))
             .header("Tenuto-Attempt", ask.attempt.number)
@@ -154,7 +162,7 @@ impl HttpParticipants {
             request = request.header("traceparent", traceparent);
         }
         let response = request.send().await.map_err(|error| plain(&error))?;
-        reply(response).await
+        reply(response, &ask.give_up_on).await
     }
 }
 
@@ -167,7 +175,7 @@ impl Participants for HttpParticipants {
     }
 }
 
-async fn reply(response: Response) -> Result<Reply, String> {
+async fn reply(response: Response, give_up_on: &[Final]) -> Result<Reply, String> {
     let status = response.status();
     let retry_after = retry_after(response.headers(), Utc::now());
     let body = limited(response).await?;
@@ -178,7 +186,11 @@ async fn reply(response: Response) -> Result<Reply, String> {
         return done(&body).map_err(|fault| format!("answered {status} with a body that cannot be taken: {fault}"));
     }
     let error = shortened(&format!("answered {status}{}", detail(&body)));
-    Ok(if is_for_good(status) { Reply::Refused { error } } else { Reply::Unclear { error, retry_after } })
+    Ok(if is_for_good(status) || is_final(status, &body, give_up_on) {
+        Reply::Refused { error }
+    } else {
+        Reply::Unclear { error, retry_after }
+    })
 }
 
 /// `{outcome?, data?}`; what else is in it is the participant's own affair.
@@ -205,6 +217,15 @@ fn done(body: &[u8]) -> Result<Reply, String> {
 fn is_for_good(status: StatusCode) -> bool {
     status.is_client_error()
         && !matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
+}
+
+/// Whether the workflow names the answer, by its status or by the type of its problem, as one that is final.
+fn is_final(status: StatusCode, body: &[u8], give_up_on: &[Final]) -> bool {
+    let problem = || serde_json::from_slice::<Value>(body).ok()?.get("type")?.as_str().map(str::to_owned);
+    give_up_on.iter().any(|named| match named {
+        Final::Status(code) => status.as_u16() == *code,
+        Final::Problem(uri) => problem().as_ref() == Some(uri),
+    })
 }
 
 async fn limited(mut response: Response) -> Result<Vec<u8>, String> {

@@ -27,8 +27,8 @@ use serde_json::{Map, Value};
 use crate::Timestamp;
 use crate::ids::OrderId;
 use crate::order::{
-    Answer, Command, Customer, DecideError, Direction, Effect, Event, Line, NewOrder, Now, OrderState, Place, Refusal,
-    Reply, Signal, Stage, decide, evolve, pending, summary,
+    Answer, Command, Customer, DecideError, Direction, Effect, Event, LateRefusal, Line, NewOrder, Now, Operate,
+    Operation, OrderState, Place, Refusal, Reply, Signal, Stage, decide, evolve, pending, summary,
 };
 use crate::workflow::Workflow;
 
@@ -117,6 +117,7 @@ impl<'w> Story<'w> {
     pub fn signal_with(&mut self, step: &str, outcome: &str, data: Value, key: Option<&str>) -> Then {
         self.when(&Command::Signal(Signal {
             step: step.to_owned(),
+            direction: Direction::Do,
             outcome: outcome.to_owned(),
             data,
             key: key.map(str::to_owned),
@@ -124,9 +125,38 @@ impl<'w> Story<'w> {
         }))
     }
 
+    /// A participant that accepted a request says later that it will not do it.
+    pub fn refuse_later(&mut self, step: &str, direction: Direction, error: &str) -> Then {
+        let refusal = LateRefusal { step: step.to_owned(), direction, error: error.to_owned(), now: self.now() };
+        self.when(&Command::Refuse(refusal))
+    }
+
+    /// A participant that is reached by events says later that the undo is done.
+    pub fn undone_later(&mut self, step: &str) -> Then {
+        self.when(&Command::Signal(Signal {
+            step: step.to_owned(),
+            direction: Direction::Undo,
+            outcome: "done".to_owned(),
+            data: Value::Null,
+            key: None,
+            now: self.now(),
+        }))
+    }
+
+    /// An operator, Ann, wishes something, because it was asked for.
+    pub fn operate(&mut self, operation: Operation) -> Then {
+        let (actor, reason) = ("ann".to_owned(), "asked for".to_owned());
+        self.when(&Command::Operate(Operate { operation, actor, reason, now: self.now() }))
+    }
+
+    /// Lets time pass, in which nobody looks at the order.
+    pub fn pass(&mut self, time: Duration) {
+        self.now += TimeDelta::from_std(time).expect("a test's time is short");
+    }
+
     /// Lets time pass, and does what it has made due.
     pub fn tick_after(&mut self, time: Duration) -> Then {
-        self.now += TimeDelta::from_std(time).expect("a test's time is short");
+        self.pass(time);
         self.when(&Command::Tick(self.now()))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use domain::order::{OrderState, StepState, summary};
+use domain::order::{Mode, OrderState, StepState, summary};
 use domain::wire::{Decoded, WorkflowRegistered};
 use event_store::client::RecordedEvent;
 use rust_decimal::Decimal;
@@ -152,7 +152,7 @@ impl StepColumns {
         self.step.push(id.to_owned());
         self.participant.push(asked.map(|asked| asked.participant.clone()));
         self.action.push(asked.map(|asked| asked.action.clone()));
-        self.mode.push(asked.map(|asked| asked.mode.as_str()));
+        self.mode.push(step.mode.map(Mode::as_str));
         self.status.push(step.status().as_str());
         self.outcome.push(step.outcome.clone());
         self.data.push(unless_null(&step.data));

@@ -7,8 +7,8 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub(crate) struct OutlineStep {
     id: String,
-    participant: String,
-    action: String,
+    participant: Option<String>,
+    action: Option<String>,
     mode: &'static str,
     after: Vec<String>,
     /// Whether it runs only once everything is undone.
@@ -24,8 +24,8 @@ pub(crate) fn outline(workflow: &Workflow) -> Vec<OutlineStep> {
 fn outlined(step: &Step, compensated: bool) -> OutlineStep {
     OutlineStep {
         id: step.id.clone(),
-        participant: step.action.participant.clone(),
-        action: step.action.action.clone(),
+        participant: step.action.as_ref().map(|action| action.participant.clone()),
+        action: step.action.as_ref().map(|action| action.action.clone()),
         mode: step.mode.as_str(),
         after: step.after.clone(),
         compensated,

@@ -105,8 +105,8 @@ pub struct WorkflowRow {
 #[derive(Debug, Clone, Deserialize)]
 pub struct OutlineStep {
     pub id: String,
-    pub participant: String,
-    pub action: String,
+    pub participant: Option<String>,
+    pub action: Option<String>,
     pub mode: String,
     pub after: Vec<String>,
     pub compensated: bool,

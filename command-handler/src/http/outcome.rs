@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::IntoResponse;
 use domain::ids::OrderId;
 use domain::order::request::Violation;
-use domain::order::{Refusal, Signal};
+use domain::order::{Direction, Refusal, Signal};
 use serde_json::Value;
 use tracing::warn;
 
@@ -18,7 +18,7 @@ use super::{Handle, body, idempotency};
 use crate::answer::{data_fault, outcome_fault};
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::orchestrator::SignalError;
+use crate::orchestrator::CommandError;
 
 /// The longest source and id of an event, in characters.
 const LONGEST_KEY: usize = 512;
@@ -37,7 +37,8 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let envelope = unwrapped(&headers, value)?;
     let key = idempotency::key(&headers)?.or(envelope.key);
     let (outcome, data) = checked(envelope.answer, envelope.pointer)?;
-    let signal = Signal { step, outcome, data, key, now: endpoint.orchestrator.clock().now() };
+    let signal =
+        Signal { step, direction: Direction::Do, outcome, data, key, now: endpoint.orchestrator.clock().now() };
     let accepted =
         endpoint.orchestrator.signal(order_id, signal).await.map_err(|error| problem(error, envelope.pointer))?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
@@ -142,18 +143,21 @@ fn checked(answer: Value, at: &str) -> Result<(String, Value), Problem> {
     if errors.is_empty() { Ok((outcome, data)) } else { Err(Problem::invalid(errors)) }
 }
 
-fn problem(error: SignalError, at: &str) -> Problem {
+fn problem(error: CommandError, at: &str) -> Problem {
     match error {
-        SignalError::UnknownOrder(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
-        SignalError::Overloaded => Problem::later(error.to_string()),
-        SignalError::Failed(ref reason) => {
+        CommandError::UnknownOrder(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
+        CommandError::Overloaded => Problem::later(error.to_string()),
+        CommandError::Failed(ref reason) => {
             warn!(reason, "an answer could not be taken");
             Problem::later("the answer could not be recorded; send it again")
         }
-        SignalError::Refused(refusal) => match refusal {
+        CommandError::Refused(refusal) => match refusal {
             Refusal::UnknownStep { .. } => Problem::new(StatusCode::NOT_FOUND, refusal.to_string()),
             Refusal::UnknownOutcome { .. } => Problem::at(&format!("{at}/outcome"), refusal.to_string()),
             Refusal::NotWaiting { state, .. } => Problem::conflict(refusal.to_string(), Some(state.as_str())),
+            Refusal::NotNow { state, .. } | Refusal::StepNotNow { state, .. } | Refusal::NothingToRetry { state } => {
+                Problem::conflict(refusal.to_string(), Some(state.as_str()))
+            }
             Refusal::TooManyAnswers { .. } | Refusal::AlreadyPlaced | Refusal::NotPlaced | Refusal::TotalTooLarge => {
                 Problem::conflict(refusal.to_string(), None)
             }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use domain::order::request::Violation;
-use domain::workflow::Workflow;
+use domain::workflow::{Participant, Workflow};
 use serde_json::json;
 use tracing::warn;
 
@@ -42,7 +42,8 @@ fn check_urls<L: Log, C: Clock>(endpoint: &Handle<L, C>, source: &str) -> Result
         .participants
         .iter()
         .filter_map(|(name, participant)| {
-            let error = settings.resolve(&participant.url).err()?;
+            let Participant::Http { url } = participant else { return None };
+            let error = settings.resolve(url).err()?;
             Some(Violation { pointer: format!("/participants/{name}/url"), detail: error.to_string() })
         })
         .collect();

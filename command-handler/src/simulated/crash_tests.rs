@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::improvisation::Improvisation;
 use super::life::Life;
 use super::world::{Instance, World, fulfilment, id, options, order, simulate};
-use crate::orchestrator::SignalError;
+use crate::orchestrator::CommandError;
 
 /// How long a client waits for an instance that does not answer any more.
 const WAIT: Duration = Duration::from_millis(500);
@@ -133,9 +133,9 @@ impl<'w> Chaos<'w> {
         let Some(outcome) = self.improvisation.letter(&order_id) else { return };
         let signal = self.world.answer(outcome, Some(&format!("{order_id}-{outcome}")));
         match timeout(WAIT, self.instance().signal(order_id.clone(), signal)).await {
-            Ok(Ok(_) | Err(SignalError::Refused(_))) => self.improvisation.letter_is_through(&order_id),
-            Ok(Err(SignalError::Failed(_) | SignalError::Overloaded)) | Err(_) => {}
-            Ok(Err(error @ SignalError::UnknownOrder(_))) => panic!("{error}"),
+            Ok(Ok(_) | Err(CommandError::Refused(_))) => self.improvisation.letter_is_through(&order_id),
+            Ok(Err(CommandError::Failed(_) | CommandError::Overloaded)) | Err(_) => {}
+            Ok(Err(error @ CommandError::UnknownOrder(_))) => panic!("{error}"),
         }
     }
 

@@ -49,7 +49,7 @@ fn an_ask_carries_what_the_log_and_the_workflow_say() {
         world.settle().await;
         let charge = &world.participants.asks()[1].ask;
         assert_eq!(charge.idempotency_key(), "1/charge/do");
-        assert_eq!((charge.url.as_str(), charge.action.as_str()), ("${PAYMENTS_URL}", "charge"));
+        assert_eq!((charge.participant.as_str(), charge.action.as_str()), ("payments", "charge"));
         assert_eq!(charge.attempt.input, serde_json::json!({ "amount": "14.00", "currency": "EUR" }));
         assert_eq!(charge.traceparent.as_deref(), Some(traceparent));
         assert!(WITH_BACKORDER.contains("timeout: 5s"));

@@ -7,7 +7,7 @@ use domain::testing::done;
 
 use super::log::Trouble;
 use super::world::{charging, fulfilment, id, order, simulate};
-use crate::orchestrator::{PlaceError, SignalError};
+use crate::orchestrator::{CommandError, PlaceError};
 
 const HOLD_STEP: Duration = Duration::from_millis(250);
 
@@ -136,7 +136,7 @@ fn a_later_answer_that_the_log_cannot_take_is_not_acknowledged() {
         world.log.set_down(true);
         for at in [&instance, &other] {
             let error = at.signal(id("1"), world.answer("shipped", Some("k"))).await.unwrap_err();
-            assert!(matches!(error, SignalError::Failed(_)), "{error}");
+            assert!(matches!(error, CommandError::Failed(_)), "{error}");
         }
         world.log.set_down(false);
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
@@ -153,7 +153,7 @@ fn a_later_answer_that_the_log_took_without_saying_so_is_recorded_once() {
         world.log.trouble("StepCompleted", Trouble::ReplyLost);
         let answer: Signal = world.answer("shipped", Some("k"));
         let error = instance.signal(id("1"), answer.clone()).await.unwrap_err();
-        assert!(matches!(error, SignalError::Failed(_)), "{error}");
+        assert!(matches!(error, CommandError::Failed(_)), "{error}");
         instance.signal(id("1"), answer).await.unwrap();
         world.wake_until_done(&instance).await;
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);

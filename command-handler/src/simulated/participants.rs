@@ -159,7 +159,7 @@ impl Participants for SimulatedParticipants {
                     reply
                 }
                 (None, Some(improvisation), _) => improvisation.answer(&action, &ask, mode).await,
-                (None, None, Mode::Call) => done(),
+                (None, None, Mode::Call | Mode::Wait | Mode::Await) => done(),
                 (None, None, Mode::Request) => Reply::Accepted,
             };
             lock(&self.stage).answered.push(format!("{action} #{number}"));

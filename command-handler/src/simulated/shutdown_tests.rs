@@ -7,7 +7,7 @@ use domain::testing::unclear;
 use tokio::task::JoinHandle;
 
 use super::world::{Instance, World, charging, fulfilment, id, simulate};
-use crate::orchestrator::{Full, PlaceError, SignalError};
+use crate::orchestrator::{CommandError, Full, PlaceError};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -31,7 +31,7 @@ fn what_is_under_way_is_recorded_and_nothing_new_is_begun() {
 
         assert!(matches!(instance.place(id("2"), fulfilment(), None).await, Err(PlaceError::Overloaded)));
         let answer = world.answer("shipped", None);
-        assert!(matches!(instance.signal(id("1"), answer.clone()).await, Err(SignalError::Overloaded)));
+        assert!(matches!(instance.signal(id("1"), answer.clone()).await, Err(CommandError::Overloaded)));
         assert_eq!(instance.wake(id("1")), Err(Full));
 
         let later = world.instance();

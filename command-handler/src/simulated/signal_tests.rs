@@ -4,14 +4,14 @@ use domain::order::{Lifecycle, Refusal};
 use futures::future::join_all;
 
 use super::world::{charging, fulfilment, id, simulate};
-use crate::orchestrator::SignalError;
+use crate::orchestrator::CommandError;
 
 #[test]
 fn an_answer_about_an_order_that_was_never_placed_is_refused() {
     simulate(async |world| {
         let instance = world.instance();
         let error = instance.signal(id("1"), world.answer("shipped", None)).await.unwrap_err();
-        assert!(matches!(error, SignalError::UnknownOrder(unknown) if unknown == id("1")));
+        assert!(matches!(error, CommandError::UnknownOrder(unknown) if unknown == id("1")));
         instance.wake(id("1")).unwrap();
         world.settle().await;
         assert_eq!(world.orders(), []);
@@ -32,7 +32,7 @@ fn an_answer_is_taken_once_under_its_key_for_good() {
         let error = instance.signal(id("1"), world.answer("out_of_stock", Some("other"))).await.unwrap_err();
         let state = Lifecycle::Completed;
         let expected = Refusal::NotWaiting { step: "ship".to_owned(), state };
-        assert!(matches!(error, SignalError::Refused(refusal) if refusal == expected));
+        assert!(matches!(error, CommandError::Refused(refusal) if refusal == expected));
         assert_eq!(world.state(&id("1")).steps["ship"].answer_keys, ["k"]);
         assert_eq!(world.participants.asked().len(), 5);
     });
@@ -52,7 +52,7 @@ fn of_many_different_answers_at_once_one_is_taken() {
             .map(|(number, key)| instances[number % 2].signal(id("1"), world.answer("shipped", Some(key))));
         let results = join_all(signals).await;
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
-        let refused = |result: &&Result<_, _>| matches!(result, Err(SignalError::Refused(Refusal::NotWaiting { .. })));
+        let refused = |result: &&Result<_, _>| matches!(result, Err(CommandError::Refused(Refusal::NotWaiting { .. })));
         assert_eq!(results.iter().filter(refused).count(), 19);
         world.settle().await;
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
@@ -75,7 +75,7 @@ fn more_answers_than_fit_into_an_orders_inbox_are_sent_away() {
             recording.open();
         });
         let taken = results.iter().filter(|result| result.is_ok()).count();
-        let sent_away = results.iter().filter(|result| matches!(result, Err(SignalError::Overloaded))).count();
+        let sent_away = results.iter().filter(|result| matches!(result, Err(CommandError::Overloaded))).count();
         assert!(taken >= 1 && sent_away >= 1 && taken + sent_away == 40, "{taken} taken, {sent_away} sent away");
         world.settle().await;
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);

@@ -265,6 +265,7 @@ impl World {
     pub fn answer(&self, outcome: &str, key: Option<&str>) -> Signal {
         Signal {
             step: "ship".to_owned(),
+            direction: domain::order::Direction::Do,
             outcome: outcome.to_owned(),
             data: json!({ "tracking": "T-1" }),
             key: key.map(str::to_owned),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::content::NewOrder;
 use super::event::Direction;
-use super::state::Lifecycle;
+use super::state::{Lifecycle, StepStatus};
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
 
@@ -17,8 +17,12 @@ pub enum Command {
     Place(Box<Place>),
     /// Record what came of an attempt.
     Answer(Answer),
-    /// Record a later answer, sent by the participant.
+    /// Record a later answer, sent by the participant or by a person.
     Signal(Signal),
+    /// Record a later "no", sent by the participant.
+    Refuse(LateRefusal),
+    /// Do what an operator wishes.
+    Operate(Operate),
     /// Do what time has made due.
     Tick(Now),
 }
@@ -84,11 +88,77 @@ pub enum Reply {
     },
 }
 
+/// See [`Command::Refuse`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct LateRefusal {
+    /// The step.
+    pub step: StepId,
+    /// Doing or undoing.
+    pub direction: Direction,
+    /// Why, for people.
+    pub error: String,
+    /// When.
+    pub now: Now,
+}
+
+/// See [`Command::Operate`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operate {
+    /// What is wished.
+    pub operation: Operation,
+    /// Who wishes it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub now: Now,
+}
+
+/// What an operator can do about an order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    /// Undo what was done, and end it. What waits is given up at once; what is being asked comes to its end first.
+    Cancel,
+    /// Hold it: nothing new begins, nothing falls due, answers are taken down.
+    Pause,
+    /// Let it go on.
+    Resume,
+    /// Try again now what waits for its next attempt, or is stuck.
+    Retry {
+        /// Which step; none: each of them.
+        step: Option<StepId>,
+    },
+    /// Assume a step's answer: it is no longer waited for, or asked for.
+    Skip {
+        /// Which step.
+        step: StepId,
+        /// The answer to assume; none: `done`, where the step does not say which answers it knows.
+        outcome: Option<String>,
+        /// What would have come with it.
+        data: Value,
+    },
+}
+
+impl Operation {
+    /// The word for it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Operation::Cancel => "cancel",
+            Operation::Pause => "pause",
+            Operation::Resume => "resume",
+            Operation::Retry { .. } => "retry",
+            Operation::Skip { .. } => "skip",
+        }
+    }
+}
+
 /// See [`Command::Signal`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signal {
     /// The step.
     pub step: StepId,
+    /// Doing or undoing.
+    pub direction: Direction,
     /// The named answer.
     pub outcome: String,
     /// What came with it.
@@ -134,6 +204,32 @@ pub enum Refusal {
     NotWaiting {
         /// The step.
         step: StepId,
+        /// Where the order stands.
+        state: Lifecycle,
+    },
+    /// The operation makes no sense where the order stands.
+    #[error("cannot {operation} an order that is {state}")]
+    NotNow {
+        /// What was wished.
+        operation: &'static str,
+        /// Where the order stands.
+        state: Lifecycle,
+    },
+    /// The operation makes no sense where the step stands.
+    #[error("cannot {operation} step {step:?}, which is {status}, of an order that is {state}")]
+    StepNotNow {
+        /// What was wished.
+        operation: &'static str,
+        /// The step.
+        step: StepId,
+        /// Where it stands.
+        status: StepStatus,
+        /// Where the order stands.
+        state: Lifecycle,
+    },
+    /// No step waits for another attempt, or is stuck.
+    #[error("nothing to retry: no step of the order, which is {state}, waits for another attempt or is stuck")]
+    NothingToRetry {
         /// Where the order stands.
         state: Lifecycle,
     },

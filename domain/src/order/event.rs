@@ -14,12 +14,15 @@ use crate::ids::{OrderId, StepId};
 pub enum Event {
     OrderPlaced(Box<OrderPlaced>),
     StepStarted(StepStarted),
+    WaitStarted(WaitStarted),
     StepAccepted(StepAccepted),
     StepCompleted(StepCompleted),
     StepAttemptFailed(StepAttemptFailed),
     StepFailed(StepFailed),
     StepSkipped(StepSkipped),
     StatusChanged(StatusChanged),
+    OrderPaused(OrderPaused),
+    OrderResumed(OrderResumed),
     CompensationStarted(CompensationStarted),
     CompensationCompleted(CompensationCompleted),
     OrderCompleted(OrderCompleted),
@@ -37,7 +40,19 @@ pub enum Direction {
     Undo,
 }
 
-/// How a step reaches its participant.
+impl Direction {
+    /// Whether it is forward, as it is where an event does not say.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    fn is_do(&self) -> bool {
+        *self == Direction::Do
+    }
+
+    fn forward() -> Self {
+        Direction::Do
+    }
+}
+
+/// How a step comes to its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -45,6 +60,10 @@ pub enum Mode {
     Call,
     /// Accepted now, answered later.
     Request,
+    /// Nobody is asked: time has to pass.
+    Wait,
+    /// A person answers.
+    Await,
 }
 
 impl Mode {
@@ -53,6 +72,8 @@ impl Mode {
         match self {
             Mode::Call => "CALL",
             Mode::Request => "REQUEST",
+            Mode::Wait => "WAIT",
+            Mode::Await => "AWAIT",
         }
     }
 }
@@ -132,19 +153,62 @@ pub struct StepStarted {
     pub at: Timestamp,
 }
 
+/// A step waits for time to pass, or for a person to answer. Nothing is asked of a participant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitStarted {
+    /// The step.
+    pub step: StepId,
+    /// [`Mode::Wait`] or [`Mode::Await`].
+    pub mode: Mode,
+    /// What a person is to give: an approval, for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits: Option<String>,
+    /// What the person is told, with placeholders for personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// When the wait is over, or the answer has to be there.
+    pub deadline: Timestamp,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// The participant took the request and will answer later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepAccepted {
     /// The step.
     pub step: StepId,
+    /// Doing or undoing.
+    #[serde(default = "Direction::forward", skip_serializing_if = "Direction::is_do")]
+    pub direction: Direction,
     /// When the answer has to be there.
     pub deadline: Timestamp,
     /// When.
     pub at: Timestamp,
 }
 
-/// The participant answered: the action, or its undo, is done.
+/// What an outcome rests on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// An answer.
+    #[default]
+    Answer,
+    /// An operator's word: the step was skipped, and this is taken for its answer.
+    Assumption,
+    /// Time: the wait is over, or nobody answered, and this is what the definition says then.
+    Deadline,
+}
+
+impl Basis {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    fn is_answer(&self) -> bool {
+        *self == Basis::Answer
+    }
+}
+
+/// The step has its answer: the action, or its undo, is done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepCompleted {
@@ -154,6 +218,9 @@ pub struct StepCompleted {
     pub direction: Direction,
     /// The named answer.
     pub outcome: String,
+    /// Where it is from, unless it was answered.
+    #[serde(default, skip_serializing_if = "Basis::is_answer")]
+    pub basis: Basis,
     /// What came with it.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub data: Value,
@@ -228,11 +295,27 @@ pub struct StatusChanged {
     pub at: Timestamp,
 }
 
-/// The order cannot be kept: what was done is undone from here on.
+/// An operator holds the order: nothing new begins, nothing falls due; answers are taken down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderPaused {
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The order goes on. Everything that it waits for is due later by the length of the pause.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderResumed {
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The order cannot be kept, or an operator cancels it: what was done is undone from here on. It ends a pause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CompensationStarted {
-    /// The step that led to it, if one did.
+    /// The step that led to it; none: an operator's cancel did.
     pub step: Option<StepId>,
     /// Why, for people.
     pub because: String,
@@ -290,12 +373,15 @@ impl Event {
         match self {
             Event::OrderPlaced(_) => "OrderPlaced",
             Event::StepStarted(_) => "StepStarted",
+            Event::WaitStarted(_) => "WaitStarted",
             Event::StepAccepted(_) => "StepAccepted",
             Event::StepCompleted(_) => "StepCompleted",
             Event::StepAttemptFailed(_) => "StepAttemptFailed",
             Event::StepFailed(_) => "StepFailed",
             Event::StepSkipped(_) => "StepSkipped",
             Event::StatusChanged(_) => "StatusChanged",
+            Event::OrderPaused(_) => "OrderPaused",
+            Event::OrderResumed(_) => "OrderResumed",
             Event::CompensationStarted(_) => "CompensationStarted",
             Event::CompensationCompleted(_) => "CompensationCompleted",
             Event::OrderCompleted(_) => "OrderCompleted",
@@ -309,12 +395,15 @@ impl Event {
         match self {
             Event::OrderPlaced(e) => e.at,
             Event::StepStarted(e) => e.at,
+            Event::WaitStarted(e) => e.at,
             Event::StepAccepted(e) => e.at,
             Event::StepCompleted(e) => e.at,
             Event::StepAttemptFailed(e) => e.at,
             Event::StepFailed(e) => e.at,
             Event::StepSkipped(e) => e.at,
             Event::StatusChanged(e) => e.at,
+            Event::OrderPaused(e) => e.at,
+            Event::OrderResumed(e) => e.at,
             Event::CompensationStarted(e) => e.at,
             Event::CompensationCompleted(e) => e.at,
             Event::OrderCompleted(e) => e.at,
@@ -337,6 +426,7 @@ impl Event {
     pub(super) fn moved_step(&self) -> Option<&StepId> {
         match self {
             Event::StepStarted(e) => Some(&e.step),
+            Event::WaitStarted(e) => Some(&e.step),
             Event::StepAccepted(e) => Some(&e.step),
             Event::StepCompleted(e) => Some(&e.step),
             Event::StepAttemptFailed(e) => Some(&e.step),
@@ -344,6 +434,8 @@ impl Event {
             Event::StepSkipped(e) => Some(&e.step),
             Event::OrderPlaced(_)
             | Event::StatusChanged(_)
+            | Event::OrderPaused(_)
+            | Event::OrderResumed(_)
             | Event::CompensationStarted(_)
             | Event::CompensationCompleted(_)
             | Event::OrderCompleted(_)

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::event::{Direction, Event, OrderPlaced, StepStarted};
+use super::event::{Basis, Direction, Event, OrderPlaced, StepCompleted, StepStarted};
 use super::state::{Asked, OrderState, Phase, Stage, StepState, Stuck};
 use crate::Timestamp;
 
@@ -37,11 +38,26 @@ pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, Mi
             state.settled.retain(|settled| settled != id);
             state.settled.push(id.clone());
         }
+        // Somebody looked after what it was stuck at.
+        if state.stuck.as_ref().is_some_and(|stuck| stuck.step == *id) && next.stage.went_on() {
+            state.stuck = None;
+        }
         state.steps.insert(id.clone(), next);
     }
     match event {
         Event::StatusChanged(e) => state.status.clone_from(&e.status),
+        Event::OrderPaused(_) => {
+            if state.paused.is_some() {
+                return Err(misfit("the order is paused already".into()));
+            }
+            state.paused = Some(at);
+        }
+        Event::OrderResumed(_) => {
+            let Some(since) = state.paused.take() else { return Err(misfit("the order is not paused".into())) };
+            state.steps.values_mut().for_each(|step| step.stage = step.stage.put_off(at - since));
+        }
         Event::CompensationStarted(e) => {
+            state.paused = None;
             state.phase = Phase::Undoing;
             state.undone_because = Some(e.because.clone());
         }
@@ -60,6 +76,7 @@ pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, Mi
         }
         Event::OrderPlaced(_)
         | Event::StepStarted(_)
+        | Event::WaitStarted(_)
         | Event::StepAccepted(_)
         | Event::StepCompleted(_)
         | Event::StepAttemptFailed(_)
@@ -74,6 +91,7 @@ fn placed_state(placed: &OrderPlaced) -> OrderState {
     OrderState {
         status: placed.status.clone(),
         phase: Phase::Forward,
+        paused: None,
         undone_because: None,
         stuck: None,
         steps: BTreeMap::new(),
@@ -89,9 +107,11 @@ impl StepState {
     fn at_rest(stage: Stage, at: Timestamp) -> Self {
         Self {
             stage,
+            mode: None,
             asked: None,
             input: Value::Null,
             attempts: 0,
+            undo_attempts: 0,
             failures: 0,
             outcome: None,
             data: Value::Null,
@@ -105,86 +125,151 @@ impl StepState {
 
 /// The transition table of a step; the error says where it stood instead.
 fn next_step(known: Option<StepState>, event: &Event) -> Result<StepState, String> {
-    use Direction::{Do, Undo};
     let at = event.at();
-    let Some(mut step) = known else {
-        return match event {
-            Event::StepStarted(e) if e.direction == Do && e.attempt == 1 => {
-                Ok(start(StepState::at_rest(Stage::Skipped, at), e))
-            }
-            Event::StepSkipped(_) => Ok(StepState { ended_at: Some(at), ..StepState::at_rest(Stage::Skipped, at) }),
-            Event::StepFailed(e) if e.direction == Do => Ok(StepState {
-                last_error: Some(e.error.clone()),
-                ended_at: Some(at),
-                ..StepState::at_rest(Stage::Failed { maybe_done: false }, at)
-            }),
-            _ => Err("has not started".into()),
+    let Some(step) = known else { return first_stage(event).ok_or_else(|| "has not started".to_owned()) };
+    match event {
+        Event::StepStarted(e) if step.may_start(e.direction, e.attempt) => Ok(start(step, e)),
+        Event::StepAccepted(e) if step.is_in_flight(e.direction) => {
+            let stage = Stage::Awaiting { direction: e.direction, deadline: e.deadline };
+            Ok(StepState { stage, ..step })
+        }
+        Event::StepCompleted(e) if step.may_complete(e.direction, e.basis) => Ok(complete(step, e)),
+        Event::StepAttemptFailed(e) if step.makes_attempt(e.direction, e.attempt) => Ok(StepState {
+            failures: step.failures + u32::from(!e.lost),
+            last_error: Some(e.error.clone()),
+            stage: Stage::BackingOff { direction: e.direction, attempt: e.attempt, until: e.retry_at },
+            ..step
+        }),
+        Event::StepFailed(e) if step.stage.is_open_in(e.direction) => {
+            let stage = match e.direction {
+                Direction::Do => Stage::Failed { maybe_done: e.maybe_done },
+                Direction::Undo => Stage::UndoFailed,
+            };
+            Ok(StepState { stage, last_error: Some(e.error.clone()), ended_at: Some(at), ..step })
+        }
+        _ => Err(format!("stands at {:?}", step.stage)),
+    }
+}
+
+/// Where a step stands that nothing had happened to before.
+fn first_stage(event: &Event) -> Option<StepState> {
+    let at = event.at();
+    match event {
+        Event::StepStarted(e) if e.direction == Direction::Do && e.attempt == 1 => {
+            Some(start(StepState::at_rest(Stage::Skipped, at), e))
+        }
+        Event::WaitStarted(e) => Some(StepState {
+            mode: Some(e.mode),
+            input: e.input.clone().unwrap_or_default(),
+            ..StepState::at_rest(Stage::Awaiting { direction: Direction::Do, deadline: e.deadline }, at)
+        }),
+        Event::StepSkipped(_) => Some(StepState { ended_at: Some(at), ..StepState::at_rest(Stage::Skipped, at) }),
+        Event::StepFailed(e) if e.direction == Direction::Do => Some(StepState {
+            last_error: Some(e.error.clone()),
+            ended_at: Some(at),
+            ..StepState::at_rest(Stage::Failed { maybe_done: false }, at)
+        }),
+        _ => None,
+    }
+}
+
+impl StepState {
+    fn is_in_flight(&self, direction: Direction) -> bool {
+        matches!(self.stage, Stage::InFlight { direction: way, .. } if way == direction)
+    }
+
+    fn makes_attempt(&self, direction: Direction, number: u32) -> bool {
+        matches!(self.stage, Stage::InFlight { direction: way, attempt, .. } if way == direction && attempt == number)
+    }
+
+    /// After a back-off; to undo what came to an end; or because an operator has what failed for good tried again.
+    fn may_start(&self, direction: Direction, number: u32) -> bool {
+        let next = match direction {
+            Direction::Do => self.attempts + 1,
+            Direction::Undo => self.undo_attempts + 1,
         };
-    };
-    match (step.stage, event) {
-        (Stage::BackingOff { direction, attempt, .. }, Event::StepStarted(e))
-            if e.direction == direction && e.attempt == attempt + 1 =>
-        {
-            Ok(start(step, e))
+        let stands_so = match (self.stage, direction) {
+            (Stage::BackingOff { direction: way, .. }, _) => way == direction,
+            (Stage::Completed | Stage::UndoFailed, Direction::Undo) | (Stage::Failed { .. }, _) => true,
+            _ => false,
+        };
+        stands_so && number == next
+    }
+
+    /// While it is open; an operator may also assume that what failed for good is done.
+    fn may_complete(&self, direction: Direction, basis: Basis) -> bool {
+        match (self.stage, basis) {
+            (Stage::Failed { .. }, Basis::Assumption) => direction == Direction::Do,
+            (Stage::UndoFailed, Basis::Assumption) => direction == Direction::Undo,
+            (stage, _) => stage.is_open_in(direction),
         }
-        (Stage::Completed | Stage::Failed { .. }, Event::StepStarted(e)) if e.direction == Undo && e.attempt == 1 => {
-            step.failures = 0;
-            Ok(start(step, e))
-        }
-        (Stage::InFlight { direction: Do, .. }, Event::StepAccepted(e)) => {
-            step.stage = Stage::Awaiting { deadline: e.deadline };
-            Ok(step)
-        }
-        (
-            Stage::InFlight { direction: Do, .. } | Stage::BackingOff { direction: Do, .. } | Stage::Awaiting { .. },
-            Event::StepCompleted(e),
-        ) if e.direction == Do => {
-            step.outcome = Some(e.outcome.clone());
-            step.data = e.data.clone();
-            step.answer_keys.extend(e.answer_key.clone());
-            step.ended_at = Some(at);
-            step.stage = e.open_until.map_or(Stage::Completed, |deadline| Stage::Awaiting { deadline });
-            Ok(step)
-        }
-        (Stage::InFlight { direction: Undo, .. }, Event::StepCompleted(e)) if e.direction == Undo => {
-            step.stage = Stage::Undone;
-            step.ended_at = Some(at);
-            Ok(step)
-        }
-        (Stage::InFlight { direction, attempt, .. }, Event::StepAttemptFailed(e))
-            if e.direction == direction && e.attempt == attempt =>
-        {
-            step.failures += u32::from(!e.lost);
-            step.last_error = Some(e.error.clone());
-            step.stage = Stage::BackingOff { direction, attempt, until: e.retry_at };
-            Ok(step)
-        }
-        (
-            Stage::InFlight { direction: Do, .. } | Stage::BackingOff { direction: Do, .. } | Stage::Awaiting { .. },
-            Event::StepFailed(e),
-        ) if e.direction == Do => Ok(fail(step, Stage::Failed { maybe_done: e.maybe_done }, &e.error, at)),
-        (Stage::InFlight { direction: Undo, .. }, Event::StepFailed(e)) if e.direction == Undo => {
-            Ok(fail(step, Stage::UndoFailed, &e.error, at))
-        }
-        (stage, _) => Err(format!("stands at {stage:?}")),
     }
 }
 
 fn start(mut step: StepState, e: &StepStarted) -> StepState {
+    // After an end, what failed before counts no more.
+    if !matches!(step.stage, Stage::BackingOff { .. }) {
+        step.failures = 0;
+    }
     step.stage = Stage::InFlight { direction: e.direction, attempt: e.attempt, deadline: e.deadline };
     if let Some(input) = &e.input {
         step.input = input.clone();
     }
-    if e.direction == Direction::Do {
-        step.attempts = e.attempt;
-        step.asked = Some(Asked { participant: e.participant.clone(), action: e.action.clone(), mode: e.mode });
+    match e.direction {
+        Direction::Do => {
+            step.attempts = e.attempt;
+            step.mode = Some(e.mode);
+            step.asked = Some(Asked { participant: e.participant.clone(), action: e.action.clone() });
+        }
+        Direction::Undo => step.undo_attempts = e.attempt,
     }
     step
 }
 
-fn fail(mut step: StepState, stage: Stage, error: &str, at: Timestamp) -> StepState {
-    step.stage = stage;
-    step.last_error = Some(error.to_owned());
-    step.ended_at = Some(at);
+fn complete(mut step: StepState, e: &StepCompleted) -> StepState {
+    step.ended_at = Some(e.at);
+    step.answer_keys.extend(e.answer_key.clone());
+    if e.direction == Direction::Undo {
+        step.stage = Stage::Undone;
+        return step;
+    }
+    step.outcome = Some(e.outcome.clone());
+    step.data = e.data.clone();
+    let open = |deadline| Stage::Awaiting { direction: Direction::Do, deadline };
+    step.stage = e.open_until.map_or(Stage::Completed, open);
     step
+}
+
+impl Stage {
+    /// Whether something is still to come in this direction.
+    pub(super) fn is_open_in(self, direction: Direction) -> bool {
+        match self {
+            Stage::InFlight { direction: way, .. }
+            | Stage::BackingOff { direction: way, .. }
+            | Stage::Awaiting { direction: way, .. } => way == direction,
+            Stage::Completed | Stage::Skipped | Stage::Failed { .. } | Stage::Undone | Stage::UndoFailed => false,
+        }
+    }
+
+    /// Whether it is more than a failure.
+    fn went_on(self) -> bool {
+        self.is_open() || matches!(self, Stage::Completed | Stage::Undone)
+    }
+
+    /// What is waited for is due so much later. An attempt that is being made is not waited for: its exchange goes on.
+    fn put_off(self, by: TimeDelta) -> Self {
+        let later = |moment: Timestamp| moment.checked_add_signed(by).unwrap_or(moment);
+        match self {
+            Stage::BackingOff { direction, attempt, until } => {
+                Stage::BackingOff { direction, attempt, until: later(until) }
+            }
+            Stage::Awaiting { direction, deadline } => Stage::Awaiting { direction, deadline: later(deadline) },
+            Stage::InFlight { .. }
+            | Stage::Completed
+            | Stage::Skipped
+            | Stage::Failed { .. }
+            | Stage::Undone
+            | Stage::UndoFailed => self,
+        }
+    }
 }

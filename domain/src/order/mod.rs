@@ -14,13 +14,13 @@ pub mod request;
 mod state;
 mod summary;
 
-pub use command::{Answer, Command, Now, Place, Refusal, Reply, Signal};
+pub use command::{Answer, Command, LateRefusal, Now, Operate, Operation, Place, Refusal, Reply, Signal};
 pub use content::{Address, Customer, Line, NewOrder};
 pub use decide::{DecideError, decide};
 pub use event::{
-    CompensationCompleted, CompensationStarted, Direction, Event, Mode, OrderCanceled, OrderCompleted, OrderPlaced,
-    OrderStuck, PersonalData, StatusChanged, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped,
-    StepStarted, WorkflowRef,
+    Basis, CompensationCompleted, CompensationStarted, Direction, Event, Mode, OrderCanceled, OrderCompleted,
+    OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted, StepAttemptFailed,
+    StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
 pub use evolve::{Misfit, evolve};
 pub use pending::{Attempt, Effect, GRACE, pending};

@@ -68,8 +68,11 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
 
 impl OrderState {
     /// When somebody has to look at the order again, whatever happens until then: the due time of the to-do list.
-    /// `None` once it has ended, or while it is stuck with nothing under way.
+    /// `None` once it has ended, while it is paused, or while it is stuck with nothing under way.
     pub fn due_at(&self) -> Option<Timestamp> {
+        if self.paused.is_some() {
+            return None;
+        }
         let next = self.steps.values().filter_map(|step| step.stage.due_at()).reduce(min);
         let idle = next.is_none() && !self.ended() && self.stuck.is_none();
         // An order that is neither ended nor stuck always has something open; were that ever untrue, it would be seen at once.
@@ -83,7 +86,7 @@ impl Stage {
         match self {
             Stage::InFlight { deadline, .. } => Some(deadline + GRACE),
             Stage::BackingOff { until, .. } => Some(until),
-            Stage::Awaiting { deadline } => Some(deadline),
+            Stage::Awaiting { deadline, .. } => Some(deadline),
             Stage::Completed | Stage::Skipped | Stage::Failed { .. } | Stage::Undone | Stage::UndoFailed => None,
         }
     }

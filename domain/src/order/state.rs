@@ -19,6 +19,8 @@ pub struct OrderState {
     pub status: String,
     /// Which part of the workflow it is in.
     pub phase: Phase,
+    /// Since when an operator holds it, while one does.
+    pub paused: Option<Timestamp>,
     /// Why it is being undone, once it is.
     pub undone_because: Option<String>,
     /// What a person has to look at.
@@ -66,12 +68,16 @@ pub struct Stuck {
 pub struct StepState {
     /// Where it stands.
     pub stage: Stage,
-    /// Whom it asked for what; none: it never came to asking.
+    /// How it comes to its answer; none: it never began.
+    pub mode: Option<Mode>,
+    /// Whom it asked for what; none: it never came to asking, or asks nobody.
     pub asked: Option<Asked>,
     /// What the action was told.
     pub input: Value,
     /// Attempts made forward.
     pub attempts: u32,
+    /// Attempts made to undo it.
+    pub undo_attempts: u32,
     /// Attempts that failed in the current direction, lost ones not counted.
     pub failures: u32,
     /// The named answer.
@@ -95,8 +101,6 @@ pub struct Asked {
     pub participant: String,
     /// What.
     pub action: String,
-    /// How the answer comes.
-    pub mode: Mode,
 }
 
 /// Where a step stands. The table of what may follow what is in `evolve`.
@@ -120,8 +124,10 @@ pub enum Stage {
         /// When the next one is due.
         until: Timestamp,
     },
-    /// Accepted by the participant, or answered for the time being: an answer is still to come.
+    /// Accepted by the participant, or answered for the time being, or waiting by itself: an answer is still to come.
     Awaiting {
+        /// Doing or undoing.
+        direction: Direction,
         /// When it has to be there.
         deadline: Timestamp,
     },
@@ -181,6 +187,7 @@ impl OrderState {
         match self.phase {
             Phase::Completed => Lifecycle::Completed,
             Phase::Canceled => Lifecycle::Canceled,
+            _ if self.paused.is_some() => Lifecycle::Paused,
             _ if self.stuck.is_some() => Lifecycle::Stuck,
             Phase::Undoing | Phase::Compensated => Lifecycle::Compensating,
             Phase::Forward if self.only_awaits_answers() => Lifecycle::Waiting,
@@ -196,6 +203,11 @@ impl OrderState {
     /// Why it needs a person, if it does.
     pub fn stuck_reason(&self) -> Option<&str> {
         self.stuck.as_ref().map(|stuck| stuck.reason.as_str())
+    }
+
+    /// Where a step stands, whether anything has happened to it or not.
+    pub fn status_of(&self, step: &str) -> StepStatus {
+        self.steps.get(step).map_or(StepStatus::Pending, StepState::status)
     }
 
     fn only_awaits_answers(&self) -> bool {
@@ -219,7 +231,8 @@ impl StepState {
     pub fn status(&self) -> StepStatus {
         match self.stage {
             Stage::InFlight { direction: Direction::Undo, .. }
-            | Stage::BackingOff { direction: Direction::Undo, .. } => StepStatus::Compensating,
+            | Stage::BackingOff { direction: Direction::Undo, .. }
+            | Stage::Awaiting { direction: Direction::Undo, .. } => StepStatus::Compensating,
             Stage::InFlight { .. } => StepStatus::Running,
             Stage::BackingOff { .. } => StepStatus::Retrying,
             Stage::Awaiting { .. } => StepStatus::Waiting,
@@ -241,7 +254,7 @@ impl StepState {
 
     /// Whether it has an answer for the time being, and another one is still to come.
     pub fn answered_for_now(&self) -> bool {
-        matches!(self.stage, Stage::Awaiting { .. }) && self.outcome.is_some()
+        matches!(self.stage, Stage::Awaiting { direction: Direction::Do, .. }) && self.outcome.is_some()
     }
 }
 

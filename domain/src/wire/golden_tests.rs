@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::*;
 use crate::ids::OrderId;
 use crate::order::{
-    Address, CompensationCompleted, CompensationStarted, Direction, Line, Mode, OrderCanceled, OrderCompleted,
-    OrderPlaced, OrderStuck, PersonalData, StatusChanged, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed,
-    StepSkipped, StepStarted, WorkflowRef,
+    Address, Basis, CompensationCompleted, CompensationStarted, Direction, Line, Mode, OrderCanceled, OrderCompleted,
+    OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted, StepAttemptFailed,
+    StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
 
 fn at(milliseconds: i64) -> Timestamp {
@@ -63,11 +63,17 @@ fn one_of_each() -> Vec<Event> {
             deadline: at(10_001),
             at: at(1),
         }),
-        Event::StepAccepted(StepAccepted { step: step(), deadline: at(86_400_002), at: at(2) }),
+        Event::StepAccepted(StepAccepted {
+            step: step(),
+            direction: Direction::Do,
+            deadline: at(86_400_002),
+            at: at(2),
+        }),
         Event::StepCompleted(StepCompleted {
             step: step(),
             direction: Direction::Do,
             outcome: "backordered".into(),
+            basis: Basis::Answer,
             data: json!({ "missing": [{ "sku": "11", "short": 2 }] }),
             answer_key: Some("answer-1".into()),
             open_until: Some(at(2_592_000_003)),
@@ -105,6 +111,16 @@ fn one_of_each() -> Vec<Event> {
             reason: "payments.refund failed for good".into(),
             at: at(12),
         }),
+        Event::WaitStarted(WaitStarted {
+            step: "approve".into(),
+            mode: Mode::Await,
+            awaits: Some("approval".into()),
+            input: Some(json!({ "total": "168.00" })),
+            deadline: at(172_800_013),
+            at: at(13),
+        }),
+        Event::OrderPaused(OrderPaused { at: at(14) }),
+        Event::OrderResumed(OrderResumed { at: at(15) }),
     ]
 }
 

@@ -33,9 +33,9 @@ fn section(chart: &mut String, name: &str, steps: &[Step]) {
     line(chart, format_args!("  end"));
 }
 
-/// A request has round ends: its answer is waited for.
+/// A request, and whatever else is waited for, has round ends.
 fn shape(step: &Step) -> String {
-    let mut label = format!("{}<br/>{}.{}", step.id, step.action.participant, step.action.action);
+    let mut label = format!("{}<br/>{}", step.id, what(step));
     if let Some(undo) = &step.undo {
         label = format!("{label}<br/>undo: {}.{}", undo.participant, undo.action);
     }
@@ -47,7 +47,15 @@ fn shape(step: &Step) -> String {
     }
     match step.mode {
         Mode::Call => format!("[\"{label}\"]"),
-        Mode::Request => format!("([\"{label}\"])"),
+        Mode::Request | Mode::Wait | Mode::Await => format!("([\"{label}\"])"),
+    }
+}
+
+fn what(step: &Step) -> String {
+    match (&step.action, &step.awaits) {
+        (Some(action), _) => format!("{}.{}", action.participant, action.action),
+        (None, Some(what)) => format!("await {what}"),
+        (None, None) => format!("wait {:?}", step.answer_timeout),
     }
 }
 

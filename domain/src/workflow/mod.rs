@@ -12,6 +12,9 @@
 //! A step is skipped when *all* that it follows were skipped. A ready step starts, unless its guard (`when`) does not hold: then it is
 //! skipped.
 //!
+//! A step asks a participant (`call`, answered in the same exchange; `request`, answered later), lets time pass (`wait`), or has a person
+//! answer (`await`). Whatever it waits for has a deadline, after which it fails, or is answered by `on-timeout`.
+//!
 //! A request can answer with an *interim* outcome: its step stays open for a further answer. Meanwhile a follower starts only
 //! if it has a guard, and the guard holds; one without a guard, or whose guard does not hold yet, goes on waiting for the answer
 //! that completes the step.
@@ -59,12 +62,17 @@ pub struct Workflow {
     pub source: String,
 }
 
-/// A service that acts.
+/// How a service that acts is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Participant {
-    /// Where it is. `${NAME}` stands for a setting of the command handler, put in when it is called, so that a definition
-    /// outlives a move of the service.
-    pub url: String,
+pub enum Participant {
+    /// Over HTTP.
+    Http {
+        /// Where it is. `${NAME}` stands for a setting of the command handler, put in when it is called, so that a
+        /// definition outlives a move of the service.
+        url: String,
+    },
+    /// By events: requests and replies are streams of the log.
+    Events,
 }
 
 /// One step.
@@ -78,18 +86,22 @@ pub struct Step {
     pub join: Join,
     /// Must hold for the step to run.
     pub when: Option<Expression>,
-    /// What is asked of whom.
-    pub action: ActionRef,
-    /// How the answer comes.
+    /// How it comes to its answer.
     pub mode: Mode,
+    /// What is asked of whom; none for a step that waits by itself, or for a person.
+    pub action: Option<ActionRef>,
+    /// What a person is to give.
+    pub awaits: Option<String>,
     /// The input to the action: names and what they are, in the order of the file.
     pub with: Vec<(String, Expression)>,
     /// What undoes it; same participant or another.
     pub undo: Option<ActionRef>,
     /// How long one exchange may take.
     pub exchange_timeout: Duration,
-    /// For a request: how long the later answer may take.
+    /// How long a later answer may take, a person's too; for a `wait`, how long it lasts.
     pub answer_timeout: Duration,
+    /// The answer that is assumed where none comes in time; none: the step fails.
+    pub on_timeout: Option<String>,
     /// What to do when an attempt fails.
     pub retry: Retry,
     /// The answers it knows; empty: any.
@@ -132,12 +144,29 @@ pub struct Retry {
     pub factor: f64,
     /// The longest wait.
     pub max: Duration,
+    /// After which answers there is no further attempt, though their status says "later".
+    pub give_up_on: Vec<Final>,
+}
+
+/// An answer of a participant that is final, whatever its status says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Final {
+    /// By HTTP status.
+    Status(u16),
+    /// By the `type` of the problem (RFC 9457).
+    Problem(String),
 }
 
 /// Some twenty minutes in all: a service that is restarted, or failed over, costs time and not orders.
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 30, initial: Duration::from_millis(200), factor: 2.0, max: Duration::from_mins(1) }
+        Self {
+            attempts: 30,
+            initial: Duration::from_millis(200),
+            factor: 2.0,
+            max: Duration::from_mins(1),
+            give_up_on: Vec::new(),
+        }
     }
 }
 
@@ -151,6 +180,11 @@ impl Workflow {
             check::all(workflow, &root, &mut report);
         }
         report.finish(workflow)
+    }
+
+    /// Whether what is asked of a participant, named in one of the steps, is asked by events.
+    pub fn is_reached_by_events(&self, participant: &str) -> bool {
+        self.participants.get(participant) == Some(&Participant::Events)
     }
 
     /// The step of that name, in either section.

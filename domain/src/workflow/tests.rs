@@ -103,7 +103,7 @@ fn read_or_refused(source: &str) -> Result<(), TestCaseError> {
         Ok(workflow) => {
             prop_assert!(!workflow.steps.is_empty() && workflow.version >= 1);
             for step in workflow.steps.iter().chain(&workflow.compensated) {
-                prop_assert!(workflow.participants.contains_key(&step.action.participant));
+                prop_assert!(step.action.iter().all(|action| workflow.participants.contains_key(&action.participant)));
                 prop_assert!(step.after.iter().all(|id| workflow.step(id).is_some()));
             }
             prop_assert!(workflow.diagram().starts_with("flowchart"));

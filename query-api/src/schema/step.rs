@@ -47,8 +47,8 @@ impl Step {
         let mode = row.mode.as_deref().or(planned.map(|planned| planned.mode.as_str()));
         Ok(Self {
             id: row.step.as_str().into(),
-            participant: row.participant.clone().or_else(|| planned.map(|planned| planned.participant.clone())),
-            action: row.action.clone().or_else(|| planned.map(|planned| planned.action.clone())),
+            participant: row.participant.clone().or_else(|| planned.and_then(|planned| planned.participant.clone())),
+            action: row.action.clone().or_else(|| planned.and_then(|planned| planned.action.clone())),
             mode: mode.map_or(Ok(StepMode::Call), StepMode::read)?,
             status: StepStatus::read(&row.status)?,
             outcome: row.outcome.clone(),
@@ -72,8 +72,8 @@ impl Step {
         let never = over || (undone && !planned.compensated);
         Some(StepMode::read(&planned.mode).map(|mode| Self {
             id: planned.id.as_str().into(),
-            participant: Some(planned.participant.clone()),
-            action: Some(planned.action.clone()),
+            participant: planned.participant.clone(),
+            action: planned.action.clone(),
             mode,
             status: if never { StepStatus::Skipped } else { StepStatus::Pending },
             outcome: None,
@@ -94,8 +94,8 @@ mod tests {
     fn planned(id: &str, compensated: bool) -> OutlineStep {
         OutlineStep {
             id: id.into(),
-            participant: "orders".into(),
-            action: "create".into(),
+            participant: Some("orders".into()),
+            action: Some("create".into()),
             mode: "CALL".into(),
             after: vec![],
             compensated,

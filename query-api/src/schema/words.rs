@@ -64,7 +64,7 @@ words! {
         Pending = "PENDING",
         /// An attempt is being made.
         Running = "RUNNING",
-        /// The participant will answer later.
+        /// An answer, or the end of a wait, is still to come.
         Waiting = "WAITING",
         /// An attempt failed, the next one waits.
         Retrying = "RETRYING",
@@ -84,12 +84,16 @@ words! {
 }
 
 words! {
-    /// How a step reaches its participant.
+    /// How a step comes to its answer.
     StepMode {
         /// Answered in the same exchange.
         Call = "CALL",
         /// Accepted now, answered later.
         Request = "REQUEST",
+        /// Nobody is asked: time has to pass.
+        Wait = "WAIT",
+        /// A person answers.
+        Await = "AWAIT",
     }
 }
 

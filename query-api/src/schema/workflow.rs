@@ -27,9 +27,9 @@ enum Definition {
 pub struct WorkflowStep {
     id: ID,
     /// Who acts.
-    participant: String,
+    participant: Option<String>,
     /// What it is asked to do.
-    action: String,
+    action: Option<String>,
     mode: StepMode,
     /// The steps that it follows.
     after: Vec<ID>,

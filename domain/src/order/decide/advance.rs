@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::answer::failed;
-use super::attempt::started;
+use super::attempt::{started, waiting};
 use super::scope::{recorded_scope, scope};
 use super::{DecideError, Decision};
 use crate::order::event::{
@@ -16,6 +16,10 @@ use crate::workflow::{Join, Step, Workflow};
 /// Records everything that the state has made necessary, until it needs nothing more.
 pub(super) fn advance(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     note_new_status(workflow, decision)?;
+    // While an order is paused, answers are taken down, and what follows from them waits.
+    if decision.state.paused.is_some() {
+        return Ok(());
+    }
     // Each round records at least one event and moves every order towards its end, so the rounds are bounded by the steps.
     loop {
         let before = decision.events.len();
@@ -174,7 +178,8 @@ impl Before {
 
 fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<(), DecideError> {
     let event = match input(workflow, step, &decision.state) {
-        Ok(input) => started(step, Direction::Do, 1, Some(input), decision),
+        Ok(input) if step.action.is_none() => Some(waiting(step, input, decision)),
+        Ok(input) => started(workflow, step, Direction::Do, 1, Some(input), decision),
         Err(error) => Some(failed(step, Direction::Do, error, false, decision)),
     };
     if let Some(event) = event {
@@ -214,7 +219,7 @@ fn undo(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError>
         (step.undo.is_some() && has_to_be_undone(step, known)).then_some(step)
     });
     let event = match next {
-        Some(step) => started(step, Direction::Undo, 1, None, decision),
+        Some(step) => started(workflow, step, Direction::Undo, 1, None, decision),
         None => Some(Event::CompensationCompleted(CompensationCompleted { at: decision.at })),
     };
     if let Some(event) = event {
@@ -236,9 +241,14 @@ fn has_to_be_undone(step: &Step, known: &StepState) -> bool {
 fn give_up_waiting(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     for step in &workflow.steps {
         let stage = decision.state.steps.get(&step.id).map(|known| known.stage);
-        if matches!(stage, Some(Stage::BackingOff { direction: Direction::Do, .. } | Stage::Awaiting { .. })) {
+        if matches!(
+            stage,
+            Some(Stage::BackingOff { direction: Direction::Do, .. } | Stage::Awaiting { direction: Direction::Do, .. })
+        ) {
             let error = "given up, because the order is being undone".to_owned();
-            decision.record(failed(step, Direction::Do, error, true, decision))?;
+            // Whoever was asked may have acted; a wait by itself has done nothing.
+            let maybe_done = step.action.is_some();
+            decision.record(failed(step, Direction::Do, error, maybe_done, decision))?;
         }
     }
     Ok(())
@@ -271,10 +281,10 @@ fn note_if_stuck(section: &[Step], decision: &mut Decision) -> Result<bool, Deci
     let Some((step, direction, error)) = found else { return Ok(false) };
     if decision.state.stuck.is_none() {
         let action = match direction {
-            Direction::Do => Some(&step.action),
+            Direction::Do => step.action.as_ref(),
             Direction::Undo => step.undo.as_ref(),
         };
-        let action = action.map(|a| format!("{}.{}", a.participant, a.action)).unwrap_or_default();
+        let action = action.map_or_else(|| step.id.clone(), |a| format!("{}.{}", a.participant, a.action));
         let reason = format!("{action} failed for good: {error}");
         decision.record(Event::OrderStuck(OrderStuck { step: step.id.clone(), direction, reason, at: decision.at }))?;
     }

@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::attempt::{later, retry_at};
 use super::{DecideError, Decision};
 use crate::order::command::{Answer, Refusal, Reply};
-use crate::order::event::{Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
+use crate::order::event::{Basis, Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
 use crate::order::state::{OrderState, Phase, Stage};
 use crate::workflow::{Step, Workflow};
 
 /// The outcome of an action that gave none.
-const DONE: &str = "done";
+pub(super) const DONE: &str = "done";
 
 pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -> Result<Decision, DecideError> {
     let step = workflow.known_step(&answer.step)?;
@@ -22,19 +22,14 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
     let mut decision = Decision::about(state, answer.now.at);
     let event = match (&answer.reply, answer.direction) {
         (Reply::Done { outcome, data }, Direction::Do) => {
-            completed(step, outcome.as_deref().unwrap_or(DONE), data, None, &decision)
+            completed(step, outcome.as_deref().unwrap_or(DONE), data, Basis::Answer, None, &decision)
         }
-        (Reply::Done { outcome, data }, Direction::Undo) => Event::StepCompleted(StepCompleted {
+        (Reply::Done { outcome, data }, Direction::Undo) => {
+            undone(step, outcome.as_deref().unwrap_or(DONE), data, Basis::Answer, None, &decision)
+        }
+        (Reply::Accepted, direction) if answers_later(workflow, step, direction) => Event::StepAccepted(StepAccepted {
             step: step.id.clone(),
-            direction: Direction::Undo,
-            outcome: outcome.clone().unwrap_or_else(|| DONE.to_owned()),
-            data: data.clone(),
-            answer_key: None,
-            open_until: None,
-            at: decision.at,
-        }),
-        (Reply::Accepted, Direction::Do) if step.mode == Mode::Request => Event::StepAccepted(StepAccepted {
-            step: step.id.clone(),
+            direction,
             deadline: later(decision.at, step.answer_timeout),
             at: decision.at,
         }),
@@ -52,6 +47,14 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
     Ok(decision)
 }
 
+/// Whether the action is one that may be answered later. An undo over HTTP is not.
+fn answers_later(workflow: &Workflow, step: &Step, direction: Direction) -> bool {
+    match direction {
+        Direction::Do => step.mode == Mode::Request,
+        Direction::Undo => step.undo.as_ref().is_some_and(|undo| workflow.is_reached_by_events(&undo.participant)),
+    }
+}
+
 fn is_in_flight(state: &OrderState, answer: &Answer) -> bool {
     state.steps.get(&answer.step).is_some_and(|step| {
         matches!(step.stage, Stage::InFlight { direction, attempt, .. } if direction == answer.direction && attempt == answer.attempt)
@@ -60,7 +63,14 @@ fn is_in_flight(state: &OrderState, answer: &Answer) -> bool {
 
 /// The event of an answer, given at once or later. An answer that the definition does not know is a failure of the step,
 /// after which it has to be undone.
-pub(super) fn completed(step: &Step, outcome: &str, data: &Value, key: Option<&str>, decision: &Decision) -> Event {
+pub(super) fn completed(
+    step: &Step,
+    outcome: &str,
+    data: &Value,
+    basis: Basis,
+    key: Option<&str>,
+    decision: &Decision,
+) -> Event {
     if !step.knows(outcome) {
         let error = format!("answered {outcome:?}, which is none of its outcomes: {}", step.outcomes.join(", "));
         return failed(step, Direction::Do, error, true, decision);
@@ -69,9 +79,31 @@ pub(super) fn completed(step: &Step, outcome: &str, data: &Value, key: Option<&s
         step: step.id.clone(),
         direction: Direction::Do,
         outcome: outcome.to_owned(),
+        basis,
         data: data.clone(),
         answer_key: key.map(str::to_owned),
         open_until: step.interim.get(outcome).map(|wait| later(decision.at, *wait)),
+        at: decision.at,
+    })
+}
+
+/// The event of an undo that is done. Whatever the answer to it is called, nothing depends on it.
+pub(super) fn undone(
+    step: &Step,
+    outcome: &str,
+    data: &Value,
+    basis: Basis,
+    key: Option<&str>,
+    decision: &Decision,
+) -> Event {
+    Event::StepCompleted(StepCompleted {
+        step: step.id.clone(),
+        direction: Direction::Undo,
+        outcome: outcome.to_owned(),
+        basis,
+        data: data.clone(),
+        answer_key: key.map(str::to_owned),
+        open_until: None,
         at: decision.at,
     })
 }

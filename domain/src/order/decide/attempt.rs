@@ -1,4 +1,4 @@
-//! Attempts: how one is started, and when the next one is due.
+//! How a step starts: an attempt at its action, or a wait; and when the next attempt is due.
 
 use std::time::Duration;
 
@@ -7,14 +7,15 @@ use serde_json::Value;
 
 use super::Decision;
 use crate::Timestamp;
-use crate::order::event::{Direction, Event, Mode, StepStarted};
-use crate::workflow::{ActionRef, Retry, Step};
+use crate::order::event::{Direction, Event, Mode, StepStarted, WaitStarted};
+use crate::workflow::{ActionRef, Retry, Step, Workflow};
 
 /// The longest that a participant's `Retry-After` is followed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The event that starts an attempt; `None` where there is nothing to ask (an undo of a step that has none).
 pub(super) fn started(
+    workflow: &Workflow,
     step: &Step,
     direction: Direction,
     attempt: u32,
@@ -22,8 +23,13 @@ pub(super) fn started(
     decision: &Decision,
 ) -> Option<Event> {
     let ActionRef { participant, action } = match direction {
-        Direction::Do => &step.action,
+        Direction::Do => step.action.as_ref()?,
         Direction::Undo => step.undo.as_ref()?,
+    };
+    let mode = match direction {
+        Direction::Do => step.mode,
+        Direction::Undo if workflow.is_reached_by_events(participant) => Mode::Request,
+        Direction::Undo => Mode::Call,
     };
     Some(Event::StepStarted(StepStarted {
         step: step.id.clone(),
@@ -31,11 +37,23 @@ pub(super) fn started(
         attempt,
         participant: participant.clone(),
         action: action.clone(),
-        mode: if direction == Direction::Do { step.mode } else { Mode::Call },
+        mode,
         input,
         deadline: later(decision.at, step.exchange_timeout),
         at: decision.at,
     }))
+}
+
+/// The event that starts a wait.
+pub(super) fn waiting(step: &Step, input: Value, decision: &Decision) -> Event {
+    Event::WaitStarted(WaitStarted {
+        step: step.id.clone(),
+        mode: step.mode,
+        awaits: step.awaits.clone(),
+        input: (!step.with.is_empty()).then_some(input),
+        deadline: later(decision.at, step.answer_timeout),
+        at: decision.at,
+    })
 }
 
 /// When to try again after `failures` failures: exponential back-off with "equal jitter" (half of the wait is fixed, half is

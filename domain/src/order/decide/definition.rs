@@ -8,6 +8,11 @@ impl Workflow {
     pub(crate) fn known_step(&self, id: &str) -> Result<&Step, Refusal> {
         self.step(id).ok_or_else(|| Refusal::UnknownStep { workflow: self.name.clone(), step: id.to_owned() })
     }
+
+    /// Whether it is one of `compensated`: if such a step fails, the order is stuck.
+    pub(crate) fn is_after_compensation(&self, id: &str) -> bool {
+        self.compensated.iter().any(|step| step.id == id)
+    }
 }
 
 impl Step {

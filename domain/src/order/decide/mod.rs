@@ -6,15 +6,23 @@
 mod advance;
 mod answer;
 mod attempt;
+mod cancel;
 mod definition;
+#[cfg(test)]
+mod operator_tests;
+mod pause;
 mod place;
+mod retry;
 mod scope;
 mod signal;
+mod skip;
 #[cfg(test)]
 mod tests;
 mod tick;
+#[cfg(test)]
+mod waiting_tests;
 
-use super::command::{Command, Refusal};
+use super::command::{Command, Operate, Operation, Refusal};
 use super::event::Event;
 use super::evolve::{Misfit, evolve};
 use super::state::OrderState;
@@ -38,13 +46,25 @@ pub fn decide(workflow: &Workflow, state: Option<&OrderState>, command: &Command
     let mut decision = match (state, command) {
         (None, Command::Place(place)) => place::place(workflow, place)?,
         (Some(_), Command::Place(_)) => return Err(Refusal::AlreadyPlaced.into()),
-        (None, Command::Answer(_) | Command::Signal(_) | Command::Tick(_)) => return Err(Refusal::NotPlaced.into()),
+        (None, _) => return Err(Refusal::NotPlaced.into()),
         (Some(state), Command::Answer(answer)) => answer::answer(workflow, state, answer)?,
         (Some(state), Command::Signal(signal)) => signal::signal(workflow, state, signal)?,
+        (Some(state), Command::Refuse(late)) => signal::refusal(workflow, state, late)?,
+        (Some(state), Command::Operate(operate)) => operated(workflow, state, operate)?,
         (Some(state), Command::Tick(now)) => tick::tick(workflow, state, *now)?,
     };
     advance::advance(workflow, &mut decision)?;
     Ok(decision.events)
+}
+
+fn operated(workflow: &Workflow, state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
+    match &operate.operation {
+        Operation::Cancel => cancel::cancel(state, operate),
+        Operation::Pause => pause::pause(state, operate),
+        Operation::Resume => pause::resume(state, operate),
+        Operation::Retry { step } => retry::retry(workflow, state, operate, step.as_ref()),
+        Operation::Skip { step, outcome, data } => skip::skip(workflow, state, operate, step, outcome.as_deref(), data),
+    }
 }
 
 /// A decision in the making: the events so far, and the state that they lead to.

@@ -1,58 +1,74 @@
-//! A participant answers later.
+//! Somebody answers later: a participant that was asked for something, or a person.
 
-use super::answer::completed;
+use super::answer::{completed, failed, undone};
 use super::{DecideError, Decision};
-use crate::order::command::{Refusal, Signal};
-use crate::order::event::{Direction, Mode};
+use crate::order::command::{LateRefusal, Refusal, Signal};
+use crate::order::event::{Basis, Direction, Mode};
 use crate::order::state::{OrderState, Stage, StepState};
-use crate::workflow::Workflow;
+use crate::workflow::{Step, Workflow};
 
 /// The most answers that one step takes: interim ones could go on for ever, and an order's history must not.
 const MOST_ANSWERS: usize = 100;
 
 pub(super) fn signal(workflow: &Workflow, state: &OrderState, signal: &Signal) -> Result<Decision, DecideError> {
     let step = workflow.known_step(&signal.step)?;
-    let decision = Decision::about(state, signal.now.at);
+    let mut decision = Decision::about(state, signal.now.at);
     let known = state.steps.get(&step.id);
     if known.is_some_and(|known| repeats(known, signal)) {
         return Ok(decision);
     }
-    if !step.knows(&signal.outcome) {
-        return Err(Refusal::UnknownOutcome {
-            step: step.id.clone(),
-            outcome: signal.outcome.clone(),
-            known: step.outcomes.clone(),
-        }
-        .into());
+    if signal.direction == Direction::Do && !step.knows(&signal.outcome) {
+        return Err(unknown_outcome(step, &signal.outcome).into());
     }
-    let waiting = known.filter(|known| step.mode == Mode::Request && takes_an_answer(known.stage) && !state.ended());
-    let Some(waiting) = waiting else {
-        return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
-    };
+    let waiting = waiting(step, state, signal.direction)?;
     if waiting.answer_keys.len() >= MOST_ANSWERS {
         return Err(Refusal::TooManyAnswers { step: step.id.clone(), count: MOST_ANSWERS }.into());
     }
-    let mut decision = decision;
     // Every answer is counted by its key, so one without a key gets the next number for one.
     let key = signal.key.clone().unwrap_or_else(|| format!("answer-{}", waiting.answer_keys.len() + 1));
-    let event = completed(step, &signal.outcome, &signal.data, Some(&key), &decision);
+    let event = match signal.direction {
+        Direction::Do => completed(step, &signal.outcome, &signal.data, Basis::Answer, Some(&key), &decision),
+        Direction::Undo => undone(step, &signal.outcome, &signal.data, Basis::Answer, Some(&key), &decision),
+    };
     decision.record(event)?;
     Ok(decision)
 }
 
-/// Under the same key it is the same answer. Without a key, the same content as the last answer is taken for it.
-fn repeats(known: &StepState, signal: &Signal) -> bool {
-    match &signal.key {
-        Some(key) => known.answer_keys.contains(key),
-        None => known.outcome.as_ref() == Some(&signal.outcome) && known.data == signal.data,
+/// A participant that accepted a request says later that it will not do it.
+pub(super) fn refusal(workflow: &Workflow, state: &OrderState, late: &LateRefusal) -> Result<Decision, DecideError> {
+    let step = workflow.known_step(&late.step)?;
+    let mut decision = Decision::about(state, late.now.at);
+    // Said again, or too late: an order that has come by its end of the step needs it no more.
+    if state.steps.get(&step.id).is_some_and(|known| !known.stage.is_open()) {
+        return Ok(decision);
     }
+    waiting(step, state, late.direction)?;
+    decision.record(failed(step, late.direction, late.error.clone(), false, &decision))?;
+    Ok(decision)
 }
 
-/// The answer may overtake the acceptance of the request, or follow an attempt whose acceptance got lost.
-fn takes_an_answer(stage: Stage) -> bool {
-    match stage {
-        Stage::InFlight { direction, .. } | Stage::BackingOff { direction, .. } => direction == Direction::Do,
-        Stage::Awaiting { .. } => true,
-        Stage::Completed | Stage::Skipped | Stage::Failed { .. } | Stage::Undone | Stage::UndoFailed => false,
+pub(super) fn unknown_outcome(step: &Step, outcome: &str) -> Refusal {
+    Refusal::UnknownOutcome { step: step.id.clone(), outcome: outcome.to_owned(), known: step.outcomes.clone() }
+}
+
+/// The step, if it is one that is answered later, and its answer is still to come.
+fn waiting<'s>(step: &Step, state: &'s OrderState, direction: Direction) -> Result<&'s StepState, Refusal> {
+    let answered_later = match direction {
+        Direction::Do => matches!(step.mode, Mode::Request | Mode::Await),
+        Direction::Undo => step.undo.is_some(),
+    };
+    let known = state.steps.get(&step.id);
+    // The answer may overtake the acceptance of the request, or follow an attempt whose acceptance got lost.
+    known
+        .filter(|known| answered_later && known.stage.is_open_in(direction) && !state.ended())
+        .ok_or_else(|| Refusal::NotWaiting { step: step.id.clone(), state: state.state() })
+}
+
+/// Under the same key it is the same answer. Without a key, the same content as the last answer is taken for it.
+fn repeats(known: &StepState, signal: &Signal) -> bool {
+    match (&signal.key, signal.direction) {
+        (Some(key), _) => known.answer_keys.contains(key),
+        (None, Direction::Do) => known.outcome.as_ref() == Some(&signal.outcome) && known.data == signal.data,
+        (None, Direction::Undo) => known.stage == Stage::Undone,
     }
 }

@@ -18,7 +18,7 @@ fn shipped(file: &str) -> Workflow {
     Workflow::parse(text).unwrap()
 }
 
-fn workflow(steps: &str) -> Workflow {
+pub(super) fn workflow(steps: &str) -> Workflow {
     let text = format!("workflow: w\nversion: 1\nparticipants:\n  p: {{ url: 'http://p' }}\n{steps}");
     Workflow::parse(&text).unwrap_or_else(|faults| panic!("{faults}"))
 }

@@ -1,35 +1,42 @@
 //! Time has passed: retries are due, answers are overdue, attempts are lost.
 
-use super::answer::failed;
+use serde_json::Value;
+
+use super::answer::{completed, failed};
 use super::attempt::started;
 use super::{DecideError, Decision};
 use crate::order::command::Now;
-use crate::order::event::{Direction, Event, StepAttemptFailed};
+use crate::order::event::{Basis, Direction, Event, Mode, StepAttemptFailed};
 use crate::order::pending::GRACE;
-use crate::order::state::{OrderState, Phase, Stage};
+use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Step, Workflow};
+
+/// The outcome of a wait that is over.
+const ELAPSED: &str = "elapsed";
 
 pub(super) fn tick(workflow: &Workflow, state: &OrderState, now: Now) -> Result<Decision, DecideError> {
     let mut decision = Decision::about(state, now.at);
+    // Time stands still for an order that is held.
+    if state.paused.is_some() {
+        return Ok(decision);
+    }
     for (id, known) in &state.steps {
-        if matches!(known.stage, Stage::Awaiting { deadline } if deadline <= now.at) {
-            let error = match &known.outcome {
-                Some(outcome) => format!("nothing followed {outcome:?} in time"),
-                None => "no answer in time".to_owned(),
-            };
-            decision.record(failed(workflow.known_step(id)?, Direction::Do, error, true, &decision))?;
+        if let Stage::Awaiting { direction, deadline } = known.stage
+            && deadline <= now.at
+        {
+            decision.record(overdue(workflow.known_step(id)?, known, direction, &decision))?;
         }
     }
     // An order that has just failed tries nothing again.
-    let failing = !decision.events.is_empty();
+    let failing = decision.events.iter().any(|event| matches!(event, Event::StepFailed(_)));
     for (id, known) in &state.steps {
         let step = workflow.known_step(id)?;
         match known.stage {
             Stage::InFlight { direction, attempt, deadline } if deadline + GRACE <= now.at => {
-                lost(step, direction, attempt, failing, &mut decision)?;
+                lost(workflow, step, direction, attempt, failing, &mut decision)?;
             }
             Stage::BackingOff { direction, attempt, until } if until <= now.at && !failing => {
-                again(step, direction, attempt, &mut decision)?;
+                again(workflow, step, direction, attempt, &mut decision)?;
             }
             _ => {}
         }
@@ -37,8 +44,25 @@ pub(super) fn tick(workflow: &Workflow, state: &OrderState, now: Now) -> Result<
     Ok(decision)
 }
 
+/// A wait has come to its end: as planned, with the answer that is assumed then, or in vain.
+fn overdue(step: &Step, known: &StepState, direction: Direction, decision: &Decision) -> Event {
+    let assumed = match (direction, step.mode) {
+        (Direction::Undo, _) => None,
+        (Direction::Do, Mode::Wait) => Some(ELAPSED),
+        (Direction::Do, Mode::Call | Mode::Request | Mode::Await) => step.on_timeout.as_deref(),
+    };
+    match (assumed, &known.outcome) {
+        (Some(outcome), _) => completed(step, outcome, &Value::Null, Basis::Deadline, None, decision),
+        (None, Some(outcome)) if direction == Direction::Do => {
+            failed(step, direction, format!("nothing followed {outcome:?} in time"), true, decision)
+        }
+        (None, _) => failed(step, direction, "no answer in time".to_owned(), step.action.is_some(), decision),
+    }
+}
+
 /// Nobody recorded what came of the attempt: whoever made it is gone. It is made again, and does not count as a failure.
 fn lost(
+    workflow: &Workflow,
     step: &Step,
     direction: Direction,
     attempt: u32,
@@ -59,11 +83,18 @@ fn lost(
         retry_at: decision.at,
         at: decision.at,
     }))?;
-    again(step, direction, attempt, decision)
+    again(workflow, step, direction, attempt, decision)
 }
 
-fn again(step: &Step, direction: Direction, attempt: u32, decision: &mut Decision) -> Result<(), DecideError> {
-    if let Some(event) = started(step, direction, attempt.saturating_add(1), None, decision) {
+/// The attempt after this one.
+pub(super) fn again(
+    workflow: &Workflow,
+    step: &Step,
+    direction: Direction,
+    attempt: u32,
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
+    if let Some(event) = started(workflow, step, direction, attempt.saturating_add(1), None, decision) {
         decision.record(event)?;
     }
     Ok(())

@@ -18,6 +18,7 @@ pub(super) fn check(section: &Section, notes: &mut Notes) {
         if could_be_read {
             declared(section, step, notes);
         }
+        on_timeout(section, step, notes);
         both(section, step, notes);
         way_on(section, step, notes);
     }
@@ -37,6 +38,19 @@ fn declared(section: &Section, step: &Step, notes: &mut Notes) {
     for (word, within) in compensating.chain(interim).filter(|(word, _)| !step.outcomes.contains(word)) {
         let suggestion = did_you_mean(word, step.outcomes.iter().map(String::as_str));
         notes.at_key(&section.path(step, &within), format!("'{word}' is not among the step's 'outcomes'{suggestion}"));
+    }
+}
+
+/// What is assumed when no answer comes has to be one, and one that ends the step.
+fn on_timeout(section: &Section, step: &Step, notes: &mut Notes) {
+    let Some(word) = &step.on_timeout else { return };
+    let path = section.path(step, ".on-timeout");
+    if !step.outcomes.is_empty() && !step.outcomes.contains(word) {
+        let suggestion = did_you_mean(word, step.outcomes.iter().map(String::as_str));
+        notes.at(&path, format!("'{word}' is not among the step's 'outcomes'{suggestion}"));
+    }
+    if step.interim.contains_key(word) {
+        notes.at(&path, format!("'{word}' would keep the step open for ever ('interim')"));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Notes, Section};
+use crate::order::Mode;
 use crate::workflow::suggest::did_you_mean;
 use crate::workflow::{ActionRef, Step, Workflow};
 
@@ -12,11 +13,12 @@ pub(super) fn check(workflow: &Workflow, sections: [&Section; 2], notes: &mut No
     let mut all_read = !workflow.steps.is_empty();
     for section in sections {
         for step in section.steps {
-            let word = if notes.has(&section.path(step, ".call")) { ".call" } else { ".request" };
+            let word = if step.mode == Mode::Call { ".call" } else { ".request" };
             for (path, action) in actions(section, step, word) {
                 asked.insert(action.participant.as_str());
                 known(workflow, &path, action, notes);
             }
+            answered_at_once(workflow, section, step, notes);
             all_read &= reads_whole(section, step, notes);
         }
     }
@@ -28,18 +30,25 @@ pub(super) fn check(workflow: &Workflow, sections: [&Section; 2], notes: &mut No
     }
 }
 
+/// The answer of a participant that is reached by events comes later.
+fn answered_at_once(workflow: &Workflow, section: &Section, step: &Step, notes: &mut Notes) {
+    let Some(ActionRef { participant, .. }) = step.action.as_ref().filter(|_| step.mode == Mode::Call) else { return };
+    if workflow.is_reached_by_events(participant) {
+        let reason = format!("'{participant}' is reached by events, so its answer comes later: 'request'");
+        notes.at_key(&section.path(step, ".call"), reason);
+    }
+}
+
 fn actions<'a>(section: &Section, step: &'a Step, word: &str) -> Vec<(String, &'a ActionRef)> {
+    let action = step.action.as_ref().map(|action| (section.path(step, word), action));
     let undo = step.undo.as_ref().map(|undo| (section.path(step, ".undo"), undo));
-    [(section.path(step, word), &step.action)].into_iter().chain(undo).filter(|(_, action)| is_read(action)).collect()
+    action.into_iter().chain(undo).collect()
 }
 
-/// Whether this is no stand-in for an action that could not be read.
-fn is_read(action: &ActionRef) -> bool {
-    !action.action.is_empty()
-}
-
+/// Whether every action that the file names here could be read.
 fn reads_whole(section: &Section, step: &Step, notes: &Notes) -> bool {
-    is_read(&step.action) && (step.undo.is_some() || !notes.has(&section.path(step, ".undo")))
+    let asks = matches!(step.mode, Mode::Call | Mode::Request);
+    (!asks || step.action.is_some()) && (step.undo.is_some() || !notes.has(&section.path(step, ".undo")))
 }
 
 fn known(workflow: &Workflow, path: &str, action: &ActionRef, notes: &mut Notes) {

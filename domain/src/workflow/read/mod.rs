@@ -19,7 +19,7 @@ use super::{Participant, Step, Workflow};
 /// The keys of a file.
 pub(super) const WORKFLOW_KEYS: [&str; 6] = ["workflow", "version", "participants", "steps", "compensated", "result"];
 /// The keys of a participant.
-pub(super) const PARTICIPANT_KEYS: [&str; 1] = ["url"];
+pub(super) const PARTICIPANT_KEYS: [&str; 2] = ["url", "events"];
 #[cfg(test)]
 pub(super) use step::{RETRY_KEYS, STEP_KEYS};
 
@@ -54,10 +54,33 @@ fn participants(node: &Node, report: &mut Report) -> BTreeMap<String, Participan
     let participant = |entry: &Entry| {
         values::check_name(&entry.key, entry.key_at, &entry.value.path, report);
         let fields = Fields::of(&entry.value, entry.key_at, &PARTICIPANT_KEYS, report);
-        let url = fields.and_then(|fields| fields.required("url", report)).and_then(|url| values::url(url, report));
-        (entry.key.clone(), Participant { url: url.unwrap_or_default() })
+        (entry.key.clone(), fields.and_then(|fields| reached(&fields, report)).unwrap_or_else(stand_in))
     };
     entries.iter().map(participant).collect()
+}
+
+/// How a participant is reached.
+fn reached(fields: &Fields, report: &mut Report) -> Option<Participant> {
+    match (fields.get("url"), fields.get("events")) {
+        (Some(url), None) => values::url(url, report).map(|url| Participant::Http { url }),
+        (None, Some(events)) => {
+            values::only_true(events, report);
+            Some(Participant::Events)
+        }
+        (Some(_), Some(_)) => {
+            fields.fault("events", "a participant has either 'url' or 'events', not both", report);
+            None
+        }
+        (None, None) => {
+            fields.fault_of_all("'url' is missing, or 'events: true'", report);
+            None
+        }
+    }
+}
+
+/// Takes the place of a participant that could not be read.
+fn stand_in() -> Participant {
+    Participant::Http { url: String::new() }
 }
 
 fn is_empty(node: &Node) -> bool {

@@ -8,19 +8,22 @@ use super::{MAX_STEPS, values};
 use crate::order::Mode;
 use crate::workflow::fault::Report;
 use crate::workflow::yaml::{Content, Entry, Node};
-use crate::workflow::{ActionRef, Expression, Join, Retry, Step};
+use crate::workflow::{Expression, Join, Retry, Step};
 
 /// The keys of a step.
-pub(in crate::workflow) const STEP_KEYS: [&str; 14] = [
+pub(in crate::workflow) const STEP_KEYS: [&str; 17] = [
     "after",
     "join",
     "when",
     "call",
     "request",
+    "wait",
+    "await",
     "with",
     "undo",
     "timeout",
     "exchange-timeout",
+    "on-timeout",
     "retry",
     "outcomes",
     "interim",
@@ -28,7 +31,9 @@ pub(in crate::workflow) const STEP_KEYS: [&str; 14] = [
     "sets-status",
 ];
 /// The keys of `retry`.
-pub(in crate::workflow) const RETRY_KEYS: [&str; 4] = ["attempts", "initial", "factor", "max"];
+pub(in crate::workflow) const RETRY_KEYS: [&str; 5] = ["attempts", "initial", "factor", "max", "give-up-on"];
+/// The keys that say what a step does: each has one of them.
+const KINDS: [&str; 4] = ["call", "request", "wait", "await"];
 
 /// How long one exchange may take where the file does not say.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +43,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_hours(24);
 const MAX_INPUTS: usize = 50;
 /// The most outcomes.
 const MAX_OUTCOMES: usize = 50;
+/// The most answers to give up on.
+const MAX_FINALS: usize = 50;
 
 /// Reads a step.
 pub(super) fn read(entry: &Entry, report: &mut Report) -> Step {
@@ -45,7 +52,7 @@ pub(super) fn read(entry: &Entry, report: &mut Report) -> Step {
     let mut step = blank(&entry.key);
     if let Some(fields) = Fields::of(&entry.value, entry.key_at, &STEP_KEYS, report) {
         order_of_steps(&mut step, &fields, report);
-        asking(&mut step, &fields, report);
+        kind(&mut step, &fields, report);
         timeouts(&mut step, &fields, report);
         answers(&mut step, &fields, report);
     }
@@ -58,23 +65,20 @@ fn blank(id: &str) -> Step {
         after: Vec::new(),
         join: Join::default(),
         when: None,
-        action: no_action(),
         mode: Mode::Call,
+        action: None,
+        awaits: None,
         with: Vec::new(),
         undo: None,
         exchange_timeout: EXCHANGE_TIMEOUT,
         answer_timeout: ANSWER_TIMEOUT,
+        on_timeout: None,
         retry: Retry::default(),
         outcomes: Vec::new(),
         interim: BTreeMap::new(),
         compensate_on: Vec::new(),
         sets_status: None,
     }
-}
-
-/// Stands in for an action that could not be read.
-fn no_action() -> ActionRef {
-    ActionRef { participant: String::new(), action: String::new() }
 }
 
 fn order_of_steps(step: &mut Step, fields: &Fields, report: &mut Report) {
@@ -91,21 +95,63 @@ fn order_of_steps(step: &mut Step, fields: &Fields, report: &mut Report) {
     step.when = fields.get("when").and_then(|node| values::expression(node, report));
 }
 
-fn asking(step: &mut Step, fields: &Fields, report: &mut Report) {
-    match (fields.get("call"), fields.get("request")) {
-        (Some(node), None) => step.action = values::action(node, report).unwrap_or_else(no_action),
-        (None, Some(node)) => {
-            step.mode = Mode::Request;
-            step.action = values::action(node, report).unwrap_or_else(no_action);
+/// What the step does, and with what.
+fn kind(step: &mut Step, fields: &Fields, report: &mut Report) {
+    let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| fields.get(kind).is_some()).collect();
+    match kinds[..] {
+        [] => fields.fault_of_all("'call', 'request', 'wait' or 'await' is missing", report),
+        [kind] => said(step, kind, fields, report),
+        [first, second, ..] => {
+            let reason = format!("a step has either '{first}' or '{second}', not both");
+            fields.fault(second, reason, report);
+            said(step, first, fields, report);
         }
-        (Some(_), Some(_)) => fields.fault("request", "a step has either 'call' or 'request', not both", report),
-        (None, None) => fields.fault_of_all("'call' or 'request' is missing", report),
     }
     if let Some(node) = fields.get("with") {
         step.with = inputs(node, report);
     }
     step.undo = fields.get("undo").and_then(|node| values::action(node, report));
     step.sets_status = fields.get("sets-status").and_then(|node| values::status(node, report));
+}
+
+fn said(step: &mut Step, kind: &str, fields: &Fields, report: &mut Report) {
+    let Some(node) = fields.get(kind) else { return };
+    match kind {
+        "call" | "request" => {
+            step.mode = if kind == "call" { Mode::Call } else { Mode::Request };
+            step.action = values::action(node, report);
+        }
+        "wait" => {
+            step.mode = Mode::Wait;
+            step.answer_timeout = values::duration(node, report).unwrap_or(step.answer_timeout);
+        }
+        _ => {
+            step.mode = Mode::Await;
+            step.awaits = values::word(node, report).map(str::to_owned);
+        }
+    }
+    for key in without_meaning(step.mode) {
+        fields.fault(key, format!("has no meaning for a step with '{kind}'"), report);
+    }
+}
+
+/// The keys that say nothing of a step that asks no participant.
+fn without_meaning(mode: Mode) -> &'static [&'static str] {
+    match mode {
+        Mode::Call | Mode::Request => &[],
+        Mode::Wait => &[
+            "with",
+            "undo",
+            "timeout",
+            "exchange-timeout",
+            "on-timeout",
+            "retry",
+            "outcomes",
+            "interim",
+            "compensate-on",
+        ],
+        Mode::Await => &["undo", "exchange-timeout", "retry", "interim"],
+    }
 }
 
 fn inputs(node: &Node, report: &mut Report) -> Vec<(String, Expression)> {
@@ -125,12 +171,17 @@ fn timeouts(step: &mut Step, fields: &Fields, report: &mut Report) {
             step.exchange_timeout = timeout.unwrap_or(EXCHANGE_TIMEOUT);
             let reason = "is only for a 'request'; the exchange of a 'call' has 'timeout'";
             fields.fault("exchange-timeout", reason, report);
+            let reason = "is only for a 'request' or an 'await': a 'call' that is not answered is tried again";
+            fields.fault("on-timeout", reason, report);
         }
         Mode::Request => {
             step.answer_timeout = timeout.unwrap_or(ANSWER_TIMEOUT);
             step.exchange_timeout = exchange.unwrap_or(EXCHANGE_TIMEOUT);
         }
+        Mode::Await => step.answer_timeout = timeout.unwrap_or(ANSWER_TIMEOUT),
+        Mode::Wait => {}
     }
+    step.on_timeout = fields.get("on-timeout").and_then(|node| values::word(node, report)).map(str::to_owned);
     if let Some(node) = fields.get("retry") {
         step.retry = retry(node, report);
     }
@@ -144,6 +195,10 @@ fn retry(node: &Node, report: &mut Report) -> Retry {
         initial: fields.get("initial").and_then(|node| values::duration(node, report)).unwrap_or(default.initial),
         factor: fields.get("factor").and_then(|node| values::factor(node, report)).unwrap_or(default.factor),
         max: fields.get("max").and_then(|node| values::duration(node, report)).unwrap_or(default.max),
+        give_up_on: fields
+            .get("give-up-on")
+            .map(|node| values::finals(node, MAX_FINALS, report))
+            .unwrap_or(default.give_up_on),
     };
     if retry.initial > retry.max {
         let key = if fields.get("initial").is_some() { "initial" } else { "max" };

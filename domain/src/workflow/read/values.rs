@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::url;
 use crate::workflow::fault::Report;
 use crate::workflow::yaml::{Content, Node};
-use crate::workflow::{ActionRef, Expression, TextPosition};
+use crate::workflow::{ActionRef, Expression, Final, TextPosition};
 
 /// The longest name.
 const MAX_NAME: usize = 64;
@@ -76,7 +76,8 @@ pub(super) fn words(node: &Node, limit: usize, report: &mut Report) -> Vec<Strin
     words.into_iter().map(|word| word.map(str::to_owned)).collect::<Option<_>>().unwrap_or_default()
 }
 
-fn word<'a>(node: &'a Node, report: &mut Report) -> Option<&'a str> {
+/// A word.
+pub(super) fn word<'a>(node: &'a Node, report: &mut Report) -> Option<&'a str> {
     let word = text(node, report)?;
     check_word(word, node.at, &node.path, report).then_some(word)
 }
@@ -98,6 +99,31 @@ fn items<'a>(node: &'a Node, limit: usize, report: &mut Report) -> &'a [Node] {
 /// A version: a whole number from 1.
 pub(super) fn version(node: &Node, report: &mut Report) -> Option<u32> {
     whole(node, MAX_VERSION, report)
+}
+
+/// A switch that can only be on: leaving it out is what turns it off.
+pub(super) fn only_true(node: &Node, report: &mut Report) {
+    if !matches!(&node.content, Content::Scalar { text, plain: true } if text == "true") {
+        report.add_at(node, "must be 'true'");
+    }
+}
+
+/// A list of HTTP statuses and types of problems.
+pub(super) fn finals(node: &Node, limit: usize, report: &mut Report) -> Vec<Final> {
+    items(node, limit, report).iter().filter_map(|item| is_final(item, report)).collect()
+}
+
+fn is_final(node: &Node, report: &mut Report) -> Option<Final> {
+    match &node.content {
+        Content::Scalar { text, plain: true } if is_digits(text) => {
+            let status = text.parse().ok().filter(|status| (400..=599).contains(status));
+            if status.is_none() {
+                report.add_at(node, "must be an HTTP status from 400 to 599, or the type of a problem (a URI)");
+            }
+            status.map(Final::Status)
+        }
+        _ => text(node, report).map(|uri| Final::Problem(uri.to_owned())),
+    }
 }
 
 /// A number of attempts.

@@ -1,0 +1,21 @@
+//! An operator cancels an order.
+
+use super::{DecideError, Decision};
+use crate::order::command::{Operate, Refusal};
+use crate::order::event::{CompensationStarted, Event};
+use crate::order::state::{OrderState, Phase};
+
+/// From here it is undone, as it would be if a step had failed. A pause ends by it. An order that is being undone already needs
+/// no cancel, and one that has ended takes none.
+pub(super) fn cancel(state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
+    if state.phase != Phase::Forward {
+        return Err(Refusal::NotNow { operation: operate.operation.as_str(), state: state.state() }.into());
+    }
+    let mut decision = Decision::about(state, operate.now.at);
+    decision.record(Event::CompensationStarted(CompensationStarted {
+        step: None,
+        because: format!("canceled by {}: {}", operate.actor, operate.reason),
+        at: decision.at,
+    }))?;
+    Ok(decision)
+}

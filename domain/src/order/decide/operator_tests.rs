@@ -1,0 +1,221 @@
+//! What operators do: cancel, pause, resume, retry, skip.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::tests::workflow;
+use crate::order::{Lifecycle, Operation, Refusal, Reply, StepStatus};
+use crate::testing::{Story, done, order, refused, unclear};
+
+const STEPS: &str = "steps:
+  create: { call: p.create, undo: p.delete }
+  ship: { after: [create], request: p.ship, undo: p.unship, timeout: 1h, outcomes: [shipped, lost] }
+  tell: { after: [ship], call: p.tell }
+compensated:
+  note: { call: p.note, retry: { attempts: 1 } }";
+
+fn skip(step: &str, outcome: Option<&str>) -> Operation {
+    Operation::Skip { step: step.to_owned(), outcome: outcome.map(str::to_owned), data: Value::Null }
+}
+
+fn retry(step: Option<&str>) -> Operation {
+    Operation::Retry { step: step.map(str::to_owned) }
+}
+
+fn not_now(operation: &'static str, state: Lifecycle) -> Refusal {
+    Refusal::NotNow { operation, state }
+}
+
+/// Up to where the shipment is waited for.
+fn shipping(workflow: &crate::workflow::Workflow) -> Story<'_> {
+    let mut story = Story::given(workflow);
+    story.place(order()).whatever();
+    story.answer("create", done()).whatever();
+    story.answer("ship", Reply::Accepted).whatever();
+    story
+}
+
+#[test]
+fn a_cancel_gives_up_what_is_waited_for_and_undoes_what_was_done() {
+    let workflow = workflow(STEPS);
+    let mut story = shipping(&workflow);
+    story.operate(Operation::Cancel).then(&[
+        "The order is being undone: canceled by ann: asked for",
+        "ship: failed for good: given up, because the order is being undone",
+        "undo of ship: calling p.unship",
+    ]);
+    story.operate(Operation::Cancel).then_refused(&not_now("cancel", Lifecycle::Compensating));
+    story.answer("ship", done()).whatever();
+    story.answer("create", done()).whatever();
+    story.answer("note", done()).whatever();
+    story.operate(Operation::Cancel).then_refused(&not_now("cancel", Lifecycle::Canceled));
+}
+
+#[test]
+fn a_cancel_interrupts_a_back_off_and_lets_an_attempt_come_to_its_end() {
+    let workflow = workflow(STEPS);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("create", unclear("503")).whatever();
+    story.clone().operate(Operation::Cancel).then(&[
+        "The order is being undone: canceled by ann: asked for",
+        "create: failed for good: given up, because the order is being undone",
+        "undo of create: calling p.delete",
+    ]);
+    story.tick_after(Duration::from_secs(1)).then(&["create: calling p.create, attempt 2"]);
+    story.operate(Operation::Cancel).then(&["The order is being undone: canceled by ann: asked for"]);
+    story.answer("create", done()).then(&["create: done", "undo of create: calling p.delete"]);
+}
+
+#[test]
+fn a_paused_order_takes_answers_down_and_begins_nothing() {
+    let workflow = workflow(STEPS);
+    let mut story = shipping(&workflow);
+    story.operate(Operation::Pause).then(&["The order is paused"]);
+    assert_eq!((story.state().state(), story.pending()), (Lifecycle::Paused, vec![]));
+    story.operate(Operation::Pause).then_refused(&not_now("pause", Lifecycle::Paused));
+    story.operate(retry(None)).then_refused(&not_now("retry", Lifecycle::Paused));
+    story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), Some("k")).then(&["ship: shipped"]);
+    story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), Some("k")).then(&[]);
+    story.tick_after(Duration::from_hours(48)).then(&[]);
+    story.operate(Operation::Resume).then(&["The order goes on", "tell: calling p.tell"]);
+    story.operate(Operation::Resume).then_refused(&not_now("resume", Lifecycle::Running));
+}
+
+#[test]
+fn a_pause_puts_off_what_is_due_by_its_own_length() {
+    let workflow = workflow(STEPS);
+    let mut story = shipping(&workflow);
+    story.pass(Duration::from_mins(50));
+    story.operate(Operation::Pause).whatever();
+    story.pass(Duration::from_hours(72));
+    story.operate(Operation::Resume).then(&["The order goes on"]);
+    story.tick_after(Duration::from_mins(9)).then(&[]);
+    assert_eq!(story.tick_after(Duration::from_mins(1)).events().len(), 3, "the hour is over: ship fails");
+}
+
+#[test]
+fn a_cancel_ends_a_pause() {
+    let workflow = workflow(STEPS);
+    let mut story = shipping(&workflow);
+    story.operate(Operation::Pause).whatever();
+    story.operate(Operation::Cancel).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Compensating);
+}
+
+#[test]
+fn an_order_can_be_paused_while_it_is_undone() {
+    let workflow = workflow(STEPS);
+    let mut story = shipping(&workflow);
+    story.operate(Operation::Cancel).whatever();
+    story.operate(Operation::Pause).whatever();
+    story.answer("ship", done()).then(&["undo of ship: done"]);
+    story.operate(Operation::Resume).then(&["The order goes on", "undo of create: calling p.delete"]);
+}
+
+#[test]
+fn what_waits_for_its_next_attempt_is_tried_now() {
+    let workflow = workflow(STEPS);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.operate(retry(None)).then_refused(&Refusal::NothingToRetry { state: Lifecycle::Running });
+    story.answer("create", unclear("503")).whatever();
+    let pending = Refusal::StepNotNow {
+        operation: "retry",
+        step: "tell".to_owned(),
+        status: StepStatus::Pending,
+        state: Lifecycle::Running,
+    };
+    story.operate(retry(Some("tell"))).then_refused(&pending);
+    story.operate(retry(Some("create"))).then(&["create: calling p.create, attempt 2"]);
+}
+
+/// Up to where the undo of `create` has failed for good.
+fn stuck(workflow: &crate::workflow::Workflow) -> Story<'_> {
+    let mut story = Story::given(workflow);
+    story.place(order()).whatever();
+    story.answer("create", done()).whatever();
+    story.answer("ship", refused("402")).whatever();
+    story.answer("create", refused("409")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    story
+}
+
+#[test]
+fn a_stuck_order_goes_on_when_its_undo_is_tried_again() {
+    let workflow = workflow(STEPS);
+    let mut story = stuck(&workflow);
+    story.operate(Operation::Pause).then_refused(&not_now("pause", Lifecycle::Stuck));
+    story.operate(retry(None)).then(&["undo of create: calling p.delete, attempt 2"]);
+    assert_eq!((story.state().state(), story.state().stuck_reason()), (Lifecycle::Compensating, None));
+    story.answer("create", refused("409")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    story.operate(retry(Some("create"))).whatever();
+    story.answer("create", done()).then(&[
+        "undo of create: done",
+        "Everything that was done is undone",
+        "note: calling p.note",
+    ]);
+}
+
+#[test]
+fn a_stuck_order_goes_on_when_its_undo_is_skipped() {
+    let workflow = workflow(STEPS);
+    let mut story = stuck(&workflow);
+    story.operate(skip("create", None)).then(&[
+        "undo of create: done, as an operator assumes",
+        "Everything that was done is undone",
+        "note: calling p.note",
+    ]);
+    assert_eq!(story.state().state(), Lifecycle::Compensating);
+}
+
+#[test]
+fn a_step_after_all_undos_that_failed_is_tried_again_or_skipped() {
+    let workflow = workflow(STEPS);
+    let mut story = stuck(&workflow);
+    story.operate(skip("create", None)).whatever();
+    story.answer("note", refused("410")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    story.clone().operate(retry(None)).then(&["note: calling p.note, attempt 2"]);
+    story.operate(skip("note", None)).then(&["note: done, as an operator assumes", "The order is canceled"]);
+}
+
+#[test]
+fn a_skipped_step_counts_as_answered_and_is_undone_with_the_order() {
+    let workflow = workflow(STEPS);
+    let mut story = shipping(&workflow);
+    let unknown = Refusal::UnknownOutcome {
+        step: "ship".to_owned(),
+        outcome: "done".to_owned(),
+        known: vec!["shipped".to_owned(), "lost".to_owned()],
+    };
+    story.operate(skip("ship", None)).then_refused(&unknown);
+    story
+        .operate(skip("ship", Some("shipped")))
+        .then(&["ship: shipped, as an operator assumes", "tell: calling p.tell"]);
+    story
+        .signal("ship", "lost")
+        .then_refused(&Refusal::NotWaiting { step: "ship".to_owned(), state: Lifecycle::Running });
+    story.answer("tell", refused("404")).then(&[
+        "tell: failed for good: 404",
+        "The order cannot be kept and is being undone: 404",
+        "undo of ship: calling p.unship",
+    ]);
+}
+
+#[test]
+fn an_answer_to_an_attempt_that_was_skipped_comes_too_late() {
+    let workflow = workflow(STEPS);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.operate(skip("create", None)).then(&["create: done, as an operator assumes", "ship: requesting p.ship"]);
+    story
+        .answer("create", done())
+        .then_refused(&Refusal::NotWaiting { step: "create".to_owned(), state: Lifecycle::Running });
+    assert_eq!(story.state().steps["create"].attempts, 1);
+    story
+        .operate(skip("nowhere", None))
+        .then_refused(&Refusal::UnknownStep { workflow: "w".to_owned(), step: "nowhere".to_owned() });
+}

@@ -1,0 +1,29 @@
+//! An operator holds an order, or lets it go on.
+
+use super::{DecideError, Decision};
+use crate::order::command::{Operate, Refusal};
+use crate::order::event::{Event, OrderPaused, OrderResumed};
+use crate::order::state::{Lifecycle, OrderState};
+
+/// Only what goes on by itself can be held: not what has ended, is held already, or waits for an operator anyway.
+pub(super) fn pause(state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
+    match state.state() {
+        Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Compensating => {
+            let mut decision = Decision::about(state, operate.now.at);
+            decision.record(Event::OrderPaused(OrderPaused { at: decision.at }))?;
+            Ok(decision)
+        }
+        state @ (Lifecycle::Paused | Lifecycle::Completed | Lifecycle::Canceled | Lifecycle::Stuck) => {
+            Err(Refusal::NotNow { operation: operate.operation.as_str(), state }.into())
+        }
+    }
+}
+
+pub(super) fn resume(state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
+    if state.paused.is_none() {
+        return Err(Refusal::NotNow { operation: operate.operation.as_str(), state: state.state() }.into());
+    }
+    let mut decision = Decision::about(state, operate.now.at);
+    decision.record(Event::OrderResumed(OrderResumed { at: decision.at }))?;
+    Ok(decision)
+}

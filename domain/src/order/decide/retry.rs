@@ -1,0 +1,60 @@
+//! An operator has something tried again now: what waits for its next attempt, or what failed for good and left the order stuck.
+
+use super::tick::again;
+use super::{DecideError, Decision};
+use crate::ids::StepId;
+use crate::order::command::{Operate, Refusal};
+use crate::order::event::Direction;
+use crate::order::state::{Lifecycle, OrderState, Stage, StepState};
+use crate::workflow::Workflow;
+
+pub(super) fn retry(
+    workflow: &Workflow,
+    state: &OrderState,
+    operate: &Operate,
+    wanted: Option<&StepId>,
+) -> Result<Decision, DecideError> {
+    let operation = operate.operation.as_str();
+    if state.paused.is_some() {
+        return Err(Refusal::NotNow { operation, state: Lifecycle::Paused }.into());
+    }
+    if let Some(id) = wanted {
+        let known = state.steps.get(&workflow.known_step(id)?.id);
+        if known.and_then(|known| can_be_tried(workflow, id, known)).is_none() {
+            return Err(step_not_now(operation, state, id).into());
+        }
+    }
+    let mut decision = Decision::about(state, operate.now.at);
+    for (id, known) in state.steps.iter().filter(|(id, _)| wanted.is_none_or(|wanted| wanted == *id)) {
+        if let Some((direction, attempts)) = can_be_tried(workflow, id, known) {
+            again(workflow, workflow.known_step(id)?, direction, attempts, &mut decision)?;
+        }
+    }
+    if decision.events.is_empty() {
+        return Err(Refusal::NothingToRetry { state: state.state() }.into());
+    }
+    Ok(decision)
+}
+
+/// The direction in which a step can be tried again, and the attempts made so far.
+fn can_be_tried(workflow: &Workflow, id: &str, known: &StepState) -> Option<(Direction, u32)> {
+    match known.stage {
+        Stage::BackingOff { direction, attempt, .. } => Some((direction, attempt)),
+        Stage::UndoFailed => Some((Direction::Undo, known.undo_attempts)),
+        // Of a step forward that failed, the order is undone; only after that is it stuck at one. One whose input had no value
+        // was never asked for anything, and would have none again.
+        Stage::Failed { .. } if known.attempts > 0 && workflow.is_after_compensation(id) => {
+            Some((Direction::Do, known.attempts))
+        }
+        Stage::InFlight { .. }
+        | Stage::Awaiting { .. }
+        | Stage::Completed
+        | Stage::Skipped
+        | Stage::Failed { .. }
+        | Stage::Undone => None,
+    }
+}
+
+pub(super) fn step_not_now(operation: &'static str, state: &OrderState, id: &str) -> Refusal {
+    Refusal::StepNotNow { operation, step: id.to_owned(), status: state.status_of(id), state: state.state() }
+}

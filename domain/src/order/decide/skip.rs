@@ -1,0 +1,49 @@
+//! An operator assumes a step's answer, which is then no longer waited for, or asked for.
+
+use serde_json::Value;
+
+use super::answer::{DONE, completed, undone};
+use super::retry::step_not_now;
+use super::signal::unknown_outcome;
+use super::{DecideError, Decision};
+use crate::ids::StepId;
+use crate::order::command::Operate;
+use crate::order::event::{Basis, Direction};
+use crate::order::state::{OrderState, Stage};
+use crate::workflow::Workflow;
+
+/// The step counts as answered so. What it may have done is undone with the order, should it be: whether it did act is not
+/// known.
+pub(super) fn skip(
+    workflow: &Workflow,
+    state: &OrderState,
+    operate: &Operate,
+    id: &StepId,
+    outcome: Option<&str>,
+    data: &Value,
+) -> Result<Decision, DecideError> {
+    let step = workflow.known_step(id)?;
+    let direction =
+        direction_of(workflow, state, id).ok_or_else(|| step_not_now(operate.operation.as_str(), state, id))?;
+    let outcome = outcome.unwrap_or(DONE);
+    let mut decision = Decision::about(state, operate.now.at);
+    let event = match direction {
+        Direction::Do if !step.knows(outcome) => return Err(unknown_outcome(step, outcome).into()),
+        Direction::Do => completed(step, outcome, data, Basis::Assumption, None, &decision),
+        Direction::Undo => undone(step, outcome, data, Basis::Assumption, None, &decision),
+    };
+    decision.record(event)?;
+    Ok(decision)
+}
+
+/// What there is to skip: whatever has begun and not come to its end, and whatever the order is stuck at.
+fn direction_of(workflow: &Workflow, state: &OrderState, id: &str) -> Option<Direction> {
+    match state.steps.get(id)?.stage {
+        Stage::InFlight { direction, .. } | Stage::BackingOff { direction, .. } | Stage::Awaiting { direction, .. } => {
+            Some(direction)
+        }
+        Stage::UndoFailed => Some(Direction::Undo),
+        Stage::Failed { .. } => workflow.is_after_compensation(id).then_some(Direction::Do),
+        Stage::Completed | Stage::Skipped | Stage::Undone => None,
+    }
+}
