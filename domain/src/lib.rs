@@ -5,8 +5,10 @@
 //! jitter arrive as data and are recorded, so that folding the same events gives the same state, for ever.
 //!
 //! [`workflow`] is what an order follows: a definition, read from YAML and checked before it is used.
+//! [`fault_matrix`] tries a definition against everything that can go wrong.
 //! [`wire`] is the only place that knows how events are written in the log.
 
+pub mod fault_matrix;
 pub mod ids;
 pub mod json;
 pub mod order;

@@ -11,7 +11,7 @@ mod lexical;
 mod position;
 mod ranges;
 
-pub use analysis::{Comparison, Reference, Subject};
+pub use analysis::{Comparison, DataPath, Reference, Subject};
 pub use error::{EvaluationError, ExpressionError};
 pub use position::TextPosition;
 
@@ -103,6 +103,11 @@ impl Expression {
     /// Where it compares the outcome of a step with a fixed text.
     pub fn comparisons(&self) -> &[Comparison] {
         &self.program.analysis.comparisons
+    }
+
+    /// What it reads within the data of steps' answers.
+    pub fn data(&self) -> &[DataPath] {
+        &self.program.analysis.data
     }
 
     fn reads(&self, wanted: impl Fn(&Subject) -> bool) -> bool {

@@ -31,7 +31,7 @@ mod suggest;
 mod yaml;
 
 pub use expression::{
-    Comparison, EvaluationError, Expression, ExpressionError, Reference, Scope, Subject, TextPosition,
+    Comparison, DataPath, EvaluationError, Expression, ExpressionError, Reference, Scope, Subject, TextPosition,
 };
 pub use fault::{Fault, Faults};
 
@@ -185,6 +185,13 @@ impl Workflow {
     /// Whether what is asked of a participant, named in one of the steps, is asked by events.
     pub fn is_reached_by_events(&self, participant: &str) -> bool {
         self.participants.get(participant) == Some(&Participant::Events)
+    }
+
+    /// Every expression of the definition.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let steps = self.steps.iter().chain(&self.compensated);
+        let of_steps = steps.flat_map(|step| step.when.iter().chain(step.with.iter().map(|(_, value)| value)));
+        of_steps.chain(&self.result)
     }
 
     /// The step of that name, in either section.

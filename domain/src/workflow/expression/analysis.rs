@@ -31,6 +31,16 @@ const TYPES: [&str; 9] = ["bool", "bytes", "double", "int", "list", "map", "null
 pub(super) struct Analysis {
     pub references: Vec<Reference>,
     pub comparisons: Vec<Comparison>,
+    pub data: Vec<DataPath>,
+}
+
+/// Something within the data of a step's answer that an expression reads: `steps.ship.data.tracking`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataPath {
+    /// The step.
+    pub step: String,
+    /// The names on the way, from the outside.
+    pub names: Vec<String>,
 }
 
 /// A variable or a step that an expression reads.
@@ -101,6 +111,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn visit(&mut self, tree: &IdedExpr) -> Result<(), ExpressionError> {
+        self.found.data.extend(self.data_path(tree));
         if let Some((subject, place)) = self.subject_of(tree) {
             return self.read(subject, place);
         }
@@ -188,6 +199,20 @@ impl Walk<'_> {
             return Some((Subject::Step { id, field: Some(field) }, steps));
         }
         self.is_variable(base, "order").then_some((Subject::Order { field: Some(field) }, base))
+    }
+
+    /// What a tree reads within the data of a step.
+    fn data_path(&self, tree: &IdedExpr) -> Option<DataPath> {
+        let (base, name) = selection(tree)?;
+        if let Some((inner, field)) = selection(base)
+            && field == "data"
+            && let Some((step, _)) = self.step_of(inner)
+        {
+            return Some(DataPath { step, names: vec![name] });
+        }
+        let mut path = self.data_path(base)?;
+        path.names.push(name);
+        Some(path)
     }
 
     /// The step that a tree names, and the part of the tree that says `steps`.

@@ -1,5 +1,7 @@
 //! `tenuto workflow`: what an author of workflow files needs before they ship.
 
+mod trial;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -7,7 +9,7 @@ use clap::{Args, Subcommand};
 use domain::workflow::Workflow;
 
 /// The JSON Schema of the format, for editors.
-const SCHEMA: &str = include_str!("../../workflows/schema.json");
+const SCHEMA: &str = include_str!("../../../workflows/schema.json");
 
 /// Options of `tenuto workflow`.
 #[derive(Debug, Args)]
@@ -24,6 +26,8 @@ enum WorkflowCommand {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Try files against everything that can go wrong: each step failing in each way, each decision's driver disappearing
+    Test(trial::TrialArgs),
     /// Print the JSON Schema of the format
     Schema,
     /// Draw a file as a Mermaid diagram
@@ -33,18 +37,22 @@ enum WorkflowCommand {
     },
 }
 
-/// A file that cannot be read.
+/// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {source}")]
-pub(crate) struct ReadError {
-    path: String,
-    source: std::io::Error,
+pub(crate) enum FileError {
+    /// It cannot be read.
+    #[error("{path}: {source}")]
+    Read { path: String, source: std::io::Error },
+    /// It does not hold what it should.
+    #[error("{path}: {fault}")]
+    Content { path: String, fault: String },
 }
 
 /// Exit code 1: a file is wrong.
-pub(crate) fn run(args: WorkflowArgs) -> Result<ExitCode, ReadError> {
+pub(crate) fn run(args: WorkflowArgs) -> Result<ExitCode, FileError> {
     match args.command {
         WorkflowCommand::Check { files } => check(&files),
+        WorkflowCommand::Test(args) => trial::run(&args),
         WorkflowCommand::Schema => {
             print!("{SCHEMA}");
             Ok(ExitCode::SUCCESS)
@@ -53,7 +61,7 @@ pub(crate) fn run(args: WorkflowArgs) -> Result<ExitCode, ReadError> {
     }
 }
 
-fn check(files: &[PathBuf]) -> Result<ExitCode, ReadError> {
+fn check(files: &[PathBuf]) -> Result<ExitCode, FileError> {
     let mut code = ExitCode::SUCCESS;
     for file in files {
         if let Some(workflow) = parse(file)? {
@@ -66,16 +74,15 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, ReadError> {
     Ok(code)
 }
 
-fn diagram(file: &Path) -> Result<ExitCode, ReadError> {
+fn diagram(file: &Path) -> Result<ExitCode, FileError> {
     let Some(workflow) = parse(file)? else { return Ok(ExitCode::FAILURE) };
     println!("{}", workflow.diagram());
     Ok(ExitCode::SUCCESS)
 }
 
 /// The workflow, or its faults on standard error.
-fn parse(file: &Path) -> Result<Option<Workflow>, ReadError> {
-    let failed = |source| ReadError { path: file.display().to_string(), source };
-    let text = std::fs::read_to_string(file).map_err(failed)?;
+fn parse(file: &Path) -> Result<Option<Workflow>, FileError> {
+    let text = read(file)?;
     match Workflow::parse(&text) {
         Ok(workflow) => Ok(Some(workflow)),
         Err(faults) => {
@@ -85,4 +92,8 @@ fn parse(file: &Path) -> Result<Option<Workflow>, ReadError> {
             Ok(None)
         }
     }
+}
+
+fn read(file: &Path) -> Result<String, FileError> {
+    std::fs::read_to_string(file).map_err(|source| FileError::Read { path: file.display().to_string(), source })
 }

@@ -1,0 +1,272 @@
+//! One life: the real decider, driven by a script to the end.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta};
+use uuid::Uuid;
+
+use super::script::{Fault, Remedy, Script, Turn};
+use super::services::{Services, is_answered_later};
+use crate::Timestamp;
+use crate::ids::{OrderId, StepId};
+use crate::order::{
+    Answer, Attempt, Command, DecideError, Direction, Effect, Event, LateRefusal, Mode, NewOrder, Now, Operate,
+    Operation, OrderState, Place as PlaceOrder, Signal, Stage, StepState, decide, evolve, pending, summary,
+};
+use crate::wire::{self, CHAIN_START, Context};
+use crate::workflow::{Step, Workflow};
+
+/// No order has that many decisions to take: more of them go round in a circle.
+const MOST_ROUNDS: usize = 10_000;
+/// How long an operator holds an order.
+const PAUSE: TimeDelta = TimeDelta::days(1);
+
+/// What came of a life.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Life {
+    /// The order at its end.
+    pub state: Option<OrderState>,
+    /// Everything that happened.
+    pub history: Vec<Event>,
+    /// How many decisions were taken.
+    pub decisions: usize,
+    /// What the participants did.
+    pub services: Services,
+    /// What went wrong on the way.
+    pub wrong: Vec<String>,
+}
+
+impl Life {
+    /// Lives it.
+    pub fn live(workflow: &Workflow, order: &NewOrder, script: &Script) -> Self {
+        let mut player = Player {
+            workflow,
+            script,
+            life: Life::default(),
+            made: BTreeSet::new(),
+            now: DateTime::UNIX_EPOCH,
+            turned: 0,
+        };
+        player.place(order);
+        for _ in 0..MOST_ROUNDS {
+            if !player.goes_on() {
+                return player.life;
+            }
+        }
+        player.life.wrong.push(format!("does not come to an end within {MOST_ROUNDS} steps"));
+        player.life
+    }
+
+    /// The steps that came to more than being skipped.
+    pub fn begun(&self) -> impl Iterator<Item = &StepId> {
+        let steps = self.state.iter().flat_map(|state| &state.steps);
+        steps.filter(|(_, known)| known.mode.is_some()).map(|(id, _)| id)
+    }
+
+    /// What happened, in sentences.
+    pub fn told(&self) -> Vec<String> {
+        self.history.iter().map(summary).collect()
+    }
+}
+
+/// Plays the driver, the participants, the operators and the clock.
+struct Player<'a> {
+    workflow: &'a Workflow,
+    script: &'a Script,
+    life: Life,
+    /// The attempts that were made, or never will be by this driver.
+    made: BTreeSet<(StepId, Direction, u32)>,
+    now: Timestamp,
+    /// How many of the script's turns have come.
+    turned: usize,
+}
+
+impl Player<'_> {
+    fn place(&mut self, order: &NewOrder) {
+        let Ok(order_id) = order.order_id.clone().map_or_else(|| OrderId::new("1"), Ok) else { return };
+        let place = PlaceOrder { order_id, order: order.clone(), now: self.now() };
+        self.decide(&Command::Place(Box::new(place)), false);
+    }
+
+    /// Does the next thing there is to do; `false`: there is none.
+    fn goes_on(&mut self) -> bool {
+        let Some(state) = self.life.state.clone().filter(|state| !state.ended()) else { return false };
+        self.answers_an_attempt(&state)
+            || self.answers_later(&state)
+            || self.operates(&state)
+            || self.lets_time_pass(&state)
+    }
+
+    fn answers_an_attempt(&mut self, state: &OrderState) -> bool {
+        let key = |attempt: &Attempt| (attempt.step.clone(), attempt.direction, attempt.number);
+        let unmade = pending(state, self.now).into_iter().find_map(|effect| match effect {
+            Effect::Perform(attempt) if !self.made.contains(&key(&attempt)) => Some(attempt),
+            Effect::Perform(_) | Effect::Tick | Effect::WakeAt(_) => None,
+        });
+        let Some(attempt) = unmade else { return false };
+        self.made.insert(key(&attempt));
+        let Some(reply) = self.life.services.perform(self.workflow, self.script, &attempt) else { return true };
+        let Attempt { step, direction, number, .. } = attempt;
+        let overtaken = self.fault_at(&step, direction) == Some(Fault::AnsweredFirst);
+        if overtaken && let Some(known) = state.steps.get(&step) {
+            self.signal(&step, known, direction);
+        }
+        let answer = Answer { step, direction, attempt: number, reply, now: self.now() };
+        self.decide(&Command::Answer(answer), overtaken);
+        true
+    }
+
+    fn answers_later(&mut self, state: &OrderState) -> bool {
+        state.steps.iter().any(|(id, known)| match known.stage {
+            Stage::Awaiting { direction, .. } => self.signal(id, known, direction),
+            _ => false,
+        })
+    }
+
+    /// Sends what the script says that a participant, or a person, answers later.
+    fn signal(&mut self, id: &str, known: &StepState, direction: Direction) -> bool {
+        let Some(step) = self.workflow.step(id) else { return false };
+        let fault = self.fault_at(id, direction);
+        if !self.is_answered(step, direction) || fault == Some(Fault::NeverAnswered) {
+            return false;
+        }
+        if fault == Some(Fault::RefusedLater) {
+            let error = "there is none".to_owned();
+            let refusal = LateRefusal { step: id.to_owned(), direction, error, now: self.now() };
+            self.decide(&Command::Refuse(refusal), false);
+            return true;
+        }
+        let given = known.answer_keys.len();
+        let outcome = match direction {
+            Direction::Do => self.script.answer_of(step, given),
+            Direction::Undo => Some("done".to_owned()),
+        };
+        let Some(outcome) = outcome else { return false };
+        let (data, key) = (self.script.data_of(step), Some(format!("{id}-{given}")));
+        let signal = Command::Signal(Signal { step: id.to_owned(), direction, outcome, data, key, now: self.now() });
+        self.decide(&signal, false);
+        if fault == Some(Fault::AnsweredTwice) {
+            let before = self.life.history.len();
+            self.decide(&signal, true);
+            if self.life.history.len() > before {
+                self.life.wrong.push(format!("the same answer to {id} again is taken for another one"));
+            }
+        }
+        true
+    }
+
+    fn is_answered(&self, step: &Step, direction: Direction) -> bool {
+        let by_a_person = direction == Direction::Do && step.mode == Mode::Await;
+        by_a_person || is_answered_later(self.workflow, step, direction)
+    }
+
+    fn operates(&mut self, state: &OrderState) -> bool {
+        if state.paused.is_some() {
+            self.now += PAUSE;
+            self.operate(Operation::Resume, false);
+            return true;
+        }
+        let Some(stuck) = state.stuck.as_ref().filter(|_| state.due_at().is_none()) else { return false };
+        if self.life.services.mended {
+            self.life.wrong.push(format!("stays stuck: {}", stuck.reason));
+            return false;
+        }
+        self.life.services.mended = true;
+        let operation = match self.script.remedy {
+            Remedy::Retry => Operation::Retry { step: None },
+            Remedy::Skip => {
+                let step = self.workflow.step(&stuck.step);
+                let outcome = step.and_then(|step| self.script.answer_of(step, 0));
+                Operation::Skip { step: stuck.step.clone(), outcome, data: serde_json::Value::Null }
+            }
+        };
+        self.operate(operation, false);
+        true
+    }
+
+    fn operate(&mut self, operation: Operation, may_be_refused: bool) {
+        let (actor, reason) = ("operator".to_owned(), "the fault matrix".to_owned());
+        let operate = Operate { operation, actor, reason, now: self.now() };
+        self.decide(&Command::Operate(operate), may_be_refused);
+    }
+
+    fn lets_time_pass(&mut self, state: &OrderState) -> bool {
+        let Some(due) = state.due_at() else {
+            self.life.wrong.push("is neither ended nor stuck, and nothing is due".to_owned());
+            return false;
+        };
+        self.now = self.now.max(due);
+        self.decide(&Command::Tick(self.now()), false);
+        true
+    }
+
+    fn decide(&mut self, command: &Command, may_be_refused: bool) {
+        let events = match decide(self.workflow, self.life.state.as_ref(), command) {
+            Ok(events) => events,
+            Err(DecideError::Refused(_)) if may_be_refused => return,
+            Err(error) => return self.life.wrong.push(error.to_string()),
+        };
+        if events.is_empty() {
+            return;
+        }
+        for event in &events {
+            match evolve(self.life.state.take(), event) {
+                Ok(state) => self.life.state = Some(state),
+                Err(misfit) => return self.life.wrong.push(misfit.to_string()),
+            }
+        }
+        self.life.history.extend(events);
+        self.life.decisions += 1;
+        self.turn();
+    }
+
+    /// What the script has happen after this decision.
+    fn turn(&mut self) {
+        let due = self.script.turns.get(self.turned).filter(|(after, _)| *after <= self.life.decisions);
+        let Some((_, turn)) = due else { return };
+        self.turned += 1;
+        match turn {
+            Turn::Cancel => self.operate(Operation::Cancel, true),
+            Turn::Pause => self.operate(Operation::Pause, true),
+            Turn::Crash => self.crash(false),
+            Turn::CrashUnheard => self.crash(true),
+        }
+    }
+
+    /// Another driver takes over, which knows nothing but what the log says.
+    fn crash(&mut self, after_performing: bool) {
+        let Some(state) = &self.life.state else { return };
+        for effect in pending(state, self.now) {
+            let Effect::Perform(attempt) = effect else { continue };
+            if self.made.insert((attempt.step.clone(), attempt.direction, attempt.number)) && after_performing {
+                self.life.services.perform(self.workflow, self.script, &attempt);
+            }
+        }
+        match read_back(&self.life.history) {
+            Ok(state) => self.life.state = state,
+            Err(error) => self.life.wrong.push(error),
+        }
+    }
+
+    fn fault_at(&self, step: &str, direction: Direction) -> Option<Fault> {
+        self.script.fault_at(step, direction).filter(|_| !self.life.services.mended)
+    }
+
+    fn now(&self) -> Now {
+        Now { at: self.now, jitter: 0.5 }
+    }
+}
+
+/// The order as its history tells, written and read again as the log would have it.
+pub(super) fn read_back(history: &[Event]) -> Result<Option<OrderState>, String> {
+    let mut state = None;
+    let mut hash = CHAIN_START.to_owned();
+    for event in history {
+        let written =
+            wire::encode(event, Uuid::nil(), &hash, &Context::default()).map_err(|error| error.to_string())?;
+        let read = wire::decode(written.event_type, &written.data, &written.metadata).map_err(|e| e.to_string())?;
+        state = Some(evolve(state, &read.event).map_err(|misfit| misfit.to_string())?);
+        hash = written.hash;
+    }
+    Ok(state)
+}

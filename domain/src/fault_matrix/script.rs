@@ -1,0 +1,172 @@
+//! What happens in one life: how each step is answered, and the one thing that goes wrong.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::ids::StepId;
+use crate::order::Direction;
+
+/// One life's plot.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Script {
+    /// What each step answers, one answer after the other where the first are interim ones.
+    pub answers: BTreeMap<StepId, Vec<String>>,
+    /// What each answer carries.
+    pub data: BTreeMap<StepId, Value>,
+    /// The answers of this path in a word or two.
+    pub path: String,
+    /// What goes wrong at an action.
+    pub fault: Option<(Place, Fault)>,
+    /// What happens after so many decisions.
+    pub turns: Vec<(usize, Turn)>,
+    /// What an operator does about an order that is stuck.
+    pub remedy: Remedy,
+}
+
+/// An action of a step.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub step: StepId,
+    pub direction: Direction,
+}
+
+/// What can go wrong at an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The participant says no, for good.
+    Refused,
+    /// One attempt comes to nothing.
+    OnceUnclear,
+    /// Every attempt comes to nothing.
+    AlwaysUnclear,
+    /// The participant acts, and its answer is not heard.
+    ActedUnheard,
+    /// Whoever made the attempt disappears.
+    Lost,
+    /// The answer is one that the step does not know.
+    UnknownOutcome,
+    /// The later answer never comes.
+    NeverAnswered,
+    /// The later answer comes twice.
+    AnsweredTwice,
+    /// The later answer comes before the request is accepted.
+    AnsweredFirst,
+    /// The participant accepts, and says no later.
+    RefusedLater,
+}
+
+/// What can happen after a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// An operator cancels the order.
+    Cancel,
+    /// An operator pauses the order for a day, and resumes it.
+    Pause,
+    /// The driver disappears before it performs what it decided.
+    Crash,
+    /// The driver disappears after it performed what it decided, and before it heard an answer.
+    CrashUnheard,
+}
+
+/// How an order that is stuck gets on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// The fault is mended, and an operator has it tried again.
+    #[default]
+    Retry,
+    /// An operator takes it for done.
+    Skip,
+}
+
+impl Fault {
+    /// Whether the order comes to the same end as without it.
+    pub fn is_passing(self) -> bool {
+        match self {
+            Fault::OnceUnclear | Fault::ActedUnheard | Fault::Lost | Fault::AnsweredTwice | Fault::AnsweredFirst => {
+                true
+            }
+            Fault::Refused
+            | Fault::AlwaysUnclear
+            | Fault::UnknownOutcome
+            | Fault::NeverAnswered
+            | Fault::RefusedLater => false,
+        }
+    }
+}
+
+impl Script {
+    /// The same, with one thing going wrong.
+    pub fn with_fault(&self, place: Place, fault: Fault, remedy: Remedy) -> Self {
+        Self { fault: Some((place, fault)), remedy, ..self.clone() }
+    }
+
+    /// The same, with something happening after so many decisions.
+    pub fn with_turn(&self, after: usize, turn: Turn) -> Self {
+        let mut turned = self.clone();
+        turned.turns.push((after, turn));
+        turned
+    }
+
+    /// The fault at an action, if it is this one that has it.
+    pub fn fault_at(&self, step: &str, direction: Direction) -> Option<Fault> {
+        let (place, fault) = self.fault.as_ref()?;
+        (place.step == step && place.direction == direction).then_some(*fault)
+    }
+
+    /// Whether an operator cancels the order.
+    pub fn is_cancel(&self) -> bool {
+        self.turns.iter().any(|(_, turn)| *turn == Turn::Cancel)
+    }
+
+    /// The kind of life, for the count.
+    pub fn kind(&self) -> &'static str {
+        let fault = self.fault.as_ref().map(|(place, fault)| (place.direction, fault.is_passing()));
+        match (self.turns.last(), fault) {
+            (Some((_, Turn::Crash | Turn::CrashUnheard)), _) => "taken over after a decision",
+            (Some((_, Turn::Pause)), _) => "paused after a decision",
+            (_, Some((Direction::Do, true))) => "an action fails for a moment",
+            (_, Some((Direction::Do, false))) => "an action fails for good",
+            (_, Some((Direction::Undo, true))) => "an undo fails for a moment",
+            (_, Some((Direction::Undo, false))) => "an undo fails for good",
+            (Some((_, Turn::Cancel)), None) => "canceled after a decision",
+            (None, None) => "answered without a fault",
+        }
+    }
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path)?;
+        if let Some((Place { step, direction }, fault)) = &self.fault {
+            let of = if *direction == Direction::Do { "" } else { "the undo of " };
+            let what = match fault {
+                Fault::Refused => "is refused",
+                Fault::OnceUnclear => "fails once",
+                Fault::AlwaysUnclear => "fails at every attempt",
+                Fault::ActedUnheard => "acts unheard",
+                Fault::Lost => "is lost with its driver",
+                Fault::UnknownOutcome => "gives an answer that it does not know",
+                Fault::NeverAnswered => "is never answered",
+                Fault::AnsweredTwice => "is answered twice",
+                Fault::AnsweredFirst => "is answered before it is accepted",
+                Fault::RefusedLater => "is accepted, and refused later",
+            };
+            write!(f, "; {of}{step} {what}")?;
+            if self.remedy == Remedy::Skip {
+                write!(f, ", and is skipped")?;
+            }
+        }
+        for (after, turn) in &self.turns {
+            let what = match turn {
+                Turn::Cancel => "canceled",
+                Turn::Pause => "paused for a day",
+                Turn::Crash => "taken over, unperformed,",
+                Turn::CrashUnheard => "taken over, performed and unheard,",
+            };
+            write!(f, "; {what} after decision {after}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Participants that keep to a script, and to their contract: under the same idempotency key they act once.
+
+use serde_json::{Value, json};
+
+use super::script::{Fault, Place, Script};
+use crate::order::{Attempt, Direction, Mode, Reply};
+use crate::workflow::{Step, Workflow};
+
+/// All participants of a workflow.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Services {
+    /// What was done, each once, in its order. The key is derived from step and direction, so the place stands for it.
+    pub acts: Vec<Place>,
+    /// Who was asked, each time.
+    pub asked: Vec<Place>,
+    /// An operator has had the fault mended.
+    pub mended: bool,
+}
+
+impl Services {
+    /// What comes of an attempt; `None`: whoever made it disappears, and nobody hears.
+    pub fn perform(&mut self, workflow: &Workflow, script: &Script, attempt: &Attempt) -> Option<Reply> {
+        let place = Place { step: attempt.step.clone(), direction: attempt.direction };
+        let before = self.asked.iter().filter(|asked| **asked == place).count();
+        self.asked.push(place.clone());
+        let unclear = || Some(Reply::Unclear { error: "answered 503".to_owned(), retry_after: None });
+        match script.fault_at(&attempt.step, attempt.direction).filter(|_| !self.mended) {
+            Some(Fault::Refused) => return Some(Reply::Refused { error: "answered 409".to_owned() }),
+            Some(Fault::AlwaysUnclear) => return unclear(),
+            Some(Fault::OnceUnclear) if before == 0 => return unclear(),
+            Some(Fault::Lost) if before == 0 => return None,
+            Some(Fault::ActedUnheard) if before == 0 => {
+                self.act(place);
+                return unclear();
+            }
+            Some(Fault::UnknownOutcome) => {
+                self.act(place);
+                return Some(Reply::Done { outcome: Some("unheard-of".to_owned()), data: Value::Null });
+            }
+            _ => {}
+        }
+        self.act(place);
+        let step = workflow.step(&attempt.step)?;
+        if is_answered_later(workflow, step, attempt.direction) {
+            return Some(Reply::Accepted);
+        }
+        let outcome = (attempt.direction == Direction::Do).then(|| script.answer_of(step, 0)).flatten();
+        Some(Reply::Done { outcome, data: script.data_of(step) })
+    }
+
+    fn act(&mut self, place: Place) {
+        if !self.acts.contains(&place) {
+            self.acts.push(place);
+        }
+    }
+}
+
+/// Whether the answer to an action comes later.
+pub(super) fn is_answered_later(workflow: &Workflow, step: &Step, direction: Direction) -> bool {
+    match direction {
+        Direction::Do => step.mode == Mode::Request,
+        Direction::Undo => step.undo.as_ref().is_some_and(|undo| workflow.is_reached_by_events(&undo.participant)),
+    }
+}
+
+impl Script {
+    /// The answer that a step gives after so many others.
+    pub fn answer_of(&self, step: &Step, given: usize) -> Option<String> {
+        let answers = self.answers.get(&step.id)?;
+        answers.get(given).cloned()
+    }
+
+    /// What its answer carries.
+    pub fn data_of(&self, step: &Step) -> Value {
+        self.data.get(&step.id).cloned().unwrap_or_else(|| json!({}))
+    }
+}

@@ -1,0 +1,78 @@
+//! The matrix over the shipped workflows, and over some that are wrong in ways that only a life shows.
+
+use super::*;
+use crate::testing::order;
+
+fn report(source: &str) -> Report {
+    run(&Workflow::parse(source).unwrap_or_else(|faults| panic!("{faults}")), &order(), &Samples::new())
+}
+
+#[track_caller]
+fn assert_all_right(report: &Report) {
+    let first: Vec<_> = report.failures.iter().take(3).collect();
+    assert!(first.is_empty(), "{} of {} went wrong: {first:#?}", report.failures.len(), report.cases());
+    assert_eq!(report.never_begun, Vec::<String>::new());
+}
+
+#[track_caller]
+fn assert_comes_through(source: &str) {
+    let report = report(source);
+    println!("{} cases: {:?}", report.cases(), report.kinds);
+    assert_all_right(&report);
+    assert!(report.cases() > 1000, "{}", report.cases());
+}
+
+#[test]
+fn order_fulfilment_comes_through_everything() {
+    assert_comes_through(include_str!("../../../workflows/order-fulfilment.yaml"));
+}
+
+#[test]
+fn order_fulfilment_without_backorder_comes_through_everything() {
+    assert_comes_through(include_str!("../../../workflows/order-fulfilment-without-backorder.yaml"));
+}
+
+#[test]
+fn waits_persons_branches_and_events_come_through_everything() {
+    let report = report(
+        "workflow: w
+version: 1
+participants: { p: { url: 'http://p' }, e: { events: true } }
+steps:
+  a: { request: e.a, undo: e.not-a, timeout: 1h }
+  b: { call: p.b, undo: p.not-b }
+  c: { after: [a, b], join: any, await: approval, timeout: 1d, outcomes: [yes, no], on-timeout: no, compensate-on: [no] }
+  d: { after: [c], wait: 1d }
+  e: { after: [a, b, d], call: p.e, undo: p.not-e, with: { n: steps.a.data.deep.number } }
+compensated:
+  z: { request: e.z }
+result: steps.a.data.deep",
+    );
+    assert_all_right(&report);
+}
+
+#[test]
+fn an_expression_that_has_no_value_is_found() {
+    let report = report(
+        "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a }
+  b: { after: [a], call: p.b, when: steps.a.data.score > 5 }",
+    );
+    assert!(report.failures[0].wrong.iter().any(|wrong| wrong.contains("b: `when` has no answer")), "{report:#?}");
+    assert_eq!(report.never_begun, ["b"]);
+}
+
+#[test]
+fn samples_take_the_place_of_what_cannot_be_made_up() {
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a }
+  b: { after: [a], call: p.b, when: steps.a.data.score > 5 }";
+    let samples = Samples::from([("a".to_owned(), serde_json::json!({ "score": 7 }))]);
+    assert_all_right(&run(&Workflow::parse(source).unwrap(), &order(), &samples));
+}

@@ -1,0 +1,122 @@
+//! `tenuto workflow test`: a workflow file against everything that can go wrong, before it ships.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use domain::fault_matrix::{self, Report, Samples};
+use domain::order::NewOrder;
+use domain::order::request::check;
+use serde_json::{Value, json};
+
+use super::{FileError, parse, read};
+
+/// How many of the lives that went wrong are told whole.
+const MOST_TOLD: usize = 5;
+
+/// Options of `tenuto workflow test`.
+#[derive(Debug, Args)]
+pub(super) struct TrialArgs {
+    /// Workflow files
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// An order to try them with, as JSON; without it, one of Northwind's
+    #[arg(long, value_name = "FILE")]
+    order: Option<PathBuf>,
+    /// What the answers of steps carry, as JSON: {"STEP": DATA, …}. What expressions read and nobody gives is made up, as a text
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+}
+
+/// Exit code 1: a file is wrong, or did not come through.
+pub(super) fn run(args: &TrialArgs) -> Result<ExitCode, FileError> {
+    let order = args.order.as_deref().map_or_else(|| Ok(northwinds()), |file| content(file, read_order))?;
+    let samples = args.data.as_deref().map_or_else(|| Ok(Samples::new()), |file| content(file, read_samples))?;
+    let mut code = ExitCode::SUCCESS;
+    for file in &args.files {
+        let Some(workflow) = parse(file)? else {
+            code = ExitCode::FAILURE;
+            continue;
+        };
+        let report = fault_matrix::run(&workflow, &order, &samples);
+        tell(file, &report);
+        if !report.failures.is_empty() {
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
+
+fn tell(file: &Path, report: &Report) {
+    let (cases, failures) = (report.cases(), report.failures.len());
+    println!("{}: {cases} cases, {} right, {failures} wrong", file.display(), cases - failures);
+    for (kind, count) in &report.kinds {
+        println!("  {count:>6}  {kind}");
+    }
+    for id in &report.never_begun {
+        println!("  never begun: {id} (its guard asks for another --order, or other --data)");
+    }
+    for failure in report.failures.iter().take(MOST_TOLD) {
+        println!("\n  {}", failure.case);
+        failure.wrong.iter().for_each(|wrong| println!("    wrong: {wrong}"));
+        failure.history.iter().for_each(|told| println!("    {told}"));
+    }
+    if failures > MOST_TOLD {
+        println!("\n  … and {} more", failures - MOST_TOLD);
+    }
+}
+
+/// Reads a file of JSON, and says what is wrong with it.
+fn content<T>(file: &Path, read_it: fn(&Value) -> Result<T, String>) -> Result<T, FileError> {
+    let value = domain::json::parse(read(file)?.as_bytes()).map_err(|error| error.to_string());
+    value
+        .and_then(|value| read_it(&value))
+        .map_err(|fault| FileError::Content { path: file.display().to_string(), fault })
+}
+
+fn read_order(value: &Value) -> Result<NewOrder, String> {
+    check(value).map_err(|violations| {
+        let told = violations.iter().map(|violation| format!("{}: {}", violation.pointer, violation.detail));
+        told.collect::<Vec<_>>().join("; ")
+    })
+}
+
+fn read_samples(value: &Value) -> Result<Samples, String> {
+    let steps = value.as_object().ok_or("must be an object: {\"STEP\": DATA, …}")?;
+    Ok(steps.iter().map(|(step, data)| (step.clone(), data.clone())).collect())
+}
+
+/// The first order of Northwind.
+fn northwinds() -> NewOrder {
+    let order = json!({
+        "orderId": "10248",
+        "workflow": "tried",
+        "customer": { "id": "VINET", "name": "Vins et alcools Chevalier", "email": "orders@vinet.example" },
+        "currency": "EUR",
+        "lines": [
+            { "sku": "11", "name": "Queso Cabrales", "quantity": 12, "unitPrice": "14.00" },
+            { "sku": "42", "name": "Singaporean Hokkien Fried Mee", "quantity": 10, "unitPrice": "9.80" },
+            { "sku": "72", "name": "Mozzarella di Giovanni", "quantity": 5, "unitPrice": "34.80" },
+        ],
+        "shipTo": { "street": "59 rue de l'Abbaye", "city": "Reims", "postalCode": "51100", "country": "France" },
+    });
+    #[expect(clippy::expect_used, reason = "the order is fixed, and a test checks it")]
+    check(&order).expect("an order without fault")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_to_try_with_is_one() {
+        assert_eq!(northwinds().lines.len(), 3);
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_order_is_named_with_its_place() {
+        let error = read_order(&json!({ "workflow": "w" })).unwrap_err();
+        assert!(error.contains("/customer") && error.contains("/lines"), "{error}");
+        assert!(read_samples(&json!([])).is_err());
+    }
+}
