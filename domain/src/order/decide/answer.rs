@@ -40,7 +40,8 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
             true,
             &decision,
         ),
-        (Reply::Refused { error }, direction) => failed(step, direction, error.clone(), false, &decision),
+        // It speaks for this attempt alone: an earlier one, of which nothing clear was heard, may have been done.
+        (Reply::Refused { error }, direction) => failed(step, direction, error.clone(), answer.attempt > 1, &decision),
         (Reply::Unclear { error, retry_after }, _) => unclear(step, state, answer, error, *retry_after, &decision),
     };
     decision.record(event)?;

@@ -129,6 +129,21 @@ fn a_refusal_is_not_undone_but_what_came_before_is() {
 }
 
 #[test]
+fn a_refusal_says_nothing_of_the_attempts_before_it() {
+    let workflow = workflow("steps:\n  a: { call: p.do, undo: p.undo, retry: { attempts: 3 } }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("a", unclear("no answer in time")).whatever();
+    story.tick_after(Duration::from_secs(1)).whatever();
+    // The first attempt may have been done; what refuses the second may not even be the participant.
+    story.answer("a", refused("answered 404")).then(&[
+        "a: failed for good: answered 404",
+        "The order cannot be kept and is being undone: answered 404",
+        "undo of a: calling p.undo",
+    ]);
+}
+
+#[test]
 fn a_step_whose_effect_is_unknown_is_undone_too() {
     let workflow = workflow("steps:\n  a: { call: p.do, undo: p.undo, retry: { attempts: 1 } }");
     let mut story = Story::given(&workflow);
