@@ -1,7 +1,7 @@
 //! Definitions in the log: one stream for each name, one event for each version. A text, once registered, stays what it is.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,21 +35,23 @@ struct Known {
     read_at: Option<Instant>,
 }
 
-/// A text of the log. One that this build finds faults in fails those who ask for it, and nobody else.
+/// A text of the log, read as a definition once somebody asks for it. One that this build finds faults in fails those who ask
+/// for it, and nobody else.
 #[derive(Debug, Clone)]
 struct Version {
     source: Arc<str>,
-    workflow: Result<Arc<Workflow>, Faults>,
+    workflow: Arc<OnceLock<Result<Arc<Workflow>, Faults>>>,
 }
 
 impl Version {
-    fn read(source: String) -> Self {
-        Self { workflow: Workflow::parse(&source).map(Arc::new), source: source.into() }
+    fn new(source: String) -> Self {
+        Self { source: source.into(), workflow: Arc::default() }
     }
 
     fn workflow(&self, name: &str) -> Result<Arc<Workflow>, LookupError> {
         let faulty = |faults: &Faults| LookupError::Faulty { name: name.to_owned(), faults: faults.clone() };
-        self.workflow.as_ref().map(Arc::clone).map_err(faulty)
+        let workflow = self.workflow.get_or_init(|| Workflow::parse(&self.source).map(Arc::new));
+        workflow.as_ref().map(Arc::clone).map_err(faulty)
     }
 }
 
@@ -193,7 +195,7 @@ impl<L: Log, C: Clock> Workflows<L, C> {
             let count = page.len();
             for recorded in page {
                 let registered = decode_workflow(&recorded.event_type, &recorded.data)?;
-                known.versions.insert(registered.version, Version::read(registered.source));
+                known.versions.insert(registered.version, Version::new(registered.source));
                 known.next = recorded.revision + 1;
             }
             if count < PAGE {
