@@ -22,6 +22,8 @@ mod orders;
 mod participants;
 #[cfg(test)]
 mod simulated;
+#[cfg(test)]
+mod simulation;
 mod todo;
 mod workflows;
 

@@ -1,25 +1,20 @@
 //! A clock that stands still until a test moves it.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 use domain::Timestamp;
 use domain::order::Now;
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::life::Life;
 use crate::clock::Clock;
-use crate::orchestrator::lock;
 
 /// A hand on the clock: all instances of a world read the same one.
 #[derive(Debug, Clone)]
 pub struct SimulatedClock {
     now: watch::Sender<Timestamp>,
-    dice: Arc<Mutex<Option<StdRng>>>,
     life: Life,
 }
 
@@ -27,17 +22,12 @@ impl SimulatedClock {
     /// Stands at the beginning of 2026; the dice lie at their middle.
     pub fn new() -> Self {
         let begin = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
-        Self { now: watch::Sender::new(begin), dice: Arc::default(), life: Life::long() }
+        Self { now: watch::Sender::new(begin), life: Life::long() }
     }
 
     /// As an instance reads it.
     pub fn of(&self, life: &Life) -> Self {
         Self { life: life.clone(), ..self.clone() }
-    }
-
-    /// Has the dice rolled from now on.
-    pub fn roll(&self, seed: u64) {
-        *lock(&self.dice) = Some(StdRng::seed_from_u64(seed));
     }
 
     /// The time.
@@ -58,8 +48,7 @@ impl SimulatedClock {
 
 impl Clock for SimulatedClock {
     fn now(&self) -> Now {
-        let jitter = lock(&self.dice).as_mut().map_or(0.5, Rng::random);
-        Now { at: self.time(), jitter }
+        Now { at: self.time(), jitter: 0.5 }
     }
 
     fn id(&self) -> Uuid {

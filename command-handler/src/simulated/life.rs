@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
+use super::watched::Watched;
+
 /// Whether an instance is alive. Once it is not, its calls of the ports have no effect and never return: from outside, that
-/// is what a killed process looks like.
+/// is what a killed process looks like. While it is frozen, it makes no calls, and sees no results of those that it made.
 #[derive(Debug, Clone)]
 pub struct Life {
     over: CancellationToken,
+    frozen: Watched,
     moments: Arc<AtomicUsize>,
     last: usize,
 }
@@ -23,7 +26,7 @@ impl Life {
 
     /// One that ends at its n-th moment. Every call of a port has two: before it has an effect, and before its result is seen.
     pub fn of(moments: usize) -> Self {
-        Self { over: CancellationToken::new(), moments: Arc::default(), last: moments }
+        Self { over: CancellationToken::new(), frozen: Watched::default(), moments: Arc::default(), last: moments }
     }
 
     /// Ends it.
@@ -36,6 +39,21 @@ impl Life {
         self.over.is_cancelled()
     }
 
+    /// Waits for its end.
+    pub async fn over(&self) {
+        self.over.cancelled().await;
+    }
+
+    /// Freezes it.
+    pub fn freeze(&self) {
+        self.frozen.set(1);
+    }
+
+    /// Has it go on where it stood still.
+    pub fn thaw(&self) {
+        self.frozen.set(0);
+    }
+
     /// How many moments it had so far.
     pub fn moments(&self) -> usize {
         self.moments.load(Ordering::Relaxed)
@@ -43,12 +61,14 @@ impl Life {
 
     /// Makes a call of a port.
     pub async fn lead<T>(&self, call: impl Future<Output = T>) -> T {
+        self.frozen.wait_until(|frozen| frozen == 0).await;
         self.moment();
         let result = tokio::select! {
             biased;
             () = self.over.cancelled() => pending().await,
             result = call => result,
         };
+        self.frozen.wait_until(|frozen| frozen == 0).await;
         self.moment();
         if self.is_over() {
             return pending().await;

@@ -42,8 +42,8 @@ struct Weather {
     down: bool,
     /// For the next append that has an event of that type.
     awaited: Vec<(&'static str, Trouble)>,
-    /// In how many of a hundred calls something goes wrong, and the dice that say in which.
-    storm: Option<(u32, StdRng)>,
+    /// The dice that say how long a call takes.
+    dawdling: Option<StdRng>,
 }
 
 impl SimulatedLog {
@@ -73,14 +73,20 @@ impl SimulatedLog {
         gate
     }
 
-    /// From now on, so many calls of a hundred go wrong, and all take more or less long.
-    pub fn storm(&self, percent: u32, seed: u64) {
-        lock(&self.weather).storm = Some((percent, StdRng::seed_from_u64(seed)));
+    /// From now on, all calls take more or less long.
+    pub fn dawdle_from_now_on(&self, seed: u64) {
+        lock(&self.weather).dawdling = Some(StdRng::seed_from_u64(seed));
     }
 
     /// Everything in a stream.
     pub fn stream(&self, name: &str) -> Vec<RecordedEvent> {
         lock(&self.streams).by_name.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Events of a stream, from the first that is named, at most so many.
+    pub fn page(&self, name: &str, from: usize, max: usize) -> Vec<RecordedEvent> {
+        let streams = lock(&self.streams);
+        streams.by_name.get(name).into_iter().flatten().skip(from).take(max).cloned().collect()
     }
 
     /// How many events a stream has.
@@ -104,17 +110,13 @@ impl SimulatedLog {
             return Some(Trouble::Unavailable);
         }
         let concerns = |(event_type, _): &(&str, Trouble)| events.iter().any(|event| event.event_type == *event_type);
-        if let Some(index) = weather.awaited.iter().position(concerns) {
-            return Some(weather.awaited.remove(index).1);
-        }
-        let (percent, dice) = weather.storm.as_mut()?;
-        let troubles = [Trouble::Unavailable, Trouble::ReplyLost];
-        (dice.random_range(0..100) < *percent).then(|| troubles[dice.random_range(0..2)].clone())
+        let index = weather.awaited.iter().position(concerns)?;
+        Some(weather.awaited.remove(index).1)
     }
 
     /// Lets others go first, more or less often.
     async fn dawdle(&self) {
-        let rounds = lock(&self.weather).storm.as_mut().map_or(0, |(_, dice)| dice.random_range(0..4));
+        let rounds = lock(&self.weather).dawdling.as_mut().map_or(0, |dice| dice.random_range(0..4));
         for _ in 0..rounds {
             tokio::task::yield_now().await;
         }
@@ -132,10 +134,9 @@ impl Log for SimulatedLog {
             if let Some(Trouble::Unavailable) = self.weather_for(&[]) {
                 return Err(ReadError::Unavailable("as the test has it".to_owned()));
             }
-            let from = usize::try_from(from).unwrap();
-            let found = self.stream(stream).into_iter().skip(from).take(max).collect();
+            let page = self.page(stream, usize::try_from(from).unwrap(), max);
             self.dawdle().await;
-            Ok(found)
+            Ok(page)
         };
         self.life.lead(call).await
     }

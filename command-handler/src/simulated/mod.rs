@@ -3,11 +3,11 @@
 
 mod clock;
 mod gate;
-mod improvisation;
-mod life;
-mod log;
+pub mod life;
+pub mod log;
 mod participants;
-mod world;
+pub mod watched;
+pub mod world;
 
 mod crash_tests;
 mod driving_tests;

@@ -38,7 +38,7 @@ fn instances_that_race_on_many_threads_agree_on_every_order() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
     runtime.block_on(async {
         let world = World::new();
-        world.log.storm(0, 1);
+        world.log.dawdle_from_now_on(1);
         let instances = [world.instance(), world.instance()];
         let lives = (0..ORDERS).map(|number| {
             let answer = world.answer("shipped", Some("k"));

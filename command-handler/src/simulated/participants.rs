@@ -9,7 +9,6 @@ use domain::testing::done;
 use domain::wire;
 
 use super::gate::Gate;
-use super::improvisation::Improvisation;
 use super::life::Life;
 use super::log::SimulatedLog;
 use crate::orchestrator::lock;
@@ -29,7 +28,6 @@ pub enum Line {
 #[derive(Debug, Clone)]
 pub struct SimulatedParticipants {
     stage: Arc<Mutex<Stage>>,
-    improvisation: Option<Improvisation>,
     log: SimulatedLog,
     life: Life,
 }
@@ -54,17 +52,12 @@ struct Stage {
 
 impl SimulatedParticipants {
     pub fn new(log: &SimulatedLog) -> Self {
-        Self { stage: Arc::default(), improvisation: None, log: log.clone(), life: Life::long() }
+        Self { stage: Arc::default(), log: log.clone(), life: Life::long() }
     }
 
     /// As an instance reaches them.
     pub fn of(&self, life: &Life) -> Self {
         Self { life: life.clone(), ..self.clone() }
-    }
-
-    /// The same, answering out of their own heads.
-    pub fn improvising(&self, improvisation: Improvisation) -> Self {
-        Self { improvisation: Some(improvisation), ..self.clone() }
     }
 
     /// What the participant says next time it is asked for `participant.action`; each line is said once.
@@ -152,15 +145,14 @@ impl Participants for SimulatedParticipants {
         let number = ask.attempt.number;
         let call = async {
             let (action, line, mode) = self.enter(&ask);
-            let reply = match (line, &self.improvisation, mode) {
-                (Some(Line::Says(reply)), _, _) => reply,
-                (Some(Line::Hangs(gate, reply)), _, _) => {
+            let reply = match (line, mode) {
+                (Some(Line::Says(reply)), _) => reply,
+                (Some(Line::Hangs(gate, reply)), _) => {
                     gate.pass().await;
                     reply
                 }
-                (None, Some(improvisation), _) => improvisation.answer(&action, &ask, mode).await,
-                (None, None, Mode::Call | Mode::Wait | Mode::Await) => done(),
-                (None, None, Mode::Request) => Reply::Accepted,
+                (None, Mode::Call | Mode::Wait | Mode::Await) => done(),
+                (None, Mode::Request) => Reply::Accepted,
             };
             lock(&self.stage).answered.push(format!("{action} #{number}"));
             reply

@@ -45,7 +45,7 @@ fn of_many_different_answers_at_once_one_is_taken() {
         instances[0].place(id("1"), fulfilment(), None).await.unwrap();
         world.settle().await;
         let keys: Vec<String> = (0..20).map(|number| format!("key-{number}")).collect();
-        world.log.storm(0, 7);
+        world.log.dawdle_from_now_on(7);
         let signals = keys
             .iter()
             .enumerate()

@@ -98,16 +98,7 @@ impl World {
 
     /// Puts a workflow into the log.
     pub fn register(&self, source: &str) {
-        let named = |key: &str| source.lines().find_map(|line| line.strip_prefix(key)).unwrap().trim().to_owned();
-        let (name, version) = (named("workflow:"), named("version:").parse().unwrap());
-        let stream = format!("{WORKFLOW_STREAM_PREFIX}{name}");
-        let event = WorkflowRegistered { name, version, source: source.to_owned(), at: self.clock.time() };
-        let event = NewEvent {
-            id: Uuid::now_v7(),
-            event_type: WorkflowRegistered::TYPE.to_owned(),
-            data: Bytes::from(serde_json::to_vec(&event).unwrap()),
-            metadata: Bytes::from_static(b"{}"),
-        };
+        let (stream, event) = registration(source, self.clock.time(), Uuid::now_v7());
         self.log.put(&stream, Expected::NoStream, &[event]).unwrap();
     }
 
@@ -272,6 +263,21 @@ impl World {
             now: self.clock.now(),
         }
     }
+}
+
+/// The event that registers a workflow, and the stream that it belongs to.
+pub fn registration(source: &str, at: Timestamp, id: Uuid) -> (String, NewEvent) {
+    let named = |key: &str| source.lines().find_map(|line| line.strip_prefix(key)).unwrap().trim().to_owned();
+    let (name, version) = (named("workflow:"), named("version:").parse().unwrap());
+    let stream = format!("{WORKFLOW_STREAM_PREFIX}{name}");
+    let event = WorkflowRegistered { name, version, source: source.to_owned(), at };
+    let event = NewEvent {
+        id,
+        event_type: WorkflowRegistered::TYPE.to_owned(),
+        data: Bytes::from(serde_json::to_vec(&event).unwrap()),
+        metadata: Bytes::from_static(b"{}"),
+    };
+    (stream, event)
 }
 
 /// Few orders at once.

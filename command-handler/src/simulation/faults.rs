@@ -1,0 +1,128 @@
+//! What goes wrong in a run: the kinds, how often each does, and how often it did.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::dice::Dice;
+
+/// Names every kind of fault: how it is told, and in how many of a thousand cases it happens in common weather. Those that
+/// happen only as a consequence of others are never drawn.
+macro_rules! faults {
+    ($($(#[doc = $doc:literal])* $kind:ident = $name:literal, $per_mille:literal;)*) => {
+        /// A kind of fault.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Fault { $($(#[doc = $doc])* $kind,)* }
+
+        impl Fault {
+            /// All of them.
+            pub const ALL: &[Fault] = &[$(Fault::$kind,)*];
+
+            /// How it is told.
+            pub fn name(self) -> &'static str {
+                match self { $(Fault::$kind => $name,)* }
+            }
+
+            fn per_mille(self) -> u64 {
+                match self { $(Fault::$kind => $per_mille,)* }
+            }
+        }
+    };
+}
+
+faults! {
+    /// An instance is killed, at a call of a port or between two.
+    Crash = "crash", 0;
+    /// An instance freezes, and wakes up after a while.
+    Stall = "stall", 0;
+    /// An instance is told to leave, and another one takes its place.
+    Leave = "graceful leave", 0;
+    /// An instance's clock is set, forward or back.
+    ClockJump = "clock jump", 0;
+    /// A request does not arrive.
+    LostRequest = "lost request", 30;
+    /// An answer does not arrive.
+    LostAnswer = "lost answer", 30;
+    /// A request arrives twice.
+    Duplicate = "duplicate", 30;
+    /// A message takes so long that others overtake it, or that nobody waits for it any more.
+    LateMessage = "late message", 30;
+    /// An append fails, and nothing is appended.
+    AppendFailure = "append failure", 20;
+    /// An append is carried out, but its caller is told that the log is unavailable.
+    AppendUnknown = "append unknown", 20;
+    /// An append is carried out after its caller was told that the log is unavailable.
+    AppendLate = "append late", 10;
+    /// An append came after somebody else's.
+    AppendConflict = "append conflict", 0;
+    /// A read of the log fails.
+    ReadFailure = "read failure", 20;
+    /// The to-do list does not answer, or not in a way that its reader hears.
+    ListFailure = "list failure", 30;
+    /// The to-do list lags far behind the log.
+    ListLag = "list lag", 50;
+    /// A lease ended with its order still due, and somebody took it over.
+    LeaseExpiry = "lease expiry", 0;
+    /// A participant answers 5xx.
+    ServerError = "5xx", 50;
+    /// A participant says "later", and when.
+    RetryAfter = "retry-after", 20;
+    /// Something in front of a participant answers 4xx; the participant never heard of it.
+    ForeignRefusal = "foreign 4xx", 4;
+    /// A participant refuses for good.
+    Refusal = "4xx", 20;
+    /// A participant dies before, or after, it acted.
+    NoAnswer = "no answer", 30;
+    /// An attempt is given up after its deadline.
+    Timeout = "timeout", 0;
+    /// A participant says 202 where the answer has to come at once.
+    WrongAcceptance = "wrong 202", 5;
+    /// A participant gives an outcome that nobody knows.
+    UnknownOutcome = "unknown outcome", 10;
+    /// A participant never gives the answer that it promised.
+    NeverAnswers = "never answered", 30;
+    /// A participant sends a later answer once more, although it was taken.
+    AnsweredTwice = "answered twice", 100;
+    /// A client places an order once more, although it was taken.
+    PlacedTwice = "placed twice", 200;
+}
+
+/// How often each kind happened.
+pub type Counts = Vec<u64>;
+
+/// The faults of a run.
+#[derive(Debug)]
+pub struct Faults {
+    rates: Vec<u64>,
+    counts: Vec<AtomicU64>,
+}
+
+impl Faults {
+    /// Most runs have some kinds only, so that each is also seen without the others; some have none at all.
+    pub fn new(dice: &Dice) -> Self {
+        let calm = dice.hits(50);
+        let rate = |fault: &Fault| if calm { 0 } else { fault.per_mille() * dice.pick(&[0, 1, 1, 1, 4]) };
+        Self {
+            rates: Fault::ALL.iter().map(rate).collect(),
+            counts: Fault::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// In how many of a thousand cases it happens.
+    pub fn rate(&self, fault: Fault) -> u64 {
+        self.rates[fault as usize]
+    }
+
+    /// It happened.
+    pub fn note(&self, fault: Fault) {
+        self.counts[fault as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it happened.
+    pub fn count(&self, fault: Fault) -> u64 {
+        self.counts[fault as usize].load(Ordering::Relaxed)
+    }
+
+    /// How often each happened.
+    pub fn counts(&self) -> Counts {
+        Fault::ALL.iter().map(|fault| self.count(*fault)).collect()
+    }
+}

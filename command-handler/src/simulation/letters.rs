@@ -1,0 +1,86 @@
+//! The later answers of participants: each is sent until somebody has taken or refused it, under the same key each time.
+
+use std::time::Duration;
+
+use domain::ids::{OrderId, StepId};
+use domain::order::{Direction, Signal};
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+use super::faults::Fault;
+use super::members::Members;
+use super::network::exchange;
+use super::record::AnswerTaken;
+use super::simulation::Simulation;
+use crate::clock::Clock;
+use crate::orchestrator::{Accepted, CommandError};
+
+/// One later answer.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    pub order_id: OrderId,
+    pub step: StepId,
+    pub outcome: String,
+    pub data: Value,
+    pub key: String,
+}
+
+/// How often a participant tries.
+const MOST_TRIES: u32 = 40;
+
+/// Sends these, one after another or all at once, within the time that there is, or a little later.
+pub async fn post(simulation: Simulation, members: Members, letters: Vec<Letter>, longest: Duration) {
+    for letter in letters {
+        let longest = if simulation.dice.hits(100) {
+            longest + Duration::from_secs(2)
+        } else {
+            longest.min(Duration::from_secs(5))
+        };
+        sleep(simulation.dice.up_to(longest)).await;
+        let delivery = deliver(simulation.clone(), members.clone(), letter);
+        if simulation.dice.hits(200) {
+            tokio::spawn(delivery);
+        } else {
+            delivery.await;
+        }
+    }
+}
+
+async fn deliver(simulation: Simulation, members: Members, letter: Letter) {
+    for tries in 0..MOST_TRIES {
+        let (at, sent) = (members.clone(), letter.clone());
+        let answered = exchange(&simulation, move || hand_over(at.clone(), sent.clone()));
+        match timeout(Duration::from_secs(5), answered).await {
+            Ok(Ok(Some(Ok(accepted)))) => {
+                note_taken(&simulation, &letter, &accepted);
+                if !simulation.happens(Fault::AnsweredTwice) {
+                    return;
+                }
+            }
+            Ok(Ok(Some(Err(CommandError::Refused(refusal))))) => {
+                simulation.tell(format_args!("the letter {} is refused: {refusal}", letter.key));
+                return;
+            }
+            Ok(Ok(Some(Err(error @ CommandError::UnknownOrder(_))))) => {
+                return simulation.wrong("no_answer_without_a_record", format!("{letter:?}: {error}"));
+            }
+            // Nobody heard, or nobody had the time: once more, later.
+            Ok(Ok(Some(Err(_)) | None) | Err(_)) | Err(_) => {}
+        }
+        sleep(simulation.dice.up_to(Duration::from_secs(2) * (tries + 1))).await;
+    }
+}
+
+async fn hand_over(members: Members, letter: Letter) -> Option<Result<Accepted, CommandError>> {
+    let member = members.any()?;
+    let Letter { order_id, step, outcome, data, key } = letter;
+    let now = member.clock().now();
+    let signal = Signal { step, direction: Direction::Do, outcome, data, key: Some(key), now };
+    Some(member.signal(order_id, signal).await)
+}
+
+fn note_taken(simulation: &Simulation, letter: &Letter, accepted: &Accepted) {
+    let Letter { order_id, step, outcome, data, key } = letter.clone();
+    simulation.tell(format_args!("the letter {key} is taken at revision {}", accepted.revision));
+    simulation.record(|record| record.answers_taken.push(AnswerTaken { order_id, step, key, outcome, data }));
+}
