@@ -60,15 +60,19 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
-    let texts =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let urls = texts.filter(|(name, _)| name.ends_with("_URL")).collect();
-    let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving).await?;
+    let handler = Handler::start(&event_store, &pool, urls_in_environment(), public_url, &args.driving).await?;
     println!("commands at http://{address}/orders");
     let router = handler.router.clone().merge(health::router(Some(event_store), Some(pool)));
     serve::serve(listener, router, stop).await?;
     handler.stop().await;
     Ok(())
+}
+
+/// The values that `${NAME}` in participants' URLs may have.
+pub(crate) fn urls_in_environment() -> BTreeMap<String, String> {
+    let texts =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts.filter(|(name, _)| name.ends_with("_URL")).collect()
 }
 
 /// A command handler that is running.

@@ -8,7 +8,7 @@ use projector::ProjectorOptions;
 use tokio_util::sync::CancellationToken;
 
 use super::RoleResult;
-use super::command_handler::{Driving, Handler};
+use super::command_handler::{Driving, Handler, urls_in_environment};
 use super::participants::Mail;
 use crate::args::{DataFolder, Listen, ServerUrls};
 use crate::backends::Backends;
@@ -81,11 +81,13 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     broken.map_or(Ok(()), |reason| Err(reason.into()))
 }
 
-/// The reference services are at this very address.
+/// The reference services are at this very address; those of the environment take their place, or stand beside them.
 fn participant_urls(base: &str) -> BTreeMap<String, String> {
-    ["orders", "payments", "shipping", "notifications"]
+    let mut urls: BTreeMap<String, String> = ["orders", "payments", "shipping", "notifications"]
         .map(|name| (format!("{}_URL", name.to_uppercase()), format!("{base}/participants/{name}")))
-        .into()
+        .into();
+    urls.extend(urls_in_environment());
+    urls
 }
 
 fn print_places(base: &str, backends: &Backends, args: &DevArgs) {
