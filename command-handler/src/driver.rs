@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::OrderId;
-use domain::order::{Answer, Attempt, Command, DecideError, Direction, Effect, Event, Refusal, Reply, decide, pending};
+use domain::order::{Answer, Attempt, Command, DecideError, Direction, Effect, Event, Refusal, Reply, decide_next, pending};
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
@@ -327,11 +327,11 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// Decides a command, appends what it leads to, and performs what that started.
     async fn decide(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
         for _ in 0..MOST_CONFLICTS {
-            let events = match decide(&self.workflow, Some(&self.order.state), command) {
-                Ok(events) => events,
-                // A refusal holds only for the order as it stands in the log.
+            let (events, state) = match decide_next(&self.workflow, Some(&self.order.state), command) {
+                Ok(decided) => decided,
+                // A refusal holds only for the order as it stands in the log. But an attempt that is over stays so.
                 Err(DecideError::Refused(refusal)) => {
-                    if self.catch_up().await? {
+                    if !matches!(command, Command::Answer(_)) && self.catch_up().await? {
                         continue;
                     }
                     return Err(refusal.into());
@@ -341,7 +341,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             if events.is_empty() {
                 return Ok(());
             }
-            match self.shared.orders.save(&self.id, Some(&self.order), &events, cause).await {
+            match self.shared.orders.save(&self.id, Some(&self.order), (&events, state), cause).await {
                 Ok(order) => {
                     self.order = order;
                     self.resigned = false;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::ids::OrderId;
-use domain::order::{Command, DecideError, LateRefusal, NewOrder, Operate, Place, Refusal, Signal, decide};
+use domain::order::{Command, DecideError, LateRefusal, NewOrder, Operate, Place, Refusal, Signal, decide_next};
 use event_store::client::{AppendError, Position};
 use lru::LruCache;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -176,14 +176,15 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let permit = self.permit().map_err(|Full| PlaceError::Overloaded)?;
         let workflow = self.0.workflows.latest(&order.workflow).await.map_err(|e| PlaceError::Failed(e.to_string()))?;
         let workflow = workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))?;
-        let fingerprint = order.fingerprint();
         let place = Place { order_id: order_id.clone(), order, now: self.0.clock.now() };
-        let events = match decide(&workflow, None, &Command::Place(Box::new(place))) {
-            Ok(events) => events,
+        let (events, state) = match decide_next(&workflow, None, &Command::Place(Box::new(place))) {
+            Ok(decided) => decided,
             Err(DecideError::Refused(refusal)) => return Err(refusal.into()),
             Err(error @ DecideError::Inconsistent(_)) => return Err(PlaceError::Failed(error.to_string())),
         };
-        match self.0.orders.save(&order_id, None, &events, &Cause { traceparent, ..Cause::default() }).await {
+        let placed = state.placed.clone();
+        let cause = Cause { traceparent, ..Cause::default() };
+        match self.0.orders.save(&order_id, None, (&events, state), &cause).await {
             Ok(order) => {
                 let (revision, position) = (order.revision, order.position);
                 let accepted = Accepted { order_id: order_id.clone(), revision, position };
@@ -191,7 +192,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
                 Ok(accepted)
             }
             Err(SaveError::Append(AppendError::WrongExpectedRevision { .. })) => {
-                self.placed_before(order_id, &fingerprint).await
+                self.placed_before(order_id, &placed.fingerprint).await
             }
             Err(SaveError::Append(AppendError::TooLarge(how))) => Err(PlaceError::TooLarge(how)),
             Err(error) => Err(PlaceError::Failed(error.to_string())),

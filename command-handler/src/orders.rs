@@ -60,8 +60,6 @@ pub(crate) enum SaveError {
     Append(#[from] AppendError),
     #[error("the decision cannot be written: {0}")]
     Encode(#[from] serde_json::Error),
-    #[error("the decision does not fit its own order: {0}")]
-    Misfit(#[from] Misfit),
 }
 
 /// What led to a decision.
@@ -131,14 +129,16 @@ impl<L: Log, C: Clock> Orders<L, C> {
         }
     }
 
-    /// Appends a decision about an order (`None`: its first) and gives the order after it.
+    /// Appends a decision about an order (`None`: its first), made of events and the state they lead to, and gives the order after
+    /// it.
     pub async fn save(
         &self,
         id: &OrderId,
         order: Option<&Order>,
-        events: &[Event],
+        decided: (&[Event], OrderState),
         cause: &Cause,
     ) -> Result<Order, SaveError> {
+        let (events, state) = decided;
         let draft = Draft::new(id, order, events, cause, || self.clock.id())?;
         let expected = order.map_or(Expected::NoStream, |order| Expected::Revision(order.revision));
         let appended = self.log.append(&id.stream(), expected, draft.events).await?;
@@ -147,7 +147,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
                 order.placed
             });
         Ok(Order {
-            state: draft.state,
+            state,
             revision: appended.revision,
             position: appended.position,
             placed,
@@ -158,11 +158,10 @@ impl<L: Log, C: Clock> Orders<L, C> {
     }
 }
 
-/// A decision, ready to be appended, and what the order is once it is.
+/// A decision, ready to be appended, and what is known of the order once it is.
 struct Draft {
     events: Vec<NewEvent>,
     first: Uuid,
-    state: OrderState,
     hash: String,
     started: HashMap<(StepId, Direction), Uuid>,
     traceparent: Option<Arc<str>>,
@@ -180,7 +179,6 @@ impl Draft {
         let mut started = order.map(|order| order.started.clone()).unwrap_or_default();
         let mut hash = order.map_or(CHAIN_START, |order| &order.hash).to_owned();
         let traceparent = order.map_or(&cause.traceparent, |order| &order.traceparent).clone();
-        let mut state = order.map(|order| order.state.clone());
         let mut causation_id = cause.step.as_ref().and_then(|step| started.get(step).copied());
         let mut drafted = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
@@ -197,7 +195,6 @@ impl Draft {
             let encoded = wire::encode(event, event_id, &hash, &context)?;
             hash = encoded.hash;
             note_start(&mut started, event, event_id);
-            state = Some(evolve(state, event)?);
             drafted.push(NewEvent {
                 id: event_id,
                 event_type: encoded.event_type.to_owned(),
@@ -207,8 +204,7 @@ impl Draft {
             // What follows in the same decision follows from its first event.
             causation_id = Some(first);
         }
-        let nothing = || Misfit { event: "nothing", because: "a decision without events is not saved".to_owned() };
-        Ok(Self { events: drafted, first, state: state.ok_or_else(nothing)?, hash, started, traceparent })
+        Ok(Self { events: drafted, first, hash, started, traceparent })
     }
 }
 

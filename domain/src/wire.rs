@@ -123,7 +123,7 @@ pub fn encode(event: &Event, id: Uuid, previous: &str, context: &Context) -> Res
         schema: SCHEMA,
         hash: String::new(),
     };
-    metadata.hash = link(previous, id, event_type, &data, &serde_json::to_value(&metadata)?);
+    metadata.hash = digest(previous, id, event_type, &data, &covered(&metadata)?);
     let hash = metadata.hash.clone();
     Ok(Encoded { event_type, data, metadata: serde_json::to_vec(&metadata)?, hash })
 }
@@ -144,13 +144,44 @@ pub fn link(previous: &str, id: Uuid, event_type: &str, data: &[u8], metadata: &
     if let Some(fields) = covered.as_object_mut() {
         fields.remove("hash");
     }
+    digest(previous, id, event_type, data, json::canonical(&covered).as_bytes())
+}
+
+fn digest(previous: &str, id: Uuid, event_type: &str, data: &[u8], metadata: &[u8]) -> String {
     let mut digest = Sha256::new();
     for part in [previous.as_bytes(), id.to_string().as_bytes(), event_type.as_bytes(), data] {
         digest.update(part);
         digest.update(b"\n");
     }
-    digest.update(json::canonical(&covered));
+    digest.update(metadata);
     format!("{:x}", digest.finalize())
+}
+
+/// What the hash covers of the metadata: the same text as [`link`] makes of it, written at once. The names are in their order.
+fn covered(metadata: &Metadata) -> Result<Vec<u8>, serde_json::Error> {
+    #[derive(Serialize)]
+    struct Covered<'a> {
+        #[serde(rename = "$causationId", skip_serializing_if = "Option::is_none")]
+        causation_id: Option<Uuid>,
+        #[serde(rename = "$correlationId")]
+        correlation_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        actor: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+        schema: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        traceparent: Option<&'a str>,
+    }
+    let Metadata { correlation_id, causation_id, traceparent, actor, reason, schema, hash: _ } = metadata;
+    serde_json::to_vec(&Covered {
+        causation_id: *causation_id,
+        correlation_id,
+        actor: actor.as_deref(),
+        reason: reason.as_deref(),
+        schema: *schema,
+        traceparent: traceparent.as_deref(),
+    })
 }
 
 fn read<T: DeserializeOwned>(event_type: &str, part: &'static str, bytes: &[u8]) -> Result<T, WireError> {

@@ -22,14 +22,21 @@ pub struct Misfit {
 
 /// Folds one event into a state; no state: the order does not exist yet.
 pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, Misfit> {
+    match (state, event) {
+        (None, Event::OrderPlaced(placed)) => Ok(placed_state(placed)),
+        (None, _) => Err(Misfit { event: event.type_name(), because: "the order was never placed".into() }),
+        (Some(mut state), _) => fold(&mut state, event).map(|()| state),
+    }
+}
+
+/// Folds one event into the state of a placed order, without a copy of it. A state that it does not fit is not to be used any more.
+pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> {
     let misfit = |because: String| Misfit { event: event.type_name(), because };
-    let mut state = match (state, event) {
-        (None, Event::OrderPlaced(placed)) => return Ok(placed_state(placed)),
-        (None, _) => return Err(misfit("the order was never placed".into())),
-        (Some(_), Event::OrderPlaced(_)) => return Err(misfit("the order is placed already".into())),
-        (Some(state), _) if state.ended() => return Err(misfit("the order has ended".into())),
-        (Some(state), _) => state,
-    };
+    match event {
+        Event::OrderPlaced(_) => return Err(misfit("the order is placed already".into())),
+        _ if state.ended() => return Err(misfit("the order has ended".into())),
+        _ => {}
+    }
     let at = event.at();
     if let Some(id) = event.moved_step() {
         let known = state.steps.remove(id);
@@ -84,7 +91,7 @@ pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, Mi
         | Event::StepSkipped(_) => {}
     }
     state.updated_at = at;
-    Ok(state)
+    Ok(())
 }
 
 fn placed_state(placed: &OrderPlaced) -> OrderState {

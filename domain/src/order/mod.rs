@@ -16,7 +16,7 @@ mod summary;
 
 pub use command::{Answer, Command, LateRefusal, Now, Operate, Operation, Place, Refusal, Reply, Signal};
 pub use content::{Address, Customer, Line, NewOrder};
-pub use decide::{DecideError, decide};
+pub use decide::{DecideError, decide, decide_next};
 pub use event::{
     Basis, CompensationCompleted, CompensationStarted, Direction, Event, Mode, OrderCanceled, OrderCompleted,
     OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted, StepAttemptFailed,

@@ -71,7 +71,7 @@ fn forward(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideErr
     run_section(workflow, &workflow.steps, decision)?;
     if all_settled(&workflow.steps, &decision.state) && reason_to_undo(workflow, &decision.state).is_none() {
         let (result, result_error) =
-            match workflow.result.as_ref().map(|r| r.evaluate(&recorded_scope(workflow, &decision.state))) {
+            match workflow.result.as_ref().map(|r| r.evaluate(&recorded_scope(workflow, &decision.state, [r]))) {
                 None => (Value::Null, None),
                 Some(Ok(result)) => (result, None),
                 Some(Err(error)) => (Value::Null, Some(error.to_string())),
@@ -147,7 +147,7 @@ fn readiness(workflow: &Workflow, step: &Step, state: &OrderState) -> Readiness 
     let Some(guard) = &step.when else {
         return if only_for_now { Readiness::NotYet } else { Readiness::Go };
     };
-    match guard.holds(&scope(workflow, state)) {
+    match guard.holds(&scope(workflow, state, guard)) {
         Ok(true) => Readiness::Go,
         // What it waits for, or cannot be evaluated without, may come with the next answer.
         Ok(false) | Err(_) if only_for_now => Readiness::NotYet,
@@ -192,7 +192,7 @@ fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> Result<Value, 
     if step.with.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    let scope = recorded_scope(workflow, state);
+    let scope = recorded_scope(workflow, state, step.with.iter().map(|(_, expression)| expression));
     let fields = step.with.iter().map(|(name, expression)| {
         let value = expression.evaluate(&scope).map_err(|error| format!("`with.{name}` has no value: {error}"))?;
         Ok((name.clone(), value))

@@ -24,7 +24,7 @@ mod waiting_tests;
 
 use super::command::{Command, Operate, Operation, Refusal};
 use super::event::Event;
-use super::evolve::{Misfit, evolve};
+use super::evolve::{Misfit, fold};
 use super::state::OrderState;
 use crate::Timestamp;
 use crate::workflow::Workflow;
@@ -43,6 +43,15 @@ pub enum DecideError {
 /// Decides about an order that follows `workflow`; no state: it is not placed yet. No events: there is nothing to do, or it
 /// was done before.
 pub fn decide(workflow: &Workflow, state: Option<&OrderState>, command: &Command) -> Result<Vec<Event>, DecideError> {
+    decide_next(workflow, state, command).map(|(events, _)| events)
+}
+
+/// As [`decide`], with the state that the events lead to: whoever appends them need not fold them again.
+pub fn decide_next(
+    workflow: &Workflow,
+    state: Option<&OrderState>,
+    command: &Command,
+) -> Result<(Vec<Event>, OrderState), DecideError> {
     let mut decision = match (state, command) {
         (None, Command::Place(place)) => place::place(workflow, place)?,
         (Some(_), Command::Place(_)) => return Err(Refusal::AlreadyPlaced.into()),
@@ -54,7 +63,7 @@ pub fn decide(workflow: &Workflow, state: Option<&OrderState>, command: &Command
         (Some(state), Command::Tick(now)) => tick::tick(workflow, state, *now)?,
     };
     advance::advance(workflow, &mut decision)?;
-    Ok(decision.events)
+    Ok((decision.events, decision.state))
 }
 
 fn operated(workflow: &Workflow, state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
@@ -81,7 +90,7 @@ impl Decision {
     }
 
     fn record(&mut self, event: Event) -> Result<(), Misfit> {
-        self.state = evolve(Some(self.state.clone()), &event)?;
+        fold(&mut self.state, &event)?;
         self.events.push(event);
         Ok(())
     }

@@ -1,48 +1,95 @@
-//! What expressions see of an order.
+//! What expressions see of an order: of all that there is, what they read.
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
 use crate::order::event::PersonalData;
 use crate::order::personal::masked;
-use crate::order::state::{OrderState, StepStatus};
-use crate::workflow::{Scope, Workflow};
+use crate::order::state::{OrderState, StepState, StepStatus};
+use crate::workflow::{Expression, Scope, Subject, Workflow};
 
-/// What guards see.
-pub(super) fn scope(workflow: &Workflow, state: &OrderState) -> Scope {
-    scope_with(workflow, state, &state.placed.personal)
+/// The fields of `order`.
+const FIELDS: [&str; 9] =
+    ["id", "workflow", "customer", "currency", "total", "lines", "shipTo", "attributes", "status"];
+
+/// What a guard sees.
+pub(super) fn scope(workflow: &Workflow, state: &OrderState, guard: &Expression) -> Scope {
+    Scope {
+        order: order(state, &state.placed.personal, &Wanted::by([guard])),
+        steps: steps(workflow, state, &Wanted::by([guard])),
+    }
 }
 
 /// What inputs and results see, which are recorded: placeholders for personal data.
-pub(super) fn recorded_scope(workflow: &Workflow, state: &OrderState) -> Scope {
-    scope_with(workflow, state, &masked(&state.placed.personal))
+pub(super) fn recorded_scope<'a>(
+    workflow: &Workflow,
+    state: &OrderState,
+    expressions: impl IntoIterator<Item = &'a Expression>,
+) -> Scope {
+    let wanted = Wanted::by(expressions);
+    let personal = if wanted.field("customer") || wanted.field("shipTo") {
+        Cow::Owned(masked(&state.placed.personal))
+    } else {
+        Cow::Borrowed(&state.placed.personal)
+    };
+    Scope { order: order(state, &personal, &wanted), steps: steps(workflow, state, &wanted) }
 }
 
-fn scope_with(workflow: &Workflow, state: &OrderState, personal: &PersonalData) -> Scope {
-    let placed = &state.placed;
-    let order = json!({
-        "id": placed.order_id,
-        "workflow": placed.workflow.name,
-        "customer": { "id": placed.customer_id, "name": personal.name, "email": personal.email },
-        "currency": placed.currency,
-        "total": placed.total,
-        "lines": placed.lines,
-        "shipTo": personal.ship_to,
-        "attributes": placed.attributes,
-        "status": state.status,
-    });
-    let steps: Map<String, Value> = workflow
-        .steps
-        .iter()
-        .chain(&workflow.compensated)
-        .map(|step| {
-            let seen = match state.steps.get(&step.id) {
-                Some(known) => {
-                    json!({ "outcome": known.outcome, "data": known.data, "status": known.status().as_str() })
-                }
-                None => json!({ "outcome": null, "data": null, "status": StepStatus::Pending.as_str() }),
-            };
-            (step.id.clone(), seen)
+/// What some expressions read.
+struct Wanted<'a>(Vec<&'a Subject>);
+
+impl<'a> Wanted<'a> {
+    fn by(expressions: impl IntoIterator<Item = &'a Expression>) -> Self {
+        Self(expressions.into_iter().flat_map(Expression::references).map(|reference| &reference.subject).collect())
+    }
+
+    fn field(&self, name: &str) -> bool {
+        self.0.iter().any(|subject| match subject {
+            Subject::Order { field } => field.as_ref().is_none_or(|field| field == name),
+            Subject::Step { .. } | Subject::AllSteps | Subject::Unknown(_) => false,
         })
-        .collect();
-    Scope { order, steps: Value::Object(steps) }
+    }
+
+    fn step(&self, name: &str) -> bool {
+        self.0.iter().any(|subject| match subject {
+            Subject::Step { id, .. } => id == name,
+            Subject::AllSteps => true,
+            Subject::Order { .. } | Subject::Unknown(_) => false,
+        })
+    }
+}
+
+fn order(state: &OrderState, personal: &PersonalData, wanted: &Wanted<'_>) -> Value {
+    let fields = FIELDS.into_iter().filter(|name| wanted.field(name));
+    Value::Object(fields.map(|name| (name.to_owned(), field(name, state, personal))).collect())
+}
+
+fn field(name: &str, state: &OrderState, personal: &PersonalData) -> Value {
+    let placed = &state.placed;
+    match name {
+        "id" => json!(placed.order_id),
+        "workflow" => json!(placed.workflow.name),
+        "customer" => json!({ "id": placed.customer_id, "name": personal.name, "email": personal.email }),
+        "currency" => json!(placed.currency),
+        "total" => json!(placed.total),
+        "lines" => json!(placed.lines),
+        "shipTo" => json!(personal.ship_to),
+        "attributes" => json!(placed.attributes),
+        "status" => json!(state.status),
+        _ => Value::Null,
+    }
+}
+
+fn steps(workflow: &Workflow, state: &OrderState, wanted: &Wanted<'_>) -> Value {
+    let steps = workflow.steps.iter().chain(&workflow.compensated).filter(|step| wanted.step(&step.id));
+    let seen: Map<String, Value> = steps.map(|step| (step.id.clone(), seen(state.steps.get(&step.id)))).collect();
+    Value::Object(seen)
+}
+
+fn seen(step: Option<&StepState>) -> Value {
+    match step {
+        Some(known) => json!({ "outcome": known.outcome, "data": known.data, "status": known.status().as_str() }),
+        None => json!({ "outcome": null, "data": null, "status": StepStatus::Pending.as_str() }),
+    }
 }

@@ -293,7 +293,8 @@ fn conjuncts(tree: &IdedExpr, found: &mut Vec<u64>) {
     }
 }
 
-fn text_of(tree: &IdedExpr) -> Option<String> {
+/// The text, if it is one by itself.
+pub(super) fn text_of(tree: &IdedExpr) -> Option<String> {
     match &tree.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner().to_owned()),
         _ => None,
