@@ -11,7 +11,8 @@ use domain::order::{Attempt, Direction, Reply};
 use domain::workflow::{Final, Participant};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -91,24 +92,45 @@ pub struct HttpParticipants {
     settings: Settings,
     /// Where later answers are to be sent: this instance, or the load balancer before it.
     callback_base: String,
-    turns: Turns,
+    most_calls: usize,
+    called: Called,
 }
 
-/// How many calls each participant gets at once: more of them would only wait there, or be refused.
-#[derive(Debug, Clone)]
-struct Turns {
-    most: usize,
-    /// By URL, as the workflows have it: there are as many as there are services.
-    taken: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+/// Participants that were called, by URL, as the workflows have it: there are as many as there are services.
+#[derive(Debug, Clone, Default)]
+struct Called(Arc<Mutex<HashMap<String, Service>>>);
+
+/// One of them.
+#[derive(Debug)]
+struct Service {
+    /// Calls to it at once: more of them would only wait there, or be refused.
+    turns: Arc<Semaphore>,
+    /// Where its actions are asked for.
+    actions: HashMap<String, Url>,
 }
 
-impl Turns {
-    fn at(&self, url: &str) -> Arc<Semaphore> {
-        let mut taken = lock(&self.taken);
-        if let Some(turns) = taken.get(url) {
-            return turns.clone();
+impl Called {
+    /// The address of an action, and the turns at its participant, of which there are `most` at once.
+    fn at(
+        &self,
+        settings: &Settings,
+        url: &str,
+        action: &str,
+        most: usize,
+    ) -> Result<(Url, Arc<Semaphore>), String> {
+        let mut called = lock(&self.0);
+        if let Some(Service { turns, actions }) = called.get(url)
+            && let Some(target) = actions.get(action)
+        {
+            return Ok((target.clone(), turns.clone()));
         }
-        taken.entry(url.to_owned()).or_insert(Arc::new(Semaphore::new(self.most))).clone()
+        let base = settings.resolve(url).map_err(|error| error.to_string())?;
+        let target = format!("{}/{}", base.trim_end_matches('/'), action);
+        let target = Url::parse(&target).map_err(|error| format!("the URL of the participant is none: {error}"))?;
+        let new = || Service { turns: Arc::new(Semaphore::new(most)), actions: HashMap::new() };
+        let service = called.entry(url.to_owned()).or_insert_with(new);
+        service.actions.insert(action.to_owned(), target.clone());
+        Ok((target, service.turns.clone()))
     }
 }
 
@@ -121,8 +143,8 @@ impl HttpParticipants {
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        let turns = Turns { most: most_calls, taken: Arc::default() };
-        Ok(Self { client, settings, callback_base: callback_base.trim_end_matches('/').to_owned(), turns })
+        let callback_base = callback_base.trim_end_matches('/').to_owned();
+        Ok(Self { client, settings, callback_base, most_calls, called: Called::default() })
     }
 
     /// What the URLs' `${NAME}` stand for.
@@ -134,11 +156,8 @@ impl HttpParticipants {
         let Participant::Http { url } = &ask.reach else {
             return Err("it is reached by events, and nothing here sends any".to_owned());
         };
-        let base = self.settings.resolve(url).map_err(|error| error.to_string())?;
-        let target = format!("{}/{}", base.trim_end_matches('/'), ask.action);
-        let target = Url::parse(&target).map_err(|error| format!("the URL of the participant is none: {error}"))?;
+        let (target, turns) = self.called.at(&self.settings, url, &ask.action, self.most_calls)?;
         let left = || (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
-        let turns = self.turns.at(url);
         let Ok(_turn) = timeout(left(), turns.acquire()).await else {
             return Err("no turn came in time: too many calls to this participant are under way".to_owned());
         };
@@ -152,18 +171,28 @@ impl HttpParticipants {
                 "Tenuto-Callback",
                 format!("{}/orders/{}/steps/{}/outcome", self.callback_base, ask.order_id, ask.attempt.step),
             )
-            .json(&json!({
-                "orderId": ask.order_id,
-                "step": ask.attempt.step,
-                "action": ask.action,
-                "input": ask.attempt.input,
-            }));
+            .json(&Told {
+                order_id: &ask.order_id,
+                step: &ask.attempt.step,
+                action: &ask.action,
+                input: &ask.attempt.input,
+            });
         if let Some(traceparent) = &ask.traceparent {
             request = request.header("traceparent", traceparent);
         }
         let response = request.send().await.map_err(|error| plain(&error))?;
         reply(response, &ask.give_up_on).await
     }
+}
+
+/// The body of a request.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told<'a> {
+    order_id: &'a OrderId,
+    step: &'a str,
+    action: &'a str,
+    input: &'a Value,
 }
 
 impl Participants for HttpParticipants {
