@@ -79,7 +79,10 @@ impl Backends {
             cluster.create_database(DATABASE).await?;
             (cluster.url(DATABASE), Some(cluster))
         };
-        let event_store = EventStore::connect(&event_store_url)?;
+        let event_store = match &node {
+            Some(node) => EventStore::embedded(node)?,
+            None => EventStore::connect(&event_store_url)?,
+        };
         let pool = views(&postgres_url).await?;
         Ok(Self { event_store, event_store_url, pool, postgres_url, node, cluster })
     }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::OrderId;
-use domain::order::{Answer, Attempt, Command, DecideError, Direction, Effect, Event, Refusal, Reply, decide_next, pending};
+use domain::order::{
+    Answer, Attempt, Command, DecideError, Direction, Effect, Event, Refusal, Reply, decide_next, pending,
+};
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};

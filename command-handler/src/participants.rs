@@ -111,13 +111,7 @@ struct Service {
 
 impl Called {
     /// The address of an action, and the turns at its participant, of which there are `most` at once.
-    fn at(
-        &self,
-        settings: &Settings,
-        url: &str,
-        action: &str,
-        most: usize,
-    ) -> Result<(Url, Arc<Semaphore>), String> {
+    fn at(&self, settings: &Settings, url: &str, action: &str, most: usize) -> Result<(Url, Arc<Semaphore>), String> {
         let mut called = lock(&self.0);
         if let Some(Service { turns, actions }) = called.get(url)
             && let Some(target) = actions.get(action)

@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+/// How the suite's store is reached; `embedded.rs` has it the other way.
+const EMBEDDED: bool = false;
+
 mod suite {
     mod admission;
     mod all;

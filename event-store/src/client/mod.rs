@@ -7,6 +7,7 @@
 
 mod connection;
 mod convert;
+mod embedded;
 mod error;
 mod history;
 mod subscription;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use eventstore::{AppendToStreamOptions, Client, Error, ReadAllOptions, ReadStream, ReadStreamOptions, StreamPosition};
 
+use crate::node::{Direction, Inside, NodeHandle};
 use connection::{Connection, Retry, is_worth_another_try};
 pub use error::{AppendError, ConnectError, ReadError};
 pub use history::{History, Record};
@@ -27,12 +29,19 @@ pub use types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
 #[derive(Clone)]
 pub struct EventStore {
     connection: Arc<Connection>,
+    /// The node itself, where it is in this process.
+    node: Option<Inside>,
 }
 
 impl EventStore {
     /// Takes a connection string, `esdb://127.0.0.1:2113?tls=false` for one. No server needs to be there yet.
     pub fn connect(connection_string: &str) -> Result<Self, ConnectError> {
-        Ok(Self { connection: Arc::new(Connection::new(connection_string)?) })
+        Ok(Self { connection: Arc::new(Connection::new(connection_string)?), node: None })
+    }
+
+    /// A node in this process, reached without a wire: all that a connection does, for a fraction of the work.
+    pub fn embedded(node: &NodeHandle) -> Result<Self, ConnectError> {
+        Ok(Self { node: Some(node.inside()), ..Self::connect(&node.connection_string())? })
     }
 
     /// Appends all events or none, and answers once they are durable.
@@ -48,6 +57,9 @@ impl EventStore {
     ) -> Result<Appended, AppendError> {
         if events.is_empty() {
             return Err(AppendError::Refused("an append without events".into()));
+        }
+        if let Some(node) = &self.node {
+            return embedded::append(node, stream, expected, events).await;
         }
         let events = events.into_iter().map(convert::to_wire).collect::<Result<Vec<_>, _>>()?;
         let options = AppendToStreamOptions::default().expected_revision(convert::expected_to_wire(expected));
@@ -70,18 +82,27 @@ impl EventStore {
 
     /// Reads a stream forwards from a revision, that one included. A stream that does not exist has no events.
     pub async fn read_stream(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        if let Some(node) = &self.node {
+            return embedded::read(node, stream, from, Direction::Forwards, max).await;
+        }
         let options = ReadStreamOptions::default().position(StreamPosition::Position(from)).forwards();
         self.read(stream, options.max_count(max), max).await
     }
 
     /// Reads a stream backwards from its end. A stream that does not exist has no events.
     pub async fn read_stream_backwards(&self, stream: &str, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        if let Some(node) = &self.node {
+            return embedded::read(node, stream, u64::MAX, Direction::Backwards, max).await;
+        }
         let options = ReadStreamOptions::default().position(StreamPosition::End).backwards();
         self.read(stream, options.max_count(max), max).await
     }
 
     /// The position of the last event of all, or `None` while there is none.
     pub async fn head(&self) -> Result<Option<Position>, ReadError> {
+        if let Some(node) = &self.node {
+            return embedded::head(node);
+        }
         let options = ReadAllOptions::default().position(StreamPosition::End).backwards().max_count(1);
         let events = self.collect(&Source::All(options), 1).await.map_err(|error| error::read_error("$all", error))?;
         Ok(events.first().map(|event| event.position))
@@ -90,7 +111,10 @@ impl EventStore {
     /// Subscribes to `$all` after a position, or from the beginning. See [`Subscription`]. Must be called on a Tokio
     /// runtime.
     pub fn subscribe_all(&self, filter: Filter, after: Option<Position>) -> Subscription {
-        Subscription::start(self.connection.clone(), filter, after)
+        match &self.node {
+            Some(node) => Subscription::embedded(node, &filter, after),
+            None => Subscription::start(self.connection.clone(), filter, after),
+        }
     }
 
     /// Everything in `$all` from a position on, that one included, or from the beginning.

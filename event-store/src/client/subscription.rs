@@ -14,7 +14,9 @@ use tracing::{debug, warn};
 
 use super::connection::{Connection, Retry, in_time};
 use super::convert;
+use super::embedded::Following;
 use super::types::{Filter, Position, RecordedEvent};
+use crate::node::Inside;
 
 /// Items that may wait for the reader.
 const BUFFER: usize = 256;
@@ -31,7 +33,15 @@ pub enum SubscriptionItem {
 }
 
 /// The events of `$all` in order, the old ones and then the new ones. Ends when dropped.
-pub struct Subscription {
+pub struct Subscription(Source);
+
+enum Source {
+    Wire(Received),
+    Embedded(Box<Following>),
+}
+
+/// What the task that reads from the server hands on.
+struct Received {
     items: mpsc::Receiver<SubscriptionItem>,
     task: JoinHandle<()>,
 }
@@ -40,20 +50,27 @@ impl Subscription {
     pub(super) fn start(connection: Arc<Connection>, filter: Filter, after: Option<Position>) -> Self {
         let (sender, items) = mpsc::channel(BUFFER);
         let follower = Follower { connection, filter, after, items: sender };
-        Self { items, task: tokio::spawn(follower.follow()) }
+        Self(Source::Wire(Received { items, task: tokio::spawn(follower.follow()) }))
+    }
+
+    pub(super) fn embedded(node: &Inside, filter: &Filter, after: Option<Position>) -> Self {
+        Self(Source::Embedded(Box::new(Following::start(node, filter, after))))
     }
 
     /// Waits for the next item. May be dropped while waiting; no item is lost by it.
     pub async fn next(&mut self) -> SubscriptionItem {
-        match self.items.recv().await {
-            Some(item) => item,
-            // The task ends only with the runtime, and then nobody is left to be told.
-            None => std::future::pending().await,
+        match &mut self.0 {
+            Source::Embedded(following) => following.next().await,
+            Source::Wire(received) => match received.items.recv().await {
+                Some(item) => item,
+                // The task ends only with the runtime, and then nobody is left to be told.
+                None => std::future::pending().await,
+            },
         }
     }
 }
 
-impl Drop for Subscription {
+impl Drop for Received {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -19,6 +19,7 @@ pub(crate) enum Change {
     Tombstone,
 }
 
+#[derive(Clone)]
 pub(crate) struct Proposed {
     pub(crate) id: Uuid,
     pub(crate) event_type: String,

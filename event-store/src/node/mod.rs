@@ -11,6 +11,7 @@ mod connection;
 mod decision;
 mod filter;
 mod group;
+mod inside;
 mod intake;
 mod log;
 mod metadata;
@@ -40,7 +41,12 @@ use tracing::{error, info};
 use uuid::Uuid;
 
 use admission::Admission;
+pub(crate) use change::{Proposed, Refusal};
 use connection::Connection;
+pub(crate) use decision::Expected;
+pub(crate) use filter::{Filter, Pattern};
+use inside::Core;
+pub(crate) use inside::{Cursor, Inside, Passed};
 use intake::Intake;
 use log::Log;
 use persistent::{Books, Groups};
@@ -52,6 +58,7 @@ use service::{
     StreamsService,
 };
 pub use storage::{CheckReport, StorageError, check_log};
+pub(crate) use storage::{Direction, Event};
 use writer::Writer;
 
 /// A message may be so much larger than the largest append that one that is too large is refused with its name and not
@@ -145,6 +152,7 @@ pub struct NodeHandle {
     asked_to_shut_down: CancellationToken,
     tasks: TaskTracker,
     writer: JoinHandle<()>,
+    core: Arc<Core>,
 }
 
 impl Node {
@@ -178,7 +186,9 @@ impl Node {
         let persistent = PersistentService { groups, reader: reader.clone() };
         let intake = Intake::new(options.intake_bytes, options.patience);
         let admission = Admission::new(options.max_calls, intake.clone());
-        let streams = StreamsService { writer, reader, intake, max_append_size: options.max_append_size };
+        let max_append_size = options.max_append_size;
+        let core = Arc::new(Core { writer: writer.clone(), reader: reader.clone(), max_append_size });
+        let streams = StreamsService { writer, reader, intake, max_append_size };
         let max_message = options.max_append_size.saturating_add(BEYOND_LARGEST);
         let routes = Routes::new(StreamsServer::new(streams).max_decoding_message_size(max_message))
             .add_service(PersistentSubscriptionsServer::new(persistent).max_decoding_message_size(max_message))
@@ -192,7 +202,7 @@ impl Node {
         tasks.spawn(serve(connections, service::answered(routes), admission, closing.clone(), cut));
         tasks.close();
         info!(%address, folder = %options.folder.display(), position = last, "the event store listens");
-        Ok(NodeHandle { address, closing: guard, asked_to_shut_down, tasks, writer: thread })
+        Ok(NodeHandle { address, closing: guard, asked_to_shut_down, tasks, writer: thread, core })
     }
 }
 
@@ -212,6 +222,11 @@ impl NodeHandle {
         format!("esdb://{}?tls=false", SocketAddr::new(ip, self.address.port()))
     }
 
+    /// The way in for code of this process.
+    pub(crate) fn inside(&self) -> Inside {
+        Inside::of(&self.core)
+    }
+
     /// Returns when a client has asked, over the wire, that the server shut down. The node goes on until its owner, who
     /// knows what else depends on it, calls [`NodeHandle::shutdown`].
     pub async fn asked_to_shut_down(&self) {
@@ -221,8 +236,9 @@ impl NodeHandle {
     /// Ends subscriptions, lets calls under way finish for a moment, and closes the log. Afterwards the folder and the
     /// port are free.
     pub async fn shutdown(self) {
-        let Self { closing, tasks, writer, .. } = self;
+        let Self { closing, tasks, writer, core, .. } = self;
         drop(closing);
+        drop(core);
         tasks.wait().await;
         // With the last call the writer's queue has gone, so that its thread ends, and with it the last hold on the log.
         if !matches!(tokio::task::spawn_blocking(|| writer.join()).await, Ok(Ok(()))) {

@@ -28,7 +28,9 @@ pub async fn world() -> World {
     }
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
-    connected(&node.connection_string(), Some((node, folder)))
+    let embedded = crate::EMBEDDED.then(|| EventStore::embedded(&node).unwrap());
+    let world = connected(&node.connection_string(), Some((node, folder)));
+    World { store: embedded.unwrap_or(world.store), ..world }
 }
 
 fn connected(connection_string: &str, node: Option<(NodeHandle, TempDir)>) -> World {

@@ -25,19 +25,32 @@ const ALL: &str = "$all";
 pub(super) fn stream_name(identifier: Option<StreamIdentifier>) -> Result<String, Status> {
     let bytes = identifier.ok_or_else(|| refusal::missing("StreamIdentifier"))?.stream_name;
     let name = String::from_utf8(bytes.into()).map_err(|_| refusal::invalid("The stream name is not UTF-8."))?;
+    checked_name(&name)?;
+    Ok(name)
+}
+
+/// Refuses what is no name of a stream.
+pub(in crate::node) fn checked_name(name: &str) -> Result<(), Status> {
     if name.is_empty() || name == "$$" {
         return Err(refusal::invalid(format!("'{name}' is not a valid stream name.")));
     }
     if name.len() > MAX_NAME_BYTES {
         return Err(refusal::invalid(format!("The stream name is longer than {MAX_NAME_BYTES} bytes.")));
     }
-    Ok(name)
+    Ok(())
+}
+
+/// Refuses what is no name of a stream that can be written.
+pub(in crate::node) fn checked_writable_name(name: &str) -> Result<(), Status> {
+    checked_name(name)?;
+    if name == ALL { Err(refusal::access_denied()) } else { Ok(()) }
 }
 
 /// The name of a stream to write.
 pub(super) fn writable_stream_name(identifier: Option<StreamIdentifier>) -> Result<String, Status> {
     let name = stream_name(identifier)?;
-    if name == ALL { Err(refusal::access_denied()) } else { Ok(name) }
+    checked_writable_name(&name)?;
+    Ok(name)
 }
 
 pub(super) fn uuid(wire: Option<shared::Uuid>) -> Result<Uuid, Status> {

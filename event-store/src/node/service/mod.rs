@@ -20,6 +20,7 @@ mod streams;
 mod subscribe;
 
 pub(super) use absent::answered;
+pub(super) use convert::{checked_name, checked_writable_name};
 pub(super) use features::FeaturesService;
 pub(super) use gossip::GossipService;
 pub(super) use monitoring::MonitoringService;

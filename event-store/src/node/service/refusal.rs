@@ -39,7 +39,7 @@ pub(super) fn missing_property(property: &str) -> Status {
     )
 }
 
-pub(super) fn too_large(max: usize) -> Status {
+pub(in crate::node) fn too_large(max: usize) -> Status {
     named(
         Code::InvalidArgument,
         format!("Maximum Append Size of {max} Exceeded."),
@@ -99,7 +99,7 @@ pub(in crate::node) fn failed(failure: Failure) -> Status {
     }
 }
 
-pub(super) fn unreadable(failure: ReadFailure) -> Status {
+pub(in crate::node) fn unreadable(failure: ReadFailure) -> Status {
     match failure {
         ReadFailure::Closing => Status::unavailable("Server Is Shutting Down"),
         ReadFailure::Reopening => Status::unavailable("The log is being opened anew"),
