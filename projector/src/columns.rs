@@ -1,6 +1,4 @@
-//! Rows as arrays, one for each column: a batch goes to Postgres in one statement a table, whatever its size.
-
-use std::collections::HashSet;
+//! Rows as arrays, one for each column: a batch goes to Postgres in one statement, whatever its size.
 
 use chrono::{DateTime, Utc};
 use domain::order::{Mode, OrderState, StepState, summary};
@@ -135,10 +133,10 @@ impl OrderColumns {
 }
 
 impl StepColumns {
-    /// The steps that moved, of the orders that `changed`.
-    pub fn of(batch: &Batch, changed: &HashSet<String>) -> Self {
+    /// The steps that moved.
+    pub fn of(batch: &Batch) -> Self {
         let mut columns = Self::default();
-        for (applied, steps) in moved(batch).filter(|(applied, _)| changed.contains(id_of(&applied.state))) {
+        for (applied, steps) in moved(batch) {
             for (id, step) in steps.iter().filter_map(|id| applied.state.steps.get_key_value(id)) {
                 columns.push(id_of(&applied.state), id, step);
             }
@@ -165,13 +163,10 @@ impl StepColumns {
 }
 
 impl TodoColumns {
-    /// What is due about the orders that `changed`.
-    pub fn of(batch: &Batch, changed: &HashSet<String>) -> Self {
+    /// What is due about the orders that moved.
+    pub fn of(batch: &Batch) -> Self {
         let mut columns = Self::default();
         for (Applied { state, revision, position }, _) in moved(batch) {
-            if !changed.contains(id_of(state)) {
-                continue;
-            }
             let Some(due_at) = state.due_at() else {
                 columns.nothing_due.push(id_of(state).to_owned());
                 continue;

@@ -10,8 +10,9 @@ use crate::Health;
 pub struct ProjectorOptions {
     /// The most events in one transaction.
     pub batch_events: NonZeroUsize,
-    /// The least time between two transactions. The first event after a quiet time does not wait; under load it makes
-    /// batches, in which an order that moved ten times is written once.
+    /// The longest rest between two transactions. Each is followed by a rest in proportion to the time that it took, so that
+    /// views are fresh while writing is quick; the more there is to write, the larger the batches, in which an order that moved
+    /// ten times is written once. The first event after a quiet time does not wait.
     pub pace: Duration,
     /// How many unfinished orders are kept folded in memory. Past it, the least recently moved is read from the log again
     /// when it moves.
@@ -29,8 +30,8 @@ pub struct ProjectorOptions {
 impl Default for ProjectorOptions {
     fn default() -> Self {
         Self {
-            batch_events: NonZeroUsize::new(1_000).unwrap_or(NonZeroUsize::MIN),
-            pace: Duration::from_millis(20),
+            batch_events: NonZeroUsize::new(5_000).unwrap_or(NonZeroUsize::MIN),
+            pace: Duration::from_millis(100),
             cached_orders: NonZeroUsize::new(20_000).unwrap_or(NonZeroUsize::MIN),
             standby_poll: Duration::from_millis(250),
             silence: Duration::from_secs(10),

@@ -16,7 +16,23 @@ use crate::options::ProjectorOptions;
 /// Any number will do, as long as every projector of a database takes the same.
 const LOCK: i64 = 0x7465_6e75_746f;
 /// The row of `checkpoints`.
-const VIEWS: &str = "views";
+pub(crate) const VIEWS: &str = "views";
+
+/// Moves the checkpoint from where this projector believes it to be: name, commit and prepare position, time of the last event,
+/// commit position before.
+macro_rules! moved {
+    () => {
+        "moved AS (
+            INSERT INTO checkpoints AS c (name, position, prepare, last_event_at) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (name) DO UPDATE
+            SET position = excluded.position, prepare = excluded.prepare,
+                last_event_at = coalesce(excluded.last_event_at, c.last_event_at)
+            WHERE c.position = $5
+            RETURNING position
+        )"
+    };
+}
+pub(crate) use moved;
 
 /// The active projector's connection.
 pub(crate) struct Session {
@@ -103,24 +119,14 @@ pub(crate) async fn move_checkpoint(
     to: Position,
     last_event_at: Option<DateTime<Utc>>,
 ) -> Result<(), Interruption> {
-    let moved = sqlx::query(
-        "WITH moved AS (
-             INSERT INTO checkpoints AS c (name, position, prepare, last_event_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (name) DO UPDATE
-             SET position = excluded.position, prepare = excluded.prepare,
-                 last_event_at = coalesce(excluded.last_event_at, c.last_event_at)
-             WHERE c.position = $5
-             RETURNING position
-         )
-         SELECT pg_notify($6, position::text) FROM moved",
-    )
-    .bind(VIEWS)
-    .bind(to.commit.cast_signed())
-    .bind(to.prepare.cast_signed())
-    .bind(last_event_at)
-    .bind(from.map(|from| from.commit.cast_signed()))
-    .bind(crate::NOTIFICATIONS)
-    .fetch_optional(db)
-    .await?;
+    let moved = sqlx::query(concat!("WITH ", moved!(), " SELECT pg_notify($6, position::text) FROM moved"))
+        .bind(VIEWS)
+        .bind(to.commit.cast_signed())
+        .bind(to.prepare.cast_signed())
+        .bind(last_event_at)
+        .bind(from.map(|from| from.commit.cast_signed()))
+        .bind(crate::NOTIFICATIONS)
+        .fetch_optional(db)
+        .await?;
     moved.map(|_| ()).ok_or(Interruption::CheckpointMoved)
 }

@@ -1,19 +1,18 @@
-//! Writes a batch: views and checkpoint in one transaction, one statement a table.
+//! Writes a batch: views and checkpoint together, in one statement, whatever the size of the batch.
 //!
 //! An order's row is replaced only by a later one of itself. What hangs on it (steps, to-do) follows the row: it is written
-//! only for the orders whose row was. So a batch may be applied again at any later time and changes nothing.
-
-use std::collections::HashSet;
+//! only for the orders whose row was. So a batch may be applied again at any later time and changes nothing. All of it hangs on
+//! the checkpoint: where that has been moved by somebody else, nothing is written.
 
 use chrono::{DateTime, Utc};
 use event_store::client::Position;
 use sqlx::{Connection, PgConnection};
 
-use crate::columns::{OrderColumns, StepColumns, TimelineColumns, TodoColumns, WorkflowColumns};
-use crate::error::WriteError;
+use crate::columns::{OrderColumns, StepColumns, TodoColumns, WorkflowColumns};
+use crate::error::{Interruption, WriteError};
 use crate::fold::Batch;
 use crate::parked;
-use crate::session::{Session, move_checkpoint};
+use crate::session::{Session, VIEWS, moved};
 
 /// Writes and commits. Gives back how many events are newly set aside.
 pub(crate) async fn write(
@@ -23,150 +22,154 @@ pub(crate) async fn write(
     last_event_at: Option<DateTime<Utc>>,
 ) -> Result<u64, WriteError> {
     let orders = OrderColumns::of(batch).map_err(|error| WriteError::Refused(error.to_string()))?;
+    let rows = Rows { orders, steps: StepColumns::of(batch), todo: TodoColumns::of(batch), batch };
     let from = session.checkpoint();
-    let mut transaction = session.db.begin().await?;
-    let db = &mut *transaction;
-    move_checkpoint(db, from, through, last_event_at).await?;
-    write_workflows(db, &batch.workflows).await?;
-    let changed = write_orders(db, &orders).await?;
-    write_steps(db, &StepColumns::of(batch, &changed)).await?;
-    write_todo(db, &TodoColumns::of(batch, &changed)).await?;
-    write_timeline(db, &batch.timeline).await?;
-    let newly_parked = parked::write(db, &batch.parked).await?;
-    mark_parked(db, batch).await?;
-    transaction.commit().await?;
+    let mut newly_parked = 0;
+    if batch.workflows.name.is_empty() && batch.parked.is_empty() {
+        // A statement is a transaction by itself.
+        write_rows(&mut session.db, &rows, from, through, last_event_at).await?;
+    } else {
+        let mut transaction = session.db.begin().await?;
+        let db = &mut *transaction;
+        write_rows(db, &rows, from, through, last_event_at).await?;
+        write_workflows(db, &batch.workflows).await?;
+        newly_parked = parked::write(db, &batch.parked).await?;
+        mark_parked(db, batch).await?;
+        transaction.commit().await?;
+    }
     session.committed(through);
     Ok(newly_parked)
 }
 
-/// Gives back the orders whose rows are now these.
-async fn write_orders(db: &mut PgConnection, orders: &OrderColumns) -> Result<HashSet<String>, sqlx::Error> {
-    if orders.id.is_empty() {
-        return Ok(HashSet::new());
-    }
-    // What never changes in an order's life is not set again.
-    let changed: Vec<String> = sqlx::query_scalar(
-        "INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email,
-                             currency, total, lines, ship_to, attributes, result, stuck_reason,
-                             placed_at, updated_at, ended_at, revision, position)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                              $9::text[], $10::numeric[], $11::text[]::jsonb[], $12::text[]::jsonb[], $13::text[]::jsonb[],
-                              $14::text[]::jsonb[], $15::text[], $16::timestamptz[], $17::timestamptz[], $18::timestamptz[],
-                              $19::bigint[], $20::bigint[])
-         ON CONFLICT (id) DO UPDATE
-         SET status = excluded.status, state = excluded.state, result = excluded.result, stuck_reason = excluded.stuck_reason,
-             updated_at = excluded.updated_at, ended_at = excluded.ended_at,
-             revision = excluded.revision, position = excluded.position
-         WHERE orders.revision < excluded.revision
-         RETURNING id",
-    )
-    .bind(&orders.id)
-    .bind(&orders.workflow)
-    .bind(&orders.workflow_version)
-    .bind(&orders.status)
-    .bind(&orders.state)
-    .bind(&orders.customer_id)
-    .bind(&orders.customer_name)
-    .bind(&orders.customer_email)
-    .bind(&orders.currency)
-    .bind(&orders.total)
-    .bind(&orders.lines)
-    .bind(&orders.ship_to)
-    .bind(&orders.attributes)
-    .bind(&orders.result)
-    .bind(&orders.stuck_reason)
-    .bind(&orders.placed_at)
-    .bind(&orders.updated_at)
-    .bind(&orders.ended_at)
-    .bind(&orders.revision)
-    .bind(&orders.position)
-    .fetch_all(db)
-    .await?;
-    Ok(changed.into_iter().collect())
+/// What becomes of the views of orders.
+struct Rows<'a> {
+    orders: OrderColumns,
+    steps: StepColumns,
+    todo: TodoColumns,
+    batch: &'a Batch,
 }
 
-async fn write_steps(db: &mut PgConnection, steps: &StepColumns) -> Result<(), sqlx::Error> {
-    if steps.order_id.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO steps (order_id, step, participant, action, mode, status, outcome, data, attempts, last_error,
-                            started_at, ended_at, next_attempt_at)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                              $8::text[]::jsonb[], $9::bigint[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-                              $13::timestamptz[])
-         ON CONFLICT (order_id, step) DO UPDATE
-         SET participant = excluded.participant, action = excluded.action, mode = excluded.mode, status = excluded.status,
-             outcome = excluded.outcome, data = excluded.data, attempts = excluded.attempts, last_error = excluded.last_error,
-             started_at = excluded.started_at, ended_at = excluded.ended_at, next_attempt_at = excluded.next_attempt_at",
+/// The checkpoint first. What never changes in an order's life is not set again.
+const WRITE: &str = concat!(
+    "WITH ",
+    moved!(),
+    ", changed AS (
+        INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email,
+                            currency, total, lines, ship_to, attributes, result, stuck_reason,
+                            placed_at, updated_at, ended_at, revision, position)
+        SELECT * FROM unnest($7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
+                             $14::text[], $15::text[], $16::numeric[], $17::text[]::jsonb[], $18::text[]::jsonb[],
+                             $19::text[]::jsonb[], $20::text[]::jsonb[], $21::text[], $22::timestamptz[],
+                             $23::timestamptz[], $24::timestamptz[], $25::bigint[], $26::bigint[])
+        WHERE EXISTS (SELECT FROM moved)
+        ON CONFLICT (id) DO UPDATE
+        SET status = excluded.status, state = excluded.state, result = excluded.result,
+            stuck_reason = excluded.stuck_reason, updated_at = excluded.updated_at, ended_at = excluded.ended_at,
+            revision = excluded.revision, position = excluded.position
+        WHERE orders.revision < excluded.revision
+        RETURNING id
+    ), stepped AS (
+        INSERT INTO steps (order_id, step, participant, action, mode, status, outcome, data, attempts, last_error,
+                           started_at, ended_at, next_attempt_at)
+        SELECT * FROM unnest($27::text[], $28::text[], $29::text[], $30::text[], $31::text[], $32::text[], $33::text[],
+                             $34::text[]::jsonb[], $35::bigint[], $36::text[], $37::timestamptz[], $38::timestamptz[],
+                             $39::timestamptz[]) AS step (order_id)
+        WHERE step.order_id IN (SELECT id FROM changed)
+        ON CONFLICT (order_id, step) DO UPDATE
+        SET participant = excluded.participant, action = excluded.action, mode = excluded.mode, status = excluded.status,
+            outcome = excluded.outcome, data = excluded.data, attempts = excluded.attempts,
+            last_error = excluded.last_error, started_at = excluded.started_at, ended_at = excluded.ended_at,
+            next_attempt_at = excluded.next_attempt_at
+    ), due AS (
+        INSERT INTO todo (order_id, due_at, revision, position)
+        SELECT * FROM unnest($40::text[], $41::timestamptz[], $42::bigint[], $43::bigint[]) AS due (order_id)
+        WHERE due.order_id IN (SELECT id FROM changed)
+        ON CONFLICT (order_id) DO UPDATE
+        SET due_at = excluded.due_at, revision = excluded.revision, position = excluded.position
+    ), done AS (
+        DELETE FROM todo WHERE order_id = ANY($44) AND order_id IN (SELECT id FROM changed)
+    ), told AS (
+        INSERT INTO timeline (order_id, revision, event_id, position, type, recorded_at, summary, step, actor, reason, data,
+                              correlation_id, causation_id, hash)
+        SELECT * FROM unnest($45::text[], $46::bigint[], $47::uuid[], $48::bigint[], $49::text[], $50::timestamptz[],
+                             $51::text[], $52::text[], $53::text[], $54::text[], $55::text[]::jsonb[], $56::text[],
+                             $57::uuid[], $58::text[])
+        WHERE EXISTS (SELECT FROM moved)
+        ON CONFLICT DO NOTHING
     )
-    .bind(&steps.order_id)
-    .bind(&steps.step)
-    .bind(&steps.participant)
-    .bind(&steps.action)
-    .bind(&steps.mode)
-    .bind(&steps.status)
-    .bind(&steps.outcome)
-    .bind(&steps.data)
-    .bind(&steps.attempts)
-    .bind(&steps.last_error)
-    .bind(&steps.started_at)
-    .bind(&steps.ended_at)
-    .bind(&steps.next_attempt_at)
-    .execute(db)
-    .await?;
-    Ok(())
-}
+    SELECT pg_notify($6, position::text) FROM moved",
+);
 
-async fn write_todo(db: &mut PgConnection, todo: &TodoColumns) -> Result<(), sqlx::Error> {
-    if !todo.order_id.is_empty() {
-        sqlx::query(
-            "INSERT INTO todo (order_id, due_at, revision, position)
-             SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[])
-             ON CONFLICT (order_id) DO UPDATE
-             SET due_at = excluded.due_at, revision = excluded.revision, position = excluded.position",
-        )
+async fn write_rows(
+    db: &mut PgConnection,
+    Rows { orders, steps, todo, batch }: &Rows<'_>,
+    from: Option<Position>,
+    through: Position,
+    last_event_at: Option<DateTime<Utc>>,
+) -> Result<(), WriteError> {
+    let timeline = &batch.timeline;
+    let moved = sqlx::query(WRITE)
+        .bind(VIEWS)
+        .bind(through.commit.cast_signed())
+        .bind(through.prepare.cast_signed())
+        .bind(last_event_at)
+        .bind(from.map(|from| from.commit.cast_signed()))
+        .bind(crate::NOTIFICATIONS)
+        .bind(&orders.id)
+        .bind(&orders.workflow)
+        .bind(&orders.workflow_version)
+        .bind(&orders.status)
+        .bind(&orders.state)
+        .bind(&orders.customer_id)
+        .bind(&orders.customer_name)
+        .bind(&orders.customer_email)
+        .bind(&orders.currency)
+        .bind(&orders.total)
+        .bind(&orders.lines)
+        .bind(&orders.ship_to)
+        .bind(&orders.attributes)
+        .bind(&orders.result)
+        .bind(&orders.stuck_reason)
+        .bind(&orders.placed_at)
+        .bind(&orders.updated_at)
+        .bind(&orders.ended_at)
+        .bind(&orders.revision)
+        .bind(&orders.position)
+        .bind(&steps.order_id)
+        .bind(&steps.step)
+        .bind(&steps.participant)
+        .bind(&steps.action)
+        .bind(&steps.mode)
+        .bind(&steps.status)
+        .bind(&steps.outcome)
+        .bind(&steps.data)
+        .bind(&steps.attempts)
+        .bind(&steps.last_error)
+        .bind(&steps.started_at)
+        .bind(&steps.ended_at)
+        .bind(&steps.next_attempt_at)
         .bind(&todo.order_id)
         .bind(&todo.due_at)
         .bind(&todo.revision)
         .bind(&todo.position)
-        .execute(&mut *db)
+        .bind(&todo.nothing_due)
+        .bind(&timeline.order_id)
+        .bind(&timeline.revision)
+        .bind(&timeline.event_id)
+        .bind(&timeline.position)
+        .bind(&timeline.event_type)
+        .bind(&timeline.recorded_at)
+        .bind(&timeline.summary)
+        .bind(&timeline.step)
+        .bind(&timeline.actor)
+        .bind(&timeline.reason)
+        .bind(&timeline.data)
+        .bind(&timeline.correlation_id)
+        .bind(&timeline.causation_id)
+        .bind(&timeline.hash)
+        .fetch_optional(db)
         .await?;
-    }
-    if !todo.nothing_due.is_empty() {
-        sqlx::query("DELETE FROM todo WHERE order_id = ANY($1)").bind(&todo.nothing_due).execute(db).await?;
-    }
-    Ok(())
-}
-
-async fn write_timeline(db: &mut PgConnection, timeline: &TimelineColumns) -> Result<(), sqlx::Error> {
-    if timeline.order_id.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO timeline (order_id, revision, event_id, position, type, recorded_at, summary, step, actor, reason, data,
-                               correlation_id, causation_id, hash)
-         SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[], $6::timestamptz[], $7::text[],
-                              $8::text[], $9::text[], $10::text[], $11::text[]::jsonb[], $12::text[], $13::uuid[], $14::text[])
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(&timeline.order_id)
-    .bind(&timeline.revision)
-    .bind(&timeline.event_id)
-    .bind(&timeline.position)
-    .bind(&timeline.event_type)
-    .bind(&timeline.recorded_at)
-    .bind(&timeline.summary)
-    .bind(&timeline.step)
-    .bind(&timeline.actor)
-    .bind(&timeline.reason)
-    .bind(&timeline.data)
-    .bind(&timeline.correlation_id)
-    .bind(&timeline.causation_id)
-    .bind(&timeline.hash)
-    .execute(db)
-    .await?;
-    Ok(())
+    Ok(moved.map(|_| ()).ok_or(Interruption::CheckpointMoved)?)
 }
 
 /// The first registration of a version stands.
