@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+mod ends;
 mod error;
 mod filter;
 mod http;
@@ -32,6 +33,6 @@ pub fn router(pool: PgPool, options: &Options) -> Router {
         .with_state(http::Endpoint::new(schema, pool.clone(), options));
     let orders = Router::new()
         .route("/orders/{id}", routing::get(order_status::get).fallback(order_status::method_not_allowed))
-        .with_state(pool);
+        .with_state(order_status::Orders::new(pool));
     graphql.merge(orders)
 }

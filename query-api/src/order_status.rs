@@ -1,17 +1,21 @@
-//! Where an order stands, for callers that do not speak GraphQL: `GET /orders/{id}`.
+//! Where an order stands, for callers that do not speak GraphQL: `GET /orders/{id}`, and `?wait=30` for how it ended.
+
+use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgPool, Row};
 
+use crate::ends::Ends;
 use crate::error::StoreError;
 use crate::filter::comparable;
-use crate::store::{OrderRow, Store};
+use crate::store;
 
 /// Where an order stands, as of the views.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,22 +33,54 @@ pub struct OrderStatus {
     pub position: String,
 }
 
-/// Reads where an order stands; `None`: the views have no such order.
-pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>, StoreError> {
-    let row = Store::new(pool.clone()).order(&comparable(id)).await?;
-    Ok(row.map(OrderStatus::from))
+impl<'r> FromRow<'r, PgRow> for OrderStatus {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            order_id: row.try_get("id")?,
+            status: row.try_get("status")?,
+            state: row.try_get("state")?,
+            revision: row.try_get::<i64, _>("revision")?.cast_unsigned(),
+            position: row.try_get::<i64, _>("position")?.cast_unsigned().to_string(),
+        })
+    }
 }
 
-impl From<OrderRow> for OrderStatus {
-    fn from(row: OrderRow) -> Self {
-        Self {
-            order_id: row.id,
-            status: row.status,
-            state: row.state,
-            revision: row.revision.cast_unsigned(),
-            position: row.position.cast_unsigned().to_string(),
-        }
+/// Reads where an order stands; `None`: the views have no such order.
+pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>, StoreError> {
+    Ok(store::order_status(pool, &comparable(id)).await?)
+}
+
+/// The longest that a caller may wait for an order's end, in seconds.
+const LONGEST_WAIT: u32 = 60;
+
+/// What the handlers reach.
+#[derive(Clone)]
+pub(crate) struct Orders {
+    pool: PgPool,
+    ends: Ends,
+}
+
+impl Orders {
+    pub fn new(pool: PgPool) -> Self {
+        Self { ends: Ends::new(pool.clone()), pool }
     }
+
+    /// The order at its end, if that comes in time; else as it stands.
+    async fn status(&self, id: &str, wait: Option<u32>) -> Result<Option<OrderStatus>, StoreError> {
+        if let Some(seconds) = wait.filter(|seconds| *seconds > 0) {
+            let ended = self.ends.wait(comparable(id), Duration::from_secs(seconds.into())).await?;
+            if ended.is_some() {
+                return Ok(ended);
+            }
+        }
+        order_status(&self.pool, id).await
+    }
+}
+
+/// How long the caller waits for the order to end.
+#[derive(Deserialize)]
+pub(crate) struct Wait {
+    wait: Option<u32>,
 }
 
 /// What is done to an order is done at the command endpoint.
@@ -52,9 +88,19 @@ pub(crate) async fn method_not_allowed() -> Response {
     problem(StatusCode::METHOD_NOT_ALLOWED, "this is not what can be done here")
 }
 
-pub(crate) async fn get(State(pool): State<PgPool>, id: Result<Path<String>, PathRejection>) -> Response {
+pub(crate) async fn get(
+    State(orders): State<Orders>,
+    id: Result<Path<String>, PathRejection>,
+    wait: Result<Query<Wait>, QueryRejection>,
+) -> Response {
     let Ok(Path(id)) = id else { return problem(StatusCode::NOT_FOUND, "There is no such order: its id is not UTF-8") };
-    match order_status(&pool, &id).await {
+    let wait =
+        wait.ok().and_then(|Query(Wait { wait })| wait.map_or(Some(None), |w| (w <= LONGEST_WAIT).then_some(Some(w))));
+    let Some(wait) = wait else {
+        let detail = format!("wait must be a whole number of seconds, at most {LONGEST_WAIT}");
+        return problem(StatusCode::BAD_REQUEST, &detail);
+    };
+    match orders.status(&id, wait).await {
         Ok(Some(status)) => Json(status).into_response(),
         Ok(None) => problem(StatusCode::NOT_FOUND, "There is no such order"),
         Err(error @ StoreError::Unavailable) => {

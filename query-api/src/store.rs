@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::filter::{Criteria, OrderCursor, OrderSort, SortKey, TimeRange};
+use crate::order_status::OrderStatus;
 use crate::paging::Page;
 
 /// The views as they are at one moment: when they are first read. One store serves one request, so that no answer mixes what
@@ -281,6 +282,21 @@ async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, StoreErro
         Ok::<_, sqlx::Error>(begun)
     });
     Ok(begun.await.map_err(|_| StoreError::Internal)??)
+}
+
+/// Where an order stands: one row, and no need for a snapshot.
+pub(crate) async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>, sqlx::Error> {
+    let row = sqlx::query_as("SELECT id, status, state, revision, position FROM orders WHERE id = $1").bind(id);
+    row.fetch_optional(pool).await
+}
+
+/// Those of these orders that have ended, or are stuck.
+pub(crate) async fn ended_orders(pool: &PgPool, ids: &[String]) -> Result<Vec<OrderStatus>, sqlx::Error> {
+    let rows = sqlx::query_as(
+        "SELECT id, status, state, revision, position FROM orders
+         WHERE id = ANY($1) AND (ended_at IS NOT NULL OR stuck_reason IS NOT NULL)",
+    );
+    rows.bind(ids).fetch_all(pool).await
 }
 
 fn select_orders() -> QueryBuilder<Postgres> {
