@@ -17,6 +17,10 @@ use clap::Parser;
 
 use crate::args::{Cli, Command};
 
+/// Orders are many small pieces that come and go: that is what this allocator is for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Dev(cli.dev));
