@@ -122,6 +122,7 @@ impl StepState {
             failures: 0,
             outcome: None,
             data: Value::Null,
+            basis: Basis::default(),
             answer_keys: Vec::new(),
             last_error: None,
             started_at: at,
@@ -241,6 +242,7 @@ fn complete(mut step: StepState, e: &StepCompleted) -> StepState {
         return step;
     }
     step.outcome = Some(e.outcome.clone());
+    step.basis = e.basis;
     step.data = e.data.clone();
     let open = |deadline| Stage::Awaiting { direction: Direction::Do, deadline };
     step.stage = e.open_until.map_or(Stage::Completed, open);

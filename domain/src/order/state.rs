@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::event::{Direction, Mode, OrderPlaced};
+use super::event::{Basis, Direction, Mode, OrderPlaced};
 use crate::Timestamp;
 use crate::ids::StepId;
 
@@ -82,6 +82,8 @@ pub struct StepState {
     pub failures: u32,
     /// The named answer.
     pub outcome: Option<String>,
+    /// What the outcome rests on.
+    pub basis: Basis,
     /// What came with it.
     pub data: Value,
     /// The keys of the later answers taken so far.

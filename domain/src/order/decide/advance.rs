@@ -7,7 +7,7 @@ use super::attempt::{started, waiting};
 use super::scope::{recorded_scope, scope};
 use super::{DecideError, Decision};
 use crate::order::event::{
-    CompensationCompleted, CompensationStarted, Direction, Event, OrderCanceled, OrderCompleted, OrderStuck,
+    Basis, CompensationCompleted, CompensationStarted, Direction, Event, OrderCanceled, OrderCompleted, OrderStuck,
     StatusChanged, StepSkipped,
 };
 use crate::order::state::{OrderState, Phase, Stage, StepState};
@@ -228,10 +228,12 @@ fn undo(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError>
     Ok(())
 }
 
-/// A step whose very answer was "no" (one of `compensate-on`) did nothing that could be undone.
+/// A step whose very answer was "no" (one of `compensate-on`) did nothing that could be undone. Where "no" is only assumed, by
+/// an operator or because time has come, nobody knows.
 fn has_to_be_undone(step: &Step, known: &StepState) -> bool {
+    let says_no = known.outcome.as_ref().is_some_and(|outcome| step.compensate_on.contains(outcome));
     match known.stage {
-        Stage::Completed => !known.outcome.as_ref().is_some_and(|outcome| step.compensate_on.contains(outcome)),
+        Stage::Completed => !says_no || known.basis != Basis::Answer,
         Stage::Failed { maybe_done } => maybe_done,
         _ => false,
     }

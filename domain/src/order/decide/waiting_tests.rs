@@ -90,6 +90,22 @@ fn a_request_can_have_a_default_too() {
     story.tick_after(Duration::from_hours(1)).then(&["ask: silent, as time has come", "The order is completed"]);
 }
 
+#[test]
+fn where_a_no_is_only_assumed_the_step_may_have_been_done() {
+    let workflow = workflow(
+        "steps:
+  ask: { request: p.ask, undo: p.take-back, timeout: 1h, outcomes: [yes-, no-], compensate-on: [no-], on-timeout: no- }",
+    );
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("ask", Reply::Accepted).whatever();
+    story.tick_after(Duration::from_hours(1)).then(&[
+        "ask: no-, as time has come",
+        "The order cannot be kept and is being undone: ask answered \"no-\"",
+        "undo of ask: calling p.take-back",
+    ]);
+}
+
 const BY_EVENTS: &str = "workflow: w
 version: 1
 participants:
