@@ -127,7 +127,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
                 let resting = lock(&self.shared.resting).pop(&self.id);
                 let order = match resting {
                     Some(order) => order,
-                    None => self.shared.orders.load(&self.id).await?.ok_or(DriveError::Unknown)?,
+                    None => self.load().await?,
                 };
                 let reference = &order.state.placed.workflow;
                 let workflow = self.shared.workflows.get(reference).await?;
@@ -139,6 +139,18 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
         let mut drive = Drive { shared, id, order, workflow, asked: JoinSet::new(), resigned: false };
         drive.perform(&events);
         Ok(drive)
+    }
+
+    /// Looks the order up. That there is none holds only for those who asked before: it may have been placed since.
+    async fn load(&self) -> Result<Order, DriveError> {
+        loop {
+            let asked = self.messages.len();
+            match self.shared.orders.load(&self.id).await? {
+                Some(order) => return Ok(order),
+                None if self.messages.len() > asked => {}
+                None => return Err(DriveError::Unknown),
+            }
+        }
     }
 
     /// Lets the order rest, for which there is nothing to do, unless there is mail. Under the registry's lock, so that none

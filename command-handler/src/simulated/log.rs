@@ -42,6 +42,8 @@ struct Weather {
     down: bool,
     /// For the next append that has an event of that type.
     awaited: Vec<(&'static str, Trouble)>,
+    /// For the next read.
+    slow_reads: Vec<Gate>,
     /// The dice that say how long a call takes.
     dawdling: Option<StdRng>,
 }
@@ -70,6 +72,13 @@ impl SimulatedLog {
     pub fn hold_back(&self, event_type: &'static str) -> Gate {
         let gate = Gate::default();
         self.trouble(event_type, Trouble::HeldBack(gate.clone()));
+        gate
+    }
+
+    /// Has the next read answered only once the gate opens, with what is there when it is made.
+    pub fn hold_back_read(&self) -> Gate {
+        let gate = Gate::default();
+        lock(&self.weather).slow_reads.push(gate.clone());
         gate
     }
 
@@ -135,6 +144,10 @@ impl Log for SimulatedLog {
                 return Err(ReadError::Unavailable("as the test has it".to_owned()));
             }
             let page = self.page(stream, usize::try_from(from).unwrap(), max);
+            let slow = lock(&self.weather).slow_reads.pop();
+            if let Some(gate) = slow {
+                gate.pass().await;
+            }
             self.dawdle().await;
             Ok(page)
         };

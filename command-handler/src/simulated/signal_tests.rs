@@ -19,6 +19,29 @@ fn an_answer_about_an_order_that_was_never_placed_is_refused() {
 }
 
 #[test]
+fn an_answer_is_not_refused_because_somebody_asked_before_the_order_was_placed() {
+    simulate(async |world| {
+        let (asked_too_early, placing) = (world.instance(), world.instance());
+        let read = world.log.hold_back_read();
+        let signal = |key: &str| {
+            let (instance, answer) = (asked_too_early.clone(), world.answer("shipped", Some(key)));
+            tokio::spawn(async move { instance.signal(id("1"), answer).await })
+        };
+        let early = signal("k");
+        world.settle().await;
+        assert!(read.is_reached());
+        world.begin(&placing, fulfilment()).await;
+        let in_time = signal("k");
+        world.settle().await;
+        read.open();
+        in_time.await.unwrap().unwrap();
+        early.await.unwrap().unwrap();
+        world.settle().await;
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+    });
+}
+
+#[test]
 fn an_answer_is_taken_once_under_its_key_for_good() {
     simulate(async |world| {
         let instance = world.instance();
