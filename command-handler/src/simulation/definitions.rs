@@ -7,6 +7,14 @@ use super::dice::Dice;
 /// The most steps.
 const MOST_STEPS: u64 = 8;
 
+/// How a step comes to its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Call,
+    Request,
+    Await,
+}
+
 /// What later steps have to know of an earlier one.
 struct Drawn {
     name: String,
@@ -52,8 +60,18 @@ fn step(dice: &Dice, file: &mut String, version: u32, index: usize, drawn: &[Dra
     before.sort_unstable();
     before.dedup();
     guard(dice, file, &before, drawn);
-    let is_request = dice.hits(400);
-    let way = if is_request { "request" } else { "call" };
+    // The first one asks somebody: there has to be one that does.
+    let kind = dice.within(if index == 0 { 18..100 } else { 0..100 });
+    if kind < 8 {
+        writeln!(file, "    wait: {}", dice.pick(&["50ms", "3s", "1m"])).unwrap();
+        return Drawn { name, before, going_on: Vec::new() };
+    }
+    if kind < 18 {
+        writeln!(file, "    await: approval\n    timeout: {}", dice.pick(&["5s", "20s"])).unwrap();
+        return Drawn { name, before, going_on: outcomes(dice, file, Kind::Await) };
+    }
+    let kind = if kind < 55 { Kind::Request } else { Kind::Call };
+    let way = if kind == Kind::Request { "request" } else { "call" };
     writeln!(file, "    {way}: p.v{version}-do-{index}").unwrap();
     writeln!(file, "    timeout: {}", dice.pick(&["1s", "5s", "20s"])).unwrap();
     writeln!(file, "    retry: {{ attempts: {}, initial: 100ms, max: 5s }}", dice.pick(&[1, 3, 8])).unwrap();
@@ -66,7 +84,7 @@ fn step(dice: &Dice, file: &mut String, version: u32, index: usize, drawn: &[Dra
     if dice.hits(300) {
         writeln!(file, "    sets-status: Status{index}").unwrap();
     }
-    Drawn { name, before, going_on: outcomes(dice, file, is_request) }
+    Drawn { name, before, going_on: outcomes(dice, file, kind) }
 }
 
 /// None, one, or two of the steps before.
@@ -88,11 +106,11 @@ fn guard(dice: &Dice, file: &mut String, before: &[usize], drawn: &[Drawn]) {
     }
 }
 
-fn outcomes(dice: &Dice, file: &mut String, is_request: bool) -> Vec<&'static str> {
+fn outcomes(dice: &Dice, file: &mut String, kind: Kind) -> Vec<&'static str> {
     if dice.hits(400) {
         return Vec::new();
     }
-    let interim = is_request && dice.hits(500);
+    let interim = kind == Kind::Request && dice.hits(500);
     let compensates = dice.hits(300);
     let mut going_on = vec!["fine", "well"];
     if interim {
@@ -105,6 +123,9 @@ fn outcomes(dice: &Dice, file: &mut String, is_request: bool) -> Vec<&'static st
         all.push("no");
     }
     writeln!(file, "    outcomes: [{}]", all.join(", ")).unwrap();
+    if kind != Kind::Call && dice.hits(300) {
+        writeln!(file, "    on-timeout: {}", if compensates { "no" } else { "fine" }).unwrap();
+    }
     going_on
 }
 

@@ -69,6 +69,8 @@ faults! {
     ForeignRefusal = "foreign 4xx", 4;
     /// A participant refuses for good.
     Refusal = "4xx", 20;
+    /// A participant accepts, and refuses later.
+    LateRefusal = "late refusal", 20;
     /// A participant dies before, or after, it acted.
     NoAnswer = "no answer", 30;
     /// An attempt is given up after its deadline.
@@ -81,6 +83,16 @@ faults! {
     NeverAnswers = "never answered", 30;
     /// A participant sends a later answer once more, although it was taken.
     AnsweredTwice = "answered twice", 100;
+    /// An operator cancels an order.
+    Cancel = "cancel", 0;
+    /// An operator holds an order.
+    Pause = "pause", 0;
+    /// An operator lets an order go on.
+    Resume = "resume", 0;
+    /// An operator has something tried again.
+    Retry = "retry", 0;
+    /// An operator assumes a step's answer.
+    Skip = "skip", 0;
     /// A client places an order once more, although it was taken.
     PlacedTwice = "placed twice", 200;
 }

@@ -1,9 +1,9 @@
-//! The later answers of participants: each is sent until somebody has taken or refused it, under the same key each time.
+//! The later answers of participants, and of people: each is sent until somebody has taken or refused it, under the same key each time.
 
 use std::time::Duration;
 
 use domain::ids::{OrderId, StepId};
-use domain::order::{Direction, Signal};
+use domain::order::{Direction, LateRefusal, Signal};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
@@ -20,7 +20,8 @@ use crate::orchestrator::{Accepted, CommandError};
 pub struct Letter {
     pub order_id: OrderId,
     pub step: StepId,
-    pub outcome: String,
+    /// None: it says that nothing will be done.
+    pub outcome: Option<String>,
     pub data: Value,
     pub key: String,
 }
@@ -75,12 +76,19 @@ async fn hand_over(members: Members, letter: Letter) -> Option<Result<Accepted, 
     let member = members.any()?;
     let Letter { order_id, step, outcome, data, key } = letter;
     let now = member.clock().now();
-    let signal = Signal { step, direction: Direction::Do, outcome, data, key: Some(key), now };
-    Some(member.signal(order_id, signal).await)
+    let direction = Direction::Do;
+    if let Some(outcome) = outcome {
+        let signal = Signal { step, direction, outcome, data, key: Some(key), now };
+        return Some(member.signal(order_id, signal).await);
+    }
+    let error = "it cannot be done after all".to_owned();
+    Some(member.refuse(order_id, LateRefusal { step, direction, error, now }).await)
 }
 
 fn note_taken(simulation: &Simulation, letter: &Letter, accepted: &Accepted) {
     let Letter { order_id, step, outcome, data, key } = letter.clone();
     simulation.tell(format_args!("the letter {key} is taken at revision {}", accepted.revision));
-    simulation.record(|record| record.answers_taken.push(AnswerTaken { order_id, step, key, outcome, data }));
+    if let Some(outcome) = outcome {
+        simulation.record(|record| record.answers_taken.push(AnswerTaken { order_id, step, key, outcome, data }));
+    }
 }

@@ -18,6 +18,7 @@ mod letters;
 mod list;
 mod members;
 mod network;
+mod people;
 mod ports;
 mod record;
 mod run;

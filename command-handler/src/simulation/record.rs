@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
-use domain::order::{Direction, Event, OrderState, WorkflowRef, evolve};
+use domain::order::{Direction, Event, Operation, OrderState, WorkflowRef, evolve};
 use domain::wire::{self, Metadata};
 use domain::workflow::Workflow;
 use event_store::client::RecordedEvent;
@@ -63,6 +63,14 @@ pub struct AnswerTaken {
     pub data: Value,
 }
 
+/// An operator's wish that was acknowledged.
+#[derive(Debug, Clone)]
+pub struct OperationTaken {
+    pub order_id: OrderId,
+    pub operation: Operation,
+    pub revision: u64,
+}
+
 /// See the head of this file.
 #[derive(Debug, Default)]
 pub struct Record {
@@ -73,6 +81,7 @@ pub struct Record {
     /// What was said to those who placed an order, each time that it was.
     pub acknowledged: Vec<Accepted>,
     pub answers_taken: Vec<AnswerTaken>,
+    pub operations_taken: Vec<OperationTaken>,
     /// An instance was frozen, or its clock was wrong by seconds.
     pub somebody_was_out_of_time: bool,
     /// What was wrong the moment that it was seen: the name of the invariant, and how it was broken.

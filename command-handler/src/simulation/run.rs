@@ -20,6 +20,7 @@ use super::faults::{Counts, Fault};
 use super::invariants;
 use super::list::List;
 use super::members::{Members, keep};
+use super::people::{answer_what_is_awaited, operate_on};
 use super::record::{History, Record};
 use super::services::Services;
 use super::simulation::Simulation;
@@ -87,9 +88,11 @@ async fn live(simulation: &Simulation) {
     if workflow == DRAWN && dice.hits(200) {
         tokio::spawn(register_another(simulation.clone(), members.clone()));
     }
+    tokio::spawn(answer_what_is_awaited(simulation.clone(), members.clone()));
     let mut clients = JoinSet::new();
     for number in 0..*dice.pick(&[1, 1, 1, 2, 3]) {
         let order_id = OrderId::new(format!("o{number}")).unwrap();
+        clients.spawn(operate_on(simulation.clone(), members.clone(), order_id.clone()));
         clients.spawn(place(simulation.clone(), members.clone(), order_id, content(simulation, &workflow, number)));
     }
     if timeout(LONGEST, come_to_rest(simulation, clients)).await.is_err() {

@@ -48,7 +48,8 @@ struct Intent {
     acts: bool,
     leaves: Option<Standing>,
     reply: Reply,
-    letters: Vec<String>,
+    /// Outcomes, or a late "no".
+    letters: Vec<Option<String>>,
 }
 
 impl Services {
@@ -117,7 +118,7 @@ impl Services {
             let deed = Deed { order_id, step: step_id, direction, at: self.simulation.now() };
             self.simulation.record(|record| record.deeds.push(deed));
         }
-        let letter = |(number, outcome): (usize, &String)| Letter {
+        let letter = |(number, outcome): (usize, &Option<String>)| Letter {
             order_id: ask.order_id.clone(),
             step: step.id.clone(),
             data: json!({ "tracking": number }),
@@ -152,12 +153,14 @@ impl Services {
             }
         } else if simulation.happens(Fault::NeverAnswers) {
             return Intent::act(Reply::Accepted, Vec::new());
+        } else if simulation.happens(Fault::LateRefusal) {
+            return Intent { letters: vec![None], ..Intent::nothing(Reply::Accepted) };
         }
         let outcome = self.outcome(step, false);
         if outcome.as_ref().is_some_and(|outcome| step.compensate_on.contains(outcome)) {
             // Its very answer is "no".
             return match step.mode {
-                Mode::Request => Intent { letters: outcome.into_iter().collect(), ..Intent::nothing(Reply::Accepted) },
+                Mode::Request => Intent { letters: vec![outcome], ..Intent::nothing(Reply::Accepted) },
                 _ => Intent::nothing(said(outcome)),
             };
         }
@@ -166,7 +169,7 @@ impl Services {
         }
         let interim = self.outcome(step, true).filter(|_| simulation.dice.hits(500));
         let last = outcome.unwrap_or_else(|| "done".to_owned());
-        Intent::act(Reply::Accepted, interim.into_iter().chain([last]).collect())
+        Intent::act(Reply::Accepted, interim.into_iter().chain([last]).map(Some).collect())
     }
 
     fn asked_to_undo(&self, standing: Option<Standing>) -> Intent {
@@ -198,7 +201,7 @@ impl Intent {
         Self { acts: false, leaves: None, reply, letters: Vec::new() }
     }
 
-    fn act(reply: Reply, letters: Vec<String>) -> Self {
+    fn act(reply: Reply, letters: Vec<Option<String>>) -> Self {
         Self { acts: true, leaves: Some(Standing::Done), reply, letters }
     }
 }

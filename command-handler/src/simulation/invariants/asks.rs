@@ -1,0 +1,101 @@
+//! What participants are asked: what the log has, once, under one key, and nothing after the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::order::{Direction, Event, StepStarted};
+
+use super::Wrong;
+use crate::simulation::record::{Asked, Entry, History, Record};
+
+/// What is asked of whom is what the definition says that the order was placed under.
+pub fn an_order_ends_on_the_version_it_began_on(record: &Record) -> Wrong {
+    let mut wrong = Wrong::new();
+    for (id, history) in &record.orders {
+        let Some(definition) = record.definition(id) else {
+            wrong.push(format!("{id} follows a definition that nobody registered"));
+            continue;
+        };
+        for started in attempts(history) {
+            let action = definition.step(&started.step).and_then(|step| match started.direction {
+                Direction::Do => step.action.as_ref(),
+                Direction::Undo => step.undo.as_ref(),
+            });
+            if action.is_none_or(|a| a.participant != started.participant || a.action != started.action) {
+                wrong.push(format!("{id}: its definition does not have {started:?}"));
+            }
+        }
+    }
+    for Asked { ask, .. } in &record.asks {
+        let step = record.definition(&ask.order_id).and_then(|definition| definition.step(&ask.attempt.step).cloned());
+        let action = step.and_then(|step| match ask.attempt.direction {
+            Direction::Do => step.action,
+            Direction::Undo => step.undo,
+        });
+        if action.is_none_or(|action| action.action != ask.action) {
+            wrong.push(format!("asked for what the order's definition does not have: {ask:?}"));
+        }
+    }
+    wrong
+}
+
+/// Nobody is asked for an attempt that was not in the log at that moment, and nobody is asked twice for one.
+pub fn append_first_perform_second(record: &Record) -> Wrong {
+    let mut wrong = Wrong::new();
+    let mut asked = BTreeSet::new();
+    for Asked { ask, by, events_before, .. } in &record.asks {
+        let attempt = &ask.attempt;
+        let known =
+            record.orders.get(&ask.order_id).map(|history| &history.entries[..*events_before]).unwrap_or_default();
+        let is_it = |entry: &Entry| {
+            matches!(&entry.event, Event::StepStarted(e) if e.step == attempt.step
+                && e.direction == attempt.direction && e.attempt == attempt.number && e.deadline == attempt.deadline)
+        };
+        if !known.iter().any(is_it) {
+            wrong.push(format!("{by} asked for an attempt that was not in the log: {ask:?}"));
+        }
+        if !asked.insert((&ask.order_id, &attempt.step, attempt.direction, attempt.number)) {
+            wrong.push(format!("{by} asked for an attempt that somebody had asked for before: {ask:?}"));
+        }
+    }
+    wrong
+}
+
+/// The idempotency key is the same for all attempts at the same thing, and what is asked under it too; no other thing has it.
+pub fn one_key_for_all_attempts(record: &Record) -> Wrong {
+    let mut wrong = Wrong::new();
+    let (mut keys, mut things) = (BTreeMap::new(), BTreeMap::new());
+    for Asked { ask, key, .. } in &record.asks {
+        let thing = (&ask.order_id, &ask.attempt.step, ask.attempt.direction);
+        let first = *keys.entry(thing).or_insert(key);
+        if first != key {
+            wrong.push(format!("{thing:?} was asked for under {first} and under {key}"));
+        }
+        let content = (thing, &ask.action, &ask.attempt.input);
+        let first = *things.entry(key).or_insert(content);
+        if first != content {
+            wrong.push(format!("{key} was the key of {first:?} and of {content:?}"));
+        }
+    }
+    wrong
+}
+
+/// Once an order has ended, nobody is asked for anything. Only an instance that was frozen, or whose clock is wrong, can be
+/// too late to notice; participants have the idempotency key against those.
+pub fn nothing_is_asked_after_the_end(record: &Record) -> Wrong {
+    let too_late = |asked: &&Asked| {
+        let events = record.orders.get(&asked.ask.order_id).map(|history| &history.entries[..asked.events_before]);
+        let ended = |entry: &Entry| matches!(entry.event, Event::OrderCompleted(_) | Event::OrderCanceled(_));
+        events.is_some_and(|events| events.iter().any(ended))
+    };
+    if record.somebody_was_out_of_time {
+        return Wrong::new();
+    }
+    record.asks.iter().filter(too_late).map(|asked| format!("asked after the end: {asked:?}")).collect()
+}
+
+fn attempts(history: &History) -> impl Iterator<Item = &StepStarted> {
+    history.entries.iter().filter_map(|entry| match &entry.event {
+        Event::StepStarted(started) => Some(started),
+        _ => None,
+    })
+}

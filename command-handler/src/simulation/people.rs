@@ -1,0 +1,140 @@
+//! Those who look after orders: they answer what a step awaits of a person, and operate on orders at any moment.
+
+use std::time::Duration;
+
+use domain::ids::{OrderId, StepId};
+use domain::order::{Event, Mode, Operate, Operation};
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use super::faults::Fault;
+use super::letters::{Letter, post};
+use super::members::Members;
+use super::network::exchange;
+use super::record::{Entry, OperationTaken};
+use super::simulation::Simulation;
+use crate::clock::Clock;
+use crate::orchestrator::{Accepted, CommandError};
+
+/// How often an operator tries.
+const MOST_TRIES: u32 = 20;
+
+/// Answers whatever is awaited of a person: in time, too late, never, or two of them at once.
+pub async fn answer_what_is_awaited(simulation: Simulation, members: Members) {
+    let mut seen = 0;
+    loop {
+        let before = simulation.written.get();
+        let (awaited, length) = simulation.record(|record| {
+            let entries: Vec<_> =
+                record.orders.iter().flat_map(|(id, history)| history.entries.iter().map(move |e| (id, e))).collect();
+            let is_new = |entry: &Entry| entry.append > seen;
+            let awaited: Vec<(OrderId, StepId)> = entries
+                .iter()
+                .filter(|(_, entry)| is_new(entry))
+                .filter_map(|(id, entry)| match &entry.event {
+                    Event::WaitStarted(e) if e.mode == Mode::Await => Some(((*id).clone(), e.step.clone())),
+                    _ => None,
+                })
+                .collect();
+            (awaited, entries.iter().map(|(_, entry)| entry.append).max().unwrap_or_default())
+        });
+        seen = length;
+        for (order_id, step) in awaited {
+            for person in 0..*simulation.dice.pick(&[0, 1, 1, 1, 2]) {
+                answer(&simulation, &members, &order_id, &step, person);
+            }
+        }
+        simulation.written.wait_until(|count| count > before).await;
+    }
+}
+
+fn answer(simulation: &Simulation, members: &Members, order_id: &OrderId, step: &StepId, person: u32) {
+    let definition = simulation.record(|record| record.definition(order_id));
+    let Some(known) = definition.as_ref().and_then(|definition| definition.step(step)) else { return };
+    let outcome = if known.outcomes.is_empty() { "done" } else { simulation.dice.pick(&known.outcomes) };
+    let letter = Letter {
+        order_id: order_id.clone(),
+        step: step.clone(),
+        outcome: Some(outcome.to_owned()),
+        data: json!({ "person": person }),
+        key: format!("{order_id}/{step}/person {person}"),
+    };
+    tokio::spawn(post(simulation.clone(), members.clone(), vec![letter], known.answer_timeout));
+}
+
+/// Operates a few times on an order, whatever it is doing.
+pub async fn operate_on(simulation: Simulation, members: Members, order_id: OrderId) {
+    for _ in 0..*simulation.dice.pick(&[0, 0, 1, 2, 4]) {
+        sleep(simulation.dice.up_to(Duration::from_secs(*simulation.dice.pick(&[2, 10, 60])))).await;
+        let (kind, operation) = match simulation.dice.within(0..10) {
+            0..3 => (Fault::Cancel, Operation::Cancel),
+            3..6 => (Fault::Pause, Operation::Pause),
+            6..8 => (Fault::Retry, Operation::Retry { step: None }),
+            _ => match skip(&simulation, &order_id) {
+                Some(skip) => (Fault::Skip, skip),
+                None => continue,
+            },
+        };
+        let is_taken = until_answered(&simulation, &members, &order_id, kind, operation).await;
+        // Some forget that they hold an order.
+        if is_taken && kind == Fault::Pause && !simulation.dice.hits(100) {
+            sleep(simulation.dice.up_to(Duration::from_secs(*simulation.dice.pick(&[1, 30, 600])))).await;
+            until_answered(&simulation, &members, &order_id, Fault::Resume, Operation::Resume).await;
+        }
+    }
+}
+
+/// Any step, with any answer that it knows.
+fn skip(simulation: &Simulation, order_id: &OrderId) -> Option<Operation> {
+    let definition = simulation.record(|record| record.definition(order_id))?;
+    let steps: Vec<_> = definition.steps.iter().chain(&definition.compensated).collect();
+    let step = simulation.dice.pick(&steps);
+    let outcome = (!step.outcomes.is_empty()).then(|| simulation.dice.pick(&step.outcomes).clone());
+    Some(Operation::Skip { step: step.id.clone(), outcome, data: json!({ "tracking": "assumed" }) })
+}
+
+/// Says whether the operation was taken; where nobody answers, it may have been.
+async fn until_answered(
+    simulation: &Simulation,
+    members: &Members,
+    order_id: &OrderId,
+    kind: Fault,
+    operation: Operation,
+) -> bool {
+    for _ in 0..MOST_TRIES {
+        let (at, id, wish) = (members.clone(), order_id.clone(), operation.clone());
+        let answered = exchange(simulation, move || hand_over(at.clone(), id.clone(), wish.clone()));
+        match timeout(Duration::from_secs(5), answered).await {
+            Ok(Ok(Some(Ok(accepted)))) => {
+                simulation.note(kind);
+                simulation.tell(format_args!(
+                    "order {order_id}: {} is acknowledged at {}",
+                    operation.as_str(),
+                    accepted.revision
+                ));
+                let taken = OperationTaken { order_id: order_id.clone(), operation, revision: accepted.revision };
+                simulation.record(|record| record.operations_taken.push(taken));
+                return true;
+            }
+            Ok(Ok(Some(Err(CommandError::Refused(refusal))))) => {
+                simulation.tell(format_args!("order {order_id}: {} is refused: {refusal}", operation.as_str()));
+                // It may be refused because it was taken before, unheard.
+                return true;
+            }
+            Ok(Ok(Some(Err(_)) | None) | Err(_)) | Err(_) => {}
+        }
+        sleep(simulation.dice.up_to(Duration::from_secs(2))).await;
+    }
+    false
+}
+
+async fn hand_over(
+    members: Members,
+    order_id: OrderId,
+    operation: Operation,
+) -> Option<Result<Accepted, CommandError>> {
+    let member = members.any()?;
+    let now = member.clock().now();
+    let operate = Operate { operation, actor: "op".to_owned(), reason: "as chance has it".to_owned(), now };
+    Some(member.operate(order_id, operate).await)
+}
