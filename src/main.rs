@@ -42,7 +42,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::CommandHandler(args) => roles::command_handler::run(args).await.map(|()| done),
         Command::Projector(args) => roles::projector::run(args).await.map(|()| done),
         Command::QueryApi(args) => roles::query_api::run(args).await.map(|()| done),
-        Command::Participants(args) => roles::participants::run(args).await.map(|()| done),
+        Command::Participants(args) => Box::pin(roles::participants::run(args)).await.map(|()| done),
         Command::EventStore(args) => roles::event_store::run(args).await,
         Command::Place(args) => Ok(commands::place::run(args).await?),
         Command::Show(args) => Ok(commands::show::run(args).await?),

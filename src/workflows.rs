@@ -3,9 +3,10 @@
 use std::path::Path;
 
 /// The workflow files of this version of Tenuto.
-pub(crate) const SHIPPED: [&str; 2] = [
+pub(crate) const SHIPPED: [&str; 3] = [
     include_str!("../workflows/order-fulfilment.yaml"),
     include_str!("../workflows/order-fulfilment-without-backorder.yaml"),
+    include_str!("../workflows/order-parallel.yaml"),
 ];
 
 /// A folder of workflow files could not be read.
@@ -48,9 +49,10 @@ mod tests {
 
     /// What each version is, for ever: logs hold these texts, and refuse others under the same name and version. A changed file
     /// needs a new version, and a new line here.
-    const TEXTS: [(&str, u32, &str); 2] = [
+    const TEXTS: [(&str, u32, &str); 3] = [
         ("order-fulfilment", 1, "c2ab8216660b0ed5805804e635aefb3de8fb853c644213393c275d20386d58c2"),
         ("order-fulfilment-without-backorder", 1, "ea65f16d02daf11ae69feb457439d1f41cadc2a1de0896f392dd254837df0fb5"),
+        ("order-parallel", 1, "2bb33ce6a201a7e8c5bfc4e9e1ed29203005ca118811dec82a68187998380938"),
     ];
 
     #[test]

@@ -79,6 +79,22 @@ enum DriveError {
 }
 
 impl DriveError {
+    /// Whether what is wrong is the order's history, or its definition: trying again is in vain until somebody has mended it.
+    fn is_broken(&self) -> bool {
+        match self {
+            DriveError::Load(LoadError::Wire { .. } | LoadError::Misfit { .. })
+            | DriveError::NoWorkflow(_)
+            | DriveError::Inconsistent(_)
+            | DriveError::Save(SaveError::Encode(_)) => true,
+            DriveError::Refused(_)
+            | DriveError::Load(LoadError::Read(_))
+            | DriveError::Lookup(_)
+            | DriveError::Save(SaveError::Append(_))
+            | DriveError::Unknown
+            | DriveError::Conflicts => self.is_for_good(),
+        }
+    }
+
     /// Whether the log will never take what was decided.
     fn is_for_good(&self) -> bool {
         matches!(self, DriveError::Save(SaveError::Append(AppendError::TooLarge(_) | AppendError::Refused(_))))
@@ -195,6 +211,7 @@ fn command_error(id: &OrderId, error: &DriveError) -> CommandError {
     match error {
         DriveError::Unknown => CommandError::UnknownOrder(id.clone()),
         DriveError::Refused(refusal) => CommandError::Refused(refusal.clone()),
+        other if other.is_broken() => CommandError::Broken(other.to_string()),
         other => CommandError::Failed(other.to_string()),
     }
 }
@@ -255,6 +272,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             Direction::Do => step.action.as_ref()?,
             Direction::Undo => step.undo.as_ref()?,
         };
+        let cause = self.order.start_of(&attempt.step, attempt.direction);
         Some(Ask {
             order_id: self.id.clone(),
             attempt,
@@ -262,6 +280,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             reach: self.workflow.participants.get(&action.participant)?.clone(),
             action: action.action.clone(),
             give_up_on: step.retry.give_up_on.clone(),
+            cause,
             traceparent: self.order.traceparent.as_deref().map(str::to_owned),
         })
     }

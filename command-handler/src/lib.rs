@@ -7,7 +7,7 @@
 //! ```text
 //!   POST /orders ──▶ http ──▶ Orchestrator ──▶ driver (one an order) ──▶ participants
 //!                                  ▲              │
-//!                       todo ──────┘              └──▶ Orders ──▶ the log
+//!              todo, replies ──────┘              └──▶ Orders ──▶ the log
 //! ```
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
@@ -20,6 +20,7 @@ mod log;
 mod orchestrator;
 mod orders;
 mod participants;
+mod replies;
 #[cfg(test)]
 mod simulated;
 #[cfg(test)]
@@ -31,9 +32,13 @@ pub use clock::{Clock, SystemClock};
 pub use http::router;
 pub use log::Log;
 pub use orchestrator::{Accepted, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
-pub use participants::{Ask, HttpParticipants, Participants, Settings, UnknownSetting};
+pub use participants::{
+    AllParticipants, Ask, EventParticipants, HttpParticipants, Participants, Settings, UnknownSetting,
+};
+pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
 pub use todo::{TodoList, TodoOptions, run_todo};
 pub use workflows::{RegisterError, Registered, Workflows};
 
 /// The orchestrator as it runs in production.
-pub type Production = Orchestrator<event_store::client::EventStore, HttpParticipants, SystemClock>;
+pub type Production =
+    Orchestrator<event_store::client::EventStore, AllParticipants<event_store::client::EventStore>, SystemClock>;

@@ -95,6 +95,9 @@ pub enum CommandError {
     /// The log is not there, or something in it is wrong. Nothing was acknowledged; the same request may be sent again.
     #[error("{0}")]
     Failed(String),
+    /// The order's history, or its definition, cannot be worked with: trying again is in vain until somebody has mended it.
+    #[error("the order is broken: {0}")]
+    Broken(String),
 }
 
 /// No driver is free.

@@ -42,6 +42,13 @@ pub(crate) struct Placing {
     pub position: Position,
 }
 
+impl Order {
+    /// The event that started what is under way at a step.
+    pub fn start_of(&self, step: &str, direction: Direction) -> Option<Uuid> {
+        self.started.get(&(step.to_owned(), direction)).copied()
+    }
+}
+
 /// Why an order could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {

@@ -23,6 +23,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::ids::OrderId;
@@ -127,8 +128,13 @@ impl<'w> Story<'w> {
 
     /// A participant that accepted a request says later that it will not do it.
     pub fn refuse_later(&mut self, step: &str, direction: Direction, error: &str) -> Then {
-        let refusal = LateRefusal { step: step.to_owned(), direction, error: error.to_owned(), now: self.now() };
-        self.when(&Command::Refuse(refusal))
+        self.refuse_request(step, direction, error, None)
+    }
+
+    /// The same, as the answer to this request.
+    pub fn refuse_request(&mut self, step: &str, direction: Direction, error: &str, request: Option<Uuid>) -> Then {
+        let (step, error) = (step.to_owned(), error.to_owned());
+        self.when(&Command::Refuse(LateRefusal { step, direction, error, request, now: self.now() }))
     }
 
     /// A participant that is reached by events says later that the undo is done.

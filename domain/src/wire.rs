@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod golden_tests;
+pub mod participants;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

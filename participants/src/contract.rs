@@ -1,4 +1,4 @@
-//! What the orchestrator and a participant say to each other over HTTP.
+//! What the orchestrator and a participant say to each other, over HTTP; by events they say the same (see `by_events`).
 //!
 //! `POST {url}/{action}` with `{orderId, step, action, input}`. A 2xx answer says that it is done, and how it ended; 202
 //! says that the answer comes to the callback; a 4xx (save 408, 425 and 429) refuses for good; anything else means: try
@@ -10,10 +10,12 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use domain::wire::participants::ActionRequested;
 use reqwest::Url;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::problem::{PROBLEM_JSON, Problem};
 
@@ -29,9 +31,18 @@ pub(crate) struct Request {
     /// All that has to be the same when the key is.
     pub(crate) content: Value,
     /// Where a later answer goes.
-    pub(crate) callback: Option<Url>,
+    pub(crate) answer_to: Option<AnswerTo>,
     /// The trace it belongs to, handed on with a later answer.
     pub(crate) traceparent: Option<String>,
+}
+
+/// Where a later answer goes.
+#[derive(Debug, Clone)]
+pub(crate) enum AnswerTo {
+    /// To a callback.
+    Callback(Url),
+    /// To the stream of replies, as one to this request for this step.
+    Replies { request: Uuid, step: String },
 }
 
 #[derive(Deserialize)]
@@ -47,21 +58,41 @@ struct Content {
 impl Request {
     pub(crate) fn read(action: &str, headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
         let key = idempotency_key(headers)?;
-        let callback = callback(headers)?;
+        let answer_to = callback(headers)?.map(AnswerTo::Callback);
         let traceparent = traceparent(headers);
-        let Content { order_id, step, action: stated, input } = json_body(headers, body)?;
-        check_name("/orderId", &order_id)?;
-        check_name("/step", &step)?;
-        if stated != action {
+        let content: Content = json_body(headers, body)?;
+        if content.action != action {
+            let stated = &content.action;
             return Err(Problem::invalid("/action", format!("is {stated:?}, but the request went to {action:?}")));
         }
+        Self::of(key, content, answer_to, traceparent)
+    }
+
+    /// A request that came as an event, under this id.
+    pub(crate) fn of_event(id: Uuid, asked: &ActionRequested, traceparent: Option<&str>) -> Result<Self, Problem> {
+        let ActionRequested { order_id, step, action, input, .. } = asked.clone();
+        let answer_to = AnswerTo::Replies { request: id, step: step.clone() };
+        let content = Content { order_id: order_id.into(), step, action, input };
+        let traceparent = traceparent.filter(|value| is_traceparent(value)).map(str::to_owned);
+        Self::of(asked.idempotency_key(), content, Some(answer_to), traceparent)
+    }
+
+    fn of(
+        key: String,
+        content: Content,
+        answer_to: Option<AnswerTo>,
+        traceparent: Option<String>,
+    ) -> Result<Self, Problem> {
+        let Content { order_id, step, action, input } = content;
+        check_name("/orderId", &order_id)?;
+        check_name("/step", &step)?;
         let input = match input {
             Value::Null => json!({}),
             Value::Object(_) => input,
             _ => return Err(Problem::invalid("/input", "must be an object")),
         };
         let content = json!({ "orderId": order_id, "step": step, "action": action, "input": input });
-        Ok(Self { key, order_id, action: stated, input, content, callback, traceparent })
+        Ok(Self { key, order_id, action, input, content, answer_to, traceparent })
     }
 
     /// The input as what an action expects.
@@ -106,7 +137,7 @@ impl Answer {
                 WireAnswer::new(StatusCode::OK, &json!({ "outcome": outcome, "data": data }))
             }
             Self::Accepted => WireAnswer::new(StatusCode::ACCEPTED, &json!({})),
-            Self::Refused(problem) => WireAnswer::new(problem.status, &problem.body()),
+            Self::Refused(problem) => WireAnswer::of(problem),
         }
     }
 }
@@ -121,6 +152,10 @@ pub(crate) struct WireAnswer {
 impl WireAnswer {
     fn new(status: StatusCode, body: &Value) -> Self {
         Self { status, body: body.to_string() }
+    }
+
+    pub(crate) fn of(problem: &Problem) -> Self {
+        Self::new(problem.status, &problem.body())
     }
 }
 
@@ -231,10 +266,14 @@ fn callback(headers: &HeaderMap) -> Result<Option<Url>, Problem> {
 /// A trace context worth handing on; anything else is ignored, as W3C Trace Context has it.
 fn traceparent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("traceparent")?.to_str().ok()?;
+    is_traceparent(value).then(|| value.to_owned())
+}
+
+fn is_traceparent(value: &str) -> bool {
     let parts: Vec<&str> = value.split('-').collect();
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
     let hex = parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
-    (hex && lengths == [2, 32, 16, 2] && parts[0] != "ff").then(|| value.to_owned())
+    hex && lengths == [2, 32, 16, 2] && parts[0] != "ff"
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Problem> {

@@ -156,7 +156,7 @@ impl Armed {
 
 /// The faults in force, shared by all services.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<Vec<Armed>>>);
+pub struct Faults(Arc<Mutex<Vec<Armed>>>);
 
 impl Faults {
     fn in_force(&self) -> MutexGuard<'_, Vec<Armed>> {
@@ -190,28 +190,42 @@ impl Faults {
 pub(crate) struct Strike(Option<Fault>);
 
 impl Strike {
-    /// Before the effect: an answer, if there is to be no effect.
-    pub(crate) async fn before(&self) -> Option<Response> {
+    /// Before the effect: what happens instead of it, if there is to be none.
+    pub(crate) async fn instead(&self) -> Option<Mishap> {
         let fault = self.0.as_ref()?;
         if let Some(delay_ms) = fault.delay_ms {
             tokio::time::sleep(Duration::from_millis(delay_ms)).await;
         }
         if fault.crash == Some(Crash::Before) {
-            return Some(broken_connection());
+            return Some(Mishap::Silence);
         }
         let Respond { status, detail } = fault.respond.as_ref()?;
         let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        Some(Problem::new(status, detail.as_deref().unwrap_or("a scripted fault")).into_response())
+        Some(Mishap::Answers(Problem::new(status, detail.as_deref().unwrap_or("a scripted fault"))))
     }
 
-    /// After the effect: its answer, or what becomes of it.
-    pub(crate) fn after(&self, answer: Response) -> Response {
-        match &self.0 {
-            Some(fault) if fault.lose_answer => {
-                Problem::unavailable("a scripted fault lost the answer").into_response()
-            }
-            Some(fault) if fault.crash == Some(Crash::After) => broken_connection(),
-            _ => answer,
+    /// After the effect: what comes in place of its answer, if that is lost.
+    pub(crate) fn afterwards(&self) -> Option<Mishap> {
+        let fault = self.0.as_ref()?;
+        if fault.lose_answer {
+            return Some(Mishap::Answers(Problem::unavailable("a scripted fault lost the answer")));
+        }
+        (fault.crash == Some(Crash::After)).then_some(Mishap::Silence)
+    }
+}
+
+/// What comes in place of an answer.
+pub(crate) enum Mishap {
+    Answers(Problem),
+    /// Nothing: over HTTP, the connection breaks.
+    Silence,
+}
+
+impl IntoResponse for Mishap {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Answers(problem) => problem.into_response(),
+            Self::Silence => broken_connection(),
         }
     }
 }

@@ -15,11 +15,14 @@
 //!
 //! An undo (`cancel`, `refund`, `cancel_shipment`) may also end as `nothing_to_undo`; what it would have undone is then
 //! refused if it arrives after all.
+//!
+//! They are asked over HTTP ([`router`]), or by events ([`run_requests`]), or both ways at once.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
 mod admission;
 mod audit;
+mod by_events;
 mod contract;
 mod faults;
 mod migrations;
@@ -40,12 +43,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use sqlx::PgPool;
 
+pub use by_events::run_requests;
+pub use faults::Faults;
 pub use migrations::migrate;
 pub use notifications::{InvalidMailServer, MailServer};
 pub use options::{Options, Retry, Wake};
 pub use worker::run_deliveries;
 
-use faults::Faults;
 use participant::Context;
 use problem::Problem;
 
@@ -56,10 +60,9 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// failures and `/audit/repeats` to see repeated keys. [`run_deliveries`] has to run beside it, for the answers that
 /// are given later and for mail.
 pub fn router(pool: PgPool, options: Options) -> Router {
-    let faults = Faults::default();
-    let scripting = if options.scripted_faults { faults::routes(faults.clone()) } else { Router::new() };
+    let scripting = if options.scripted_faults { faults::routes(options.faults.clone()) } else { Router::new() };
     let gate = admission::Gate::new(options.requests_in_flight_max);
-    let context = Context { pool, faults, options };
+    let context = Context { pool, options };
 
     Router::new()
         .nest("/orders", orders::routes(&context))

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::faults::Faults;
 use crate::notifications::MailServer;
 
-/// Settings of the services and of the delivery worker. Give both a clone of the same one: they share [`Options::wake`].
+/// Settings of the services and of their workers. Give all a clone of the same one: they share [`Options::wake`] and
+/// [`Options::faults`].
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where mail goes. Without one, mail stays in the mailbox, where it can be read.
@@ -26,6 +28,8 @@ pub struct Options {
     pub scripted_faults: bool,
     /// How the services rouse the delivery worker.
     pub wake: Wake,
+    /// The failures that are scripted, whichever way the requests come that they strike.
+    pub faults: Faults,
 }
 
 impl Default for Options {
@@ -39,6 +43,7 @@ impl Default for Options {
             retry: Retry::default(),
             scripted_faults: true,
             wake: Wake::default(),
+            faults: Faults::default(),
         }
     }
 }

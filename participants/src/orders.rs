@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
+use follower::{Bookmark, bookmark_in};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -40,7 +41,13 @@ struct StatusInput {
 impl Participant for Orders {
     const NAME: &'static str = "orders";
     const RECORD: Record = record_in!("participant_orders");
+    const BOOKMARK: Bookmark = bookmark_in!("participant_orders.request_checkpoints", "requests");
+    const LOCK: i64 = 0x7465_6e75_746f_0010;
     type Action = Action;
+
+    fn new(_context: &Context) -> Self {
+        Self
+    }
 
     fn understand(request: &Request) -> Result<Action, Problem> {
         match request.action.as_str() {
@@ -146,6 +153,6 @@ async fn show(
 }
 
 pub(crate) fn routes(context: &Context) -> Router {
-    let service = Service { participant: Orders, context: context.clone() };
+    let service = Service::<Orders>::new(context);
     Router::new().route("/{name}", post(act::<Orders>).get(show)).with_state(Arc::new(service))
 }

@@ -1,4 +1,4 @@
-//! What is common to every participant: from an HTTP request to an effect that happens once, and its answer.
+//! What is common to every participant: from a request to an effect that happens once, and its answer.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use follower::Bookmark;
 use sqlx::{PgConnection, PgPool};
 
 use crate::contract::{Answer, PathName, Request, WireAnswer, whole_body};
-use crate::faults::Faults;
+use crate::faults::Mishap;
 use crate::options::Options;
 use crate::problem::Problem;
 use crate::record::{Claim, Record};
@@ -20,7 +21,6 @@ use crate::transaction::begin;
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) pool: PgPool,
-    pub(crate) faults: Faults,
     pub(crate) options: Options,
 }
 
@@ -30,8 +30,15 @@ pub(crate) trait Participant: Send + Sync + Sized + 'static {
     const NAME: &'static str;
     /// Where it records what it has handled.
     const RECORD: Record;
+    /// Where it records how far it has read the requests that came as events.
+    const BOOKMARK: Bookmark;
+    /// The lock of the one process that reads those. Any number will do that nobody else takes in the database.
+    const LOCK: i64;
     /// An action with its input, checked.
     type Action: Send;
+
+    /// The service, as these settings have it.
+    fn new(context: &Context) -> Self;
 
     /// What a request asks for, if that can be understood. Looks at nothing but the request.
     fn understand(request: &Request) -> Result<Self::Action, Problem>;
@@ -55,6 +62,12 @@ pub(crate) struct Service<P> {
     pub(crate) context: Context,
 }
 
+impl<P: Participant> Service<P> {
+    pub(crate) fn new(context: &Context) -> Self {
+        Self { participant: P::new(context), context: context.clone() }
+    }
+}
+
 /// `POST /{action}`
 pub(crate) async fn act<P: Participant>(
     State(service): State<Arc<Service<P>>>,
@@ -62,12 +75,12 @@ pub(crate) async fn act<P: Participant>(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let strike = service.context.faults.strike(P::NAME, &action);
-    if let Some(response) = strike.before().await {
-        return response;
+    let strike = service.context.options.faults.strike(P::NAME, &action);
+    if let Some(mishap) = strike.instead().await {
+        return mishap.into_response();
     }
     let answer = handle(&service, &action, &headers, body).await;
-    strike.after(answer.into_response())
+    strike.afterwards().map_or_else(|| answer.into_response(), Mishap::into_response)
 }
 
 async fn handle<P: Participant>(
@@ -76,10 +89,14 @@ async fn handle<P: Participant>(
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<WireAnswer, Problem> {
-    let request = Request::read(action, headers, &whole_body(body)?)?;
-    let action = P::understand(&request)?;
+    answer(service, &Request::read(action, headers, &whole_body(body)?)?).await
+}
+
+/// Has a request performed, whichever way it came.
+pub(crate) async fn answer<P: Participant>(service: &Service<P>, request: &Request) -> Result<WireAnswer, Problem> {
+    let action = P::understand(request)?;
     let other_content = || Problem::invalid("", "this Idempotency-Key was used for a request with other content");
-    once(service, &request, action).await?.ok_or_else(other_content)
+    once(service, request, action).await?.ok_or_else(other_content)
 }
 
 /// Performs a request unless its key has been handled; the answer is the same either way. Nothing, if the key was

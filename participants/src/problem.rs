@@ -44,6 +44,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
+    /// Whether a status says to try again.
+    pub(crate) fn is_passing(status: StatusCode) -> bool {
+        status.is_server_error()
+            || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
+    }
+
     pub(crate) fn body(&self) -> Value {
         let mut body = json!({
             "type": "about:blank",

@@ -1,5 +1,6 @@
 //! The background work of the services: answers to callbacks, mail, and parcels whose handling time is over.
 
+use event_store::client::EventStore;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
@@ -9,14 +10,15 @@ use crate::outbox::{self, Leader, POLL};
 use crate::shipping::{self, Answers};
 
 /// Delivers what the services have queued, until `shutdown`; then finishes what is on its way and returns. Several may
-/// run: one works, and another takes over when it ends. An error means that no HTTP client could be made.
+/// run: one works, and another takes over when it ends. Answers to requests that came as events need the `log`. An error means that no HTTP client could be made.
 pub async fn run_deliveries(
     pool: PgPool,
     options: Options,
+    log: Option<EventStore>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), reqwest::Error> {
     let worker =
-        Worker { answers: Answers::new(&options)?, mails: options.mail_server.clone().map(Mails), pool, options };
+        Worker { answers: Answers::new(&options, log)?, mails: options.mail_server.clone().map(Mails), pool, options };
     let (stop, stopped) = watch::channel(false);
     let told_to_stop = async {
         shutdown.await;

@@ -1,14 +1,9 @@
-//! The one connection through which the active projector holds its place and writes.
-//!
-//! Lock and writes share a connection on purpose: when the connection is lost so is the lock, and nobody who lacks the lock
-//! can write. A projector that is paused, or cut off, is silent, and Postgres ends a silent session, which frees the lock.
-
-use std::time::Duration;
+//! The one connection through which the active projector holds its place (see [`follower::take_place`]) and writes: whoever has
+//! lost the place cannot write.
 
 use chrono::{DateTime, Utc};
 use event_store::client::Position;
 use sqlx::{Connection, PgConnection, PgPool};
-use tokio::time::sleep;
 
 use crate::error::Interruption;
 use crate::options::ProjectorOptions;
@@ -43,16 +38,8 @@ pub(crate) struct Session {
 impl Session {
     /// Waits for this projector's turn. May be dropped while waiting.
     pub async fn take_over(pool: &PgPool, options: &ProjectorOptions) -> Result<Self, sqlx::Error> {
-        let mut db = pool.acquire().await?.detach();
-        loop {
-            let free: bool =
-                sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK).fetch_one(&mut db).await?;
-            if free {
-                break;
-            }
-            sleep(options.standby_poll).await;
-        }
-        settle(&mut db, options.silence).await?;
+        let mut db = follower::take_place(pool, LOCK, options.standby_poll, options.silence).await?;
+        settle(&mut db).await?;
         let checkpoint = read_checkpoint(&mut db).await?;
         Ok(Self { db, checkpoint })
     }
@@ -89,19 +76,10 @@ impl Session {
 }
 
 /// What every transaction of this connection relies on.
-async fn settle(db: &mut PgConnection, silence: Duration) -> Result<(), sqlx::Error> {
-    let silence = format!("{}ms", silence.as_millis());
-    sqlx::query(
-        // Views and checkpoint move together, so what a crash of the server takes back is done again from the log: there is
-        // no need to wait for the disk.
-        "SELECT set_config('synchronous_commit', 'off', false),
-                set_config('idle_session_timeout', $1, false),
-                set_config('idle_in_transaction_session_timeout', $1, false)",
-    )
-    .bind(silence)
-    .execute(db)
-    .await?;
-    Ok(())
+async fn settle(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    // Views and checkpoint move together, so what a crash of the server takes back is done again from the log: there is
+    // no need to wait for the disk.
+    sqlx::query("SELECT set_config('synchronous_commit', 'off', false)").execute(db).await.map(drop)
 }
 
 async fn read_checkpoint(db: &mut PgConnection) -> Result<Option<Position>, sqlx::Error> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use command_handler::{
-    HttpParticipants, Orchestrator, OrchestratorOptions, Production, RegisterError, Settings, SystemClock, TodoOptions,
+    AllParticipants, HttpParticipants, Orchestrator, OrchestratorOptions, Production, RegisterError,
+    ReplyReaderOptions, Settings, SystemClock, TodoOptions,
 };
 use event_store::client::EventStore;
 use sqlx::PgPool;
@@ -79,8 +80,9 @@ pub(crate) fn urls_in_environment() -> BTreeMap<String, String> {
 pub(crate) struct Handler {
     pub router: axum::Router,
     orchestrator: Production,
-    stop_todo: CancellationToken,
+    stop_feeding: CancellationToken,
     todo: tokio::task::JoinHandle<()>,
+    replies: tokio::task::JoinHandle<()>,
 }
 
 /// A workflow file that cannot be used.
@@ -100,29 +102,37 @@ impl Handler {
         public_url: String,
         driving: &Driving,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let participants = HttpParticipants::new(Settings(urls), &public_url, driving.most_calls)?;
+        let http = HttpParticipants::new(Settings(urls), &public_url, driving.most_calls)?;
+        let participants = AllParticipants::new(http, event_store.clone());
         let options = OrchestratorOptions { most_active: driving.most_active_orders, ..OrchestratorOptions::default() };
         let orchestrator = Orchestrator::new(event_store.clone(), participants, SystemClock, options);
         for (from, text) in workflows::all(driving.workflows.as_deref())? {
             register(&orchestrator, &text).await.map_err(|source| BadWorkflow { from, source })?;
         }
-        let stop_todo = CancellationToken::new();
+        let stop_feeding = CancellationToken::new();
         let todo_options = TodoOptions {
             owner: Uuid::now_v7().to_string(),
             lease: Duration::from_secs(driving.lease_seconds),
             every: Duration::from_millis(500),
             most: 200,
         };
-        let todo = command_handler::run_todo(orchestrator.clone(), pool.clone(), todo_options, stop_todo.clone());
+        let todo = command_handler::run_todo(orchestrator.clone(), pool.clone(), todo_options, stop_feeding.clone());
+        let replies = command_handler::run_replies(
+            orchestrator.clone(),
+            event_store.clone(),
+            pool.clone(),
+            ReplyReaderOptions::default(),
+            stop_feeding.clone(),
+        );
         let router = command_handler::router(orchestrator.clone(), event_store.clone());
-        Ok(Self { router, orchestrator, stop_todo, todo: tokio::spawn(todo) })
+        Ok(Self { router, orchestrator, stop_feeding, todo: tokio::spawn(todo), replies: tokio::spawn(replies) })
     }
 
     /// Records what is under way, and leaves the rest to others.
     pub async fn stop(self) {
-        self.stop_todo.cancel();
-        // It ends by itself, between two looks at the list.
-        let _ = self.todo.await;
+        self.stop_feeding.cancel();
+        // They end by themselves, between two looks at the list, or once the replies at hand are taken.
+        let _ = tokio::join!(self.todo, self.replies);
         self.orchestrator.shutdown(LEAVING).await;
     }
 }

@@ -54,10 +54,12 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         .nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let background = CancellationToken::new();
-    let projector = projector::run(ProjectorOptions::default(), event_store, pool.clone(), background.clone());
-    let deliveries = participants::run_deliveries(pool, services, background.clone().cancelled_owned());
+    let projector = projector::run(ProjectorOptions::default(), event_store.clone(), pool.clone(), background.clone());
+    let requests = participants::run_requests(pool.clone(), event_store.clone(), services.clone(), background.clone());
+    let deliveries =
+        participants::run_deliveries(pool, services, Some(event_store), background.clone().cancelled_owned());
     let server = tokio::spawn(serve::serve(listener, router, stop.clone()));
-    let (projector, deliveries) = (tokio::spawn(projector), tokio::spawn(deliveries));
+    let (projector, deliveries, requests) = (tokio::spawn(projector), tokio::spawn(deliveries), tokio::spawn(requests));
 
     print_places(&base, &backends, &args);
     let shown = async {
@@ -77,6 +79,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     background.cancel();
     projector.await??;
     deliveries.await??;
+    requests.await?;
     backends.stop().await;
     broken.map_or(Ok(()), |reason| Err(reason.into()))
 }

@@ -1,6 +1,7 @@
 //! `tenuto participants`: the reference services.
 
 use clap::Args;
+use event_store::client::EventStore;
 use participants::{MailServer, Options};
 
 use super::RoleResult;
@@ -16,6 +17,9 @@ pub(crate) struct ParticipantsArgs {
     listen: Listen,
     #[command(flatten)]
     mail: Mail,
+    /// Also read requests from the log, and reply there
+    #[arg(long, env = "TENUTO_BY_EVENTS")]
+    by_events: bool,
 }
 
 /// Where mail goes.
@@ -42,11 +46,20 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let pool = backends::connect(args.servers.named_postgres()?).await?;
     participants::migrate(&pool).await?;
     let options = args.mail.options()?;
+    let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
     let listener = serve::bind(args.listen.listen).await?;
     println!("orders, payments, shipping and notifications at http://{}", listener.local_addr()?);
     let router = participants::router(pool.clone(), options.clone()).merge(health::router(None, Some(pool.clone())));
-    let deliveries = participants::run_deliveries(pool, options, stop.clone().cancelled_owned());
-    let (served, delivered) = tokio::join!(serve::serve(listener, router, stop), deliveries);
+    let requests = {
+        let (pool, log, options, stop) = (pool.clone(), log.clone(), options.clone(), stop.clone());
+        async move {
+            if let Some(log) = log {
+                participants::run_requests(pool, log, options, stop).await;
+            }
+        }
+    };
+    let deliveries = participants::run_deliveries(pool, options, log, stop.clone().cancelled_owned());
+    let (served, (), delivered) = tokio::join!(serve::serve(listener, router, stop), requests, deliveries);
     served?;
     Ok(delivered?)
 }

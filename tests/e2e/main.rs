@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod by_events;
+mod by_events_many;
 mod event_store;
 mod faults;
 mod ledger;

@@ -19,19 +19,19 @@ use self::problem::Problem;
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::Orchestrator;
-use crate::participants::HttpParticipants;
+use crate::participants::AllParticipants;
 
 /// What every handler reaches.
 #[derive(Debug)]
 struct Endpoint<L, C> {
-    orchestrator: Orchestrator<L, HttpParticipants, C>,
+    orchestrator: Orchestrator<L, AllParticipants<L>, C>,
     keys: Keys<L>,
 }
 
 type Handle<L, C> = Arc<Endpoint<L, C>>;
 
 /// `POST /orders`, `POST /orders/{id}/steps/{step}/outcome`, `POST /workflows`, `GET /openapi.json`.
-pub fn router<L: Log, C: Clock>(orchestrator: Orchestrator<L, HttpParticipants, C>, log: L) -> Router {
+pub fn router<L: Log, C: Clock>(orchestrator: Orchestrator<L, AllParticipants<L>, C>, log: L) -> Router {
     let endpoint = Arc::new(Endpoint { orchestrator, keys: Keys::new(log) });
     Router::new()
         .route("/orders", post(place::handle::<L, C>))

@@ -147,7 +147,7 @@ fn problem(error: CommandError, at: &str) -> Problem {
     match error {
         CommandError::UnknownOrder(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
         CommandError::Overloaded => Problem::later(error.to_string()),
-        CommandError::Failed(ref reason) => {
+        CommandError::Failed(ref reason) | CommandError::Broken(ref reason) => {
             warn!(reason, "an answer could not be taken");
             Problem::later("the answer could not be recorded; send it again")
         }

@@ -37,7 +37,7 @@ pub(super) async fn handle<L: Log, C: Clock>(
 /// A definition whose participants have no place here is refused at once, not at its first order.
 fn check_urls<L: Log, C: Clock>(endpoint: &Handle<L, C>, source: &str) -> Result<(), Problem> {
     let workflow = Workflow::parse(source).map_err(|faults| problem(RegisterError::Faulty(faults)))?;
-    let settings = endpoint.orchestrator.participants().settings();
+    let settings = endpoint.orchestrator.participants().http().settings();
     let errors: Vec<Violation> = workflow
         .participants
         .iter()

@@ -14,6 +14,7 @@ mod driving_tests;
 mod outage_tests;
 mod parallel_tests;
 mod placing_tests;
+mod replies_tests;
 mod several_instances_tests;
 mod shutdown_tests;
 mod signal_tests;

@@ -132,7 +132,7 @@ impl Player<'_> {
         }
         if fault == Some(Fault::RefusedLater) {
             let error = "there is none".to_owned();
-            let refusal = LateRefusal { step: id.to_owned(), direction, error, now: self.now() };
+            let refusal = LateRefusal { step: id.to_owned(), direction, error, request: None, now: self.now() };
             self.decide(&Command::Refuse(refusal), false);
             return true;
         }

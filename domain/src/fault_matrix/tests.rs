@@ -33,6 +33,11 @@ fn order_fulfilment_without_backorder_comes_through_everything() {
 }
 
 #[test]
+fn order_parallel_comes_through_everything() {
+    assert_comes_through(include_str!("../../../workflows/order-parallel.yaml"));
+}
+
+#[test]
 fn waits_persons_branches_and_events_come_through_everything() {
     let report = report(
         "workflow: w

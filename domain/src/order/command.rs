@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::content::NewOrder;
 use super::event::Direction;
@@ -97,6 +98,8 @@ pub struct LateRefusal {
     pub direction: Direction,
     /// Why, for people.
     pub error: String,
+    /// The id of the request that it answers ([`request_id`](super::request_id)), if it says so.
+    pub request: Option<Uuid>,
     /// When.
     pub now: Now,
 }

@@ -41,6 +41,14 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Direction::Do => "do",
+            Direction::Undo => "undo",
+        }
+    }
+
     /// Whether it is forward, as it is where an event does not say.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     fn is_do(&self) -> bool {

@@ -119,6 +119,7 @@ impl StepState {
             input: Value::Null,
             attempts: 0,
             undo_attempts: 0,
+            asked_since: 1,
             failures: 0,
             outcome: None,
             data: Value::Null,
@@ -215,9 +216,10 @@ impl StepState {
 }
 
 fn start(mut step: StepState, e: &StepStarted) -> StepState {
-    // After an end, what failed before counts no more.
+    // After an end, what failed before counts no more, and what was asked before is answered.
     if !matches!(step.stage, Stage::BackingOff { .. }) {
         step.failures = 0;
+        step.asked_since = e.attempt;
     }
     step.stage = Stage::InFlight { direction: e.direction, attempt: e.attempt, deadline: e.deadline };
     if let Some(input) = &e.input {

@@ -3,6 +3,7 @@
 //! [`decide`] turns a [`Command`] into [`Event`]s, [`evolve`] folds them into an [`OrderState`], [`pending`] says what that
 //! state waits for.
 
+mod asking;
 mod command;
 mod content;
 mod decide;
@@ -14,6 +15,7 @@ pub mod request;
 mod state;
 mod summary;
 
+pub use asking::{idempotency_key, reply_id, request_id};
 pub use command::{Answer, Command, LateRefusal, Now, Operate, Operation, Place, Refusal, Reply, Signal};
 pub use content::{Address, Customer, Line, NewOrder};
 pub use decide::{DecideError, decide, decide_next};

@@ -34,6 +34,8 @@ pub struct Attempt {
     pub direction: Direction,
     /// From 1, in that direction.
     pub number: u32,
+    /// The attempt that the request began with of which this is one.
+    pub since: u32,
     /// What the action is told, personal data filled in.
     pub input: Value,
     /// When the exchange is given up.
@@ -51,6 +53,7 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
                     step: id.clone(),
                     direction,
                     number: attempt,
+                    since: step.asked_since,
                     input: filled_in(&step.input, &state.placed.personal),
                     deadline,
                 }))

@@ -78,6 +78,9 @@ pub struct StepState {
     pub attempts: u32,
     /// Attempts made to undo it.
     pub undo_attempts: u32,
+    /// The attempt that the present request began with: those that follow one another are one request, and after an end
+    /// there is a new one.
+    pub asked_since: u32,
     /// Attempts that failed in the current direction, lost ones not counted.
     pub failures: u32,
     /// The named answer.

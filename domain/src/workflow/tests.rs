@@ -11,6 +11,7 @@ use super::*;
 
 const WITH_BACKORDER: &str = include_str!("../../../workflows/order-fulfilment.yaml");
 const WITHOUT_BACKORDER: &str = include_str!("../../../workflows/order-fulfilment-without-backorder.yaml");
+const PARALLEL: &str = include_str!("../../../workflows/order-parallel.yaml");
 const SCHEMA: &str = include_str!("../../../workflows/schema.json");
 
 fn parsed(source: &str) -> Workflow {
@@ -19,7 +20,7 @@ fn parsed(source: &str) -> Workflow {
 
 #[test]
 fn the_shipped_workflows_are_without_fault() {
-    for source in [WITH_BACKORDER, WITHOUT_BACKORDER] {
+    for source in [WITH_BACKORDER, WITHOUT_BACKORDER, PARALLEL] {
         let workflow = parsed(source);
         assert_eq!(workflow.version, 1);
         assert_eq!(workflow.source, source);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use follower::{Bookmark, bookmark_in};
 use lettre::Address;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -51,7 +52,14 @@ pub(crate) struct Letter {
 impl Participant for Notifications {
     const NAME: &'static str = "notifications";
     const RECORD: Record = record_in!("participant_notifications");
+    const BOOKMARK: Bookmark = bookmark_in!("participant_notifications.request_checkpoints", "requests");
+    const LOCK: i64 = 0x7465_6e75_746f_0013;
     type Action = Letter;
+
+    fn new(context: &Context) -> Self {
+        let options = &context.options;
+        Self { sends: options.mail_server.is_some(), wake: options.wake.clone() }
+    }
 
     fn understand(request: &Request) -> Result<Letter, Problem> {
         if request.action != "send" {
@@ -95,9 +103,7 @@ impl Participant for Notifications {
 }
 
 pub(crate) fn routes(context: &Context) -> Router {
-    let options = &context.options;
-    let participant = Notifications { sends: options.mail_server.is_some(), wake: options.wake.clone() };
-    let service = Service { participant, context: context.clone() };
+    let service = Service::<Notifications>::new(context);
     Router::new()
         .route("/mailbox", get(mailbox::list))
         .route("/{name}", post(act::<Notifications>))

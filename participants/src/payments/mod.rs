@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use follower::{Bookmark, bookmark_in};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::json;
@@ -41,7 +42,13 @@ pub(crate) struct Charge {
 impl Participant for Payments {
     const NAME: &'static str = "payments";
     const RECORD: Record = record_in!("participant_payments");
+    const BOOKMARK: Bookmark = bookmark_in!("participant_payments.request_checkpoints", "requests");
+    const LOCK: i64 = 0x7465_6e75_746f_0011;
     type Action = Action;
+
+    fn new(_context: &Context) -> Self {
+        Self
+    }
 
     fn understand(request: &Request) -> Result<Action, Problem> {
         match request.action.as_str() {
@@ -109,7 +116,7 @@ async fn refund_order(tx: &mut PgConnection, order_id: &str) -> Result<Answer, s
 }
 
 pub(crate) fn routes(context: &Context) -> Router {
-    let service = Service { participant: Payments, context: context.clone() };
+    let service = Service::<Payments>::new(context);
     Router::new()
         .route("/totals", get(read::totals))
         .route("/{name}", post(act::<Payments>).get(read::show))

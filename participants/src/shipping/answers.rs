@@ -1,21 +1,31 @@
-//! The answers given later: each is posted to the callback of its request until the receiver has taken it.
+//! The answers given later, each until the receiver has taken it: to the callback of a request that came over HTTP, to the stream
+//! of replies where it came as an event.
 
 use std::time::Duration;
 
+use domain::ids::OrderId;
+use domain::order::Direction;
+use domain::wire::participants::{ActionAnswered, Reply};
+use event_store::client::EventStore;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::Shipping;
+use crate::by_events::{self, NotSaid};
 use crate::options::{Options, Retry};
 use crate::outbox::{Outbox, Queue, Ticket, Verdict, queue_in};
+use crate::participant::Participant;
 
-/// Queues an answer for the order's callback, after all those queued before.
+/// Queues an answer for whoever asked, after all those queued before.
 pub(crate) async fn queue(tx: &mut PgConnection, order_id: &str, answer: &Value) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO participant_shipping.answers (order_id, callback_url, traceparent, body)
-         SELECT order_id, callback_url, traceparent, $2 FROM participant_shipping.shipments WHERE order_id = $1",
+        "INSERT INTO participant_shipping.answers (order_id, callback_url, request_id, step, traceparent, body)
+         SELECT order_id, callback_url, request_id, step, traceparent, $2
+         FROM participant_shipping.shipments WHERE order_id = $1",
     )
     .bind(order_id)
     .bind(answer.to_string())
@@ -27,17 +37,19 @@ pub(crate) async fn queue(tx: &mut PgConnection, order_id: &str, answer: &Value)
 /// The outbox of answers.
 pub(crate) struct Answers {
     client: reqwest::Client,
+    /// Where requests come from that are events.
+    log: Option<EventStore>,
     retry: Retry,
 }
 
 impl Answers {
-    pub(crate) fn new(options: &Options) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(options: &Options, log: Option<EventStore>) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .tcp_nodelay(true)
             .timeout(options.delivery_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { client, retry: options.retry })
+        Ok(Self { client, log, retry: options.retry })
     }
 
     /// What the receiver's status means for the answer.
@@ -59,7 +71,10 @@ impl Answers {
 pub(crate) struct QueuedAnswer {
     #[sqlx(flatten)]
     ticket: Ticket,
-    callback_url: String,
+    order_id: String,
+    callback_url: Option<String>,
+    request_id: Option<Uuid>,
+    step: Option<String>,
     idempotency_key: Uuid,
     traceparent: Option<String>,
     body: String,
@@ -76,9 +91,47 @@ impl Outbox for Answers {
     type Item = QueuedAnswer;
 
     async fn deliver(&self, item: &QueuedAnswer) -> Verdict {
+        match (&item.callback_url, item.request_id, &item.step) {
+            (Some(callback_url), ..) => self.post(callback_url, item).await,
+            (None, Some(request), Some(step)) => self.append(request, step, item).await,
+            (None, ..) => Verdict::Refused("the request did not say where its answer goes".to_owned()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    outcome: String,
+    data: Value,
+}
+
+impl Answers {
+    /// To the stream of replies.
+    async fn append(&self, request: Uuid, step: &str, item: &QueuedAnswer) -> Verdict {
+        let again = |reason: String| Verdict::Again { reason, after: None };
+        let Some(log) = &self.log else { return again("this process does not answer by events".to_owned()) };
+        let reply = match (OrderId::new(item.order_id.as_str()), serde_json::from_str(&item.body)) {
+            (Ok(order_id), Ok(Body { outcome, data })) => Reply::Answered(ActionAnswered {
+                order_id,
+                step: step.to_owned(),
+                direction: Direction::Do,
+                outcome: Some(outcome),
+                data,
+            }),
+            _ => return Verdict::Refused("it cannot be written as a reply".to_owned()),
+        };
+        match by_events::append(log, Shipping::NAME, &reply, request, item.traceparent.as_deref()).await {
+            Ok(()) => Verdict::Delivered,
+            Err(NotSaid::Later(reason)) => again(reason),
+            Err(NotSaid::Never(reason)) => Verdict::Refused(reason),
+        }
+    }
+
+    /// To a callback.
+    async fn post(&self, callback_url: &str, item: &QueuedAnswer) -> Verdict {
         let mut request = self
             .client
-            .post(&item.callback_url)
+            .post(callback_url)
             .header(CONTENT_TYPE, "application/json")
             .header("idempotency-key", format!("\"{}\"", item.idempotency_key))
             .body(item.body.clone());
@@ -101,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_the_receiver_says_decides_whether_to_try_again() {
-        let answers = Answers::new(&Options::default()).unwrap();
+        let answers = Answers::new(&Options::default(), None).unwrap();
         let judged = |status: u16, age_s| match answers.verdict(
             StatusCode::from_u16(status).unwrap(),
             None,

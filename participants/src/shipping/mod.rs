@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use follower::{Bookmark, bookmark_in};
 use serde::Deserialize;
 use sqlx::PgConnection;
 
@@ -61,15 +62,23 @@ fn wait_by_default() -> bool {
 impl Participant for Shipping {
     const NAME: &'static str = "shipping";
     const RECORD: Record = record_in!("participant_shipping");
+    const BOOKMARK: Bookmark = bookmark_in!("participant_shipping.request_checkpoints", "requests");
+    const LOCK: i64 = 0x7465_6e75_746f_0012;
     type Action = Action;
+
+    fn new(context: &Context) -> Self {
+        let options = &context.options;
+        Self { handling_time: options.handling_time, wake: options.wake.clone() }
+    }
 
     fn understand(request: &Request) -> Result<Action, Problem> {
         match request.action.as_str() {
             "ship" => {
                 let ShipInput { lines, backorder } = request.input()?;
-                let callback = request.callback.clone();
-                let callback = callback.ok_or_else(|| Problem::bad_request("the header Tenuto-Callback is missing"))?;
-                Ok(Action::Ship(Order { lines, backorder, callback }))
+                let answer_to = request.answer_to.clone();
+                let answer_to =
+                    answer_to.ok_or_else(|| Problem::bad_request("the header Tenuto-Callback is missing"))?;
+                Ok(Action::Ship(Order { lines, backorder, answer_to }))
             }
             "cancel_shipment" => Ok(Action::CancelShipment),
             _ => Err(request.unknown_action()),
@@ -90,9 +99,7 @@ impl Participant for Shipping {
 }
 
 pub(crate) fn routes(context: &Context) -> Router {
-    let options = &context.options;
-    let participant = Shipping { handling_time: options.handling_time, wake: options.wake.clone() };
-    let service = Service { participant, context: context.clone() };
+    let service = Service::<Shipping>::new(context);
     Router::new()
         .route("/stock", get(read::stock).post(restock::set))
         .route("/restock", post(restock::add))

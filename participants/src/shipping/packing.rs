@@ -21,15 +21,15 @@ pub(crate) async fn dispatch(tx: &mut PgConnection, order_ids: &[&str]) -> Resul
              SET state = 'shipped', shipped_at = now(),
                  tracking = 'TN' || upper(left(replace(gen_random_uuid()::text, '-', ''), 14))
              WHERE order_id = ANY($1) AND state = 'reserved'
-             RETURNING order_id, callback_url, traceparent, tracking),
+             RETURNING order_id, callback_url, request_id, step, traceparent, tracking),
          taken AS (
              UPDATE participant_shipping.stock
              SET on_hand = on_hand - parcel.quantity, reserved = reserved - parcel.quantity
              FROM (SELECT sku, sum(quantity)::bigint AS quantity
                    FROM participant_shipping.shipment_lines JOIN leaving USING (order_id) GROUP BY sku) parcel
              WHERE stock.sku = parcel.sku)
-         INSERT INTO participant_shipping.answers (order_id, callback_url, traceparent, body)
-         SELECT order_id, callback_url, traceparent,
+         INSERT INTO participant_shipping.answers (order_id, callback_url, request_id, step, traceparent, body)
+         SELECT order_id, callback_url, request_id, step, traceparent,
                 json_build_object('outcome', 'shipped',
                                   'data', json_build_object('tracking', tracking, 'carrier', $2::text))::text
          FROM leaving",

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::lines::Lines;
 use super::stock::{self, Free};
 use super::{answers, packing};
-use crate::contract::{Answer, Request};
+use crate::contract::{Answer, AnswerTo, Request};
 use crate::outbox::interval;
 
 /// What is asked for.
@@ -18,7 +17,7 @@ pub(crate) struct Order {
     /// Whether the order waits if stock is short.
     pub(crate) backorder: bool,
     /// Where the answer goes.
-    pub(crate) callback: Url,
+    pub(crate) answer_to: AnswerTo,
 }
 
 pub(crate) async fn ship(
@@ -67,20 +66,27 @@ async fn record(
     handling_time: Duration,
 ) -> Result<bool, sqlx::Error> {
     let (skus, quantities) = order.lines.columns();
+    let (callback, asked_by, step) = match &order.answer_to {
+        AnswerTo::Callback(url) => (Some(url.as_str()), None, None),
+        AnswerTo::Replies { request, step } => (None, Some(request), Some(step)),
+    };
     let recorded = sqlx::query(
         "WITH shipment AS (
-             INSERT INTO participant_shipping.shipments (order_id, state, callback_url, traceparent, dispatch_at)
-             VALUES ($1, $2, $3, $4, now() + $5) ON CONFLICT (order_id) DO NOTHING RETURNING order_id)
+             INSERT INTO participant_shipping.shipments (order_id, state, callback_url, request_id, step, traceparent,
+                                                         dispatch_at)
+             VALUES ($1, $2, $3, $8, $9, $4, now() + $5) ON CONFLICT (order_id) DO NOTHING RETURNING order_id)
          INSERT INTO participant_shipping.shipment_lines (order_id, sku, quantity)
          SELECT order_id, sku, quantity FROM shipment, unnest($6::text[], $7::bigint[]) AS line (sku, quantity)",
     )
     .bind(&request.order_id)
     .bind(state)
-    .bind(order.callback.as_str())
+    .bind(callback)
     .bind(&request.traceparent)
     .bind(interval(handling_time))
     .bind(skus)
     .bind(quantities)
+    .bind(asked_by)
+    .bind(step)
     .execute(tx)
     .await?;
     Ok(recorded.rows_affected() > 0)

@@ -88,7 +88,7 @@ impl World {
     pub(crate) fn deliver(&self) -> Deliveries {
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async { stopped.await.unwrap_or(()) };
-        let task = tokio::spawn(participants::run_deliveries(self.pool.clone(), self.options.clone(), shutdown));
+        let task = tokio::spawn(participants::run_deliveries(self.pool.clone(), self.options.clone(), None, shutdown));
         Deliveries { stop: Some(stop), task }
     }
 

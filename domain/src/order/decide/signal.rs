@@ -42,6 +42,11 @@ pub(super) fn refusal(workflow: &Workflow, state: &OrderState, late: &LateRefusa
     if state.steps.get(&step.id).is_some_and(|known| !known.stage.is_open()) {
         return Ok(decision);
     }
+    // Said of an earlier request, after which an operator has asked anew.
+    let is_old = |known| late.request.is_some_and(|id| !state.is_asked_under(id, &step.id, known, late.direction));
+    if state.steps.get(&step.id).is_some_and(is_old) {
+        return Ok(decision);
+    }
     waiting(step, state, late.direction)?;
     decision.record(failed(step, late.direction, late.error.clone(), false, &decision))?;
     Ok(decision)

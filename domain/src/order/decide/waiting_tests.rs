@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::tests::workflow;
-use crate::order::{Basis, Direction, Event, Lifecycle, Mode, Refusal, Reply, StepStatus};
+use crate::order::{
+    Basis, Direction, Effect, Event, Lifecycle, Mode, Operation, Refusal, Reply, StepStatus, request_id,
+};
 use crate::testing::{Story, done, order};
 
 const PLACED: &str = "Placed by customer VINET: 1 line, 14.00 EUR";
@@ -155,4 +157,37 @@ fn an_undo_that_is_never_answered_leaves_the_order_stuck() {
         "undo of reserve: failed for good: no answer in time",
         "The order is stuck and needs a person: e.release failed for good: no answer in time",
     ]);
+}
+
+#[test]
+fn what_an_operator_asks_anew_is_another_request_that_an_old_no_does_not_answer() {
+    let workflow = crate::workflow::Workflow::parse(BY_EVENTS).unwrap();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("reserve", Reply::Accepted).whatever();
+    story.signal("reserve", "done").whatever();
+    story.refuse_later("pack", Direction::Do, "no box").whatever();
+    let asked_as = |story: &Story<'_>| match &story.pending()[..] {
+        [Effect::Perform(attempt), ..] => {
+            request_id(&story.state().placed.order_id, &attempt.step, attempt.direction, attempt.since)
+        }
+        other => panic!("{other:?}"),
+    };
+    let first = asked_as(&story);
+    // A second attempt at the same request: the first was never recorded as sent.
+    story.answer("reserve", crate::testing::unclear("no log")).whatever();
+    story.tick_after(Duration::from_mins(1)).then(&["undo of reserve: requesting e.release, attempt 2"]);
+    assert_eq!(asked_as(&story), first);
+    story.answer("reserve", Reply::Accepted).whatever();
+    let no = |story: &mut Story<'_>, request| story.refuse_request("reserve", Direction::Undo, "jammed", Some(request));
+    no(&mut story, first).then(&[
+        "undo of reserve: failed for good: jammed",
+        "The order is stuck and needs a person: e.release failed for good: jammed",
+    ]);
+    story.operate(Operation::Retry { step: None }).then(&["undo of reserve: requesting e.release, attempt 3"]);
+    let second = asked_as(&story);
+    assert_ne!(second, first);
+    no(&mut story, first).then(&[]);
+    no(&mut story, second).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
 }

@@ -1,89 +1,23 @@
-//! Asking a participant to act: one HTTP exchange for one recorded attempt.
+//! Asking a participant over HTTP: one exchange for one recorded attempt.
 
-use std::collections::{BTreeMap, HashMap};
-use std::future::Future;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
-use domain::order::{Attempt, Direction, Reply};
+use domain::order::Reply;
 use domain::workflow::{Final, Participant};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::turns::Services;
+use super::{Ask, Participants, Settings, shortened};
 use crate::answer::{data_fault, outcome_fault};
-use crate::orchestrator::lock;
 
 /// The largest answer that is read, in bytes: what it carries ends up in the order's history.
 const LARGEST_ANSWER: usize = 256 * 1024;
-/// How much of an error text is kept, in characters.
-const LONGEST_ERROR: usize = 500;
-
-/// Whoever can be asked to act.
-pub trait Participants: Clone + Send + Sync + 'static {
-    /// Makes one attempt. Whatever happens is an answer: what went wrong is for the decider to judge.
-    fn ask(&self, ask: Ask) -> impl Future<Output = Reply> + Send;
-}
-
-/// One attempt, with all that a participant is told.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ask {
-    /// The order.
-    pub order_id: OrderId,
-    /// The attempt.
-    pub attempt: Attempt,
-    /// Who is asked.
-    pub participant: String,
-    /// How it is reached, as the workflow has it.
-    pub reach: Participant,
-    /// What it is asked to do.
-    pub action: String,
-    /// The answers that are final, whatever their status says.
-    pub give_up_on: Vec<Final>,
-    /// W3C Trace Context, if the order came with one.
-    pub traceparent: Option<String>,
-}
-
-impl Ask {
-    /// The same for every attempt and every instance: derived from order, step and direction.
-    pub fn idempotency_key(&self) -> String {
-        let direction = match self.attempt.direction {
-            Direction::Do => "do",
-            Direction::Undo => "undo",
-        };
-        format!("{}/{}/{direction}", self.order_id, self.attempt.step)
-    }
-}
-
-/// Values for the `${NAME}` in participants' URLs.
-#[derive(Debug, Clone, Default)]
-pub struct Settings(pub BTreeMap<String, String>);
-
-/// A URL asks for a setting that there is not.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the setting {0} has no value")]
-pub struct UnknownSetting(pub String);
-
-impl Settings {
-    /// Puts the values in.
-    pub fn resolve(&self, url: &str) -> Result<String, UnknownSetting> {
-        let mut resolved = String::with_capacity(url.len());
-        let mut rest = url;
-        while let Some((before, after)) = rest.split_once("${") {
-            let Some((name, after)) = after.split_once('}') else { break };
-            resolved.push_str(before);
-            resolved.push_str(self.0.get(name).ok_or_else(|| UnknownSetting(name.to_owned()))?);
-            rest = after;
-        }
-        resolved.push_str(rest);
-        Ok(resolved)
-    }
-}
 
 /// Participants over HTTP.
 #[derive(Debug, Clone)]
@@ -92,40 +26,7 @@ pub struct HttpParticipants {
     settings: Settings,
     /// Where later answers are to be sent: this instance, or the load balancer before it.
     callback_base: String,
-    most_calls: usize,
-    called: Called,
-}
-
-/// Participants that were called, by URL, as the workflows have it: there are as many as there are services.
-#[derive(Debug, Clone, Default)]
-struct Called(Arc<Mutex<HashMap<String, Service>>>);
-
-/// One of them.
-#[derive(Debug)]
-struct Service {
-    /// Calls to it at once: more of them would only wait there, or be refused.
-    turns: Arc<Semaphore>,
-    /// Where its actions are asked for.
-    actions: HashMap<String, Url>,
-}
-
-impl Called {
-    /// The address of an action, and the turns at its participant, of which there are `most` at once.
-    fn at(&self, settings: &Settings, url: &str, action: &str, most: usize) -> Result<(Url, Arc<Semaphore>), String> {
-        let mut called = lock(&self.0);
-        if let Some(Service { turns, actions }) = called.get(url)
-            && let Some(target) = actions.get(action)
-        {
-            return Ok((target.clone(), turns.clone()));
-        }
-        let base = settings.resolve(url).map_err(|error| error.to_string())?;
-        let target = format!("{}/{}", base.trim_end_matches('/'), action);
-        let target = Url::parse(&target).map_err(|error| format!("the URL of the participant is none: {error}"))?;
-        let new = || Service { turns: Arc::new(Semaphore::new(most)), actions: HashMap::new() };
-        let service = called.entry(url.to_owned()).or_insert_with(new);
-        service.actions.insert(action.to_owned(), target.clone());
-        Ok((target, service.turns.clone()))
-    }
+    services: Services,
 }
 
 impl HttpParticipants {
@@ -138,7 +39,7 @@ impl HttpParticipants {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let callback_base = callback_base.trim_end_matches('/').to_owned();
-        Ok(Self { client, settings, callback_base, most_calls, called: Called::default() })
+        Ok(Self { client, settings, callback_base, services: Services::new(most_calls) })
     }
 
     /// What the URLs' `${NAME}` stand for.
@@ -148,11 +49,12 @@ impl HttpParticipants {
 
     async fn exchange(&self, ask: &Ask) -> Result<Reply, String> {
         let Participant::Http { url } = &ask.reach else {
-            return Err("it is reached by events, and nothing here sends any".to_owned());
+            return Err("it is not reached over HTTP".to_owned());
         };
-        let (target, turns) = self.called.at(&self.settings, url, &ask.action, self.most_calls)?;
+        let service = self.services.at(url);
+        let target = service.target(&self.settings, url, ask)?;
         let left = || (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
-        let Ok(_turn) = timeout(left(), turns.acquire()).await else {
+        let Ok(_turn) = timeout(left(), service.turns.acquire()).await else {
             return Err("no turn came in time: too many calls to this participant are under way".to_owned());
         };
         let mut request = self
@@ -295,22 +197,9 @@ fn plain(error: &reqwest::Error) -> String {
     if error.is_connect() { format!("no connection: {cause}") } else { format!("the exchange broke: {cause}") }
 }
 
-/// Errors end up in the order's history: short, and without what a database cannot keep.
-fn shortened(error: &str) -> String {
-    error.chars().filter(|c| !c.is_control()).take(LONGEST_ERROR).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn settings_are_put_into_urls_and_missing_ones_are_named() {
-        let settings = Settings(BTreeMap::from([("HOST".to_owned(), "h:1".to_owned())]));
-        assert_eq!(settings.resolve("http://${HOST}/a").as_deref(), Ok("http://h:1/a"));
-        assert_eq!(settings.resolve("http://h/${PATH}"), Err(UnknownSetting("PATH".to_owned())));
-        assert_eq!(settings.resolve("http://h/${PATH").as_deref(), Ok("http://h/${PATH"));
-    }
 
     #[test]
     fn retry_after_is_read_as_seconds_or_as_a_date() {

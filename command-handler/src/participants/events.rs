@@ -1,0 +1,69 @@
+//! Asking a participant by an event: it is asked once the request is in its stream, which waits for it as long as it takes.
+//! What the participant says is read by `replies`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::Utc;
+use domain::order::Reply;
+use domain::wire::participants::{ActionRequested, Message};
+use event_store::client::{AppendError, Expected, NewEvent};
+use tokio::time::timeout;
+
+use super::{Ask, Participants, shortened};
+use crate::log::Log;
+
+/// Participants that read their requests from the log.
+#[derive(Debug, Clone)]
+pub struct EventParticipants<L> {
+    log: L,
+}
+
+impl<L: Log> EventParticipants<L> {
+    /// Those of this log.
+    pub fn new(log: L) -> Self {
+        Self { log }
+    }
+
+    async fn request(&self, ask: Ask) -> Reply {
+        let Ask { order_id, attempt, participant, action, cause, traceparent, .. } = ask;
+        let (step, direction, input) = (attempt.step, attempt.direction, attempt.input);
+        let requested = ActionRequested { order_id, step, action, direction, input };
+        let message = match requested.message(attempt.since, cause, traceparent.as_deref()) {
+            Ok(message) => message,
+            Err(error) => return Reply::Refused { error: format!("the request cannot be written: {error}") },
+        };
+        let left = (attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
+        let stream = ActionRequested::stream(&participant);
+        // Under the id that the request had before, if it was appended and nobody heard of it, this changes nothing.
+        match timeout(left, self.log.append(&stream, Expected::Any, vec![event(message)])).await {
+            Ok(Ok(_)) => Reply::Accepted,
+            Ok(Err(error @ AppendError::TooLarge(_))) => {
+                Reply::Refused { error: shortened(&format!("it cannot be asked: {error}")) }
+            }
+            Ok(Err(error)) => {
+                Reply::Unclear { error: shortened(&format!("it could not be asked: {error}")), retry_after: None }
+            }
+            Err(_) => Reply::Unclear {
+                error: "it could not be asked: the log did not take the request in time".to_owned(),
+                retry_after: None,
+            },
+        }
+    }
+}
+
+impl<L: Log> Participants for EventParticipants<L> {
+    async fn ask(&self, ask: Ask) -> Reply {
+        self.request(ask).await
+    }
+}
+
+/// A message as the log takes it.
+pub(crate) fn event(message: Message) -> NewEvent {
+    NewEvent {
+        id: message.id,
+        event_type: message.event_type.to_owned(),
+        data: Bytes::from(message.data),
+        metadata: Bytes::from(message.metadata),
+    }
+}

@@ -1,0 +1,71 @@
+//! What participants that are reached by events say, in the streams `replies-{participant}`: each reply becomes an answer to its
+//! order, or is set aside with the reason.
+//!
+//! One of all instances reads, the others stand by ([`follower`]). Replies of one order are taken in their order, those of
+//! different orders side by side. A reply is taken under its event's id, so that taking it again changes nothing.
+
+mod reading;
+mod taker;
+mod tally;
+
+use std::sync::Arc;
+
+use domain::wire::participants::REPLY_STREAM_PREFIX;
+use event_store::client::{EventStore, Filter, RecordedEvent};
+use follower::{FollowOptions, Reader, bookmark_in, follow};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::orchestrator::Orchestrator;
+use crate::participants::Participants;
+
+pub(crate) use taker::Taker;
+pub use tally::{ReplyTally, Taken};
+
+/// Any number will do, as long as every command handler of a database takes the same.
+const LOCK: i64 = 0x7465_6e75_746f_0002;
+
+/// Settings of [`run_replies`].
+#[derive(Debug, Clone)]
+pub struct ReplyReaderOptions {
+    /// How many replies are taken side by side.
+    pub most_under_way: usize,
+    /// Where to count what is taken.
+    pub tally: ReplyTally,
+}
+
+impl Default for ReplyReaderOptions {
+    fn default() -> Self {
+        Self { most_under_way: 64, tally: ReplyTally::default() }
+    }
+}
+
+/// Takes replies until told to stop. While another instance takes them it stands by; trouble with log and database is waited
+/// out.
+pub async fn run_replies<P: Participants, C: Clock>(
+    orchestrator: Orchestrator<EventStore, P, C>,
+    log: EventStore,
+    pool: PgPool,
+    options: ReplyReaderOptions,
+    stop: CancellationToken,
+) {
+    let filter = Filter::StreamPrefixes(vec![REPLY_STREAM_PREFIX.to_owned()]);
+    let bookmark = bookmark_in!("reply_checkpoints", "replies");
+    let follow_options = FollowOptions {
+        most_under_way: options.most_under_way,
+        ..FollowOptions::new("the reader of replies", LOCK, bookmark, filter)
+    };
+    let taker = Arc::new(Taker::new(orchestrator, log.clone(), options.tally));
+    follow(follow_options, log, pool, taker, stop).await;
+}
+
+impl<P: Participants, C: Clock> Reader for Taker<EventStore, P, C> {
+    fn lane(&self, event: &RecordedEvent) -> Option<String> {
+        Some(reading::read(event).ok()?.order_id().to_string())
+    }
+
+    async fn handle(&self, event: RecordedEvent) {
+        self.take(&event).await;
+    }
+}

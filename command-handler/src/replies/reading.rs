@@ -1,0 +1,77 @@
+//! What a reply says, if it can be read, and if an order's history can keep it.
+
+use domain::order::{LateRefusal, Now, Signal};
+use domain::wire::participants::{Reply, decode_reply};
+use event_store::client::RecordedEvent;
+use uuid::Uuid;
+
+use crate::answer::{data_fault, outcome_fault};
+use crate::participants::shortened;
+
+/// The outcome of a reply that names none.
+const DONE: &str = "done";
+
+/// A reply, and what an order needs to know of where it is from.
+#[derive(Debug, Clone)]
+pub(super) struct Received {
+    reply: Reply,
+    /// Its own id.
+    id: Uuid,
+    /// The request that it answers, if it says so.
+    request: Option<Uuid>,
+}
+
+/// What an order is told.
+#[derive(Debug, Clone)]
+pub(super) enum Told {
+    Answer(Signal),
+    Refusal(LateRefusal),
+}
+
+/// Reads a reply; the error says why it is none.
+pub(super) fn read(event: &RecordedEvent) -> Result<Reply, String> {
+    received(event).map(|received| received.reply)
+}
+
+/// Reads a reply; the error says why it is none.
+pub(super) fn received(event: &RecordedEvent) -> Result<Received, String> {
+    let (reply, metadata) =
+        decode_reply(&event.event_type, &event.data, &event.metadata).map_err(|error| error.to_string())?;
+    if let Reply::Answered(answer) = &reply {
+        if let Some(fault) = answer.outcome.as_deref().and_then(outcome_fault) {
+            return Err(format!("its outcome {fault}"));
+        }
+        if let Some(fault) = data_fault(&answer.data) {
+            return Err(format!("its data {fault}"));
+        }
+    }
+    Ok(Received { reply, id: event.id, request: metadata.causation_id })
+}
+
+impl Received {
+    /// What the order is told, now.
+    pub fn told(&self, now: Now) -> Told {
+        match self.reply.clone() {
+            Reply::Answered(answer) => Told::Answer(Signal {
+                step: answer.step,
+                direction: answer.direction,
+                outcome: answer.outcome.unwrap_or_else(|| DONE.to_owned()),
+                data: answer.data,
+                key: Some(self.id.to_string()),
+                now,
+            }),
+            Reply::Refused(refusal) => Told::Refusal(LateRefusal {
+                step: refusal.step,
+                direction: refusal.direction,
+                error: shortened(&refusal.error),
+                request: self.request,
+                now,
+            }),
+        }
+    }
+
+    /// The reply itself.
+    pub fn reply(&self) -> &Reply {
+        &self.reply
+    }
+}

@@ -1,0 +1,137 @@
+//! Takes one reply: to its order, or aside. Trouble that passes is waited out.
+
+use std::time::Duration;
+
+use domain::order::Refusal;
+use domain::wire::participants::{PARKED_REPLIES, ReplyParked};
+use event_store::client::{AppendError, Expected, RecordedEvent};
+use tracing::{debug, error, warn};
+
+use super::reading::{Received, Told, received};
+use super::tally::ReplyTally;
+use crate::clock::Clock;
+use crate::log::Log;
+use crate::orchestrator::{CommandError, Orchestrator};
+use crate::participants::{Participants, event};
+
+/// The first wait before a reply is tried again.
+const BACK_OFF_FIRST: Duration = Duration::from_millis(20);
+/// The longest.
+const BACK_OFF_MAX: Duration = Duration::from_secs(2);
+
+/// Takes replies to their orders.
+#[derive(Debug)]
+pub(crate) struct Taker<L, P, C> {
+    orchestrator: Orchestrator<L, P, C>,
+    log: L,
+    tally: ReplyTally,
+}
+
+/// What became of a reply.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// Its order has it.
+    Recorded,
+    /// Nobody waits for it.
+    Dropped,
+    /// It cannot be taken, for this reason.
+    Aside(String),
+}
+
+impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
+    pub fn new(orchestrator: Orchestrator<L, P, C>, log: L, tally: ReplyTally) -> Self {
+        Self { orchestrator, log, tally }
+    }
+
+    /// Returns once the reply is recorded, dropped or set aside.
+    pub async fn take(&self, reply: &RecordedEvent) {
+        let end = match received(reply) {
+            Ok(received) => self.deliver(&received).await,
+            Err(reason) => End::Aside(reason),
+        };
+        let (stream, revision) = (&reply.stream, reply.revision);
+        match end {
+            End::Recorded => self.tally.recorded(),
+            End::Dropped => {
+                debug!(%stream, revision, "nobody waits for a reply: it came late, or again");
+                self.tally.dropped();
+            }
+            End::Aside(reason) => {
+                self.park(reply, &reason).await;
+                self.tally.parked();
+                error!(%stream, revision, reason, parked = self.tally.now().parked, "a reply was set aside");
+            }
+        }
+    }
+
+    /// Hands it to its order, as often as it takes.
+    async fn deliver(&self, received: &Received) -> End {
+        let order = received.reply().order_id();
+        let mut back_off = BACK_OFF_FIRST;
+        loop {
+            let trouble = match self.hand_over(received).await {
+                Ok(()) => return End::Recorded,
+                Err(CommandError::Refused(refusal)) => return refused(&refusal),
+                Err(error @ (CommandError::UnknownOrder(_) | CommandError::Broken(_))) => {
+                    return End::Aside(error.to_string());
+                }
+                Err(trouble @ (CommandError::Overloaded | CommandError::Failed(_))) => trouble,
+            };
+            warn!(%order, %trouble, wait_ms = back_off.as_millis(), "a reply could not be recorded yet");
+            self.wait(&mut back_off).await;
+        }
+    }
+
+    async fn hand_over(&self, received: &Received) -> Result<(), CommandError> {
+        let order = received.reply().order_id().clone();
+        let accepted = match received.told(self.orchestrator.clock().now()) {
+            Told::Answer(signal) => self.orchestrator.signal(order, signal).await,
+            Told::Refusal(refusal) => self.orchestrator.refuse(order, refusal).await,
+        };
+        accepted.map(drop)
+    }
+
+    /// Sets it aside, under an id that derives from its own.
+    async fn park(&self, reply: &RecordedEvent, reason: &str) {
+        let parked = ReplyParked {
+            stream: reply.stream.clone(),
+            revision: reply.revision,
+            event_type: reply.event_type.clone(),
+            reason: reason.to_owned(),
+        };
+        let message = match parked.message(reply.id) {
+            Ok(message) => message,
+            Err(error) => return error!(%error, "a reply that was set aside could not be written down"),
+        };
+        let mut back_off = BACK_OFF_FIRST;
+        loop {
+            match self.log.append(PARKED_REPLIES, Expected::Any, vec![event(message.clone())]).await {
+                Ok(_) => return,
+                Err(error @ AppendError::Unavailable(_)) => warn!(%error, "a reply could not be set aside yet"),
+                // The reply itself stays in its stream, and the log line says the rest.
+                Err(error) => return error!(%error, "a reply that was set aside could not be written down"),
+            }
+            self.wait(&mut back_off).await;
+        }
+    }
+
+    async fn wait(&self, back_off: &mut Duration) {
+        tokio::time::sleep(*back_off).await;
+        *back_off = (*back_off * 2).min(BACK_OFF_MAX);
+    }
+}
+
+fn refused(refusal: &Refusal) -> End {
+    match refusal {
+        Refusal::NotWaiting { .. } => End::Dropped,
+        Refusal::UnknownStep { .. }
+        | Refusal::UnknownOutcome { .. }
+        | Refusal::TooManyAnswers { .. }
+        | Refusal::AlreadyPlaced
+        | Refusal::NotPlaced
+        | Refusal::TotalTooLarge
+        | Refusal::NotNow { .. }
+        | Refusal::StepNotNow { .. }
+        | Refusal::NothingToRetry { .. } => End::Aside(refusal.to_string()),
+    }
+}

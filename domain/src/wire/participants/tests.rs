@@ -1,0 +1,136 @@
+//! One golden file for each event and version, kept for ever, as for the events of orders: participants that others have
+//! written rely on them. `UPDATE_GOLDEN=1 cargo test -p domain golden` writes the files that are missing.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::*;
+
+fn order() -> OrderId {
+    OrderId::new("10248").unwrap()
+}
+
+fn requested() -> ActionRequested {
+    ActionRequested {
+        order_id: order(),
+        step: "ship".into(),
+        action: "ship".into(),
+        direction: Direction::Do,
+        input: json!({ "lines": [{ "sku": "11", "quantity": 12 }] }),
+    }
+}
+
+fn answered() -> Reply {
+    Reply::Answered(ActionAnswered {
+        order_id: order(),
+        step: "ship".into(),
+        direction: Direction::Do,
+        outcome: Some("shipped".into()),
+        data: json!({ "tracking": "T-1" }),
+    })
+}
+
+fn refused() -> Reply {
+    Reply::Refused(ActionRefused {
+        order_id: order(),
+        step: "ship".into(),
+        direction: Direction::Undo,
+        error: "it has left the house".into(),
+    })
+}
+
+fn parked() -> ReplyParked {
+    ReplyParked {
+        stream: "replies-shipping".into(),
+        revision: 7,
+        event_type: "ActionAnswered".into(),
+        reason: "there is no order 10249".into(),
+    }
+}
+
+const TRACE: Option<&str> = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+
+fn one_of_each() -> Vec<Message> {
+    let request = requested().message(1, Some(Uuid::nil()), TRACE).unwrap();
+    let (answer, refusal) =
+        (answered().message(request.id, TRACE).unwrap(), refused().message(request.id, TRACE).unwrap());
+    let parked = parked().message(answer.id).unwrap();
+    vec![request, answer, refusal, parked]
+}
+
+fn golden_file(event_type: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/exchange/{event_type}.v{SCHEMA}.json"))
+}
+
+#[test]
+fn golden_files_are_what_is_written() {
+    for message in one_of_each() {
+        let written = json!({
+            "id": message.id,
+            "data": serde_json::from_slice::<Value>(&message.data).unwrap(),
+            "metadata": serde_json::from_slice::<Value>(&message.metadata).unwrap(),
+        });
+        let file = golden_file(message.event_type);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
+            fs::write(&file, format!("{written:#}\n")).unwrap();
+        }
+        let golden = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert_eq!(format!("{written:#}\n"), golden, "{}", file.display());
+    }
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let [request, answer, refusal, _] = one_of_each().try_into().unwrap();
+    let (read, metadata) = decode_request(request.event_type, &request.data, &request.metadata).unwrap();
+    assert_eq!((read, metadata.correlation_id.as_deref()), (requested(), Some("10248")));
+    for (message, said) in [(&answer, answered()), (&refusal, refused())] {
+        let (read, metadata) = decode_reply(message.event_type, &message.data, &message.metadata).unwrap();
+        assert_eq!((read, metadata.causation_id), (said, Some(request.id)));
+    }
+}
+
+#[test]
+fn the_same_said_again_has_the_same_id_and_anything_else_another_one() {
+    let ids: Vec<Uuid> = one_of_each().iter().map(|message| message.id).collect();
+    assert_eq!(ids, one_of_each().iter().map(|message| message.id).collect::<Vec<_>>());
+    let anew = requested().message(2, None, None).unwrap().id;
+    let named_refused = Reply::Answered(ActionAnswered {
+        order_id: order(),
+        step: "ship".into(),
+        direction: Direction::Undo,
+        outcome: Some("refused".into()),
+        data: Value::Null,
+    });
+    let mut all = ids.clone();
+    all.extend([anew, named_refused.message(ids[0], None).unwrap().id]);
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), ids.len() + 2);
+}
+
+#[test]
+fn a_reply_written_by_hand_is_read_and_one_that_is_none_is_named() {
+    let data = br#"{"orderId":"1","step":"ship","direction":"do","more":[1]}"#;
+    let (reply, metadata) = decode_reply("ActionAnswered", data, b"").unwrap();
+    assert_eq!((reply.order_id().as_str(), metadata), ("1", ExchangeMetadata::default()));
+    let error = |event_type: &str, data: &[u8], metadata: &[u8]| {
+        decode_reply(event_type, data, metadata).unwrap_err().to_string()
+    };
+    assert_eq!(error("Odd", data, b""), "unknown event type \"Odd\"");
+    assert!(error("ActionAnswered", data, br#"{"schema":2}"#).contains("schema version 2"));
+    assert!(error("ActionAnswered", data, b"[").contains("the metadata of ActionAnswered cannot be read"));
+    for wrong in [
+        &br#"{"orderId":"a/b","step":"s","direction":"do"}"#[..],
+        br#"{"orderId":"1","step":"s"}"#,
+        br#"{"orderId":"1","step":"s","direction":"up"}"#,
+        br#"{"orderId":"1","step":"s","direction":"do","step":"t"}"#,
+        br#"{"orderId":"1","step":"s","direction":"do","data":"\u0000"}"#,
+        br#"["1","s","do"]"#,
+        b"",
+    ] {
+        assert!(error("ActionAnswered", wrong, b"").starts_with("the data of ActionAnswered cannot be read"));
+    }
+}

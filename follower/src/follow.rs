@@ -1,0 +1,244 @@
+//! Follows a part of the log: takes the place, reads from the checkpoint, hands events on, moves the checkpoint.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use event_store::client::{EventStore, Filter, Position, RecordedEvent, Subscription, SubscriptionItem};
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::bookmark::Bookmark;
+use crate::lanes::Lanes;
+use crate::place::take_place;
+use crate::window::{Number, Window};
+
+/// The first wait before trying again what failed.
+const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
+/// How often the checkpoint is written, while it moves.
+const PACE: Duration = Duration::from_millis(100);
+/// How long what is under way has to come to its end when told to stop. What does not is handled again by whoever is next.
+const LEAVING: Duration = Duration::from_secs(2);
+
+/// What is followed, and how.
+#[derive(Debug, Clone)]
+pub struct FollowOptions {
+    /// Who follows, for people.
+    pub name: &'static str,
+    /// The same number for all who compete for the place.
+    pub lock: i64,
+    /// Where the checkpoint is.
+    pub bookmark: Bookmark,
+    /// Which events.
+    pub filter: Filter,
+    /// How many events are taken before the first of them is handled.
+    pub most_under_way: usize,
+    /// How often one that stands by tries to take over.
+    pub standby_poll: Duration,
+    /// How long the active one may be silent (paused, or cut off) before Postgres gives its place to another.
+    pub silence: Duration,
+    /// The longest wait before trying again what failed.
+    pub back_off_max: Duration,
+}
+
+impl FollowOptions {
+    /// With the usual bounds.
+    pub fn new(name: &'static str, lock: i64, bookmark: Bookmark, filter: Filter) -> Self {
+        Self {
+            name,
+            lock,
+            bookmark,
+            filter,
+            most_under_way: 256,
+            standby_poll: Duration::from_millis(250),
+            silence: Duration::from_secs(10),
+            back_off_max: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Whoever handles the events.
+pub trait Reader: Send + Sync + 'static {
+    /// The lane of an event. Those of one lane are handled one after another; those of none, side by side with all.
+    fn lane(&self, event: &RecordedEvent) -> Option<String>;
+
+    /// Handles an event, and returns once that is durable. It may be dropped on the way, and called again for the same event.
+    fn handle(&self, event: RecordedEvent) -> impl Future<Output = ()> + Send;
+}
+
+/// Why following was interrupted.
+#[derive(Debug, thiserror::Error)]
+enum Interruption {
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("an event broke its handler down: {0}")]
+    Handler(#[from] JoinError),
+}
+
+/// Follows until told to stop. While another one is active it stands by; while log or database are down it waits.
+pub async fn follow<R: Reader>(
+    options: FollowOptions,
+    log: EventStore,
+    pool: PgPool,
+    reader: Arc<R>,
+    stop: CancellationToken,
+) {
+    let name = options.name;
+    let mut back_off = BACK_OFF_FIRST;
+    while !stop.is_cancelled() {
+        let begun = Instant::now();
+        let Err(interruption) = lead(&options, &log, &pool, &reader, &stop).await else { return };
+        if begun.elapsed() > options.back_off_max * 2 {
+            back_off = BACK_OFF_FIRST;
+        }
+        warn!(name, %interruption, wait_ms = back_off.as_millis(), "was interrupted, and will start again");
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(back_off) => {}
+        }
+        back_off = (back_off * 2).min(options.back_off_max);
+    }
+}
+
+async fn lead<R: Reader>(
+    options: &FollowOptions,
+    log: &EventStore,
+    pool: &PgPool,
+    reader: &Arc<R>,
+    stop: &CancellationToken,
+) -> Result<(), Interruption> {
+    let mut db = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        db = take_place(pool, options.lock, options.standby_poll, options.silence) => db?,
+    };
+    // What a crash of the server takes back is only read again: there is no need to wait for its disk.
+    sqlx::query("SET synchronous_commit TO off").execute(&mut db).await?;
+    let checkpoint = options.bookmark.read(&mut db).await?;
+    info!(name = options.name, from = checkpoint.map(|position| position.commit), "is active");
+    let active = Active {
+        options,
+        db,
+        subscription: log.subscribe_all(options.filter.clone(), checkpoint),
+        reader: reader.clone(),
+        window: Window::from(checkpoint),
+        lanes: Lanes::default(),
+        under_way: JoinSet::new(),
+        written: checkpoint,
+        heard: Instant::now(),
+    };
+    active.run(stop).await
+}
+
+/// An event on its way.
+struct Item {
+    number: Number,
+    lane: Option<String>,
+    event: RecordedEvent,
+}
+
+/// What is left of it once it is handled.
+type Handled = (Number, Option<String>);
+
+/// The one that follows.
+struct Active<'a, R> {
+    options: &'a FollowOptions,
+    db: PgConnection,
+    subscription: Subscription,
+    reader: Arc<R>,
+    window: Window,
+    lanes: Lanes<Item>,
+    under_way: JoinSet<Handled>,
+    /// The checkpoint, as the database has it.
+    written: Option<Position>,
+    /// When the database last heard of this process.
+    heard: Instant,
+}
+
+impl<R: Reader> Active<'_, R> {
+    async fn run(mut self, stop: &CancellationToken) -> Result<(), Interruption> {
+        loop {
+            let has_room = self.window.len() < self.options.most_under_way.max(1);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = sleep_until(self.next_word()) => self.keep_place().await?,
+                Some(handled) = self.under_way.join_next() => self.handled(handled?),
+                item = self.subscription.next(), if has_room => self.take(item),
+            }
+        }
+        self.leave().await
+    }
+
+    /// When the database is next told something.
+    fn next_word(&self) -> Instant {
+        let moves = self.window.through() != self.written;
+        self.heard + if moves { PACE } else { self.options.silence / 4 }
+    }
+
+    /// Moves the checkpoint; or only says that this process lives.
+    async fn keep_place(&mut self) -> Result<(), Interruption> {
+        match self.window.through() {
+            Some(through) if Some(through) != self.written => {
+                self.options.bookmark.write(&mut self.db, through).await?;
+                self.written = Some(through);
+            }
+            _ => self.db.ping().await?,
+        }
+        self.heard = Instant::now();
+        Ok(())
+    }
+
+    fn take(&mut self, item: SubscriptionItem) {
+        match item {
+            SubscriptionItem::Event(event) => {
+                let (number, lane) = (self.window.begin(event.position), self.reader.lane(&event));
+                let item = Item { number, lane: lane.clone(), event };
+                let its_turn = match &lane {
+                    Some(lane) => self.lanes.enter(lane, item),
+                    None => Some(item),
+                };
+                if let Some(item) = its_turn {
+                    self.begin(item);
+                }
+            }
+            SubscriptionItem::Checkpoint(position) => self.window.pass(position),
+            SubscriptionItem::CaughtUp => {}
+        }
+    }
+
+    fn begin(&mut self, Item { number, lane, event }: Item) {
+        let reader = self.reader.clone();
+        self.under_way.spawn(async move {
+            reader.handle(event).await;
+            (number, lane)
+        });
+    }
+
+    fn handled(&mut self, (number, lane): Handled) {
+        self.window.end(number);
+        if let Some(next) = lane.and_then(|lane| self.lanes.leave(&lane)) {
+            self.begin(next);
+        }
+    }
+
+    /// Gives the place up, so that another one has it at once.
+    async fn leave(mut self) -> Result<(), Interruption> {
+        let rest = async {
+            while let Some(handled) = self.under_way.join_next().await {
+                let (number, _) = handled?;
+                self.window.end(number);
+            }
+            Ok(())
+        };
+        // Out of time: the rest is handled again by whoever is next.
+        timeout(LEAVING, rest).await.unwrap_or(Ok::<(), Interruption>(()))?;
+        self.under_way.shutdown().await;
+        self.keep_place().await?;
+        if let Err(error) = self.db.close().await {
+            debug!(name = self.options.name, %error, "the connection did not close cleanly");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! Requests that come as events, in `requests-{participant}`, and replies in `replies-{participant}`.
+//!
+//! A request is handled as if it had come over HTTP, under the same idempotency key, so that one asked both ways has one
+//! effect. What would be "try again" there is tried again here: nobody else will. The requests of an order are handled in their
+//! order. A service that was down goes on where it stood; its requests have waited in their stream.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use domain::wire::participants::{ActionAnswered, ActionRefused, ActionRequested, Reply, decode_request};
+use event_store::client::{AppendError, EventStore, Expected, Filter, NewEvent, RecordedEvent};
+use follower::{FollowOptions, Reader, follow};
+use serde::Deserialize;
+use serde_json::Value;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::contract::{Request, WireAnswer};
+use crate::faults::Mishap;
+use crate::notifications::Notifications;
+use crate::options::Options;
+use crate::orders::Orders;
+use crate::participant::{Context, Participant, Service, answer};
+use crate::payments::Payments;
+use crate::problem::Problem;
+use crate::shipping::Shipping;
+
+/// How many requests to one service are handled side by side.
+const MOST_UNDER_WAY: usize = 32;
+
+/// Has the four services handle what is asked of them by events, until told to stop. Several may run: for each service one
+/// reads, and another takes over when it ends. The delivery worker has to run beside it, with the same log.
+pub async fn run_requests(pool: PgPool, log: EventStore, options: Options, stop: CancellationToken) {
+    let context = Context { pool, options };
+    tokio::join!(
+        serve::<Orders>(&context, &log, &stop),
+        serve::<Payments>(&context, &log, &stop),
+        serve::<Shipping>(&context, &log, &stop),
+        serve::<Notifications>(&context, &log, &stop),
+    );
+}
+
+async fn serve<P: Participant>(context: &Context, log: &EventStore, stop: &CancellationToken) {
+    // The whole name: another service's may begin like this one's.
+    let filter = Filter::StreamRegex(format!("^{}$", ActionRequested::stream(P::NAME)));
+    let options =
+        FollowOptions { most_under_way: MOST_UNDER_WAY, ..FollowOptions::new(P::NAME, P::LOCK, P::BOOKMARK, filter) };
+    let desk = Arc::new(Desk { service: Service::<P>::new(context), log: log.clone() });
+    follow(options, log.clone(), context.pool.clone(), desk, stop.clone()).await;
+}
+
+/// Where a service takes its requests from the log.
+struct Desk<P> {
+    service: Service<P>,
+    log: EventStore,
+}
+
+impl<P: Participant> Reader for Desk<P> {
+    fn lane(&self, event: &RecordedEvent) -> Option<String> {
+        let (asked, _) = decode_request(&event.event_type, &event.data, &event.metadata).ok()?;
+        Some(asked.order_id.into())
+    }
+
+    async fn handle(&self, event: RecordedEvent) {
+        let (asked, metadata) = match decode_request(&event.event_type, &event.data, &event.metadata) {
+            Ok(read) => read,
+            // It does not say whom to answer. It stays in its stream.
+            Err(error) => {
+                return tracing::error!(stream = event.stream, revision = event.revision, %error, "a request was passed over");
+            }
+        };
+        let traceparent = metadata.traceparent.as_deref();
+        let mut attempts = 0;
+        while let Err(trouble) = self.attempt(&event, &asked, traceparent).await {
+            attempts += 1;
+            let pause = self.service.context.options.retry.pause(attempts, None);
+            let wait_ms = pause.as_millis();
+            tracing::warn!(participant = P::NAME, order = %asked.order_id, trouble, wait_ms, "a request is tried again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+impl<P: Participant> Desk<P> {
+    /// Handles a request once, and says what came of it, unless it is to be tried again.
+    async fn attempt(
+        &self,
+        event: &RecordedEvent,
+        asked: &ActionRequested,
+        traceparent: Option<&str>,
+    ) -> Result<(), String> {
+        let answer = self.answer(event, asked, traceparent).await?;
+        let Some(reply) = reply_of(asked, &answer)? else { return Ok(()) };
+        match append(&self.log, P::NAME, &reply, event.id, traceparent).await {
+            Ok(()) => Ok(()),
+            Err(NotSaid::Later(reason)) => Err(reason),
+            Err(NotSaid::Never(reason)) => {
+                tracing::error!(participant = P::NAME, order = %asked.order_id, reason, "a reply could not be given");
+                Ok(())
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        event: &RecordedEvent,
+        asked: &ActionRequested,
+        traceparent: Option<&str>,
+    ) -> Result<WireAnswer, String> {
+        let strike = self.service.context.options.faults.strike(P::NAME, &asked.action);
+        if let Some(mishap) = strike.instead().await {
+            return instead(mishap);
+        }
+        let answered = match Request::of_event(event.id, asked, traceparent) {
+            Ok(request) => answer(&self.service, &request).await,
+            Err(problem) => Err(problem),
+        };
+        if let Some(mishap) = strike.afterwards() {
+            return instead(mishap);
+        }
+        Ok(answered.unwrap_or_else(|problem| WireAnswer::of(&problem)))
+    }
+}
+
+fn instead(mishap: Mishap) -> Result<WireAnswer, String> {
+    match mishap {
+        Mishap::Answers(problem) => Ok(WireAnswer::of(&problem)),
+        Mishap::Silence => Err("a scripted fault".to_owned()),
+    }
+}
+
+#[derive(Deserialize)]
+struct Done {
+    outcome: String,
+    data: Value,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    detail: String,
+}
+
+/// What an answer over HTTP is as a reply; nothing, where it is given later; an error, where it says to try again.
+fn reply_of(asked: &ActionRequested, answer: &WireAnswer) -> Result<Option<Reply>, String> {
+    let ActionRequested { order_id, step, direction, .. } = asked.clone();
+    if answer.status == StatusCode::ACCEPTED {
+        return Ok(None);
+    }
+    if answer.status.is_success() {
+        let Done { outcome, data } = serde_json::from_str(&answer.body).map_err(|error| error.to_string())?;
+        let outcome = Some(outcome);
+        return Ok(Some(Reply::Answered(ActionAnswered { order_id, step, direction, outcome, data })));
+    }
+    let Refusal { detail } = serde_json::from_str(&answer.body).map_err(|error| error.to_string())?;
+    if Problem::is_passing(answer.status) {
+        return Err(detail);
+    }
+    Ok(Some(Reply::Refused(ActionRefused { order_id, step, direction, error: detail })))
+}
+
+/// Why a reply was not given.
+pub(crate) enum NotSaid {
+    /// The log could not be reached; it may have it or not.
+    Later(String),
+    /// The log will never take it.
+    Never(String),
+}
+
+/// Appends a reply to a request. Under the same id as before, if it was given before, so that nothing changes.
+pub(crate) async fn append(
+    log: &EventStore,
+    participant: &str,
+    reply: &Reply,
+    request: Uuid,
+    traceparent: Option<&str>,
+) -> Result<(), NotSaid> {
+    let message = reply.message(request, traceparent).map_err(|error| NotSaid::Never(error.to_string()))?;
+    let event = NewEvent {
+        id: message.id,
+        event_type: message.event_type.to_owned(),
+        data: Bytes::from(message.data),
+        metadata: Bytes::from(message.metadata),
+    };
+    match log.append(&Reply::stream(participant), Expected::Any, vec![event]).await {
+        Ok(_) => Ok(()),
+        Err(error @ AppendError::Unavailable(_)) => Err(NotSaid::Later(error.to_string())),
+        Err(error) => Err(NotSaid::Never(error.to_string())),
+    }
+}
