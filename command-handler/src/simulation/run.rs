@@ -102,6 +102,8 @@ async fn live(simulation: &Simulation) {
         member.go().await;
         member.look_if_at_rest();
     }
+    // Some may have been started since; they and their services know one another, and would be kept for ever.
+    members.dismiss();
 }
 
 /// Waits until every client is through and every order over, and then until the last message has come.

@@ -104,9 +104,13 @@ pub fn nothing_is_early(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for (id, history) in &record.orders {
         let mut waits: BTreeMap<&StepId, Timestamp> = BTreeMap::new();
-        let mut since = None;
+        let (mut since, mut operated) = (None, 0);
         for entry in &history.entries {
-            let (is_operated, at) = (entry.metadata.actor.is_some(), entry.event.at());
+            // Who wished it stands with the first event of a decision.
+            if entry.metadata.actor.is_some() {
+                operated = entry.append;
+            }
+            let (is_operated, at) = (entry.append == operated, entry.event.at());
             let ends = match &entry.event {
                 Event::OrderPaused(_) => {
                     since = Some(at);
