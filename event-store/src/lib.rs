@@ -9,8 +9,8 @@
 //!
 //! Neither knows what an order is. One suite of tests runs against the node and against any server that
 //! `TENUTO_EVENTSTORE` names, and so keeps the node honest. A client in the node's own process can also ask it directly
-//! ([`client::EventStore::embedded`]), by the same rules and with the same answers, which the same suite compares: most of
-//! what an append costs is the wire.
+//! ([`client::EventStore::embedded`]), by the same rules and with the same answers, which the same suite compares: it
+//! spares each append what the wire costs.
 //!
 //! [`backup`] has a use for both: it reads a running node as any client, and writes what it reads as the node does.
 
