@@ -21,6 +21,7 @@ mod orchestrator;
 mod orders;
 mod participants;
 mod replies;
+mod selection;
 #[cfg(test)]
 mod simulated;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use participants::{
     AllParticipants, Ask, EventParticipants, HttpParticipants, Participants, Settings, UnknownSetting,
 };
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
+pub use selection::{Criteria, Selection, Span};
 pub use todo::{TodoList, TodoOptions, run_todo};
 pub use workflows::{RegisterError, Registered, Workflows};
 

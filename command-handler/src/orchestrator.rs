@@ -168,6 +168,11 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         self.0.permits.available_permits()
     }
 
+    /// Whether there is room for work that others should not have to wait for.
+    pub(crate) fn has_room(&self) -> bool {
+        self.free() >= self.0.options.most_active / 4
+    }
+
     /// Takes an order: once this returns, it is in the log and will come to its end. The same order again gives the same
     /// answer.
     pub async fn place(
@@ -216,6 +221,18 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     /// Takes a later answer: a participant's, or a person's.
     pub async fn signal(&self, order_id: OrderId, signal: Signal) -> Result<Accepted, CommandError> {
         let cause = Cause::answer_to(&signal.step, signal.direction);
+        self.command(order_id, Command::Signal(signal), cause).await
+    }
+
+    /// Takes the answer of a person, who is recorded with it.
+    pub async fn signal_by(
+        &self,
+        order_id: OrderId,
+        signal: Signal,
+        actor: String,
+        reason: Option<String>,
+    ) -> Result<Accepted, CommandError> {
+        let cause = Cause::answer_to(&signal.step, signal.direction).by(actor, reason);
         self.command(order_id, Command::Signal(signal), cause).await
     }
 

@@ -84,7 +84,7 @@ pub(crate) struct Cause {
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     actor: String,
-    reason: String,
+    reason: Option<String>,
 }
 
 impl Cause {
@@ -95,7 +95,12 @@ impl Cause {
 
     /// The cause of an operation is an operator.
     pub fn wish_of(actor: &str, reason: &str) -> Self {
-        Self { wish: Some(Wish { actor: actor.to_owned(), reason: reason.to_owned() }), ..Self::default() }
+        Self::default().by(actor.to_owned(), Some(reason.to_owned()))
+    }
+
+    /// The same, on a person's account.
+    pub fn by(self, actor: String, reason: Option<String>) -> Self {
+        Self { wish: Some(Wish { actor, reason }), ..self }
     }
 }
 
@@ -197,7 +202,7 @@ impl Draft {
                 causation_id,
                 traceparent: traceparent.as_deref().map(str::to_owned),
                 actor: wish.map(|wish| wish.actor.clone()),
-                reason: wish.map(|wish| wish.reason.clone()),
+                reason: wish.and_then(|wish| wish.reason.clone()),
             };
             let encoded = wire::encode(event, event_id, &hash, &context)?;
             hash = encoded.hash;

@@ -61,7 +61,8 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
-    let handler = Handler::start(&event_store, &pool, urls_in_environment(), public_url, &args.driving).await?;
+    let handler =
+        Handler::start(&event_store, &pool, urls_in_environment(), public_url, &args.driving, stop.clone()).await?;
     println!("commands at http://{address}/orders");
     let router = handler.router.clone().merge(health::router(Some(event_store), Some(pool)));
     serve::serve(listener, router, stop).await?;
@@ -101,6 +102,7 @@ impl Handler {
         urls: BTreeMap<String, String>,
         public_url: String,
         driving: &Driving,
+        leaving: CancellationToken,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let http = HttpParticipants::new(Settings(urls), &public_url, driving.most_calls)?;
         let participants = AllParticipants::new(http, event_store.clone());
@@ -124,7 +126,7 @@ impl Handler {
             ReplyReaderOptions::default(),
             stop_feeding.clone(),
         );
-        let router = command_handler::router(orchestrator.clone(), event_store.clone());
+        let router = command_handler::router(orchestrator.clone(), event_store.clone(), pool.clone(), leaving);
         Ok(Self { router, orchestrator, stop_feeding, todo: tokio::spawn(todo), replies: tokio::spawn(replies) })
     }
 

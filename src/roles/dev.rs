@@ -45,7 +45,8 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
 
     participants::migrate(&pool).await?;
     let services = args.mail.options()?;
-    let handler = Handler::start(&event_store, &pool, participant_urls(&base), base.clone(), &args.driving).await?;
+    let (urls, leaving) = (participant_urls(&base), stop.clone());
+    let handler = Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving).await?;
     let router = handler
         .router
         .clone()

@@ -154,14 +154,13 @@ async fn a_wrong_order_is_refused_with_the_place_of_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_wrong_answer_is_refused_with_the_place_of_what_is_wrong() {
+async fn a_wrong_answer_or_operation_is_refused_with_the_place_of_what_is_wrong() {
     let world = World::new().await;
     world.place(&order("waiting", "order-fulfilment", "11", 1)).await;
     world.comes_to("waiting", "BackOrdered", "WAITING").await;
     let table = table();
-    refused(&world, &table["outcomes"], &table["validOutcome"], |row| {
-        let path = row["path"].as_str().unwrap_or("/orders/{order}/steps/{step}/outcome");
-        path.replace("{order}", "waiting").replace("{step}", "ship")
-    })
-    .await;
+    let path = |row: &Value| row["path"].as_str().unwrap().replace("{order}", "waiting").replace("{step}", "ship");
+    refused(&world, &table["outcomes"], &table["validOutcome"], path).await;
+    refused(&world, &table["operations"], &table["validInstruction"], path).await;
+    refused(&world, &table["batches"], &table["validBatch"], |_| "/orders/batch".to_owned()).await;
 }

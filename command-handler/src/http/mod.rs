@@ -1,11 +1,16 @@
 //! The command endpoint.
 
+mod batch;
 mod body;
+mod fields;
 mod idempotency;
+mod instruction;
 mod openapi;
+mod operate;
 mod outcome;
 mod place;
 mod problem;
+mod refused;
 mod workflows;
 
 use std::sync::Arc;
@@ -14,12 +19,17 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 
+use tokio_util::sync::CancellationToken;
+
+use self::batch::Batches;
 use self::idempotency::Keys;
+use self::instruction::Word;
 use self::problem::Problem;
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::Orchestrator;
 use crate::participants::AllParticipants;
+use crate::selection::Selection;
 
 /// What every handler reaches.
 #[derive(Debug)]
@@ -30,16 +40,29 @@ struct Endpoint<L, C> {
 
 type Handle<L, C> = Arc<Endpoint<L, C>>;
 
-/// `POST /orders`, `POST /orders/{id}/steps/{step}/outcome`, `POST /workflows`, `GET /openapi.json`.
-pub fn router<L: Log, C: Clock>(orchestrator: Orchestrator<L, AllParticipants<L>, C>, log: L) -> Router {
+/// `POST /orders`, what operators do to orders, `POST /orders/{id}/steps/{step}/outcome`, `POST /workflows`, `GET /openapi.json`.
+/// Batches ask `views` which orders match, and stop once the process is `leaving`.
+pub fn router<L: Log, C: Clock, V: Selection>(
+    orchestrator: Orchestrator<L, AllParticipants<L>, C>,
+    log: L,
+    views: V,
+    leaving: CancellationToken,
+) -> Router {
+    let batches = Batches::new(orchestrator.clone(), views, leaving);
+    let batches = Router::new().route("/orders/batch", post(batch::handle::<L, C, V>)).with_state(batches);
     let endpoint = Arc::new(Endpoint { orchestrator, keys: Keys::new(log) });
-    Router::new()
+    let operations = Word::ALL.into_iter().fold(Router::new(), |router, word| {
+        let handle = move |endpoint, path, request| operate::handle::<L, C>(word, endpoint, path, request);
+        router.route(&format!("/orders/{{id}}/{}", word.as_str()), post(handle))
+    });
+    operations
         .route("/orders", post(place::handle::<L, C>))
         .route("/orders/{id}/steps/{step}/outcome", post(outcome::handle::<L, C>))
         .route("/workflows", post(workflows::handle::<L, C>))
         .route("/openapi.json", get(openapi::handle))
-        .method_not_allowed_fallback(method_not_allowed)
         .with_state(endpoint)
+        .merge(batches)
+        .method_not_allowed_fallback(method_not_allowed)
 }
 
 async fn method_not_allowed() -> Problem {

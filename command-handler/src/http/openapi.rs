@@ -25,7 +25,7 @@ mod tests {
     use serde_json::{Map, Value, json};
     use tower::ServiceExt;
 
-    use super::super::{body, idempotency};
+    use super::super::{batch, body, idempotency, instruction};
     use super::*;
 
     fn document() -> Value {
@@ -120,6 +120,15 @@ mod tests {
             let request = &document["paths"][path]["post"]["requestBody"];
             assert_eq!(request["x-max-bytes"], body::LARGEST_BODY, "{path}");
             assert_eq!(request["x-max-depth"], domain::json::MAX_DEPTH, "{path}");
+        }
+        assert_eq!(schemas["Reason"]["maxLength"], instruction::LONGEST_REASON);
+        assert_eq!(schemas["Actor"]["maxLength"], instruction::LONGEST_ACTOR);
+        assert_eq!(schemas["Batch"]["properties"]["orders"]["maxItems"], batch::MOST_ORDERS);
+        assert_eq!(schemas["Texts"]["anyOf"][1]["maxItems"], batch::MOST_VALUES);
+        for field in ["outcome", "data"] {
+            let (answer, skip) =
+                (&schemas["Answer"]["properties"][field], &schemas["SkipInstruction"]["properties"][field]);
+            assert_eq!((&answer["maxLength"], &answer["x-max-bytes"]), (&skip["maxLength"], &skip["x-max-bytes"]));
         }
         let too_large = &document["components"]["responses"]["TooLarge"];
         assert!(too_large.to_string().contains(&format!("at most {} bytes", body::LARGEST_BODY)));
@@ -232,6 +241,23 @@ mod tests {
         use Lifecycle::{Canceled, Compensating, Completed, Paused, Running, Stuck, Waiting};
         let states = [Running, Waiting, Paused, Compensating, Completed, Canceled, Stuck].map(Lifecycle::as_str);
         assert_eq!(schemas()["State"]["enum"], json!(states));
+    }
+
+    #[test]
+    fn every_example_of_a_batch_is_one_and_together_they_have_every_field() {
+        let (document, schemas) = (document(), schemas());
+        let content = &document["paths"]["/orders/batch"]["post"]["requestBody"]["content"]["application/json"];
+        let mut seen: BTreeSet<&String> = BTreeSet::new();
+        let mut filtered: BTreeSet<&String> = BTreeSet::new();
+        for example in examples(content) {
+            assert!(batch::is_one(example.clone()), "{example}");
+            seen.extend(example.as_object().unwrap().keys());
+            filtered.extend(example["where"].as_object().into_iter().flat_map(Map::keys));
+        }
+        let documented =
+            |name: &str| schemas[name]["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(seen.into_iter().cloned().collect::<BTreeSet<_>>(), documented("Batch"));
+        assert_eq!(filtered.into_iter().cloned().collect::<BTreeSet<_>>(), documented("OrderFilter"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `POST /orders/{id}/steps/{step}/outcome`: a participant answers later.
+//! `POST /orders/{id}/steps/{step}/outcome`: a participant answers later, or a person does.
 
 use axum::Json;
 use axum::body::Body;
@@ -6,19 +6,18 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::IntoResponse;
-use domain::ids::OrderId;
 use domain::order::request::Violation;
-use domain::order::{Direction, Refusal, Signal};
+use domain::order::{Direction, Signal};
 use serde_json::Value;
-use tracing::warn;
 
+use super::fields::Fields;
 use super::place::Receipt;
 use super::problem::Problem;
-use super::{Handle, body, idempotency};
+use super::refused::{named, problem};
+use super::{Handle, body, idempotency, instruction};
 use crate::answer::{data_fault, outcome_fault};
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::orchestrator::CommandError;
 
 /// The longest source and id of an event, in characters.
 const LONGEST_KEY: usize = 512;
@@ -30,17 +29,18 @@ pub(super) async fn handle<L: Log, C: Clock>(
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Path((id, step)) = path.map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.body_text()))?;
-    let order_id = OrderId::new(id)
-        .map_err(|error| Problem::new(StatusCode::NOT_FOUND, format!("there is no such order: the id {error}")))?;
+    let (order_id, (_, step)) = named(path, |(id, _)| id.as_str())?;
     let (headers, value) = body::json(request, &["application/json", CLOUD_EVENT]).await?;
     let envelope = unwrapped(&headers, value)?;
     let key = idempotency::key(&headers)?.or(envelope.key);
-    let (outcome, data) = checked(envelope.answer, envelope.pointer)?;
-    let signal =
-        Signal { step, direction: Direction::Do, outcome, data, key, now: endpoint.orchestrator.clock().now() };
-    let accepted =
-        endpoint.orchestrator.signal(order_id, signal).await.map_err(|error| problem(error, envelope.pointer))?;
+    let Answer { outcome, data, signature } = checked(envelope.answer, envelope.pointer)?;
+    let now = endpoint.orchestrator.clock().now();
+    let signal = Signal { step, direction: Direction::Do, outcome, data, key, now };
+    let answered = match signature {
+        None => endpoint.orchestrator.signal(order_id, signal).await,
+        Some((actor, reason)) => endpoint.orchestrator.signal_by(order_id, signal, actor, reason).await,
+    };
+    let accepted = answered.map_err(|error| problem(error, envelope.pointer))?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
 }
 
@@ -110,57 +110,22 @@ fn missing(attribute: impl Fn(&str) -> Option<String>, prefix: &str) -> Vec<Viol
     errors
 }
 
-fn checked(answer: Value, at: &str) -> Result<(String, Value), Problem> {
-    let Value::Object(mut fields) = answer else {
-        return Err(Problem::at(at, "must be an object with \"outcome\" and, if there is any, \"data\""));
-    };
-    let data = fields.remove("data").unwrap_or(Value::Null);
-    let mut errors = Vec::new();
-    let mut wrong =
-        |pointer: &str, detail: String| errors.push(Violation { pointer: format!("{at}{pointer}"), detail });
-    let outcome = match fields.remove("outcome") {
-        None => {
-            wrong("/outcome", "must be there: the named answer".to_owned());
-            String::new()
-        }
-        Some(Value::String(outcome)) => {
-            if let Some(fault) = outcome_fault(&outcome) {
-                wrong("/outcome", fault);
-            }
-            outcome
-        }
-        Some(other) => {
-            wrong("/outcome", format!("must be a text, found {other}"));
-            String::new()
-        }
-    };
-    if let Some(fault) = data_fault(&data) {
-        wrong("/data", fault);
-    }
-    for unknown in fields.keys() {
-        wrong(&format!("/{}", unknown.replace('~', "~0").replace('/', "~1")), "is not known here".to_owned());
-    }
-    if errors.is_empty() { Ok((outcome, data)) } else { Err(Problem::invalid(errors)) }
+/// What somebody answers, and who, where it is a person.
+struct Answer {
+    outcome: String,
+    data: Value,
+    signature: Option<(String, Option<String>)>,
 }
 
-fn problem(error: CommandError, at: &str) -> Problem {
-    match error {
-        CommandError::UnknownOrder(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
-        CommandError::Overloaded => Problem::later(error.to_string()),
-        CommandError::Failed(ref reason) | CommandError::Broken(ref reason) => {
-            warn!(reason, "an answer could not be taken");
-            Problem::later("the answer could not be recorded; send it again")
-        }
-        CommandError::Refused(refusal) => match refusal {
-            Refusal::UnknownStep { .. } => Problem::new(StatusCode::NOT_FOUND, refusal.to_string()),
-            Refusal::UnknownOutcome { .. } => Problem::at(&format!("{at}/outcome"), refusal.to_string()),
-            Refusal::NotWaiting { state, .. } => Problem::conflict(refusal.to_string(), Some(state.as_str())),
-            Refusal::NotNow { state, .. } | Refusal::StepNotNow { state, .. } | Refusal::NothingToRetry { state } => {
-                Problem::conflict(refusal.to_string(), Some(state.as_str()))
-            }
-            Refusal::TooManyAnswers { .. } | Refusal::AlreadyPlaced | Refusal::NotPlaced | Refusal::TotalTooLarge => {
-                Problem::conflict(refusal.to_string(), None)
-            }
-        },
+fn checked(answer: Value, at: &str) -> Result<Answer, Problem> {
+    let what = "must be an object with \"outcome\" and, if there is any, \"data\"";
+    let mut fields = Fields::of(answer, at, what)?;
+    let data = fields.take("data").unwrap_or_default();
+    let outcome = fields.required_text("outcome", "the named answer", outcome_fault);
+    if let Some(fault) = data_fault(&data) {
+        fields.wrong("data", fault);
     }
+    let signature = instruction::signature(&mut fields);
+    fields.finish()?;
+    Ok(Answer { outcome, data, signature })
 }

@@ -66,6 +66,11 @@ impl Problem {
         Self { retry_after_seconds: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
+    /// Whether the same request may fare better later.
+    pub fn is_passing(&self) -> bool {
+        self.retry_after_seconds.is_some()
+    }
+
     pub fn with_errors(self, errors: Vec<Violation>) -> Self {
         Self { errors, ..self }
     }

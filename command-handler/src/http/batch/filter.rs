@@ -1,0 +1,196 @@
+//! `where` of a batch: the fields of GraphQL's `OrderFilter`, as JSON. What is not understood is an error, never left out: it would
+//! let the filter match more than was meant.
+
+use chrono::{DateTime, Utc};
+use domain::Timestamp;
+use domain::order::Lifecycle;
+use domain::order::request::Violation;
+use serde_json::Value;
+
+use super::super::fields::Fields;
+use super::super::problem::Problem;
+use crate::selection::{Criteria, Span};
+
+/// The most values in one list.
+pub(in super::super) const MOST_VALUES: usize = 100;
+
+const STATES: [Lifecycle; 7] = [
+    Lifecycle::Running,
+    Lifecycle::Waiting,
+    Lifecycle::Paused,
+    Lifecycle::Compensating,
+    Lifecycle::Completed,
+    Lifecycle::Canceled,
+    Lifecycle::Stuck,
+];
+
+/// The filter, and whether it leaves any order out.
+pub(super) fn criteria(value: Value, at: &str) -> Result<(Criteria, bool), Problem> {
+    let mut fields = Fields::of(value, at, "must be an object like {\"state\": [\"RUNNING\"]}")?;
+    let criteria = Criteria {
+        statuses: list(&mut fields, "status", |_| None),
+        states: list(&mut fields, "state", state_fault),
+        customers: list(&mut fields, "customer", |_| None),
+        workflow: workflow(&mut fields, at),
+        placed_at: span(&mut fields, "placedAt", at),
+        updated_at: span(&mut fields, "updatedAt", at),
+        ended_at: span(&mut fields, "endedAt", at),
+    };
+    fields.finish()?;
+    let filters = criteria != Criteria::default();
+    Ok((criteria, filters))
+}
+
+/// A list of texts, or one text for a list of one.
+fn list(fields: &mut Fields, name: &str, fault: impl Fn(&str) -> Option<String>) -> Option<Vec<String>> {
+    let values = match fields.take(name)? {
+        Value::Array(values) if (1..=MOST_VALUES).contains(&values.len()) => values,
+        Value::Array(values) => {
+            fields.wrong(name, format!("must have 1 to {MOST_VALUES} values, found {}", values.len()));
+            return None;
+        }
+        one => vec![one],
+    };
+    let mut texts = Vec::with_capacity(values.len());
+    for (index, value) in values.into_iter().enumerate() {
+        match value {
+            Value::String(text) => match fault(&text) {
+                None => texts.push(text),
+                Some(detail) => fields.wrong(&format!("{name}/{index}"), detail),
+            },
+            other => fields.wrong(&format!("{name}/{index}"), format!("must be a text, found {other}")),
+        }
+    }
+    Some(texts)
+}
+
+fn state_fault(text: &str) -> Option<String> {
+    let known = STATES.map(Lifecycle::as_str);
+    (!known.contains(&text)).then(|| format!("is no state: there are {}", known.join(", ")))
+}
+
+fn workflow(fields: &mut Fields, at: &str) -> Option<(String, Option<i32>)> {
+    let value = fields.take("workflow")?;
+    let mut workflow = below(fields, value, &format!("{at}/workflow"), "must be an object with \"name\"")?;
+    let name = workflow.required_text("name", "the workflow's name", |_| None);
+    let version = workflow.take("version").and_then(|version| {
+        let number = version.as_i64().and_then(|number| i32::try_from(number).ok()).filter(|number| *number > 0);
+        if number.is_none() {
+            workflow.wrong("version", format!("must be a whole number from 1 on, found {version}"));
+        }
+        number
+    });
+    fields.wrong_too(workflow.faults());
+    Some((name, version))
+}
+
+fn span(fields: &mut Fields, name: &str, at: &str) -> Span {
+    let span = fields.take(name).and_then(|value| {
+        let what = "must be an object with \"from\", \"to\" or both";
+        let mut bounds = below(fields, value, &format!("{at}/{name}"), what)?;
+        let span = Span { from: moment(&mut bounds, "from"), to: moment(&mut bounds, "to") };
+        let faults = bounds.faults();
+        if faults.is_empty() && span == Span::default() {
+            fields.wrong(name, what);
+        }
+        fields.wrong_too(faults);
+        Some(span)
+    });
+    span.unwrap_or_default()
+}
+
+/// An object below another; if it is none, that is among the faults of the other.
+fn below(fields: &mut Fields, value: Value, at: &str, what: &str) -> Option<Fields> {
+    if !value.is_object() {
+        fields.wrong_too(vec![Violation { pointer: at.to_owned(), detail: what.to_owned() }]);
+        return None;
+    }
+    Fields::of(value, at, what).ok()
+}
+
+fn moment(bounds: &mut Fields, name: &str) -> Option<Timestamp> {
+    let text = bounds.text(name, |text| {
+        let wrong = || format!("must be a moment like \"2026-01-31T09:00:00Z\", found {text:?}");
+        read(text).is_none().then(wrong)
+    })?;
+    read(&text)
+}
+
+/// A moment of a year that the views can compare with.
+fn read(text: &str) -> Option<Timestamp> {
+    use chrono::Datelike;
+    let moment = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
+    (moment.year() > 0).then_some(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The pointers of what is wrong with a filter.
+    async fn faults(filter: Value) -> Vec<String> {
+        let problem = criteria(filter, "/where").unwrap_err();
+        let body = axum::body::to_bytes(problem.into_response().into_body(), usize::MAX).await.unwrap();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn every_field_of_the_filter_is_read() {
+        let filter = json!({
+            "status": ["Placed", "BackOrdered"], "state": "RUNNING", "customer": ["VINET"],
+            "workflow": { "name": "order-fulfilment", "version": 2 },
+            "placedAt": { "from": "2026-01-31T09:00:00+01:00", "to": "2026-02-01T00:00:00Z" },
+            "updatedAt": { "from": "2026-01-31T09:00:00Z" }, "endedAt": { "to": "2026-01-31T09:00:00Z" },
+        });
+        let nine = Some(at("2026-01-31T09:00:00Z"));
+        let expected = Criteria {
+            statuses: Some(vec!["Placed".to_owned(), "BackOrdered".to_owned()]),
+            states: Some(vec!["RUNNING".to_owned()]),
+            customers: Some(vec!["VINET".to_owned()]),
+            workflow: Some(("order-fulfilment".to_owned(), Some(2))),
+            placed_at: Span { from: Some(at("2026-01-31T08:00:00Z")), to: Some(at("2026-02-01T00:00:00Z")) },
+            updated_at: Span { from: nine, to: None },
+            ended_at: Span { from: None, to: nine },
+        };
+        assert_eq!(criteria(filter, "/where").unwrap(), (expected, true));
+    }
+
+    #[test]
+    fn what_leaves_no_order_out_is_told_apart() {
+        for nothing in [json!({}), json!({ "state": null, "workflow": null, "placedAt": null })] {
+            assert_eq!(criteria(nothing, "/where").unwrap(), (Criteria::default(), false));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_understood_is_an_error_with_its_place() {
+        for (filter, pointer) in [
+            (json!(["RUNNING"]), "/where"),
+            (json!({ "states": ["RUNNING"] }), "/where/states"),
+            (json!({ "state": "running" }), "/where/state/0"),
+            (json!({ "state": ["RUNNING", "ASLEEP"] }), "/where/state/1"),
+            (json!({ "state": [] }), "/where/state"),
+            (json!({ "status": vec!["Placed"; 101] }), "/where/status"),
+            (json!({ "customer": 7 }), "/where/customer/0"),
+            (json!({ "workflow": "order-fulfilment" }), "/where/workflow"),
+            (json!({ "workflow": { "version": 1 } }), "/where/workflow/name"),
+            (json!({ "workflow": { "name": "w", "version": 0 } }), "/where/workflow/version"),
+            (json!({ "workflow": { "name": "w", "verison": 1 } }), "/where/workflow/verison"),
+            (json!({ "placedAt": {} }), "/where/placedAt"),
+            (json!({ "placedAt": "yesterday" }), "/where/placedAt"),
+            (json!({ "placedAt": { "from": "yesterday" } }), "/where/placedAt/from"),
+            (json!({ "endedAt": { "to": "0000-01-01T00:00:00Z" } }), "/where/endedAt/to"),
+            (json!({ "endedAt": { "until": "2026-01-31T09:00:00Z" } }), "/where/endedAt/until"),
+        ] {
+            assert_eq!(faults(filter.clone()).await, [pointer], "{filter}");
+        }
+    }
+}

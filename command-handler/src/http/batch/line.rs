@@ -1,0 +1,78 @@
+//! The lines of a batch's answer: one JSON object each (NDJSON).
+
+use bytes::Bytes;
+use domain::Timestamp;
+use serde::Serialize;
+
+use super::super::place::Receipt;
+use super::super::problem::Problem;
+
+/// A line.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Line {
+    /// The first: how many orders match, and that they were placed before this moment.
+    Beginning { matches: u64, before: Timestamp },
+    /// What became of an order: what the answer to the command for it alone would be.
+    Taken {
+        status: u16,
+        #[serde(flatten)]
+        receipt: Receipt,
+    },
+    /// The same where it is a problem.
+    Refused {
+        #[serde(rename = "orderId")]
+        order_id: String,
+        #[serde(flatten)]
+        problem: Problem,
+    },
+    /// The last: every order was told of.
+    Done { done: bool },
+    /// The last: the batch ended before its time, for this reason. It goes on after the order that was told of last.
+    Stopped { stopped: String },
+}
+
+impl Line {
+    /// As it is sent.
+    pub fn bytes(&self) -> Bytes {
+        let mut line = serde_json::to_vec(self).unwrap_or_else(|error| {
+            let stopped = format!("a line could not be written: {error}");
+            serde_json::json!({ "stopped": stopped }).to_string().into_bytes()
+        });
+        line.push(b'\n');
+        Bytes::from(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn written(line: &Line) -> Value {
+        let text = String::from_utf8(line.bytes().to_vec()).unwrap();
+        assert_eq!(text.find('\n'), Some(text.len() - 1), "one line");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_line_about_an_order_is_the_answer_that_it_alone_would_get() {
+        let problem = Problem::conflict("cannot cancel an order that is COMPLETED", Some("COMPLETED"));
+        let line = Line::Refused { order_id: "7".to_owned(), problem };
+        let expected = json!({
+            "orderId": "7", "type": "about:blank", "title": "Conflict", "status": 409,
+            "detail": "cannot cancel an order that is COMPLETED", "state": "COMPLETED",
+        });
+        assert_eq!(written(&line), expected);
+        let missing = Line::Refused { order_id: "7".to_owned(), problem: Problem::new(StatusCode::NOT_FOUND, "a\nb") };
+        assert_eq!(written(&missing)["detail"], "a\nb");
+    }
+
+    #[test]
+    fn the_ends_differ() {
+        assert_eq!(written(&Line::Done { done: true }), json!({ "done": true }));
+        assert_eq!(written(&Line::Stopped { stopped: "so".to_owned() }), json!({ "stopped": "so" }));
+    }
+}

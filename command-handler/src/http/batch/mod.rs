@@ -1,0 +1,114 @@
+//! `POST /orders/batch`: an operator acts on many orders at once, named or matching a filter.
+//!
+//! The answer is a line for each order as soon as it is decided (NDJSON), in the order of their ids. So a client that loses the
+//! connection goes on after the last order it was told of, and holds nothing in memory; nor does the server.
+
+mod filter;
+mod line;
+mod request;
+mod run;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use self::line::Line;
+use self::request::{Batch, Which, checked};
+use self::run::Run;
+use super::body;
+use super::problem::Problem;
+use crate::clock::Clock;
+use crate::log::Log;
+use crate::orchestrator::Orchestrator;
+use crate::participants::HttpParticipants;
+use crate::selection::Selection;
+
+#[cfg(test)]
+pub(super) use self::filter::MOST_VALUES;
+#[cfg(test)]
+pub(super) use self::request::MOST_ORDERS;
+
+/// Batches that are worked on at once.
+const MOST_BATCHES: usize = 4;
+/// Lines that wait for a slow reader; past them, the batch waits too.
+const MOST_LINES: usize = 64;
+const MEDIA_TYPE: &str = "application/x-ndjson";
+
+/// What batches share.
+pub(super) struct Batches<L, C, V> {
+    orchestrator: Orchestrator<L, HttpParticipants, C>,
+    views: Arc<V>,
+    leaving: CancellationToken,
+    turns: Arc<Semaphore>,
+}
+
+impl<L, C, V> Batches<L, C, V> {
+    /// Once `leaving`, batches stop, so that their clients go on elsewhere.
+    pub fn new(orchestrator: Orchestrator<L, HttpParticipants, C>, views: V, leaving: CancellationToken) -> Arc<Self> {
+        Arc::new(Self { orchestrator, views: Arc::new(views), leaving, turns: Arc::new(Semaphore::new(MOST_BATCHES)) })
+    }
+}
+
+pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
+    State(batches): State<Arc<Batches<L, C, V>>>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let (_, value) = body::json(request, &["application/json"]).await?;
+    let Batch { instruction, mut which, dry_run } = checked(value)?;
+    let too_many = |_| Problem::later(format!("{MOST_BATCHES} batches are being worked on"));
+    let turn = batches.turns.clone().try_acquire_owned().map_err(too_many)?;
+    let beginning = beginning(&batches, &mut which).await?;
+    let (lines, told) = mpsc::channel::<Bytes>(MOST_LINES);
+    let Batches { orchestrator, views, leaving, .. } = &*batches;
+    let (orchestrator, views, leaving) = (orchestrator.clone(), views.clone(), leaving.clone());
+    tokio::spawn(async move {
+        let _turn = turn;
+        // Whoever asked may have gone: the first order's line will tell.
+        let _ = lines.send(beginning.bytes()).await;
+        let run = Run { orchestrator, views, instruction, leaving, lines, in_vain: 0 };
+        match which {
+            _ if dry_run => run.named(Vec::new()).await,
+            Which::Named(ids) => run.named(ids).await,
+            Which::Matching { criteria, after } => run.matching(&criteria, after).await,
+        }
+    });
+    let body =
+        stream::unfold(told, |mut told| async { told.recv().await.map(|line| (Ok::<_, Infallible>(line), told)) });
+    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], Body::from_stream(body)).into_response())
+}
+
+/// How many orders there are. Those that are placed from now on are not among them: else a batch that is slower than customers would
+/// never come to its end.
+async fn beginning<L: Log, C: Clock, V: Selection>(
+    batches: &Batches<L, C, V>,
+    which: &mut Which,
+) -> Result<Line, Problem> {
+    let now = batches.orchestrator.clock().now().at;
+    match which {
+        Which::Named(ids) => Ok(Line::Beginning { matches: ids.len() as u64, before: now }),
+        Which::Matching { criteria, after } => {
+            let before = criteria.placed_at.to.map_or(now, |to| to.min(now));
+            criteria.placed_at.to = Some(before);
+            let matches = batches.views.count(criteria, after.as_deref()).await.map_err(|error| {
+                warn!(%error, "a batch's orders could not be counted");
+                Problem::later("the views cannot be read")
+            })?;
+            Ok(Line::Beginning { matches, before })
+        }
+    }
+}
+
+/// Whether a body asks for a batch.
+#[cfg(test)]
+pub(super) fn is_one(body: serde_json::Value) -> bool {
+    checked(body).is_ok()
+}

@@ -1,0 +1,159 @@
+//! What a batch asks for.
+
+use std::collections::HashSet;
+
+use domain::ids::OrderId;
+use serde_json::Value;
+
+use super::super::fields::Fields;
+use super::super::instruction::{Instruction, Word};
+use super::super::problem::Problem;
+use super::filter;
+use crate::selection::Criteria;
+
+/// The most orders that one request names.
+pub(in super::super) const MOST_ORDERS: usize = 500;
+
+/// A batch.
+#[derive(Debug, PartialEq)]
+pub(super) struct Batch {
+    pub instruction: Instruction,
+    pub which: Which,
+    /// Only say how many orders there are.
+    pub dry_run: bool,
+}
+
+/// Of which orders something is asked.
+#[derive(Debug, PartialEq)]
+pub(super) enum Which {
+    /// Those that are named, in that order.
+    Named(Vec<String>),
+    /// Those that match, by their ids, and come after this one.
+    Matching { criteria: Box<Criteria>, after: Option<String> },
+}
+
+pub(super) fn checked(body: Value) -> Result<Batch, Problem> {
+    let mut fields =
+        Fields::of(body, "", "must be an object with \"operation\", \"reason\" and \"where\" or \"orders\"")?;
+    let words = Word::ALL.map(Word::as_str).join(", ");
+    let unknown = |text: &str| Word::of(text).is_none().then(|| format!("must be one of {words}, found {text:?}"));
+    let word = Word::of(&fields.required_text("operation", &format!("one of {words}"), unknown));
+    // Whatever is wrong with the rest is told once it is known which fields the rest has.
+    let Some(word) = word else { return Err(Problem::invalid(fields.noted())) };
+    let instruction = Instruction::take(word, &mut fields);
+    let dry_run = fields.flag("dryRun");
+    let which = which(&mut fields)?;
+    fields.finish()?;
+    Ok(Batch { instruction, which, dry_run })
+}
+
+fn which(fields: &mut Fields) -> Result<Which, Problem> {
+    let (orders, filter, all) = (fields.take("orders"), fields.take("where"), fields.flag("all"));
+    let after = fields.text("after", |id| OrderId::new(id).err().map(|error| format!("as an order's id, it {error}")));
+    if let Some(orders) = orders {
+        if filter.is_some() || all || after.is_some() {
+            fields
+                .wrong("orders", "stands for itself: \"where\", \"all\" and \"after\" say which orders match a filter");
+        }
+        return Ok(Which::Named(named(fields, orders)));
+    }
+    let (criteria, filters) = match filter {
+        None => (Criteria::default(), false),
+        Some(filter) => filter::criteria(filter, "/where")?,
+    };
+    match (filters, all) {
+        (false, false) => fields.wrong("where", "must say which orders; if every single one is meant, \"all\": true"),
+        (true, true) => fields.wrong("all", "must not be true where \"where\" leaves orders out"),
+        (true, false) | (false, true) => {}
+    }
+    Ok(Which::Matching { criteria: Box::new(criteria), after })
+}
+
+fn named(fields: &mut Fields, orders: Value) -> Vec<String> {
+    let Value::Array(orders) = orders else {
+        fields.wrong("orders", "must be a list of orders' ids");
+        return Vec::new();
+    };
+    if !(1..=MOST_ORDERS).contains(&orders.len()) {
+        fields.wrong("orders", format!("must name 1 to {MOST_ORDERS} orders, found {}", orders.len()));
+        return Vec::new();
+    }
+    let mut seen = HashSet::new();
+    let mut ids = Vec::with_capacity(orders.len());
+    for (index, order) in orders.into_iter().enumerate() {
+        match order {
+            Value::String(id) if seen.insert(id.clone()) => ids.push(id),
+            Value::String(_) => fields.wrong(&format!("orders/{index}"), "is named twice"),
+            other => fields.wrong(&format!("orders/{index}"), format!("must be an order's id, found {other}")),
+        }
+    }
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+    use domain::order::Operation;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The pointers of what is wrong with a batch.
+    async fn faults(body: Value) -> Vec<String> {
+        let problem = checked(body).unwrap_err();
+        let body = axum::body::to_bytes(problem.into_response().into_body(), usize::MAX).await.unwrap();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn cancel(more: &Value) -> Value {
+        let mut body = json!({ "operation": "cancel", "reason": "recalled" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    }
+
+    #[test]
+    fn orders_are_named_or_match_a_filter() {
+        let named = checked(cancel(&json!({ "orders": ["b", "a"] }))).unwrap();
+        assert_eq!(named.instruction.operation, Operation::Cancel);
+        assert_eq!(named.which, Which::Named(vec!["b".to_owned(), "a".to_owned()]));
+        let matching =
+            checked(cancel(&json!({ "where": { "state": "RUNNING" }, "after": "7", "dryRun": true }))).unwrap();
+        assert!(matching.dry_run);
+        let Which::Matching { criteria, after } = matching.which else { panic!("{matching:?}") };
+        assert_eq!((criteria.states, after), (Some(vec!["RUNNING".to_owned()]), Some("7".to_owned())));
+    }
+
+    #[test]
+    fn every_single_order_has_to_be_meant() {
+        for all in [json!({ "all": true }), json!({ "all": true, "where": {} })] {
+            let Which::Matching { criteria, .. } = checked(cancel(&all)).unwrap().which else { panic!() };
+            assert_eq!(*criteria, Criteria::default());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_is_told_with_its_place() {
+        for (more, pointers) in [
+            (json!({}), vec!["/where"]),
+            (json!({ "where": {} }), vec!["/where"]),
+            (json!({ "where": { "state": null }, "all": false }), vec!["/where"]),
+            (json!({ "where": { "state": "RUNNING" }, "all": true }), vec!["/all"]),
+            (json!({ "where": { "sate": "RUNNING" } }), vec!["/where/sate"]),
+            (json!({ "operation": "delete", "all": true }), vec!["/operation"]),
+            (json!({ "operation": null, "all": true }), vec!["/operation"]),
+            (json!({ "reason": "", "all": true }), vec!["/reason"]),
+            (json!({ "step": "ship", "all": true }), vec!["/step"]),
+            (json!({ "operation": "skip", "all": true }), vec!["/step"]),
+            (json!({ "all": true, "after": "a b" }), vec!["/after"]),
+            (json!({ "orders": [] }), vec!["/orders"]),
+            (json!({ "orders": vec!["a"; 501] }), vec!["/orders"]),
+            (json!({ "orders": "a" }), vec!["/orders"]),
+            (json!({ "orders": ["a", 1, "a"] }), vec!["/orders/1", "/orders/2"]),
+            (json!({ "orders": ["a"], "where": { "state": "RUNNING" } }), vec!["/orders"]),
+            (json!({ "orders": ["a"], "after": "a" }), vec!["/orders"]),
+        ] {
+            assert_eq!(faults(cancel(&more)).await, pointers, "{more}");
+        }
+    }
+}

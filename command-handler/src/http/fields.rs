@@ -1,0 +1,134 @@
+//! The fields of a JSON object, taken one by one: every fault is noted with its pointer, and a field that nobody took is one.
+
+use domain::order::request::Violation;
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+
+/// What is left of an object, and what was wrong with the rest.
+pub(super) struct Fields {
+    /// Where the object stands in the body.
+    at: String,
+    left: Map<String, Value>,
+    faults: Vec<Violation>,
+}
+
+impl Fields {
+    /// The fields of `value`, which stands at `at`. If it is no object, that is said in the words of `what`.
+    pub fn of(value: Value, at: &str, what: &str) -> Result<Self, Problem> {
+        let Value::Object(left) = value else { return Err(Problem::at(at, what)) };
+        Ok(Self { at: at.to_owned(), left, faults: Vec::new() })
+    }
+
+    /// A field's value; `null` stands for a field that is left out.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.left.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// A text, if it is there and `fault` finds nothing wrong with it.
+    pub fn text(&mut self, name: &str, fault: impl Fn(&str) -> Option<String>) -> Option<String> {
+        let detail = match self.take(name)? {
+            Value::String(text) => match fault(&text) {
+                None => return Some(text),
+                Some(detail) => detail,
+            },
+            other => format!("must be a text, found {other}"),
+        };
+        self.wrong(name, detail);
+        None
+    }
+
+    /// The same for a text that has to be there: `what` says what it is.
+    pub fn required_text(&mut self, name: &str, what: &str, fault: impl Fn(&str) -> Option<String>) -> String {
+        if self.left.get(name).is_none_or(Value::is_null) {
+            self.wrong(name, format!("must be there: {what}"));
+        }
+        self.text(name, fault).unwrap_or_default()
+    }
+
+    /// Yes or no; no, if nothing is said.
+    pub fn flag(&mut self, name: &str) -> bool {
+        match self.take(name) {
+            None => false,
+            Some(Value::Bool(flag)) => flag,
+            Some(other) => {
+                self.wrong(name, format!("must be true or false, found {other}"));
+                false
+            }
+        }
+    }
+
+    /// Notes that something is wrong with a field, or with what is below it: `name` may be a pointer without its first slash.
+    pub fn wrong(&mut self, name: &str, detail: impl Into<String>) {
+        self.faults.push(Violation { pointer: format!("{}/{name}", self.at), detail: detail.into() });
+    }
+
+    /// Takes over what was found wrong elsewhere.
+    pub fn wrong_too(&mut self, faults: Vec<Violation>) {
+        self.faults.extend(faults);
+    }
+
+    /// What was noted as wrong so far.
+    pub fn noted(self) -> Vec<Violation> {
+        self.faults
+    }
+
+    /// Everything that was wrong, the fields that nobody took among it.
+    pub fn faults(mut self) -> Vec<Violation> {
+        let left = std::mem::take(&mut self.left);
+        for unknown in left.keys() {
+            self.wrong(&unknown.replace('~', "~0").replace('/', "~1"), "is not known here");
+        }
+        self.faults
+    }
+
+    /// Whether all is well.
+    pub fn finish(self) -> Result<(), Problem> {
+        let faults = self.faults();
+        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+    }
+}
+
+/// What is wrong with a text of one line that people read.
+pub(super) fn line_fault(text: &str, longest: usize) -> Option<String> {
+    let fits = text.chars().count() <= longest && !text.trim().is_empty() && !text.chars().any(char::is_control);
+    (!fits).then(|| format!("must be 1 to {longest} characters, not all of them blank, none a control character"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(value: Value) -> Fields {
+        Fields::of(value, "/data", "must be an object").unwrap_or_else(|_| panic!("an object"))
+    }
+
+    #[test]
+    fn null_stands_for_a_field_that_is_left_out() {
+        let mut fields = fields(json!({ "actor": null, "all": null }));
+        assert_eq!(fields.text("actor", |_| None), None);
+        assert!(!fields.flag("all"));
+        assert!(fields.faults().is_empty());
+    }
+
+    #[test]
+    fn every_fault_is_noted_with_its_pointer() {
+        let mut fields = fields(json!({ "actor": 1, "all": "yes", "a/b": 2 }));
+        fields.text("actor", |_| None);
+        fields.required_text("reason", "why", |_| None);
+        fields.flag("all");
+        let pointers: Vec<String> = fields.faults().into_iter().map(|fault| fault.pointer).collect();
+        assert_eq!(pointers, ["/data/actor", "/data/reason", "/data/all", "/data/a~1b"]);
+    }
+
+    #[test]
+    fn a_line_is_bounded_and_not_blank() {
+        assert_eq!(line_fault("the customer called", 20), None);
+        assert_eq!(line_fault(&"ö".repeat(20), 20), None);
+        for wrong in ["", "  ", "a\nb", &"x".repeat(21)] {
+            assert!(line_fault(wrong, 20).is_some(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What an operator asks for, as it stands in a request: of one order, or of many.
+
+use domain::order::{Now, Operate, Operation};
+
+use super::fields::{Fields, line_fault};
+use crate::answer::{data_fault, outcome_fault};
+
+/// The longest reason, in characters.
+pub(super) const LONGEST_REASON: usize = 500;
+/// The longest name of a person, in characters.
+pub(super) const LONGEST_ACTOR: usize = 100;
+/// Who acts where nobody is named: there is no authentication yet.
+const SOMEBODY: &str = "operator";
+
+/// The word for an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    Cancel,
+    Pause,
+    Resume,
+    Retry,
+    Skip,
+}
+
+impl Word {
+    pub const ALL: [Self; 5] = [Self::Cancel, Self::Pause, Self::Resume, Self::Retry, Self::Skip];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Retry => "retry",
+            Self::Skip => "skip",
+        }
+    }
+
+    pub fn of(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|word| word.as_str() == text)
+    }
+}
+
+/// What is wished, by whom and why.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Instruction {
+    pub operation: Operation,
+    pub actor: String,
+    pub reason: String,
+}
+
+impl Instruction {
+    /// Takes what belongs to it from a request's fields. It means something only if nothing was wrong.
+    pub fn take(word: Word, fields: &mut Fields) -> Self {
+        let reason = fields.required_text("reason", "why it is done, for the order's history", reason_fault);
+        let actor = fields.text("actor", actor_fault).unwrap_or_else(|| SOMEBODY.to_owned());
+        let operation = match word {
+            Word::Cancel => Operation::Cancel,
+            Word::Pause => Operation::Pause,
+            Word::Resume => Operation::Resume,
+            Word::Retry => Operation::Retry { step: fields.text("step", |_| None) },
+            Word::Skip => skip(fields),
+        };
+        Self { operation, actor, reason }
+    }
+
+    /// The command.
+    pub fn command(&self, now: Now) -> Operate {
+        let Self { operation, actor, reason } = self.clone();
+        Operate { operation, actor, reason, now }
+    }
+}
+
+fn skip(fields: &mut Fields) -> Operation {
+    let step = fields.required_text("step", "the step whose answer is to be assumed", |_| None);
+    let outcome = fields.text("outcome", outcome_fault);
+    let data = fields.take("data").unwrap_or_default();
+    if let Some(fault) = data_fault(&data) {
+        fields.wrong("data", fault);
+    }
+    Operation::Skip { step, outcome, data }
+}
+
+/// A person's name and reason around an answer, where there are any; a reason alone is somebody's.
+pub(super) fn signature(fields: &mut Fields) -> Option<(String, Option<String>)> {
+    let (actor, reason) = (fields.text("actor", actor_fault), fields.text("reason", reason_fault));
+    match (actor, reason) {
+        (None, None) => None,
+        (actor, reason) => Some((actor.unwrap_or_else(|| SOMEBODY.to_owned()), reason)),
+    }
+}
+
+fn reason_fault(reason: &str) -> Option<String> {
+    line_fault(reason, LONGEST_REASON)
+}
+
+fn actor_fault(actor: &str) -> Option<String> {
+    line_fault(actor, LONGEST_ACTOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(word: Word, body: Value) -> Result<Instruction, Vec<String>> {
+        let mut fields = Fields::of(body, "", "must be an object").unwrap_or_else(|_| panic!("an object"));
+        let instruction = Instruction::take(word, &mut fields);
+        let faults: Vec<String> = fields.faults().into_iter().map(|fault| fault.pointer).collect();
+        if faults.is_empty() { Ok(instruction) } else { Err(faults) }
+    }
+
+    #[test]
+    fn the_words_are_those_of_the_operations() {
+        for word in Word::ALL {
+            let body =
+                if word == Word::Skip { json!({ "reason": "so", "step": "ship" }) } else { json!({ "reason": "so" }) };
+            assert_eq!(read(word, body).unwrap().operation.as_str(), word.as_str());
+            assert_eq!(Word::of(word.as_str()), Some(word));
+        }
+        assert_eq!(Word::of("delete"), None);
+    }
+
+    #[test]
+    fn a_reason_has_to_be_given_and_an_actor_may() {
+        assert_eq!(read(Word::Cancel, json!({})), Err(vec!["/reason".to_owned()]));
+        let by_somebody = read(Word::Cancel, json!({ "reason": "so" })).unwrap();
+        assert_eq!((by_somebody.actor.as_str(), by_somebody.reason.as_str()), ("operator", "so"));
+        assert_eq!(read(Word::Cancel, json!({ "reason": "so", "actor": "ann" })).unwrap().actor, "ann");
+    }
+
+    #[test]
+    fn each_operation_takes_its_own_fields_and_no_others() {
+        let with = |name: &str, value: Value| json!({ "reason": "so", name: value });
+        for word in [Word::Cancel, Word::Pause, Word::Resume] {
+            assert_eq!(read(word, with("step", json!("ship"))), Err(vec!["/step".to_owned()]), "{word:?}");
+        }
+        assert!(read(Word::Retry, with("step", json!("ship"))).is_ok());
+        assert_eq!(read(Word::Retry, with("outcome", json!("shipped"))), Err(vec!["/outcome".to_owned()]));
+        assert_eq!(read(Word::Skip, with("outcome", json!("shipped"))), Err(vec!["/step".to_owned()]));
+        let skip =
+            read(Word::Skip, json!({ "reason": "so", "step": "ship", "outcome": "shipped", "data": { "t": 1 } }));
+        let (outcome, data) = (Some("shipped".to_owned()), json!({ "t": 1 }));
+        assert_eq!(skip.unwrap().operation, Operation::Skip { step: "ship".to_owned(), outcome, data });
+    }
+
+    #[test]
+    fn an_answer_is_signed_only_where_a_person_is_told_of() {
+        let signed = |body| signature(&mut Fields::of(body, "", "").unwrap_or_else(|_| panic!("an object")));
+        assert_eq!(signed(json!({})), None);
+        assert_eq!(signed(json!({ "actor": "ann" })), Some(("ann".to_owned(), None)));
+        assert_eq!(signed(json!({ "reason": "so" })), Some(("operator".to_owned(), Some("so".to_owned()))));
+    }
+}

@@ -1,0 +1,50 @@
+//! Commands about an order that were not taken, as problems: the one place that knows which is which.
+
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::StatusCode;
+use domain::ids::OrderId;
+use domain::order::Refusal;
+use tracing::warn;
+
+use super::problem::Problem;
+use crate::orchestrator::CommandError;
+
+/// Why a command was not taken. `at` is where its fields stand in the body.
+pub(super) fn problem(error: CommandError, at: &str) -> Problem {
+    match error {
+        CommandError::UnknownOrder(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
+        CommandError::Overloaded => Problem::later(error.to_string()),
+        CommandError::Failed(ref reason) | CommandError::Broken(ref reason) => {
+            warn!(reason, "a command could not be taken");
+            Problem::later("what was asked could not be recorded; send the same request again")
+        }
+        CommandError::Refused(refusal) => match refusal {
+            Refusal::UnknownStep { .. } => Problem::new(StatusCode::NOT_FOUND, refusal.to_string()),
+            Refusal::UnknownOutcome { .. } => Problem::at(&format!("{at}/outcome"), refusal.to_string()),
+            Refusal::NotWaiting { state, .. }
+            | Refusal::NotNow { state, .. }
+            | Refusal::StepNotNow { state, .. }
+            | Refusal::NothingToRetry { state } => Problem::conflict(refusal.to_string(), Some(state.as_str())),
+            Refusal::TooManyAnswers { .. } | Refusal::AlreadyPlaced | Refusal::NotPlaced | Refusal::TotalTooLarge => {
+                Problem::conflict(refusal.to_string(), None)
+            }
+        },
+    }
+}
+
+/// What a path names besides an order's id, and the id, if it can be one.
+pub(super) fn named<T>(
+    path: Result<Path<T>, PathRejection>,
+    id: impl FnOnce(&T) -> &str,
+) -> Result<(OrderId, T), Problem> {
+    let Path(path) = path.map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.body_text()))?;
+    let order_id = order_id(id(&path))?;
+    Ok((order_id, path))
+}
+
+/// A text as an order's id. No order has what cannot be one.
+pub(super) fn order_id(text: &str) -> Result<OrderId, Problem> {
+    OrderId::new(text)
+        .map_err(|error| Problem::new(StatusCode::NOT_FOUND, format!("there is no such order: the id {error}")))
+}
