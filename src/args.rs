@@ -41,6 +41,16 @@ pub(crate) enum Command {
     Show(commands::show::ShowArgs),
     /// Watch an order as it happens
     Watch(commands::watch::WatchArgs),
+    /// Cancel orders: what was done is undone
+    Cancel(commands::operate::OperateArgs),
+    /// Hold orders: nothing new begins, answers are recorded
+    Pause(commands::operate::OperateArgs),
+    /// Let orders that are held go on
+    Resume(commands::operate::OperateArgs),
+    /// Try again now what waits for its next attempt, or is stuck
+    Retry(commands::operate::RetryArgs),
+    /// Assume the answer of a step
+    Skip(commands::operate::SkipArgs),
     /// Check workflow files, draw them, or print the schema of the format
     Workflow(commands::workflow::WorkflowArgs),
 }

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Cli, Command};
+use crate::commands::operate::Word;
 
 /// Orders are many small pieces that come and go: that is what this allocator is for.
 #[global_allocator]
@@ -47,6 +48,11 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Place(args) => Ok(commands::place::run(args).await?),
         Command::Show(args) => Ok(commands::show::run(args).await?),
         Command::Watch(args) => Ok(commands::watch::run(args).await?),
+        Command::Cancel(args) => Ok(commands::operate::run(Word::Cancel, args).await?),
+        Command::Pause(args) => Ok(commands::operate::run(Word::Pause, args).await?),
+        Command::Resume(args) => Ok(commands::operate::run(Word::Resume, args).await?),
+        Command::Retry(args) => Ok(commands::operate::retry(args).await?),
+        Command::Skip(args) => Ok(commands::operate::skip(args).await?),
         Command::Workflow(args) => Ok(commands::workflow::run(args)?),
     }
 }

@@ -1,7 +1,11 @@
 //! The server, as a client sees it: orders are placed over HTTP, and asked about over GraphQL.
 //!
 //! Whatever may mend itself (a server that restarts, is overloaded, or cannot be reached for a moment) is tried again with
-//! back-off, for as long as [`Patience`] lasts. That is safe: placing an order twice is placing it once, and asking changes nothing.
+//! back-off, for as long as [`Patience`] lasts. That is safe: placing an order twice is placing it once, asking changes nothing, and
+//! what an operator wishes is refused where it was done before.
+
+mod batch;
+mod problem;
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -17,6 +21,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+pub use self::batch::{Line, Lines, Verdict};
+pub use self::problem::Problem;
 use super::CommandError;
 use super::output::printable;
 use super::retry::{self, Patience};
@@ -73,26 +79,6 @@ pub enum Placement {
 pub struct Receipt {
     /// The order's id: its own, or the one it was given.
     pub order_id: String,
-}
-
-/// What an error answer says (RFC 9457).
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Problem {
-    /// What is wrong.
-    pub detail: String,
-    /// Where.
-    pub errors: Vec<Fault>,
-}
-
-/// One thing that is wrong with a request.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Fault {
-    /// Where (RFC 6901).
-    pub pointer: String,
-    /// What.
-    pub detail: String,
 }
 
 impl Client {
@@ -174,18 +160,30 @@ impl Client {
         request: impl Fn() -> RequestBuilder,
         again: impl Fn(&Answer) -> bool,
     ) -> Result<Answer, CommandError> {
+        self.patiently(async || match self.send(url, request()).await {
+            Ok(answer) if !again(&answer) => Ok(Attempt::Answered(answer)),
+            Ok(answer) => Ok(Attempt::NotNow(answer.asked_delay, answer.unavailable(url.to_owned()))),
+            Err(error @ CommandError::Unreachable { .. }) => Ok(Attempt::NotNow(None, error)),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
+    /// Tries something again, with back-off, until it is answered or patience ends.
+    async fn patiently<T>(
+        &self,
+        attempt: impl AsyncFn() -> Result<Attempt<T>, CommandError>,
+    ) -> Result<T, CommandError> {
         let began = Instant::now();
         let mut failures = 0;
         loop {
-            let (asked_delay, error) = match self.send(url, request()).await {
-                Ok(answer) if !again(&answer) => return Ok(answer),
-                Ok(answer) => (answer.asked_delay, answer.unavailable(url.to_owned())),
-                Err(error @ CommandError::Unreachable { .. }) => (None, error),
-                Err(error) => return Err(error),
+            let (asked_delay, error) = match attempt().await? {
+                Attempt::Answered(answer) => return Ok(answer),
+                Attempt::NotNow(asked_delay, error) => (asked_delay, error),
             };
             failures += 1;
             let delay = retry::delay(failures, asked_delay, rand::random());
-            if began.elapsed() + delay > self.current_patience() {
+            if began.elapsed() + delay > self.patience() {
                 return Err(error);
             }
             tokio::time::sleep(delay).await;
@@ -193,10 +191,18 @@ impl Client {
     }
 
     async fn send(&self, url: &str, request: RequestBuilder) -> Result<Answer, CommandError> {
-        let unreachable =
-            |error: &reqwest::Error| CommandError::Unreachable { server: self.base.clone(), reason: innermost(error) };
-        let response = request.send().await.map_err(|error| unreachable(&error))?;
+        let response = self.open(request).await?;
+        self.read(url, response).await
+    }
+
+    /// Sends a request; what is to be read of the answer is its body.
+    async fn open(&self, request: RequestBuilder) -> Result<Response, CommandError> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         self.reached.store(true, Ordering::Relaxed);
+        Ok(response)
+    }
+
+    async fn read(&self, url: &str, response: Response) -> Result<Answer, CommandError> {
         let (status, asked_delay) = (response.status(), retry::asked_delay(response.headers()));
         match body(response).await {
             Ok(Some(body)) => Ok(Answer { status, asked_delay, body }),
@@ -204,13 +210,25 @@ impl Client {
                 url: url.to_owned(),
                 reason: format!("it is longer than {LARGEST_ANSWER} bytes"),
             }),
-            Err(error) => Err(unreachable(&error)),
+            Err(error) => Err(self.unreachable(&error)),
         }
     }
 
-    fn current_patience(&self) -> Duration {
+    fn unreachable(&self, error: &reqwest::Error) -> CommandError {
+        CommandError::Unreachable { server: self.base.clone(), reason: innermost(error) }
+    }
+
+    /// How long something is tried again and again.
+    pub fn patience(&self) -> Duration {
         if self.reached.load(Ordering::Relaxed) { self.patience.later } else { self.patience.first_contact }
     }
+}
+
+/// What came of an attempt.
+enum Attempt<T> {
+    Answered(T),
+    /// It may fare better in a while; how long the server asked to be left alone, and what is told when patience ends.
+    NotNow(Option<Duration>, CommandError),
 }
 
 /// An answer, whole.

@@ -33,6 +33,16 @@ pub fn render(span: Duration) -> String {
     }
 }
 
+/// Orders a second, where there are enough of them for that to mean something.
+pub fn rate(orders: u64, time: Duration) -> String {
+    if orders < 2 || time.is_zero() {
+        return String::new();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "it is rounded to a tenth")]
+    let rate = orders as f64 / time.as_secs_f64();
+    format!(" ({rate:.1} a second)")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

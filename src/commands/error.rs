@@ -19,10 +19,18 @@ pub enum CommandError {
     Unavailable { url: String, status: StatusCode, detail: String },
     #[error("{url} failed: {status}: {detail}")]
     Failed { url: String, status: StatusCode, detail: String },
+    #[error("{url} refuses this: {what}")]
+    Refused { url: String, what: String },
     #[error("{url} gave an answer that cannot be understood ({reason}); is this a Tenuto server, of this version?")]
     Answer { url: String, reason: String },
     #[error("{url} did not answer the query: {messages}")]
     Query { url: String, messages: String },
+    #[error("the server broke off: {why}; the same command again goes on")]
+    BrokenOff { why: String },
+    #[error("--where: {0}")]
+    Filter(String),
+    #[error("{file} is how far another command came, which asked for {of}")]
+    Bookmark { file: String, of: String },
     #[error("cannot read {input}")]
     Read { input: String, source: io::Error },
     #[error("cannot write the output")]

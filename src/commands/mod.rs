@@ -7,12 +7,16 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
 pub mod client;
+mod complaints;
 mod duration;
 mod error;
+pub mod operate;
 mod output;
 pub mod place;
+mod progress;
 mod retry;
 pub mod show;
+mod suggest;
 mod table;
 pub mod timeline;
 mod views;

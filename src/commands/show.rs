@@ -103,6 +103,7 @@ struct Step {
     id: String,
     participant: Option<String>,
     action: Option<String>,
+    mode: String,
     status: String,
     outcome: Option<String>,
     attempts: i32,
@@ -169,7 +170,7 @@ impl OrderView {
                 (step.called(), Tint::Dim),
                 (step.status.clone(), status_tint(&step.status)),
                 (step.outcome.clone().unwrap_or_default(), Tint::Plain),
-                (step.attempts.to_string(), Tint::Plain),
+                (step.tries(), Tint::Plain),
                 (step.took(), Tint::Plain),
                 (step.trouble(), Tint::Dim),
             ]);
@@ -179,9 +180,21 @@ impl OrderView {
 }
 
 impl Step {
+    /// What it does: who is asked for what, or that nobody is.
     fn called(&self) -> String {
+        match self.mode.as_str() {
+            "WAIT" => return "(time passes)".to_owned(),
+            "AWAIT" => return "(a person answers)".to_owned(),
+            _ => {}
+        }
         let parts: Vec<&str> = [&self.participant, &self.action].into_iter().flatten().map(String::as_str).collect();
         parts.join(".")
+    }
+
+    /// How often somebody was asked.
+    fn tries(&self) -> String {
+        let nobody_is = matches!(self.mode.as_str(), "WAIT" | "AWAIT");
+        if nobody_is { String::new() } else { self.attempts.to_string() }
     }
 
     fn took(&self) -> String {
@@ -242,6 +255,12 @@ mod tests {
                 { "id": "charge", "participant": "payments", "action": "charge", "mode": "CALL", "status": "RETRYING",
                   "outcome": null, "attempts": 12, "lastError": "503", "startedAt": "2025-06-15T15:06:40.005Z",
                   "endedAt": null, "nextAttemptAt": "2025-06-15T15:08:00Z" },
+                { "id": "cool-down", "participant": null, "action": null, "mode": "WAIT", "status": "COMPLETED",
+                  "outcome": "elapsed", "attempts": 0, "lastError": null, "startedAt": "2025-06-15T15:06:40Z",
+                  "endedAt": "2025-06-15T15:06:41Z", "nextAttemptAt": null },
+                { "id": "approve", "participant": null, "action": null, "mode": "AWAIT", "status": "WAITING",
+                  "outcome": null, "attempts": 0, "lastError": null, "startedAt": "2025-06-15T15:06:40Z",
+                  "endedAt": null, "nextAttemptAt": null },
                 { "id": "ship", "participant": null, "action": null, "mode": "CALL", "status": "PENDING",
                   "outcome": null, "attempts": 0, "lastError": null, "startedAt": null, "endedAt": null, "nextAttemptAt": null },
             ],
@@ -266,10 +285,12 @@ Order 10248 is Placed (STUCK)
   0.002 s  +0.000 s  create-order  create-order: done
 
 Steps
-  STEP          ACTION           STATUS     OUTCOME  ATTEMPTS     TOOK  LAST ERROR
-  create-order  orders.create    COMPLETED  done            1  0.003 s
-  charge        payments.charge  RETRYING                  12           503; next attempt at 2025-06-15 15:08:00.000 UTC
-  ship                           PENDING                    0
+  STEP          ACTION              STATUS     OUTCOME  ATTEMPTS     TOOK  LAST ERROR
+  create-order  orders.create       COMPLETED  done            1  0.003 s
+  charge        payments.charge     RETRYING                  12           503; next attempt at 2025-06-15 15:08:00.000 UTC
+  cool-down     (time passes)       COMPLETED  elapsed            1.000 s
+  approve       (a person answers)  WAITING
+  ship                              PENDING                    0
 ";
         assert_eq!(OrderView::deserialize(order()).unwrap().render(Palette::NONE), golden);
     }

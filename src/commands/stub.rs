@@ -27,6 +27,8 @@ struct Shared {
     replies: VecDeque<Reply>,
     for_ever: Option<Reply>,
     placed: Vec<Placed>,
+    batches: VecDeque<Vec<Value>>,
+    batched: Vec<Value>,
     answers: VecDeque<Value>,
     queries: Vec<Value>,
     orders: HashMap<String, Value>,
@@ -81,8 +83,11 @@ impl IntoResponse for Reply {
 impl Stub {
     pub async fn start() -> Self {
         let shared = Arc::<Mutex<Shared>>::default();
-        let router =
-            Router::new().route("/orders", post(place)).route("/graphql", post(query)).with_state(shared.clone());
+        let router = Router::new()
+            .route("/orders", post(place))
+            .route("/orders/batch", post(batch))
+            .route("/graphql", post(query))
+            .with_state(shared.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -118,6 +123,21 @@ impl Stub {
         self.shared().orders.insert(id.to_owned(), order);
     }
 
+    /// The lines of the next answers of `/orders/batch`, once the replies of `/orders` are used up. Without any, every order that is
+    /// named is acted on.
+    pub fn batches(&self, batches: impl IntoIterator<Item = Vec<Value>>) {
+        self.shared().batches.extend(batches);
+    }
+
+    pub fn forget_batches(&self) {
+        self.shared().batches.clear();
+    }
+
+    /// What was posted to `/orders/batch`.
+    pub fn batched(&self) -> Vec<Value> {
+        self.shared().batched.clone()
+    }
+
     pub fn placed(&self) -> Vec<Placed> {
         self.shared().placed.clone()
     }
@@ -135,6 +155,26 @@ async fn place(State(shared): State<Arc<Mutex<Shared>>>, headers: HeaderMap, bod
     let id = order["orderId"].as_str().map_or_else(|| format!("minted-{}", shared.placed.len()), str::to_owned);
     let next = shared.replies.pop_front().or_else(|| shared.for_ever.clone());
     next.unwrap_or_else(|| Reply::accepted(&id))
+}
+
+async fn batch(State(shared): State<Arc<Mutex<Shared>>>, axum::Json(request): axum::Json<Value>) -> Response {
+    let mut shared = shared.lock().unwrap();
+    shared.batched.push(request.clone());
+    if let Some(reply) = shared.replies.pop_front() {
+        return reply.into_response();
+    }
+    let lines = shared.batches.pop_front().unwrap_or_else(|| {
+        let named = request["orders"].as_array().cloned().unwrap_or_default();
+        let beginning = json!({ "matches": named.len(), "before": "2026-01-31T09:00:00Z" });
+        let taken = named.into_iter().map(|id| json!({ "orderId": id, "status": 202, "revision": 1, "position": "1" }));
+        [beginning].into_iter().chain(taken).chain([json!({ "done": true })]).collect()
+    });
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&line.to_string());
+        text.push('\n');
+    }
+    text.into_response()
 }
 
 /// Knows aliases `oN` for the variable `iN`, and `order` for `id`.

@@ -11,6 +11,7 @@ mod ledger;
 mod many;
 mod northwind;
 mod openapi;
+mod operators;
 mod restarts;
 mod three_ways;
 mod workflow_files;

@@ -6,13 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::submit::Accepted;
+use crate::commands::complaints::{self, Complaints};
 use crate::commands::output::{Palette, Tint, printable};
 use crate::commands::table::{Side, Table};
 use crate::commands::views::{Standing, State};
 use crate::commands::{NOT_AS_ASKED, duration};
 
-/// The most complaints that are printed; the rest is counted.
-const MOST_COMPLAINTS: usize = 20;
 /// What stands in for the status of an order that was never seen.
 const UNSEEN: &str = "(not seen)";
 
@@ -37,23 +36,6 @@ impl fmt::Display for Complaint {
     }
 }
 
-/// The first complaints, and how many more there were.
-#[derive(Debug, Default)]
-struct Complaints {
-    first: Vec<Complaint>,
-    more: u64,
-}
-
-impl Complaints {
-    fn add(&mut self, complaint: Complaint) {
-        if self.first.len() < MOST_COMPLAINTS {
-            self.first.push(complaint);
-        } else {
-            self.more += 1;
-        }
-    }
-}
-
 /// What the server said to the orders.
 #[derive(Debug, Default)]
 pub struct Placed {
@@ -62,7 +44,7 @@ pub struct Placed {
     failed: u64,
     /// The id of the last one accepted: worth telling where there is only one.
     last_id: String,
-    complaints: Complaints,
+    complaints: Complaints<Complaint>,
 }
 
 impl Placed {
@@ -89,7 +71,7 @@ impl Placed {
 #[derive(Debug, Default)]
 pub struct Rests {
     by_standing: BTreeMap<(String, Option<State>), u64>,
-    complaints: Complaints,
+    complaints: Complaints<Complaint>,
 }
 
 impl Rests {
@@ -110,7 +92,7 @@ impl Rests {
 
     #[cfg(test)]
     pub fn complaints(&self) -> &[Complaint] {
-        &self.complaints.first
+        self.complaints.first()
     }
 }
 
@@ -132,25 +114,25 @@ pub struct Report {
 impl Report {
     /// Whether every order went as asked.
     pub fn exit_code(&self) -> ExitCode {
-        let complaints = self.all_complaints().map(|complaints| complaints.first.len()).sum::<usize>();
-        if complaints == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_AS_ASKED) }
+        let as_asked = self.all_complaints().all(Complaints::is_empty);
+        if as_asked { ExitCode::SUCCESS } else { ExitCode::from(NOT_AS_ASKED) }
     }
 
     /// The complaints by line, the first of them at least.
     pub fn complaints(&self) -> Vec<String> {
-        let mut first: Vec<&Complaint> = self.all_complaints().flat_map(|complaints| &complaints.first).collect();
+        let mut first: Vec<&Complaint> = self.all_complaints().flat_map(Complaints::first).collect();
         first.sort_by_key(|complaint| complaint.line);
-        let untold = first.len().saturating_sub(MOST_COMPLAINTS) as u64;
-        let more = untold + self.all_complaints().map(|complaints| complaints.more).sum::<u64>();
+        let untold = first.len().saturating_sub(complaints::MOST) as u64;
+        let more = untold + self.all_complaints().map(Complaints::more).sum::<u64>();
         let mut lines: Vec<String> =
-            first.iter().take(MOST_COMPLAINTS).map(|complaint| format!("{}: {complaint}", self.input)).collect();
+            first.iter().take(complaints::MOST).map(|complaint| format!("{}: {complaint}", self.input)).collect();
         if more > 0 {
             lines.push(format!("… and {more} more"));
         }
         lines
     }
 
-    fn all_complaints(&self) -> impl Iterator<Item = &Complaints> {
+    fn all_complaints(&self) -> impl Iterator<Item = &Complaints<Complaint>> {
         [Some(&self.placed.complaints), self.rests.as_ref().map(|rests| &rests.complaints)].into_iter().flatten()
     }
 
@@ -167,7 +149,7 @@ impl Report {
 
     fn answers(&self) -> String {
         let Placed { accepted, refused, failed, .. } = self.placed;
-        let (time, rate) = (duration::render(self.placing_time), rate(accepted, self.placing_time));
+        let (time, rate) = (duration::render(self.placing_time), duration::rate(accepted, self.placing_time));
         if (accepted, refused, failed) == (1, 0, 0) {
             return format!("Order {} is placed in {time}", printable(&self.placed.last_id));
         }
@@ -180,7 +162,7 @@ impl Report {
         if unknown > 0 {
             return format!("{unknown} placed, but not watched to their rest");
         }
-        format!("all done after {}{}", duration::render(self.time), rate(rested, self.time))
+        format!("all done after {}{}", duration::render(self.time), duration::rate(rested, self.time))
     }
 }
 
@@ -202,16 +184,6 @@ fn standings(rests: &Rests, palette: Palette) -> String {
         ]);
     }
     table.render(palette) + "\n"
-}
-
-/// Orders a second, where there are enough of them for that to mean something.
-fn rate(orders: u64, time: Duration) -> String {
-    if orders < 2 || time.is_zero() {
-        return String::new();
-    }
-    #[expect(clippy::cast_precision_loss, reason = "it is rounded to a tenth")]
-    let rate = orders as f64 / time.as_secs_f64();
-    format!(" ({rate:.1} a second)")
 }
 
 #[cfg(test)]

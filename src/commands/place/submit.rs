@@ -7,10 +7,7 @@ use serde_json::Value;
 use super::input::{Found, Keys};
 use super::report::Complaint;
 use crate::commands::CommandError;
-use crate::commands::client::{Client, Placement, Problem};
-
-/// The most errors of one order that are told.
-const MOST_ERRORS: usize = 5;
+use crate::commands::client::{Client, Placement};
 
 /// What came of an order.
 #[derive(Debug)]
@@ -51,7 +48,7 @@ pub async fn submit(client: &Client, found: Found, keys: &Keys) -> Result<Submit
     let key = if id.is_none() { Some(keys.of_line(line)) } else { None };
     match client.place(text, key.as_deref()).await {
         Ok(Placement::Accepted(receipt)) => Ok(Submitted::Accepted(Accepted { line, id: receipt.order_id })),
-        Ok(Placement::Refused(problem)) => refused(id, format!("refused: {}", in_words(&problem))),
+        Ok(Placement::Refused(problem)) => refused(id, format!("refused: {}", problem.in_words())),
         Err(error @ (CommandError::Failed { .. } | CommandError::Unavailable { .. } | CommandError::Answer { .. })) => {
             Err(Failure::OfTheOrder(Complaint { line, order: id, what: error.to_string() }))
         }
@@ -70,29 +67,9 @@ fn own_id(text: &Bytes, line: u64) -> Result<Option<String>, String> {
     }
 }
 
-fn in_words(problem: &Problem) -> String {
-    if problem.errors.is_empty() {
-        return problem.detail.clone();
-    }
-    let mut parts: Vec<String> = problem
-        .errors
-        .iter()
-        .take(MOST_ERRORS)
-        .map(|fault| match fault.pointer.as_str() {
-            "" => fault.detail.clone(),
-            pointer => format!("{pointer}: {}", fault.detail),
-        })
-        .collect();
-    if problem.errors.len() > MOST_ERRORS {
-        parts.push(format!("and {} more", problem.errors.len() - MOST_ERRORS));
-    }
-    parts.join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::client::Fault;
 
     fn read(text: &str) -> Result<Option<String>, String> {
         own_id(&Bytes::from(text.to_owned()), 7)
@@ -114,15 +91,5 @@ mod tests {
             let what = read(text).unwrap_err();
             assert!(what.starts_with("not placed: ") && what.contains(part), "{what}");
         }
-    }
-
-    #[test]
-    fn a_problem_is_told_with_the_places_it_names() {
-        let fault = |index: usize| Fault { pointer: format!("/lines/{index}"), detail: "is wrong".into() };
-        let problem = |errors| Problem { detail: "many".into(), errors };
-        assert_eq!(in_words(&problem(vec![])), "many");
-        assert_eq!(in_words(&problem(vec![fault(0)])), "/lines/0: is wrong");
-        assert_eq!(in_words(&problem(vec![Fault { detail: "all".into(), ..Fault::default() }])), "all");
-        assert!(in_words(&problem((0..9).map(fault).collect())).ends_with("/lines/4: is wrong; and 4 more"));
     }
 }

@@ -3,7 +3,7 @@
 mod balancer;
 mod chaos;
 mod clients;
-mod history;
+pub mod history;
 mod instance;
 mod script;
 mod stopped;

@@ -1,0 +1,57 @@
+//! What an error answer says (RFC 9457).
+
+use serde::Deserialize;
+
+/// The most places that are told.
+const MOST_PLACES: usize = 5;
+
+/// What is wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Problem {
+    /// What is wrong.
+    pub detail: String,
+    /// Where.
+    pub errors: Vec<Fault>,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Fault {
+    /// Where (RFC 6901).
+    pub pointer: String,
+    /// What.
+    pub detail: String,
+}
+
+impl Problem {
+    /// In one line, with the first places that it names.
+    pub fn in_words(&self) -> String {
+        if self.errors.is_empty() {
+            return self.detail.clone();
+        }
+        let told = self.errors.iter().take(MOST_PLACES).map(|fault| match fault.pointer.as_str() {
+            "" => fault.detail.clone(),
+            pointer => format!("{pointer}: {}", fault.detail),
+        });
+        let more = self.errors.len().saturating_sub(MOST_PLACES);
+        let parts: Vec<String> = told.chain((more > 0).then(|| format!("and {more} more"))).collect();
+        parts.join("; ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_with_the_places_it_names() {
+        let fault = |index: usize| Fault { pointer: format!("/lines/{index}"), detail: "is wrong".into() };
+        let problem = |errors| Problem { detail: "many".into(), errors };
+        assert_eq!(problem(vec![]).in_words(), "many");
+        assert_eq!(problem(vec![fault(0)]).in_words(), "/lines/0: is wrong");
+        assert_eq!(problem(vec![Fault { detail: "all".into(), ..Fault::default() }]).in_words(), "all");
+        assert!(problem((0..9).map(fault).collect()).in_words().ends_with("/lines/4: is wrong; and 4 more"));
+    }
+}

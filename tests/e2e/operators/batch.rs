@@ -1,0 +1,197 @@
+//! Commands to many orders at once.
+
+use std::collections::BTreeMap;
+use std::process::Output;
+use std::time::Instant;
+
+use futures::{StreamExt, stream};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::{fault, register, waiting, world};
+use crate::ledger::{Ends, ends};
+use crate::world::{World, binary, from_environment, order};
+
+/// Runs a command of the binary against this world.
+pub fn tenuto(world: &World, arguments: &[&str]) -> Output {
+    binary().args(arguments).args(["--server", &world.base, "--actor", "ann"]).output().unwrap()
+}
+
+/// The lines of JSON that a command printed.
+pub fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+}
+
+/// The lines of a batch.
+async fn batch(world: &World, body: &Value) -> Vec<Value> {
+    let response = world.http.post(format!("{}/orders/batch", world.base)).json(body).send().await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["content-type"].to_str().unwrap()),
+        (200, &"application/x-ndjson")
+    );
+    response.text().await.unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_batch_says_of_each_order_what_became_of_it() {
+    let world = world().await;
+    for id in ["a", "b", "c"] {
+        waiting(&world, id).await;
+    }
+    super::operated(&world, "b", "skip", json!({ "step": "approve", "outcome": "approved" })).await;
+    let body =
+        json!({ "operation": "cancel", "reason": "recalled", "orders": ["c", "no-such-order", "b", "a b", "a"] });
+    let lines = batch(&world, &body).await;
+    assert_eq!((lines.len(), &lines[0]["matches"], &lines[6]), (7, &json!(5), &json!({ "done": true })));
+    let told: Vec<(&str, u64)> =
+        lines[1..6].iter().map(|line| (line["orderId"].as_str().unwrap(), line["status"].as_u64().unwrap())).collect();
+    assert_eq!(told, [("c", 202), ("no-such-order", 404), ("b", 409), ("a b", 404), ("a", 202)]);
+    assert_eq!(lines[3]["state"], "COMPLETED");
+    assert!(lines[1]["revision"].is_u64() && lines[1]["position"].is_string(), "{}", lines[1]);
+    for id in ["a", "c"] {
+        world.comes_to(id, "Placed", "CANCELED").await;
+    }
+}
+
+#[tokio::test]
+async fn a_filter_matches_exactly_what_it_matches_over_graphql() {
+    let world = world().await;
+    world.stock(&json!([{ "sku": "11", "quantity": 1 }])).await;
+    for (number, (workflow, customer)) in
+        [("order-fulfilment", "VINET"), ("order-fulfilment", "TOMSP"), ("approval", "VINET"), ("approval", "A, B")]
+            .into_iter()
+            .enumerate()
+    {
+        let mut order = order(&format!("F{number}"), workflow, "11", 1);
+        order["customer"]["id"] = json!(customer);
+        world.place(&order).await;
+        let state = if number == 0 {
+            ("Shipped", "COMPLETED")
+        } else if number == 1 {
+            ("BackOrdered", "WAITING")
+        } else {
+            ("Placed", "WAITING")
+        };
+        world.comes_to(&format!("F{number}"), state.0, state.1).await;
+    }
+    let first = world.order("F1", "placedAt").await["placedAt"].clone();
+    let filters = [
+        json!({ "state": "WAITING" }),
+        json!({ "state": ["COMPLETED", "WAITING"] }),
+        json!({ "state": ["STUCK"] }),
+        json!({ "status": ["Placed", "Shipped"] }),
+        json!({ "status": "placed" }),
+        json!({ "customer": ["VINET"] }),
+        json!({ "customer": ["A, B"], "state": "WAITING" }),
+        json!({ "customer": ["VINE"] }),
+        json!({ "workflow": { "name": "approval" } }),
+        json!({ "workflow": { "name": "approval", "version": 1 }, "customer": ["VINET", "TOMSP"] }),
+        json!({ "workflow": { "name": "approval", "version": 2 } }),
+        json!({ "placedAt": { "from": first } }),
+        json!({ "placedAt": { "to": first } }),
+        json!({ "endedAt": { "from": "2020-01-01T00:00:00Z" } }),
+        json!({ "updatedAt": { "to": "2020-01-01T00:00:00Z" } }),
+    ];
+    let mut sizes = BTreeMap::new();
+    for filter in filters {
+        let query = "query($where: OrderFilter) { orders(where: $where, first: 100) { edges { node { id } } } }";
+        let asked = json!({ "query": query, "variables": { "where": filter } });
+        let (_, answer) = world.post("/graphql", &asked).await;
+        let edges = answer["data"]["orders"]["edges"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        let mut expected: Vec<&str> = edges.iter().map(|edge| edge["node"]["id"].as_str().unwrap()).collect();
+        expected.sort_unstable();
+        // Of no order is there anything to retry, so that nothing changes.
+        let lines = batch(&world, &json!({ "operation": "retry", "reason": "looking", "where": filter })).await;
+        let told: Vec<&str> = lines.iter().filter_map(|line| line["orderId"].as_str()).collect();
+        assert_eq!(told, expected, "{filter}");
+        let dry =
+            batch(&world, &json!({ "operation": "cancel", "reason": "looking", "where": filter, "dryRun": true }))
+                .await;
+        assert_eq!((dry.len(), &dry[0]["matches"], &dry[1]["done"]), (2, &json!(told.len()), &json!(true)), "{filter}");
+        *sizes.entry(told.len()).or_insert(0) += 1;
+    }
+    assert!(sizes.len() >= 4, "the filters tell orders apart: {sizes:?}");
+}
+
+const PAYMENTS: &str = "participants:\n  payments: { url: \"${PAYMENTS_URL}\" }\nsteps:\n  \
+                        charge: { call: payments.charge, with: { amount: order.total, currency: order.currency }, undo: payments.refund }\n";
+
+/// Orders that end by themselves, soon and after a while.
+fn more_workflows() -> [String; 2] {
+    let settle = "  settle: { after: [charge], wait: 1m }\n";
+    [format!("workflow: paid\nversion: 1\n{PAYMENTS}"), format!("workflow: settled\nversion: 1\n{PAYMENTS}{settle}")]
+}
+
+#[tokio::test]
+async fn many_running_orders_are_canceled_while_they_run_and_the_answer_says_which_had_ended() {
+    let running = usize::try_from(from_environment("TENUTO_BATCH_ORDERS", 100)).unwrap();
+    let shipped = running / 10;
+    let orders = shipped + running;
+    let world = World::new().await;
+    for workflow in more_workflows() {
+        register(&world, &workflow).await;
+    }
+    world.stock(&json!([{ "sku": "11", "quantity": shipped }])).await;
+    // Some are shipped before. Of the rest, half is back-ordered, as far as it comes to that; the others end soon, or after a while.
+    let place = async |number: usize| {
+        let workflow = match number % 8 {
+            1 if number >= shipped => "paid",
+            3 | 5 | 7 if number >= shipped => "settled",
+            _ => "order-fulfilment",
+        };
+        world.place(&order(&format!("M{number:06}"), workflow, "11", 1)).await;
+    };
+    stream::iter(0..shipped).map(place).buffer_unordered(32).for_each(async |()| ()).await;
+    for number in 0..shipped {
+        world.comes_to(&format!("M{number:06}"), "Shipped", "COMPLETED").await;
+    }
+    for (participant, action) in [("payments", "charge"), ("shipping", "ship")] {
+        fault(&world, Some(json!({ "participant": participant, "action": action, "delayMs": 250 }))).await;
+    }
+    stream::iter(shipped..orders).map(place).buffer_unordered(32).for_each(async |()| ()).await;
+    let seen = async || world.query("{ overview { orders } }").await["overview"]["orders"] == orders;
+    world.until("the views have them", seen).await;
+
+    let start = Instant::now();
+    let output = tenuto(&world, &["cancel", "--where", "customer=VINET", "--reason", "recalled", "--json"]);
+    let told_after = start.elapsed();
+    fault(&world, None).await;
+    let told = lines(&output);
+    let (summary, told) = told.split_last().unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((told.len(), &summary["orders"]), (orders, &json!(orders)), "{complaints}");
+    assert_eq!(output.status.code(), Some(1), "some had been completed: {complaints}");
+
+    let mut completed = 0;
+    for line in told {
+        if line["status"] != 202 {
+            assert_eq!((&line["status"], &line["state"]), (&json!(409), &json!("COMPLETED")), "{line}");
+            completed += 1;
+        }
+    }
+    assert!((shipped..orders).contains(&completed), "{completed} of {orders} had been completed");
+    // Each is as its line says it would be.
+    let as_told = |ends: &Ends| {
+        told.iter().all(|line| {
+            let state = if line["status"] == 202 { "CANCELED" } else { "COMPLETED" };
+            ends[line["orderId"].as_str().unwrap()].1 == state
+        })
+    };
+    world.until("every order has ended as it was told of", async || as_told(&ends(&world.base).await)).await;
+    let ended_after = start.elapsed();
+
+    // What the services recorded: whatever was charged is refunded and whatever was reserved is free, but for what was completed.
+    let (_, totals) = world.get("/participants/payments/totals").await;
+    let money = |name: &str| totals[0][name].as_str().unwrap().parse::<Decimal>().unwrap();
+    assert_eq!(money("charged") - money("refunded"), Decimal::from(14 * completed), "{totals}");
+    let (_, stock) = world.get("/participants/shipping/stock").await;
+    assert_eq!((&stock[0]["onHand"], &stock[0]["reserved"]), (&json!(0), &json!(0)), "{stock}");
+    println!(
+        "{orders} orders: {} canceled, {completed} had been completed; all told of after {told_after:?}, all ended after \
+         {ended_after:?}; {} of {} charges refunded",
+        orders - completed,
+        totals[0]["refunds"],
+        totals[0]["charges"]
+    );
+}

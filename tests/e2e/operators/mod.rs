@@ -1,0 +1,89 @@
+//! What operators do, to one order and to many, against everything else that happens to them.
+
+mod batch;
+mod commands;
+mod races;
+mod resumed;
+
+use serde_json::{Value, json};
+
+use crate::world::{World, order};
+
+/// A charge, and then a person's word, after which nothing is left to do.
+const APPROVAL: &str = r#"workflow: approval
+version: 1
+participants:
+  payments: { url: "${PAYMENTS_URL}" }
+steps:
+  charge: { call: payments.charge, with: { amount: order.total, currency: order.currency }, undo: payments.refund }
+  approve:
+    after: [charge]
+    await: approval
+    timeout: 2d
+    outcomes: [approved, rejected]
+    on-timeout: rejected
+    compensate-on: [rejected]
+"#;
+
+/// A world whose orders can wait for a person.
+async fn world() -> World {
+    let world = World::new().await;
+    register(&world, APPROVAL).await;
+    world
+}
+
+async fn register(world: &World, workflow: &str) {
+    let request = world.http.post(format!("{}/workflows", world.base)).header("content-type", "application/yaml");
+    let response = request.body(workflow.to_owned()).send().await.unwrap();
+    assert_eq!(response.status(), 201, "{}", response.text().await.unwrap());
+}
+
+/// An order that waits for a person.
+async fn waiting(world: &World, id: &str) {
+    world.place(&order(id, "approval", "11", 1)).await;
+    world.comes_to(id, "Placed", "WAITING").await;
+}
+
+/// Tells an order to do something.
+async fn operate(world: &World, id: &str, what: &str, more: Value) -> (u16, Value) {
+    let mut body = json!({ "reason": "the customer called", "actor": "ann" });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    world.post(&format!("/orders/{id}/{what}"), &body).await
+}
+
+/// The same where it has to be taken.
+async fn operated(world: &World, id: &str, what: &str, more: Value) -> Value {
+    let (status, receipt) = operate(world, id, what, more).await;
+    assert_eq!((status, &receipt["orderId"]), (202, &json!(id)), "{what}: {receipt}");
+    assert!(receipt["revision"].is_u64() && receipt["position"].is_string(), "{receipt}");
+    receipt
+}
+
+/// The same where it makes no sense, because of the order's state.
+async fn refused(world: &World, id: &str, what: &str, more: Value, state: &str) {
+    let (status, problem) = operate(world, id, what, more).await;
+    assert_eq!((status, &problem["state"]), (409, &json!(state)), "{what}: {problem}");
+}
+
+/// Answers for a person.
+async fn answer(world: &World, id: &str, body: Value) -> (u16, Value) {
+    world.post(&format!("/orders/{id}/steps/approve/outcome"), &body).await
+}
+
+/// The entry of an order's timeline that has that type.
+async fn entry(world: &World, id: &str, kind: &str) -> Value {
+    let order = world.order(id, "timeline(first: 100) { edges { node { type summary step actor reason } } }").await;
+    let edges = order["timeline"]["edges"].as_array().unwrap();
+    let found = edges.iter().map(|edge| &edge["node"]).find(|node| node["type"] == kind);
+    found.unwrap_or_else(|| panic!("no {kind}: {order}")).clone()
+}
+
+/// Scripts a fault, or ends all of them.
+async fn fault(world: &World, fault: Option<Value>) {
+    let url = format!("{}/participants/faults", world.base);
+    let request = match fault {
+        Some(fault) => world.http.post(url).json(&json!([fault])),
+        None => world.http.delete(url),
+    };
+    request.send().await.unwrap().error_for_status().unwrap();
+}
