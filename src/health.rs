@@ -5,12 +5,16 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use event_store::client::EventStore;
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 
-/// `/livez`: the process answers. `/readyz`: what it needs answers too; 503 names what does not.
-pub(crate) fn router(event_store: Option<EventStore>, pool: Option<PgPool>) -> Router {
+/// `/livez`: the process answers. `/readyz`: what it needs answers too, and it is not about to leave; 503 says what is wrong.
+pub(crate) fn router(event_store: Option<EventStore>, pool: Option<PgPool>, stop: CancellationToken) -> Router {
     let ready = move || {
-        let (event_store, pool) = (event_store.clone(), pool.clone());
+        let (event_store, pool, leaving) = (event_store.clone(), pool.clone(), stop.is_cancelled());
         async move {
+            if leaving {
+                return (StatusCode::SERVICE_UNAVAILABLE, "leaving\n".to_owned());
+            }
             if let Some(event_store) = event_store
                 && let Err(error) = event_store.head().await
             {

@@ -38,7 +38,7 @@ pub use participants::{
 };
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
 pub use selection::{Criteria, Selection, Span};
-pub use todo::{TodoList, TodoOptions, run_todo};
+pub use todo::{TodoList, TodoOptions, release_leases, run_todo};
 pub use workflows::{RegisterError, Registered, Workflows};
 
 /// The orchestrator as it runs in production.

@@ -2,7 +2,8 @@
 //!
 //! The projector keeps the list, as a view of the log: one row for every order with something to come, and when. An instance
 //! claims what is due with a lease, so that others leave it alone for a while; the lease is a courtesy, not a lock: were two to
-//! drive the same order, the expected revision of their appends would decide.
+//! drive the same order, the expected revision of their appends would decide. It ends with the work that it was taken for, which the
+//! order's next revision shows; when it was not done, with time; and when its owner leaves, at once.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -109,13 +110,19 @@ impl TodoList for PgPool {
     }
 }
 
+/// Gives back what this instance has claimed and not done, for others to claim. For an instance that leaves.
+pub async fn release_leases(pool: &PgPool, owner: &str) -> Result<u64, sqlx::Error> {
+    let released = sqlx::query("DELETE FROM leases WHERE owner = $1").bind(owner).execute(pool).await?;
+    Ok(released.rows_affected())
+}
+
 /// What is due and not leased, the longest due first. `$1` now, `$2` most, `$3` owner, `$4` lease in seconds.
 const CLAIM: &str = "
 WITH due AS (
-    SELECT todo.order_id
+    SELECT todo.order_id, todo.revision
     FROM todo
     LEFT JOIN leases ON leases.order_id = todo.order_id
-    WHERE todo.due_at <= $1 AND (leases.until IS NULL OR leases.until < now())
+    WHERE todo.due_at <= $1 AND (leases.until IS NULL OR leases.until < now() OR leases.revision < todo.revision)
     ORDER BY todo.due_at
     LIMIT $2
     FOR UPDATE OF todo SKIP LOCKED
@@ -123,7 +130,8 @@ WITH due AS (
     DELETE FROM leases
     WHERE until < now() - interval '10 minutes' AND order_id NOT IN (SELECT order_id FROM due)
 )
-INSERT INTO leases (order_id, owner, until)
-SELECT order_id, $3, now() + make_interval(secs => $4) FROM due
-ON CONFLICT (order_id) DO UPDATE SET owner = excluded.owner, until = excluded.until WHERE leases.until < now()
+INSERT INTO leases (order_id, owner, until, revision)
+SELECT order_id, $3, now() + make_interval(secs => $4), revision FROM due
+ON CONFLICT (order_id) DO UPDATE SET owner = excluded.owner, until = excluded.until, revision = excluded.revision
+WHERE leases.until < now() OR leases.revision < excluded.revision
 RETURNING order_id";

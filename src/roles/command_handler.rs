@@ -20,6 +20,8 @@ use crate::{backends, health, serve, signals, workflows};
 
 /// How long attempts under way have to come to their end when the process stops.
 const LEAVING: Duration = Duration::from_secs(15);
+/// How long Postgres has to take back what was claimed and not done.
+const RELEASING: Duration = Duration::from_secs(2);
 /// How often the registration of workflows waits for a log that is just starting.
 const LOG_PATIENCE: usize = 60;
 
@@ -35,6 +37,10 @@ pub(crate) struct CommandHandlerArgs {
     /// Where participants reach this service with later answers [default: the address it listens on]
     #[arg(long, env = "TENUTO_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
+    /// How long `/readyz` says that this instance is leaving before it takes nothing more, so that a load balancer has noticed, in
+    /// seconds
+    #[arg(long, env = "TENUTO_DRAIN_SECONDS", default_value_t = 2, value_name = "SECONDS")]
+    drain_seconds: u64,
 }
 
 /// Options of whatever drives orders.
@@ -64,10 +70,19 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let handler =
         Handler::start(&event_store, &pool, urls_in_environment(), public_url, &args.driving, stop.clone()).await?;
     println!("commands at http://{address}/orders");
-    let router = handler.router.clone().merge(health::router(Some(event_store), Some(pool)));
-    serve::serve(listener, router, stop).await?;
+    let router = handler.router.clone().merge(health::router(Some(event_store), Some(pool), stop.clone()));
+    let closed = CancellationToken::new();
+    let mut server = tokio::spawn(serve::serve(listener, router, closed.clone()));
+    tokio::select! {
+        () = stop.cancelled() => {}
+        // By itself it ends only in failure.
+        served = &mut server => return Ok(served??),
+    }
+    tokio::time::sleep(Duration::from_secs(args.drain_seconds)).await;
+    // Whoever comes all the same is answered "later" until the last order is handed over.
     handler.stop().await;
-    Ok(())
+    closed.cancel();
+    Ok(server.await??)
 }
 
 /// The values that `${NAME}` in participants' URLs may have.
@@ -81,6 +96,9 @@ pub(crate) fn urls_in_environment() -> BTreeMap<String, String> {
 pub(crate) struct Handler {
     pub router: axum::Router,
     orchestrator: Production,
+    pool: PgPool,
+    /// Its name in the leases.
+    owner: String,
     stop_feeding: CancellationToken,
     todo: tokio::task::JoinHandle<()>,
     replies: tokio::task::JoinHandle<()>,
@@ -112,8 +130,9 @@ impl Handler {
             register(&orchestrator, &text).await.map_err(|source| BadWorkflow { from, source })?;
         }
         let stop_feeding = CancellationToken::new();
+        let owner = Uuid::now_v7().to_string();
         let todo_options = TodoOptions {
-            owner: Uuid::now_v7().to_string(),
+            owner: owner.clone(),
             lease: Duration::from_secs(driving.lease_seconds),
             every: Duration::from_millis(500),
             most: 200,
@@ -127,7 +146,8 @@ impl Handler {
             stop_feeding.clone(),
         );
         let router = command_handler::router(orchestrator.clone(), event_store.clone(), pool.clone(), leaving);
-        Ok(Self { router, orchestrator, stop_feeding, todo: tokio::spawn(todo), replies: tokio::spawn(replies) })
+        let (todo, replies) = (tokio::spawn(todo), tokio::spawn(replies));
+        Ok(Self { router, orchestrator, pool: pool.clone(), owner, stop_feeding, todo, replies })
     }
 
     /// Records what is under way, and leaves the rest to others.
@@ -136,6 +156,11 @@ impl Handler {
         // They end by themselves, between two looks at the list, or once the replies at hand are taken.
         let _ = tokio::join!(self.todo, self.replies);
         self.orchestrator.shutdown(LEAVING).await;
+        match tokio::time::timeout(RELEASING, command_handler::release_leases(&self.pool, &self.owner)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "leases were not given back: they will run out"),
+            Err(_) => tracing::warn!("leases were not given back, Postgres does not answer: they will run out"),
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         .router
         .clone()
         .merge(query_api::router(pool.clone(), &query_api::Options::default()))
-        .merge(health::router(Some(event_store.clone()), Some(pool.clone())))
+        .merge(health::router(Some(event_store.clone()), Some(pool.clone()), stop.clone()))
         .nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let background = CancellationToken::new();

@@ -49,7 +49,11 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
     let listener = serve::bind(args.listen.listen).await?;
     println!("orders, payments, shipping and notifications at http://{}", listener.local_addr()?);
-    let router = participants::router(pool.clone(), options.clone()).merge(health::router(None, Some(pool.clone())));
+    let router = participants::router(pool.clone(), options.clone()).merge(health::router(
+        None,
+        Some(pool.clone()),
+        stop.clone(),
+    ));
     let requests = {
         let (pool, log, options, stop) = (pool.clone(), log.clone(), options.clone(), stop.clone());
         async move {

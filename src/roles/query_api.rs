@@ -20,7 +20,10 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let pool = backends::views(args.servers.named_postgres()?).await?;
     let listener = serve::bind(args.listen.listen).await?;
     println!("queries at http://{}/graphql", listener.local_addr()?);
-    let router =
-        query_api::router(pool.clone(), &query_api::Options::default()).merge(health::router(None, Some(pool)));
+    let router = query_api::router(pool.clone(), &query_api::Options::default()).merge(health::router(
+        None,
+        Some(pool),
+        stop.clone(),
+    ));
     Ok(serve::serve(listener, router, stop).await?)
 }

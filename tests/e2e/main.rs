@@ -7,6 +7,7 @@ mod by_events;
 mod by_events_many;
 mod event_store;
 mod faults;
+mod leases;
 mod ledger;
 mod many;
 mod northwind;
