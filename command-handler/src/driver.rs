@@ -1,18 +1,20 @@
 //! The driver of one order: performs what its own appends started, records what comes of it and decides what follows,
 //! append by append, as long as something is under way. Then the order rests, and its driver ends.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::OrderId;
 use domain::order::{
-    Answer, Attempt, Command, DecideError, Direction, Effect, Event, Refusal, Reply, decide_next, pending,
+    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, HandOver, Refusal, Reply, decide_next,
+    pending,
 };
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{self, JoinError, JoinSet};
 use tracing::{error, warn};
 
 use crate::clock::Clock;
@@ -120,6 +122,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             Err(error) => return self.break_off(&error).await,
         };
         loop {
+            drive.hand_over().await;
             let due = drive.due_soon();
             if due.is_none() && drive.asked.is_empty() && self.rests(&drive) {
                 return;
@@ -127,11 +130,12 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             tokio::select! {
                 // In this order, so that the same things happening lead to the same history: what was done comes first.
                 biased;
-                Some(made) = drive.asked.join_next() => drive.note(made).await,
+                Some(made) = drive.asked.join_next_with_id() => drive.note(made).await,
                 Some(message) = self.messages.recv() => drive.take(message).await,
                 () = sleep_until(&drive.shared.clock, due), if due.is_some() => drive.tick().await,
                 // Then nothing that is due later is stayed for.
                 () = self.shared.shutdown.cancelled(), if due.is_some() => {}
+                () = self.shared.last_call.cancelled(), if !drive.asked.is_empty() => drive.give_up().await,
             }
         }
     }
@@ -152,7 +156,16 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             }
         };
         let (shared, id) = (self.shared.clone(), self.id.clone());
-        let mut drive = Drive { shared, id, order, workflow, asked: JoinSet::new(), resigned: false };
+        let mut drive = Drive {
+            shared,
+            id,
+            order,
+            workflow,
+            asked: JoinSet::new(),
+            making: HashMap::new(),
+            unmade: Vec::new(),
+            resigned: false,
+        };
         drive.perform(&events);
         Ok(drive)
     }
@@ -224,6 +237,10 @@ struct Drive<L, P, C> {
     workflow: Arc<Workflow>,
     /// The attempts that are being made here; tasks, so that they go on while the driver is busy with the log.
     asked: JoinSet<Answer>,
+    /// Which of them makes which attempt.
+    making: HashMap<task::Id, AttemptId>,
+    /// The attempts recorded here that will not be made here.
+    unmade: Vec<AttemptId>,
     /// What is due cannot be done here and now: the to-do list brings it back.
     resigned: bool,
 }
@@ -239,18 +256,38 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.order.state.due_at().filter(|due| *due <= horizon)
     }
 
-    /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none: they will
-    /// count as lost, and others will make them.
+    /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none.
     fn perform(&mut self, events: &[Event]) {
-        if self.shared.shutdown.is_cancelled() {
-            return;
-        }
+        let leaving = self.shared.shutdown.is_cancelled();
         for effect in pending(&self.order.state, self.shared.clock.now().at) {
             let Effect::Perform(attempt) = effect else { continue };
-            if events.iter().any(|event| starts(event, &attempt)) {
+            if !events.iter().any(|event| starts(event, &attempt)) {
+                continue;
+            }
+            if leaving {
+                self.unmade.push(id_of(&attempt));
+            } else {
                 self.ask(attempt);
             }
         }
+    }
+
+    /// Gives back what will not be made here, so that others need not wait for its deadline.
+    async fn hand_over(&mut self) {
+        // An order that is being undone may go on to its next undo, which is handed over in its turn.
+        while !self.unmade.is_empty() {
+            let attempts = std::mem::take(&mut self.unmade);
+            let command = Command::HandOver(HandOver { attempts, now: self.shared.clock.now() });
+            if let Err(error) = self.decide(&command, &Cause::default()).await {
+                warn!(order = %self.id, %error, "what is left could not be handed over: it will count as lost");
+            }
+        }
+    }
+
+    /// Waits no longer for the answers to what is being asked.
+    async fn give_up(&mut self) {
+        self.asked.shutdown().await;
+        self.unmade.extend(self.making.drain().map(|(_, id)| id));
     }
 
     fn ask(&mut self, attempt: Attempt) {
@@ -258,12 +295,13 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             error!(order = %self.id, step = attempt.step, "an attempt at an action that its workflow does not have");
             return;
         };
-        let shared = self.shared.clone();
-        self.asked.spawn(async move {
+        let (shared, id) = (self.shared.clone(), id_of(&attempt));
+        let asking = self.asked.spawn(async move {
             let reply = shared.participants.ask(ask).await;
             let Attempt { step, direction, number, .. } = attempt;
             Answer { step, direction, attempt: number, reply, now: shared.clock.now() }
         });
+        self.making.insert(asking.id(), id);
     }
 
     fn ask_for(&self, attempt: Attempt) -> Option<Ask> {
@@ -286,10 +324,16 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     }
 
     /// Takes what came of an attempt.
-    async fn note(&mut self, made: Result<Answer, JoinError>) {
+    async fn note(&mut self, made: Result<(task::Id, Answer), JoinError>) {
         match made {
-            Ok(answer) => self.record(answer).await,
-            Err(error) => error!(order = %self.id, %error, "an attempt broke down: it will count as lost"),
+            Ok((task, answer)) => {
+                self.making.remove(&task);
+                self.record(answer).await;
+            }
+            Err(error) => {
+                self.making.remove(&error.id());
+                error!(order = %self.id, %error, "an attempt broke down: it will count as lost");
+            }
         }
     }
 
@@ -396,6 +440,10 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.order = self.shared.orders.catch_up(&self.id, &self.order).await?;
         Ok(self.order.revision > before)
     }
+}
+
+fn id_of(attempt: &Attempt) -> AttemptId {
+    AttemptId { step: attempt.step.clone(), direction: attempt.direction, number: attempt.number }
 }
 
 fn starts(event: &Event, attempt: &Attempt) -> bool {

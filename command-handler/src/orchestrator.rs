@@ -25,6 +25,8 @@ use crate::orders::{Cause, Order, Orders, SaveError};
 use crate::participants::Participants;
 use crate::workflows::Workflows;
 
+/// How long an instance that is leaving may take to record what it hands over.
+const LONGEST_HAND_OVER: Duration = Duration::from_secs(3);
 /// How many messages wait for one order's driver.
 const INBOX: usize = 16;
 
@@ -122,7 +124,10 @@ pub(crate) struct Shared<L, P, C> {
     pub participants: P,
     pub clock: C,
     pub options: OrchestratorOptions,
+    /// Nothing new is begun.
     pub shutdown: CancellationToken,
+    /// Nothing is waited for any more.
+    pub last_call: CancellationToken,
     /// Who drives what.
     pub drivers: Mutex<HashMap<OrderId, mpsc::Sender<Message>>>,
     /// Orders that nobody drives, as they were left. They may be behind the log: the next append finds out.
@@ -140,6 +145,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             participants,
             clock,
             shutdown: CancellationToken::new(),
+            last_call: CancellationToken::new(),
             drivers: Mutex::default(),
             resting: Mutex::new(LruCache::new(options.most_resting)),
             permits: Arc::new(Semaphore::new(options.most_active)),
@@ -260,14 +266,19 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         self.deliver(order_id, Message::Wake)
     }
 
-    /// Begins nothing new, and gives what is under way so long to be recorded. What is left comes back by the to-do list.
+    /// Begins nothing new, and gives what is under way so long to be answered. What is left is handed over, by the log and the
+    /// to-do list.
     pub async fn shutdown(&self, patience: Duration) {
         self.0.shutdown.cancel();
         self.0.tasks.close();
-        if tokio::time::timeout(patience, self.0.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(patience, self.0.tasks.wait()).await.is_ok() {
+            return;
+        }
+        self.0.last_call.cancel();
+        if tokio::time::timeout(LONGEST_HAND_OVER, self.0.tasks.wait()).await.is_err() {
             warn!(
                 orders = self.0.tasks.len(),
-                "left with attempts under way: they will count as lost and be made again"
+                "left without handing over: attempts under way will count as lost and be made again"
             );
         }
     }

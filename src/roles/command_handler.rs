@@ -76,7 +76,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     tokio::select! {
         () = stop.cancelled() => {}
         // By itself it ends only in failure.
-        served = &mut server => return Ok(served??),
+        ended = &mut server => return Ok(ended??),
     }
     tokio::time::sleep(Duration::from_secs(args.drain_seconds)).await;
     // Whoever comes all the same is answered "later" until the last order is handed over.

@@ -7,7 +7,7 @@ use event_store::client::{EventStore, Expected, NewEvent};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::world::{Process, binary};
+use crate::process::{Process, binary};
 
 /// A command on the log, with its folder last.
 fn run(arguments: &[&str], folder: &Path) -> Output {

@@ -13,6 +13,7 @@ mod many;
 mod northwind;
 mod openapi;
 mod operators;
+mod process;
 mod restarts;
 mod three_ways;
 mod workflow_files;

@@ -8,7 +8,8 @@ use postgres_cluster::testing::database;
 use serde_json::Value;
 
 use crate::ledger::{Ends, Ledger, at_rest, ends, set_stock};
-use crate::world::{Address, LIMIT, Process, World, binary, until};
+use crate::process::{Address, LIMIT, Process, binary, until};
+use crate::world::World;
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/northwind").join(name)

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::world::{Process, World, order};
+use crate::process::Process;
+use crate::world::{World, order};
 
 #[tokio::test]
 async fn an_order_goes_on_after_everything_was_killed() {

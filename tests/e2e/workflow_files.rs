@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::world::{World, binary};
+use crate::process::binary;
+use crate::world::World;
 
 const MINIMAL: &str = "workflow: tiny\nversion: 1\nparticipants:\n  mail: { url: 'http://127.0.0.1:9' }\nsteps:\n  tell: { call: mail.send }\n";
 

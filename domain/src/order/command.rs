@@ -26,6 +26,8 @@ pub enum Command {
     Operate(Operate),
     /// Do what time has made due.
     Tick(Now),
+    /// Give back attempts, for others to make.
+    HandOver(HandOver),
 }
 
 /// The time, and a roll of the dice.
@@ -102,6 +104,26 @@ pub struct LateRefusal {
     pub request: Option<Uuid>,
     /// When.
     pub now: Now,
+}
+
+/// See [`Command::HandOver`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandOver {
+    /// The attempts that nobody here will hear the answer to. Those that have come to an end meanwhile are left as they are.
+    pub attempts: Vec<AttemptId>,
+    /// When.
+    pub now: Now,
+}
+
+/// Names one attempt of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptId {
+    /// The step.
+    pub step: StepId,
+    /// Doing or undoing.
+    pub direction: Direction,
+    /// From 1, in that direction.
+    pub number: u32,
 }
 
 /// See [`Command::Operate`].

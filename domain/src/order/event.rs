@@ -254,7 +254,7 @@ pub struct StepAttemptFailed {
     pub attempt: u32,
     /// What went wrong, for people.
     pub error: String,
-    /// Whoever made the attempt disappeared before it recorded an answer: this does not count against the retries.
+    /// Whoever had the attempt disappeared before it recorded an answer, or handed it over: this does not count against the retries.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
     /// When to try again.

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::history::History;
 use super::{LEASE, Many, clients, script, views};
 use crate::ledger::{Ledger, at_rest, ends, set_stock};
-use crate::world::{LIMIT, from_environment};
+use crate::process::{LIMIT, from_environment};
 
 /// Orders placed each second.
 const RATE: u32 = 10;
@@ -27,9 +27,10 @@ async fn whatever_is_killed_or_stopped_every_order_ends_right_and_every_effect_h
     set_stock(&many.participants.url(), &stock).await;
 
     let begun = Instant::now();
+    let crowd = clients::Crowd { per_second: RATE, impatient: 5, seed };
     let acts = script::draw(seed, Duration::from_secs(count) / RATE);
     let (placed, happened) =
-        tokio::join!(clients::place(&many.balancer.url, &orders, RATE, seed), script::perform(&many, &acts));
+        tokio::join!(clients::place(&many.balancer.url, &orders, crowd), script::perform(&many, &acts));
     all_come_to_rest(&many.queries).await;
     let took = begun.elapsed();
     for instance in many.handlers.iter().chain(&many.projectors) {

@@ -10,13 +10,21 @@ use reqwest::header::RETRY_AFTER;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::world::{LIMIT, order};
+use crate::process::LIMIT;
+use crate::world::order;
 
 const SKUS: [&str; 3] = ["11", "42", "72"];
 /// A wait between two tries, where the answer does not name one.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How many in a hundred clients never try twice.
-const IMPATIENT: u32 = 5;
+/// How clients come, and how they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Crowd {
+    pub per_second: u32,
+    /// How many in a hundred never try twice.
+    pub impatient: u32,
+    /// Which these are follows from it.
+    pub seed: u64,
+}
 
 /// Orders by two workflows for some goods.
 pub fn orders(count: usize, seed: u64) -> Vec<Value> {
@@ -60,15 +68,15 @@ struct Client {
     gives_up: bool,
 }
 
-/// Places the orders, so many a second, and waits until every client has come to an end.
-pub async fn place(base: &str, orders: &[Value], per_second: u32, seed: u64) -> Placed {
+/// Places the orders, one after the other, and waits until every client has come to an end.
+pub async fn place(base: &str, orders: &[Value], crowd: Crowd) -> Placed {
     let http = reqwest::Client::builder().tcp_nodelay(true).build().unwrap();
-    let mut dice = StdRng::seed_from_u64(seed);
-    let mut beat = tokio::time::interval(Duration::from_secs(1) / per_second);
+    let mut dice = StdRng::seed_from_u64(crowd.seed);
+    let mut beat = tokio::time::interval(Duration::from_secs(1) / crowd.per_second);
     let mut clients = JoinSet::new();
     for order in orders {
         beat.tick().await;
-        let gives_up = dice.random_ratio(IMPATIENT, 100);
+        let gives_up = dice.random_ratio(crowd.impatient, 100);
         let client = Client { http: http.clone(), url: format!("{base}/orders"), order: order.clone(), gives_up };
         clients.spawn(client.place());
     }

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use tokio::sync::Mutex;
 use tokio::task::block_in_place;
 
-use crate::world::{Address, LIMIT, Process};
+use crate::process::{Address, LIMIT, Process};
 
 /// How long an instance that does not answer is waited for when it is asked how it is.
 const PATIENCE: Duration = Duration::from_secs(1);

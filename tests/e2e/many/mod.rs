@@ -5,6 +5,7 @@ mod chaos;
 mod clients;
 pub mod history;
 mod instance;
+mod rolling;
 mod script;
 mod stopped;
 mod versions;
@@ -21,7 +22,7 @@ use tokio::sync::Mutex;
 
 use self::balancer::Balancer;
 use self::instance::{Instance, one_is_ready};
-use crate::world::Address;
+use crate::process::Address;
 
 /// How long an order taken from the to-do list is left alone by others. Short, so that the tests are.
 pub const LEASE: Duration = Duration::from_secs(3);
@@ -63,7 +64,8 @@ impl Many {
         let addresses = [Address::new(), Address::new(), Address::new()];
         let balancer = Balancer::start(addresses.iter().map(Address::url).collect()).await;
         let lease = LEASE.as_secs().to_string();
-        let arguments = ["command-handler", "--public-url", &balancer.url, "--lease-seconds", &lease];
+        let arguments =
+            ["command-handler", "--public-url", &balancer.url, "--lease-seconds", &lease, "--drain-seconds", "1"];
         let services = participants.url();
         let urls = ["orders", "payments", "shipping", "notifications"]
             .map(|name| (format!("{}_URL", name.to_uppercase()), format!("{services}/{name}")));

@@ -7,7 +7,8 @@ use super::Many;
 use super::history::History;
 use super::instance::one_is_ready;
 use crate::ledger::{at_rest, ends, set_stock};
-use crate::world::{order, until};
+use crate::process::until;
+use crate::world::order;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_instance_that_wakes_up_changes_nothing() {

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::history::History;
 use super::{Many, clients};
 use crate::ledger::ends;
-use crate::world::{from_environment, order, until};
+use crate::process::{from_environment, until};
+use crate::world::order;
 
-/// Orders placed each second.
-const RATE: u32 = 100;
+const CROWD: clients::Crowd = clients::Crowd { per_second: 100, impatient: 0, seed: 0 };
 
 /// The versions differ in their last step, and in the status that it sets.
 fn workflow(version: u32) -> String {
@@ -60,9 +60,9 @@ async fn each_order_ends_on_the_version_that_it_began_on() {
     };
 
     register(&many, 1).await;
-    let early = clients::place(&many.balancer.url, &orders('E'), RATE, 0).await.acknowledged;
+    let early = clients::place(&many.balancer.url, &orders('E'), CROWD).await.acknowledged;
     register(&many, 2).await;
-    let late = clients::place(&many.balancer.url, &orders('L'), RATE, 0).await.acknowledged;
+    let late = clients::place(&many.balancer.url, &orders('L'), CROWD).await.acknowledged;
     // No payment has been made yet: all of the early ones were running when the version came.
     assert!(http.delete(&faults).send().await.unwrap().status().is_success());
     until("all orders are completed", async || {

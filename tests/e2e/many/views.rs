@@ -18,7 +18,7 @@ type Contents = BTreeMap<&'static str, (i64, String)>;
 pub async fn equal_the_log(log: &str, views: &str) {
     let made_anew = made_anew(log).await;
     let views = PgPool::connect(views).await.unwrap();
-    crate::world::until("the views have come to the end of the log", async || {
+    crate::process::until("the views have come to the end of the log", async || {
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM timeline").fetch_one(&views).await.unwrap();
         rows == made_anew["timeline"].0
     })

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::attempt::{later, retry_at};
+use super::attempt::{is_in_flight, later, retry_at};
 use super::{DecideError, Decision};
 use crate::order::command::{Answer, Refusal, Reply};
 use crate::order::event::{Basis, Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
-use crate::order::state::{OrderState, Phase, Stage};
+use crate::order::state::{OrderState, Phase};
 use crate::workflow::{Step, Workflow};
 
 /// The outcome of an action that gave none.
@@ -16,7 +16,7 @@ pub(super) const DONE: &str = "done";
 
 pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -> Result<Decision, DecideError> {
     let step = workflow.known_step(&answer.step)?;
-    if !is_in_flight(state, answer) {
+    if !is_in_flight(state, &answer.step, answer.direction, answer.attempt) {
         return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
     }
     let mut decision = Decision::about(state, answer.now.at);
@@ -54,12 +54,6 @@ fn answers_later(workflow: &Workflow, step: &Step, direction: Direction) -> bool
         Direction::Do => step.mode == Mode::Request,
         Direction::Undo => step.undo.as_ref().is_some_and(|undo| workflow.is_reached_by_events(&undo.participant)),
     }
-}
-
-fn is_in_flight(state: &OrderState, answer: &Answer) -> bool {
-    state.steps.get(&answer.step).is_some_and(|step| {
-        matches!(step.stage, Stage::InFlight { direction, attempt, .. } if direction == answer.direction && attempt == answer.attempt)
-    })
 }
 
 /// The event of an answer, given at once or later. An answer that the definition does not know is a failure of the step,

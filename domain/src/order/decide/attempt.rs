@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Decision;
 use crate::Timestamp;
 use crate::order::event::{Direction, Event, Mode, StepStarted, WaitStarted};
+use crate::order::state::{OrderState, Stage};
 use crate::workflow::{ActionRef, Retry, Step, Workflow};
 
 /// The longest that a participant's `Retry-After` is followed.
@@ -53,6 +54,13 @@ pub(super) fn waiting(step: &Step, input: Value, decision: &Decision) -> Event {
         input: (!step.with.is_empty()).then_some(input),
         deadline: later(decision.at, step.answer_timeout),
         at: decision.at,
+    })
+}
+
+/// Whether this very attempt is still to be answered for.
+pub(super) fn is_in_flight(state: &OrderState, step: &str, towards: Direction, number: u32) -> bool {
+    state.steps.get(step).is_some_and(|step| {
+        matches!(step.stage, Stage::InFlight { direction, attempt, .. } if direction == towards && attempt == number)
     })
 }
 

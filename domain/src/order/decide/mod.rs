@@ -8,6 +8,9 @@ mod answer;
 mod attempt;
 mod cancel;
 mod definition;
+mod hand_over;
+#[cfg(test)]
+mod hand_over_tests;
 #[cfg(test)]
 mod operator_tests;
 mod pause;
@@ -61,6 +64,7 @@ pub fn decide_next(
         (Some(state), Command::Refuse(late)) => signal::refusal(workflow, state, late)?,
         (Some(state), Command::Operate(operate)) => operated(workflow, state, operate)?,
         (Some(state), Command::Tick(now)) => tick::tick(workflow, state, *now)?,
+        (Some(state), Command::HandOver(back)) => hand_over::hand_over(workflow, state, back)?,
     };
     advance::advance(workflow, &mut decision)?;
     Ok((decision.events, decision.state))

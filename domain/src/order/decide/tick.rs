@@ -70,9 +70,32 @@ fn lost(
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
     let error = "no answer was recorded: whoever made this attempt has gone".to_owned();
+    match given_up(step, direction, attempt, error, failing, decision)? {
+        Next::Again => again(workflow, step, direction, attempt, decision),
+        Next::Nothing => Ok(()),
+    }
+}
+
+/// What follows an attempt that nobody will hear the answer to.
+pub(super) enum Next {
+    /// It is made again.
+    Again,
+    /// The step has failed: its order is being undone, and tries nothing forward any more.
+    Nothing,
+}
+
+/// Records that nobody will hear the answer to this attempt. That is not the participant's failure, and does not count as one.
+pub(super) fn given_up(
+    step: &Step,
+    direction: Direction,
+    attempt: u32,
+    error: String,
+    failing: bool,
+    decision: &mut Decision,
+) -> Result<Next, DecideError> {
     if direction == Direction::Do && (failing || decision.state.phase == Phase::Undoing) {
         decision.record(failed(step, direction, error, true, decision))?;
-        return Ok(());
+        return Ok(Next::Nothing);
     }
     decision.record(Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
@@ -83,7 +106,7 @@ fn lost(
         retry_at: decision.at,
         at: decision.at,
     }))?;
-    again(workflow, step, direction, attempt, decision)
+    Ok(Next::Again)
 }
 
 /// The attempt after this one.

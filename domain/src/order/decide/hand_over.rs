@@ -1,0 +1,22 @@
+//! An instance that leaves gives back the attempts that it has recorded and will not make, or not wait for. Others need not wait
+//! for their deadlines then: they are due at once.
+
+use super::attempt::is_in_flight;
+use super::tick::given_up;
+use super::{DecideError, Decision};
+use crate::order::command::HandOver;
+use crate::order::state::OrderState;
+use crate::workflow::Workflow;
+
+pub(super) fn hand_over(workflow: &Workflow, state: &OrderState, back: &HandOver) -> Result<Decision, DecideError> {
+    let mut decision = Decision::about(state, back.now.at);
+    for id in &back.attempts {
+        if !is_in_flight(state, &id.step, id.direction, id.number) {
+            continue;
+        }
+        let error = "handed over: the instance that had this attempt is leaving".to_owned();
+        // It is for whoever takes the order up to make it again.
+        given_up(workflow.known_step(&id.step)?, id.direction, id.number, error, false, &mut decision)?;
+    }
+    Ok(decision)
+}

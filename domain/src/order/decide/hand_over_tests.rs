@@ -1,0 +1,69 @@
+//! Attempts that an instance gives back because it leaves.
+
+use super::tests::workflow;
+use crate::order::{AttemptId, Command, Direction, HandOver, Operation};
+use crate::testing::{Story, Then, done, order, refused, unclear};
+
+const ONE_CALL: &str = "steps:\n  go: { call: p.go, undo: p.come_back, retry: { attempts: 1 } }";
+
+fn hand_over(story: &mut Story<'_>, attempts: &[(&str, Direction, u32)]) -> Then {
+    let id =
+        |&(step, direction, number): &(&str, Direction, u32)| AttemptId { step: step.to_owned(), direction, number };
+    let command = HandOver { attempts: attempts.iter().map(id).collect(), now: story.now() };
+    story.when(&Command::HandOver(command))
+}
+
+#[test]
+fn what_is_handed_over_is_made_again_at_once_and_counts_as_no_failure() {
+    let workflow = workflow(ONE_CALL);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    hand_over(&mut story, &[("go", Direction::Do, 1)]).then(&[
+        "go: attempt 1 failed: handed over: the instance that had this attempt is leaving; again at 00:00:00.000",
+    ]);
+    assert_eq!(story.state().due_at(), Some(story.now().at));
+    story.tick_after(std::time::Duration::ZERO).then(&["go: calling p.go, attempt 2"]);
+    // It has one attempt that may fail, and that is the second one made.
+    story.answer("go", done()).then(&["go: done", "The order is completed"]);
+}
+
+#[test]
+fn what_has_come_to_an_end_meanwhile_is_left_as_it_is() {
+    let workflow = workflow("steps:\n  one: { call: p.one }\n  other: { call: p.other }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("one", done()).whatever();
+    let other =
+        "other: attempt 1 failed: handed over: the instance that had this attempt is leaving; again at 00:00:00.000";
+    let both = [("one", Direction::Do, 1), ("other", Direction::Do, 1)];
+    hand_over(&mut story, &both).then(&[other]);
+    hand_over(&mut story, &both).then(&[]);
+    story.tick_after(std::time::Duration::ZERO).whatever();
+    // The second attempt is somebody else's.
+    hand_over(&mut story, &both).then(&[]);
+}
+
+#[test]
+fn an_undo_is_handed_over_too() {
+    let workflow = workflow("steps:\n  go: { call: p.go, undo: p.come_back }\n  on: { after: [go], call: p.on }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("go", done()).whatever();
+    story.answer("on", refused("no")).whatever();
+    hand_over(&mut story, &[("go", Direction::Undo, 1)]).then(&[
+        "undo of go: attempt 1 failed: handed over: the instance that had this attempt is leaving; again at 00:00:00.000",
+    ]);
+    story.tick_after(std::time::Duration::ZERO).then(&["undo of go: calling p.come_back, attempt 2"]);
+}
+
+#[test]
+fn an_order_that_is_being_undone_tries_nothing_forward_again() {
+    let workflow = workflow("steps:\n  go: { call: p.go, undo: p.come_back }\n  on: { call: p.on }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.operate(Operation::Cancel).whatever();
+    story.answer("on", unclear("503")).whatever();
+    let back = hand_over(&mut story, &[("go", Direction::Do, 1)]).events();
+    assert!(back.iter().any(|event| event.type_name() == "StepFailed"), "{back:?}");
+    assert!(back.iter().any(|event| event.type_name() == "StepStarted"), "it is undone at once: {back:?}");
+}

@@ -1,0 +1,56 @@
+//! One command handler after the other is told to leave and started again, while orders come in: nobody notices.
+//!
+//! `TENUTO_ROLLING_ORDERS` says how many orders there are.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::history::History;
+use super::instance::one_is_ready;
+use super::windows::Windows;
+use super::{Many, clients};
+use crate::ledger::{Ledger, at_rest, ends, set_stock};
+use crate::process::{from_environment, until};
+
+/// All of them want their orders.
+const CROWD: clients::Crowd = clients::Crowd { per_second: 20, impatient: 0, seed: 0 };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_fails_no_request_and_hands_over_what_is_under_way() {
+    let count = usize::try_from(from_environment("TENUTO_ROLLING_ORDERS", 200)).unwrap();
+    let orders = clients::orders(count, 0);
+    let many = Many::new().await;
+    let stock = clients::stock_for(&orders);
+    set_stock(&many.participants.url(), &stock).await;
+    // Slower than the instances drain, so that each has something under way when it leaves.
+    let slow = json!([{ "participant": "payments", "action": "charge", "delayMs": 1_500 }]);
+    let faults = format!("{}/faults", many.participants.url());
+    assert!(reqwest::Client::new().post(faults).json(&slow).send().await.unwrap().status().is_success());
+
+    let roll = async {
+        for handler in &many.handlers {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let left = handler.leaves().await;
+            assert!(left.success(), "{}: {left}", handler.name);
+            handler.start().await;
+            one_is_ready(std::slice::from_ref(handler)).await;
+        }
+    };
+    let (placed, ()) = tokio::join!(clients::place(&many.balancer.url, &orders, CROWD), roll);
+    until("all orders are at rest", async || ends(&many.queries).await.values().all(at_rest)).await;
+
+    assert_eq!((placed.acknowledged.len(), placed.unanswered), (count, 0));
+    let ends = ends(&many.queries).await;
+    Ledger::new(&orders, stock).adds_up(&ends, &many.participants.url(), &many.database).await;
+    let history = History::read(&many.log).await;
+    let lost = history.lost();
+    for (id, why) in &lost {
+        assert!(why.starts_with("handed over"), "an attempt of order {id} had to run out: {why}");
+    }
+    assert!(!lost.is_empty(), "each instance had something under way when it left");
+    let (longest, which) = history.longest_wait(&Windows::default());
+    println!("clients: {} told to come later, {} unanswered", placed.told_later, placed.unanswered);
+    println!("{:?}", many.balancer.tally());
+    println!("{} attempts handed over; longest wait {} ms: {which}", lost.len(), longest.num_milliseconds());
+}
