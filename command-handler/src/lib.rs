@@ -21,6 +21,7 @@ mod orchestrator;
 mod orders;
 mod participants;
 mod replies;
+mod resting;
 mod selection;
 #[cfg(test)]
 mod simulated;

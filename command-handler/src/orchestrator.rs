@@ -11,7 +11,6 @@ use std::time::Duration;
 use domain::ids::OrderId;
 use domain::order::{Command, DecideError, LateRefusal, NewOrder, Operate, Place, Refusal, Signal, decide_next};
 use event_store::client::{AppendError, Position};
-use lru::LruCache;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -21,8 +20,9 @@ use tracing::warn;
 use crate::clock::Clock;
 use crate::driver::{Driver, Message, Placed, Start};
 use crate::log::Log;
-use crate::orders::{Cause, Order, Orders, SaveError};
+use crate::orders::{Cause, Orders, SaveError};
 use crate::participants::Participants;
+use crate::resting::Resting;
 use crate::workflows::Workflows;
 
 /// How long an instance that is leaving may take to record what it hands over.
@@ -35,7 +35,7 @@ const INBOX: usize = 16;
 pub struct OrchestratorOptions {
     /// Orders that are driven at once; past it, new ones are refused with "try later".
     pub most_active: usize,
-    /// Orders that wait for an answer and are kept in memory, to save reading them again.
+    /// Orders that wait for an answer and are kept in memory, to save reading them again. Together they take some 32 MiB at most.
     pub most_resting: NonZeroUsize,
     /// How long a driver stays for something that will be due; what is due later comes back by the to-do list.
     pub patience: Duration,
@@ -43,7 +43,7 @@ pub struct OrchestratorOptions {
 
 impl Default for OrchestratorOptions {
     fn default() -> Self {
-        const MOST_RESTING: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
+        const MOST_RESTING: NonZeroUsize = NonZeroUsize::new(2_000).expect("not zero");
         Self { most_active: 2_000, most_resting: MOST_RESTING, patience: Duration::from_secs(2) }
     }
 }
@@ -131,7 +131,7 @@ pub(crate) struct Shared<L, P, C> {
     /// Who drives what.
     pub drivers: Mutex<HashMap<OrderId, mpsc::Sender<Message>>>,
     /// Orders that nobody drives, as they were left. They may be behind the log: the next append finds out.
-    pub resting: Mutex<LruCache<OrderId, Order>>,
+    pub resting: Mutex<Resting>,
     permits: Arc<Semaphore>,
     tasks: TaskTracker,
 }
@@ -147,7 +147,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             shutdown: CancellationToken::new(),
             last_call: CancellationToken::new(),
             drivers: Mutex::default(),
-            resting: Mutex::new(LruCache::new(options.most_resting)),
+            resting: Mutex::new(Resting::new(options.most_resting)),
             permits: Arc::new(Semaphore::new(options.most_active)),
             tasks: TaskTracker::new(),
             options,

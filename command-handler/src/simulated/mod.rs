@@ -15,6 +15,7 @@ mod outage_tests;
 mod parallel_tests;
 mod placing_tests;
 mod replies_tests;
+mod resting_tests;
 mod several_instances_tests;
 mod shutdown_tests;
 mod signal_tests;
