@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::{fault, register, waiting, world};
 use crate::ledger::{Ends, ends};
-use crate::world::{World, binary, from_environment, order};
+use crate::process::{binary, from_environment};
+use crate::world::{World, order};
 
 /// Runs a command of the binary against this world.
 pub fn tenuto(world: &World, arguments: &[&str]) -> Output {

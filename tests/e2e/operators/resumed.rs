@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::batch::{lines, tenuto};
 use super::{register, waiting, world};
-use crate::world::{World, binary, order};
+use crate::process::binary;
+use crate::world::{World, order};
 
 const REST: &str = "workflow: rest\nversion: 1\nparticipants:\n  payments: { url: \"${PAYMENTS_URL}\" }\nsteps:\n  rest: { wait: 1h }\n  \
                     charge: { after: [rest], call: payments.charge, with: { amount: order.total, currency: order.currency } }\n";
