@@ -10,7 +10,8 @@ use sqlx::PgPool;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::world::{Process, order, until};
+use crate::process::{Process, until};
+use crate::world::order;
 
 /// A log, a database, a projector; command handlers and participants as a test has them.
 struct Parts {

@@ -29,7 +29,7 @@ use super::problem::Problem;
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::Orchestrator;
-use crate::participants::HttpParticipants;
+use crate::participants::AllParticipants;
 use crate::selection::Selection;
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ const MEDIA_TYPE: &str = "application/x-ndjson";
 
 /// What batches share.
 pub(super) struct Batches<L, C, V> {
-    orchestrator: Orchestrator<L, HttpParticipants, C>,
+    orchestrator: Orchestrator<L, AllParticipants<L>, C>,
     views: Arc<V>,
     leaving: CancellationToken,
     turns: Arc<Semaphore>,
@@ -53,7 +53,11 @@ pub(super) struct Batches<L, C, V> {
 
 impl<L, C, V> Batches<L, C, V> {
     /// Once `leaving`, batches stop, so that their clients go on elsewhere.
-    pub fn new(orchestrator: Orchestrator<L, HttpParticipants, C>, views: V, leaving: CancellationToken) -> Arc<Self> {
+    pub fn new(
+        orchestrator: Orchestrator<L, AllParticipants<L>, C>,
+        views: V,
+        leaving: CancellationToken,
+    ) -> Arc<Self> {
         Arc::new(Self { orchestrator, views: Arc::new(views), leaving, turns: Arc::new(Semaphore::new(MOST_BATCHES)) })
     }
 }
