@@ -12,6 +12,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+mod admission;
 mod answer;
 mod clock;
 mod driver;
@@ -30,12 +31,13 @@ mod simulation;
 mod todo;
 mod workflows;
 
+pub use admission::{Admission, AdmissionBounds, watch_bounds};
 pub use clock::{Clock, SystemClock};
 pub use http::router;
 pub use log::Log;
 pub use orchestrator::{Accepted, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
 pub use participants::{
-    AllParticipants, Ask, EventParticipants, HttpParticipants, Participants, Settings, UnknownSetting,
+    AllParticipants, Ask, EventParticipants, HttpParticipants, Participants, ServiceState, Settings, UnknownSetting,
 };
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
 pub use selection::{Criteria, Selection, Span};

@@ -169,6 +169,11 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         &self.0.clock
     }
 
+    /// How far the log goes that this instance has written about orders.
+    pub(crate) fn last_saved(&self) -> Option<Position> {
+        self.0.orders.last_saved()
+    }
+
     /// How many more orders may be driven at once.
     pub fn free(&self) -> usize {
         self.0.permits.available_permits()

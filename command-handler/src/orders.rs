@@ -1,7 +1,7 @@
 //! Orders in the log: loading one is folding its stream; saving a decision is one append at the revision it was made at.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use domain::ids::{OrderId, StepId};
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::log::Log;
+use crate::orchestrator::lock;
 
 /// How many events are read at once.
 const PAGE: usize = 500;
@@ -109,11 +110,17 @@ impl Cause {
 pub(crate) struct Orders<L, C> {
     log: L,
     clock: C,
+    last_saved: Arc<Mutex<Option<Position>>>,
 }
 
 impl<L: Log, C: Clock> Orders<L, C> {
     pub fn new(log: L, clock: C) -> Self {
-        Self { log, clock }
+        Self { log, clock, last_saved: Arc::default() }
+    }
+
+    /// The position of the last decision saved here.
+    pub fn last_saved(&self) -> Option<Position> {
+        *lock(&self.last_saved)
     }
 
     /// The order as its stream tells; `None` if it was never placed.
@@ -154,6 +161,10 @@ impl<L: Log, C: Clock> Orders<L, C> {
         let draft = Draft::new(id, order, events, cause, || self.clock.id())?;
         let expected = order.map_or(Expected::NoStream, |order| Expected::Revision(order.revision));
         let appended = self.log.append(&id.stream(), expected, draft.events).await?;
+        {
+            let mut last_saved = lock(&self.last_saved);
+            *last_saved = (*last_saved).max(Some(appended.position));
+        }
         let placed = order
             .map_or(Placing { id: draft.first, revision: appended.revision, position: appended.position }, |order| {
                 order.placed

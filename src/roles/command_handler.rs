@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use command_handler::{
-    AllParticipants, HttpParticipants, Orchestrator, OrchestratorOptions, Production, RegisterError,
-    ReplyReaderOptions, Settings, SystemClock, TodoOptions,
+    Admission, AdmissionBounds, AllParticipants, HttpParticipants, Orchestrator, OrchestratorOptions, Production,
+    RegisterError, ReplyReaderOptions, Settings, SystemClock, TodoOptions,
 };
 use event_store::client::EventStore;
 use sqlx::PgPool;
@@ -55,9 +55,21 @@ pub(crate) struct Driving {
     /// Calls to one participant under way at once; more of them wait for their turn
     #[arg(long, env = "TENUTO_MOST_CALLS", default_value_t = 48, value_name = "N")]
     most_calls: usize,
+    /// How far the views may be behind, in seconds; past it, new orders are answered 503. 0: however far
+    #[arg(long, env = "TENUTO_MOST_LAG_SECONDS", default_value_t = 60, value_name = "SECONDS")]
+    most_lag_seconds: u64,
+    /// Orders on the to-do list that may be overdue; past it, new ones are answered 503. 0: any number
+    #[arg(long, env = "TENUTO_MOST_OVERDUE", default_value_t = 10_000, value_name = "N")]
+    most_overdue: u64,
     /// How long an order taken from the to-do list is left alone by other instances, in seconds
     #[arg(long, env = "TENUTO_LEASE_SECONDS", default_value_t = 10, value_name = "SECONDS")]
     lease_seconds: u64,
+}
+
+impl Driving {
+    fn bounds(&self) -> AdmissionBounds {
+        AdmissionBounds { most_lag: Duration::from_secs(self.most_lag_seconds), most_overdue: self.most_overdue }
+    }
 }
 
 pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
@@ -102,6 +114,7 @@ pub(crate) struct Handler {
     stop_feeding: CancellationToken,
     todo: tokio::task::JoinHandle<()>,
     replies: tokio::task::JoinHandle<()>,
+    bounds: tokio::task::JoinHandle<()>,
 }
 
 /// A workflow file that cannot be used.
@@ -145,16 +158,25 @@ impl Handler {
             ReplyReaderOptions::default(),
             stop_feeding.clone(),
         );
-        let router = command_handler::router(orchestrator.clone(), event_store.clone(), pool.clone(), leaving);
-        let (todo, replies) = (tokio::spawn(todo), tokio::spawn(replies));
-        Ok(Self { router, orchestrator, pool: pool.clone(), owner, stop_feeding, todo, replies })
+        let admission = Admission::default();
+        let bounds = command_handler::watch_bounds(
+            orchestrator.clone(),
+            admission.clone(),
+            driving.bounds(),
+            pool.clone(),
+            stop_feeding.clone(),
+        );
+        let router =
+            command_handler::router(orchestrator.clone(), event_store.clone(), pool.clone(), leaving, admission);
+        let (todo, replies, bounds) = (tokio::spawn(todo), tokio::spawn(replies), tokio::spawn(bounds));
+        Ok(Self { router, orchestrator, pool: pool.clone(), owner, stop_feeding, todo, replies, bounds })
     }
 
     /// Records what is under way, and leaves the rest to others.
     pub async fn stop(self) {
         self.stop_feeding.cancel();
         // They end by themselves, between two looks at the list, or once the replies at hand are taken.
-        let _ = tokio::join!(self.todo, self.replies);
+        let _ = tokio::join!(self.todo, self.replies, self.bounds);
         self.orchestrator.shutdown(LEAVING).await;
         match tokio::time::timeout(RELEASING, command_handler::release_leases(&self.pool, &self.owner)).await {
             Ok(Ok(_)) => {}

@@ -4,71 +4,12 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use event_store::client::{EventStore, Expected, NewEvent};
-use postgres_cluster::testing::{TestDatabase, database};
 use serde_json::{Value, json};
-use sqlx::PgPool;
-use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::process::{Process, until};
+use crate::parts::Parts;
+use crate::process::until;
 use crate::world::order;
-
-/// A log, a database, a projector; command handlers and participants as a test has them.
-struct Parts {
-    log: String,
-    pool: PgPool,
-    database: TestDatabase,
-    _node: Process,
-    _projector: Process,
-    _folder: TempDir,
-}
-
-impl Parts {
-    async fn new() -> Self {
-        let database = database().await;
-        let folder = tempfile::tempdir().unwrap();
-        let arguments = ["event-store", "--listen", "127.0.0.1:0", "--data", folder.path().to_str().unwrap()];
-        let node = Process::start(&arguments, &[]);
-        let log = node.told("the log at ");
-        let servers = [("TENUTO_POSTGRES", database.url()), ("TENUTO_EVENTSTORE", log.as_str())];
-        let projector = Process::start(&["projector"], &servers);
-        projector.told("projecting");
-        let pool = PgPool::connect(database.url()).await.unwrap();
-        Self { log, pool, database, _node: node, _projector: projector, _folder: folder }
-    }
-
-    fn start(&self, arguments: &[&str]) -> Process {
-        let servers = [("TENUTO_POSTGRES", self.database.url()), ("TENUTO_EVENTSTORE", self.log.as_str())];
-        Process::start(arguments, &servers)
-    }
-
-    /// A command handler, and where it is.
-    fn handler(&self) -> (Process, String) {
-        let process = self.start(&["command-handler", "--listen", "127.0.0.1:0"]);
-        let orders = process.told("commands at ");
-        (process, orders)
-    }
-
-    fn participants(&self) -> Process {
-        let process = self.start(&["participants", "--by-events", "--listen", "127.0.0.1:0"]);
-        process.told("notifications at ");
-        process
-    }
-
-    async fn count(&self, of: &'static str) -> i64 {
-        sqlx::query_scalar(of).fetch_one(&self.pool).await.unwrap()
-    }
-
-    /// The session of the command handler that reads replies.
-    async fn reader(&self) -> Option<i32> {
-        let held = "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
-             WHERE locktype = 'advisory' AND granted AND datname = current_database()
-               AND (classid::bigint << 32 | objid::bigint) = x'74656e75746f0002'::bigint";
-        let holders: Vec<i32> = sqlx::query_scalar(held).fetch_all(&self.pool).await.unwrap();
-        assert!(holders.len() <= 1, "{holders:?} read replies at once");
-        holders.first().copied()
-    }
-}
 
 async fn place(orders: &str, id: &str) {
     let body = order(id, "order-parallel", "11", 1);

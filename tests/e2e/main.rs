@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod bounds;
 mod by_events;
 mod by_events_many;
 mod event_store;
@@ -13,6 +14,7 @@ mod many;
 mod northwind;
 mod openapi;
 mod operators;
+mod parts;
 mod process;
 mod restarts;
 mod three_ways;

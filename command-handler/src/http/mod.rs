@@ -2,6 +2,7 @@
 
 mod batch;
 mod body;
+mod circuits;
 mod fields;
 mod idempotency;
 mod instruction;
@@ -25,6 +26,7 @@ use self::batch::Batches;
 use self::idempotency::Keys;
 use self::instruction::Word;
 use self::problem::Problem;
+use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::Orchestrator;
@@ -36,21 +38,24 @@ use crate::selection::Selection;
 struct Endpoint<L, C> {
     orchestrator: Orchestrator<L, AllParticipants<L>, C>,
     keys: Keys<L>,
+    admission: Admission,
 }
 
 type Handle<L, C> = Arc<Endpoint<L, C>>;
 
-/// `POST /orders`, what operators do to orders, `POST /orders/{id}/steps/{step}/outcome`, `POST /workflows`, `GET /openapi.json`.
+/// `POST /orders`, what operators do to orders, `POST /orders/{id}/steps/{step}/outcome`, `POST /workflows`, `GET /circuits`,
+/// `GET /openapi.json`.
 /// Batches ask `views` which orders match, and stop once the process is `leaving`.
 pub fn router<L: Log, C: Clock, V: Selection>(
     orchestrator: Orchestrator<L, AllParticipants<L>, C>,
     log: L,
     views: V,
     leaving: CancellationToken,
+    admission: Admission,
 ) -> Router {
     let batches = Batches::new(orchestrator.clone(), views, leaving);
     let batches = Router::new().route("/orders/batch", post(batch::handle::<L, C, V>)).with_state(batches);
-    let endpoint = Arc::new(Endpoint { orchestrator, keys: Keys::new(log) });
+    let endpoint = Arc::new(Endpoint { orchestrator, keys: Keys::new(log), admission });
     let operations = Word::ALL.into_iter().fold(Router::new(), |router, word| {
         let handle = move |endpoint, path, request| operate::handle::<L, C>(word, endpoint, path, request);
         router.route(&format!("/orders/{{id}}/{}", word.as_str()), post(handle))
@@ -59,6 +64,7 @@ pub fn router<L: Log, C: Clock, V: Selection>(
         .route("/orders", post(place::handle::<L, C>))
         .route("/orders/{id}/steps/{step}/outcome", post(outcome::handle::<L, C>))
         .route("/workflows", post(workflows::handle::<L, C>))
+        .route("/circuits", get(circuits::handle::<L, C>))
         .route("/openapi.json", get(openapi::handle))
         .with_state(endpoint)
         .merge(batches)

@@ -44,6 +44,9 @@ pub(super) async fn handle<L: Log, C: Clock>(
     State(endpoint): State<Handle<L, C>>,
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
+    if let Some(reason) = endpoint.admission.closed() {
+        return Err(Problem::later(reason));
+    }
     let (headers, value) = body::json(request, &["application/json"]).await?;
     let key = idempotency::key(&headers)?;
     let order = check(&value).map_err(Problem::invalid)?;

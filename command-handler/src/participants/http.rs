@@ -10,9 +10,9 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::Instant;
 
-use super::turns::Services;
+use super::turns::{NotAdmitted, ServiceState, Services};
 use super::{Ask, Participants, Settings, shortened};
 use crate::answer::{data_fault, outcome_fault};
 
@@ -54,8 +54,9 @@ impl HttpParticipants {
         let service = self.services.at(url);
         let target = service.target(&self.settings, url, ask)?;
         let left = || (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
-        let Ok(_turn) = timeout(left(), service.turns.acquire()).await else {
-            return Err("no turn came in time: too many calls to this participant are under way".to_owned());
+        let admitted = match service.admit(Instant::now() + left()).await {
+            Ok(admitted) => admitted,
+            Err(NotAdmitted { error, retry_after }) => return Ok(Reply::Unclear { error, retry_after }),
         };
         let mut request = self
             .client
@@ -76,8 +77,26 @@ impl HttpParticipants {
         if let Some(traceparent) = &ask.traceparent {
             request = request.header("traceparent", traceparent);
         }
-        let response = request.send().await.map_err(|error| plain(&error))?;
-        reply(response, &ask.give_up_on).await
+        let answer = async { reply(request.send().await.map_err(|error| plain(&error))?, &ask.give_up_on).await };
+        match answer.await {
+            Ok((status, reply)) => {
+                if is_failing(status) {
+                    admitted.failed(&format!("it answered {status}"));
+                } else {
+                    admitted.answered();
+                }
+                Ok(reply)
+            }
+            Err(error) => {
+                admitted.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// How each service that was called stands with this instance.
+    pub fn states(&self) -> Vec<ServiceState> {
+        self.services.states()
     }
 }
 
@@ -100,22 +119,30 @@ impl Participants for HttpParticipants {
     }
 }
 
-async fn reply(response: Response, give_up_on: &[Final]) -> Result<Reply, String> {
+/// The status of an answer, and what it says.
+async fn reply(response: Response, give_up_on: &[Final]) -> Result<(StatusCode, Reply), String> {
     let status = response.status();
     let retry_after = retry_after(response.headers(), Utc::now());
     let body = limited(response).await?;
     if status == StatusCode::ACCEPTED {
-        return Ok(Reply::Accepted);
+        return Ok((status, Reply::Accepted));
     }
     if status.is_success() {
-        return done(&body).map_err(|fault| format!("answered {status} with a body that cannot be taken: {fault}"));
+        let done = done(&body).map_err(|fault| format!("answered {status} with a body that cannot be taken: {fault}"));
+        return done.map(|reply| (status, reply));
     }
     let error = shortened(&format!("answered {status}{}", detail(&body)));
-    Ok(if is_for_good(status) || is_final(status, &body, give_up_on) {
+    let reply = if is_for_good(status) || is_final(status, &body, give_up_on) {
         Reply::Refused { error }
     } else {
         Reply::Unclear { error, retry_after }
-    })
+    };
+    Ok((status, reply))
+}
+
+/// Whether a status says that the service cannot act at all now. One that says "not now" of a single request can.
+fn is_failing(status: StatusCode) -> bool {
+    status.is_server_error()
 }
 
 /// `{outcome?, data?}`; what else is in it is the participant's own affair.

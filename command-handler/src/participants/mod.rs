@@ -1,5 +1,6 @@
 //! Asking participants to act: over HTTP, or by events. Each attempt was recorded before; what comes of it is an answer.
 
+mod breaker;
 mod events;
 mod http;
 mod settings;
@@ -16,6 +17,7 @@ pub use events::EventParticipants;
 pub(crate) use events::event;
 pub use http::HttpParticipants;
 pub use settings::{Settings, UnknownSetting};
+pub use turns::ServiceState;
 
 use crate::log::Log;
 

@@ -1,0 +1,187 @@
+//! What lies behind the orchestrator bounds what it takes: where the views are too far behind the log, or too many orders are
+//! overdue, new orders are told to come back later.
+//!
+//! How far the views are behind is measured by watching, once a second: how long ago did this instance append what the views have not
+//! come to? No two clocks are compared for it, nothing is read from the log, and events that the views are not made of do not count.
+//!
+//! While Postgres is down, orders are taken on: the log is the truth, and they are driven from memory. But nobody sees them, and what
+//! waits for the to-do list waits, so that this too ends at the bound.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use event_store::client::Position;
+use sqlx::PgPool;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::log::Log;
+use crate::orchestrator::Orchestrator;
+use crate::participants::Participants;
+
+/// How often it is looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long a look may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The bounds past which no order is taken. Zero: there is none.
+#[derive(Debug, Clone, Copy)]
+pub struct AdmissionBounds {
+    /// How far the views may be behind the log.
+    pub most_lag: Duration,
+    /// How many orders may be due on the to-do list and looked at by nobody.
+    pub most_overdue: u64,
+}
+
+/// Whether orders are taken. Clones look at the same.
+#[derive(Debug, Clone, Default)]
+pub struct Admission(Arc<RwLock<Option<String>>>);
+
+impl Admission {
+    /// Why no order is taken now, if none is.
+    pub fn closed(&self) -> Option<String> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, closed: Option<String>) {
+        let before = self.closed();
+        match (&before, &closed) {
+            (None, Some(reason)) => warn!(reason, "no orders are taken"),
+            (Some(_), None) => info!("orders are taken again"),
+            _ => {}
+        }
+        if before != closed {
+            *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = closed;
+        }
+    }
+}
+
+/// Watches the views and the to-do list until told to stop.
+pub async fn watch_bounds<L: Log, P: Participants, C: Clock>(
+    orchestrator: Orchestrator<L, P, C>,
+    admission: Admission,
+    bounds: AdmissionBounds,
+    pool: PgPool,
+    stop: CancellationToken,
+) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut behind = Behind::default();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let look = async { tokio::join!(views_at(&pool), overdue(&pool, bounds.most_overdue)) };
+        // One that takes too long has nothing to say, as one that fails.
+        let (views, overdue) = match timeout(PATIENCE, look).await {
+            Ok((views, overdue)) => (views.ok().flatten(), overdue.ok()),
+            Err(_) => (None, None),
+        };
+        let lag = behind.look(Instant::now(), orchestrator.last_saved(), views, bounds.most_lag);
+        admission.set(reason(bounds, lag, overdue));
+    }
+}
+
+fn reason(bounds: AdmissionBounds, lag: Duration, overdue: Option<u64>) -> Option<String> {
+    if !bounds.most_lag.is_zero() && lag > bounds.most_lag {
+        return Some(format!("the views are more than {} seconds behind", bounds.most_lag.as_secs()));
+    }
+    let many = bounds.most_overdue != 0 && overdue.is_some_and(|overdue| overdue > bounds.most_overdue);
+    many.then(|| format!("more than {} orders are overdue", bounds.most_overdue))
+}
+
+/// Up to where orders were saved here, and when; without what the views have by now.
+#[derive(Debug, Default)]
+struct Behind(VecDeque<(Instant, Position)>);
+
+impl Behind {
+    /// How far behind the views are, after a look at both. What a look does not tell is as it was.
+    fn look(&mut self, now: Instant, saved: Option<Position>, views: Option<Position>, most: Duration) -> Duration {
+        if let Some(views) = views {
+            while self.0.front().is_some_and(|(_, position)| *position <= views) {
+                self.0.pop_front();
+            }
+        }
+        let lag = self.0.front().map_or(Duration::ZERO, |(seen, _)| now.duration_since(*seen));
+        let is_new = |saved: &Position| {
+            self.0.back().is_none_or(|(_, last)| last < saved) && views.is_none_or(|views| views < *saved)
+        };
+        // Past the bound, what comes is later than what the bound asks for.
+        if let Some(saved) = saved.filter(is_new).filter(|_| lag <= most) {
+            self.0.push_back((now, saved));
+        }
+        lag
+    }
+}
+
+/// How far the views have come.
+async fn views_at(pool: &PgPool) -> Result<Option<Position>, sqlx::Error> {
+    let row: Option<(i64, i64)> =
+        sqlx::query_as("SELECT position, prepare FROM checkpoints WHERE name = 'views'").fetch_optional(pool).await?;
+    Ok(row.map(|(commit, prepare)| Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }))
+}
+
+/// How many orders have been due for longer than anybody should need to look at them; counted no further than is asked.
+async fn overdue(pool: &PgPool, most: u64) -> Result<u64, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT FROM todo WHERE due_at < now() - interval '5 seconds' LIMIT $1) overdue",
+    )
+    .bind(i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX))
+    .fetch_one(pool)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(commit: u64) -> Position {
+        Position { commit, prepare: commit }
+    }
+
+    const MOST: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn the_views_are_as_far_behind_as_the_log_was_there_long_ago() {
+        let begin = Instant::now();
+        let second = |seconds: u64| begin + Duration::from_secs(seconds);
+        let mut behind = Behind::default();
+        assert_eq!(behind.look(second(0), Some(at(5)), Some(at(5)), MOST), Duration::ZERO);
+        assert_eq!(behind.look(second(1), Some(at(7)), Some(at(5)), MOST), Duration::ZERO);
+        assert_eq!(behind.look(second(4), Some(at(9)), Some(at(5)), MOST), Duration::from_secs(3));
+        assert_eq!(behind.look(second(5), Some(at(9)), Some(at(8)), MOST), Duration::from_secs(1));
+        assert_eq!(behind.look(second(6), Some(at(9)), Some(at(9)), MOST), Duration::ZERO);
+        // Nothing new for an hour is no lag.
+        assert_eq!(behind.look(second(3606), Some(at(9)), Some(at(9)), MOST), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_as_it_was_and_so_a_long_outage_shows() {
+        let begin = Instant::now();
+        let second = |seconds: u64| begin + Duration::from_secs(seconds);
+        let mut behind = Behind::default();
+        behind.look(second(0), Some(at(5)), Some(at(5)), MOST);
+        for passed in 1..=60 {
+            let lag = behind.look(second(passed), Some(at(5 + passed)), None, MOST);
+            assert_eq!(lag, Duration::from_secs(passed - 1));
+        }
+        assert!(behind.0.len() < 15, "what is remembered is bounded by the bound");
+        assert_eq!(behind.look(second(61), None, None, MOST), Duration::from_mins(1));
+        assert_eq!(behind.look(second(62), Some(at(70)), Some(at(70)), MOST), Duration::ZERO);
+    }
+
+    #[test]
+    fn past_a_bound_there_is_a_reason_and_a_bound_of_zero_is_none() {
+        let bounds = AdmissionBounds { most_lag: MOST, most_overdue: 3 };
+        assert_eq!(reason(bounds, MOST, Some(3)), None);
+        assert!(reason(bounds, MOST * 2, None).is_some_and(|reason| reason.contains("10 seconds behind")));
+        assert!(reason(bounds, MOST, Some(4)).is_some_and(|reason| reason.contains("3 orders are overdue")));
+        let none = AdmissionBounds { most_lag: Duration::ZERO, most_overdue: 0 };
+        assert_eq!(reason(none, MOST * 100, Some(1_000_000)), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! Bounds: a participant that hangs or fails is waited for without harm to others, and what lies behind the orchestrator bounds what
+//! it takes.
+
+use serde_json::{Value, json};
+
+use crate::parts::Parts;
+use crate::process::until;
+use crate::world::{World, order};
+
+/// With the workflows of the tests' own.
+async fn world() -> World {
+    World::with(&["--workflows", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/workflows")]).await
+}
+
+async fn circuit(world: &World, participant: &str) -> Value {
+    let (status, circuits) = world.get("/circuits").await;
+    assert_eq!(status, 200, "{circuits}");
+    let mut circuits = circuits.as_array().unwrap().iter();
+    circuits.find(|circuit| circuit["participants"] == json!([participant])).cloned().unwrap_or_default()
+}
+
+async fn script(world: &World, fault: Value) {
+    let (status, body) = world.post("/participants/faults", &json!([fault])).await;
+    assert_eq!(status, 200, "{body}");
+}
+
+async fn ended(world: &World, status: &str) -> u64 {
+    let overview = world.query("{ overview { byStatus { status count } } }").await;
+    let mut counts = overview["overview"]["byStatus"].as_array().unwrap().iter();
+    counts.find(|count| count["status"] == status).map_or(0, |count| count["count"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn a_participant_that_hangs_does_not_hold_up_orders_that_do_not_need_it() {
+    let world = world().await;
+    // So many calls at once are made to one participant; the others wait for their turn.
+    script(&world, json!({ "participant": "payments", "action": "charge", "delayMs": 600_000 })).await;
+    for number in 0..60 {
+        world.place(&order(&format!("H{number}"), "order-charged", "11", 1)).await;
+    }
+    until("the calls hang", async || circuit(&world, "payments").await["callsInFlight"] == 48).await;
+    futures::future::join_all((0..200).map(async |number| {
+        world.place(&order(&format!("Q{number}"), "order-recorded", "11", 1)).await;
+    }))
+    .await;
+    until("all others are through", async || ended(&world, "Recorded").await == 200).await;
+    assert_eq!(circuit(&world, "payments").await["callsInFlight"], 48, "they still hang");
+    assert_eq!(ended(&world, "Charged").await, 0);
+}
+
+#[tokio::test]
+async fn while_a_circuit_is_open_attempts_wait_and_are_not_used_up() {
+    let world = world().await;
+    let down = json!({ "status": 503, "detail": "down for maintenance" });
+    script(&world, json!({ "participant": "payments", "action": "charge", "respond": down })).await;
+    for number in 0..10 {
+        world.place(&order(&format!("B{number}"), "order-fulfilment", "11", 1)).await;
+    }
+    until("the circuit is open", async || circuit(&world, "payments").await["circuit"] == "open").await;
+    let open = circuit(&world, "payments").await;
+    assert!(open["lastError"].as_str().unwrap().contains("503"), "{open}");
+    // An order whose only attempt is lost is undone.
+    for number in 0..5 {
+        world.place(&order(&format!("O{number}"), "order-charged", "11", 1)).await;
+    }
+    until("they wait", async || circuit(&world, "payments").await["attemptsWaiting"].as_u64() >= Some(4)).await;
+    world.http.delete(format!("{}/participants/faults", world.base)).send().await.unwrap();
+    until("all that waited, but the ones that tried, are through", async || ended(&world, "Charged").await >= 1).await;
+    until("the circuit is closed", async || circuit(&world, "payments").await["circuit"] == "closed").await;
+    let closed = circuit(&world, "payments").await;
+    assert_eq!((&closed["failuresInARow"], &closed["attemptsWaiting"]), (&json!(0), &json!(0)), "{closed}");
+}
+
+async fn answer(orders: &str, id: &str) -> (u16, bool) {
+    let body = order(id, "order-parallel", "11", 1);
+    let answer = reqwest::Client::new().post(orders).json(&body).send().await.unwrap();
+    (answer.status().as_u16(), answer.headers().contains_key("retry-after"))
+}
+
+#[tokio::test]
+async fn where_the_views_are_too_far_behind_no_order_is_taken_until_they_are_not() {
+    let parts = Parts::without_projector().await;
+    let (_handler, orders) = parts.handler_with(&["--most-lag-seconds", "1"]);
+    assert_eq!(answer(&orders, "L0").await.0, 202);
+    until("no order is taken", async || answer(&orders, "L0").await == (503, true)).await;
+    let _projector = parts.projector();
+    until("orders are taken again", async || answer(&orders, "L1").await.0 == 202).await;
+}
+
+#[tokio::test]
+async fn where_too_many_orders_are_overdue_no_order_is_taken_until_they_are_not() {
+    let parts = Parts::new().await;
+    let (_handler, orders) = parts.handler_with(&["--most-overdue", "3"]);
+    assert_eq!(answer(&orders, "D0").await.0, 202);
+    // Orders that nobody can look at.
+    let overdue = "INSERT INTO todo (order_id, due_at, revision, position)
+         SELECT 'gone-' || n, now() - interval '1 hour', 0, 0 FROM generate_series(1, 4) n";
+    sqlx::query(overdue).execute(&parts.pool).await.unwrap();
+    until("no order is taken", async || answer(&orders, "D0").await == (503, true)).await;
+    sqlx::query("DELETE FROM todo WHERE order_id LIKE 'gone-%'").execute(&parts.pool).await.unwrap();
+    until("orders are taken again", async || answer(&orders, "D1").await.0 == 202).await;
+}
