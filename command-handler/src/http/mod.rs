@@ -19,7 +19,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-
 use tokio_util::sync::CancellationToken;
 
 use self::batch::Batches;
