@@ -40,7 +40,8 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
     let at = event.at();
     if let Some(id) = event.moved_step() {
         let known = state.steps.remove(id);
-        let next = next_step(known, event).map_err(|because| misfit(format!("step {id:?} {because}")))?;
+        let mut next = next_step(known, event).map_err(|because| misfit(format!("step {id:?} {because}")))?;
+        next.since = at;
         if matches!(next.stage, Stage::Completed | Stage::Failed { maybe_done: true }) {
             state.settled.retain(|settled| settled != id);
             state.settled.push(id.clone());
@@ -61,7 +62,10 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
         }
         Event::OrderResumed(_) => {
             let Some(since) = state.paused.take() else { return Err(misfit("the order is not paused".into())) };
-            state.steps.values_mut().for_each(|step| step.stage = step.stage.put_off(at - since));
+            // What began within the pause has waited for less than all of it.
+            for step in state.steps.values_mut() {
+                step.stage = step.stage.put_off(at - since.max(step.since));
+            }
         }
         Event::CompensationStarted(e) => {
             state.paused = None;
@@ -114,6 +118,7 @@ impl StepState {
     fn at_rest(stage: Stage, at: Timestamp) -> Self {
         Self {
             stage,
+            since: at,
             mode: None,
             asked: None,
             input: Value::Null,

@@ -68,6 +68,8 @@ pub struct Stuck {
 pub struct StepState {
     /// Where it stands.
     pub stage: Stage,
+    /// Since when.
+    pub since: Timestamp,
     /// How it comes to its answer; none: it never began.
     pub mode: Option<Mode>,
     /// Whom it asked for what; none: it never came to asking, or asks nobody.

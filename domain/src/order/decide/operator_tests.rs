@@ -96,6 +96,22 @@ fn a_pause_puts_off_what_is_due_by_its_own_length() {
 }
 
 #[test]
+fn what_begins_within_a_pause_is_put_off_by_what_is_left_of_it() {
+    let workflow = workflow(STEPS);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.operate(Operation::Pause).whatever();
+    story.pass(Duration::from_hours(10));
+    story
+        .answer("create", Reply::Unclear { error: "429".to_owned(), retry_after: Some(Duration::from_hours(1)) })
+        .whatever();
+    story.pass(Duration::from_hours(2));
+    story.operate(Operation::Resume).then(&["The order goes on"]);
+    story.tick_after(Duration::from_mins(59)).then(&[]);
+    story.tick_after(Duration::from_mins(1)).then(&["create: calling p.create, attempt 2"]);
+}
+
+#[test]
 fn a_cancel_ends_a_pause() {
     let workflow = workflow(STEPS);
     let mut story = shipping(&workflow);
