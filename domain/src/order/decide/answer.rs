@@ -21,11 +21,8 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
     }
     let mut decision = Decision::about(state, answer.now.at);
     let event = match (&answer.reply, answer.direction) {
-        (Reply::Done { outcome, data }, Direction::Do) => {
-            completed(step, outcome.as_deref().unwrap_or(DONE), data, Basis::Answer, None, &decision)
-        }
-        (Reply::Done { outcome, data }, Direction::Undo) => {
-            undone(step, outcome.as_deref().unwrap_or(DONE), data, Basis::Answer, None, &decision)
+        (Reply::Done { outcome, data }, direction) => {
+            completed(step, direction, outcome.as_deref().unwrap_or(DONE), data, Basis::Answer, None, &decision)
         }
         (Reply::Accepted, direction) if answers_later(workflow, step, direction) => Event::StepAccepted(StepAccepted {
             step: step.id.clone(),
@@ -57,48 +54,29 @@ fn answers_later(workflow: &Workflow, step: &Step, direction: Direction) -> bool
 }
 
 /// The event of an answer, given at once or later. An answer that the definition does not know is a failure of the step,
-/// after which it has to be undone.
+/// after which it has to be undone; of an undo, whatever it is called, nothing depends on it.
 pub(super) fn completed(
     step: &Step,
+    direction: Direction,
     outcome: &str,
     data: &Value,
     basis: Basis,
     key: Option<&str>,
     decision: &Decision,
 ) -> Event {
-    if !step.knows(outcome) {
+    let forward = direction == Direction::Do;
+    if forward && !step.knows(outcome) {
         let error = format!("answered {outcome:?}, which is none of its outcomes: {}", step.outcomes.join(", "));
-        return failed(step, Direction::Do, error, true, decision);
+        return failed(step, direction, error, true, decision);
     }
     Event::StepCompleted(StepCompleted {
         step: step.id.clone(),
-        direction: Direction::Do,
+        direction,
         outcome: outcome.to_owned(),
         basis,
         data: data.clone(),
         answer_key: key.map(str::to_owned),
-        open_until: step.interim.get(outcome).map(|wait| later(decision.at, *wait)),
-        at: decision.at,
-    })
-}
-
-/// The event of an undo that is done. Whatever the answer to it is called, nothing depends on it.
-pub(super) fn undone(
-    step: &Step,
-    outcome: &str,
-    data: &Value,
-    basis: Basis,
-    key: Option<&str>,
-    decision: &Decision,
-) -> Event {
-    Event::StepCompleted(StepCompleted {
-        step: step.id.clone(),
-        direction: Direction::Undo,
-        outcome: outcome.to_owned(),
-        basis,
-        data: data.clone(),
-        answer_key: key.map(str::to_owned),
-        open_until: None,
+        open_until: step.interim.get(outcome).filter(|_| forward).map(|wait| later(decision.at, *wait)),
         at: decision.at,
     })
 }

@@ -1,6 +1,6 @@
 //! Somebody answers later: a participant that was asked for something, or a person.
 
-use super::answer::{completed, failed, undone};
+use super::answer::{completed, failed};
 use super::{DecideError, Decision};
 use crate::order::command::{LateRefusal, Refusal, Signal};
 use crate::order::event::{Basis, Direction, Mode};
@@ -26,10 +26,8 @@ pub(super) fn signal(workflow: &Workflow, state: &OrderState, signal: &Signal) -
     }
     // Every answer is counted by its key, so one without a key gets the next number for one.
     let key = signal.key.clone().unwrap_or_else(|| format!("answer-{}", waiting.answer_keys.len() + 1));
-    let event = match signal.direction {
-        Direction::Do => completed(step, &signal.outcome, &signal.data, Basis::Answer, Some(&key), &decision),
-        Direction::Undo => undone(step, &signal.outcome, &signal.data, Basis::Answer, Some(&key), &decision),
-    };
+    let Signal { direction, outcome, data, .. } = signal;
+    let event = completed(step, *direction, outcome, data, Basis::Answer, Some(&key), &decision);
     decision.record(event)?;
     Ok(decision)
 }

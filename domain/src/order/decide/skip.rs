@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answer::{DONE, completed, undone};
+use super::answer::{DONE, completed};
 use super::retry::step_not_now;
 use super::signal::unknown_outcome;
 use super::{DecideError, Decision};
@@ -27,11 +27,10 @@ pub(super) fn skip(
         direction_of(workflow, state, id).ok_or_else(|| step_not_now(operate.operation.as_str(), state, id))?;
     let outcome = outcome.unwrap_or(DONE);
     let mut decision = Decision::about(state, operate.now.at);
-    let event = match direction {
-        Direction::Do if !step.knows(outcome) => return Err(unknown_outcome(step, outcome).into()),
-        Direction::Do => completed(step, outcome, data, Basis::Assumption, None, &decision),
-        Direction::Undo => undone(step, outcome, data, Basis::Assumption, None, &decision),
-    };
+    if direction == Direction::Do && !step.knows(outcome) {
+        return Err(unknown_outcome(step, outcome).into());
+    }
+    let event = completed(step, direction, outcome, data, Basis::Assumption, None, &decision);
     decision.record(event)?;
     Ok(decision)
 }

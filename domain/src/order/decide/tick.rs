@@ -52,7 +52,7 @@ fn overdue(step: &Step, known: &StepState, direction: Direction, decision: &Deci
         (Direction::Do, Mode::Call | Mode::Request | Mode::Await) => step.on_timeout.as_deref(),
     };
     match (assumed, &known.outcome) {
-        (Some(outcome), _) => completed(step, outcome, &Value::Null, Basis::Deadline, None, decision),
+        (Some(outcome), _) => completed(step, direction, outcome, &Value::Null, Basis::Deadline, None, decision),
         (None, Some(outcome)) if direction == Direction::Do => {
             failed(step, direction, format!("nothing followed {outcome:?} in time"), true, decision)
         }
