@@ -2,6 +2,7 @@
 //!
 //! `TENUTO_ROLLING_ORDERS` says how many orders there are.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -28,17 +29,33 @@ async fn a_rolling_restart_fails_no_request_and_hands_over_what_is_under_way() {
     let faults = format!("{}/faults", many.participants.url());
     assert!(reqwest::Client::new().post(faults).json(&slow).send().await.unwrap().status().is_success());
 
+    let all_placed = AtomicBool::new(false);
+    let clients = async {
+        let placed = clients::place(&many.balancer.url, &orders, CROWD).await;
+        all_placed.store(true, Ordering::Relaxed);
+        placed
+    };
     let roll = async {
-        for handler in &many.handlers {
+        let mut restarts = 0;
+        for handler in many.handlers.iter().cycle() {
+            if restarts >= many.handlers.len() && all_placed.load(Ordering::Relaxed) {
+                break;
+            }
             tokio::time::sleep(Duration::from_secs(1)).await;
             let left = handler.leaves().await;
             assert!(left.success(), "{}: {left}", handler.name);
             handler.start().await;
             one_is_ready(std::slice::from_ref(handler)).await;
+            restarts += 1;
         }
+        restarts
     };
-    let (placed, ()) = tokio::join!(clients::place(&many.balancer.url, &orders, CROWD), roll);
-    until("all orders are at rest", async || ends(&many.queries).await.values().all(at_rest)).await;
+    let (placed, restarts) = tokio::join!(clients, roll);
+    until("all orders are at rest", async || {
+        let ends = ends(&many.queries).await;
+        ends.len() == count && ends.values().all(at_rest)
+    })
+    .await;
 
     assert_eq!((placed.acknowledged.len(), placed.unanswered), (count, 0));
     let ends = ends(&many.queries).await;
@@ -50,6 +67,7 @@ async fn a_rolling_restart_fails_no_request_and_hands_over_what_is_under_way() {
     }
     assert!(!lost.is_empty(), "each instance had something under way when it left");
     let (longest, which) = history.longest_wait(&Windows::default());
+    println!("{restarts} restarts");
     println!("clients: {} told to come later, {} unanswered", placed.told_later, placed.unanswered);
     println!("{:?}", many.balancer.tally());
     println!("{} attempts handed over; longest wait {} ms: {which}", lost.len(), longest.num_milliseconds());
