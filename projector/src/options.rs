@@ -31,7 +31,7 @@ impl Default for ProjectorOptions {
     fn default() -> Self {
         Self {
             batch_events: NonZeroUsize::new(5_000).unwrap_or(NonZeroUsize::MIN),
-            pace: Duration::from_millis(100),
+            pace: Duration::from_millis(25),
             cached_orders: NonZeroUsize::new(20_000).unwrap_or(NonZeroUsize::MIN),
             standby_poll: Duration::from_millis(250),
             silence: Duration::from_secs(10),
