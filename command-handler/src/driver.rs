@@ -20,7 +20,7 @@ use tracing::{error, warn};
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::{Accepted, CommandError, Shared, lock};
-use crate::orders::{Cause, LoadError, Order, SaveError};
+use crate::orders::{Cause, LoadError, Order, SaveError, Saved};
 use crate::participants::{Ask, Participants};
 use crate::workflows::LookupError;
 
@@ -38,7 +38,7 @@ pub(crate) enum Message {
     Command(Box<Command>, Cause, oneshot::Sender<Result<Accepted, CommandError>>),
     /// The to-do list says that something is due.
     Wake,
-    /// It was placed here, with these events; somebody had it driven before its taker heard back from the log.
+    /// It was placed here, with these events, and somebody may have had it driven before its taker heard back from the log.
     Placed(Vec<Event>),
 }
 
@@ -272,6 +272,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         }
     }
 
+    /// The same, for events that were appended a while ago: others may have given these attempts up, or ended the order.
+    async fn perform_what_is_left(&mut self, events: &[Event]) {
+        match self.catch_up().await {
+            Ok(_) => self.perform(events),
+            Err(error) => warn!(order = %self.id, %error, "attempts are not made, and will count as lost"),
+        }
+    }
+
     /// Gives back what will not be made here, so that others need not wait for its deadline.
     async fn hand_over(&mut self) {
         // An order that is being undone may go on to its next undo, which is handed over in its turn.
@@ -363,7 +371,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 
     async fn take(&mut self, message: Message) {
         match message {
-            Message::Placed(events) => self.perform(&events),
+            Message::Placed(events) => self.perform_what_is_left(&events).await,
             Message::Wake => {
                 self.resigned = false;
                 if let Err(error) = self.catch_up().await {
@@ -419,10 +427,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 return Ok(());
             }
             match self.shared.orders.save(&self.id, Some(&self.order), (&events, state), cause).await {
-                Ok(order) => {
+                Ok(Saved { order, late }) => {
                     self.order = order;
                     self.resigned = false;
-                    self.perform(&events);
+                    if late {
+                        self.perform_what_is_left(&events).await;
+                    } else {
+                        self.perform(&events);
+                    }
                     return Ok(());
                 }
                 Err(SaveError::Append(AppendError::WrongExpectedRevision { .. })) => {

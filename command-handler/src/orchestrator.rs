@@ -20,7 +20,7 @@ use tracing::warn;
 use crate::clock::Clock;
 use crate::driver::{Driver, Message, Placed, Start};
 use crate::log::Log;
-use crate::orders::{Cause, Orders, SaveError};
+use crate::orders::{Cause, Orders, SaveError, Saved};
 use crate::participants::Participants;
 use crate::resting::Resting;
 use crate::workflows::Workflows;
@@ -204,10 +204,10 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let placed = state.placed.clone();
         let cause = Cause { traceparent, ..Cause::default() };
         match self.0.orders.save(&order_id, None, (&events, state), &cause).await {
-            Ok(order) => {
+            Ok(Saved { order, late }) => {
                 let (revision, position) = (order.revision, order.position);
                 let accepted = Accepted { order_id: order_id.clone(), revision, position };
-                self.begin(order_id, Placed { order, workflow, events }, permit);
+                self.begin(order_id, Placed { order, workflow, events }, late, permit);
                 Ok(accepted)
             }
             Err(SaveError::Append(AppendError::WrongExpectedRevision { .. })) => {
@@ -289,13 +289,16 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     }
 
     /// Has an order driven that was just placed.
-    fn begin(&self, order_id: OrderId, placed: Placed, permit: OwnedSemaphorePermit) {
+    fn begin(&self, order_id: OrderId, placed: Placed, late: bool, permit: OwnedSemaphorePermit) {
         let mut drivers = lock(&self.0.drivers);
-        match drivers.get(&order_id).filter(|inbox| !inbox.is_closed()) {
-            None => drop(self.start(&mut drivers, order_id, Start::Placed(Box::new(placed)), permit)),
-            // Others heard of the order before its taker did. Were there no room, the attempts would count as lost.
-            Some(inbox) => drop(inbox.try_send(Message::Placed(placed.events))),
-        }
+        let inbox = match drivers.get(&order_id).filter(|inbox| !inbox.is_closed()) {
+            // Others heard of the order before its taker did.
+            Some(inbox) => inbox.clone(),
+            None if late => self.start(&mut drivers, order_id, Start::Asked, permit),
+            None => return drop(self.start(&mut drivers, order_id, Start::Placed(Box::new(placed)), permit)),
+        };
+        // Were there no room, the attempts would count as lost.
+        drop(inbox.try_send(Message::Placed(placed.events)));
     }
 
     /// Hands a message to the order's driver; starts one if there is none.

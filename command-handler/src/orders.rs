@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
 use domain::order::{Direction, Event, Misfit, OrderState, evolve};
 use domain::wire::{self, CHAIN_START, Context, WireError};
@@ -16,6 +17,8 @@ use crate::orchestrator::lock;
 
 /// How many events are read at once.
 const PAGE: usize = 500;
+/// From when on an append counts as late. Less than the time after which an attempt that nobody answers for counts as lost.
+const LATE: TimeDelta = TimeDelta::seconds(1);
 
 /// An order, and what it takes to append to it.
 #[derive(Debug, Clone)]
@@ -33,6 +36,15 @@ pub(crate) struct Order {
     started: HashMap<(StepId, Direction), Uuid>,
     /// W3C Trace Context of the order, if it came with one.
     pub traceparent: Option<Arc<str>>,
+}
+
+/// A decision in the log.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    /// The order after it.
+    pub order: Order,
+    /// The log took long to say so: others may have looked at the order meanwhile, and brought it further.
+    pub late: bool,
 }
 
 /// Where the events that took an order ended.
@@ -156,11 +168,13 @@ impl<L: Log, C: Clock> Orders<L, C> {
         order: Option<&Order>,
         decided: (&[Event], OrderState),
         cause: &Cause,
-    ) -> Result<Order, SaveError> {
+    ) -> Result<Saved, SaveError> {
         let (events, state) = decided;
         let draft = Draft::new(id, order, events, cause, || self.clock.id())?;
         let expected = order.map_or(Expected::NoStream, |order| Expected::Revision(order.revision));
+        let begun = self.clock.now().at;
         let appended = self.log.append(&id.stream(), expected, draft.events).await?;
+        let late = self.clock.now().at - begun > LATE;
         {
             let mut last_saved = lock(&self.last_saved);
             *last_saved = (*last_saved).max(Some(appended.position));
@@ -169,7 +183,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
             .map_or(Placing { id: draft.first, revision: appended.revision, position: appended.position }, |order| {
                 order.placed
             });
-        Ok(Order {
+        let order = Order {
             state,
             revision: appended.revision,
             position: appended.position,
@@ -177,7 +191,8 @@ impl<L: Log, C: Clock> Orders<L, C> {
             hash: draft.hash,
             started: draft.started,
             traceparent: draft.traceparent,
-        })
+        };
+        Ok(Saved { order, late })
     }
 }
 

@@ -131,6 +131,30 @@ fn an_order_that_others_drive_before_its_taker_hears_of_it_has_one_driver() {
 }
 
 #[test]
+fn an_order_that_ended_before_its_taker_hears_of_it_is_not_begun() {
+    simulate(async |world| {
+        world.register_steps("steps:\n  a: { request: p.a }");
+        let instance = world.instance();
+        let heard = Gate::default();
+        world.log.trouble("OrderPlaced", Trouble::ReplyHeldBack(heard.clone()));
+        let placing = tokio::spawn({
+            let instance = instance.clone();
+            async move { instance.place(id("1"), order("w"), None).await }
+        });
+        world.pass(Duration::from_secs(2)).await;
+        let answer = domain::order::Signal { step: "a".to_owned(), ..world.answer("fine", None) };
+        instance.signal(id("1"), answer).await.unwrap();
+        world.settle().await;
+        assert_eq!(instance.drivers(), 0);
+        heard.open();
+        assert_eq!(placing.await.unwrap().unwrap().revision, 1);
+        world.settle().await;
+        assert!(world.participants.asked().is_empty(), "nobody waits for an answer any more");
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+    });
+}
+
+#[test]
 fn an_order_that_gets_mail_before_its_taker_hears_of_it_is_begun_without_delay() {
     simulate(async |world| {
         world.register_steps("steps:\n  a: { request: p.a }\n  b: { request: p.b }");
