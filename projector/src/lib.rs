@@ -36,6 +36,9 @@ pub use projector::run;
 /// The channel on which each committed batch is announced, with the position that the views have come to.
 pub const NOTIFICATIONS: &str = "tenuto_views";
 
+/// The channel on which those orders of a batch are told that have ended, or are stuck: their ids, with a space between two.
+pub const ENDS: &str = "tenuto_ends";
+
 /// Brings the schema up to date. Safe to call from many processes at once.
 pub async fn migrate(pool: &PgPool) -> Result<(), ProjectorError> {
     sqlx::migrate!().run(pool).await.map_err(ProjectorError::Migration)

@@ -10,7 +10,7 @@ use crate::Health;
 pub struct ProjectorOptions {
     /// The most events in one transaction.
     pub batch_events: NonZeroUsize,
-    /// The longest rest between two transactions. Each is followed by a rest in proportion to the time that it took, so that
+    /// The longest rest between two transactions. Each is followed by a rest as long as it took itself, so that
     /// views are fresh while writing is quick; the more there is to write, the larger the batches, in which an order that moved
     /// ten times is written once. The first event after a quiet time does not wait.
     pub pace: Duration,
@@ -31,7 +31,7 @@ impl Default for ProjectorOptions {
     fn default() -> Self {
         Self {
             batch_events: NonZeroUsize::new(5_000).unwrap_or(NonZeroUsize::MIN),
-            pace: Duration::from_millis(25),
+            pace: Duration::from_millis(10),
             cached_orders: NonZeroUsize::new(20_000).unwrap_or(NonZeroUsize::MIN),
             standby_poll: Duration::from_millis(250),
             silence: Duration::from_secs(10),

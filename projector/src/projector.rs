@@ -16,9 +16,6 @@ use crate::session::Session;
 use crate::states::States;
 use crate::write::write;
 
-/// How much longer than a transaction the rest after it is.
-const REST: u32 = 2;
-
 /// The first wait before trying again what failed.
 const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
 
@@ -132,7 +129,7 @@ impl<'a> Active<'a> {
         if !collected.events.is_empty() {
             let begun = Instant::now();
             self.write(&collected).await?;
-            self.next_write = Instant::now() + (begun.elapsed() * REST).min(self.options.pace);
+            self.next_write = Instant::now() + begun.elapsed().min(self.options.pace);
             self.heartbeat.reset();
         }
         self.through = collected.through.or(self.through);

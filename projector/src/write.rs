@@ -97,8 +97,11 @@ const WRITE: &str = concat!(
         WHERE EXISTS (SELECT FROM moved)
         ON CONFLICT DO NOTHING
     )
-    SELECT pg_notify($6, position::text) FROM moved",
+    SELECT pg_notify($6, position::text), (SELECT count(pg_notify($59, ids)) FROM unnest($60::text[]) AS ids) FROM moved",
 );
+
+/// How many orders are told of together: a notification holds less than 8,000 bytes.
+const ENDS_TOLD_TOGETHER: usize = 100;
 
 async fn write_rows(
     db: &mut PgConnection,
@@ -167,9 +170,19 @@ async fn write_rows(
         .bind(&timeline.correlation_id)
         .bind(&timeline.causation_id)
         .bind(&timeline.hash)
+        .bind(crate::ENDS)
+        .bind(ends(orders))
         .fetch_optional(db)
         .await?;
     Ok(moved.map(|_| ()).ok_or(Interruption::CheckpointMoved)?)
+}
+
+/// The orders that have ended, or are stuck, as they are told.
+fn ends(orders: &OrderColumns) -> Vec<String> {
+    let stands = orders.ended_at.iter().zip(&orders.stuck_reason);
+    let ended = orders.id.iter().zip(stands).filter(|(_, (ended, stuck))| ended.is_some() || stuck.is_some());
+    let ids: Vec<&str> = ended.map(|(id, _)| id.as_str()).collect();
+    ids.chunks(ENDS_TOLD_TOGETHER).map(|ids| ids.join(" ")).collect()
 }
 
 /// The first registration of a version stands.

@@ -1,24 +1,30 @@
 //! Orders whose end somebody waits for: `GET /orders/{id}?wait=30`.
 //!
-//! The projector notifies whenever the views have moved. One task hears it and then looks at all the orders that are waited for
-//! in one statement, so that waiting costs the database next to nothing, however many wait. It begins with the first who does.
+//! The projector tells which orders have ended. One task hears it, and looks at those of them that are waited for in one
+//! statement; so waiting costs the database next to nothing, however many wait. It begins with the first who does.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgListener;
+use sqlx::{PgPool, Postgres};
 use tokio::sync::{Notify, OnceCell, mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use crate::error::StoreError;
 use crate::order_status::OrderStatus;
 use crate::store::ended_orders;
 
-/// The channel on which the projector notifies.
-const VIEWS_MOVED: &str = "tenuto_views";
+/// The channel on which the projector tells which orders have ended, or are stuck: their ids, with a space between two.
+const ORDERS_ENDED: &str = "tenuto_ends";
 /// Those whose orders have not been looked at yet; past it the next is told to come later.
 const QUEUE: usize = 1024;
+/// Ends that were heard of and not looked at yet; past it all orders are looked at that are waited for.
+const MOST_HEARD: usize = 10_000;
+/// How long those who come are gathered, to be looked at together. Who comes before the end hears of it without this.
+const GATHER: Duration = Duration::from_millis(3);
 /// How long to wait for a database that is away, and the longest between two looks, were a notification lost.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -44,7 +50,7 @@ impl Ends {
         let waiters = self.waiters.get_or_init(async || begin(self.pool.clone())).await;
         let (answer, answered) = oneshot::channel();
         waiters.try_send(Waiter { order, answer }).map_err(|_| StoreError::Unavailable)?;
-        match tokio::time::timeout(most, answered).await {
+        match timeout(most, answered).await {
             Ok(answered) => answered.map(Some).map_err(|_| StoreError::Unavailable),
             Err(_) => Ok(None),
         }
@@ -53,67 +59,119 @@ impl Ends {
 
 fn begin(pool: PgPool) -> mpsc::Sender<Waiter> {
     let (sender, waiters) = mpsc::channel(QUEUE);
-    let moved = Arc::new(Notify::new());
-    let listening = tokio::spawn(listen(pool.clone(), moved.clone()));
+    let heard = Arc::new(Heard::default());
+    let listening = tokio::spawn(listen(pool.clone(), heard.clone()));
     tokio::spawn(async move {
-        Watch { pool, waiting: HashMap::new() }.run(waiters, &moved).await;
+        Watch { pool, db: None, waiting: HashMap::new() }.run(waiters, &heard).await;
         listening.abort();
     });
     sender
 }
 
-/// Passes on that the views have moved. While that cannot be heard, it is assumed.
-async fn listen(pool: PgPool, moved: Arc<Notify>) {
+/// Which orders have ended since somebody looked.
+#[derive(Default)]
+struct Heard {
+    ended: Mutex<HashSet<String>>,
+    news: Notify,
+    /// Something may have been missed.
+    missed: Notify,
+}
+
+impl Heard {
+    fn add(&self, ids: &str) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.extend(ids.split_whitespace().map(str::to_owned));
+        if ended.len() > MOST_HEARD {
+            ended.clear();
+            self.missed.notify_one();
+        }
+        self.news.notify_one();
+    }
+
+    fn take(&self) -> HashSet<String> {
+        std::mem::take(&mut self.ended.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Hears of ends. While that is not possible, it says that something may have been missed.
+async fn listen(pool: PgPool, heard: Arc<Heard>) {
     loop {
         if let Ok(mut listener) = PgListener::connect_with(&pool).await
-            && listener.listen(VIEWS_MOVED).await.is_ok()
+            && listener.listen(ORDERS_ENDED).await.is_ok()
         {
-            // What happened before is seen now. A lost connection is taken up again by the listener, and heard as a move.
-            moved.notify_one();
-            while listener.try_recv().await.is_ok() {
-                moved.notify_one();
+            heard.missed.notify_one();
+            // Nothing: a lost connection was taken up again.
+            while let Ok(notification) = listener.try_recv().await {
+                match notification {
+                    Some(notification) => heard.add(notification.payload()),
+                    None => heard.missed.notify_one(),
+                }
             }
         }
-        moved.notify_one();
-        tokio::time::sleep(PAUSE).await;
+        heard.missed.notify_one();
+        sleep(PAUSE).await;
     }
 }
 
 struct Watch {
     pool: PgPool,
+    /// Kept, because the pool asks a connection whether it lives each time that it gives it out.
+    db: Option<PoolConnection<Postgres>>,
     /// By order.
     waiting: HashMap<String, Vec<oneshot::Sender<OrderStatus>>>,
 }
 
 impl Watch {
-    async fn run(mut self, mut waiters: mpsc::Receiver<Waiter>, moved: &Notify) {
-        let mut new = Vec::new();
+    async fn run(mut self, mut waiters: mpsc::Receiver<Waiter>, heard: &Heard) {
+        let (mut new, mut gathered, mut look_at) = (Vec::new(), Vec::new(), Instant::now());
+        let mut pause = interval(PAUSE);
+        pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let look_at_all = tokio::select! {
+            let orders = tokio::select! {
                 count = waiters.recv_many(&mut new, QUEUE) => {
                     if count == 0 {
                         return;
                     }
-                    false
+                    if gathered.is_empty() {
+                        look_at = Instant::now() + GATHER;
+                    }
+                    gathered.extend(self.take_in(&mut new));
+                    continue;
                 }
-                () = moved.notified(), if !self.waiting.is_empty() => true,
-                () = tokio::time::sleep(PAUSE), if !self.waiting.is_empty() => true,
+                () = sleep_until(look_at), if !gathered.is_empty() => std::mem::take(&mut gathered),
+                () = heard.news.notified() => {
+                    heard.take().into_iter().filter(|order| self.waiting.contains_key(order)).collect()
+                }
+                () = heard.missed.notified() => self.all(),
+                _ = pause.tick(), if !self.waiting.is_empty() => self.all(),
             };
-            let mut orders: Vec<String> = new.iter().map(|waiter: &Waiter| waiter.order.clone()).collect();
-            for Waiter { order, answer } in new.drain(..) {
-                self.waiting.entry(order).or_default().push(answer);
+            if !orders.is_empty() {
+                self.answer(orders).await;
             }
-            if look_at_all {
-                self.forget_those_who_left();
-                orders = self.waiting.keys().cloned().collect();
-            }
-            self.look_at(orders).await;
         }
     }
 
-    async fn look_at(&mut self, orders: Vec<String>) {
+    /// Their orders.
+    fn take_in(&mut self, new: &mut Vec<Waiter>) -> Vec<String> {
+        let orders = new.iter().map(|waiter| waiter.order.clone()).collect();
+        for Waiter { order, answer } in new.drain(..) {
+            self.waiting.entry(order).or_default().push(answer);
+        }
+        orders
+    }
+
+    /// Every order that is still waited for.
+    fn all(&mut self) -> Vec<String> {
+        self.waiting.retain(|_, answers| {
+            answers.retain(|answer| !answer.is_closed());
+            !answers.is_empty()
+        });
+        self.waiting.keys().cloned().collect()
+    }
+
+    async fn answer(&mut self, orders: Vec<String>) {
         // What cannot be read now is looked at again, at the latest after the pause.
-        let Ok(ended) = ended_orders(&self.pool, &orders).await.map_err(StoreError::from) else { return };
+        let Ok(ended) = self.ended(&orders).await.map_err(StoreError::from) else { return };
         for status in ended {
             for answer in self.waiting.remove(&status.order_id).into_iter().flatten() {
                 // Whoever has left has no use for it.
@@ -122,10 +180,13 @@ impl Watch {
         }
     }
 
-    fn forget_those_who_left(&mut self) {
-        self.waiting.retain(|_, answers| {
-            answers.retain(|answer| !answer.is_closed());
-            !answers.is_empty()
-        });
+    async fn ended(&mut self, orders: &[String]) -> Result<Vec<OrderStatus>, sqlx::Error> {
+        let mut db = match self.db.take() {
+            Some(db) => db,
+            None => self.pool.acquire().await?,
+        };
+        let ended = ended_orders(&mut db, orders).await?;
+        self.db = Some(db);
+        Ok(ended)
     }
 }

@@ -291,12 +291,12 @@ pub(crate) async fn order_status(pool: &PgPool, id: &str) -> Result<Option<Order
 }
 
 /// Those of these orders that have ended, or are stuck.
-pub(crate) async fn ended_orders(pool: &PgPool, ids: &[String]) -> Result<Vec<OrderStatus>, sqlx::Error> {
+pub(crate) async fn ended_orders(db: &mut PgConnection, ids: &[String]) -> Result<Vec<OrderStatus>, sqlx::Error> {
     let rows = sqlx::query_as(
         "SELECT id, status, state, revision, position FROM orders
          WHERE id = ANY($1) AND (ended_at IS NOT NULL OR stuck_reason IS NOT NULL)",
     );
-    rows.bind(ids).fetch_all(pool).await
+    rows.bind(ids).fetch_all(db).await
 }
 
 fn select_orders() -> QueryBuilder<Postgres> {

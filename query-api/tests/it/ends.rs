@@ -13,7 +13,7 @@ use crate::support::{Row, World};
 const LIMIT: Duration = Duration::from_secs(30);
 /// What the projector does when an order ends.
 const END: &str = "UPDATE orders SET state = 'COMPLETED', status = 'Shipped', ended_at = now();
-                   SELECT pg_notify('tenuto_views', '1')";
+                   SELECT pg_notify('tenuto_ends', '0 1 2')";
 
 async fn ask(world: &World, path: &str) -> (StatusCode, Value) {
     let request = Request::get(path).body(Body::empty()).unwrap();
