@@ -18,7 +18,7 @@ use crate::orchestrator::lock;
 /// How many events are read at once.
 const PAGE: usize = 500;
 /// From when on an append counts as late. Less than the time after which an attempt that nobody answers for counts as lost.
-const LATE: TimeDelta = TimeDelta::seconds(1);
+pub(crate) const LATE: TimeDelta = TimeDelta::seconds(1);
 
 /// An order, and what it takes to append to it.
 #[derive(Debug, Clone)]

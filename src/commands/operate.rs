@@ -101,7 +101,7 @@ pub struct SkipArgs {
     /// The step whose answer is assumed
     #[arg(long, value_name = "STEP")]
     step: String,
-    /// The answer [default: done, for a step that names none]
+    /// The answer [default: done, for a step that names none]; to skip the undo of a step, name none
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
     /// What would have come with it, as JSON

@@ -183,9 +183,10 @@ impl RemoteParticipants {
         let simulation = &self.0.simulation;
         let by = &self.0.name;
         simulation.tell(format_args!("{by} asks {key} #{}: {}", ask.attempt.number, ask.action));
+        let at = simulation.now();
         simulation.record(|record| {
             let events_before = record.orders.get(&ask.order_id).map_or(0, |history| history.entries.len());
-            record.asks.push(Asked { ask: ask.clone(), key: key.to_owned(), by: by.to_string(), events_before });
+            record.asks.push(Asked { ask: ask.clone(), key: key.to_owned(), by: by.to_string(), events_before, at });
         });
     }
 }

@@ -42,6 +42,8 @@ pub struct Asked {
     pub by: String,
     /// The events that the order had then.
     pub events_before: usize,
+    /// By the true time.
+    pub at: Timestamp,
 }
 
 /// Something that a participant did.

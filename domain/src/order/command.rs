@@ -157,7 +157,8 @@ pub enum Operation {
     Skip {
         /// Which step.
         step: StepId,
-        /// The answer to assume; none: `done`, where the step does not say which answers it knows.
+        /// The answer to assume; none: `done`, where the step does not say which answers it knows. An undo has no answers, and is
+        /// skipped without one.
         outcome: Option<String>,
         /// What would have come with it.
         data: Value,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::order::{Direction, Event, StepStarted};
 
 use super::Wrong;
+use crate::orders::LATE;
 use crate::simulation::record::{Asked, Entry, History, Record};
 
 /// What is asked of whom is what the definition says that the order was placed under.
@@ -41,23 +42,32 @@ pub fn an_order_ends_on_the_version_it_began_on(record: &Record) -> Wrong {
 /// Nobody is asked for an attempt that was not in the log at that moment, and nobody is asked twice for one.
 pub fn append_first_perform_second(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
-    let mut asked = BTreeSet::new();
-    for Asked { ask, by, events_before, .. } in &record.asks {
+    let mut asked_for = BTreeSet::new();
+    for asked in &record.asks {
+        let Asked { ask, by, .. } = asked;
         let attempt = &ask.attempt;
-        let known =
-            record.orders.get(&ask.order_id).map(|history| &history.entries[..*events_before]).unwrap_or_default();
-        let is_it = |entry: &Entry| {
-            matches!(&entry.event, Event::StepStarted(e) if e.step == attempt.step
-                && e.direction == attempt.direction && e.attempt == attempt.number && e.deadline == attempt.deadline)
-        };
-        if !known.iter().any(is_it) {
+        if start_of(record, asked).is_none() {
             wrong.push(format!("{by} asked for an attempt that was not in the log: {ask:?}"));
         }
-        if !asked.insert((&ask.order_id, &attempt.step, attempt.direction, attempt.number)) {
+        if !asked_for.insert((&ask.order_id, &attempt.step, attempt.direction, attempt.number)) {
             wrong.push(format!("{by} asked for an attempt that somebody had asked for before: {ask:?}"));
         }
     }
     wrong
+}
+
+/// What the log had of an order when somebody asked.
+fn known<'r>(record: &'r Record, asked: &Asked) -> &'r [Entry] {
+    record.orders.get(&asked.ask.order_id).map(|history| &history.entries[..asked.events_before]).unwrap_or_default()
+}
+
+/// The event that started the attempt, if the log had it then.
+fn start_of<'r>(record: &'r Record, asked: &Asked) -> Option<&'r Entry> {
+    let attempt = &asked.ask.attempt;
+    known(record, asked).iter().find(|entry| {
+        matches!(&entry.event, Event::StepStarted(e) if e.step == attempt.step
+            && e.direction == attempt.direction && e.attempt == attempt.number && e.deadline == attempt.deadline)
+    })
 }
 
 /// The idempotency key is the same for all attempts at the same thing, and what is asked under it too; no other thing has it.
@@ -79,13 +89,14 @@ pub fn one_key_for_all_attempts(record: &Record) -> Wrong {
     wrong
 }
 
-/// Once an order has ended, nobody is asked for anything. Only an instance that was frozen, or whose clock is wrong, can be
-/// too late to notice; participants have the idempotency key against those.
+/// Once an order has ended, nobody is asked for anything, but for an attempt that was appended just now: others may end the order
+/// while its owner hears from the log. Only an instance that was frozen, or whose clock is wrong, can be later than that to notice;
+/// participants have the idempotency key against those.
 pub fn nothing_is_asked_after_the_end(record: &Record) -> Wrong {
+    let ended = |entry: &Entry| matches!(entry.event, Event::OrderCompleted(_) | Event::OrderCanceled(_));
     let too_late = |asked: &&Asked| {
-        let events = record.orders.get(&asked.ask.order_id).map(|history| &history.entries[..asked.events_before]);
-        let ended = |entry: &Entry| matches!(entry.event, Event::OrderCompleted(_) | Event::OrderCanceled(_));
-        events.is_some_and(|events| events.iter().any(ended))
+        let just_now = start_of(record, asked).is_some_and(|start| asked.at - start.written_at <= LATE);
+        !just_now && known(record, asked).iter().any(ended)
     };
     if record.somebody_was_out_of_time {
         return Wrong::new();

@@ -188,6 +188,26 @@ fn a_stuck_order_goes_on_when_its_undo_is_skipped() {
 }
 
 #[test]
+fn an_undo_is_not_skipped_by_those_who_mean_the_step() {
+    let workflow = workflow(STEPS);
+    let mut story = shipping(&workflow);
+    story.operate(Operation::Cancel).whatever();
+    story.answer("ship", done()).then(&["undo of ship: done", "undo of create: calling p.delete"]);
+    let undoing = Refusal::StepNotNow {
+        operation: "skip",
+        step: "create".to_owned(),
+        status: StepStatus::Compensating,
+        state: Lifecycle::Compensating,
+    };
+    story.operate(skip("create", Some("done"))).then_refused(&undoing);
+    story.operate(skip("create", None)).then(&[
+        "undo of create: done, as an operator assumes",
+        "Everything that was done is undone",
+        "note: calling p.note",
+    ]);
+}
+
+#[test]
 fn a_step_after_all_undos_that_failed_is_tried_again_or_skipped() {
     let workflow = workflow(STEPS);
     let mut story = stuck(&workflow);

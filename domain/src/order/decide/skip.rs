@@ -23,8 +23,10 @@ pub(super) fn skip(
     data: &Value,
 ) -> Result<Decision, DecideError> {
     let step = workflow.known_step(id)?;
-    let direction =
-        direction_of(workflow, state, id).ok_or_else(|| step_not_now(operate.operation.as_str(), state, id))?;
+    let direction = direction_of(workflow, state, id)
+        // Whoever names an outcome has the step itself in mind: they must not skip an undo that has begun meanwhile.
+        .filter(|direction| *direction == Direction::Do || outcome.is_none())
+        .ok_or_else(|| step_not_now(operate.operation.as_str(), state, id))?;
     let outcome = outcome.unwrap_or(DONE);
     let mut decision = Decision::about(state, operate.now.at);
     if direction == Direction::Do && !step.knows(outcome) {
