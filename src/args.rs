@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Show(commands::show::ShowArgs),
     /// Watch an order as it happens
     Watch(commands::watch::WatchArgs),
+    /// Step through an order's life: what happened, what it left, what was pending, and why; and decide all of it again
+    Replay(commands::replay::ReplayArgs),
     /// Cancel orders: what was done is undone
     Cancel(commands::operate::OperateArgs),
     /// Hold orders: nothing new begins, answers are recorded

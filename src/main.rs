@@ -48,6 +48,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Place(args) => Ok(commands::place::run(args).await?),
         Command::Show(args) => Ok(commands::show::run(args).await?),
         Command::Watch(args) => Ok(commands::watch::run(args).await?),
+        Command::Replay(args) => Ok(commands::replay::run(args).await?),
         Command::Cancel(args) => Ok(commands::operate::run(Word::Cancel, args).await?),
         Command::Pause(args) => Ok(commands::operate::run(Word::Pause, args).await?),
         Command::Resume(args) => Ok(commands::operate::run(Word::Resume, args).await?),

@@ -6,12 +6,14 @@
 //!
 //! [`workflow`] is what an order follows: a definition, read from YAML and checked before it is used.
 //! [`fault_matrix`] tries a definition against everything that can go wrong.
+//! [`replay`] makes the decisions of a history once more, and says why each was made.
 //! [`wire`] is the only place that knows how events are written in the log.
 
 pub mod fault_matrix;
 pub mod ids;
 pub mod json;
 pub mod order;
+pub mod replay;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod wire;

@@ -93,8 +93,9 @@ impl<'w> Story<'w> {
         }
     }
 
-    /// Places an order.
+    /// Places an order for the story's workflow.
     pub fn place(&mut self, order: NewOrder) -> Then {
+        let order = NewOrder { workflow: self.workflow.name.clone(), ..order };
         let order_id = order.order_id.clone().unwrap_or_else(|| OrderId::new("1").expect("a valid id"));
         self.when(&Command::Place(Box::new(Place { order_id, order, now: self.now() })))
     }

@@ -138,6 +138,11 @@ pub fn decode(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<Decoded,
     Ok(Decoded { event: event_of(event_type, data)?, metadata })
 }
 
+/// The data of an event as JSON, as [`encode`] writes it.
+pub fn data_json(event: &Event) -> Result<Value, serde_json::Error> {
+    serde_json::from_slice(&data_of(event)?)
+}
+
 /// The link of the chain: SHA-256 (hex) over the link before, the event's id, its type, its data as stored and its metadata
 /// without the link itself (as [`json::canonical`]), one to a line.
 pub fn link(previous: &str, id: Uuid, event_type: &str, data: &[u8], metadata: &Value) -> String {

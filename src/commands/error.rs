@@ -4,6 +4,8 @@ use std::io;
 
 use reqwest::StatusCode;
 
+use super::log::LogError;
+
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -31,6 +33,8 @@ pub enum CommandError {
     Filter(String),
     #[error("{file} is how far another command came, which asked for {of}")]
     Bookmark { file: String, of: String },
+    #[error(transparent)]
+    Log(#[from] LogError),
     #[error("cannot read {input}")]
     Read { input: String, source: io::Error },
     #[error("cannot write the output")]

@@ -1,5 +1,5 @@
-//! Commands to a running system. Each speaks to the server over HTTP, as any other client would, and knows nothing of what is
-//! behind it.
+//! Commands to a running system. Most speak to the server over HTTP, as any other client would, and know nothing of what is
+//! behind it; those that look into the past (`replay`) read the log itself.
 //!
 //! A command ends with 0 when all went as asked, with 1 when an order did not (refused, stuck, unknown), and with an error,
 //! which the caller turns into 2, when the command itself could not be carried out.
@@ -10,10 +10,13 @@ pub mod client;
 mod complaints;
 mod duration;
 mod error;
+mod log;
+mod moment;
 pub mod operate;
 mod output;
 pub mod place;
 mod progress;
+pub mod replay;
 mod retry;
 pub mod show;
 mod suggest;

@@ -1,5 +1,8 @@
 //! What is printed: colours where they are wanted, and no control characters that came from elsewhere.
 
+pub mod pager;
+pub mod screen;
+
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;

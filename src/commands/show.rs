@@ -12,7 +12,7 @@ use super::client::{Client, ServerArgs};
 use super::output::{self, Palette, Tint, printable};
 use super::table::{Side, Table};
 use super::views::{self, Entry, Standing, State};
-use super::{CommandError, NOT_AS_ASKED, duration, timeline};
+use super::{CommandError, NOT_AS_ASKED, duration, moment, timeline};
 
 /// Options of `tenuto show`.
 #[derive(Debug, Args)]
@@ -141,8 +141,8 @@ impl OrderView {
             ("workflow", format!("{} {}", self.workflow.name, self.workflow.version)),
             ("customer", customer),
             ("total", format!("{total} {}", self.currency)),
-            ("placed", moment(self.placed_at)),
-            (last, format!("{}, {} later", moment(at), lived(at))),
+            ("placed", moment::render(self.placed_at)),
+            (last, format!("{}, {} later", moment::render(at), lived(at))),
         ];
         facts.extend(stuck_reason.clone().map(|reason| ("stuck", reason)));
         facts.extend(self.result.as_ref().map(|result| ("result", result.to_string())));
@@ -205,7 +205,7 @@ impl Step {
     }
 
     fn trouble(&self) -> String {
-        let next = self.next_attempt_at.map(|at| format!("next attempt at {}", moment(at)));
+        let next = self.next_attempt_at.map(|at| format!("next attempt at {}", moment::render(at)));
         let parts: Vec<String> = self.last_error.iter().cloned().chain(next).collect();
         parts.join("; ")
     }
@@ -228,10 +228,6 @@ fn status_tint(status: &str) -> Tint {
         "PENDING" | "SKIPPED" => Tint::Dim,
         _ => Tint::Plain,
     }
-}
-
-fn moment(at: DateTime<Utc>) -> String {
-    at.format("%F %T%.3f UTC").to_string()
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub(super) fn span(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
     (to - from).to_std().unwrap_or_default()
 }
 
-fn tint(kind: &str) -> Tint {
+pub(super) fn tint(kind: &str) -> Tint {
     match kind {
         "OrderCompleted" => Tint::Good,
         "StatusChanged" | "OrderCanceled" => Tint::Bold,

@@ -15,6 +15,7 @@ mod northwind;
 mod openapi;
 mod operators;
 mod parts;
+mod past;
 mod process;
 mod restarts;
 mod three_ways;

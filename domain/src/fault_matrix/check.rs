@@ -1,6 +1,7 @@
 //! Whether a life came to a right end.
 
 use super::life::{Life, read_back};
+use super::replayed;
 use super::script::{Fault, Place, Remedy, Script};
 use crate::order::{Direction, Event, Lifecycle, NewOrder, OrderState, Stage};
 use crate::workflow::{Step, Workflow};
@@ -19,6 +20,7 @@ pub(super) fn all(
         return wrong;
     };
     wrong.extend(folds_back(life));
+    wrong.extend(replayed::otherwise(workflow, life));
     wrong.extend(right_end(workflow, script, state, model.and_then(|model| model.state.as_ref())));
     wrong.extend(was_stuck(workflow, script, life));
     wrong.extend(same_acts(script, life, model));

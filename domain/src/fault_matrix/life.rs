@@ -30,10 +30,35 @@ pub(super) struct Life {
     pub history: Vec<Event>,
     /// How many decisions were taken.
     pub decisions: usize,
+    /// What each of them came of.
+    pub made: Vec<Made>,
     /// What the participants did.
     pub services: Services,
     /// What went wrong on the way.
     pub wrong: Vec<String>,
+}
+
+/// A decision, as far as the log tells it from others.
+#[derive(Debug, Clone)]
+pub(super) struct Made {
+    /// How many events it has.
+    pub events: usize,
+    /// What was answered, if it came of an answer.
+    pub answered: Option<(StepId, Direction)>,
+    /// Whether an operator wished it.
+    pub operated: bool,
+}
+
+impl Made {
+    fn of(command: &Command, events: usize) -> Self {
+        let answered = match command {
+            Command::Answer(answer) => Some((answer.step.clone(), answer.direction)),
+            Command::Signal(signal) => Some((signal.step.clone(), signal.direction)),
+            Command::Refuse(late) => Some((late.step.clone(), late.direction)),
+            Command::Place(_) | Command::Operate(_) | Command::Tick(_) | Command::HandOver(_) => None,
+        };
+        Self { events, answered, operated: matches!(command, Command::Operate(_)) }
+    }
 }
 
 impl Life {
@@ -215,6 +240,7 @@ impl Player<'_> {
                 Err(misfit) => return self.life.wrong.push(misfit.to_string()),
             }
         }
+        self.life.made.push(Made::of(command, events.len()));
         self.life.history.extend(events);
         self.life.decisions += 1;
         self.turn();

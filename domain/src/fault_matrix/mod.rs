@@ -10,6 +10,7 @@
 mod cases;
 mod check;
 mod life;
+mod replayed;
 mod script;
 mod services;
 
@@ -65,6 +66,7 @@ const MOST_ATTEMPTS: u32 = 3;
 /// Lives through a definition in every way. `order` is what is ordered; its workflow's name does not matter.
 pub fn run(workflow: &Workflow, order: &NewOrder, samples: &Samples) -> Report {
     let workflow = &with_few_attempts(workflow);
+    let order = &NewOrder { workflow: workflow.name.clone(), ..order.clone() };
     let mut matrix = Matrix { workflow, order, report: Report::default(), begun: BTreeSet::new() };
     for path in cases::paths(workflow, samples) {
         matrix.explore(&path);

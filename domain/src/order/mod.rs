@@ -9,6 +9,7 @@ mod content;
 mod decide;
 mod event;
 mod evolve;
+mod failure;
 mod pending;
 mod personal;
 pub mod request;
@@ -20,6 +21,7 @@ pub use command::{
     Answer, AttemptId, Command, HandOver, LateRefusal, Now, Operate, Operation, Place, Refusal, Reply, Signal,
 };
 pub use content::{Address, Customer, Line, NewOrder};
+pub(crate) use decide::longest_wait;
 pub use decide::{DecideError, decide, decide_next};
 pub use event::{
     Basis, CompensationCompleted, CompensationStarted, Direction, Event, Mode, OrderCanceled, OrderCompleted,
@@ -27,6 +29,7 @@ pub use event::{
     StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
 pub use evolve::{Misfit, evolve};
+pub use failure::FailureCause;
 pub use pending::{Attempt, Effect, GRACE, pending};
 pub use state::{Asked, Lifecycle, OrderState, Phase, Stage, StepState, StepStatus, Stuck};
 pub use summary::summary;

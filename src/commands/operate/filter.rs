@@ -3,9 +3,10 @@
 //! `state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31` reads: running, and of version 1, and placed since then. The same
 //! key again is another value that will do. A value in double quotes may have commas in it.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
+use crate::commands::moment;
 use crate::commands::suggest::did_you_mean;
 
 const LISTS: [&str; 3] = ["status", "state", "customer"];
@@ -121,7 +122,7 @@ fn condition((key, operator, value): (&str, &str, String)) -> Result<Condition, 
             "<" => "to",
             _ => return Err(format!("{key} is a span of time: write {key}>=… or {key}<…")),
         };
-        return moment(&value).map(|at| Condition::Bound(key, bound, at)).ok_or_else(|| {
+        return moment::parse(&value).map(|at| Condition::Bound(key, bound, at)).ok_or_else(|| {
             format!("{key}: {value:?} is no moment; write one like 2026-01-31 or 2026-01-31T09:00:00Z")
         });
     }
@@ -153,12 +154,6 @@ fn workflow(value: &str) -> Result<Condition, String> {
         Ok(version) if version > 0 && !name.is_empty() => Ok(Condition::Workflow(name.to_owned(), Some(version))),
         _ => Err(format!("workflow: {value:?} is no name and version; write one like order-fulfilment@1")),
     }
-}
-
-/// A moment, or a day for the moment at which it begins, in UTC.
-fn moment(text: &str) -> Option<DateTime<Utc>> {
-    let day = || Some(text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?.and_utc());
-    DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc)).or_else(day)
 }
 
 #[cfg(test)]

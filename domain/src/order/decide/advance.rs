@@ -10,6 +10,7 @@ use crate::order::event::{
     Basis, CompensationCompleted, CompensationStarted, Direction, Event, OrderCanceled, OrderCompleted, OrderStuck,
     StatusChanged, StepSkipped,
 };
+use crate::order::failure::{given_up, no_guard, no_input};
 use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Join, Step, Workflow};
 
@@ -152,7 +153,7 @@ fn readiness(workflow: &Workflow, step: &Step, state: &OrderState) -> Readiness 
         // What it waits for, or cannot be evaluated without, may come with the next answer.
         Ok(false) | Err(_) if only_for_now => Readiness::NotYet,
         Ok(false) => Readiness::Skip(format!("{} does not hold", guard.source())),
-        Err(error) => Readiness::Broken(format!("`when` has no answer: {error}")),
+        Err(error) => Readiness::Broken(no_guard(error)),
     }
 }
 
@@ -194,7 +195,7 @@ fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> Result<Value, 
     }
     let scope = recorded_scope(workflow, state, step.with.iter().map(|(_, expression)| expression));
     let fields = step.with.iter().map(|(name, expression)| {
-        let value = expression.evaluate(&scope).map_err(|error| format!("`with.{name}` has no value: {error}"))?;
+        let value = expression.evaluate(&scope).map_err(|error| no_input(name, error))?;
         Ok((name.clone(), value))
     });
     fields.collect::<Result<Map<_, _>, String>>().map(Value::Object)
@@ -247,10 +248,9 @@ fn give_up_waiting(workflow: &Workflow, decision: &mut Decision) -> Result<(), D
             stage,
             Some(Stage::BackingOff { direction: Direction::Do, .. } | Stage::Awaiting { direction: Direction::Do, .. })
         ) {
-            let error = "given up, because the order is being undone".to_owned();
             // Whoever was asked may have acted; a wait by itself has done nothing.
             let maybe_done = step.action.is_some();
-            decision.record(failed(step, Direction::Do, error, maybe_done, decision))?;
+            decision.record(failed(step, Direction::Do, given_up(), maybe_done, decision))?;
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use super::attempt::{is_in_flight, later, retry_at};
 use super::{DecideError, Decision};
 use crate::order::command::{Answer, Refusal, Reply};
 use crate::order::event::{Basis, Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
+use crate::order::failure::{accepted_in_vain, last_attempt, unknown_outcome};
 use crate::order::state::{OrderState, Phase};
 use crate::workflow::{Step, Workflow};
 
@@ -30,13 +31,7 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
             deadline: later(decision.at, step.answer_timeout),
             at: decision.at,
         }),
-        (Reply::Accepted, direction) => failed(
-            step,
-            direction,
-            "accepted with 202, to be answered later, where the answer has to come at once".to_owned(),
-            true,
-            &decision,
-        ),
+        (Reply::Accepted, direction) => failed(step, direction, accepted_in_vain(), true, &decision),
         // It speaks for this attempt alone: an earlier one, of which nothing clear was heard, may have been done.
         (Reply::Refused { error }, direction) => failed(step, direction, error.clone(), answer.attempt > 1, &decision),
         (Reply::Unclear { error, retry_after }, _) => unclear(step, state, answer, error, *retry_after, &decision),
@@ -66,8 +61,7 @@ pub(super) fn completed(
 ) -> Event {
     let forward = direction == Direction::Do;
     if forward && !step.knows(outcome) {
-        let error = format!("answered {outcome:?}, which is none of its outcomes: {}", step.outcomes.join(", "));
-        return failed(step, direction, error, true, decision);
+        return failed(step, direction, unknown_outcome(step, outcome), true, decision);
     }
     Event::StepCompleted(StepCompleted {
         step: step.id.clone(),
@@ -97,8 +91,7 @@ fn unclear(
     // Once an order is being undone, nothing is tried forward any more: it would only have to be undone as well.
     let in_vain = answer.direction == Direction::Do && state.phase == Phase::Undoing;
     if in_vain || failures >= step.retry.attempts {
-        let error = format!("{error} (attempt {}, the last)", answer.attempt);
-        return failed(step, answer.direction, error, true, decision);
+        return failed(step, answer.direction, last_attempt(error, answer.attempt), true, decision);
     }
     Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),

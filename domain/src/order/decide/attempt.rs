@@ -73,10 +73,15 @@ pub(super) fn retry_at(
     jitter: f64,
     at: Timestamp,
 ) -> Timestamp {
-    let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
-    let wait = (retry.initial.as_secs_f64() * retry.factor.powi(exponent)).min(retry.max.as_secs_f64());
+    let wait = longest_wait(retry, failures);
     let spread = Duration::try_from_secs_f64(wait * (0.5 + 0.5 * jitter.clamp(0.0, 1.0))).unwrap_or(retry.max);
     later(at, spread.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER)))
+}
+
+/// The wait after `failures` failures, in seconds, before jitter shortens it: by half at the most.
+pub(crate) fn longest_wait(retry: &Retry, failures: u32) -> f64 {
+    let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
+    (retry.initial.as_secs_f64() * retry.factor.powi(exponent)).min(retry.max.as_secs_f64())
 }
 
 /// A moment that much later, in whole milliseconds, rounded up.

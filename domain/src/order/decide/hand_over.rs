@@ -5,6 +5,7 @@ use super::attempt::is_in_flight;
 use super::tick::given_up;
 use super::{DecideError, Decision};
 use crate::order::command::HandOver;
+use crate::order::failure::handed_over;
 use crate::order::state::OrderState;
 use crate::workflow::Workflow;
 
@@ -14,9 +15,8 @@ pub(super) fn hand_over(workflow: &Workflow, state: &OrderState, back: &HandOver
         if !is_in_flight(state, &id.step, id.direction, id.number) {
             continue;
         }
-        let error = "handed over: the instance that had this attempt is leaving".to_owned();
         // It is for whoever takes the order up to make it again.
-        given_up(workflow.known_step(&id.step)?, id.direction, id.number, error, false, &mut decision)?;
+        given_up(workflow.known_step(&id.step)?, id.direction, id.number, handed_over(), false, &mut decision)?;
     }
     Ok(decision)
 }

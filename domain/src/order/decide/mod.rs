@@ -25,6 +25,8 @@ mod tick;
 #[cfg(test)]
 mod waiting_tests;
 
+pub(crate) use attempt::longest_wait;
+
 use super::command::{Command, Operate, Operation, Refusal};
 use super::event::Event;
 use super::evolve::{Misfit, fold};

@@ -7,6 +7,7 @@ use super::attempt::started;
 use super::{DecideError, Decision};
 use crate::order::command::Now;
 use crate::order::event::{Basis, Direction, Event, Mode, StepAttemptFailed};
+use crate::order::failure::{lost as lost_error, no_answer, nothing_followed};
 use crate::order::pending::GRACE;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Step, Workflow};
@@ -54,9 +55,9 @@ fn overdue(step: &Step, known: &StepState, direction: Direction, decision: &Deci
     match (assumed, &known.outcome) {
         (Some(outcome), _) => completed(step, direction, outcome, &Value::Null, Basis::Deadline, None, decision),
         (None, Some(outcome)) if direction == Direction::Do => {
-            failed(step, direction, format!("nothing followed {outcome:?} in time"), true, decision)
+            failed(step, direction, nothing_followed(outcome), true, decision)
         }
-        (None, _) => failed(step, direction, "no answer in time".to_owned(), step.action.is_some(), decision),
+        (None, _) => failed(step, direction, no_answer(), step.action.is_some(), decision),
     }
 }
 
@@ -69,8 +70,7 @@ fn lost(
     failing: bool,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
-    let error = "no answer was recorded: whoever made this attempt has gone".to_owned();
-    match given_up(step, direction, attempt, error, failing, decision)? {
+    match given_up(step, direction, attempt, lost_error(), failing, decision)? {
         Next::Again => again(workflow, step, direction, attempt, decision),
         Next::Nothing => Ok(()),
     }

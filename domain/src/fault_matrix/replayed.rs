@@ -1,0 +1,74 @@
+//! Whether a life's decisions come out the same when they are made once more from its log.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::life::Life;
+use crate::ids::StepId;
+use crate::order::{Direction, Event};
+use crate::replay::{Again, Recorded, Replay};
+use crate::wire::{Metadata, SCHEMA};
+use crate::workflow::Workflow;
+
+/// Who acts in a life.
+const OPERATOR: &str = "operator";
+/// Why.
+const REASON: &str = "the fault matrix";
+
+/// The first decision that does not.
+pub(super) fn otherwise(workflow: &Workflow, life: &Life) -> Option<String> {
+    let history = recorded(life);
+    let mut seen = 0;
+    for (decision, made) in Replay::of(Some(workflow), &history).zip(&life.made) {
+        let decision = match decision {
+            Ok(decision) => decision,
+            Err(broken) => return Some(format!("its history cannot be gone through: {broken}")),
+        };
+        if decision.moments.len() != made.events {
+            return Some(format!("the decision at event {seen} is told to have {} events", decision.moments.len()));
+        }
+        if decision.again != Again::Same {
+            return Some(format!("the decision at event {seen} comes out otherwise: {:?}", decision.again));
+        }
+        seen += made.events;
+    }
+    (seen != history.len()).then(|| "its history has more decisions than were made".to_owned())
+}
+
+/// The life's history as the log has it.
+pub(super) fn recorded(life: &Life) -> Vec<Recorded> {
+    let mut started: HashMap<(StepId, Direction), Uuid> = HashMap::new();
+    let mut recorded: Vec<Recorded> = Vec::with_capacity(life.history.len());
+    let mut events = life.history.iter();
+    for made in &life.made {
+        let mut causation_id = made.answered.as_ref().and_then(|step| started.get(step)).copied();
+        let first = recorded.len();
+        for event in events.by_ref().take(made.events) {
+            let revision = recorded.len();
+            let id = Uuid::from_u128(revision as u128 + 1);
+            let operated = made.operated && revision == first;
+            let metadata = Metadata {
+                correlation_id: "1".to_owned(),
+                causation_id,
+                traceparent: None,
+                actor: operated.then(|| OPERATOR.to_owned()),
+                reason: operated.then(|| REASON.to_owned()),
+                schema: SCHEMA,
+                hash: String::new(),
+            };
+            causation_id = Some(Uuid::from_u128(first as u128 + 1));
+            note_start(&mut started, event, id);
+            recorded.push(Recorded { id, revision: revision as u64, event: event.clone(), metadata });
+        }
+    }
+    recorded
+}
+
+fn note_start(started: &mut HashMap<(StepId, Direction), Uuid>, event: &Event, id: Uuid) {
+    match event {
+        Event::StepStarted(e) => drop(started.insert((e.step.clone(), e.direction), id)),
+        Event::WaitStarted(e) => drop(started.insert((e.step.clone(), Direction::Do), id)),
+        _ => {}
+    }
+}

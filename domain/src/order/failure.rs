@@ -1,0 +1,159 @@
+//! What is written of a step that failed for good, and what can be told from it again.
+//!
+//! An event keeps the reason as a sentence for people. Whoever reads a history later (replay, backtest) needs the rule behind it,
+//! so the sentences are made and read in this one place. They are part of what is recorded: a changed one would make old
+//! histories unreadable, and a test holds them fast.
+
+use super::event::StepFailed;
+use crate::workflow::Step;
+
+/// Why a step failed for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailureCause<'a> {
+    /// The participant said no, at once or later.
+    Refused,
+    /// Nothing clear was heard, and there was no further attempt: all were made, or the order was being undone.
+    LastAttempt(&'a str),
+    /// It was to be answered later, which this action cannot be.
+    AcceptedInVain,
+    /// The answer is none that the step knows; none: the answer cannot be read off the sentence.
+    UnknownOutcome(Option<&'a str>),
+    /// No answer came in time.
+    Overdue,
+    /// The order is being undone, and what was waited for is so no more.
+    GivenUp,
+    /// Whoever made the attempt has gone, and the order is being undone.
+    Lost,
+    /// An expression of the definition had no value.
+    NoValue,
+}
+
+const GIVEN_UP: &str = "given up, because the order is being undone";
+const LOST: &str = "no answer was recorded: whoever made this attempt has gone";
+const HANDED_OVER: &str = "handed over: the instance that had this attempt is leaving";
+const NO_ANSWER: &str = "no answer in time";
+const ACCEPTED: &str = "accepted with 202, to be answered later, where the answer has to come at once";
+const NONE_OF_ITS_OUTCOMES: &str = ", which is none of its outcomes: ";
+
+pub(super) fn given_up() -> String {
+    GIVEN_UP.to_owned()
+}
+
+pub(super) fn lost() -> String {
+    LOST.to_owned()
+}
+
+pub(super) fn handed_over() -> String {
+    HANDED_OVER.to_owned()
+}
+
+pub(super) fn no_answer() -> String {
+    NO_ANSWER.to_owned()
+}
+
+pub(super) fn nothing_followed(outcome: &str) -> String {
+    format!("nothing followed {outcome:?} in time")
+}
+
+pub(super) fn accepted_in_vain() -> String {
+    ACCEPTED.to_owned()
+}
+
+pub(super) fn unknown_outcome(step: &Step, outcome: &str) -> String {
+    format!("answered {outcome:?}{NONE_OF_ITS_OUTCOMES}{}", step.outcomes.join(", "))
+}
+
+pub(super) fn last_attempt(error: &str, attempt: u32) -> String {
+    format!("{error} (attempt {attempt}, the last)")
+}
+
+pub(super) fn no_guard(error: impl std::fmt::Display) -> String {
+    format!("`when` has no answer: {error}")
+}
+
+pub(super) fn no_input(name: &str, error: impl std::fmt::Display) -> String {
+    format!("`with.{name}` has no value: {error}")
+}
+
+impl StepFailed {
+    /// The rule behind the sentence. A participant that refuses in the very words of another rule is taken for that rule.
+    pub fn cause(&self) -> FailureCause<'_> {
+        let error = self.error.as_str();
+        match error {
+            GIVEN_UP => FailureCause::GivenUp,
+            LOST | HANDED_OVER => FailureCause::Lost,
+            NO_ANSWER => FailureCause::Overdue,
+            ACCEPTED => FailureCause::AcceptedInVain,
+            _ if error.starts_with("nothing followed \"") && error.ends_with("\" in time") => FailureCause::Overdue,
+            _ if error.starts_with("`when` has no answer: ") || error.starts_with("`with.") => FailureCause::NoValue,
+            _ => unknown_outcome_in(error)
+                .or_else(|| last_attempt_in(error).map(FailureCause::LastAttempt))
+                .unwrap_or(FailureCause::Refused),
+        }
+    }
+}
+
+fn unknown_outcome_in(error: &str) -> Option<FailureCause<'_>> {
+    let (outcome, _) = error.strip_prefix("answered \"")?.split_once(&format!("\"{NONE_OF_ITS_OUTCOMES}"))?;
+    // What had to be escaped is not what was answered.
+    Some(FailureCause::UnknownOutcome((!outcome.contains('\\')).then_some(outcome)))
+}
+
+fn last_attempt_in(error: &str) -> Option<&str> {
+    let (error, number) = error.strip_suffix(", the last)")?.rsplit_once(" (attempt ")?;
+    number.parse::<u32>().ok().map(|_| error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::Direction;
+    use crate::workflow::Workflow;
+
+    fn failed(error: String) -> StepFailed {
+        let at = chrono::DateTime::UNIX_EPOCH;
+        StepFailed { step: "a".to_owned(), direction: Direction::Do, error, maybe_done: true, at }
+    }
+
+    #[test]
+    fn what_is_written_is_fixed_for_ever_and_read_again() {
+        let source = "workflow: w\nversion: 1\nparticipants: { p: { url: 'http://p' } }\nsteps: { a: { call: p.a, outcomes: [yes, no] } }";
+        let workflow = Workflow::parse(source).unwrap();
+        let step = &workflow.steps[0];
+        for (written, sentence, cause) in [
+            (given_up(), "given up, because the order is being undone", FailureCause::GivenUp),
+            (lost(), "no answer was recorded: whoever made this attempt has gone", FailureCause::Lost),
+            (handed_over(), "handed over: the instance that had this attempt is leaving", FailureCause::Lost),
+            (no_answer(), "no answer in time", FailureCause::Overdue),
+            (nothing_followed("maybe"), "nothing followed \"maybe\" in time", FailureCause::Overdue),
+            (
+                accepted_in_vain(),
+                "accepted with 202, to be answered later, where the answer has to come at once",
+                FailureCause::AcceptedInVain,
+            ),
+            (
+                unknown_outcome(step, "perhaps"),
+                "answered \"perhaps\", which is none of its outcomes: yes, no",
+                FailureCause::UnknownOutcome(Some("perhaps")),
+            ),
+            (
+                unknown_outcome(step, "a\"b"),
+                "answered \"a\\\"b\", which is none of its outcomes: yes, no",
+                FailureCause::UnknownOutcome(None),
+            ),
+            (last_attempt("503", 12), "503 (attempt 12, the last)", FailureCause::LastAttempt("503")),
+            (no_guard("no such key"), "`when` has no answer: no such key", FailureCause::NoValue),
+            (no_input("to", "no such key"), "`with.to` has no value: no such key", FailureCause::NoValue),
+        ] {
+            assert_eq!(written, sentence);
+            assert_eq!(failed(written).cause(), cause);
+        }
+    }
+
+    #[test]
+    fn any_other_sentence_is_a_participants_no() {
+        for error in ["409: no such card", "", "(attempt x, the last)", "answered \"x\""] {
+            assert_eq!(failed(error.to_owned()).cause(), FailureCause::Refused, "{error}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Which commands a decision can have come of, told from its events.
+
+use std::time::Duration;
+
+use super::Recorded;
+use crate::Timestamp;
+use crate::order::{
+    Answer, AttemptId, Basis, Command, CompensationStarted, Customer, Direction, Event, FailureCause, HandOver,
+    LateRefusal, NewOrder, Now, Operate, Operation, OrderPlaced, OrderState, Place, Reply, Signal, Stage,
+    StepAttemptFailed, StepCompleted, StepFailed, StepStarted, longest_wait,
+};
+use crate::workflow::Workflow;
+
+/// What is rounded up when a wait is put into whole milliseconds is taken for half of one.
+const HALF_A_MILLISECOND: Duration = Duration::from_micros(500);
+
+/// The commands that these events can have come of, the likeliest first. Where several lead to the same, it does not matter
+/// which it was.
+pub(super) fn candidates(
+    workflow: Option<&Workflow>,
+    state: Option<&OrderState>,
+    decision: &[Recorded],
+) -> Vec<Command> {
+    let Some(first) = decision.first() else { return Vec::new() };
+    let now = plain(first.event.at());
+    match &first.event {
+        Event::OrderPlaced(e) => vec![place(e)],
+        Event::StepAccepted(e) => vec![answer(state, &e.step, e.direction, Reply::Accepted, now)],
+        Event::StepCompleted(e) => vec![completed(state, first, e)],
+        Event::StepAttemptFailed(e) if e.lost => vec![Command::Tick(now), hand_over(state, decision)],
+        Event::StepAttemptFailed(e) => vec![unclear(workflow, state, e)],
+        Event::StepFailed(e) => failed(state, decision, e),
+        Event::StepStarted(e) => started(first, e),
+        Event::OrderPaused(_) => vec![operated(first, Operation::Pause)],
+        Event::OrderResumed(_) => vec![operated(first, Operation::Resume)],
+        Event::CompensationStarted(CompensationStarted { step: None, .. }) => vec![operated(first, Operation::Cancel)],
+        // What follows from a state by itself, when somebody looks at it.
+        Event::CompensationStarted(_)
+        | Event::WaitStarted(_)
+        | Event::StepSkipped(_)
+        | Event::StatusChanged(_)
+        | Event::CompensationCompleted(_)
+        | Event::OrderCompleted(_)
+        | Event::OrderCanceled(_)
+        | Event::OrderStuck(_) => vec![Command::Tick(now)],
+    }
+}
+
+fn plain(at: Timestamp) -> Now {
+    Now { at, jitter: 0.0 }
+}
+
+fn place(e: &OrderPlaced) -> Command {
+    let customer =
+        Customer { id: e.customer_id.clone(), name: e.personal.name.clone(), email: e.personal.email.clone() };
+    let order = NewOrder {
+        order_id: Some(e.order_id.clone()),
+        workflow: e.workflow.name.clone(),
+        customer,
+        currency: e.currency.clone(),
+        lines: e.lines.clone(),
+        ship_to: e.personal.ship_to.clone(),
+        attributes: e.attributes.clone(),
+    };
+    Command::Place(Box::new(Place { order_id: e.order_id.clone(), order, now: plain(e.at) }))
+}
+
+/// The attempt that is being made; the answer to none is refused, which then is what differs.
+fn attempt(state: Option<&OrderState>, step: &str) -> u32 {
+    match state.and_then(|state| state.steps.get(step)).map(|known| known.stage) {
+        Some(Stage::InFlight { attempt, .. }) => attempt,
+        _ => 0,
+    }
+}
+
+fn answer(state: Option<&OrderState>, step: &str, direction: Direction, reply: Reply, now: Now) -> Command {
+    Command::Answer(Answer { step: step.to_owned(), direction, attempt: attempt(state, step), reply, now })
+}
+
+fn completed(state: Option<&OrderState>, recorded: &Recorded, e: &StepCompleted) -> Command {
+    let (now, outcome, data) = (plain(e.at), e.outcome.clone(), e.data.clone());
+    match (e.basis, &e.answer_key) {
+        (Basis::Answer, None) => answer(state, &e.step, e.direction, Reply::Done { outcome: Some(outcome), data }, now),
+        (Basis::Answer, Some(key)) => Command::Signal(Signal {
+            step: e.step.clone(),
+            direction: e.direction,
+            outcome,
+            data,
+            key: Some(key.clone()),
+            now,
+        }),
+        (Basis::Assumption, _) => {
+            operated(recorded, Operation::Skip { step: e.step.clone(), outcome: Some(outcome), data })
+        }
+        (Basis::Deadline, _) => Command::Tick(now),
+    }
+}
+
+/// The wait that was recorded, as jitter or as the participant's own wish.
+fn unclear(workflow: Option<&Workflow>, state: Option<&OrderState>, e: &StepAttemptFailed) -> Command {
+    let given = (e.retry_at - e.at).to_std().unwrap_or_default();
+    let failures = state.and_then(|state| state.steps.get(&e.step)).map_or(0, |known| known.failures) + 1;
+    let waited = given.saturating_sub(HALF_A_MILLISECOND).as_secs_f64();
+    let longest = workflow.and_then(|w| w.step(&e.step)).map_or(waited, |step| longest_wait(&step.retry, failures));
+    let jitter = 2.0 * waited / longest.max(f64::MIN_POSITIVE) - 1.0;
+    let retry_after = (jitter > 1.0).then_some(given);
+    let now = Now { at: e.at, jitter: jitter.clamp(0.0, 1.0) };
+    answer(state, &e.step, e.direction, Reply::Unclear { error: e.error.clone(), retry_after }, now)
+}
+
+fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> Vec<Command> {
+    let now = plain(e.at);
+    let reply = |reply| answer(state, &e.step, e.direction, reply, now);
+    let refused = || {
+        let late =
+            LateRefusal { step: e.step.clone(), direction: e.direction, error: e.error.clone(), request: None, now };
+        vec![reply(Reply::Refused { error: e.error.clone() }), Command::Refuse(late)]
+    };
+    let mut candidates = match e.cause() {
+        FailureCause::Refused => Vec::new(),
+        FailureCause::LastAttempt(error) => vec![reply(Reply::Unclear { error: error.to_owned(), retry_after: None })],
+        FailureCause::AcceptedInVain => vec![reply(Reply::Accepted)],
+        FailureCause::UnknownOutcome(outcome) => {
+            let done = |outcome: &str| Reply::Done { outcome: Some(outcome.to_owned()), data: serde_json::Value::Null };
+            outcome.map(|outcome| reply(done(outcome))).into_iter().collect()
+        }
+        FailureCause::Lost => vec![Command::Tick(now), hand_over(state, decision)],
+        FailureCause::Overdue | FailureCause::GivenUp | FailureCause::NoValue => vec![Command::Tick(now)],
+    };
+    candidates.extend(refused());
+    candidates
+}
+
+/// All that this decision gave back.
+fn hand_over(state: Option<&OrderState>, decision: &[Recorded]) -> Command {
+    let given_back = |recorded: &Recorded| match &recorded.event {
+        Event::StepAttemptFailed(e) if e.lost => {
+            Some(AttemptId { step: e.step.clone(), direction: e.direction, number: e.attempt })
+        }
+        Event::StepFailed(e) if e.cause() == FailureCause::Lost => {
+            Some(AttemptId { step: e.step.clone(), direction: e.direction, number: attempt(state, &e.step) })
+        }
+        _ => None,
+    };
+    let at = decision.first().map_or(Timestamp::UNIX_EPOCH, |first| first.event.at());
+    Command::HandOver(HandOver { attempts: decision.iter().filter_map(given_back).collect(), now: plain(at) })
+}
+
+fn started(first: &Recorded, e: &StepStarted) -> Vec<Command> {
+    if first.metadata.actor.is_none() {
+        return vec![Command::Tick(plain(e.at))];
+    }
+    let retry = |step| operated(first, Operation::Retry { step });
+    vec![retry(Some(e.step.clone())), retry(None)]
+}
+
+fn operated(recorded: &Recorded, operation: Operation) -> Command {
+    let metadata = &recorded.metadata;
+    let (actor, reason) = (metadata.actor.clone().unwrap_or_default(), metadata.reason.clone().unwrap_or_default());
+    Command::Operate(Operate { operation, actor, reason, now: plain(recorded.event.at()) })
+}

@@ -1,0 +1,194 @@
+//! Histories, decided again: the fault matrix does it with every life that it lives. Here is what it does not come by.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::*;
+use crate::order::{Direction, NewOrder, Operation};
+use crate::testing::{Story, answered, done, order, refused, unclear};
+use crate::wire::SCHEMA;
+
+const SOURCE: &str = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  charge: { call: p.charge, undo: p.refund, retry: { attempts: 3, initial: 1s } }
+  ship: { after: [charge], request: p.ship, outcomes: [shipped, none], compensate-on: [none] }
+  thank: { after: [ship], when: order.customer.email != null, call: p.thank, sets-status: Shipped }
+";
+
+/// A story's history, as the log has it; each decision by itself.
+fn history(decisions: &[(Vec<Event>, Option<&str>)]) -> Vec<Recorded> {
+    let mut history = Vec::new();
+    for (events, actor) in decisions {
+        let first = history.len() as u128 + 1;
+        for (index, event) in events.iter().enumerate() {
+            let metadata = Metadata {
+                correlation_id: "1".to_owned(),
+                causation_id: (index > 0).then(|| Uuid::from_u128(first)),
+                traceparent: None,
+                actor: actor.filter(|_| index == 0).map(str::to_owned),
+                reason: actor.filter(|_| index == 0).map(|_| "asked for".to_owned()),
+                schema: SCHEMA,
+                hash: String::new(),
+            };
+            let revision = history.len() as u64;
+            history.push(Recorded {
+                id: Uuid::from_u128(u128::from(revision) + 1),
+                revision,
+                event: event.clone(),
+                metadata,
+            });
+        }
+    }
+    history
+}
+
+fn workflow(source: &str) -> Workflow {
+    Workflow::parse(source).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+fn plain(events: Vec<Event>) -> (Vec<Event>, Option<&'static str>) {
+    (events, None)
+}
+
+/// An order that is charged at the second attempt, shipped, and ends.
+fn shipped(workflow: &Workflow) -> Vec<Recorded> {
+    let mut story = Story::given(workflow);
+    let decisions = [
+        plain(story.place(order()).events()),
+        plain(story.answer("charge", unclear("503")).events()),
+        plain(story.tick_after(std::time::Duration::from_secs(1)).events()),
+        plain(story.answer("charge", done()).events()),
+        plain(story.signal("ship", "shipped").events()),
+        plain(story.answer("thank", done()).events()),
+    ];
+    history(&decisions)
+}
+
+fn replayed<'h>(workflow: &'h Workflow, history: &'h [Recorded]) -> Vec<Decision<'h>> {
+    Replay::of(Some(workflow), history).map(|decision| decision.unwrap()).collect()
+}
+
+#[test]
+fn every_decision_comes_out_as_it_is_recorded_and_says_why() {
+    let workflow = workflow(SOURCE);
+    let history = shipped(&workflow);
+    let decisions = replayed(&workflow, &history);
+    assert_eq!(decisions.iter().map(|decision| decision.moments.len()).collect::<Vec<_>>(), [2, 1, 1, 2, 2, 3]);
+    assert!(decisions.iter().all(|decision| decision.again == Again::Same));
+    let why: Vec<(&str, &str)> = decisions
+        .iter()
+        .flat_map(|decision| &decision.moments)
+        .map(|moment| (moment.why.rule.as_str(), moment.why.text.as_str()))
+        .collect();
+    assert_eq!(
+        why,
+        [
+            ("asked", "the shop placed it"),
+            ("ready", "it follows nothing"),
+            ("retry", "1 of 3 attempts used, so there is another one"),
+            ("retry", "the attempt before it failed, due since 00:00:00.750"),
+            ("answered", "the participant answered"),
+            ("ready", "it follows charge (done)"),
+            ("answered", "the participant answered"),
+            ("ready", "it follows ship (shipped); `order.customer.email != null` holds"),
+            ("answered", "the participant answered"),
+            ("sets-status", "thank says `sets-status: Shipped`"),
+            ("all-done", "every step is completed or skipped"),
+        ]
+    );
+    assert_eq!(decisions[1].pending, [Effect::WakeAt(Timestamp::UNIX_EPOCH + TimeDelta::milliseconds(750))]);
+}
+
+#[test]
+fn what_operators_wish_is_decided_again_too() {
+    let workflow = workflow(SOURCE);
+    let mut story = Story::given(&workflow);
+    let skip = |step: &str, outcome: &str| Operation::Skip {
+        step: step.to_owned(),
+        outcome: Some(outcome.to_owned()),
+        data: serde_json::Value::Null,
+    };
+    let ann = Some("ann");
+    let decisions = [
+        plain(story.place(order()).events()),
+        plain(story.answer("charge", unclear("503")).events()),
+        (story.operate(Operation::Retry { step: None }).events(), ann),
+        plain(story.answer("charge", done()).events()),
+        (story.operate(Operation::Pause).events(), ann),
+        (story.operate(skip("ship", "shipped")).events(), ann),
+        (story.operate(Operation::Resume).events(), ann),
+        (story.operate(Operation::Cancel).events(), ann),
+        plain(story.answer("thank", refused("no")).events()),
+    ];
+    let history = history(&decisions);
+    let decisions = replayed(&workflow, &history);
+    assert!(decisions.iter().all(|decision| decision.again == Again::Same), "{decisions:#?}");
+    assert_eq!(decisions[7].moments[0].why, Why { rule: Rule::Asked, text: "ann asked for it: asked for".to_owned() });
+}
+
+#[test]
+fn another_definition_or_a_changed_event_comes_out_otherwise() {
+    let then = workflow(SOURCE);
+    let history = shipped(&then);
+    let stricter = workflow(&SOURCE.replace("attempts: 3", "attempts: 1"));
+    let decisions = replayed(&stricter, &history);
+    let Again::Differs(Ok(events)) = &decisions[1].again else { panic!("{:?}", decisions[1].again) };
+    assert!(matches!(&events[0], Event::StepFailed(e) if e.cause() == crate::order::FailureCause::LastAttempt("503")));
+    assert!(decisions.iter().enumerate().all(|(index, decision)| (decision.again == Again::Same) != (index == 1)));
+
+    let mut tampered = shipped(&then);
+    let Event::StatusChanged(changed) = &mut tampered[9].event else { panic!("{:?}", tampered[9]) };
+    changed.status = "Delivered".to_owned();
+    let decisions = replayed(&then, &tampered);
+    assert!(matches!(&decisions[5].again, Again::Differs(Ok(_))));
+}
+
+#[test]
+fn without_its_definition_a_history_is_told_and_not_decided() {
+    let workflow = workflow(SOURCE);
+    let history = shipped(&workflow);
+    let decisions: Vec<_> = Replay::of(None, &history).map(|decision| decision.unwrap()).collect();
+    assert!(decisions.iter().all(|decision| matches!(decision.again, Again::Unknown(_))));
+    assert_eq!(decisions.last().unwrap().moments.last().unwrap().state.status, "Shipped");
+}
+
+#[test]
+fn a_history_is_gone_through_up_to_what_does_not_fit() {
+    let workflow = workflow(SOURCE);
+    let mut history = shipped(&workflow);
+    history.remove(5);
+    let all: Vec<_> = Replay::of(Some(&workflow), &history).collect();
+    let broken = all.last().unwrap().as_ref().unwrap_err();
+    assert_eq!(broken.revision, 6);
+    assert!(all[..all.len() - 1].iter().all(Result::is_ok));
+}
+
+#[test]
+fn any_jitter_and_any_patience_that_was_asked_for_are_found_again() {
+    let workflow = workflow(SOURCE);
+    for (jitter, retry_after) in [(0.0, None), (0.999_999, None), (0.123_4, None), (0.5, Some(7)), (0.5, Some(0))] {
+        let mut story = Story::given(&workflow);
+        let placed = plain(story.place(order()).events());
+        let now = crate::order::Now { jitter, ..story.now() };
+        let retry_after = retry_after.map(std::time::Duration::from_secs);
+        let reply = crate::order::Reply::Unclear { error: "503".to_owned(), retry_after };
+        let (step, direction) = ("charge".to_owned(), Direction::Do);
+        let answer = Command::Answer(crate::order::Answer { step, direction, attempt: 1, reply, now });
+        let history = history(&[placed, plain(story.when(&answer).events())]);
+        let decisions = replayed(&workflow, &history);
+        assert!(decisions.iter().all(|decision| decision.again == Again::Same), "{jitter} {retry_after:?}");
+    }
+}
+
+#[test]
+fn personal_data_is_no_part_of_what_is_shown_of_a_state() {
+    let workflow = workflow(SOURCE);
+    let placed = NewOrder { attributes: serde_json::Map::new(), ..order() };
+    let mut story = Story::given(&workflow);
+    story.place(placed).whatever();
+    let shown = state_json(story.state()).to_string();
+    assert!(!shown.contains("Chevalier") && !shown.contains("vinet.example"), "{shown}");
+    assert!(matches!(story.answer("charge", answered("odd")).events().as_slice(), [Event::StepCompleted(_), ..]));
+}
