@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Watch(commands::watch::WatchArgs),
     /// Step through an order's life: what happened, what it left, what was pending, and why; and decide all of it again
     Replay(commands::replay::ReplayArgs),
+    /// Try another definition on the orders of the past: which would have gone otherwise, and where
+    Backtest(commands::backtest::BacktestArgs),
     /// Cancel orders: what was done is undone
     Cancel(commands::operate::OperateArgs),
     /// Hold orders: nothing new begins, answers are recorded

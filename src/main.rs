@@ -49,6 +49,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Show(args) => Ok(commands::show::run(args).await?),
         Command::Watch(args) => Ok(commands::watch::run(args).await?),
         Command::Replay(args) => Ok(commands::replay::run(args).await?),
+        Command::Backtest(args) => Ok(commands::backtest::run(args).await?),
         Command::Cancel(args) => Ok(commands::operate::run(Word::Cancel, args).await?),
         Command::Pause(args) => Ok(commands::operate::run(Word::Pause, args).await?),
         Command::Resume(args) => Ok(commands::operate::run(Word::Resume, args).await?),

@@ -7,8 +7,10 @@
 //! [`workflow`] is what an order follows: a definition, read from YAML and checked before it is used.
 //! [`fault_matrix`] tries a definition against everything that can go wrong.
 //! [`replay`] makes the decisions of a history once more, and says why each was made.
+//! [`backtest`] runs a past order through another definition.
 //! [`wire`] is the only place that knows how events are written in the log.
 
+pub mod backtest;
 pub mod fault_matrix;
 pub mod ids;
 pub mod json;

@@ -20,6 +20,9 @@ use crate::order::Event;
 /// The version that all events are written in.
 pub const SCHEMA: u32 = 1;
 
+/// The events that nothing follows in an order's stream.
+pub const ENDS: [&str; 2] = ["OrderCompleted", "OrderCanceled"];
+
 /// What stands before the first link of every chain.
 pub const CHAIN_START: &str = "";
 

@@ -5,6 +5,7 @@ use std::io;
 use reqwest::StatusCode;
 
 use super::log::LogError;
+use super::workflow::FileError;
 
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,8 @@ pub enum CommandError {
     Bookmark { file: String, of: String },
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("cannot read {input}")]
     Read { input: String, source: io::Error },
     #[error("cannot write the output")]

@@ -1,11 +1,12 @@
 //! Commands to a running system. Most speak to the server over HTTP, as any other client would, and know nothing of what is
-//! behind it; those that look into the past (`replay`) read the log itself.
+//! behind it; those that look into the past (`replay`, `backtest`) read the log itself.
 //!
 //! A command ends with 0 when all went as asked, with 1 when an order did not (refused, stuck, unknown), and with an error,
 //! which the caller turns into 2, when the command itself could not be carried out.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+pub mod backtest;
 pub mod client;
 mod complaints;
 mod duration;

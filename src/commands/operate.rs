@@ -1,7 +1,7 @@
 //! `tenuto cancel | pause | resume | retry | skip`: an operator acts on orders, named or matching a filter, one or a million.
 
 mod bookmark;
-mod filter;
+pub mod filter;
 mod job;
 mod tally;
 mod word;

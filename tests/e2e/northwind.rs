@@ -11,11 +11,11 @@ use crate::ledger::{Ends, Ledger, at_rest, ends, set_stock};
 use crate::process::{Address, LIMIT, Process, binary, until};
 use crate::world::World;
 
-fn file(name: &str) -> PathBuf {
+pub fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/northwind").join(name)
 }
 
-fn northwind() -> Ledger {
+pub fn northwind() -> Ledger {
     let text = std::fs::read_to_string(file("orders.jsonl")).unwrap();
     let orders: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     Ledger::new(&orders, serde_json::from_str(&std::fs::read_to_string(file("stock.json")).unwrap()).unwrap())

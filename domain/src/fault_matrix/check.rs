@@ -21,6 +21,8 @@ pub(super) fn all(
     };
     wrong.extend(folds_back(life));
     wrong.extend(replayed::otherwise(workflow, life));
+    #[cfg(test)]
+    wrong.extend(replayed::differs_from_itself(workflow, life));
     wrong.extend(right_end(workflow, script, state, model.and_then(|model| model.state.as_ref())));
     wrong.extend(was_stuck(workflow, script, life));
     wrong.extend(same_acts(script, life, model));

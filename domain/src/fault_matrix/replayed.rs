@@ -36,6 +36,18 @@ pub(super) fn otherwise(workflow: &Workflow, life: &Life) -> Option<String> {
     (seen != history.len()).then(|| "its history has more decisions than were made".to_owned())
 }
 
+/// Under its own definition, with its own answers, it is the same life.
+#[cfg(test)]
+pub(super) fn differs_from_itself(workflow: &Workflow, life: &Life) -> Option<String> {
+    use crate::backtest::{Options, Past, Verdict, backtest};
+
+    let past = Past::of(life.history.clone()).ok()?;
+    match backtest(workflow, &past, &Options::default()) {
+        Ok(trial) if trial.verdict == Verdict::Same => None,
+        other => Some(format!("under its own definition it is another: {other:?}")),
+    }
+}
+
 /// The life's history as the log has it.
 pub(super) fn recorded(life: &Life) -> Vec<Recorded> {
     let mut started: HashMap<(StepId, Direction), Uuid> = HashMap::new();

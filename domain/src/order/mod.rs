@@ -21,8 +21,8 @@ pub use command::{
     Answer, AttemptId, Command, HandOver, LateRefusal, Now, Operate, Operation, Place, Refusal, Reply, Signal,
 };
 pub use content::{Address, Customer, Line, NewOrder};
-pub(crate) use decide::longest_wait;
 pub use decide::{DecideError, decide, decide_next};
+pub(crate) use decide::{longest_wait, order_seen_by, place_again};
 pub use event::{
     Basis, CompensationCompleted, CompensationStarted, Direction, Event, Mode, OrderCanceled, OrderCompleted,
     OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted, StepAttemptFailed,

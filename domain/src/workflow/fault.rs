@@ -26,7 +26,7 @@ pub struct Faults(Vec<Fault>);
 const MAX_FAULTS: usize = 200;
 
 /// Collects faults while a file is read and checked.
-pub(super) struct Report<'a> {
+pub(crate) struct Report<'a> {
     lines: Vec<&'a str>,
     faults: Vec<Fault>,
 }

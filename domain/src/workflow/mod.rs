@@ -25,10 +25,10 @@
 mod check;
 mod diagram;
 mod expression;
-mod fault;
-mod read;
-mod suggest;
-mod yaml;
+pub(crate) mod fault;
+pub(crate) mod read;
+pub(crate) mod suggest;
+pub(crate) mod yaml;
 
 pub use expression::{
     Comparison, DataPath, EvaluationError, Expression, ExpressionError, Reference, Scope, Subject, TextPosition,

@@ -1,7 +1,7 @@
 //! "Did you mean …": the known name that is nearest to an unknown one.
 
 /// The nearest known name, ready to follow a sentence; nothing where none is near.
-pub(super) fn did_you_mean<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let length = unknown.chars().count();
     let furthest = (length / 3).clamp(1, 5);
     let nearest = known

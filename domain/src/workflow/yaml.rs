@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 16;
 
 /// A value and where it stands.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub at: TextPosition,
     /// Where it stands for people: `steps.ship.after[0]`.
     pub path: String,
@@ -26,7 +26,7 @@ pub(super) struct Node {
 
 /// A value.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// Nothing, `~` or `null`.
     Nothing,
     Scalar {
@@ -40,7 +40,7 @@ pub(super) enum Content {
 
 /// A key and its value.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub key: String,
     pub key_at: TextPosition,
     pub value: Node,
@@ -92,7 +92,7 @@ impl Content {
 }
 
 /// Reads a file. Nothing comes back where it is no YAML at all.
-pub(super) fn load<'a>(source: &'a str, report: &mut Report<'a>) -> Option<Node> {
+pub(crate) fn load<'a>(source: &'a str, report: &mut Report<'a>) -> Option<Node> {
     if source.len() > MAX_LENGTH {
         report.add(TextPosition::START, "", format!("is larger than {} KiB", MAX_LENGTH / 1024));
         return None;
@@ -131,7 +131,7 @@ impl<'a> Loader<'a, '_> {
         }
         match self.next()? {
             (Event::StreamEnd, _) => Ok(root),
-            (_, span) => Err(stop(span.start, "", "holds a second document; a file holds one workflow")),
+            (_, span) => Err(stop(span.start, "", "holds a second document; a file holds one")),
         }
     }
 

@@ -81,7 +81,7 @@ fn diagram(file: &Path) -> Result<ExitCode, FileError> {
 }
 
 /// The workflow, or its faults on standard error.
-fn parse(file: &Path) -> Result<Option<Workflow>, FileError> {
+pub(super) fn parse(file: &Path) -> Result<Option<Workflow>, FileError> {
     let text = read(file)?;
     match Workflow::parse(&text) {
         Ok(workflow) => Ok(Some(workflow)),
@@ -94,6 +94,6 @@ fn parse(file: &Path) -> Result<Option<Workflow>, FileError> {
     }
 }
 
-fn read(file: &Path) -> Result<String, FileError> {
+pub(super) fn read(file: &Path) -> Result<String, FileError> {
     std::fs::read_to_string(file).map_err(|source| FileError::Read { path: file.display().to_string(), source })
 }

@@ -26,6 +26,8 @@ mod tick;
 mod waiting_tests;
 
 pub(crate) use attempt::longest_wait;
+pub(crate) use place::place_again;
+pub(crate) use scope::order_seen_by;
 
 use super::command::{Command, Operate, Operation, Refusal};
 use super::event::Event;

@@ -1,9 +1,10 @@
 //! An order is taken.
 
-use super::{DecideError, Decision};
+use super::{DecideError, Decision, advance};
 use crate::order::command::{Place, Refusal};
 use crate::order::event::{Event, OrderPlaced, PersonalData, WorkflowRef};
 use crate::order::evolve::evolve;
+use crate::order::state::OrderState;
 use crate::workflow::Workflow;
 
 /// The business status of an order that nothing has happened to yet.
@@ -28,6 +29,24 @@ pub(super) fn place(workflow: &Workflow, place: &Place) -> Result<Decision, Deci
         fingerprint: order.fingerprint(),
         at: place.now.at,
     }));
+    taken(placed)
+}
+
+/// What follows when an order that was placed before is placed under another definition. Its content is the one that was
+/// recorded, fingerprint and all.
+pub(crate) fn place_again(workflow: &Workflow, placed: &OrderPlaced) -> Result<(Vec<Event>, OrderState), DecideError> {
+    let again = OrderPlaced {
+        workflow: WorkflowRef { name: workflow.name.clone(), version: workflow.version },
+        status: FIRST_STATUS.to_owned(),
+        ..placed.clone()
+    };
+    let mut decision = taken(Event::OrderPlaced(Box::new(again)))?;
+    advance::advance(workflow, &mut decision)?;
+    Ok((decision.events, decision.state))
+}
+
+fn taken(placed: Event) -> Result<Decision, DecideError> {
     let state = evolve(None, &placed)?;
-    Ok(Decision { state, events: vec![placed], at: place.now.at })
+    let at = placed.at();
+    Ok(Decision { state, events: vec![placed], at })
 }

@@ -15,10 +15,12 @@ const FIELDS: [&str; 9] =
 
 /// What a guard sees.
 pub(super) fn scope(workflow: &Workflow, state: &OrderState, guard: &Expression) -> Scope {
-    Scope {
-        order: order(state, &state.placed.personal, &Wanted::by([guard])),
-        steps: steps(workflow, state, &Wanted::by([guard])),
-    }
+    Scope { order: order_seen_by(guard, state), steps: steps(workflow, state, &Wanted::by([guard])) }
+}
+
+/// What a guard sees of `order`.
+pub(crate) fn order_seen_by(guard: &Expression, state: &OrderState) -> Value {
+    order(state, &state.placed.personal, &Wanted::by([guard]))
 }
 
 /// What inputs and results see, which are recorded: placeholders for personal data.

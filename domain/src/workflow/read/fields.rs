@@ -6,7 +6,7 @@ use crate::workflow::suggest::did_you_mean;
 use crate::workflow::yaml::{Content, Entry, Node};
 
 /// A map whose keys are known.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     path: &'a str,
     /// Where a missing key is missed.
     at: TextPosition,
@@ -64,7 +64,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The entries of a map whose keys are free, within a limit.
-pub(super) fn entries<'a>(node: &'a Node, limit: usize, report: &mut Report) -> Option<&'a [Entry]> {
+pub(crate) fn entries<'a>(node: &'a Node, limit: usize, report: &mut Report) -> Option<&'a [Entry]> {
     match &node.content {
         Content::Map(entries) if entries.len() > limit => {
             report.add_at(node, format!("holds {}, more than {limit}", entries.len()));

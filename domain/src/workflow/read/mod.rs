@@ -3,10 +3,10 @@
 //! Reading goes on after a fault, so that all are found at once; a stand-in then takes the place of what could not be read. It
 //! never gets out, because a file with a fault gives no workflow.
 
-mod fields;
+pub(crate) mod fields;
 mod step;
 mod url;
-mod values;
+pub(crate) mod values;
 
 use std::collections::BTreeMap;
 

@@ -15,7 +15,7 @@ const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
 const MAX_VERSION: u32 = i32::MAX.unsigned_abs();
 
 /// A text, quoted or not.
-pub(super) fn text<'a>(node: &'a Node, report: &mut Report) -> Option<&'a str> {
+pub(crate) fn text<'a>(node: &'a Node, report: &mut Report) -> Option<&'a str> {
     match &node.content {
         Content::Scalar { text, .. } => Some(text),
         other => {
@@ -26,14 +26,14 @@ pub(super) fn text<'a>(node: &'a Node, report: &mut Report) -> Option<&'a str> {
 }
 
 /// A name: of a workflow, a participant, a step.
-pub(super) fn name(node: &Node, report: &mut Report) -> Option<String> {
+pub(crate) fn name(node: &Node, report: &mut Report) -> Option<String> {
     let name = text(node, report)?;
     check_name(name, node.at, &node.path, report);
     Some(name.to_owned())
 }
 
 /// Reports a text that is no name.
-pub(super) fn check_name(name: &str, at: TextPosition, path: &str, report: &mut Report) {
+pub(crate) fn check_name(name: &str, at: TextPosition, path: &str, report: &mut Report) {
     let starts = name.starts_with(|first: char| first.is_ascii_lowercase());
     let holds = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if !(starts && holds && name.len() <= MAX_NAME) {
@@ -46,7 +46,7 @@ pub(super) fn check_name(name: &str, at: TextPosition, path: &str, report: &mut 
 }
 
 /// Reports a text that is no word: of an action, an outcome, an input.
-pub(super) fn check_word(word: &str, at: TextPosition, path: &str, report: &mut Report) -> bool {
+pub(crate) fn check_word(word: &str, at: TextPosition, path: &str, report: &mut Report) -> bool {
     let starts = word.starts_with(|first: char| first.is_ascii_alphabetic());
     let holds = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     let fits = starts && holds && word.len() <= MAX_NAME;
@@ -65,19 +65,19 @@ fn shortened(text: &str) -> String {
 }
 
 /// A list of texts; empty if one of them is none.
-pub(super) fn texts(node: &Node, limit: usize, report: &mut Report) -> Vec<String> {
+pub(crate) fn texts(node: &Node, limit: usize, report: &mut Report) -> Vec<String> {
     let texts: Vec<Option<&str>> = items(node, limit, report).iter().map(|item| text(item, report)).collect();
     texts.into_iter().map(|text| text.map(str::to_owned)).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// A list of words; empty if one of them is none.
-pub(super) fn words(node: &Node, limit: usize, report: &mut Report) -> Vec<String> {
+pub(crate) fn words(node: &Node, limit: usize, report: &mut Report) -> Vec<String> {
     let words: Vec<Option<&str>> = items(node, limit, report).iter().map(|item| word(item, report)).collect();
     words.into_iter().map(|word| word.map(str::to_owned)).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// A word.
-pub(super) fn word<'a>(node: &'a Node, report: &mut Report) -> Option<&'a str> {
+pub(crate) fn word<'a>(node: &'a Node, report: &mut Report) -> Option<&'a str> {
     let word = text(node, report)?;
     check_word(word, node.at, &node.path, report).then_some(word)
 }
@@ -97,19 +97,19 @@ fn items<'a>(node: &'a Node, limit: usize, report: &mut Report) -> &'a [Node] {
 }
 
 /// A version: a whole number from 1.
-pub(super) fn version(node: &Node, report: &mut Report) -> Option<u32> {
+pub(crate) fn version(node: &Node, report: &mut Report) -> Option<u32> {
     whole(node, MAX_VERSION, report)
 }
 
 /// A switch that can only be on: leaving it out is what turns it off.
-pub(super) fn only_true(node: &Node, report: &mut Report) {
+pub(crate) fn only_true(node: &Node, report: &mut Report) {
     if !matches!(&node.content, Content::Scalar { text, plain: true } if text == "true") {
         report.add_at(node, "must be 'true'");
     }
 }
 
 /// A list of HTTP statuses and types of problems.
-pub(super) fn finals(node: &Node, limit: usize, report: &mut Report) -> Vec<Final> {
+pub(crate) fn finals(node: &Node, limit: usize, report: &mut Report) -> Vec<Final> {
     items(node, limit, report).iter().filter_map(|item| is_final(item, report)).collect()
 }
 
@@ -127,7 +127,7 @@ fn is_final(node: &Node, report: &mut Report) -> Option<Final> {
 }
 
 /// A number of attempts.
-pub(super) fn attempts(node: &Node, report: &mut Report) -> Option<u32> {
+pub(crate) fn attempts(node: &Node, report: &mut Report) -> Option<u32> {
     whole(node, 1000, report)
 }
 
@@ -149,7 +149,7 @@ fn is_digits(text: &str) -> bool {
 }
 
 /// What waits between attempts are multiplied by.
-pub(super) fn factor(node: &Node, report: &mut Report) -> Option<f64> {
+pub(crate) fn factor(node: &Node, report: &mut Report) -> Option<f64> {
     let number = match &node.content {
         Content::Scalar { text, plain: true } => text.parse::<f64>().ok(),
         _ => None,
@@ -162,7 +162,7 @@ pub(super) fn factor(node: &Node, report: &mut Report) -> Option<f64> {
 }
 
 /// A duration: digits and a unit.
-pub(super) fn duration(node: &Node, report: &mut Report) -> Option<Duration> {
+pub(crate) fn duration(node: &Node, report: &mut Report) -> Option<Duration> {
     let text = text(node, report)?;
     match parse_duration(text) {
         Some(duration) if !duration.is_zero() && duration <= MAX_DURATION => Some(duration),
@@ -198,7 +198,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// `participant.action`.
-pub(super) fn action(node: &Node, report: &mut Report) -> Option<ActionRef> {
+pub(crate) fn action(node: &Node, report: &mut Report) -> Option<ActionRef> {
     let text = text(node, report)?;
     let Some((participant, action)) = text.split_once('.') else {
         report.add_at(node, format!("'{}' must be participant.action", shortened(text)));
@@ -209,12 +209,12 @@ pub(super) fn action(node: &Node, report: &mut Report) -> Option<ActionRef> {
 }
 
 /// A business status.
-pub(super) fn status(node: &Node, report: &mut Report) -> Option<String> {
+pub(crate) fn status(node: &Node, report: &mut Report) -> Option<String> {
     word(node, report).map(str::to_owned)
 }
 
 /// An expression.
-pub(super) fn expression(node: &Node, report: &mut Report) -> Option<Expression> {
+pub(crate) fn expression(node: &Node, report: &mut Report) -> Option<Expression> {
     let text = text(node, report)?;
     Expression::compile(text)
         .map_err(|error| report.add_within(node, error.at, format!("is no expression: {}", error.reason)))
@@ -222,7 +222,7 @@ pub(super) fn expression(node: &Node, report: &mut Report) -> Option<Expression>
 }
 
 /// The address of a participant.
-pub(super) fn url(node: &Node, report: &mut Report) -> Option<String> {
+pub(crate) fn url(node: &Node, report: &mut Report) -> Option<String> {
     let url = text(node, report)?;
     url::check(url).map_err(|reason| report.add_at(node, reason)).ok()?;
     Some(url.to_owned())

@@ -1,0 +1,113 @@
+//! The words in which then and now are compared.
+
+use serde_json::Value;
+
+use super::past::Seq;
+use crate::ids::StepId;
+use crate::order::{Direction, OrderCompleted, StatusChanged};
+use crate::workflow::Step;
+
+/// Who is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Whom {
+    /// A participant, for an action.
+    Participant { name: String, action: String },
+    /// A person, for what is awaited.
+    Person(String),
+    /// Nobody: time has to pass.
+    Time,
+}
+
+impl Whom {
+    /// Who is asked by a step of a definition.
+    pub fn of(step: &Step, direction: Direction) -> Option<Self> {
+        let action = match direction {
+            Direction::Do => step.action.as_ref(),
+            Direction::Undo => step.undo.as_ref(),
+        };
+        match (action, &step.awaits, direction) {
+            (Some(a), ..) => Some(Whom::Participant { name: a.participant.clone(), action: a.action.clone() }),
+            (None, Some(awaits), Direction::Do) => Some(Whom::Person(awaits.clone())),
+            (None, None, Direction::Do) => Some(Whom::Time),
+            (None, _, Direction::Undo) => None,
+        }
+    }
+
+    /// For people.
+    pub fn name(&self) -> String {
+        match self {
+            Whom::Participant { name, action } => format!("{name}.{action}"),
+            Whom::Person(awaits) => format!("a person ({awaits})"),
+            Whom::Time => "time".to_owned(),
+        }
+    }
+}
+
+/// Something asked or answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Deed {
+    /// The event, or the event that is answered by what led to it.
+    pub seq: Seq,
+    /// Which ask, by its index on its own side.
+    pub ask: usize,
+    pub kind: DeedKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum DeedKind {
+    Asked,
+    /// An outcome; none: it failed for good.
+    Concluded(Option<String>),
+}
+
+impl Deed {
+    pub fn asked(seq: Seq, ask: usize) -> Self {
+        Self { seq, ask, kind: DeedKind::Asked }
+    }
+
+    pub fn concluded(seq: Seq, ask: usize, outcome: Option<String>) -> Self {
+        Self { seq, ask, kind: DeedKind::Concluded(outcome) }
+    }
+}
+
+/// Something that concerns the order as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Milestone {
+    pub seq: Seq,
+    /// The step that led to it, where there is one.
+    pub step: Option<StepId>,
+    pub kind: MilestoneKind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum MilestoneKind {
+    Status(String),
+    Undoing,
+    Stuck,
+    /// With its result; none: the result had no value.
+    Completed(Option<Value>),
+    Canceled,
+}
+
+impl Milestone {
+    pub fn status(seq: Seq, e: &StatusChanged) -> Self {
+        Self { seq, step: Some(e.step.clone()), kind: MilestoneKind::Status(e.status.clone()) }
+    }
+
+    pub fn undoing(seq: Seq, step: Option<StepId>) -> Self {
+        Self { seq, step, kind: MilestoneKind::Undoing }
+    }
+
+    pub fn stuck(seq: Seq, step: &str) -> Self {
+        Self { seq, step: Some(step.to_owned()), kind: MilestoneKind::Stuck }
+    }
+
+    pub fn completed(seq: Seq, e: &OrderCompleted) -> Self {
+        let result = e.result_error.is_none().then(|| e.result.clone());
+        Self { seq, step: None, kind: MilestoneKind::Completed(result) }
+    }
+
+    pub fn canceled(seq: Seq) -> Self {
+        Self { seq, step: None, kind: MilestoneKind::Canceled }
+    }
+}

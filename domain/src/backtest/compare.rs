@@ -1,0 +1,208 @@
+//! Whether then and now are the same, and where they part.
+
+use std::collections::HashMap;
+
+use super::ask::{Deed, DeedKind, Milestone, Whom};
+use super::past::{Past, Seq};
+use super::run::{Decided, Run, Source};
+use super::{Difference, Standing, Verdict};
+use crate::ids::StepId;
+use crate::order::{Event, OrderState, evolve, summary};
+
+/// Says what came of a run.
+pub(super) fn compare(run: &Run<'_>) -> Verdict {
+    let unknown = run.unknown();
+    if unknown.is_empty() && is_plainly_same(run) {
+        return Verdict::Same;
+    }
+    let mut parting = Parting { run, past: run.past, is_whole: unknown.is_empty(), found: Vec::new() };
+    parting.look();
+    match parting.first() {
+        Some((seq, step)) => Verdict::Differs(Box::new(difference(run, seq, step, unknown.is_empty()))),
+        None if unknown.is_empty() => Verdict::Same,
+        None => Verdict::Unknown(unknown),
+    }
+}
+
+/// The same asks and answers in the very same order, and the same milestones: no need to look closer.
+fn is_plainly_same(run: &Run<'_>) -> bool {
+    let same_ask = |now: &Deed, then: &Deed| match run.asks.get(now.ask).map(|ask| &ask.source) {
+        Some(Source::Past(index)) => *index == then.ask && now.kind == then.kind,
+        _ => false,
+    };
+    run.refused.is_empty()
+        && run.deeds.len() == run.past.deeds.len()
+        && run.deeds.iter().zip(&run.past.deeds).all(|(now, then)| same_ask(now, then))
+        && run.milestones.len() == run.past.milestones.len()
+        && run.milestones.iter().zip(&run.past.milestones).all(|(now, then)| now.kind == then.kind)
+}
+
+/// Collects where then and now part.
+struct Parting<'a> {
+    run: &'a Run<'a>,
+    past: &'a Past,
+    /// Nothing is unknown, so that what did not happen now will not happen.
+    is_whole: bool,
+    /// On which event, how near to the cause, and at which step.
+    found: Vec<(Seq, u8, Option<StepId>)>,
+}
+
+/// How near a finding is to the cause, of those on the same event.
+const ANSWER: u8 = 0;
+const ASK: u8 = 1;
+const ORDER: u8 = 2;
+const MILESTONE: u8 = 3;
+
+impl Parting<'_> {
+    fn look(&mut self) {
+        let refused = self.run.refused.iter().map(|(seq, step)| (*seq, ANSWER, Some(step.clone())));
+        self.found.extend(refused);
+        self.answers();
+        self.missing_asks();
+        self.changed_places();
+        self.milestones();
+    }
+
+    /// The event at which they part, and the step.
+    fn first(&self) -> Option<(Seq, Option<StepId>)> {
+        let nearest = self.found.iter().min_by_key(|(seq, rank, _)| (*seq, *rank));
+        nearest.map(|(seq, _, step)| (*seq, step.clone()))
+    }
+
+    /// The asks of now that are asks of then, each by its index.
+    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.run.asks.iter().enumerate().filter(|(_, ask)| ask.whom != Whom::Time).filter_map(|(now, ask)| {
+            match ask.source {
+                Source::Past(then) => Some((now, then)),
+                Source::Rule(_) => self.overruled(now).map(|then| (now, then)),
+                Source::Clock | Source::Nobody(_) => None,
+            }
+        })
+    }
+
+    /// What a rule answers may have been asked then all the same, by the step of that name.
+    fn overruled(&self, now: usize) -> Option<usize> {
+        let ask = self.run.asks.get(now)?;
+        let same = |then: &super::past::PastAsk| {
+            then.step == ask.step && then.direction == ask.direction && then.whom == ask.whom
+        };
+        self.past.asks.iter().position(same)
+    }
+
+    fn answers(&mut self) {
+        for (now, then) in self.pairs().collect::<Vec<_>>() {
+            let (ours, theirs) = (conclusions(&self.run.deeds, now), conclusions(&self.past.deeds, then));
+            let step = self.run.asks.get(now).map(|ask| ask.step.clone());
+            for index in 0..ours.len().max(theirs.len()) {
+                let seq = match (ours.get(index), theirs.get(index)) {
+                    (Some(our), Some(their)) if our.kind == their.kind => continue,
+                    (Some(our), Some(their)) => our.seq.min(their.seq),
+                    (Some(our), None) => our.seq,
+                    (None, Some(their)) if self.is_whole => their.seq,
+                    (None, _) => break,
+                };
+                self.found.push((seq, ANSWER, step));
+                break;
+            }
+        }
+    }
+
+    fn missing_asks(&mut self) {
+        if !self.is_whole {
+            return;
+        }
+        let asked: Vec<usize> = self.pairs().map(|(_, then)| then).collect();
+        for (index, ask) in self.past.asks.iter().enumerate() {
+            if ask.whom == Whom::Time || asked.contains(&index) {
+                continue;
+            }
+            let seq = self.past.deeds.iter().find(|deed| deed.ask == index).map_or(0, |deed| deed.seq);
+            self.found.push((self.past.cause(seq), ASK, Some(ask.step.clone())));
+        }
+    }
+
+    /// Of two, one was answered then before the other was asked, and now it is the other way round.
+    fn changed_places(&mut self) {
+        let pairs: Vec<(usize, usize)> = self.pairs().collect();
+        let (now, then) = (places(&self.run.deeds), places(&self.past.deeds));
+        for (first_now, first_then) in &pairs {
+            for (other_now, other_then) in &pairs {
+                let before_then = is_before(&then, *first_then, *other_then);
+                if before_then && is_before(&now, *other_now, *first_now) {
+                    let asked = self.run.deeds.iter().find(|deed| deed.ask == *other_now);
+                    let step = self.run.asks.get(*other_now).map(|ask| ask.step.clone());
+                    self.found.push((asked.map_or(0, |deed| deed.seq), ORDER, step));
+                }
+            }
+        }
+    }
+
+    fn milestones(&mut self) {
+        let (ours, theirs) = (&self.run.milestones, &self.past.milestones);
+        for index in 0..ours.len().max(theirs.len()) {
+            let (seq, step) = match (ours.get(index), theirs.get(index)) {
+                (Some(our), Some(their)) if our.kind == their.kind => continue,
+                (Some(our), Some(their)) => {
+                    let theirs_at = self.past.cause(their.seq);
+                    if theirs_at < our.seq && self.is_whole { (theirs_at, place(their)) } else { (our.seq, place(our)) }
+                }
+                (Some(our), None) => (our.seq, place(our)),
+                (None, Some(their)) if self.is_whole => (self.past.cause(their.seq), place(their)),
+                (None, _) => return,
+            };
+            self.found.push((seq, MILESTONE, step));
+            return;
+        }
+    }
+}
+
+fn place(milestone: &Milestone) -> Option<StepId> {
+    milestone.step.clone()
+}
+
+fn conclusions(deeds: &[Deed], ask: usize) -> Vec<&Deed> {
+    deeds.iter().filter(|deed| deed.ask == ask && matches!(deed.kind, DeedKind::Concluded(_))).collect()
+}
+
+/// When each was asked, and first answered: places among the deeds.
+fn places(deeds: &[Deed]) -> HashMap<usize, (usize, Option<usize>)> {
+    let mut places: HashMap<usize, (usize, Option<usize>)> = HashMap::new();
+    for (place, deed) in deeds.iter().enumerate() {
+        let known = places.entry(deed.ask).or_insert((place, None));
+        if matches!(deed.kind, DeedKind::Concluded(_)) && known.1.is_none() {
+            known.1 = Some(place);
+        }
+    }
+    places
+}
+
+fn is_before(places: &HashMap<usize, (usize, Option<usize>)>, first: usize, other: usize) -> bool {
+    let answered = places.get(&first).and_then(|(_, answered)| *answered);
+    let asked = places.get(&other).map(|(asked, _)| *asked);
+    matches!((answered, asked), (Some(answered), Some(asked)) if answered < asked)
+}
+
+fn difference(run: &Run<'_>, seq: Seq, step: Option<StepId>, is_whole: bool) -> Difference {
+    let now = run.decided.iter().filter(|(at, _)| *at == seq).flat_map(|(_, decided)| match decided {
+        Decided::Events(events) => events.iter().map(summary).collect(),
+        Decided::Refused(why) => vec![format!("refused: {why}")],
+    });
+    Difference {
+        step,
+        revision: seq as u64,
+        then: run.past.decision(seq).iter().map(summary).collect(),
+        now: now.collect(),
+        ended_then: folded(&run.past.events).map(|state| standing(&state, true)).unwrap_or_default(),
+        ended_now: standing(&run.state, is_whole),
+    }
+}
+
+fn folded(events: &[Event]) -> Option<OrderState> {
+    let state: Result<Option<OrderState>, _> =
+        events.iter().try_fold(None, |state, event| evolve(state, event).map(Some));
+    state.ok().flatten()
+}
+
+fn standing(state: &OrderState, is_known: bool) -> Standing {
+    Standing { status: state.status.clone(), state: state.state().as_str(), is_known: is_known || state.ended() }
+}

@@ -1,0 +1,162 @@
+//! Gives a run what came then, as a command of today.
+
+use serde_json::Value;
+
+use super::past::{OperationKind, PastReply, Seq, What};
+use super::rules::Said;
+use super::run::{Run, Source};
+use crate::Timestamp;
+use crate::ids::StepId;
+use crate::order::{
+    Answer, AttemptId, Command, DecideError, Direction, Event, FailureCause, HandOver, LateRefusal, Operate, Operation,
+    Reply, Signal, Stage,
+};
+
+/// Who acts where an operator acted.
+const OPERATOR: &str = "operator";
+
+impl Run<'_> {
+    pub(super) fn suppose(&mut self, index: usize) -> Result<(), DecideError> {
+        let Some(ask) = self.asks.get_mut(index) else { return Ok(()) };
+        ask.given += 1;
+        let Source::Rule(supposed) = &ask.source else { return Ok(()) };
+        let (said, step, direction) = (supposed.said.clone(), ask.step.clone(), ask.direction);
+        let command = match said {
+            Said::Outcome { outcome, data } => self.answered(&step, direction, outcome, data),
+            Said::Refused(error) => self.refused(&step, direction, error),
+        };
+        self.decide(self.seq(), &command, Some(&step))
+    }
+
+    pub(super) fn reply(&mut self, index: usize, reply: PastReply) -> Result<(), DecideError> {
+        let at = self.moment(index, &reply);
+        let Some(ask) = self.asks.get_mut(index) else { return Ok(()) };
+        ask.given += 1;
+        let (step, direction) = (ask.step.clone(), ask.direction);
+        self.advance_to(at);
+        let command = match reply.what {
+            What::Accepted => self.answer(&step, direction, Reply::Accepted),
+            What::Unreadable => {
+                let outcome = self.unreadable(&reply).unwrap_or_default().to_owned();
+                self.answer(&step, direction, Reply::Done { outcome: Some(outcome), data: Value::Null })
+            }
+            What::Unclear => {
+                let error = self.error(reply.seq);
+                self.answer(&step, direction, Reply::Unclear { error, retry_after: None })
+            }
+            What::Refused => self.refused(&step, direction, self.error(reply.seq)),
+            What::Lost => self.lost(&step, direction),
+            What::Again => self.operate(Operation::Retry { step: Some(step.clone()) }),
+            What::Overdue => {
+                if let Some(deadline) = self.asks.get(index).and_then(|ask| self.deadline(ask)) {
+                    self.advance_to(deadline);
+                }
+                Command::Tick(self.clock())
+            }
+            What::Skipped => {
+                let (outcome, data) = self.said(reply.seq);
+                self.operate(Operation::Skip { step: step.clone(), outcome: Some(outcome), data })
+            }
+            What::Done => {
+                let (outcome, data) = self.said(reply.seq);
+                self.answered(&step, direction, outcome, data)
+            }
+            What::Later if self.answers_at_once(&step) => {
+                let (outcome, data) = self.said(reply.seq);
+                self.answered(&step, direction, outcome, data)
+            }
+            What::Later => {
+                let (outcome, data) = self.said(reply.seq);
+                self.signaled(&step, direction, outcome, data)
+            }
+        };
+        self.decide(reply.seq, &command, Some(&step))
+    }
+
+    pub(super) fn operation(&mut self, seq: Seq, at: Timestamp, kind: OperationKind) -> Result<(), DecideError> {
+        self.operations += 1;
+        // A pause lasts as long as then, even where it begins later now.
+        let lasted = match (kind, self.state.paused) {
+            (OperationKind::Resume, Some(since)) => self.pause_before(seq).map(|paused| since + (at - paused)),
+            _ => None,
+        };
+        self.advance_to(lasted.unwrap_or(at));
+        let operation = match kind {
+            OperationKind::Cancel => Operation::Cancel,
+            OperationKind::Pause => Operation::Pause,
+            OperationKind::Resume => Operation::Resume,
+        };
+        let command = self.operate(operation);
+        self.decide(seq, &command, None)
+    }
+
+    fn pause_before(&self, seq: Seq) -> Option<Timestamp> {
+        let before = self.past.operations.iter().rev().find(|o| o.seq < seq && o.kind == OperationKind::Pause);
+        before.map(|pause| pause.at)
+    }
+
+    fn operate(&self, operation: Operation) -> Command {
+        let (actor, reason) = (OPERATOR.to_owned(), "as then".to_owned());
+        Command::Operate(Operate { operation, actor, reason, now: self.clock() })
+    }
+
+    /// The attempt that is being made.
+    fn attempt(&self, step: &str) -> Option<u32> {
+        match self.state.steps.get(step)?.stage {
+            Stage::InFlight { attempt, .. } => Some(attempt),
+            _ => None,
+        }
+    }
+
+    fn answer(&self, step: &StepId, direction: Direction, reply: Reply) -> Command {
+        let attempt = self.attempt(step).unwrap_or_default();
+        Command::Answer(Answer { step: step.clone(), direction, attempt, reply, now: self.clock() })
+    }
+
+    /// An answer in the exchange, while there is one; else one that comes by itself.
+    fn answered(&self, step: &StepId, direction: Direction, outcome: String, data: Value) -> Command {
+        if self.attempt(step).is_some() {
+            return self.answer(step, direction, Reply::Done { outcome: Some(outcome), data });
+        }
+        self.signaled(step, direction, outcome, data)
+    }
+
+    /// Under a key of its own, so that the same answer twice is two.
+    fn signaled(&self, step: &StepId, direction: Direction, outcome: String, data: Value) -> Command {
+        let (step, key, now) = (step.clone(), Some(format!("answer-{}", self.decided.len())), self.clock());
+        Command::Signal(Signal { step, direction, outcome, data, key, now })
+    }
+
+    fn refused(&self, step: &StepId, direction: Direction, error: String) -> Command {
+        if self.attempt(step).is_some() {
+            return self.answer(step, direction, Reply::Refused { error });
+        }
+        Command::Refuse(LateRefusal { step: step.clone(), direction, error, request: None, now: self.clock() })
+    }
+
+    fn lost(&self, step: &StepId, direction: Direction) -> Command {
+        let number = self.attempt(step).unwrap_or_default();
+        let attempts = vec![AttemptId { step: step.clone(), direction, number }];
+        Command::HandOver(HandOver { attempts, now: self.clock() })
+    }
+
+    /// What an answer of the past said.
+    fn said(&self, seq: Seq) -> (String, Value) {
+        match self.past.events.get(seq) {
+            Some(Event::StepCompleted(e)) => (e.outcome.clone(), e.data.clone()),
+            _ => Default::default(),
+        }
+    }
+
+    /// What went wrong with an attempt of the past.
+    fn error(&self, seq: Seq) -> String {
+        match self.past.events.get(seq) {
+            Some(Event::StepAttemptFailed(e)) => e.error.clone(),
+            Some(Event::StepFailed(e)) => match e.cause() {
+                FailureCause::LastAttempt(error) => error.to_owned(),
+                _ => e.error.clone(),
+            },
+            _ => String::new(),
+        }
+    }
+}

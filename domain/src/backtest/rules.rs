@@ -1,0 +1,216 @@
+//! Answers that nobody gave then: a file of rules says what they would have been.
+//!
+//! ```yaml
+//! answers:                        # by participant.action, do or undo alike
+//!   risk.check:
+//!     - { when: "double(order.total) > 1000.0", outcome: review }
+//!     - { outcome: ok, data: { score: 10 } }
+//!   shipping.ship:
+//!     - { when: "'backordered' in steps.ship.outcomes", outcome: out_of_stock }
+//!   payments.refund: [{}]         # it is done
+//!   crm.note: [{ refuse: no such customer }]
+//! persons:                        # by what is awaited
+//!   approval: [{ outcome: approved }]
+//! ```
+//!
+//! The first rule whose guard holds answers, in the place of what was answered then; where none holds, the past answers. Guards are
+//! those of workflow files. `order` is the order; `steps` is how its steps stood at the end of the **past**, by the names that they
+//! had then: `outcome` is the last of `outcomes`, `data` came with it. A guard without a value, because a step is not there for one,
+//! does not hold.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Number, Value, json};
+
+use super::ask::{DeedKind, Whom};
+use super::past::Past;
+use crate::order::{Direction, Event, OrderState, order_seen_by};
+use crate::workflow::fault::Report;
+use crate::workflow::read::fields::{Fields, entries};
+use crate::workflow::read::values;
+use crate::workflow::suggest::did_you_mean;
+use crate::workflow::yaml::{self, Content, Entry, Node};
+use crate::workflow::{Expression, Faults, Scope, Subject, Workflow};
+
+const KEYS: [&str; 2] = ["answers", "persons"];
+const RULE_KEYS: [&str; 4] = ["when", "outcome", "data", "refuse"];
+/// The most entries of a section, and rules of an entry.
+const MOST: usize = 1_000;
+
+/// The answers of a file, by whom they are.
+#[derive(Debug, Clone, Default)]
+pub struct Rules(BTreeMap<Whom, Vec<Rule>>);
+
+#[derive(Debug, Clone)]
+struct Rule {
+    when: Option<Expression>,
+    said: Said,
+}
+
+/// What a rule has somebody say.
+#[derive(Debug, Clone)]
+pub(super) enum Said {
+    Outcome { outcome: String, data: Value },
+    Refused(String),
+}
+
+/// An answer that a rule gives.
+#[derive(Debug, Clone)]
+pub(super) struct Supposed {
+    pub said: Said,
+}
+
+impl Rules {
+    /// Reads a file of rules for a definition, and checks it whole: every fault is named with its line and column.
+    pub fn parse(source: &str, workflow: &Workflow) -> Result<Self, Faults> {
+        let mut report = Report::new(source);
+        let Some(root) = yaml::load(source, &mut report) else { return report.finish(None) };
+        let rules = read(&root, workflow, &mut report);
+        report.finish(rules)
+    }
+
+    /// The answer of the first rule that holds.
+    pub(super) fn answer(&self, whom: &Whom, past: &Past, state: &OrderState) -> Option<Supposed> {
+        let rule = self.0.get(whom)?.iter().find(|rule| rule.holds(past, state))?;
+        Some(Supposed { said: rule.said.clone() })
+    }
+}
+
+impl Rule {
+    fn holds(&self, past: &Past, state: &OrderState) -> bool {
+        let Some(guard) = &self.when else { return true };
+        let scope = Scope { order: order_seen_by(guard, state), steps: steps_then(past) };
+        guard.holds(&scope).unwrap_or(false)
+    }
+}
+
+/// The steps as they stood at the end of the past.
+fn steps_then(past: &Past) -> Value {
+    let mut steps = Map::new();
+    for ask in past.asks.iter().filter(|ask| ask.direction == Direction::Do) {
+        steps.insert(ask.step.clone(), json!({ "outcome": null, "outcomes": [], "data": null }));
+    }
+    for deed in &past.deeds {
+        let Some(ask) = past.asks.get(deed.ask).filter(|ask| ask.direction == Direction::Do) else { continue };
+        let DeedKind::Concluded(Some(outcome)) = &deed.kind else { continue };
+        let Some(step) = steps.get_mut(&ask.step) else { continue };
+        step["outcome"] = json!(outcome);
+        if let Value::Array(outcomes) = &mut step["outcomes"] {
+            outcomes.push(json!(outcome));
+        }
+        if let Some(Event::StepCompleted(e)) = past.events.get(deed.seq) {
+            step["data"] = e.data.clone();
+        }
+    }
+    Value::Object(steps)
+}
+
+fn read(root: &Node, workflow: &Workflow, report: &mut Report) -> Option<Rules> {
+    let fields = Fields::of(root, root.at, &KEYS, report)?;
+    let mut rules = BTreeMap::new();
+    let asked = asked(workflow);
+    if let Some(node) = fields.get("answers") {
+        let known: Vec<String> = asked.iter().filter(|whom| !matches!(whom, Whom::Person(_))).map(Whom::name).collect();
+        let whom = |key: &str| {
+            let (name, action) = key.split_once('.')?;
+            Some(Whom::Participant { name: name.to_owned(), action: action.to_owned() })
+        };
+        section(node, &known, whom, &mut rules, report);
+    }
+    if let Some(node) = fields.get("persons") {
+        let persons = asked.iter().filter_map(|whom| match whom {
+            Whom::Person(awaits) => Some(awaits.clone()),
+            Whom::Participant { .. } | Whom::Time => None,
+        });
+        section(node, &persons.collect::<Vec<_>>(), |key| Some(Whom::Person(key.to_owned())), &mut rules, report);
+    }
+    Some(Rules(rules))
+}
+
+/// Whom a definition may ask.
+fn asked(workflow: &Workflow) -> Vec<Whom> {
+    let steps = workflow.steps.iter().chain(&workflow.compensated);
+    let both = steps.flat_map(|step| [Whom::of(step, Direction::Do), Whom::of(step, Direction::Undo)]);
+    both.flatten().filter(|whom| *whom != Whom::Time).collect()
+}
+
+fn section(
+    node: &Node,
+    known: &[String],
+    whom: impl Fn(&str) -> Option<Whom>,
+    rules: &mut BTreeMap<Whom, Vec<Rule>>,
+    report: &mut Report,
+) {
+    for Entry { key, key_at, value } in entries(node, MOST, report).unwrap_or_default() {
+        if !known.contains(key) {
+            let nearest = did_you_mean(key, known.iter().map(String::as_str));
+            report.add(*key_at, &value.path, format!("is nothing that the workflow asks for{nearest}"));
+        }
+        let of = list(value, report).iter().filter_map(|rule| read_rule(rule, report)).collect();
+        if let Some(whom) = whom(key) {
+            rules.insert(whom, of);
+        }
+    }
+}
+
+fn list<'a>(node: &'a Node, report: &mut Report) -> &'a [Node] {
+    match &node.content {
+        Content::List(rules) if rules.is_empty() || rules.len() > MOST => {
+            report.add_at(node, format!("must hold from 1 to {MOST} rules"));
+            &[]
+        }
+        Content::List(rules) => rules,
+        other => {
+            report.add_at(node, format!("must be a list of rules, is {}", other.kind()));
+            &[]
+        }
+    }
+}
+
+fn read_rule(node: &Node, report: &mut Report) -> Option<Rule> {
+    let fields = Fields::of(node, node.at, &RULE_KEYS, report)?;
+    let when = fields.get("when").and_then(|node| guard(node, report));
+    let outcome = fields.get("outcome").and_then(|node| values::word(node, report));
+    let data = fields.get("data").map(json_of).unwrap_or_default();
+    let said = match fields.get("refuse") {
+        Some(node) => {
+            for key in ["outcome", "data"] {
+                fields.fault(key, "has no meaning where 'refuse' stands", report);
+            }
+            Said::Refused(values::text(node, report)?.to_owned())
+        }
+        None => Said::Outcome { outcome: outcome.unwrap_or("done").to_owned(), data },
+    };
+    Some(Rule { when, said })
+}
+
+fn guard(node: &Node, report: &mut Report) -> Option<Expression> {
+    let guard = values::expression(node, report)?;
+    for reference in guard.references() {
+        if let Subject::Unknown(name) = &reference.subject {
+            report.add_within(node, reference.at, format!("there is no '{name}'; there are 'order' and 'steps'"));
+        }
+    }
+    Some(guard)
+}
+
+/// A value of YAML, as JSON: without quotes, `true`, `false` and numbers are what they look like.
+fn json_of(node: &Node) -> Value {
+    match &node.content {
+        Content::Nothing => Value::Null,
+        Content::Scalar { text, plain } => scalar(text, *plain),
+        Content::List(items) => items.iter().map(json_of).collect(),
+        Content::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), json_of(&entry.value))).collect(),
+    }
+}
+
+fn scalar(text: &str, plain: bool) -> Value {
+    match text {
+        "true" if plain => Value::Bool(true),
+        "false" if plain => Value::Bool(false),
+        _ => match text.parse::<Number>() {
+            Ok(number) if plain => Value::Number(number),
+            _ => Value::String(text.to_owned()),
+        },
+    }
+}

@@ -1,0 +1,303 @@
+//! Past orders, run through other definitions. That each life of the fault matrix is the same under its own definition is looked
+//! at there.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::order::{Direction, Operation};
+use crate::testing::{Story, answered, done, order, refused, unclear};
+
+const SOURCE: &str = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  charge: { call: p.charge, with: { amount: order.total }, undo: p.refund, retry: { attempts: 3, initial: 1s } }
+  ship: { after: [charge], request: p.ship, undo: p.unship, timeout: 3d, outcomes: [shipped, none], compensate-on: [none] }
+  thank: { after: [ship], call: p.thank, sets-status: Shipped }
+compensated:
+  sorry: { call: p.sorry, sets-status: Canceled }
+result: steps.ship.data
+";
+
+fn workflow(source: &str) -> Workflow {
+    Workflow::parse(source).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// An order under `SOURCE`, shipped after an hour.
+fn shipped() -> Past {
+    let workflow = workflow(SOURCE);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("charge", unclear("503")).whatever();
+    story.tick_after(Duration::from_secs(1)).whatever();
+    story.answer("charge", done()).whatever();
+    story.answer("ship", crate::order::Reply::Accepted).whatever();
+    story.pass(Duration::from_hours(1));
+    story.signal_with("ship", "shipped", json!({ "tracking": "T" }), None).whatever();
+    story.answer("thank", done()).whatever();
+    Past::of(story.history().to_vec()).unwrap()
+}
+
+/// The same, not in stock.
+fn undone() -> Past {
+    let workflow = workflow(SOURCE);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("charge", done()).whatever();
+    story.signal("ship", "none").whatever();
+    story.answer("charge", done()).whatever();
+    story.answer("sorry", done()).whatever();
+    Past::of(story.history().to_vec()).unwrap()
+}
+
+fn tried(past: &Past, source: &str) -> Verdict {
+    tried_with(past, source, &Options::default()).verdict
+}
+
+fn tried_with(past: &Past, source: &str, options: &Options) -> Trial {
+    backtest(&workflow(source), past, options).unwrap()
+}
+
+#[track_caller]
+fn difference(verdict: Verdict) -> Difference {
+    match verdict {
+        Verdict::Differs(difference) => *difference,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn unknown(verdict: Verdict) -> Vec<(String, UnknownKind)> {
+    match verdict {
+        Verdict::Unknown(unknown) => unknown.into_iter().map(|unknown| (unknown.whom, unknown.kind)).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rules(text: &str, source: &str) -> Options {
+    let rules = Rules::parse(text, &workflow(source)).unwrap_or_else(|faults| panic!("{faults}"));
+    Options { rules: Some(rules), same_input: false }
+}
+
+#[test]
+fn under_its_own_definition_an_order_is_the_same() {
+    assert_eq!(tried(&shipped(), SOURCE), Verdict::Same);
+    assert_eq!(tried(&undone(), SOURCE), Verdict::Same);
+}
+
+#[test]
+fn names_of_steps_times_and_attempts_change_nothing() {
+    let other = SOURCE.replace("charge: {", "take-money: {").replace("after: [charge]", "after: [take-money]");
+    assert_eq!(tried(&shipped(), &other), Verdict::Same);
+    assert_eq!(tried(&undone(), &other), Verdict::Same);
+    let patient = SOURCE.replace("attempts: 3", "attempts: 30").replace("timeout: 3d", "timeout: 2h");
+    assert_eq!(tried(&shipped(), &patient), Verdict::Same);
+}
+
+#[test]
+fn what_was_done_in_turn_may_be_done_side_by_side_but_not_the_other_way_round() {
+    let side_by_side = SOURCE.replace("ship: { after: [charge], ", "ship: { ");
+    assert_eq!(tried(&shipped(), &side_by_side), Verdict::Same);
+    let turned = SOURCE
+        .replace("ship: { after: [charge], ", "ship: { ")
+        .replace("charge: { call", "charge: { after: [ship], call");
+    let difference =
+        difference(tried(&shipped(), &turned.replace("thank: { after: [ship]", "thank: { after: [charge]")));
+    assert_eq!(difference.step.as_deref(), Some("ship"));
+}
+
+#[test]
+fn fewer_attempts_lead_elsewhere_at_the_attempt_that_is_not_made() {
+    let difference = difference(tried(&shipped(), &SOURCE.replace("attempts: 3", "attempts: 1")));
+    assert_eq!((difference.step.as_deref(), difference.revision), (Some("charge"), 2));
+    assert!(difference.now[0].contains("503"), "{difference:?}");
+    assert!(difference.now.iter().any(|told| told.contains("being undone")), "{difference:?}");
+    assert_eq!(difference.ended_then.status, "Shipped");
+    assert!(!difference.ended_now.is_known, "nobody knows what a refund would have been answered with");
+}
+
+#[test]
+fn an_answer_that_took_longer_than_it_now_may_is_too_late() {
+    let difference = difference(tried(&shipped(), &SOURCE.replace("timeout: 3d", "timeout: 30m")));
+    assert_eq!(difference.step.as_deref(), Some("ship"));
+}
+
+#[test]
+fn a_step_that_is_gone_is_missed_at_the_event_that_began_it() {
+    let without = SOURCE.replace("  thank: { after: [ship], call: p.thank, sets-status: Shipped }\n", "");
+    let difference = difference(tried(&shipped(), &without));
+    assert_eq!(difference.step.as_deref(), Some("thank"));
+    assert!(difference.then.iter().any(|told| told.contains("thank")), "{difference:?}");
+    assert!(difference.now.iter().any(|told| told.contains("completed")), "{difference:?}");
+    assert_eq!(difference.ended_now, Standing { status: "Placed".into(), state: "COMPLETED", is_known: true });
+}
+
+#[test]
+fn an_action_that_was_never_asked_for_cannot_be_known_unless_a_rule_answers() {
+    let more = SOURCE
+        .replace("  ship: { after: [charge]", "  check: { after: [charge], call: p.check, outcomes: [good, bad], compensate-on: [bad] }\n  ship: { after: [check]");
+    assert_eq!(unknown(tried(&shipped(), &more)), [("p.check".to_owned(), UnknownKind::NeverAsked)]);
+    let good =
+        rules("answers: { p.check: [{ when: double(order.total) > 100.0, outcome: bad }, { outcome: good }] }", &more);
+    let trial = tried_with(&shipped(), &more, &good);
+    assert_eq!((trial.verdict, trial.supposed), (Verdict::Same, vec!["p.check".to_owned()]));
+    let bad = rules("answers: { p.check: [{ outcome: bad }], p.refund: [{}], p.sorry: [{}] }", &more);
+    let difference = difference(tried_with(&shipped(), &more, &bad).verdict);
+    assert_eq!(difference.ended_now, Standing { status: "Canceled".into(), state: "CANCELED", is_known: true });
+}
+
+#[test]
+fn a_rule_sees_how_the_past_ended_and_takes_the_place_of_its_answer() {
+    let overruled = rules(
+        "answers:
+  p.ship: [{ when: \"'shipped' in steps.ship.outcomes && steps.ship.data.tracking == 'T'\", outcome: none }]
+  p.refund: [{}]
+  p.sorry: [{}]",
+        SOURCE,
+    );
+    let difference = difference(tried_with(&shipped(), SOURCE, &overruled).verdict);
+    assert_eq!((difference.step.as_deref(), difference.ended_now.state), (Some("ship"), "CANCELED"));
+    // Where its guard has no value, or does not hold, the past answers.
+    assert_eq!(
+        tried_with(&undone(), SOURCE, &rules("answers: { p.ship: [{ when: steps.shop.outcome == 'x' }] }", SOURCE))
+            .verdict,
+        Verdict::Same
+    );
+}
+
+#[test]
+fn other_input_matters_where_it_was_seen_to_or_where_it_is_said_to() {
+    let otherwise = SOURCE.replace("amount: order.total", "amount: order.total, note: \"'now'\"");
+    assert_eq!(tried(&shipped(), &otherwise), Verdict::Same);
+    let strict = Options { same_input: true, ..Options::default() };
+    let verdict = tried_with(&shipped(), &otherwise, &strict).verdict;
+    assert_eq!(unknown(verdict), [("p.charge".to_owned(), UnknownKind::OtherInput)]);
+
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  first: { call: p.ask, with: { n: '1' } }
+  second: { after: [first], call: p.ask, with: { n: '2' } }
+";
+    let then = workflow(source);
+    let mut story = Story::given(&then);
+    story.place(order()).whatever();
+    story.answer("first", answered("yes")).whatever();
+    story.answer("second", answered("no")).whatever();
+    let past = Past::of(story.history().to_vec()).unwrap();
+    assert_eq!(tried(&past, source), Verdict::Same);
+    let verdict = tried(&past, &source.replace("n: '2'", "n: '3'"));
+    assert_eq!(unknown(verdict), [("p.ask".to_owned(), UnknownKind::OtherInput)]);
+}
+
+#[test]
+fn an_order_that_still_waits_is_compared_as_far_as_it_came() {
+    let then = workflow(SOURCE);
+    let mut story = Story::given(&then);
+    story.place(order()).whatever();
+    story.answer("charge", done()).whatever();
+    story.answer("ship", crate::order::Reply::Accepted).whatever();
+    let past = Past::of(story.history().to_vec()).unwrap();
+    assert_eq!(tried(&past, SOURCE), Verdict::Same);
+    let without = SOURCE.replace("  charge: { call: p.charge, with: { amount: order.total }, undo: p.refund, retry: { attempts: 3, initial: 1s } }\n", "").replace("after: [charge], ", "");
+    assert_eq!(difference(tried(&past, &without)).step.as_deref(), Some("charge"));
+}
+
+#[test]
+fn what_operators_did_is_done_again_at_the_same_point() {
+    let then = workflow(SOURCE);
+    let mut story = Story::given(&then);
+    story.place(order()).whatever();
+    story.answer("charge", done()).whatever();
+    story.operate(Operation::Pause).whatever();
+    story.pass(Duration::from_hours(100));
+    story.operate(Operation::Resume).whatever();
+    story.answer("ship", crate::order::Reply::Accepted).whatever();
+    story.operate(Operation::Cancel).whatever();
+    story.undone_later("ship").whatever();
+    story.answer("ship", refused("too late")).whatever();
+    story.operate(Operation::Skip { step: "ship".into(), outcome: None, data: Value::Null }).whatever();
+    story.answer("charge", done()).whatever();
+    story.answer("sorry", done()).whatever();
+    let past = Past::of(story.history().to_vec()).unwrap();
+    assert_eq!(tried(&past, SOURCE), Verdict::Same);
+    // Under a definition in which it cannot be undone, it is not.
+    let cannot = SOURCE.replace("undo: p.refund, ", "");
+    assert_eq!(difference(tried(&past, &cannot)).step.as_deref(), Some("charge"));
+}
+
+#[test]
+fn a_back_ordered_order_parts_at_shipping_where_there_is_no_back_order() {
+    let with = workflow(include_str!("../../../workflows/order-fulfilment.yaml"));
+    let without = include_str!("../../../workflows/order-fulfilment-without-backorder.yaml");
+    let mut story = Story::given(&with);
+    story.place(order()).whatever();
+    for step in ["create-order", "charge"] {
+        story.answer(step, done()).whatever();
+    }
+    story.answer("ship", crate::order::Reply::Accepted).whatever();
+    story.signal("ship", "backordered").whatever();
+    story.answer("record-backorder", done()).whatever();
+    story.answer("notify-backorder", done()).whatever();
+    let past = Past::of(story.history().to_vec()).unwrap();
+    let parts = difference(tried(&past, without));
+    assert_eq!((parts.step.as_deref(), parts.ended_then.status.as_str()), (Some("ship"), "BackOrdered"));
+    assert!(parts.then[0].contains("backordered"), "{parts:?}");
+    assert!(parts.now[0].contains("does not know the outcome \"backordered\""), "{parts:?}");
+
+    let mut story = Story::given(&with);
+    story.place(order()).whatever();
+    for step in ["create-order", "charge"] {
+        story.answer(step, done()).whatever();
+    }
+    story.signal_with("ship", "shipped", json!({ "tracking": "T" }), None).whatever();
+    story.answer("record-shipped", done()).whatever();
+    story.answer("notify-shipped", done()).whatever();
+    assert!(story.state().ended());
+    assert_eq!(tried(&Past::of(story.history().to_vec()).unwrap(), without), Verdict::Same);
+}
+
+#[test]
+fn a_file_of_rules_is_checked_with_line_and_column() {
+    for (text, fault) in [
+        (
+            "answers: { p.chrage: [{}] }",
+            "1:12: answers.p.chrage: is nothing that the workflow asks for; did you mean 'p.charge'?",
+        ),
+        ("answers: { p.charge: {} }", "1:22: answers.p.charge: must be a list of rules, is a map"),
+        ("answers: { p.charge: [] }", "1:22: answers.p.charge: must hold from 1 to 1000 rules"),
+        (
+            "answers: { p.charge: [{ wen: a }] }",
+            "1:25: answers.p.charge[0].wen: is an unknown key; did you mean 'when'?",
+        ),
+        (
+            "answers:\n  p.charge:\n    - { when: ordr.total }",
+            "3:15: answers.p.charge[0].when: there is no 'ordr'; there are 'order' and 'steps'",
+        ),
+        ("answers: { p.charge: [{ when: a b }] }", "1:33: answers.p.charge[0].when: is no expression"),
+        (
+            "answers: { p.charge: [{ refuse: no, outcome: x }] }",
+            "1:37: answers.p.charge[0].outcome: has no meaning where 'refuse' stands",
+        ),
+        ("persons: { approval: [{}] }", "1:12: persons.approval: is nothing that the workflow asks for"),
+        ("answer: {}", "1:1: answer: is an unknown key; did you mean 'answers'?"),
+    ] {
+        let faults = Rules::parse(text, &workflow(SOURCE)).unwrap_err().to_string();
+        assert!(faults.starts_with(fault), "{text}: {faults}");
+    }
+}
+
+#[test]
+fn data_of_a_rule_is_what_it_looks_like() {
+    let text =
+        "answers: { p.ship: [{ outcome: shipped, data: { n: 1.5, yes: true, text: '1', list: [a, ~], big: 1e400 } }] }";
+    let trial = tried_with(&shipped(), SOURCE, &rules(text, SOURCE));
+    // The same outcome, and so the same course; but the result is what the rule says.
+    let parts = difference(trial.verdict);
+    assert_eq!(parts.step, None);
+    assert!(Past::of(Vec::new()).is_err());
+    assert_eq!(Direction::Do.as_str(), "do");
+}

@@ -1,0 +1,191 @@
+//! What happens next in a run: the first of the answers that came then, as far as somebody waits for them now, or what time brings
+//! before that.
+
+use super::ask::Whom;
+use super::past::{OperationKind, PastAsk, PastReply, Seq, What};
+use super::run::{NewAsk, Run, Source, at_ms};
+use super::unknown::UnknownKind;
+use crate::Timestamp;
+use crate::order::{Command, DecideError, Event, FailureCause, Stage};
+
+/// What can happen next.
+enum Turn {
+    /// A rule answers.
+    Suppose { ask: usize },
+    /// The past answers.
+    Reply { ask: usize, reply: PastReply },
+    /// An operator acted.
+    Operate { seq: Seq, at: Timestamp, kind: OperationKind },
+    /// A deadline comes.
+    Due { at: Timestamp },
+}
+
+/// What an ask of the past has to say next.
+enum Next {
+    Reply(PastReply),
+    /// Time brings something before it does.
+    Due(Timestamp),
+    /// Nothing yet: it waited then, too.
+    Waits,
+    Unknown(UnknownKind),
+}
+
+impl Run<'_> {
+    /// Lets the next thing happen; `false`: there is none.
+    pub(super) fn turn(&mut self) -> Result<bool, DecideError> {
+        if self.state.ended() {
+            return Ok(false);
+        }
+        let Some(turn) = self.next_turn() else { return Ok(false) };
+        match turn {
+            Turn::Suppose { ask } => self.suppose(ask)?,
+            Turn::Reply { ask, reply } => self.reply(ask, reply)?,
+            Turn::Operate { seq, at, kind } => self.operation(seq, at, kind)?,
+            Turn::Due { at } => {
+                self.advance_to(at);
+                self.decide(self.seq(), &Command::Tick(self.clock()), None)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Why an ask is not answered; `None`: it is, or it waited then, too.
+    pub(super) fn unknown_of(&self, ask: &NewAsk) -> Option<UnknownKind> {
+        if !ask.open {
+            return None;
+        }
+        match &ask.source {
+            Source::Nobody(kind) => Some(*kind),
+            Source::Past(index) => match self.next_of(ask, self.past.asks.get(*index)?) {
+                Next::Unknown(kind) => Some(kind),
+                Next::Reply(_) | Next::Due(_) | Next::Waits => None,
+            },
+            // An interim answer that was supposed has no other after it.
+            Source::Rule(_) | Source::Clock => None,
+        }
+    }
+
+    fn next_turn(&self) -> Option<Turn> {
+        let supposed =
+            self.asks.iter().position(|ask| ask.open && ask.given == 0 && matches!(ask.source, Source::Rule(_)));
+        if let Some(ask) = supposed {
+            return Some(Turn::Suppose { ask });
+        }
+        let mut first: Option<(Seq, Turn)> = None;
+        if let Some(operation) = self.past.operations.get(self.operations) {
+            let turn = Turn::Operate { seq: operation.seq, at: operation.at, kind: operation.kind };
+            first = Some((operation.seq, turn));
+        }
+        let mut due: Option<Timestamp> = None;
+        for (index, ask) in self.asks.iter().enumerate() {
+            let brings = match &ask.source {
+                Source::Past(past) => self.past.asks.get(*past).map(|past| self.next_of(ask, past)),
+                Source::Clock if ask.open => self.deadline(ask).map(Next::Due),
+                Source::Clock | Source::Rule(_) | Source::Nobody(_) => None,
+            };
+            match brings {
+                Some(Next::Reply(reply)) if first.as_ref().is_none_or(|(seq, _)| reply.seq < *seq) => {
+                    first = Some((reply.seq, Turn::Reply { ask: index, reply }));
+                }
+                Some(Next::Due(at)) if self.state.paused.is_none() => due = Some(due.map_or(at, |due| due.min(at))),
+                _ => {}
+            }
+        }
+        match (first, due) {
+            (Some((_, turn)), Some(due)) if self.moment_of(&turn) <= due => Some(turn),
+            (_, Some(at)) => Some(Turn::Due { at }),
+            (first, None) => first.map(|(_, turn)| turn),
+        }
+    }
+
+    /// When a turn comes: as long after the question as then.
+    fn moment_of(&self, turn: &Turn) -> Timestamp {
+        match turn {
+            Turn::Reply { ask, reply } => self.moment(*ask, reply),
+            Turn::Operate { at, .. } | Turn::Due { at } => (*at).max(self.now),
+            Turn::Suppose { .. } => self.now,
+        }
+    }
+
+    pub(super) fn moment(&self, ask: usize, reply: &PastReply) -> Timestamp {
+        let Some(ask) = self.asks.get(ask) else { return self.now };
+        let asked = match ask.source {
+            Source::Past(past) => self.past.asks.get(past).map(|past| past.at),
+            Source::Rule(_) | Source::Clock | Source::Nobody(_) => None,
+        };
+        let took = asked.map_or(0, |asked| (reply.at - asked).num_milliseconds());
+        at_ms(ask.at.timestamp_millis().saturating_add(took)).max(self.now)
+    }
+
+    fn stage(&self, ask: &NewAsk) -> Option<Stage> {
+        self.state.steps.get(&ask.step).map(|known| known.stage)
+    }
+
+    pub(super) fn deadline(&self, ask: &NewAsk) -> Option<Timestamp> {
+        match self.stage(ask)? {
+            Stage::Awaiting { deadline, .. } => Some(deadline),
+            _ => None,
+        }
+    }
+
+    fn next_of(&self, ask: &NewAsk, past: &PastAsk) -> Next {
+        let reply = past.replies.get(ask.given).copied();
+        let Some(stage) = self.stage(ask) else { return Next::Unknown(UnknownKind::OutOfStep) };
+        if !ask.open {
+            // Only an operator opens it again, and only what failed for good.
+            let stands_so = matches!(stage, Stage::UndoFailed | Stage::Failed { .. }) && self.state.stuck.is_some();
+            return match reply {
+                Some(reply) if stands_so && matches!(reply.what, What::Again | What::Skipped) => Next::Reply(reply),
+                _ => Next::Waits,
+            };
+        }
+        let Some(reply) = reply else {
+            return match stage {
+                Stage::BackingOff { .. } if !past.open => Next::Unknown(UnknownKind::NoFurtherAttempt),
+                _ if past.open => Next::Waits,
+                _ => Next::Unknown(UnknownKind::NotWaitedFor),
+            };
+        };
+        match (stage, reply.what) {
+            (_, What::Unreadable) if self.knows_it(ask, &reply) => Next::Unknown(UnknownKind::NotRecorded),
+            (Stage::Awaiting { deadline, .. }, _) => in_time(ask, &reply, deadline),
+            (Stage::BackingOff { .. }, What::Unclear | What::Accepted | What::Lost | What::Overdue) => {
+                Next::Unknown(UnknownKind::OutOfStep)
+            }
+            (Stage::InFlight { .. }, What::Overdue | What::Again) => Next::Unknown(UnknownKind::OutOfStep),
+            _ => Next::Reply(reply),
+        }
+    }
+
+    /// Whether an answer that was not understood then is understood now.
+    fn knows_it(&self, ask: &NewAsk, reply: &PastReply) -> bool {
+        match (self.unreadable(reply), self.workflow.step(&ask.step)) {
+            (Some(outcome), Some(step)) => step.knows(outcome),
+            _ => true,
+        }
+    }
+
+    /// The answer that was not understood then.
+    pub(super) fn unreadable(&self, reply: &PastReply) -> Option<&str> {
+        match self.past.events.get(reply.seq) {
+            Some(Event::StepFailed(e)) => match e.cause() {
+                FailureCause::UnknownOutcome(outcome) => outcome,
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Whether what came then comes in time now. What was tolerated then, since nobody looked, is so again.
+fn in_time(ask: &NewAsk, reply: &PastReply, deadline: Timestamp) -> Next {
+    let (now, then) = (ask.allowed_ms.unwrap_or(i64::MAX), reply.allowed_ms.unwrap_or(i64::MAX));
+    match reply.what {
+        What::Overdue if now == then => Next::Reply(*reply),
+        What::Overdue if now < then || ask.whom == Whom::Time => Next::Due(deadline),
+        What::Overdue => Next::Unknown(UnknownKind::NotWaitedFor),
+        _ if now < then && reply.took_ms > now => Next::Due(deadline),
+        What::Accepted | What::Unclear | What::Lost | What::Again => Next::Unknown(UnknownKind::OutOfStep),
+        What::Done | What::Later | What::Unreadable | What::Refused | What::Skipped => Next::Reply(*reply),
+    }
+}

@@ -1,0 +1,201 @@
+//! Reads the log from its beginning, and hands out orders whole.
+//!
+//! `$all` has the events of all orders mixed, so those of an order are held until it ends. What is held is bounded: past the
+//! bound, the order that has been held longest is handed out to be read by its own stream, which has all there is of it. Whatever
+//! comes of it later is passed over: an order is held from its first event on, or not at all.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::ids::OrderId;
+use domain::wire::ENDS;
+use event_store::client::{EventStore, Filter, Position, ReadError, RecordedEvent, SubscriptionItem};
+
+/// What is held of orders that have not ended, in bytes.
+const MOST_HELD: usize = 128 << 20;
+/// What an event takes beside its data.
+const OVERHEAD: usize = 256;
+
+/// An order.
+#[derive(Debug)]
+pub enum Found {
+    /// With all its events.
+    Whole(Vec<RecordedEvent>),
+    /// To be read by its stream.
+    Named(String),
+}
+
+/// Reads on, order by order.
+pub struct Scan {
+    subscription: event_store::client::Subscription,
+    /// Where the log ended when this began.
+    head: Option<Position>,
+    at: Option<Position>,
+    held: Held,
+    ended: bool,
+    /// Only the first event of each is wanted.
+    only_placed: bool,
+}
+
+impl Scan {
+    /// All orders, with all their events.
+    pub async fn all(store: &EventStore) -> Result<Self, ReadError> {
+        let filter = Filter::StreamPrefixes(vec![OrderId::STREAM_PREFIX.to_owned()]);
+        Self::start(store, filter, false).await
+    }
+
+    /// All orders, with their first event.
+    pub async fn placed(store: &EventStore) -> Result<Self, ReadError> {
+        Self::start(store, Filter::EventTypePrefixes(vec!["OrderPlaced".to_owned()]), true).await
+    }
+
+    async fn start(store: &EventStore, filter: Filter, only_placed: bool) -> Result<Self, ReadError> {
+        let head = store.head().await?;
+        let subscription = store.subscribe_all(filter, None);
+        Ok(Self { subscription, head, at: None, held: Held::default(), ended: head.is_none(), only_placed })
+    }
+
+    /// The next order. The last are those that have not ended.
+    pub async fn next(&mut self) -> Option<Found> {
+        loop {
+            if let Some(stream) = self.held.give_way() {
+                return Some(Found::Named(stream));
+            }
+            if self.ended {
+                return self.held.oldest().map(Found::Whole);
+            }
+            match self.subscription.next().await {
+                SubscriptionItem::Event(event) => {
+                    self.passes(event.position);
+                    if self.only_placed {
+                        return Some(Found::Whole(vec![event]));
+                    }
+                    if let Some(whole) = self.held.take(event) {
+                        return Some(Found::Whole(whole));
+                    }
+                }
+                SubscriptionItem::Checkpoint(position) => self.passes(position),
+                SubscriptionItem::CaughtUp => self.ended = true,
+            }
+        }
+    }
+
+    /// How much of the log is read, from 0 to 100.
+    pub fn percent(&self) -> u64 {
+        match (self.at, self.head) {
+            (Some(at), Some(head)) if head.commit > 0 => {
+                u64::try_from(u128::from(at.commit) * 100 / u128::from(head.commit)).unwrap_or(100).min(100)
+            }
+            _ => 0,
+        }
+    }
+
+    fn passes(&mut self, position: Position) {
+        self.at = Some(position);
+        self.ended |= self.head.is_none_or(|head| position >= head);
+    }
+}
+
+/// Orders that have not ended.
+#[derive(Debug, Default)]
+struct Held {
+    orders: HashMap<String, Order>,
+    /// The same, by age.
+    ages: BTreeMap<u64, String>,
+    next_age: u64,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Order {
+    age: u64,
+    events: Vec<RecordedEvent>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Takes an event; gives the order whose last it is.
+    fn take(&mut self, event: RecordedEvent) -> Option<Vec<RecordedEvent>> {
+        let (bytes, ends) = (size(&event), ENDS.contains(&event.event_type.as_str()));
+        if event.revision == 0 {
+            let age = self.next_age;
+            self.next_age += 1;
+            self.ages.insert(age, event.stream.clone());
+            self.orders.insert(event.stream.clone(), Order { age, events: Vec::with_capacity(24), bytes: 0 });
+        }
+        let stream = if ends { event.stream.clone() } else { String::new() };
+        let order = self.orders.get_mut(&event.stream)?;
+        order.bytes += bytes;
+        self.bytes += bytes;
+        order.events.push(event);
+        if ends { self.release(&stream) } else { None }
+    }
+
+    /// The order to give up, where too much is held.
+    fn give_way(&mut self) -> Option<String> {
+        if self.bytes <= MOST_HELD {
+            return None;
+        }
+        let stream = self.ages.first_key_value().map(|(_, stream)| stream.clone())?;
+        self.release(&stream).map(|_| stream)
+    }
+
+    fn oldest(&mut self) -> Option<Vec<RecordedEvent>> {
+        let stream = self.ages.first_key_value().map(|(_, stream)| stream.clone())?;
+        self.release(&stream)
+    }
+
+    fn release(&mut self, stream: &str) -> Option<Vec<RecordedEvent>> {
+        let order = self.orders.remove(stream)?;
+        self.ages.remove(&order.age);
+        self.bytes -= order.bytes;
+        Some(order.events)
+    }
+}
+
+fn size(event: &RecordedEvent) -> usize {
+    event.data.len() + event.metadata.len() + OVERHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use event_store::client::Position;
+
+    use super::*;
+
+    fn event(stream: &str, revision: u64, event_type: &str, bytes: usize) -> RecordedEvent {
+        RecordedEvent {
+            id: uuid::Uuid::nil(),
+            stream: stream.to_owned(),
+            revision,
+            position: Position { commit: 1, prepare: 1 },
+            event_type: event_type.to_owned(),
+            data: vec![b' '; bytes].into(),
+            metadata: bytes::Bytes::new(),
+            created: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn an_order_is_handed_out_with_its_last_event() {
+        let mut held = Held::default();
+        assert!(held.take(event("order-1", 0, "OrderPlaced", 1)).is_none());
+        assert!(held.take(event("order-2", 0, "OrderPlaced", 1)).is_none());
+        let whole = held.take(event("order-1", 1, "OrderCompleted", 1)).unwrap();
+        assert_eq!(whole.len(), 2);
+        assert_eq!(held.oldest().unwrap().len(), 1);
+        assert!(held.oldest().is_none());
+        assert_eq!(held.bytes, 0);
+    }
+
+    #[test]
+    fn past_the_bound_the_oldest_gives_way_and_what_comes_of_it_is_passed_over() {
+        let mut held = Held::default();
+        held.take(event("order-1", 0, "OrderPlaced", MOST_HELD / 2));
+        held.take(event("order-2", 0, "OrderPlaced", MOST_HELD / 2 + 1));
+        assert_eq!(held.give_way().as_deref(), Some("order-1"));
+        assert!(held.give_way().is_none());
+        assert!(held.take(event("order-1", 1, "OrderCanceled", 1)).is_none());
+        assert_eq!(held.take(event("order-2", 1, "OrderCanceled", 1)).unwrap().len(), 2);
+        assert_eq!((held.bytes, held.orders.len(), held.ages.len()), (0, 0, 0));
+    }
+}
