@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{Client, ServerArgs};
-use super::output::{self, Palette, Tint, printable};
+use super::output::{self, Palette, Tint, printable, screen};
 use super::table::{Side, Table};
+use super::timeline::spent;
 use super::views::{self, Entry, Standing, State};
 use super::{CommandError, NOT_AS_ASKED, duration, moment, timeline};
 
@@ -45,7 +46,7 @@ async fn show(client: &Client, args: &ShowArgs) -> Result<ExitCode, CommandError
             url: format!("{}/graphql", client.base()),
             reason: error.to_string(),
         })?;
-        order.render(Palette::of_stdout())
+        order.render(Palette::of_stdout(), screen::width(), Utc::now())
     };
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -114,14 +115,17 @@ struct Step {
 }
 
 impl OrderView {
-    fn render(&self, palette: Palette) -> String {
+    /// `now`: until when an order lasts that has not ended.
+    fn render(&self, palette: Palette, width: Option<usize>, now: DateTime<Utc>) -> String {
         let entries: Vec<Entry> = self.timeline.entries().cloned().collect();
+        let spent = spent::of(&entries, self.ended_at.unwrap_or(now));
         format!(
-            "{}\n{}\n{}\n{}",
+            "{}\n{}\n{}\n{}\n{}",
             self.head(palette),
-            timeline::table(&entries, palette),
+            timeline::table(&entries, palette, width),
             palette.paint(Tint::Bold, "Steps"),
-            self.steps(palette)
+            self.steps(palette),
+            spent::chart(&spent, palette, width)
         )
     }
 
@@ -236,6 +240,10 @@ mod tests {
     use crate::commands::stub::Stub;
     use crate::commands::timeline::tests::story;
 
+    fn at(millis: i64) -> DateTime<Utc> {
+        crate::commands::timeline::tests::entry(0, millis, "", None, "").recorded_at
+    }
+
     fn order() -> Value {
         let edges: Vec<Value> = story().iter().take(3).map(|entry| json!({ "node": entry })).collect();
         json!({
@@ -275,10 +283,10 @@ Order 10248 is Placed (STUCK)
   updated   2025-06-15 15:07:45.012 UTC, 1 m 05 s later
   stuck     undo of charge: failed for good: 500
 
-       AT     AFTER  STEP          WHAT HAPPENED
-  0.000 s  +0.000 s                Placed by customer VINET: 3 lines, 440.00 EUR
-  0.003 s  +0.003 s  create-order  create-order: calling orders.create
-  0.002 s  +0.000 s  create-order  create-order: done
+       AT     AFTER   WHAT HAPPENED
+  0.000 s  +0.000 s   Placed by customer VINET: 3 lines, 440.00 EUR
+  0.003 s  +0.003 s   create-order: orders is asked to create
+  0.002 s  +0.000 s   create-order: done
 
 Steps
   STEP          ACTION              STATUS     OUTCOME  ATTEMPTS     TOOK  LAST ERROR
@@ -287,8 +295,12 @@ Steps
   cool-down     (time passes)       COMPLETED  elapsed            1.000 s
   approve       (a person answers)  WAITING
   ship                              PENDING                    0
+
+Where the time went
+  create-order                                              0.000 s    0 %
+  █ waiting for a participant; of 1 m 40 s in all
 ";
-        assert_eq!(OrderView::deserialize(order()).unwrap().render(Palette::NONE), golden);
+        assert_eq!(OrderView::deserialize(order()).unwrap().render(Palette::NONE, None, at(100_000)), golden);
     }
 
     #[tokio::test]

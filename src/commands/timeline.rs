@@ -1,6 +1,8 @@
 //! How an order's timeline reads: as a table once it is known, and line by line as it happens.
 
 mod following;
+mod persons;
+pub mod spent;
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -10,26 +12,84 @@ use chrono::{DateTime, Utc};
 pub use following::{Followed, Following, follow};
 
 use super::duration;
+use super::output::screen::wrapped;
 use super::output::{Palette, Tint, printable};
-use super::table::{Side, Table};
 use super::views::Entry;
 
-/// The whole timeline: when, how long after the one before, which step, what, and who did it where a person did.
-pub fn table(entries: &[Entry], palette: Palette) -> String {
-    let mut table =
-        Table::new([("AT", Side::Right), ("AFTER", Side::Right), ("STEP", Side::Left), ("WHAT HAPPENED", Side::Left)]);
+/// The whole timeline: when, how long after the one before, and what. What a person decided stands in a bracket, with who did it and
+/// why at its end.
+pub fn table(entries: &[Entry], palette: Palette, width: Option<usize>) -> String {
     let Some(first) = entries.first() else { return String::new() };
-    let mut before = first.recorded_at;
-    for entry in entries {
-        table.row([
-            (duration::render(span(first.recorded_at, entry.recorded_at)), Tint::Plain),
-            (format!("+{}", duration::render(span(before, entry.recorded_at))), Tint::Dim),
-            (entry.step.clone().unwrap_or_default(), Tint::Dim),
-            (sentence(entry), tint(&entry.kind)),
-        ]);
-        before = entry.recorded_at;
+    let mut rows = vec![Row::header()];
+    let (mut before, mut index) = (first.recorded_at, 0);
+    while let Some(head) = entries.get(index) {
+        let wish = by(head);
+        let together = if wish.is_some() { persons::decided_with(entries, index) } else { index + 1 };
+        for (place, entry) in entries.iter().enumerate().take(together).skip(index) {
+            let mark = if wish.is_none() {
+                " "
+            } else if place == index {
+                "┌"
+            } else {
+                "│"
+            };
+            rows.push(Row {
+                at: duration::render(span(first.recorded_at, entry.recorded_at)),
+                after: format!("+{}", duration::render(span(before, entry.recorded_at))),
+                mark,
+                text: entry.summary.clone(),
+                tint: tint(&entry.kind),
+            });
+            before = entry.recorded_at;
+        }
+        rows.extend(wish.map(Row::of_person));
+        index = together;
     }
-    table.render(palette)
+    let widths = rows.iter().map(|row| (row.at.chars().count(), row.after.chars().count()));
+    let (at, after) = widths.fold((0, 0), |(at, after), (a, b)| (at.max(a), after.max(b)));
+    rows.iter().map(|row| row.render(at, after, palette, width)).collect()
+}
+
+/// A line of the table, or several where its sentence is long.
+struct Row {
+    at: String,
+    after: String,
+    mark: &'static str,
+    text: String,
+    tint: Tint,
+}
+
+impl Row {
+    fn header() -> Self {
+        let (at, after, text) = ("AT".to_owned(), "AFTER".to_owned(), "WHAT HAPPENED".to_owned());
+        Self { at, after, mark: " ", text, tint: Tint::Dim }
+    }
+
+    fn of_person(wish: String) -> Self {
+        Self { at: String::new(), after: String::new(), mark: "└", text: wish, tint: Tint::Bold }
+    }
+
+    fn render(&self, at: usize, after: usize, palette: Palette, width: Option<usize>) -> String {
+        let margin = format!("  {:>at$}  {:>after$} {} ", self.at, self.after, self.mark);
+        let room = margin.chars().count();
+        let mut text = String::new();
+        for line in wrapped(&margin, &printable(&self.text), width).lines() {
+            let start = line.char_indices().nth(room).map_or(line.len(), |(start, _)| start);
+            let (before, rest) = line.split_at(start);
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{before}{}", palette.paint(self.tint, rest));
+        }
+        text
+    }
+}
+
+/// Who did it, and why, where a person did.
+fn by(entry: &Entry) -> Option<String> {
+    let actor = entry.actor.as_ref()?;
+    Some(match &entry.reason {
+        Some(reason) => format!("by {actor}: {reason}"),
+        None => format!("by {actor}"),
+    })
 }
 
 /// One entry of a timeline that is being followed, `first` being when it began.
@@ -41,16 +101,10 @@ pub fn line(entry: &Entry, first: DateTime<Utc>, palette: Palette) -> String {
 
 /// What happened, and who did it and why where a person did.
 fn sentence(entry: &Entry) -> String {
-    let mut sentence = entry.summary.clone();
-    if let Some(actor) = &entry.actor {
-        // Writing to a string cannot fail.
-        let _ = write!(sentence, " (by {actor}");
-        if let Some(reason) = &entry.reason {
-            let _ = write!(sentence, ": {reason}");
-        }
-        sentence.push(')');
+    match by(entry) {
+        Some(wish) => format!("{} ({wish})", entry.summary),
+        None => entry.summary.clone(),
     }
-    sentence
 }
 
 /// From one moment to the next; clocks of two machines may disagree, so that the next may seem to be earlier.
@@ -81,6 +135,8 @@ pub(super) mod tests {
             step: step.map(str::to_owned),
             actor: None,
             reason: None,
+            causation_id: None,
+            data: serde_json::Value::Null,
         }
     }
 
@@ -92,7 +148,7 @@ pub(super) mod tests {
         };
         vec![
             entry(0, 0, "OrderPlaced", None, "Placed by customer VINET: 3 lines, 440.00 EUR"),
-            entry(1, 3, "StepStarted", Some("create-order"), "create-order: calling orders.create"),
+            entry(1, 3, "StepStarted", Some("create-order"), "create-order: orders is asked to create"),
             entry(2, 2, "StepCompleted", Some("create-order"), "create-order: done"),
             entry(3, 65_000, "StepFailed", Some("charge"), "charge: failed for good: card\u{1b}[2J refused"),
             by_hand,
@@ -100,33 +156,35 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_timeline_is_a_table_with_both_times_the_step_and_the_sentence() {
-        let golden = "\
-           AT        AFTER  STEP          WHAT HAPPENED
-      0.000 s     +0.000 s                Placed by customer VINET: 3 lines, 440.00 EUR
-      0.003 s     +0.003 s  create-order  create-order: calling orders.create
-      0.002 s     +0.000 s  create-order  create-order: done
-    1 m 05 s     +1 m 04 s  charge        charge: failed for good: card\\u{1b}[2J refused
-    1 h 01 m     +1 h 00 m                The order is canceled (by ops@shop.example: customer called)
+    fn a_timeline_is_a_table_with_both_times_and_the_sentence_and_a_bracket_around_what_a_person_decided() {
+        let golden = "        AT      AFTER   WHAT HAPPENED
+   0.000 s   +0.000 s   Placed by customer VINET: 3 lines, 440.00 EUR
+   0.003 s   +0.003 s   create-order: orders is asked to create
+   0.002 s   +0.000 s   create-order: done
+  1 m 05 s  +1 m 04 s   charge: failed for good: card\\u{1b}[2J refused
+  1 h 01 m  +1 h 00 m ┌ The order is canceled
+                      └ by ops@shop.example: customer called
 ";
-        let shown = table(&story(), Palette::NONE);
-        let squeezed =
-            |text: &str| text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>();
-        assert_eq!(squeezed(&shown), squeezed(golden));
-        let what = shown.lines().map(|line| line.char_indices().nth(38).unwrap().0).collect::<Vec<_>>();
-        assert!(what.windows(2).all(|pair| pair[0] == pair[1]), "{shown}");
+        assert_eq!(table(&story(), Palette::NONE, None), golden);
+    }
+
+    #[test]
+    fn long_sentences_go_on_below_themselves() {
+        let shown = table(&story(), Palette::NONE, Some(50));
+        assert!(shown.contains("Placed by customer VINET:\n                        3 lines, 440.00 EUR\n"), "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 50), "{shown}");
     }
 
     #[test]
     fn nothing_happened_is_nothing_shown() {
-        assert_eq!(table(&[], Palette::NONE), "");
+        assert_eq!(table(&[], Palette::NONE, None), "");
     }
 
     #[test]
     fn a_line_says_when_and_what() {
         let story = story();
         let first = story[0].recorded_at;
-        assert_eq!(line(&story[1], first, Palette::NONE), "   0.003 s  create-order: calling orders.create");
+        assert_eq!(line(&story[1], first, Palette::NONE), "   0.003 s  create-order: orders is asked to create");
         assert_eq!(
             line(&story[3], first, Palette::FULL),
             "\u{1b}[2m  1 m 05 s\u{1b}[0m  \u{1b}[31mcharge: failed for good: card\\u{1b}[2J refused\u{1b}[0m"

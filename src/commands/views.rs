@@ -150,7 +150,17 @@ pub struct Entry {
     pub actor: Option<String>,
     /// Why that person did it.
     pub reason: Option<String>,
+    /// The event that led to it, where that was asked.
+    #[serde(default)]
+    pub causation_id: Option<String>,
+    /// All of it, where that was asked.
+    #[serde(default)]
+    pub data: Value,
 }
+
+/// What is asked of an entry where the whole timeline is shown.
+const WHOLE_ENTRIES: &str = "edges { node { revision type recordedAt summary step actor reason causationId data } }
+    pageInfo { hasNextPage endCursor }";
 
 const ENTRIES: &str =
     "edges { node { revision type recordedAt summary step actor reason } } pageInfo { hasNextPage endCursor }";
@@ -216,7 +226,7 @@ pub async fn news(client: &Client, id: &str, after: Option<&str>) -> Result<Opti
 /// A page of an order's timeline, as it came; none if there is no such order.
 pub async fn timeline_page(client: &Client, id: &str, after: &str) -> Result<Option<Value>, CommandError> {
     let query = format!(
-        "query($id: ID!, $after: String) {{ order(id: $id) {{ timeline(first: 200, after: $after) {{ {ENTRIES} }} }} }}"
+        "query($id: ID!, $after: String) {{ order(id: $id) {{ timeline(first: 200, after: $after) {{ {WHOLE_ENTRIES} }} }} }}"
     );
     let order: Option<Value> = order(client, &query, json!({ "id": id, "after": after })).await?;
     Ok(order.map(|mut order| order["timeline"].take()))
@@ -228,7 +238,7 @@ pub async fn everything(client: &Client, id: &str) -> Result<Option<Value>, Comm
         "query($id: ID!) {{ order(id: $id) {{
             id {STANDING} workflow {{ name version }} customer {{ id name }} currency total placedAt updatedAt endedAt result
             steps {{ id participant action mode status outcome attempts lastError startedAt endedAt nextAttemptAt }}
-            timeline(first: 200) {{ {ENTRIES} }}
+            timeline(first: 200) {{ {WHOLE_ENTRIES} }}
         }} }}"
     );
     order(client, &query, json!({ "id": id })).await

@@ -21,7 +21,7 @@ fn an_answer_that_comes_to_another_instance_is_taken_there_once() {
         world.settle().await;
         assert_eq!((world.count(&id("1"), "StepAccepted"), driving.resting()), (0, 0), "its acceptance comes too late");
         driving.signal(id("1"), world.answer("shipped", Some("k"))).await.unwrap();
-        assert_eq!(world.told(&id("1")).iter().filter(|told| *told == "ship: shipped").count(), 1);
+        assert_eq!(world.told(&id("1")).iter().filter(|told| *told == "ship: answered \"shipped\"").count(), 1);
         assert_eq!(world.participants.asked().len(), 5);
     });
 }
@@ -40,8 +40,8 @@ fn a_driver_that_somebody_came_before_decides_again() {
         accepting.open();
         world.settle().await;
         let told = world.told(&id("1"));
-        assert_eq!(told[1..4], ["a: requesting p.a", "b: requesting p.b", "b: fine"]);
-        assert!(told[4].starts_with("a: accepted"), "{}", told[4]);
+        assert_eq!(told[1..4], ["a: p is asked to a", "b: p is asked to b", "b: answered \"fine\""]);
+        assert!(told[4].starts_with("a: taken on"), "{}", told[4]);
     });
 }
 

@@ -27,7 +27,7 @@ fn what_is_under_way_is_recorded_and_nothing_new_is_begun() {
         asking.open();
         leaving.await.unwrap();
         let told = world.told(&id("1"));
-        assert_eq!(told[4..6], ["charge: done", "ship: requesting shipping.ship"]);
+        assert_eq!(told[4..6], ["charge: done", "ship: shipping is asked to ship"]);
         assert!(told[6].starts_with("ship: attempt 1 failed: handed over"), "{told:?}");
         assert_eq!((told.len(), world.participants.count("shipping.ship")), (7, 0));
 

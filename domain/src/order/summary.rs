@@ -1,6 +1,11 @@
-//! One plain sentence for each event: what a timeline shows to people.
+//! One plain sentence for each event: what a timeline shows to people who know the shop, and nothing of what runs it.
+//!
+//! A sentence begins with the step it speaks of, by the name that the workflow gives it. Names of actions and outcomes are read as
+//! words. What is for those who write workflows (a guard, for one) stands in the event's data, and in `tenuto replay`.
 
-use super::event::{Basis, Direction, Event, Mode, StepCompleted, StepStarted, WaitStarted};
+use super::event::{
+    Basis, Direction, Event, Mode, StepAttemptFailed, StepCompleted, StepSkipped, StepStarted, WaitStarted,
+};
 
 /// What happened, in a sentence without a full stop.
 pub fn summary(event: &Event) -> String {
@@ -13,22 +18,14 @@ pub fn summary(event: &Event) -> String {
         Event::WaitStarted(e) => waiting(e),
         Event::StepAccepted(e) => {
             let name = name(&e.step, e.direction);
-            format!("{name}: accepted, the answer is due by {}", e.deadline.format("%F %T UTC"))
+            format!("{name}: taken on, to be answered by {}", e.deadline.format("%F %T UTC"))
         }
         Event::StepCompleted(e) => completed(e),
-        Event::StepAttemptFailed(e) => {
-            format!(
-                "{}: attempt {} failed: {}; again at {}",
-                name(&e.step, e.direction),
-                e.attempt,
-                e.error,
-                e.retry_at.format("%T%.3f")
-            )
-        }
+        Event::StepAttemptFailed(e) => attempt_failed(e),
         Event::StepFailed(e) => format!("{}: failed for good: {}", name(&e.step, e.direction), e.error),
-        Event::StepSkipped(e) => format!("{}: skipped, because {}", e.step, e.because),
+        Event::StepSkipped(e) => skipped(e),
         Event::StatusChanged(e) => format!("The order is {}", e.status),
-        Event::OrderPaused(_) => "The order is paused".to_owned(),
+        Event::OrderPaused(_) => "The order is put on hold".to_owned(),
         Event::OrderResumed(_) => "The order goes on".to_owned(),
         Event::CompensationStarted(e) if e.step.is_none() => format!("The order is being undone: {}", e.because),
         Event::CompensationStarted(e) => format!("The order cannot be kept and is being undone: {}", e.because),
@@ -40,27 +37,47 @@ pub fn summary(event: &Event) -> String {
 }
 
 fn started(e: &StepStarted) -> String {
-    let verb = if e.mode == Mode::Request { "requesting" } else { "calling" };
-    let again = if e.attempt == 1 { String::new() } else { format!(", attempt {}", e.attempt) };
-    format!("{}: {verb} {}.{}{again}", name(&e.step, e.direction), e.participant, e.action)
+    let again = if e.attempt == 1 { String::new() } else { format!(" again (attempt {})", e.attempt) };
+    format!("{}: {} is asked to {}{again}", name(&e.step, e.direction), e.participant, words(&e.action))
 }
 
 fn waiting(e: &WaitStarted) -> String {
     let until = e.deadline.format("%F %T UTC");
-    match &e.awaits {
-        Some(what) => format!("{}: waiting for {what}, until {until}", e.step),
-        None => format!("{}: waiting until {until}", e.step),
+    match (&e.awaits, e.mode) {
+        (Some(what), _) => format!("{}: waiting for a person ({}), until {until}", e.step, words(what)),
+        (None, Mode::Await) => format!("{}: waiting for a person, until {until}", e.step),
+        (None, _) => format!("{}: waiting until {until}", e.step),
     }
 }
 
 fn completed(e: &StepCompleted) -> String {
-    let more = if e.open_until.is_some() { ", more to come" } else { "" };
-    let basis = match e.basis {
-        Basis::Answer => "",
-        Basis::Assumption => ", as an operator assumes",
-        Basis::Deadline => ", as time has come",
+    let (name, outcome) = (name(&e.step, e.direction), words(&e.outcome));
+    let more = if e.open_until.is_some() { " for now; more is to follow" } else { "" };
+    match e.basis {
+        Basis::Answer if e.outcome == "done" && more.is_empty() => format!("{name}: done"),
+        Basis::Answer => format!("{name}: answered {outcome:?}{more}"),
+        Basis::Assumption => format!("{name}: skipped by an operator, and taken for {outcome:?}{more}"),
+        Basis::Deadline if e.outcome == "elapsed" => format!("{name}: the wait is over"),
+        Basis::Deadline => format!("{name}: not answered in time, and so taken for {outcome:?}{more}"),
+    }
+}
+
+fn attempt_failed(e: &StepAttemptFailed) -> String {
+    let name = name(&e.step, e.direction);
+    let next = if e.retry_at > e.at {
+        format!("the next is at {}", e.retry_at.format("%T%.3f"))
+    } else {
+        "the next is now".to_owned()
     };
-    format!("{}: {}{more}{basis}", name(&e.step, e.direction), e.outcome)
+    format!("{name}: attempt {} failed: {}; {next}", e.attempt, e.error)
+}
+
+/// A guard is for those who write workflows.
+fn skipped(e: &StepSkipped) -> String {
+    match e.because.strip_suffix(" was skipped") {
+        Some(before) => format!("{}: not needed either, like {before}", e.step),
+        None => format!("{}: not needed for this order", e.step),
+    }
 }
 
 fn name(step: &str, direction: Direction) -> String {
@@ -68,4 +85,8 @@ fn name(step: &str, direction: Direction) -> String {
         Direction::Do => step.to_owned(),
         Direction::Undo => format!("undo of {step}"),
     }
+}
+
+fn words(name: &str) -> String {
+    name.replace('_', " ")
 }

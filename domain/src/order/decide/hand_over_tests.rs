@@ -18,11 +18,10 @@ fn what_is_handed_over_is_made_again_at_once_and_counts_as_no_failure() {
     let workflow = workflow(ONE_CALL);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    hand_over(&mut story, &[("go", Direction::Do, 1)]).then(&[
-        "go: attempt 1 failed: handed over: the instance that had this attempt is leaving; again at 00:00:00.000",
-    ]);
+    hand_over(&mut story, &[("go", Direction::Do, 1)])
+        .then(&["go: attempt 1 failed: handed over: the instance that had this attempt is leaving; the next is now"]);
     assert_eq!(story.state().due_at(), Some(story.now().at));
-    story.tick_after(std::time::Duration::ZERO).then(&["go: calling p.go, attempt 2"]);
+    story.tick_after(std::time::Duration::ZERO).then(&["go: p is asked to go again (attempt 2)"]);
     // It has one attempt that may fail, and that is the second one made.
     story.answer("go", done()).then(&["go: done", "The order is completed"]);
 }
@@ -33,8 +32,7 @@ fn what_has_come_to_an_end_meanwhile_is_left_as_it_is() {
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
     story.answer("one", done()).whatever();
-    let other =
-        "other: attempt 1 failed: handed over: the instance that had this attempt is leaving; again at 00:00:00.000";
+    let other = "other: attempt 1 failed: handed over: the instance that had this attempt is leaving; the next is now";
     let both = [("one", Direction::Do, 1), ("other", Direction::Do, 1)];
     hand_over(&mut story, &both).then(&[other]);
     hand_over(&mut story, &both).then(&[]);
@@ -51,9 +49,9 @@ fn an_undo_is_handed_over_too() {
     story.answer("go", done()).whatever();
     story.answer("on", refused("no")).whatever();
     hand_over(&mut story, &[("go", Direction::Undo, 1)]).then(&[
-        "undo of go: attempt 1 failed: handed over: the instance that had this attempt is leaving; again at 00:00:00.000",
+        "undo of go: attempt 1 failed: handed over: the instance that had this attempt is leaving; the next is now",
     ]);
-    story.tick_after(std::time::Duration::ZERO).then(&["undo of go: calling p.come_back, attempt 2"]);
+    story.tick_after(std::time::Duration::ZERO).then(&["undo of go: p is asked to come back again (attempt 2)"]);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_cancel_gives_up_what_is_waited_for_and_undoes_what_was_done() {
     story.operate(Operation::Cancel).then(&[
         "The order is being undone: canceled by ann: asked for",
         "ship: failed for good: given up, because the order is being undone",
-        "undo of ship: calling p.unship",
+        "undo of ship: p is asked to unship",
     ]);
     story.operate(Operation::Cancel).then_refused(&not_now("cancel", Lifecycle::Compensating));
     story.answer("ship", done()).whatever();
@@ -61,25 +61,25 @@ fn a_cancel_interrupts_a_back_off_and_lets_an_attempt_come_to_its_end() {
     story.clone().operate(Operation::Cancel).then(&[
         "The order is being undone: canceled by ann: asked for",
         "create: failed for good: given up, because the order is being undone",
-        "undo of create: calling p.delete",
+        "undo of create: p is asked to delete",
     ]);
-    story.tick_after(Duration::from_secs(1)).then(&["create: calling p.create, attempt 2"]);
+    story.tick_after(Duration::from_secs(1)).then(&["create: p is asked to create again (attempt 2)"]);
     story.operate(Operation::Cancel).then(&["The order is being undone: canceled by ann: asked for"]);
-    story.answer("create", done()).then(&["create: done", "undo of create: calling p.delete"]);
+    story.answer("create", done()).then(&["create: done", "undo of create: p is asked to delete"]);
 }
 
 #[test]
 fn a_paused_order_takes_answers_down_and_begins_nothing() {
     let workflow = workflow(STEPS);
     let mut story = shipping(&workflow);
-    story.operate(Operation::Pause).then(&["The order is paused"]);
+    story.operate(Operation::Pause).then(&["The order is put on hold"]);
     assert_eq!((story.state().state(), story.pending()), (Lifecycle::Paused, vec![]));
     story.operate(Operation::Pause).then_refused(&not_now("pause", Lifecycle::Paused));
     story.operate(retry(None)).then_refused(&not_now("retry", Lifecycle::Paused));
-    story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), Some("k")).then(&["ship: shipped"]);
+    story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), Some("k")).then(&["ship: answered \"shipped\""]);
     story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), Some("k")).then(&[]);
     story.tick_after(Duration::from_hours(48)).then(&[]);
-    story.operate(Operation::Resume).then(&["The order goes on", "tell: calling p.tell"]);
+    story.operate(Operation::Resume).then(&["The order goes on", "tell: p is asked to tell"]);
     story.operate(Operation::Resume).then_refused(&not_now("resume", Lifecycle::Running));
 }
 
@@ -108,7 +108,7 @@ fn what_begins_within_a_pause_is_put_off_by_what_is_left_of_it() {
     story.pass(Duration::from_hours(2));
     story.operate(Operation::Resume).then(&["The order goes on"]);
     story.tick_after(Duration::from_mins(59)).then(&[]);
-    story.tick_after(Duration::from_mins(1)).then(&["create: calling p.create, attempt 2"]);
+    story.tick_after(Duration::from_mins(1)).then(&["create: p is asked to create again (attempt 2)"]);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn an_order_can_be_paused_while_it_is_undone() {
     story.operate(Operation::Cancel).whatever();
     story.operate(Operation::Pause).whatever();
     story.answer("ship", done()).then(&["undo of ship: done"]);
-    story.operate(Operation::Resume).then(&["The order goes on", "undo of create: calling p.delete"]);
+    story.operate(Operation::Resume).then(&["The order goes on", "undo of create: p is asked to delete"]);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn what_waits_for_its_next_attempt_is_tried_now() {
         state: Lifecycle::Running,
     };
     story.operate(retry(Some("tell"))).then_refused(&pending);
-    story.operate(retry(Some("create"))).then(&["create: calling p.create, attempt 2"]);
+    story.operate(retry(Some("create"))).then(&["create: p is asked to create again (attempt 2)"]);
 }
 
 /// Up to where the undo of `create` has failed for good.
@@ -163,7 +163,7 @@ fn a_stuck_order_goes_on_when_its_undo_is_tried_again() {
     let workflow = workflow(STEPS);
     let mut story = stuck(&workflow);
     story.operate(Operation::Pause).then_refused(&not_now("pause", Lifecycle::Stuck));
-    story.operate(retry(None)).then(&["undo of create: calling p.delete, attempt 2"]);
+    story.operate(retry(None)).then(&["undo of create: p is asked to delete again (attempt 2)"]);
     assert_eq!((story.state().state(), story.state().stuck_reason()), (Lifecycle::Compensating, None));
     story.answer("create", refused("409")).whatever();
     assert_eq!(story.state().state(), Lifecycle::Stuck);
@@ -171,7 +171,7 @@ fn a_stuck_order_goes_on_when_its_undo_is_tried_again() {
     story.answer("create", done()).then(&[
         "undo of create: done",
         "Everything that was done is undone",
-        "note: calling p.note",
+        "note: p is asked to note",
     ]);
 }
 
@@ -180,9 +180,9 @@ fn a_stuck_order_goes_on_when_its_undo_is_skipped() {
     let workflow = workflow(STEPS);
     let mut story = stuck(&workflow);
     story.operate(skip("create", None)).then(&[
-        "undo of create: done, as an operator assumes",
+        "undo of create: skipped by an operator, and taken for \"done\"",
         "Everything that was done is undone",
-        "note: calling p.note",
+        "note: p is asked to note",
     ]);
     assert_eq!(story.state().state(), Lifecycle::Compensating);
 }
@@ -214,8 +214,10 @@ fn a_step_after_all_undos_that_failed_is_tried_again_or_skipped() {
     story.operate(skip("create", None)).whatever();
     story.answer("note", refused("410")).whatever();
     assert_eq!(story.state().state(), Lifecycle::Stuck);
-    story.clone().operate(retry(None)).then(&["note: calling p.note, attempt 2"]);
-    story.operate(skip("note", None)).then(&["note: done, as an operator assumes", "The order is canceled"]);
+    story.clone().operate(retry(None)).then(&["note: p is asked to note again (attempt 2)"]);
+    story
+        .operate(skip("note", None))
+        .then(&["note: skipped by an operator, and taken for \"done\"", "The order is canceled"]);
 }
 
 #[test]
@@ -230,14 +232,14 @@ fn a_skipped_step_counts_as_answered_and_is_undone_with_the_order() {
     story.operate(skip("ship", None)).then_refused(&unknown);
     story
         .operate(skip("ship", Some("shipped")))
-        .then(&["ship: shipped, as an operator assumes", "tell: calling p.tell"]);
+        .then(&["ship: skipped by an operator, and taken for \"shipped\"", "tell: p is asked to tell"]);
     story
         .signal("ship", "lost")
         .then_refused(&Refusal::NotWaiting { step: "ship".to_owned(), state: Lifecycle::Running });
     story.answer("tell", refused("404")).then(&[
         "tell: failed for good: 404",
         "The order cannot be kept and is being undone: 404",
-        "undo of ship: calling p.unship",
+        "undo of ship: p is asked to unship",
     ]);
 }
 
@@ -246,7 +248,9 @@ fn an_answer_to_an_attempt_that_was_skipped_comes_too_late() {
     let workflow = workflow(STEPS);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    story.operate(skip("create", None)).then(&["create: done, as an operator assumes", "ship: requesting p.ship"]);
+    story
+        .operate(skip("create", None))
+        .then(&["create: skipped by an operator, and taken for \"done\"", "ship: p is asked to ship"]);
     story
         .answer("create", done())
         .then_refused(&Refusal::NotWaiting { step: "create".to_owned(), state: Lifecycle::Running });

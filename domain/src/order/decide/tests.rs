@@ -26,11 +26,13 @@ pub(super) fn workflow(steps: &str) -> Workflow {
 /// Up to where shipping has been asked and has accepted.
 fn waiting_for_shipping(workflow: &Workflow) -> Story<'_> {
     let mut story = Story::given(workflow);
-    story.place(order()).then(&[PLACED, "create-order: calling orders.create"]);
+    story.place(order()).then(&[PLACED, "create-order: orders is asked to create"]);
     story
         .answer("create-order", answered("created"))
-        .then(&["create-order: created", "charge: calling payments.charge"]);
-    story.answer("charge", answered("charged")).then(&["charge: charged", "ship: requesting shipping.ship"]);
+        .then(&["create-order: answered \"created\"", "charge: payments is asked to charge"]);
+    story
+        .answer("charge", answered("charged"))
+        .then(&["charge: answered \"charged\"", "ship: shipping is asked to ship"]);
     story.answer("ship", crate::order::Reply::Accepted).events();
     assert_eq!(story.state().state(), Lifecycle::Waiting);
     story
@@ -41,17 +43,19 @@ fn an_order_that_is_in_stock_is_shipped() {
     let workflow = shipped("order-fulfilment");
     let mut story = waiting_for_shipping(&workflow);
     story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), None).then(&[
-        "ship: shipped",
-        "record-backorder: skipped, because steps.ship.outcome == 'backordered' does not hold",
-        "notify-backorder: skipped, because record-backorder was skipped",
-        "record-shipped: calling orders.update_status",
+        "ship: answered \"shipped\"",
+        "record-backorder: not needed for this order",
+        "notify-backorder: not needed either, like record-backorder",
+        "record-shipped: orders is asked to update status",
     ]);
     story.answer("record-shipped", done()).then(&[
         "record-shipped: done",
         "The order is Shipped",
-        "notify-shipped: calling notifications.send",
+        "notify-shipped: notifications is asked to send",
     ]);
-    story.answer("notify-shipped", answered("sent")).then(&["notify-shipped: sent", "The order is completed"]);
+    story
+        .answer("notify-shipped", answered("sent"))
+        .then(&["notify-shipped: answered \"sent\"", "The order is completed"]);
     assert_eq!(story.state().state(), Lifecycle::Completed);
     assert_eq!(story.pending(), []);
 }
@@ -60,15 +64,16 @@ fn an_order_that_is_in_stock_is_shipped() {
 fn a_back_ordered_order_goes_on_when_it_is_shipped_at_last() {
     let workflow = shipped("order-fulfilment");
     let mut story = waiting_for_shipping(&workflow);
-    story
-        .signal("ship", "backordered")
-        .then(&["ship: backordered, more to come", "record-backorder: calling orders.update_status"]);
+    story.signal("ship", "backordered").then(&[
+        "ship: answered \"backordered\" for now; more is to follow",
+        "record-backorder: orders is asked to update status",
+    ]);
     story.answer("record-backorder", done()).events();
-    story.answer("notify-backorder", answered("sent")).then(&["notify-backorder: sent"]);
+    story.answer("notify-backorder", answered("sent")).then(&["notify-backorder: answered \"sent\""]);
     assert_eq!((story.state().state(), story.state().status.as_str()), (Lifecycle::Waiting, "BackOrdered"));
     story
         .signal_with("ship", "shipped", json!({ "tracking": "T-1" }), None)
-        .then(&["ship: shipped", "record-shipped: calling orders.update_status"]);
+        .then(&["ship: answered \"shipped\"", "record-shipped: orders is asked to update status"]);
     story.answer("record-shipped", done()).events();
     story.answer("notify-shipped", done()).events();
     assert_eq!((story.state().state(), story.state().status.as_str()), (Lifecycle::Completed, "Shipped"));
@@ -84,9 +89,9 @@ fn a_back_order_that_never_arrives_is_undone() {
     story.tick_after(Duration::from_hours(31 * 24)).then(&[
         "ship: failed for good: nothing followed \"backordered\" in time",
         "The order cannot be kept and is being undone: nothing followed \"backordered\" in time",
-        "undo of ship: calling shipping.cancel_shipment",
+        "undo of ship: shipping is asked to cancel shipment",
     ]);
-    story.answer("ship", done()).then(&["undo of ship: done", "undo of charge: calling payments.refund"]);
+    story.answer("ship", done()).then(&["undo of ship: done", "undo of charge: payments is asked to refund"]);
 }
 
 #[test]
@@ -94,22 +99,22 @@ fn without_back_orders_an_order_that_is_out_of_stock_is_undone_in_reverse() {
     let workflow = shipped("order-fulfilment-without-backorder");
     let mut story = waiting_for_shipping(&workflow);
     story.signal("ship", "out_of_stock").then(&[
-        "ship: out_of_stock",
+        "ship: answered \"out of stock\"",
         "The order cannot be kept and is being undone: ship answered \"out_of_stock\"",
-        "undo of charge: calling payments.refund",
+        "undo of charge: payments is asked to refund",
     ]);
     story
         .answer("charge", answered("refunded"))
-        .then(&["undo of charge: refunded", "undo of create-order: calling orders.cancel"]);
+        .then(&["undo of charge: answered \"refunded\"", "undo of create-order: orders is asked to cancel"]);
     story.answer("create-order", answered("canceled")).then(&[
-        "undo of create-order: canceled",
+        "undo of create-order: answered \"canceled\"",
         "Everything that was done is undone",
-        "record-canceled: calling orders.update_status",
+        "record-canceled: orders is asked to update status",
     ]);
     story.answer("record-canceled", done()).then(&[
         "record-canceled: done",
         "The order is Canceled",
-        "notify-canceled: calling notifications.send",
+        "notify-canceled: notifications is asked to send",
     ]);
     story.answer("notify-canceled", done()).then(&["notify-canceled: done", "The order is canceled"]);
     assert_eq!(story.state().state(), Lifecycle::Canceled);
@@ -124,7 +129,7 @@ fn a_refusal_is_not_undone_but_what_came_before_is() {
     story.answer("charge", refused("answered 402: card expired")).then(&[
         "charge: failed for good: answered 402: card expired",
         "The order cannot be kept and is being undone: answered 402: card expired",
-        "undo of create-order: calling orders.cancel",
+        "undo of create-order: orders is asked to cancel",
     ]);
 }
 
@@ -139,7 +144,7 @@ fn a_refusal_says_nothing_of_the_attempts_before_it() {
     story.answer("a", refused("answered 404")).then(&[
         "a: failed for good: answered 404",
         "The order cannot be kept and is being undone: answered 404",
-        "undo of a: calling p.undo",
+        "undo of a: p is asked to undo",
     ]);
 }
 
@@ -151,7 +156,7 @@ fn a_step_whose_effect_is_unknown_is_undone_too() {
     story.answer("a", unclear("no answer in time")).then(&[
         "a: failed for good: no answer in time (attempt 1, the last)",
         "The order cannot be kept and is being undone: no answer in time (attempt 1, the last)",
-        "undo of a: calling p.undo",
+        "undo of a: p is asked to undo",
     ]);
 }
 
@@ -161,12 +166,12 @@ fn a_failed_attempt_is_made_again_after_a_growing_wait() {
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
     // With the dice at their middle, a wait is three quarters of the whole.
-    story.answer("a", unclear("503")).then(&["a: attempt 1 failed: 503; again at 00:00:00.750"]);
+    story.answer("a", unclear("503")).then(&["a: attempt 1 failed: 503; the next is at 00:00:00.750"]);
     assert_eq!(story.state().steps["a"].status(), StepStatus::Retrying);
     story.tick_after(Duration::from_millis(749)).then(&[]);
-    story.tick_after(Duration::from_millis(1)).then(&["a: calling p.do, attempt 2"]);
-    story.answer("a", unclear("503")).then(&["a: attempt 2 failed: 503; again at 00:00:02.250"]);
-    story.tick_after(Duration::from_secs(2)).then(&["a: calling p.do, attempt 3"]);
+    story.tick_after(Duration::from_millis(1)).then(&["a: p is asked to do again (attempt 2)"]);
+    story.answer("a", unclear("503")).then(&["a: attempt 2 failed: 503; the next is at 00:00:02.250"]);
+    story.tick_after(Duration::from_secs(2)).then(&["a: p is asked to do again (attempt 3)"]);
     story.answer("a", unclear("503")).events();
     assert_eq!(story.state().steps["a"].status(), StepStatus::Failed);
 }
@@ -227,9 +232,9 @@ fn a_failure_after_all_undos_leaves_the_order_stuck() {
 fn independent_steps_run_at_once_and_a_join_waits_for_all() {
     let workflow = workflow("steps:\n  a: { call: p.a }\n  b: { call: p.b }\n  c: { after: [a, b], call: p.c }");
     let mut story = Story::given(&workflow);
-    story.place(order()).then(&[PLACED, "a: calling p.a", "b: calling p.b"]);
+    story.place(order()).then(&[PLACED, "a: p is asked to a", "b: p is asked to b"]);
     story.answer("b", done()).then(&["b: done"]);
-    story.answer("a", done()).then(&["a: done", "c: calling p.c"]);
+    story.answer("a", done()).then(&["a: done", "c: p is asked to c"]);
 }
 
 #[test]
@@ -238,7 +243,7 @@ fn a_join_of_any_goes_on_with_the_first() {
         workflow("steps:\n  a: { call: p.a }\n  b: { call: p.b }\n  c: { after: [a, b], join: any, call: p.c }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    story.answer("b", done()).then(&["b: done", "c: calling p.c"]);
+    story.answer("b", done()).then(&["b: done", "c: p is asked to c"]);
     story.answer("c", done()).then(&["c: done"]);
     story.answer("a", done()).then(&["a: done", "The order is completed"]);
 }
@@ -251,7 +256,7 @@ fn what_is_under_way_is_let_come_to_its_end_before_anything_is_undone() {
     story
         .answer("b", refused("no"))
         .then(&["b: failed for good: no", "The order cannot be kept and is being undone: no"]);
-    story.answer("a", done()).then(&["a: done", "undo of a: calling p.un-a"]);
+    story.answer("a", done()).then(&["a: done", "undo of a: p is asked to un-a"]);
 }
 
 #[test]
@@ -259,7 +264,7 @@ fn an_answer_may_overtake_the_acceptance_of_its_request() {
     let workflow = workflow("steps:\n  a: { request: p.a }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    story.signal("a", "ok").then(&["a: ok", "The order is completed"]);
+    story.signal("a", "ok").then(&["a: answered \"ok\"", "The order is completed"]);
 }
 
 #[test]
@@ -339,8 +344,10 @@ fn a_back_order_that_is_shipped_while_it_is_being_recorded_ends_as_shipped() {
     let mut story = waiting_for_shipping(&workflow);
     story.signal("ship", "backordered").events();
     story.answer("record-backorder", unclear("503")).events();
-    story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), None).then(&["ship: shipped"]);
-    story.tick_after(Duration::from_secs(1)).then(&["record-backorder: calling orders.update_status, attempt 2"]);
+    story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), None).then(&["ship: answered \"shipped\""]);
+    story
+        .tick_after(Duration::from_secs(1))
+        .then(&["record-backorder: orders is asked to update status again (attempt 2)"]);
     story.answer("record-backorder", done()).events();
     story.answer("record-shipped", done()).events();
     assert_eq!(story.state().status, "Shipped");
@@ -353,7 +360,7 @@ fn an_answer_that_leaves_the_step_open_or_undoes_the_order_sets_no_status() {
     );
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    story.signal("a", "later").then(&["a: later, more to come"]);
+    story.signal("a", "later").then(&["a: answered \"later\" for now; more is to follow"]);
     let mut other = story.clone();
     other.signal("a", "no-").whatever();
     assert_eq!(other.state().status, "Placed");
@@ -369,8 +376,10 @@ fn a_guard_that_has_no_answer_yet_waits_for_the_next_one() {
     );
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    story.signal("a", "later").then(&["a: later, more to come"]);
-    story.signal_with("a", "yes-", json!({ "carrier": "DHL" }), None).then(&["a: yes-", "b: calling p.b"]);
+    story.signal("a", "later").then(&["a: answered \"later\" for now; more is to follow"]);
+    story
+        .signal_with("a", "yes-", json!({ "carrier": "DHL" }), None)
+        .then(&["a: answered \"yes-\"", "b: p is asked to b"]);
 }
 
 #[test]

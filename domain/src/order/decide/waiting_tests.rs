@@ -19,7 +19,7 @@ fn a_wait_is_over_when_its_time_has_come_and_not_before() {
     story.place(order()).then(&[PLACED, "cool-down: waiting until 1970-01-01 00:00:00 UTC"]);
     assert_eq!((story.state().state(), story.state().steps["cool-down"].mode), (Lifecycle::Waiting, Some(Mode::Wait)));
     story.tick_after(Duration::from_millis(249)).then(&[]);
-    story.tick_after(Duration::from_millis(1)).then(&["cool-down: elapsed, as time has come", "go: calling p.go"]);
+    story.tick_after(Duration::from_millis(1)).then(&["cool-down: the wait is over", "go: p is asked to go"]);
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn a_wait_may_last_a_year() {
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
     story.tick_after(Duration::from_hours(366 * 24 - 1)).then(&[]);
-    story.tick_after(Duration::from_hours(1)).then(&["ripen: elapsed, as time has come", "go: calling p.go"]);
+    story.tick_after(Duration::from_hours(1)).then(&["ripen: the wait is over", "go: p is asked to go"]);
 }
 
 const APPROVAL: &str = "steps:
@@ -45,7 +45,7 @@ const APPROVAL: &str = "steps:
 fn a_person_answers_once() {
     let workflow = workflow(APPROVAL);
     let mut story = Story::given(&workflow);
-    story.place(order()).then(&[PLACED, "approve: waiting for approval, until 1970-01-03 00:00:00 UTC"]);
+    story.place(order()).then(&[PLACED, "approve: waiting for a person (approval), until 1970-01-03 00:00:00 UTC"]);
     assert_eq!(story.state().steps["approve"].input, json!({ "total": "14.00" }));
     let unknown = Refusal::UnknownOutcome {
         step: "approve".to_owned(),
@@ -53,7 +53,7 @@ fn a_person_answers_once() {
         known: vec!["approved".to_owned(), "rejected".to_owned()],
     };
     story.signal("approve", "perhaps").then_refused(&unknown);
-    story.signal("approve", "approved").then(&["approve: approved", "go: calling p.go"]);
+    story.signal("approve", "approved").then(&["approve: answered \"approved\"", "go: p is asked to go"]);
     let too_late = Refusal::NotWaiting { step: "approve".to_owned(), state: Lifecycle::Running };
     story.signal("approve", "rejected").then_refused(&too_late);
 }
@@ -79,7 +79,7 @@ fn where_there_is_no_default_the_order_is_undone() {
     story.tick_after(Duration::from_hours(1)).then(&[
         "approve: failed for good: no answer in time",
         "The order cannot be kept and is being undone: no answer in time",
-        "undo of create: calling p.cancel",
+        "undo of create: p is asked to cancel",
     ]);
 }
 
@@ -89,7 +89,9 @@ fn a_request_can_have_a_default_too() {
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
     story.answer("ask", Reply::Accepted).whatever();
-    story.tick_after(Duration::from_hours(1)).then(&["ask: silent, as time has come", "The order is completed"]);
+    story
+        .tick_after(Duration::from_hours(1))
+        .then(&["ask: not answered in time, and so taken for \"silent\"", "The order is completed"]);
 }
 
 #[test]
@@ -102,9 +104,9 @@ fn where_a_no_is_only_assumed_the_step_may_have_been_done() {
     story.place(order()).whatever();
     story.answer("ask", Reply::Accepted).whatever();
     story.tick_after(Duration::from_hours(1)).then(&[
-        "ask: no-, as time has come",
+        "ask: not answered in time, and so taken for \"no-\"",
         "The order cannot be kept and is being undone: ask answered \"no-\"",
-        "undo of ask: calling p.take-back",
+        "undo of ask: p is asked to take-back",
     ]);
 }
 
@@ -122,16 +124,16 @@ fn a_participant_that_is_reached_by_events_undoes_later() {
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
     story.answer("reserve", Reply::Accepted).whatever();
-    story.signal("reserve", "done").then(&["reserve: done", "pack: requesting e.pack"]);
+    story.signal("reserve", "done").then(&["reserve: done", "pack: e is asked to pack"]);
     story.answer("pack", Reply::Accepted).whatever();
     story.refuse_later("pack", Direction::Do, "no box").then(&[
         "pack: failed for good: no box",
         "The order cannot be kept and is being undone: no box",
-        "undo of reserve: requesting e.release",
+        "undo of reserve: e is asked to release",
     ]);
     story
         .answer("reserve", Reply::Accepted)
-        .then(&["undo of reserve: accepted, the answer is due by 1970-01-01 01:00:00 UTC"]);
+        .then(&["undo of reserve: taken on, to be answered by 1970-01-01 01:00:00 UTC"]);
     assert_eq!(story.state().steps["reserve"].status(), StepStatus::Compensating);
     story.undone_later("reserve").then(&[
         "undo of reserve: done",
@@ -176,7 +178,7 @@ fn what_an_operator_asks_anew_is_another_request_that_an_old_no_does_not_answer(
     let first = asked_as(&story);
     // A second attempt at the same request: the first was never recorded as sent.
     story.answer("reserve", crate::testing::unclear("no log")).whatever();
-    story.tick_after(Duration::from_mins(1)).then(&["undo of reserve: requesting e.release, attempt 2"]);
+    story.tick_after(Duration::from_mins(1)).then(&["undo of reserve: e is asked to release again (attempt 2)"]);
     assert_eq!(asked_as(&story), first);
     story.answer("reserve", Reply::Accepted).whatever();
     let no = |story: &mut Story<'_>, request| story.refuse_request("reserve", Direction::Undo, "jammed", Some(request));
@@ -184,7 +186,7 @@ fn what_an_operator_asks_anew_is_another_request_that_an_old_no_does_not_answer(
         "undo of reserve: failed for good: jammed",
         "The order is stuck and needs a person: e.release failed for good: jammed",
     ]);
-    story.operate(Operation::Retry { step: None }).then(&["undo of reserve: requesting e.release, attempt 3"]);
+    story.operate(Operation::Retry { step: None }).then(&["undo of reserve: e is asked to release again (attempt 3)"]);
     let second = asked_as(&story);
     assert_ne!(second, first);
     no(&mut story, first).then(&[]);
