@@ -9,6 +9,7 @@
 //! [`replay`] makes the decisions of a history once more, and says why each was made.
 //! [`backtest`] runs a past order through another definition.
 //! [`wire`] is the only place that knows how events are written in the log.
+//! [`views`] says what is shown of an order.
 
 pub mod backtest;
 pub mod fault_matrix;
@@ -18,6 +19,7 @@ pub mod order;
 pub mod replay;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod views;
 pub mod wire;
 pub mod workflow;
 

@@ -1,7 +1,8 @@
 //! Rows as arrays, one for each column: a batch goes to Postgres in one statement, whatever its size.
 
 use chrono::{DateTime, Utc};
-use domain::order::{Mode, OrderState, StepState, summary};
+use domain::order::OrderState;
+use domain::views::{EntryView, OrderView, StepView};
 use domain::wire::{Decoded, WorkflowRegistered};
 use event_store::client::RecordedEvent;
 use rust_decimal::Decimal;
@@ -107,25 +108,25 @@ impl OrderColumns {
     }
 
     fn push(&mut self, Applied { state, revision, position }: &Applied) -> Result<(), serde_json::Error> {
-        let placed = &state.placed;
-        self.id.push(placed.order_id.to_string());
-        self.workflow.push(placed.workflow.name.clone());
-        self.workflow_version.push(placed.workflow.version.into());
-        self.status.push(state.status.clone());
-        self.state.push(state.state().as_str());
-        self.customer_id.push(placed.customer_id.clone());
-        self.customer_name.push(placed.personal.name.clone());
-        self.customer_email.push(placed.personal.email.clone());
-        self.currency.push(placed.currency.clone());
-        self.total.push(placed.total);
-        self.lines.push(serde_json::to_string(&placed.lines)?);
-        self.ship_to.push(placed.personal.ship_to.as_ref().map(serde_json::to_string).transpose()?);
-        self.attributes.push(serde_json::to_string(&placed.attributes)?);
-        self.result.push(unless_null(&state.result));
-        self.stuck_reason.push(state.stuck_reason().map(str::to_owned));
-        self.placed_at.push(placed.at);
-        self.updated_at.push(state.updated_at);
-        self.ended_at.push(state.ended_at);
+        let order = OrderView::of(state);
+        self.id.push(order.id.to_string());
+        self.workflow.push(order.workflow.to_owned());
+        self.workflow_version.push(order.workflow_version.into());
+        self.status.push(order.status.to_owned());
+        self.state.push(order.state);
+        self.customer_id.push(order.customer_id.to_owned());
+        self.customer_name.push(order.customer_name.map(str::to_owned));
+        self.customer_email.push(order.customer_email.map(str::to_owned));
+        self.currency.push(order.currency.to_owned());
+        self.total.push(order.total);
+        self.lines.push(serde_json::to_string(order.lines)?);
+        self.ship_to.push(order.ship_to.map(serde_json::to_string).transpose()?);
+        self.attributes.push(serde_json::to_string(order.attributes)?);
+        self.result.push(order.result.map(Value::to_string));
+        self.stuck_reason.push(order.stuck_reason.map(str::to_owned));
+        self.placed_at.push(order.placed_at);
+        self.updated_at.push(order.updated_at);
+        self.ended_at.push(order.ended_at);
         self.revision.push(revision.cast_signed());
         self.position.push(position.commit.cast_signed());
         Ok(())
@@ -138,27 +139,26 @@ impl StepColumns {
         let mut columns = Self::default();
         for (applied, steps) in moved(batch) {
             for (id, step) in steps.iter().filter_map(|id| applied.state.steps.get_key_value(id)) {
-                columns.push(id_of(&applied.state), id, step);
+                columns.push(id_of(&applied.state), &StepView::of(id, step));
             }
         }
         columns
     }
 
-    fn push(&mut self, order: &str, id: &str, step: &StepState) {
-        let asked = step.asked.as_ref();
+    fn push(&mut self, order: &str, step: &StepView<'_>) {
         self.order_id.push(order.to_owned());
-        self.step.push(id.to_owned());
-        self.participant.push(asked.map(|asked| asked.participant.clone()));
-        self.action.push(asked.map(|asked| asked.action.clone()));
-        self.mode.push(step.mode.map(Mode::as_str));
-        self.status.push(step.status().as_str());
-        self.outcome.push(step.outcome.clone());
-        self.data.push(unless_null(&step.data));
+        self.step.push(step.id.clone());
+        self.participant.push(step.participant.map(str::to_owned));
+        self.action.push(step.action.map(str::to_owned));
+        self.mode.push(step.mode);
+        self.status.push(step.status.as_str());
+        self.outcome.push(step.outcome.map(str::to_owned));
+        self.data.push(step.data.map(Value::to_string));
         self.attempts.push(step.attempts.into());
-        self.last_error.push(step.last_error.clone());
+        self.last_error.push(step.last_error.map(str::to_owned));
         self.started_at.push(step.started_at);
         self.ended_at.push(step.ended_at);
-        self.next_attempt_at.push(step.next_attempt_at());
+        self.next_attempt_at.push(step.next_attempt_at);
     }
 }
 
@@ -183,21 +183,21 @@ impl TodoColumns {
 impl TimelineColumns {
     /// Adds an event of an order.
     pub fn push(&mut self, order: &str, event: &RecordedEvent, decoded: &Decoded) {
-        let Decoded { event: fact, metadata } = decoded;
+        let entry = EntryView::of(decoded);
         self.order_id.push(order.to_owned());
         self.revision.push(event.revision.cast_signed());
         self.event_id.push(event.id);
         self.position.push(event.position.commit.cast_signed());
         self.event_type.push(event.event_type.clone());
         self.recorded_at.push(event.created);
-        self.summary.push(summary(fact));
-        self.step.push(fact.step().cloned());
-        self.actor.push(metadata.actor.clone());
-        self.reason.push(metadata.reason.clone());
+        self.step.push(entry.step.cloned());
+        self.actor.push(entry.actor.map(str::to_owned));
+        self.reason.push(entry.reason.map(str::to_owned));
         self.data.push(String::from_utf8_lossy(&event.data).into_owned());
-        self.correlation_id.push(metadata.correlation_id.clone());
-        self.causation_id.push(metadata.causation_id);
-        self.hash.push(metadata.hash.clone());
+        self.correlation_id.push(entry.correlation_id.to_owned());
+        self.causation_id.push(entry.causation_id);
+        self.hash.push(entry.hash.to_owned());
+        self.summary.push(entry.summary);
     }
 }
 
@@ -220,9 +220,4 @@ fn moved(batch: &Batch) -> impl Iterator<Item = (&Applied, &std::collections::BT
 
 fn id_of(state: &OrderState) -> &str {
     state.placed.order_id.as_str()
-}
-
-/// JSON's null is the database's.
-fn unless_null(value: &Value) -> Option<String> {
-    (!value.is_null()).then(|| value.to_string())
 }

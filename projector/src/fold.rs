@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::ids::{OrderId, StepId};
 use domain::order::evolve;
+use domain::views::steps_moved_by;
 use domain::wire::{self, Decoded, WORKFLOW_STREAM_PREFIX};
 use domain::workflow::Workflow;
 use event_store::client::RecordedEvent;
@@ -120,7 +121,7 @@ impl Batch {
             known @ (Known::Nothing | Known::Folded(_)) => match apply(known, event) {
                 Ok((applied, decoded)) => {
                     let steps = work.moved.get_or_insert_default();
-                    steps.extend(decoded.event.step().cloned());
+                    steps.extend(steps_moved_by(&decoded.event, &applied.state));
                     work.known = Known::Folded(Box::new(applied));
                     self.timeline.push(order.as_str(), event, &decoded);
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::ids::OrderId;
-use domain::order::{Event, NewOrder, OrderState};
+use domain::order::{Event, NewOrder, Operation, OrderState};
 use domain::testing::{Story, answered, done, order, refused, unclear};
 use domain::wire::{self, CHAIN_START, Context};
 use domain::workflow::Workflow;
@@ -21,7 +21,8 @@ pub struct History {
     pub state: OrderState,
 }
 
-/// An order each way: shipped, back-ordered and waiting, back-ordered and shipped later, undone, backing off, stuck, just placed.
+/// An order each way: shipped, back-ordered and waiting, back-ordered and shipped later, undone, backing off, held
+/// meanwhile, stuck, just placed.
 pub fn all_ways() -> Vec<History> {
     let workflow = Workflow::parse(WORKFLOW).unwrap();
     let mut histories = Vec::new();
@@ -71,6 +72,13 @@ pub fn all_ways() -> Vec<History> {
         story.answer("charge", unclear("503 Service Unavailable")).whatever();
         story.tick_after(Duration::from_secs(1)).whatever();
         story.answer("charge", unclear("503 Service Unavailable")).whatever();
+    });
+    tell("resumed", &|story| {
+        story.answer("create-order", done()).whatever();
+        story.answer("charge", unclear("503 Service Unavailable")).whatever();
+        story.operate(Operation::Pause).whatever();
+        story.pass(Duration::from_mins(1));
+        story.operate(Operation::Resume).whatever();
     });
     tell("stuck", &|story| {
         until_ship(story);

@@ -2,11 +2,15 @@
 
 use std::num::NonZeroUsize;
 
+use chrono::{DateTime, Utc};
 use projector::{NOTIFICATIONS, ProjectorError, ProjectorOptions};
 use sqlx::postgres::PgListener;
 
 use crate::histories::all_ways;
 use crate::support::{Log, Running, Views, batches_of};
+
+/// Id, status, outcome, and when the next attempt is due.
+type Step = (String, String, Option<String>, Option<DateTime<Utc>>);
 
 #[tokio::test]
 async fn orders_stand_in_the_views_as_their_events_left_them() {
@@ -29,13 +33,17 @@ async fn orders_stand_in_the_views_as_their_events_left_them() {
         let stuck = state.stuck_reason().map(str::to_owned);
         assert_eq!(order, (state.status.clone(), state.state().to_string(), revision, stuck, due), "{id}");
 
-        let steps: Vec<(String, String, Option<String>)> =
-            sqlx::query_as("SELECT step, status, outcome FROM steps WHERE order_id = $1 ORDER BY step COLLATE \"C\"")
-                .bind(id)
-                .fetch_all(&views.pool)
-                .await
-                .unwrap();
-        let folded = state.steps.iter().map(|(id, step)| (id.clone(), step.status().to_string(), step.outcome.clone()));
+        let steps: Vec<Step> = sqlx::query_as(
+            "SELECT step, status, outcome, next_attempt_at FROM steps WHERE order_id = $1 ORDER BY step COLLATE \"C\"",
+        )
+        .bind(id)
+        .fetch_all(&views.pool)
+        .await
+        .unwrap();
+        let folded = state
+            .steps
+            .iter()
+            .map(|(id, step)| (id.clone(), step.status().to_string(), step.outcome.clone(), step.next_attempt_at()));
         assert_eq!(steps, folded.collect::<Vec<_>>(), "{id}");
 
         let entries: i64 = sqlx::query_scalar("SELECT count(*) FROM timeline WHERE order_id = $1")
