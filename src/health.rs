@@ -1,32 +1,66 @@
 //! `/livez` and `/readyz`.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use event_store::client::EventStore;
+use query_api::{Lag, LagMeter};
 use sqlx::PgPool;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+/// How long whoever asks waits to be told how far behind the views are.
+const PATIENCE: Duration = Duration::from_millis(300);
+const NOT_KNOWN: &str = "views: how far they are behind the log is not known now\n";
+
+/// What a process stands on.
+#[derive(Clone, Default)]
+pub(crate) struct Footing {
+    /// The log, if nothing goes without it.
+    pub event_store: Option<EventStore>,
+    /// Postgres, if nothing goes without it.
+    pub pool: Option<PgPool>,
+    /// How far the views are behind: told, and nothing to fail for.
+    pub lag: Option<LagMeter>,
+}
+
 /// `/livez`: the process answers. `/readyz`: what it needs answers too, and it is not about to leave; 503 says what is wrong.
-pub(crate) fn router(event_store: Option<EventStore>, pool: Option<PgPool>, stop: CancellationToken) -> Router {
+pub(crate) fn router(footing: Footing, stop: CancellationToken) -> Router {
     let ready = move || {
-        let (event_store, pool, leaving) = (event_store.clone(), pool.clone(), stop.is_cancelled());
+        let (footing, leaving) = (footing.clone(), stop.is_cancelled());
         async move {
             if leaving {
                 return (StatusCode::SERVICE_UNAVAILABLE, "leaving\n".to_owned());
             }
-            if let Some(event_store) = event_store
+            if let Some(event_store) = &footing.event_store
                 && let Err(error) = event_store.head().await
             {
                 return (StatusCode::SERVICE_UNAVAILABLE, format!("the log: {error}\n"));
             }
-            if let Some(pool) = pool
-                && sqlx::query("SELECT 1").execute(&pool).await.is_err()
+            if let Some(pool) = &footing.pool
+                && sqlx::query("SELECT 1").execute(pool).await.is_err()
             {
                 return (StatusCode::SERVICE_UNAVAILABLE, "Postgres does not answer\n".to_owned());
             }
-            (StatusCode::OK, "ready\n".to_owned())
+            (StatusCode::OK, format!("ready\n{}", footing.how_far_behind().await))
         }
     };
     Router::new().route("/livez", get(|| async { "alive\n" })).route("/readyz", get(ready))
+}
+
+impl Footing {
+    async fn how_far_behind(&self) -> String {
+        let Some(lag) = &self.lag else { return String::new() };
+        let Ok(measured) = timeout(PATIENCE, lag.measure()).await else { return NOT_KNOWN.to_owned() };
+        match measured {
+            Ok(Lag { log, views, seconds: Some(seconds) }) => {
+                let at = |position: Option<u64>| position.map_or_else(|| "nothing".to_owned(), |at| at.to_string());
+                format!("views: {seconds:.3} s behind the log (at {} of {})\n", at(views), at(log))
+            }
+            Ok(Lag { seconds: None, .. }) => NOT_KNOWN.to_owned(),
+            Err(error) => format!("views: {error}\n"),
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod backends;
 mod commands;
 mod health;
 mod logging;
+mod metrics;
 mod roles;
 mod samples;
 mod serve;

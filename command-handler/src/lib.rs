@@ -42,7 +42,7 @@ pub use participants::{
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
 pub use selection::{Criteria, Selection, Span};
 pub use todo::{TodoList, TodoOptions, release_leases, run_todo};
-pub use workflows::{RegisterError, Registered, Workflows};
+pub use workflows::{RegisterError, Registered, Registration, Workflows};
 
 /// The orchestrator as it runs in production.
 pub type Production =

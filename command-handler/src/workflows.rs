@@ -8,7 +8,7 @@ use bytes::Bytes;
 use domain::order::WorkflowRef;
 use domain::wire::{WORKFLOW_STREAM_PREFIX, WireError, WorkflowRegistered, decode_workflow};
 use domain::workflow::{Faults, Workflow};
-use event_store::client::{AppendError, Expected, NewEvent, ReadError};
+use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -40,12 +40,14 @@ struct Known {
 #[derive(Debug, Clone)]
 struct Version {
     source: Arc<str>,
+    /// Of its registration.
+    position: Position,
     workflow: Arc<OnceLock<Result<Arc<Workflow>, Faults>>>,
 }
 
 impl Version {
-    fn new(source: String) -> Self {
-        Self { source: source.into(), workflow: Arc::default() }
+    fn new(source: String, position: Position) -> Self {
+        Self { source: source.into(), position, workflow: Arc::default() }
     }
 
     fn workflow(&self, name: &str) -> Result<Arc<Workflow>, LookupError> {
@@ -62,6 +64,17 @@ pub enum Registered {
     New,
     /// The very same text was registered before.
     Known,
+}
+
+/// A definition that is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Whether it was before.
+    pub registered: Registered,
+    /// Its name and version.
+    pub reference: WorkflowRef,
+    /// Where its registration stands in the log.
+    pub position: Position,
 }
 
 /// Why a definition was not registered.
@@ -128,14 +141,14 @@ impl<L: Log, C: Clock> Workflows<L, C> {
     }
 
     /// Registers a definition under its name and version.
-    pub async fn register(&self, source: &str) -> Result<(Registered, WorkflowRef), RegisterError> {
+    pub async fn register(&self, source: &str) -> Result<Registration, RegisterError> {
         let workflow = Workflow::parse(source)?;
         let reference = WorkflowRef { name: workflow.name, version: workflow.version };
         loop {
             let known = self.refresh(&reference.name).await?;
             if let Some(other) = known.versions.get(&reference.version) {
                 return if *other.source == *source {
-                    Ok((Registered::Known, reference))
+                    Ok(Registration { registered: Registered::Known, reference, position: other.position })
                 } else {
                     Err(RegisterError::Different { name: reference.name, version: reference.version })
                 };
@@ -154,9 +167,9 @@ impl<L: Log, C: Clock> Workflows<L, C> {
             };
             let expected = known.next.checked_sub(1).map_or(Expected::NoStream, Expected::Revision);
             match self.log.append(&stream(&reference.name), expected, vec![event]).await {
-                Ok(_) => {
+                Ok(appended) => {
                     self.refresh(&reference.name).await?;
-                    return Ok((Registered::New, reference));
+                    return Ok(Registration { registered: Registered::New, reference, position: appended.position });
                 }
                 // Somebody registered another version in between: look again.
                 Err(AppendError::WrongExpectedRevision { .. }) => {}
@@ -195,7 +208,7 @@ impl<L: Log, C: Clock> Workflows<L, C> {
             let count = page.len();
             for recorded in page {
                 let registered = decode_workflow(&recorded.event_type, &recorded.data)?;
-                known.versions.insert(registered.version, Version::new(registered.source));
+                known.versions.insert(registered.version, Version::new(registered.source, recorded.position));
                 known.next = recorded.revision + 1;
             }
             if count < PAGE {

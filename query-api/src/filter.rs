@@ -58,7 +58,7 @@ pub enum OrderSort {
 }
 
 /// A checked filter, in the words of the store.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Criteria {
     pub statuses: Option<Vec<String>>,
     pub states: Option<Vec<String>>,
@@ -70,7 +70,7 @@ pub struct Criteria {
 }
 
 /// From, and before.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeRange {
     pub from: Option<DateTime<Utc>>,
     pub to: Option<DateTime<Utc>>,

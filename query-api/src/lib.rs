@@ -1,15 +1,20 @@
 //! GraphQL over the order views.
 //!
-//! [`router`] serves `/graphql` (with a console for browsers), the schema's text at `/schema.graphql`, and
+//! [`router`] serves `/graphql` (queries; subscriptions over WebSocket and as server-sent events; a console for browsers), the schema's text at `/schema.graphql`, and
 //! `GET /orders/{id}` for those who only want to know where an order stands. It reads the views that the projector writes, and
-//! nothing else; it writes nothing. Every `SELECT` is in [`store`].
+//! the log for orders as they were ([`history`]); it writes nothing. Every `SELECT` is in [`store`].
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
 mod ends;
 mod error;
 mod filter;
+mod freshness;
+mod history;
 mod http;
+mod lag;
+mod live;
+mod moves;
 mod options;
 mod order_status;
 mod paging;
@@ -18,21 +23,32 @@ mod store;
 
 use axum::Router;
 use axum::routing;
+use event_store::client::EventStore;
 use sqlx::PgPool;
 
+use freshness::Waiting;
+use history::History;
+use live::Live;
+use moves::Moves;
+
 pub use error::StoreError;
+pub use lag::{Lag, LagMeter};
+pub use live::LiveStats;
 pub use options::Options;
 pub use order_status::{OrderStatus, order_status};
 
-/// The query side over the views in that database.
-pub fn router(pool: PgPool, options: &Options) -> Router {
-    let schema = schema::schema(options);
+/// The query side over the views in that database, which are made of that log.
+pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
+    let (moves, lag) = (Moves::new(pool.clone()), LagMeter::new(pool.clone(), log.clone()));
+    let waiting = Waiting::new(moves.clone());
+    let live = Live::new(pool.clone(), moves.clone(), options.stats.clone());
+    let schema = schema::schema(History::new(log), lag.clone(), live, options);
     let graphql = Router::new()
         .route("/graphql", routing::get(http::get).post(http::post))
         .route("/schema.graphql", routing::get(http::schema_text))
-        .with_state(http::Endpoint::new(schema, pool.clone(), options));
+        .with_state(http::Endpoint::new(schema, pool.clone(), waiting.clone(), options));
     let orders = Router::new()
         .route("/orders/{id}", routing::get(order_status::get).fallback(order_status::method_not_allowed))
-        .with_state(order_status::Orders::new(pool));
+        .with_state(order_status::Orders::new(pool, waiting, lag));
     graphql.merge(orders)
 }

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
+use crate::live::LiveStats;
+
 /// Settings of [`router`](crate::router).
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -13,6 +17,16 @@ pub struct Options {
     pub max_body_bytes: usize,
     /// How long a query may take.
     pub timeout: Duration,
+    /// How long a WebSocket's client may take to say that it begins.
+    pub beginning: Duration,
+    /// How long it may take to take a message.
+    pub taking: Duration,
+    /// Connections that may stay open for subscriptions; the next are told to come later.
+    pub max_connections: usize,
+    /// Where to count them.
+    pub stats: LiveStats,
+    /// Ends them, so that their clients go on elsewhere.
+    pub leaving: CancellationToken,
 }
 
 impl Default for Options {
@@ -23,6 +37,11 @@ impl Default for Options {
             max_complexity: 100_000,
             max_body_bytes: 256 * 1024,
             timeout: Duration::from_secs(30),
+            beginning: Duration::from_secs(10),
+            taking: Duration::from_secs(15),
+            max_connections: 4_000,
+            stats: LiveStats::default(),
+            leaving: CancellationToken::new(),
         }
     }
 }

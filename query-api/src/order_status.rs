@@ -1,4 +1,5 @@
-//! Where an order stands, for callers that do not speak GraphQL: `GET /orders/{id}`, and `?wait=30` for how it ended.
+//! Where an order stands, for callers that do not speak GraphQL: `GET /orders/{id}`, `?wait=30` for how it ended, and `?position=…` for
+//! what a command led to.
 
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use sqlx::{FromRow, PgPool, Row};
 use crate::ends::Ends;
 use crate::error::StoreError;
 use crate::filter::comparable;
+use crate::freshness::{USUAL_WAIT, ViewsBehind, Waiting};
+use crate::lag::LagMeter;
 use crate::store;
 
 /// Where an order stands, as of the views.
@@ -58,29 +61,59 @@ const LONGEST_WAIT: u32 = 60;
 pub(crate) struct Orders {
     pool: PgPool,
     ends: Ends,
+    waiting: Waiting,
+    lag: LagMeter,
+}
+
+/// Why an order's status is not told.
+enum NotTold {
+    Store(StoreError),
+    Behind(ViewsBehind),
+}
+
+impl From<StoreError> for NotTold {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 impl Orders {
-    pub fn new(pool: PgPool) -> Self {
-        Self { ends: Ends::new(pool.clone()), pool }
+    pub fn new(pool: PgPool, waiting: Waiting, lag: LagMeter) -> Self {
+        Self { ends: Ends::new(pool.clone()), pool, waiting, lag }
     }
 
-    /// The order at its end, if that comes in time; else as it stands.
-    async fn status(&self, id: &str, wait: Option<u32>) -> Result<Option<OrderStatus>, StoreError> {
+    /// The order once the views have that position, and at its end, if that comes in time; else as it stands.
+    async fn status(&self, id: &str, Wait { wait, position }: Wait) -> Result<Option<OrderStatus>, NotTold> {
+        if let Some(wanted) = position {
+            self.reach(wanted).await?;
+        }
         if let Some(seconds) = wait.filter(|seconds| *seconds > 0) {
             let ended = self.ends.wait(comparable(id), Duration::from_secs(seconds.into())).await?;
             if ended.is_some() {
                 return Ok(ended);
             }
         }
-        order_status(&self.pool, id).await
+        Ok(order_status(&self.pool, id).await?)
+    }
+
+    async fn reach(&self, wanted: u64) -> Result<(), NotTold> {
+        self.waiting.until(wanted, USUAL_WAIT).await?;
+        let had = store::checkpoint(&self.pool).await.map_err(StoreError::from)?;
+        if had.map(|had| had.commit) >= Some(wanted) {
+            return Ok(());
+        }
+        let lag = self.lag.of(had).await.ok();
+        Err(NotTold::Behind(ViewsBehind { wanted, had: had.map(|had| had.commit), lag }))
     }
 }
 
-/// How long the caller waits for the order to end.
-#[derive(Deserialize)]
+/// What the caller waits for.
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Wait {
+    /// The order's end: so many seconds.
     wait: Option<u32>,
+    /// The position that the views have to have.
+    position: Option<u64>,
 }
 
 /// What is done to an order is done at the command endpoint.
@@ -94,20 +127,28 @@ pub(crate) async fn get(
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Response {
     let Ok(Path(id)) = id else { return problem(StatusCode::NOT_FOUND, "There is no such order: its id is not UTF-8") };
-    let wait =
-        wait.ok().and_then(|Query(Wait { wait })| wait.map_or(Some(None), |w| (w <= LONGEST_WAIT).then_some(Some(w))));
-    let Some(wait) = wait else {
-        let detail = format!("wait must be a whole number of seconds, at most {LONGEST_WAIT}");
+    let Some(wait) = wait.ok().map(|Query(wait)| wait).filter(|wait| wait.wait.is_none_or(|w| w <= LONGEST_WAIT))
+    else {
+        let detail = format!("wait must be a whole number of seconds, at most {LONGEST_WAIT}, and position a position");
         return problem(StatusCode::BAD_REQUEST, &detail);
     };
     match orders.status(&id, wait).await {
         Ok(Some(status)) => Json(status).into_response(),
         Ok(None) => problem(StatusCode::NOT_FOUND, "There is no such order"),
-        Err(error @ StoreError::Unavailable) => {
-            ([(header::RETRY_AFTER, "1")], problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())).into_response()
-        }
-        Err(error @ StoreError::Internal) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        Err(NotTold::Behind(behind)) => later(problem(StatusCode::SERVICE_UNAVAILABLE, &behind.to_string())),
+        Err(NotTold::Store(error)) => match error {
+            StoreError::Unavailable | StoreError::LogUnavailable | StoreError::TooManyWaiting => {
+                later(problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))
+            }
+            StoreError::Unreadable | StoreError::Internal => {
+                problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+            }
+        },
     }
+}
+
+fn later(problem: Response) -> Response {
+    ([(header::RETRY_AFTER, "1")], problem).into_response()
 }
 
 /// RFC 9457.

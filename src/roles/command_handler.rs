@@ -10,13 +10,15 @@ use command_handler::{
     RegisterError, ReplyReaderOptions, Settings, SystemClock, TodoOptions,
 };
 use event_store::client::EventStore;
+use query_api::LagMeter;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
-use crate::{backends, health, serve, signals, workflows};
+use crate::health::Footing;
+use crate::{backends, health, metrics, serve, signals, workflows};
 
 /// How long attempts under way have to come to their end when the process stops.
 const LEAVING: Duration = Duration::from_secs(15);
@@ -82,7 +84,9 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let handler =
         Handler::start(&event_store, &pool, urls_in_environment(), public_url, &args.driving, stop.clone()).await?;
     println!("commands at http://{address}/orders");
-    let router = handler.router.clone().merge(health::router(Some(event_store), Some(pool), stop.clone()));
+    let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
+    let footing = Footing { event_store: Some(event_store), pool: Some(pool), lag: lag.clone() };
+    let router = handler.router.clone().merge(health::router(footing, stop.clone())).merge(metrics::router(lag, None));
     let closed = CancellationToken::new();
     let mut server = tokio::spawn(serve::serve(listener, router, closed.clone()));
     tokio::select! {

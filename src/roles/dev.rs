@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::Args;
 use projector::ProjectorOptions;
+use query_api::LagMeter;
 use tokio_util::sync::CancellationToken;
 
 use super::RoleResult;
@@ -12,7 +13,8 @@ use super::command_handler::{Driving, Handler, urls_in_environment};
 use super::participants::Mail;
 use crate::args::{DataFolder, Listen, ServerUrls};
 use crate::backends::Backends;
-use crate::{health, samples, serve, signals};
+use crate::health::Footing;
+use crate::{health, metrics, samples, serve, signals};
 
 /// Options of `tenuto dev`.
 #[derive(Debug, Args)]
@@ -47,11 +49,15 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let services = args.mail.options()?;
     let (urls, leaving) = (participant_urls(&base), stop.clone());
     let handler = Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving).await?;
+    let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
+    let footing = Footing { event_store: Some(event_store.clone()), pool: Some(pool.clone()), lag: lag.clone() };
+    let queries = query_api::Options { leaving: stop.clone(), ..query_api::Options::default() };
     let router = handler
         .router
         .clone()
-        .merge(query_api::router(pool.clone(), &query_api::Options::default()))
-        .merge(health::router(Some(event_store.clone()), Some(pool.clone()), stop.clone()))
+        .merge(query_api::router(pool.clone(), event_store.clone(), &queries))
+        .merge(health::router(footing, stop.clone()))
+        .merge(metrics::router(lag, Some(queries.stats)))
         .nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let background = CancellationToken::new();

@@ -6,7 +6,8 @@ use participants::{MailServer, Options};
 
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
-use crate::{backends, health, serve, signals};
+use crate::health::Footing;
+use crate::{backends, health, metrics, serve, signals};
 
 /// Options of `tenuto participants`.
 #[derive(Debug, Args)]
@@ -49,11 +50,10 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
     let listener = serve::bind(args.listen.listen).await?;
     println!("orders, payments, shipping and notifications at http://{}", listener.local_addr()?);
-    let router = participants::router(pool.clone(), options.clone()).merge(health::router(
-        None,
-        Some(pool.clone()),
-        stop.clone(),
-    ));
+    let footing = Footing { pool: Some(pool.clone()), ..Footing::default() };
+    let router = participants::router(pool.clone(), options.clone())
+        .merge(health::router(footing, stop.clone()))
+        .merge(metrics::router(None, None));
     let requests = {
         let (pool, log, options, stop) = (pool.clone(), log.clone(), options.clone(), stop.clone());
         async move {

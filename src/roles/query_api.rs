@@ -1,10 +1,13 @@
-//! `tenuto query-api`: GraphQL over the views.
+//! `tenuto query-api`: GraphQL over the views, and over the log for what was.
 
 use clap::Args;
+use event_store::client::EventStore;
+use query_api::LagMeter;
 
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
-use crate::{backends, health, serve, signals};
+use crate::health::Footing;
+use crate::{backends, health, metrics, serve, signals};
 
 /// Options of `tenuto query-api`.
 #[derive(Debug, Args)]
@@ -17,13 +20,16 @@ pub(crate) struct QueryApiArgs {
 
 pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let stop = signals::stop_token()?;
+    let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let pool = backends::views(args.servers.named_postgres()?).await?;
     let listener = serve::bind(args.listen.listen).await?;
     println!("queries at http://{}/graphql", listener.local_addr()?);
-    let router = query_api::router(pool.clone(), &query_api::Options::default()).merge(health::router(
-        None,
-        Some(pool),
-        stop.clone(),
-    ));
+    let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
+    // Without the log, what is asked of the views is answered all the same.
+    let footing = Footing { event_store: None, pool: Some(pool.clone()), lag: lag.clone() };
+    let options = query_api::Options { leaving: stop.clone(), ..query_api::Options::default() };
+    let router = query_api::router(pool, event_store, &options)
+        .merge(health::router(footing, stop.clone()))
+        .merge(metrics::router(lag, Some(options.stats)));
     Ok(serve::serve(listener, router, stop).await?)
 }

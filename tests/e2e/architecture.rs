@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     ("participants", &["domain", "event-store", "follower"]),
     ("command-handler", &["domain", "event-store", "follower"]),
     ("projector", &["domain", "event-store", "follower"]),
-    ("query-api", &["domain"]),
+    ("query-api", &["domain", "event-store"]),
 ];
 
 fn root() -> PathBuf {

@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod as_of;
 mod bounds;
 mod by_events;
 mod by_events_many;
 mod event_store;
 mod faults;
+mod fresh;
 mod leases;
 mod ledger;
+mod live;
 mod many;
 mod northwind;
 mod openapi;
@@ -18,6 +21,8 @@ mod parts;
 mod past;
 mod process;
 mod restarts;
+#[path = "../../query-api/tests/it/socket.rs"]
+mod socket;
 mod three_ways;
 mod workflow_files;
 mod world;

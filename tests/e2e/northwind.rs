@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use postgres_cluster::testing::database;
 use serde_json::Value;
 
+use crate::as_of::orders_were_as_their_events_say;
 use crate::ledger::{Ends, Ledger, at_rest, ends, set_stock};
 use crate::process::{Address, LIMIT, Process, binary, until};
 use crate::world::World;
@@ -35,6 +36,8 @@ async fn all_orders_of_northwind_come_to_their_ends_and_everything_adds_up() {
     let ends = ends(&world.base).await;
     assert!(ends.values().all(at_rest), "{ends:?}");
     northwind.adds_up(&ends, &participants, world.database.url()).await;
+    let ids: Vec<&str> = northwind.orders.keys().map(String::as_str).collect();
+    orders_were_as_their_events_say(&world, &ids).await;
 }
 
 /// One role each, so that the orchestrator can be killed alone.

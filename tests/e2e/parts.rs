@@ -56,6 +56,13 @@ impl Parts {
         (process, orders)
     }
 
+    /// A query side, and its address.
+    pub fn queries(&self) -> (Process, String) {
+        let process = self.start(&["query-api", "--listen", "127.0.0.1:0"]);
+        let base = process.told("queries at ").trim_end_matches("/graphql").to_owned();
+        (process, base)
+    }
+
     pub fn participants(&self) -> Process {
         let process = self.start(&["participants", "--by-events", "--listen", "127.0.0.1:0"]);
         process.told("notifications at ");

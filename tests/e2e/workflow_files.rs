@@ -16,8 +16,11 @@ async fn register(world: &World, text: &str) -> (u16, Value) {
 #[tokio::test]
 async fn a_registered_text_stays_what_it_is() {
     let world = World::new().await;
-    assert_eq!(register(&world, MINIMAL).await.0, 201);
-    assert_eq!(register(&world, MINIMAL).await.0, 200);
+    let (status, registered) = register(&world, MINIMAL).await;
+    assert_eq!((status, register(&world, MINIMAL).await), (201, (200, registered.clone())), "the same answer");
+    let position = &registered["position"];
+    let query = format!("{{ workflow(name: \"tiny\", freshness: {{position: {position}}}) {{ version }} }}");
+    assert_eq!(world.query(&query).await["workflow"]["version"], 1);
     assert_eq!(register(&world, &MINIMAL.replace("tell:", "say:")).await.0, 409);
     assert_eq!(register(&world, &MINIMAL.replace("version: 1", "version: 2")).await.0, 201);
     let (status, problem) = register(&world, &MINIMAL.replace("mail.send", "post.send")).await;

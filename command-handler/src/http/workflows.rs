@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
+use domain::order::WorkflowRef;
 use domain::order::request::Violation;
 use domain::workflow::{Participant, Workflow};
 use serde_json::json;
@@ -14,7 +15,7 @@ use super::problem::Problem;
 use super::{Handle, body};
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::workflows::{RegisterError, Registered};
+use crate::workflows::{RegisterError, Registered, Registration};
 
 const MEDIA_TYPES: [&str; 3] = ["application/yaml", "application/x-yaml", "text/yaml"];
 
@@ -26,12 +27,14 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let source = std::str::from_utf8(&bytes)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not UTF-8: {error}")))?;
     check_urls(&endpoint, source)?;
-    let (registered, reference) = endpoint.orchestrator.workflows().register(source).await.map_err(problem)?;
+    let Registration { registered, reference, position } =
+        endpoint.orchestrator.workflows().register(source).await.map_err(problem)?;
     let status = match registered {
         Registered::New => StatusCode::CREATED,
         Registered::Known => StatusCode::OK,
     };
-    Ok((status, Json(json!({ "workflow": reference.name, "version": reference.version }))))
+    let WorkflowRef { name, version } = reference;
+    Ok((status, Json(json!({ "workflow": name, "version": version, "position": position.to_string() }))))
 }
 
 /// A definition whose participants have no place here is refused at once, not at its first order.

@@ -3,7 +3,8 @@
 use axum::http::{HeaderMap, header};
 
 /// What is on offer, for those who want something else.
-pub const OFFERED: &str = "`Accept` must allow application/graphql-response+json or application/json";
+pub const OFFERED: &str =
+    "`Accept` must allow application/graphql-response+json, application/json or text/event-stream";
 
 /// What to answer with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Wanted {
     Json,
     /// A page, for a browser.
     Html,
+    /// `text/event-stream`: the answers as server-sent events.
+    EventStream,
 }
 
 impl Wanted {
@@ -22,6 +25,8 @@ impl Wanted {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
             Self::Html => "text/html; charset=utf-8",
+            // What cannot be begun is told as JSON.
+            Self::EventStream => Self::Json.content_type(),
         }
     }
 }
@@ -37,6 +42,7 @@ pub fn wanted(headers: &HeaderMap) -> Option<Wanted> {
             "application/graphql-response+json" => (Wanted::GraphqlResponse, true),
             "application/json" => (Wanted::Json, true),
             "text/html" => (Wanted::Html, true),
+            "text/event-stream" => (Wanted::EventStream, true),
             "*/*" | "application/*" => (Wanted::Json, false),
             _ => return None,
         };
@@ -106,6 +112,7 @@ mod tests {
             ("*/*", Some(Wanted::Json)),
             ("application/*", Some(Wanted::Json)),
             ("application/json;q=0", None),
+            ("text/event-stream", Some(Wanted::EventStream)),
             ("text/plain", None),
             ("", Some(Wanted::Json)),
             (browser, Some(Wanted::Html)),

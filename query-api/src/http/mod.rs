@@ -1,39 +1,67 @@
 //! GraphQL over HTTP, after the specification of that name, and the pages around it.
 
+mod events;
 mod media;
 mod operation;
+mod protocol;
 mod request;
+mod run;
+mod socket;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{Response as Answer, Value};
 use axum::body::{Body, to_bytes};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::Options;
+use crate::freshness::Waiting;
+use crate::live::LiveStats;
 use crate::schema::{Schema, sdl};
-use crate::store::Store;
 use media::Wanted;
 use request::{NotWellFormed, from_json, from_query};
+use run::{TOO_LONG, is_request_error, missing};
 
 /// What the handlers share.
 pub struct Endpoint {
     schema: Schema,
     sdl: String,
     pool: PgPool,
+    waiting: Waiting,
+    /// Room for connections that stay.
+    places: Arc<Semaphore>,
+    stats: LiveStats,
+    leaving: CancellationToken,
+    beginning: Duration,
+    taking: Duration,
     max_body_bytes: usize,
     timeout: Duration,
 }
 
 impl Endpoint {
-    pub fn new(schema: Schema, pool: PgPool, options: &Options) -> Arc<Self> {
+    pub fn new(schema: Schema, pool: PgPool, waiting: Waiting, options: &Options) -> Arc<Self> {
         let sdl = sdl(&schema);
-        Arc::new(Self { schema, sdl, pool, max_body_bytes: options.max_body_bytes, timeout: options.timeout })
+        Arc::new(Self {
+            schema,
+            sdl,
+            pool,
+            waiting,
+            places: Arc::new(Semaphore::new(options.max_connections)),
+            stats: options.stats.clone(),
+            leaving: options.leaving.clone(),
+            beginning: options.beginning,
+            taking: options.taking,
+            max_body_bytes: options.max_body_bytes,
+            timeout: options.timeout,
+        })
     }
 }
 
@@ -51,13 +79,25 @@ pub async fn post(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, bod
         return refuse(wanted, StatusCode::PAYLOAD_TOO_LARGE, &limit);
     };
     match from_json(&body) {
+        Ok(request) if wanted == Wanted::EventStream => events::stream(endpoint, request),
         Ok(request) => endpoint.answer(wanted, request).await,
         Err(error) => refuse(wanted, StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }
 
-/// `GET /graphql`: a query, or for browsers the console.
-pub async fn get(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+/// `GET /graphql`: a query; for browsers the console; or the beginning of a WebSocket.
+pub async fn get(
+    State(endpoint): State<Arc<Endpoint>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    if headers.contains_key(header::UPGRADE) {
+        return match upgrade {
+            Ok(upgrade) => socket::open(endpoint, upgrade),
+            Err(rejection) => rejection.into_response(),
+        };
+    }
     let request = from_query(query.as_deref().unwrap_or_default());
     let wanted = match (media::wanted(&headers), &request) {
         (Some(Wanted::Html), Err(NotWellFormed::NoQuery)) => return console(),
@@ -72,6 +112,9 @@ pub async fn get(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, RawQ
         let refusal = refuse(wanted, StatusCode::METHOD_NOT_ALLOWED, "GET answers queries only");
         return ([(header::ALLOW, "POST")], refusal).into_response();
     }
+    if wanted == Wanted::EventStream {
+        return events::stream(endpoint, request);
+    }
     endpoint.answer(wanted, request).await
 }
 
@@ -83,12 +126,13 @@ pub async fn schema_text(State(endpoint): State<Arc<Endpoint>>) -> Response {
 impl Endpoint {
     async fn answer(&self, wanted: Wanted, mut request: async_graphql::Request) -> Response {
         if let Some(name) = operation::missing_variable(&mut request) {
-            return not_executed(wanted, &[json!({ "message": format!("the variable ${name} must have a value") })]);
+            return not_executed(wanted, &[json!({ "message": missing(&name) })]);
         }
-        let request = request.data(Store::new(self.pool.clone()));
-        let Ok(answer) = tokio::time::timeout(self.timeout, self.schema.execute(request)).await else {
-            let late = refuse(wanted, StatusCode::SERVICE_UNAVAILABLE, "the query took too long");
-            return ([(header::RETRY_AFTER, "1")], late).into_response();
+        let later = |message: &str| later(wanted, message);
+        let answer = match tokio::time::timeout(self.timeout, self.execute(request)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return later(&error.to_string()),
+            Err(_) => return later(TOO_LONG),
         };
         if is_request_error(&answer) {
             return not_executed(wanted, &answer.errors);
@@ -97,16 +141,11 @@ impl Endpoint {
     }
 }
 
-/// Whether the request never came to execution: it does not parse, is not valid, or its variables do not fit.
-fn is_request_error(answer: &Answer) -> bool {
-    answer.data == Value::Null && !answer.errors.is_empty() && answer.errors.iter().all(|error| error.path.is_empty())
-}
-
 /// The answer to a request whose document or variables do not fit the schema. It has no `data` entry.
 fn not_executed(wanted: Wanted, errors: &[impl serde::Serialize]) -> Response {
     let status = match wanted {
         Wanted::GraphqlResponse => StatusCode::BAD_REQUEST,
-        Wanted::Json | Wanted::Html => StatusCode::OK,
+        Wanted::Json | Wanted::Html | Wanted::EventStream => StatusCode::OK,
     };
     respond(wanted, status, &json!({ "errors": errors }))
 }
@@ -114,6 +153,12 @@ fn not_executed(wanted: Wanted, errors: &[impl serde::Serialize]) -> Response {
 /// A request that is not one of GraphQL over HTTP, with the reason.
 fn refuse(wanted: Wanted, status: StatusCode, message: &str) -> Response {
     respond(wanted, status, &json!({ "errors": [{ "message": message }] }))
+}
+
+/// The same request may be answered later.
+fn later(wanted: Wanted, message: &str) -> Response {
+    let later = refuse(wanted, StatusCode::SERVICE_UNAVAILABLE, message);
+    ([(header::RETRY_AFTER, "1")], later).into_response()
 }
 
 fn respond(wanted: Wanted, status: StatusCode, body: &impl serde::Serialize) -> Response {

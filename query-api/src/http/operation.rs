@@ -1,12 +1,28 @@
 //! What can be told of a request from its document alone, before it is executed. A document that does not parse tells nothing:
 //! execution complains of it.
 
-use async_graphql::parser::types::{OperationDefinition, OperationType};
-use async_graphql::{Request, Value};
+use std::collections::HashSet;
+
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet};
+use async_graphql::{InputType, Name, Request, Value};
+
+use crate::freshness::Freshness;
 
 /// Whether the operation asked for is a mutation.
 pub fn is_mutation(request: &mut Request) -> bool {
     operation(request).is_some_and(|operation| operation.ty == OperationType::Mutation)
+}
+
+/// Whether the operation asked for is a subscription.
+pub fn is_subscription(request: &mut Request) -> bool {
+    operation(request).is_some_and(|operation| operation.ty == OperationType::Subscription)
+}
+
+/// Whether the operation, a subscription, is to one field, as it has to be: a stream each is what is counted and bounded.
+pub fn has_one_field(request: &mut Request) -> bool {
+    operation(request).is_some_and(|operation| {
+        matches!(operation.selection_set.node.items.as_slice(), [only] if matches!(only.node, Selection::Field(_)))
+    })
 }
 
 /// A variable of the operation that must have a value and has none. (Values of the wrong type are found by validation.)
@@ -20,13 +36,101 @@ pub fn missing_variable(request: &mut Request) -> Option<String> {
     Some(missing.name.node.to_string())
 }
 
+/// How fresh the fields of the operation have to be. What is wrong about it says nothing here: its field complains of it.
+pub fn freshness(request: &mut Request) -> Vec<Freshness> {
+    if !request.query.contains(FRESHNESS) {
+        return Vec::new();
+    }
+    let (name, variables) = (request.operation_name.clone(), request.variables.clone());
+    let Ok(document) = request.parsed_query() else { return Vec::new() };
+    let Some(operation) = operation_of(document, name.as_deref()) else { return Vec::new() };
+    let value_of = |name: &Name| {
+        let definition = operation.variable_definitions.iter().find(|variable| variable.node.name.node == *name);
+        let default = || definition.and_then(|variable| Some(variable.node.default_value.as_ref()?.node.clone()));
+        variables.get(name).cloned().or_else(default).unwrap_or_default()
+    };
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut sets = vec![&operation.selection_set.node];
+    while let Some(set) = sets.pop() {
+        found.extend(set.items.iter().filter_map(|item| {
+            let Selection::Field(field) = &item.node else { return None };
+            let value = field.node.get_argument(FRESHNESS)?.node.clone();
+            let value = value.into_const_with(|name| Ok::<_, ()>(value_of(&name))).ok()?;
+            Option::<Freshness>::parse(Some(value)).ok()?
+        }));
+        sets.extend(within(set, document, &mut seen));
+    }
+    found
+}
+
+/// The argument by which a field says how fresh it has to be.
+const FRESHNESS: &str = "freshness";
+
+/// The fragments that a selection is made of, each once.
+fn within<'a>(
+    set: &'a SelectionSet,
+    document: &'a ExecutableDocument,
+    seen: &mut HashSet<&'a Name>,
+) -> Vec<&'a SelectionSet> {
+    let fragments = set.items.iter().filter_map(|item| match &item.node {
+        Selection::Field(_) => None,
+        Selection::InlineFragment(fragment) => Some(&fragment.node.selection_set.node),
+        Selection::FragmentSpread(spread) => {
+            let name = &spread.node.fragment_name.node;
+            let fragment = document.fragments.get(name).filter(|_| seen.insert(name))?;
+            Some(&fragment.node.selection_set.node)
+        }
+    });
+    fragments.collect()
+}
+
 fn operation(request: &mut Request) -> Option<&OperationDefinition> {
     let wanted = request.operation_name.clone();
-    let document = request.parsed_query().ok()?;
+    operation_of(request.parsed_query().ok()?, wanted.as_deref())
+}
+
+fn operation_of<'a>(document: &'a ExecutableDocument, wanted: Option<&str>) -> Option<&'a OperationDefinition> {
     let mut operations = document.operations.iter();
     let found = match wanted {
-        Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| *name == *wanted)),
+        Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| name == wanted)),
         None => operations.next(),
     };
     found.map(|(_, operation)| &operation.node)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::Variables;
+    use serde_json::json;
+
+    use super::*;
+
+    fn positions(query: &str, variables: serde_json::Value) -> Vec<u64> {
+        let mut request = Request::new(query).variables(Variables::from_json(variables));
+        let mut positions: Vec<u64> = freshness(&mut request).iter().map(|wanted| wanted.position.0).collect();
+        positions.sort_unstable();
+        positions
+    }
+
+    #[test]
+    fn freshness_is_found_wherever_a_field_asks_for_it() {
+        let query = "query ($f: Freshness, $p: Position = \"3\") {
+            order(id: \"1\", freshness: {position: \"1\"}) { id }
+            b: order(id: \"1\", freshness: $f) { id }
+            ... { orders(freshness: {position: $p, waitMs: 1}) { nodes { id } } }
+            ...more
+        } fragment more on Query { ...more workflow(name: \"x\", freshness: {position: \"4\"}) { name } }";
+        assert_eq!(positions(query, json!({ "f": { "position": "2" } })), [1, 2, 3, 4]);
+        assert_eq!(positions(query, json!({ "f": null, "p": "7" })), [1, 4, 7]);
+    }
+
+    #[test]
+    fn what_is_wrong_or_not_there_asks_for_nothing() {
+        for query in
+            ["{", "{ order(id: 1) { id } }", "{ order(freshness: 7) }", "{ order(freshness: {position: \"x\"}) }"]
+        {
+            assert_eq!(positions(query, json!({})), [0; 0], "{query}");
+        }
+    }
 }

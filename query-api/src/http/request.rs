@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub enum NotWellFormed {
     #[error("the body is not JSON: {0}")]
     NotJson(String),
-    #[error("the body must be a JSON object")]
+    #[error("a request must be a JSON object")]
     NotAnObject,
     #[error("`query` is missing")]
     NoQuery,
@@ -19,12 +19,17 @@ pub enum NotWellFormed {
 /// Reads a body.
 pub fn from_json(body: &[u8]) -> Result<Request, NotWellFormed> {
     let body = serde_json::from_slice(body).map_err(|error| NotWellFormed::NotJson(error.to_string()))?;
-    let Value::Object(mut fields) = body else { return Err(NotWellFormed::NotAnObject) };
+    from_value(body)
+}
+
+/// Reads a request that is JSON already.
+pub fn from_value(request: Value) -> Result<Request, NotWellFormed> {
+    let Value::Object(mut fields) = request else { return Err(NotWellFormed::NotAnObject) };
     let query = text(&mut fields, "query")?.ok_or(NotWellFormed::NoQuery)?;
     let operation_name = text(&mut fields, "operationName")?;
     let variables = object(&mut fields, "variables")?;
     object(&mut fields, "extensions")?;
-    Ok(request(query, operation_name, variables))
+    Ok(assembled(query, operation_name, variables))
 }
 
 /// Reads what follows the `?` of a URL.
@@ -43,10 +48,10 @@ pub fn from_query(query: &str) -> Result<Request, NotWellFormed> {
     let operation_name = text(&mut fields, "operationName")?.filter(|name| !name.is_empty());
     let variables = object(&mut fields, "variables")?;
     object(&mut fields, "extensions")?;
-    Ok(request(query, operation_name, variables))
+    Ok(assembled(query, operation_name, variables))
 }
 
-fn request(query: String, operation_name: Option<String>, variables: Map<String, Value>) -> Request {
+fn assembled(query: String, operation_name: Option<String>, variables: Map<String, Value>) -> Request {
     let request = Request::new(query).variables(Variables::from_json(Value::Object(variables)));
     match operation_name {
         Some(name) => request.operation_name(name),

@@ -6,25 +6,35 @@ mod query;
 mod scalars;
 mod siblings;
 mod step;
+mod subscription;
 mod timeline;
 mod words;
 mod workflow;
 
 use async_graphql::connection::{Connection, ConnectionNameType, Edge, EdgeNameType, EmptyFields};
-use async_graphql::{EmptyMutation, EmptySubscription, OutputType, SDLExportOptions};
+use async_graphql::{EmptyMutation, OutputType, SDLExportOptions};
 
 use crate::Options;
+use crate::history::History;
+use crate::lag::LagMeter;
+use crate::live::Live;
 use crate::paging::Cut;
 
+pub use order::Order;
 pub use query::Query;
+pub use scalars::Position;
+pub use subscription::Subscription;
 pub use words::OrderState;
 
 /// The schema: it can be asked, not told.
-pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;
 
 /// The schema. Each request brings its own [`Store`](crate::store::Store).
-pub fn schema(options: &Options) -> Schema {
-    Schema::build(Query, EmptyMutation, EmptySubscription)
+pub fn schema(history: History, lag: LagMeter, live: Live, options: &Options) -> Schema {
+    Schema::build(Query, EmptyMutation, Subscription)
+        .data(history)
+        .data(lag)
+        .data(live)
         .limit_depth(options.max_depth)
         .limit_complexity(options.max_complexity)
         .finish()

@@ -1,5 +1,6 @@
 //! An order, and what hangs on it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::{ID, Object, Result, SimpleObject};
@@ -15,12 +16,14 @@ use super::timeline::{self, TimelineConnection, TimelineEntry};
 use super::words::OrderState;
 use super::workflow::Workflow;
 use crate::error::{StoreError, coded};
+use crate::history::{Earlier, History};
 use crate::paging::{PageArguments, cost_factor};
-use crate::store::{OrderRow, Store};
+use crate::store::{OrderRow, StepRow, Store};
 
 /// An order.
+#[derive(Clone)]
 pub struct Order {
-    row: OrderRow,
+    row: Arc<OrderRow>,
     state: OrderState,
     siblings: Arc<Siblings>,
 }
@@ -59,10 +62,30 @@ pub struct Address {
 impl Order {
     /// The orders of a list, which share what is read for them.
     pub fn list(store: &Store, rows: Vec<OrderRow>) -> Result<Vec<Self>, StoreError> {
-        let siblings = Siblings::of(store, &rows);
-        rows.into_iter()
-            .map(|row| Ok(Self { state: OrderState::read(&row.state)?, row, siblings: siblings.clone() }))
-            .collect()
+        Self::among(&Siblings::of(store, &rows), rows)
+    }
+
+    /// Orders as they were read when they changed. What else is asked of them is read through that store.
+    pub fn live(
+        store: &Store,
+        rows: Vec<OrderRow>,
+        steps: HashMap<String, Vec<StepRow>>,
+    ) -> Result<Vec<Self>, StoreError> {
+        Self::among(&Siblings::live(store, &rows, steps), rows)
+    }
+
+    fn among(siblings: &Arc<Siblings>, rows: Vec<OrderRow>) -> Result<Vec<Self>, StoreError> {
+        let order = |row: OrderRow| {
+            Ok(Self { state: OrderState::read(&row.state)?, row: Arc::new(row), siblings: siblings.clone() })
+        };
+        rows.into_iter().map(order).collect()
+    }
+
+    /// An order as it was.
+    pub fn earlier(store: &Store, history: &History, earlier: Earlier) -> Result<Self, StoreError> {
+        let row = earlier.row.clone();
+        let siblings = Siblings::earlier(store, history, earlier);
+        Ok(Self { state: OrderState::read(&row.state)?, row: Arc::new(row), siblings })
     }
 
     /// Its row.
@@ -98,7 +121,7 @@ impl Order {
     }
 
     async fn customer(&self) -> Customer {
-        let OrderRow { customer_id, customer_name, customer_email, .. } = &self.row;
+        let OrderRow { customer_id, customer_name, customer_email, .. } = &*self.row;
         Customer { id: customer_id.as_str().into(), name: customer_name.clone(), email: customer_email.clone() }
     }
 

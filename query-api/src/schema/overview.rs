@@ -1,16 +1,20 @@
 //! Everything at a glance.
 
-use async_graphql::SimpleObject;
+use async_graphql::{ComplexObject, Context, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::scalars::Position;
 use super::words::OrderState;
 use crate::error::StoreError;
+use crate::lag::LagMeter;
 use crate::store::{CountRow, ProgressRow};
 
 /// Everything at a glance.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct Overview {
+    #[graphql(skip)]
+    checkpoint: Option<event_store::client::Position>,
     /// Orders in all.
     orders: i64,
     /// How many orders have each business status.
@@ -25,6 +29,29 @@ pub struct Overview {
     position: Option<Position>,
     /// When the last event in the views was recorded.
     last_event_at: Option<DateTime<Utc>>,
+}
+
+/// How far the views are behind the log.
+#[derive(SimpleObject)]
+pub struct ViewsLag {
+    /// The position of the log's last event. Not all of them are for the views.
+    log_position: Option<Position>,
+    /// How long ago the first event was recorded that the views do not have; zero: they have everything. Null: the log did not
+    /// say in time.
+    seconds: Option<f64>,
+}
+
+#[ComplexObject]
+impl Overview {
+    /// How far the views are behind the log.
+    #[graphql(complexity = "50 + child_complexity")]
+    async fn lag(&self, context: &Context<'_>) -> Option<Result<ViewsLag>> {
+        let measured = async {
+            let lag = context.data::<LagMeter>()?.of(self.checkpoint).await?;
+            Ok(ViewsLag { log_position: lag.log.map(Position), seconds: lag.seconds })
+        };
+        Some(measured.await)
+    }
 }
 
 /// How many orders have a business status.
@@ -43,7 +70,7 @@ pub struct StateCount {
 
 impl Overview {
     /// Adds up the counts.
-    pub fn of(counts: &[CountRow], progress: &ProgressRow) -> Result<Self, StoreError> {
+    pub fn of(counts: &[CountRow], progress: &ProgressRow) -> std::result::Result<Self, StoreError> {
         let mut by_status: Vec<StatusCount> = Vec::new();
         let mut by_state: Vec<StateCount> = Vec::new();
         for row in counts {
@@ -59,12 +86,13 @@ impl Overview {
         }
         by_state.sort_by_key(|known| known.state.as_str());
         Ok(Self {
+            checkpoint: progress.checkpoint(),
             orders: counts.iter().map(|row| row.orders).sum(),
             stuck: by_state.iter().find(|known| known.state == OrderState::Stuck).map_or(0, |known| known.count),
             by_status,
             by_state,
             parked: progress.parked,
-            position: progress.position.map(|position| Position(position.cast_unsigned())),
+            position: progress.checkpoint().map(|position| Position(position.commit)),
             last_event_at: progress.last_event_at,
         })
     }

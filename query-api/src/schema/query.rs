@@ -1,7 +1,9 @@
 //! What can be asked.
 
 use async_graphql::connection::Connection;
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{Context, ErrorExtensions, ID, Object, Result};
+use chrono::{DateTime, Utc};
+use domain::ids::OrderId;
 
 use super::connection;
 use super::order::Order;
@@ -9,20 +11,39 @@ use super::overview::Overview;
 use super::workflow::Workflow;
 use crate::error::coded;
 use crate::filter::{OrderFilter, OrderSort, comparable};
+use crate::freshness::{Freshness, ViewsBehind};
+use crate::history::{AsOf, History, HistoryError};
+use crate::lag::LagMeter;
 use crate::paging::{Cut, PageArguments, cost_factor};
 use crate::store::Store;
 
 /// What can be asked.
 pub struct Query;
 
+// A field that may be null is an `Option<Result>`: its error leaves the others what they are.
+
 /// What can be asked.
 #[Object]
 impl Query {
-    /// An order by its id; null where there is none.
-    async fn order(&self, context: &Context<'_>, id: ID) -> Result<Option<Order>> {
-        let store = context.data::<Store>()?;
-        let row = store.order(&comparable(&id)).await?;
-        Ok(Order::list(store, Vec::from_iter(row))?.pop())
+    /// An order by its id; null where there is none. With `atRevision` or `asOf` it is as it was after that event, or at that
+    /// moment (null: before it was placed), read from the log itself, together with its steps and its timeline.
+    #[graphql(complexity = "as_of_cost(at_revision, as_of) + child_complexity")]
+    async fn order(
+        &self,
+        context: &Context<'_>,
+        id: ID,
+        #[graphql(desc = "The index of an event in the order's stream; one that there is not is an error.")]
+        at_revision: Option<i64>,
+        #[graphql(desc = "A moment: what had been decided by then.")] as_of: Option<DateTime<Utc>>,
+        freshness: Option<Freshness>,
+    ) -> Option<Result<Order>> {
+        let found = match AsOf::of(at_revision, as_of) {
+            Ok(None) => present(context, &id, freshness).await,
+            Ok(Some(_)) if freshness.is_some() => Err(coded(&FRESHNESS_OF_THE_PAST, "BAD_USER_INPUT")),
+            Ok(Some(as_of)) => earlier(context, &id, as_of).await,
+            Err(error) => Err(coded(&error, "BAD_USER_INPUT")),
+        };
+        found.transpose()
     }
 
     /// The orders that meet a filter, the latest first unless said otherwise, at most 200 at a time.
@@ -37,21 +58,28 @@ impl Query {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
+        freshness: Option<Freshness>,
     ) -> Result<Connection<String, Order>> {
         let store = context.data::<Store>()?;
         let sort = order_by.unwrap_or(OrderSort::PlacedAtDesc);
         let arguments = PageArguments { first, after, last, before };
         let page = sort.page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let criteria = filter.unwrap_or_default().criteria().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        fresh(context, freshness).await?;
         let Cut { rows, has_previous, has_next } = page.cut(store.orders(&criteria, sort, &page).await?);
         let cut = Cut { rows: Order::list(store, rows)?, has_previous, has_next };
         Ok(connection(cut, |order| (sort.cursor(order.row()), order)))
     }
 
     /// A workflow's definition; without a version, the latest.
-    async fn workflow(&self, context: &Context<'_>, name: String, version: Option<i32>) -> Result<Option<Workflow>> {
-        let row = context.data::<Store>()?.workflow(&comparable(&name), version).await?;
-        Ok(row.map(Workflow::from))
+    async fn workflow(
+        &self,
+        context: &Context<'_>,
+        name: String,
+        version: Option<i32>,
+        freshness: Option<Freshness>,
+    ) -> Option<Result<Workflow>> {
+        definition(context, &name, version, freshness).await.transpose()
     }
 
     /// Everything at a glance.
@@ -59,5 +87,53 @@ impl Query {
         let store = context.data::<Store>()?;
         let (counts, progress) = tokio::try_join!(store.counts(), store.progress())?;
         Ok(Overview::of(&counts, &progress)?)
+    }
+}
+
+/// What an order costs besides its fields: as it was, the reading of its events.
+fn as_of_cost(at_revision: Option<i64>, as_of: Option<DateTime<Utc>>) -> usize {
+    if at_revision.is_some() || as_of.is_some() { 500 } else { 1 }
+}
+
+const FRESHNESS_OF_THE_PAST: &str =
+    "`freshness` is of the views, and an order as it was is read from the log: leave one of them out";
+
+/// Makes sure that the views which this answer reads are as fresh as a field asks for. They were waited for before.
+async fn fresh(context: &Context<'_>, freshness: Option<Freshness>) -> Result<()> {
+    let Some(freshness) = freshness else { return Ok(()) };
+    freshness.wait().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+    let wanted = freshness.position.0;
+    let Err(had) = context.data::<Store>()?.at_least(wanted).await? else { return Ok(()) };
+    let lag = context.data::<LagMeter>()?.of(had).await.ok();
+    Err(ViewsBehind { wanted, had: had.map(|had| had.commit), lag }.into())
+}
+
+async fn definition(
+    context: &Context<'_>,
+    name: &str,
+    version: Option<i32>,
+    freshness: Option<Freshness>,
+) -> Result<Option<Workflow>> {
+    fresh(context, freshness).await?;
+    let row = context.data::<Store>()?.workflow(&comparable(name), version).await?;
+    Ok(row.map(Workflow::from))
+}
+
+async fn present(context: &Context<'_>, id: &str, freshness: Option<Freshness>) -> Result<Option<Order>> {
+    fresh(context, freshness).await?;
+    let store = context.data::<Store>()?;
+    let row = store.order(&comparable(id)).await?;
+    Ok(Order::list(store, Vec::from_iter(row))?.pop())
+}
+
+async fn earlier(context: &Context<'_>, id: &str, as_of: AsOf) -> Result<Option<Order>> {
+    let (store, history) = (context.data::<Store>()?, context.data::<History>()?);
+    let Ok(order) = OrderId::new(id) else { return Ok(None) };
+    match history.order(&order, as_of).await {
+        Ok(earlier) => Ok(earlier.map(|earlier| Order::earlier(store, history, earlier)).transpose()?),
+        Err(HistoryError::Store(error)) => Err(error.into()),
+        Err(error @ HistoryError::NoSuchRevision { last, .. }) => {
+            Err(coded(&error, "NO_SUCH_REVISION").extend_with(|_, extensions| extensions.set("lastRevision", last)))
+        }
     }
 }

@@ -8,37 +8,63 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use crate::error::StoreError;
+use crate::history::{Earlier, History};
 use crate::paging::Page;
-use crate::store::{OrderRow, StepRow, Store, TimelineRow, WorkflowKey, WorkflowRow};
+use crate::store::{Head, OrderRow, StepRow, Store, TimelineRow, WorkflowKey, WorkflowRow};
 
 type Shared<T> = Arc<OnceCell<Result<T, StoreError>>>;
+/// By order.
+type Steps = OnceCell<Result<HashMap<String, Vec<StepRow>>, StoreError>>;
 
 /// The orders of one list. Everything is read at most once, failures included.
 pub struct Siblings {
     store: Store,
-    orders: Vec<String>,
+    /// What timelines are read from, where that is not the views.
+    history: Option<History>,
+    orders: Vec<Head>,
     workflows: HashSet<WorkflowKey>,
-    steps: OnceCell<Result<HashMap<String, Vec<StepRow>>, StoreError>>,
+    steps: Steps,
     definitions: OnceCell<Result<HashMap<WorkflowKey, Arc<WorkflowRow>>, StoreError>>,
     timelines: PerKey<Page<i64>, HashMap<String, Vec<TimelineRow>>>,
 }
 
 impl Siblings {
-    /// Those orders.
+    /// Those orders, as the views have them.
     pub fn of(store: &Store, orders: &[OrderRow]) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::new(store, None, OnceCell::new(), orders))
+    }
+
+    /// One order as it was.
+    pub fn earlier(store: &Store, history: &History, earlier: Earlier) -> Arc<Self> {
+        let Earlier { row, steps } = earlier;
+        let steps = OnceCell::new_with(Some(Ok(HashMap::from([(row.id.clone(), steps)]))));
+        Arc::new(Self::new(store, Some(history.clone()), steps, &[row]))
+    }
+
+    /// Those orders as they were read, with these steps of theirs.
+    pub fn live(store: &Store, orders: &[OrderRow], steps: HashMap<String, Vec<StepRow>>) -> Arc<Self> {
+        Arc::new(Self::new(store, None, OnceCell::new_with(Some(Ok(steps))), orders))
+    }
+
+    fn new(store: &Store, history: Option<History>, steps: Steps, orders: &[OrderRow]) -> Self {
+        Self {
             store: store.clone(),
-            orders: orders.iter().map(|order| order.id.clone()).collect(),
+            history,
+            orders: orders.iter().map(|order| Head { id: order.id.clone(), revision: order.revision }).collect(),
             workflows: orders.iter().map(|order| (order.workflow.clone(), order.workflow_version)).collect(),
-            steps: OnceCell::new(),
+            steps,
             definitions: OnceCell::new(),
             timelines: PerKey::default(),
-        })
+        }
     }
 
     /// The steps of one that something has happened to.
     pub async fn steps(&self, order: &str) -> Result<&[StepRow], StoreError> {
-        let steps = self.steps.get_or_init(|| self.store.steps(&self.orders)).await;
+        let read = || async {
+            let orders: Vec<String> = self.orders.iter().map(|order| order.id.clone()).collect();
+            self.store.steps(&orders).await
+        };
+        let steps = self.steps.get_or_init(read).await;
         let steps = steps.as_ref().map_err(|error| *error)?;
         Ok(steps.get(order).map_or(&[], Vec::as_slice))
     }
@@ -55,7 +81,12 @@ impl Siblings {
 
     /// A page of the timeline of one.
     pub async fn timeline(&self, order: &str, page: &Page<i64>) -> Result<Vec<TimelineRow>, StoreError> {
-        let read = || self.store.timelines(&self.orders, page);
+        let read = || async {
+            match &self.history {
+                Some(history) => history.timelines(&self.orders, page).await,
+                None => self.store.timelines(&self.orders, page).await,
+            }
+        };
         let timelines = self.timelines.get_or_init(page, read).await;
         let timelines =
             timelines.get().map_or(Err(StoreError::Internal), |read| read.as_ref().map_err(|error| *error))?;

@@ -27,11 +27,7 @@ async fn those_who_wait_for_an_order_hear_of_its_end() {
     world.insert(&Row::new("1")).await;
     let ended = async {
         // Not before the wait has come to the database.
-        let listens =
-            "SELECT count(*) FROM pg_stat_activity WHERE query ILIKE 'LISTEN%' AND datname = current_database()";
-        while sqlx::query_scalar::<_, i64>(listens).fetch_one(&world.pool).await.unwrap() == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        world.listens().await;
         world.sql(END).await;
     };
     let ((first, second), ()) = tokio::join!(

@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod as_of;
 mod contract;
 mod ends;
 mod filters;
+mod freshness;
 mod http;
+mod live;
 mod orders;
 mod paging;
+mod socket;
 mod support;

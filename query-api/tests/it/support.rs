@@ -1,13 +1,18 @@
 //! A router over a database of its own, and rows to ask for.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
+use event_store::client::EventStore;
+use event_store::node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::testing::{TestDatabase, database};
 use query_api::Options;
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
+use tempfile::TempDir;
 use tower::ServiceExt;
 
 /// The query side and its database.
@@ -15,6 +20,12 @@ pub struct World {
     pub pool: PgPool,
     pub router: Router,
     _database: TestDatabase,
+    _log: Option<(NodeHandle, TempDir)>,
+}
+
+/// A log that is not there.
+pub fn no_log() -> EventStore {
+    EventStore::connect("esdb://127.0.0.1:1?tls=false").unwrap()
 }
 
 /// The moment from which test times are counted.
@@ -35,6 +46,7 @@ pub struct Row {
     pub placed: i64,
     pub updated: i64,
     pub ended: Option<i64>,
+    pub position: i64,
 }
 
 impl Row {
@@ -49,47 +61,71 @@ impl Row {
             placed: 0,
             updated: 0,
             ended: None,
+            position: 9_007_199_254_740_993,
         }
     }
 }
 
 impl World {
+    /// Without a log.
     pub async fn new() -> Self {
+        Self::over(&no_log(), None).await
+    }
+
+    /// With a log of its own.
+    pub async fn with_log() -> (Self, EventStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+        let log = EventStore::embedded(&node).unwrap();
+        (Self::over(&log, Some((node, folder))).await, log)
+    }
+
+    /// Without a log, and with other settings.
+    pub async fn with(options: &Options) -> Self {
+        let world = Self::new().await;
+        let router = query_api::router(world.pool.clone(), no_log(), options);
+        Self { router, ..world }
+    }
+
+    async fn over(log: &EventStore, node: Option<(NodeHandle, TempDir)>) -> Self {
         let database = database().await;
         let pool = PgPool::connect(database.url()).await.unwrap();
         sqlx::migrate!("../projector/migrations").run(&pool).await.unwrap();
-        let router = query_api::router(pool.clone(), &Options::default());
-        Self { pool, router, _database: database }
+        let router = query_api::router(pool.clone(), log.clone(), &Options::default());
+        Self { pool, router, _database: database, _log: node }
     }
 
     pub async fn insert(&self, row: &Row) {
-        let at = |seconds: i64| epoch() + TimeDelta::seconds(seconds);
-        sqlx::query(
-            "INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email, currency,
-                                 total, lines, ship_to, attributes, result, stuck_reason, placed_at, updated_at, ended_at, revision,
-                                 position)
-             VALUES ($1, $2, $3, $4, $5, $6, 'Vins et alcools', 'orders@vinet.example', 'EUR', $7::text::numeric,
-                     '[{\"sku\": \"11\", \"name\": \"Queso\", \"quantity\": 12, \"unitPrice\": \"14.00\"}]', '{\"city\": \"Reims\"}',
-                     '{\"gift\": true}', NULL, CASE WHEN $5 = 'STUCK' THEN 'refund: 500' END, $8, $9, $10, 7, 9007199254740993)",
-        )
-        .bind(&row.id)
-        .bind(row.workflow.0)
-        .bind(row.workflow.1)
-        .bind(row.status)
-        .bind(row.state)
-        .bind(row.customer)
-        .bind(row.total)
-        .bind(at(row.placed))
-        .bind(at(row.updated))
-        .bind(row.ended.map(at))
-        .execute(&self.pool)
-        .await
-        .unwrap();
+        insert(&mut self.pool.acquire().await.unwrap(), row).await;
     }
 
     /// Runs SQL that has no parameters.
     pub async fn sql(&self, sql: &'static str) {
         sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
+    }
+
+    /// Waits until the query side listens to the projector.
+    pub async fn listens(&self) {
+        let listens =
+            "SELECT count(*) FROM pg_stat_activity WHERE query ILIKE 'LISTEN%' AND datname = current_database()";
+        while sqlx::query_scalar::<_, i64>(listens).fetch_one(&self.pool).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// What the projector does with the events up to a position, the last of which led to this row.
+    pub async fn project(&self, position: i64, row: Option<&Row>) {
+        let mut transaction = self.pool.begin().await.unwrap();
+        if let Some(row) = row {
+            sqlx::query("DELETE FROM orders WHERE id = $1").bind(&row.id).execute(&mut *transaction).await.unwrap();
+            insert(&mut transaction, &Row { position, ..row.clone() }).await;
+        }
+        let moved = "WITH moved AS (
+                         INSERT INTO checkpoints (name, position, prepare) VALUES ('views', $1, $1)
+                         ON CONFLICT (name) DO UPDATE SET position = $1, prepare = $1 RETURNING position
+                     ) SELECT pg_notify('tenuto_views', position::text) FROM moved";
+        sqlx::query(moved).bind(position).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
     }
 
     /// The `data` of a query that has to succeed.
@@ -112,4 +148,30 @@ impl World {
         let (parts, body) = response.into_parts();
         (parts.status, parts.headers, to_bytes(body, usize::MAX).await.unwrap().to_vec())
     }
+}
+
+async fn insert(db: &mut PgConnection, row: &Row) {
+    let at = |seconds: i64| epoch() + TimeDelta::seconds(seconds);
+    sqlx::query(
+            "INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email, currency,
+                                 total, lines, ship_to, attributes, result, stuck_reason, placed_at, updated_at, ended_at, revision,
+                                 position)
+             VALUES ($1, $2, $3, $4, $5, $6, 'Vins et alcools', 'orders@vinet.example', 'EUR', $7::text::numeric,
+                     '[{\"sku\": \"11\", \"name\": \"Queso\", \"quantity\": 12, \"unitPrice\": \"14.00\"}]', '{\"city\": \"Reims\"}',
+                     '{\"gift\": true}', NULL, CASE WHEN $5 = 'STUCK' THEN 'refund: 500' END, $8, $9, $10, 7, $11)",
+        )
+        .bind(&row.id)
+        .bind(row.workflow.0)
+        .bind(row.workflow.1)
+        .bind(row.status)
+        .bind(row.state)
+        .bind(row.customer)
+        .bind(row.total)
+        .bind(at(row.placed))
+        .bind(at(row.updated))
+        .bind(row.ended.map(at))
+        .bind(row.position)
+        .execute(db)
+        .await
+        .unwrap();
 }

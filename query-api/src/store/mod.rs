@@ -1,149 +1,91 @@
 //! Every `SELECT` over the views. Nothing else in this crate speaks SQL.
 
+mod rows;
+
 use std::collections::{HashMap, HashSet};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use domain::order::{Address, Line};
-use rust_decimal::Decimal;
-use serde::Deserialize;
-use serde_json::Value;
+use event_store::client::Position;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Transaction};
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder, Transaction};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
-use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::filter::{Criteria, OrderCursor, OrderSort, SortKey, TimeRange};
 use crate::order_status::OrderStatus;
 use crate::paging::Page;
+pub use rows::{CountRow, Head, OrderRow, OutlineStep, ProgressRow, StepRow, TimelineRow, WorkflowKey, WorkflowRow};
 
 /// The views as they are at one moment: when they are first read. One store serves one request, so that no answer mixes what
 /// was before a change with what came after it.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
-    /// Begun with the first read.
-    snapshot: Arc<Mutex<Option<Transaction<'static, Postgres>>>>,
+    /// Begun with the first read. None: each read is by itself.
+    snapshot: Option<Arc<Mutex<Option<Transaction<'static, Postgres>>>>>,
 }
 
-/// A row of `orders`.
-#[derive(Debug, Clone, FromRow)]
-pub struct OrderRow {
-    pub id: String,
-    pub workflow: String,
-    pub workflow_version: i32,
-    pub status: String,
-    pub state: String,
-    pub customer_id: String,
-    pub customer_name: Option<String>,
-    pub customer_email: Option<String>,
-    pub currency: String,
-    pub total: Decimal,
-    pub lines: Json<Vec<Line>>,
-    pub ship_to: Option<Json<Address>>,
-    pub attributes: Json<Value>,
-    pub result: Option<Json<Value>>,
-    pub stuck_reason: Option<String>,
-    pub placed_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
-    pub ended_at: Option<DateTime<Utc>>,
-    pub revision: i64,
-    pub position: i64,
+/// What a read goes through.
+enum Reading<'a> {
+    Snapshot(MappedMutexGuard<'a, PgConnection>),
+    ByItself(PoolConnection<Postgres>),
+}
+
+impl Deref for Reading<'_> {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Self::Snapshot(connection) => connection,
+            Self::ByItself(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Reading<'_> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Snapshot(connection) => connection,
+            Self::ByItself(connection) => connection,
+        }
+    }
 }
 
 const ORDER_COLUMNS: &str = "id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email, \
      currency, total, lines, ship_to, attributes, result, stuck_reason, placed_at, updated_at, ended_at, revision, position";
 
-/// A row of `steps`.
-#[derive(Debug, Clone, FromRow)]
-pub struct StepRow {
-    pub order_id: String,
-    pub step: String,
-    pub participant: Option<String>,
-    pub action: Option<String>,
-    pub mode: Option<String>,
-    pub status: String,
-    pub outcome: Option<String>,
-    pub data: Option<Json<Value>>,
-    pub attempts: i32,
-    pub last_error: Option<String>,
-    pub started_at: Option<DateTime<Utc>>,
-    pub ended_at: Option<DateTime<Utc>>,
-    pub next_attempt_at: Option<DateTime<Utc>>,
-}
-
-/// A row of `timeline`.
-#[derive(Debug, Clone, FromRow)]
-pub struct TimelineRow {
-    pub order_id: String,
-    pub revision: i64,
-    #[sqlx(rename = "type")]
-    pub event_type: String,
-    pub recorded_at: DateTime<Utc>,
-    pub summary: String,
-    pub step: Option<String>,
-    pub actor: Option<String>,
-    pub reason: Option<String>,
-    pub data: Json<Value>,
-    pub correlation_id: Option<String>,
-    pub causation_id: Option<Uuid>,
-    pub hash: String,
-}
-
-/// A row of `workflows`.
-#[derive(Debug, Clone, FromRow)]
-pub struct WorkflowRow {
-    pub name: String,
-    pub version: i32,
-    pub source: String,
-    pub outline: Json<Vec<OutlineStep>>,
-    pub registered_at: DateTime<Utc>,
-}
-
-/// A step of a definition, as the view `workflows` outlines it.
-#[derive(Debug, Clone, Deserialize)]
-pub struct OutlineStep {
-    pub id: String,
-    pub participant: Option<String>,
-    pub action: Option<String>,
-    pub mode: String,
-    pub after: Vec<String>,
-    pub compensated: bool,
-}
-
-/// How many orders have a status and a state.
-#[derive(Debug, Clone, FromRow)]
-pub struct CountRow {
-    pub status: String,
-    pub state: String,
-    pub orders: i64,
-}
-
-/// How far the views have come.
-#[derive(Debug, Clone, FromRow)]
-pub struct ProgressRow {
-    pub position: Option<i64>,
-    pub last_event_at: Option<DateTime<Utc>>,
-    pub parked: i64,
-}
-
-/// A definition by name and version.
-pub type WorkflowKey = (String, i32);
-
 impl Store {
     /// Reads from this pool's database.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, snapshot: Arc::default() }
+        Self { pool, snapshot: Some(Arc::default()) }
     }
 
-    async fn snapshot(&self) -> Result<MappedMutexGuard<'_, PgConnection>, StoreError> {
-        let mut snapshot = self.snapshot.lock().await;
+    /// Holds no connection between two reads, and no moment: for what does not change.
+    pub fn without_snapshot(pool: PgPool) -> Self {
+        Self { pool, snapshot: None }
+    }
+
+    async fn snapshot(&self) -> Result<Reading<'_>, StoreError> {
+        let Some(snapshot) = &self.snapshot else { return Ok(Reading::ByItself(self.pool.acquire().await?)) };
+        let mut snapshot = snapshot.lock().await;
         if snapshot.is_none() {
             *snapshot = Some(begin(self.pool.clone()).await?);
         }
-        Ok(MutexGuard::map(snapshot, |begun| &mut **begun.as_mut().expect("it was begun just now")))
+        let begun = MutexGuard::map(snapshot, |begun| &mut **begun.as_mut().expect("it was begun just now"));
+        Ok(Reading::Snapshot(begun))
+    }
+
+    /// The position that these views have.
+    pub async fn checkpoint(&self) -> Result<Option<Position>, StoreError> {
+        Ok(checkpoint(&mut *self.snapshot().await?).await?)
+    }
+
+    /// Whether these views have that position; if not, the one that they have.
+    pub async fn at_least(&self, position: u64) -> Result<Result<(), Option<Position>>, StoreError> {
+        let had = self.checkpoint().await?;
+        Ok(if had.map(|had| had.commit) >= Some(position) { Ok(()) } else { Err(had) })
     }
 
     pub async fn order(&self, id: &str) -> Result<Option<OrderRow>, StoreError> {
@@ -181,6 +123,35 @@ impl Store {
         Ok(query.build_query_as().fetch_all(&mut *self.snapshot().await?).await?)
     }
 
+    /// Orders that changed after a position, of these or of all, in the order of their last changes.
+    pub async fn changed(&self, after: i64, of: Option<&[String]>, most: i64) -> Result<Vec<OrderRow>, StoreError> {
+        let mut query = select_orders();
+        query.push(" WHERE position > ").push_bind(after);
+        if let Some(ids) = of {
+            query.push(" AND id = ANY(").push_bind(ids).push(")");
+        }
+        query.push(" ORDER BY position LIMIT ").push_bind(most);
+        Ok(query.build_query_as().fetch_all(&mut *self.snapshot().await?).await?)
+    }
+
+    /// Which of these orders meet which of the criteria, by their index.
+    pub async fn meeting(&self, ids: &[String], criteria: &[Criteria]) -> Result<Vec<(String, usize)>, StoreError> {
+        let mut met = Vec::new();
+        for (chunk, some) in criteria.chunks(CRITERIA).enumerate() {
+            let mut query =
+                QueryBuilder::<Postgres>::new("WITH changed AS MATERIALIZED (SELECT * FROM orders WHERE id = ANY(");
+            query.push_bind(ids).push("))");
+            for (index, criteria) in some.iter().enumerate() {
+                let union = if index == 0 { "" } else { " UNION ALL" };
+                query.push(format_args!("{union} SELECT id, {index} FROM changed AS orders WHERE true"));
+                push_criteria(&mut query, criteria);
+            }
+            let rows: Vec<(String, i32)> = query.build_query_as().fetch_all(&mut *self.snapshot().await?).await?;
+            met.extend(rows.into_iter().map(|(id, index)| (id, chunk * CRITERIA + index.cast_unsigned() as usize)));
+        }
+        Ok(met)
+    }
+
     /// The steps that something has happened to, by order.
     pub async fn steps(&self, orders: &[String]) -> Result<HashMap<String, Vec<StepRow>>, StoreError> {
         let rows: Vec<StepRow> = sqlx::query_as(
@@ -194,19 +165,20 @@ impl Store {
         Ok(grouped(rows, |row| &row.order_id))
     }
 
-    /// The same page of the timeline of each order.
+    /// The same page of the timeline of each order, up to the revision that it is at.
     pub async fn timelines(
         &self,
-        orders: &[String],
+        orders: &[Head],
         page: &Page<i64>,
     ) -> Result<HashMap<String, Vec<TimelineRow>>, StoreError> {
         let direction = if page.from_end { "DESC" } else { "ASC" };
         let mut query = QueryBuilder::<Postgres>::new("SELECT entry.* FROM unnest(");
-        query.push_bind(orders);
+        query.push_bind(orders.iter().map(|order| order.id.as_str()).collect::<Vec<_>>()).push("::text[], ");
+        query.push_bind(orders.iter().map(|order| order.revision).collect::<Vec<_>>());
         query.push(
-            "::text[]) AS wanted (id) CROSS JOIN LATERAL (
+            "::bigint[]) AS wanted (id, last) CROSS JOIN LATERAL (
                  SELECT order_id, revision, type, recorded_at, summary, step, actor, reason, data, correlation_id, causation_id, hash
-                 FROM timeline WHERE order_id = wanted.id",
+                 FROM timeline WHERE order_id = wanted.id AND revision <= wanted.last",
         );
         if let Some(after) = page.after {
             query.push(" AND revision > ").push_bind(after);
@@ -260,7 +232,7 @@ impl Store {
     /// How far the views have come, and how many events they leave out.
     pub async fn progress(&self) -> Result<ProgressRow, StoreError> {
         let row = sqlx::query_as(
-            "SELECT position, last_event_at, (SELECT count(*) FROM parked) AS parked
+            "SELECT position, prepare, last_event_at, (SELECT count(*) FROM parked) AS parked
              FROM (VALUES ('views')) AS views (name) LEFT JOIN checkpoints USING (name)",
         )
         .fetch_one(&mut *self.snapshot().await?)
@@ -268,6 +240,9 @@ impl Store {
         Ok(row)
     }
 }
+
+/// Criteria in one statement: each is some values, and a statement takes 65,535.
+const CRITERIA: usize = 100;
 
 /// As long as the longest request may take.
 const STATEMENT_LIMIT: &str = "SET LOCAL statement_timeout = '30s'";
@@ -282,6 +257,18 @@ async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, StoreErro
         Ok::<_, sqlx::Error>(begun)
     });
     Ok(begun.await.map_err(|_| StoreError::Internal)??)
+}
+
+/// How far the views have come.
+pub(crate) async fn checkpoint(db: impl PgExecutor<'_>) -> Result<Option<Position>, sqlx::Error> {
+    let row: Option<(i64, i64)> =
+        sqlx::query_as("SELECT position, prepare FROM checkpoints WHERE name = 'views'").fetch_optional(db).await?;
+    Ok(row.map(|(commit, prepare)| Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }))
+}
+
+/// The same, as it is announced.
+pub(crate) async fn views_at(pool: &PgPool) -> Result<Option<u64>, sqlx::Error> {
+    Ok(checkpoint(pool).await?.map(|position| position.commit))
 }
 
 /// Where an order stands: one row, and no need for a snapshot.

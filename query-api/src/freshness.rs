@@ -1,0 +1,121 @@
+//! Reading what one has written: a query that names the position of a command waits, for a time, until the views have it.
+//!
+//! Fields say how fresh they have to be, and all that one answer reads is one snapshot; so the wait for the furthest position comes
+//! before the snapshot. Whether a field gets what it asked for is then seen in the snapshot itself ([`Store::at_least`]), so that
+//! no answer is stale, whatever was heard.
+//!
+//! [`Store::at_least`]: crate::store::Store::at_least
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{ErrorExtensions, InputObject};
+use tokio::sync::Semaphore;
+
+use crate::error::{StoreError, coded};
+use crate::lag::Lag;
+use crate::moves::Moves;
+use crate::schema::Position;
+
+/// Requests that wait at once in an instance; the next are told so.
+const MOST_WAITING: usize = 1_000;
+/// The longest wait, in milliseconds: within what a request may take.
+pub const LONGEST_WAIT_MS: i32 = 20_000;
+/// How long is waited where nothing is said; as in the default below.
+pub const USUAL_WAIT: Duration = Duration::from_secs(5);
+
+/// How fresh an answer has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, InputObject)]
+pub struct Freshness {
+    /// The position that a command was answered with: what led to it, and all before it, is in the answer.
+    pub position: Position,
+    /// How long the views may take to come there, in milliseconds, at most 20000. After that the answer is an error with the code
+    /// `VIEWS_BEHIND`.
+    #[graphql(default = 5000)]
+    pub wait_ms: i32,
+}
+
+/// A wait that is no time, or too long a one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`waitMs` must be from 0 to {LONGEST_WAIT_MS}")]
+pub struct BadWait;
+
+/// The views have not come to what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("the views have not come to position {wanted} in time: they are at {}", .had.map_or_else(|| "none".to_owned(), |at| at.to_string()))]
+pub struct ViewsBehind {
+    /// The position asked for.
+    pub wanted: u64,
+    /// The one that they have.
+    pub had: Option<u64>,
+    /// How far behind the log they are, if that could be told.
+    pub lag: Option<Lag>,
+}
+
+impl Freshness {
+    /// How long to wait.
+    pub fn wait(&self) -> Result<Duration, BadWait> {
+        let milliseconds = u64::try_from(self.wait_ms).ok().filter(|_| self.wait_ms <= LONGEST_WAIT_MS);
+        milliseconds.map(Duration::from_millis).ok_or(BadWait)
+    }
+}
+
+impl From<ViewsBehind> for async_graphql::Error {
+    fn from(behind: ViewsBehind) -> Self {
+        coded(&behind, "VIEWS_BEHIND").extend_with(|_, extensions| {
+            extensions.set("wantedPosition", behind.wanted.to_string());
+            extensions.set("viewsPosition", behind.had.map(|had| had.to_string()));
+            extensions.set("logPosition", behind.lag.and_then(|lag| lag.log).map(|log| log.to_string()));
+            extensions.set("lagSeconds", behind.lag.and_then(|lag| lag.seconds));
+        })
+    }
+}
+
+/// Where requests wait. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Waiting {
+    moves: Moves,
+    places: Arc<Semaphore>,
+}
+
+impl Waiting {
+    /// For what is heard there.
+    pub fn new(moves: Moves) -> Self {
+        Self { moves, places: Arc::new(Semaphore::new(MOST_WAITING)) }
+    }
+
+    /// Returns when the views are said to have that position, or the time is over.
+    pub async fn until(&self, position: u64, most: Duration) -> Result<(), StoreError> {
+        let mut heard = self.moves.listen().await;
+        if *heard.borrow() >= Some(position) || most.is_zero() {
+            return Ok(());
+        }
+        let _place = self.places.try_acquire().map_err(|_| StoreError::TooManyWaiting)?;
+        // Over in time or not: the snapshot tells.
+        let _ = tokio::time::timeout(most, heard.wait_for(|at| *at >= Some(position))).await;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_has_bounds() {
+        let wait = |wait_ms| Freshness { position: Position(1), wait_ms }.wait();
+        assert_eq!(wait(0), Ok(Duration::ZERO));
+        assert_eq!(wait(LONGEST_WAIT_MS), Ok(Duration::from_secs(20)));
+        assert_eq!((wait(-1), wait(LONGEST_WAIT_MS + 1)), (Err(BadWait), Err(BadWait)));
+    }
+
+    #[tokio::test]
+    async fn waiters_are_bounded() {
+        let nowhere = sqlx::postgres::PgPoolOptions::new().connect_lazy("postgres://127.0.0.1:1/none").unwrap();
+        let waiting = Waiting::new(Moves::new(nowhere));
+        let places = waiting.places.clone().acquire_many_owned(u32::try_from(MOST_WAITING).unwrap()).await.unwrap();
+        assert_eq!(waiting.until(1, Duration::from_secs(20)).await, Err(StoreError::TooManyWaiting));
+        drop(places);
+        assert_eq!(waiting.until(1, Duration::from_millis(1)).await, Ok(()));
+    }
+}

@@ -1,0 +1,280 @@
+//! An order as it was, folded from its events in the log. Nothing else in this crate reads an order's events.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::ids::OrderId;
+use domain::order::{OrderState, evolve};
+use domain::views::{EntryView, OrderView, StepView};
+use domain::wire::{self, Decoded};
+use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
+use serde_json::Value;
+use sqlx::types::Json;
+use tokio::sync::Semaphore;
+
+use crate::error::StoreError;
+use crate::paging::Page;
+use crate::store::{Head, OrderRow, StepRow, TimelineRow};
+
+/// Events read at once.
+const PAGE: u64 = 500;
+/// Reads under way at once; more wait for their turn, within the time that their queries have.
+const READS: usize = 16;
+
+/// The events of orders.
+#[derive(Clone)]
+pub struct History {
+    log: EventStore,
+    turns: Arc<Semaphore>,
+}
+
+/// When, in an order's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// After the event of this index.
+    Revision(u64),
+    /// After what had been decided by then. An event counts from the time that it carries, which is what the order's own times
+    /// are made of (`placedAt`, `updatedAt`, a step's `startedAt`), but never before the event that it follows.
+    Moment(DateTime<Utc>),
+}
+
+/// What is wrong with the arguments that say when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AsOfError {
+    #[error("`atRevision` and `asOf` cannot be used together")]
+    Both,
+    #[error("`atRevision` must not be negative")]
+    Negative,
+}
+
+/// Why an order cannot be shown as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    #[error("the order has no revision {wanted} (yet): its last is {last}")]
+    NoSuchRevision { wanted: u64, last: u64 },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An order as it was, as the views would have had it.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    pub row: OrderRow,
+    /// Those that something had happened to.
+    pub steps: Vec<StepRow>,
+}
+
+impl AsOf {
+    /// Reads the arguments; `None`: now.
+    pub fn of(revision: Option<i64>, moment: Option<DateTime<Utc>>) -> Result<Option<Self>, AsOfError> {
+        match (revision, moment) {
+            (Some(_), Some(_)) => Err(AsOfError::Both),
+            (Some(revision), None) => {
+                u64::try_from(revision).map(|revision| Some(Self::Revision(revision))).map_err(|_| AsOfError::Negative)
+            }
+            (None, moment) => Ok(moment.map(Self::Moment)),
+        }
+    }
+
+    /// How many of the events from this one on are worth reading at once; none: all that count are read.
+    fn most(self, from: u64) -> Option<u64> {
+        match self {
+            Self::Revision(wanted) if from > wanted => None,
+            Self::Revision(wanted) => Some(PAGE.min((wanted - from).saturating_add(1))),
+            Self::Moment(_) => Some(PAGE),
+        }
+    }
+
+    fn is_before(self, decoded: &Decoded) -> bool {
+        matches!(self, Self::Moment(moment) if decoded.event.at() > moment)
+    }
+}
+
+/// A fold under way.
+struct Folded {
+    state: OrderState,
+    revision: u64,
+    position: Position,
+}
+
+impl History {
+    /// Those of that log.
+    pub fn new(log: EventStore) -> Self {
+        Self { log, turns: Arc::new(Semaphore::new(READS)) }
+    }
+
+    /// The order as it was; `None`: it had not been placed by then, or never was.
+    pub async fn order(&self, id: &OrderId, as_of: AsOf) -> Result<Option<Earlier>, HistoryError> {
+        let folded = self.fold(id, as_of).await?;
+        match (folded, as_of) {
+            (Some(Folded { revision: last, .. }), AsOf::Revision(wanted)) if last < wanted => {
+                Err(HistoryError::NoSuchRevision { wanted, last })
+            }
+            (folded, _) => Ok(folded.map(Folded::into_rows)),
+        }
+    }
+
+    async fn fold(&self, id: &OrderId, as_of: AsOf) -> Result<Option<Folded>, StoreError> {
+        let mut folded: Option<Folded> = None;
+        loop {
+            let from = folded.as_ref().map_or(0, |folded| folded.revision + 1);
+            let Some(most) = as_of.most(from) else { return Ok(folded) };
+            let page = self.read(id, from, most).await?;
+            let is_last = (page.len() as u64) < most;
+            for event in page {
+                let decoded = decoded(&event)?;
+                if as_of.is_before(&decoded) {
+                    return Ok(folded);
+                }
+                let state = evolve(folded.map(|folded| folded.state), &decoded.event)
+                    .map_err(|misfit| unreadable(&event, &misfit))?;
+                folded = Some(Folded { state, revision: event.revision, position: event.position });
+            }
+            if is_last {
+                return Ok(folded);
+            }
+        }
+    }
+
+    /// A page of the timeline of each of these orders, up to the revision that it is at.
+    pub async fn timelines(
+        &self,
+        orders: &[Head],
+        page: &Page<i64>,
+    ) -> Result<HashMap<String, Vec<TimelineRow>>, StoreError> {
+        let mut timelines = HashMap::with_capacity(orders.len());
+        for Head { id, revision } in orders {
+            let order = OrderId::new(id.as_str()).map_err(|_| StoreError::Internal)?;
+            timelines.insert(id.clone(), self.timeline(&order, *revision, page).await?);
+        }
+        Ok(timelines)
+    }
+
+    /// Revisions follow one another without a gap, so that a page is a range of them.
+    async fn timeline(&self, order: &OrderId, last: i64, page: &Page<i64>) -> Result<Vec<TimelineRow>, StoreError> {
+        let lowest = page.after.map_or(0, |after| after.saturating_add(1)).max(0);
+        let end = page.before.map_or(i64::MAX, |before| before).min(last.saturating_add(1));
+        let from = if page.from_end { lowest.max(end.saturating_sub(page.rows_to_read())) } else { lowest };
+        let most = page.rows_to_read().min(end.saturating_sub(from));
+        let (Ok(from), Ok(most @ 1..)) = (u64::try_from(from), u64::try_from(most)) else { return Ok(Vec::new()) };
+        let events = self.read(order, from, most).await?;
+        let mut rows: Vec<TimelineRow> = events.iter().map(|event| entry(order, event)).collect::<Result<_, _>>()?;
+        if page.from_end {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    async fn read(&self, order: &OrderId, from: u64, most: u64) -> Result<Vec<RecordedEvent>, StoreError> {
+        let _turn = self.turns.acquire().await.map_err(|_| StoreError::Internal)?;
+        let most = usize::try_from(most).map_err(|_| StoreError::Internal)?;
+        match self.log.read_stream(&order.stream(), from, most).await {
+            // Nothing is known of what was deleted.
+            Err(ReadError::StreamDeleted(_)) => Ok(Vec::new()),
+            read => Ok(read?),
+        }
+    }
+}
+
+impl Folded {
+    fn into_rows(self) -> Earlier {
+        let order = OrderView::of(&self.state);
+        let row = OrderRow {
+            id: order.id.to_string(),
+            workflow: order.workflow.to_owned(),
+            workflow_version: order.workflow_version.cast_signed(),
+            status: order.status.to_owned(),
+            state: order.state.to_owned(),
+            customer_id: order.customer_id.to_owned(),
+            customer_name: order.customer_name.map(str::to_owned),
+            customer_email: order.customer_email.map(str::to_owned),
+            currency: order.currency.to_owned(),
+            total: order.total,
+            lines: Json(order.lines.to_vec()),
+            ship_to: order.ship_to.cloned().map(Json),
+            attributes: Json(Value::Object(order.attributes.clone())),
+            result: order.result.cloned().map(Json),
+            stuck_reason: order.stuck_reason.map(str::to_owned),
+            placed_at: order.placed_at,
+            updated_at: order.updated_at,
+            ended_at: order.ended_at,
+            revision: self.revision.cast_signed(),
+            position: self.position.commit.cast_signed(),
+        };
+        let steps = self.state.steps.iter().map(|(id, step)| step_row(&row.id, &StepView::of(id, step)));
+        let mut steps: Vec<StepRow> = steps.collect();
+        // As the views give them.
+        steps.sort_by(|a, b| (a.started_at, &a.step).cmp(&(b.started_at, &b.step)));
+        Earlier { row, steps }
+    }
+}
+
+fn step_row(order: &str, step: &StepView<'_>) -> StepRow {
+    StepRow {
+        order_id: order.to_owned(),
+        step: step.id.clone(),
+        participant: step.participant.map(str::to_owned),
+        action: step.action.map(str::to_owned),
+        mode: step.mode.map(str::to_owned),
+        status: step.status.as_str().to_owned(),
+        outcome: step.outcome.map(str::to_owned),
+        data: step.data.cloned().map(Json),
+        attempts: step.attempts.cast_signed(),
+        last_error: step.last_error.map(str::to_owned),
+        started_at: Some(step.started_at),
+        ended_at: step.ended_at,
+        next_attempt_at: step.next_attempt_at,
+    }
+}
+
+fn entry(order: &OrderId, event: &RecordedEvent) -> Result<TimelineRow, StoreError> {
+    let decoded = decoded(event)?;
+    let entry = EntryView::of(&decoded);
+    Ok(TimelineRow {
+        order_id: order.to_string(),
+        revision: event.revision.cast_signed(),
+        event_type: event.event_type.clone(),
+        recorded_at: event.created,
+        step: entry.step.cloned(),
+        actor: entry.actor.map(str::to_owned),
+        reason: entry.reason.map(str::to_owned),
+        data: Json(serde_json::from_slice(&event.data).map_err(|error| unreadable(event, &error))?),
+        correlation_id: Some(entry.correlation_id.to_owned()),
+        causation_id: entry.causation_id,
+        hash: entry.hash.to_owned(),
+        summary: entry.summary,
+    })
+}
+
+fn decoded(event: &RecordedEvent) -> Result<Decoded, StoreError> {
+    wire::decode(&event.event_type, &event.data, &event.metadata).map_err(|error| unreadable(event, &error))
+}
+
+fn unreadable(event: &RecordedEvent, error: &dyn std::error::Error) -> StoreError {
+    tracing::error!(stream = %event.stream, revision = event.revision, %error, "an event of the log cannot be read");
+    StoreError::Unreadable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_is_said_in_one_way_only() {
+        let moment = "2026-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(AsOf::of(None, None), Ok(None));
+        assert_eq!(AsOf::of(Some(0), None), Ok(Some(AsOf::Revision(0))));
+        assert_eq!(AsOf::of(None, Some(moment)), Ok(Some(AsOf::Moment(moment))));
+        assert_eq!(AsOf::of(Some(0), Some(moment)), Err(AsOfError::Both));
+        assert_eq!(AsOf::of(Some(-1), None), Err(AsOfError::Negative));
+    }
+
+    #[test]
+    fn no_more_is_read_than_counts() {
+        assert_eq!(AsOf::Revision(7).most(0), Some(8));
+        assert_eq!(AsOf::Revision(7).most(8), None);
+        assert_eq!(AsOf::Revision(u64::MAX).most(0), Some(PAGE));
+        assert_eq!(AsOf::Moment(DateTime::UNIX_EPOCH).most(1_000), Some(PAGE));
+    }
+}

@@ -1,0 +1,220 @@
+//! One connection of GraphQL over WebSocket: what its client says, and the answers of its operations, each as it comes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::Response as Answer;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use futures::StreamExt;
+use futures::stream::{self, AbortHandle, BoxStream, SelectAll};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+
+use super::media::Wanted;
+use super::protocol::{self, ClientMessage, Close, ServerMessage};
+use super::request::from_value;
+use super::run::is_request_error;
+use super::{Endpoint, later};
+use crate::live::Counted;
+
+/// How often a client is asked whether it is there, and how long it may be silent, in such spans.
+const BEAT: Duration = Duration::from_secs(20);
+const SILENT_BEATS: u32 = 2;
+/// Operations of one connection at once.
+const MOST_OPERATIONS: usize = 100;
+/// What may wait in memory to be sent: one answer, whatever its size, is added to it.
+const WRITE_BUFFER: usize = 32 * 1024;
+
+/// Begins a connection, if there is room for it.
+pub fn open(endpoint: Arc<Endpoint>, upgrade: WebSocketUpgrade) -> Response {
+    let Ok(place) = endpoint.places.clone().try_acquire_owned() else {
+        return later(Wanted::Json, "this instance has as many connections as it takes");
+    };
+    let upgrade = upgrade
+        .protocols([protocol::NAME])
+        .read_buffer_size(8 * 1024)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(endpoint.max_body_bytes)
+        .max_frame_size(endpoint.max_body_bytes);
+    let acceptable = upgrade.selected_protocol().is_some();
+    upgrade.on_upgrade(move |socket| async move {
+        let counted = endpoint.stats.connection();
+        let connection =
+            Connection { endpoint, socket, counted, operations: Operations::default(), acknowledged: false };
+        let close =
+            if acceptable { connection.serve().await } else { connection.end(Close::SubprotocolNotAcceptable).await };
+        tracing::debug!(?close, "a WebSocket has ended");
+        drop(place);
+    })
+}
+
+struct Connection {
+    endpoint: Arc<Endpoint>,
+    socket: WebSocket,
+    counted: Counted,
+    operations: Operations,
+    acknowledged: bool,
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+enum End {
+    /// The client has gone, or does not answer.
+    Gone,
+    /// It does not take what it is sent.
+    TooSlow,
+    Close(Close),
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self::Close(close)
+    }
+}
+
+impl Connection {
+    async fn serve(mut self) -> End {
+        let end = match self.run().await {
+            Ok(()) => End::Gone,
+            Err(end) => end,
+        };
+        match end {
+            End::Close(close) => self.end(close).await,
+            End::TooSlow => {
+                self.counted.lets_go();
+                end
+            }
+            End::Gone => end,
+        }
+    }
+
+    /// Says why, and closes.
+    async fn end(mut self, close: Close) -> End {
+        let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
+        let _ = timeout(self.endpoint.taking, self.socket.send(Message::Close(Some(frame)))).await;
+        // The client's own close is waited for, so that it has read the reason before the connection is gone.
+        let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        let _ = timeout(Duration::from_secs(1), closed).await;
+        End::Close(close)
+    }
+
+    async fn run(&mut self) -> Result<(), End> {
+        let leaving = self.endpoint.leaving.clone();
+        let begin_by = Instant::now() + self.endpoint.beginning;
+        let mut beats = interval_at(Instant::now() + BEAT, BEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut silent = 0;
+        loop {
+            tokio::select! {
+                () = leaving.cancelled() => return Err(Close::Leaving.into()),
+                () = sleep_until(begin_by), if !self.acknowledged => return Err(Close::InitialisationTimeout.into()),
+                _ = beats.tick() => {
+                    silent += 1;
+                    if silent > SILENT_BEATS {
+                        return Err(End::Gone);
+                    }
+                    self.send(Message::Ping(Vec::new().into())).await?;
+                }
+                message = self.socket.recv() => {
+                    silent = 0;
+                    match message {
+                        Some(Ok(Message::Text(text))) => self.hear(&text).await?,
+                        Some(Ok(Message::Binary(_))) => {
+                            return Err(Close::InvalidMessage("it must be text".to_owned()).into());
+                        }
+                        // WebSocket's own pings are answered by the socket.
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(()),
+                    }
+                }
+                Some((id, answer)) = self.operations.next() => self.pass_on(id, answer).await?,
+            }
+        }
+    }
+
+    async fn hear(&mut self, text: &str) -> Result<(), End> {
+        match protocol::read(text)? {
+            ClientMessage::ConnectionInit { .. } if self.acknowledged => Err(Close::TooManyInitialisations.into()),
+            ClientMessage::ConnectionInit { .. } => {
+                self.acknowledged = true;
+                self.say(&ServerMessage::ConnectionAck).await
+            }
+            ClientMessage::Ping { payload } => self.say(&ServerMessage::Pong { payload }).await,
+            ClientMessage::Pong { .. } => Ok(()),
+            ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Close::Unauthorized.into()),
+            ClientMessage::Subscribe { id, payload } => {
+                let request = from_value(payload).map_err(|error| Close::InvalidMessage(error.to_string()))?;
+                Ok(self.operations.begin(id, self.endpoint.clone().answers(request))?)
+            }
+            ClientMessage::Complete { id } => {
+                self.operations.stop(&id);
+                Ok(())
+            }
+        }
+    }
+
+    async fn pass_on(&mut self, id: String, answer: Option<Answer>) -> Result<(), End> {
+        match answer {
+            None if self.operations.stop(&id) => self.say(&ServerMessage::Complete { id }).await,
+            Some(answer) if is_request_error(&answer) && self.operations.stop(&id) => {
+                self.say(&ServerMessage::Error { id, payload: answer.errors }).await
+            }
+            Some(answer) if self.operations.has(&id) => self.say(&ServerMessage::Next { id, payload: answer }).await,
+            // Its client did not want it any more.
+            _ => Ok(()),
+        }
+    }
+
+    async fn say(&mut self, message: &ServerMessage) -> Result<(), End> {
+        let text = serde_json::to_string(message).map_err(|error| {
+            tracing::error!(%error, "an answer could not be written as JSON");
+            End::Gone
+        })?;
+        self.send(Message::Text(text.into())).await
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), End> {
+        match timeout(self.endpoint.taking, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(End::TooSlow),
+        }
+    }
+}
+
+/// The operations of a connection that are under way.
+#[derive(Default)]
+struct Operations {
+    answers: SelectAll<BoxStream<'static, (String, Option<Answer>)>>,
+    running: HashMap<String, AbortHandle>,
+}
+
+impl Operations {
+    fn begin(&mut self, id: String, answers: BoxStream<'static, Answer>) -> Result<(), Close> {
+        if self.running.contains_key(&id) {
+            return Err(Close::SubscriberExists(id));
+        }
+        if self.running.len() >= MOST_OPERATIONS {
+            return Err(Close::TooManyOperations(MOST_OPERATIONS));
+        }
+        let (answers, handle) = stream::abortable(answers.map(Some).chain(stream::iter([None])));
+        self.running.insert(id.clone(), handle);
+        self.answers.push(answers.map(move |answer| (id.clone(), answer)).boxed());
+        Ok(())
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.running.contains_key(id)
+    }
+
+    /// Ends one; whether there was one.
+    fn stop(&mut self, id: &str) -> bool {
+        self.running.remove(id).map(|handle| handle.abort()).is_some()
+    }
+
+    /// The next answer of any; without one: that operation has come to its end.
+    async fn next(&mut self) -> Option<(String, Option<Answer>)> {
+        self.answers.next().await
+    }
+}

@@ -1,0 +1,89 @@
+//! How far the views are behind the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::ids::OrderId;
+use domain::wire::WORKFLOW_STREAM_PREFIX;
+use event_store::client::{EventStore, Filter, Position, SubscriptionItem};
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::error::StoreError;
+use crate::store;
+
+/// How long the log has to say where it ends, and then what comes after the views.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a measurement is good for, whoever asks.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+
+/// How far the views are behind the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Lag {
+    /// The position of the log's last event. Not all of them are for the views.
+    pub log: Option<u64>,
+    /// The position that the views have.
+    pub views: Option<u64>,
+    /// How long ago the first event was recorded that the views do not have; zero: they have everything. `None`: the log did not
+    /// say in time.
+    pub seconds: Option<f64>,
+}
+
+/// Measures it, at most once a second. Cheap to clone.
+#[derive(Clone)]
+pub struct LagMeter {
+    pool: PgPool,
+    log: EventStore,
+    last: Arc<Mutex<Option<(Instant, Lag)>>>,
+}
+
+impl LagMeter {
+    /// Of the views in that database, which are made of that log.
+    pub fn new(pool: PgPool, log: EventStore) -> Self {
+        Self { pool, log, last: Arc::default() }
+    }
+
+    /// How far they are behind. Those who ask at the same time get the same answer.
+    pub async fn measure(&self) -> Result<Lag, StoreError> {
+        let mut last = self.last.lock().await;
+        if let Some((at, lag)) = *last
+            && at.elapsed() < GOOD_FOR
+        {
+            return Ok(lag);
+        }
+        let lag = self.of(store::checkpoint(&self.pool).await?).await?;
+        *last = Some((Instant::now(), lag));
+        Ok(lag)
+    }
+
+    /// How far behind views are that have come to that position.
+    pub(crate) async fn of(&self, views: Option<Position>) -> Result<Lag, StoreError> {
+        let log = timeout(PATIENCE, self.log.head()).await.map_err(|_| StoreError::LogUnavailable)??;
+        let seconds = if log <= views { Some(0.0) } else { self.age_of_the_first_after(views).await };
+        Ok(Lag { log: log.map(|log| log.commit), views: views.map(|views| views.commit), seconds })
+    }
+
+    async fn age_of_the_first_after(&self, views: Option<Position>) -> Option<f64> {
+        let prefixes = [OrderId::STREAM_PREFIX, WORKFLOW_STREAM_PREFIX];
+        let filter = Filter::StreamPrefixes(prefixes.map(str::to_owned).to_vec());
+        let mut coming = self.log.subscribe_all(filter, views);
+        let first = async {
+            loop {
+                match coming.next().await {
+                    SubscriptionItem::Event(event) => return Some(event.created),
+                    SubscriptionItem::CaughtUp => return None,
+                    SubscriptionItem::Checkpoint(_) => {}
+                }
+            }
+        };
+        let first = timeout(PATIENCE, first).await.ok()?;
+        Some(first.map_or(0.0, age_seconds))
+    }
+}
+
+/// Never negative: clocks of two machines may differ.
+fn age_seconds(recorded: DateTime<Utc>) -> f64 {
+    (Utc::now() - recorded).to_std().unwrap_or_default().as_secs_f64()
+}

@@ -1,0 +1,198 @@
+//! One task an instance reads what changed, once for all subscribers, and hands it to them. It begins with the first.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{OnceCell, mpsc, oneshot};
+
+use super::window::{Change, Watched, read};
+use super::{Ended, Interest, QUEUE};
+use crate::error::StoreError;
+use crate::filter::Criteria;
+use crate::moves::{Heard, Moves};
+use crate::store;
+
+/// Those who are about to join; the next wait.
+const JOINING: usize = 1024;
+/// The longest between two looks, were a move not heard.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Where to join. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    pub pool: PgPool,
+    moves: Moves,
+    joining: Arc<OnceCell<mpsc::Sender<Joining>>>,
+}
+
+struct Joining {
+    interest: Interest,
+    queue: Queue,
+    joined: oneshot::Sender<()>,
+}
+
+/// The hub's end of a subscriber's queue.
+struct Queue {
+    changes: mpsc::Sender<Change>,
+    too_slow: Arc<AtomicBool>,
+}
+
+/// A subscriber's end of its queue.
+pub struct Membership {
+    changes: mpsc::Receiver<Change>,
+    too_slow: Arc<AtomicBool>,
+}
+
+impl Hub {
+    pub fn new(pool: PgPool, moves: Moves) -> Self {
+        Self { pool, moves, joining: Arc::default() }
+    }
+
+    /// Joins. What is read of the views after this is what the hub will have handed on, or less: nothing falls in between.
+    pub async fn join(&self, interest: Interest) -> Result<Membership, StoreError> {
+        let begin = async || begin(self.pool.clone(), self.moves.listen().await);
+        let joining = self.joining.get_or_init(begin).await;
+        let (changes, taken) = mpsc::channel(QUEUE);
+        let too_slow = Arc::<AtomicBool>::default();
+        let (joined, answer) = oneshot::channel();
+        let queue = Queue { changes, too_slow: too_slow.clone() };
+        joining.send(Joining { interest, queue, joined }).await.map_err(|_| StoreError::Internal)?;
+        // Unanswered: the database could not be asked.
+        answer.await.map_err(|_| StoreError::Unavailable)?;
+        Ok(Membership { changes: taken, too_slow })
+    }
+}
+
+impl Membership {
+    /// The next change.
+    pub async fn next(&mut self) -> Result<Change, Ended> {
+        match self.changes.recv().await {
+            Some(change) => Ok(change),
+            None if self.too_slow.load(Ordering::Acquire) => Err(Ended::TooSlow),
+            None => Err(Ended::Store(StoreError::Unavailable)),
+        }
+    }
+}
+
+impl Queue {
+    /// Whether the subscriber stays.
+    fn hand(&self, change: &Change) -> bool {
+        match self.changes.try_send(change.clone()) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(_)) => {
+                self.too_slow.store(true, Ordering::Release);
+                false
+            }
+        }
+    }
+}
+
+fn begin(pool: PgPool, heard: Heard) -> mpsc::Sender<Joining> {
+    let (sender, joining) = mpsc::channel(JOINING);
+    tokio::spawn(Members { pool, by_order: HashMap::new(), by_criteria: Vec::new(), through: 0 }.serve(joining, heard));
+    sender
+}
+
+/// Those who have joined, and how far they have been told.
+struct Members {
+    pool: PgPool,
+    by_order: HashMap<String, Vec<Queue>>,
+    by_criteria: Vec<(Criteria, Vec<Queue>)>,
+    through: i64,
+}
+
+impl Members {
+    async fn serve(mut self, mut joining: mpsc::Receiver<Joining>, mut heard: Heard) {
+        let mut new = Vec::new();
+        loop {
+            let look = tokio::select! {
+                count = joining.recv_many(&mut new, JOINING) => {
+                    if count == 0 {
+                        return;
+                    }
+                    false
+                }
+                Ok(()) = heard.changed(), if !self.is_empty() => true,
+                () = tokio::time::sleep(PAUSE), if !self.is_empty() => true,
+            };
+            self.take_in(&mut new).await;
+            if look {
+                self.forget_those_who_left();
+                self.read_on().await;
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.by_order.is_empty() && self.by_criteria.is_empty()
+    }
+
+    async fn take_in(&mut self, new: &mut Vec<Joining>) {
+        if !new.is_empty() && self.is_empty() {
+            match store::checkpoint(&self.pool).await {
+                Ok(checkpoint) => self.through = checkpoint.map_or(0, |at| at.commit.cast_signed()),
+                Err(error) => {
+                    tracing::warn!(%error, "the views cannot be read, and nobody can subscribe");
+                    new.clear();
+                }
+            }
+        }
+        for Joining { interest, queue, joined } in new.drain(..) {
+            match interest {
+                Interest::Order(order) => self.by_order.entry(order).or_default().push(queue),
+                Interest::Matching(criteria) => match self.by_criteria.iter_mut().find(|known| known.0 == criteria) {
+                    Some((_, queues)) => queues.push(queue),
+                    None => self.by_criteria.push((criteria, vec![queue])),
+                },
+            }
+            // Whoever has left is found out later.
+            let _ = joined.send(());
+        }
+    }
+
+    async fn read_on(&mut self) {
+        let any = !self.by_criteria.is_empty();
+        let watched = Watched {
+            orders: (!any).then(|| self.by_order.keys().cloned().collect()),
+            criteria: self.by_criteria.iter().map(|(criteria, _)| criteria.clone()).collect(),
+        };
+        loop {
+            // What cannot be read now is read later, at the latest after the pause.
+            let Ok(window) = read(&self.pool, self.through, &watched).await else { return };
+            for change in &window.changes {
+                self.hand_on(change);
+            }
+            self.through = window.through;
+            if window.is_last {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn hand_on(&mut self, change: &Change) {
+        if let Some(queues) = self.by_order.get_mut(&change.order.row().id) {
+            queues.retain(|queue| queue.hand(change));
+        }
+        for criterion in &change.meets {
+            if let Some((_, queues)) = self.by_criteria.get_mut(*criterion) {
+                queues.retain(|queue| queue.hand(change));
+            }
+        }
+    }
+
+    /// Not while a window is handed on: the criteria are known by their index.
+    fn forget_those_who_left(&mut self) {
+        let stays = |queues: &mut Vec<Queue>| {
+            queues.retain(|queue| !queue.changes.is_closed());
+            !queues.is_empty()
+        };
+        self.by_order.retain(|_, queues| stays(queues));
+        self.by_criteria.retain_mut(|(_, queues)| stays(queues));
+    }
+}

@@ -1,0 +1,69 @@
+//! How much is going on, for metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Connections and subscriptions of an instance. Clones look at the same.
+#[derive(Debug, Clone, Default)]
+pub struct LiveStats(Arc<Figures>);
+
+#[derive(Debug, Default)]
+struct Figures {
+    connections: AtomicU64,
+    subscriptions: AtomicU64,
+    let_go: AtomicU64,
+}
+
+/// Counted for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    stats: LiveStats,
+    of: fn(&Figures) -> &AtomicU64,
+}
+
+impl Counted {
+    /// It ends because it was too slow.
+    pub fn lets_go(&self) {
+        self.stats.count_let_go();
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.of)(&self.stats.0).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl LiveStats {
+    /// Connections that are open, over WebSocket and for server-sent events.
+    pub fn connections(&self) -> u64 {
+        self.0.connections.load(Ordering::Relaxed)
+    }
+
+    /// Subscriptions under way.
+    pub fn subscriptions(&self) -> u64 {
+        self.0.subscriptions.load(Ordering::Relaxed)
+    }
+
+    /// Subscribers and connections that were let go because they were too slow.
+    pub fn let_go(&self) -> u64 {
+        self.0.let_go.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn connection(&self) -> Counted {
+        self.count(|figures| &figures.connections)
+    }
+
+    pub(crate) fn subscription(&self) -> Counted {
+        self.count(|figures| &figures.subscriptions)
+    }
+
+    pub(crate) fn count_let_go(&self) {
+        self.0.let_go.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self, of: fn(&Figures) -> &AtomicU64) -> Counted {
+        of(&self.0).fetch_add(1, Ordering::Relaxed);
+        Counted { stats: self.clone(), of }
+    }
+}

@@ -1,0 +1,78 @@
+//! How far the views have come: heard, not asked for. The projector announces each step of theirs; one connection an instance listens
+//! to it, whoever waits for what. It begins with the first who does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio::sync::{OnceCell, watch};
+
+use crate::store;
+
+/// The channel on which the projector announces.
+const VIEWS_MOVED: &str = "tenuto_views";
+/// How long to wait for a database that is away, and between two looks while it cannot be listened to.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The position that the views have; `None`: they have nothing, or it is not known. Whoever holds it is told of each move, and
+/// now and then of one that was none.
+pub(crate) type Heard = watch::Receiver<Option<u64>>;
+
+/// Where to listen. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Moves {
+    pool: PgPool,
+    heard: Arc<OnceCell<Heard>>,
+}
+
+impl Moves {
+    /// Those of the views in that database.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, heard: Arc::default() }
+    }
+
+    /// Listens from now on.
+    pub async fn listen(&self) -> Heard {
+        let begin = async || {
+            let (moved, heard) = watch::channel(None);
+            tokio::spawn(announce(self.pool.clone(), moved));
+            heard
+        };
+        self.heard.get_or_init(begin).await.clone()
+    }
+}
+
+/// Passes on how far the views have come, until nobody listens.
+async fn announce(pool: PgPool, moved: watch::Sender<Option<u64>>) {
+    tokio::select! {
+        () = moved.closed() => {}
+        () = hear(&pool, &moved) => {}
+    }
+}
+
+async fn hear(pool: &PgPool, moved: &watch::Sender<Option<u64>>) {
+    loop {
+        if let Ok(mut listener) = PgListener::connect_with(pool).await
+            && listener.listen(VIEWS_MOVED).await.is_ok()
+        {
+            // What happened before is seen now.
+            look(pool, moved).await;
+            while let Ok(heard) = listener.try_recv().await {
+                match heard.and_then(|heard| heard.payload().parse().ok()) {
+                    Some(position) => drop(moved.send_replace(Some(position))),
+                    // The connection was lost, and is taken up again by the listener.
+                    None => look(pool, moved).await,
+                }
+            }
+        }
+        look(pool, moved).await;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn look(pool: &PgPool, moved: &watch::Sender<Option<u64>>) {
+    if let Ok(position) = store::views_at(pool).await {
+        moved.send_replace(position);
+    }
+}

@@ -1,0 +1,128 @@
+//! The rows of the views, as they are read.
+
+use chrono::{DateTime, Utc};
+use domain::order::{Address, Line};
+use event_store::client::Position;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::Value;
+use sqlx::FromRow;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+/// A row of `orders`.
+#[derive(Debug, Clone, FromRow)]
+pub struct OrderRow {
+    pub id: String,
+    pub workflow: String,
+    pub workflow_version: i32,
+    pub status: String,
+    pub state: String,
+    pub customer_id: String,
+    pub customer_name: Option<String>,
+    pub customer_email: Option<String>,
+    pub currency: String,
+    pub total: Decimal,
+    pub lines: Json<Vec<Line>>,
+    pub ship_to: Option<Json<Address>>,
+    pub attributes: Json<Value>,
+    pub result: Option<Json<Value>>,
+    pub stuck_reason: Option<String>,
+    pub placed_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub revision: i64,
+    pub position: i64,
+}
+
+/// A row of `steps`.
+#[derive(Debug, Clone, FromRow)]
+pub struct StepRow {
+    pub order_id: String,
+    pub step: String,
+    pub participant: Option<String>,
+    pub action: Option<String>,
+    pub mode: Option<String>,
+    pub status: String,
+    pub outcome: Option<String>,
+    pub data: Option<Json<Value>>,
+    pub attempts: i32,
+    pub last_error: Option<String>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub next_attempt_at: Option<DateTime<Utc>>,
+}
+
+/// A row of `timeline`.
+#[derive(Debug, Clone, FromRow)]
+pub struct TimelineRow {
+    pub order_id: String,
+    pub revision: i64,
+    #[sqlx(rename = "type")]
+    pub event_type: String,
+    pub recorded_at: DateTime<Utc>,
+    pub summary: String,
+    pub step: Option<String>,
+    pub actor: Option<String>,
+    pub reason: Option<String>,
+    pub data: Json<Value>,
+    pub correlation_id: Option<String>,
+    pub causation_id: Option<Uuid>,
+    pub hash: String,
+}
+
+/// A row of `workflows`.
+#[derive(Debug, Clone, FromRow)]
+pub struct WorkflowRow {
+    pub name: String,
+    pub version: i32,
+    pub source: String,
+    pub outline: Json<Vec<OutlineStep>>,
+    pub registered_at: DateTime<Utc>,
+}
+
+/// A step of a definition, as the view `workflows` outlines it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OutlineStep {
+    pub id: String,
+    pub participant: Option<String>,
+    pub action: Option<String>,
+    pub mode: String,
+    pub after: Vec<String>,
+    pub compensated: bool,
+}
+
+/// How many orders have a status and a state.
+#[derive(Debug, Clone, FromRow)]
+pub struct CountRow {
+    pub status: String,
+    pub state: String,
+    pub orders: i64,
+}
+
+/// How far the views have come.
+#[derive(Debug, Clone, FromRow)]
+pub struct ProgressRow {
+    position: Option<i64>,
+    prepare: Option<i64>,
+    pub last_event_at: Option<DateTime<Utc>>,
+    pub parked: i64,
+}
+
+impl ProgressRow {
+    /// The position that the views have.
+    pub fn checkpoint(&self) -> Option<Position> {
+        let (commit, prepare) = self.position.zip(self.prepare)?;
+        Some(Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() })
+    }
+}
+
+/// An order, and the last of its events that its row has in it. What hangs on the row goes no further.
+#[derive(Debug, Clone)]
+pub struct Head {
+    pub id: String,
+    pub revision: i64,
+}
+
+/// A definition by name and version.
+pub type WorkflowKey = (String, i32);

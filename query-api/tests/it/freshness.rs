@@ -1,0 +1,141 @@
+//! Reading what one has written.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::support::{Row, World};
+
+/// What anything may take before its test has failed.
+const LIMIT: Duration = Duration::from_secs(30);
+
+const ORDER: &str =
+    "query ($p: Position!, $wait: Int!) { order(id: \"1\", freshness: {position: $p, waitMs: $wait}) { id } }";
+
+#[tokio::test]
+async fn a_query_waits_until_the_views_have_what_it_asks_for() {
+    let world = World::new().await;
+    world.project(6, None).await;
+    let query = "query ($f: Freshness) { overview { position orders } order(id: \"1\", freshness: $f) { id }
+                 list: orders(freshness: {position: \"7\"}) { nodes { id } } }";
+    let asked = world.ask(query, json!({ "f": { "position": "9", "waitMs": 20_000 } }));
+    let moved = async {
+        world.listens().await;
+        for (position, row) in [(7, None), (8, None), (9, Some(Row::new("1")))] {
+            world.project(position, row.as_ref()).await;
+        }
+    };
+    let (answer, ()) = timeout(LIMIT, async { tokio::join!(asked, moved) }).await.expect("no answer in time");
+    // All of it is of one moment, at which the furthest position was there.
+    let expected = json!({
+        "overview": { "position": "9", "orders": 1 }, "order": { "id": "1" }, "list": { "nodes": [{ "id": "1" }] },
+    });
+    assert_eq!(answer, expected);
+    assert_eq!(world.ask(ORDER, json!({ "p": "9", "wait": 0 })).await["order"]["id"], "1", "no wait for what is there");
+}
+
+#[tokio::test]
+async fn views_that_do_not_come_there_in_time_are_an_error_that_says_how_far_they_are() {
+    let world = World::new().await;
+    let behind = async |had: Value| {
+        let answer = world.try_ask(ORDER, json!({ "p": "18446744073709551615", "wait": 50 })).await;
+        let error = &answer["errors"][0];
+        let extensions = json!({
+            "code": "VIEWS_BEHIND", "wantedPosition": "18446744073709551615", "viewsPosition": had, "logPosition": null,
+            "lagSeconds": null,
+        });
+        assert_eq!((&error["extensions"], &error["path"]), (&extensions, &json!(["order"])));
+        error["message"].as_str().unwrap().to_owned()
+    };
+    let message = behind(Value::Null).await;
+    assert!(message.ends_with("in time: they are at none"), "{message}");
+    world.project(6, Some(&Row::new("1"))).await;
+    let message = behind(json!("6")).await;
+    assert!(message.ends_with("in time: they are at 6"), "{message}");
+}
+
+#[tokio::test]
+async fn the_log_says_how_far_behind_the_views_are() {
+    let (world, log) = World::with_log().await;
+    let event = |event_type: &str| event_store::client::NewEvent {
+        id: uuid::Uuid::now_v7(),
+        event_type: event_type.to_owned(),
+        data: b"{}".as_slice().into(),
+        metadata: b"{}".as_slice().into(),
+    };
+    let append = async |stream: &str| {
+        let appended = log.append(stream, event_store::client::Expected::Any, vec![event("Happened")]).await.unwrap();
+        i64::try_from(appended.position.commit).unwrap()
+    };
+    let lag =
+        async || world.ask("{ overview { lag { logPosition seconds } } }", Value::Null).await["overview"]["lag"].take();
+    assert_eq!(lag().await, json!({ "logPosition": null, "seconds": 0.0 }));
+    let first = append("order-1").await;
+    let behind = lag().await;
+    assert_eq!(behind["logPosition"], first.to_string());
+    assert!(behind["seconds"].as_f64().unwrap() > 0.0, "{behind}");
+    world.project(first, None).await;
+    assert_eq!(lag().await, json!({ "logPosition": first.to_string(), "seconds": 0.0 }));
+    // What is not for the views does not count.
+    let other = append("key-1").await;
+    assert_eq!(lag().await, json!({ "logPosition": other.to_string(), "seconds": 0.0 }));
+
+    let answer = world.try_ask(ORDER, json!({ "p": (other + 1).to_string(), "wait": 0 })).await;
+    let extensions = &answer["errors"][0]["extensions"];
+    assert_eq!((&extensions["logPosition"], &extensions["lagSeconds"]), (&json!(other.to_string()), &json!(0.0)));
+}
+
+#[tokio::test]
+async fn a_wait_survives_the_loss_of_the_connection_that_listens() {
+    let world = World::new().await;
+    world.project(6, None).await;
+    let asked = world.ask(ORDER, json!({ "p": "7", "wait": 20_000 }));
+    let moved = async {
+        world.listens().await;
+        world
+            .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'LISTEN%' AND datname = current_database()")
+            .await;
+        world.project(7, Some(&Row::new("1"))).await;
+    };
+    let (answer, ()) = timeout(LIMIT, async { tokio::join!(asked, moved) }).await.expect("no answer in time");
+    assert_eq!(answer["order"]["id"], "1");
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    let world = World::new().await;
+    for (wait, message) in [(-1, "`waitMs` must be from 0 to 20000"), (20_001, "`waitMs` must be from 0 to 20000")] {
+        let answer = world.try_ask(ORDER, json!({ "p": "1", "wait": wait })).await;
+        assert_eq!(
+            (&answer["errors"][0]["message"], &answer["errors"][0]["extensions"]["code"]),
+            (&json!(message), &json!("BAD_USER_INPUT"))
+        );
+    }
+    let answer =
+        world.try_ask("{ order(id: \"1\", atRevision: 1, freshness: {position: \"1\"}) { id } }", Value::Null).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn where_an_order_stands_is_told_once_the_views_have_a_position() {
+    let world = World::new().await;
+    world.project(6, None).await;
+    let get = async |path: &str| {
+        let (status, headers, body) = world.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        (status, headers, serde_json::from_slice::<Value>(&body).unwrap())
+    };
+    let moved = async {
+        world.listens().await;
+        world.project(7, Some(&Row::new("1"))).await;
+    };
+    let ((status, _, order), ()) =
+        timeout(LIMIT, async { tokio::join!(get("/orders/1?position=7"), moved) }).await.unwrap();
+    assert_eq!((status, &order["orderId"]), (StatusCode::OK, &json!("1")));
+    let (status, headers, problem) = get("/orders/1?position=8").await;
+    assert_eq!((status, &headers["retry-after"]), (StatusCode::SERVICE_UNAVAILABLE, &"1".parse().unwrap()));
+    assert!(problem["detail"].as_str().unwrap().contains("position 8 in time: they are at 7"), "{problem}");
+    assert_eq!(get("/orders/1?position=soon").await.0, StatusCode::BAD_REQUEST);
+}

@@ -1,0 +1,109 @@
+//! `/metrics`: figures for a Prometheus, as `OpenMetrics` text.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use query_api::{LagMeter, LiveStats};
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What is told.
+struct Figures {
+    registry: Registry,
+    lag: Option<(LagMeter, LagFigures)>,
+    live: Option<(LiveStats, LiveFigures)>,
+}
+
+/// How far the views are behind the log.
+#[derive(Default)]
+struct LagFigures {
+    seconds: Gauge<f64, AtomicU64>,
+    log: Gauge<u64, AtomicU64>,
+    views: Gauge<u64, AtomicU64>,
+}
+
+/// Who follows orders as they change.
+#[derive(Default)]
+struct LiveFigures {
+    connections: Gauge<u64, AtomicU64>,
+    subscriptions: Gauge<u64, AtomicU64>,
+    let_go: Gauge<u64, AtomicU64>,
+}
+
+/// `GET /metrics`. What has to be measured is measured when it is asked for.
+pub(crate) fn router(lag: Option<LagMeter>, live: Option<LiveStats>) -> Router {
+    let figures = Arc::new(Figures::new(lag, live));
+    Router::new().route("/metrics", get(move || async move { figures.tell().await }))
+}
+
+impl Figures {
+    fn new(lag: Option<LagMeter>, live: Option<LiveStats>) -> Self {
+        let mut registry = Registry::with_prefix("tenuto");
+        registry.register("build", "Which Tenuto this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        let lag = lag.map(|meter| (meter, LagFigures::registered(&mut registry)));
+        let live = live.map(|stats| (stats, LiveFigures::registered(&mut registry)));
+        Self { registry, lag, live }
+    }
+
+    async fn tell(&self) -> Response {
+        if let Some((meter, figures)) = &self.lag {
+            figures.measure(meter).await;
+        }
+        if let Some((stats, figures)) = &self.live {
+            figures.take(stats);
+        }
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "the metrics could not be written");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}
+
+impl LagFigures {
+    fn registered(registry: &mut Registry) -> Self {
+        let figures = Self::default();
+        let seconds = "How long ago the first event was recorded that the views do not have; NaN: not known";
+        registry.register_with_unit("views_lag", seconds, Unit::Seconds, figures.seconds.clone());
+        registry.register("log_position", "Position of the last event of the log", figures.log.clone());
+        registry.register("views_position", "Position in the log that the views have", figures.views.clone());
+        figures
+    }
+
+    async fn measure(&self, meter: &LagMeter) {
+        let lag = meter.measure().await.ok();
+        self.seconds.set(lag.and_then(|lag| lag.seconds).unwrap_or(f64::NAN));
+        if let Some(lag) = lag {
+            self.log.set(lag.log.unwrap_or_default());
+            self.views.set(lag.views.unwrap_or_default());
+        }
+    }
+}
+
+impl LiveFigures {
+    fn registered(registry: &mut Registry) -> Self {
+        let figures = Self::default();
+        let let_go = "Subscribers and connections let go so far because they were too slow";
+        registry.register("live_connections", "Connections open for subscriptions", figures.connections.clone());
+        registry.register("live_subscriptions", "Subscriptions under way", figures.subscriptions.clone());
+        registry.register("live_let_go", let_go, figures.let_go.clone());
+        figures
+    }
+
+    fn take(&self, stats: &LiveStats) {
+        self.connections.set(stats.connections());
+        self.subscriptions.set(stats.subscriptions());
+        self.let_go.set(stats.let_go());
+    }
+}
