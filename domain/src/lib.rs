@@ -8,6 +8,7 @@
 //! [`fault_matrix`] tries a definition against everything that can go wrong.
 //! [`replay`] makes the decisions of a history once more, and says why each was made.
 //! [`backtest`] runs a past order through another definition.
+//! [`proof`] says whether a history is the one that was written.
 //! [`wire`] is the only place that knows how events are written in the log.
 //! [`views`] says what is shown of an order.
 
@@ -17,6 +18,7 @@ pub mod ids;
 pub mod json;
 pub mod order;
 pub mod replay;
+pub mod proof;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod views;

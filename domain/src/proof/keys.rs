@@ -1,0 +1,173 @@
+//! Ed25519 keys in the text forms that other tools read: PEM of PKCS#8 and of `SubjectPublicKeyInfo` (RFC 8410).
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
+use serde::{Deserialize, Serialize};
+
+/// How long a seed is, and a public key.
+const BYTES: usize = 32;
+/// What stands before the seed in a private key (RFC 8410, section 7, in the form without the public key, which all tools read).
+const PRIVATE_START: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+/// What stands before the key in a public one (RFC 8410, section 4).
+const PUBLIC_START: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+
+/// Why a text is no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not PEM, or PEM of something else.
+    #[error("it is no PEM file of {expected}: {reason}")]
+    Pem {
+        /// What it should be.
+        expected: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A private key of another kind, or a damaged one.
+    #[error("it is no Ed25519 private key in PKCS#8: {0}")]
+    Private(String),
+    /// A public key of another kind, or a damaged one.
+    #[error("it is no Ed25519 public key")]
+    Public,
+}
+
+/// A private key.
+#[derive(Debug)]
+pub struct SigningKey(Ed25519KeyPair);
+
+impl SigningKey {
+    /// Reads the text form.
+    pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
+        let key = PrivatePkcs8KeyDer::from_pem_slice(text)
+            .map_err(|error| KeyError::Pem { expected: "a PKCS#8 private key", reason: error.to_string() })?;
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.secret_pkcs8_der());
+        Ok(Self(pair.map_err(|error| KeyError::Private(error.to_string()))?))
+    }
+
+    /// The text form of the key that follows from 32 random bytes.
+    pub fn pem_of(seed: &[u8; BYTES]) -> String {
+        pem("PRIVATE KEY", &[PRIVATE_START, seed].concat())
+    }
+
+    /// Who checks what this one signs.
+    pub fn public_key(&self) -> PublicKey {
+        let mut bytes = [0; BYTES];
+        bytes.copy_from_slice(self.0.public_key().as_ref());
+        PublicKey(bytes)
+    }
+
+    pub(super) fn sign(&self, text: &[u8]) -> Signature {
+        Signature(self.0.sign(text).as_ref().to_vec())
+    }
+}
+
+/// A public key. Its short form is the line of base64 in its PEM file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PublicKey([u8; BYTES]);
+
+impl PublicKey {
+    /// Reads the text form.
+    pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
+        let key = SubjectPublicKeyInfoDer::from_pem_slice(text)
+            .map_err(|error| KeyError::Pem { expected: "a public key", reason: error.to_string() })?;
+        Self::from_der(&key)
+    }
+
+    fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        let bytes = der.strip_prefix(PUBLIC_START).and_then(|key| key.try_into().ok());
+        bytes.map(Self).ok_or(KeyError::Public)
+    }
+
+    /// The text form.
+    pub fn to_pem(&self) -> String {
+        pem("PUBLIC KEY", &self.der())
+    }
+
+    fn der(&self) -> Vec<u8> {
+        [PUBLIC_START, &self.0].concat()
+    }
+
+    pub(super) fn verifies(&self, text: &[u8], signature: &Signature) -> bool {
+        UnparsedPublicKey::new(&ED25519, &self.0).verify(text, &signature.0).is_ok()
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64_STANDARD.encode(self.der()))
+    }
+}
+
+impl TryFrom<String> for PublicKey {
+    type Error = KeyError;
+
+    fn try_from(text: String) -> Result<Self, KeyError> {
+        Self::from_der(&BASE64_STANDARD.decode(text).map_err(|_| KeyError::Public)?)
+    }
+}
+
+impl From<PublicKey> for String {
+    fn from(key: PublicKey) -> Self {
+        key.to_string()
+    }
+}
+
+/// What a key makes of a text, in base64.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Signature(Vec<u8>);
+
+impl TryFrom<String> for Signature {
+    type Error = base64::DecodeError;
+
+    fn try_from(text: String) -> Result<Self, base64::DecodeError> {
+        BASE64_STANDARD.decode(text).map(Self)
+    }
+}
+
+impl From<Signature> for String {
+    fn from(signature: Signature) -> Self {
+        BASE64_STANDARD.encode(signature.0)
+    }
+}
+
+/// Both kinds of key are shorter than one line of PEM.
+fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", BASE64_STANDARD.encode(der))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 8410, section 10.
+    const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
+    const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+
+    #[test]
+    fn the_text_forms_are_those_of_rfc_8410() {
+        let key = SigningKey::from_pem(PRIVATE.as_bytes()).unwrap();
+        assert_eq!(key.public_key().to_pem(), PUBLIC);
+        assert_eq!(PublicKey::from_pem(PUBLIC.as_bytes()).unwrap(), key.public_key());
+        let seed = BASE64_STANDARD.decode(PRIVATE.lines().nth(1).unwrap()).unwrap().split_off(PRIVATE_START.len());
+        assert_eq!(SigningKey::pem_of(&seed.try_into().unwrap()), PRIVATE);
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_in_words() {
+        let told = |text: &str| SigningKey::from_pem(text.as_bytes()).unwrap_err().to_string();
+        assert!(told("").contains("no PEM file of a PKCS#8 private key"), "{}", told(""));
+        assert!(told(PUBLIC).contains("PKCS#8"), "{}", told(PUBLIC));
+        let short = PRIVATE.replace("9EdVhC", "9EdV");
+        assert!(told(&short).contains("no "), "{}", told(&short));
+        assert!(PublicKey::from_pem(PRIVATE.as_bytes()).is_err());
+        // X25519, which differs in one number.
+        let other = PUBLIC.replace("MCowBQYDK2VwAyEA", "MCowBQYDK2VuAyEA");
+        assert_eq!(PublicKey::from_pem(other.as_bytes()), Err(KeyError::Public));
+    }
+}

@@ -1,0 +1,200 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::proof::chain::{Flaw, check};
+
+fn flaws(events: &[Stored]) -> Vec<(u64, Flaw)> {
+    check(&id("10248"), &raw(events), None).into_iter().map(|fault| (fault.revision, fault.flaw)).collect()
+}
+
+/// The events stand in the order in which they are given, as if written so.
+fn renumbered(mut events: Vec<Stored>) -> Vec<Stored> {
+    for (revision, event) in (0..).zip(&mut events) {
+        event.revision = revision;
+    }
+    events
+}
+
+fn ours(count: u64) -> Vec<Stored> {
+    history(&id("10248"), count)
+}
+
+#[test]
+fn what_was_written_holds() {
+    for count in 0..5 {
+        assert_eq!(flaws(&ours(count)), []);
+    }
+}
+
+#[test]
+fn two_that_changed_places_are_both_named_and_so_is_the_one_behind_them() {
+    let mut events = ours(6);
+    events.swap(2, 3);
+    let moved = |after| Flaw::Moved { after: Some(after) };
+    assert_eq!(flaws(&renumbered(events)), [(2, moved(3)), (3, moved(1)), (4, moved(2))]);
+}
+
+#[test]
+fn one_that_is_missing_is_named_with_its_revision() {
+    let mut events = ours(5);
+    events.remove(2);
+    assert_eq!(flaws(&events), [(3, Flaw::Missing { from: 2, to: 2 })]);
+    assert_eq!(flaws(&events[2..]), [(3, Flaw::Missing { from: 0, to: 2 })]);
+}
+
+#[test]
+fn one_that_was_taken_out_is_missed_even_where_the_others_are_renumbered() {
+    let mut events = ours(5);
+    events.remove(2);
+    assert_eq!(flaws(&renumbered(events)), [(2, Flaw::Changed)]);
+    let without_the_first = renumbered(ours(5).split_off(1));
+    assert_eq!(flaws(&without_the_first), [(0, Flaw::Changed)]);
+}
+
+#[test]
+fn one_that_is_there_twice_is_named() {
+    let mut events = ours(4);
+    events.insert(2, events[1].clone());
+    assert_eq!(flaws(&events), [(1, Flaw::Repeated)]);
+    assert_eq!(flaws(&renumbered(events))[0], (2, Flaw::Moved { after: Some(0) }));
+}
+
+#[test]
+fn an_event_of_another_order_is_foreign() {
+    let mut events = ours(3);
+    events.push(history(&id("10249"), 4).remove(3));
+    assert_eq!(flaws(&events), [(3, Flaw::Foreign { belongs_to: "10249".to_owned() })]);
+}
+
+#[test]
+fn what_has_no_hash_cannot_be_checked_and_is_named() {
+    for metadata in ["", "{}", r#"{"$correlationId":"10248"}"#, r#"{"$correlationId":"10248","hash":"AB"}"#, "\u{ff}"] {
+        let mut events = ours(4);
+        events[1].metadata = metadata.into();
+        let found = flaws(&events);
+        assert!(matches!(found.as_slice(), [(1, Flaw::Unreadable { .. })]), "{metadata}: {found:?}");
+    }
+    // Readers differ about which of two counts.
+    let mut events = ours(2);
+    let text = String::from_utf8(events[1].metadata.clone()).unwrap();
+    events[1].metadata = text.replacen('{', r#"{"actor":"bob","#, 1).into();
+    assert!(matches!(&flaws(&events)[..], [(1, Flaw::Unreadable { reason })] if reason.contains("more than once")));
+}
+
+#[test]
+fn a_tail_that_is_cut_off_is_missed_by_who_knows_of_it_and_by_nobody_else() {
+    let order = id("10248");
+    let events = ours(6);
+    let known = head(&order, &events);
+    let cut = &events[..4];
+    assert_eq!(flaws(cut), []);
+    let faults = check(&order, &raw(cut), Some(&known));
+    assert_eq!((faults[0].revision, &faults[0].flaw), (3, &Flaw::Cut { to: 5 }));
+    assert_eq!(check(&order, &[], Some(&known))[0].flaw, Flaw::Cut { to: 5 });
+    // More events than were known are no fault.
+    assert_eq!(check(&order, &raw(&events), Some(&head(&order, cut))), []);
+}
+
+#[test]
+fn a_history_that_was_written_anew_is_told_by_the_head_that_is_known() {
+    let order = id("10248");
+    let mut events = ours(6);
+    let known = head(&order, &events);
+    // As an attacker would who knows how hashes are made: another order of the events, chained anew.
+    events = history(&order, 7);
+    assert_eq!(check(&order, &raw(&events), Some(&known)), []);
+    let mut forged = events.clone();
+    let context = Context { correlation_id: order.to_string(), ..Context::default() };
+    let paused = Event::OrderPaused(crate::order::OrderPaused { at: DateTime::UNIX_EPOCH });
+    let mut hash = head(&order, &forged[..3]).hash.unwrap().to_string();
+    for event in &mut forged[3..] {
+        let encoded = wire::encode(&paused, event.id, &hash, &context).unwrap();
+        hash = encoded.hash;
+        (event.event_type, event.data, event.metadata) =
+            (encoded.event_type.to_owned(), encoded.data, encoded.metadata);
+    }
+    assert_eq!(flaws(&forged), []);
+    let faults = check(&order, &raw(&forged), Some(&known));
+    assert_eq!((faults[0].revision, &faults[0].flaw), (5, &Flaw::Rewritten { known: known.hash.unwrap() }));
+}
+
+/// Which part of an event is tampered with.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Id,
+    Type,
+    Data,
+    Metadata,
+}
+
+proptest! {
+    #[test]
+    fn no_byte_of_an_event_can_be_changed_unnoticed(
+        count in 1_u64..8,
+        at: prop::sample::Index,
+        part in prop::sample::select(vec![Part::Id, Part::Type, Part::Data, Part::Metadata]),
+        byte: prop::sample::Index,
+        flip in 1_u8..=255,
+    ) {
+        let mut events = ours(count);
+        let index = at.index(events.len());
+        let event = &mut events[index];
+        let flipped = |bytes: &mut [u8]| bytes[byte.index(bytes.len())] ^= flip;
+        match part {
+            Part::Id => {
+                let mut bytes = *event.id.as_bytes();
+                flipped(&mut bytes);
+                event.id = Uuid::from_bytes(bytes);
+            }
+            Part::Type => {
+                let mut bytes = event.event_type.clone().into_bytes();
+                flipped(&mut bytes);
+                event.event_type = String::from_utf8_lossy(&bytes).into_owned();
+            }
+            Part::Data => flipped(&mut event.data),
+            Part::Metadata => flipped(&mut event.metadata),
+        }
+        let found = flaws(&events);
+        prop_assert_eq!(found[0].0, index as u64, "{:?}", found);
+        // A hash that was changed is what the next one does not follow from.
+        prop_assert!(found.len() <= 2, "{:?}", found);
+    }
+
+    #[test]
+    fn no_event_can_be_taken_out_moved_or_put_in_unnoticed(
+        count in 3_u64..10,
+        from: prop::sample::Index,
+        to: prop::sample::Index,
+        kind in 0..3,
+        renumber: bool,
+    ) {
+        let mut events = ours(count);
+        // The last one can be taken out: that is what a known head is for.
+        let from = from.index(events.len() - 1);
+        match kind {
+            0 => drop(events.remove(from)),
+            1 => {
+                let event = events.remove(from);
+                let to = to.index(events.len());
+                prop_assume!(to != from);
+                events.insert(to, event);
+            }
+            _ => events.insert(to.index(events.len()), history(&id("7"), count).remove(from)),
+        }
+        let events = if renumber { renumbered(events) } else { events };
+        prop_assert!(!flaws(&events).is_empty());
+    }
+
+    #[test]
+    fn whatever_the_log_holds_is_told_of_and_never_panics(
+        events in prop::collection::vec((any::<u64>(), any::<u128>(), ".{0,9}", any::<Vec<u8>>(), any::<Vec<u8>>()), 0..6),
+    ) {
+        let events: Vec<Stored> = events
+            .into_iter()
+            .map(|(revision, id, event_type, data, metadata)| {
+                Stored { revision: revision >> 5, id: Uuid::from_u128(id), event_type, data, metadata }
+            })
+            .collect();
+        prop_assert_eq!(flaws(&events).len(), events.len());
+    }
+}
