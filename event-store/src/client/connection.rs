@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::error::{ConnectError, is_unavailable};
+use super::error::{ConnectError, is_damage, is_unavailable};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -94,6 +94,9 @@ impl Connection {
 
     /// Puts the client away when the error says that it is of no more use.
     pub(super) fn observe(&self, built: &Built, error: &Error) {
+        if is_damage(error) {
+            return;
+        }
         if matches!(
             error,
             Error::ServerError(_) | Error::ConnectionClosed | Error::GrpcConnectionError(_) | Error::DeadlineExceeded

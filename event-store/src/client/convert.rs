@@ -1,7 +1,7 @@
 //! Between our types and those of the `eventstore` crate.
 
 use chrono::{DateTime, Utc};
-use eventstore::{EventData, ExpectedRevision, ResolvedEvent, SubscriptionFilter};
+use eventstore::{EventData, ExpectedRevision, ResolvedEvent, StreamPosition, SubscriptionFilter};
 use serde_json::value::RawValue;
 
 use super::error::AppendError;
@@ -48,6 +48,11 @@ pub(super) fn position(position: eventstore::Position) -> Position {
 
 pub(super) fn position_to_wire(position: Position) -> eventstore::Position {
     eventstore::Position { commit: position.commit, prepare: position.prepare }
+}
+
+/// Where a read of `$all` begins.
+pub(super) fn start_to_wire(from: Option<Position>) -> StreamPosition<eventstore::Position> {
+    from.map_or(StreamPosition::Start, |from| StreamPosition::Position(position_to_wire(from)))
 }
 
 /// An event with all that the server says about it; `None`: it does not say when it was recorded.

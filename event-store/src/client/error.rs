@@ -84,11 +84,16 @@ pub(super) fn read_error(stream: &str, error: Error) -> ReadError {
     }
 }
 
+/// Whether the server says that what is on its disk is not what was written. The crate keeps of the status only its text.
+pub(super) fn is_damage(error: &Error) -> bool {
+    matches!(error, Error::ServerError(status) if status.contains("status: DataLoss"))
+}
+
 /// Whether the fault lies with the connection or the server's state, not with the call.
 pub(super) fn is_unavailable(error: &Error) -> bool {
     match error {
-        Error::ServerError(_)
-        | Error::NotLeaderException(_)
+        Error::ServerError(_) => !is_damage(error),
+        Error::NotLeaderException(_)
         | Error::ConnectionClosed
         | Error::GrpcConnectionError(_)
         | Error::DeadlineExceeded => true,

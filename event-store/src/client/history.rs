@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use eventstore::{Error, ReadAllOptions, ReadStream, StreamPosition};
+use eventstore::{Error, ReadAllOptions, ReadStream};
 
 use super::connection::{Built, Connection, Retry, in_time, is_worth_another_try};
 use super::convert;
@@ -70,10 +70,7 @@ impl History {
     }
 
     async fn open(&self) -> Result<(Built, ReadStream), Error> {
-        let position = match self.last.or(self.from) {
-            Some(position) => StreamPosition::Position(convert::position_to_wire(position)),
-            None => StreamPosition::Start,
-        };
+        let position = convert::start_to_wire(self.last.or(self.from));
         let built = self.connection.client().await?;
         let options = ReadAllOptions::default().position(position).forwards();
         let reading = in_time(built.read_all(&options)).await;

@@ -108,6 +108,12 @@ impl EventStore {
         Ok(events.first().map(|event| event.position))
     }
 
+    /// Reads `$all` forwards from a position, that one included, or from the beginning.
+    pub async fn read_all(&self, from: Option<Position>, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        let options = ReadAllOptions::default().position(convert::start_to_wire(from)).forwards().max_count(max);
+        self.collect(&Source::All(options), max).await.map_err(|error| error::read_error("$all", error))
+    }
+
     /// Subscribes to `$all` after a position, or from the beginning. See [`Subscription`]. Must be called on a Tokio
     /// runtime.
     pub fn subscribe_all(&self, filter: Filter, after: Option<Position>) -> Subscription {

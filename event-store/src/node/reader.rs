@@ -23,6 +23,9 @@ pub(crate) enum ReadFailure {
     /// The expression of a filter takes too long.
     #[error("the filter's expression takes too long")]
     FilterTooHard,
+    /// What is on disk is not what was written.
+    #[error("{0}")]
+    Damaged(String),
     #[error("{0}")]
     Broken(String),
 }
@@ -38,6 +41,7 @@ impl From<StorageError> for ReadFailure {
         match error {
             StorageError::Reopening => Self::Reopening,
             StorageError::FilterTooHard => Self::FilterTooHard,
+            error if error.is_damage() => Self::Damaged(error.to_string()),
             error => Self::Broken(error.to_string()),
         }
     }

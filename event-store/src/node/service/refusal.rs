@@ -104,6 +104,8 @@ pub(in crate::node) fn unreadable(failure: ReadFailure) -> Status {
         ReadFailure::Closing => Status::unavailable("Server Is Shutting Down"),
         ReadFailure::Reopening => Status::unavailable("The log is being opened anew"),
         ReadFailure::FilterTooHard => invalid("The filter's expression takes too long."),
+        // "Unrecoverable data loss or corruption": the same read will never do better.
+        ReadFailure::Damaged(reason) => Status::data_loss(format!("The log cannot be read: {reason}")),
         ReadFailure::Broken(reason) => Status::internal(format!("The log cannot be read: {reason}")),
     }
 }

@@ -119,7 +119,7 @@ impl From<fjall::Error> for StorageError {
 
 impl StorageError {
     /// Whether it says that what is on disk is not what was written.
-    fn is_damage(&self) -> bool {
+    pub(crate) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_))
     }
 }
