@@ -14,6 +14,7 @@
 //!   the checkpoint that the database has.
 
 mod columns;
+pub mod compare;
 mod error;
 mod fold;
 mod health;

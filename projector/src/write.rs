@@ -21,32 +21,53 @@ pub(crate) async fn write(
     through: Position,
     last_event_at: Option<DateTime<Utc>>,
 ) -> Result<u64, WriteError> {
-    let orders = OrderColumns::of(batch).map_err(|error| WriteError::Refused(error.to_string()))?;
-    let rows = Rows { orders, steps: StepColumns::of(batch), todo: TodoColumns::of(batch), batch };
-    let from = session.checkpoint();
+    let rows = Rows::of(batch)?;
+    let moving = Moving { from: session.checkpoint(), through, last_event_at, told_on: crate::NOTIFICATIONS };
     let mut newly_parked = 0;
     if batch.workflows.name.is_empty() && batch.parked.is_empty() {
         // A statement is a transaction by itself.
-        write_rows(&mut session.db, &rows, from, through, last_event_at).await?;
+        write_rows(&mut session.db, &rows, &moving).await?;
     } else {
         let mut transaction = session.db.begin().await?;
-        let db = &mut *transaction;
-        write_rows(db, &rows, from, through, last_event_at).await?;
-        write_workflows(db, &batch.workflows).await?;
-        newly_parked = parked::write(db, &batch.parked).await?;
-        mark_parked(db, batch).await?;
+        newly_parked = write_all(&mut transaction, &rows, &moving).await?;
         transaction.commit().await?;
     }
     session.committed(through);
     Ok(newly_parked)
 }
 
+/// How far the checkpoint moves with a batch.
+pub(crate) struct Moving {
+    /// Where it is believed to be.
+    pub from: Option<Position>,
+    pub through: Position,
+    pub last_event_at: Option<DateTime<Utc>>,
+    /// The channel on which that is announced.
+    pub told_on: &'static str,
+}
+
+/// Writes all that becomes of a batch, within a transaction of the caller's. Gives back how many events are newly set aside.
+pub(crate) async fn write_all(db: &mut PgConnection, rows: &Rows<'_>, moving: &Moving) -> Result<u64, WriteError> {
+    write_rows(db, rows, moving).await?;
+    write_workflows(db, &rows.batch.workflows).await?;
+    let newly_parked = parked::write(db, &rows.batch.parked).await?;
+    mark_parked(db, rows.batch).await?;
+    Ok(newly_parked)
+}
+
 /// What becomes of the views of orders.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     orders: OrderColumns,
     steps: StepColumns,
     todo: TodoColumns,
     batch: &'a Batch,
+}
+
+impl<'a> Rows<'a> {
+    pub fn of(batch: &'a Batch) -> Result<Self, WriteError> {
+        let orders = OrderColumns::of(batch).map_err(|error| WriteError::Refused(error.to_string()))?;
+        Ok(Self { orders, steps: StepColumns::of(batch), todo: TodoColumns::of(batch), batch })
+    }
 }
 
 /// The checkpoint first. What never changes in an order's life is not set again.
@@ -106,9 +127,7 @@ const ENDS_TOLD_TOGETHER: usize = 100;
 async fn write_rows(
     db: &mut PgConnection,
     Rows { orders, steps, todo, batch }: &Rows<'_>,
-    from: Option<Position>,
-    through: Position,
-    last_event_at: Option<DateTime<Utc>>,
+    Moving { from, through, last_event_at, told_on }: &Moving,
 ) -> Result<(), WriteError> {
     let timeline = &batch.timeline;
     let moved = sqlx::query(WRITE)
@@ -117,7 +136,7 @@ async fn write_rows(
         .bind(through.prepare.cast_signed())
         .bind(last_event_at)
         .bind(from.map(|from| from.commit.cast_signed()))
-        .bind(crate::NOTIFICATIONS)
+        .bind(told_on)
         .bind(&orders.id)
         .bind(&orders.workflow)
         .bind(&orders.workflow_version)

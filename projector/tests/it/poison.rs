@@ -25,7 +25,7 @@ fn with(mut event: NewEvent, field: &str, value: Value) -> NewEvent {
 }
 
 /// Good orders, and among them every kind of bad event.
-async fn poisoned() -> (Log, Position) {
+pub async fn poisoned() -> (Log, Position) {
     let (log, _) = Log::with(&all_ways()).await;
     // The rest of its life is not to be had.
     log.append("order-waiting", vec![raw("OrderDanced", "{}", r#"{"$correlationId":"","schema":1,"hash":""}"#)]).await;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::ids::OrderId;
 use domain::order::{Event, OrderState, evolve};
+use domain::proof::chain::{Head, RawEvent, follow};
 use domain::wire;
 use event_store::client::{EventStore, RecordedEvent};
-use serde_json::Value;
-use uuid::Uuid;
 
 use super::windows::Windows;
 
@@ -26,42 +26,46 @@ pub struct History(pub BTreeMap<String, Vec<Entry>>);
 #[derive(Default)]
 struct Reading {
     state: Option<OrderState>,
-    hash: String,
+    head: Option<Head>,
     entries: Vec<Entry>,
 }
 
 impl Reading {
     /// Each event follows from those before it, in the fold and in the chain of hashes.
-    fn add(&mut self, recorded: &RecordedEvent) {
+    fn add(&mut self, order: &OrderId, recorded: &RecordedEvent) {
         let RecordedEvent { stream, revision, .. } = recorded;
-        assert_eq!(*revision, self.entries.len() as u64, "{stream} has no gap");
+        let (head, flaw) = follow(order, self.head.as_ref(), &raw(recorded));
+        assert_eq!(flaw, None, "event {revision} of {stream} follows the one before");
+        self.head = Some(head);
         let decoded = wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata).unwrap();
-        let link = link(&self.hash, recorded.id, &recorded.event_type, &recorded.data, &recorded.metadata);
-        assert_eq!(decoded.metadata.hash, link, "event {revision} of {stream} follows the one before");
         let due = self.state.as_ref().and_then(OrderState::due_at);
         let state = evolve(self.state.take(), &decoded.event);
         self.state = Some(state.unwrap_or_else(|misfit| panic!("event {revision} of {stream}: {misfit}")));
-        self.hash = decoded.metadata.hash;
         self.entries.push(Entry { event: decoded.event, recorded: recorded.created, due });
     }
 }
 
-fn link(before: &str, id: Uuid, event_type: &str, data: &[u8], metadata: &[u8]) -> String {
-    let mut metadata: Value = serde_json::from_slice(metadata).unwrap();
-    metadata["hash"] = "".into();
-    wire::link(before, id, event_type, data, &metadata)
+fn raw(event: &RecordedEvent) -> RawEvent<'_> {
+    RawEvent {
+        revision: event.revision,
+        position: event.position.commit,
+        id: event.id,
+        event_type: &event.event_type,
+        data: &event.data,
+        metadata: &event.metadata,
+    }
 }
 
 impl History {
     pub async fn read(log: &str) -> Self {
         let mut all = EventStore::connect(log).unwrap().history(None);
-        let mut orders: BTreeMap<String, Reading> = BTreeMap::new();
+        let mut orders: BTreeMap<OrderId, Reading> = BTreeMap::new();
         while let Some(record) = all.next().await.unwrap() {
-            if let Some(id) = record.event.stream.strip_prefix("order-") {
-                orders.entry(id.to_owned()).or_default().add(&record.event);
+            if let Some(id) = OrderId::from_stream(&record.event.stream) {
+                orders.entry(id.clone()).or_default().add(&id, &record.event);
             }
         }
-        Self(orders.into_iter().map(|(id, reading)| (id, reading.entries)).collect())
+        Self(orders.into_iter().map(|(id, reading)| (id.into(), reading.entries)).collect())
     }
 
     /// The longest that an order waited for what was due, while the system was up; and which it was, and for what.

@@ -1,0 +1,276 @@
+//! Whether the views are what the log says, row for row.
+//!
+//! What the log says is made by the projector's own fold and its own statements, in temporary tables that have the names of the
+//! views: on a connection of its own, these come first. Then each table is compared with the one that it stands for, a range of
+//! orders at a time, in one snapshot with the checkpoint: events behind that are left out, so that views may move meanwhile.
+//! Nothing that others see is written.
+
+mod sql;
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+
+use domain::ids::OrderId;
+use domain::wire::WORKFLOW_STREAM_PREFIX;
+use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::error::{Interruption, WriteError};
+use crate::fold::Batch;
+use crate::states::States;
+use crate::write::{Moving, Rows, write_all};
+use sql::Live;
+
+/// Events read from the log at a time.
+const PAGE: usize = 500;
+/// What is folded before it is written, in bytes and in events.
+const BATCH_BYTES: usize = 8 << 20;
+const BATCH_EVENTS: usize = 5_000;
+/// Orders that [`everything`] looks at in one snapshot.
+const ORDERS: usize = 200;
+/// Nobody listens here: what is announced is no news of the views.
+const UNHEARD: &str = "tenuto_comparison";
+
+/// Why views could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// The database failed, or has no views.
+    #[error("the views cannot be read")]
+    Database(#[from] sqlx::Error),
+    /// The log could not be read.
+    #[error("the log cannot be read")]
+    Log(#[from] ReadError),
+}
+
+/// A row, or a column of one, that is not what the log says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The view.
+    pub table: &'static str,
+    /// What tells the row from the others of its table: the order's id first.
+    pub row: String,
+    /// The order that it is about, if it is about one.
+    pub order: Option<String>,
+    /// The column; `None`: the whole row is missing, or should not be there.
+    pub column: Option<String>,
+    /// What the log says; `None`: nothing, or no such row.
+    pub log: Option<String>,
+    /// What the view says; `None`: nothing, or no such row.
+    pub view: Option<String>,
+}
+
+/// What came of a comparison.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// Everything that differs, up to a bound.
+    pub differences: Vec<Difference>,
+    /// Streams that the log would not give, each with its reason. What the views have of them was not compared.
+    pub unreadable: Vec<(String, String)>,
+}
+
+/// A range of orders in the byte order of their ids: from one, that one included, up to another, that one left out.
+#[derive(Debug, Clone, Default)]
+pub struct Range {
+    /// Where it begins; `None`: with the first.
+    pub from: Option<String>,
+    /// Where it ends; `None`: behind the last.
+    pub to: Option<String>,
+}
+
+impl Range {
+    /// One order alone.
+    pub fn of(order: &OrderId) -> Self {
+        // No text comes between the two but the id itself: Postgres has no NUL.
+        Self { from: Some(order.to_string()), to: Some(format!("{order}\u{1}")) }
+    }
+}
+
+/// A connection on which views are compared.
+pub struct Comparison {
+    db: PgConnection,
+    live: Live,
+    states: States,
+    log: EventStore,
+}
+
+impl Comparison {
+    /// Makes the temporary tables.
+    pub async fn open(pool: &PgPool, log: EventStore) -> Result<Self, CompareError> {
+        let mut db = pool.acquire().await?.detach();
+        let live = Live::shadowed(&mut db).await?;
+        let states = States::new(log.clone(), NonZeroUsize::MIN);
+        Ok(Self { db, live, states, log })
+    }
+
+    /// How far the views have come.
+    pub async fn checkpoint(&mut self) -> Result<Option<Position>, CompareError> {
+        Ok(self.live.checkpoint(&mut self.db).await?)
+    }
+
+    /// Compares what the views have of a range of orders with what the log makes of these orders, which are all that it has in
+    /// that range, and of those that only the views have.
+    pub async fn orders(&mut self, range: &Range, orders: &[OrderId]) -> Result<Compared, CompareError> {
+        let Self { db, live, states, log } = self;
+        let mut snapshot = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+        let checkpoint = live.checkpoint(&mut snapshot).await?;
+        let known = live.orders(&mut snapshot, range).await?;
+        let known = known.into_iter().filter_map(|id| OrderId::new(id).ok());
+        let streams: BTreeSet<String> = known.chain(orders.iter().cloned()).map(|id| id.stream()).collect();
+        let mut compared = Compared::default();
+        Remaking { db: &mut snapshot, states, log, checkpoint, written: None }.all(&streams, &mut compared).await?;
+        let unreadable = |order: &str| {
+            let is_of = |stream: &String| stream.strip_prefix(OrderId::STREAM_PREFIX) == Some(order);
+            compared.unreadable.iter().any(|(stream, _)| is_of(stream))
+        };
+        let mut differences = live.differing_orders(&mut snapshot, range, &streams).await?;
+        differences.retain(|difference| !difference.order.as_deref().is_some_and(unreadable));
+        compared.differences = differences;
+        // What was made is gone with this.
+        snapshot.commit().await?;
+        Ok(compared)
+    }
+
+    /// Compares the definitions of workflows, of which the log has these streams.
+    pub async fn workflows(&mut self, streams: &BTreeSet<String>) -> Result<Compared, CompareError> {
+        let Self { db, live, states, log } = self;
+        let mut snapshot = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+        let checkpoint = live.checkpoint(&mut snapshot).await?;
+        let mut compared = Compared::default();
+        Remaking { db: &mut snapshot, states, log, checkpoint, written: None }.all(streams, &mut compared).await?;
+        compared.differences = live.differing_workflows(&mut snapshot).await?;
+        snapshot.commit().await?;
+        Ok(compared)
+    }
+}
+
+/// Compares all views with the log.
+pub async fn everything(log: &EventStore, pool: &PgPool) -> Result<Compared, CompareError> {
+    let (mut orders, mut workflows) = (BTreeSet::new(), BTreeSet::new());
+    let mut history = log.history(None);
+    while let Some(record) = history.next().await? {
+        let stream = record.event.stream;
+        if let Some(order) = OrderId::from_stream(&stream) {
+            orders.insert(order);
+        } else if stream.starts_with(WORKFLOW_STREAM_PREFIX) {
+            workflows.insert(stream);
+        }
+    }
+    let mut comparison = Comparison::open(pool, log.clone()).await?;
+    let mut all = comparison.workflows(&workflows).await?;
+    let orders: Vec<OrderId> = orders.into_iter().collect();
+    for (range, orders) in ranges(&orders, ORDERS) {
+        let compared = comparison.orders(&range, orders).await?;
+        all.differences.extend(compared.differences);
+        all.unreadable.extend(compared.unreadable);
+    }
+    Ok(all)
+}
+
+/// Ranges of so many of these sorted orders, which together cover everything.
+pub fn ranges(orders: &[OrderId], size: usize) -> impl Iterator<Item = (Range, &[OrderId])> {
+    let count = orders.len().div_ceil(size).max(1);
+    let begin = move |index: usize| {
+        let first = orders.get(index * size).filter(|_| index > 0);
+        first.map(ToString::to_string)
+    };
+    (0..count).map(move |index| {
+        let range = Range { from: begin(index), to: begin(index + 1) };
+        (range, &orders[index * size..orders.len().min((index + 1) * size)])
+    })
+}
+
+/// Makes the views of some streams anew, in the temporary tables.
+struct Remaking<'a> {
+    db: &'a mut PgConnection,
+    states: &'a mut States,
+    log: &'a EventStore,
+    /// Events behind it are left out.
+    checkpoint: Option<Position>,
+    /// How far the temporary checkpoint has come.
+    written: Option<Position>,
+}
+
+impl Remaking<'_> {
+    async fn all(&mut self, streams: &BTreeSet<String>, compared: &mut Compared) -> Result<(), CompareError> {
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        for stream in streams {
+            let mut from = 0;
+            loop {
+                let page = match self.page(stream, from).await {
+                    Ok(page) => page,
+                    Err(error @ ReadError::Unavailable(_)) => return Err(error.into()),
+                    Err(error) => {
+                        compared.unreadable.push((stream.clone(), error.to_string()));
+                        break;
+                    }
+                };
+                let whole = page.len() == PAGE;
+                from = page.last().map_or(0, |last| last.revision + 1);
+                bytes += page.iter().map(|event| event.data.len() + event.metadata.len()).sum::<usize>();
+                events.extend(page);
+                if bytes > BATCH_BYTES || events.len() > BATCH_EVENTS {
+                    self.write(&std::mem::take(&mut events)).await?;
+                    bytes = 0;
+                }
+                if !whole {
+                    break;
+                }
+            }
+        }
+        self.write(&events).await
+    }
+
+    /// Events of a stream up to the checkpoint.
+    async fn page(&self, stream: &str, from: u64) -> Result<Vec<RecordedEvent>, ReadError> {
+        let mut page = self.log.read_stream(stream, from, PAGE).await?;
+        page.retain(|event| Some(event.position) <= self.checkpoint);
+        Ok(page)
+    }
+
+    /// Writes what becomes of these events: together, or one by one where Postgres refuses one of them, as the projector does.
+    async fn write(&mut self, events: &[RecordedEvent]) -> Result<(), CompareError> {
+        match self.fold(events).await {
+            Err(WriteError::Refused(_)) => {}
+            outcome => return outcome.map_err(failed),
+        }
+        for event in events {
+            let outcome = match self.fold(std::slice::from_ref(event)).await {
+                Err(WriteError::Refused(reason)) => {
+                    self.put(Batch::setting_aside(event, reason), std::slice::from_ref(event)).await
+                }
+                outcome => outcome,
+            };
+            outcome.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn fold(&mut self, events: &[RecordedEvent]) -> Result<(), WriteError> {
+        let batch = Batch::fold(self.states, self.db, events).await?;
+        self.put(batch, events).await
+    }
+
+    async fn put(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
+        let Some(last) = events.last() else { return Ok(()) };
+        let moving = Moving { from: self.written, through: last.position, last_event_at: None, told_on: UNHEARD };
+        let mut transaction = self.db.begin().await?;
+        write_all(&mut transaction, &Rows::of(&batch)?, &moving).await?;
+        transaction.commit().await?;
+        self.written = Some(last.position);
+        batch.keep(self.states);
+        Ok(())
+    }
+}
+
+fn failed(error: WriteError) -> CompareError {
+    match error {
+        WriteError::Interrupted(Interruption::Log(error)) => CompareError::Log(error),
+        WriteError::Interrupted(Interruption::Database(error)) => CompareError::Database(error),
+        // Whatever is set aside is made storable first, and nobody else moves a temporary checkpoint.
+        WriteError::Refused(reason) => CompareError::Database(sqlx::Error::Protocol(reason)),
+        WriteError::Interrupted(Interruption::CheckpointMoved) => {
+            CompareError::Database(sqlx::Error::Protocol("the temporary checkpoint was moved".to_owned()))
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The statements that compare. They name no column but the keys', so that no column can be forgotten.
+
+use std::collections::BTreeSet;
+
+use event_store::client::Position;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, FromRow};
+
+use super::{Difference, Range};
+use crate::session::VIEWS;
+
+/// Differences of one table that are told at once. A range with so many has more.
+const MOST: i64 = 1_000;
+
+/// A view, and what its rows are told apart by.
+struct Table {
+    name: &'static str,
+    keys: &'static [&'static str],
+    /// The column that holds the order's id.
+    order: Option<&'static str>,
+}
+
+const fn table(name: &'static str, keys: &'static [&'static str], order: Option<&'static str>) -> Table {
+    Table { name, keys, order }
+}
+
+const ORDERS: [Table; 4] = [
+    table("orders", &["id"], Some("id")),
+    table("steps", &["order_id", "step"], Some("order_id")),
+    table("timeline", &["order_id", "revision"], Some("order_id")),
+    table("todo", &["order_id"], Some("order_id")),
+];
+const PARKED: Table = table("parked", &["stream", "revision"], None);
+const WORKFLOWS: Table = table("workflows", &["name", "version"], None);
+/// Moves in one transaction with the views.
+const CHECKPOINTS: &str = "checkpoints";
+
+/// The tables that are there for everybody, behind the temporary ones of the same names.
+pub(super) struct Live {
+    /// Where they are, quoted.
+    schema: String,
+}
+
+impl Live {
+    /// Puts an empty temporary table before each view.
+    pub async fn shadowed(db: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let schema = sqlx::query_scalar(
+            "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+             WHERE pg_class.oid = 'orders'::regclass",
+        );
+        let live = Self { schema: schema.fetch_one(&mut *db).await? };
+        let names = ORDERS.iter().chain([&PARKED, &WORKFLOWS]).map(|table| table.name).chain([CHECKPOINTS]);
+        for name in names {
+            let made = format!(
+                "CREATE TEMPORARY TABLE {name} (LIKE {}.{name} INCLUDING DEFAULTS INCLUDING INDEXES) ON COMMIT DELETE ROWS",
+                live.schema
+            );
+            sqlx::query(AssertSqlSafe(made)).execute(&mut *db).await?;
+        }
+        Ok(live)
+    }
+
+    /// How far the views have come.
+    pub async fn checkpoint(&self, db: &mut PgConnection) -> Result<Option<Position>, sqlx::Error> {
+        let query = format!("SELECT position, prepare FROM {}.{CHECKPOINTS} WHERE name = $1", self.schema);
+        let row: Option<(i64, i64)> = sqlx::query_as(AssertSqlSafe(query)).bind(VIEWS).fetch_optional(db).await?;
+        Ok(row.map(|(commit, prepare)| Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }))
+    }
+
+    /// The orders of a range that any view knows of.
+    pub async fn orders(&self, db: &mut PgConnection, range: &Range) -> Result<Vec<String>, sqlx::Error> {
+        let each = |Table { name, order, .. }: &Table| {
+            let order = order.unwrap_or_default();
+            format!("SELECT {order} FROM {}.{name} WHERE {}", self.schema, within(order))
+        };
+        let query = ORDERS.iter().map(each).collect::<Vec<_>>().join(" UNION ");
+        sqlx::query_scalar(AssertSqlSafe(query)).bind(&range.from).bind(&range.to).fetch_all(db).await
+    }
+
+    /// What the views have of a range of orders, compared with the temporary tables; of events that are set aside, those of these
+    /// streams.
+    pub async fn differing_orders(
+        &self,
+        db: &mut PgConnection,
+        range: &Range,
+        streams: &BTreeSet<String>,
+    ) -> Result<Vec<Difference>, sqlx::Error> {
+        let mut differences = Vec::new();
+        for table in &ORDERS {
+            let query = self.differing(table, &within(table.order.unwrap_or_default()));
+            let rows =
+                sqlx::query_as(AssertSqlSafe(query)).bind(&range.from).bind(&range.to).fetch_all(&mut *db).await?;
+            differences.extend(rows.into_iter().map(|row: Row| row.of(table)));
+        }
+        let streams: Vec<&String> = streams.iter().collect();
+        let query = self.differing(&PARKED, "stream = ANY($1)");
+        let rows = sqlx::query_as(AssertSqlSafe(query)).bind(streams).fetch_all(&mut *db).await?;
+        differences.extend(rows.into_iter().map(|row: Row| row.of(&PARKED)));
+        Ok(differences)
+    }
+
+    /// All definitions of workflows, compared with the temporary table.
+    pub async fn differing_workflows(&self, db: &mut PgConnection) -> Result<Vec<Difference>, sqlx::Error> {
+        let rows = sqlx::query_as(AssertSqlSafe(self.differing(&WORKFLOWS, "true"))).fetch_all(db).await?;
+        Ok(rows.into_iter().map(|row: Row| row.of(&WORKFLOWS)).collect())
+    }
+
+    /// Rows are compared as texts: what reads the same is the same, to the last zero of a number.
+    fn differing(&self, Table { name, keys, order }: &Table, within: &str) -> String {
+        let (schema, key) = (&self.schema, keys[0]);
+        let using = keys.join(", ");
+        let row = keys.iter().map(|key| format!("{key}::text")).collect::<Vec<_>>().join(" || ' ' || ");
+        let order = order.map_or_else(|| "NULL".to_owned(), |order| format!("{order}::text"));
+        format!(
+            "SELECT {row} AS keys, {order} AS order_id, made.{key} IS NOT NULL AS in_log, live.{key} IS NOT NULL AS in_view,
+                    told.key AS name, told.made AS log, told.live AS view
+             FROM (SELECT * FROM pg_temp.{name}) AS made
+             FULL JOIN (SELECT * FROM {schema}.{name} WHERE {within}) AS live USING ({using})
+             LEFT JOIN LATERAL (
+                 SELECT key, m.value AS made, l.value AS live
+                 FROM json_each_text(to_json(made.*)) AS m FULL JOIN json_each_text(to_json(live.*)) AS l USING (key)
+                 WHERE m.value IS DISTINCT FROM l.value
+             ) AS told ON made.{key} IS NOT NULL AND live.{key} IS NOT NULL
+             WHERE (made.*)::text IS DISTINCT FROM (live.*)::text
+             ORDER BY {using}, told.key LIMIT {MOST}"
+        )
+    }
+}
+
+/// The condition that an id is in the range that is bound first.
+fn within(column: &str) -> String {
+    format!(r#"($1::text IS NULL OR {column} >= $1 COLLATE "C") AND ($2::text IS NULL OR {column} < $2 COLLATE "C")"#)
+}
+
+#[derive(FromRow)]
+struct Row {
+    keys: String,
+    order_id: Option<String>,
+    in_log: bool,
+    in_view: bool,
+    name: Option<String>,
+    log: Option<String>,
+    view: Option<String>,
+}
+
+impl Row {
+    fn of(self, table: &Table) -> Difference {
+        let Self { keys, order_id, in_log, in_view, name, log, view } = self;
+        let there = |is_there: bool| is_there.then(|| "a row".to_owned());
+        let (log, view) = if in_log && in_view { (log, view) } else { (there(in_log), there(in_view)) };
+        Difference { table: table.name, row: keys, order: order_id, column: name, log, view }
+    }
+}
