@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Retry(commands::operate::RetryArgs),
     /// Assume the answer of a step
     Skip(commands::operate::SkipArgs),
+    /// Check that nobody changed what was recorded, and prove it to others
+    Audit(crate::audit::AuditArgs),
     /// Check workflow files, draw them, or print the schema of the format
     Workflow(commands::workflow::WorkflowArgs),
 }

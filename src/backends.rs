@@ -26,17 +26,22 @@ pub(crate) struct NotNamed {
     variable: &'static str,
 }
 
+impl NotNamed {
+    /// The log is not.
+    pub const EVENT_STORE: Self = Self { what: "the log", flag: "--event-store", variable: "TENUTO_EVENTSTORE" };
+    /// The database is not.
+    pub const POSTGRES: Self = Self { what: "the database", flag: "--postgres", variable: "TENUTO_POSTGRES" };
+}
+
 impl ServerUrls {
     /// The log's connection string.
     pub fn named_event_store(&self) -> Result<&str, NotNamed> {
-        let missing = NotNamed { what: "the log", flag: "--event-store", variable: "TENUTO_EVENTSTORE" };
-        self.event_store.as_deref().ok_or(missing)
+        self.event_store.as_deref().ok_or(NotNamed::EVENT_STORE)
     }
 
     /// The database's URL.
     pub fn named_postgres(&self) -> Result<&str, NotNamed> {
-        let missing = NotNamed { what: "the database", flag: "--postgres", variable: "TENUTO_POSTGRES" };
-        self.postgres.as_deref().ok_or(missing)
+        self.postgres.as_deref().ok_or(NotNamed::POSTGRES)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one binary, `tenuto`: everything in one process, one role of many, or a command to a running system.
 
 mod args;
+mod audit;
 mod backends;
 mod commands;
 mod health;
@@ -56,6 +57,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Resume(args) => Ok(commands::operate::run(Word::Resume, args).await?),
         Command::Retry(args) => Ok(commands::operate::retry(args).await?),
         Command::Skip(args) => Ok(commands::operate::skip(args).await?),
+        Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Workflow(args) => Ok(commands::workflow::run(args)?),
     }
 }

@@ -9,14 +9,14 @@
 pub mod backtest;
 pub mod client;
 mod complaints;
-mod duration;
+pub mod duration;
 mod error;
 mod log;
 mod moment;
 pub mod operate;
-mod output;
+pub mod output;
 pub mod place;
-mod progress;
+pub mod progress;
 pub mod replay;
 mod retry;
 pub mod show;

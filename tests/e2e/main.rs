@@ -4,6 +4,7 @@
 
 mod architecture;
 mod as_of;
+mod audit;
 mod bounds;
 mod by_events;
 mod by_events_many;

@@ -1,0 +1,60 @@
+//! `tenuto audit keygen`: a key to sign seals with.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use domain::proof::keys::SigningKey;
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+
+use super::error::AuditError;
+use crate::commands::output;
+
+/// For the owner alone.
+const PRIVATE: u32 = 0o600;
+/// For everybody to read.
+const PUBLIC: u32 = 0o644;
+
+pub(super) fn run(file: &Path) -> Result<ExitCode, AuditError> {
+    let mut seed = [0; 32];
+    OsRng.try_fill_bytes(&mut seed).map_err(|_| AuditError::NoRandomness)?;
+    let private = SigningKey::pem_of(&seed);
+    let key = SigningKey::from_pem(private.as_bytes())
+        .map_err(|source| AuditError::Key { file: file.to_owned(), source })?
+        .public_key();
+    let public_file = public_file(file);
+    // First the one that matters less: if it is there already, no private key is left behind.
+    write_new(&public_file, key.to_pem().as_bytes(), PUBLIC)?;
+    write_new(file, private.as_bytes(), PRIVATE).inspect_err(|_| {
+        // It says nothing without the private one. Where it cannot be removed, the error that is told says why it is there.
+        let _ = std::fs::remove_file(&public_file);
+    })?;
+    output::print(&format!(
+        "private key  {}  (keep it away from the log's machine)\npublic key   {}  {key}\n",
+        file.display(),
+        public_file.display()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn public_file(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".pub");
+    name.into()
+}
+
+/// Writes a file that must not be there yet, and waits until it is on disk.
+pub(super) fn write_new(file: &Path, content: &[u8], mode: u32) -> Result<(), AuditError> {
+    let write = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        let mut opened = options.open(file)?;
+        opened.write_all(content)?;
+        opened.sync_all()
+    };
+    write().map_err(|source| AuditError::File { file: file.to_owned(), source })
+}

@@ -1,0 +1,126 @@
+//! Whether the views are what the log says, on all cores.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use domain::ids::OrderId;
+use event_store::client::EventStore;
+use projector::compare::{CompareError, Compared, Comparison, Range, ranges};
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::error::AuditError;
+use super::findings::{Finding, Findings};
+use super::log::Log;
+use super::walk::cores;
+use crate::commands::progress::{Counts, Progress};
+
+/// Orders that are compared in one snapshot.
+const ORDERS: usize = 100;
+
+/// How far the views have come; `None`: they have nothing. A log that ends before that was cut off.
+pub(super) async fn checkpoint(log: &Log, pool: &PgPool, findings: &mut Findings) -> Result<Option<u64>, AuditError> {
+    let mut comparison = Comparison::open(pool, log.store.clone()).await?;
+    let checkpoint = comparison.checkpoint().await?.map(|position| position.commit);
+    // Asked for afterwards: views are never before the log.
+    let end = log.end().await?;
+    if let Some(checkpoint) = checkpoint.filter(|checkpoint| *checkpoint > end) {
+        let reason = format!(
+            "ends at position {end}, and the views have come to position {checkpoint}: events were cut off its end"
+        );
+        findings.add(Finding::Log { reason });
+    }
+    Ok(checkpoint)
+}
+
+/// Compares what the views have of one order.
+pub(super) async fn one(log: &Log, pool: &PgPool, order: &OrderId, findings: &mut Findings) -> Result<(), AuditError> {
+    let mut comparison = Comparison::open(pool, log.store.clone()).await?;
+    let compared = comparison.orders(&Range::of(order), std::slice::from_ref(order)).await?;
+    findings.extend(found(compared));
+    Ok(())
+}
+
+/// Compares all views. The log has these orders, sorted, and these streams of workflows.
+pub(super) async fn all(
+    log: &Log,
+    pool: &PgPool,
+    orders: Vec<OrderId>,
+    workflows: &BTreeSet<String>,
+    findings: &mut Findings,
+) -> Result<(), AuditError> {
+    let mut comparison = Comparison::open(pool, log.store.clone()).await?;
+    findings.extend(found(comparison.workflows(workflows).await?));
+    drop(comparison);
+
+    let progress = Progress::start(Comparing { total: orders.len() as u64, ..Comparing::default() });
+    let orders = Arc::new(orders);
+    let workers = cores();
+    let (sender, mut receiver) = mpsc::channel(workers);
+    let mut working = JoinSet::new();
+    for worker in 0..workers {
+        let (pool, store, orders, sender) = (pool.clone(), log.store.clone(), orders.clone(), sender.clone());
+        working.spawn(async move { work(&pool, store, &orders, (worker, workers), &sender).await });
+    }
+    drop(sender);
+    while let Some((orders, compared)) = receiver.recv().await {
+        findings.extend(found(compared));
+        let differences = findings.count();
+        progress.change(|comparing| {
+            comparing.done += orders;
+            comparing.differences = differences;
+        });
+    }
+    progress.finish();
+    while let Some(worked) = working.join_next().await {
+        worked.map_err(|error| AuditError::Broken(error.to_string()))??;
+    }
+    Ok(())
+}
+
+/// Every so-manieth range.
+async fn work(
+    pool: &PgPool,
+    store: EventStore,
+    orders: &[OrderId],
+    (worker, workers): (usize, usize),
+    results: &mpsc::Sender<(u64, Compared)>,
+) -> Result<(), CompareError> {
+    let mut comparison = Comparison::open(pool, store).await?;
+    for (range, orders) in ranges(orders, ORDERS).skip(worker).step_by(workers) {
+        let compared = comparison.orders(&range, orders).await?;
+        if results.send((orders.len() as u64, compared)).await.is_err() {
+            // Another one has failed, and nobody waits for this any more.
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn found(Compared { differences, unreadable }: Compared) -> impl Iterator<Item = Finding> {
+    let streams = unreadable.into_iter().map(|(stream, reason)| Finding::Stream { stream, reason });
+    streams.chain(differences.into_iter().map(Finding::from))
+}
+
+/// How far the comparison has come.
+#[derive(Debug, Default)]
+struct Comparing {
+    done: u64,
+    total: u64,
+    differences: u64,
+}
+
+impl Counts for Comparing {
+    fn total(&self) -> Option<u64> {
+        Some(self.total)
+    }
+
+    fn done(&self) -> u64 {
+        self.done
+    }
+
+    fn in_words(&self) -> String {
+        format!("views: {} of {} orders compared, {} differences so far", self.done, self.total, self.differences)
+    }
+}
