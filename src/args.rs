@@ -27,8 +27,10 @@ pub(crate) enum Command {
     Dev(DevArgs),
     /// The command endpoint, and the orchestrator that drives orders
     CommandHandler(crate::roles::command_handler::CommandHandlerArgs),
-    /// Projects the log into the views
+    /// Projects the log into the views; or tells what it has set aside, and tries that again
     Projector(crate::roles::projector::ProjectorArgs),
+    /// Make views anew from the log, beside the live ones, and put them in their place; or check the live ones
+    Rebuild(crate::rebuild::RebuildArgs),
     /// GraphQL over the views
     QueryApi(crate::roles::query_api::QueryApiArgs),
     /// The reference services: orders, payments, shipping, notifications

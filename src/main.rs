@@ -7,6 +7,7 @@ mod commands;
 mod health;
 mod logging;
 mod metrics;
+mod rebuild;
 mod roles;
 mod samples;
 mod serve;
@@ -43,7 +44,8 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         Command::Dev(args) => roles::dev::run(args).await.map(|()| done),
         Command::CommandHandler(args) => roles::command_handler::run(args).await.map(|()| done),
-        Command::Projector(args) => roles::projector::run(args).await.map(|()| done),
+        Command::Projector(args) => roles::projector::run(args).await,
+        Command::Rebuild(args) => rebuild::run(args).await,
         Command::QueryApi(args) => roles::query_api::run(args).await.map(|()| done),
         Command::Participants(args) => Box::pin(roles::participants::run(args)).await.map(|()| done),
         Command::EventStore(args) => roles::event_store::run(args).await,

@@ -17,8 +17,8 @@ pub mod fault_matrix;
 pub mod ids;
 pub mod json;
 pub mod order;
-pub mod replay;
 pub mod proof;
+pub mod replay;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod views;

@@ -23,6 +23,9 @@ mod options;
 mod outline;
 mod parked;
 mod projector;
+pub mod rebuild;
+mod remake;
+mod retry;
 mod session;
 mod states;
 mod write;
@@ -33,6 +36,8 @@ pub use error::ProjectorError;
 pub use health::{Health, Role, Snapshot};
 pub use options::ProjectorOptions;
 pub use projector::run;
+pub use remake::RemakeError;
+pub use retry::{ParkedEvent, Retried, parked, parked_streams, retry};
 
 /// The channel on which each committed batch is announced, with the position that the views have come to.
 pub const NOTIFICATIONS: &str = "tenuto_views";

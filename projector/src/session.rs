@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use event_store::client::Position;
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
 use crate::error::Interruption;
 use crate::options::ProjectorOptions;
@@ -14,17 +14,20 @@ const LOCK: i64 = 0x7465_6e75_746f;
 pub(crate) const VIEWS: &str = "views";
 
 /// Moves the checkpoint from where this projector believes it to be: name, commit and prepare position, time of the last event,
-/// commit position before.
+/// commit position before; and the generation of the views, as the parameter that is named.
 macro_rules! moved {
-    () => {
-        "moved AS (
+    ($generation:literal) => {
+        concat!(
+            "moved AS (
             INSERT INTO checkpoints AS c (name, position, prepare, last_event_at) VALUES ($1, $2, $3, $4)
             ON CONFLICT (name) DO UPDATE
             SET position = excluded.position, prepare = excluded.prepare,
                 last_event_at = coalesce(excluded.last_event_at, c.last_event_at)
-            WHERE c.position = $5
-            RETURNING position
+            WHERE c.position = $5 AND c.generation = ",
+            $generation,
+            " RETURNING position
         )"
+        )
     };
 }
 pub(crate) use moved;
@@ -33,6 +36,7 @@ pub(crate) use moved;
 pub(crate) struct Session {
     pub db: PgConnection,
     checkpoint: Option<Position>,
+    generation: i64,
 }
 
 impl Session {
@@ -40,8 +44,8 @@ impl Session {
     pub async fn take_over(pool: &PgPool, options: &ProjectorOptions) -> Result<Self, sqlx::Error> {
         let mut db = follower::take_place(pool, LOCK, options.standby_poll, options.silence).await?;
         settle(&mut db).await?;
-        let checkpoint = read_checkpoint(&mut db).await?;
-        Ok(Self { db, checkpoint })
+        let (checkpoint, generation) = read_checkpoint(&mut db).await?;
+        Ok(Self { db, checkpoint, generation })
     }
 
     /// How far the views have come.
@@ -49,17 +53,37 @@ impl Session {
         self.checkpoint
     }
 
+    /// Goes up when somebody else has changed the views: what is remembered of them is void.
+    pub fn generation(&self) -> i64 {
+        self.generation
+    }
+
     /// Says that this projector lives, and how far it has come if that is further than the views say: where nothing passes
     /// the filter, only this moves the checkpoint.
     pub async fn keep_alive(&mut self, through: Option<Position>) -> Result<(), Interruption> {
         match through {
             Some(through) if Some(through) > self.checkpoint => {
-                move_checkpoint(&mut self.db, self.checkpoint, through, None).await?;
+                self.move_checkpoint(through).await?;
                 self.checkpoint = Some(through);
             }
             _ => self.db.ping().await?,
         }
         Ok(())
+    }
+
+    /// Moves the checkpoint, from where this projector believes it to be, and announces it.
+    async fn move_checkpoint(&mut self, to: Position) -> Result<(), Interruption> {
+        let moved = sqlx::query(concat!("WITH ", moved!("$7"), " SELECT pg_notify($6, position::text) FROM moved"))
+            .bind(VIEWS)
+            .bind(to.commit.cast_signed())
+            .bind(to.prepare.cast_signed())
+            .bind(None::<DateTime<Utc>>)
+            .bind(self.checkpoint.map(|from| from.commit.cast_signed()))
+            .bind(crate::NOTIFICATIONS)
+            .bind(self.generation)
+            .fetch_optional(&mut self.db)
+            .await?;
+        moved.map(|_| ()).ok_or(Interruption::CheckpointMoved)
     }
 
     /// The transaction that moved the checkpoint there is committed.
@@ -82,29 +106,32 @@ async fn settle(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT set_config('synchronous_commit', 'off', false)").execute(db).await.map(drop)
 }
 
-async fn read_checkpoint(db: &mut PgConnection) -> Result<Option<Position>, sqlx::Error> {
-    let row: Option<(i64, i64)> = sqlx::query_as("SELECT position, prepare FROM checkpoints WHERE name = $1")
-        .bind(VIEWS)
-        .fetch_optional(db)
-        .await?;
-    Ok(row.map(|(commit, prepare)| Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }))
+/// How far the views have come, and which they are.
+async fn read_checkpoint(db: &mut PgConnection) -> Result<(Option<Position>, i64), sqlx::Error> {
+    let row: Option<(i64, i64, i64)> =
+        sqlx::query_as("SELECT position, prepare, generation FROM checkpoints WHERE name = $1")
+            .bind(VIEWS)
+            .fetch_optional(db)
+            .await?;
+    Ok(row.map_or((None, 0), |(commit, prepare, generation)| (Some(position((commit, prepare))), generation)))
 }
 
-/// Moves the checkpoint, from where this projector believes it to be, and announces it.
-pub(crate) async fn move_checkpoint(
-    db: &mut PgConnection,
-    from: Option<Position>,
-    to: Position,
-    last_event_at: Option<DateTime<Utc>>,
-) -> Result<(), Interruption> {
-    let moved = sqlx::query(concat!("WITH ", moved!(), " SELECT pg_notify($6, position::text) FROM moved"))
-        .bind(VIEWS)
-        .bind(to.commit.cast_signed())
-        .bind(to.prepare.cast_signed())
-        .bind(last_event_at)
-        .bind(from.map(|from| from.commit.cast_signed()))
-        .bind(crate::NOTIFICATIONS)
-        .fetch_optional(db)
-        .await?;
-    moved.map(|_| ()).ok_or(Interruption::CheckpointMoved)
+/// Where the live views are, quoted, as an ordinary connection sees them.
+pub(crate) async fn live_schema(db: &mut PgConnection) -> Result<String, sqlx::Error> {
+    let schema = sqlx::query_scalar(
+        "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE pg_class.oid = 'orders'::regclass",
+    );
+    schema.fetch_one(db).await
+}
+
+/// How far the views of a schema have come.
+pub(crate) async fn checkpoint_in(db: &mut PgConnection, schema: &str) -> Result<Option<Position>, sqlx::Error> {
+    let query = format!("SELECT position, prepare FROM {schema}.checkpoints WHERE name = $1");
+    let row: Option<(i64, i64)> = sqlx::query_as(AssertSqlSafe(query)).bind(VIEWS).fetch_optional(db).await?;
+    Ok(row.map(position))
+}
+
+fn position((commit, prepare): (i64, i64)) -> Position {
+    Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }
 }

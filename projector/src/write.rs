@@ -22,7 +22,8 @@ pub(crate) async fn write(
     last_event_at: Option<DateTime<Utc>>,
 ) -> Result<u64, WriteError> {
     let rows = Rows::of(batch)?;
-    let moving = Moving { from: session.checkpoint(), through, last_event_at, told_on: crate::NOTIFICATIONS };
+    let moving =
+        Moving { from: session.checkpoint(), generation: session.generation(), through, last_event_at, is_news: true };
     let mut newly_parked = 0;
     if batch.workflows.name.is_empty() && batch.parked.is_empty() {
         // A statement is a transaction by itself.
@@ -40,10 +41,12 @@ pub(crate) async fn write(
 pub(crate) struct Moving {
     /// Where it is believed to be.
     pub from: Option<Position>,
+    /// Of the views, as it is believed to be.
+    pub generation: i64,
     pub through: Position,
     pub last_event_at: Option<DateTime<Utc>>,
-    /// The channel on which that is announced.
-    pub told_on: &'static str,
+    /// Whether that is announced, with the orders that have ended.
+    pub is_news: bool,
 }
 
 /// Writes all that becomes of a batch, within a transaction of the caller's. Gives back how many events are newly set aside.
@@ -73,7 +76,7 @@ impl<'a> Rows<'a> {
 /// The checkpoint first. What never changes in an order's life is not set again.
 const WRITE: &str = concat!(
     "WITH ",
-    moved!(),
+    moved!("$61"),
     ", changed AS (
         INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email,
                             currency, total, lines, ship_to, attributes, result, stuck_reason,
@@ -121,13 +124,16 @@ const WRITE: &str = concat!(
     SELECT pg_notify($6, position::text), (SELECT count(pg_notify($59, ids)) FROM unnest($60::text[]) AS ids) FROM moved",
 );
 
+/// Where nobody listens.
+const UNHEARD: &str = "tenuto_unheard";
+
 /// How many orders are told of together: a notification holds less than 8,000 bytes.
 const ENDS_TOLD_TOGETHER: usize = 100;
 
 async fn write_rows(
     db: &mut PgConnection,
     Rows { orders, steps, todo, batch }: &Rows<'_>,
-    Moving { from, through, last_event_at, told_on }: &Moving,
+    Moving { from, generation, through, last_event_at, is_news }: &Moving,
 ) -> Result<(), WriteError> {
     let timeline = &batch.timeline;
     let moved = sqlx::query(WRITE)
@@ -136,7 +142,7 @@ async fn write_rows(
         .bind(through.prepare.cast_signed())
         .bind(last_event_at)
         .bind(from.map(|from| from.commit.cast_signed()))
-        .bind(told_on)
+        .bind(if *is_news { crate::NOTIFICATIONS } else { UNHEARD })
         .bind(&orders.id)
         .bind(&orders.workflow)
         .bind(&orders.workflow_version)
@@ -190,7 +196,8 @@ async fn write_rows(
         .bind(&timeline.causation_id)
         .bind(&timeline.hash)
         .bind(crate::ENDS)
-        .bind(ends(orders))
+        .bind(if *is_news { ends(orders) } else { Vec::new() })
+        .bind(generation)
         .fetch_optional(db)
         .await?;
     Ok(moved.map(|_| ()).ok_or(Interruption::CheckpointMoved)?)

@@ -52,6 +52,9 @@ impl<C: Counts> Progress<C> {
         change(counts);
         if !self.bar.is_hidden() {
             self.bar.set_message(counts.in_words());
+            if let Some(total) = counts.total() {
+                self.bar.set_length(total);
+            }
             self.bar.set_position(counts.done());
         } else if last_line.elapsed() >= LINE_INTERVAL {
             *last_line = Instant::now();

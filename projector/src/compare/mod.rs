@@ -13,12 +13,10 @@ use std::num::NonZeroUsize;
 use domain::ids::OrderId;
 use domain::wire::WORKFLOW_STREAM_PREFIX;
 use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 
-use crate::error::{Interruption, WriteError};
-use crate::fold::Batch;
-use crate::states::States;
-use crate::write::{Moving, Rows, write_all};
+use crate::rebuild::View;
+use crate::remake::Remake;
 use sql::Live;
 
 /// Events read from the log at a time.
@@ -28,19 +26,7 @@ const BATCH_BYTES: usize = 8 << 20;
 const BATCH_EVENTS: usize = 5_000;
 /// Orders that [`everything`] looks at in one snapshot.
 const ORDERS: usize = 200;
-/// Nobody listens here: what is announced is no news of the views.
-const UNHEARD: &str = "tenuto_comparison";
-
-/// Why views could not be compared.
-#[derive(Debug, thiserror::Error)]
-pub enum CompareError {
-    /// The database failed, or has no views.
-    #[error("the views cannot be read")]
-    Database(#[from] sqlx::Error),
-    /// The log could not be read.
-    #[error("the log cannot be read")]
-    Log(#[from] ReadError),
-}
+pub use crate::remake::RemakeError as CompareError;
 
 /// A row, or a column of one, that is not what the log says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +75,7 @@ impl Range {
 pub struct Comparison {
     db: PgConnection,
     live: Live,
-    states: States,
+    remake: Remake,
     log: EventStore,
 }
 
@@ -98,8 +84,8 @@ impl Comparison {
     pub async fn open(pool: &PgPool, log: EventStore) -> Result<Self, CompareError> {
         let mut db = pool.acquire().await?.detach();
         let live = Live::shadowed(&mut db).await?;
-        let states = States::new(log.clone(), NonZeroUsize::MIN);
-        Ok(Self { db, live, states, log })
+        let remake = Remake::new(log.clone(), None, NonZeroUsize::MIN);
+        Ok(Self { db, live, remake, log })
     }
 
     /// How far the views have come.
@@ -110,14 +96,15 @@ impl Comparison {
     /// Compares what the views have of a range of orders with what the log makes of these orders, which are all that it has in
     /// that range, and of those that only the views have.
     pub async fn orders(&mut self, range: &Range, orders: &[OrderId]) -> Result<Compared, CompareError> {
-        let Self { db, live, states, log } = self;
-        let mut snapshot = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+        let Self { db, live, remake, log } = self;
+        let mut snapshot = live.snapshot(db).await?;
         let checkpoint = live.checkpoint(&mut snapshot).await?;
         let known = live.orders(&mut snapshot, range).await?;
         let known = known.into_iter().filter_map(|id| OrderId::new(id).ok());
         let streams: BTreeSet<String> = known.chain(orders.iter().cloned()).map(|id| id.stream()).collect();
         let mut compared = Compared::default();
-        Remaking { db: &mut snapshot, states, log, checkpoint, written: None }.all(&streams, &mut compared).await?;
+        remake.written = None;
+        Remaking { db: &mut snapshot, remake, log, checkpoint }.all(&streams, &mut compared).await?;
         let unreadable = |order: &str| {
             let is_of = |stream: &String| stream.strip_prefix(OrderId::STREAM_PREFIX) == Some(order);
             compared.unreadable.iter().any(|(stream, _)| is_of(stream))
@@ -132,11 +119,12 @@ impl Comparison {
 
     /// Compares the definitions of workflows, of which the log has these streams.
     pub async fn workflows(&mut self, streams: &BTreeSet<String>) -> Result<Compared, CompareError> {
-        let Self { db, live, states, log } = self;
-        let mut snapshot = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+        let Self { db, live, remake, log } = self;
+        let mut snapshot = live.snapshot(db).await?;
         let checkpoint = live.checkpoint(&mut snapshot).await?;
         let mut compared = Compared::default();
-        Remaking { db: &mut snapshot, states, log, checkpoint, written: None }.all(streams, &mut compared).await?;
+        remake.written = None;
+        Remaking { db: &mut snapshot, remake, log, checkpoint }.all(streams, &mut compared).await?;
         compared.differences = live.differing_workflows(&mut snapshot).await?;
         snapshot.commit().await?;
         Ok(compared)
@@ -166,6 +154,16 @@ pub async fn everything(log: &EventStore, pool: &PgPool) -> Result<Compared, Com
     Ok(all)
 }
 
+/// Compares a live view with the one that was made in another schema, as both are now.
+pub(crate) async fn view(
+    db: &mut PgConnection,
+    view: View,
+    live: &str,
+    made: &str,
+) -> Result<Vec<Difference>, sqlx::Error> {
+    Live { schema: live.to_owned(), made: made.to_owned() }.differing_view(db, view.table()).await
+}
+
 /// Ranges of so many of these sorted orders, which together cover everything.
 pub fn ranges(orders: &[OrderId], size: usize) -> impl Iterator<Item = (Range, &[OrderId])> {
     let count = orders.len().div_ceil(size).max(1);
@@ -182,12 +180,10 @@ pub fn ranges(orders: &[OrderId], size: usize) -> impl Iterator<Item = (Range, &
 /// Makes the views of some streams anew, in the temporary tables.
 struct Remaking<'a> {
     db: &'a mut PgConnection,
-    states: &'a mut States,
+    remake: &'a mut Remake,
     log: &'a EventStore,
     /// Events behind it are left out.
     checkpoint: Option<Position>,
-    /// How far the temporary checkpoint has come.
-    written: Option<Position>,
 }
 
 impl Remaking<'_> {
@@ -210,7 +206,7 @@ impl Remaking<'_> {
                 bytes += page.iter().map(|event| event.data.len() + event.metadata.len()).sum::<usize>();
                 events.extend(page);
                 if bytes > BATCH_BYTES || events.len() > BATCH_EVENTS {
-                    self.write(&std::mem::take(&mut events)).await?;
+                    self.remake.write(self.db, &std::mem::take(&mut events)).await?;
                     bytes = 0;
                 }
                 if !whole {
@@ -218,7 +214,7 @@ impl Remaking<'_> {
                 }
             }
         }
-        self.write(&events).await
+        self.remake.write(self.db, &events).await
     }
 
     /// Events of a stream up to the checkpoint.
@@ -226,51 +222,5 @@ impl Remaking<'_> {
         let mut page = self.log.read_stream(stream, from, PAGE).await?;
         page.retain(|event| Some(event.position) <= self.checkpoint);
         Ok(page)
-    }
-
-    /// Writes what becomes of these events: together, or one by one where Postgres refuses one of them, as the projector does.
-    async fn write(&mut self, events: &[RecordedEvent]) -> Result<(), CompareError> {
-        match self.fold(events).await {
-            Err(WriteError::Refused(_)) => {}
-            outcome => return outcome.map_err(failed),
-        }
-        for event in events {
-            let outcome = match self.fold(std::slice::from_ref(event)).await {
-                Err(WriteError::Refused(reason)) => {
-                    self.put(Batch::setting_aside(event, reason), std::slice::from_ref(event)).await
-                }
-                outcome => outcome,
-            };
-            outcome.map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    async fn fold(&mut self, events: &[RecordedEvent]) -> Result<(), WriteError> {
-        let batch = Batch::fold(self.states, self.db, events).await?;
-        self.put(batch, events).await
-    }
-
-    async fn put(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
-        let Some(last) = events.last() else { return Ok(()) };
-        let moving = Moving { from: self.written, through: last.position, last_event_at: None, told_on: UNHEARD };
-        let mut transaction = self.db.begin().await?;
-        write_all(&mut transaction, &Rows::of(&batch)?, &moving).await?;
-        transaction.commit().await?;
-        self.written = Some(last.position);
-        batch.keep(self.states);
-        Ok(())
-    }
-}
-
-fn failed(error: WriteError) -> CompareError {
-    match error {
-        WriteError::Interrupted(Interruption::Log(error)) => CompareError::Log(error),
-        WriteError::Interrupted(Interruption::Database(error)) => CompareError::Database(error),
-        // Whatever is set aside is made storable first, and nobody else moves a temporary checkpoint.
-        WriteError::Refused(reason) => CompareError::Database(sqlx::Error::Protocol(reason)),
-        WriteError::Interrupted(Interruption::CheckpointMoved) => {
-            CompareError::Database(sqlx::Error::Protocol("the temporary checkpoint was moved".to_owned()))
-        }
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use event_store::client::Position;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Transaction};
 
 use super::{Difference, Range};
-use crate::session::VIEWS;
+use crate::rebuild::View;
+use crate::session::{checkpoint_in, live_schema};
 
 /// Differences of one table that are told at once. A range with so many has more.
 const MOST: i64 = 1_000;
@@ -33,22 +34,20 @@ const ORDERS: [Table; 4] = [
 const PARKED: Table = table("parked", &["stream", "revision"], None);
 const WORKFLOWS: Table = table("workflows", &["name", "version"], None);
 /// Moves in one transaction with the views.
-const CHECKPOINTS: &str = "checkpoints";
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
 
-/// The tables that are there for everybody, behind the temporary ones of the same names.
+/// The tables that are there for everybody, and those of the same names that they are compared with.
 pub(super) struct Live {
     /// Where they are, quoted.
-    schema: String,
+    pub schema: String,
+    /// Where the others are.
+    pub made: String,
 }
 
 impl Live {
     /// Puts an empty temporary table before each view.
     pub async fn shadowed(db: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        let schema = sqlx::query_scalar(
-            "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-             WHERE pg_class.oid = 'orders'::regclass",
-        );
-        let live = Self { schema: schema.fetch_one(&mut *db).await? };
+        let live = Self { schema: live_schema(db).await?, made: "pg_temp".to_owned() };
         let names = ORDERS.iter().chain([&PARKED, &WORKFLOWS]).map(|table| table.name).chain([CHECKPOINTS]);
         for name in names {
             let made = format!(
@@ -60,11 +59,18 @@ impl Live {
         Ok(live)
     }
 
+    /// The views as they are at one moment. They are locked before that is chosen, so that a rebuild does not exchange some of them
+    /// in between.
+    pub async fn snapshot<'c>(&self, db: &'c mut PgConnection) -> Result<Transaction<'c, Postgres>, sqlx::Error> {
+        let mut snapshot = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+        let tables = View::ALL.map(|view| format!("{}.{}", self.schema, view.table())).join(", ");
+        sqlx::query(AssertSqlSafe(format!("LOCK TABLE {tables} IN ACCESS SHARE MODE"))).execute(&mut *snapshot).await?;
+        Ok(snapshot)
+    }
+
     /// How far the views have come.
     pub async fn checkpoint(&self, db: &mut PgConnection) -> Result<Option<Position>, sqlx::Error> {
-        let query = format!("SELECT position, prepare FROM {}.{CHECKPOINTS} WHERE name = $1", self.schema);
-        let row: Option<(i64, i64)> = sqlx::query_as(AssertSqlSafe(query)).bind(VIEWS).fetch_optional(db).await?;
-        Ok(row.map(|(commit, prepare)| Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }))
+        checkpoint_in(db, &self.schema).await
     }
 
     /// The orders of a range that any view knows of.
@@ -105,16 +111,26 @@ impl Live {
         Ok(rows.into_iter().map(|row: Row| row.of(&WORKFLOWS)).collect())
     }
 
+    /// All of a view, compared with the other table.
+    pub async fn differing_view(&self, db: &mut PgConnection, name: &str) -> Result<Vec<Difference>, sqlx::Error> {
+        let mut differences = Vec::new();
+        for table in ORDERS.iter().chain([&WORKFLOWS, &PARKED]).filter(|table| table.name == name) {
+            let rows = sqlx::query_as(AssertSqlSafe(self.differing(table, "true"))).fetch_all(&mut *db).await?;
+            differences.extend(rows.into_iter().map(|row: Row| row.of(table)));
+        }
+        Ok(differences)
+    }
+
     /// Rows are compared as texts: what reads the same is the same, to the last zero of a number.
     fn differing(&self, Table { name, keys, order }: &Table, within: &str) -> String {
-        let (schema, key) = (&self.schema, keys[0]);
+        let (Self { schema, made }, key) = (self, keys[0]);
         let using = keys.join(", ");
         let row = keys.iter().map(|key| format!("{key}::text")).collect::<Vec<_>>().join(" || ' ' || ");
         let order = order.map_or_else(|| "NULL".to_owned(), |order| format!("{order}::text"));
         format!(
             "SELECT {row} AS keys, {order} AS order_id, made.{key} IS NOT NULL AS in_log, live.{key} IS NOT NULL AS in_view,
                     told.key AS name, told.made AS log, told.live AS view
-             FROM (SELECT * FROM pg_temp.{name}) AS made
+             FROM (SELECT * FROM {made}.{name}) AS made
              FULL JOIN (SELECT * FROM {schema}.{name} WHERE {within}) AS live USING ({using})
              LEFT JOIN LATERAL (
                  SELECT key, m.value AS made, l.value AS live

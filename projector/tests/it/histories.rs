@@ -88,6 +88,14 @@ pub fn all_ways() -> Vec<History> {
     histories
 }
 
+/// An order that was placed, and nothing else.
+pub fn just_placed(id: &str) -> History {
+    let workflow = Workflow::parse(WORKFLOW).unwrap();
+    let mut story = Story::given(&workflow);
+    story.place(NewOrder { order_id: Some(OrderId::new(id).unwrap()), ..order() }).whatever();
+    history(id, story.history(), story.state())
+}
+
 /// The events of an order as the command handler writes them.
 pub fn history(id: &str, events: &[Event], state: &OrderState) -> History {
     let mut hash = CHAIN_START.to_owned();

@@ -5,6 +5,7 @@
 mod compare;
 mod histories;
 mod poison;
+mod rebuild;
 mod standby;
 mod support;
 mod views;

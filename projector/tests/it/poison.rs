@@ -1,20 +1,15 @@
 //! One bad event stops nothing else.
 
-use domain::order::NewOrder;
-use domain::testing::{Story, order};
-use domain::workflow::Workflow;
 use event_store::client::{NewEvent, Position};
+use projector::{Retried, retry};
 use serde_json::{Value, json};
 
-use crate::histories::{WORKFLOW, all_ways, history, raw};
+use crate::histories::{all_ways, just_placed, raw};
 use crate::support::{Log, Running, Views, batches_of};
 
 /// What `OrderPlaced` says of an order, to be spoilt.
 fn placed(id: &str) -> NewEvent {
-    let workflow = Workflow::parse(WORKFLOW).unwrap();
-    let mut story = Story::given(&workflow);
-    story.place(NewOrder { order_id: Some(id.to_owned().try_into().unwrap()), ..order() }).whatever();
-    history(id, story.history(), story.state()).events.remove(0)
+    just_placed(id).events.remove(0)
 }
 
 fn with(mut event: NewEvent, field: &str, value: Value) -> NewEvent {
@@ -117,4 +112,45 @@ async fn what_is_set_aside_does_not_depend_on_the_batches() {
         let same = views.rows().await.into_iter().filter(|row| !row.starts_with("parked")).collect::<Vec<_>>();
         assert_eq!(same, rows, "in batches of {batch}");
     }
+}
+
+#[tokio::test]
+async fn what_a_later_version_understands_is_had_after_a_retry_while_the_projector_goes_on() {
+    let (log, last) = Log::with(&all_ways()).await;
+    let views = Views::of(&log, last, batches_of(1_000)).await;
+    // As an earlier version left it, which did not understand what happened after the order was placed.
+    views
+        .sql(
+            "INSERT INTO parked SELECT position, revision, 'order-shipped', event_id, type, recorded_at, 'unknown', '', ''
+             FROM timeline WHERE order_id = 'shipped' AND revision > 0;
+             DELETE FROM timeline WHERE order_id = 'shipped' AND revision > 0;
+             DELETE FROM steps WHERE order_id = 'shipped';
+             UPDATE orders SET revision = 0, status = 'Placed', state = 'RUNNING', ended_at = NULL, result = NULL, parked = true
+             WHERE id = 'shipped'",
+        )
+        .await;
+    let projector = Running::start(&log, &views, batches_of(1_000));
+    projector.until(|now| now.caught_up).await;
+    assert_eq!(retry(&log.store, &views.pool, "order-shipped").await.unwrap(), Retried::Projected);
+    assert_eq!(retry(&log.store, &views.pool, "order-shipped").await.unwrap(), Retried::NotParked);
+    let last = log.append("order-new", just_placed("new").events).await;
+    projector.reach(last).await;
+    projector.stop().await;
+    assert_eq!(views.rows().await, Views::of(&log, last, batches_of(1_000)).await.rows().await);
+}
+
+#[tokio::test]
+async fn what_is_still_not_understood_stays_set_aside() {
+    let (log, last) = poisoned().await;
+    let views = Views::of(&log, last, batches_of(1_000)).await;
+    let rows = views.rows().await;
+    for stream in projector::parked_streams(&views.pool).await.unwrap() {
+        let retried = retry(&log.store, &views.pool, &stream).await.unwrap();
+        assert!(matches!(retried, Retried::StillParked(_)), "{stream}: {retried:?}");
+    }
+    assert_eq!(views.rows().await, rows);
+    let first = projector::parked(&views.pool, None, 4).await.unwrap();
+    let next =
+        projector::parked(&views.pool, first.last().map(|last| (last.position, last.revision)), 100).await.unwrap();
+    assert_eq!((first.len(), next.len()), (4, 7));
 }

@@ -244,18 +244,15 @@ impl Store {
 /// Criteria in one statement: each is some values, and a statement takes 65,535.
 const CRITERIA: usize = 100;
 
-/// As long as the longest request may take.
-const STATEMENT_LIMIT: &str = "SET LOCAL statement_timeout = '30s'";
+/// What nobody waits for any more must not go on keeping a connection from others: a statement may take as long as the longest
+/// request. The views are locked before their moment is chosen, so that a rebuild does not exchange some of them in between.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '30s';
+                     LOCK TABLE orders, steps, timeline, todo, workflows, parked IN ACCESS SHARE MODE";
 
 /// In a task of its own, which goes on when the request is given up: cut off at a bad moment, sqlx (0.9) forgets that it has sent
 /// `BEGIN`, and the connection's next user would unknowingly work inside that transaction.
 async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
-    let begun = tokio::spawn(async move {
-        let mut begun = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        // What nobody waits for any more must not go on keeping a connection from others.
-        sqlx::query(STATEMENT_LIMIT).execute(&mut *begun).await?;
-        Ok::<_, sqlx::Error>(begun)
-    });
+    let begun = tokio::spawn(async move { pool.begin_with(BEGIN).await });
     Ok(begun.await.map_err(|_| StoreError::Internal)??)
 }
 

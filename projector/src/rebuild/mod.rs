@@ -1,0 +1,223 @@
+//! Makes views anew from the log, beside the live ones, and puts them in their place in one transaction.
+//!
+//! The new tables are filled by the projector's own fold and statements, up to where the live views are, and never beyond: so
+//! they can take the place of some of them as well as of all. The indexes that only questions need are made when the tables are
+//! full. What happened meanwhile is caught up with; then readers and the projector are held for the moment that the exchange
+//! takes ([`switch`]). Nothing else is done: no participant is asked, and nobody is told of anything but the new views.
+
+mod beside;
+mod reading;
+mod switch;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use event_store::client::{EventStore, Position, ReadError};
+use sqlx::{PgConnection, PgPool};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::compare::Difference;
+use crate::remake::{Remake, RemakeError};
+use crate::session::{checkpoint_in, live_schema};
+use reading::Reading;
+
+/// Any number will do, as long as every rebuild of a database takes the same.
+const LOCK: i64 = 0x7465_6e75_7262;
+/// Orders under way that are kept folded; the others are read from the log again when they move.
+const CACHED_ORDERS: NonZeroUsize = NonZeroUsize::new(50_000).expect("not zero");
+/// How often the exchange is tried while others hold the tables.
+const MOST_TRIES: usize = 60;
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A view that can be made anew by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum View {
+    /// Where each order stands.
+    Orders,
+    /// Where each step of each order stands.
+    Steps,
+    /// Every event of every order.
+    Timeline,
+    /// Orders that somebody has to look at again.
+    Todo,
+    /// Registered definitions.
+    Workflows,
+    /// What is set aside.
+    Parked,
+}
+
+impl View {
+    /// In the order in which everybody locks them.
+    pub const ALL: [Self; 6] = [Self::Orders, Self::Steps, Self::Timeline, Self::Todo, Self::Workflows, Self::Parked];
+
+    /// Its table.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Steps => "steps",
+            Self::Timeline => "timeline",
+            Self::Todo => "todo",
+            Self::Workflows => "workflows",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+/// What is to be made anew, and how.
+#[derive(Debug, Clone)]
+pub struct RebuildOptions {
+    /// Which views.
+    pub views: Vec<View>,
+    /// Whether to put them in place of the live ones, or only to say how these differ.
+    pub only_check: bool,
+    /// Whether to begin anew where an earlier rebuild was interrupted, instead of going on.
+    pub anew: bool,
+}
+
+/// How far a rebuild has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Filling the tables.
+    Filling {
+        /// The position up to which events are read.
+        position: u64,
+        /// The position that the live views have.
+        of: u64,
+        /// Events read in this run.
+        events: u64,
+    },
+    /// Making the indexes.
+    Indexing(View),
+    /// Waiting for those who read, or write, the live tables; how often that was in vain.
+    Exchanging(usize),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// The position that the views have that were made.
+    pub position: Option<Position>,
+    /// Events read in this run.
+    pub events: u64,
+    /// Where the live views differed, if that was asked for; at most 1,000 of each view.
+    pub differences: Vec<Difference>,
+}
+
+/// Why views were not made anew. What was made so far stays, and is gone on with.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// They could not be made.
+    #[error(transparent)]
+    Remake(#[from] RemakeError),
+    /// Two cannot be at it.
+    #[error("another rebuild is under way")]
+    UnderWay,
+    /// The tables were never free.
+    #[error("the live views could not be exchanged: others held them, {MOST_TRIES} times")]
+    Held,
+    /// A part of the views would not go with the rest.
+    #[error("other events are set aside now than in the live views, so that only all views together can be exchanged")]
+    ParkedDiffer,
+    /// Told to stop.
+    #[error("stopped; the next rebuild goes on from here")]
+    Stopped,
+}
+
+impl From<sqlx::Error> for RebuildError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Remake(error.into())
+    }
+}
+
+impl From<ReadError> for RebuildError {
+    fn from(error: ReadError) -> Self {
+        Self::Remake(error.into())
+    }
+}
+
+/// Makes views anew. `tell` hears how far it is.
+pub async fn rebuild(
+    options: &RebuildOptions,
+    log: &EventStore,
+    pool: &PgPool,
+    stop: &CancellationToken,
+    tell: impl Fn(Stage),
+) -> Result<Rebuilt, RebuildError> {
+    let mut db = pool.acquire().await?.detach();
+    if !sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK).fetch_one(&mut db).await? {
+        return Err(RebuildError::UnderWay);
+    }
+    // What a crash of the server takes back is made again, or the checkpoint beside would not be where it is.
+    beside::execute(&mut db, "SET synchronous_commit TO off").await?;
+    let live = live_schema(&mut db).await?;
+    let written = beside::take_up(&mut db, &live, options.anew).await?;
+    let mut work = Work {
+        reading: Reading::new(log.clone(), written),
+        remake: Remake::new(log.clone(), written, CACHED_ORDERS),
+        live,
+        stop,
+        tell,
+    };
+    work.catch_up(&mut db).await?;
+    for view in View::ALL {
+        work.go_on()?;
+        (work.tell)(Stage::Indexing(view));
+        beside::index(&mut db, &work.live, view).await?;
+    }
+    work.exchange(&mut db, options).await
+}
+
+struct Work<'a, T> {
+    reading: Reading,
+    remake: Remake,
+    /// The schema of the live views.
+    live: String,
+    stop: &'a CancellationToken,
+    tell: T,
+}
+
+impl<T: Fn(Stage)> Work<'_, T> {
+    fn go_on(&self) -> Result<(), RebuildError> {
+        if self.stop.is_cancelled() { Err(RebuildError::Stopped) } else { Ok(()) }
+    }
+
+    /// Comes up to where the live views are, which move meanwhile.
+    async fn catch_up(&mut self, db: &mut PgConnection) -> Result<(), RebuildError> {
+        while let Some(target) = checkpoint_in(db, &self.live).await?
+            && self.reading.through() < Some(target)
+        {
+            self.fill(db, target).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads and writes up to a position.
+    async fn fill(&mut self, db: &mut PgConnection, target: Position) -> Result<(), RebuildError> {
+        let mut events = self.reading.next(target).await?;
+        while !events.is_empty() || self.reading.through() < Some(target) {
+            self.go_on()?;
+            // While one batch is written the next is read.
+            let (written, next) = tokio::join!(self.remake.write(db, &events), self.reading.next(target));
+            written?;
+            events = next?;
+            let position = self.remake.written.map_or(0, |position| position.commit);
+            (self.tell)(Stage::Filling { position, of: target.commit, events: self.reading.events() });
+        }
+        Ok(())
+    }
+
+    async fn exchange(&mut self, db: &mut PgConnection, options: &RebuildOptions) -> Result<Rebuilt, RebuildError> {
+        for tries in 0..MOST_TRIES {
+            self.go_on()?;
+            self.catch_up(db).await?;
+            (self.tell)(Stage::Exchanging(tries));
+            if let Some(rebuilt) = switch::attempt(self, db, options).await? {
+                return Ok(rebuilt);
+            }
+            sleep(PAUSE).await;
+        }
+        Err(RebuildError::Held)
+    }
+}

@@ -1,0 +1,86 @@
+//! The exchange: in one transaction the new tables catch up with the live ones and take their place.
+//!
+//! The live tables are locked in the order in which everybody locks them, so that nobody waits in a circle, and only for a moment:
+//! where others hold them for longer it is tried again later. Who waits for a table by its name then finds the new one.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::beside::{self, SCHEMA};
+use super::{RebuildError, RebuildOptions, Rebuilt, Stage, View, Work};
+use crate::remake::RemakeError;
+use crate::session::{VIEWS, checkpoint_in};
+
+/// How long the locks are waited for, and how long others wait meanwhile.
+const PATIENCE: &str = "SET LOCAL lock_timeout TO '500ms'";
+/// SQLSTATE of a lock that was not to be had in that time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// Tries once; `None`: others held the tables.
+pub(super) async fn attempt<T: Fn(Stage)>(
+    work: &mut Work<'_, T>,
+    db: &mut PgConnection,
+    options: &RebuildOptions,
+) -> Result<Option<Rebuilt>, RebuildError> {
+    let mut transaction = db.begin().await?;
+    beside::execute(&mut transaction, PATIENCE).await?;
+    let tables = View::ALL.map(|view| format!("{}.{}", work.live, view.table())).join(", ");
+    // To compare, it is enough that nobody writes.
+    let mode = if options.only_check { "EXCLUSIVE" } else { "ACCESS EXCLUSIVE" };
+    match beside::execute(&mut transaction, &format!("LOCK TABLE {tables} IN {mode} MODE")).await {
+        Ok(()) => {}
+        Err(error) if is_held(&error) => {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    // Now nobody moves the live views.
+    if let Some(target) = checkpoint_in(&mut transaction, &work.live).await? {
+        work.fill(&mut transaction, target).await?;
+    }
+    let mut differences = Vec::new();
+    if options.only_check {
+        for view in &options.views {
+            differences.extend(crate::compare::view(&mut transaction, *view, &work.live, SCHEMA).await?);
+        }
+    } else {
+        exchange(&mut transaction, &work.live, &options.views).await?;
+    }
+    // With this transaction: what is left beside would else be taken for the beginning of the next rebuild.
+    beside::clear(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(Some(Rebuilt { position: work.remake.written, events: work.reading.events(), differences }))
+}
+
+fn is_held(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+}
+
+async fn exchange(db: &mut PgConnection, live: &str, views: &[View]) -> Result<(), RebuildError> {
+    if !views.contains(&View::Parked) {
+        let differ = format!(
+            "SELECT EXISTS (TABLE {live}.parked EXCEPT TABLE {SCHEMA}.parked)
+                 OR EXISTS (TABLE {SCHEMA}.parked EXCEPT TABLE {live}.parked)"
+        );
+        if sqlx::query_scalar(AssertSqlSafe(differ)).fetch_one(&mut *db).await? {
+            return Err(RebuildError::ParkedDiffer);
+        }
+    }
+    for view in views {
+        let table = view.table();
+        beside::execute(db, &format!("DROP TABLE {live}.{table}; ALTER TABLE {SCHEMA}.{table} SET SCHEMA {live}"))
+            .await?;
+    }
+    // The active projector has to forget what it remembers of the old ones.
+    let moved = format!("UPDATE {live}.checkpoints SET generation = generation + 1 WHERE name = $1 RETURNING position");
+    let position: Option<i64> = sqlx::query_scalar(AssertSqlSafe(moved)).bind(VIEWS).fetch_optional(&mut *db).await?;
+    if let Some(position) = position {
+        sqlx::query("SELECT pg_notify($1, $2)")
+            .bind(crate::NOTIFICATIONS)
+            .bind(position.to_string())
+            .execute(db)
+            .await
+            .map_err(RemakeError::from)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Writes what becomes of events into the tables that a connection sees first, by the projector's own fold and statements, while
+//! the projector goes on with those that everybody sees.
+
+use std::num::NonZeroUsize;
+
+use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
+use sqlx::{Connection, PgConnection};
+
+use crate::error::{Interruption, WriteError};
+use crate::fold::Batch;
+use crate::states::States;
+use crate::write::{Moving, Rows, write_all};
+
+/// Why views could not be made anew.
+#[derive(Debug, thiserror::Error)]
+pub enum RemakeError {
+    /// The database failed, or has no views.
+    #[error("the views cannot be reached")]
+    Database(#[from] sqlx::Error),
+    /// The log could not be read.
+    #[error("the log cannot be read")]
+    Log(#[from] ReadError),
+    /// Somebody else writes where only this should.
+    #[error("somebody else moved the checkpoint of what is made anew")]
+    CheckpointMoved,
+}
+
+impl From<WriteError> for RemakeError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Interrupted(Interruption::Log(error)) => Self::Log(error),
+            WriteError::Interrupted(Interruption::Database(error)) => Self::Database(error),
+            WriteError::Interrupted(Interruption::CheckpointMoved) => Self::CheckpointMoved,
+            // Whatever is set aside is made storable first.
+            WriteError::Refused(reason) => Self::Database(sqlx::Error::Protocol(reason)),
+        }
+    }
+}
+
+/// What has been made so far.
+pub(crate) struct Remake {
+    states: States,
+    /// How far the checkpoint beside has come.
+    pub written: Option<Position>,
+}
+
+impl Remake {
+    /// From there on, with room in memory for so many orders.
+    pub fn new(log: EventStore, written: Option<Position>, cached_orders: NonZeroUsize) -> Self {
+        Self { states: States::new(log, cached_orders), written }
+    }
+
+    /// Writes what becomes of these events: together, or one by one where Postgres refuses one of them, as the projector does.
+    pub async fn write(&mut self, db: &mut PgConnection, events: &[RecordedEvent]) -> Result<(), RemakeError> {
+        match self.fold(db, events).await {
+            Err(WriteError::Refused(_)) => {}
+            outcome => return Ok(outcome?),
+        }
+        for event in events {
+            let one = std::slice::from_ref(event);
+            match self.fold(db, one).await {
+                Err(WriteError::Refused(reason)) => self.put(db, Batch::setting_aside(event, reason), one).await?,
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn fold(&mut self, db: &mut PgConnection, events: &[RecordedEvent]) -> Result<(), WriteError> {
+        let batch = Batch::fold(&mut self.states, db, events).await?;
+        self.put(db, batch, events).await
+    }
+
+    async fn put(&mut self, db: &mut PgConnection, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
+        let Some(last) = events.last() else { return Ok(()) };
+        let moving = Moving {
+            from: self.written,
+            generation: 0,
+            through: last.position,
+            last_event_at: Some(last.created),
+            is_news: false,
+        };
+        let mut transaction = db.begin().await?;
+        write_all(&mut transaction, &Rows::of(&batch)?, &moving).await?;
+        transaction.commit().await?;
+        self.written = Some(last.position);
+        batch.keep(&mut self.states);
+        Ok(())
+    }
+}
