@@ -21,6 +21,8 @@ use crate::live::Counted;
 /// How often a client is asked whether it is there, and how long it may be silent, in such spans.
 const BEAT: Duration = Duration::from_secs(20);
 const SILENT_BEATS: u32 = 2;
+/// How long a close may take to be answered.
+const CLOSING: Duration = Duration::from_secs(1);
 /// Operations of one connection at once.
 const MOST_OPERATIONS: usize = 100;
 /// What may wait in memory to be sent: one answer, whatever its size, is added to it.
@@ -93,10 +95,15 @@ impl Connection {
     async fn end(mut self, close: Close) -> End {
         let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
         let _ = timeout(self.endpoint.taking, self.socket.send(Message::Close(Some(frame)))).await;
-        // The client's own close is waited for, so that it has read the reason before the connection is gone.
-        let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-        let _ = timeout(Duration::from_secs(1), closed).await;
+        // So that the client has read the reason before the connection is gone.
+        self.close_is_answered().await;
         End::Close(close)
+    }
+
+    /// Waits for the client's answer to a close, or for ours to have been sent: reading on sees to both.
+    async fn close_is_answered(&mut self) {
+        let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        let _ = timeout(CLOSING, closed).await;
     }
 
     async fn run(&mut self) -> Result<(), End> {
@@ -125,7 +132,11 @@ impl Connection {
                         }
                         // WebSocket's own pings are answered by the socket.
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                        Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(()),
+                        Some(Ok(Message::Close(_))) => {
+                            self.close_is_answered().await;
+                            return Ok(());
+                        }
+                        Some(Err(_)) | None => return Ok(()),
                     }
                 }
                 Some((id, answer)) = self.operations.next() => self.pass_on(id, answer).await?,

@@ -25,16 +25,16 @@ pub struct Query;
 /// What can be asked.
 #[Object]
 impl Query {
-    /// An order by its id; null where there is none. With `atRevision` or `asOf` it is as it was after that event, or at that
-    /// moment (null: before it was placed), read from the log itself, together with its steps and its timeline.
+    /// An order by its id; null where there is none. With `atRevision` (the index of an event in its stream; one that there is not
+    /// is an error) or `asOf` (a moment: what had been decided by then; null: it was not placed yet) it is as it was, read from
+    /// the log itself, together with its steps and its timeline.
     #[graphql(complexity = "as_of_cost(at_revision, as_of) + child_complexity")]
     async fn order(
         &self,
         context: &Context<'_>,
         id: ID,
-        #[graphql(desc = "The index of an event in the order's stream; one that there is not is an error.")]
         at_revision: Option<i64>,
-        #[graphql(desc = "A moment: what had been decided by then.")] as_of: Option<DateTime<Utc>>,
+        as_of: Option<DateTime<Utc>>,
         freshness: Option<Freshness>,
     ) -> Option<Result<Order>> {
         let found = match AsOf::of(at_revision, as_of) {

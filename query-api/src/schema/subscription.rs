@@ -19,28 +19,21 @@ pub struct Subscription;
 /// what to go on from after a break.
 #[Subscription]
 impl Subscription {
-    /// An order: as it is, once it is there, and then whenever something happens to it.
+    /// An order: as it is, once it is there, and then whenever something happens to it. With `from`, the position of the last change
+    /// that is known, only what came after that.
     #[expect(clippy::unused_async, reason = "the macro awaits it")]
-    async fn order(
-        &self,
-        context: &Context<'_>,
-        id: ID,
-        #[graphql(desc = "The position of the last change that is known: only what came after it is told.")]
-        from: Option<Position>,
-    ) -> Result<Changes> {
+    async fn order(&self, context: &Context<'_>, id: ID, from: Option<Position>) -> Result<Changes> {
         let from = from.map_or(Begin::Present, |from| Begin::Position(from.0));
         changes(context, Interest::Order(comparable(&id)), from)
     }
 
-    /// The orders that meet a filter, each whenever something happens to it.
+    /// The orders that meet a filter, each whenever something happens to it from now on. With `from`, the position of the last
+    /// change that is known, what came after that is told first.
     #[expect(clippy::unused_async, reason = "the macro awaits it")]
     async fn orders(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where")] filter: Option<OrderFilter>,
-        #[graphql(
-            desc = "The position of the last change that is known: what came after it is told first. Without one, what happens from now on is told."
-        )]
         from: Option<Position>,
     ) -> Result<Changes> {
         let criteria = filter.unwrap_or_default().criteria().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;

@@ -6,6 +6,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use query_api::Options;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{ORDER, closed, event, events, row, serve, told};
 use crate::socket::{PROTOCOL, Socket};
@@ -77,6 +79,11 @@ async fn a_connection_is_closed_with_the_code_that_the_protocol_has_for_the_reas
         socket.say_text(&subscribe.replace("\"1\"", &format!("\"s{number}\""))).await;
     }
     assert_eq!(closed(&mut socket).await.0, 4429);
+    // Whoever closes is answered.
+    let mut socket = Socket::open(&url).await;
+    let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    socket.0.close(Some(close)).await.unwrap();
+    assert_eq!(closed(&mut socket).await.0, 1000);
     let mut other = Socket::connect(&url, None).await.unwrap();
     assert_eq!(closed(&mut other).await, (4406, "Subprotocol not acceptable".to_owned()));
 }
