@@ -54,13 +54,16 @@ impl Socket {
 
     /// The next message, be it what it may.
     pub async fn receive(&mut self) -> Message {
-        loop {
-            match timeout(LIMIT, self.0.next()).await.expect("nothing was said in time") {
-                Some(Ok(Message::Ping(_))) => {}
-                Some(Ok(message)) => return message,
-                other => panic!("the connection is gone: {other:?}"),
+        let next = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Ping(_))) => {}
+                    Some(Ok(message)) => return message,
+                    other => panic!("the connection is gone: {other:?}"),
+                }
             }
-        }
+        };
+        timeout(LIMIT, next).await.expect("nothing was said in time")
     }
 
     /// The next message.

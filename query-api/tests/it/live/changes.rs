@@ -44,13 +44,11 @@ async fn orders_are_told_if_they_meet_the_filter_with_what_hangs_on_them() {
     socket
         .subscribe(
             "a",
-            "subscription { orders(where: {status: [\"Shipped\"], customer: \"VINET\"}) { id status position } }",
+            "subscription { orders(from: \"5\", where: {status: [\"Shipped\"], customer: \"VINET\"}) { id status position } }",
         )
         .await;
-    let all =
-        "subscription { orders { id status position steps { id outcome } timeline(last: 1) { nodes { revision } } } }";
+    let all = "subscription { orders(from: \"5\") { id status position steps { id outcome } timeline(last: 1) { nodes { revision } } } }";
     socket.subscribe("b", all).await;
-    world.listens().await;
     world
         .sql(
             "INSERT INTO steps (order_id, step, status, outcome, attempts, started_at) VALUES ('2', 'ship', 'COMPLETED', 'shipped', 1, now());
@@ -114,4 +112,23 @@ async fn nothing_falls_between_what_was_missed_and_what_comes() {
         }
     }));
     timeout(LIMIT, future::join(writing, following)).await.expect("something was not told");
+}
+
+#[tokio::test]
+async fn without_a_position_only_what_happens_from_now_on_is_told() {
+    let world = World::new().await;
+    world.project(5, Some(&row("1", "Placed"))).await;
+    let url = serve(world.router.clone()).await;
+    let mut socket = Socket::open(&url).await;
+    socket.subscribe("a", "subscription { orders { id } }").await;
+    // When it has begun is not said: so there is something new until it has been told.
+    let writing = async {
+        for position in 6.. {
+            world.project(position, Some(&row("2", "Placed"))).await;
+        }
+    };
+    tokio::select! {
+        first = socket.order("a") => assert_eq!(first, json!({ "id": "2" })),
+        () = writing => {}
+    }
 }
