@@ -7,13 +7,13 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use domain::ids::OrderId;
-use domain::proof::chain::{self, Flaw, Head};
+use domain::proof::chain::{Flaw, Head};
 use domain::proof::{Hash, merkle};
 use event_store::client::ReadError;
 
 use super::error::AuditError;
 use super::findings::Finding;
-use super::log::{Log, raw};
+use super::log::{Log, faults};
 use super::seals::{Seals, read_file};
 use super::walk::{Standing, Tree};
 
@@ -90,7 +90,7 @@ impl Suspect {
             Err(error @ ReadError::Unavailable(_)) => return Err(error.into()),
             Err(error) => return Ok(vec![Finding::Stream { stream, reason: error.to_string() }]),
         };
-        let faults = chain::check(&order, &events.iter().map(raw).collect::<Vec<_>>(), Some(&head));
+        let faults = faults(&order, &events, Some(&head));
         // Everything else is found without the seal.
         let faults = faults.into_iter().filter(|fault| matches!(fault.flaw, Flaw::Cut { .. } | Flaw::Rewritten { .. }));
         Ok(faults.map(|fault| Finding::Order { order: order.clone(), fault }).collect())

@@ -10,7 +10,7 @@ use rand::TryRngCore;
 use rand::rngs::OsRng;
 
 use super::error::AuditError;
-use crate::commands::output;
+use super::print;
 
 /// For the owner alone.
 const PRIVATE: u32 = 0o600;
@@ -31,7 +31,7 @@ pub(super) fn run(file: &Path) -> Result<ExitCode, AuditError> {
         // It says nothing without the private one. Where it cannot be removed, the error that is told says why it is there.
         let _ = std::fs::remove_file(&public_file);
     })?;
-    output::print(&format!(
+    print(&format!(
         "private key  {}  (keep it away from the log's machine)\npublic key   {}  {key}\n",
         file.display(),
         public_file.display()

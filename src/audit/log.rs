@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use domain::ids::OrderId;
-use domain::proof::chain::RawEvent;
+use domain::proof::chain::{self, Fault, Head, RawEvent};
 use event_store::client::{EventStore, ReadError, RecordedEvent};
 use event_store::node::{Node, NodeHandle, NodeOptions};
 
@@ -80,6 +80,11 @@ impl Log {
             node.shutdown().await;
         }
     }
+}
+
+/// What is wrong with all events of an order, of which `known` is the latest head that it is known to have had.
+pub(super) fn faults(order: &OrderId, events: &[RecordedEvent], known: Option<&Head>) -> Vec<Fault> {
+    chain::check(order, &events.iter().map(raw).collect::<Vec<_>>(), known)
 }
 
 /// An event for the chain to look at.

@@ -13,6 +13,7 @@ mod keygen;
 mod log;
 mod seal;
 mod seals;
+mod verification;
 mod verify;
 mod views;
 mod walk;
@@ -22,6 +23,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use domain::ids::OrderId;
+
+use crate::commands::output;
+use error::AuditError;
 
 /// The exit code for "something is not as it was written".
 const DIFFERENCES: u8 = 1;
@@ -67,6 +71,14 @@ pub(crate) async fn run(args: AuditArgs) -> Result<ExitCode, Box<dyn std::error:
 /// An order's id on the command line.
 fn order_id(text: &str) -> Result<OrderId, String> {
     OrderId::new(text).map_err(|error| format!("an order's id {error}"))
+}
+
+/// Prints to standard output. A reader that has seen enough does not change what was found.
+fn print(text: &str) -> Result<(), AuditError> {
+    match output::print(text) {
+        Err(error) if error.is_closed_pipe() => Ok(()),
+        printed => Ok(printed?),
+    }
 }
 
 /// Clean, or not.

@@ -14,8 +14,7 @@ use super::findings::{Findings, Report};
 use super::log::{Log, LogArgs};
 use super::seals::{Seals, read_file};
 use super::walk::{Tree, walk};
-use super::{code, heads, keygen};
-use crate::commands::output;
+use super::{code, heads, keygen, print};
 
 /// For everybody to read: the worth of a seal is that others have it.
 const READABLE: u32 = 0o644;
@@ -47,6 +46,10 @@ pub(super) struct SealArgs {
 pub(super) async fn run(args: SealArgs) -> Result<ExitCode, AuditError> {
     let key = SigningKey::from_pem(&read_file(&args.key)?)
         .map_err(|source| AuditError::Key { file: args.key.clone(), source })?;
+    // Looked at before anything is appended, so that no seal goes without its copy for a mistake in the name.
+    if let Some(file) = args.out.iter().chain(&args.heads).find(|file| file.exists()) {
+        return Err(AuditError::File { file: file.clone(), source: std::io::ErrorKind::AlreadyExists.into() });
+    }
     let log = args.log.open().await?;
     let code = seal(&args, &key, &log).await;
     log.close().await;
@@ -79,7 +82,7 @@ async fn seal(args: &SealArgs, key: &SigningKey, log: &Log) -> Result<ExitCode, 
     if !findings.is_empty() && !args.despite_faults {
         let looked_at = vec![format!("log: {} events of {} orders", walked.events, walked.orders.len())];
         let notes = vec!["nothing was sealed (--despite-faults does it nevertheless)".to_owned()];
-        output::print(&Report::new(looked_at, notes, findings).to_text())?;
+        print(&Report::new(looked_at, notes, findings).to_text())?;
         return Ok(code(false));
     }
     let (Some(tree), Some(identity)) = (tree, walked.log) else { return Err(AuditError::NothingToSeal(to)) };
@@ -93,7 +96,7 @@ async fn seal(args: &SealArgs, key: &SigningKey, log: &Log) -> Result<ExitCode, 
     if let Some(heads) = &args.heads {
         keygen::write_new(heads, heads::lines(&walked.orders).as_bytes(), READABLE)?;
     }
-    output::print(&told(&seal, appended, args.out.as_ref()))?;
+    print(&told(&seal, appended, args.out.as_ref()))?;
     Ok(code(true))
 }
 

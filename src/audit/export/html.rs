@@ -87,7 +87,7 @@ fn rows(entries: &[Entry]) -> String {
         let _ = write!(
             text,
             "<tr><td class=\"n\">{revision}</td><td class=\"n\">{}</td><td class=\"n\">+{}</td>\
-             <td class=\"bar\"><i style=\"width:{share}%\"></i></td><td>{}</td><td>{}",
+             <td class=\"bar\"><i style=\"width:{share}%\"></i></td><td class=\"n\">{}</td><td>{}",
             recorded_at.format("%F %T%.3f"),
             duration::render(after),
             escaped(step.as_deref().unwrap_or_default()),
@@ -95,7 +95,7 @@ fn rows(entries: &[Entry]) -> String {
         );
         if let Some(actor) = &entry.actor {
             let reason = entry.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            let _ = write!(text, "<br><small>by {}</small>", escaped(&format!("{actor}{reason}")));
+            let _ = write!(text, "<br><small class=\"by\">by {}</small>", escaped(&format!("{actor}{reason}")));
         }
         let data = serde_json::to_string_pretty(&entry.data).unwrap_or_default();
         let _ = writeln!(

@@ -10,15 +10,14 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use domain::ids::OrderId;
 use domain::proof::bundle::{self, Bundle, BundledEvent, SealedPart};
-use domain::proof::chain;
 use event_store::client::RecordedEvent;
 
 use super::error::AuditError;
 use super::findings::Finding;
-use super::log::{Log, LogArgs, raw};
+use super::log::{Log, LogArgs, faults};
 use super::seals::Seals;
 use super::walk::walk;
-use super::{code, keygen, order_id};
+use super::{code, keygen, order_id, print};
 use crate::commands::output;
 use entry::Entry;
 
@@ -61,7 +60,7 @@ pub(super) async fn run(args: ExportArgs) -> Result<ExitCode, AuditError> {
     let (text, findings) = exported?;
     match &args.out {
         Some(out) => keygen::write_new(out, text.as_bytes(), PRIVATE)?,
-        None => output::print(&text)?,
+        None => print(&text)?,
     }
     for finding in &findings {
         output::complain(&output::printable(&format!("tenuto: {finding}")));
@@ -75,7 +74,7 @@ async fn export(args: &ExportArgs, log: &Log) -> Result<(String, Vec<Finding>), 
     if events.is_empty() {
         return Err(AuditError::NoSuchOrder(order.to_string()));
     }
-    let faults = chain::check(order, &events.iter().map(raw).collect::<Vec<_>>(), None);
+    let faults = faults(order, &events, None);
     let mut findings: Vec<Finding> =
         faults.into_iter().map(|fault| Finding::Order { order: order.clone(), fault }).collect();
     let entries = || Entry::of_all(&events);

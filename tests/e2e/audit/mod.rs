@@ -138,6 +138,9 @@ async fn what_is_as_it_was_written_is_said_to_be_so_and_keys_and_seals_are_never
     assert!(ends(&audit(&["verify", "--all", "--event-store", &log, "--views"]), 2).contains("--postgres"));
     assert!(ends(&audit(&["verify", "nobody", "--event-store", &log]), 2).contains("no order nobody"));
 
+    let told = ends(&audit(&["seal", "--key", &key, "--out", &seal, "--event-store", &log]), 2);
+    assert!(told.contains("exists"), "{told}");
+    assert!(ends(&audit(&["verify", "--all", "--event-store", &log]), 0).contains("seals: 1 in the log"));
     // A second seal follows the first, and one for another key is another's.
     ends(&audit(&["seal", "--key", &key, "--event-store", &log]), 0);
     ends(&audit(&["keygen", &audited.file("other")]), 0);

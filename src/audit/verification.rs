@@ -1,0 +1,175 @@
+//! The ways through log, seals and views that `tenuto audit verify` takes, for one order or for all.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use domain::ids::OrderId;
+use domain::proof::keys::PublicKey;
+use domain::proof::seal::SealFault;
+use event_store::client::ReadError;
+use sqlx::PgPool;
+
+use super::error::AuditError;
+use super::findings::{Finding, Findings, Report};
+use super::log::{Log, faults};
+use super::seals::Seals;
+use super::walk::{Walked, walk};
+use super::{heads, views};
+
+/// What was looked at so far, and what was found.
+pub(super) struct Verification {
+    keys: Vec<PublicKey>,
+    findings: Findings,
+    looked_at: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Verification {
+    /// Nothing yet. Seals have to be signed with one of these keys, if there are any.
+    pub fn with(keys: Vec<PublicKey>) -> Self {
+        Self { keys, findings: Findings::default(), looked_at: vec![], notes: vec![] }
+    }
+
+    pub fn report(self) -> Report {
+        Report::new(self.looked_at, self.notes, self.findings)
+    }
+
+    /// One order alone.
+    pub async fn order(&mut self, log: &Log, pool: Option<&PgPool>, order: &OrderId) -> Result<(), AuditError> {
+        let end = log.end().await?;
+        match log.order(order, end).await {
+            Ok(events) if events.is_empty() && pool.is_none() => {
+                return Err(AuditError::NoSuchOrder(order.to_string()));
+            }
+            Ok(events) => {
+                let faults = faults(order, &events, None);
+                self.findings.extend(faults.into_iter().map(|fault| Finding::Order { order: order.clone(), fault }));
+                self.looked_at.push(format!("log: {} events of order {order}, up to position {end}", events.len()));
+                if let (true, Some(pool)) = (events.is_empty(), pool) {
+                    views::one(log, pool, order, &mut self.findings).await?;
+                    let known = !self.findings.is_empty();
+                    return known.then_some(()).ok_or_else(|| AuditError::NoSuchOrder(order.to_string()));
+                }
+            }
+            Err(error @ ReadError::Unavailable(_)) => return Err(error.into()),
+            Err(error) => self.findings.add(Finding::Stream { stream: order.stream(), reason: error.to_string() }),
+        }
+        if let Some(pool) = pool {
+            let checkpoint = views::checkpoint(log, pool, &mut self.findings).await?;
+            views::one(log, pool, order, &mut self.findings).await?;
+            self.looked_at.push(format!("views: order {order}, up to position {}", checkpoint.unwrap_or(0)));
+        } else {
+            self.without_views();
+        }
+        self.notes.push(
+            "seals: not looked at; --all does, and a bundle (tenuto audit export) proves what they cover".to_owned(),
+        );
+        Ok(())
+    }
+
+    /// Everything.
+    pub async fn all(
+        &mut self,
+        log: &Log,
+        pool: Option<&PgPool>,
+        outside: &[PathBuf],
+        heads: &[PathBuf],
+    ) -> Result<(), AuditError> {
+        let end = log.end().await?;
+        let mut seals = Seals::read(log, &self.keys).await?;
+        let inside = seals.known.len();
+        for file in outside {
+            seals.compare(file, &self.keys)?;
+        }
+        self.findings.extend(std::mem::take(&mut seals.findings));
+        for seal in seals.known.iter().filter(|seal| seal.position > end) {
+            let reason =
+                format!("covers position {}, and the log ends at position {end}: it was cut off", seal.position);
+            self.findings.add(Finding::Sealed { seal: seal.number.to_string(), reason });
+        }
+        let heads = heads::read_all(heads, &seals)?;
+        let stops: BTreeSet<u64> =
+            seals.stops(end).into_iter().chain(heads.iter().map(|heads| heads.stop(end))).collect();
+        let mut suspects = Vec::new();
+        let walked = walk(log, end, &stops.into_iter().collect::<Vec<_>>(), |tree| {
+            self.findings.extend(seals.differing(&tree));
+            let here = heads.iter().filter(|heads| heads.stop(end) == tree.position);
+            suspects.extend(here.flat_map(|heads| heads.suspects(&tree)));
+        })
+        .await?;
+        for suspect in suspects {
+            self.findings.extend(suspect.named(log).await?);
+        }
+        for seal in seals.known.iter().filter(|seal| walked.log.is_some_and(|log| log != seal.log)) {
+            let fault = SealFault::OtherLog { found: seal.log };
+            self.findings.add(Finding::Seal { seal: seal.number.to_string(), fault });
+        }
+        let count = walked.orders.len();
+        self.looked_at.push(format!("log: {} events of {count} orders, up to position {end}", walked.events));
+        self.looked_at.push(match seals.known.iter().map(|seal| seal.position).max() {
+            Some(position) => {
+                format!("seals: {inside} in the log, {} given; they cover position {position}", outside.len())
+            }
+            None => "seals: none".to_owned(),
+        });
+        let Walked { orders, workflows, findings, .. } = walked;
+        self.named(log, end, findings).await?;
+        if let Some(pool) = pool {
+            let checkpoint = views::checkpoint(log, pool, &mut self.findings).await?;
+            let orders = orders.into_iter().map(|(order, _)| order).collect();
+            views::all(log, pool, orders, &workflows, &mut self.findings).await?;
+            self.looked_at.push(format!("views: {count} orders, up to position {}", checkpoint.unwrap_or(0)));
+        } else {
+            self.without_views();
+        }
+        self.what_is_not_shown(&seals, pool.is_some() || !outside.is_empty());
+        Ok(())
+    }
+
+    /// What the walk has found is looked at again with all events of the order, which tells what was changed from what was moved.
+    async fn named(&mut self, log: &Log, end: u64, mut walked: Findings) -> Result<(), AuditError> {
+        let found = walked.take(|finding| matches!(finding, Finding::Order { .. }));
+        self.findings.join(walked);
+        let order_of = |finding: &Finding| match finding {
+            Finding::Order { order, .. } => Some(order.clone()),
+            _ => None,
+        };
+        let orders: BTreeSet<OrderId> = found.iter().filter_map(order_of).collect();
+        for order in orders {
+            let faults = match log.order(&order, end).await {
+                Ok(events) => faults(&order, &events, None),
+                Err(error @ ReadError::Unavailable(_)) => return Err(error.into()),
+                Err(error) => {
+                    self.findings.add(Finding::Stream { stream: order.stream(), reason: error.to_string() });
+                    vec![]
+                }
+            };
+            if faults.is_empty() {
+                // The order's stream and the log as a whole disagree.
+                self.findings
+                    .extend(found.iter().filter(|finding| order_of(finding).as_ref() == Some(&order)).cloned());
+            }
+            self.findings.extend(faults.into_iter().map(|fault| Finding::Order { order: order.clone(), fault }));
+        }
+        Ok(())
+    }
+
+    fn without_views(&mut self) {
+        self.notes.push("views: not compared, since no database is named (--postgres)".to_owned());
+    }
+
+    fn what_is_not_shown(&mut self, seals: &Seals, knows_the_end: bool) {
+        if self.keys.is_empty() && !seals.known.is_empty() {
+            let keys = seals.keys().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            self.notes.push(format!(
+                "key: none was given (--public-key), so the seals are only known to agree with the key that is in them: {keys}"
+            ));
+        }
+        if !knows_the_end {
+            self.notes.push(
+                "end: nothing here shows whether events were cut off the end of the log; views (--postgres) and seals that were kept outside (--seal) do"
+                    .to_owned(),
+            );
+        }
+    }
+}
