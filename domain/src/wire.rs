@@ -135,10 +135,24 @@ pub fn encode(event: &Event, id: Uuid, previous: &str, context: &Context) -> Res
 /// Reads an event of an order's stream.
 pub fn decode(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<Decoded, WireError> {
     let metadata: Metadata = read(event_type, "metadata", metadata)?;
-    if metadata.schema != SCHEMA {
-        return Err(WireError::UnknownVersion { event_type: event_type.to_owned(), found: metadata.schema });
+    Ok(Decoded { event: event_in(metadata.schema, event_type, data)?, metadata })
+}
+
+/// Reads an event of an order's stream, and of its metadata only the version.
+pub fn decode_event(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<Event, WireError> {
+    #[derive(Deserialize)]
+    struct Written {
+        schema: u32,
     }
-    Ok(Decoded { event: event_of(event_type, data)?, metadata })
+    let Written { schema } = read(event_type, "metadata", metadata)?;
+    event_in(schema, event_type, data)
+}
+
+fn event_in(schema: u32, event_type: &str, data: &[u8]) -> Result<Event, WireError> {
+    if schema != SCHEMA {
+        return Err(WireError::UnknownVersion { event_type: event_type.to_owned(), found: schema });
+    }
+    event_of(event_type, data)
 }
 
 /// The data of an event as JSON, as [`encode`] writes it.

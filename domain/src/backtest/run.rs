@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
 
     /// What is told of a step.
     fn input(&self, step: &str) -> &Value {
-        self.state.steps.get(step).map_or(&Value::Null, |known| &known.input)
+        self.state.steps.get(step).map_or(&Value::Null, |known| &*known.input)
     }
 
     fn take(&mut self, events: Vec<Event>) {

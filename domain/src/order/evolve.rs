@@ -121,7 +121,7 @@ impl StepState {
             since: at,
             mode: None,
             asked: None,
-            input: Value::Null,
+            input: Arc::default(),
             attempts: 0,
             undo_attempts: 0,
             asked_since: 1,
@@ -174,7 +174,7 @@ fn first_stage(event: &Event) -> Option<StepState> {
         }
         Event::WaitStarted(e) => Some(StepState {
             mode: Some(e.mode),
-            input: e.input.clone().unwrap_or_default(),
+            input: Arc::new(e.input.clone().unwrap_or_default()),
             ..StepState::at_rest(Stage::Awaiting { direction: Direction::Do, deadline: e.deadline }, at)
         }),
         Event::StepSkipped(_) => Some(StepState { ended_at: Some(at), ..StepState::at_rest(Stage::Skipped, at) }),
@@ -228,7 +228,7 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
     }
     step.stage = Stage::InFlight { direction: e.direction, attempt: e.attempt, deadline: e.deadline };
     if let Some(input) = &e.input {
-        step.input = input.clone();
+        step.input = Arc::new(input.clone());
     }
     match e.direction {
         Direction::Do => {

@@ -74,8 +74,8 @@ pub struct StepState {
     pub mode: Option<Mode>,
     /// Whom it asked for what; none: it never came to asking, or asks nobody.
     pub asked: Option<Asked>,
-    /// What the action was told.
-    pub input: Value,
+    /// What the action was told. Shared, since a state is copied for each decision.
+    pub input: Arc<Value>,
     /// Attempts made forward.
     pub attempts: u32,
     /// Attempts made to undo it.

@@ -39,7 +39,7 @@ fn step_json(step: &StepState) -> Value {
         "since": step.since,
         "mode": step.mode.map(crate::order::Mode::as_str),
         "action": step.asked.as_ref().map(|asked| format!("{}.{}", asked.participant, asked.action)),
-        "input": step.input,
+        "input": &*step.input,
         "attempts": step.attempts,
         "undoAttempts": step.undo_attempts,
         "failures": step.failures,

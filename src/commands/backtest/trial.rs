@@ -195,8 +195,8 @@ impl Bench {
 }
 
 fn event(recorded: &RecordedEvent) -> Result<Event, String> {
-    let read = wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata);
-    read.map(|decoded| decoded.event).map_err(|error| format!("event {}: {error}", recorded.revision))
+    let read = wire::decode_event(&recorded.event_type, &recorded.data, &recorded.metadata);
+    read.map_err(|error| format!("event {}: {error}", recorded.revision))
 }
 
 fn folded(events: &[Event]) -> Result<OrderState, String> {

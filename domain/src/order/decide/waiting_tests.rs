@@ -46,7 +46,7 @@ fn a_person_answers_once() {
     let workflow = workflow(APPROVAL);
     let mut story = Story::given(&workflow);
     story.place(order()).then(&[PLACED, "approve: waiting for a person (approval), until 1970-01-03 00:00:00 UTC"]);
-    assert_eq!(story.state().steps["approve"].input, json!({ "total": "14.00" }));
+    assert_eq!(*story.state().steps["approve"].input, json!({ "total": "14.00" }));
     let unknown = Refusal::UnknownOutcome {
         step: "approve".to_owned(),
         outcome: "perhaps".to_owned(),

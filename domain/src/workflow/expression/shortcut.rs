@@ -1,6 +1,6 @@
 //! Expressions that need no evaluation: a fixed text, or the way to a value that is there. Most inputs are nothing else.
 
-use cel::common::ast::{Expr, IdedExpr, operators};
+use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 use serde_json::Value;
 
 use super::Scope;
@@ -11,11 +11,19 @@ pub(super) enum Shortcut {
     /// A fixed text.
     Text(String),
     /// A field of a field of … `order` or `steps`.
-    Path { variable: Variable, names: Vec<String> },
+    Path(Path),
+    /// Such a field, compared with a fixed text, or (none) with `null`.
+    Comparison { path: Path, with: Option<String>, equal: bool },
+}
+
+/// The way to a value.
+pub(super) struct Path {
+    variable: Variable,
+    names: Vec<String>,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Variable {
+enum Variable {
     Order,
     Steps,
 }
@@ -26,6 +34,44 @@ impl Shortcut {
         if let Some(text) = text_of(tree) {
             return Some(Shortcut::Text(text));
         }
+        Self::comparison(tree).or_else(|| Path::of(tree).map(Shortcut::Path))
+    }
+
+    fn comparison(tree: &IdedExpr) -> Option<Self> {
+        let Expr::Call(call) = &tree.expr else { return None };
+        let equal = call.func_name == operators::EQUALS;
+        let [left, right] = call.args.as_slice() else { return None };
+        if !equal && call.func_name != operators::NOT_EQUALS {
+            return None;
+        }
+        let with = match &right.expr {
+            Expr::Literal(LiteralValue::Null) => None,
+            _ => Some(text_of(right)?),
+        };
+        Some(Shortcut::Comparison { path: Path::of(left)?, with, equal })
+    }
+
+    /// The value; `None` where there is none, and an evaluation has to say what is wrong.
+    pub fn value(&self, scope: &Scope) -> Option<Value> {
+        match self {
+            Shortcut::Text(text) => Some(Value::from(text.as_str())),
+            Shortcut::Path(path) => path.value(scope).cloned(),
+            Shortcut::Comparison { path, with, equal } => {
+                // Only of these is it plain what comes of comparing them.
+                let same = match (path.value(scope)?, with) {
+                    (Value::String(value), Some(text)) => value == text,
+                    (Value::String(_), None) => false,
+                    (Value::Null, None) => true,
+                    _ => return None,
+                };
+                Some(Value::Bool(same == *equal))
+            }
+        }
+    }
+}
+
+impl Path {
+    fn of(tree: &IdedExpr) -> Option<Self> {
         let mut names = Vec::new();
         let mut at = tree;
         let variable = loop {
@@ -45,20 +91,14 @@ impl Shortcut {
             }
         };
         names.reverse();
-        Some(Shortcut::Path { variable, names })
+        Some(Self { variable, names })
     }
 
-    /// The value; `None` where there is none, and an evaluation has to say what is wrong.
-    pub fn value(&self, scope: &Scope) -> Option<Value> {
-        match self {
-            Shortcut::Text(text) => Some(Value::from(text.as_str())),
-            Shortcut::Path { variable, names } => {
-                let root = match variable {
-                    Variable::Order => &scope.order,
-                    Variable::Steps => &scope.steps,
-                };
-                names.iter().try_fold(root, |value, name| value.as_object()?.get(name)).cloned()
-            }
-        }
+    fn value<'s>(&self, scope: &'s Scope) -> Option<&'s Value> {
+        let root = match self.variable {
+            Variable::Order => &scope.order,
+            Variable::Steps => &scope.steps,
+        };
+        self.names.iter().try_fold(root, |value, name| value.as_object()?.get(name))
     }
 }

@@ -243,3 +243,21 @@ const WORDS: [&str; 62] = [
     "steps.ship.outcome",
     "@",
 ];
+
+#[test]
+fn what_needs_no_evaluation_comes_to_what_an_evaluation_comes_to() {
+    for outcome in [json!("shipped"), json!(""), json!(null), json!(1), json!(true), json!(["shipped"])] {
+        let scope = Scope { steps: json!({ "ship": { "outcome": outcome } }), ..scope() };
+        for path in ["steps.ship.outcome", "steps['ship'].outcome", "steps.ship.nothing"] {
+            for operator in ["==", "!="] {
+                for literal in ["'shipped'", "''", "null", "1"] {
+                    let text = format!("{path} {operator} {literal}");
+                    let short = Expression::compile(&text).unwrap().holds(&scope);
+                    let long = Expression::compile(&format!("({text}) || false")).unwrap().holds(&scope);
+                    assert_eq!(short.is_ok(), long.is_ok(), "{text} of {outcome}");
+                    assert_eq!(short.ok(), long.ok(), "{text} of {outcome}");
+                }
+            }
+        }
+    }
+}
