@@ -5,6 +5,7 @@ mod audit;
 mod backends;
 mod commands;
 mod health;
+mod log;
 mod logging;
 mod metrics;
 mod rebuild;

@@ -4,12 +4,12 @@ use std::io;
 use std::path::PathBuf;
 
 use domain::proof::keys::KeyError;
-use event_store::client::{AppendError, ConnectError, ReadError};
-use event_store::node::NodeError;
+use event_store::client::{AppendError, ReadError};
 use projector::compare::CompareError;
 
 use crate::backends::NotNamed;
 use crate::commands::CommandError;
+use crate::log::OpenError;
 
 /// Why an audit could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -17,9 +17,7 @@ pub(super) enum AuditError {
     #[error(transparent)]
     NotNamed(#[from] NotNamed),
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error("the log in {} cannot be opened", folder.display())]
-    Node { folder: PathBuf, source: NodeError },
+    Log(#[from] OpenError),
     #[error("the log cannot be read")]
     Read(#[from] ReadError),
     #[error("the seal cannot be appended to the log")]

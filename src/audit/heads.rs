@@ -13,9 +13,10 @@ use event_store::client::ReadError;
 
 use super::error::AuditError;
 use super::findings::Finding;
-use super::log::{Log, faults};
+use super::histories::faults;
 use super::seals::{Seals, read_file};
 use super::walk::{Standing, Tree};
+use crate::log::Log;
 
 /// The heads of all orders at a seal.
 pub(super) struct SealedHeads {
@@ -85,7 +86,7 @@ impl Suspect {
             let reason = format!("the order was not there when the log was sealed up to position {position}");
             return Ok(vec![Finding::Stream { stream, reason }]);
         };
-        let events = match log.order(&order, position).await {
+        let events = match log.stream(&order.stream(), position).await {
             Ok(events) => events,
             Err(error @ ReadError::Unavailable(_)) => return Err(error.into()),
             Err(error) => return Ok(vec![Finding::Stream { stream, reason: error.to_string() }]),

@@ -11,10 +11,10 @@ use event_store::client::{AppendError, Appended, Expected, NewEvent};
 
 use super::error::AuditError;
 use super::findings::{Findings, Report};
-use super::log::{Log, LogArgs};
 use super::seals::{Seals, read_file};
 use super::walk::{Tree, walk};
 use super::{code, heads, keygen, print};
+use crate::log::{Log, LogArgs};
 
 /// For everybody to read: the worth of a seal is that others have it.
 const READABLE: u32 = 0o644;

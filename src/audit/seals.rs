@@ -7,8 +7,8 @@ use domain::proof::seal::{STREAM, Seal, SealFault};
 
 use super::error::AuditError;
 use super::findings::Finding;
-use super::log::Log;
 use super::walk::Tree;
+use crate::log::Log;
 
 /// The largest file that is read whole.
 const LARGEST_FILE: u64 = 256 << 20;

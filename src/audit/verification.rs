@@ -11,10 +11,11 @@ use sqlx::PgPool;
 
 use super::error::AuditError;
 use super::findings::{Finding, Findings, Report};
-use super::log::{Log, faults};
+use super::histories::faults;
 use super::seals::Seals;
 use super::walk::{Walked, walk};
 use super::{heads, views};
+use crate::log::Log;
 
 /// What was looked at so far, and what was found.
 pub(super) struct Verification {
@@ -37,7 +38,7 @@ impl Verification {
     /// One order alone.
     pub async fn order(&mut self, log: &Log, pool: Option<&PgPool>, order: &OrderId) -> Result<(), AuditError> {
         let end = log.end().await?;
-        match log.order(order, end).await {
+        match log.stream(&order.stream(), end).await {
             Ok(events) if events.is_empty() && pool.is_none() => {
                 return Err(AuditError::NoSuchOrder(order.to_string()));
             }
@@ -136,7 +137,7 @@ impl Verification {
         };
         let orders: BTreeSet<OrderId> = found.iter().filter_map(order_of).collect();
         for order in orders {
-            let faults = match log.order(&order, end).await {
+            let faults = match log.stream(&order.stream(), end).await {
                 Ok(events) => faults(&order, &events, None),
                 Err(error @ ReadError::Unavailable(_)) => return Err(error.into()),
                 Err(error) => {

@@ -10,11 +10,11 @@ use event_store::node::{NodeError, StorageError};
 
 use super::error::AuditError;
 use super::findings::{Finding, Findings, Report};
-use super::log::LogArgs;
 use super::seals::read_keys;
 use super::verification::Verification;
 use super::{bundle, code, order_id, print};
 use crate::backends::{NotNamed, connect};
+use crate::log::{LogArgs, OpenError};
 
 /// Options of `tenuto audit verify`.
 #[derive(Debug, Args)]
@@ -70,7 +70,7 @@ async fn with_log(args: &VerifyArgs, keys: Vec<PublicKey>) -> Result<Report, Aud
         None => None,
     };
     let log = match args.log.open().await {
-        Err(AuditError::Node { source: NodeError::Log { folder, source: StorageError::Damaged(reason) }, .. }) => {
+        Err(OpenError::Node { source: NodeError::Log { folder, source: StorageError::Damaged(reason) }, .. }) => {
             return Ok(damaged(&format!("in {} cannot be opened: it is damaged: {reason}", folder.display())));
         }
         opened => opened?,

@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 
 use super::error::AuditError;
 use super::findings::{Finding, Findings};
-use super::log::Log;
 use super::walk::cores;
 use crate::commands::progress::{Counts, Progress};
+use crate::log::Log;
 
 /// Orders that are compared in one snapshot.
 const ORDERS: usize = 100;

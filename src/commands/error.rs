@@ -4,7 +4,7 @@ use std::io;
 
 use reqwest::StatusCode;
 
-use super::log::LogError;
+use super::history::LogError;
 use super::workflow::FileError;
 
 /// Why a command could not be carried out.

@@ -11,7 +11,7 @@ pub mod client;
 mod complaints;
 pub mod duration;
 mod error;
-mod log;
+mod history;
 mod moment;
 pub mod operate;
 pub mod output;

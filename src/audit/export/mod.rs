@@ -14,11 +14,12 @@ use event_store::client::RecordedEvent;
 
 use super::error::AuditError;
 use super::findings::Finding;
-use super::log::{Log, LogArgs, faults};
+use super::histories::faults;
 use super::seals::Seals;
 use super::walk::walk;
 use super::{code, keygen, order_id, print};
 use crate::commands::output;
+use crate::log::{Log, LogArgs};
 use entry::Entry;
 
 /// A history is nobody's business but its owner's: it may hold personal data.
@@ -70,7 +71,7 @@ pub(super) async fn run(args: ExportArgs) -> Result<ExitCode, AuditError> {
 
 async fn export(args: &ExportArgs, log: &Log) -> Result<(String, Vec<Finding>), AuditError> {
     let order = &args.order;
-    let events = log.order(order, log.end().await?).await?;
+    let events = log.stream(&order.stream(), log.end().await?).await?;
     if events.is_empty() {
         return Err(AuditError::NoSuchOrder(order.to_string()));
     }

@@ -17,8 +17,9 @@ use domain::wire::WORKFLOW_STREAM_PREFIX;
 
 use super::error::AuditError;
 use super::findings::{Finding, Findings};
-use super::log::{Log, raw};
+use super::histories::raw;
 use crate::commands::progress::{Counts, Progress};
+use crate::log::Log;
 use reader::{Next, Reader, Spoilt};
 use shard::{Leaves, Shards};
 pub(super) use shard::{Standing, cores};

@@ -5,7 +5,7 @@
 
 use event_store::client::{History, Position, ReadError, RecordedEvent};
 
-use super::super::log::Log;
+use crate::log::Log;
 
 /// For so many positions after a failure, events are read one by one: more than the log sends at a time.
 const CAREFUL: u64 = 512;

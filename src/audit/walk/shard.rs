@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::super::error::AuditError;
 use super::super::findings::{Finding, Findings};
-use super::super::log::raw;
+use super::super::histories::raw;
 
 /// What is handed over at once, whichever comes first.
 const EVENTS: usize = 256;

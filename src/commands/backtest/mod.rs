@@ -21,11 +21,12 @@ use domain::workflow::{Faults, Workflow};
 use self::selection::Selection;
 use self::tally::Tally;
 use self::trial::Bench;
-use super::log::{Log, LogArgs};
+use super::history::LogError;
 use super::operate::filter::{self, Conditions};
 use super::output::{self, Palette};
 use super::workflow::{FileError, parse, read};
 use super::{CommandError, moment};
+use crate::log::{Log, LogArgs};
 
 /// The exit code for "some cannot be known, and none differs".
 const UNKNOWN: u8 = 3;
@@ -99,7 +100,7 @@ fn a_moment(text: &str) -> Result<DateTime<Utc>, String> {
 
 pub async fn run(args: BacktestArgs) -> Result<ExitCode, CommandError> {
     let Some(bench) = bench(&args)? else { return Ok(ExitCode::from(WRONG)) };
-    let log = args.log.open().await?;
+    let log = args.log.open().await.map_err(LogError::from)?;
     let code = output::forgive_closed_pipe(backtest(&log, bench, &args).await);
     log.close().await;
     code

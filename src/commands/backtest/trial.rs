@@ -17,9 +17,10 @@ use super::report;
 use super::scan::{Found, Scan};
 use super::selection::Selection;
 use super::tally::{Counted, Tally};
-use crate::commands::log::{Log, LogError};
+use crate::commands::history::LogError;
 use crate::commands::progress::{Counts, Progress};
 use crate::commands::{CommandError, output};
+use crate::log::Log;
 
 /// Orders that one task runs before it says so.
 const BATCH: usize = 64;
@@ -132,7 +133,7 @@ async fn batch(log: &Log, orders: &mut impl Orders) -> Result<Vec<Vec<RecordedEv
     while batch.len() < BATCH && events < MOST_EVENTS {
         let whole = match orders.next().await {
             Some(Found::Whole(whole)) => whole,
-            Some(Found::Named(stream)) => log.stream(&stream).await?,
+            Some(Found::Named(stream)) => log.stream(&stream, u64::MAX).await.map_err(LogError::from)?,
             None => break,
         };
         events += whole.len();
@@ -214,7 +215,7 @@ async fn pick(log: &Log, bench: &Bench, most: u32) -> Result<Vec<String>, Comman
     while let Some(found) = scan.next().await {
         let order = match found {
             Found::Whole(order) => order,
-            Found::Named(stream) => log.stream(&stream).await?,
+            Found::Named(stream) => log.stream(&stream, u64::MAX).await.map_err(LogError::from)?,
         };
         let Some(stream) = order.first().map(|first| first.stream.clone()).filter(|_| bench.takes(&order)) else {
             continue;

@@ -16,9 +16,10 @@ use domain::workflow::Workflow;
 
 use self::render::Page;
 use self::until::Until;
-use super::log::{Log, LogArgs, LogError};
+use super::history::{self, LogError};
 use super::output::{self, pager, printable};
 use super::{CommandError, NOT_AS_ASKED};
+use crate::log::{Log, LogArgs};
 
 /// The exit code for "today it would be decided otherwise".
 const DECIDED_OTHERWISE: u8 = 3;
@@ -61,14 +62,14 @@ fn order_id(text: &str) -> Result<OrderId, String> {
 }
 
 pub async fn run(args: ReplayArgs) -> Result<ExitCode, CommandError> {
-    let log = args.log.open().await?;
+    let log = args.log.open().await.map_err(LogError::from)?;
     let code = output::forgive_closed_pipe(replay(&log, &args).await);
     log.close().await;
     code
 }
 
 async fn replay(log: &Log, args: &ReplayArgs) -> Result<ExitCode, CommandError> {
-    let history = log.order(&args.order).await?;
+    let history = history::of_order(log, &args.order).await?;
     let Some(first) = history.first() else {
         output::complain(&format!("tenuto: the log has no order {}", printable(args.order.as_str())));
         return Ok(ExitCode::from(NOT_AS_ASKED));
@@ -77,7 +78,7 @@ async fn replay(log: &Log, args: &ReplayArgs) -> Result<ExitCode, CommandError> 
         let reason = format!("an order begins with OrderPlaced, not with {}", first.event.type_name());
         return Err(LogError::Event { stream: args.order.stream(), revision: first.revision, reason }.into());
     };
-    let workflow = log.workflow(&placed.workflow).await?;
+    let workflow = history::workflow(log, &placed.workflow).await?;
     let shown = args.until.map_or(history.as_slice(), |until| until.of(&history));
     let life = Life { order: &args.order, workflow: workflow.as_ref(), history: &history, shown };
     let told = if args.json { json::told(&life, args.diff) } else { render::told(&life, args.diff, Page::of_stdout()) };
