@@ -9,7 +9,7 @@ use super::{Life, Tally};
 /// All of it, as one document.
 pub fn told(life: &Life<'_>, diff: bool) -> (String, Tally) {
     let mut decisions = Vec::new();
-    let mut before = Value::Null;
+    let mut before = json!({});
     let tally = life.each(|decision| decisions.push(decided(decision, diff.then_some(&mut before))));
     let placed = life.workflow.map(|workflow| json!({ "name": workflow.name, "version": workflow.version }));
     let document = json!({

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use domain::order::{Effect, Event, OrderState, summary};
 use domain::replay::{Again, Change, Decision, Moment, changes, event_json, state_json};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Life, Tally};
 use crate::commands::output::screen::{self, wrapped};
@@ -41,7 +41,7 @@ impl Page {
 pub fn told(life: &Life<'_>, diff: bool, page: Page) -> (String, Tally) {
     let mut text = String::new();
     let mut before = None;
-    let mut state = Value::Null;
+    let mut state = json!({});
     let mut number = 0;
     let tally = life.each(|decision| {
         number += 1;
@@ -75,7 +75,7 @@ fn heading(life: &Life<'_>, tally: &Tally) -> String {
     let again = match (tally.otherwise, tally.decisions) {
         (0, 1) => "which would be made so today".to_owned(),
         (0, _) => "each of which would be made so today".to_owned(),
-        (some, _) => format!("{some} of which would not be made so today"),
+        (some, _) => format!("{some} of which do not come out so today"),
     };
     let noun = if tally.decisions == 1 { "decision" } else { "decisions" };
     format!("{events}{of} events in {} {noun}, {again}", tally.decisions)
