@@ -55,7 +55,9 @@ impl Run<'_> {
             }
             What::Skipped => {
                 let (outcome, data) = self.said(reply.seq);
-                self.operate(Operation::Skip { step: step.clone(), outcome: Some(outcome), data })
+                // An undo has no answers, and is skipped without one.
+                let outcome = (direction == Direction::Do).then_some(outcome);
+                self.operate(Operation::Skip { step: step.clone(), outcome, data })
             }
             What::Done => {
                 let (outcome, data) = self.said(reply.seq);

@@ -200,7 +200,8 @@ impl Player<'_> {
         let operation = match self.script.remedy {
             Remedy::Retry => Operation::Retry { step: None },
             Remedy::Skip => {
-                let step = self.workflow.step(&stuck.step);
+                // An undo has no answers, and is skipped without one.
+                let step = self.workflow.step(&stuck.step).filter(|_| stuck.direction == Direction::Do);
                 let outcome = step.and_then(|step| self.script.answer_of(step, 0));
                 Operation::Skip { step: stuck.step.clone(), outcome, data: serde_json::Value::Null }
             }

@@ -90,7 +90,9 @@ fn completed(state: Option<&OrderState>, recorded: &Recorded, e: &StepCompleted)
             now,
         }),
         (Basis::Assumption, _) => {
-            operated(recorded, Operation::Skip { step: e.step.clone(), outcome: Some(outcome), data })
+            // An undo has no answers, and is skipped without one.
+            let outcome = (e.direction == Direction::Do).then_some(outcome);
+            operated(recorded, Operation::Skip { step: e.step.clone(), outcome, data })
         }
         (Basis::Deadline, _) => Command::Tick(now),
     }

@@ -192,7 +192,7 @@ fn an_undo_is_not_skipped_by_those_who_mean_the_step() {
     let workflow = workflow(STEPS);
     let mut story = shipping(&workflow);
     story.operate(Operation::Cancel).whatever();
-    story.answer("ship", done()).then(&["undo of ship: done", "undo of create: calling p.delete"]);
+    story.answer("ship", done()).then(&["undo of ship: done", "undo of create: p is asked to delete"]);
     let undoing = Refusal::StepNotNow {
         operation: "skip",
         step: "create".to_owned(),
@@ -201,9 +201,9 @@ fn an_undo_is_not_skipped_by_those_who_mean_the_step() {
     };
     story.operate(skip("create", Some("done"))).then_refused(&undoing);
     story.operate(skip("create", None)).then(&[
-        "undo of create: done, as an operator assumes",
+        "undo of create: skipped by an operator, and taken for \"done\"",
         "Everything that was done is undone",
-        "note: calling p.note",
+        "note: p is asked to note",
     ]);
 }
 
