@@ -201,6 +201,7 @@ impl Folded {
             ended_at: order.ended_at,
             revision: self.revision.cast_signed(),
             position: self.position.commit.cast_signed(),
+            parked: false,
         };
         let steps = self.state.steps.iter().map(|(id, step)| step_row(&row.id, &StepView::of(id, step)));
         let mut steps: Vec<StepRow> = steps.collect();

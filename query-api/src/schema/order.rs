@@ -218,6 +218,11 @@ impl Order {
         self.row.result.as_ref().map(|result| &result.0)
     }
 
+    /// Whether an event of it could not be projected and is set aside, so that what is told of it is behind the log.
+    async fn parked(&self) -> bool {
+        self.row.parked
+    }
+
     /// Why it waits for an operator.
     async fn stuck_reason(&self) -> Option<&str> {
         self.row.stuck_reason.as_deref()

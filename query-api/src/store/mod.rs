@@ -54,7 +54,7 @@ impl DerefMut for Reading<'_> {
 }
 
 const ORDER_COLUMNS: &str = "id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email, \
-     currency, total, lines, ship_to, attributes, result, stuck_reason, placed_at, updated_at, ended_at, revision, position";
+     currency, total, lines, ship_to, attributes, result, stuck_reason, placed_at, updated_at, ended_at, revision, position, parked";
 
 impl Store {
     /// Reads from this pool's database.

@@ -33,6 +33,7 @@ pub struct OrderRow {
     pub ended_at: Option<DateTime<Utc>>,
     pub revision: i64,
     pub position: i64,
+    pub parked: bool,
 }
 
 /// A row of `steps`.
