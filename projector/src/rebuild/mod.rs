@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use event_store::client::{EventStore, Position, ReadError};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -146,13 +146,28 @@ pub async fn rebuild(
     tell: impl Fn(Stage),
 ) -> Result<Rebuilt, RebuildError> {
     let mut db = pool.acquire().await?.detach();
-    if !sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK).fetch_one(&mut db).await? {
+    let rebuilt = rebuild_on(&mut db, options, log, stop, tell).await;
+    // Gives the lock back before this returns.
+    if let Err(error) = db.close().await {
+        tracing::debug!(%error, "the rebuild's connection did not close cleanly");
+    }
+    rebuilt
+}
+
+async fn rebuild_on(
+    db: &mut PgConnection,
+    options: &RebuildOptions,
+    log: &EventStore,
+    stop: &CancellationToken,
+    tell: impl Fn(Stage),
+) -> Result<Rebuilt, RebuildError> {
+    if !sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK).fetch_one(&mut *db).await? {
         return Err(RebuildError::UnderWay);
     }
     // What a crash of the server takes back is made again, or the checkpoint beside would not be where it is.
-    beside::execute(&mut db, "SET synchronous_commit TO off").await?;
-    let live = live_schema(&mut db).await?;
-    let written = beside::take_up(&mut db, &live, options.anew).await?;
+    beside::execute(db, "SET synchronous_commit TO off").await?;
+    let live = live_schema(db).await?;
+    let written = beside::take_up(db, &live, options.anew).await?;
     let mut work = Work {
         reading: Reading::new(log.clone(), written),
         remake: Remake::new(log.clone(), written, CACHED_ORDERS),
@@ -160,13 +175,13 @@ pub async fn rebuild(
         stop,
         tell,
     };
-    work.catch_up(&mut db).await?;
+    work.catch_up(db).await?;
     for view in View::ALL {
         work.go_on()?;
         (work.tell)(Stage::Indexing(view));
-        beside::index(&mut db, &work.live, view).await?;
+        beside::index(db, &work.live, view).await?;
     }
-    work.exchange(&mut db, options).await
+    work.exchange(db, options).await
 }
 
 struct Work<'a, T> {
