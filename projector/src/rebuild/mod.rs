@@ -147,8 +147,9 @@ pub async fn rebuild(
 ) -> Result<Rebuilt, RebuildError> {
     let mut db = pool.acquire().await?.detach();
     let rebuilt = rebuild_on(&mut db, options, log, stop, tell).await;
-    // Gives the lock back before this returns.
-    if let Err(error) = db.close().await {
+    // The next one may begin as soon as this returns; a connection that closes would give the lock back a little later.
+    let unlocked = sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut db).await;
+    if let Err(error) = unlocked.and(db.close().await) {
         tracing::debug!(%error, "the rebuild's connection did not close cleanly");
     }
     rebuilt
