@@ -3,13 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use event_store::client::{ConnectError, EventStore, ReadError, RecordedEvent};
+use event_store::client::{ConnectError, EventStore, Position, ReadError, RecordedEvent};
 use event_store::node::{Node, NodeError, NodeHandle, NodeOptions};
 
 use crate::args::DataFolder;
-
-/// Events read at a time.
-const PAGE: usize = 500;
 
 /// Which log.
 #[derive(Debug, Clone, Args)]
@@ -69,16 +66,7 @@ impl Log {
 
     /// All events of a stream, up to a position.
     pub async fn stream(&self, stream: &str, to: u64) -> Result<Vec<RecordedEvent>, ReadError> {
-        let mut events: Vec<RecordedEvent> = Vec::new();
-        loop {
-            let from = events.last().map_or(0, |last| last.revision + 1);
-            let page = self.store.read_stream(stream, from, PAGE).await?;
-            let is_last = page.len() < PAGE;
-            events.extend(page.into_iter().filter(|event| event.position.commit <= to));
-            if is_last || events.last().is_none_or(|last| last.revision < from) {
-                return Ok(events);
-            }
-        }
+        self.store.read_stream_to(stream, Position { commit: to, prepare: to }).await
     }
 
     /// Lets go of it.

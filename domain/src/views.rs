@@ -8,7 +8,10 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
 use crate::order::{Address, Event, Line, Mode, OrderState, StepState, StepStatus, summary};
-use crate::wire::Decoded;
+use crate::wire::{Decoded, WORKFLOW_STREAM_PREFIX};
+
+/// What the names of the streams begin with that views are made of: orders', and those of workflows' definitions.
+pub const STREAM_PREFIXES: [&str; 2] = [OrderId::STREAM_PREFIX, WORKFLOW_STREAM_PREFIX];
 
 /// An order.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgListener;
 use sqlx::{PgPool, Postgres};
 use tokio::sync::{Notify, OnceCell, mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::error::StoreError;
+use crate::listening::Listening;
 use crate::order_status::OrderStatus;
 use crate::store::ended_orders;
 
@@ -25,7 +25,7 @@ const QUEUE: usize = 1024;
 const MOST_HEARD: usize = 10_000;
 /// How long those who come are gathered, to be looked at together. Who comes before the end hears of it without this.
 const GATHER: Duration = Duration::from_millis(3);
-/// How long to wait for a database that is away, and the longest between two looks, were a notification lost.
+/// The longest between two looks, were a notification lost.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where to wait. Cheap to clone.
@@ -93,23 +93,14 @@ impl Heard {
     }
 }
 
-/// Hears of ends. While that is not possible, it says that something may have been missed.
+/// Hears of ends.
 async fn listen(pool: PgPool, heard: Arc<Heard>) {
+    let mut listening = Listening::to(ORDERS_ENDED, pool);
     loop {
-        if let Ok(mut listener) = PgListener::connect_with(&pool).await
-            && listener.listen(ORDERS_ENDED).await.is_ok()
-        {
-            heard.missed.notify_one();
-            // Nothing: a lost connection was taken up again.
-            while let Ok(notification) = listener.try_recv().await {
-                match notification {
-                    Some(notification) => heard.add(notification.payload()),
-                    None => heard.missed.notify_one(),
-                }
-            }
+        match listening.next().await {
+            Some(ids) => heard.add(&ids),
+            None => heard.missed.notify_one(),
         }
-        heard.missed.notify_one();
-        sleep(PAUSE).await;
     }
 }
 

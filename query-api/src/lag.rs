@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::ids::OrderId;
-use domain::wire::WORKFLOW_STREAM_PREFIX;
+use domain::views::STREAM_PREFIXES;
 use event_store::client::{EventStore, Filter, Position, SubscriptionItem};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
@@ -66,8 +65,7 @@ impl LagMeter {
     }
 
     async fn age_of_the_first_after(&self, views: Option<Position>) -> Option<f64> {
-        let prefixes = [OrderId::STREAM_PREFIX, WORKFLOW_STREAM_PREFIX];
-        let filter = Filter::StreamPrefixes(prefixes.map(str::to_owned).to_vec());
+        let filter = Filter::StreamPrefixes(STREAM_PREFIXES.map(str::to_owned).to_vec());
         let mut coming = self.log.subscribe_all(filter, views);
         let first = async {
             loop {

@@ -13,6 +13,7 @@ mod freshness;
 mod history;
 mod http;
 mod lag;
+mod listening;
 mod live;
 mod moves;
 mod options;

@@ -2,18 +2,15 @@
 //! to it, whoever waits for what. It begins with the first who does.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
 use tokio::sync::{OnceCell, watch};
 
+use crate::listening::Listening;
 use crate::store;
 
 /// The channel on which the projector announces.
 const VIEWS_MOVED: &str = "tenuto_views";
-/// How long to wait for a database that is away, and between two looks while it cannot be listened to.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The position that the views have; `None`: they have nothing, or it is not known. Whoever holds it is told of each move, and
 /// now and then of one that was none.
@@ -52,22 +49,13 @@ async fn announce(pool: PgPool, moved: watch::Sender<Option<u64>>) {
 }
 
 async fn hear(pool: &PgPool, moved: &watch::Sender<Option<u64>>) {
+    let mut listening = Listening::to(VIEWS_MOVED, pool.clone());
     loop {
-        if let Ok(mut listener) = PgListener::connect_with(pool).await
-            && listener.listen(VIEWS_MOVED).await.is_ok()
-        {
-            // What happened before is seen now.
-            look(pool, moved).await;
-            while let Ok(heard) = listener.try_recv().await {
-                match heard.and_then(|heard| heard.payload().parse().ok()) {
-                    Some(position) => drop(moved.send_replace(Some(position))),
-                    // The connection was lost, and is taken up again by the listener.
-                    None => look(pool, moved).await,
-                }
-            }
+        match listening.next().await.and_then(|position| position.parse().ok()) {
+            Some(position) => drop(moved.send_replace(Some(position))),
+            // What happened meanwhile is seen now.
+            None => look(pool, moved).await,
         }
-        look(pool, moved).await;
-        tokio::time::sleep(PAUSE).await;
     }
 }
 

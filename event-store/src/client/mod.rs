@@ -89,6 +89,21 @@ impl EventStore {
         self.read(stream, options.max_count(max), max).await
     }
 
+    /// Reads a whole stream, up to a position of the log, in pages. A stream that does not exist has no events.
+    pub async fn read_stream_to(&self, stream: &str, to: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        const PAGE: usize = 500;
+        let mut events: Vec<RecordedEvent> = Vec::new();
+        loop {
+            let from = events.last().map_or(0, |last| last.revision + 1);
+            let page = self.read_stream(stream, from, PAGE).await?;
+            let is_last = page.len() < PAGE;
+            events.extend(page.into_iter().filter(|event| event.position <= to));
+            if is_last || events.last().is_none_or(|last| last.revision < from) {
+                return Ok(events);
+            }
+        }
+    }
+
     /// Reads a stream backwards from its end. A stream that does not exist has no events.
     pub async fn read_stream_backwards(&self, stream: &str, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
         if let Some(node) = &self.node {
