@@ -34,6 +34,17 @@ pub(crate) enum WriteError {
     Interrupted(#[from] Interruption),
 }
 
+impl From<WriteError> for Interruption {
+    /// What is left of an attempt to set an event aside.
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Interrupted(interruption) => interruption,
+            // Whatever is set aside is made storable first, so this cannot be the event's fault.
+            WriteError::Refused(reason) => Self::Database(sqlx::Error::Protocol(reason)),
+        }
+    }
+}
+
 impl From<sqlx::Error> for WriteError {
     fn from(error: sqlx::Error) -> Self {
         match refusal(&error) {

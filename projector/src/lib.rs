@@ -13,6 +13,7 @@
 //! - **Nothing is skipped.** While the log or the database is down the projector waits, with back-off, and starts again from
 //!   the checkpoint that the database has.
 
+mod apply;
 mod columns;
 pub mod compare;
 mod error;
@@ -28,6 +29,7 @@ mod remake;
 mod retry;
 mod session;
 mod states;
+mod view;
 mod write;
 
 use sqlx::PgPool;

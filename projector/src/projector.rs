@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use domain::views::STREAM_PREFIXES;
 use event_store::client::{EventStore, Filter, Position, RecordedEvent};
 use sqlx::PgPool;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::apply::{Views, apply};
 use crate::error::{Interruption, ProjectorError, WriteError, is_wrong_schema};
 use crate::fold::Batch;
 use crate::intake::{Collected, Intake};
@@ -92,8 +94,7 @@ impl<'a> Active<'a> {
         let checkpoint = session.checkpoint();
         options.health.activate(checkpoint, parked::count(&mut session.db).await?);
         tracing::info!(from = checkpoint.map(|position| position.commit), "the projector is active");
-        let prefixes = [domain::ids::OrderId::STREAM_PREFIX, domain::wire::WORKFLOW_STREAM_PREFIX];
-        let filter = Filter::StreamPrefixes(prefixes.map(str::to_owned).to_vec());
+        let filter = Filter::StreamPrefixes(STREAM_PREFIXES.map(str::to_owned).to_vec());
         let beat = options.silence / 4;
         let mut heartbeat = interval_at(Instant::now() + beat, beat.max(Duration::from_millis(1)));
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -128,7 +129,7 @@ impl<'a> Active<'a> {
     async fn apply(&mut self, collected: Collected) -> Result<(), Interruption> {
         if !collected.events.is_empty() {
             let begun = Instant::now();
-            self.write(&collected).await?;
+            apply(self, &collected.events).await?;
             self.next_write = Instant::now() + begun.elapsed().min(self.options.pace);
             self.heartbeat.reset();
         }
@@ -138,40 +139,11 @@ impl<'a> Active<'a> {
         }
         Ok(())
     }
+}
 
-    async fn write(&mut self, collected: &Collected) -> Result<(), Interruption> {
-        match self.write_together(&collected.events).await {
-            Ok(()) => Ok(()),
-            Err(WriteError::Interrupted(interruption)) => Err(interruption),
-            Err(WriteError::Refused(reason)) => {
-                tracing::warn!(%reason, events = collected.events.len(), "a batch was refused and is written one by one");
-                self.write_one_by_one(&collected.events).await
-            }
-        }
-    }
-
-    /// Finds the events of a refused batch that are at fault, and parks them. What is parked so does not depend on how the
-    /// events fell into batches.
-    async fn write_one_by_one(&mut self, events: &[RecordedEvent]) -> Result<(), Interruption> {
-        for event in events {
-            let outcome = match self.write_together(std::slice::from_ref(event)).await {
-                Err(WriteError::Refused(reason)) => {
-                    self.commit(Batch::setting_aside(event, reason), std::slice::from_ref(event)).await
-                }
-                outcome => outcome,
-            };
-            outcome.map_err(|error| match error {
-                WriteError::Interrupted(interruption) => interruption,
-                // Whatever is set aside is made storable first, so this cannot be the event's fault.
-                WriteError::Refused(reason) => Interruption::Database(sqlx::Error::Protocol(reason)),
-            })?;
-        }
-        Ok(())
-    }
-
-    async fn write_together(&mut self, events: &[RecordedEvent]) -> Result<(), WriteError> {
-        let batch = Batch::fold(&mut self.states, &mut self.session.db, events).await?;
-        self.commit(batch, events).await
+impl Views for Active<'_> {
+    async fn fold(&mut self, events: &[RecordedEvent]) -> Result<Batch, WriteError> {
+        Ok(Batch::fold(&mut self.states, &mut self.session.db, events).await?)
     }
 
     async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
@@ -184,5 +156,9 @@ impl<'a> Active<'a> {
         batch.keep(&mut self.states);
         self.options.health.committed(last.position, Some(last.created), newly_parked);
         Ok(())
+    }
+
+    fn refused(&self, reason: &str, events: usize) {
+        tracing::warn!(%reason, events, "a batch was refused and is written one by one");
     }
 }

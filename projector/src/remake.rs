@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
 use sqlx::{Connection, PgConnection};
 
+use crate::apply::{Views, apply};
 use crate::error::{Interruption, WriteError};
 use crate::fold::Batch;
 use crate::states::States;
@@ -27,12 +28,10 @@ pub enum RemakeError {
 
 impl From<WriteError> for RemakeError {
     fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Interrupted(Interruption::Log(error)) => Self::Log(error),
-            WriteError::Interrupted(Interruption::Database(error)) => Self::Database(error),
-            WriteError::Interrupted(Interruption::CheckpointMoved) => Self::CheckpointMoved,
-            // Whatever is set aside is made storable first.
-            WriteError::Refused(reason) => Self::Database(sqlx::Error::Protocol(reason)),
+        match error.into() {
+            Interruption::Log(error) => Self::Log(error),
+            Interruption::Database(error) => Self::Database(error),
+            Interruption::CheckpointMoved => Self::CheckpointMoved,
         }
     }
 }
@@ -50,41 +49,37 @@ impl Remake {
         Self { states: States::new(log, cached_orders), written }
     }
 
-    /// Writes what becomes of these events: together, or one by one where Postgres refuses one of them, as the projector does.
+    /// Writes what becomes of these events, as the projector does.
     pub async fn write(&mut self, db: &mut PgConnection, events: &[RecordedEvent]) -> Result<(), RemakeError> {
-        match self.fold(db, events).await {
-            Err(WriteError::Refused(_)) => {}
-            outcome => return Ok(outcome?),
-        }
-        for event in events {
-            let one = std::slice::from_ref(event);
-            match self.fold(db, one).await {
-                Err(WriteError::Refused(reason)) => self.put(db, Batch::setting_aside(event, reason), one).await?,
-                outcome => outcome?,
-            }
-        }
-        Ok(())
+        Ok(apply(&mut Beside { remake: self, db }, events).await?)
+    }
+}
+
+/// The tables that a connection sees first.
+struct Beside<'a> {
+    remake: &'a mut Remake,
+    db: &'a mut PgConnection,
+}
+
+impl Views for Beside<'_> {
+    async fn fold(&mut self, events: &[RecordedEvent]) -> Result<Batch, WriteError> {
+        Ok(Batch::fold(&mut self.remake.states, self.db, events).await?)
     }
 
-    async fn fold(&mut self, db: &mut PgConnection, events: &[RecordedEvent]) -> Result<(), WriteError> {
-        let batch = Batch::fold(&mut self.states, db, events).await?;
-        self.put(db, batch, events).await
-    }
-
-    async fn put(&mut self, db: &mut PgConnection, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
+    async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
         let Some(last) = events.last() else { return Ok(()) };
         let moving = Moving {
-            from: self.written,
+            from: self.remake.written,
             generation: 0,
             through: last.position,
             last_event_at: Some(last.created),
             is_news: false,
         };
-        let mut transaction = db.begin().await?;
+        let mut transaction = self.db.begin().await?;
         write_all(&mut transaction, &Rows::of(&batch)?, &moving).await?;
         transaction.commit().await?;
-        self.written = Some(last.position);
-        batch.keep(&mut self.states);
+        self.remake.written = Some(last.position);
+        batch.keep(&mut self.remake.states);
         Ok(())
     }
 }

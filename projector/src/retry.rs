@@ -7,18 +7,17 @@ use std::num::NonZeroUsize;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
-use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
+use event_store::client::{EventStore, ReadError};
 use serde::Serialize;
 use sqlx::{Connection, FromRow, PgConnection, PgPool};
 
+use crate::error::WriteError;
 use crate::fold::Batch;
 use crate::remake::RemakeError;
-use crate::session::VIEWS;
+use crate::session::begin_generation;
 use crate::states::States;
+use crate::view::CHECKPOINTS;
 use crate::write::{Moving, Rows, write_all};
-
-/// Events read from the log at a time.
-const PAGE: usize = 500;
 
 /// An event that is set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
@@ -75,31 +74,26 @@ pub async fn retry(log: &EventStore, pool: &PgPool, stream: &str) -> Result<Retr
     let mut db = pool.acquire().await?.detach();
     let mut transaction = db.begin().await?;
     // Nobody moves the views before this is over.
-    let checkpoint: Option<(i64, i64, i64)> =
-        sqlx::query_as("SELECT position, prepare, generation FROM checkpoints WHERE name = $1 FOR UPDATE")
-            .bind(VIEWS)
-            .fetch_optional(&mut *transaction)
-            .await?;
-    let Some((commit, prepare, generation)) = checkpoint else { return Ok(Retried::NotParked) };
-    let checkpoint = Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() };
+    let views = begin_generation(&mut transaction, CHECKPOINTS).await?;
+    let Some((checkpoint, generation)) = views else { return Ok(Retried::NotParked) };
     let released = sqlx::query("DELETE FROM parked WHERE stream = $1").bind(stream).execute(&mut *transaction).await?;
     if released.rows_affected() == 0 {
         return Ok(Retried::NotParked);
     }
-    let events = match history(log, stream, checkpoint).await {
+    let events = match log.read_stream_to(stream, checkpoint).await {
         Ok(events) => events,
         Err(error @ ReadError::StreamDeleted(_)) => return Ok(Retried::StillParked(error.to_string())),
         Err(error) => return Err(error.into()),
     };
     let mut states = States::new(log.clone(), NonZeroUsize::MIN);
-    let batch = Batch::fold(&mut states, &mut transaction, &events).await.map_err(crate::error::WriteError::from)?;
+    let batch = Batch::fold(&mut states, &mut transaction, &events).await.map_err(WriteError::from)?;
     if let Some(first) = batch.parked.first() {
         return Ok(Retried::StillParked(format!("revision {}: {}", first.event.revision, first.reason)));
     }
     let moving = Moving { from: Some(checkpoint), generation, through: checkpoint, last_event_at: None, is_news: true };
     match write(&mut transaction, &batch, &moving).await {
         Ok(()) => {}
-        Err(crate::error::WriteError::Refused(reason)) => return Ok(Retried::StillParked(reason)),
+        Err(WriteError::Refused(reason)) => return Ok(Retried::StillParked(reason)),
         Err(error) => return Err(error.into()),
     }
     if let Some(order) = OrderId::from_stream(stream) {
@@ -108,28 +102,10 @@ pub async fn retry(log: &EventStore, pool: &PgPool, stream: &str) -> Result<Retr
             .execute(&mut *transaction)
             .await?;
     }
-    sqlx::query("UPDATE checkpoints SET generation = generation + 1 WHERE name = $1")
-        .bind(VIEWS)
-        .execute(&mut *transaction)
-        .await?;
     transaction.commit().await?;
     Ok(Retried::Projected)
 }
 
-async fn write(db: &mut PgConnection, batch: &Batch, moving: &Moving) -> Result<(), crate::error::WriteError> {
+async fn write(db: &mut PgConnection, batch: &Batch, moving: &Moving) -> Result<(), WriteError> {
     write_all(db, &Rows::of(batch)?, moving).await.map(drop)
-}
-
-/// A stream up to a position.
-async fn history(log: &EventStore, stream: &str, through: Position) -> Result<Vec<RecordedEvent>, ReadError> {
-    let mut events: Vec<RecordedEvent> = Vec::new();
-    loop {
-        let from = events.last().map_or(0, |last| last.revision + 1);
-        let page = log.read_stream(stream, from, PAGE).await?;
-        let is_last = page.len() < PAGE;
-        events.extend(page.into_iter().filter(|event| event.position <= through));
-        if is_last || events.last().is_none_or(|last| last.revision + 1 == from) {
-            return Ok(events);
-        }
-    }
 }

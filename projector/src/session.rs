@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
 use crate::error::Interruption;
 use crate::options::ProjectorOptions;
+use crate::view::CHECKPOINTS;
 
 /// Any number will do, as long as every projector of a database takes the same.
 const LOCK: i64 = 0x7465_6e75_746f;
@@ -127,9 +128,22 @@ pub(crate) async fn live_schema(db: &mut PgConnection) -> Result<String, sqlx::E
 
 /// How far the views of a schema have come.
 pub(crate) async fn checkpoint_in(db: &mut PgConnection, schema: &str) -> Result<Option<Position>, sqlx::Error> {
-    let query = format!("SELECT position, prepare FROM {schema}.checkpoints WHERE name = $1");
+    let query = format!("SELECT position, prepare FROM {schema}.{CHECKPOINTS} WHERE name = $1");
     let row: Option<(i64, i64)> = sqlx::query_as(AssertSqlSafe(query)).bind(VIEWS).fetch_optional(db).await?;
     Ok(row.map(position))
+}
+
+/// Says that somebody other than the active projector changes the views, whose checkpoints are in that table: it will find out with
+/// its next transaction, which waits for this one. Gives back how far the views have come, and their new generation.
+pub(crate) async fn begin_generation(
+    db: &mut PgConnection,
+    checkpoints: &str,
+) -> Result<Option<(Position, i64)>, sqlx::Error> {
+    let query = format!(
+        "UPDATE {checkpoints} SET generation = generation + 1 WHERE name = $1 RETURNING position, prepare, generation"
+    );
+    let row: Option<(i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(query)).bind(VIEWS).fetch_optional(db).await?;
+    Ok(row.map(|(commit, prepare, generation)| (position((commit, prepare)), generation)))
 }
 
 fn position((commit, prepare): (i64, i64)) -> Position {

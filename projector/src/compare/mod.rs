@@ -15,8 +15,8 @@ use domain::wire::WORKFLOW_STREAM_PREFIX;
 use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
 use sqlx::{PgConnection, PgPool};
 
-use crate::rebuild::View;
 use crate::remake::Remake;
+use crate::view::View;
 use sql::Live;
 
 /// Events read from the log at a time.
@@ -125,7 +125,7 @@ impl Comparison {
         let mut compared = Compared::default();
         remake.written = None;
         Remaking { db: &mut snapshot, remake, log, checkpoint }.all(streams, &mut compared).await?;
-        compared.differences = live.differing_workflows(&mut snapshot).await?;
+        compared.differences = live.differing_view(&mut snapshot, View::Workflows).await?;
         snapshot.commit().await?;
         Ok(compared)
     }
@@ -161,7 +161,7 @@ pub(crate) async fn view(
     live: &str,
     made: &str,
 ) -> Result<Vec<Difference>, sqlx::Error> {
-    Live { schema: live.to_owned(), made: made.to_owned() }.differing_view(db, view.table()).await
+    Live { schema: live.to_owned(), made: made.to_owned() }.differing_view(db, view).await
 }
 
 /// Ranges of so many of these sorted orders, which together cover everything.

@@ -7,34 +7,15 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Transaction};
 
 use super::{Difference, Range};
-use crate::rebuild::View;
+
 use crate::session::{checkpoint_in, live_schema};
+use crate::view::{CHECKPOINTS, View};
 
 /// Differences of one table that are told at once. A range with so many has more.
 const MOST: i64 = 1_000;
 
-/// A view, and what its rows are told apart by.
-struct Table {
-    name: &'static str,
-    keys: &'static [&'static str],
-    /// The column that holds the order's id.
-    order: Option<&'static str>,
-}
-
-const fn table(name: &'static str, keys: &'static [&'static str], order: Option<&'static str>) -> Table {
-    Table { name, keys, order }
-}
-
-const ORDERS: [Table; 4] = [
-    table("orders", &["id"], Some("id")),
-    table("steps", &["order_id", "step"], Some("order_id")),
-    table("timeline", &["order_id", "revision"], Some("order_id")),
-    table("todo", &["order_id"], Some("order_id")),
-];
-const PARKED: Table = table("parked", &["stream", "revision"], None);
-const WORKFLOWS: Table = table("workflows", &["name", "version"], None);
-/// Moves in one transaction with the views.
-pub(crate) const CHECKPOINTS: &str = "checkpoints";
+/// The views that tell of orders, each by the column that holds the order's id: the first by which its rows are told apart.
+const OF_ORDERS: [View; 4] = [View::Orders, View::Steps, View::Timeline, View::Todo];
 
 /// The tables that are there for everybody, and those of the same names that they are compared with.
 pub(super) struct Live {
@@ -48,8 +29,7 @@ impl Live {
     /// Puts an empty temporary table before each view.
     pub async fn shadowed(db: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let live = Self { schema: live_schema(db).await?, made: "pg_temp".to_owned() };
-        let names = ORDERS.iter().chain([&PARKED, &WORKFLOWS]).map(|table| table.name).chain([CHECKPOINTS]);
-        for name in names {
+        for name in View::ALL.map(View::table).into_iter().chain([CHECKPOINTS]) {
             let made = format!(
                 "CREATE TEMPORARY TABLE {name} (LIKE {}.{name} INCLUDING DEFAULTS INCLUDING INDEXES) ON COMMIT DELETE ROWS",
                 live.schema
@@ -63,8 +43,8 @@ impl Live {
     /// in between.
     pub async fn snapshot<'c>(&self, db: &'c mut PgConnection) -> Result<Transaction<'c, Postgres>, sqlx::Error> {
         let mut snapshot = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-        let tables = View::ALL.map(|view| format!("{}.{}", self.schema, view.table())).join(", ");
-        sqlx::query(AssertSqlSafe(format!("LOCK TABLE {tables} IN ACCESS SHARE MODE"))).execute(&mut *snapshot).await?;
+        let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", View::all_in(&self.schema));
+        sqlx::query(AssertSqlSafe(lock)).execute(&mut *snapshot).await?;
         Ok(snapshot)
     }
 
@@ -75,11 +55,11 @@ impl Live {
 
     /// The orders of a range that any view knows of.
     pub async fn orders(&self, db: &mut PgConnection, range: &Range) -> Result<Vec<String>, sqlx::Error> {
-        let each = |Table { name, order, .. }: &Table| {
-            let order = order.unwrap_or_default();
-            format!("SELECT {order} FROM {}.{name} WHERE {}", self.schema, within(order))
+        let each = |view: View| {
+            let order = view.keys()[0];
+            format!("SELECT {order} FROM {}.{} WHERE {}", self.schema, view.table(), within(order))
         };
-        let query = ORDERS.iter().map(each).collect::<Vec<_>>().join(" UNION ");
+        let query = OF_ORDERS.map(each).join(" UNION ");
         sqlx::query_scalar(AssertSqlSafe(query)).bind(&range.from).bind(&range.to).fetch_all(db).await
     }
 
@@ -92,41 +72,32 @@ impl Live {
         streams: &BTreeSet<String>,
     ) -> Result<Vec<Difference>, sqlx::Error> {
         let mut differences = Vec::new();
-        for table in &ORDERS {
-            let query = self.differing(table, &within(table.order.unwrap_or_default()));
+        for view in OF_ORDERS {
+            let query = self.differing(view, &within(view.keys()[0]));
             let rows =
                 sqlx::query_as(AssertSqlSafe(query)).bind(&range.from).bind(&range.to).fetch_all(&mut *db).await?;
-            differences.extend(rows.into_iter().map(|row: Row| row.of(table)));
+            differences.extend(rows.into_iter().map(|row: Row| row.of(view)));
         }
         let streams: Vec<&String> = streams.iter().collect();
-        let query = self.differing(&PARKED, "stream = ANY($1)");
+        let query = self.differing(View::Parked, "stream = ANY($1)");
         let rows = sqlx::query_as(AssertSqlSafe(query)).bind(streams).fetch_all(&mut *db).await?;
-        differences.extend(rows.into_iter().map(|row: Row| row.of(&PARKED)));
+        differences.extend(rows.into_iter().map(|row: Row| row.of(View::Parked)));
         Ok(differences)
-    }
-
-    /// All definitions of workflows, compared with the temporary table.
-    pub async fn differing_workflows(&self, db: &mut PgConnection) -> Result<Vec<Difference>, sqlx::Error> {
-        let rows = sqlx::query_as(AssertSqlSafe(self.differing(&WORKFLOWS, "true"))).fetch_all(db).await?;
-        Ok(rows.into_iter().map(|row: Row| row.of(&WORKFLOWS)).collect())
     }
 
     /// All of a view, compared with the other table.
-    pub async fn differing_view(&self, db: &mut PgConnection, name: &str) -> Result<Vec<Difference>, sqlx::Error> {
-        let mut differences = Vec::new();
-        for table in ORDERS.iter().chain([&WORKFLOWS, &PARKED]).filter(|table| table.name == name) {
-            let rows = sqlx::query_as(AssertSqlSafe(self.differing(table, "true"))).fetch_all(&mut *db).await?;
-            differences.extend(rows.into_iter().map(|row: Row| row.of(table)));
-        }
-        Ok(differences)
+    pub async fn differing_view(&self, db: &mut PgConnection, view: View) -> Result<Vec<Difference>, sqlx::Error> {
+        let rows = sqlx::query_as(AssertSqlSafe(self.differing(view, "true"))).fetch_all(db).await?;
+        Ok(rows.into_iter().map(|row: Row| row.of(view)).collect())
     }
 
     /// Rows are compared as texts: what reads the same is the same, to the last zero of a number.
-    fn differing(&self, Table { name, keys, order }: &Table, within: &str) -> String {
-        let (Self { schema, made }, key) = (self, keys[0]);
+    fn differing(&self, view: View, within: &str) -> String {
+        let (Self { schema, made }, name, keys) = (self, view.table(), view.keys());
+        let key = keys[0];
         let using = keys.join(", ");
         let row = keys.iter().map(|key| format!("{key}::text")).collect::<Vec<_>>().join(" || ' ' || ");
-        let order = order.map_or_else(|| "NULL".to_owned(), |order| format!("{order}::text"));
+        let order = if OF_ORDERS.contains(&view) { format!("{key}::text") } else { "NULL".to_owned() };
         format!(
             "SELECT {row} AS keys, {order} AS order_id, made.{key} IS NOT NULL AS in_log, live.{key} IS NOT NULL AS in_view,
                     told.key AS name, told.made AS log, told.live AS view
@@ -160,10 +131,11 @@ struct Row {
 }
 
 impl Row {
-    fn of(self, table: &Table) -> Difference {
-        let Self { keys, order_id, in_log, in_view, name, log, view } = self;
+    fn of(self, view: View) -> Difference {
+        let table = view.table();
+        let Self { keys, order_id, in_log, in_view, name, log, view: viewed } = self;
         let there = |is_there: bool| is_there.then(|| "a row".to_owned());
-        let (log, view) = if in_log && in_view { (log, view) } else { (there(in_log), there(in_view)) };
-        Difference { table: table.name, row: keys, order: order_id, column: name, log, view }
+        let (log, view) = if in_log && in_view { (log, viewed) } else { (there(in_log), there(in_view)) };
+        Difference { table, row: keys, order: order_id, column: name, log, view }
     }
 }

@@ -5,15 +5,13 @@
 use event_store::client::Position;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::View;
 use crate::session::checkpoint_in;
+use crate::view::{CHECKPOINTS, View};
 
 /// The schema that is filled.
 pub(super) const SCHEMA: &str = "tenuto_rebuild";
 /// Which program began it, on which version of the views.
 const ABOUT: &str = "about";
-/// How far it has come; moves in one transaction with the views.
-const CHECKPOINTS: &str = "checkpoints";
 
 /// Takes up what an earlier rebuild has left, if this program began it on these views, or begins. Gives back how far it has come.
 pub(super) async fn take_up(db: &mut PgConnection, live: &str, anew: bool) -> Result<Option<Position>, sqlx::Error> {

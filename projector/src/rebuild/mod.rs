@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::compare::Difference;
 use crate::remake::{Remake, RemakeError};
 use crate::session::{checkpoint_in, live_schema};
+pub use crate::view::View;
 use reading::Reading;
 
 /// Any number will do, as long as every rebuild of a database takes the same.
@@ -30,40 +31,6 @@ const CACHED_ORDERS: NonZeroUsize = NonZeroUsize::new(50_000).expect("not zero")
 const MOST_TRIES: usize = 60;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// A view that can be made anew by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum View {
-    /// Where each order stands.
-    Orders,
-    /// Where each step of each order stands.
-    Steps,
-    /// Every event of every order.
-    Timeline,
-    /// Orders that somebody has to look at again.
-    Todo,
-    /// Registered definitions.
-    Workflows,
-    /// What is set aside.
-    Parked,
-}
-
-impl View {
-    /// In the order in which everybody locks them.
-    pub const ALL: [Self; 6] = [Self::Orders, Self::Steps, Self::Timeline, Self::Todo, Self::Workflows, Self::Parked];
-
-    /// Its table.
-    pub fn table(self) -> &'static str {
-        match self {
-            Self::Orders => "orders",
-            Self::Steps => "steps",
-            Self::Timeline => "timeline",
-            Self::Todo => "todo",
-            Self::Workflows => "workflows",
-            Self::Parked => "parked",
-        }
-    }
-}
 
 /// What is to be made anew, and how.
 #[derive(Debug, Clone)]

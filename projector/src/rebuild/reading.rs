@@ -1,7 +1,6 @@
 //! Reads `$all` page by page, up to a position and not beyond.
 
-use domain::ids::OrderId;
-use domain::wire::WORKFLOW_STREAM_PREFIX;
+use domain::views::STREAM_PREFIXES;
 use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
 
 /// Events read at a time.
@@ -42,12 +41,7 @@ impl Reading {
         self.events += page.len() as u64;
         self.through =
             if is_last { Some(target) } else { page.last().map_or(self.through, |last| Some(last.position)) };
-        page.retain(|event| makes_views(&event.stream));
+        page.retain(|event| STREAM_PREFIXES.iter().any(|prefix| event.stream.starts_with(prefix)));
         Ok(page)
     }
-}
-
-/// Whether the projector follows such a stream.
-fn makes_views(stream: &str) -> bool {
-    [OrderId::STREAM_PREFIX, WORKFLOW_STREAM_PREFIX].iter().any(|prefix| stream.starts_with(prefix))
 }

@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::beside::{self, SCHEMA};
 use super::{RebuildError, RebuildOptions, Rebuilt, Stage, View, Work};
-use crate::remake::RemakeError;
-use crate::session::{VIEWS, checkpoint_in};
+use crate::session::{begin_generation, checkpoint_in};
+use crate::view::CHECKPOINTS;
 
 /// How long the locks are waited for, and how long others wait meanwhile.
 const PATIENCE: &str = "SET LOCAL lock_timeout TO '500ms'";
@@ -23,7 +23,7 @@ pub(super) async fn attempt<T: Fn(Stage)>(
 ) -> Result<Option<Rebuilt>, RebuildError> {
     let mut transaction = db.begin().await?;
     beside::execute(&mut transaction, PATIENCE).await?;
-    let tables = View::ALL.map(|view| format!("{}.{}", work.live, view.table())).join(", ");
+    let tables = View::all_in(&work.live);
     // To compare, it is enough that nobody writes.
     let mode = if options.only_check { "EXCLUSIVE" } else { "ACCESS EXCLUSIVE" };
     match beside::execute(&mut transaction, &format!("LOCK TABLE {tables} IN {mode} MODE")).await {
@@ -72,15 +72,12 @@ async fn exchange(db: &mut PgConnection, live: &str, views: &[View]) -> Result<(
             .await?;
     }
     // The active projector has to forget what it remembers of the old ones.
-    let moved = format!("UPDATE {live}.checkpoints SET generation = generation + 1 WHERE name = $1 RETURNING position");
-    let position: Option<i64> = sqlx::query_scalar(AssertSqlSafe(moved)).bind(VIEWS).fetch_optional(&mut *db).await?;
-    if let Some(position) = position {
+    if let Some((position, _)) = begin_generation(db, &format!("{live}.{CHECKPOINTS}")).await? {
         sqlx::query("SELECT pg_notify($1, $2)")
             .bind(crate::NOTIFICATIONS)
-            .bind(position.to_string())
+            .bind(position.commit.to_string())
             .execute(db)
-            .await
-            .map_err(RemakeError::from)?;
+            .await?;
     }
     Ok(())
 }

@@ -1,0 +1,55 @@
+//! The views, which are tables: what they are called, and what their rows are told apart by.
+
+/// How far the views have come: a table that moves in one transaction with them.
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+
+/// A view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum View {
+    /// Where each order stands.
+    Orders,
+    /// Where each step of each order stands.
+    Steps,
+    /// Every event of every order.
+    Timeline,
+    /// Orders that somebody has to look at again.
+    Todo,
+    /// Registered definitions.
+    Workflows,
+    /// What is set aside.
+    Parked,
+}
+
+impl View {
+    /// In the order in which everybody locks them.
+    pub const ALL: [Self; 6] = [Self::Orders, Self::Steps, Self::Timeline, Self::Todo, Self::Workflows, Self::Parked];
+
+    /// Its table.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Steps => "steps",
+            Self::Timeline => "timeline",
+            Self::Todo => "todo",
+            Self::Workflows => "workflows",
+            Self::Parked => "parked",
+        }
+    }
+
+    /// The columns by which its rows are told apart.
+    pub(crate) fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Orders => &["id"],
+            Self::Steps => &["order_id", "step"],
+            Self::Timeline => &["order_id", "revision"],
+            Self::Todo => &["order_id"],
+            Self::Workflows => &["name", "version"],
+            Self::Parked => &["stream", "revision"],
+        }
+    }
+
+    /// Its tables in a schema, as a list for SQL.
+    pub(crate) fn all_in(schema: &str) -> String {
+        Self::ALL.map(|view| format!("{schema}.{}", view.table())).join(", ")
+    }
+}
