@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Retry(commands::operate::RetryArgs),
     /// Assume the answer of a step
     Skip(commands::operate::SkipArgs),
+    /// Erase a customer's personal data, in the log as well
+    Forget(commands::forget::ForgetArgs),
     /// Check that nobody changed what was recorded, and prove it to others
     Audit(crate::audit::AuditArgs),
     /// Check workflow files, draw them, or print the schema of the format

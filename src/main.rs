@@ -60,6 +60,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Resume(args) => Ok(commands::operate::run(Word::Resume, args).await?),
         Command::Retry(args) => Ok(commands::operate::retry(args).await?),
         Command::Skip(args) => Ok(commands::operate::skip(args).await?),
+        Command::Forget(args) => Ok(commands::forget::run(args).await?),
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Workflow(args) => Ok(commands::workflow::run(args)?),
     }

@@ -84,14 +84,14 @@ impl DriveError {
     /// Whether what is wrong is the order's history, or its definition: trying again is in vain until somebody has mended it.
     fn is_broken(&self) -> bool {
         match self {
-            DriveError::Load(LoadError::Wire { .. } | LoadError::Misfit { .. })
+            DriveError::Load(LoadError::Wire { .. } | LoadError::Misfit { .. } | LoadError::Open { .. })
             | DriveError::NoWorkflow(_)
             | DriveError::Inconsistent(_)
             | DriveError::Save(SaveError::Encode(_)) => true,
             DriveError::Refused(_)
-            | DriveError::Load(LoadError::Read(_))
+            | DriveError::Load(LoadError::Read(_) | LoadError::Keys(_))
             | DriveError::Lookup(_)
-            | DriveError::Save(SaveError::Append(_))
+            | DriveError::Save(SaveError::Append(_) | SaveError::Keys(_))
             | DriveError::Unknown
             | DriveError::Conflicts => self.is_for_good(),
         }

@@ -16,7 +16,9 @@ mod admission;
 mod answer;
 mod clock;
 mod driver;
+mod erasure;
 mod http;
+mod keys;
 mod log;
 mod orchestrator;
 mod orders;
@@ -33,7 +35,9 @@ mod workflows;
 
 pub use admission::{Admission, AdmissionBounds, watch_bounds};
 pub use clock::{Clock, SystemClock};
+pub use erasure::CustomerOrders;
 pub use http::router;
+pub use keys::{CustomerKeys, KeyError, KeyTable};
 pub use log::Log;
 pub use orchestrator::{Accepted, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
 pub use participants::{

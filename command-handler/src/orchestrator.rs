@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::ids::OrderId;
-use domain::order::{Command, DecideError, LateRefusal, NewOrder, Operate, Place, Refusal, Signal, decide_next};
+use domain::order::{
+    Command, DecideError, LateRefusal, NewOrder, Operate, PersonalData, Place, Refusal, Signal, decide_next,
+};
 use event_store::client::{AppendError, Position};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -19,6 +21,7 @@ use tracing::warn;
 
 use crate::clock::Clock;
 use crate::driver::{Driver, Message, Placed, Start};
+use crate::keys::CustomerKeys;
 use crate::log::Log;
 use crate::orders::{Cause, Orders, SaveError, Saved};
 use crate::participants::Participants;
@@ -138,9 +141,9 @@ pub(crate) struct Shared<L, P, C> {
 
 impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     /// An orchestrator on these ports.
-    pub fn new(log: L, participants: P, clock: C, options: OrchestratorOptions) -> Self {
+    pub fn new(log: L, participants: P, keys: Arc<dyn CustomerKeys>, clock: C, options: OrchestratorOptions) -> Self {
         Self(Arc::new(Shared {
-            orders: Orders::new(log.clone(), clock.clone()),
+            orders: Orders::new(log.clone(), clock.clone(), keys),
             workflows: Workflows::new(log, clock.clone()),
             participants,
             clock,
@@ -226,6 +229,16 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             Ok(Some(_)) => Err(PlaceError::OtherContent(order_id)),
             Ok(None) => Err(PlaceError::Failed(format!("the stream of order {order_id} exists and has no events"))),
             Err(error) => Err(PlaceError::Failed(error.to_string())),
+        }
+    }
+
+    /// The personal data of an order; `None`: they were erased.
+    pub async fn personal_data(&self, order_id: &OrderId) -> Result<Option<PersonalData>, CommandError> {
+        match self.0.orders.load(order_id).await {
+            Ok(Some(order)) if order.state.placed.sealed.is_some() => Ok(None),
+            Ok(Some(order)) => Ok(Some(order.state.placed.personal.clone())),
+            Ok(None) => Err(CommandError::UnknownOrder(order_id.clone())),
+            Err(error) => Err(CommandError::Failed(error.to_string())),
         }
     }
 

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
-use domain::order::{Direction, Event, Misfit, OrderState, evolve};
-use domain::wire::{self, CHAIN_START, Context, WireError};
+use domain::order::{CustomerKey, Direction, Event, Misfit, OpenError, OrderPlaced, OrderState, PersonalData, evolve};
+use domain::wire::{self, CHAIN_START, Context, Decoded, WireError};
 use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent};
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::keys::{CustomerKeys, KeyError};
 use crate::log::Log;
 use crate::orchestrator::lock;
 
@@ -71,6 +72,10 @@ pub(crate) enum LoadError {
     Wire { stream: String, revision: u64, source: WireError },
     #[error("event {revision} of {stream} does not fit: {source}")]
     Misfit { stream: String, revision: u64, source: Misfit },
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error("event 0 of {stream} cannot be opened: {source}")]
+    Open { stream: String, source: OpenError },
 }
 
 /// Why a decision could not be saved.
@@ -80,6 +85,8 @@ pub(crate) enum SaveError {
     Append(#[from] AppendError),
     #[error("the decision cannot be written: {0}")]
     Encode(#[from] serde_json::Error),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
 }
 
 /// What led to a decision.
@@ -122,12 +129,13 @@ impl Cause {
 pub(crate) struct Orders<L, C> {
     log: L,
     clock: C,
+    keys: Arc<dyn CustomerKeys>,
     last_saved: Arc<Mutex<Option<Position>>>,
 }
 
 impl<L: Log, C: Clock> Orders<L, C> {
-    pub fn new(log: L, clock: C) -> Self {
-        Self { log, clock, last_saved: Arc::default() }
+    pub fn new(log: L, clock: C, keys: Arc<dyn CustomerKeys>) -> Self {
+        Self { log, clock, keys, last_saved: Arc::default() }
     }
 
     /// The position of the last decision saved here.
@@ -152,11 +160,35 @@ impl<L: Log, C: Clock> Orders<L, C> {
             let page = self.log.read(&stream, from, PAGE).await?;
             let count = page.len();
             for recorded in page {
-                order = Some(apply_recorded(order, &recorded)?);
+                let mut decoded =
+                    wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata).map_err(|source| {
+                        LoadError::Wire { stream: stream.clone(), revision: recorded.revision, source }
+                    })?;
+                if let Event::OrderPlaced(placed) = &mut decoded.event {
+                    self.open(placed).await?;
+                }
+                order = Some(apply_recorded(order, &recorded, decoded)?);
             }
             if count < PAGE {
                 return Ok(order);
             }
+        }
+    }
+
+    /// Reads the personal data of an order, unless they were erased.
+    async fn open(&self, placed: &mut OrderPlaced) -> Result<(), LoadError> {
+        let Some(sealed) = &placed.sealed else { return Ok(()) };
+        let Some(key) = self.keys.by_id(sealed.key).await? else { return Ok(()) };
+        placed.open(&key).map_err(|source| LoadError::Open { stream: placed.order_id.stream(), source })
+    }
+
+    /// What personal data in these events are sealed with, if there are any.
+    async fn key_for(&self, events: &[Event]) -> Result<Option<CustomerKey>, KeyError> {
+        match events.first() {
+            Some(Event::OrderPlaced(placed)) if placed.personal != PersonalData::default() => {
+                self.keys.of_customer(&placed.customer_id).await.map(Some)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -170,7 +202,8 @@ impl<L: Log, C: Clock> Orders<L, C> {
         cause: &Cause,
     ) -> Result<Saved, SaveError> {
         let (events, state) = decided;
-        let draft = Draft::new(id, order, events, cause, || self.clock.id())?;
+        let key = self.key_for(events).await?;
+        let draft = Draft::new(id, order, events, cause, key.as_ref(), || self.clock.id())?;
         let expected = order.map_or(Expected::NoStream, |order| Expected::Revision(order.revision));
         let begun = self.clock.now().at;
         let appended = self.log.append(&id.stream(), expected, draft.events).await?;
@@ -211,6 +244,7 @@ impl Draft {
         order: Option<&Order>,
         events: &[Event],
         cause: &Cause,
+        key: Option<&CustomerKey>,
         new_id: impl Fn() -> Uuid,
     ) -> Result<Self, SaveError> {
         let first = new_id();
@@ -229,6 +263,7 @@ impl Draft {
                 traceparent: traceparent.as_deref().map(str::to_owned),
                 actor: wish.map(|wish| wish.actor.clone()),
                 reason: wish.and_then(|wish| wish.reason.clone()),
+                key: key.cloned(),
             };
             let encoded = wire::encode(event, event_id, &hash, &context)?;
             hash = encoded.hash;
@@ -258,10 +293,8 @@ fn note_start(started: &mut HashMap<(StepId, Direction), Uuid>, event: &Event, i
     }
 }
 
-fn apply_recorded(order: Option<Order>, recorded: &RecordedEvent) -> Result<Order, LoadError> {
+fn apply_recorded(order: Option<Order>, recorded: &RecordedEvent, decoded: Decoded) -> Result<Order, LoadError> {
     let (stream, revision) = (&recorded.stream, recorded.revision);
-    let decoded = wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata)
-        .map_err(|source| LoadError::Wire { stream: stream.clone(), revision, source })?;
     let misfit = |source| LoadError::Misfit { stream: stream.clone(), revision, source };
     let (state, mut placed, mut started, traceparent) = match order {
         None => {

@@ -1,13 +1,15 @@
 //! What is shown of an order: the fields of its row, of its steps' rows and of its timeline's entries, each a pure function of its
 //! events. The projector writes them, and whoever folds an order as of an earlier moment shows the same.
 
+use std::borrow::Cow;
+
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
-use crate::order::{Address, Event, Line, Mode, OrderState, StepState, StepStatus, summary};
+use crate::order::{Event, Line, Mode, OrderState, PersonalData, Sealed, StepState, StepStatus, summary};
 use crate::wire::{Decoded, WORKFLOW_STREAM_PREFIX};
 
 /// What the names of the streams begin with that views are made of: orders', and those of workflows' definitions.
@@ -28,18 +30,16 @@ pub struct OrderView<'a> {
     pub state: &'static str,
     /// The shop's id of the customer.
     pub customer_id: &'a str,
-    /// Personal.
-    pub customer_name: Option<&'a str>,
-    /// Personal.
-    pub customer_email: Option<&'a str>,
+    /// What identifies a person, as far as it can be read.
+    pub personal: Cow<'a, PersonalData>,
+    /// What takes a key to be read.
+    pub sealed: Option<&'a Sealed>,
     /// ISO 4217.
     pub currency: &'a str,
     /// The sum over the lines.
     pub total: Decimal,
     /// What was ordered.
     pub lines: &'a [Line],
-    /// Personal.
-    pub ship_to: Option<&'a Address>,
     /// What else the shop keeps with the order.
     pub attributes: &'a Map<String, Value>,
     /// What the workflow gave back, unless that is nothing.
@@ -113,12 +113,11 @@ impl<'a> OrderView<'a> {
             status: &state.status,
             state: state.state().as_str(),
             customer_id: &placed.customer_id,
-            customer_name: placed.personal.name.as_deref(),
-            customer_email: placed.personal.email.as_deref(),
+            personal: placed.readable(),
+            sealed: placed.sealed.as_ref(),
             currency: &placed.currency,
             total: placed.total,
             lines: &placed.lines,
-            ship_to: placed.personal.ship_to.as_ref(),
             attributes: &placed.attributes,
             result: unless_null(&state.result),
             stuck_reason: state.stuck_reason(),

@@ -3,8 +3,9 @@
 //! The data of an event is the JSON of its struct. Its metadata tells which version of that struct it is, what it belongs to
 //! and what caused it, and carries the link of the hash chain: SHA-256 over the link before it and everything in this event.
 
+pub mod erasures;
 #[cfg(test)]
-mod golden_tests;
+pub(crate) mod golden_tests;
 pub mod participants;
 
 use serde::de::DeserializeOwned;
@@ -15,13 +16,19 @@ use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::json;
-use crate::order::Event;
+use crate::order::{CustomerKey, Event};
 
-/// The version that all events are written in.
+/// The version that events are written in, but for [`SEALED`] ones.
 pub const SCHEMA: u32 = 1;
+
+/// The version of an `OrderPlaced` whose personal data are sealed. The first version has them in the clear.
+pub const SEALED: u32 = 2;
 
 /// The events that nothing follows in an order's stream.
 pub const ENDS: [&str; 2] = ["OrderCompleted", "OrderCanceled"];
+
+/// The event that personal data stand in.
+const PLACED: &str = "OrderPlaced";
 
 /// What stands before the first link of every chain.
 pub const CHAIN_START: &str = "";
@@ -86,6 +93,8 @@ pub struct Context {
     pub actor: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// What personal data are sealed with; none: they are written as they are.
+    pub key: Option<CustomerKey>,
 }
 
 /// Why bytes are no event.
@@ -95,7 +104,7 @@ pub enum WireError {
     #[error("unknown event type {0:?}")]
     UnknownType(String),
     /// Written by a later version of Tenuto.
-    #[error("{event_type} is written in schema version {found}, and this version of Tenuto knows {SCHEMA}")]
+    #[error("{event_type} is written in schema version {found}, which this version of Tenuto does not know")]
     UnknownVersion {
         /// The event's name.
         event_type: String,
@@ -117,14 +126,18 @@ pub enum WireError {
 /// Writes an event, with its link to the one before, which had the hash `previous` ([`CHAIN_START`] for the first).
 pub fn encode(event: &Event, id: Uuid, previous: &str, context: &Context) -> Result<Encoded, serde_json::Error> {
     let event_type = event.type_name();
-    let data = data_of(event)?;
+    let (schema, data) = match (event, &context.key) {
+        (Event::OrderPlaced(placed), Some(key)) => (SEALED, serde_json::to_vec(&placed.sealed_with(key, id)?)?),
+        (Event::OrderPlaced(placed), None) if placed.sealed.is_some() => (SEALED, data_of(event)?),
+        _ => (SCHEMA, data_of(event)?),
+    };
     let mut metadata = Metadata {
         correlation_id: context.correlation_id.clone(),
         causation_id: context.causation_id,
         traceparent: context.traceparent.clone(),
         actor: context.actor.clone(),
         reason: context.reason.clone(),
-        schema: SCHEMA,
+        schema,
         hash: String::new(),
     };
     metadata.hash = digest(previous, id, event_type, &data, &covered(&metadata)?);
@@ -149,10 +162,18 @@ pub fn decode_event(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<Ev
 }
 
 fn event_in(schema: u32, event_type: &str, data: &[u8]) -> Result<Event, WireError> {
-    if schema != SCHEMA {
-        return Err(WireError::UnknownVersion { event_type: event_type.to_owned(), found: schema });
+    let event = match schema {
+        SCHEMA => event_of(event_type, data)?,
+        SEALED if event_type == PLACED => event_of(event_type, data)?,
+        found => return Err(WireError::UnknownVersion { event_type: event_type.to_owned(), found }),
+    };
+    match &event {
+        Event::OrderPlaced(placed) if placed.sealed.is_some() != (schema == SEALED) => {
+            let source = serde::de::Error::custom("`sealed` does not go with the version");
+            Err(WireError::Malformed { part: "data", event_type: event_type.to_owned(), source })
+        }
+        _ => Ok(event),
     }
-    event_of(event_type, data)
 }
 
 /// The data of an event as JSON, as [`encode`] writes it.

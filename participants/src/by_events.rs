@@ -19,18 +19,19 @@ use uuid::Uuid;
 
 use crate::contract::{Request, WireAnswer};
 use crate::faults::Mishap;
-use crate::notifications::Notifications;
+use crate::notifications::{Notifications, run_erasures};
 use crate::options::Options;
 use crate::orders::Orders;
 use crate::participant::{Context, Participant, Service, answer};
 use crate::payments::Payments;
+use crate::personal_data::{Claims, NoClaim};
 use crate::problem::Problem;
 use crate::shipping::Shipping;
 
 /// How many requests to one service are handled side by side.
 const MOST_UNDER_WAY: usize = 32;
 
-/// Has the four services handle what is asked of them by events, until told to stop. Several may run: for each service one
+/// Has the four services handle what is asked of them by events, and what they are told of erasures, until told to stop. Several may run: for each service one
 /// reads, and another takes over when it ends. The delivery worker has to run beside it, with the same log.
 pub async fn run_requests(pool: PgPool, log: EventStore, options: Options, stop: CancellationToken) {
     let context = Context { pool, options };
@@ -39,6 +40,7 @@ pub async fn run_requests(pool: PgPool, log: EventStore, options: Options, stop:
         serve::<Payments>(&context, &log, &stop),
         serve::<Shipping>(&context, &log, &stop),
         serve::<Notifications>(&context, &log, &stop),
+        run_erasures(context.pool.clone(), log.clone(), stop.clone()),
     );
 }
 
@@ -47,7 +49,11 @@ async fn serve<P: Participant>(context: &Context, log: &EventStore, stop: &Cance
     let filter = Filter::StreamRegex(format!("^{}$", ActionRequested::stream(P::NAME)));
     let options =
         FollowOptions { most_under_way: MOST_UNDER_WAY, ..FollowOptions::new(P::NAME, P::LOCK, P::BOOKMARK, filter) };
-    let desk = Arc::new(Desk { service: Service::<P>::new(context), log: log.clone() });
+    let claims = match Claims::new() {
+        Ok(claims) => claims,
+        Err(error) => return tracing::error!(participant = P::NAME, %error, "requests by events cannot be handled"),
+    };
+    let desk = Arc::new(Desk { service: Service::<P>::new(context), log: log.clone(), claims });
     follow(options, log.clone(), context.pool.clone(), desk, stop.clone()).await;
 }
 
@@ -55,6 +61,7 @@ async fn serve<P: Participant>(context: &Context, log: &EventStore, stop: &Cance
 struct Desk<P> {
     service: Service<P>,
     log: EventStore,
+    claims: Claims,
 }
 
 impl<P: Participant> Reader for Desk<P> {
@@ -113,7 +120,12 @@ impl<P: Participant> Desk<P> {
         if let Some(mishap) = strike.instead().await {
             return instead(mishap);
         }
-        let answered = match Request::of_event(event.id, asked, traceparent) {
+        let asked = match self.claims.filled_in(asked.clone()).await {
+            Ok(asked) => asked,
+            Err(NoClaim::Later(reason)) => return Err(reason),
+            Err(NoClaim::Never(problem)) => return Ok(WireAnswer::of(&problem)),
+        };
+        let answered = match Request::of_event(event.id, &asked, traceparent) {
             Ok(request) => answer(&self.service, &request).await,
             Err(problem) => Err(problem),
         };

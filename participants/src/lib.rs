@@ -16,7 +16,8 @@
 //! An undo (`cancel`, `refund`, `cancel_shipment`) may also end as `nothing_to_undo`; what it would have undone is then
 //! refused if it arrives after all.
 //!
-//! They are asked over HTTP ([`router`]), or by events ([`run_requests`]), or both ways at once.
+//! They are asked over HTTP ([`router`]), or by events ([`run_requests`]), or both ways at once. Mails are deleted with the personal data
+//! in them, once the log tells that these were erased.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
@@ -32,6 +33,7 @@ mod orders;
 mod outbox;
 mod participant;
 mod payments;
+mod personal_data;
 mod problem;
 mod record;
 mod shipping;

@@ -37,6 +37,7 @@ pub(crate) struct OrderColumns {
     pub ended_at: Vec<Option<Moment>>,
     pub revision: Vec<i64>,
     pub position: Vec<i64>,
+    pub sealed: Vec<Option<String>>,
 }
 
 /// Rows of `steps`.
@@ -115,12 +116,14 @@ impl OrderColumns {
         self.status.push(order.status.to_owned());
         self.state.push(order.state);
         self.customer_id.push(order.customer_id.to_owned());
-        self.customer_name.push(order.customer_name.map(str::to_owned));
-        self.customer_email.push(order.customer_email.map(str::to_owned));
         self.currency.push(order.currency.to_owned());
         self.total.push(order.total);
         self.lines.push(serde_json::to_string(order.lines)?);
-        self.ship_to.push(order.ship_to.map(serde_json::to_string).transpose()?);
+        self.ship_to.push(order.personal.ship_to.as_ref().map(serde_json::to_string).transpose()?);
+        let personal = order.personal.into_owned();
+        self.customer_name.push(personal.name);
+        self.customer_email.push(personal.email);
+        self.sealed.push(order.sealed.map(serde_json::to_string).transpose()?);
         self.attributes.push(serde_json::to_string(order.attributes)?);
         self.result.push(order.result.map(Value::to_string));
         self.stuck_reason.push(order.stuck_reason.map(str::to_owned));

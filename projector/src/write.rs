@@ -80,11 +80,11 @@ const WRITE: &str = concat!(
     ", changed AS (
         INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email,
                             currency, total, lines, ship_to, attributes, result, stuck_reason,
-                            placed_at, updated_at, ended_at, revision, position)
+                            placed_at, updated_at, ended_at, revision, position, sealed)
         SELECT * FROM unnest($7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
                              $14::text[], $15::text[], $16::numeric[], $17::text[]::jsonb[], $18::text[]::jsonb[],
                              $19::text[]::jsonb[], $20::text[]::jsonb[], $21::text[], $22::timestamptz[],
-                             $23::timestamptz[], $24::timestamptz[], $25::bigint[], $26::bigint[])
+                             $23::timestamptz[], $24::timestamptz[], $25::bigint[], $26::bigint[], $62::text[]::jsonb[])
         WHERE EXISTS (SELECT FROM moved)
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status, state = excluded.state, result = excluded.result,
@@ -198,6 +198,7 @@ async fn write_rows(
         .bind(crate::ENDS)
         .bind(if *is_news { ends(orders) } else { Vec::new() })
         .bind(generation)
+        .bind(&orders.sealed)
         .fetch_optional(db)
         .await?;
     Ok(moved.map(|_| ()).ok_or(Interruption::CheckpointMoved)?)

@@ -18,6 +18,9 @@ pub enum StoreError {
     /// The log holds an event that this version of Tenuto cannot read.
     #[error("an event of this order cannot be read; an operator finds in the server's own log which")]
     Unreadable,
+    /// Personal data do not open.
+    #[error("the personal data of this order cannot be read; an operator finds in the server's own log why")]
+    Sealed,
     /// A fault of ours.
     #[error("the query failed for a reason that is not yours")]
     Internal,
@@ -55,7 +58,7 @@ impl From<StoreError> for async_graphql::Error {
         let code = match error {
             StoreError::Unavailable | StoreError::LogUnavailable => "UNAVAILABLE",
             StoreError::TooManyWaiting => "OVERLOADED",
-            StoreError::Unreadable => "UNREADABLE",
+            StoreError::Unreadable | StoreError::Sealed => "UNREADABLE",
             StoreError::Internal => "INTERNAL",
         };
         coded(&error, code)

@@ -180,6 +180,7 @@ impl History {
 impl Folded {
     fn into_rows(self) -> Earlier {
         let order = OrderView::of(&self.state);
+        let personal = order.personal.into_owned();
         let row = OrderRow {
             id: order.id.to_string(),
             workflow: order.workflow.to_owned(),
@@ -187,12 +188,12 @@ impl Folded {
             status: order.status.to_owned(),
             state: order.state.to_owned(),
             customer_id: order.customer_id.to_owned(),
-            customer_name: order.customer_name.map(str::to_owned),
-            customer_email: order.customer_email.map(str::to_owned),
+            customer_name: personal.name,
+            customer_email: personal.email,
             currency: order.currency.to_owned(),
             total: order.total,
             lines: Json(order.lines.to_vec()),
-            ship_to: order.ship_to.cloned().map(Json),
+            ship_to: personal.ship_to.map(Json),
             attributes: Json(Value::Object(order.attributes.clone())),
             result: order.result.cloned().map(Json),
             stuck_reason: order.stuck_reason.map(str::to_owned),
@@ -202,6 +203,7 @@ impl Folded {
             revision: self.revision.cast_signed(),
             position: self.position.commit.cast_signed(),
             parked: false,
+            sealed: order.sealed.cloned().map(Json),
         };
         let steps = self.state.steps.iter().map(|(id, step)| step_row(&row.id, &StepView::of(id, step)));
         let mut steps: Vec<StepRow> = steps.collect();

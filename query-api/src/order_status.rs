@@ -140,7 +140,7 @@ pub(crate) async fn get(
             StoreError::Unavailable | StoreError::LogUnavailable | StoreError::TooManyWaiting => {
                 later(problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))
             }
-            StoreError::Unreadable | StoreError::Internal => {
+            StoreError::Unreadable | StoreError::Sealed | StoreError::Internal => {
                 problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
             }
         },

@@ -17,9 +17,9 @@ use bytes::{Bytes, BytesMut};
 use clap::Args;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 pub use self::batch::{Line, Lines, Verdict};
 pub use self::problem::Problem;
@@ -81,6 +81,29 @@ pub struct Receipt {
     pub order_id: String,
 }
 
+/// What the server says to a wish to have a customer forgotten.
+#[derive(Debug)]
+pub enum Erasure {
+    /// It is done.
+    Done(Forgotten),
+    /// It is not.
+    Refused(Problem),
+}
+
+/// A customer is forgotten.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forgotten {
+    /// The shop's id of the customer.
+    pub customer_id: String,
+    /// How many orders there are whose personal data are gone.
+    pub orders: u64,
+    /// How many of these have them in the log as they were.
+    pub in_the_clear: u64,
+    /// Where the log tells of it.
+    pub position: String,
+}
+
 impl Client {
     /// A client of the server at that base URL.
     pub fn new(base: &str) -> Result<Self, CommandError> {
@@ -126,6 +149,27 @@ impl Client {
             status if status.is_client_error() => Ok(Placement::Refused(answer.problem())),
             _ => Err(answer.failure(url)),
         }
+    }
+
+    /// Has a customer forgotten.
+    pub async fn forget(&self, customer: &str, wish: &Map<String, Value>) -> Result<Erasure, CommandError> {
+        let mut url = Url::parse(&self.base).map_err(|error| self.no_address(&error))?;
+        let mut path = url.path_segments_mut().map_err(|()| self.no_address(&"it has no path"))?;
+        path.pop_if_empty().extend(["customers", customer, "forget"]);
+        drop(path);
+        let url = url.to_string();
+        let answer = self
+            .exchange(&url, || self.http.post(&url).json(wish), |answer| retry::is_transient(answer.status))
+            .await?;
+        match answer.status {
+            StatusCode::OK => Ok(Erasure::Done(answer.read(&url)?)),
+            status if status.is_client_error() => Ok(Erasure::Refused(answer.problem())),
+            _ => Err(answer.failure(url)),
+        }
+    }
+
+    fn no_address(&self, reason: &dyn std::fmt::Display) -> CommandError {
+        CommandError::ServerUrl { text: self.base.clone(), reason: reason.to_string() }
     }
 
     /// Asks over GraphQL, and gives the answer's `data`.

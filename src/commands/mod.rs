@@ -11,6 +11,7 @@ pub mod client;
 mod complaints;
 pub mod duration;
 mod error;
+pub mod forget;
 mod history;
 mod moment;
 pub mod operate;

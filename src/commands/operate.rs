@@ -150,7 +150,6 @@ async fn operate(
     let mut asked = fields.clone();
     asked.extend(which.clone());
     asked.insert("server".to_owned(), json!(client.base()));
-    let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
     fields.insert("reason".to_owned(), json!(more.reason));
     fields.extend(more.actor.or_else(user).map(|actor| ("actor".to_owned(), json!(actor))));
     let bookmark = Bookmark::open(more.resume.as_deref(), Value::Object(asked))?;
@@ -173,6 +172,11 @@ async fn operate(
         output::print(&if more.json { format!("{}\n", tally.as_json()) } else { summary() })?;
     }
     carried.map(|()| tally.exit_code())
+}
+
+/// Who acts where nobody is named.
+pub(super) fn user() -> Option<String> {
+    std::env::var("USER").ok().filter(|user| !user.is_empty())
 }
 
 fn matching(matches: u64) -> String {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use command_handler::{
-    Admission, AdmissionBounds, AllParticipants, HttpParticipants, Orchestrator, OrchestratorOptions, Production,
-    RegisterError, ReplyReaderOptions, Settings, SystemClock, TodoOptions,
+    Admission, AdmissionBounds, AllParticipants, HttpParticipants, KeyTable, Orchestrator, OrchestratorOptions,
+    Production, RegisterError, ReplyReaderOptions, Settings, SystemClock, TodoOptions,
 };
 use event_store::client::EventStore;
 use query_api::LagMeter;
@@ -140,9 +141,10 @@ impl Handler {
         leaving: CancellationToken,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let http = HttpParticipants::new(Settings(urls), &public_url, driving.most_calls)?;
-        let participants = AllParticipants::new(http, event_store.clone());
+        let participants = AllParticipants::new(http, event_store.clone(), &public_url);
+        let keys = Arc::new(KeyTable::new(pool.clone()));
         let options = OrchestratorOptions { most_active: driving.most_active_orders, ..OrchestratorOptions::default() };
-        let orchestrator = Orchestrator::new(event_store.clone(), participants, SystemClock, options);
+        let orchestrator = Orchestrator::new(event_store.clone(), participants, keys.clone(), SystemClock, options);
         for (from, text) in workflows::all(driving.workflows.as_deref())? {
             register(&orchestrator, &text).await.map_err(|source| BadWorkflow { from, source })?;
         }
@@ -171,7 +173,7 @@ impl Handler {
             stop_feeding.clone(),
         );
         let router =
-            command_handler::router(orchestrator.clone(), event_store.clone(), pool.clone(), leaving, admission);
+            command_handler::router(orchestrator.clone(), event_store.clone(), keys, pool.clone(), leaving, admission);
         let (todo, replies, bounds) = (tokio::spawn(todo), tokio::spawn(replies), tokio::spawn(bounds));
         Ok(Self { router, orchestrator, pool: pool.clone(), owner, stop_feeding, todo, replies, bounds })
     }

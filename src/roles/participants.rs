@@ -58,7 +58,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
         let (pool, log, options, stop) = (pool.clone(), log.clone(), options.clone(), stop.clone());
         async move {
             if let Some(log) = log {
-                participants::run_requests(pool, log, options, stop).await;
+                Box::pin(participants::run_requests(pool, log, options, stop)).await;
             }
         }
     };

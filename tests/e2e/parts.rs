@@ -51,7 +51,12 @@ impl Parts {
 
     /// The same with more arguments.
     pub fn handler_with(&self, more: &[&str]) -> (Process, String) {
-        let process = self.start(&[&["command-handler", "--listen", "127.0.0.1:0"], more].concat());
+        self.handler_at("127.0.0.1:0", more)
+    }
+
+    /// The same at a given address.
+    pub fn handler_at(&self, address: &str, more: &[&str]) -> (Process, String) {
+        let process = self.start(&[&["command-handler", "--listen", address], more].concat());
         let orders = process.told("commands at ");
         (process, orders)
     }

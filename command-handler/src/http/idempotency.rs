@@ -69,7 +69,17 @@ fn bad(what: &str) -> Problem {
 #[serde(rename_all = "camelCase")]
 struct IdempotencyKeyUsed {
     order_id: OrderId,
+    /// A digest of the content; in records of before, its fingerprint.
     fingerprint: String,
+}
+
+/// What a request says, for comparison.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    /// SHA-256 (hex), personal data among what it covers.
+    pub fingerprint: String,
+    /// The same under the customer's key, which is what is recorded. Once that key is destroyed, nothing equals it any more.
+    pub digest: String,
 }
 
 /// The keys of a log.
@@ -111,11 +121,11 @@ impl<L: Log> Keys<L> {
         key: &str,
         order_id: OrderId,
         given: bool,
-        fingerprint: &str,
+        content: &Content,
     ) -> Result<OrderId, Problem> {
         let digest = Sha256::digest(key);
         let stream = format!("key-{digest:x}");
-        let used = IdempotencyKeyUsed { order_id, fingerprint: fingerprint.to_owned() };
+        let used = IdempotencyKeyUsed { order_id, fingerprint: content.digest.clone() };
         let data = serde_json::to_vec(&used).map_err(|error| Problem::later(error.to_string()))?;
         let event = NewEvent {
             id: Uuid::now_v7(),
@@ -134,7 +144,8 @@ impl<L: Log> Keys<L> {
             .and_then(|recorded| serde_json::from_slice(&recorded.data).ok())
             .ok_or_else(|| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the record of this key cannot be read"))?;
         let same_order = !given || before.order_id == used.order_id;
-        if before.fingerprint != used.fingerprint || !same_order {
+        let same_content = before.fingerprint == content.digest || before.fingerprint == content.fingerprint;
+        if !same_content || !same_order {
             return Err(Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "this Idempotency-Key was used before, with other content",

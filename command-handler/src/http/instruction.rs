@@ -4,6 +4,7 @@ use domain::order::{Now, Operate, Operation};
 
 use super::fields::{Fields, line_fault};
 use crate::answer::{data_fault, outcome_fault};
+use crate::erasure::Wish;
 
 /// The longest reason, in characters.
 pub(super) const LONGEST_REASON: usize = 500;
@@ -51,8 +52,7 @@ pub(super) struct Instruction {
 impl Instruction {
     /// Takes what belongs to it from a request's fields. It means something only if nothing was wrong.
     pub fn take(word: Word, fields: &mut Fields) -> Self {
-        let reason = fields.required_text("reason", "why it is done, for the order's history", reason_fault);
-        let actor = fields.text("actor", actor_fault).unwrap_or_else(|| SOMEBODY.to_owned());
+        let Wish { actor, reason } = wish(fields);
         let operation = match word {
             Word::Cancel => Operation::Cancel,
             Word::Pause => Operation::Pause,
@@ -78,6 +78,13 @@ fn skip(fields: &mut Fields) -> Operation {
         fields.wrong("data", fault);
     }
     Operation::Skip { step, outcome, data }
+}
+
+/// Who wishes something, and why.
+pub(super) fn wish(fields: &mut Fields) -> Wish {
+    let reason = fields.required_text("reason", "why it is done, for the order's history", reason_fault);
+    let actor = fields.text("actor", actor_fault).unwrap_or_else(|| SOMEBODY.to_owned());
+    Wish { actor, reason }
 }
 
 /// A person's name and reason around an answer, where there are any; a reason alone is somebody's.

@@ -4,11 +4,13 @@ mod batch;
 mod body;
 mod circuits;
 mod fields;
+mod forget;
 mod idempotency;
 mod instruction;
 mod openapi;
 mod operate;
 mod outcome;
+mod personal_data;
 mod place;
 mod problem;
 mod refused;
@@ -27,6 +29,8 @@ use self::instruction::Word;
 use self::problem::Problem;
 use crate::admission::Admission;
 use crate::clock::Clock;
+use crate::erasure::{CustomerOrders, Erasure};
+use crate::keys::CustomerKeys;
 use crate::log::Log;
 use crate::orchestrator::Orchestrator;
 use crate::participants::AllParticipants;
@@ -37,24 +41,30 @@ use crate::selection::Selection;
 struct Endpoint<L, C> {
     orchestrator: Orchestrator<L, AllParticipants<L>, C>,
     keys: Keys<L>,
+    customer_keys: Arc<dyn CustomerKeys>,
     admission: Admission,
 }
 
 type Handle<L, C> = Arc<Endpoint<L, C>>;
 
-/// `POST /orders`, what operators do to orders, `POST /orders/{id}/steps/{step}/outcome`, `POST /workflows`, `GET /circuits`,
-/// `GET /openapi.json`.
+/// `POST /orders`, what operators do to orders, `POST /orders/{id}/steps/{step}/outcome`, `GET /orders/{id}/personal-data`,
+/// `POST /customers/{id}/forget`, `POST /workflows`, `GET /circuits`, `GET /openapi.json`.
 /// Batches ask `views` which orders match, and stop once the process is `leaving`.
-pub fn router<L: Log, C: Clock, V: Selection>(
+pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
     orchestrator: Orchestrator<L, AllParticipants<L>, C>,
     log: L,
+    keys: Arc<dyn CustomerKeys>,
     views: V,
     leaving: CancellationToken,
     admission: Admission,
 ) -> Router {
+    let erasure =
+        Erasure { orchestrator: orchestrator.clone(), log: log.clone(), keys: keys.clone(), views: views.clone() };
+    let erasure =
+        Router::new().route("/customers/{id}/forget", post(forget::handle::<L, C, V>)).with_state(Arc::new(erasure));
     let batches = Batches::new(orchestrator.clone(), views, leaving);
     let batches = Router::new().route("/orders/batch", post(batch::handle::<L, C, V>)).with_state(batches);
-    let endpoint = Arc::new(Endpoint { orchestrator, keys: Keys::new(log), admission });
+    let endpoint = Arc::new(Endpoint { orchestrator, keys: Keys::new(log), customer_keys: keys, admission });
     let operations = Word::ALL.into_iter().fold(Router::new(), |router, word| {
         let handle = move |endpoint, path, request| operate::handle::<L, C>(word, endpoint, path, request);
         router.route(&format!("/orders/{{id}}/{}", word.as_str()), post(handle))
@@ -62,11 +72,13 @@ pub fn router<L: Log, C: Clock, V: Selection>(
     operations
         .route("/orders", post(place::handle::<L, C>))
         .route("/orders/{id}/steps/{step}/outcome", post(outcome::handle::<L, C>))
+        .route("/orders/{id}/personal-data", get(personal_data::handle::<L, C>))
         .route("/workflows", post(workflows::handle::<L, C>))
         .route("/circuits", get(circuits::handle::<L, C>))
         .route("/openapi.json", get(openapi::handle))
         .with_state(endpoint)
         .merge(batches)
+        .merge(erasure)
         .method_not_allowed_fallback(method_not_allowed)
 }
 

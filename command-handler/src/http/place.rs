@@ -14,6 +14,7 @@ use serde::Serialize;
 use tracing::warn;
 use uuid::Uuid;
 
+use super::idempotency::Content;
 use super::problem::Problem;
 use super::{Handle, body, idempotency};
 use crate::clock::Clock;
@@ -56,8 +57,8 @@ pub(super) async fn handle<L: Log, C: Clock>(
             let _running = endpoint.keys.begin(&key)?;
             // Before the key is used up, so that a mended request may use it again.
             require_workflow(&endpoint, &order).await?;
-            let (given, fingerprint) = (order.order_id.is_some(), order.fingerprint());
-            let order_id = endpoint.keys.claim(&key, new_id(&order), given, &fingerprint).await?;
+            let content = content(&endpoint, &order).await?;
+            let order_id = endpoint.keys.claim(&key, new_id(&order), order.order_id.is_some(), &content).await?;
             place(&endpoint, order_id, order, &headers).await?
         }
     };
@@ -77,6 +78,14 @@ async fn require_workflow<L: Log, C: Clock>(endpoint: &Handle<L, C>, order: &New
         Ok(None) => Err(problem(PlaceError::UnknownWorkflow(order.workflow.clone()))),
         Err(error) => Err(problem(PlaceError::Failed(error.to_string()))),
     }
+}
+
+/// What tells this content from other content in the record of a key, without giving the personal data in it away.
+async fn content<L: Log, C: Clock>(endpoint: &Handle<L, C>, order: &NewOrder) -> Result<Content, Problem> {
+    let fingerprint = order.fingerprint();
+    let sealed_with = endpoint.customer_keys.of_customer(&order.customer.id).await;
+    let sealed_with = sealed_with.map_err(|error| problem(PlaceError::Failed(error.to_string())))?;
+    Ok(Content { digest: sealed_with.digest(&fingerprint), fingerprint })
 }
 
 async fn place<L: Log, C: Clock>(

@@ -17,18 +17,24 @@ use crate::log::Log;
 #[derive(Debug, Clone)]
 pub struct EventParticipants<L> {
     log: L,
+    /// Where the command endpoint is.
+    public_url: String,
 }
 
 impl<L: Log> EventParticipants<L> {
-    /// Those of this log.
-    pub fn new(log: L) -> Self {
-        Self { log }
+    /// Those of this log. They find the command endpoint under that URL.
+    pub fn new(log: L, public_url: &str) -> Self {
+        Self { log, public_url: public_url.trim_end_matches('/').to_owned() }
     }
 
     async fn request(&self, ask: Ask) -> Reply {
         let Ask { order_id, attempt, participant, action, cause, traceparent, .. } = ask;
-        let (step, direction, input) = (attempt.step, attempt.direction, attempt.input);
-        let requested = ActionRequested { order_id, step, action, direction, input };
+        let (step, direction) = (attempt.step, attempt.direction);
+        // What is written in the log stays there: personal data are asked for where they are.
+        let personal_data =
+            attempt.masked.is_some().then(|| format!("{}/orders/{order_id}/personal-data", self.public_url));
+        let input = attempt.masked.unwrap_or(attempt.input);
+        let requested = ActionRequested { order_id, step, action, direction, input, personal_data };
         let message = match requested.message(attempt.since, cause, traceparent.as_deref()) {
             Ok(message) => message,
             Err(error) => return Reply::Refused { error: format!("the request cannot be written: {error}") },

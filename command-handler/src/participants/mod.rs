@@ -67,8 +67,8 @@ pub struct AllParticipants<L> {
 
 impl<L: Log> AllParticipants<L> {
     /// Those over HTTP, and those whose requests go to the log.
-    pub fn new(http: HttpParticipants, log: L) -> Self {
-        Self { http, events: EventParticipants::new(log) }
+    pub fn new(http: HttpParticipants, log: L, public_url: &str) -> Self {
+        Self { http, events: EventParticipants::new(log, public_url) }
     }
 
     /// Those over HTTP.

@@ -3,6 +3,7 @@
 
 mod clock;
 mod gate;
+pub mod keys;
 pub mod life;
 pub mod log;
 mod participants;
@@ -11,6 +12,7 @@ pub mod world;
 
 mod crash_tests;
 mod driving_tests;
+mod erasure_tests;
 mod outage_tests;
 mod parallel_tests;
 mod placing_tests;

@@ -203,7 +203,7 @@ fn attempts_that_follow_one_another_are_one_request_in_the_log() {
         let mut ask = Ask { reach: domain::workflow::Participant::Events, ..asked.ask };
         assert!(ask.cause.is_some(), "the event that started the attempt");
         ask.attempt.deadline = chrono::Utc::now() + chrono::TimeDelta::minutes(1);
-        let participants = EventParticipants::new(world.log.clone());
+        let participants = EventParticipants::new(world.log.clone(), "http://tenuto.example");
         world.log.trouble(ActionRequested::TYPE, Trouble::ReplyLost);
         let reply = participants.ask(ask.clone()).await;
         assert!(matches!(reply, domain::order::Reply::Unclear { .. }), "{reply:?}");

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use super::clock::SimulatedClock;
 use super::gate::Gate;
+use super::keys::SimulatedKeys;
 use super::life::Life;
 use super::log::SimulatedLog;
 use super::participants::SimulatedParticipants;
@@ -35,6 +37,7 @@ pub struct World {
     pub log: SimulatedLog,
     pub clock: SimulatedClock,
     pub participants: SimulatedParticipants,
+    pub keys: Arc<SimulatedKeys>,
     instances: RefCell<Vec<Instance>>,
     /// States, and the number of events that they are folded from.
     folded: RefCell<HashMap<OrderId, (usize, OrderState)>>,
@@ -87,6 +90,7 @@ impl World {
             log,
             clock: SimulatedClock::new(),
             participants,
+            keys: Arc::default(),
             instances: RefCell::default(),
             folded: RefCell::default(),
         };
@@ -132,7 +136,8 @@ impl World {
         participants: &SimulatedParticipants,
     ) -> Instance {
         let clock = self.clock.of(&life);
-        let orchestrator = Orchestrator::new(self.log.of(&life), participants.of(&life), clock, options);
+        let orchestrator =
+            Orchestrator::new(self.log.of(&life), participants.of(&life), self.keys.clone(), clock, options);
         let instance = Instance { orchestrator, life };
         self.instances.borrow_mut().push(instance.clone());
         instance

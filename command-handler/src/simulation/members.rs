@@ -92,7 +92,8 @@ impl Member {
             patience: Duration::from_millis(*dice.pick(&[0, 500, 2_000])),
         };
         let participants = RemoteParticipants(being.clone(), services.clone());
-        let orchestrator = Orchestrator::new(RemoteLog(being.clone()), participants, being.clone(), options);
+        let orchestrator =
+            Orchestrator::new(RemoteLog(being.clone()), participants, simulation.keys.clone(), being.clone(), options);
         let leave = CancellationToken::new();
         let options = TodoOptions { owner: name.to_owned(), lease: LEASE, every: Duration::from_millis(500), most: 10 };
         let list = RemoteList { list: list.clone(), being: being.clone() };

@@ -16,6 +16,7 @@ use super::dice::Dice;
 use super::faults::{Fault, Faults};
 use super::record::Record;
 use crate::orchestrator::lock;
+use crate::simulated::keys::SimulatedKeys;
 use crate::simulated::log::SimulatedLog;
 use crate::simulated::watched::Watched;
 
@@ -28,6 +29,7 @@ pub struct Shared {
     pub dice: Dice,
     pub faults: Faults,
     pub log: SimulatedLog,
+    pub keys: Arc<SimulatedKeys>,
     /// What is wrong on purpose.
     pub bug: Option<Bug>,
     /// From then on nothing new goes wrong.
@@ -55,6 +57,7 @@ impl Simulation {
             faults: Faults::new(&dice),
             dice,
             log: SimulatedLog::new(),
+            keys: Arc::default(),
             bug,
             calm: CancellationToken::new(),
             written: Watched::default(),

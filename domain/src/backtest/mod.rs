@@ -25,8 +25,8 @@
 //!
 //! # Personal data
 //!
-//! Inputs are recorded with placeholders, and are compared so. Guards see the real values, which are read from the recorded
-//! `OrderPlaced` in one place (`order::order_seen_by` and the decider's own scope, from `placed.personal`).
+//! Inputs are recorded with placeholders, and are compared so. Guards see the real values. Where these are sealed, or erased, guards
+//! still see whether there are any; where a guard looks into them, what comes of the order cannot be known.
 
 mod ask;
 mod compare;
@@ -44,11 +44,12 @@ pub use past::{NoBeginning, Past};
 pub use rules::Rules;
 pub use unknown::{Unknown, UnknownKind};
 
+use ask::Whom;
 use run::{Run, Source};
 
 use crate::ids::StepId;
-use crate::order::DecideError;
-use crate::workflow::Workflow;
+use crate::order::{DecideError, Direction};
+use crate::workflow::{Expression, Workflow};
 
 /// How to run an order.
 #[derive(Debug, Clone, Default)]
@@ -109,8 +110,33 @@ pub struct Standing {
 
 /// Runs a past order through a definition.
 pub fn backtest(workflow: &Workflow, past: &Past, options: &Options) -> Result<Trial, DecideError> {
+    let hidden = hidden(workflow, past, options);
+    if !hidden.is_empty() {
+        return Ok(Trial { verdict: Verdict::Unknown(hidden), supposed: Vec::new() });
+    }
     let run = Run::live(workflow, past, options)?;
     let supposed = run.asks.iter().filter(|ask| matches!(ask.source, Source::Rule(_)));
     let supposed = supposed.map(|ask| ask.whom.name()).collect();
     Ok(Trial { verdict: compare::compare(&run), supposed })
+}
+
+/// The steps that hang on personal data which cannot be read.
+fn hidden(workflow: &Workflow, past: &Past, options: &Options) -> Vec<Unknown> {
+    if past.placed.sealed.is_none() {
+        return Vec::new();
+    }
+    let steps = workflow.steps.iter().chain(&workflow.compensated);
+    steps
+        .filter_map(|step| {
+            let whom = Whom::of(step, Direction::Do)?;
+            let supposed = options.rules.as_ref().is_some_and(|rules| rules.look_into_personal_data(&whom));
+            let guarded = step.when.as_ref().is_some_and(Expression::looks_into_personal_data);
+            (guarded || supposed).then(|| Unknown {
+                step: step.id.clone(),
+                direction: Direction::Do,
+                whom: whom.name(),
+                kind: UnknownKind::PersonalData,
+            })
+        })
+        .collect()
 }

@@ -69,6 +69,12 @@ impl Rules {
         report.finish(rules)
     }
 
+    /// Of whom something is supposed that hangs on what personal data say.
+    pub(super) fn look_into_personal_data(&self, whom: &Whom) -> bool {
+        let guards = self.0.get(whom).into_iter().flatten().filter_map(|rule| rule.when.as_ref());
+        guards.into_iter().any(Expression::looks_into_personal_data)
+    }
+
     /// The answer of the first rule that holds.
     pub(super) fn answer(&self, whom: &Whom, past: &Past, state: &OrderState) -> Option<Supposed> {
         let rule = self.0.get(whom)?.iter().find(|rule| rule.holds(past, state))?;

@@ -29,6 +29,8 @@ pub enum UnknownKind {
     NotWaitedFor,
     /// The answer was not understood then, and what came with it was not recorded.
     NotRecorded,
+    /// It hangs on personal data that cannot be read: they were erased, or are sealed.
+    PersonalData,
     /// The history does not say what comes next here: the order is asked in a way that its past never was.
     OutOfStep,
 }
@@ -42,6 +44,7 @@ impl UnknownKind {
             UnknownKind::NoFurtherAttempt => "no-further-attempt",
             UnknownKind::NotWaitedFor => "not-waited-for",
             UnknownKind::NotRecorded => "not-recorded",
+            UnknownKind::PersonalData => "personal-data",
             UnknownKind::OutOfStep => "out-of-step",
         }
     }
@@ -54,6 +57,7 @@ impl UnknownKind {
             UnknownKind::NoFurtherAttempt => "was not asked that often",
             UnknownKind::NotWaitedFor => "was not waited for that long",
             UnknownKind::NotRecorded => "gave an answer that was not recorded whole",
+            UnknownKind::PersonalData => "hangs on personal data that cannot be read",
             UnknownKind::OutOfStep => "was not asked in this way",
         }
     }

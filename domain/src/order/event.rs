@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::content::{Address, Line};
+use super::sealed::Sealed;
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
 
@@ -105,8 +106,11 @@ pub struct OrderPlaced {
     pub workflow: WorkflowRef,
     /// The shop's id of the customer.
     pub customer_id: String,
-    /// All that is personal, in one place, so that it can be encrypted apart from the rest.
+    /// All that is personal, in one place. Where it is sealed: placeholders for what there was.
     pub personal: PersonalData,
+    /// The personal data themselves, where they are not readable here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sealed>,
     /// ISO 4217.
     pub currency: String,
     /// What was ordered.
@@ -117,7 +121,8 @@ pub struct OrderPlaced {
     pub attributes: Map<String, Value>,
     /// The business status to begin with.
     pub status: String,
-    /// SHA-256 (hex) of the request's content: tells a repeated request from another one under the same id.
+    /// SHA-256 (hex) of the request's content: tells a repeated request from another one under the same id. Sealed with the
+    /// personal data; then it is empty.
     pub fingerprint: String,
     /// When.
     pub at: Timestamp,

@@ -13,6 +13,7 @@ mod failure;
 mod pending;
 mod personal;
 pub mod request;
+mod sealed;
 mod state;
 mod summary;
 
@@ -31,5 +32,6 @@ pub use event::{
 pub use evolve::{Misfit, evolve};
 pub use failure::FailureCause;
 pub use pending::{Attempt, Effect, GRACE, pending};
+pub use sealed::{Contents, CustomerKey, NoKey, OpenError, Sealed};
 pub use state::{Asked, Lifecycle, OrderState, Phase, Stage, StepState, StepStatus, Stuck};
 pub use summary::summary;

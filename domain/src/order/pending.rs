@@ -38,6 +38,8 @@ pub struct Attempt {
     pub since: u32,
     /// What the action is told, personal data filled in.
     pub input: Value,
+    /// What it is told with placeholders for personal data, where it has any.
+    pub masked: Option<Value>,
     /// When the exchange is given up.
     pub deadline: Timestamp,
 }
@@ -49,12 +51,14 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
         .iter()
         .filter_map(|(id, step)| match step.stage {
             Stage::InFlight { direction, attempt, deadline } if now < deadline + GRACE => {
+                let input = filled_in(&step.input, &state.placed.personal);
                 Some(Effect::Perform(Attempt {
                     step: id.clone(),
                     direction,
                     number: attempt,
                     since: step.asked_since,
-                    input: filled_in(&step.input, &state.placed.personal),
+                    masked: (input != *step.input).then(|| (*step.input).clone()),
+                    input,
                     deadline,
                 }))
             }

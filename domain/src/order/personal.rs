@@ -39,6 +39,24 @@ pub(super) fn masked(personal: &PersonalData) -> PersonalData {
     masked
 }
 
+/// Of masked data, what is no placeholder.
+pub(super) fn unmasked(masked: &PersonalData) -> PersonalData {
+    let mut rest = masked.clone();
+    rest.name = None;
+    rest.email = None;
+    if let Some(to) = &mut rest.ship_to {
+        *to = Address { region: to.region.take(), country: to.country.take(), ..Address::default() };
+    }
+    rest
+}
+
+impl PersonalData {
+    /// A recorded input, as a participant is told it: with what the placeholders stand for.
+    pub fn fill_in(&self, input: &Value) -> Value {
+        filled_in(input, self)
+    }
+}
+
 /// A recorded input, as the participant is told it: each placeholder filled in, wherever it ended up.
 pub(super) fn filled_in(input: &Value, personal: &PersonalData) -> Value {
     match input {

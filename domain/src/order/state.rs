@@ -267,7 +267,7 @@ impl StepState {
 
 impl Lifecycle {
     /// As GraphQL spells it.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Lifecycle::Running => "RUNNING",
             Lifecycle::Waiting => "WAITING",

@@ -2,7 +2,7 @@
 
 use super::{Recorded, command};
 use crate::order::{Command, Event, OrderState, decide};
-use crate::workflow::Workflow;
+use crate::workflow::{Expression, Workflow};
 
 /// What the decider of today makes of what led to a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,8 @@ pub(super) fn again(
     };
     let mut nearest: Option<(usize, Command, Result<Vec<Event>, String>)> = None;
     for command in candidates {
-        let decided = decide(workflow, state, &command).map_err(|error| error.to_string());
+        let decided = decide(workflow, state, &command).map(|events| sealed_like(events, recorded));
+        let decided = decided.map_err(|error| error.to_string());
         let alike = decided.as_ref().map_or(0, |events| alike(events, recorded));
         if alike == recorded.len() && decided.as_ref().is_ok_and(|events| events.len() == alike) {
             return (Some(command), Again::Same);
@@ -39,9 +40,38 @@ pub(super) fn again(
         }
     }
     match nearest {
+        Some((_, command, _)) if hangs_on_hidden(workflow, state, recorded) => {
+            (Some(command), Again::Unknown(HIDDEN.to_owned()))
+        }
         Some((_, command, decided)) => (Some(command), Again::Differs(decided)),
         None => (None, Again::Differs(Err("nothing that can be asked of an order begins with this event".to_owned()))),
     }
+}
+
+/// What cannot be decided again of an order whose personal data cannot be read is taken from what was recorded: the data, and the
+/// fingerprint of the request that they were part of.
+fn sealed_like(mut decided: Vec<Event>, recorded: &[Recorded]) -> Vec<Event> {
+    if let (Some(Event::OrderPlaced(again)), Some(Event::OrderPlaced(then))) =
+        (decided.first_mut(), recorded.first().map(|first| &first.event))
+        && then.sealed.is_some()
+    {
+        again.sealed.clone_from(&then.sealed);
+        again.fingerprint.clone_from(&then.fingerprint);
+    }
+    decided
+}
+
+const HIDDEN: &str = "it hangs on personal data that cannot be read: they were erased, or are sealed";
+
+/// Whether what was decided may hang on personal data that cannot be read: on a guard that looks into them.
+fn hangs_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: &[Recorded]) -> bool {
+    let sealed = match (state, recorded.first().map(|first| &first.event)) {
+        (Some(state), _) => state.placed.sealed.is_some(),
+        (None, Some(Event::OrderPlaced(placed))) => placed.sealed.is_some(),
+        (None, _) => false,
+    };
+    let mut steps = workflow.steps.iter().chain(&workflow.compensated);
+    sealed && steps.any(|step| step.when.as_ref().is_some_and(Expression::looks_into_personal_data))
 }
 
 /// How many events are the same from the first on.

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::*;
-use crate::order::{Direction, NewOrder, Operation};
+use crate::order::{CustomerKey, Direction, NewOrder, Operation};
 use crate::testing::{Story, answered, done, order, refused, unclear};
 use crate::wire::SCHEMA;
 
@@ -191,4 +191,28 @@ fn personal_data_is_no_part_of_what_is_shown_of_a_state() {
     let shown = state_json(story.state()).to_string();
     assert!(!shown.contains("Chevalier") && !shown.contains("vinet.example"), "{shown}");
     assert!(matches!(story.answer("charge", answered("odd")).events().as_slice(), [Event::StepCompleted(_), ..]));
+}
+
+/// The same history, with the personal data sealed.
+fn sealed(mut history: Vec<Recorded>) -> Vec<Recorded> {
+    let key = CustomerKey::new(Uuid::from_u128(1), &[7; CustomerKey::LENGTH]).unwrap();
+    let Event::OrderPlaced(placed) = &mut history[0].event else { panic!("an order is placed first") };
+    **placed = placed.sealed_with(&key, Uuid::from_u128(1)).unwrap();
+    history
+}
+
+#[test]
+fn a_history_is_decided_again_without_its_personal_data_unless_a_guard_looked_into_them() {
+    let workflow = |guard: &str| workflow(&SOURCE.replace("order.customer.email != null", guard));
+    let there = workflow("order.customer.email != null");
+    let history = sealed(shipped(&there));
+    assert!(replayed(&there, &history).iter().all(|decision| decision.again == Again::Same));
+    let looked = workflow("order.customer.email.endsWith('.example')");
+    let history = sealed(shipped(&looked));
+    let decisions = replayed(&looked, &history);
+    let (hidden, same): (Vec<_>, Vec<_>) = decisions.iter().partition(|decision| decision.again != Again::Same);
+    assert_eq!((hidden.len(), same.len()), (1, 5), "{decisions:#?}");
+    assert!(
+        hidden.iter().all(|decision| matches!(&decision.again, Again::Unknown(why) if why.contains("personal data")))
+    );
 }

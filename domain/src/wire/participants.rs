@@ -55,10 +55,17 @@ pub struct ActionRequested {
     pub action: String,
     /// Doing, or undoing what was done.
     pub direction: Direction,
-    /// What it is told.
+    /// What it is told. With `personal_data`: with placeholders, `⟦customer.email⟧`, wherever there would be some.
     #[serde(default)]
     pub input: Value,
+    /// A URL that gives the personal data, as long as they are not erased; what is in the log stays there for ever. See
+    /// [`PersonalData::fill_in`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal_data: Option<String>,
 }
+
+/// The version of a request whose input has placeholders: whoever does not know what they are must not act on it.
+const MASKED: u32 = 2;
 
 /// A participant has acted, or says how far it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -149,7 +156,8 @@ impl ActionRequested {
         traceparent: Option<&str>,
     ) -> Result<Message, serde_json::Error> {
         let id = request_id(&self.order_id, &self.step, self.direction, since);
-        message(id, Self::TYPE, self, Some(&self.order_id), cause, traceparent)
+        let schema = if self.personal_data.is_some() { MASKED } else { SCHEMA };
+        message(id, Self::TYPE, self, schema, Some(&self.order_id), cause, traceparent)
     }
 }
 
@@ -167,11 +175,11 @@ impl Reply {
                 let what = answer.outcome.as_deref().unwrap_or_default();
                 // Outcomes are one to a name; the stroke keeps them apart from the refusal.
                 let id = reply_id(request, &format!("answered/{what}"));
-                message(id, ActionAnswered::TYPE, answer, Some(&answer.order_id), cause, traceparent)
+                message(id, ActionAnswered::TYPE, answer, SCHEMA, Some(&answer.order_id), cause, traceparent)
             }
             Reply::Refused(refusal) => {
                 let id = reply_id(request, REFUSED);
-                message(id, ActionRefused::TYPE, refusal, Some(&refusal.order_id), cause, traceparent)
+                message(id, ActionRefused::TYPE, refusal, SCHEMA, Some(&refusal.order_id), cause, traceparent)
             }
         }
     }
@@ -201,7 +209,7 @@ impl ReplyParked {
 
     /// Writes it. It derives from the reply that was set aside.
     pub fn message(&self, reply: Uuid) -> Result<Message, serde_json::Error> {
-        message(reply_id(reply, "parked"), Self::TYPE, self, None, Some(reply), None)
+        message(reply_id(reply, "parked"), Self::TYPE, self, SCHEMA, None, Some(reply), None)
     }
 }
 
@@ -209,6 +217,7 @@ fn message<T: Serialize>(
     id: Uuid,
     event_type: &'static str,
     data: &T,
+    schema: u32,
     order: Option<&OrderId>,
     cause: Option<Uuid>,
     traceparent: Option<&str>,
@@ -217,7 +226,7 @@ fn message<T: Serialize>(
         correlation_id: order.map(OrderId::to_string),
         causation_id: cause,
         traceparent: traceparent.map(str::to_owned),
-        schema: Some(SCHEMA),
+        schema: Some(schema),
     };
     Ok(Message { id, event_type, data: serde_json::to_vec(data)?, metadata: serde_json::to_vec(&metadata)? })
 }
@@ -228,7 +237,7 @@ pub fn decode_request(
     data: &[u8],
     metadata: &[u8],
 ) -> Result<(ActionRequested, ExchangeMetadata), WireError> {
-    let metadata = metadata_of(event_type, metadata)?;
+    let metadata = metadata_of(event_type, metadata, MASKED)?;
     match event_type {
         ActionRequested::TYPE => Ok((read(event_type, "data", data)?, metadata)),
         unknown => Err(WireError::UnknownType(unknown.to_owned())),
@@ -238,7 +247,7 @@ pub fn decode_request(
 /// Reads an event of a stream of replies, which anybody may have written there. Fields besides those known are the
 /// participant's own affair.
 pub fn decode_reply(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<(Reply, ExchangeMetadata), WireError> {
-    let metadata = metadata_of(event_type, metadata)?;
+    let metadata = metadata_of(event_type, metadata, SCHEMA)?;
     let reply = match event_type {
         ActionAnswered::TYPE => Reply::Answered(read_strictly(event_type, data)?),
         ActionRefused::TYPE => Reply::Refused(read_strictly(event_type, data)?),
@@ -248,13 +257,14 @@ pub fn decode_reply(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<(R
 }
 
 /// Metadata may be missing altogether: whoever writes a first participant by hand has none.
-fn metadata_of(event_type: &str, metadata: &[u8]) -> Result<ExchangeMetadata, WireError> {
+fn metadata_of(event_type: &str, metadata: &[u8], newest: u32) -> Result<ExchangeMetadata, WireError> {
     if metadata.is_empty() {
         return Ok(ExchangeMetadata::default());
     }
     let metadata: ExchangeMetadata = read(event_type, "metadata", metadata)?;
     match metadata.schema {
-        None | Some(SCHEMA) => Ok(metadata),
+        None => Ok(metadata),
+        Some(known) if (SCHEMA..=newest).contains(&known) => Ok(metadata),
         Some(found) => Err(WireError::UnknownVersion { event_type: event_type.to_owned(), found }),
     }
 }

@@ -8,6 +8,7 @@ mod analysis;
 mod error;
 mod json;
 mod lexical;
+mod personal;
 mod position;
 mod ranges;
 mod shortcut;
@@ -115,6 +116,11 @@ impl Expression {
     /// What it reads within the data of steps' answers.
     pub fn data(&self) -> &[DataPath] {
         &self.program.analysis.data
+    }
+
+    /// Whether its value hangs on what personal data say, and not only on whether there are any.
+    pub fn looks_into_personal_data(&self) -> bool {
+        self.program.analysis.looks_into_personal_data
     }
 
     fn reads(&self, wanted: impl Fn(&Subject) -> bool) -> bool {

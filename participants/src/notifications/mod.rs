@@ -1,5 +1,6 @@
 //! Notifications: mail to customers, kept in a mailbox, and sent from there where a mail server is configured.
 
+mod erasure;
 mod mailbox;
 mod postman;
 mod templates;
@@ -23,6 +24,7 @@ use crate::record::{Record, record_in};
 
 pub use postman::{InvalidMailServer, MailServer};
 
+pub(crate) use erasure::run_erasures;
 pub(crate) use postman::Mails;
 
 /// The longest name of a recipient, in characters.

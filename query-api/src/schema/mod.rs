@@ -1,5 +1,6 @@
 //! The GraphQL schema: types and resolvers, one noun a file. Its SDL is kept in `schema.graphql`.
 
+mod customer;
 mod order;
 mod overview;
 mod query;

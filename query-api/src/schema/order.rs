@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::connection;
+use super::customer::{Address, Customer};
 use super::scalars::Position;
 use super::siblings::Siblings;
 use super::step::{self, Step};
@@ -28,15 +29,6 @@ pub struct Order {
     siblings: Arc<Siblings>,
 }
 
-/// Who ordered.
-#[derive(SimpleObject)]
-pub struct Customer {
-    /// The shop's id.
-    id: ID,
-    name: Option<String>,
-    email: Option<String>,
-}
-
 /// One line of an order.
 #[derive(SimpleObject)]
 pub struct OrderLine {
@@ -46,17 +38,6 @@ pub struct OrderLine {
     quantity: i64,
     /// Price of one piece.
     unit_price: Decimal,
-}
-
-/// Where an order goes.
-#[derive(SimpleObject)]
-pub struct Address {
-    name: Option<String>,
-    street: Option<String>,
-    city: Option<String>,
-    region: Option<String>,
-    postal_code: Option<String>,
-    country: Option<String>,
 }
 
 impl Order {
@@ -121,8 +102,7 @@ impl Order {
     }
 
     async fn customer(&self) -> Customer {
-        let OrderRow { customer_id, customer_name, customer_email, .. } = &*self.row;
-        Customer { id: customer_id.as_str().into(), name: customer_name.clone(), email: customer_email.clone() }
+        Customer::of(self.row.clone(), self.siblings.clone())
     }
 
     /// ISO 4217.
@@ -148,16 +128,9 @@ impl Order {
     }
 
     /// Where it goes.
-    async fn ship_to(&self) -> Option<Address> {
-        let address = self.row.ship_to.as_ref()?.0.clone();
-        Some(Address {
-            name: address.name,
-            street: address.street,
-            city: address.city,
-            region: address.region,
-            postal_code: address.postal_code,
-            country: address.country,
-        })
+    async fn ship_to(&self) -> Option<Result<Address>> {
+        let personal = self.siblings.personal(&self.row).await;
+        personal.map(|personal| personal.data.ship_to.map(Address::from)).map_err(Into::into).transpose()
     }
 
     /// What else the shop keeps with the order.

@@ -6,11 +6,12 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::history::{Earlier, History};
 use crate::paging::Page;
-use crate::store::{Head, OrderRow, StepRow, Store, TimelineRow, WorkflowKey, WorkflowRow};
+use crate::store::{Head, Keys, OrderRow, Personal, StepRow, Store, TimelineRow, WorkflowKey, WorkflowRow};
 
 type Shared<T> = Arc<OnceCell<Result<T, StoreError>>>;
 /// By order.
@@ -26,6 +27,8 @@ pub struct Siblings {
     steps: Steps,
     definitions: OnceCell<Result<HashMap<WorkflowKey, Arc<WorkflowRow>>, StoreError>>,
     timelines: PerKey<Page<i64>, HashMap<String, Vec<TimelineRow>>>,
+    sealed_with: Vec<Uuid>,
+    keys: OnceCell<Result<Keys, StoreError>>,
 }
 
 impl Siblings {
@@ -55,6 +58,8 @@ impl Siblings {
             steps,
             definitions: OnceCell::new(),
             timelines: PerKey::default(),
+            sealed_with: orders.iter().filter_map(|order| order.sealed.as_ref()).map(|sealed| sealed.key).collect(),
+            keys: OnceCell::new(),
         }
     }
 
@@ -77,6 +82,15 @@ impl Siblings {
         };
         let definitions = self.definitions.get_or_init(read).await;
         Ok(definitions.as_ref().map_err(|error| *error)?.get(key).cloned())
+    }
+
+    /// The personal data of one, as far as they can be read.
+    pub async fn personal(&self, order: &OrderRow) -> Result<Personal, StoreError> {
+        if order.sealed.is_none() {
+            return Keys::default().open(order);
+        }
+        let keys = self.keys.get_or_init(|| self.store.keys(&self.sealed_with)).await;
+        keys.as_ref().map_err(|error| *error)?.open(order)
     }
 
     /// A page of the timeline of one.

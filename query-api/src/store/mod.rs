@@ -1,5 +1,6 @@
 //! Every `SELECT` over the views. Nothing else in this crate speaks SQL.
 
+mod keys;
 mod rows;
 
 use std::collections::{HashMap, HashSet};
@@ -16,6 +17,7 @@ use crate::error::StoreError;
 use crate::filter::{Criteria, OrderCursor, OrderSort, SortKey, TimeRange};
 use crate::order_status::OrderStatus;
 use crate::paging::Page;
+pub use keys::{Keys, Personal};
 pub use rows::{CountRow, Head, OrderRow, OutlineStep, ProgressRow, StepRow, TimelineRow, WorkflowKey, WorkflowRow};
 
 /// The views as they are at one moment: when they are first read. One store serves one request, so that no answer mixes what
@@ -54,7 +56,7 @@ impl DerefMut for Reading<'_> {
 }
 
 const ORDER_COLUMNS: &str = "id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email, \
-     currency, total, lines, ship_to, attributes, result, stuck_reason, placed_at, updated_at, ended_at, revision, position, parked";
+     currency, total, lines, ship_to, attributes, result, stuck_reason, placed_at, updated_at, ended_at, revision, position, parked, sealed";
 
 impl Store {
     /// Reads from this pool's database.

@@ -1,7 +1,7 @@
 //! The rows of the views, as they are read.
 
 use chrono::{DateTime, Utc};
-use domain::order::{Address, Line};
+use domain::order::{Address, Line, Sealed};
 use event_store::client::Position;
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -34,6 +34,8 @@ pub struct OrderRow {
     pub revision: i64,
     pub position: i64,
     pub parked: bool,
+    /// Personal data that take a key to be read. What of them points at nobody stands in their own columns.
+    pub sealed: Option<Json<Sealed>>,
 }
 
 /// A row of `steps`.

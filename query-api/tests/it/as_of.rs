@@ -25,6 +25,7 @@ fn life(id: &str) -> Vec<Event> {
         workflow: WorkflowRef { name: "order-fulfilment".into(), version: 1 },
         customer_id: "VINET".into(),
         personal: PersonalData { name: Some("Vins et alcools".into()), ..PersonalData::default() },
+        sealed: None,
         currency: "EUR".into(),
         lines: Vec::new(),
         total: "168.00".parse().unwrap(),

@@ -21,6 +21,7 @@ pub(super) fn place(workflow: &Workflow, place: &Place) -> Result<Decision, Deci
             email: order.customer.email.clone(),
             ship_to: order.ship_to.clone(),
         },
+        sealed: None,
         currency: order.currency.clone(),
         lines: order.lines.clone(),
         total: order.total().ok_or(Refusal::TotalTooLarge)?,

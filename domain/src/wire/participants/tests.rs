@@ -18,7 +18,18 @@ fn requested() -> ActionRequested {
         step: "ship".into(),
         action: "ship".into(),
         direction: Direction::Do,
+        personal_data: None,
         input: json!({ "lines": [{ "sku": "11", "quantity": 12 }] }),
+    }
+}
+
+fn masked() -> ActionRequested {
+    ActionRequested {
+        step: "notify".into(),
+        action: "send".into(),
+        input: json!({ "to": "⟦customer.email⟧" }),
+        personal_data: Some("https://tenuto.example/orders/10248/personal-data".into()),
+        ..requested()
     }
 }
 
@@ -57,11 +68,12 @@ fn one_of_each() -> Vec<Message> {
     let (answer, refusal) =
         (answered().message(request.id, TRACE).unwrap(), refused().message(request.id, TRACE).unwrap());
     let parked = parked().message(answer.id).unwrap();
-    vec![request, answer, refusal, parked]
+    let masked = masked().message(1, None, TRACE).unwrap();
+    vec![request, answer, refusal, parked, masked]
 }
 
-fn golden_file(event_type: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/exchange/{event_type}.v{SCHEMA}.json"))
+fn golden_file(event_type: &str, version: &Value) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/exchange/{event_type}.v{version}.json"))
 }
 
 #[test]
@@ -72,7 +84,7 @@ fn golden_files_are_what_is_written() {
             "data": serde_json::from_slice::<Value>(&message.data).unwrap(),
             "metadata": serde_json::from_slice::<Value>(&message.metadata).unwrap(),
         });
-        let file = golden_file(message.event_type);
+        let file = golden_file(message.event_type, &written["metadata"]["schema"]);
         if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
             fs::write(&file, format!("{written:#}\n")).unwrap();
         }
@@ -83,9 +95,11 @@ fn golden_files_are_what_is_written() {
 
 #[test]
 fn what_is_written_is_read() {
-    let [request, answer, refusal, _] = one_of_each().try_into().unwrap();
-    let (read, metadata) = decode_request(request.event_type, &request.data, &request.metadata).unwrap();
-    assert_eq!((read, metadata.correlation_id.as_deref()), (requested(), Some("10248")));
+    let [request, answer, refusal, _, with_placeholders] = one_of_each().try_into().unwrap();
+    for (message, said) in [(&request, requested()), (&with_placeholders, masked())] {
+        let (read, metadata) = decode_request(message.event_type, &message.data, &message.metadata).unwrap();
+        assert_eq!((read, metadata.correlation_id.as_deref()), (said, Some("10248")));
+    }
     for (message, said) in [(&answer, answered()), (&refusal, refused())] {
         let (read, metadata) = decode_reply(message.event_type, &message.data, &message.metadata).unwrap();
         assert_eq!((read, metadata.causation_id), (said, Some(request.id)));

@@ -2,7 +2,7 @@
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 
-use super::{ExpressionError, TextPosition};
+use super::{ExpressionError, TextPosition, personal};
 use crate::workflow::suggest::did_you_mean;
 
 /// Functions that an expression may call. Those of CEL that would read a clock or a time zone are not among them.
@@ -32,6 +32,7 @@ pub(super) struct Analysis {
     pub references: Vec<Reference>,
     pub comparisons: Vec<Comparison>,
     pub data: Vec<DataPath>,
+    pub looks_into_personal_data: bool,
 }
 
 /// Something within the data of a step's answer that an expression reads: `steps.ship.data.tracking`.
@@ -94,6 +95,7 @@ pub(super) fn analyse(tree: &IdedExpr, places: &SourceInfo, source: &str) -> Res
     conjuncts(tree, &mut walk.required);
     walk.visit(tree)?;
     let mut found = walk.found;
+    found.looks_into_personal_data = personal::looks_into(tree);
     found.references.sort_by_key(|reference| reference.at);
     found.comparisons.sort_by_key(|comparison| comparison.at);
     Ok(found)
@@ -272,7 +274,7 @@ fn variable(name: &str) -> Subject {
 }
 
 /// What is selected from, and the name of what is selected: `base.name` or `base['name']`.
-fn selection(tree: &IdedExpr) -> Option<(&IdedExpr, String)> {
+pub(super) fn selection(tree: &IdedExpr) -> Option<(&IdedExpr, String)> {
     match &tree.expr {
         Expr::Select(select) => Some((select.operand.as_ref(), select.field.clone())),
         Expr::Call(call) if call.func_name == operators::INDEX => match call.args.as_slice() {

@@ -1,0 +1,69 @@
+//! `POST /customers/{id}/forget`: an operator has a customer's personal data erased.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{Request, StatusCode};
+use serde::Serialize;
+use tracing::warn;
+
+use super::body;
+use super::fields::Fields;
+use super::instruction::wish;
+use super::problem::Problem;
+use crate::clock::Clock;
+use crate::erasure::{CustomerOrders, Erasure, ForgetError, Forgotten};
+use crate::log::Log;
+use crate::participants::AllParticipants;
+
+/// What forgetting takes.
+pub(super) type Eraser<L, C, V> = Arc<Erasure<L, AllParticipants<L>, C, V>>;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Erased {
+    customer_id: String,
+    /// How many there are whose personal data are gone.
+    orders: usize,
+    /// How many of them stand in the log as they were, from before personal data were sealed.
+    in_the_clear: u64,
+    /// A decimal number, as text: it may exceed what a JSON reader keeps exactly.
+    position: String,
+}
+
+pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
+    State(eraser): State<Eraser<L, C, V>>,
+    path: Result<Path<String>, PathRejection>,
+    request: Request<Body>,
+) -> Result<Json<Erased>, Problem> {
+    let Path(customer_id) = path.map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.body_text()))?;
+    let (_, value) = body::json(request, &["application/json"]).await?;
+    let mut fields = Fields::of(value, "", "must be an object with \"reason\"")?;
+    let wish = wish(&mut fields);
+    fields.finish()?;
+    // No customer has what Postgres cannot compare with.
+    if customer_id.contains('\0') {
+        return Err(problem(&ForgetError::Unknown(customer_id)));
+    }
+    let Forgotten { orders, in_the_clear, position } =
+        eraser.forget(&customer_id, &wish).await.map_err(|error| problem(&error))?;
+    Ok(Json(Erased { customer_id, orders, in_the_clear, position: position.to_string() }))
+}
+
+fn problem(error: &ForgetError) -> Problem {
+    match error {
+        ForgetError::Unknown(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
+        ForgetError::OrdersOpen(_) => Problem::conflict(error.to_string(), None),
+        ForgetError::ViewsBehind
+        | ForgetError::Keys(_)
+        | ForgetError::Views(_)
+        | ForgetError::Append(_)
+        | ForgetError::Encode(_) => {
+            warn!(%error, "a customer could not be forgotten");
+            Problem::later("it could not be done to the end; send the same request again")
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! `GET /orders/{id}/personal-data`: what the placeholders in a request by events stand for, as long as it is not erased.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use domain::order::PersonalData;
+
+use super::Handle;
+use super::problem::Problem;
+use super::refused::{named, problem};
+use crate::clock::Clock;
+use crate::log::Log;
+
+pub(super) async fn handle<L: Log, C: Clock>(
+    State(endpoint): State<Handle<L, C>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<PersonalData>, Problem> {
+    let (order_id, _) = named(path, String::as_str)?;
+    match endpoint.orchestrator.personal_data(&order_id).await.map_err(|error| problem(error, ""))? {
+        Some(personal) => Ok(Json(personal)),
+        None => Err(Problem::new(StatusCode::GONE, format!("the personal data of order {order_id} were erased"))),
+    }
+}

@@ -1,0 +1,34 @@
+//! The keys of customers' personal data: a port. They are kept outside the log, so that they can be destroyed.
+
+mod table;
+
+use std::fmt;
+
+use domain::order::CustomerKey;
+use futures::future::BoxFuture;
+use uuid::Uuid;
+
+pub use table::KeyTable;
+
+/// Where keys are kept.
+pub trait CustomerKeys: fmt::Debug + Send + Sync + 'static {
+    /// The key that a customer's new orders are sealed with: made and kept, durably, if there is none.
+    fn of_customer<'a>(&'a self, customer: &'a str) -> BoxFuture<'a, Result<CustomerKey, KeyError>>;
+
+    /// The key of that id; `None`: it was destroyed. One that never was is an error.
+    fn by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<CustomerKey>, KeyError>>;
+
+    /// Destroys every key that the customer ever had. Says how many there had been, destroyed before or not.
+    fn destroy<'a>(&'a self, customer: &'a str) -> BoxFuture<'a, Result<u64, KeyError>>;
+}
+
+/// The keys cannot be reached now, or one of them is none.
+#[derive(Debug, thiserror::Error)]
+#[error("the keys of personal data cannot be read: {0}")]
+pub struct KeyError(pub String);
+
+impl From<sqlx::Error> for KeyError {
+    fn from(error: sqlx::Error) -> Self {
+        Self(error.to_string())
+    }
+}

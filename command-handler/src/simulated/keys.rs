@@ -1,0 +1,51 @@
+//! Keys of customers that are always there.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use domain::order::CustomerKey;
+use futures::future::{BoxFuture, FutureExt, ready};
+use uuid::Uuid;
+
+use crate::keys::{CustomerKeys, KeyError};
+use crate::orchestrator::lock;
+
+/// A key for every customer, each derived from the customer's id and from how often the customer was forgotten.
+#[derive(Debug, Default)]
+pub struct SimulatedKeys(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    forgotten: BTreeMap<String, u64>,
+    keys: BTreeMap<Uuid, Option<CustomerKey>>,
+}
+
+impl Kept {
+    fn key_of(&self, customer: &str) -> CustomerKey {
+        let number = self.forgotten.get(customer).copied().unwrap_or_default();
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{number} {customer}").as_bytes());
+        CustomerKey::new(id, &[*id.as_bytes(), *id.as_bytes()].concat()).unwrap()
+    }
+}
+
+impl CustomerKeys for SimulatedKeys {
+    fn of_customer<'a>(&'a self, customer: &'a str) -> BoxFuture<'a, Result<CustomerKey, KeyError>> {
+        let mut kept = lock(&self.0);
+        let key = kept.key_of(customer);
+        kept.keys.insert(key.id(), Some(key.clone()));
+        ready(Ok(key)).boxed()
+    }
+
+    fn by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<CustomerKey>, KeyError>> {
+        let known = lock(&self.0).keys.get(&id).cloned();
+        ready(known.ok_or_else(|| KeyError(format!("there is no key {id}")))).boxed()
+    }
+
+    fn destroy<'a>(&'a self, customer: &'a str) -> BoxFuture<'a, Result<u64, KeyError>> {
+        let mut kept = lock(&self.0);
+        let key = kept.key_of(customer);
+        let before = kept.keys.insert(key.id(), None);
+        *kept.forgotten.entry(customer.to_owned()).or_default() += 1;
+        ready(Ok(u64::from(before.is_some()))).boxed()
+    }
+}

@@ -1,0 +1,208 @@
+//! Personal data under a customer's key: once the key is destroyed, nobody can read them, wherever copies of them are.
+//!
+//! What is sealed leaves a mask behind: placeholders for the names, the mail address and the like, so that it still shows
+//! what there was, though not what it said; and what points at nobody. AES-256-GCM (NIST SP 800-38D), with the order's id as
+//! associated data, so that what belongs to one order opens in no other.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::event::{OrderPlaced, PersonalData};
+use super::personal::{masked, unmasked};
+use crate::ids::OrderId;
+
+/// Personal data that take a key to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Which key.
+    pub key: Uuid,
+    /// Base64 of the nonce (12 bytes), the encrypted JSON of [`Contents`], and the tag (16 bytes).
+    pub text: String,
+}
+
+/// What is sealed of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// What identifies a person.
+    #[serde(flatten)]
+    pub personal: PersonalData,
+    /// The request's, which covers the personal data: whoever guesses them all could see that it is them.
+    pub fingerprint: String,
+}
+
+/// The key of a customer's personal data.
+#[derive(Clone)]
+pub struct CustomerKey {
+    id: Uuid,
+    key: LessSafeKey,
+    /// For what is compared and not read.
+    digests: hmac::Key,
+}
+
+/// Of a key, in bytes.
+const LENGTH: usize = 32;
+
+/// A key has a wrong length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a key has {LENGTH} bytes, not {0}")]
+pub struct NoKey(usize);
+
+/// Why sealed data cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// They were sealed with another key.
+    #[error("personal data of this order are under key {sealed}, not {given}")]
+    OtherKey {
+        /// The key that it takes.
+        sealed: Uuid,
+        /// The one that was tried.
+        given: Uuid,
+    },
+    /// They are not what was sealed for this order.
+    #[error("personal data of this order were changed since they were sealed, or sealed for another order")]
+    Changed,
+}
+
+impl CustomerKey {
+    /// Its length in bytes.
+    pub const LENGTH: usize = LENGTH;
+
+    /// A key by its id and its bytes.
+    pub fn new(id: Uuid, bytes: &[u8]) -> Result<Self, NoKey> {
+        let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| NoKey(bytes.len()))?;
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, bytes), b"digests");
+        let digests = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        Ok(Self { id, key: LessSafeKey::new(key), digests })
+    }
+
+    /// Its id, which says nothing about it.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// HMAC-SHA-256 (Base64) of a text: tells it from another, and gives nothing away to whoever has no key to try guesses with.
+    pub fn digest(&self, text: &str) -> String {
+        BASE64_STANDARD.encode(hmac::sign(&self.digests, text.as_bytes()))
+    }
+
+    /// Seals what belongs to an order. The nonce is of the event's id, which is no other event's: of its last 12 bytes, which in
+    /// ids of versions 4 and 7 are random for the most part.
+    fn seal(&self, order: &OrderId, contents: &Contents, event: Uuid) -> Result<Sealed, serde_json::Error> {
+        let mut nonce = [0; NONCE_LEN];
+        nonce.copy_from_slice(&event.as_bytes()[16 - NONCE_LEN..]);
+        let mut encrypted = serde_json::to_vec(contents)?;
+        self.key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), associated(order), &mut encrypted)
+            .map_err(|_| serde::ser::Error::custom("the personal data are too long"))?;
+        let text = BASE64_STANDARD.encode([nonce.as_slice(), &encrypted].concat());
+        Ok(Sealed { key: self.id, text })
+    }
+
+    /// Reads what was sealed for an order.
+    pub fn open(&self, order: &OrderId, sealed: &Sealed) -> Result<Contents, OpenError> {
+        if sealed.key != self.id {
+            return Err(OpenError::OtherKey { sealed: sealed.key, given: self.id });
+        }
+        let mut text = BASE64_STANDARD.decode(&sealed.text).map_err(|_| OpenError::Changed)?;
+        let (nonce, encrypted) = text.split_at_mut_checked(NONCE_LEN).ok_or(OpenError::Changed)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError::Changed)?;
+        let opened = self.key.open_in_place(nonce, associated(order), encrypted).map_err(|_| OpenError::Changed)?;
+        serde_json::from_slice(opened).map_err(|_| OpenError::Changed)
+    }
+}
+
+impl OrderPlaced {
+    /// The same order with its personal data sealed, in the event of that id. Those that are sealed already stay as they are.
+    pub fn sealed_with(&self, key: &CustomerKey, event: Uuid) -> Result<Self, serde_json::Error> {
+        if self.sealed.is_some() {
+            return Ok(self.clone());
+        }
+        let contents = Contents { personal: self.personal.clone(), fingerprint: self.fingerprint.clone() };
+        let sealed = Some(key.seal(&self.order_id, &contents, event)?);
+        Ok(Self { personal: masked(&self.personal), fingerprint: String::new(), sealed, ..self.clone() })
+    }
+
+    /// Reads its personal data, if they are sealed.
+    pub fn open(&mut self, key: &CustomerKey) -> Result<(), OpenError> {
+        if let Some(sealed) = &self.sealed {
+            Contents { personal: self.personal, fingerprint: self.fingerprint } = key.open(&self.order_id, sealed)?;
+            self.sealed = None;
+        }
+        Ok(())
+    }
+
+    /// What can be read of its personal data without a key: of sealed ones, what points at nobody.
+    pub fn readable(&self) -> Cow<'_, PersonalData> {
+        if self.sealed.is_some() { Cow::Owned(unmasked(&self.personal)) } else { Cow::Borrowed(&self.personal) }
+    }
+}
+
+impl fmt::Debug for CustomerKey {
+    /// The key itself is not to get into anybody's logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomerKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+fn associated(order: &OrderId) -> Aad<&[u8]> {
+    Aad::from(order.as_str().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::content::Address;
+    use super::*;
+    use crate::wire::golden_tests::placed;
+
+    fn key(id: u128) -> CustomerKey {
+        CustomerKey::new(Uuid::from_u128(id), &[7; 32]).unwrap()
+    }
+
+    #[test]
+    fn what_was_sealed_is_read_with_its_key_and_masked_without() {
+        let order = placed();
+        let mut sealed = order.sealed_with(&key(1), Uuid::from_u128(9)).unwrap();
+        assert_eq!(sealed.personal.email.as_deref(), Some("⟦customer.email⟧"));
+        assert_eq!(
+            sealed.readable().into_owned(),
+            PersonalData {
+                name: None,
+                email: None,
+                ship_to: Some(Address { country: Some("France".into()), ..Address::default() })
+            }
+        );
+        assert_eq!(sealed.sealed_with(&key(2), Uuid::from_u128(9)).unwrap(), sealed);
+        sealed.open(&key(1)).unwrap();
+        assert_eq!(sealed, order);
+    }
+
+    #[test]
+    fn what_was_sealed_opens_with_no_other_key_in_no_other_order_and_not_once_it_is_changed() {
+        let order = placed();
+        let sealed = order.sealed_with(&key(1), Uuid::from_u128(9)).unwrap();
+        let open = |change: &dyn Fn(&mut OrderPlaced), key: CustomerKey| {
+            let mut changed = sealed.clone();
+            change(&mut changed);
+            changed.open(&key).map(|()| changed.personal)
+        };
+        let none = |_: &mut OrderPlaced| {};
+        let other = CustomerKey::new(Uuid::from_u128(1), &[8; 32]).unwrap();
+        assert_eq!(open(&none, other), Err(OpenError::Changed));
+        let (sealed_with, given) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        assert_eq!(open(&none, key(2)), Err(OpenError::OtherKey { sealed: sealed_with, given }));
+        let elsewhere = |placed: &mut OrderPlaced| placed.order_id = OrderId::new("10249").unwrap();
+        assert_eq!(open(&elsewhere, key(1)), Err(OpenError::Changed));
+        for text in ["", "AAAA", "not base64", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            let cut = |placed: &mut OrderPlaced| placed.sealed.as_mut().unwrap().text = text.to_owned();
+            assert_eq!(open(&cut, key(1)), Err(OpenError::Changed), "{text}");
+        }
+        assert_eq!(CustomerKey::new(Uuid::nil(), &[0; 31]).unwrap_err(), NoKey(31));
+        assert!(!format!("{:?}", key(1)).contains("7, 7"));
+    }
+}

@@ -1,0 +1,59 @@
+//! Mails are forgotten with the personal data in them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ids::OrderId;
+use domain::wire::erasures::{ERASURES, PersonalDataErased, decode_erasure};
+use event_store::client::{EventStore, Filter, RecordedEvent};
+use follower::{Bookmark, FollowOptions, Reader, bookmark_in, follow};
+use sqlx::PgPool;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+const BOOKMARK: Bookmark = bookmark_in!("participant_notifications.request_checkpoints", "erasures");
+const LOCK: i64 = 0x7465_6e75_746f_0014;
+/// How long it is waited before trying again what failed.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// Deletes the mails of orders whose personal data were erased, until told to stop.
+pub(crate) async fn run_erasures(pool: PgPool, log: EventStore, stop: CancellationToken) {
+    let filter = Filter::StreamRegex(format!("^{ERASURES}$"));
+    let options = FollowOptions::new("erasures of notifications", LOCK, BOOKMARK, filter);
+    follow(options, log, pool.clone(), Arc::new(Shredder { pool }), stop).await;
+}
+
+struct Shredder {
+    pool: PgPool,
+}
+
+impl Reader for Shredder {
+    fn lane(&self, _: &RecordedEvent) -> Option<String> {
+        None
+    }
+
+    async fn handle(&self, event: RecordedEvent) {
+        let erased = match decode_erasure(&event.event_type, &event.data, &event.metadata) {
+            Ok(erased) => erased,
+            Err(error) => {
+                tracing::error!(revision = event.revision, %error, "an erasure cannot be read: mails may be left of it");
+                return;
+            }
+        };
+        while let Err(error) = self.delete(&erased).await {
+            tracing::warn!(%error, "mails could not be deleted yet");
+            sleep(BACK_OFF).await;
+        }
+    }
+}
+
+impl Shredder {
+    async fn delete(&self, PersonalDataErased { orders, .. }: &PersonalDataErased) -> Result<(), sqlx::Error> {
+        let orders: Vec<&str> = orders.iter().map(OrderId::as_str).collect();
+        sqlx::query("DELETE FROM participant_notifications.mails WHERE order_id = ANY($1)")
+            .bind(orders)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+}

@@ -1,0 +1,76 @@
+//! The keys that personal data in the views are sealed with.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::ids::OrderId;
+use domain::order::{Contents, CustomerKey, PersonalData, Sealed};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{OrderRow, Store};
+use crate::error::StoreError;
+
+/// A row of `customer_keys`.
+#[derive(Debug, Clone, FromRow)]
+struct KeyRow {
+    id: Uuid,
+    secret: Option<Vec<u8>>,
+    destroyed_at: Option<DateTime<Utc>>,
+}
+
+/// The keys of some orders.
+#[derive(Debug, Default)]
+pub struct Keys(HashMap<Uuid, KeyRow>);
+
+/// Personal data of an order, as far as they can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Personal {
+    pub data: PersonalData,
+    /// When the rest was erased.
+    pub erased_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Those of these ids, as far as they are known.
+    pub async fn keys(&self, ids: &[Uuid]) -> Result<Keys, StoreError> {
+        let rows: Vec<KeyRow> = sqlx::query_as("SELECT id, secret, destroyed_at FROM customer_keys WHERE id = ANY($1)")
+            .bind(ids)
+            .fetch_all(&mut *self.snapshot().await?)
+            .await?;
+        Ok(Keys(rows.into_iter().map(|row| (row.id, row)).collect()))
+    }
+}
+
+impl Keys {
+    /// The personal data of an order, if its key is among these, or was destroyed.
+    pub fn open(&self, row: &OrderRow) -> Result<Personal, StoreError> {
+        let readable = || PersonalData {
+            name: row.customer_name.clone(),
+            email: row.customer_email.clone(),
+            ship_to: row.ship_to.as_ref().map(|to| to.0.clone()),
+        };
+        let Some(sealed) = &row.sealed else { return Ok(Personal { data: readable(), erased_at: None }) };
+        match self.0.get(&sealed.key) {
+            Some(KeyRow { secret: None, destroyed_at, .. }) => {
+                Ok(Personal { data: readable(), erased_at: *destroyed_at })
+            }
+            Some(KeyRow { id, secret: Some(secret), .. }) => {
+                let Contents { personal, .. } = opened(*id, secret, &row.id, sealed)?;
+                Ok(Personal { data: personal, erased_at: None })
+            }
+            None => Err(unreadable(&row.id, &format!("there is no key {}", sealed.key))),
+        }
+    }
+}
+
+fn opened(key: Uuid, secret: &[u8], order: &str, sealed: &Sealed) -> Result<Contents, StoreError> {
+    let key = CustomerKey::new(key, secret).map_err(|error| unreadable(order, &error))?;
+    let id = OrderId::new(order).map_err(|error| unreadable(order, &error))?;
+    key.open(&id, sealed).map_err(|error| unreadable(order, &error))
+}
+
+fn unreadable(order: &str, why: &dyn std::fmt::Display) -> StoreError {
+    tracing::error!(order, %why, "personal data cannot be read");
+    StoreError::Sealed
+}

@@ -1,0 +1,92 @@
+//! `tenuto forget`: a customer's personal data are erased.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Map, json};
+
+use super::client::{Erasure, Forgotten, ServerArgs};
+use super::operate::user;
+use super::{CommandError, NOT_AS_ASKED, output};
+
+/// What the options alone do not say.
+const AFTER_HELP: &str = "\
+Personal data are sealed with a key that each customer has. The key is destroyed: what is in the log, in the views and in copies of \
+them stays as it is, and nobody can read it any more. `tenuto audit verify` holds as before. This cannot be taken back. \
+Participants that keep copies of their own are told by an event in the stream `erasures`.
+
+A backup of Postgres that was made before has the key in it.
+
+Exit code: 0 when it is done; 1 when it was refused, because an order of the customer's has not ended, or because there is no such \
+customer; 2 when the server cannot be reached or the command is wrong.";
+
+/// Options of `tenuto forget`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct ForgetArgs {
+    /// The shop's id of the customer
+    customer: String,
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Who does it [default: the user]
+    #[arg(long, env = "TENUTO_ACTOR", value_name = "NAME")]
+    actor: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Has a customer forgotten.
+pub async fn run(args: ForgetArgs) -> Result<ExitCode, CommandError> {
+    output::forgive_closed_pipe(forget(args).await)
+}
+
+async fn forget(args: ForgetArgs) -> Result<ExitCode, CommandError> {
+    let ForgetArgs { customer, reason, actor, server, json } = args;
+    let mut wish = Map::from_iter([("reason".to_owned(), json!(reason))]);
+    wish.extend(actor.or_else(user).map(|actor| ("actor".to_owned(), json!(actor))));
+    match server.client()?.forget(&customer, &wish).await? {
+        Erasure::Done(forgotten) => {
+            let text = if json { json!(forgotten).to_string() } else { told(&forgotten) };
+            output::print(&format!("{text}\n"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Erasure::Refused(problem) => {
+            output::complain(&format!("customer {customer} is not forgotten: {}", problem.in_words()));
+            Ok(ExitCode::from(NOT_AS_ASKED))
+        }
+    }
+}
+
+fn told(Forgotten { customer_id, orders, in_the_clear, .. }: &Forgotten) -> String {
+    let many = |count: u64| if count == 1 { "1 order".to_owned() } else { format!("{count} orders") };
+    let done =
+        format!("customer {customer_id} is forgotten: the personal data of {} cannot be read any more", many(*orders));
+    match in_the_clear {
+        0 => done,
+        some => format!(
+            "{done}\nbut for {}, taken before personal data were sealed: the log still has them, and so have the views",
+            many(*some)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_is_told_and_what_could_not_be() {
+        let told = |orders, in_the_clear| {
+            let (customer_id, position) = ("VINET".to_owned(), "7".to_owned());
+            told(&Forgotten { customer_id, orders, in_the_clear, position })
+        };
+        assert_eq!(told(1, 0), "customer VINET is forgotten: the personal data of 1 order cannot be read any more");
+        assert!(told(3, 2).ends_with(
+            "but for 2 orders, taken before personal data were sealed: the log still has them, and so have the views"
+        ));
+    }
+}

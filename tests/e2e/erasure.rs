@@ -1,0 +1,196 @@
+//! A customer is forgotten: nobody can read the personal data any more, wherever they look, and all else is as it was.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use event_store::client::EventStore;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::process::binary;
+use crate::world::{World, order};
+
+/// What is personal of a customer, in words that stand nowhere else.
+const PERSONAL: [&str; 7] = [
+    "Zaphod Beeblebrox",
+    "zaphod@heartofgold.example",
+    "Trillian Astra",
+    "42 Improbability Drive",
+    "Betelgeuse City",
+    "BX-47114",
+    "Beeblebrox",
+];
+
+/// An order of that customer.
+fn personal(id: &str, workflow: &str, quantity: u32) -> Value {
+    let [name, email, receiver, street, city, postal_code, _] = PERSONAL;
+    let mut order = order(id, workflow, "11", quantity);
+    order["customer"] = json!({ "id": "ZB/1", "name": name, "email": email });
+    order["shipTo"] = json!({
+        "name": receiver, "street": street, "city": city, "postalCode": postal_code, "country": "France",
+    });
+    order
+}
+
+fn tenuto(arguments: &[&str]) -> Output {
+    binary().args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn ends(output: &Output, code: i32) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let told = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    told
+}
+
+fn forget(world: &World, customer: &str) -> Output {
+    tenuto(&["forget", customer, "--reason", "asked for", "--actor", "ann", "--server", &world.base])
+}
+
+/// The first of the words that some bytes have in them.
+fn word_in(bytes: &[u8]) -> Option<&'static str> {
+    PERSONAL.into_iter().find(|word| bytes.windows(word.len()).any(|window| window == word.as_bytes()))
+}
+
+/// The files below a folder that have one of the words in them.
+fn files_with_words(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files_with_words(&path));
+        } else if let Some(word) = word_in(&fs::read(&path).unwrap()) {
+            found.push(format!("{}: {word}", path.display()));
+        }
+    }
+    found
+}
+
+/// The events of a log that have one of the words in them: files may be compressed, what is read from them is not.
+async fn events_with_words(log: &EventStore) -> Vec<String> {
+    let (mut history, mut found) = (log.history(None), Vec::new());
+    while let Some(record) = history.next().await.unwrap() {
+        let event = record.event;
+        if let Some(word) = word_in(&event.data).or(word_in(&event.metadata)) {
+            found.push(format!("{} of {}: {word}", event.event_type, event.stream));
+        }
+    }
+    found
+}
+
+/// The tables of all schemas that have a row with one of the words in it.
+async fn tables_with_words(pool: &PgPool) -> Vec<String> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    assert!(tables.len() > 10, "{tables:?}");
+    let mut found = Vec::new();
+    for table in tables {
+        let query = format!("SELECT coalesce(string_agg(t::text, ' '), '') FROM {table} AS t");
+        let text: String = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(pool).await.unwrap();
+        if let Some(word) = word_in(text.as_bytes()) {
+            found.push(format!("{table}: {word}"));
+        }
+    }
+    found
+}
+
+const CUSTOMER: &str = "customer { id name email erasedAt } shipTo { name street city postalCode country }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_customer_is_found_nowhere_and_what_was_recorded_still_proves_true() {
+    let world = World::new().await;
+    world.stock(&json!([{ "sku": "11", "quantity": 50 }])).await;
+    let pool = PgPool::connect(world.database.url()).await.unwrap();
+    let log = EventStore::connect(&world.log).unwrap();
+
+    world.place(&personal("Z1", "order-fulfilment", 2)).await;
+    world.place(&personal("Z2", "order-parallel", 1)).await;
+    world.place(&order("other", "order-fulfilment", "11", 1)).await;
+    let keyed = world.http.post(format!("{}/orders", world.base)).header("Idempotency-Key", "z3");
+    let keyed = keyed.json(&personal("Z3", "order-fulfilment-without-backorder", 60)).send().await.unwrap();
+    assert_eq!(keyed.status(), 202);
+    world.comes_to("Z1", "Shipped", "COMPLETED").await;
+    world.comes_to("Z2", "Confirmed", "COMPLETED").await;
+    world.comes_to("Z3", "Canceled", "CANCELED").await;
+    world.comes_to("other", "Shipped", "COMPLETED").await;
+
+    let [name, email, receiver, street, city, postal_code, _] = PERSONAL;
+    let told = world.order("Z1", CUSTOMER).await;
+    assert_eq!(
+        told,
+        json!({
+            "customer": { "id": "ZB/1", "name": name, "email": email, "erasedAt": null },
+            "shipTo": { "name": receiver, "street": street, "city": city, "postalCode": postal_code, "country": "France" },
+        })
+    );
+    let personal_data = world.get("/orders/Z2/personal-data").await;
+    assert_eq!((personal_data.0, &personal_data.1["email"]), (200, &json!(email)));
+    assert_eq!(world.get("/orders/none/personal-data").await.0, 404);
+
+    // The log and the views never had them: only the service that writes mails has.
+    assert_eq!(events_with_words(&log).await, Vec::<String>::new());
+    let tables = tables_with_words(&pool).await;
+    assert_eq!(tables, [format!("participant_notifications.mails: {name}")]);
+
+    refused_while_an_order_is_open(&world).await;
+    let told = ends(&forget(&world, "ZB/1"), 0);
+    assert!(told.contains("customer ZB/1 is forgotten: the personal data of 5 orders"), "{told}");
+    assert!(ends(&forget(&world, "nobody"), 1).contains("there is no customer \"nobody\""));
+
+    world.until("the mails are deleted", async || tables_with_words(&pool).await.is_empty()).await;
+    let told = world.order("Z1", CUSTOMER).await;
+    let customer = &told["customer"];
+    assert_eq!((&customer["id"], &customer["name"], &customer["email"]), (&json!("ZB/1"), &Value::Null, &Value::Null));
+    assert!(customer["erasedAt"].is_string(), "{told}");
+    assert_eq!(
+        told["shipTo"],
+        json!({ "name": null, "street": null, "city": null, "postalCode": null, "country": "France" })
+    );
+    assert_eq!(world.query(&format!("{{ order(id: \"Z1\", atRevision: 3) {{ {CUSTOMER} }} }}")).await["order"], told);
+    assert_eq!(world.order("other", "customer { name }").await["customer"]["name"], "Vins et alcools Chevalier");
+    assert_eq!(world.get("/orders/Z2/personal-data").await.0, 410);
+    // Nothing is left with which the same request could be told from another.
+    assert_eq!(world.post("/orders", &personal("Z1", "order-fulfilment", 2)).await.0, 409);
+
+    let (copy, url) = (world.data().join("copy"), world.database.url());
+    ends(&tenuto(&["event-store", "backup", "--from", &world.log, "--to", copy.to_str().unwrap()]), 0);
+    assert_eq!(files_with_words(&world.data()), Vec::<String>::new());
+    assert_eq!(events_with_words(&log).await, Vec::<String>::new());
+    ends(&tenuto(&["audit", "verify", "--all", "--event-store", &world.log, "--postgres", url]), 0);
+    ends(&tenuto(&["rebuild", "--check", "--event-store", &world.log, "--postgres", url]), 0);
+    for id in ["Z1", "Z2", "Z3"] {
+        let told = ends(&tenuto(&["replay", id, "--event-store", &world.log]), 0);
+        assert!(!told.contains("Zaphod"), "{told}");
+    }
+    comes_back(&world).await;
+}
+
+async fn refused_while_an_order_is_open(world: &World) {
+    world.place(&personal("Z4", "order-fulfilment", 1)).await;
+    world.comes_to("Z4", "Shipped", "COMPLETED").await;
+    world.place(&personal("Z5", "order-fulfilment", 500)).await;
+    world.comes_to("Z5", "BackOrdered", "WAITING").await;
+    let told = ends(&forget(world, "ZB/1"), 1);
+    assert!(told.contains("needed by orders that have not ended: Z5; cancel them, or wait"), "{told}");
+    let (status, body) = world.post("/orders/Z5/cancel", &json!({ "reason": "to be forgotten" })).await;
+    assert_eq!(status, 202, "{body}");
+    world.comes_to("Z5", "Canceled", "CANCELED").await;
+}
+
+/// A customer who comes back is another one, so to speak: with a key of their own, and nothing of before.
+async fn comes_back(world: &World) {
+    world.place(&personal("Z6", "order-fulfilment", 1)).await;
+    world.comes_to("Z6", "Shipped", "COMPLETED").await;
+    let name = |order: Value| order["customer"]["name"].clone();
+    assert_eq!(name(world.order("Z6", "customer { name }").await), PERSONAL[0]);
+    assert_eq!(name(world.order("Z1", "customer { name }").await), Value::Null);
+    let told = ends(&forget(world, "ZB/1"), 0);
+    assert!(told.contains("the personal data of 6 orders"), "{told}");
+    assert_eq!(name(world.order("Z6", "customer { name }").await), Value::Null);
+}
