@@ -53,7 +53,7 @@ impl FollowOptions {
             filter,
             most_under_way: 256,
             standby_poll: Duration::from_millis(250),
-            silence: Duration::from_secs(10),
+            silence: Duration::from_secs(5),
             back_off_max: Duration::from_secs(5),
         }
     }

@@ -34,7 +34,7 @@ impl Default for ProjectorOptions {
             pace: Duration::from_millis(10),
             cached_orders: NonZeroUsize::new(20_000).unwrap_or(NonZeroUsize::MIN),
             standby_poll: Duration::from_millis(250),
-            silence: Duration::from_secs(10),
+            silence: Duration::from_secs(5),
             back_off_max: Duration::from_secs(5),
             health: Health::default(),
         }

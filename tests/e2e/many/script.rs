@@ -18,7 +18,7 @@ use super::windows::Windows;
 use super::{LEASE, Many};
 
 /// How long the active projector may be silent before another takes its place.
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// What can happen to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
