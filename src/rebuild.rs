@@ -42,6 +42,8 @@ enum ViewName {
     Timeline,
     /// Orders that somebody has to look at again
     Todo,
+    /// How many orders of each state and status were placed in each hour, and in all
+    OrderCounts,
     /// Registered definitions
     Workflows,
 }
@@ -53,6 +55,7 @@ impl From<ViewName> for View {
             ViewName::Steps => Self::Steps,
             ViewName::Timeline => Self::Timeline,
             ViewName::Todo => Self::Todo,
+            ViewName::OrderCounts => Self::Counts,
             ViewName::Workflows => Self::Workflows,
         }
     }

@@ -1,8 +1,8 @@
 //! Projects the log into Postgres views, and owns their schema.
 //!
 //! [`run`] follows `$all`, filtered to the streams of orders and workflows, folds each order's events with
-//! `domain::order::evolve` and writes what changed: the rows of `orders`, `steps`, `timeline`, `todo` and `workflows`, and the
-//! checkpoint, in one transaction per batch. What holds:
+//! `domain::order::evolve` and writes what changed: the rows of `orders`, `steps`, `timeline`, `todo` and `workflows`, the
+//! counts of orders, and the checkpoint, in one transaction per batch. What holds:
 //!
 //! - **The views are a pure function of the log.** How events fall into batches, a crash between any two of them, an event
 //!   seen twice: none of it changes a row.
@@ -16,6 +16,7 @@
 mod apply;
 mod columns;
 pub mod compare;
+mod counts;
 mod error;
 mod fold;
 mod health;

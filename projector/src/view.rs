@@ -14,6 +14,8 @@ pub enum View {
     Timeline,
     /// Orders that somebody has to look at again.
     Todo,
+    /// How many orders of each state and status were placed in each hour, and in all.
+    Counts,
     /// Registered definitions.
     Workflows,
     /// What is set aside.
@@ -22,7 +24,8 @@ pub enum View {
 
 impl View {
     /// In the order in which everybody locks them.
-    pub const ALL: [Self; 6] = [Self::Orders, Self::Steps, Self::Timeline, Self::Todo, Self::Workflows, Self::Parked];
+    pub const ALL: [Self; 7] =
+        [Self::Orders, Self::Steps, Self::Timeline, Self::Todo, Self::Counts, Self::Workflows, Self::Parked];
 
     /// Its table.
     pub fn table(self) -> &'static str {
@@ -31,6 +34,7 @@ impl View {
             Self::Steps => "steps",
             Self::Timeline => "timeline",
             Self::Todo => "todo",
+            Self::Counts => "order_counts",
             Self::Workflows => "workflows",
             Self::Parked => "parked",
         }
@@ -43,6 +47,7 @@ impl View {
             Self::Steps => &["order_id", "step"],
             Self::Timeline => &["order_id", "revision"],
             Self::Todo => &["order_id"],
+            Self::Counts => &["hour", "state", "status"],
             Self::Workflows => &["name", "version"],
             Self::Parked => &["stream", "revision"],
         }

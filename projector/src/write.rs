@@ -9,6 +9,7 @@ use event_store::client::Position;
 use sqlx::{Connection, PgConnection};
 
 use crate::columns::{OrderColumns, StepColumns, TodoColumns, WorkflowColumns};
+use crate::counts::counted;
 use crate::error::{Interruption, WriteError};
 use crate::fold::Batch;
 use crate::parked;
@@ -77,7 +78,9 @@ impl<'a> Rows<'a> {
 const WRITE: &str = concat!(
     "WITH ",
     moved!("$61"),
-    ", changed AS (
+    ", before AS (
+        SELECT id, placed_at, state, status FROM orders WHERE id = ANY($7)
+    ), changed AS (
         INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email,
                             currency, total, lines, ship_to, attributes, result, stuck_reason,
                             placed_at, updated_at, ended_at, revision, position, sealed)
@@ -91,7 +94,7 @@ const WRITE: &str = concat!(
             stuck_reason = excluded.stuck_reason, updated_at = excluded.updated_at, ended_at = excluded.ended_at,
             revision = excluded.revision, position = excluded.position
         WHERE orders.revision < excluded.revision
-        RETURNING id
+        RETURNING id, placed_at, state, status
     ), stepped AS (
         INSERT INTO steps (order_id, step, participant, action, mode, status, outcome, data, attempts, last_error,
                            started_at, ended_at, next_attempt_at)
@@ -120,7 +123,9 @@ const WRITE: &str = concat!(
                              $57::uuid[], $58::text[])
         WHERE EXISTS (SELECT FROM moved)
         ON CONFLICT DO NOTHING
-    )
+    ), ",
+    counted!(),
+    "
     SELECT pg_notify($6, position::text), (SELECT count(pg_notify($59, ids)) FROM unnest($60::text[]) AS ids) FROM moved",
 );
 

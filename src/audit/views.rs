@@ -52,7 +52,6 @@ pub(super) async fn all(
 ) -> Result<(), AuditError> {
     let mut comparison = Comparison::open(pool, log.store.clone()).await?;
     findings.extend(found(comparison.workflows(workflows).await?));
-    drop(comparison);
 
     let progress = Progress::start(Comparing { total: orders.len() as u64, ..Comparing::default() });
     let orders = Arc::new(orders);
@@ -64,7 +63,9 @@ pub(super) async fn all(
         working.spawn(async move { work(&pool, store, &orders, (worker, workers), &sender).await });
     }
     drop(sender);
+    let mut orders_right = true;
     while let Some((orders, compared)) = receiver.recv().await {
+        orders_right &= compared.has_orders_right();
         findings.extend(found(compared));
         let differences = findings.count();
         progress.change(|comparing| {
@@ -75,6 +76,9 @@ pub(super) async fn all(
     progress.finish();
     while let Some(worked) = working.join_next().await {
         worked.map_err(|error| AuditError::Broken(error.to_string()))??;
+    }
+    if orders_right {
+        findings.extend(found(comparison.counts().await?));
     }
     Ok(())
 }

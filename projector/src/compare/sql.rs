@@ -91,6 +91,20 @@ impl Live {
         Ok(rows.into_iter().map(|row: Row| row.of(view)).collect())
     }
 
+    /// The counts, compared with the orders that are counted.
+    pub async fn differing_counts(&self, db: &mut PgConnection) -> Result<Vec<Difference>, sqlx::Error> {
+        let Self { schema, made } = self;
+        let counted = format!(
+            "INSERT INTO {made}.{} (hour, state, status, orders)
+             SELECT coalesce(hour, '-infinity'), state, status, count(*)
+             FROM (SELECT date_trunc('hour', placed_at, 'UTC') AS hour, state, status FROM {schema}.orders) AS orders
+             GROUP BY GROUPING SETS ((hour, state, status), (state, status))",
+            View::Counts.table()
+        );
+        sqlx::query(AssertSqlSafe(counted)).execute(&mut *db).await?;
+        self.differing_view(db, View::Counts).await
+    }
+
     /// Rows are compared as texts: what reads the same is the same, to the last zero of a number.
     fn differing(&self, view: View, within: &str) -> String {
         let (Self { schema, made }, name, keys) = (self, view.table(), view.keys());

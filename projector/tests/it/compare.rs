@@ -8,11 +8,12 @@ use crate::poison::poisoned;
 use crate::support::{Log, Running, Views, batches_of};
 
 /// Every view, with what its rows are told apart by.
-const TABLES: [(&str, &[&str]); 6] = [
+const TABLES: [(&str, &[&str]); 7] = [
     ("orders", &["id"]),
     ("steps", &["order_id", "step"]),
     ("timeline", &["order_id", "revision"]),
     ("todo", &["order_id"]),
+    ("order_counts", &["hour", "state", "status"]),
     ("workflows", &["name", "version"]),
     ("parked", &["stream", "revision"]),
 ];

@@ -126,7 +126,11 @@ async fn what_a_later_version_understands_is_had_after_a_retry_while_the_project
              DELETE FROM timeline WHERE order_id = 'shipped' AND revision > 0;
              DELETE FROM steps WHERE order_id = 'shipped';
              UPDATE orders SET revision = 0, status = 'Placed', state = 'RUNNING', ended_at = NULL, result = NULL, parked = true
-             WHERE id = 'shipped'",
+             WHERE id = 'shipped';
+             DELETE FROM order_counts;
+             INSERT INTO order_counts
+             SELECT date_trunc('hour', placed_at, 'UTC'), state, status, count(*) FROM orders GROUP BY 1, 2, 3
+             UNION ALL SELECT '-infinity', state, status, count(*) FROM orders GROUP BY 2, 3",
         )
         .await;
     let projector = Running::start(&log, &views, batches_of(1_000));

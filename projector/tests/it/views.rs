@@ -142,3 +142,29 @@ async fn a_database_without_the_schema_is_an_error_not_a_wait() {
     let error = projector.task.await.unwrap().unwrap_err();
     assert!(matches!(error, ProjectorError::Schema(_)), "{error}");
 }
+
+/// Hours, and all together, in which a status and a state are counted otherwise than there are orders.
+const MISCOUNTED: &str = "
+    WITH there AS (
+        SELECT date_trunc('hour', placed_at, 'UTC') AS hour, state, status, count(*) AS orders FROM orders GROUP BY 1, 2, 3
+        UNION ALL SELECT '-infinity', state, status, count(*) FROM orders GROUP BY 2, 3
+    )
+    SELECT hour || ' ' || state || ' ' || status FROM there FULL JOIN order_counts USING (hour, state, status)
+    WHERE there.orders IS DISTINCT FROM order_counts.orders";
+
+#[tokio::test]
+async fn orders_are_counted_as_they_stand_after_every_batch() {
+    let histories = all_ways();
+    let (log, last) = Log::with(&histories).await;
+    for batch in [1, 7, 1_000] {
+        let views = Views::empty().await;
+        let projector = Running::start(&log, &views, batches_of(batch));
+        while projector.health.now().position < Some(last) {
+            assert_eq!(views.texts(MISCOUNTED).await, [""; 0], "in batches of {batch}");
+        }
+        projector.stop().await;
+        assert_eq!(views.texts(MISCOUNTED).await, [""; 0], "in batches of {batch}");
+        let counted = "SELECT sum(orders)::text FROM order_counts WHERE hour = '-infinity'";
+        assert_eq!(views.texts(counted).await, [histories.len().to_string()]);
+    }
+}
