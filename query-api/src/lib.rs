@@ -20,6 +20,7 @@ mod options;
 mod order_status;
 mod paging;
 mod schema;
+mod sort;
 mod store;
 
 use axum::Router;

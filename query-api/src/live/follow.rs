@@ -100,7 +100,7 @@ impl Follower {
     async fn read_on(&mut self) -> Result<bool, Ended> {
         let (orders, criteria) = match &self.interest {
             Interest::Order(order) => (Some(vec![order.clone()]), Vec::new()),
-            Interest::Matching(criteria) => (None, vec![criteria.clone()]),
+            Interest::Matching(criteria) => (None, vec![criteria.as_ref().clone()]),
         };
         let all_count = criteria.is_empty();
         let window = read(&self.hub.pool, self.through, &Watched { orders, criteria }).await?;

@@ -145,9 +145,9 @@ impl Members {
         for Joining { interest, queue, joined } in new.drain(..) {
             match interest {
                 Interest::Order(order) => self.by_order.entry(order).or_default().push(queue),
-                Interest::Matching(criteria) => match self.by_criteria.iter_mut().find(|known| known.0 == criteria) {
+                Interest::Matching(criteria) => match self.by_criteria.iter_mut().find(|known| known.0 == *criteria) {
                     Some((_, queues)) => queues.push(queue),
-                    None => self.by_criteria.push((criteria, vec![queue])),
+                    None => self.by_criteria.push((*criteria, vec![queue])),
                 },
             }
             // Whoever has left is found out later.

@@ -35,7 +35,7 @@ pub enum Interest {
     /// One order.
     Order(String),
     /// Every order that meets this when it changes.
-    Matching(Criteria),
+    Matching(Box<Criteria>),
 }
 
 /// Where a subscription begins.

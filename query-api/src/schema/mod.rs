@@ -25,7 +25,7 @@ pub use order::Order;
 pub use query::Query;
 pub use scalars::Position;
 pub use subscription::Subscription;
-pub use words::OrderState;
+pub use words::{OrderState, StepStatus};
 
 /// The schema: it can be asked, not told.
 pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;

@@ -7,7 +7,7 @@ use super::scalars::Position;
 use super::words::OrderState;
 use crate::error::StoreError;
 use crate::lag::LagMeter;
-use crate::store::{CountRow, ProgressRow};
+use crate::store::{CountRow, HourRow, ProgressRow};
 
 /// Everything at a glance.
 #[derive(SimpleObject)]
@@ -66,6 +66,24 @@ pub struct StatusCount {
 pub struct StateCount {
     state: OrderState,
     count: i64,
+}
+
+/// How many orders of a status and a state were placed in an hour.
+#[derive(SimpleObject)]
+pub struct HourCount {
+    /// When the hour begins.
+    hour: DateTime<Utc>,
+    status: String,
+    state: OrderState,
+    count: i64,
+}
+
+impl TryFrom<HourRow> for HourCount {
+    type Error = StoreError;
+
+    fn try_from(HourRow { hour, status, state, orders }: HourRow) -> std::result::Result<Self, StoreError> {
+        Ok(Self { hour, status, state: OrderState::read(&state)?, count: orders })
+    }
 }
 
 impl Overview {

@@ -2,19 +2,20 @@
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ErrorExtensions, ID, Object, Result};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::OrderId;
 
 use super::connection;
 use super::order::Order;
-use super::overview::Overview;
+use super::overview::{HourCount, Overview};
 use super::workflow::Workflow;
 use crate::error::coded;
-use crate::filter::{OrderFilter, OrderSort, comparable};
+use crate::filter::{OrderFilter, comparable, within_history};
 use crate::freshness::{Freshness, ViewsBehind};
 use crate::history::{AsOf, History, HistoryError};
 use crate::lag::LagMeter;
 use crate::paging::{Cut, PageArguments, cost_factor};
+use crate::sort::OrderSort;
 use crate::store::Store;
 
 /// What can be asked.
@@ -88,7 +89,28 @@ impl Query {
         let (counts, progress) = tokio::try_join!(store.counts(), store.progress())?;
         Ok(Overview::of(&counts, &progress)?)
     }
+
+    /// How many orders were placed in each hour of a span of time, by status and state as they are now; at most 31 days. Hours
+    /// are those of UTC; one that is in the span only in part is counted as a whole.
+    #[graphql(complexity = "100 * child_complexity")]
+    async fn orders_by_hour(
+        &self,
+        context: &Context<'_>,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<HourCount>> {
+        let (from, to) = (within_history(from), within_history(to));
+        if to - from > LONGEST_BY_HOUR {
+            return Err(coded(&TOO_LONG_BY_HOUR, "BAD_USER_INPUT"));
+        }
+        let rows = context.data::<Store>()?.counts_by_hour(from, to).await?;
+        Ok(rows.into_iter().map(HourCount::try_from).collect::<std::result::Result<_, _>>()?)
+    }
 }
+
+/// The longest span of time that is counted by the hour.
+const LONGEST_BY_HOUR: TimeDelta = TimeDelta::days(31);
+const TOO_LONG_BY_HOUR: &str = "between `from` and `to` there may be at most 31 days";
 
 /// What an order costs besides its fields: as it was, the reading of its events.
 fn as_of_cost(at_revision: Option<i64>, as_of: Option<DateTime<Utc>>) -> usize {

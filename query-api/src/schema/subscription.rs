@@ -38,7 +38,7 @@ impl Subscription {
     ) -> Result<Changes> {
         let criteria = filter.unwrap_or_default().criteria().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let from = from.map_or(Begin::Now, |from| Begin::Position(from.0));
-        changes(context, Interest::Matching(criteria), from)
+        changes(context, Interest::Matching(Box::new(criteria)), from)
     }
 }
 

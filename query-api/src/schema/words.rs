@@ -15,7 +15,7 @@ macro_rules! words {
 
         impl $name {
             /// Every value.
-            #[cfg(test)]
+            #[allow(dead_code, reason = "not wanted of every enumeration")]
             pub const ALL: &'static [Self] = &[$(Self::$value),*];
 
             /// As the views spell it.

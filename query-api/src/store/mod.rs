@@ -1,12 +1,17 @@
 //! Every `SELECT` over the views. Nothing else in this crate speaks SQL.
 
+mod conditions;
 mod keys;
 mod rows;
+mod search;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use event_store::client::Position;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
@@ -14,11 +19,16 @@ use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder, Tr
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::error::StoreError;
-use crate::filter::{Criteria, OrderCursor, OrderSort, SortKey, TimeRange};
+use crate::filter::Criteria;
 use crate::order_status::OrderStatus;
 use crate::paging::Page;
+use crate::sort::{OrderCursor, OrderSort};
+use conditions::{Purpose, push_criteria};
 pub use keys::{Keys, Personal};
-pub use rows::{CountRow, Head, OrderRow, OutlineStep, ProgressRow, StepRow, TimelineRow, WorkflowKey, WorkflowRow};
+pub use rows::{
+    CountRow, Head, HourRow, OrderRow, OutlineStep, ProgressRow, StepRow, TimelineRow, WorkflowKey, WorkflowRow,
+};
+use search::Search;
 
 /// The views as they are at one moment: when they are first read. One store serves one request, so that no answer mixes what
 /// was before a change with what came after it.
@@ -103,26 +113,8 @@ impl Store {
         sort: OrderSort,
         page: &Page<OrderCursor>,
     ) -> Result<Vec<OrderRow>, StoreError> {
-        let mut query = select_orders();
-        query.push(" WHERE true");
-        push_criteria(&mut query, criteria);
-        let column = sort.column();
-        let follows = if sort.is_descending() { "<" } else { ">" };
-        let precedes = if sort.is_descending() { ">" } else { "<" };
-        for (cursor, side) in [(&page.after, follows), (&page.before, precedes)] {
-            let Some(cursor) = cursor else { continue };
-            query.push(format_args!(" AND ({column}, id) {side} ("));
-            match cursor.key {
-                SortKey::Moment(at) => query.push_bind(at),
-                SortKey::Amount(total) => query.push_bind(total),
-            };
-            query.push(", ").push_bind(cursor.id.as_str()).push(")");
-        }
-        let direction = if sort.is_descending() == page.from_end { "ASC" } else { "DESC" };
-        query
-            .push(format_args!(" ORDER BY {column} {direction}, id {direction} LIMIT "))
-            .push_bind(page.rows_to_read());
-        Ok(query.build_query_as().fetch_all(&mut *self.snapshot().await?).await?)
+        let search = Search { criteria, sort, page };
+        Ok(search.rows(&mut *self.snapshot().await?).await?)
     }
 
     /// Orders that changed after a position, of these or of all, in the order of their last changes.
@@ -146,7 +138,7 @@ impl Store {
             for (index, criteria) in some.iter().enumerate() {
                 let union = if index == 0 { "" } else { " UNION ALL" };
                 query.push(format_args!("{union} SELECT id, {index} FROM changed AS orders WHERE true"));
-                push_criteria(&mut query, criteria);
+                push_criteria(&mut query, criteria, Purpose::Check);
             }
             let rows: Vec<(String, i32)> = query.build_query_as().fetch_all(&mut *self.snapshot().await?).await?;
             met.extend(rows.into_iter().map(|(id, index)| (id, chunk * CRITERIA + index.cast_unsigned() as usize)));
@@ -224,8 +216,21 @@ impl Store {
     /// How many orders there are of each status and state.
     pub async fn counts(&self) -> Result<Vec<CountRow>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT status, state, count(*) AS orders FROM orders GROUP BY status, state ORDER BY status, state",
+            "SELECT status, state, orders FROM order_counts WHERE hour = '-infinity' ORDER BY status, state",
         )
+        .fetch_all(&mut *self.snapshot().await?)
+        .await?;
+        Ok(rows)
+    }
+
+    /// How many orders were placed in each hour that a span of time touches, of each status and state.
+    pub async fn counts_by_hour(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<HourRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT hour, status, state, orders FROM order_counts
+             WHERE $1 < $2 AND hour >= date_trunc('hour', $1, 'UTC') AND hour < $2 ORDER BY hour, status, state",
+        )
+        .bind(from)
+        .bind(to)
         .fetch_all(&mut *self.snapshot().await?)
         .await?;
         Ok(rows)
@@ -249,7 +254,7 @@ const CRITERIA: usize = 100;
 /// What nobody waits for any more must not go on keeping a connection from others: a statement may take as long as the longest
 /// request. The views are locked before their moment is chosen, so that a rebuild does not exchange some of them in between.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '30s';
-                     LOCK TABLE orders, steps, timeline, todo, workflows, parked IN ACCESS SHARE MODE";
+                     LOCK TABLE orders, steps, timeline, todo, order_counts, workflows, parked IN ACCESS SHARE MODE";
 
 /// In a task of its own, which goes on when the request is given up: cut off at a bad moment, sqlx (0.9) forgets that it has sent
 /// `BEGIN`, and the connection's next user would unknowingly work inside that transaction.
@@ -287,38 +292,6 @@ pub(crate) async fn ended_orders(db: &mut PgConnection, ids: &[String]) -> Resul
 
 fn select_orders() -> QueryBuilder<Postgres> {
     QueryBuilder::new(format!("SELECT {ORDER_COLUMNS} FROM orders"))
-}
-
-fn push_criteria(query: &mut QueryBuilder<Postgres>, criteria: &Criteria) {
-    let lists = [("status", &criteria.statuses), ("state", &criteria.states), ("customer_id", &criteria.customers)];
-    for (column, wanted) in lists {
-        match wanted.as_deref() {
-            None => {}
-            // Equality lets the index give the order too, which a list would not.
-            Some([only]) => {
-                query.push(format_args!(" AND {column} = ")).push_bind(only.as_str());
-            }
-            Some(several) => {
-                query.push(format_args!(" AND {column} = ANY(")).push_bind(several).push(")");
-            }
-        }
-    }
-    if let Some((name, version)) = &criteria.workflow {
-        query.push(" AND workflow = ").push_bind(name.as_str());
-        if let Some(version) = version {
-            query.push(" AND workflow_version = ").push_bind(*version);
-        }
-    }
-    for (column, TimeRange { from, to }) in
-        [("placed_at", criteria.placed_at), ("updated_at", criteria.updated_at), ("ended_at", criteria.ended_at)]
-    {
-        if let Some(from) = from {
-            query.push(format_args!(" AND {column} >= ")).push_bind(from);
-        }
-        if let Some(to) = to {
-            query.push(format_args!(" AND {column} < ")).push_bind(to);
-        }
-    }
 }
 
 fn grouped<T>(rows: Vec<T>, key: impl Fn(&T) -> &String) -> HashMap<String, Vec<T>>

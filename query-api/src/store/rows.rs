@@ -103,6 +103,15 @@ pub struct CountRow {
     pub orders: i64,
 }
 
+/// How many orders of a status and a state were placed in an hour.
+#[derive(Debug, Clone, FromRow)]
+pub struct HourRow {
+    pub hour: DateTime<Utc>,
+    pub status: String,
+    pub state: String,
+    pub orders: i64,
+}
+
 /// How far the views have come.
 #[derive(Debug, Clone, FromRow)]
 pub struct ProgressRow {

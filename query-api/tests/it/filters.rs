@@ -23,6 +23,15 @@ async fn world() -> World {
         world.insert(&row).await;
     }
     world
+        .sql(
+            "INSERT INTO steps (order_id, step, status, attempts, started_at)
+             VALUES ('a', 'ship', 'RETRYING', 2, now()), ('a', 'charge', 'COMPLETED', 1, now()),
+                    ('b', 'ship', 'COMPLETED', 1, now()), ('c', 'charge', 'COMPLETED', 1, now());
+             UPDATE orders SET lines = lines || '[{\"sku\": \"12\", \"quantity\": 1, \"unitPrice\": \"0.00\"}]' WHERE id = 'c';
+             UPDATE orders SET attributes = attributes || '{\"delivery\": {\"floor\": 3}, \"tags\": [\"a\", \"b\"]}' WHERE id = 'b'",
+        )
+        .await;
+    world
 }
 
 async fn found(world: &World, filter: &str) -> String {
@@ -54,6 +63,33 @@ async fn each_filter_gives_exactly_the_orders_that_meet_it() {
         ("{ updatedAt: { from: \"2026-01-01T00:00:40Z\" } }", "bc"),
         ("{ endedAt: { to: \"2026-01-01T00:00:55Z\" } }", "b"),
         ("{ endedAt: {} }", "abcde"),
+        ("{ endedAt: { from: \"2026-01-01T00:00:55Z\" } }", "e"),
+        ("{ sku: \"11\" }", "abcde"),
+        ("{ sku: [\"12\", \"13\"] }", "c"),
+        ("{ sku: \"Queso\" }", ""),
+        ("{ sku: [] }", ""),
+        ("{ total: { atLeast: \"168\" } }", "abcde"),
+        ("{ total: { atLeast: \"168.01\" } }", ""),
+        ("{ total: { atLeast: \"100\", atMost: 168.00 } }", "abcde"),
+        ("{ total: { atMost: \"167.99\" } }", ""),
+        ("{ step: { name: \"ship\" } }", "ab"),
+        ("{ step: { name: \"ship\", status: RETRYING } }", "a"),
+        ("{ step: { status: [COMPLETED, RETRYING] } }", "abc"),
+        ("{ step: { name: \"charge\", status: RETRYING } }", ""),
+        ("{ step: { status: [] } }", ""),
+        ("{ stuckReason: \"REFUND\" }", "d"),
+        ("{ stuckReason: \"\" }", "d"),
+        ("{ stuckReason: \"%\" }", ""),
+        ("{ attributes: { path: \"gift\" } }", "abcde"),
+        ("{ attributes: { path: \"gift\", value: true } }", "abcde"),
+        ("{ attributes: { path: \"gift\", value: \"true\" } }", ""),
+        ("{ attributes: { path: [\"delivery\", \"floor\"] } }", "b"),
+        ("{ attributes: { path: [\"delivery\", \"floor\"], value: 3 } }", "b"),
+        ("{ attributes: { path: \"delivery\", value: {floor: 3.0} } }", "b"),
+        ("{ attributes: { path: [\"floor\"], value: 3 } }", ""),
+        ("{ attributes: { path: \"tags\", value: [\"a\"] } }", "b"),
+        ("{ attributes: { path: \"no\\u0000thing\" } }", ""),
+        ("{ attributes: [{ path: \"gift\" }, { path: \"delivery\" }], sku: \"11\", state: COMPLETED }", "b"),
         ("{ status: \"Placed\", state: STUCK, customer: \"VINET\" }", "d"),
         ("{ status: \"Shipped\", state: STUCK }", ""),
     ] {
@@ -62,8 +98,65 @@ async fn each_filter_gives_exactly_the_orders_that_meet_it() {
 }
 
 #[tokio::test]
+async fn a_filter_that_cannot_be_meant_is_refused_with_the_reason() {
+    let world = World::new().await;
+    for (filter, message) in [
+        ("{ step: {} }", "`step` takes a `name`, a `status` or both"),
+        ("{ step: { status: PENDING } }", "`step.status` takes no PENDING: only steps that have begun are found"),
+        ("{ attributes: [{ path: \"a\" }, { path: [] }] }", "`attributes[1].path` takes 1 to 10 keys"),
+    ] {
+        let answer = world.try_ask(&format!("{{ orders(where: {filter}) {{ nodes {{ id }} }} }}"), Value::Null).await;
+        assert_eq!(answer["errors"][0]["message"], message, "{filter}");
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{filter}");
+    }
+    let many = json!({ "sku": vec!["x"; 101] });
+    let query = "query ($where: OrderFilter) { orders(where: $where) { nodes { id } } }";
+    let answer = world.try_ask(query, json!({ "where": many })).await;
+    assert_eq!(answer["errors"][0]["message"], "`sku` takes at most 100 values");
+}
+
+#[tokio::test]
+async fn orders_are_counted_by_the_hour_in_which_they_were_placed() {
+    let world = World::new().await;
+    for (id, placed, status) in [
+        ("a", 0, "Placed"),
+        ("b", 3_599, "Placed"),
+        ("c", 3_600, "Placed"),
+        ("d", 3_601, "Shipped"),
+        ("e", 9_000, "Placed"),
+    ] {
+        world.insert(&Row { status, placed, ..Row::new(id) }).await;
+    }
+    world.count().await;
+    let by_hour = async |from: &str, to: &str| {
+        let query = "query ($from: DateTime!, $to: DateTime!) {
+            ordersByHour(from: $from, to: $to) { hour status state count } }";
+        world.try_ask(query, json!({ "from": from, "to": to })).await
+    };
+    let counted = |hour: &str, status: &str, count: u32| json!({ "hour": hour, "status": status, "state": "RUNNING", "count": count });
+    assert_eq!(
+        by_hour("2026-01-01T00:00:00Z", "2026-01-01T02:30:00Z").await["data"]["ordersByHour"],
+        json!([
+            counted("2026-01-01T00:00:00+00:00", "Placed", 2),
+            counted("2026-01-01T01:00:00+00:00", "Placed", 1),
+            counted("2026-01-01T01:00:00+00:00", "Shipped", 1),
+            counted("2026-01-01T02:00:00+00:00", "Placed", 1),
+        ])
+    );
+    assert_eq!(
+        by_hour("2026-01-01T01:00:01Z", "2026-01-01T01:00:02Z").await["data"]["ordersByHour"].as_array().unwrap().len(),
+        2,
+        "an hour counts as a whole"
+    );
+    assert_eq!(by_hour("2026-01-01T01:30:00Z", "2026-01-01T01:10:00Z").await["data"]["ordersByHour"], json!([]));
+    let answer = by_hour("2026-01-01T00:00:00Z", "2026-02-02T00:00:00Z").await;
+    assert_eq!(answer["errors"][0]["message"], "between `from` and `to` there may be at most 31 days");
+}
+
+#[tokio::test]
 async fn the_overview_counts_what_there_is() {
     let world = world().await;
+    world.count().await;
     world
         .sql(
             "INSERT INTO checkpoints VALUES ('views', 9007199254740993, 1, '2026-01-01T00:01:00Z');

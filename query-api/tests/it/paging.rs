@@ -6,8 +6,16 @@ use serde_json::{Value, json};
 
 use crate::support::{Row, World};
 
-const SORTS: [&str; 6] =
-    ["PLACED_AT_ASC", "PLACED_AT_DESC", "UPDATED_AT_ASC", "UPDATED_AT_DESC", "TOTAL_ASC", "TOTAL_DESC"];
+const SORTS: [&str; 8] = [
+    "PLACED_AT_ASC",
+    "PLACED_AT_DESC",
+    "UPDATED_AT_ASC",
+    "UPDATED_AT_DESC",
+    "ENDED_AT_ASC",
+    "ENDED_AT_DESC",
+    "TOTAL_ASC",
+    "TOTAL_DESC",
+];
 
 /// Orders with many ties, so that ids have to decide.
 fn orders() -> Vec<Row> {
@@ -16,6 +24,7 @@ fn orders() -> Vec<Row> {
         .map(|n| Row {
             placed: i64::from(n * 7 % 5),
             updated: i64::from(n * 3 % 11),
+            ended: (n % 4 == 0).then_some(i64::from(n % 7)),
             total: totals[usize::try_from(n).unwrap() % totals.len()],
             status: if n % 3 == 0 { "Shipped" } else { "Placed" },
             ..Row::new(format!("o{}", n * 31 % 37))
@@ -26,11 +35,15 @@ fn orders() -> Vec<Row> {
 /// What the whole list must be, computed without the database.
 fn expected(rows: &[Row], sort: &str, shipped_only: bool) -> Vec<String> {
     let mut rows: Vec<&Row> = rows.iter().filter(|row| !shipped_only || row.status == "Shipped").collect();
+    if sort.starts_with("ENDED") {
+        rows.retain(|row| row.ended.is_some());
+    }
     let amount = |row: &Row| row.total.parse::<rust_decimal::Decimal>().unwrap();
     rows.sort_by_key(|row| {
         let key = match sort.rsplit_once('_').unwrap().0 {
             "PLACED_AT" => row.placed.into(),
             "UPDATED_AT" => row.updated.into(),
+            "ENDED_AT" => row.ended.unwrap().into(),
             _ => amount(row),
         };
         (key, row.id.clone())
@@ -93,6 +106,29 @@ fn every_order_comes_once_and_in_the_same_order_from_both_ends() {
         })
         .unwrap();
     drop(world);
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_it_was_whatever_happens_meanwhile() {
+    let world = World::new().await;
+    for n in 0..20 {
+        world.insert(&Row { placed: n, ..Row::new(format!("o{n:02}")) }).await;
+    }
+    let query = "query ($after: String) {
+        orders(first: 3, after: $after) { nodes { id } pageInfo { endCursor hasNextPage } } }";
+    let mut seen = Vec::new();
+    let mut after = Value::Null;
+    for later in 0.. {
+        let page = world.ask(query, json!({ "after": after })).await["orders"].take();
+        seen.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()));
+        if page["pageInfo"]["hasNextPage"] == json!(false) {
+            break;
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+        world.insert(&Row { placed: 100 + later, ..Row::new(format!("new{later}")) }).await;
+        world.sql("UPDATE orders SET status = 'Shipped', updated_at = now(), revision = revision + 1").await;
+    }
+    assert_eq!(seen, (0..20).rev().map(|n| format!("o{n:02}")).collect::<Vec<_>>());
 }
 
 #[tokio::test]

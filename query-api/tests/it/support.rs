@@ -104,6 +104,11 @@ impl World {
         sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
     }
 
+    /// Counts the orders that were inserted, as the projector does with each batch.
+    pub async fn count(&self) {
+        count(&mut self.pool.acquire().await.unwrap()).await;
+    }
+
     /// Waits until the query side listens to the projector.
     pub async fn listens(&self) {
         let listens =
@@ -119,6 +124,7 @@ impl World {
         if let Some(row) = row {
             sqlx::query("DELETE FROM orders WHERE id = $1").bind(&row.id).execute(&mut *transaction).await.unwrap();
             insert(&mut transaction, &Row { position, ..row.clone() }).await;
+            count(&mut transaction).await;
         }
         let moved = "WITH moved AS (
                          INSERT INTO checkpoints (name, position, prepare) VALUES ('views', $1, $1)
@@ -148,6 +154,14 @@ impl World {
         let (parts, body) = response.into_parts();
         (parts.status, parts.headers, to_bytes(body, usize::MAX).await.unwrap().to_vec())
     }
+}
+
+async fn count(db: &mut PgConnection) {
+    let counted = "DELETE FROM order_counts;
+                   INSERT INTO order_counts
+                   SELECT date_trunc('hour', placed_at, 'UTC'), state, status, count(*) FROM orders GROUP BY 1, 2, 3
+                   UNION ALL SELECT '-infinity', state, status, count(*) FROM orders GROUP BY 2, 3";
+    sqlx::raw_sql(counted).execute(db).await.unwrap();
 }
 
 async fn insert(db: &mut PgConnection, row: &Row) {

@@ -1,0 +1,297 @@
+//! A page of the orders that meet a filter, in any sort, without looking at all of them.
+//!
+//! There are two ways to it. Along the sort's index, asking each order whether it meets the filter: good where many do. Or to collect
+//! those that do, through the filter's indexes, and to sort them: good where few do. Postgres expects what meets a filter to be spread
+//! evenly over a sort, and would follow the index to its end for what is all at its other end, as old orders of a new status are.
+//! So it is only asked how many it expects ([`Search::estimated`]). If these are more than a walk may look at, walks are tried; if
+//! none fills the page, the orders are rarer there than thought, and are collected.
+//!
+//! What decides most, and lies most unevenly, has indexes that are in the sort's order for each of its values ([`Streams`]): what a
+//! list of values is met by is merged from these, and no order is looked at in vain.
+
+use serde_json::Value;
+use sqlx::types::Json;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+
+use super::conditions::{Purpose, push_criteria, states};
+use super::{ORDER_COLUMNS, OrderRow};
+use crate::filter::Criteria;
+use crate::paging::Page;
+use crate::sort::{OrderCursor, OrderSort, SortBy, SortKey};
+
+/// How many orders a walk looks at for each that is wanted, and at most.
+const LOOKED_AT: i64 = 128;
+const MOST_LOOKED_AT: i64 = 8_000;
+/// How many times that a second walk looks at, where still more are expected to meet the filter.
+const SECOND: i64 = 8;
+
+/// A page that is wanted.
+pub(super) struct Search<'a> {
+    pub criteria: &'a Criteria,
+    pub sort: OrderSort,
+    pub page: &'a Page<OrderCursor>,
+}
+
+/// How orders are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Along the sort's index in these streams, looking at so many orders.
+    Walk(Streams, i64),
+    /// Through the filter's indexes, sorting what is found.
+    Collect,
+}
+
+/// What a walk is merged from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Streams {
+    /// Nothing: there is one stream, of all orders.
+    All,
+    /// A stream for each customer.
+    Customers,
+    /// One for each pair of state and status.
+    Standings,
+    /// One for each version of the definition.
+    Versions,
+}
+
+impl Streams {
+    /// What the orders of a stream have in common.
+    fn common(self) -> &'static str {
+        match self {
+            Self::All | Self::Customers => "",
+            Self::Standings => " AND state = kinds.state AND status = kinds.status",
+            Self::Versions => " AND workflow = kinds.name AND workflow_version = kinds.version",
+        }
+    }
+}
+
+impl Search<'_> {
+    /// The rows, in the order in which the page counts them, and one more if there are more.
+    pub async fn rows(&self, db: &mut PgConnection) -> Result<Vec<OrderRow>, sqlx::Error> {
+        let wanted = usize::try_from(self.page.rows_to_read()).unwrap_or(usize::MAX);
+        let mut rows = Vec::new();
+        for way in self.ways(db).await? {
+            // Planned for the values at hand: what is good for a rare one is not for a frequent one.
+            rows = self.statement(way, "").build_query_as().persistent(false).fetch_all(&mut *db).await?;
+            if rows.len() == wanted {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// What is tried, one after the other, until a page is full. The last finds everything.
+    pub async fn ways(&self, db: &mut PgConnection) -> Result<Vec<Way>, sqlx::Error> {
+        let wanted = self.page.rows_to_read();
+        let streams = self.streams();
+        if let Some(streams) = streams.iter().find(|streams| self.split(**streams).1 == Criteria::default()) {
+            return Ok(vec![Way::Walk(*streams, wanted)]);
+        }
+        let looked_at = MOST_LOOKED_AT.min(wanted * LOOKED_AT);
+        let expected = self.estimated(db).await?;
+        let are_more = |orders: i64| expected.is_none_or(|expected| expected > orders.cast_unsigned());
+        let mut ways = Vec::new();
+        // What is in lines and attributes is not known to Postgres, which takes any of it for rare.
+        let is_guessed = self.criteria.skus.is_some() || !self.criteria.attributes.is_empty();
+        if is_guessed || are_more(looked_at) {
+            ways.extend(streams.iter().map(|streams| Way::Walk(*streams, looked_at)));
+        }
+        if are_more(looked_at * SECOND) && streams == [Streams::All] {
+            ways.push(Way::Walk(Streams::All, looked_at * SECOND));
+        }
+        ways.push(Way::Collect);
+        Ok(ways)
+    }
+
+    /// What Postgres is asked.
+    pub fn statement(&self, way: Way, prefix: &str) -> QueryBuilder<Postgres> {
+        match way {
+            Way::Walk(streams, looked_at) => self.walk(prefix, streams, looked_at),
+            Way::Collect => self.collect(prefix),
+        }
+    }
+
+    /// How many orders Postgres expects.
+    async fn estimated(&self, db: &mut PgConnection) -> Result<Option<u64>, sqlx::Error> {
+        let mut query = QueryBuilder::new("EXPLAIN (FORMAT JSON) SELECT FROM orders WHERE true");
+        push_criteria(&mut query, self.criteria, Purpose::Find);
+        self.push_place(&mut query);
+        let Json(plan): Json<Value> = query.build_query_scalar().persistent(false).fetch_one(db).await?;
+        Ok(plan[0]["Plan"]["Plan Rows"].as_u64())
+    }
+
+    fn walk(&self, prefix: &str, streams: Streams, looked_at: i64) -> QueryBuilder<Postgres> {
+        let ((own, rest), order) = (self.split(streams), self.order());
+        let mut query = QueryBuilder::new(prefix);
+        self.push_kinds(&mut query, streams);
+        query.push(format_args!("SELECT {ORDER_COLUMNS} FROM ("));
+        match (streams, &self.criteria.customers) {
+            (Streams::All, _) => self.push_stream(&mut query, streams, None, &own, looked_at),
+            // Each by name: most have few orders, which is no reason to sort all those of one that has many.
+            (Streams::Customers, Some(customers)) => {
+                query.push("SELECT * FROM (");
+                for (index, customer) in customers.iter().enumerate() {
+                    query.push(if index == 0 { "(" } else { ") UNION ALL (" });
+                    self.push_stream(&mut query, streams, Some(customer), &own, looked_at);
+                }
+                query.push(")");
+            }
+            _ => {
+                query.push("SELECT found.* FROM kinds CROSS JOIN LATERAL (");
+                self.push_stream(&mut query, streams, None, &own, looked_at);
+            }
+        }
+        if streams != Streams::All {
+            query.push(format_args!(") AS found ORDER BY {order} LIMIT ")).push_bind(looked_at);
+        }
+        query.push(") AS orders WHERE true");
+        push_criteria(&mut query, &rest, Purpose::Check);
+        query.push(format_args!(" ORDER BY {order} LIMIT ")).push_bind(self.page.rows_to_read());
+        query
+    }
+
+    /// The first orders of a stream.
+    fn push_stream(
+        &self,
+        query: &mut QueryBuilder<Postgres>,
+        streams: Streams,
+        customer: Option<&String>,
+        own: &Criteria,
+        looked_at: i64,
+    ) {
+        query.push("SELECT * FROM orders WHERE true").push(streams.common());
+        if let Some(customer) = customer {
+            query.push(" AND customer_id = ").push_bind(customer.as_str());
+        }
+        push_criteria(query, own, Purpose::Check);
+        self.push_place(query);
+        query.push(format_args!(" ORDER BY {} LIMIT ", self.order())).push_bind(looked_at);
+    }
+
+    fn collect(&self, prefix: &str) -> QueryBuilder<Postgres> {
+        let (by, direction) = (self.sort.by().column(), self.direction());
+        let mut query = QueryBuilder::new(prefix);
+        query.push(format_args!(
+            "WITH found AS MATERIALIZED (SELECT id AS found_id, {by} AS key FROM orders WHERE true"
+        ));
+        push_criteria(&mut query, self.criteria, Purpose::Find);
+        self.push_place(&mut query);
+        query.push(format_args!(
+            ") SELECT {ORDER_COLUMNS} FROM (SELECT found_id FROM found ORDER BY key {direction}, found_id {direction} LIMIT "
+        ));
+        query.push_bind(self.page.rows_to_read());
+        query.push(format_args!(") AS first JOIN orders ON id = found_id ORDER BY {}", self.order()));
+        query
+    }
+
+    /// Those in which there are walks, the narrowest first. Money is spread evenly enough over all orders.
+    pub fn streams(&self) -> Vec<Streams> {
+        let Criteria { statuses, states, customers, workflow, .. } = self.criteria;
+        let by = self.sort.by();
+        let streams: Vec<Streams> = [
+            (Streams::Customers, by == SortBy::PlacedAt && customers.as_ref().is_some_and(|some| !some.is_empty())),
+            (Streams::Standings, by != SortBy::Total && (statuses.is_some() || states.is_some())),
+            (Streams::Versions, by != SortBy::Total && workflow.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(streams, are_there)| are_there.then_some(streams))
+        .collect();
+        if streams.is_empty() { vec![Streams::All] } else { streams }
+    }
+
+    /// What bounds the sort's index, and what each order on the way has to be asked.
+    fn split(&self, streams: Streams) -> (Criteria, Criteria) {
+        let (mut own, mut rest) = (Criteria::default(), self.criteria.clone());
+        match self.sort.by() {
+            SortBy::PlacedAt => std::mem::swap(&mut own.placed_at, &mut rest.placed_at),
+            SortBy::UpdatedAt => std::mem::swap(&mut own.updated_at, &mut rest.updated_at),
+            SortBy::EndedAt => std::mem::swap(&mut own.ended_at, &mut rest.ended_at),
+            SortBy::Total => std::mem::swap(&mut own.total, &mut rest.total),
+        }
+        match streams {
+            Streams::All => {}
+            Streams::Customers => rest.customers = None,
+            Streams::Standings => (rest.states, rest.statuses) = (None, None),
+            Streams::Versions => rest.workflow = None,
+        }
+        (own, rest)
+    }
+
+    fn push_kinds(&self, query: &mut QueryBuilder<Postgres>, streams: Streams) {
+        let Criteria { statuses, states: wanted, workflow, .. } = self.criteria;
+        match (streams, statuses, wanted, workflow) {
+            (Streams::Standings, Some(statuses), wanted, ..) => {
+                query.push("WITH kinds AS (SELECT * FROM unnest(");
+                match wanted {
+                    Some(wanted) => query.push_bind(wanted),
+                    None => query.push_bind(states()),
+                };
+                query.push("::text[]) AS a (state) CROSS JOIN unnest(").push_bind(statuses);
+                query.push("::text[]) AS b (status)) ");
+            }
+            (Streams::Standings, None, Some(wanted), ..) => {
+                query.push("WITH RECURSIVE ");
+                push_standings(query, wanted.iter().map(String::as_str).collect());
+                query.push(" ");
+            }
+            (Streams::Versions, _, _, Some((name, Some(version)))) => {
+                query.push("WITH kinds (name, version) AS (SELECT ").push_bind(name.as_str()).push("::text, ");
+                query.push_bind(*version).push("::integer) ");
+            }
+            (Streams::Versions, _, _, Some((name, None))) => {
+                query.push("WITH RECURSIVE kinds (name, version) AS (SELECT wanted.name, ");
+                query.push(next("workflow_version", "workflow = wanted.name"));
+                query
+                    .push(" FROM (SELECT ")
+                    .push_bind(name.as_str())
+                    .push("::text) AS wanted (name) UNION ALL SELECT kinds.name, ");
+                query.push(next("workflow_version", "workflow = kinds.name AND workflow_version > kinds.version"));
+                query.push(" FROM kinds WHERE kinds.version IS NOT NULL) ");
+            }
+            _ => {}
+        }
+    }
+
+    /// Which orders are in the list at all, and on this page or behind it.
+    fn push_place(&self, query: &mut QueryBuilder<Postgres>) {
+        let (by, is_descending) = (self.sort.by().column(), self.sort.is_descending());
+        if self.sort.by() == SortBy::EndedAt {
+            query.push(" AND ended_at IS NOT NULL");
+        }
+        let (follows, precedes) = if is_descending { ("<", ">") } else { (">", "<") };
+        for (cursor, side) in [(&self.page.after, follows), (&self.page.before, precedes)] {
+            let Some(cursor) = cursor else { continue };
+            query.push(format_args!(" AND ({by}, id) {side} ("));
+            match cursor.key {
+                SortKey::Moment(at) => query.push_bind(at),
+                SortKey::Amount(total) => query.push_bind(total),
+            };
+            query.push(", ").push_bind(cursor.id.as_str()).push(")");
+        }
+    }
+
+    fn direction(&self) -> &'static str {
+        if self.sort.is_descending() == self.page.from_end { "ASC" } else { "DESC" }
+    }
+
+    fn order(&self) -> String {
+        let (by, direction) = (self.sort.by().column(), self.direction());
+        format!("{by} {direction}, id {direction}")
+    }
+}
+
+/// `kinds`: each state and status that orders of these states have; a row without a status, which no order has, ends each state.
+/// One look into the index finds the next.
+fn push_standings(query: &mut QueryBuilder<Postgres>, states: Vec<&str>) {
+    query.push("kinds (state, status) AS (SELECT wanted.state, ");
+    query.push(next("status", "state = wanted.state"));
+    query.push(" FROM unnest(").push_bind(states);
+    query.push("::text[]) AS wanted (state) UNION ALL SELECT kinds.state, ");
+    query.push(next("status", "state = kinds.state AND status > kinds.status"));
+    query.push(" FROM kinds WHERE kinds.status IS NOT NULL)");
+}
+
+/// The least value of a column among some orders.
+fn next(column: &str, among: &str) -> String {
+    format!("(SELECT orders.{column} FROM orders WHERE {among} ORDER BY orders.{column} LIMIT 1)")
+}
