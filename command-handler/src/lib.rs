@@ -44,7 +44,7 @@ pub use participants::{
     AllParticipants, Ask, EventParticipants, HttpParticipants, Participants, ServiceState, Settings, UnknownSetting,
 };
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
-pub use selection::{Criteria, Selection, Span};
+pub use selection::{Amounts, AttributeCriteria, Criteria, Selection, Span, StepCriteria};
 pub use todo::{TodoList, TodoOptions, release_leases, run_todo};
 pub use workflows::{RegisterError, Registered, Registration, Workflows};
 

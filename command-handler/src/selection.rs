@@ -5,6 +5,9 @@ use std::fmt::Display;
 use std::future::Future;
 
 use domain::Timestamp;
+use domain::order::{Lifecycle, StepStatus};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 /// Orders that meet everything that is said; a list is met by any of its values.
@@ -18,12 +21,49 @@ pub struct Criteria {
     pub customers: Option<Vec<String>>,
     /// Name of the definition, and its version if only one is meant.
     pub workflow: Option<(String, Option<i32>)>,
+    /// Stock-keeping units, one of which is that of a line.
+    pub skus: Option<Vec<String>>,
+    /// The sum over the lines, whatever the currency.
+    pub total: Amounts,
     /// When the order was placed.
     pub placed_at: Span,
     /// When something last happened to it.
     pub updated_at: Span,
     /// When it ended; an order that has not is in no span that has a bound.
     pub ended_at: Span,
+    /// A step that something has happened to.
+    pub step: Option<StepCriteria>,
+    /// Text in the reason why it waits for an operator, whether in capitals or not.
+    pub stuck_reason: Option<String>,
+    /// What else the shop keeps with the order: all of these.
+    pub attributes: Vec<AttributeCriteria>,
+}
+
+/// A range of amounts, its bounds included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// Not less.
+    pub at_least: Option<Decimal>,
+    /// Not more.
+    pub at_most: Option<Decimal>,
+}
+
+/// One of an order's steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepCriteria {
+    /// Its name, if one is meant.
+    pub name: Option<String>,
+    /// Where it stands, if that is meant; a list as above.
+    pub statuses: Option<Vec<String>>,
+}
+
+/// One of an order's attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttributeCriteria {
+    /// The keys that lead to it, from the outermost on; at least one.
+    pub path: Vec<String>,
+    /// What it is, or what is in it among other things; `None`: that it is there.
+    pub value: Option<Value>,
 }
 
 /// From, and before.
@@ -34,6 +74,17 @@ pub struct Span {
     /// Before this.
     pub to: Option<Timestamp>,
 }
+
+/// Where the execution of an order can stand.
+pub(crate) const STATES: [Lifecycle; 7] = [
+    Lifecycle::Running,
+    Lifecycle::Waiting,
+    Lifecycle::Paused,
+    Lifecycle::Compensating,
+    Lifecycle::Completed,
+    Lifecycle::Canceled,
+    Lifecycle::Stuck,
+];
 
 /// The views, as the write side needs them.
 pub trait Selection: Send + Sync + 'static {
@@ -57,14 +108,14 @@ impl Selection for PgPool {
 
     async fn count(&self, criteria: &Criteria, after: Option<&str>) -> Result<u64, sqlx::Error> {
         let mut query = matching("count(*)", criteria, after);
-        let count: i64 = query.build_query_scalar().fetch_one(self).await?;
+        let count: i64 = query.build_query_scalar().persistent(false).fetch_one(self).await?;
         Ok(count.try_into().unwrap_or_default())
     }
 
     async fn page(&self, criteria: &Criteria, after: Option<&str>, most: usize) -> Result<Vec<String>, sqlx::Error> {
         let mut query = matching("id", criteria, after);
         query.push(" ORDER BY id LIMIT ").push_bind(i64::try_from(most).unwrap_or(i64::MAX));
-        query.build_query_scalar().fetch_all(self).await
+        query.build_query_scalar().persistent(false).fetch_all(self).await
     }
 }
 
@@ -75,6 +126,10 @@ fn matching(what: &str, criteria: &Criteria, after: Option<&str>) -> QueryBuilde
         if let Some(wanted) = wanted {
             query.push(format_args!(" AND {column} = ANY(")).push_bind(wanted.clone()).push(")");
         }
+    }
+    if criteria.statuses.is_some() && criteria.states.is_none() {
+        // The index has the state first.
+        query.push(" AND state = ANY(").push_bind(STATES.map(Lifecycle::as_str).to_vec()).push(")");
     }
     if let Some((name, version)) = &criteria.workflow {
         query.push(" AND workflow = ").push_bind(name.clone());
@@ -92,8 +147,43 @@ fn matching(what: &str, criteria: &Criteria, after: Option<&str>) -> QueryBuilde
             query.push(format_args!(" AND {column} < ")).push_bind(to);
         }
     }
+    push_details(&mut query, criteria);
     if let Some(after) = after {
         query.push(" AND id > ").push_bind(after.to_owned());
     }
     query
+}
+
+fn push_details(query: &mut QueryBuilder<Postgres>, criteria: &Criteria) {
+    if let Some(skus) = &criteria.skus {
+        query.push(" AND jsonb_path_query_array(lines, '$[*].sku') ?| ").push_bind(skus.clone());
+    }
+    for (bound, amount) in [(">=", criteria.total.at_least), ("<=", criteria.total.at_most)] {
+        if let Some(amount) = amount {
+            query.push(format_args!(" AND total {bound} ")).push_bind(amount);
+        }
+    }
+    if let Some(StepCriteria { name, statuses }) = &criteria.step {
+        // The index has the status first.
+        let begun = || StepStatus::BEGUN.map(StepStatus::as_str).map(str::to_owned).to_vec();
+        query.push(" AND id IN (SELECT order_id FROM steps WHERE steps.status = ANY(");
+        query.push_bind(statuses.clone().unwrap_or_else(begun)).push(")");
+        if let Some(name) = name {
+            query.push(" AND step = ").push_bind(name.clone());
+        }
+        query.push(")");
+    }
+    if let Some(text) = &criteria.stuck_reason {
+        query.push(" AND stuck_reason IS NOT NULL AND strpos(lower(stuck_reason), lower(");
+        query.push_bind(text.clone()).push(")) > 0");
+    }
+    for AttributeCriteria { path, value } in &criteria.attributes {
+        if let Some(value) = value {
+            let within = path.iter().rev().fold(value.clone(), |value, key| json!({ key: value }));
+            query.push(" AND attributes @> ").push_bind(within);
+        } else {
+            query.push(" AND attributes ? ").push_bind(path.first().cloned());
+            query.push(" AND (attributes #> ").push_bind(path.clone()).push(") IS NOT NULL");
+        }
+    }
 }

@@ -24,8 +24,9 @@ use super::output::{self, Palette};
 /// What the options alone do not say.
 const AFTER_HELP: &str = "\
 A filter's conditions all have to be met: state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31. There are status, \
-state, customer, workflow (name or name@version), and placedAt, updatedAt, endedAt with >= and <. The same key again is another \
-value that will do; a value with a comma stands in double quotes. It matches as the views have it, and only orders placed before \
+state, customer, workflow (name or name@version), sku, total with >= and <=, placedAt, updatedAt, endedAt with >= and <, step and \
+stepStatus (of one and the same step), stuckReason (a part of it), and attributes.KEY.KEY, whose value may be *. The same key again is \
+another value that will do, where that makes sense; a value with a comma stands in double quotes. It matches as the views have it, and only orders placed before \
 the command began; what becomes of each is decided by the order as it stands in the log.
 
 The same command again does no harm: orders that it was done to are told as being there already. With --resume, it goes on where it \

@@ -25,6 +25,11 @@ impl Fields {
         self.left.remove(name).filter(|value| !value.is_null())
     }
 
+    /// Whether it is there, and not taken yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.left.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// A text, if it is there and `fault` finds nothing wrong with it.
     pub fn text(&mut self, name: &str, fault: impl Fn(&str) -> Option<String>) -> Option<String> {
         let detail = match self.take(name)? {
@@ -40,7 +45,7 @@ impl Fields {
 
     /// The same for a text that has to be there: `what` says what it is.
     pub fn required_text(&mut self, name: &str, what: &str, fault: impl Fn(&str) -> Option<String>) -> String {
-        if self.left.get(name).is_none_or(Value::is_null) {
+        if !self.has(name) {
             self.wrong(name, format!("must be there: {what}"));
         }
         self.text(name, fault).unwrap_or_default()

@@ -19,8 +19,8 @@ mod tests {
     use axum::http::{HeaderMap, Request, StatusCode};
     use axum::routing::get;
     use domain::ids::OrderId;
-    use domain::order::Lifecycle;
     use domain::order::request::{MAX_LINES, MAX_QUANTITY, check};
+    use domain::order::{Lifecycle, StepStatus};
     use domain::workflow::Workflow;
     use serde_json::{Map, Value, json};
     use tower::ServiceExt;
@@ -241,6 +241,7 @@ mod tests {
         use Lifecycle::{Canceled, Compensating, Completed, Paused, Running, Stuck, Waiting};
         let states = [Running, Waiting, Paused, Compensating, Completed, Canceled, Stuck].map(Lifecycle::as_str);
         assert_eq!(schemas()["State"]["enum"], json!(states));
+        assert_eq!(schemas()["StepStatus"]["enum"], json!(StepStatus::BEGUN.map(StepStatus::as_str)));
     }
 
     #[test]

@@ -281,6 +281,19 @@ impl Lifecycle {
 }
 
 impl StepStatus {
+    /// Where a step can stand that something has happened to.
+    pub const BEGUN: [Self; 9] = [
+        Self::Running,
+        Self::Waiting,
+        Self::Retrying,
+        Self::Completed,
+        Self::Skipped,
+        Self::Failed,
+        Self::Compensating,
+        Self::Compensated,
+        Self::Stuck,
+    ];
+
     /// As GraphQL spells it.
     pub fn as_str(self) -> &'static str {
         match self {

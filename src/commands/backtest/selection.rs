@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use domain::order::{OrderPlaced, OrderState};
+use serde_json::Value;
 
-use crate::commands::operate::filter::{Condition, Conditions, as_json};
+use crate::commands::operate::filter::{Condition, Conditions, STEP_STATUS, as_json};
 
 const PLACED_AT: &str = "placedAt";
 
@@ -29,12 +30,17 @@ impl Selection {
     pub fn takes_placed(&self, placed: &OrderPlaced) -> bool {
         let of_placing = |condition: &&Condition| is_of_placing(condition);
         all_met(&self.0.iter().filter(of_placing), |condition| match condition {
+            Condition::Value("sku", sku) => placed.lines.iter().any(|line| line.sku == *sku),
             Condition::Value(_, customer) => placed.customer_id == *customer,
+            Condition::Amount("atLeast", amount) => placed.total >= *amount,
+            Condition::Amount(_, amount) => placed.total <= *amount,
+            Condition::Attribute(path, value) => is_there(placed, path, value.as_ref()),
             Condition::Workflow(name, version) => {
                 let same_version = |version: &i32| i64::from(*version) == i64::from(placed.workflow.version);
                 placed.workflow.name == *name && version.as_ref().is_none_or(same_version)
             }
             Condition::Bound(_, bound, at) => within(Some(placed.at), bound, *at),
+            Condition::Step(_) | Condition::StuckReason(_) => true,
         })
     }
 
@@ -45,23 +51,73 @@ impl Selection {
 
     /// Whether an order that may match does.
     pub fn takes(&self, order: &OrderState) -> bool {
-        let of_state = |condition: &&Condition| !is_of_placing(condition);
-        all_met(&self.0.iter().filter(of_state), |condition| match condition {
-            Condition::Value("status", status) => order.status == *status,
-            Condition::Value(_, state) => order.state().as_str() == state,
-            Condition::Bound("updatedAt", bound, at) => within(Some(order.updated_at), bound, *at),
-            Condition::Bound(_, bound, at) => within(order.ended_at, bound, *at),
-            Condition::Workflow(..) => true,
-        })
+        let of_state = |condition: &&Condition| !is_of_placing(condition) && !is_of_step(condition);
+        self.takes_step(order)
+            && all_met(&self.0.iter().filter(of_state), |condition| match condition {
+                Condition::Value("status", status) => order.status == *status,
+                Condition::Value(_, state) => order.state().as_str() == state,
+                Condition::Bound("updatedAt", bound, at) => within(Some(order.updated_at), bound, *at),
+                Condition::Bound(_, bound, at) => within(order.ended_at, bound, *at),
+                Condition::StuckReason(text) => {
+                    order.stuck_reason().is_some_and(|reason| reason.to_lowercase().contains(&text.to_lowercase()))
+                }
+                Condition::Workflow(..) | Condition::Amount(..) | Condition::Attribute(..) | Condition::Step(_) => true,
+            })
+    }
+
+    /// Name and status are those of one step.
+    fn takes_step(&self, order: &OrderState) -> bool {
+        let named = self.0.iter().find_map(|condition| match condition {
+            Condition::Step(name) => Some(name),
+            _ => None,
+        });
+        let statuses = || {
+            self.0.iter().filter_map(|condition| match condition {
+                Condition::Value(STEP_STATUS, status) => Some(status.as_str()),
+                _ => None,
+            })
+        };
+        let any_status = statuses().next().is_none();
+        (named.is_none() && any_status)
+            || order.steps.iter().any(|(id, step)| {
+                let status = step.status().as_str();
+                named.is_none_or(|name| name == id) && (any_status || statuses().any(|wanted| wanted == status))
+            })
+    }
+}
+
+/// Whether an attribute is there, and is this or has it among other things in it, as Postgres sees that.
+fn is_there(placed: &OrderPlaced, path: &[String], value: Option<&Value>) -> bool {
+    let Some((first, rest)) = path.split_first() else { return false };
+    let found = rest.iter().try_fold(placed.attributes.get(first), |found, key| Some(found?.get(key)));
+    found.flatten().is_some_and(|found| value.is_none_or(|value| holds(found, value)))
+}
+
+fn holds(have: &Value, wanted: &Value) -> bool {
+    match (have, wanted) {
+        (Value::Object(have), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, wanted)| have.get(key).is_some_and(|have| holds(have, wanted)))
+        }
+        (Value::Array(have), Value::Array(wanted)) => {
+            wanted.iter().all(|wanted| have.iter().any(|have| holds(have, wanted)))
+        }
+        (Value::Number(have), Value::Number(wanted)) => have == wanted || have.as_f64() == wanted.as_f64(),
+        (have, wanted) => have == wanted,
     }
 }
 
 fn is_of_placing(condition: &Condition) -> bool {
     match condition {
-        Condition::Value(key, _) => *key == "customer",
-        Condition::Workflow(..) => true,
+        Condition::Value(key, _) => ["customer", "sku"].contains(key),
+        Condition::Workflow(..) | Condition::Amount(..) | Condition::Attribute(..) => true,
         Condition::Bound(key, ..) => *key == PLACED_AT,
+        Condition::Step(_) | Condition::StuckReason(_) => false,
     }
+}
+
+/// Whether it is one of those that have to be met by the same step.
+fn is_of_step(condition: &Condition) -> bool {
+    matches!(condition, Condition::Value(STEP_STATUS, _) | Condition::Step(_))
 }
 
 /// Whether, for each key, one of the conditions is met; both bounds of a span of time.
@@ -73,11 +129,15 @@ fn all_met<'a>(
     all.all(|condition| conditions.clone().any(|other| key(other) == key(condition) && is_met(other)))
 }
 
-fn key(condition: &Condition) -> (&str, &str) {
+fn key(condition: &Condition) -> (&str, &str, &[String]) {
     match condition {
-        Condition::Value(key, _) => (key, ""),
-        Condition::Workflow(..) => ("workflow", ""),
-        Condition::Bound(key, bound, _) => (key, bound),
+        Condition::Value(key, _) => (key, "", &[]),
+        Condition::Workflow(..) => ("workflow", "", &[]),
+        Condition::Bound(key, bound, _) => (key, bound, &[]),
+        Condition::Amount(bound, _) => ("total", bound, &[]),
+        Condition::Step(_) => ("step", "", &[]),
+        Condition::StuckReason(_) => ("stuckReason", "", &[]),
+        Condition::Attribute(path, _) => ("attributes", "", path),
     }
 }
 
@@ -87,7 +147,7 @@ fn within(moment: Option<DateTime<Utc>>, bound: &str, at: DateTime<Utc>) -> bool
 
 #[cfg(test)]
 mod tests {
-    use domain::order::Operation;
+    use domain::order::{NewOrder, Operation};
     use domain::testing::{Story, order};
     use domain::workflow::Workflow;
 
@@ -103,7 +163,8 @@ mod tests {
         let source = "workflow: w\nversion: 3\nparticipants: { p: { url: 'http://p' } }\nsteps: { a: { call: p.a } }";
         let workflow = Workflow::parse(source).unwrap();
         let mut story = Story::given(&workflow);
-        story.place(order()).whatever();
+        let attributes = serde_json::json!({ "gift": true, "delivery": { "floor": 3 } });
+        story.place(NewOrder { attributes: attributes.as_object().unwrap().clone(), ..order() }).whatever();
         story.operate(Operation::Pause).whatever();
         let selection = selection(text);
         selection.takes_placed(&story.state().placed) && selection.takes(story.state())
@@ -125,6 +186,19 @@ mod tests {
             ("placedAt>=1970-01-01,placedAt<1970-01-01", false),
             ("updatedAt>=1970-01-02", false),
             ("endedAt<2100-01-01", false),
+            ("sku=no-such,sku=11", true),
+            ("sku=no-such", false),
+            ("total>=14,total<=14.0", true),
+            ("total>=14.01", false),
+            ("step=a", true),
+            ("step=a,stepStatus=RUNNING,stepStatus=WAITING", true),
+            ("step=a,stepStatus=STUCK", false),
+            ("step=b", false),
+            ("stuckReason=a", false),
+            ("attributes.gift=*,attributes.delivery.floor=3.0", true),
+            ("attributes.gift=true", true),
+            ("attributes.gift=\"true\"", false),
+            ("attributes.delivery.note=*", false),
         ] {
             assert_eq!(takes(text), matches, "{text}");
         }

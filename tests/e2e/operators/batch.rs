@@ -66,6 +66,7 @@ async fn a_filter_matches_exactly_what_it_matches_over_graphql() {
     {
         let mut order = order(&format!("F{number}"), workflow, "11", 1);
         order["customer"]["id"] = json!(customer);
+        order["attributes"] = json!({ "gift": number > 1, "delivery": { "floor": number } });
         world.place(&order).await;
         let state = if number == 0 {
             ("Shipped", "COMPLETED")
@@ -93,6 +94,17 @@ async fn a_filter_matches_exactly_what_it_matches_over_graphql() {
         json!({ "placedAt": { "to": first } }),
         json!({ "endedAt": { "from": "2020-01-01T00:00:00Z" } }),
         json!({ "updatedAt": { "to": "2020-01-01T00:00:00Z" } }),
+        json!({ "sku": ["11", "12"] }),
+        json!({ "sku": "12" }),
+        json!({ "total": { "atLeast": "14", "atMost": 1_000 } }),
+        json!({ "total": { "atLeast": "999999" } }),
+        json!({ "step": { "name": "ship", "status": "COMPLETED" } }),
+        json!({ "step": { "name": "charge" }, "customer": "TOMSP" }),
+        json!({ "step": { "status": ["WAITING", "STUCK"] } }),
+        json!({ "stuckReason": "" }),
+        json!({ "attributes": { "path": ["delivery", "floor"], "value": 2 } }),
+        json!({ "attributes": [{ "path": "delivery" }, { "path": "gift", "value": true }] }),
+        json!({ "attributes": { "path": ["delivery", "note"] } }),
     ];
     let mut sizes = BTreeMap::new();
     for filter in filters {

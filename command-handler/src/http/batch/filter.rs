@@ -1,6 +1,8 @@
 //! `where` of a batch: the fields of GraphQL's `OrderFilter`, as JSON. What is not understood is an error, never left out: it would
 //! let the filter match more than was meant.
 
+mod details;
+
 use chrono::{DateTime, Utc};
 use domain::Timestamp;
 use domain::order::Lifecycle;
@@ -9,20 +11,10 @@ use serde_json::Value;
 
 use super::super::fields::Fields;
 use super::super::problem::Problem;
-use crate::selection::{Criteria, Span};
+use crate::selection::{Criteria, STATES, Span};
 
 /// The most values in one list.
 pub(in super::super) const MOST_VALUES: usize = 100;
-
-const STATES: [Lifecycle; 7] = [
-    Lifecycle::Running,
-    Lifecycle::Waiting,
-    Lifecycle::Paused,
-    Lifecycle::Compensating,
-    Lifecycle::Completed,
-    Lifecycle::Canceled,
-    Lifecycle::Stuck,
-];
 
 /// The filter, and whether it leaves any order out.
 pub(super) fn criteria(value: Value, at: &str) -> Result<(Criteria, bool), Problem> {
@@ -32,9 +24,14 @@ pub(super) fn criteria(value: Value, at: &str) -> Result<(Criteria, bool), Probl
         states: list(&mut fields, "state", state_fault),
         customers: list(&mut fields, "customer", |_| None),
         workflow: workflow(&mut fields, at),
+        skus: list(&mut fields, "sku", |_| None),
+        total: details::total(&mut fields, at),
         placed_at: span(&mut fields, "placedAt", at),
         updated_at: span(&mut fields, "updatedAt", at),
         ended_at: span(&mut fields, "endedAt", at),
+        step: details::step(&mut fields, at),
+        stuck_reason: fields.text("stuckReason", nul_fault),
+        attributes: details::attributes(&mut fields, at),
     };
     fields.finish()?;
     let filters = criteria != Criteria::default();
@@ -54,7 +51,7 @@ fn list(fields: &mut Fields, name: &str, fault: impl Fn(&str) -> Option<String>)
     let mut texts = Vec::with_capacity(values.len());
     for (index, value) in values.into_iter().enumerate() {
         match value {
-            Value::String(text) => match fault(&text) {
+            Value::String(text) => match nul_fault(&text).or_else(|| fault(&text)) {
                 None => texts.push(text),
                 Some(detail) => fields.wrong(&format!("{name}/{index}"), detail),
             },
@@ -72,7 +69,7 @@ fn state_fault(text: &str) -> Option<String> {
 fn workflow(fields: &mut Fields, at: &str) -> Option<(String, Option<i32>)> {
     let value = fields.take("workflow")?;
     let mut workflow = below(fields, value, &format!("{at}/workflow"), "must be an object with \"name\"")?;
-    let name = workflow.required_text("name", "the workflow's name", |_| None);
+    let name = workflow.required_text("name", "the workflow's name", nul_fault);
     let version = workflow.take("version").and_then(|version| {
         let number = version.as_i64().and_then(|number| i32::try_from(number).ok()).filter(|number| *number > 0);
         if number.is_none() {
@@ -85,18 +82,34 @@ fn workflow(fields: &mut Fields, at: &str) -> Option<(String, Option<i32>)> {
 }
 
 fn span(fields: &mut Fields, name: &str, at: &str) -> Span {
-    let span = fields.take(name).and_then(|value| {
-        let what = "must be an object with \"from\", \"to\" or both";
-        let mut bounds = below(fields, value, &format!("{at}/{name}"), what)?;
-        let span = Span { from: moment(&mut bounds, "from"), to: moment(&mut bounds, "to") };
+    range(fields, name, at, ["from", "to"], |bounds| Span { from: moment(bounds, "from"), to: moment(bounds, "to") })
+}
+
+/// An object with these two bounds, one of which has to be there.
+fn range<T: Default + PartialEq>(
+    fields: &mut Fields,
+    name: &str,
+    at: &str,
+    [low, high]: [&str; 2],
+    read: impl FnOnce(&mut Fields) -> T,
+) -> T {
+    let range = fields.take(name).and_then(|value| {
+        let what = format!("must be an object with \"{low}\", \"{high}\" or both");
+        let mut bounds = below(fields, value, &format!("{at}/{name}"), &what)?;
+        let range = read(&mut bounds);
         let faults = bounds.faults();
-        if faults.is_empty() && span == Span::default() {
+        if faults.is_empty() && range == T::default() {
             fields.wrong(name, what);
         }
         fields.wrong_too(faults);
-        Some(span)
+        Some(range)
     });
-    span.unwrap_or_default()
+    range.unwrap_or_default()
+}
+
+/// Postgres refuses to compare with a NUL.
+fn nul_fault(text: &str) -> Option<String> {
+    text.contains('\0').then(|| "must have no NUL: no text of an order has one".to_owned())
 }
 
 /// An object below another; if it is none, that is among the faults of the other.
@@ -126,9 +139,11 @@ fn read(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use axum::response::IntoResponse;
+    use rust_decimal::Decimal;
     use serde_json::json;
 
     use super::*;
+    use crate::selection::{Amounts, AttributeCriteria, StepCriteria};
 
     /// The pointers of what is wrong with a filter.
     async fn faults(filter: Value) -> Vec<String> {
@@ -149,6 +164,9 @@ mod tests {
             "workflow": { "name": "order-fulfilment", "version": 2 },
             "placedAt": { "from": "2026-01-31T09:00:00+01:00", "to": "2026-02-01T00:00:00Z" },
             "updatedAt": { "from": "2026-01-31T09:00:00Z" }, "endedAt": { "to": "2026-01-31T09:00:00Z" },
+            "sku": ["11", "42"], "total": { "atLeast": "10.50", "atMost": 99 }, "stuckReason": "409",
+            "step": { "name": "ship", "status": "STUCK" },
+            "attributes": [{ "path": "gift" }, { "path": ["delivery", "floor"], "value": 3 }],
         });
         let nine = Some(at("2026-01-31T09:00:00Z"));
         let expected = Criteria {
@@ -156,9 +174,17 @@ mod tests {
             states: Some(vec!["RUNNING".to_owned()]),
             customers: Some(vec!["VINET".to_owned()]),
             workflow: Some(("order-fulfilment".to_owned(), Some(2))),
+            skus: Some(vec!["11".to_owned(), "42".to_owned()]),
+            total: Amounts { at_least: Some(Decimal::new(1050, 2)), at_most: Some(Decimal::from(99)) },
             placed_at: Span { from: Some(at("2026-01-31T08:00:00Z")), to: Some(at("2026-02-01T00:00:00Z")) },
             updated_at: Span { from: nine, to: None },
             ended_at: Span { from: None, to: nine },
+            step: Some(StepCriteria { name: Some("ship".to_owned()), statuses: Some(vec!["STUCK".to_owned()]) }),
+            stuck_reason: Some("409".to_owned()),
+            attributes: vec![
+                AttributeCriteria { path: vec!["gift".to_owned()], value: None },
+                AttributeCriteria { path: vec!["delivery".to_owned(), "floor".to_owned()], value: Some(json!(3)) },
+            ],
         };
         assert_eq!(criteria(filter, "/where").unwrap(), (expected, true));
     }
@@ -188,6 +214,21 @@ mod tests {
             (json!({ "placedAt": "yesterday" }), "/where/placedAt"),
             (json!({ "placedAt": { "from": "yesterday" } }), "/where/placedAt/from"),
             (json!({ "endedAt": { "to": "0000-01-01T00:00:00Z" } }), "/where/endedAt/to"),
+            (json!({ "customer": "a\0b" }), "/where/customer/0"),
+            (json!({ "total": {} }), "/where/total"),
+            (json!({ "total": { "atLeast": "much" } }), "/where/total/atLeast"),
+            (json!({ "total": { "atMost": [1] } }), "/where/total/atMost"),
+            (json!({ "total": { "from": 1 } }), "/where/total/from"),
+            (json!({ "step": {} }), "/where/step"),
+            (json!({ "step": "ship" }), "/where/step"),
+            (json!({ "step": { "status": ["STUCK", "PENDING"] } }), "/where/step/status/1"),
+            (json!({ "stuckReason": 409 }), "/where/stuckReason"),
+            (json!({ "attributes": [] }), "/where/attributes"),
+            (json!({ "attributes": "gift" }), "/where/attributes/0"),
+            (json!({ "attributes": {} }), "/where/attributes/0/path"),
+            (json!({ "attributes": { "path": [] } }), "/where/attributes/0/path"),
+            (json!({ "attributes": [{ "path": "a" }, { "path": vec!["a"; 11] }] }), "/where/attributes/1/path"),
+            (json!({ "attributes": { "path": "a", "value": [{ "b": "\0" }] } }), "/where/attributes/0/value"),
             (json!({ "endedAt": { "until": "2026-01-31T09:00:00Z" } }), "/where/endedAt/until"),
         ] {
             assert_eq!(faults(filter.clone()).await, [pointer], "{filter}");
