@@ -49,21 +49,23 @@ async fn whatever_is_killed_or_stopped_every_order_ends_right_and_every_effect_h
     Ledger::new(taken.iter().copied(), stock).adds_up(&ends, &many.participants.url(), &many.database).await;
     views::equal_the_log(&many.log, &many.database).await;
 
-    let (longest, which) = history.longest_wait(&happened.down);
-    let (in_all, _) = history.longest_wait(&Windows::default());
+    let longest = history.longest_wait(&happened.down).unwrap();
+    let in_all = history.longest_wait(&Windows::default()).unwrap();
     println!("{} acknowledged, {} given up", placed.acknowledged.len(), placed.given_up.len());
     println!("clients: {} told to come later, {} unanswered", placed.told_later, placed.unanswered);
     println!("{:?}", many.balancer.tally());
     println!("{:?}; as a whole down for {} ms", happened.counts, happened.down.sum().num_milliseconds());
     println!("{} attempts lost", history.lost().len());
     println!(
-        "longest wait: {} ms while up ({which}), {} ms in all",
-        longest.num_milliseconds(),
-        in_all.num_milliseconds()
+        "longest wait: {} ms while up ({}), {} ms in all",
+        longest.lasted.num_milliseconds(),
+        longest.what,
+        in_all.lasted.num_milliseconds()
     );
     println!("{:.1} s", took.as_secs_f64());
     let bound = TimeDelta::from_std(LEASE + DEADLINE).unwrap();
-    assert!(longest <= bound, "an order waited too long");
+    let meanwhile = happened.meanwhile(longest.from, longest.to);
+    assert!(longest.lasted <= bound, "an order waited too long; away meanwhile: {meanwhile:#?}");
 }
 
 /// Waits until nothing is to come for any order that the log has.

@@ -19,6 +19,16 @@ pub struct Entry {
     due: Option<DateTime<Utc>>,
 }
 
+/// An order had to be looked at, and then was.
+pub struct Wait {
+    /// While the system was up.
+    pub lasted: TimeDelta,
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    /// Which order, and by which event.
+    pub what: String,
+}
+
 /// Every order's events, in order.
 pub struct History(pub BTreeMap<String, Vec<Entry>>);
 
@@ -68,15 +78,16 @@ impl History {
         Self(orders.into_iter().map(|(id, reading)| (id.into(), reading.entries)).collect())
     }
 
-    /// The longest that an order waited for what was due, while the system was up; and which it was, and for what.
-    pub fn longest_wait(&self, down: &Windows) -> (TimeDelta, String) {
+    /// The longest that an order waited for what was due, while the system was up.
+    pub fn longest_wait(&self, down: &Windows) -> Option<Wait> {
         let waits = self.0.iter().flat_map(|(id, entries)| {
             entries.iter().enumerate().filter_map(move |(revision, entry)| {
-                let wait = down.there_between(entry.due?, entry.recorded);
-                Some((wait, format!("order {id}, event {revision}, {}", entry.event.type_name())))
+                let (from, to) = (entry.due?, entry.recorded);
+                let what = format!("order {id}, event {revision}, {}", entry.event.type_name());
+                Some(Wait { lasted: down.there_between(from, to), from, to, what })
             })
         });
-        waits.max().unwrap_or_default()
+        waits.max_by_key(|wait| wait.lasted)
     }
 
     /// The attempts that were lost, each with its order and what was said of it.

@@ -5,7 +5,7 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -136,6 +136,21 @@ pub struct Happened {
     pub counts: BTreeMap<Fault, usize>,
     /// When the system as a whole was not up: no node, no Postgres, no command handler, or no projector.
     pub down: Windows,
+    /// When what was away, in words: what else might have been waited for.
+    away: BTreeMap<Target, Windows>,
+}
+
+impl Happened {
+    /// What was away in a span of time, and from when until when, in seconds from its beginning.
+    pub fn meanwhile(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<String> {
+        let seconds = |at: DateTime<Utc>| (at - from).as_seconds_f32();
+        let told = self.away.iter().flat_map(|(target, windows)| {
+            windows
+                .within(from, to)
+                .map(move |(begin, end)| format!("{target:?} {:.1} to {:.1}", seconds(begin), seconds(end)))
+        });
+        told.collect()
+    }
 }
 
 /// Does it, and ends when everything is up again.
@@ -166,7 +181,7 @@ pub async fn perform(many: &Arc<Many>, acts: &[Act]) -> Happened {
     let handlers = of(Target::Handler(0)).and(&of(Target::Handler(1))).and(&of(Target::Handler(2)));
     let projectors = of(Target::Projector(0)).and(&of(Target::Projector(1)));
     let down = of(Target::Node).or(&of(Target::Postgres)).or(&handlers).or(&projectors);
-    Happened { counts, down }
+    Happened { counts, down, away }
 }
 
 impl Many {

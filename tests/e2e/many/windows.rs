@@ -39,6 +39,11 @@ impl Windows {
         self.0.iter().map(|(from, to)| *to - *from).sum()
     }
 
+    /// Those that a span has something of.
+    pub fn within(&self, from: Moment, to: Moment) -> impl Iterator<Item = (Moment, Moment)> + '_ {
+        self.0.iter().copied().filter(move |(begin, end)| *begin < to && *end > from)
+    }
+
     /// How much of a span it was there.
     pub fn there_between(&self, from: Moment, to: Moment) -> TimeDelta {
         let missing = self.0.iter().map(|(begin, end)| (*end.min(&to) - *begin.max(&from)).max(TimeDelta::zero()));
