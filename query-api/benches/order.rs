@@ -238,8 +238,9 @@ struct Entry {
     hash: String,
 }
 
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '30s';
-                     LOCK TABLE orders, steps, timeline, todo, workflows, parked IN ACCESS SHARE MODE";
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+                     SET LOCAL statement_timeout = '30s'; SET LOCAL jit = off;
+                     LOCK TABLE orders, steps, timeline, todo, order_counts, workflows, parked IN ACCESS SHARE MODE";
 
 /// The bare handler.
 async fn order(State(pool): State<PgPool>, Path(id): Path<String>) -> Json<Order> {

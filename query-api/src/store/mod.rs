@@ -252,8 +252,10 @@ impl Store {
 const CRITERIA: usize = 100;
 
 /// What nobody waits for any more must not go on keeping a connection from others: a statement may take as long as the longest
-/// request. The views are locked before their moment is chosen, so that a rebuild does not exchange some of them in between.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '30s';
+/// request. What gives a page is never worth compiling, which takes ten times as long. The views are locked before their moment is chosen, so
+/// that a rebuild does not exchange some of them in between.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+                     SET LOCAL statement_timeout = '30s'; SET LOCAL jit = off;
                      LOCK TABLE orders, steps, timeline, todo, order_counts, workflows, parked IN ACCESS SHARE MODE";
 
 /// In a task of its own, which goes on when the request is given up: cut off at a bad moment, sqlx (0.9) forgets that it has sent

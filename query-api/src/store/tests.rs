@@ -108,6 +108,12 @@ fn mixtures() -> Vec<Criteria> {
             ..any()
         },
         Criteria {
+            states: Some(texts(&["COMPLETED"])),
+            workflow: Some(("order-fulfilment".to_owned(), Some(1))),
+            skus: Some(texts(&["BAG"])),
+            ..any()
+        },
+        Criteria {
             customers: Some(texts(&["GUEST"])),
             placed_at: range(Some("2025-06-01"), Some("2025-07-01")),
             total: (Some(Decimal::from(500)), None),
