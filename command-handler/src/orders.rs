@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
-use domain::order::{CustomerKey, Direction, Event, Misfit, OpenError, OrderPlaced, OrderState, PersonalData, evolve};
+use domain::order::{CustomerKey, Direction, Event, Misfit, OpenError, OrderPlaced, OrderState, evolve};
 use domain::wire::{self, CHAIN_START, Context, Decoded, WireError};
 use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent};
 use uuid::Uuid;
@@ -185,7 +185,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
     /// What personal data in these events are sealed with, if there are any.
     async fn key_for(&self, events: &[Event]) -> Result<Option<CustomerKey>, KeyError> {
         match events.first() {
-            Some(Event::OrderPlaced(placed)) if placed.personal != PersonalData::default() => {
+            Some(Event::OrderPlaced(placed)) if !placed.personal.is_empty() => {
                 self.keys.of_customer(&placed.customer_id).await.map(Some)
             }
             _ => Ok(None),

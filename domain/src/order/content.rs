@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::event::PersonalData;
 use crate::ids::OrderId;
 use crate::json;
 
@@ -74,6 +75,12 @@ impl NewOrder {
         self.lines.iter().try_fold(Decimal::ZERO, |sum, line| {
             sum.checked_add(line.unit_price.checked_mul(Decimal::from(line.quantity))?)
         })
+    }
+
+    /// What in it identifies a person.
+    pub fn personal(&self) -> PersonalData {
+        let Customer { name, email, .. } = self.customer.clone();
+        PersonalData { name, email, ship_to: self.ship_to.clone() }
     }
 
     /// SHA-256 (hex) of the content: tells a repeated request from another one under the same id or key.

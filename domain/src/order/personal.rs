@@ -51,6 +51,11 @@ pub(super) fn unmasked(masked: &PersonalData) -> PersonalData {
 }
 
 impl PersonalData {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// A recorded input, as a participant is told it: with what the placeholders stand for.
     pub fn fill_in(&self, input: &Value) -> Value {
         filled_in(input, self)

@@ -2,7 +2,7 @@
 
 use super::{DecideError, Decision, advance};
 use crate::order::command::{Place, Refusal};
-use crate::order::event::{Event, OrderPlaced, PersonalData, WorkflowRef};
+use crate::order::event::{Event, OrderPlaced, WorkflowRef};
 use crate::order::evolve::evolve;
 use crate::order::state::OrderState;
 use crate::workflow::Workflow;
@@ -16,11 +16,7 @@ pub(super) fn place(workflow: &Workflow, place: &Place) -> Result<Decision, Deci
         order_id: place.order_id.clone(),
         workflow: WorkflowRef { name: workflow.name.clone(), version: workflow.version },
         customer_id: order.customer.id.clone(),
-        personal: PersonalData {
-            name: order.customer.name.clone(),
-            email: order.customer.email.clone(),
-            ship_to: order.ship_to.clone(),
-        },
+        personal: order.personal(),
         sealed: None,
         currency: order.currency.clone(),
         lines: order.lines.clone(),
