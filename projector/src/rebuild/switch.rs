@@ -12,6 +12,8 @@ use crate::view::CHECKPOINTS;
 
 /// How long the locks are waited for, and how long others wait meanwhile.
 const PATIENCE: &str = "SET LOCAL lock_timeout TO '500ms'";
+/// How long it may take until a vacuum gives way, for which it takes a second (`deadlock_timeout`). Nobody else waits meanwhile.
+const PATIENCE_WITH_VACUUM: &str = "SET LOCAL lock_timeout TO '5s'";
 /// SQLSTATE of a lock that was not to be had in that time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
@@ -22,11 +24,7 @@ pub(super) async fn attempt<T: Fn(Stage)>(
     options: &RebuildOptions,
 ) -> Result<Option<Rebuilt>, RebuildError> {
     let mut transaction = db.begin().await?;
-    beside::execute(&mut transaction, PATIENCE).await?;
-    let tables = View::all_in(&work.live);
-    // To compare, it is enough that nobody writes.
-    let mode = if options.only_check { "EXCLUSIVE" } else { "ACCESS EXCLUSIVE" };
-    match beside::execute(&mut transaction, &format!("LOCK TABLE {tables} IN {mode} MODE")).await {
+    match lock(&mut transaction, &work.live, options.only_check).await {
         Ok(()) => {}
         Err(error) if is_held(&error) => {
             transaction.rollback().await?;
@@ -50,6 +48,19 @@ pub(super) async fn attempt<T: Fn(Stage)>(
     beside::clear(&mut transaction).await?;
     transaction.commit().await?;
     Ok(Some(Rebuilt { position: work.remake.written, events: work.reading.events(), differences }))
+}
+
+/// Locks what is made, and then the live tables, with as little waiting for others as can be.
+async fn lock(db: &mut PgConnection, live: &str, only_check: bool) -> Result<(), sqlx::Error> {
+    let (made, live) = (View::all_in(SCHEMA), View::all_in(live));
+    beside::execute(db, PATIENCE_WITH_VACUUM).await?;
+    beside::execute(db, &format!("LOCK TABLE {made} IN ACCESS EXCLUSIVE MODE")).await?;
+    // The mode of a vacuum: those who read and those who write go on.
+    beside::execute(db, &format!("LOCK TABLE {live} IN SHARE UPDATE EXCLUSIVE MODE")).await?;
+    beside::execute(db, PATIENCE).await?;
+    // To compare, it is enough that nobody writes.
+    let mode = if only_check { "EXCLUSIVE" } else { "ACCESS EXCLUSIVE" };
+    beside::execute(db, &format!("LOCK TABLE {live} IN {mode} MODE; SET LOCAL lock_timeout TO 0")).await
 }
 
 fn is_held(error: &sqlx::Error) -> bool {
