@@ -31,6 +31,8 @@ use tower::ServiceExt;
 /// Orders and queries a second.
 const ARRIVING: u64 = 200;
 const QUERIES: u64 = 50;
+/// Those who ask: one waits for the answer before the next question.
+const ASKERS: u32 = 4;
 /// Between two handfuls of orders.
 const PULSE: Duration = Duration::from_millis(100);
 
@@ -74,7 +76,7 @@ async fn main() {
     let loaded = tokio::select! {
         loaded = timed(&log, &pool) => loaded,
         () = world.arrive() => unreachable!("orders arrive for ever"),
-        () = world.ask() => unreachable!("questions are asked for ever"),
+        _ = futures::future::join_all((0..ASKERS).map(|_| world.ask())) => unreachable!("questions are asked for ever"),
     };
     tell("with load", self::rows(&pool).await, loaded, copied);
     let (arrived, asked) = (world.orders.load(Ordering::Relaxed) - count, world.queries.load(Ordering::Relaxed));
@@ -182,7 +184,7 @@ impl World {
     }
 
     async fn ask(&self) {
-        let mut pulse = interval(Duration::from_secs(1) / u32::try_from(QUERIES).unwrap());
+        let mut pulse = interval(Duration::from_secs(1) * ASKERS / u32::try_from(QUERIES).unwrap());
         pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             pulse.tick().await;
