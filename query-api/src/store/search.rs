@@ -25,6 +25,9 @@ const MOST_LOOKED_AT: i64 = 8_000;
 /// How many times that a second walk looks at, where still more are expected to meet the filter.
 const SECOND: i64 = 8;
 
+/// Which part of that is looked at on the mere chance that many meet the filter.
+const GUESS: i64 = 2;
+
 /// A page that is wanted.
 pub(super) struct Search<'a> {
     pub criteria: &'a Criteria,
@@ -91,9 +94,10 @@ impl Search<'_> {
         let expected = self.estimated(db).await?;
         let are_more = |orders: i64| expected.is_none_or(|expected| expected > orders.cast_unsigned());
         let mut ways = Vec::new();
-        // What is in lines and attributes is not known to Postgres, which takes any of it for rare.
+        // What is in lines and attributes is not known to Postgres, which takes any of it for rare: it may be worth a short walk.
         let is_guessed = self.criteria.skus.is_some() || !self.criteria.attributes.is_empty();
         if is_guessed || are_more(looked_at) {
+            let looked_at = if is_guessed { looked_at / GUESS } else { looked_at };
             ways.extend(streams.iter().map(|streams| Way::Walk(*streams, looked_at)));
         }
         if are_more(looked_at * SECOND) && streams == [Streams::All] {
