@@ -52,9 +52,9 @@ pub(super) async fn attempt<T: Fn(Stage)>(
 
 /// Locks what is made, and then the live tables, with as little waiting for others as can be.
 async fn lock(db: &mut PgConnection, live: &str, only_check: bool) -> Result<(), sqlx::Error> {
-    let (made, live) = (View::all_in(SCHEMA), View::all_in(live));
+    let (beside, live) = (View::all_in(SCHEMA), View::all_in(live));
     beside::execute(db, PATIENCE_WITH_VACUUM).await?;
-    beside::execute(db, &format!("LOCK TABLE {made} IN ACCESS EXCLUSIVE MODE")).await?;
+    beside::execute(db, &format!("LOCK TABLE {beside} IN ACCESS EXCLUSIVE MODE")).await?;
     // The mode of a vacuum: those who read and those who write go on.
     beside::execute(db, &format!("LOCK TABLE {live} IN SHARE UPDATE EXCLUSIVE MODE")).await?;
     beside::execute(db, PATIENCE).await?;
