@@ -75,17 +75,6 @@ pub struct Span {
     pub to: Option<Timestamp>,
 }
 
-/// Where the execution of an order can stand.
-pub(crate) const STATES: [Lifecycle; 7] = [
-    Lifecycle::Running,
-    Lifecycle::Waiting,
-    Lifecycle::Paused,
-    Lifecycle::Compensating,
-    Lifecycle::Completed,
-    Lifecycle::Canceled,
-    Lifecycle::Stuck,
-];
-
 /// The views, as the write side needs them.
 pub trait Selection: Send + Sync + 'static {
     /// Why they cannot be read.
@@ -129,7 +118,7 @@ fn matching(what: &str, criteria: &Criteria, after: Option<&str>) -> QueryBuilde
     }
     if criteria.statuses.is_some() && criteria.states.is_none() {
         // The index has the state first.
-        query.push(" AND state = ANY(").push_bind(STATES.map(Lifecycle::as_str).to_vec()).push(")");
+        query.push(" AND state = ANY(").push_bind(Lifecycle::ALL.map(Lifecycle::as_str).to_vec()).push(")");
     }
     if let Some((name, version)) = &criteria.workflow {
         query.push(" AND workflow = ").push_bind(name.clone());

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::client::{Erasure, Forgotten, ServerArgs};
-use super::operate::user;
+use super::operate::WishArgs;
 use super::{CommandError, NOT_AS_ASKED, output};
 
 /// What the options alone do not say.
@@ -26,12 +26,8 @@ customer; 2 when the server cannot be reached or the command is wrong.";
 pub struct ForgetArgs {
     /// The shop's id of the customer
     customer: String,
-    /// Why, for the log
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-    /// Who does it [default: the user]
-    #[arg(long, env = "TENUTO_ACTOR", value_name = "NAME")]
-    actor: Option<String>,
+    #[command(flatten)]
+    wish: WishArgs,
     #[command(flatten)]
     server: ServerArgs,
     /// Print JSON
@@ -45,10 +41,8 @@ pub async fn run(args: ForgetArgs) -> Result<ExitCode, CommandError> {
 }
 
 async fn forget(args: ForgetArgs) -> Result<ExitCode, CommandError> {
-    let ForgetArgs { customer, reason, actor, server, json } = args;
-    let mut wish = Map::from_iter([("reason".to_owned(), json!(reason))]);
-    wish.extend(actor.or_else(user).map(|actor| ("actor".to_owned(), json!(actor))));
-    match server.client()?.forget(&customer, &wish).await? {
+    let ForgetArgs { customer, wish, server, json } = args;
+    match server.client()?.forget(&customer, &wish.into_fields()).await? {
         Erasure::Done(forgotten) => {
             let text = if json { json!(forgotten).to_string() } else { told(&forgotten) };
             output::print(&format!("{text}\n"))?;

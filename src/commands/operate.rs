@@ -62,15 +62,31 @@ struct WhichArgs {
     all: bool,
 }
 
-/// What is not about which orders.
+/// Who wishes it, and why.
 #[derive(Debug, Args)]
-struct MoreArgs {
-    /// Why, for the orders' history
+pub(super) struct WishArgs {
+    /// Why: it is recorded
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Who does it [default: the user]
     #[arg(long, env = "TENUTO_ACTOR", value_name = "NAME")]
     actor: Option<String>,
+}
+
+impl WishArgs {
+    /// As fields of a request.
+    pub fn into_fields(self) -> Map<String, Value> {
+        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
+        let actor = self.actor.or_else(user).map(|actor| ("actor".to_owned(), json!(actor)));
+        [("reason".to_owned(), json!(self.reason))].into_iter().chain(actor).collect()
+    }
+}
+
+/// What is not about which orders.
+#[derive(Debug, Args)]
+struct MoreArgs {
+    #[command(flatten)]
+    wish: WishArgs,
     #[command(flatten)]
     server: ServerArgs,
     /// Only count the orders that match
@@ -151,8 +167,7 @@ async fn operate(
     let mut asked = fields.clone();
     asked.extend(which.clone());
     asked.insert("server".to_owned(), json!(client.base()));
-    fields.insert("reason".to_owned(), json!(more.reason));
-    fields.extend(more.actor.or_else(user).map(|actor| ("actor".to_owned(), json!(actor))));
+    fields.extend(more.wish.into_fields());
     let bookmark = Bookmark::open(more.resume.as_deref(), Value::Object(asked))?;
     let asked = Asked { word, fields, json: more.json };
     if more.dry_run {
@@ -173,11 +188,6 @@ async fn operate(
         output::print(&if more.json { format!("{}\n", tally.as_json()) } else { summary() })?;
     }
     carried.map(|()| tally.exit_code())
-}
-
-/// Who acts where nobody is named.
-pub(super) fn user() -> Option<String> {
-    std::env::var("USER").ok().filter(|user| !user.is_empty())
 }
 
 fn matching(matches: u64) -> String {

@@ -4,7 +4,6 @@ use std::fmt::Display;
 use std::future::Future;
 
 use domain::ids::OrderId;
-use domain::order::Lifecycle;
 use sqlx::PgPool;
 
 /// The views, as an erasure needs them.
@@ -30,9 +29,6 @@ pub trait CustomerOrders: Send + Sync + 'static {
     fn in_the_clear(&self, customer: &str) -> impl Future<Output = Result<u64, Self::Error>> + Send;
 }
 
-/// The states in which nothing is to come.
-const ENDS: [&str; 2] = [Lifecycle::Completed.as_str(), Lifecycle::Canceled.as_str()];
-
 impl CustomerOrders for PgPool {
     type Error = sqlx::Error;
 
@@ -43,9 +39,8 @@ impl CustomerOrders for PgPool {
     }
 
     async fn open(&self, customer: &str, most: usize) -> Result<Vec<String>, sqlx::Error> {
-        sqlx::query_scalar("SELECT id FROM orders WHERE customer_id = $1 AND NOT state = ANY($2) ORDER BY id LIMIT $3")
+        sqlx::query_scalar("SELECT id FROM orders WHERE customer_id = $1 AND ended_at IS NULL ORDER BY id LIMIT $2")
             .bind(customer)
-            .bind(ENDS.as_slice())
             .bind(i64::try_from(most).unwrap_or(i64::MAX))
             .fetch_all(self)
             .await
@@ -53,11 +48,10 @@ impl CustomerOrders for PgPool {
 
     async fn ended(&self, customer: &str, after: Option<&OrderId>, most: usize) -> Result<Vec<OrderId>, sqlx::Error> {
         let ids: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM orders WHERE customer_id = $1 AND state = ANY($2) AND ($3::text IS NULL OR id > $3)
-             ORDER BY id LIMIT $4",
+            "SELECT id FROM orders WHERE customer_id = $1 AND ended_at IS NOT NULL AND ($2::text IS NULL OR id > $2)
+             ORDER BY id LIMIT $3",
         )
         .bind(customer)
-        .bind(ENDS.as_slice())
         .bind(after.map(OrderId::as_str))
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
         .fetch_all(self)

@@ -1,5 +1,8 @@
 //! Keys in a table of Postgres, and those used last in memory.
 
+use std::borrow::Borrow;
+use std::future::Future;
+use std::hash::Hash;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,37 +28,61 @@ const TRUSTED_FOR: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct KeyTable {
     pool: PgPool,
-    kept: Arc<Mutex<Kept>>,
-}
-
-#[derive(Debug)]
-struct Kept {
-    by_customer: LruCache<String, Looked<CustomerKey>>,
-    by_id: LruCache<Uuid, Looked<Option<CustomerKey>>>,
+    by_customer: Arc<Seen<String, CustomerKey>>,
+    by_id: Arc<Seen<Uuid, Option<CustomerKey>>>,
 }
 
 /// What was seen in the table, and when.
-#[derive(Debug, Clone)]
-struct Looked<T> {
-    seen: T,
-    at: Instant,
-}
+#[derive(Debug)]
+struct Seen<K: Hash + Eq, V>(Mutex<LruCache<K, (V, Instant)>>);
 
-impl<T> Looked<T> {
-    fn now(seen: T) -> Self {
-        Self { seen, at: Instant::now() }
+impl<K: Hash + Eq, V: Clone> Seen<K, V> {
+    fn nothing() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(LruCache::new(KEPT))))
     }
 
-    fn is_fresh(&self) -> bool {
-        self.at.elapsed() < TRUSTED_FOR
+    fn note(&self, key: K, value: V) {
+        lock(&self.0).put(key, (value, Instant::now()));
+    }
+
+    fn forget<Q: Hash + Eq + ?Sized>(&self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
+        lock(&self.0).pop(key);
+    }
+
+    /// What was seen a moment ago, or else what is there now. Nobody destroys a key while Postgres is away: then, what was seen
+    /// before.
+    async fn or_look<Q>(&self, key: &Q, look: impl Future<Output = Result<V, KeyError>>) -> Result<V, KeyError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        let before = lock(&self.0).get(key).cloned();
+        if let Some((value, at)) = &before
+            && at.elapsed() < TRUSTED_FOR
+        {
+            return Ok(value.clone());
+        }
+        match (look.await, before) {
+            (Ok(value), _) => {
+                self.note(key.to_owned(), value.clone());
+                Ok(value)
+            }
+            (Err(error), Some((value, _))) => {
+                warn!(%error, "a key that was seen before is used without another look");
+                Ok(value)
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 }
 
 impl KeyTable {
     /// That of a database.
     pub fn new(pool: PgPool) -> Self {
-        let kept = Kept { by_customer: LruCache::new(KEPT), by_id: LruCache::new(KEPT) };
-        Self { pool, kept: Arc::new(Mutex::new(kept)) }
+        Self { pool, by_customer: Seen::nothing(), by_id: Seen::nothing() }
     }
 
     async fn look_for_customer(&self, customer: &str) -> Result<CustomerKey, KeyError> {
@@ -102,39 +129,16 @@ impl KeyTable {
 
 impl CustomerKeys for KeyTable {
     fn of_customer<'a>(&'a self, customer: &'a str) -> BoxFuture<'a, Result<CustomerKey, KeyError>> {
-        Box::pin(async move {
-            let kept = lock(&self.kept).by_customer.get(customer).cloned();
-            let kept = match kept {
-                Some(kept) if kept.is_fresh() => return Ok(kept.seen),
-                other => other,
-            };
-            match self.look_for_customer(customer).await {
-                Ok(key) => {
-                    let mut all = lock(&self.kept);
-                    all.by_id.put(key.id(), Looked::now(Some(key.clone())));
-                    all.by_customer.put(customer.to_owned(), Looked::now(key.clone()));
-                    Ok(key)
-                }
-                Err(error) => kept.map(|kept| stale(kept.seen, &error)).ok_or(error),
-            }
-        })
+        let look = async move {
+            let key = self.look_for_customer(customer).await?;
+            self.by_id.note(key.id(), Some(key.clone()));
+            Ok(key)
+        };
+        Box::pin(self.by_customer.or_look(customer, look))
     }
 
     fn by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<CustomerKey>, KeyError>> {
-        Box::pin(async move {
-            let kept = lock(&self.kept).by_id.get(&id).cloned();
-            let kept = match kept {
-                Some(kept) if kept.is_fresh() => return Ok(kept.seen),
-                other => other,
-            };
-            match self.look_by_id(id).await {
-                Ok(key) => {
-                    lock(&self.kept).by_id.put(id, Looked::now(key.clone()));
-                    Ok(key)
-                }
-                Err(error) => kept.map(|kept| stale(kept.seen, &error)).ok_or(error),
-            }
-        })
+        Box::pin(async move { self.by_id.or_look(&id, self.look_by_id(id)).await })
     }
 
     fn destroy<'a>(&'a self, customer: &'a str) -> BoxFuture<'a, Result<u64, KeyError>> {
@@ -154,20 +158,13 @@ impl CustomerKeys for KeyTable {
                 .bind(customer)
                 .fetch_all(&self.pool)
                 .await?;
-            let mut kept = lock(&self.kept);
-            kept.by_customer.pop(customer);
+            self.by_customer.forget(customer);
             for id in &ids {
-                kept.by_id.pop(id);
+                self.by_id.forget(id);
             }
             Ok(ids.len() as u64)
         })
     }
-}
-
-/// Nobody destroys a key while Postgres is away.
-fn stale<T>(seen: T, error: &KeyError) -> T {
-    warn!(%error, "a key that was seen before is used without another look");
-    seen
 }
 
 fn key(id: Uuid, secret: &[u8]) -> Result<CustomerKey, KeyError> {

@@ -6,7 +6,6 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::event::Direction;
-use super::personal::filled_in;
 use super::state::{OrderState, Stage};
 use crate::Timestamp;
 use crate::ids::StepId;
@@ -51,7 +50,7 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
         .iter()
         .filter_map(|(id, step)| match step.stage {
             Stage::InFlight { direction, attempt, deadline } if now < deadline + GRACE => {
-                let input = filled_in(&step.input, &state.placed.personal);
+                let input = state.placed.personal.fill_in(&step.input);
                 Some(Effect::Perform(Attempt {
                     step: id.clone(),
                     direction,

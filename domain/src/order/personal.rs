@@ -56,21 +56,14 @@ impl PersonalData {
         *self == Self::default()
     }
 
-    /// A recorded input, as a participant is told it: with what the placeholders stand for.
+    /// A recorded input, as the participant is told it: each placeholder filled in, wherever it ended up.
     pub fn fill_in(&self, input: &Value) -> Value {
-        filled_in(input, self)
-    }
-}
-
-/// A recorded input, as the participant is told it: each placeholder filled in, wherever it ended up.
-pub(super) fn filled_in(input: &Value, personal: &PersonalData) -> Value {
-    match input {
-        Value::String(text) if text.contains(OPEN) => Value::String(filled_in_text(text, personal)),
-        Value::Array(items) => items.iter().map(|item| filled_in(item, personal)).collect(),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| (name.clone(), filled_in(value, personal))).collect()
+        match input {
+            Value::String(text) if text.contains(OPEN) => Value::String(filled_in_text(text, self)),
+            Value::Array(items) => items.iter().map(|item| self.fill_in(item)).collect(),
+            Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), self.fill_in(value))).collect(),
+            other => other.clone(),
         }
-        other => other.clone(),
     }
 }
 
@@ -117,7 +110,7 @@ mod tests {
         assert_eq!(masked.email.as_deref(), Some("⟦customer.email⟧"));
         let input =
             json!({ "to": masked.email, "lines": [format!("Dear {},", masked.name.unwrap())], "at": masked.ship_to });
-        let told = filled_in(&input, &personal());
+        let told = personal().fill_in(&input);
         assert_eq!(told["to"], "ann@example.org");
         assert_eq!(told["lines"][0], "Dear Ann ⟦customer.email⟧,");
         assert_eq!((&told["at"]["city"], &told["at"]["country"]), (&json!("Reims"), &json!("France")));
@@ -127,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_no_placeholder_stays() {
         for text in ["⟦", "⟦odd⟧ ⟦shipTo.street⟧", "⟧⟦customer.name", "plain"] {
-            assert_eq!(filled_in(&json!(text), &personal()), json!(text));
+            assert_eq!(personal().fill_in(&json!(text)), json!(text));
         }
     }
 }

@@ -266,8 +266,12 @@ impl StepState {
 }
 
 impl Lifecycle {
+    /// Where the execution of an order can stand.
+    pub const ALL: [Self; 7] =
+        [Self::Running, Self::Waiting, Self::Paused, Self::Compensating, Self::Completed, Self::Canceled, Self::Stuck];
+
     /// As GraphQL spells it.
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Lifecycle::Running => "RUNNING",
             Lifecycle::Waiting => "WAITING",

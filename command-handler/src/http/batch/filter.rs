@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::super::fields::Fields;
 use super::super::problem::Problem;
-use crate::selection::{Criteria, STATES, Span};
+use crate::selection::{Criteria, Span};
 
 /// The most values in one list.
 pub(in super::super) const MOST_VALUES: usize = 100;
@@ -62,7 +62,7 @@ fn list(fields: &mut Fields, name: &str, fault: impl Fn(&str) -> Option<String>)
 }
 
 fn state_fault(text: &str) -> Option<String> {
-    let known = STATES.map(Lifecycle::as_str);
+    let known = Lifecycle::ALL.map(Lifecycle::as_str);
     (!known.contains(&text)).then(|| format!("is no state: there are {}", known.join(", ")))
 }
 
