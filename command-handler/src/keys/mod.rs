@@ -22,13 +22,13 @@ pub trait CustomerKeys: fmt::Debug + Send + Sync + 'static {
     fn destroy<'a>(&'a self, customer: &'a str) -> BoxFuture<'a, Result<u64, KeyError>>;
 }
 
-/// The keys cannot be reached now, or one of them is none.
+/// There is no key to be had.
 #[derive(Debug, thiserror::Error)]
-#[error("the keys of personal data cannot be read: {0}")]
-pub struct KeyError(pub String);
-
-impl From<sqlx::Error> for KeyError {
-    fn from(error: sqlx::Error) -> Self {
-        Self(error.to_string())
-    }
+pub enum KeyError {
+    /// Not now: nobody can look.
+    #[error("the keys of personal data cannot be read: {0}")]
+    Away(#[from] sqlx::Error),
+    /// What is there is none.
+    #[error("the keys of personal data are not as they should be: {0}")]
+    Wrong(String),
 }

@@ -70,11 +70,11 @@ impl<K: Hash + Eq, V: Clone> Seen<K, V> {
                 self.note(key.to_owned(), value.clone());
                 Ok(value)
             }
-            (Err(error), Some((value, _))) => {
+            (Err(error @ KeyError::Away(_)), Some((value, _))) => {
                 warn!(%error, "a key that was seen before is used without another look");
                 Ok(value)
             }
-            (Err(error), None) => Err(error),
+            (Err(error), _) => Err(error),
         }
     }
 }
@@ -103,7 +103,7 @@ impl KeyTable {
         // Another instance may have been faster.
         self.in_use(customer)
             .await?
-            .ok_or_else(|| KeyError(format!("the key of customer {customer} was destroyed at once")))
+            .ok_or_else(|| KeyError::Wrong(format!("the key of customer {customer} was destroyed at once")))
     }
 
     async fn in_use(&self, customer: &str) -> Result<Option<CustomerKey>, KeyError> {
@@ -121,8 +121,8 @@ impl KeyTable {
             .fetch_optional(&self.pool)
             .await?;
         // One that was destroyed leaves a row: an order must not be told placeholders because a table was lost.
-        let secret =
-            secret.ok_or_else(|| KeyError(format!("there is no key {id}: its table was lost, or is an old one")))?;
+        let secret = secret
+            .ok_or_else(|| KeyError::Wrong(format!("there is no key {id}: its table was lost, or is an old one")))?;
         secret.map(|secret| key(id, &secret)).transpose()
     }
 }
@@ -168,5 +168,34 @@ impl CustomerKeys for KeyTable {
 }
 
 fn key(id: Uuid, secret: &[u8]) -> Result<CustomerKey, KeyError> {
-    CustomerKey::new(id, secret).map_err(|error| KeyError(format!("key {id}: {error}")))
+    CustomerKey::new(id, secret).map_err(|error| KeyError::Wrong(format!("key {id}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    const BEFORE: &str = "before";
+
+    /// Asks for a key that was noted so long ago.
+    async fn asked(after: Duration, found: Result<&'static str, KeyError>) -> Result<&'static str, KeyError> {
+        let seen: Arc<Seen<String, &str>> = Seen::nothing();
+        seen.note("a".to_owned(), BEFORE);
+        tokio::time::advance(after).await;
+        seen.or_look("a", ready(found)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_looked_for_again_once_it_is_no_longer_trusted() {
+        assert_eq!(asked(TRUSTED_FOR / 2, Ok("now")).await.unwrap(), BEFORE);
+        assert_eq!(asked(TRUSTED_FOR, Ok("now")).await.unwrap(), "now");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_was_seen_before_is_used_while_nobody_can_look_and_not_when_it_has_gone() {
+        assert_eq!(asked(TRUSTED_FOR, Err(sqlx::Error::PoolTimedOut.into())).await.unwrap(), BEFORE);
+        assert!(asked(TRUSTED_FOR, Err(KeyError::Wrong("gone".to_owned()))).await.is_err());
+    }
 }
