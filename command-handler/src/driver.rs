@@ -322,6 +322,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         Some(Ask {
             order_id: self.id.clone(),
             attempt,
+            personal: self.order.state.placed.personal.clone(),
             participant: action.participant.clone(),
             reach: self.workflow.participants.get(&action.participant)?.clone(),
             action: action.action.clone(),

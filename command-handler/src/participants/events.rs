@@ -1,6 +1,7 @@
 //! Asking a participant by an event: it is asked once the request is in its stream, which waits for it as long as it takes.
 //! What the participant says is read by `replies`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,12 +29,11 @@ impl<L: Log> EventParticipants<L> {
     }
 
     async fn request(&self, ask: Ask) -> Reply {
-        let Ask { order_id, attempt, participant, action, cause, traceparent, .. } = ask;
-        let (step, direction) = (attempt.step, attempt.direction);
         // What is written in the log stays there: personal data are asked for where they are.
         let personal_data =
-            attempt.masked.is_some().then(|| format!("{}/orders/{order_id}/personal-data", self.public_url));
-        let input = attempt.masked.unwrap_or(attempt.input);
+            ask.is_personal().then(|| format!("{}/orders/{}/personal-data", self.public_url, ask.order_id));
+        let Ask { order_id, attempt, participant, action, cause, traceparent, .. } = ask;
+        let (step, direction, input) = (attempt.step, attempt.direction, Arc::unwrap_or_clone(attempt.input));
         let requested = ActionRequested { order_id, step, action, direction, input, personal_data };
         let message = match requested.message(attempt.since, cause, traceparent.as_deref()) {
             Ok(message) => message,

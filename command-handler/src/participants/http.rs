@@ -68,12 +68,7 @@ impl HttpParticipants {
                 "Tenuto-Callback",
                 format!("{}/orders/{}/steps/{}/outcome", self.callback_base, ask.order_id, ask.attempt.step),
             )
-            .json(&Told {
-                order_id: &ask.order_id,
-                step: &ask.attempt.step,
-                action: &ask.action,
-                input: &ask.attempt.input,
-            });
+            .json(&Told { order_id: &ask.order_id, step: &ask.attempt.step, action: &ask.action, input: &ask.input() });
         if let Some(traceparent) = &ask.traceparent {
             request = request.header("traceparent", traceparent);
         }

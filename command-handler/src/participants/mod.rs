@@ -9,8 +9,9 @@ mod turns;
 use std::future::Future;
 
 use domain::ids::OrderId;
-use domain::order::{Attempt, Reply, idempotency_key};
+use domain::order::{Attempt, PersonalData, Reply, idempotency_key};
 use domain::workflow::{Final, Participant};
+use serde_json::Value;
 use uuid::Uuid;
 
 pub use events::EventParticipants;
@@ -37,6 +38,8 @@ pub struct Ask {
     pub order_id: OrderId,
     /// The attempt.
     pub attempt: Attempt,
+    /// What the placeholders in its input stand for.
+    pub personal: PersonalData,
     /// Who is asked.
     pub participant: String,
     /// How it is reached, as the workflow has it.
@@ -55,6 +58,16 @@ impl Ask {
     /// The same for every attempt and every instance: derived from order, step and direction.
     pub fn idempotency_key(&self) -> String {
         idempotency_key(&self.order_id, &self.attempt.step, self.attempt.direction)
+    }
+
+    /// What is told where nothing is kept for ever: personal data filled in.
+    pub fn input(&self) -> Value {
+        self.personal.fill_in(&self.attempt.input)
+    }
+
+    /// Whether its input has personal data.
+    pub fn is_personal(&self) -> bool {
+        self.input() != *self.attempt.input
     }
 }
 

@@ -25,7 +25,7 @@ fn participants_are_told_what_the_log_does_not_have() {
         let asks = world.participants.asks();
         let told = asks.iter().find(|asked| asked.action == "notifications.send").unwrap();
         let [name, email] = personal();
-        let input = &told.ask.attempt.input;
+        let input = told.ask.input();
         assert_eq!((&input["name"], &input["to"]), (&json!(name), &json!(email)));
         for event in world.log.stream("order-1") {
             let text = String::from_utf8_lossy(&event.data).into_owned();

@@ -93,7 +93,7 @@ impl Services {
     fn handle(&self, ask: &Ask, key: &str) -> Reply {
         let said = lock(&self.memory).said.get(key).cloned();
         if let Some((first, reply)) = said {
-            if (&first.action, &first.attempt.input) != (&ask.action, &ask.attempt.input) {
+            if (&first.action, first.input()) != (&ask.action, ask.input()) {
                 let how = format!("{key} was used for {first:?}, and then for {ask:?}");
                 self.simulation.wrong("one_key_one_request", how);
             }

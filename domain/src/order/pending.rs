@@ -1,6 +1,7 @@
 //! What a state is waiting for, recomputed from it at any time: after an append, or after a restart.
 
 use std::cmp::min;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -35,10 +36,8 @@ pub struct Attempt {
     pub number: u32,
     /// The attempt that the request began with of which this is one.
     pub since: u32,
-    /// What the action is told, personal data filled in.
-    pub input: Value,
-    /// What it is told with placeholders for personal data, where it has any.
-    pub masked: Option<Value>,
+    /// What the action is told, as recorded: with placeholders for personal data.
+    pub input: Arc<Value>,
     /// When the exchange is given up.
     pub deadline: Timestamp,
 }
@@ -50,14 +49,12 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
         .iter()
         .filter_map(|(id, step)| match step.stage {
             Stage::InFlight { direction, attempt, deadline } if now < deadline + GRACE => {
-                let input = state.placed.personal.fill_in(&step.input);
                 Some(Effect::Perform(Attempt {
                     step: id.clone(),
                     direction,
                     number: attempt,
                     since: step.asked_since,
-                    masked: (input != *step.input).then(|| (*step.input).clone()),
-                    input,
+                    input: step.input.clone(),
                     deadline,
                 }))
             }

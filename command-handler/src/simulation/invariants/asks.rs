@@ -80,9 +80,9 @@ pub fn one_key_for_all_attempts(record: &Record) -> Wrong {
         if first != key {
             wrong.push(format!("{thing:?} was asked for under {first} and under {key}"));
         }
-        let content = (thing, &ask.action, &ask.attempt.input);
-        let first = *things.entry(key).or_insert(content);
-        if first != content {
+        let content = (thing, &ask.action, ask.input());
+        let first = things.entry(key).or_insert_with(|| content.clone());
+        if *first != content {
             wrong.push(format!("{key} was the key of {first:?} and of {content:?}"));
         }
     }

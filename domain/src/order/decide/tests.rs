@@ -328,7 +328,7 @@ fn personal_data_is_told_to_participants_and_kept_in_one_event_only() {
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
     let told = story.pending().into_iter().find_map(|effect| match effect {
-        Effect::Perform(attempt) => Some(attempt.input),
+        Effect::Perform(attempt) => Some(story.state().placed.personal.fill_in(&attempt.input)),
         Effect::Tick | Effect::WakeAt(_) => None,
     });
     assert_eq!(told, Some(json!({ "to": "orders@vinet.example", "dear": "Vins et alcools Chevalier" })));
