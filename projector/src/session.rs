@@ -14,6 +14,22 @@ const LOCK: i64 = 0x7465_6e75_746f;
 /// The row of `checkpoints`.
 pub(crate) const VIEWS: &str = "views";
 
+/// What every transaction of the connection relies on.
+///
+/// Views and checkpoint move together, so what a crash of the server takes back is done again from the log: there is no need to
+/// wait for the disk.
+///
+/// A batch's statement is planned once and not for each batch, which takes longer than to carry it out for a few events. So the plan
+/// must be good for any batch and any size of the views, which the planner does not know: rows are looked up by their keys,
+/// and lists are joined by hashing.
+const SETTINGS: [&str; 5] = [
+    "SET synchronous_commit = off",
+    "SET plan_cache_mode = force_generic_plan",
+    "SET enable_seqscan = off",
+    "SET enable_nestloop = off",
+    "SET jit = off",
+];
+
 /// Moves the checkpoint from where this projector believes it to be: name, commit and prepare position, time of the last event,
 /// commit position before; and the generation of the views, as the parameter that is named.
 macro_rules! moved {
@@ -100,11 +116,11 @@ impl Session {
     }
 }
 
-/// What every transaction of this connection relies on.
 async fn settle(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    // Views and checkpoint move together, so what a crash of the server takes back is done again from the log: there is
-    // no need to wait for the disk.
-    sqlx::query("SELECT set_config('synchronous_commit', 'off', false)").execute(db).await.map(drop)
+    for setting in SETTINGS {
+        sqlx::query(setting).execute(&mut *db).await?;
+    }
+    Ok(())
 }
 
 /// How far the views have come, and which they are.

@@ -7,8 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres};
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Notify, OnceCell, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
@@ -106,8 +105,8 @@ async fn listen(pool: PgPool, heard: Arc<Heard>) {
 
 struct Watch {
     pool: PgPool,
-    /// Kept, because the pool asks a connection whether it lives each time that it gives it out.
-    db: Option<PoolConnection<Postgres>>,
+    /// Its own, because the pool asks a connection whether it lives each time that it gives it out.
+    db: Option<PgConnection>,
     /// By order.
     waiting: HashMap<String, Vec<oneshot::Sender<OrderStatus>>>,
 }
@@ -174,10 +173,19 @@ impl Watch {
     async fn ended(&mut self, orders: &[String]) -> Result<Vec<OrderStatus>, sqlx::Error> {
         let mut db = match self.db.take() {
             Some(db) => db,
-            None => self.pool.acquire().await?,
+            None => connect(&self.pool).await?,
         };
         let ended = ended_orders(&mut db, orders).await?;
         self.db = Some(db);
         Ok(ended)
     }
+}
+
+/// A connection that plans a statement once: orders are looked up by their ids, however few the planner thinks there are of them.
+async fn connect(pool: &PgPool) -> Result<PgConnection, sqlx::Error> {
+    let mut db = pool.acquire().await?.detach();
+    for setting in ["SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off"] {
+        sqlx::query(setting).execute(&mut db).await?;
+    }
+    Ok(db)
 }
