@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::histories::{History, WORKFLOW, raw};
@@ -108,6 +108,19 @@ impl Views {
     /// A column of text.
     pub async fn texts(&self, sql: &'static str) -> Vec<String> {
         sqlx::query_scalar(sql).fetch_all(&self.pool).await.unwrap()
+    }
+
+    /// Waits until a column of text is that.
+    pub async fn until_texts(&self, sql: &'static str, expected: &[String]) {
+        let begun = Instant::now();
+        loop {
+            let texts = self.texts(sql).await;
+            if texts == expected {
+                return;
+            }
+            assert!(begun.elapsed() < LONG, "still {texts:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub async fn sql(&self, sql: &'static str) {

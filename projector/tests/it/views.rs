@@ -100,6 +100,21 @@ async fn the_views_do_not_depend_on_how_events_fall_into_batches() {
 }
 
 #[tokio::test]
+async fn a_batch_looks_up_its_rows_and_reads_no_view_whole() {
+    let histories = all_ways();
+    let (log, last) = Log::with(&histories).await;
+    let views = Views::of(&log, last, batches_of(1)).await;
+    let events: usize = histories.iter().map(|history| history.events.len()).sum();
+    // Postgres counts what a connection has done once that has ended.
+    let counted = "SELECT relname || ' ' || n_tup_ins FROM pg_stat_user_tables WHERE relname = 'timeline'";
+    views.until_texts(counted, &[format!("timeline {events}")]).await;
+    // The migrations read each a few times.
+    let often = "SELECT relname || ' ' || seq_scan FROM pg_stat_user_tables WHERE seq_scan > 30";
+    assert!(events > 60, "{events} would not be told from a few");
+    assert_eq!(views.texts(often).await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_projector_goes_on_where_the_one_before_stopped() {
     let (log, last) = Log::with(&all_ways()).await;
     let reference = Views::of(&log, last, batches_of(1_000)).await.rows().await;
