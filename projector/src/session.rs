@@ -22,13 +22,8 @@ pub(crate) const VIEWS: &str = "views";
 /// A batch's statement is planned once and not for each batch, which takes longer than to carry it out for a few events. So the plan
 /// must be good for any batch and any size of the views, which the planner does not know: rows are looked up by their keys,
 /// and lists are joined by hashing.
-const SETTINGS: [&str; 5] = [
-    "SET synchronous_commit = off",
-    "SET plan_cache_mode = force_generic_plan",
-    "SET enable_seqscan = off",
-    "SET enable_nestloop = off",
-    "SET jit = off",
-];
+const SETTINGS: &str = "SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;
+                        SET enable_seqscan = off; SET enable_nestloop = off; SET jit = off";
 
 /// Moves the checkpoint from where this projector believes it to be: name, commit and prepare position, time of the last event,
 /// commit position before; and the generation of the views, as the parameter that is named.
@@ -60,7 +55,7 @@ impl Session {
     /// Waits for this projector's turn. May be dropped while waiting.
     pub async fn take_over(pool: &PgPool, options: &ProjectorOptions) -> Result<Self, sqlx::Error> {
         let mut db = follower::take_place(pool, LOCK, options.standby_poll, options.silence).await?;
-        settle(&mut db).await?;
+        sqlx::raw_sql(SETTINGS).execute(&mut db).await?;
         let (checkpoint, generation) = read_checkpoint(&mut db).await?;
         Ok(Self { db, checkpoint, generation })
     }
@@ -114,13 +109,6 @@ impl Session {
             tracing::debug!(%error, "the projector's connection did not close cleanly");
         }
     }
-}
-
-async fn settle(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    for setting in SETTINGS {
-        sqlx::query(setting).execute(&mut *db).await?;
-    }
-    Ok(())
 }
 
 /// How far the views have come, and which they are.

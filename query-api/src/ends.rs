@@ -184,8 +184,6 @@ impl Watch {
 /// A connection that plans a statement once: orders are looked up by their ids, however few the planner thinks there are of them.
 async fn connect(pool: &PgPool) -> Result<PgConnection, sqlx::Error> {
     let mut db = pool.acquire().await?.detach();
-    for setting in ["SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off"] {
-        sqlx::query(setting).execute(&mut db).await?;
-    }
+    sqlx::raw_sql("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").execute(&mut db).await?;
     Ok(db)
 }
