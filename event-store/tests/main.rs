@@ -18,6 +18,7 @@ mod suite {
     mod disk;
     mod filters;
     mod fuzz;
+    mod group_settings;
     mod grpc;
     mod links;
     mod metadata;
@@ -26,6 +27,9 @@ mod suite {
     mod read;
     mod reconnect;
     mod services;
+    mod statuses;
     mod subscribe;
     mod support;
+    mod web;
+    mod wire;
 }

@@ -25,11 +25,12 @@ use tracing::{debug, warn};
 /// What to wait after a connection could not be taken: the reason, too many open files for one, seldom goes at once.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The first words: `PRI * HTTP/2.0` and what belongs to it.
-const GREETING_BYTES: usize = 24;
+/// The first words of HTTP/2. Other first words are taken for those of HTTP/1.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Takes connections for as long as it is asked to, and closes those beyond `max` at once. `cut` breaks all of them, and
-/// so does to any that has not said its first words after `patience`; after them it is asked for signs of life.
+/// so does to any that has not said its first words after `patience`. After those of HTTP/2 it is asked for signs of life; one of
+/// HTTP/1 has `patience` for each request, from the answer before it on.
 pub(super) fn accept(
     listener: TcpListener,
     cut: CancellationToken,
@@ -57,7 +58,9 @@ pub(super) fn accept(
         let connection = Connection {
             stream,
             cut: Box::pin(cut.clone().cancelled_owned()),
-            greeting: Some((GREETING_BYTES, Box::pin(tokio::time::sleep(patience)))),
+            protocol: Protocol::Unknown { matched: 0 },
+            late: Box::pin(tokio::time::sleep(patience)),
+            patience,
             _held: tasks.token(),
             _place: place,
         };
@@ -69,11 +72,36 @@ pub(super) fn accept(
 pub(super) struct Connection {
     stream: TcpStream,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// What is missing of the client's first words, and when it is too late for them. `None` once they have come.
-    greeting: Option<(usize, Pin<Box<Sleep>>)>,
+    protocol: Protocol,
+    /// When it is too late for the first words, or for the next request of HTTP/1.
+    late: Pin<Box<Sleep>>,
+    patience: Duration,
     /// The node has not closed while this is held.
     _held: TaskTrackerToken,
     _place: OwnedSemaphorePermit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    /// So many bytes of the first words of HTTP/2 have come.
+    Unknown {
+        matched: usize,
+    },
+    Http1,
+    Http2,
+}
+
+impl Protocol {
+    fn after(self, bytes: &[u8]) -> Self {
+        let Self::Unknown { matched } = self else { return self };
+        let rest = &PREFACE[matched..];
+        let compared = rest.len().min(bytes.len());
+        match (rest[..compared] == bytes[..compared], compared == rest.len()) {
+            (false, _) => Self::Http1,
+            (true, true) => Self::Http2,
+            (true, false) => Self::Unknown { matched: matched + compared },
+        }
+    }
 }
 
 /// The address of ours that the client has used, as far as the system knows it.
@@ -88,6 +116,16 @@ impl Connected for Connection {
     }
 }
 
+impl Connection {
+    /// Gives a client of HTTP/1 time for another request.
+    fn answered(&mut self) {
+        if self.protocol == Protocol::Http1 {
+            let late = tokio::time::Instant::now() + self.patience;
+            self.late.as_mut().reset(late);
+        }
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -97,17 +135,12 @@ impl AsyncRead for Connection {
         if self.cut.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        if let Some((_, late)) = &mut self.greeting
-            && late.as_mut().poll(context).is_ready()
-        {
+        if self.protocol != Protocol::Http2 && self.late.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.greeting = self.greeting.take().and_then(|(missing, late)| {
-            let missing = missing.saturating_sub(buffer.filled().len() - before);
-            (missing > 0).then_some((missing, late))
-        });
+        self.protocol = self.protocol.after(&buffer.filled()[before..]);
         acknowledge(&self.stream);
         Poll::Ready(Ok(()))
     }
@@ -115,6 +148,7 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.answered();
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -131,6 +165,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.answered();
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
@@ -145,4 +180,20 @@ fn acknowledge(stream: &TcpStream) {
     let _ = stream.set_quickack(true);
     #[cfg(not(target_os = "linux"))]
     let _ = stream;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_words_tell_the_protocol_in_however_many_pieces_they_come() {
+        let begun = Protocol::Unknown { matched: 0 };
+        assert_eq!(begun.after(PREFACE), Protocol::Http2);
+        assert_eq!(begun.after(b"PRI * HT").after(&PREFACE[8..]).after(b"more"), Protocol::Http2);
+        assert_eq!(begun.after(b"P"), Protocol::Unknown { matched: 1 });
+        assert_eq!(begun.after(b"P").after(b"OST / HTTP/1.1"), Protocol::Http1);
+        assert_eq!(begun.after(b"GET / HTTP/1.1\r\n\r\n").after(PREFACE), Protocol::Http1);
+        assert_eq!(begun.after(b""), begun);
+    }
 }

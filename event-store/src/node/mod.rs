@@ -14,6 +14,7 @@ mod group;
 mod inside;
 mod intake;
 mod log;
+mod member;
 mod metadata;
 mod persistent;
 mod reader;
@@ -21,6 +22,7 @@ mod recent;
 mod service;
 mod stats;
 pub(crate) mod storage;
+mod web;
 mod wire;
 mod writer;
 
@@ -49,6 +51,8 @@ use inside::Core;
 pub(crate) use inside::{Cursor, Inside, Passed};
 use intake::Intake;
 use log::Log;
+pub use member::Advertised;
+use member::Member;
 use persistent::{Books, Groups};
 use reader::Reader;
 use recent::Recent;
@@ -59,6 +63,7 @@ use service::{
 };
 pub use storage::{CheckReport, StorageError, check_log};
 pub(crate) use storage::{Direction, Event};
+use web::Pages;
 use writer::Writer;
 
 /// A message may be so much larger than the largest append that one that is too large is refused with its name and not
@@ -92,6 +97,8 @@ pub struct NodeOptions {
     pub max_connections: usize,
     /// The most calls at a time, subscriptions among them. Further ones are refused.
     pub max_calls: usize,
+    /// Where clients are told to connect, if not where they have reached the node.
+    pub advertised: Advertised,
     /// How many bytes are to be left free on the disk. When fewer are, appends are refused until there is room again.
     pub kept_free: u64,
 }
@@ -108,6 +115,7 @@ impl NodeOptions {
             patience: Duration::from_secs(30),
             max_connections: 512,
             max_calls: 16 << 10,
+            advertised: Advertised { host: None, port: None },
             kept_free: 256 << 20,
         }
     }
@@ -188,6 +196,8 @@ impl Node {
         let admission = Admission::new(options.max_calls, intake.clone());
         let max_append_size = options.max_append_size;
         let core = Arc::new(Core { writer: writer.clone(), reader: reader.clone(), max_append_size });
+        let member = Member { instance: Uuid::new_v4(), address, advertised: options.advertised };
+        let pages = Pages { member: member.clone(), reader: reader.clone(), projections: false };
         let streams = StreamsService { writer, reader, intake, max_append_size };
         let max_message = options.max_append_size.saturating_add(BEYOND_LARGEST);
         let routes = Routes::new(StreamsServer::new(streams).max_decoding_message_size(max_message))
@@ -195,11 +205,11 @@ impl Node {
             .add_service(OperationsServer::new(operations))
             .add_service(MonitoringServer::new(monitoring))
             .add_service(ServerFeaturesServer::new(FeaturesService))
-            .add_service(GossipServer::new(GossipService { instance: Uuid::new_v4(), address }));
+            .add_service(GossipServer::new(GossipService(member)));
         let cut = CancellationToken::new();
         let NodeOptions { max_connections, patience, .. } = options;
         let connections = connection::accept(listener, cut.clone(), tasks.clone(), max_connections, patience);
-        tasks.spawn(serve(connections, service::answered(routes), admission, closing.clone(), cut));
+        tasks.spawn(serve(connections, service::answered(routes), (pages, admission), closing.clone(), cut));
         tasks.close();
         info!(%address, folder = %options.folder.display(), position = last, "the event store listens");
         Ok(NodeHandle { address, closing: guard, asked_to_shut_down, tasks, writer: thread, core })
@@ -258,7 +268,7 @@ async fn open(folder: &Path, kept_free: u64) -> Result<Arc<Log>, NodeError> {
 async fn serve(
     connections: impl Stream<Item = std::io::Result<Connection>>,
     routes: Routes,
-    admission: Admission,
+    (pages, admission): (Pages, Admission),
     closing: CancellationToken,
     cut: CancellationToken,
 ) {
@@ -267,6 +277,8 @@ async fn serve(
         .initial_stream_window_size(CALL_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .accept_http1(true)
+        .layer(pages)
         .layer(admission)
         .add_routes(routes)
         .serve_with_incoming_shutdown(connections, closing.clone().cancelled_owned());

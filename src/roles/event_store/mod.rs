@@ -4,11 +4,12 @@ mod backup;
 mod check;
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use event_store::node::{Node, NodeOptions};
+use event_store::node::{Advertised, Node, NodeOptions};
 
 use super::RoleResult;
 use crate::args::DataFolder;
@@ -42,6 +43,12 @@ struct NodeArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "TENUTO_EVENTSTORE_LISTEN", default_value = "127.0.0.1:2113", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
+    /// The host that clients are told to connect to, where it is not the address at which they reached the node
+    #[arg(long, env = "TENUTO_EVENTSTORE_ADVERTISE_HOST", value_name = "HOST")]
+    advertise_host: Option<String>,
+    /// The port that clients are told to connect to, where it is not the one that the node listens on
+    #[arg(long, env = "TENUTO_EVENTSTORE_ADVERTISE_PORT", value_name = "PORT")]
+    advertise_port: Option<NonZero<u16>>,
 }
 
 impl DataFolder {
@@ -61,7 +68,9 @@ pub(crate) async fn run(args: EventStoreArgs) -> Result<ExitCode, Box<dyn std::e
 
 async fn serve(args: NodeArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    let options = NodeOptions { address: args.listen, ..NodeOptions::in_folder(args.data.event_store()) };
+    let advertised = Advertised { host: args.advertise_host, port: args.advertise_port.map(NonZero::get) };
+    let folder = args.data.event_store();
+    let options = NodeOptions { address: args.listen, advertised, ..NodeOptions::in_folder(folder) };
     let node = Node::start(options).await?;
     println!("the log at {}", node.connection_string());
     tokio::select! {

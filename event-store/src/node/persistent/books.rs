@@ -75,7 +75,6 @@ impl Books {
 
     /// Puts an event aside, and gives back the revision of the link to it.
     pub(super) async fn park(&self, key: &GroupKey, message: &Message, reason: &str) -> Result<u64, Failure> {
-        let original = &message.original;
         let metadata = json!({
             "added": Utc::now().to_rfc3339(),
             "reason": reason,
@@ -86,7 +85,7 @@ impl Books {
             event_type: LINK_TYPE.into(),
             content_type: "application/octet-stream".into(),
             metadata: Bytes::from(metadata.to_string()),
-            data: Bytes::from(format!("{}@{}", original.record.revision, original.record.stream)),
+            data: link_to(message),
         };
         self.write(key.parked_stream(), proposed).await
     }
@@ -115,12 +114,9 @@ impl Books {
         let page = self.reader.stream_page(&key.parked_stream(), from, Direction::Forwards, limits).await?;
         let StreamPage::Page { events, .. } = page else { return Ok(Vec::new()) };
         let places: Vec<_> = events.iter().map(|event| event.record.revision).collect();
+        // As from any server, a consumer gets the link and the event, whether or not the group follows links.
         let resolved = self.reader.resolve(events, true).await?;
-        // A consumer gets the event itself, as it did at first, and where there is none any more, the link to it.
-        let message = |(Resolved { event, link }, place)| {
-            let link = if event.is_some() { None } else { link };
-            Message::new(Resolved { event, link }, None, Some(place))
-        };
+        let message = |(resolved, place)| Message::new(resolved, None, Some(place));
         Ok(resolved.into_iter().zip(places).filter_map(message).collect())
     }
 
@@ -168,6 +164,16 @@ impl Books {
             Ok(written) => Ok(written.revision.unwrap_or(0)),
             Err(refusal) => Err(Failure::Broken(format!("{name} cannot be written: {refusal:?}"))),
         }
+    }
+}
+
+/// Leads to the event itself, and not to the link by which it came. A link to nothing is kept as it is.
+fn link_to(message: &Message) -> Bytes {
+    match &message.event {
+        Resolved { event: Some(event), .. } => {
+            Bytes::from(format!("{}@{}", event.record.revision, event.record.stream))
+        }
+        Resolved { event: None, link } => link.as_ref().map_or_else(Bytes::new, |link| link.record.data.clone()),
     }
 }
 

@@ -30,9 +30,10 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// Begins after the group's checkpoint, or where the group begins.
+    /// Begins after the group's checkpoint, and before the first one where the group begins. As on any server, another start
+    /// does not move a group that has a checkpoint.
     pub(super) fn new(reader: Reader, entry: &Entry, checkpoint: Option<u64>) -> Result<Self, fancy_regex::Error> {
-        let next = checkpoint.map_or(entry.first, |place| place.saturating_add(1).max(entry.first));
+        let next = checkpoint.map_or(entry.first, |place| place.saturating_add(1));
         let source = if entry.key.reads_all() {
             let filter = entry.filter.as_ref().map_or(Ok(Filter::Everything), super::settings::FilterText::filter)?;
             Source::All { after: next.saturating_sub(1), filter }

@@ -34,6 +34,8 @@ use super::storage::{Direction, PageLimits, StreamPage};
 pub(crate) enum Refusal {
     Exists,
     DoesNotExist,
+    /// It cannot start there, for this reason.
+    Start(String),
 }
 
 /// Nothing can be said.
@@ -107,7 +109,10 @@ impl Groups {
         if members.contains_key(&key) {
             return Ok(Err(Refusal::Exists));
         }
-        let first = self.first(&key, start).await?;
+        let first = match self.first(&key, start).await? {
+            Ok(first) => first,
+            Err(refused) => return Ok(Err(refused)),
+        };
         let entry = Entry { key: key.clone(), settings, start, first, filter };
         let written = members.values().map(|member| member.entry.clone()).chain([entry.clone()]).collect();
         self.books.write_groups(written).await?;
@@ -121,7 +126,10 @@ impl Groups {
         let Some(member) = members.get(key) else { return Ok(Err(Refusal::DoesNotExist)) };
         let mut entry = Entry { settings, ..member.entry.clone() };
         if let Some(start) = start.filter(|start| *start != entry.start) {
-            entry = Entry { start, first: self.first(key, start).await?, ..entry };
+            entry = match self.first(key, start).await? {
+                Ok(first) => Entry { start, first, ..entry },
+                Err(refused) => return Ok(Err(refused)),
+            };
         }
         let others = members.values().filter(|other| other.entry.key != *key).map(|other| other.entry.clone());
         self.books.write_groups(others.chain([entry.clone()]).collect()).await?;
@@ -173,13 +181,18 @@ impl Groups {
         Ok(())
     }
 
-    /// The first place that a group reads.
-    async fn first(&self, key: &GroupKey, start: Start) -> Result<u64, ReadFailure> {
-        Ok(match (start, key.source == ALL) {
+    /// The first place that a group reads. The event at the place that a client names is the first that it gets.
+    async fn first(&self, key: &GroupKey, start: Start) -> Result<Result<u64, Refusal>, ReadFailure> {
+        let head = self.books.reader.head();
+        Ok(Ok(match (start, key.source == ALL) {
             (Start::Beginning, _) => 0,
-            (Start::At(revision), false) => revision,
-            (Start::At(position), true) => position.saturating_add(1),
-            (Start::End, true) => self.books.reader.head() + 1,
+            (Start::At(position), true) if position > head => {
+                return Ok(Err(Refusal::Start(format!(
+                    "the commit position {position} is beyond the end of the log, which is {head}"
+                ))));
+            }
+            (Start::At(place), _) => place,
+            (Start::End, true) => head + 1,
             (Start::End, false) => {
                 let one = PageLimits { events: 1, ..PageLimits::default() };
                 match self.books.reader.stream_page(&key.source, u64::MAX, Direction::Backwards, one).await? {
@@ -187,7 +200,7 @@ impl Groups {
                     StreamPage::NotFound | StreamPage::Deleted => 0,
                 }
             }
-        })
+        }))
     }
 }
 

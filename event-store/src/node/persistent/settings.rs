@@ -104,7 +104,7 @@ impl Settings {
 pub(crate) enum Start {
     Beginning,
     End,
-    /// With this revision, or after this position of `$all`.
+    /// With the event at this revision, or at this position of `$all`.
     At(u64),
 }
 

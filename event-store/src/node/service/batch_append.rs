@@ -80,8 +80,8 @@ impl Session {
                     Some(answer) = self.waiting.next() => Some(answer),
                     request = requests.message() => self.take(request?).await?,
                     id = first_late(&self.incomplete) => {
-                        self.incomplete.remove(&id);
-                        Some(answer(id, out_of_time()))
+                        let stream = self.forget(id);
+                        Some(BatchAppendResp { stream_identifier: stream, ..answer(id, out_of_time()) })
                     }
                 },
                 _ => match self.waiting.next().await {
@@ -110,10 +110,15 @@ impl Session {
                 Ok(None)
             }
             Err(error) => {
-                self.incomplete.remove(&id);
-                Ok(Some(BatchAppendResp { stream_identifier: stream, ..answer(id, Wire::Error(error)) }))
+                let stream_identifier = self.forget(id).or(stream);
+                Ok(Some(BatchAppendResp { stream_identifier, ..answer(id, Wire::Error(error)) }))
             }
         }
+    }
+
+    /// Gives an append up, and returns its stream. Clients find their append by it, whichever message was refused.
+    fn forget(&mut self, id: Uuid) -> Option<shared::StreamIdentifier> {
+        self.incomplete.remove(&id).map(|append| convert::identifier(&append.stream))
     }
 
     /// Adds a message to its append, and gives the append back when it is complete.
@@ -143,16 +148,19 @@ impl Session {
         // What is held is given back when there is room in the queue.
         let Incomplete { stream, expected, events, deadline, held: _held, .. } = append;
         let intent = Intent { stream: stream.clone(), expected, change: Change::Append(events) };
-        let outcome = self.writer.enqueue(intent).await;
+        // Nothing is written for a caller who has stopped waiting, be it before or while there is no room in the queue.
+        let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let outcome = if is_over { None } else { in_time(Box::pin(self.writer.enqueue(intent)), deadline).await };
         let answer = async move {
             let result = match outcome {
-                Ok(outcome) => match in_time(outcome, deadline).await {
+                Some(Ok(outcome)) => match in_time(outcome, deadline).await {
                     Some(Ok(Ok(outcome))) => result(&stream, expected, outcome),
                     Some(Ok(Err(failure))) => Wire::Error(failed(failure)),
                     Some(Err(_)) => Wire::Error(failed(Failure::Closed)),
                     None => out_of_time(),
                 },
-                Err(failure) => Wire::Error(failed(failure)),
+                Some(Err(failure)) => Wire::Error(failed(failure)),
+                None => out_of_time(),
             };
             BatchAppendResp { stream_identifier: Some(convert::identifier(&stream)), ..answer(id, result) }
         };

@@ -117,7 +117,9 @@ impl Session {
                     Action::Retry | Action::Unknown => Nack::Retry,
                     Action::Park => Nack::Park,
                     Action::Skip => Nack::Skip,
-                    Action::Stop => return Err(self.dropped()),
+                    // A server takes this for no answer and drops nobody: the consumer itself is the one to stop. What it
+                    // had comes again when its time is over, or the consumer has left.
+                    Action::Stop => return Ok(()),
                 };
                 Command::Refuse { consumer, ids, nack: said, reason: nack.reason }
             }

@@ -2,11 +2,11 @@
 
 use tonic::{Request, Response, Status};
 
+use crate::node::member::Member;
 use crate::node::wire::server_features::server_features_server::ServerFeatures;
 use crate::node::wire::server_features::{SupportedMethod, SupportedMethods};
 use crate::node::wire::shared::Empty;
 
-const VERSION: &str = "24.10.0";
 /// The methods of each service, in lower case, with what a client may ask of them.
 const SERVICES: [(&str, &[Method]); 6] = [
     (
@@ -63,6 +63,9 @@ impl ServerFeatures for FeaturesService {
                 features: features.iter().map(|feature| (*feature).into()).collect(),
             })
         });
-        Ok(Response::new(SupportedMethods { methods: methods.collect(), event_store_server_version: VERSION.into() }))
+        Ok(Response::new(SupportedMethods {
+            methods: methods.collect(),
+            event_store_server_version: Member::VERSION.into(),
+        }))
     }
 }

@@ -133,6 +133,7 @@ fn answered(key: &GroupKey, outcome: Result<Result<(), Refusal>, persistent::Tro
     outcome.map_err(refusal::trouble)?.map_err(|refused| match refused {
         Refusal::Exists => refusal::group_exists(&key.source, &key.group),
         Refusal::DoesNotExist => no_group(key),
+        Refusal::Start(reason) => refusal::group_failed(&key.source, &key.group, &reason),
     })
 }
 

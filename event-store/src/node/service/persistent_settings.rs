@@ -9,7 +9,7 @@ use crate::node::wire::persistent::all_options::{AllOption, FilterOption};
 use crate::node::wire::persistent::create_req::options::StreamOption;
 use crate::node::wire::persistent::settings::{CheckpointAfter, ConsumerStrategy, MessageTimeout};
 use crate::node::wire::persistent::stream_options::RevisionOption;
-use crate::node::wire::shared::StreamIdentifier;
+use crate::node::wire::shared::{AllStreamPosition, StreamIdentifier};
 use crate::node::wire::streams::read_req::options::filter_options::Filter;
 
 const TICKS_PER_MILLISECOND: i64 = 10_000;
@@ -50,30 +50,51 @@ fn read(options: wire::create_req::Options) -> Result<(GroupKey, Settings, Optio
     let wire = options.settings.ok_or_else(|| refusal::missing("Settings"))?;
     // The first version of the protocol said the stream outside of the options, and the start among the settings.
     let (source, start) = match options.stream_option {
-        Some(StreamOption::Stream(stream)) => (stream.stream_identifier, stream.revision_option.map(revision_start)),
+        Some(StreamOption::Stream(stream)) => {
+            (stream.stream_identifier, stream.revision_option.map(|option| Ok(revision_start(option))))
+        }
         Some(StreamOption::All(all)) => (None, all.all_option.map(all_start)),
         None => {
             let stream = options.stream_identifier.ok_or_else(|| refusal::missing("StreamOption"))?;
-            (Some(stream), Some(if wire.revision == u64::MAX { Start::End } else { Start::At(wire.revision) }))
+            (Some(stream), Some(Ok(at(wire.revision))))
         }
     };
     let key = group_key(options.group_name, |source| source, Some(source))?;
-    Ok((key, settings(&wire)?, start))
+    let failed = |reason: String| refusal::group_failed(&key.source, &key.group, &reason);
+    let start = start.transpose().map_err(failed)?;
+    let settings = settings(&wire, strategy(&wire).map_err(failed)?)?;
+    // `MinCheckpointCount` above `MaxCheckpointCount` is no contradiction: the larger number then never counts.
+    if settings.history_buffer_size <= settings.read_batch_size {
+        let Settings { history_buffer_size: history, read_batch_size: batch, .. } = settings;
+        return Err(failed(format!("HistoryBufferSize ({history}) must be larger than ReadBatchSize ({batch})")));
+    }
+    Ok((key, settings, start))
+}
+
+/// Some clients name the end as the largest number.
+fn at(place: u64) -> Start {
+    if place == u64::MAX { Start::End } else { Start::At(place) }
 }
 
 fn revision_start(option: RevisionOption) -> Start {
     match option {
         RevisionOption::Start(_) => Start::Beginning,
         RevisionOption::End(_) => Start::End,
-        RevisionOption::Revision(revision) => Start::At(revision),
+        RevisionOption::Revision(revision) => at(revision),
     }
 }
 
-fn all_start(option: AllOption) -> Start {
+/// The error is the reason.
+fn all_start(option: AllOption) -> Result<Start, String> {
     match option {
-        AllOption::Start(_) => Start::Beginning,
-        AllOption::End(_) => Start::End,
-        AllOption::Position(position) => Start::At(position.commit_position),
+        AllOption::Start(_) => Ok(Start::Beginning),
+        AllOption::End(_) => Ok(Start::End),
+        AllOption::Position(AllStreamPosition { commit_position: commit, prepare_position: prepare })
+            if prepare > commit =>
+        {
+            Err(format!("the prepare position {prepare} must not be larger than the commit position {commit}"))
+        }
+        AllOption::Position(position) => Ok(at(position.commit_position)),
     }
 }
 
@@ -88,7 +109,7 @@ fn filter(option: Option<FilterOption>) -> Result<Option<FilterText>, Status> {
     Ok(Some(text))
 }
 
-fn settings(wire: &wire::Settings) -> Result<Settings, Status> {
+fn settings(wire: &wire::Settings, named_consumer_strategy: Strategy) -> Result<Settings, Status> {
     let message_timeout = match wire.message_timeout {
         Some(MessageTimeout::MessageTimeoutTicks(ticks)) => ticks / TICKS_PER_MILLISECOND,
         Some(MessageTimeout::MessageTimeoutMs(milliseconds)) => milliseconds.into(),
@@ -99,7 +120,7 @@ fn settings(wire: &wire::Settings) -> Result<Settings, Status> {
         Some(CheckpointAfter::CheckpointAfterMs(milliseconds)) => milliseconds.into(),
         None => 0,
     };
-    let settings = Settings {
+    Ok(Settings {
         resolve_link_tos: wire.resolve_links,
         extra_statistics: wire.extra_statistics,
         message_timeout: not_negative("MessageTimeout", message_timeout)?,
@@ -111,18 +132,12 @@ fn settings(wire: &wire::Settings) -> Result<Settings, Status> {
         live_buffer_size: not_negative("LiveBufferSize", wire.live_buffer_size.into())?,
         read_batch_size: not_negative("ReadBatchSize", wire.read_batch_size.into())?,
         history_buffer_size: not_negative("HistoryBufferSize", wire.history_buffer_size.into())?,
-        named_consumer_strategy: strategy(wire)?,
-    };
-    if settings.history_buffer_size <= settings.read_batch_size {
-        return Err(refusal::invalid("HistoryBufferSize must be larger than ReadBatchSize."));
-    }
-    if settings.min_check_point_count > settings.max_check_point_count {
-        return Err(refusal::invalid("MinCheckpointCount must not be larger than MaxCheckpointCount."));
-    }
-    Ok(settings)
+        named_consumer_strategy,
+    })
 }
 
-fn strategy(wire: &wire::Settings) -> Result<Strategy, Status> {
+/// The error is the reason.
+fn strategy(wire: &wire::Settings) -> Result<Strategy, String> {
     if wire.consumer_strategy.is_empty() {
         return Ok(match wire.named_consumer_strategy() {
             ConsumerStrategy::DispatchToSingle => Strategy::DispatchToSingle,
@@ -131,7 +146,7 @@ fn strategy(wire: &wire::Settings) -> Result<Strategy, Status> {
         });
     }
     Strategy::named(&wire.consumer_strategy)
-        .ok_or_else(|| refusal::invalid(format!("Consumer strategy {} does not exist.", wire.consumer_strategy)))
+        .ok_or_else(|| format!("Consumer strategy {} does not exist.", wire.consumer_strategy))
 }
 
 fn not_negative(name: &str, number: i64) -> Result<u32, Status> {

@@ -26,7 +26,7 @@ use crate::node::wire::streams::{ReadReq, ReadResp};
 /// What a filtered reader looks through between two checkpoints if it does not say.
 const DEFAULT_WINDOW: u32 = 32;
 
-pub(super) fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp>, Status> {
+pub(super) async fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp>, Status> {
     let options = request.options.ok_or_else(|| refusal::missing("Options"))?;
     let ids = IdForm::from_wire(options.uuid_option.and_then(|option| option.content))?;
     let form = Form { ids, follow_links: options.resolve_links };
@@ -45,16 +45,14 @@ pub(super) fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp
             let from = options.revision_option.ok_or_else(|| refusal::missing("RevisionOption"))?;
             let from = first_revision(from, direction);
             let says_end = compatibility >= 1;
-            Ok(answers(
-                StreamRead { reader, stream, from, remaining: count, direction, form, says_end },
-                StreamRead::next,
-            ))
+            let cursor = StreamRead { reader, stream, from, remaining: count, direction, form, says_end };
+            begun(cursor, StreamRead::next).await
         }
         (Some(StreamOption::All(options)), Some(CountOption::Count(count)), _, filter) => {
             let (filter, _) = filter_from(filter)?;
             let from = options.all_option.ok_or_else(|| refusal::missing("AllOption"))?;
             let positions = positions(from, direction);
-            Ok(answers(AllRead { reader, positions, remaining: count, direction, filter, form }, AllRead::next))
+            begun(AllRead { reader, positions, remaining: count, direction, filter, form }, AllRead::next).await
         }
         (
             Some(StreamOption::Stream(options)),
@@ -89,6 +87,18 @@ where
 {
     let pages = stream::try_unfold(cursor, step);
     pages.map_ok(|page| stream::iter(page).map(Ok)).try_flatten().boxed()
+}
+
+/// The same for a read that ends, whose first page is read before anything is sent: an error there is the answer itself
+/// (`Trailers-Only`), where clients look for it first.
+async fn begun<C, F, Fut>(cursor: C, step: F) -> Result<Answers<ReadResp>, Status>
+where
+    C: Send + 'static,
+    F: Fn(C) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Option<(Vec<ReadResp>, C)>, Status>> + Send + 'static,
+{
+    let Some((first, cursor)) = step(cursor).await? else { return Ok(stream::empty().boxed()) };
+    Ok(stream::iter(first).map(Ok).chain(answers(cursor, step)).boxed())
 }
 
 fn filter_from(option: FilterOption) -> Result<(Filter, Option<Checkpoints>), Status> {

@@ -126,6 +126,16 @@ pub(super) fn group_exists(stream: &str, group: &str) -> Status {
     about_group(Code::AlreadyExists, message, "persistent-subscription-exists", stream, group)
 }
 
+/// A group is not made or changed, for this reason.
+pub(super) fn group_failed(stream: &str, group: &str, reason: &str) -> Status {
+    named(
+        Code::Internal,
+        format!("Subscription group {group} on stream {stream} failed: '{reason}'"),
+        "persistent-subscription-failed",
+        &[("stream-name", stream.into()), ("group-name", group.into()), ("reason", reason.into())],
+    )
+}
+
 pub(super) fn group_does_not_exist(stream: &str, group: &str) -> Status {
     let message = format!("Subscription group {group} on stream {stream} does not exist.");
     about_group(Code::NotFound, message, "persistent-subscription-does-not-exist", stream, group)

@@ -30,7 +30,7 @@ impl Streams for StreamsService {
     type BatchAppendStream = Answers<BatchAppendResp>;
 
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
-        read::read(&self.reader, request.into_inner()).map(Response::new)
+        read::read(&self.reader, request.into_inner()).await.map(Response::new)
     }
 
     async fn append(&self, request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {

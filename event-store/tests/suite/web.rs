@@ -1,0 +1,143 @@
+//! What probes and tools ask over HTTP, on the port of gRPC.
+
+use std::time::Duration;
+
+use event_store::client::{EventStore, Expected};
+use event_store::node::{Advertised, Node, NodeHandle, NodeOptions};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::support::{LIMIT, events, unique};
+
+async fn node(change: impl FnOnce(&mut NodeOptions)) -> (NodeHandle, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = NodeOptions::in_folder(folder.path());
+    change(&mut options);
+    (Node::start(options).await.unwrap(), folder)
+}
+
+/// Sends some bytes, and reads until the node closes.
+async fn answer_to(node: &NodeHandle, request: &str) -> String {
+    let mut stream = TcpStream::connect(node.address()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(LIMIT, stream.read_to_string(&mut answer)).await.expect("an end in time").unwrap();
+    answer
+}
+
+async fn get(node: &NodeHandle, path: &str) -> (u16, String) {
+    let answer = answer_to(node, &format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+async fn json(node: &NodeHandle, path: &str) -> Value {
+    let (status, body) = get(node, path).await;
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+#[tokio::test]
+async fn probes_learn_that_the_node_lives_by_the_code_that_they_want() {
+    let (node, _folder) = node(|_| {}).await;
+    assert_eq!(get(&node, "/health/live").await, (204, String::new()));
+    assert_eq!(get(&node, "/health/live?liveCode=200").await.0, 200);
+    assert_eq!(get(&node, "/health/live?liveCode=9999").await.0, 204);
+}
+
+#[tokio::test]
+async fn tools_learn_what_the_node_is() {
+    let (node, _folder) = node(|_| {}).await;
+    assert_eq!(json(&node, "/ping").await["text"], "Ping request successfully handled");
+    let info = json(&node, "/info").await;
+    assert_eq!((&info["state"], &info["features"]["projections"]), (&"leader".into(), &false.into()));
+    assert!(info["esVersion"].as_str().unwrap().starts_with("24.10."));
+}
+
+#[tokio::test]
+async fn gossip_over_http_says_the_same_as_over_grpc() {
+    let (node, _folder) = node(|_| {}).await;
+    let gossip = json(&node, "/gossip").await;
+    let member = &gossip["members"][0];
+    assert_eq!((&member["state"], &member["isAlive"]), (&"Leader".into(), &true.into()));
+    assert_eq!(member["httpEndPointIp"], "127.0.0.1");
+    assert_eq!(member["httpEndPointPort"], node.address().port());
+}
+
+#[tokio::test]
+async fn clients_are_told_the_host_and_the_port_that_the_node_is_to_advertise() {
+    let advertised = Advertised { host: Some("localhost".into()), port: None };
+    let (node, _folder) = node(|options| options.advertised = advertised).await;
+    assert_eq!(json(&node, "/gossip").await["serverIp"], "localhost");
+    let seeds = format!("esdb://{0},{0}?tls=false&nodePreference=leader", node.address());
+    let operations = eventstore::operations::Client::new(seeds.parse().unwrap());
+    let selected = timeout(LIMIT, operations.current_selected_node()).await.unwrap().unwrap();
+    assert_eq!((selected.host.as_str(), selected.port), ("localhost", u32::from(node.address().port())));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_refused_in_words_that_say_what_is() {
+    let (node, _folder) = node(|_| {}).await;
+    for path in ["/", "/stats", "/streams/order-1", "/event_store.client.streams.Streams/Read"] {
+        let (status, said) = get(&node, path).await;
+        assert_eq!(status, 404, "{path}");
+        assert!(said.contains(path) && said.contains("/health/live"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_a_browser_reaches_neither_the_log_nor_anything_that_changes() {
+    let (node, _folder) = node(|_| {}).await;
+    for (path, status) in [("/event_store.client.operations.Operations/Shutdown", "404"), ("/ping", "405")] {
+        let request = format!("POST {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        let answer = answer_to(&node, &request).await;
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{answer}");
+    }
+    assert!(timeout(Duration::from_millis(50), node.asked_to_shut_down()).await.is_err());
+}
+
+#[tokio::test]
+async fn http_and_grpc_are_answered_side_by_side() {
+    let (node, _folder) = node(|_| {}).await;
+    let store = EventStore::connect(&node.connection_string()).unwrap();
+    for _ in 0..20 {
+        store.append(&unique("order"), Expected::NoStream, events(1)).await.unwrap();
+        assert_eq!(get(&node, "/health/live").await.0, 204);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_become_whole_is_given_up_and_so_is_a_connection_that_rests() {
+    let (node, _folder) = node(|options| options.patience = Duration::from_millis(300)).await;
+    for begun in ["GET /ping HT", "GET /ping HTTP/1.1\r\nHost: node\r\nX: ", "P"] {
+        let mut stream = TcpStream::connect(node.address()).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = timeout(LIMIT, stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "{begun}");
+    }
+    let kept = answer_to(&node, "GET /health/live HTTP/1.1\r\nHost: node\r\n\r\n").await;
+    assert!(kept.starts_with("HTTP/1.1 204"), "{kept}");
+}
+
+#[tokio::test]
+async fn connections_of_http_count_among_those_that_there_may_be() {
+    let (node, _folder) = node(|options| options.max_connections = 2).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(node.address()).await.unwrap();
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: node\r\n\r\n").await.unwrap();
+        let mut said = [0; 12];
+        timeout(LIMIT, stream.read_exact(&mut said)).await.unwrap().unwrap();
+        assert_eq!(&said, b"HTTP/1.1 204");
+        held.push(stream);
+    }
+    let mut third = TcpStream::connect(node.address()).await.unwrap();
+    let mut said = Vec::new();
+    // It is closed at once, with or without a reset.
+    let _ended = timeout(LIMIT, third.read_to_end(&mut said)).await.expect("closed in time");
+    assert!(said.is_empty());
+}
