@@ -45,32 +45,32 @@ async fn batch_answer(world: &World, messages: &[BatchAppendReq]) -> BatchAppend
 }
 
 fn options(stream: &str) -> BatchOptions {
-    BatchOptions { stream: wire::stream(stream), any: Some(()), ..BatchOptions::default() }
+    BatchOptions { stream: Some(wire::stream(stream)), any: Some(()), ..BatchOptions::default() }
 }
 
 #[tokio::test]
 async fn a_batched_append_that_is_refused_after_its_first_message_names_itself_and_its_stream() {
     let world = world().await;
-    let (stream, id) = (unique("order"), wire::new_id());
+    let (stream, id) = (unique("order"), Some(wire::new_id()));
     // Together more than servers take in one append: 1 MiB, and 16 MiB an event and more an append since 25.1.
     let part = || BatchAppendReq { id: id.clone(), events: vec![wire::event(900_000)], ..BatchAppendReq::default() };
     let mut messages = vec![BatchAppendReq { options: Some(options(&stream)), events: vec![], ..part() }];
     messages.extend((0..80).map(|_| part()));
     let answer = batch_answer(&world, &messages).await;
     assert!(answer.error.is_some(), "{answer:?}");
-    assert_eq!((answer.id, answer.stream), (id, wire::stream(&stream)));
+    assert_eq!((answer.id, answer.stream), (id, Some(wire::stream(&stream))));
 }
 
 #[tokio::test]
 async fn a_batched_append_with_a_wrong_event_further_on_names_itself_and_its_stream() {
     let world = world().await;
-    let (stream, id) = (unique("order"), wire::new_id());
+    let (stream, id) = (unique("order"), Some(wire::new_id()));
     let first = BatchAppendReq { id: id.clone(), options: Some(options(&stream)), ..BatchAppendReq::default() };
     let nameless = wire::Event { properties: [].into(), ..wire::event(1) };
     let wrong = BatchAppendReq { id: id.clone(), events: vec![nameless], is_final: true, ..BatchAppendReq::default() };
     let answer = batch_answer(&world, &[first, wrong]).await;
     assert!(answer.error.is_some(), "{answer:?}");
-    assert_eq!((answer.id, answer.stream), (id, wire::stream(&stream)));
+    assert_eq!((answer.id, answer.stream), (id, Some(wire::stream(&stream))));
 }
 
 #[tokio::test]
@@ -80,12 +80,12 @@ async fn a_batched_append_whose_time_is_over_when_it_comes_is_not_written() {
         BatchOptions { until: Some(Moment { seconds: 1, nanos: 0 }), ..BatchOptions::default() },
         BatchOptions { within: Some(Moment { seconds: 0, nanos: 0 }), ..BatchOptions::default() },
     ] {
-        let (stream, id) = (unique("order"), wire::new_id());
-        let options = Some(BatchOptions { stream: wire::stream(&stream), any: Some(()), ..late });
+        let (stream, id) = (unique("order"), Some(wire::new_id()));
+        let options = Some(BatchOptions { stream: Some(wire::stream(&stream)), any: Some(()), ..late });
         let events = vec![wire::event(1)];
         let answer = batch_answer(&world, &[BatchAppendReq { id: id.clone(), options, events, is_final: true }]).await;
         assert_eq!(answer.error.as_ref().map(|error| error.message.as_str()), Some("Timeout"), "{answer:?}");
-        assert_eq!((answer.id, answer.stream), (id, wire::stream(&stream)));
+        assert_eq!((answer.id, answer.stream), (id, Some(wire::stream(&stream))));
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(world.store.read_stream(&stream, 0, 1).await.unwrap().is_empty());
     }
@@ -97,7 +97,7 @@ async fn a_read_that_is_refused_before_anything_was_sent_is_answered_by_trailers
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(1)).await;
     let channel = grpc::channel(&world.connection_string).await;
-    let any = AboutStreamOptions { stream: wire::stream(&stream), any: Some(()) };
+    let any = AboutStreamOptions { stream: Some(wire::stream(&stream)), any: Some(()) };
     grpc::call::<_, ()>(&channel, TOMBSTONE, AboutStream { options: Some(any) }).await.unwrap();
 
     let mut sender = connection(&address(&world)).await.unwrap();

@@ -16,8 +16,8 @@ pub struct Stream {
     pub name: String,
 }
 
-pub fn stream(name: &str) -> Option<Stream> {
-    Some(Stream { name: name.into() })
+pub fn stream(name: &str) -> Stream {
+    Stream { name: name.into() }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -26,8 +26,8 @@ pub struct Uuid {
     pub text: String,
 }
 
-pub fn new_id() -> Option<Uuid> {
-    Some(Uuid { text: uuid::Uuid::new_v4().to_string() })
+pub fn new_id() -> Uuid {
+    Uuid { text: uuid::Uuid::new_v4().to_string() }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -43,7 +43,7 @@ pub struct Event {
 pub fn event(size: usize) -> Event {
     let property = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let properties = [property("type", "Happened"), property("content-type", "application/octet-stream")];
-    Event { id: new_id(), properties: properties.into(), data: vec![b'x'; size].into() }
+    Event { id: Some(new_id()), properties: properties.into(), data: vec![b'x'; size].into() }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -148,7 +148,7 @@ pub struct IdOption {
 pub fn read(name: &str) -> ReadReq {
     ReadReq {
         options: Some(ReadOptions {
-            stream: Some(ReadStream { stream: stream(name), start: Some(()) }),
+            stream: Some(ReadStream { stream: Some(stream(name)), start: Some(()) }),
             count: Some(10),
             no_filter: Some(()),
             ids: Some(IdOption { text: Some(()) }),
