@@ -1,5 +1,7 @@
 //! Gives a run what came then, as a command of today.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::past::{OperationKind, PastReply, Seq, What};
@@ -8,8 +10,8 @@ use super::run::{Run, Source};
 use crate::Timestamp;
 use crate::ids::StepId;
 use crate::order::{
-    Answer, AttemptId, Command, DecideError, Direction, Event, FailureCause, HandOver, LateRefusal, Operate, Operation,
-    Reply, Signal, Stage,
+    Answer, AttemptId, Command, DecideError, Direction, Event, FailureCause, HandOver, LateRefusal, NotSent, Operate,
+    Operation, Reply, Signal, Stage,
 };
 
 /// Who acts where an operator acted.
@@ -46,6 +48,7 @@ impl Run<'_> {
             }
             What::Refused => self.refused(&step, direction, self.error(reply.seq)),
             What::Lost => self.lost(&step, direction),
+            What::NotSent => self.not_sent(&step, direction, self.error(reply.seq)),
             What::Again => self.operate(Operation::Retry { step: Some(step.clone()) }),
             What::Overdue => {
                 if let Some(deadline) = self.asks.get(index).and_then(|ask| self.deadline(ask)) {
@@ -140,6 +143,13 @@ impl Run<'_> {
         let number = self.attempt(step).unwrap_or_default();
         let attempts = vec![AttemptId { step: step.clone(), direction, number }];
         Command::HandOver(HandOver { attempts, now: self.clock() })
+    }
+
+    /// The next attempt comes when it came then, and not with this.
+    fn not_sent(&self, step: &StepId, direction: Direction, error: String) -> Command {
+        let number = self.attempt(step).unwrap_or_default();
+        let attempt = AttemptId { step: step.clone(), direction, number };
+        Command::NotSent(NotSent { attempt, error, wait: Duration::from_secs(1), now: self.clock() })
     }
 
     /// What an answer of the past said.

@@ -86,6 +86,8 @@ pub(super) enum What {
     Unreadable,
     Unclear,
     Lost,
+    /// The request was never sent.
+    NotSent,
     Refused,
     /// The next attempt.
     Again,
@@ -189,7 +191,11 @@ impl Reading {
             }
             Event::StepCompleted(e) => self.completed(seq, e),
             Event::StepAttemptFailed(e) => {
-                let what = if e.lost { What::Lost } else { What::Unclear };
+                let what = match e {
+                    e if e.unsent => What::NotSent,
+                    e if e.lost => What::Lost,
+                    _ => What::Unclear,
+                };
                 self.reply(seq, &e.step, e.direction, at, what);
             }
             Event::StepFailed(e) => self.failed(seq, e),

@@ -149,7 +149,7 @@ impl Run<'_> {
         match (stage, reply.what) {
             (_, What::Unreadable) if self.knows_it(ask, &reply) => Next::Unknown(UnknownKind::NotRecorded),
             (Stage::Awaiting { deadline, .. }, _) => in_time(ask, &reply, deadline),
-            (Stage::BackingOff { .. }, What::Unclear | What::Accepted | What::Lost | What::Overdue) => {
+            (Stage::BackingOff { .. }, What::Unclear | What::Accepted | What::Lost | What::NotSent | What::Overdue) => {
                 Next::Unknown(UnknownKind::OutOfStep)
             }
             (Stage::InFlight { .. }, What::Overdue | What::Again) => Next::Unknown(UnknownKind::OutOfStep),
@@ -185,7 +185,9 @@ fn in_time(ask: &NewAsk, reply: &PastReply, deadline: Timestamp) -> Next {
         What::Overdue if now < then || ask.whom == Whom::Time => Next::Due(deadline),
         What::Overdue => Next::Unknown(UnknownKind::NotWaitedFor),
         _ if now < then && reply.took_ms > now => Next::Due(deadline),
-        What::Accepted | What::Unclear | What::Lost | What::Again => Next::Unknown(UnknownKind::OutOfStep),
+        What::Accepted | What::Unclear | What::Lost | What::NotSent | What::Again => {
+            Next::Unknown(UnknownKind::OutOfStep)
+        }
         What::Done | What::Later | What::Unreadable | What::Refused | What::Skipped => Next::Reply(*reply),
     }
 }

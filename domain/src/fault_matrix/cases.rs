@@ -103,7 +103,14 @@ fn possible(workflow: &Workflow, step: &Step, direction: Direction) -> Vec<Fault
     if by_a_person {
         return vec![Fault::NeverAnswered, Fault::AnsweredTwice];
     }
-    let mut faults = vec![Fault::Refused, Fault::OnceUnclear, Fault::AlwaysUnclear, Fault::ActedUnheard, Fault::Lost];
+    let mut faults = vec![
+        Fault::Refused,
+        Fault::OnceUnclear,
+        Fault::AlwaysUnclear,
+        Fault::ActedUnheard,
+        Fault::Lost,
+        Fault::NotSent,
+    ];
     if direction == Direction::Do && !step.outcomes.is_empty() {
         faults.push(Fault::UnknownOutcome);
     }

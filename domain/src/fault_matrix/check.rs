@@ -166,7 +166,12 @@ fn undone_in_reverse(life: &Life) -> Option<String> {
                 settled.retain(|step| *step != e.step);
                 settled.push(&e.step);
             }
-            Event::StepStarted(e) if e.direction == Direction::Undo && e.attempt == 1 => undone.push(&e.step),
+            // A first attempt that was not sent is made again under its number.
+            Event::StepStarted(e) if e.direction == Direction::Undo && e.attempt == 1 => {
+                if undone.last() != Some(&e.step.as_str()) {
+                    undone.push(&e.step);
+                }
+            }
             _ => {}
         }
     }

@@ -1,6 +1,7 @@
 //! One life: the real decider, driven by a script to the end.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 use uuid::Uuid;
@@ -10,8 +11,9 @@ use super::services::{Services, is_answered_later};
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
 use crate::order::{
-    Answer, Attempt, Command, DecideError, Direction, Effect, Event, LateRefusal, Mode, NewOrder, Now, Operate,
-    Operation, OrderState, Place as PlaceOrder, Signal, Stage, StepState, decide, evolve, pending, summary,
+    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, LateRefusal, Mode, NewOrder, NotSent,
+    Now, Operate, Operation, OrderState, Place as PlaceOrder, Signal, Stage, StepState, decide, evolve, pending,
+    summary,
 };
 use crate::wire::{self, CHAIN_START, Context};
 use crate::workflow::{Step, Workflow};
@@ -55,6 +57,7 @@ impl Made {
             Command::Answer(answer) => Some((answer.step.clone(), answer.direction)),
             Command::Signal(signal) => Some((signal.step.clone(), signal.direction)),
             Command::Refuse(late) => Some((late.step.clone(), late.direction)),
+            Command::NotSent(not_sent) => Some((not_sent.attempt.step.clone(), not_sent.attempt.direction)),
             Command::Place(_) | Command::Operate(_) | Command::Tick(_) | Command::HandOver(_) => None,
         };
         Self { events, answered, operated: matches!(command, Command::Operate(_)) }
@@ -71,6 +74,7 @@ impl Life {
             made: BTreeSet::new(),
             now: DateTime::UNIX_EPOCH,
             turned: 0,
+            unsent: false,
         };
         player.place(order);
         for _ in 0..MOST_ROUNDS {
@@ -104,6 +108,8 @@ struct Player<'a> {
     now: Timestamp,
     /// How many of the script's turns have come.
     turned: usize,
+    /// The request that the script has not sent has been come by.
+    unsent: bool,
 }
 
 impl Player<'_> {
@@ -129,6 +135,11 @@ impl Player<'_> {
             Effect::Perform(_) | Effect::Tick | Effect::WakeAt(_) => None,
         });
         let Some(attempt) = unmade else { return false };
+        if self.fault_at(&attempt.step, attempt.direction) == Some(Fault::NotSent) && !self.unsent {
+            self.unsent = true;
+            self.not_sent(attempt);
+            return true;
+        }
         self.made.insert(key(&attempt));
         let Some(reply) = self.life.services.perform(self.workflow, self.script, &attempt) else { return true };
         let Attempt { step, direction, number, .. } = attempt;
@@ -139,6 +150,13 @@ impl Player<'_> {
         let answer = Answer { step, direction, attempt: number, reply, now: self.now() };
         self.decide(&Command::Answer(answer), overtaken);
         true
+    }
+
+    fn not_sent(&mut self, attempt: Attempt) {
+        let Attempt { step, direction, number, .. } = attempt;
+        let attempt = AttemptId { step, direction, number };
+        let (error, wait) = ("no turn came in time".to_owned(), Duration::from_secs(5));
+        self.decide(&Command::NotSent(NotSent { attempt, error, wait, now: self.now() }), false);
     }
 
     fn answers_later(&mut self, state: &OrderState) -> bool {

@@ -45,6 +45,8 @@ pub(super) enum Fault {
     ActedUnheard,
     /// Whoever made the attempt disappears.
     Lost,
+    /// The first request is never sent: the participant has no turn for it.
+    NotSent,
     /// The answer is one that the step does not know.
     UnknownOutcome,
     /// The later answer never comes.
@@ -84,9 +86,12 @@ impl Fault {
     /// Whether the order comes to the same end as without it.
     pub fn is_passing(self) -> bool {
         match self {
-            Fault::OnceUnclear | Fault::ActedUnheard | Fault::Lost | Fault::AnsweredTwice | Fault::AnsweredFirst => {
-                true
-            }
+            Fault::OnceUnclear
+            | Fault::ActedUnheard
+            | Fault::Lost
+            | Fault::NotSent
+            | Fault::AnsweredTwice
+            | Fault::AnsweredFirst => true,
             Fault::Refused
             | Fault::AlwaysUnclear
             | Fault::UnknownOutcome
@@ -147,6 +152,7 @@ impl fmt::Display for Script {
                 Fault::AlwaysUnclear => "fails at every attempt",
                 Fault::ActedUnheard => "acts unheard",
                 Fault::Lost => "is lost with its driver",
+                Fault::NotSent => "is not sent at first",
                 Fault::UnknownOutcome => "gives an answer that it does not know",
                 Fault::NeverAnswered => "is never answered",
                 Fault::AnsweredTwice => "is answered twice",

@@ -28,6 +28,8 @@ pub enum Command {
     Tick(Now),
     /// Give back attempts, for others to make.
     HandOver(HandOver),
+    /// Record that a request was never sent: no turn came in time, or the circuit is open.
+    NotSent(NotSent),
 }
 
 /// The time, and a roll of the dice.
@@ -111,6 +113,19 @@ pub struct LateRefusal {
 pub struct HandOver {
     /// The attempts that nobody here will hear the answer to. Those that have come to an end meanwhile are left as they are.
     pub attempts: Vec<AttemptId>,
+    /// When.
+    pub now: Now,
+}
+
+/// See [`Command::NotSent`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotSent {
+    /// The attempt that was recorded and not made.
+    pub attempt: AttemptId,
+    /// Why, for people.
+    pub error: String,
+    /// How long until the next try; zero: the turn has come, and the attempt is recorded again with a new deadline.
+    pub wait: Duration,
     /// When.
     pub now: Now,
 }

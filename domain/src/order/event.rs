@@ -262,6 +262,9 @@ pub struct StepAttemptFailed {
     /// Whoever had the attempt disappeared before it recorded an answer, or handed it over: this does not count against the retries.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
+    /// The request was never sent. It counts as no attempt, and there is nothing to undo.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsent: bool,
     /// When to try again.
     pub retry_at: Timestamp,
     /// When.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::event::{Basis, Direction, Event, OrderPlaced, StepCompleted, StepStarted};
+use super::event::{Basis, Direction, Event, OrderPlaced, StepAttemptFailed, StepCompleted, StepStarted};
 use super::state::{Asked, OrderState, Phase, Stage, StepState, Stuck};
 use crate::Timestamp;
 
@@ -148,6 +148,7 @@ fn next_step(known: Option<StepState>, event: &Event) -> Result<StepState, Strin
             Ok(StepState { stage, ..step })
         }
         Event::StepCompleted(e) if step.may_complete(e.direction, e.basis) => Ok(complete(step, e)),
+        Event::StepAttemptFailed(e) if e.unsent && step.makes_attempt(e.direction, e.attempt) => Ok(not_sent(step, e)),
         Event::StepAttemptFailed(e) if step.makes_attempt(e.direction, e.attempt) => Ok(StepState {
             failures: step.failures + u32::from(!e.lost),
             last_error: Some(e.error.clone()),
@@ -238,6 +239,18 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
         }
         Direction::Undo => step.undo_attempts = e.attempt,
     }
+    step
+}
+
+/// What was never sent is no attempt: the next one has its number.
+fn not_sent(mut step: StepState, e: &StepAttemptFailed) -> StepState {
+    let sent = e.attempt.saturating_sub(1);
+    match e.direction {
+        Direction::Do => step.attempts = sent,
+        Direction::Undo => step.undo_attempts = sent,
+    }
+    step.last_error = Some(e.error.clone());
+    step.stage = Stage::BackingOff { direction: e.direction, attempt: sent, until: e.retry_at };
     step
 }
 

@@ -19,7 +19,7 @@ mod summary;
 
 pub use asking::{idempotency_key, reply_id, request_id};
 pub use command::{
-    Answer, AttemptId, Command, HandOver, LateRefusal, Now, Operate, Operation, Place, Refusal, Reply, Signal,
+    Answer, AttemptId, Command, HandOver, LateRefusal, NotSent, Now, Operate, Operation, Place, Refusal, Reply, Signal,
 };
 pub use content::{Address, Customer, Line, NewOrder};
 pub use decide::{DecideError, decide, decide_next};

@@ -2,6 +2,7 @@
 
 use std::cmp::min;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -38,8 +39,22 @@ pub struct Attempt {
     pub since: u32,
     /// What the action is told, as recorded: with placeholders for personal data.
     pub input: Arc<Value>,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
     /// When the exchange is given up.
     pub deadline: Timestamp,
+}
+
+impl Attempt {
+    /// How long the exchange may take, from when the request is sent.
+    pub fn exchange_timeout(&self) -> Duration {
+        (self.deadline - self.recorded_at).to_std().unwrap_or(Duration::ZERO)
+    }
+
+    /// Whether a request sent now may take its time without being counted as lost before its answer is recorded.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        now - self.recorded_at <= GRACE / 2
+    }
 }
 
 /// What is to be done about an order in this state, at this time.
@@ -55,6 +70,7 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
                     number: attempt,
                     since: step.asked_since,
                     input: step.input.clone(),
+                    recorded_at: step.since,
                     deadline,
                 }))
             }

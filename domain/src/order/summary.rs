@@ -64,12 +64,11 @@ fn completed(e: &StepCompleted) -> String {
 
 fn attempt_failed(e: &StepAttemptFailed) -> String {
     let name = name(&e.step, e.direction);
-    let next = if e.retry_at > e.at {
-        format!("the next is at {}", e.retry_at.format("%T%.3f"))
-    } else {
-        "the next is now".to_owned()
-    };
-    format!("{name}: attempt {} failed: {}; {next}", e.attempt, e.error)
+    let next = if e.retry_at > e.at { format!("is at {}", e.retry_at.format("%T%.3f")) } else { "is now".to_owned() };
+    if e.unsent {
+        return format!("{name}: attempt {} was not sent: {}; the next try {next}", e.attempt, e.error);
+    }
+    format!("{name}: attempt {} failed: {}; the next {next}", e.attempt, e.error)
 }
 
 /// A guard is for those who write workflows.

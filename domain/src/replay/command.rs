@@ -6,7 +6,7 @@ use super::Recorded;
 use crate::Timestamp;
 use crate::order::{
     Answer, AttemptId, Basis, Command, CompensationStarted, Customer, Direction, Event, FailureCause, HandOver,
-    LateRefusal, NewOrder, Now, Operate, Operation, OrderPlaced, OrderState, Place, Reply, Signal, Stage,
+    LateRefusal, NewOrder, NotSent, Now, Operate, Operation, OrderPlaced, OrderState, Place, Reply, Signal, Stage,
     StepAttemptFailed, StepCompleted, StepFailed, StepStarted, longest_wait,
 };
 use crate::workflow::Workflow;
@@ -27,6 +27,7 @@ pub(super) fn candidates(
         Event::OrderPlaced(e) => vec![place(e)],
         Event::StepAccepted(e) => vec![answer(state, &e.step, e.direction, Reply::Accepted, now)],
         Event::StepCompleted(e) => vec![completed(state, first, e)],
+        Event::StepAttemptFailed(e) if e.unsent => vec![not_sent(e)],
         Event::StepAttemptFailed(e) if e.lost => vec![Command::Tick(now), hand_over(state, decision)],
         Event::StepAttemptFailed(e) => vec![unclear(workflow, state, e)],
         Event::StepFailed(e) => failed(state, decision, e),
@@ -108,6 +109,12 @@ fn unclear(workflow: Option<&Workflow>, state: Option<&OrderState>, e: &StepAtte
     let retry_after = (jitter > 1.0).then_some(given);
     let now = Now { at: e.at, jitter: jitter.clamp(0.0, 1.0) };
     answer(state, &e.step, e.direction, Reply::Unclear { error: e.error.clone(), retry_after }, now)
+}
+
+fn not_sent(e: &StepAttemptFailed) -> Command {
+    let attempt = AttemptId { step: e.step.clone(), direction: e.direction, number: e.attempt };
+    let wait = (e.retry_at - e.at).to_std().unwrap_or_default();
+    Command::NotSent(NotSent { attempt, error: e.error.clone(), wait, now: plain(e.at) })
 }
 
 fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> Vec<Command> {

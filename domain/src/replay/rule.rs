@@ -24,6 +24,8 @@ pub enum Rule {
     RetriesUsedUp,
     /// Nobody recorded what came of an attempt.
     Lost,
+    /// The request was never sent: no turn came in time, or the circuit is open.
+    NotSent,
     /// Time has come.
     Deadline,
     /// The answer is one of `compensate-on`.
@@ -64,6 +66,7 @@ impl Rule {
             Rule::Retry => "retry",
             Rule::RetriesUsedUp => "retries-used-up",
             Rule::Lost => "lost",
+            Rule::NotSent => "not-sent",
             Rule::Deadline => "deadline",
             Rule::CompensateOn => "compensate-on",
             Rule::StepFailed => "step-failed",
@@ -184,6 +187,9 @@ impl Reason<'_> {
     }
 
     fn attempt_failed(&self, e: &StepAttemptFailed) -> (Rule, String) {
+        if e.unsent {
+            return (Rule::NotSent, "the request was never sent: it counts as no attempt".to_owned());
+        }
         if e.lost {
             return (Rule::Lost, "nobody recorded what came of it: it uses up no attempt".to_owned());
         }

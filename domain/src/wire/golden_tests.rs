@@ -91,6 +91,7 @@ fn one_of_each() -> Vec<Event> {
             attempt: 2,
             error: "answered 503 Service Unavailable".into(),
             lost: true,
+            unsent: false,
             retry_at: at(404),
             at: at(4),
         }),
@@ -131,6 +132,41 @@ fn one_of_each() -> Vec<Event> {
     ]
 }
 
+/// Events with a field that came later, each with the name of it.
+fn with_a_later_field() -> Vec<(&'static str, Event)> {
+    vec![(
+        "unsent",
+        Event::StepAttemptFailed(StepAttemptFailed {
+            step: "ship".into(),
+            direction: Direction::Do,
+            attempt: 1,
+            error: "no turn came in time".into(),
+            lost: false,
+            unsent: true,
+            retry_at: at(5_016),
+            at: at(16),
+        }),
+    )]
+}
+
+#[test]
+fn what_is_written_of_a_later_field_is_the_golden_file() {
+    for (field, event) in with_a_later_field() {
+        let encoded = encode(&event, Uuid::nil(), CHAIN_START, &Context::default()).unwrap();
+        let written = json!({
+            "data": serde_json::from_slice::<Value>(&encoded.data).unwrap(),
+            "metadata": serde_json::from_slice::<Value>(&encoded.metadata).unwrap(),
+        });
+        let name = format!("golden/{}.v{SCHEMA}.{field}.json", encoded.event_type);
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
+            fs::write(&file, format!("{written:#}\n")).unwrap();
+        }
+        let golden = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert_eq!(format!("{written:#}\n"), golden, "{}", file.display());
+    }
+}
+
 fn golden_file(event_type: &str, version: u64) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{event_type}.v{version}.json"))
 }
@@ -166,6 +202,7 @@ fn golden_files_are_what_is_written() {
 fn every_golden_file_can_be_read() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden");
     let mut events = one_of_each();
+    events.extend(with_a_later_field().into_iter().map(|(_, event)| event));
     for file in fs::read_dir(folder).unwrap() {
         let file = file.unwrap().path();
         if file.is_dir() {

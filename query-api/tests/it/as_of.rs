@@ -54,6 +54,7 @@ fn life(id: &str) -> Vec<Event> {
             attempt: 1,
             error: "503".into(),
             lost: false,
+            unsent: false,
             retry_at: at(seconds + 2),
             at: at(seconds),
         })

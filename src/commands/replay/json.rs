@@ -1,6 +1,6 @@
 //! A replay, for programs.
 
-use domain::order::{Answer, Command, Effect, Operate, Reply, summary};
+use domain::order::{Answer, Command, Effect, NotSent, Operate, Reply, summary};
 use domain::replay::{Again, Decision, changes, event_json, state_json};
 use serde_json::{Value, json};
 
@@ -75,6 +75,10 @@ fn command(command: &Command) -> Value {
             json!({ "kind": "operate", "operation": operation.as_str(), "actor": actor, "reason": reason })
         }
         Command::Tick(now) => json!({ "kind": "tick", "at": now.at }),
+        Command::NotSent(NotSent { attempt, error, .. }) => json!({
+            "kind": "not-sent", "step": attempt.step, "direction": attempt.direction.as_str(),
+            "attempt": attempt.number, "error": error,
+        }),
         Command::HandOver(_) => json!({ "kind": "hand-over" }),
     }
 }

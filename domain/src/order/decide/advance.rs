@@ -243,13 +243,13 @@ fn has_to_be_undone(step: &Step, known: &StepState) -> bool {
 /// Steps that wait for a retry or for an answer are given up; an attempt under way is let come to its end.
 fn give_up_waiting(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     for step in &workflow.steps {
-        let stage = decision.state.steps.get(&step.id).map(|known| known.stage);
+        let Some(known) = decision.state.steps.get(&step.id) else { continue };
         if matches!(
-            stage,
-            Some(Stage::BackingOff { direction: Direction::Do, .. } | Stage::Awaiting { direction: Direction::Do, .. })
+            known.stage,
+            Stage::BackingOff { direction: Direction::Do, .. } | Stage::Awaiting { direction: Direction::Do, .. }
         ) {
-            // Whoever was asked may have acted; a wait by itself has done nothing.
-            let maybe_done = step.action.is_some();
+            // A participant that was asked may have acted; a wait, or a request that was never sent, has done nothing.
+            let maybe_done = step.action.is_some() && known.attempts > 0;
             decision.record(failed(step, Direction::Do, given_up(), maybe_done, decision))?;
         }
     }

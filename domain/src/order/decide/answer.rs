@@ -99,6 +99,7 @@ fn unclear(
         attempt: answer.attempt,
         error: error.to_owned(),
         lost: false,
+        unsent: false,
         retry_at: retry_at(&step.retry, failures, retry_after, answer.now.jitter, decision.at),
         at: decision.at,
     })

@@ -11,6 +11,7 @@ mod definition;
 mod hand_over;
 #[cfg(test)]
 mod hand_over_tests;
+mod not_sent;
 #[cfg(test)]
 mod operator_tests;
 mod pause;
@@ -69,6 +70,7 @@ pub fn decide_next(
         (Some(state), Command::Operate(operate)) => operated(workflow, state, operate)?,
         (Some(state), Command::Tick(now)) => tick::tick(workflow, state, *now)?,
         (Some(state), Command::HandOver(back)) => hand_over::hand_over(workflow, state, back)?,
+        (Some(state), Command::NotSent(not_sent)) => not_sent::not_sent(workflow, state, not_sent)?,
     };
     advance::advance(workflow, &mut decision)?;
     Ok((decision.events, decision.state))

@@ -103,6 +103,7 @@ pub(super) fn given_up(
         attempt,
         error,
         lost: true,
+        unsent: false,
         retry_at: decision.at,
         at: decision.at,
     }))?;
