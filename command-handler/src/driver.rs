@@ -3,15 +3,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::ids::OrderId;
+use domain::ids::{OrderId, StepId};
 use domain::order::{
-    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, HandOver, Refusal, Reply, decide_next,
-    pending,
+    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, GRACE, HandOver, Refusal, Reply, Stage,
+    decide_next, pending,
 };
-use domain::workflow::Workflow;
+use domain::workflow::{ActionRef, Workflow};
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
@@ -21,7 +22,7 @@ use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::{Accepted, CommandError, Shared, lock};
 use crate::orders::{Cause, LoadError, Order, SaveError, Saved};
-use crate::participants::{Ask, Participants};
+use crate::participants::{Ask, NotSent, Participants};
 use crate::workflows::LookupError;
 
 /// How often a command is decided anew because somebody else's decision came first.
@@ -30,6 +31,11 @@ const MOST_CONFLICTS: usize = 20;
 const LONGEST_HOLD: TimeDelta = TimeDelta::seconds(60);
 /// How long to wait before the log is tried again.
 const HOLD_STEP: TimeDelta = TimeDelta::milliseconds(250);
+
+/// How soon a request that was not sent is tried again.
+const SHORTEST_WAIT_FOR_TURN: Duration = Duration::from_secs(5);
+/// How late it is tried again, however long its participant has been silent.
+const LONGEST_WAIT_FOR_TURN: Duration = Duration::from_mins(2);
 
 /// What an order's driver is told.
 #[derive(Debug)]
@@ -162,6 +168,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             order,
             workflow,
             asked: JoinSet::new(),
+            turns: HashMap::new(),
             making: HashMap::new(),
             unmade: Vec::new(),
             resigned: false,
@@ -229,14 +236,26 @@ fn command_error(id: &OrderId, error: &DriveError) -> CommandError {
     }
 }
 
+/// What came of an attempt here.
+enum Made<T> {
+    /// It was made.
+    Answered(Answer),
+    /// It was not made.
+    NotSent(AttemptId, NotSent),
+    /// Its turn came so late that its exchange would run beyond the deadline on record.
+    Late(AttemptId, T),
+}
+
 /// An order being driven.
-struct Drive<L, P, C> {
+struct Drive<L, P: Participants, C> {
     shared: Arc<Shared<L, P, C>>,
     id: OrderId,
     order: Order,
     workflow: Arc<Workflow>,
     /// The attempts that are being made here; tasks, so that they go on while the driver is busy with the log.
-    asked: JoinSet<Answer>,
+    asked: JoinSet<Made<P::Turn>>,
+    /// Turns that came too late for their attempts, for the attempts that are recorded in their place.
+    turns: HashMap<(StepId, Direction), P::Turn>,
     /// Which of them makes which attempt.
     making: HashMap<task::Id, AttemptId>,
     /// The attempts recorded here that will not be made here.
@@ -304,20 +323,31 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             return;
         };
         let (shared, id) = (self.shared.clone(), id_of(&attempt));
+        let held = self.turns.remove(&(attempt.step.clone(), attempt.direction));
         let asking = self.asked.spawn(async move {
-            let reply = shared.participants.ask(ask).await;
+            let turn = match held {
+                Some(turn) => turn,
+                None => {
+                    let began = shared.clock.now().at;
+                    match turn_for(&shared, &ask).await {
+                        Err(not_sent) => return Made::NotSent(id_of(&attempt), not_sent),
+                        Ok(turn) if shared.clock.now().at - began > GRACE / 2 => {
+                            return Made::Late(id_of(&attempt), turn);
+                        }
+                        Ok(turn) => turn,
+                    }
+                }
+            };
+            let reply = shared.participants.ask(ask, turn).await;
             let Attempt { step, direction, number, .. } = attempt;
-            Answer { step, direction, attempt: number, reply, now: shared.clock.now() }
+            Made::Answered(Answer { step, direction, attempt: number, reply, now: shared.clock.now() })
         });
         self.making.insert(asking.id(), id);
     }
 
     fn ask_for(&self, attempt: Attempt) -> Option<Ask> {
         let step = self.workflow.step(&attempt.step)?;
-        let action = match attempt.direction {
-            Direction::Do => step.action.as_ref()?,
-            Direction::Undo => step.undo.as_ref()?,
-        };
+        let action = self.action(&attempt.step, attempt.direction)?;
         let cause = self.order.start_of(&attempt.step, attempt.direction);
         Some(Ask {
             order_id: self.id.clone(),
@@ -333,16 +363,57 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     }
 
     /// Takes what came of an attempt.
-    async fn note(&mut self, made: Result<(task::Id, Answer), JoinError>) {
+    async fn note(&mut self, made: Result<(task::Id, Made<P::Turn>), JoinError>) {
         match made {
-            Ok((task, answer)) => {
+            Ok((task, made)) => {
                 self.making.remove(&task);
-                self.record(answer).await;
+                match made {
+                    Made::Answered(answer) => self.record(answer).await,
+                    Made::NotSent(attempt, NotSent(error)) => {
+                        let wait = self.wait_for_a_turn(&attempt);
+                        self.record_not_sent(attempt, error, wait).await;
+                    }
+                    Made::Late(attempt, turn) => {
+                        let key = (attempt.step.clone(), attempt.direction);
+                        self.turns.insert(key.clone(), turn);
+                        let error = "its turn came late, and its exchange begins now".to_owned();
+                        self.record_not_sent(attempt, error, Duration::ZERO).await;
+                        // Where the order does not go on, others may have the turn.
+                        self.turns.remove(&key);
+                    }
+                }
             }
             Err(error) => {
                 self.making.remove(&error.id());
                 error!(order = %self.id, %error, "an attempt broke down: it will count as lost");
             }
+        }
+    }
+
+    /// How long until a request that was not sent is tried again: the longer its step has been at it, the longer, so that a
+    /// participant that stays silent does not fill the order's history.
+    fn wait_for_a_turn(&self, attempt: &AttemptId) -> Duration {
+        let now = self.shared.clock.now();
+        let since = self.order.state.steps.get(&attempt.step).map(|step| step.ended_at.unwrap_or(step.started_at));
+        let age = since.and_then(|since| (now.at - since).to_std().ok()).unwrap_or_default();
+        (age / 4).clamp(SHORTEST_WAIT_FOR_TURN, LONGEST_WAIT_FOR_TURN).mul_f64(1.0 + now.jitter)
+    }
+
+    /// Records that a request was not sent. Were this lost, the attempt would count as one that may have been made.
+    async fn record_not_sent(&mut self, attempt: AttemptId, error: String, wait: Duration) {
+        let cause = Cause::answer_to(&attempt.step, attempt.direction);
+        let give_up = self.shared.clock.now().at + LONGEST_HOLD;
+        let mut command = domain::order::NotSent { attempt, error, wait, now: self.shared.clock.now() };
+        loop {
+            match self.decide(&Command::NotSent(command.clone()), &cause).await {
+                Ok(()) | Err(DriveError::Refused(_)) => return,
+                Err(error) if command.now.at > give_up || self.shared.shutdown.is_cancelled() => {
+                    return error!(order = %self.id, %error, "that a request was not sent is not recorded: it counts as lost");
+                }
+                Err(error) => warn!(order = %self.id, %error, "that a request was not sent is not recorded yet"),
+            }
+            self.shared.clock.sleep_until(self.shared.clock.now().at + HOLD_STEP).await;
+            command.now = self.shared.clock.now();
         }
     }
 
@@ -401,6 +472,10 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             return;
         }
         let now = self.shared.clock.now();
+        if self.finds_no_turn(now.at) {
+            self.resigned = true;
+            return;
+        }
         let revision = self.order.revision;
         let result = self.decide(&Command::Tick(now), &Cause::default()).await;
         if let Err(error) = &result {
@@ -408,6 +483,31 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         }
         let in_vain = self.order.revision == revision && self.order.state.due_at().is_some_and(|due| due <= now.at);
         self.resigned = result.is_err() || in_vain;
+    }
+
+    /// Whether all that is due are attempts at participants that have no place for them: recording and not sending them would
+    /// only fill the order's history.
+    fn finds_no_turn(&self, now: Timestamp) -> bool {
+        let Some(share) = self.shared.share() else { return false };
+        let steps = self.order.state.steps.iter();
+        let mut due = steps.filter(|(_, step)| step.stage.due_at().is_some_and(|due| due <= now)).peekable();
+        due.peek().is_some()
+            && due.all(|(id, step)| match step.stage {
+                Stage::BackingOff { direction, .. } => {
+                    let action = self.action(id, direction);
+                    let reach = action.and_then(|action| self.workflow.participants.get(&action.participant));
+                    reach.is_some_and(|reach| !self.shared.participants.has_room(reach, share))
+                }
+                _ => false,
+            })
+    }
+
+    fn action(&self, step: &str, direction: Direction) -> Option<&ActionRef> {
+        let step = self.workflow.step(step)?;
+        match direction {
+            Direction::Do => step.action.as_ref(),
+            Direction::Undo => step.undo.as_ref(),
+        }
     }
 
     /// Decides a command, appends what it leads to, and performs what that started.
@@ -452,6 +552,15 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         let before = self.order.revision;
         self.order = self.shared.orders.catch_up(&self.id, &self.order).await?;
         Ok(self.order.revision > before)
+    }
+}
+
+/// Waits for a turn. An instance that leaves waits for none.
+async fn turn_for<L: Log, P: Participants, C: Clock>(shared: &Shared<L, P, C>, ask: &Ask) -> Result<P::Turn, NotSent> {
+    tokio::select! {
+        biased;
+        turn = shared.participants.turn(ask, shared.share()) => turn,
+        () = shared.shutdown.cancelled() => Err(NotSent("the instance that had this attempt is leaving".to_owned())),
     }
 }
 

@@ -38,6 +38,8 @@ const INBOX: usize = 16;
 pub struct OrchestratorOptions {
     /// Orders that are driven at once; past it, new ones are refused with "try later".
     pub most_active: usize,
+    /// Orders that are driven besides, because an operator asked for something: operators get through whatever else is going on.
+    pub reserve: usize,
     /// Orders that wait for an answer and are kept in memory, to save reading them again. Together they take some 32 MiB at most.
     pub most_resting: NonZeroUsize,
     /// How long a driver stays for something that will be due; what is due later comes back by the to-do list.
@@ -47,7 +49,7 @@ pub struct OrchestratorOptions {
 impl Default for OrchestratorOptions {
     fn default() -> Self {
         const MOST_RESTING: NonZeroUsize = NonZeroUsize::new(2_000).expect("not zero");
-        Self { most_active: 2_000, most_resting: MOST_RESTING, patience: Duration::from_secs(2) }
+        Self { most_active: 2_000, reserve: 64, most_resting: MOST_RESTING, patience: Duration::from_secs(2) }
     }
 }
 
@@ -136,6 +138,8 @@ pub(crate) struct Shared<L, P, C> {
     /// Orders that nobody drives, as they were left. They may be behind the log: the next append finds out.
     pub resting: Mutex<Resting>,
     permits: Arc<Semaphore>,
+    /// Drivers that are kept for what operators ask, however many orders are being driven.
+    reserve: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
@@ -152,6 +156,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             drivers: Mutex::default(),
             resting: Mutex::new(Resting::new(options.most_resting)),
             permits: Arc::new(Semaphore::new(options.most_active)),
+            reserve: Arc::new(Semaphore::new(options.reserve)),
             tasks: TaskTracker::new(),
             options,
         }))
@@ -326,7 +331,10 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
                 Err(TrySendError::Closed(message)) => message,
             },
         };
-        let permit = self.permit()?;
+        let permit = match &message {
+            Message::Command(command, ..) if matches!(**command, Command::Operate(_)) => self.permit_for_operator()?,
+            Message::Command(..) | Message::Wake | Message::Placed(_) => self.permit()?,
+        };
         let inbox = self.start(&mut drivers, order_id, Start::Asked, permit);
         inbox.try_send(message).map_err(|_| Full)
     }
@@ -348,11 +356,27 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         inbox
     }
 
+    fn permit_for_operator(&self) -> Result<OwnedSemaphorePermit, Full> {
+        if self.0.shutdown.is_cancelled() {
+            return Err(Full);
+        }
+        self.permit().or_else(|Full| self.0.reserve.clone().try_acquire_owned().map_err(|_| Full))
+    }
+
     fn permit(&self) -> Result<OwnedSemaphorePermit, Full> {
         if self.0.shutdown.is_cancelled() {
             return Err(Full);
         }
         self.0.permits.clone().try_acquire_owned().map_err(|_| Full)
+    }
+}
+
+impl<L, P, C> Shared<L, P, C> {
+    /// How many drivers a participant may hold while the instance is short of them: a quarter of those that are free, so that
+    /// however many participants are silent, some are left for the orders that others serve. `None`: there are enough.
+    pub fn share(&self) -> Option<usize> {
+        let free = self.permits.available_permits();
+        (free < self.options.most_active / 2).then_some(free / 4)
     }
 }
 

@@ -4,7 +4,7 @@
 //! An attempt that waits is not used up: it waits for the circuit as it would for its turn, within its deadline. So an outage costs
 //! an order no more attempts than its deadlines allow, and an order that has only one does not lose it to an open circuit.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -128,7 +128,7 @@ impl Breaker {
     }
 
     /// Lets an attempt through, if it may go now; its end has to be reported.
-    pub fn enter(&self) -> Option<Pass<'_>> {
+    pub fn enter(self: &Arc<Self>) -> Option<Pass> {
         let mut state = lock(&self.state);
         let probes = match state.circuit {
             Circuit::Closed => false,
@@ -138,7 +138,7 @@ impl Breaker {
         if probes {
             state.circuit = Circuit::HalfOpen;
         }
-        Some(Pass { breaker: self, probes, reported: false })
+        Some(Pass { breaker: self.clone(), probes, reported: false })
     }
 
     /// How it stands.
@@ -181,14 +181,14 @@ impl Drop for Waiting<'_> {
 
 /// An attempt that was let through.
 #[derive(Debug)]
-pub(super) struct Pass<'b> {
-    breaker: &'b Breaker,
+pub(super) struct Pass {
+    breaker: Arc<Breaker>,
     /// Whether it is the one that tries.
     probes: bool,
     reported: bool,
 }
 
-impl Pass<'_> {
+impl Pass {
     /// The service has answered, whatever it said.
     pub fn answered(mut self) -> Option<Change> {
         self.reported = true;
@@ -221,7 +221,7 @@ impl Pass<'_> {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Pass {
     fn drop(&mut self) {
         // Whoever tried has gone without an answer: the next one tries.
         if self.probes && !self.reported {
@@ -239,8 +239,8 @@ mod tests {
         Instant::now() + Duration::from_mins(1)
     }
 
-    fn broken() -> Breaker {
-        let breaker = Breaker::default();
+    fn broken() -> Arc<Breaker> {
+        let breaker = Arc::new(Breaker::default());
         for number in 1..=MOST_FAILURES {
             let change = breaker.enter().unwrap().failed("no answer in time");
             assert_eq!(change.is_some(), number == MOST_FAILURES);
@@ -250,7 +250,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn failures_in_a_row_open_it_and_an_answer_between_them_does_not() {
-        let breaker = Breaker::default();
+        let breaker = Arc::new(Breaker::default());
         for _ in 0..5 {
             for _ in 1..MOST_FAILURES {
                 breaker.enter().unwrap().failed("no");

@@ -2,16 +2,16 @@
 //! What the participant says is read by `replies`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::Utc;
 use domain::order::Reply;
 use domain::wire::participants::{ActionRequested, Message};
+use domain::workflow::Participant;
 use event_store::client::{AppendError, Expected, NewEvent};
 use tokio::time::timeout;
 
-use super::{Ask, Participants, shortened};
+use super::{Ask, NotSent, Participants, shortened};
 use crate::log::Log;
 
 /// Participants that read their requests from the log.
@@ -32,6 +32,7 @@ impl<L: Log> EventParticipants<L> {
         // What is written in the log stays there: personal data are asked for where they are.
         let personal_data =
             ask.is_personal().then(|| format!("{}/orders/{}/personal-data", self.public_url, ask.order_id));
+        let left = ask.attempt.time_left(Utc::now());
         let Ask { order_id, attempt, participant, action, cause, traceparent, .. } = ask;
         let (step, direction, input) = (attempt.step, attempt.direction, Arc::unwrap_or_clone(attempt.input));
         let requested = ActionRequested { order_id, step, action, direction, input, personal_data };
@@ -39,7 +40,6 @@ impl<L: Log> EventParticipants<L> {
             Ok(message) => message,
             Err(error) => return Reply::Refused { error: format!("the request cannot be written: {error}") },
         };
-        let left = (attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
         let stream = ActionRequested::stream(&participant);
         // Under the id that the request had before, if it was appended and nobody heard of it, this changes nothing.
         match timeout(left, self.log.append(&stream, Expected::Any, vec![event(message)])).await {
@@ -59,8 +59,18 @@ impl<L: Log> EventParticipants<L> {
 }
 
 impl<L: Log> Participants for EventParticipants<L> {
-    async fn ask(&self, ask: Ask) -> Reply {
+    type Turn = ();
+
+    async fn turn(&self, _: &Ask, _: Option<usize>) -> Result<(), NotSent> {
+        Ok(())
+    }
+
+    async fn ask(&self, ask: Ask, (): ()) -> Reply {
         self.request(ask).await
+    }
+
+    fn has_room(&self, _: &Participant, _: usize) -> bool {
+        true
     }
 }
 

@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::turns::{NotAdmitted, ServiceState, Services};
-use super::{Ask, Participants, Settings, shortened};
+use super::turns::{Admitted, ServiceState, Services};
+use super::{Ask, NotSent, Participants, Settings, shortened};
 use crate::answer::{data_fault, outcome_fault};
 
 /// The largest answer that is read, in bytes: what it carries ends up in the order's history.
@@ -47,21 +47,15 @@ impl HttpParticipants {
         &self.settings
     }
 
-    async fn exchange(&self, ask: &Ask) -> Result<Reply, String> {
+    async fn exchange(&self, ask: &Ask, admitted: Admitted) -> Result<Reply, String> {
         let Participant::Http { url } = &ask.reach else {
             return Err("it is not reached over HTTP".to_owned());
         };
-        let service = self.services.at(url);
-        let target = service.target(&self.settings, url, ask)?;
-        let left = || (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
-        let admitted = match service.admit(Instant::now() + left()).await {
-            Ok(admitted) => admitted,
-            Err(NotAdmitted { error, retry_after }) => return Ok(Reply::Unclear { error, retry_after }),
-        };
+        let target = admitted.service().target(&self.settings, url, ask)?;
         let mut request = self
             .client
             .post(target)
-            .timeout(left())
+            .timeout(ask.attempt.time_left(Utc::now()))
             .header("Idempotency-Key", format!("\"{}\"", ask.idempotency_key()))
             .header("Tenuto-Attempt", ask.attempt.number)
             .header(
@@ -106,10 +100,24 @@ struct Told<'a> {
 }
 
 impl Participants for HttpParticipants {
-    async fn ask(&self, ask: Ask) -> Reply {
-        match self.exchange(&ask).await {
-            Ok(reply) => reply,
-            Err(error) => Reply::Unclear { error: shortened(&error), retry_after: None },
+    type Turn = Option<Admitted>;
+
+    async fn turn(&self, ask: &Ask, share: Option<usize>) -> Result<Self::Turn, NotSent> {
+        let Participant::Http { url } = &ask.reach else { return Ok(None) };
+        let left = (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
+        self.services.at(url).admit(Instant::now() + left, share).await.map(Some)
+    }
+
+    async fn ask(&self, ask: Ask, turn: Self::Turn) -> Reply {
+        let unclear = |error: &str| Reply::Unclear { error: shortened(error), retry_after: None };
+        let Some(admitted) = turn else { return unclear("it is not reached over HTTP") };
+        self.exchange(&ask, admitted).await.unwrap_or_else(|error| unclear(&error))
+    }
+
+    fn has_room(&self, reach: &Participant, share: usize) -> bool {
+        match reach {
+            Participant::Http { url } => self.services.at(url).has_room(share),
+            Participant::Events => true,
         }
     }
 }

@@ -18,7 +18,7 @@ pub use events::EventParticipants;
 pub(crate) use events::event;
 pub use http::HttpParticipants;
 pub use settings::{Settings, UnknownSetting};
-pub use turns::ServiceState;
+pub use turns::{Admitted, ServiceState};
 
 use crate::log::Log;
 
@@ -27,9 +27,23 @@ const LONGEST_ERROR: usize = 500;
 
 /// Whoever can be asked to act.
 pub trait Participants: Clone + Send + Sync + 'static {
+    /// What an attempt holds while it is made.
+    type Turn: Send + 'static;
+
+    /// Waits for the attempt's turn at its participant, until its deadline at most. Where `share` is given, the instance is short
+    /// of drivers, and a participant that holds as many of them already has no place to wait in.
+    fn turn(&self, ask: &Ask, share: Option<usize>) -> impl Future<Output = Result<Self::Turn, NotSent>> + Send;
+
     /// Makes one attempt. Whatever happens is an answer: what went wrong is for the decider to judge.
-    fn ask(&self, ask: Ask) -> impl Future<Output = Reply> + Send;
+    fn ask(&self, ask: Ask, turn: Self::Turn) -> impl Future<Output = Reply> + Send;
+
+    /// Whether a participant would have a turn for an attempt, or a place to wait in.
+    fn has_room(&self, reach: &Participant, share: usize) -> bool;
 }
+
+/// Why a request was not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotSent(pub String);
 
 /// One attempt, with all that a participant is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,11 +105,25 @@ impl<L: Log> AllParticipants<L> {
 }
 
 impl<L: Log> Participants for AllParticipants<L> {
-    async fn ask(&self, ask: Ask) -> Reply {
+    /// What is asked by events waits in its stream, and needs no turn.
+    type Turn = Option<Admitted>;
+
+    async fn turn(&self, ask: &Ask, share: Option<usize>) -> Result<Self::Turn, NotSent> {
         match ask.reach {
-            Participant::Http { .. } => self.http.ask(ask).await,
-            Participant::Events => self.events.ask(ask).await,
+            Participant::Http { .. } => self.http.turn(ask, share).await,
+            Participant::Events => Ok(None),
         }
+    }
+
+    async fn ask(&self, ask: Ask, turn: Self::Turn) -> Reply {
+        match ask.reach {
+            Participant::Http { .. } => self.http.ask(ask, turn).await,
+            Participant::Events => self.events.ask(ask, ()).await,
+        }
+    }
+
+    fn has_room(&self, reach: &Participant, share: usize) -> bool {
+        self.http.has_room(reach, share)
     }
 }
 

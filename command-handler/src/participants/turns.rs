@@ -1,17 +1,17 @@
 //! The services that are called, each with its turns (so many calls to one at once, and no more) and its circuit.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use reqwest::Url;
 use serde::Serialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use super::breaker::{Breaker, Change, Interrupted, Pass, Reading};
-use super::{Ask, Settings};
+use super::{Ask, NotSent, Settings};
 use crate::orchestrator::lock;
 
 /// Services by URL, as the workflows have it: there are as many as there are participants.
@@ -25,8 +25,11 @@ pub(super) struct Services {
 #[derive(Debug)]
 pub(super) struct Service {
     /// Calls at once: more of them would only wait there, or be refused.
-    turns: Semaphore,
-    breaker: Breaker,
+    turns: Arc<Semaphore>,
+    most_calls: usize,
+    /// Attempts that wait for a turn or have one; each has an order's driver.
+    attempts: AtomicUsize,
+    breaker: Arc<Breaker>,
     /// What workflows call it.
     names: Mutex<BTreeSet<String>>,
     /// Where its actions are asked for: as many as its workflows name.
@@ -55,17 +58,20 @@ pub struct ServiceState {
 
 /// What an attempt needs to be made: its turn, and a circuit that lets it through.
 #[derive(Debug)]
-pub(super) struct Admitted<'s> {
-    service: &'s Service,
-    pass: Pass<'s>,
-    _turn: SemaphorePermit<'s>,
+pub struct Admitted {
+    place: Place,
+    pass: Pass,
+    _turn: OwnedSemaphorePermit,
 }
 
-/// Why an attempt was not made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NotAdmitted {
-    pub error: String,
-    pub retry_after: Option<Duration>,
+/// A place among the attempts at a service.
+#[derive(Debug)]
+struct Place(Arc<Service>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.attempts.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Services {
@@ -80,8 +86,10 @@ impl Services {
             return service.clone();
         }
         let service = Arc::new(Service {
-            turns: Semaphore::new(self.most_calls),
-            breaker: Breaker::default(),
+            turns: Arc::new(Semaphore::new(self.most_calls)),
+            most_calls: self.most_calls,
+            attempts: AtomicUsize::new(0),
+            breaker: Arc::default(),
             names: Mutex::default(),
             actions: Mutex::default(),
         });
@@ -91,7 +99,7 @@ impl Services {
     /// How each of them stands.
     pub fn states(&self) -> Vec<ServiceState> {
         let services: Vec<Arc<Service>> = lock(&self.known).values().cloned().collect();
-        let mut states: Vec<ServiceState> = services.iter().map(|service| service.state(self.most_calls)).collect();
+        let mut states: Vec<ServiceState> = services.iter().map(|service| service.state()).collect();
         states.sort_by(|a, b| a.participants.cmp(&b.participants));
         states
     }
@@ -112,29 +120,43 @@ impl Service {
         Ok(target)
     }
 
-    /// Waits for a turn, and for the circuit, until the deadline at most.
-    pub async fn admit(&self, deadline: Instant) -> Result<Admitted<'_>, NotAdmitted> {
+    /// Waits for a turn, and for the circuit, until the deadline at most. A service that holds its `share` of the instance's
+    /// drivers already has no place to wait in.
+    pub async fn admit(self: &Arc<Self>, deadline: Instant, share: Option<usize>) -> Result<Admitted, NotSent> {
+        let before = self.attempts.fetch_add(1, Ordering::Relaxed);
+        let place = Place(self.clone());
+        if share.is_some_and(|share| before >= share.max(self.most_calls)) {
+            return Err(NotSent(format!("{before} attempts at this participant are under way or waiting already")));
+        }
         loop {
-            let turn = timeout_at(deadline, self.turns.acquire()).await;
+            let turn = timeout_at(deadline, self.turns.clone().acquire_owned()).await;
             let Ok(Ok(turn)) = turn else {
-                let error = "no turn came in time: too many calls to this participant are under way".to_owned();
-                return Err(NotAdmitted { error, retry_after: None });
+                return Err(NotSent(
+                    "no turn came in time: too many calls to this participant are under way".to_owned(),
+                ));
             };
             if let Some(pass) = self.breaker.enter() {
-                return Ok(Admitted { service: self, pass, _turn: turn });
+                return Ok(Admitted { place, pass, _turn: turn });
             }
             // The turn is for those that may go.
             drop(turn);
-            self.breaker.wait(deadline).await.map_err(NotAdmitted::from)?;
+            self.breaker.wait(deadline).await.map_err(|Interrupted { because, .. }| {
+                NotSent(super::shortened(&format!("the circuit is open, since {because}")))
+            })?;
         }
     }
 
-    fn state(&self, most_calls: usize) -> ServiceState {
+    /// Whether an attempt would have a place, where each service may hold so many of the instance's drivers.
+    pub fn has_room(&self, share: usize) -> bool {
+        self.attempts.load(Ordering::Relaxed) < share.max(self.most_calls)
+    }
+
+    fn state(&self) -> ServiceState {
         let Reading { circuit, waiting, failures, last_error, tried_again_in } = self.breaker.reading();
         ServiceState {
             participants: lock(&self.names).iter().cloned().collect(),
             circuit,
-            calls_in_flight: most_calls.saturating_sub(self.turns.available_permits()),
+            calls_in_flight: self.most_calls.saturating_sub(self.turns.available_permits()),
             attempts_waiting: waiting,
             failures_in_a_row: failures,
             last_error,
@@ -153,26 +175,71 @@ impl Service {
     }
 }
 
-impl From<Interrupted> for NotAdmitted {
-    fn from(Interrupted { because, left }: Interrupted) -> Self {
-        Self { error: format!("not tried: the circuit is open, since {because}"), retry_after: Some(left) }
+impl Admitted {
+    /// Where it is admitted.
+    pub(super) fn service(&self) -> &Service {
+        &self.place.0
     }
-}
 
-impl Admitted<'_> {
     /// The service has answered, whatever it said.
-    pub fn answered(self) {
-        let Self { service, pass, _turn } = self;
+    pub(super) fn answered(self) {
+        let Self { place, pass, _turn } = self;
         if let Some(change) = pass.answered() {
-            service.log(change, "");
+            place.0.log(change, "");
         }
     }
 
     /// It has not, or says that it cannot now.
-    pub fn failed(self, error: &str) {
-        let Self { service, pass, _turn } = self;
+    pub(super) fn failed(self, error: &str) {
+        let Self { place, pass, _turn } = self;
         if let Some(change) = pass.failed(error) {
-            service.log(change, error);
+            place.0.log(change, error);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(most_calls: usize) -> Arc<Service> {
+        Services::new(most_calls).at("http://p")
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + std::time::Duration::from_secs(5)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn past_its_share_a_participant_has_no_place_and_its_turns_stay_its_own() {
+        let service = service(2);
+        let first = service.admit(soon(), Some(0)).await.unwrap();
+        let _second = service.admit(soon(), Some(0)).await.unwrap();
+        assert!(!service.has_room(0));
+        assert!(service.has_room(3));
+        let refused = service.admit(soon(), Some(0)).await.unwrap_err();
+        assert!(refused.0.contains("2 attempts"), "{refused:?}");
+        first.answered();
+        assert!(service.has_room(0));
+        service.admit(soon(), Some(0)).await.unwrap().answered();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_bound_an_attempt_waits_until_its_deadline_and_leaves_its_place() {
+        let service = service(1);
+        let _first = service.admit(soon(), None).await.unwrap();
+        let refused = service.admit(soon(), None).await.unwrap_err();
+        assert!(refused.0.contains("no turn came in time"), "{refused:?}");
+        assert_eq!(service.attempts.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_open_circuit_lets_nothing_be_sent() {
+        let service = service(1);
+        for _ in 0..10 {
+            service.admit(soon(), None).await.unwrap().failed("no answer in time");
+        }
+        let refused = service.admit(Instant::now(), None).await.unwrap_err();
+        assert!(refused.0.contains("the circuit is open, since no answer in time"), "{refused:?}");
     }
 }

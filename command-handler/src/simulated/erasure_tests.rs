@@ -45,7 +45,7 @@ fn a_request_by_events_says_where_to_ask_for_personal_data() {
         ask.reach = Participant::Events;
         ask.attempt.deadline = chrono::Utc::now() + chrono::TimeDelta::minutes(1);
         let participants = EventParticipants::new(world.log.clone(), "http://tenuto.example/");
-        assert_eq!(participants.ask(ask).await, Reply::Accepted);
+        assert_eq!(participants.ask(ask, ()).await, Reply::Accepted);
         let request: serde_json::Value =
             serde_json::from_slice(&world.log.stream("requests-notifications")[0].data).unwrap();
         assert_eq!(request["input"]["to"], "⟦customer.email⟧");

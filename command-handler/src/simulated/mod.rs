@@ -21,3 +21,4 @@ mod resting_tests;
 mod several_instances_tests;
 mod shutdown_tests;
 mod signal_tests;
+mod turns_tests;

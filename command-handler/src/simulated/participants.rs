@@ -7,12 +7,13 @@ use domain::ids::{OrderId, StepId};
 use domain::order::{Direction, Event, Mode, Reply, StepStarted};
 use domain::testing::done;
 use domain::wire;
+use domain::workflow::Participant;
 
 use super::gate::Gate;
 use super::life::Life;
 use super::log::SimulatedLog;
 use crate::orchestrator::lock;
-use crate::participants::{Ask, Participants};
+use crate::participants::{Ask, NotSent, Participants};
 
 /// What a participant says when it is asked.
 #[derive(Debug, Clone)]
@@ -48,6 +49,19 @@ struct Stage {
     answered: Vec<String>,
     attempts: HashSet<(OrderId, StepId, Direction, u32)>,
     faults: Vec<String>,
+    /// How the next attempts at an action come by their turns; without a line, at once.
+    turns: HashMap<String, VecDeque<Turn>>,
+    /// What participants were granted of the drivers, each time they were bounded.
+    shares: Vec<usize>,
+    full: bool,
+}
+
+/// How an attempt comes by its turn.
+#[derive(Debug, Clone)]
+enum Turn {
+    /// Once the gate opens.
+    Comes(Gate),
+    Never,
 }
 
 impl SimulatedParticipants {
@@ -75,6 +89,28 @@ impl SimulatedParticipants {
         let gate = Gate::default();
         self.line(action, Line::Hangs(gate.clone(), reply));
         gate
+    }
+
+    /// Has the next attempt at an action wait for its turn until the gate opens.
+    pub fn turn_comes(&self, action: &str) -> Gate {
+        let gate = Gate::default();
+        lock(&self.stage).turns.entry(action.to_owned()).or_default().push_back(Turn::Comes(gate.clone()));
+        gate
+    }
+
+    /// Has the next attempt at an action get no turn.
+    pub fn no_turn(&self, action: &str) {
+        lock(&self.stage).turns.entry(action.to_owned()).or_default().push_back(Turn::Never);
+    }
+
+    /// Has participants say that they have no place for another attempt.
+    pub fn full(&self, full: bool) {
+        lock(&self.stage).full = full;
+    }
+
+    /// What participants were granted of the drivers, each time they were bounded.
+    pub fn shares(&self) -> Vec<usize> {
+        lock(&self.stage).shares.clone()
     }
 
     /// Who was asked for what, each as `participant.action #attempt`.
@@ -141,7 +177,29 @@ fn is_of(started: &StepStarted, ask: &Ask) -> bool {
 }
 
 impl Participants for SimulatedParticipants {
-    async fn ask(&self, ask: Ask) -> Reply {
+    type Turn = ();
+
+    async fn turn(&self, ask: &Ask, share: Option<usize>) -> Result<(), NotSent> {
+        let line = {
+            let mut stage = lock(&self.stage);
+            stage.shares.extend(share);
+            stage.turns.get_mut(&ask.action).and_then(VecDeque::pop_front)
+        };
+        match line {
+            None => Ok(()),
+            Some(Turn::Comes(gate)) => {
+                self.life.lead(gate.pass()).await;
+                Ok(())
+            }
+            Some(Turn::Never) => Err(NotSent("no turn came in time".to_owned())),
+        }
+    }
+
+    fn has_room(&self, _: &Participant, _: usize) -> bool {
+        !lock(&self.stage).full
+    }
+
+    async fn ask(&self, ask: Ask, (): ()) -> Reply {
         let number = ask.attempt.number;
         let call = async {
             let (action, line, mode) = self.enter(&ask);

@@ -205,10 +205,10 @@ fn attempts_that_follow_one_another_are_one_request_in_the_log() {
         ask.attempt.deadline = chrono::Utc::now() + chrono::TimeDelta::minutes(1);
         let participants = EventParticipants::new(world.log.clone(), "http://tenuto.example");
         world.log.trouble(ActionRequested::TYPE, Trouble::ReplyLost);
-        let reply = participants.ask(ask.clone()).await;
+        let reply = participants.ask(ask.clone(), ()).await;
         assert!(matches!(reply, domain::order::Reply::Unclear { .. }), "{reply:?}");
         ask.attempt.number = 2;
-        assert_eq!(participants.ask(ask.clone()).await, domain::order::Reply::Accepted);
+        assert_eq!(participants.ask(ask.clone(), ()).await, domain::order::Reply::Accepted);
         let requests = world.log.stream("requests-shipping");
         assert_eq!(requests.len(), 1);
         let RecordedEvent { event_type, data, metadata, .. } = &requests[0];
@@ -217,7 +217,7 @@ fn attempts_that_follow_one_another_are_one_request_in_the_log() {
         assert_eq!((metadata.correlation_id.as_deref(), metadata.causation_id), (Some("1"), ask.cause));
         // After an end, an operator has it asked anew.
         ask.attempt.since = 3;
-        assert_eq!(participants.ask(ask).await, domain::order::Reply::Accepted);
+        assert_eq!(participants.ask(ask, ()).await, domain::order::Reply::Accepted);
         assert_eq!(world.log.length("requests-shipping"), 2);
     });
 }

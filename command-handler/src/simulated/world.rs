@@ -289,6 +289,7 @@ pub fn registration(source: &str, at: Timestamp, id: Uuid) -> (String, NewEvent)
 pub fn options(most_active: usize) -> OrchestratorOptions {
     OrchestratorOptions {
         most_active,
+        reserve: 2,
         most_resting: NonZeroUsize::new(100).unwrap(),
         patience: OrchestratorOptions::default().patience,
     }

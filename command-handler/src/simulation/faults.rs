@@ -61,6 +61,10 @@ faults! {
     ListLag = "list lag", 50;
     /// A lease ended with its order still due, and somebody took it over.
     LeaseExpiry = "lease expiry", 0;
+    /// An attempt's turn at its participant comes late.
+    LateTurn = "late turn", 30;
+    /// An attempt's turn at its participant does not come.
+    NoTurn = "no turn", 30;
     /// A participant answers 5xx.
     ServerError = "5xx", 50;
     /// A participant says "later", and when.

@@ -88,6 +88,7 @@ impl Member {
         };
         let options = OrchestratorOptions {
             most_active: *dice.pick(&[1, 3, 50]),
+            reserve: 1,
             most_resting: NonZeroUsize::new(*dice.pick(&[1, 2, 50])).unwrap(),
             patience: Duration::from_millis(*dice.pick(&[0, 500, 2_000])),
         };
@@ -115,7 +116,7 @@ impl Member {
         let (drivers, resting) = (lock(&self.0.drivers).len(), lock(&self.0.resting).len());
         let options = &self.0.options;
         // A driver is forgotten a moment after its place is free, or the other way round.
-        if drivers > options.most_active || resting > options.most_resting.get() {
+        if drivers > options.most_active + options.reserve || resting > options.most_resting.get() {
             let how = format!("{}: {drivers} drivers and {resting} resting orders with {options:?}", self.being.name);
             self.being.simulation.wrong("queues_are_bounded", how);
         }

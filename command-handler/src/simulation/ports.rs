@@ -8,6 +8,7 @@ use chrono::{SubsecRound, TimeDelta};
 use domain::Timestamp;
 use domain::order::{Now, Reply};
 use domain::testing::{refused, unclear};
+use domain::workflow::Participant;
 use event_store::client::{AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -21,7 +22,7 @@ use super::services::Services;
 use super::simulation::Simulation;
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::participants::{Ask, Participants};
+use crate::participants::{Ask, NotSent, Participants};
 use crate::simulated::life::Life;
 
 /// What an instance is, as far as its ports are concerned.
@@ -140,16 +141,39 @@ fn as_if_done(expected: Expected, count: usize) -> Appended {
 pub struct RemoteParticipants(pub Being, pub Services);
 
 impl Participants for RemoteParticipants {
-    async fn ask(&self, ask: Ask) -> Reply {
+    type Turn = ();
+
+    async fn turn(&self, ask: &Ask, _: Option<usize>) -> Result<(), NotSent> {
+        self.0.life.lead(self.wait_for_turn(ask)).await
+    }
+
+    async fn ask(&self, ask: Ask, (): ()) -> Reply {
         self.0.life.lead(self.send(ask)).await
+    }
+
+    fn has_room(&self, _: &Participant, _: usize) -> bool {
+        true
     }
 }
 
 impl RemoteParticipants {
+    /// As the real client: until the deadline on record at most.
+    async fn wait_for_turn(&self, ask: &Ask) -> Result<(), NotSent> {
+        let simulation = &self.0.simulation;
+        let left = (ask.attempt.deadline - self.0.time()).to_std().unwrap_or(Duration::ZERO);
+        if simulation.happens(Fault::LateTurn) {
+            sleep(simulation.dice.up_to(left)).await;
+        } else if simulation.happens(Fault::NoTurn) {
+            sleep(left).await;
+            return Err(NotSent("no turn came in time".to_owned()));
+        }
+        Ok(())
+    }
+
     async fn send(&self, ask: Ask) -> Reply {
         let simulation = &self.0.simulation;
         // As the real client: what is too late is not sent any more.
-        let left = (ask.attempt.deadline - self.0.time()).to_std().unwrap_or(Duration::ZERO);
+        let left = ask.attempt.time_left(self.0.time());
         if left.is_zero() {
             simulation.note(Fault::Timeout);
             return unclear("no answer in time");

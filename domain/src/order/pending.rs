@@ -47,13 +47,14 @@ pub struct Attempt {
 
 impl Attempt {
     /// How long the exchange may take, from when the request is sent.
-    pub fn exchange_timeout(&self) -> Duration {
+    fn exchange_timeout(&self) -> Duration {
         (self.deadline - self.recorded_at).to_std().unwrap_or(Duration::ZERO)
     }
 
-    /// Whether a request sent now may take its time without being counted as lost before its answer is recorded.
-    pub fn is_fresh(&self, now: Timestamp) -> bool {
-        now - self.recorded_at <= GRACE / 2
+    /// How long the exchange may take, if the request is sent now: all of its time, unless others would count it as lost before.
+    pub fn time_left(&self, now: Timestamp) -> Duration {
+        let until_lost = (self.deadline + GRACE / 2 - now).to_std().unwrap_or(Duration::ZERO);
+        until_lost.min(self.exchange_timeout())
     }
 }
 

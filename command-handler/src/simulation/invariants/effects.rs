@@ -93,7 +93,10 @@ struct Undoing {
 impl Undoing {
     fn next(&mut self, event: &Event, definition: &Workflow) -> Option<String> {
         match event {
-            Event::StepStarted(e) if e.direction == Direction::Undo && e.attempt == 1 => {
+            // A first attempt that was not sent is made again under its number.
+            Event::StepStarted(e)
+                if e.direction == Direction::Undo && e.attempt == 1 && !self.open.contains(&e.step) =>
+            {
                 let can_be = |step: &&StepId| definition.step(step).is_some_and(|step| step.undo.is_some());
                 let last = self.done.iter().rev().find(can_be).cloned();
                 self.done.retain(|step| *step != e.step);

@@ -137,7 +137,7 @@ pub fn nothing_is_early(record: &Record) -> Wrong {
                     waits.insert(&e.step, (at, e.retry_at));
                     None
                 }
-                Event::StepStarted(e) => waits.remove(&e.step).filter(|_| e.attempt > 1),
+                Event::StepStarted(e) => waits.remove(&e.step),
                 Event::StepCompleted(e) => {
                     let until = waits.remove(&e.step).filter(|_| e.basis == Basis::Deadline);
                     if let Some(open_until) = e.open_until {

@@ -1,0 +1,182 @@
+//! Attempts wait for their turns at a participant. Waiting is not working: it uses up no time-out, no attempt and no driver that
+//! others need.
+
+use std::time::Duration;
+
+use domain::order::{Lifecycle, Now, Operate, Operation};
+use domain::testing::{done, refused};
+
+use super::world::{World, id, order, simulate};
+use crate::orchestrator::CommandError;
+
+const STEPS: &str = "steps:\n  go: { call: p.go, undo: p.back, timeout: 5s, retry: { attempts: 1 } }";
+
+fn operate(world: &World, operation: Operation) -> Operate {
+    let now = Now { at: world.clock.time(), jitter: 0.5 };
+    Operate { operation, actor: "ann".to_owned(), reason: "asked for".to_owned(), now }
+}
+
+#[test]
+fn a_turn_that_comes_late_leaves_the_participant_all_of_its_time() {
+    simulate(async |world| {
+        world.register_steps(STEPS);
+        let instance = world.instance();
+        let turn = world.participants.turn_comes("go");
+        world.begin(&instance, order("w")).await;
+        world.pass(Duration::from_secs(4)).await;
+        turn.open();
+        world.settle().await;
+        let ask = &world.participants.asks()[0].ask;
+        assert_eq!(ask.attempt.number, 1);
+        assert_eq!(ask.attempt.deadline - ask.attempt.recorded_at, chrono::TimeDelta::seconds(5));
+        assert_eq!(ask.attempt.recorded_at, world.clock.time(), "the exchange begins when the request is sent");
+        let told = world.told(&id("1"));
+        assert_eq!(
+            told[2..4],
+            [
+                "go: attempt 1 was not sent: its turn came late, and its exchange begins now; the next try is now",
+                "go: p is asked to go"
+            ]
+        );
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+    });
+}
+
+#[test]
+fn a_turn_that_comes_soon_costs_no_record() {
+    simulate(async |world| {
+        world.register_steps(STEPS);
+        let instance = world.instance();
+        let turn = world.participants.turn_comes("go");
+        world.begin(&instance, order("w")).await;
+        world.pass(Duration::from_millis(900)).await;
+        turn.open();
+        world.settle().await;
+        assert_eq!(world.count(&id("1"), "StepStarted"), 1);
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+    });
+}
+
+#[test]
+fn an_attempt_without_a_turn_is_tried_again_and_a_no_to_the_next_undoes_nothing() {
+    simulate(async |world| {
+        world.register_steps(STEPS);
+        let instance = world.instance();
+        world.participants.no_turn("go");
+        world.participants.no_turn("go");
+        world.participants.says("p.go", refused("no"));
+        world.begin(&instance, order("w")).await;
+        assert_eq!(instance.drivers(), 0, "an order that waits for a turn needs no driver");
+        world.wake_until_done(&instance).await;
+        assert_eq!(world.participants.asked(), ["p.go #1"], "and nothing is undone");
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
+    });
+}
+
+#[test]
+fn a_silent_participant_fills_the_history_ever_more_slowly() {
+    simulate(async |world| {
+        world.register_steps(STEPS);
+        let instance = world.instance();
+        for _ in 0..1_000 {
+            world.participants.no_turn("go");
+        }
+        world.begin(&instance, order("w")).await;
+        let end = world.clock.time() + chrono::TimeDelta::hours(1);
+        while world.clock.time() < end {
+            if let Some(next) = world.wake_due(&instance).await {
+                world.clock.advance_to(next);
+            }
+        }
+        let count = world.count(&id("1"), "StepStarted");
+        assert!(count < 60, "{count} tries within an hour");
+        world.wake_due(&instance).await;
+        instance.operate(id("1"), operate(world, Operation::Cancel)).await.unwrap();
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
+    });
+}
+
+#[test]
+fn an_operator_gets_through_when_every_driver_is_taken() {
+    simulate(async |world| {
+        world.register_steps(STEPS);
+        let instance = world.instance_for(2);
+        let gates = [world.participants.hangs("p.go", done()), world.participants.hangs("p.go", done())];
+        // One that rests: it waits for its next try.
+        world.participants.no_turn("go");
+        world.begin(&instance, order("w")).await;
+        for other in ["2", "3"] {
+            instance.place(id(other), order("w"), None).await.unwrap();
+        }
+        world.settle().await;
+        assert_eq!(instance.free(), 0);
+        assert!(instance.place(id("4"), order("w"), None).await.is_err(), "new orders come later");
+        let signal = world.answer("shipped", None);
+        let refused = instance.signal(id("1"), signal).await.unwrap_err();
+        assert!(matches!(refused, CommandError::Overloaded), "{refused}");
+        instance.operate(id("1"), operate(world, Operation::Cancel)).await.unwrap();
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
+        gates.iter().for_each(super::gate::Gate::open);
+        world.settle().await;
+    });
+}
+
+#[test]
+fn an_instance_short_of_drivers_bounds_what_a_participant_holds() {
+    simulate(async |world| {
+        world.register_steps(STEPS);
+        let instance = world.instance_for(4);
+        let gates: Vec<_> = (0..3).map(|_| world.participants.hangs("p.go", done())).collect();
+        for number in 1..=3 {
+            instance.place(id(&number.to_string()), order("w"), None).await.unwrap();
+            world.settle().await;
+        }
+        assert_eq!(world.participants.shares(), [0], "the third finds fewer than half of them free");
+        gates.iter().for_each(super::gate::Gate::open);
+        world.settle().await;
+    });
+}
+
+#[test]
+fn an_order_whose_participant_has_no_room_is_left_alone_and_nothing_is_recorded() {
+    simulate(async |world| {
+        world.register_steps(STEPS);
+        let instance = world.instance_for(3);
+        world.participants.no_turn("go");
+        world.begin(&instance, order("w")).await;
+        let gates: Vec<_> = (0..2).map(|_| world.participants.hangs("p.go", done())).collect();
+        for other in ["2", "3"] {
+            instance.place(id(other), order("w"), None).await.unwrap();
+        }
+        world.settle().await;
+        world.participants.full(true);
+        world.clock.advance(Duration::from_secs(4));
+        let before = world.history(&id("1")).len();
+        instance.wake(id("1")).unwrap();
+        world.pass(Duration::from_secs(20)).await;
+        instance.wake(id("1")).unwrap();
+        world.settle().await;
+        assert_eq!(world.history(&id("1")).len(), before);
+        world.participants.full(false);
+        gates.iter().for_each(super::gate::Gate::open);
+        world.wake_until_done(&instance).await;
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+    });
+}
+
+#[test]
+fn an_instance_that_leaves_waits_for_no_turn() {
+    simulate(async |world| {
+        world.register_steps(STEPS);
+        let instance = world.instance();
+        let _turn = world.participants.turn_comes("go");
+        world.begin(&instance, order("w")).await;
+        instance.shutdown(Duration::from_secs(15)).await;
+        assert!(world.told(&id("1"))[2].contains("was not sent"), "{:?}", world.told(&id("1")));
+        let other = world.instance();
+        world.clock.advance(Duration::from_secs(1));
+        world.wake_due(&other).await;
+        world.wake_until_done(&other).await;
+        assert_eq!(world.participants.asked(), ["p.go #1"]);
+    });
+}
