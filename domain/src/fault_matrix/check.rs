@@ -167,10 +167,10 @@ fn undone_in_reverse(life: &Life) -> Option<String> {
                 settled.push(&e.step);
             }
             // A first attempt that was not sent is made again under its number.
-            Event::StepStarted(e) if e.direction == Direction::Undo && e.attempt == 1 => {
-                if undone.last() != Some(&e.step.as_str()) {
-                    undone.push(&e.step);
-                }
+            Event::StepStarted(e)
+                if e.direction == Direction::Undo && e.attempt == 1 && undone.last() != Some(&e.step.as_str()) =>
+            {
+                undone.push(&e.step);
             }
             _ => {}
         }
