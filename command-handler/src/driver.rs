@@ -325,17 +325,16 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         let (shared, id) = (self.shared.clone(), id_of(&attempt));
         let held = self.turns.remove(&(attempt.step.clone(), attempt.direction));
         let asking = self.asked.spawn(async move {
-            let turn = match held {
-                Some(turn) => turn,
-                None => {
-                    let began = shared.clock.now().at;
-                    match turn_for(&shared, &ask).await {
-                        Err(not_sent) => return Made::NotSent(id_of(&attempt), not_sent),
-                        Ok(turn) if shared.clock.now().at - began > GRACE / 2 => {
-                            return Made::Late(id_of(&attempt), turn);
-                        }
-                        Ok(turn) => turn,
+            let turn = if let Some(turn) = held {
+                turn
+            } else {
+                let began = shared.clock.now().at;
+                match turn_for(&shared, &ask).await {
+                    Err(not_sent) => return Made::NotSent(id_of(&attempt), not_sent),
+                    Ok(turn) if shared.clock.now().at - began > GRACE / 2 => {
+                        return Made::Late(id_of(&attempt), turn);
                     }
+                    Ok(turn) => turn,
                 }
             };
             let reply = shared.participants.ask(ask, turn).await;
