@@ -1,7 +1,7 @@
 //! `EventStoreDB`, in two halves that meet on the wire, or in one process without it.
 //!
 //! [`client`] is what the rest of Tenuto uses: append with an expected revision, read, and subscribe from a position,
-//! against whatever `EventStoreDB` a connection string names. It is the one place that imports the `eventstore` crate.
+//! against whatever `EventStoreDB` a connection string names.
 //!
 //! [`node`] is the embedded default: `EventStoreDB`'s own gRPC protocol, served in-process on loopback and durable on
 //! local disk, so that everything above runs the same code against it and against a real cluster. It is one node, for

@@ -1,133 +1,165 @@
-//! The inner client, rebuilt when it is broken.
+//! The present connection, replaced when it breaks.
 //!
-//! The `eventstore` crate gives up for good once it fails to reach a server, and in a cluster it stays with a leader that
-//! is gone. So a client that reports either is put away and the next call makes a new one: one at a time, and with a
-//! growing pause while the server stays away, however many calls are waiting.
+//! One connection carries every call. A call that reports it broken puts it away, and the next call makes a new one: one
+//! at a time, and with a growing pause while the server stays away, however many calls are waiting. An outage is logged
+//! once, when it begins, and once when it is over.
 
 use std::pin::pin;
 use std::time::Duration;
 
-use eventstore::{Client, ClientSettings, Error};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use tonic::Code;
+use tracing::{debug, info, warn};
 
-use super::error::{ConnectError, is_damage, is_unavailable};
+use super::discovery::Discovery;
+use super::error::ConnectError;
+use super::fault::Fault;
+use super::link::Link;
+use super::settings::Settings;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// With the pauses between them, about six seconds: a restart of the server goes unnoticed, an outage does not.
 const ATTEMPTS: u32 = 10;
-/// However few the attempts were: one that got no answer has taken ten seconds by itself.
+/// However few the attempts were: one that got no answer has taken a while by itself.
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
-/// A call that takes longer than this is given up. The server is asked to give up an append after ten seconds, but the
-/// crate waits without end for a server that does not say so.
+/// A call that takes longer than this is given up. The server is asked to give up an append after ten seconds, but one
+/// that does not answer at all does not say so.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 
 pub(super) struct Connection {
-    settings: ClientSettings,
+    /// The hosts, for the log lines.
+    names: String,
     built: std::sync::Mutex<Option<Built>>,
     building: Mutex<Builds>,
+    outage: std::sync::Mutex<Option<Instant>>,
+    /// What broken connections ended with, until the next is made.
+    ended: std::sync::Mutex<Option<(Built, Fault)>>,
 }
 
-/// A client and which one it is, so that a late report about an earlier one does not break the present one.
+/// A connection and which one it is, so that a late report about an earlier one does not break the present one.
 #[derive(Clone)]
 pub(super) struct Built {
-    client: Client,
+    link: Link,
     number: u64,
 }
 
 impl std::ops::Deref for Built {
-    type Target = Client;
+    type Target = Link;
 
-    fn deref(&self) -> &Client {
-        &self.client
+    fn deref(&self) -> &Link {
+        &self.link
     }
 }
 
 struct Builds {
+    discovery: Discovery,
     count: u64,
     last: Option<Instant>,
     pause: Duration,
+    /// How the last one failed, and when: the answer to whoever was waiting for it.
+    failed: Option<(Instant, Fault)>,
 }
 
 impl Connection {
     pub(super) fn new(connection_string: &str) -> Result<Self, ConnectError> {
-        let settings = impatient(connection_string)
-            .parse::<ClientSettings>()
-            .map_err(|error| ConnectError(error.message().to_owned()))?;
+        let settings = Settings::parse(connection_string)?;
+        let names = settings.names();
+        let discovery = Discovery::new(settings)?;
         Ok(Self {
-            settings,
+            names,
             built: std::sync::Mutex::new(None),
-            building: Mutex::new(Builds { count: 0, last: None, pause: FIRST_PAUSE }),
+            building: Mutex::new(Builds { discovery, count: 0, last: None, pause: FIRST_PAUSE, failed: None }),
+            outage: std::sync::Mutex::new(None),
+            ended: std::sync::Mutex::new(None),
         })
     }
 
-    /// The present client, or a new one.
-    pub(super) async fn client(&self) -> Result<Built, Error> {
+    /// The present connection, or a new one.
+    pub(super) async fn link(&self) -> Result<Built, Fault> {
         if let Some(built) = self.present() {
             return Ok(built);
         }
+        let asked = Instant::now();
         let mut builds = self.building.lock().await;
         if let Some(built) = self.present() {
             return Ok(built);
         }
+        if let Some((at, fault)) = &builds.failed
+            && *at > asked
+        {
+            return Err(fault.clone());
+        }
+        if let Some((ended, fault)) = locked(&self.ended).take() {
+            builds.discovery.learn(&ended.node, &fault);
+        }
         if let Some(last) = builds.last {
-            // A client that lasted for a while did work: the next failure is a new one.
+            // A connection that lasted for a while did work: the next failure is a new one.
             let lasted = last.elapsed() > LONGEST_PAUSE * 2;
             builds.pause = if lasted { FIRST_PAUSE } else { (builds.pause * 2).min(LONGEST_PAUSE) };
             tokio::time::sleep_until(last + builds.pause).await;
         }
         builds.last = Some(Instant::now());
-        builds.count += 1;
-        let built = Built { client: Client::new(self.settings.clone())?, number: builds.count };
-        *self.lock() = Some(built.clone());
-        Ok(built)
+        match builds.discovery.connect().await {
+            Ok(link) => {
+                self.recovered(&link);
+                builds.count += 1;
+                builds.failed = None;
+                let built = Built { link, number: builds.count };
+                *locked(&self.built) = Some(built.clone());
+                Ok(built)
+            }
+            Err(fault) => {
+                self.out(&fault);
+                builds.failed = Some((Instant::now(), fault.clone()));
+                Err(fault)
+            }
+        }
     }
 
     /// Makes one call, bounded in time.
-    pub(super) async fn call<T>(&self, call: impl AsyncFnOnce(&Client) -> Result<T, Error>) -> Result<T, Error> {
-        let built = self.client().await?;
+    pub(super) async fn call<T>(&self, call: impl AsyncFnOnce(&Link) -> Result<T, Fault>) -> Result<T, Fault> {
+        let built = in_time(self.link()).await?;
         let outcome = in_time(call(&built)).await;
-        outcome.inspect_err(|error| self.observe(&built, error))
+        outcome.inspect_err(|fault| self.observe(&built, fault))
     }
 
-    /// Puts the client away when the error says that it is of no more use.
-    pub(super) fn observe(&self, built: &Built, error: &Error) {
-        if is_damage(error) {
+    /// Puts the connection away when the fault says that it is of no more use.
+    pub(super) fn observe(&self, built: &Built, fault: &Fault) {
+        if !fault.ends_connection() {
             return;
         }
-        if matches!(
-            error,
-            Error::ServerError(_) | Error::ConnectionClosed | Error::GrpcConnectionError(_) | Error::DeadlineExceeded
-        ) {
-            self.lock().take_if(|present| present.number == built.number);
+        let ended = locked(&self.built).take_if(|present| present.number == built.number);
+        if let Some(ended) = ended {
+            self.out(fault);
+            *locked(&self.ended) = Some((ended, fault.clone()));
+        }
+    }
+
+    fn out(&self, fault: &Fault) {
+        let mut outage = locked(&self.outage);
+        if outage.is_some() {
+            debug!(log = %self.names, reason = %fault, "the log is still unavailable");
+            return;
+        }
+        *outage = Some(Instant::now());
+        warn!(log = %self.names, "the log is unavailable; connecting again until it answers: {fault}");
+    }
+
+    fn recovered(&self, link: &Link) {
+        if let Some(since) = locked(&self.outage).take() {
+            let seconds = since.elapsed().as_secs_f32();
+            info!(log = %self.names, node = %link.node, "the log is available again after {seconds:.1} s");
         }
     }
 
     fn present(&self) -> Option<Built> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Built>> {
-        self.built.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        locked(&self.built).clone()
     }
 }
 
-/// The crate waits for its discovery interval, half a second by default, even before the first attempt at a single host.
-/// Unless the user has set it, that wait is made short; ours are between the builds.
-fn impatient(connection_string: &str) -> String {
-    if connection_string.to_lowercase().contains("discoveryinterval=") {
-        return connection_string.to_owned();
-    }
-    let separator = if connection_string.contains('?') { '&' } else { '?' };
-    format!("{connection_string}{separator}discoveryInterval=10")
-}
-
-/// Whether the same call may succeed a little later. A server that says it is overloaded is believed at once: repeating
-/// would add to the load, and the caller is the one who can slow down.
-pub(super) fn is_worth_another_try(error: &Error) -> bool {
-    is_unavailable(error) && !matches!(error, Error::Grpc { code: Code::ResourceExhausted, .. })
+fn locked<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// A bounded number of attempts with growing pauses.
@@ -159,22 +191,10 @@ impl Retry {
     }
 }
 
-/// Bounds a call in time; the crate does not.
-pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+/// Bounds a call in time.
+pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     match tokio::time::timeout(LONGEST_CALL, pin!(call)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Error::DeadlineExceeded),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::impatient;
-
-    #[test]
-    fn the_discovery_interval_is_short_unless_the_user_sets_it() {
-        assert_eq!(impatient("esdb://a:1?tls=false"), "esdb://a:1?tls=false&discoveryInterval=10");
-        assert_eq!(impatient("esdb://a:1"), "esdb://a:1?discoveryInterval=10");
-        assert_eq!(impatient("esdb://a:1?DiscoveryInterval=5"), "esdb://a:1?DiscoveryInterval=5");
+        Err(_) => Err(Fault::NoAnswer(LONGEST_CALL)),
     }
 }

@@ -1,8 +1,6 @@
 //! What can go wrong, told apart as far as a caller would act differently.
 
-use eventstore::{CurrentRevision, Error};
-use tonic::Code;
-
+use super::fault::Fault;
 use super::types::Expected;
 
 /// A connection string that cannot be used.
@@ -56,48 +54,22 @@ pub enum ReadError {
     Refused(String),
 }
 
-pub(super) fn append_error(stream: &str, expected: Expected, error: Error) -> AppendError {
-    match error {
-        Error::WrongExpectedVersion { current, .. } => AppendError::WrongExpectedRevision {
-            stream: stream.into(),
-            expected,
-            actual: match current {
-                CurrentRevision::Current(revision) => Some(revision),
-                CurrentRevision::NoStream => None,
-            },
-        },
-        Error::ResourceDeleted => AppendError::StreamDeleted(stream.into()),
-        error if is_unavailable(&error) => AppendError::Unavailable(error.to_string()),
-        // The crate drops the trailer that names the exception, so the server's words are all there is to go by.
-        Error::Grpc { code: Code::InvalidArgument, message } if message.starts_with("Maximum Append Size") => {
-            AppendError::TooLarge(message)
+pub(super) fn append_error(stream: &str, expected: Expected, fault: Fault) -> AppendError {
+    match fault {
+        Fault::WrongExpectedRevision(actual) => {
+            AppendError::WrongExpectedRevision { stream: stream.into(), expected, actual }
         }
-        error => AppendError::Refused(error.to_string()),
+        Fault::StreamDeleted => AppendError::StreamDeleted(stream.into()),
+        Fault::TooLarge(said) => AppendError::TooLarge(said),
+        fault if fault.is_unavailable() => AppendError::Unavailable(fault.to_string()),
+        fault => AppendError::Refused(fault.to_string()),
     }
 }
 
-pub(super) fn read_error(stream: &str, error: Error) -> ReadError {
-    match error {
-        Error::ResourceDeleted => ReadError::StreamDeleted(stream.into()),
-        error if is_unavailable(&error) => ReadError::Unavailable(error.to_string()),
-        error => ReadError::Refused(error.to_string()),
-    }
-}
-
-/// Whether the server says that what is on its disk is not what was written. The crate keeps of the status only its text.
-pub(super) fn is_damage(error: &Error) -> bool {
-    matches!(error, Error::ServerError(status) if status.contains("status: DataLoss"))
-}
-
-/// Whether the fault lies with the connection or the server's state, not with the call.
-pub(super) fn is_unavailable(error: &Error) -> bool {
-    match error {
-        Error::ServerError(_) => !is_damage(error),
-        Error::NotLeaderException(_)
-        | Error::ConnectionClosed
-        | Error::GrpcConnectionError(_)
-        | Error::DeadlineExceeded => true,
-        Error::Grpc { code, .. } => matches!(code, Code::Cancelled | Code::Aborted | Code::ResourceExhausted),
-        _ => false,
+pub(super) fn read_error(stream: &str, fault: Fault) -> ReadError {
+    match fault {
+        Fault::StreamDeleted => ReadError::StreamDeleted(stream.into()),
+        fault if fault.is_unavailable() => ReadError::Unavailable(fault.to_string()),
+        fault => ReadError::Refused(fault.to_string()),
     }
 }

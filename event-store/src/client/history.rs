@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use eventstore::{Error, ReadAllOptions, ReadStream};
-
-use super::connection::{Built, Connection, Retry, in_time, is_worth_another_try};
+use super::connection::{Built, Connection, Retry, in_time};
 use super::convert;
 use super::error::{self, ReadError};
+use super::fault::Fault;
+use super::link::Reading;
 use super::types::{Position, RecordedEvent};
 
 /// An event with all that the server keeps of it.
@@ -26,7 +26,7 @@ pub struct Record {
 /// Events of `$all` in order, the server's own among them, up to where the log ends.
 pub struct History {
     connection: Arc<Connection>,
-    reading: Option<(Built, ReadStream)>,
+    reading: Option<(Built, Reading)>,
     from: Option<Position>,
     /// The last one handed out.
     last: Option<Position>,
@@ -50,31 +50,30 @@ impl History {
                     self.retry = Retry::new();
                     return Ok(Some(record));
                 }
-                Err(error) if is_worth_another_try(&error) && self.retry.pause().await => {}
-                Err(error) => return Err(error::read_error("$all", error)),
+                Err(fault) if fault.is_worth_another_try() && self.retry.pause().await => {}
+                Err(fault) => return Err(error::read_error("$all", fault)),
             }
         }
     }
 
-    async fn read(&mut self) -> Result<Option<Record>, Error> {
+    async fn read(&mut self) -> Result<Option<Record>, Fault> {
         let (built, mut reading) = match self.reading.take() {
             Some(open) => open,
             None => self.open().await?,
         };
-        let next = in_time(reading.next()).await.inspect_err(|error| self.connection.observe(&built, error))?;
-        let Some(resolved) = next else { return Ok(None) };
-        let unclear = || Error::InternalParsingError("an event of $all without a time".into());
-        let record = convert::record_from_wire(resolved).ok_or_else(unclear)?;
-        self.reading = Some((built, reading));
-        Ok(Some(record))
+        let next = in_time(convert::next_record(&mut reading)).await;
+        let next = next.inspect_err(|fault| self.connection.observe(&built, fault))?;
+        if next.is_some() {
+            self.reading = Some((built, reading));
+        }
+        Ok(next)
     }
 
-    async fn open(&self) -> Result<(Built, ReadStream), Error> {
-        let position = convert::start_to_wire(self.last.or(self.from));
-        let built = self.connection.client().await?;
-        let options = ReadAllOptions::default().position(position).forwards();
-        let reading = in_time(built.read_all(&options)).await;
-        let reading = reading.inspect_err(|error| self.connection.observe(&built, error))?;
+    async fn open(&self) -> Result<(Built, Reading), Fault> {
+        let request = convert::read_all(self.last.or(self.from), u64::MAX);
+        let built = in_time(self.connection.link()).await?;
+        let reading = in_time(built.read(request)).await;
+        let reading = reading.inspect_err(|fault| self.connection.observe(&built, fault))?;
         Ok((built, reading))
     }
 }

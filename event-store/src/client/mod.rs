@@ -1,24 +1,29 @@
 //! The client: append, read and subscribe, with reconnection.
 //!
-//! What the `eventstore` crate leaves to its caller is done here. Its connection loop ends for good once discovery fails,
-//! so the inner client is rebuilt ([`connection`]). A call whose answer never came may have been carried out, so an append
-//! is repeated with the same event ids, which the server recognises. A dropped subscription is taken up again after the
-//! last position handed out ([`subscription`]).
+//! It speaks the server's gRPC protocol itself, in the few calls that Tenuto makes ([`link`]), with the settings that every
+//! client's connection string has ([`settings`]), on one connection to the node that leads ([`discovery`]), which is
+//! replaced when it breaks ([`connection`]). A call whose answer never came may have been carried out, so an append is
+//! repeated with the same event ids, which the server recognises. A dropped subscription is taken up again after the last
+//! position handed out ([`subscription`]).
 
 mod connection;
 mod convert;
+mod dial;
+mod discovery;
 mod embedded;
 mod error;
+mod fault;
 mod history;
+mod link;
+mod settings;
 mod subscription;
 mod types;
 
 use std::sync::Arc;
 
-use eventstore::{AppendToStreamOptions, Client, Error, ReadAllOptions, ReadStream, ReadStreamOptions, StreamPosition};
-
+use crate::node::wire::streams::ReadReq;
 use crate::node::{Direction, Inside, NodeHandle};
-use connection::{Connection, Retry, is_worth_another_try};
+use connection::{Connection, Retry};
 pub use error::{AppendError, ConnectError, ReadError};
 pub use history::{History, Record};
 pub use subscription::{Subscription, SubscriptionItem};
@@ -61,21 +66,14 @@ impl EventStore {
         if let Some(node) = &self.node {
             return embedded::append(node, stream, expected, events).await;
         }
-        let events = events.into_iter().map(convert::to_wire).collect::<Result<Vec<_>, _>>()?;
-        let options = AppendToStreamOptions::default().expected_revision(convert::expected_to_wire(expected));
-
+        let messages = convert::append(stream, expected, events)?;
         let mut retry = Retry::new();
         loop {
-            let events = events.clone();
-            match self.connection.call(async |client| client.append_to_stream(stream, &options, events).await).await {
-                Ok(written) => {
-                    return Ok(Appended {
-                        revision: written.next_expected_version,
-                        position: convert::position(written.position),
-                    });
-                }
-                Err(error) if is_worth_another_try(&error) && retry.pause().await => {}
-                Err(error) => return Err(error::append_error(stream, expected, error)),
+            let written = self.connection.call(async |link| convert::appended(link.append(&messages).await?)).await;
+            match written {
+                Ok(written) => return Ok(written),
+                Err(fault) if fault.is_worth_another_try() && retry.pause().await => {}
+                Err(fault) => return Err(error::append_error(stream, expected, fault)),
             }
         }
     }
@@ -85,8 +83,7 @@ impl EventStore {
         if let Some(node) = &self.node {
             return embedded::read(node, stream, from, Direction::Forwards, max).await;
         }
-        let options = ReadStreamOptions::default().position(StreamPosition::Position(from)).forwards();
-        self.read(stream, options.max_count(max), max).await
+        self.read(stream, |count| convert::read_stream(stream, from, count), max).await
     }
 
     /// Reads a whole stream, up to a position of the log, in pages. A stream that does not exist has no events.
@@ -109,8 +106,7 @@ impl EventStore {
         if let Some(node) = &self.node {
             return embedded::read(node, stream, u64::MAX, Direction::Backwards, max).await;
         }
-        let options = ReadStreamOptions::default().position(StreamPosition::End).backwards();
-        self.read(stream, options.max_count(max), max).await
+        self.read(stream, |count| convert::read_stream_backwards(stream, count), max).await
     }
 
     /// The position of the last event of all, or `None` while there is none.
@@ -118,15 +114,13 @@ impl EventStore {
         if let Some(node) = &self.node {
             return embedded::head(node);
         }
-        let options = ReadAllOptions::default().position(StreamPosition::End).backwards().max_count(1);
-        let events = self.collect(&Source::All(options), 1).await.map_err(|error| error::read_error("$all", error))?;
+        let events = self.read("$all", |_| convert::read_all_backwards(1), 1).await?;
         Ok(events.first().map(|event| event.position))
     }
 
     /// Reads `$all` forwards from a position, that one included, or from the beginning.
     pub async fn read_all(&self, from: Option<Position>, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
-        let options = ReadAllOptions::default().position(convert::start_to_wire(from)).forwards().max_count(max);
-        self.collect(&Source::All(options), max).await.map_err(|error| error::read_error("$all", error))
+        self.read("$all", |count| convert::read_all(from, count), max).await
     }
 
     /// Subscribes to `$all` after a position, or from the beginning. See [`Subscription`]. Must be called on a Tokio
@@ -143,53 +137,24 @@ impl EventStore {
         History::start(self.connection.clone(), from)
     }
 
+    /// Reads at most so many events, and starts over when the connection breaks on the way.
     async fn read(
         &self,
         stream: &str,
-        options: ReadStreamOptions,
+        request: impl Fn(u64) -> ReadReq,
         max: usize,
     ) -> Result<Vec<RecordedEvent>, ReadError> {
         if max == 0 {
             return Ok(Vec::new());
         }
-        match self.collect(&Source::Stream(stream, options), max).await {
-            Err(Error::ResourceNotFound) => Ok(Vec::new()),
-            other => other.map_err(|error| error::read_error(stream, error)),
-        }
-    }
-
-    /// Opens a read and collects it, and starts over when the connection breaks on the way.
-    async fn collect(&self, source: &Source<'_>, max: usize) -> Result<Vec<RecordedEvent>, Error> {
+        let request = request(max as u64);
         let mut retry = Retry::new();
         loop {
-            match self.connection.call(async |client| collect(source.open(client).await?, max).await).await {
-                Err(error) if is_worth_another_try(&error) && retry.pause().await => {}
-                outcome => return outcome,
+            match self.connection.call(async |link| convert::collect(link.read(request.clone()).await?).await).await {
+                Ok(events) => return Ok(events),
+                Err(fault) if fault.is_worth_another_try() && retry.pause().await => {}
+                Err(fault) => return Err(error::read_error(stream, fault)),
             }
         }
     }
-}
-
-/// What is read.
-enum Source<'a> {
-    Stream(&'a str, ReadStreamOptions),
-    All(ReadAllOptions),
-}
-
-impl Source<'_> {
-    async fn open(&self, client: &Client) -> Result<ReadStream, Error> {
-        match self {
-            Self::Stream(stream, options) => client.read_stream(*stream, options).await,
-            Self::All(options) => client.read_all(options).await,
-        }
-    }
-}
-
-async fn collect(mut reading: ReadStream, max: usize) -> Result<Vec<RecordedEvent>, Error> {
-    let mut events = Vec::new();
-    while events.len() < max {
-        let Some(resolved) = reading.next().await? else { break };
-        events.extend(convert::from_wire(resolved));
-    }
-    Ok(events)
 }

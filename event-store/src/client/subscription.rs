@@ -7,16 +7,18 @@
 
 use std::sync::Arc;
 
-use eventstore::{StreamPosition, SubscribeToAllOptions, SubscriptionEvent};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::connection::{Connection, Retry, in_time};
 use super::convert;
 use super::embedded::Following;
+use super::fault::Fault;
 use super::types::{Filter, Position, RecordedEvent};
 use crate::node::Inside;
+use crate::node::wire::streams::ReadResp;
+use crate::node::wire::streams::read_resp::Content;
 
 /// Items that may wait for the reader.
 const BUFFER: usize = 256;
@@ -89,11 +91,19 @@ struct Follower {
 impl Follower {
     async fn follow(mut self) {
         let mut retry = Retry::new();
+        let mut refused = None;
         loop {
             let before = self.after;
             match self.follow_one_connection().await {
                 Err(Gone) => return,
-                Ok(error) => warn!(%error, "the subscription to $all broke and is taken up again"),
+                // The connection itself has logged that it broke.
+                Ok(fault) if fault.is_unavailable() => refused = None,
+                // A refusal stays one: it is logged once.
+                Ok(fault) if refused.as_ref() == Some(&fault) => {}
+                Ok(fault) => {
+                    warn!("the log refuses the subscription to $all; subscribing again: {fault}");
+                    refused = Some(fault);
+                }
             }
             if self.after != before {
                 retry = Retry::new();
@@ -103,40 +113,41 @@ impl Follower {
     }
 
     /// Hands on what one connection has to say, and gives back why it ended.
-    async fn follow_one_connection(&mut self) -> Result<eventstore::Error, Gone> {
-        let client = match self.connection.client().await {
-            Ok(client) => client,
-            Err(error) => return Ok(error),
+    async fn follow_one_connection(&mut self) -> Result<Fault, Gone> {
+        let built = match in_time(self.connection.link()).await {
+            Ok(built) => built,
+            Err(fault) => return Ok(fault),
         };
-        let position = match self.after {
-            Some(position) => StreamPosition::Position(convert::position_to_wire(position)),
-            None => StreamPosition::Start,
-        };
-        let options = SubscribeToAllOptions::default().position(position).filter(convert::filter_to_wire(&self.filter));
-        let mut subscription = client.subscribe_to_all(&options).await;
-        // The server confirms a subscription before anything else; what comes later may take for ever.
-        let mut next = in_time(subscription.next_subscription_event()).await;
-        loop {
-            match next {
-                Ok(event) => self.hand_on(event).await?,
-                Err(error) => {
-                    self.connection.observe(&client, &error);
-                    return Ok(error);
+        let request = convert::subscribe_all(self.after, &self.filter);
+        let fault = 'broken: {
+            let mut reading = match in_time(built.read(request)).await {
+                Ok(reading) => reading,
+                Err(fault) => break 'broken fault,
+            };
+            // The server confirms a subscription before anything else; what comes later may take for ever.
+            let mut next = in_time(reading.next()).await;
+            loop {
+                match next {
+                    Ok(Some(message)) => self.hand_on(message).await?,
+                    Ok(None) => break 'broken Fault::broken("the server ended the subscription"),
+                    Err(fault) => break 'broken fault,
                 }
+                next = reading.next().await;
             }
-            next = subscription.next_subscription_event().await;
-        }
+        };
+        self.connection.observe(&built, &fault);
+        Ok(fault)
     }
 
-    async fn hand_on(&mut self, event: SubscriptionEvent) -> Result<(), Gone> {
-        let item = match event {
-            SubscriptionEvent::EventAppeared(resolved) => {
-                let Some(event) = convert::from_wire(resolved) else { return Ok(()) };
+    async fn hand_on(&mut self, message: ReadResp) -> Result<(), Gone> {
+        let item = match message.content {
+            Some(Content::Event(event)) => {
+                let Some(event) = convert::recorded(event) else { return Ok(()) };
                 self.after = Some(event.position);
                 SubscriptionItem::Event(event)
             }
-            SubscriptionEvent::Checkpoint(position) => {
-                let position = convert::position(position);
+            Some(Content::Checkpoint(position)) => {
+                let position = convert::position(&position);
                 // After a reconnection the server may repeat a checkpoint; the reader's position never goes back.
                 if self.after >= Some(position) {
                     return Ok(());
@@ -144,11 +155,9 @@ impl Follower {
                 self.after = Some(position);
                 SubscriptionItem::Checkpoint(position)
             }
-            SubscriptionEvent::CaughtUp => SubscriptionItem::CaughtUp,
-            other => {
-                debug!(message = ?other, "the subscription to $all has nothing to hand on");
-                return Ok(());
-            }
+            Some(Content::CaughtUp(_)) => SubscriptionItem::CaughtUp,
+            // The confirmation, and that the reader fell behind: nothing that it would act on.
+            _ => return Ok(()),
         };
         self.items.send(item).await.map_err(|_| Gone)
     }

@@ -23,7 +23,7 @@ mod service;
 mod stats;
 pub(crate) mod storage;
 mod web;
-mod wire;
+pub(crate) mod wire;
 mod writer;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,0 +1,271 @@
+//! One connection to one node: TCP, TLS where it is asked for, and the reason where there is none.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+
+use super::error::ConnectError;
+use super::fault::Fault;
+use super::settings::{Endpoint, Settings};
+
+/// What bytes go through.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// How to connect to any node of a cluster.
+pub(super) struct Dialer {
+    tls: Option<TlsConnector>,
+    limit: Duration,
+}
+
+impl Dialer {
+    /// Reads what the settings name: a file that is missing is said to be so here.
+    pub(super) fn new(settings: &Settings) -> Result<Self, ConnectError> {
+        let tls = if settings.tls { Some(TlsConnector::from(Arc::new(client_config(settings)?))) } else { None };
+        Ok(Self { tls, limit: settings.gossip_timeout })
+    }
+
+    /// Connects to a node: at this address of it, or at the first that its name has.
+    pub(super) async fn dial(&self, node: &Endpoint, at: Option<SocketAddr>) -> Result<Box<dyn Stream>, Fault> {
+        let connecting = async {
+            let tcp = connect(node, at).await?;
+            match &self.tls {
+                None => Ok(Box::new(tcp) as Box<dyn Stream>),
+                Some(tls) => secure(tls, node, tcp).await,
+            }
+        };
+        tokio::time::timeout(self.limit, connecting).await.unwrap_or_else(|_| Err(silent(node, self.limit)))
+    }
+}
+
+pub(super) fn silent(node: &Endpoint, limit: Duration) -> Fault {
+    Fault::broken(format!(
+        "{node} does not answer within {} s; is it running, and does the network reach it?",
+        limit.as_secs_f32()
+    ))
+}
+
+/// The addresses of a name, in the order in which the system gives them.
+pub(super) async fn addresses(node: &Endpoint) -> Result<Vec<SocketAddr>, Fault> {
+    let unknown = |reason: String| {
+        Fault::broken(format!(
+            "the host {} is not found ({reason}); correct its name in the connection string",
+            node.host
+        ))
+    };
+    let found = tokio::net::lookup_host((node.host.as_str(), node.port)).await;
+    let found: Vec<_> = found.map_err(|error| unknown(error.to_string()))?.collect();
+    if found.is_empty() { Err(unknown("its name has no address".into())) } else { Ok(found) }
+}
+
+async fn connect(node: &Endpoint, at: Option<SocketAddr>) -> Result<TcpStream, Fault> {
+    let addresses = match at {
+        Some(address) => vec![address],
+        None => addresses(node).await?,
+    };
+    let tcp = TcpStream::connect(addresses.as_slice()).await.map_err(|error| unreachable(node, &error))?;
+    // Without it, the last of several small writes waits until the server acknowledges the first: 40 ms, for nothing.
+    tcp.set_nodelay(true).map_err(|error| unreachable(node, &error))?;
+    Ok(tcp)
+}
+
+fn unreachable(node: &Endpoint, error: &io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Fault::broken(format!(
+            "{node} refuses the connection: nothing listens there; start the server, or correct host and port"
+        )),
+        _ => Fault::broken(format!("{node} cannot be reached: {error}")),
+    }
+}
+
+async fn secure(tls: &TlsConnector, node: &Endpoint, tcp: TcpStream) -> Result<Box<dyn Stream>, Fault> {
+    let name = ServerName::try_from(node.host.clone())
+        .map_err(|_| Fault::misconfigured(format!("{} is not a name that a certificate can have", node.host)))?;
+    let stream = tls.connect(name, tcp).await.map_err(|error| insecure(node, &error))?;
+    match stream.get_ref().1.alpn_protocol() {
+        // A server that does not negotiate may still speak it; one that chose something else does not.
+        None | Some(b"h2") => Ok(Box::new(stream)),
+        Some(other) => Err(Fault::misconfigured(format!(
+            "{node} speaks {} and not HTTP/2: it is not an EventStoreDB or KurrentDB",
+            String::from_utf8_lossy(other)
+        ))),
+    }
+}
+
+/// Why TLS was not agreed on, and what to do about it.
+fn insecure(node: &Endpoint, error: &io::Error) -> Fault {
+    let reason = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match reason {
+        Some(rustls::Error::InvalidCertificate(wrong)) => Fault::misconfigured(bad_certificate(node, wrong)),
+        Some(rustls::Error::InvalidMessage(_)) => Fault::misconfigured(format!(
+            "{node} does not speak TLS; add tls=false to the connection string, or enable TLS on the server"
+        )),
+        Some(rustls::Error::AlertReceived(alert)) => Fault::misconfigured(format!(
+            "{node} refuses the TLS handshake ({alert:?}); where it demands a certificate, name one with userCertFile and \
+             userKeyFile"
+        )),
+        Some(other) => Fault::misconfigured(format!("TLS with {node} fails: {other}")),
+        None => Fault::broken(format!(
+            "{node} ends the TLS handshake ({error}); if it does not speak TLS, add tls=false to the connection string"
+        )),
+    }
+}
+
+fn bad_certificate(node: &Endpoint, wrong: &CertificateError) -> String {
+    match wrong {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
+            "the certificate of {node} is signed by an authority that is not trusted; name the authority's certificate with \
+             tlsCAFile=FILE in the connection string"
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            format!("the certificate of {node} has expired; renew it on the server")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            format!("the certificate of {node} is not valid yet; compare the clocks of both machines")
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
+            "the certificate of {node} is not for the name {}; connect by a name that it has, or renew it with this one",
+            node.host
+        ),
+        other => format!("the certificate of {node} is refused: {other}"),
+    }
+}
+
+fn client_config(settings: &Settings) -> Result<ClientConfig, ConnectError> {
+    let provider = Arc::new(ring::default_provider());
+    let unusable = |error: rustls::Error| ConnectError(format!("TLS cannot be set up: {error}"));
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(unusable)?;
+    let verifier: Arc<dyn ServerCertVerifier> = if settings.verify_certificate {
+        let roots = Arc::new(roots(settings.ca_file.as_deref())?);
+        WebPkiServerVerifier::builder_with_provider(roots, provider)
+            .build()
+            .map_err(|error| ConnectError(format!("no certificate can be checked: {error}")))?
+    } else {
+        Arc::new(Unverified(provider))
+    };
+    // "Dangerous" is the library's name for a verifier of one's own; ours is its own unless the user said otherwise.
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config = match &settings.user_certificate {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let chain = certificates("userCertFile", certificate)?;
+            let key = PrivateKeyDer::from_pem_file(key)
+                .map_err(|error| ConnectError(format!("the key in userKeyFile={key} cannot be used: {error}")))?;
+            builder.with_client_auth_cert(chain, key).map_err(unusable)?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
+}
+
+fn roots(ca_file: Option<&str>) -> Result<RootCertStore, ConnectError> {
+    let mut roots = RootCertStore::empty();
+    let Some(file) = ca_file else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            return Err(ConnectError(
+                "this machine trusts no certificate authority; install its CA certificates, name one with \
+                 tlsCAFile=FILE, or use tls=false with a server that does not use TLS"
+                    .into(),
+            ));
+        }
+        return Ok(roots);
+    };
+    for certificate in certificates("tlsCAFile", file)? {
+        roots
+            .add(certificate)
+            .map_err(|error| ConnectError(format!("a certificate in tlsCAFile={file} cannot be used: {error}")))?;
+    }
+    Ok(roots)
+}
+
+fn certificates(option: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    let unusable =
+        |error: &dyn std::fmt::Display| ConnectError(format!("the file {option}={file} cannot be used: {error}"));
+    let read = CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))?;
+    let read: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| unusable(&error))?;
+    if read.is_empty() { Err(unusable(&"no certificate in PEM format is in it")) } else { Ok(read) }
+}
+
+/// Any certificate will do, as `tlsVerifyCert=false` says; the server still has to have its key.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_sends_small_writes_at_once() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let node = Endpoint { host: "127.0.0.1".into(), port: address.port() };
+        assert!(connect(&node, None).await.unwrap().nodelay().unwrap());
+        assert!(connect(&node, Some(address)).await.unwrap().nodelay().unwrap());
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_is_none_is_named() {
+        let other = tempfile::NamedTempFile::new().unwrap();
+        let other = other.path().to_str().unwrap();
+        for (option, file) in [("tlsCAFile", "/missing/ca.pem"), ("tlsCAFile", other)] {
+            let settings = Settings::parse(&format!("esdb://a?{option}={file}")).unwrap();
+            let error = Dialer::new(&settings).err().unwrap().to_string();
+            assert!(error.contains(option) && error.contains(file), "{error}");
+        }
+        let pair = format!("esdb://a?tlsVerifyCert=false&userCertFile={other}&userKeyFile={other}");
+        let error = Dialer::new(&Settings::parse(&pair).unwrap()).err().unwrap().to_string();
+        assert!(error.contains("userCertFile"), "{error}");
+    }
+}

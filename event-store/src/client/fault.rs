@@ -1,0 +1,158 @@
+//! Why a call gave no answer: what went wrong between us and the server, or what the server said.
+
+use std::error::Error;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+
+use super::settings::{Credentials, Endpoint};
+
+/// The headers and trailers in which the server says more than a code does.
+const EXCEPTION: &str = "exception";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// There is no connection, or it broke.
+    Connection(Broken),
+    /// This node does not lead; it may say which one does.
+    NotLeader(Option<Endpoint>),
+    /// No answer came in time.
+    NoAnswer(Duration),
+    /// The stream is at another revision; `None`: it has no events.
+    WrongExpectedRevision(Option<u64>),
+    StreamDeleted,
+    TooLarge(String),
+    /// The server does not know the user, or the user may not do this.
+    Denied(String),
+    /// Anything else that the server said.
+    Answer(Code, String),
+    /// The server's answer is not what the protocol says.
+    Malformed(&'static str),
+}
+
+/// What is wrong with a connection, in one line with the remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) reason: String,
+    /// It will not mend by itself: the settings have to be changed, here or there.
+    pub(super) for_good: bool,
+}
+
+impl Fault {
+    pub(super) fn broken(reason: impl Into<String>) -> Self {
+        Self::Connection(Broken { reason: reason.into(), for_good: false })
+    }
+
+    pub(super) fn misconfigured(reason: impl Into<String>) -> Self {
+        Self::Connection(Broken { reason: reason.into(), for_good: true })
+    }
+
+    pub(super) fn from_status(status: &Status, user: Option<&Credentials>) -> Self {
+        let said = |name: &str| status.metadata().get(name).and_then(|value| value.to_str().ok());
+        // Made on our side: the connection broke before the server said anything.
+        let asks_for_calm = status.code() == Code::ResourceExhausted;
+        if status.source().is_some() && said(EXCEPTION).is_none() && !asks_for_calm {
+            return Self::broken(format!("the connection broke: {}", root_cause(status)));
+        }
+        match (status.code(), said(EXCEPTION)) {
+            (_, Some("not-leader")) => {
+                let port = said("leader-endpoint-port").and_then(|port| port.parse().ok());
+                let host = said("leader-endpoint-host").filter(|host| !host.is_empty());
+                Self::NotLeader(host.zip(port).map(|(host, port)| Endpoint { host: host.into(), port }))
+            }
+            (_, Some("stream-deleted")) => Self::StreamDeleted,
+            (_, Some("maximum-append-size-exceeded")) => Self::TooLarge(status.message().to_owned()),
+            (Code::Unauthenticated, _) => Self::Denied(unknown_user(user)),
+            (Code::PermissionDenied, _) => Self::Denied(not_allowed(user)),
+            (code, _) => Self::Answer(code, status.message().to_owned()),
+        }
+    }
+
+    /// Whether the fault lies with the connection or the server's state, not with the call.
+    pub(super) fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::NotLeader(_) | Self::NoAnswer(_) => true,
+            Self::Answer(code, _) => matches!(
+                code,
+                Code::Unavailable
+                    | Code::Internal
+                    | Code::Unknown
+                    | Code::Cancelled
+                    | Code::Aborted
+                    | Code::DeadlineExceeded
+                    | Code::ResourceExhausted
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether the same call may succeed a little later. A server that says it is overloaded is believed at once:
+    /// repeating would add to the load, and the caller is the one who can slow down.
+    pub(super) fn is_worth_another_try(&self) -> bool {
+        match self {
+            Self::Connection(broken) => !broken.for_good,
+            Self::Answer(Code::ResourceExhausted, _) => false,
+            fault => fault.is_unavailable(),
+        }
+    }
+
+    /// Whether the connection is of no more use.
+    pub(super) fn ends_connection(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::NotLeader(_) | Self::NoAnswer(_) => true,
+            Self::Answer(code, _) => {
+                matches!(code, Code::Unavailable | Code::Internal | Code::Unknown | Code::DeadlineExceeded)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Connection(broken) => f.write_str(&broken.reason),
+            Self::NotLeader(Some(leader)) => write!(f, "this node does not lead the cluster; {leader} does"),
+            Self::NotLeader(None) => f.write_str("no node leads the cluster at present; it elects one by itself"),
+            Self::NoAnswer(limit) => write!(f, "no answer came within {} s", limit.as_secs_f32()),
+            Self::WrongExpectedRevision(_) => f.write_str("the stream is at another revision"),
+            Self::StreamDeleted => f.write_str("the stream was deleted"),
+            Self::Answer(code, said) if said.is_empty() => write!(f, "{code:?}: {}", code.description()),
+            Self::Answer(_, said) | Self::TooLarge(said) | Self::Denied(said) => f.write_str(said),
+            Self::Malformed(what) => write!(f, "the server's answer is not understood: {what}"),
+        }
+    }
+}
+
+impl Error for Fault {}
+
+fn unknown_user(user: Option<&Credentials>) -> String {
+    match user {
+        Some(Credentials { user, .. }) => format!(
+            "the server does not accept the user {user} with this password; correct USER:PASSWORD in the connection string"
+        ),
+        None => "the server requires a user; put USER:PASSWORD@ before the host in the connection string".into(),
+    }
+}
+
+fn not_allowed(user: Option<&Credentials>) -> String {
+    match user {
+        Some(Credentials { user, .. }) => format!(
+            "the user {user} does not have the right to this; reading $all, too, is a right that an administrator grants \
+             (README, \"Rights on a server\")"
+        ),
+        None => {
+            "this requires a user with the right to it; put USER:PASSWORD@ before the host in the connection string"
+                .into()
+        }
+    }
+}
+
+/// The innermost reason: what is around it only says that something failed.
+pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
