@@ -24,6 +24,7 @@ mod suite {
     mod metadata;
     mod node;
     mod persistent;
+    mod projections;
     mod read;
     mod reconnect;
     mod services;

@@ -17,6 +17,8 @@ pub(crate) enum Change {
     Delete,
     /// The stream can be neither read nor written any more.
     Tombstone,
+    /// Events for these streams, all or none; without those that are there, and those of streams that are deleted for good.
+    Links(Vec<(String, Proposed)>),
 }
 
 #[derive(Clone)]

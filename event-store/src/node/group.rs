@@ -13,11 +13,10 @@ use uuid::Uuid;
 use super::change::{Change, Intent, Outcome, Proposed, Refusal, Written};
 use super::decision::{Decision, Expected, History, Standing, decide};
 use super::metadata::object_in;
-use super::storage::event::{TOMBSTONE_REVISION, TOMBSTONE_TYPE, described_by, metadata_stream_of, now};
+use super::storage::event::{METADATA_TYPE, TOMBSTONE_REVISION, TOMBSTONE_TYPE, described_by, metadata_stream_of, now};
 use super::storage::view::SOFT_DELETED;
 use super::storage::{Batch, Event, StorageError, StoredEvent, StoredLimits, StoredStream, View};
 
-const METADATA_TYPE: &str = "$metadata";
 const JSON: &str = "application/json";
 
 pub(super) struct Group<'a> {
@@ -54,10 +53,13 @@ impl<'a> Group<'a> {
     /// Decides on a change and, if it is to be made, adds it to the group.
     pub(super) fn add(&mut self, intent: Intent) -> Result<Outcome, StorageError> {
         let Intent { stream, expected, change } = intent;
+        if let Change::Links(links) = change {
+            return self.link(links).map(Ok);
+        }
         let ids: Vec<Uuid> = match &change {
             Change::Append(events) => events.iter().map(|event| event.id).collect(),
             // As if an event were written that nobody wrote before: it repeats nothing.
-            Change::Delete | Change::Tombstone => vec![Uuid::new_v4()],
+            Change::Delete | Change::Tombstone | Change::Links(_) => vec![Uuid::new_v4()],
         };
         let standing = self.standing(&stream)?;
         match self.decide(&stream, expected, standing, &ids)? {
@@ -92,7 +94,22 @@ impl<'a> Group<'a> {
             }
             Change::Delete => self.append(&metadata_stream_of(stream), metadata(&json!({ "$tb": SOFT_DELETED }))),
             Change::Tombstone => self.tombstone(stream),
+            Change::Links(links) => self.link(links),
         }
+    }
+
+    /// Adds the links that are not there yet.
+    fn link(&mut self, links: Vec<(String, Proposed)>) -> Result<Written, StorageError> {
+        let mut written = Written { revision: None, position: None };
+        for (stream, link) in links {
+            let standing = self.standing(&stream)?;
+            let number = self.stream(&stream)?.map(|found| found.number);
+            let is_there = GroupHistory { group: self, number }.revision_of(link.id)?.is_some();
+            if !is_there && !standing.tombstoned {
+                written = self.write(&stream, standing, Change::Append(vec![link]))?;
+            }
+        }
+        Ok(written)
     }
 
     fn append(&mut self, stream: &str, event: Proposed) -> Result<Written, StorageError> {

@@ -1,6 +1,6 @@
 //! The embedded node: one `EventStoreDB` in this process.
 //!
-//! From the outside in: a [`connection`] carries the protocol; a [`service`] turns its messages into intents and
+//! From the outside in: a [`connection`] carries the protocol; [`web`] answers what is plain HTTP; a [`service`] turns its messages into intents and
 //! questions; the [`writer`] makes the intents durable, a group at a time, each [`decision`] a pure function; a
 //! [`reader`] answers the questions from the [`recent`] events or from the [`storage`]. Memory does not grow with the
 //! history, and nothing that was acknowledged depends on memory.
@@ -17,6 +17,7 @@ mod log;
 mod member;
 mod metadata;
 mod persistent;
+mod projections;
 mod reader;
 mod recent;
 mod service;
@@ -54,6 +55,7 @@ use log::Log;
 pub use member::Advertised;
 use member::Member;
 use persistent::{Books, Groups};
+use projections::Projections;
 use reader::Reader;
 use recent::Recent;
 use service::{
@@ -99,6 +101,8 @@ pub struct NodeOptions {
     pub max_calls: usize,
     /// Where clients are told to connect, if not where they have reached the node.
     pub advertised: Advertised,
+    /// Whether the system's projections run: links by category, by type and by correlation, and to each stream.
+    pub system_projections: bool,
     /// How many bytes are to be left free on the disk. When fewer are, appends are refused until there is room again.
     pub kept_free: u64,
 }
@@ -116,6 +120,7 @@ impl NodeOptions {
             max_connections: 512,
             max_calls: 16 << 10,
             advertised: Advertised { host: None, port: None },
+            system_projections: false,
             kept_free: 256 << 20,
         }
     }
@@ -143,6 +148,9 @@ pub enum NodeError {
     /// What the groups of consumers have written down cannot be read.
     #[error("the event store cannot take up its persistent subscriptions: {0}")]
     Groups(String),
+    /// How far the system's projections have got cannot be read.
+    #[error("the event store cannot take up its system projections: {0}")]
+    Projections(String),
     /// The system gave no thread.
     #[error("the event store cannot start its writer: {0}")]
     Thread(std::io::Error),
@@ -191,13 +199,18 @@ impl Node {
         let groups = Groups::open(books, closing.clone(), tasks.clone())
             .await
             .map_err(|failure| NodeError::Groups(failure.to_string()))?;
+        if options.system_projections {
+            let projections = Projections::open(reader.clone(), writer.clone()).await;
+            let projections = projections.map_err(|failure| NodeError::Projections(failure.to_string()))?;
+            tasks.spawn(projections.run());
+        }
         let persistent = PersistentService { groups, reader: reader.clone() };
         let intake = Intake::new(options.intake_bytes, options.patience);
         let admission = Admission::new(options.max_calls, intake.clone());
         let max_append_size = options.max_append_size;
         let core = Arc::new(Core { writer: writer.clone(), reader: reader.clone(), max_append_size });
         let member = Member { instance: Uuid::new_v4(), address, advertised: options.advertised };
-        let pages = Pages { member: member.clone(), reader: reader.clone(), projections: false };
+        let pages = Pages { member: member.clone(), reader: reader.clone(), projections: options.system_projections };
         let streams = StreamsService { writer, reader, intake, max_append_size };
         let max_message = options.max_append_size.saturating_add(BEYOND_LARGEST);
         let routes = Routes::new(StreamsServer::new(streams).max_decoding_message_size(max_message))

@@ -83,6 +83,7 @@ impl Writer {
     fn room_for(&self, intent: &Intent) -> u32 {
         let size = match &intent.change {
             Change::Append(events) => events.iter().map(Proposed::footprint).sum(),
+            Change::Links(links) => links.iter().map(|(stream, link)| stream.len() + link.footprint()).sum(),
             Change::Delete | Change::Tombstone => 0,
         };
         u32::try_from(size).unwrap_or(u32::MAX).min(self.bytes)

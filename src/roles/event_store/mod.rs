@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use event_store::node::{Advertised, Node, NodeOptions};
+use rustix::fs::Mode;
 
 use super::RoleResult;
 use crate::args::DataFolder;
@@ -49,6 +50,17 @@ struct NodeArgs {
     /// The port that clients are told to connect to, where it is not the one that the node listens on
     #[arg(long, env = "TENUTO_EVENTSTORE_ADVERTISE_PORT", value_name = "PORT")]
     advertise_port: Option<NonZero<u16>>,
+    /// Which projections run: none, or the system's, which link events by category ($ce-…), type ($et-…), correlation ($bc-…)
+    /// and stream ($streams)
+    #[arg(long, env = "TENUTO_EVENTSTORE_PROJECTIONS", value_enum, default_value = "none")]
+    projections: ProjectionsArg,
+}
+
+/// Projections of users' own are not offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ProjectionsArg {
+    None,
+    System,
 }
 
 impl DataFolder {
@@ -59,6 +71,8 @@ impl DataFolder {
 }
 
 pub(crate) async fn run(args: EventStoreArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    // Nothing but the log is written here, and nobody else is to read it.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
     match args.command {
         None => serve(args.node).await.map(|()| ExitCode::SUCCESS),
         Some(EventStoreCommand::Check(args)) => check::run(&args),
@@ -70,7 +84,9 @@ async fn serve(args: NodeArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let advertised = Advertised { host: args.advertise_host, port: args.advertise_port.map(NonZero::get) };
     let folder = args.data.event_store();
-    let options = NodeOptions { address: args.listen, advertised, ..NodeOptions::in_folder(folder) };
+    let system_projections = args.projections == ProjectionsArg::System;
+    let options =
+        NodeOptions { address: args.listen, advertised, system_projections, ..NodeOptions::in_folder(folder) };
     let node = Node::start(options).await?;
     println!("the log at {}", node.connection_string());
     tokio::select! {

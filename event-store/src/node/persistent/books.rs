@@ -14,7 +14,7 @@ use super::settings::{Entry, GroupKey};
 use crate::node::change::{Change, Failure, Intent, Proposed};
 use crate::node::decision::Expected;
 use crate::node::reader::{ReadFailure, Reader};
-use crate::node::storage::event::metadata_stream_of;
+use crate::node::storage::event::{METADATA_TYPE, metadata_stream_of};
 use crate::node::storage::{Direction, Event, PageLimits, Resolved, StreamPage};
 use crate::node::writer::Writer;
 
@@ -22,7 +22,6 @@ const CONFIGURATION: &str = "$persistentSubscriptionConfig";
 const CONFIGURATION_TYPE: &str = "$PersistentConfig";
 const CHECKPOINT_TYPE: &str = "$SubscriptionCheckpoint";
 const LINK_TYPE: &str = "$>";
-const METADATA_TYPE: &str = "$metadata";
 
 #[derive(Serialize, Deserialize)]
 struct Configuration {

@@ -6,6 +6,7 @@ use prost::Message;
 
 use super::{StorageError, StoredEvent};
 
+pub(crate) const METADATA_TYPE: &str = "$metadata";
 pub(crate) const TOMBSTONE_TYPE: &str = "$streamDeleted";
 /// The revision that the protocol gives to a tombstone, whatever the stream's last one is.
 pub(crate) const TOMBSTONE_REVISION: u64 = i64::MAX.unsigned_abs();

@@ -31,6 +31,7 @@ mod keys;
 mod links;
 mod mark;
 mod pages;
+mod private;
 mod tables;
 pub(crate) mod view;
 
@@ -83,7 +84,7 @@ pub enum StorageError {
     #[error("{0}")]
     Engine(fjall::Error),
     /// The system failed.
-    #[error("{0}")]
+    #[error("{}{}", .0, remedy(.0))]
     System(#[from] io::Error),
     /// After a failed write the log is being opened anew.
     #[error("the log is being opened anew")]
@@ -94,6 +95,21 @@ pub enum StorageError {
     /// What was read cannot be so.
     #[error("the log is damaged: {0}")]
     Damaged(String),
+}
+
+/// What to do about an error of the system.
+fn remedy(error: &io::Error) -> &'static str {
+    /// Too many open files, in the process and in all of the system.
+    const TOO_MANY_OPEN: [Option<i32>; 2] = [Some(24), Some(23)];
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ": the user that runs this needs the right to read and write the folder and all that is in it"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => ": the log needs a folder that can be written",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": make room on the disk, or move the folder",
+        _ if TOO_MANY_OPEN.contains(&error.raw_os_error()) => ": raise the limit of open files (`ulimit -n`)",
+        _ => "",
+    }
 }
 
 impl From<fjall::Error> for StorageError {
@@ -112,6 +128,7 @@ impl From<fjall::Error> for StorageError {
             | fjall::Error::InvalidTrailer
             | fjall::Error::InvalidTag(_)
             | fjall::Error::Unrecoverable) => Self::Damaged(format!("the engine cannot read it: {fault:?}")),
+            fjall::Error::Io(error) => Self::System(error),
             error => Self::Engine(error),
         }
     }
@@ -152,8 +169,10 @@ pub(crate) struct Storage {
 impl Storage {
     /// Opens the log of a folder, as the last process left it.
     pub(crate) fn open(folder: &Path) -> Result<Self, StorageError> {
-        std::fs::create_dir_all(folder)?;
-        Self::open_mended(folder, acknowledged(folder)?)?.looked_at()
+        private::make_folder(folder)?;
+        let storage = Self::open_mended(folder, acknowledged(folder)?)?.looked_at()?;
+        private::close_to_others(folder)?;
+        Ok(storage)
     }
 
     /// Opens the log again after a write has failed, and forgets what nobody was told of.
