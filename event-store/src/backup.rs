@@ -59,7 +59,8 @@ pub enum BackupError {
     },
     /// The server is something else.
     #[error(
-        "only the log of an embedded node can be backed up: this one has position {found} where {expected} was due"
+        "only the log of an embedded node can be backed up, and this one has position {found} where a node has \
+         {expected}: use the backup of the server itself"
     )]
     NotANode {
         /// The position that comes next in a node's log.
@@ -72,6 +73,12 @@ pub enum BackupError {
 /// Copies into a folder what it does not yet hold of a log, and checks the copy.
 pub async fn backup(log: &EventStore, folder: &Path) -> Result<BackupReport, BackupError> {
     let head = log.head().await?.map_or(0, |position| position.commit);
+    // Looked at before anything is written: what cannot be backed up leaves no folder that looks like a backup.
+    if let Some(first) = log.history(None).next().await?
+        && first.event.position.commit != 1
+    {
+        return Err(BackupError::NotANode { expected: 1, found: first.event.position.commit });
+    }
     let mut copy = Copy::open(folder).await?;
     let before = copy.last;
     copy.catch_up(log, head).await?;

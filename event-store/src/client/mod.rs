@@ -17,6 +17,8 @@ mod history;
 mod link;
 mod settings;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::sync::Arc;
