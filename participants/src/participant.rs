@@ -15,7 +15,7 @@ use crate::faults::Mishap;
 use crate::options::Options;
 use crate::problem::Problem;
 use crate::record::{Claim, Record};
-use crate::transaction::begin;
+use crate::transaction::{begin, commit};
 
 /// What the services share.
 #[derive(Debug, Clone)]
@@ -116,7 +116,7 @@ async fn once<P: Participant>(
         Claim::Repeated(answer) => Some(answer),
         Claim::OtherContent => None,
     };
-    tx.commit().await?;
+    commit(tx).await?;
     service.participant.committed();
     Ok(answer)
 }

@@ -9,3 +9,10 @@ pub(crate) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres
     let begun = tokio::spawn(async move { pool.begin().await });
     begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
+
+/// In a task of its own as well: cut off after `COMMIT` was sent, sqlx would send a `ROLLBACK` after it, and Postgres would warn
+/// that there is no transaction in progress.
+pub(crate) async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), sqlx::Error> {
+    let committed = tokio::spawn(transaction.commit());
+    committed.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+}

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::stock;
 use crate::options::Wake;
 use crate::outbox::{Leader, POLL};
-use crate::transaction::begin;
+use crate::transaction::{begin, commit};
 
 /// Who carries the parcels.
 const CARRIER: &str = "Tenuto Parcel";
@@ -81,5 +81,5 @@ async fn dispatch_one(pool: &PgPool, order_id: &str) -> Result<(), sqlx::Error> 
     let mut tx = begin(pool).await?;
     stock::lock_of_order(&mut tx, order_id).await?;
     dispatch(&mut tx, &[order_id]).await?;
-    tx.commit().await
+    commit(tx).await
 }

@@ -18,7 +18,7 @@ use crate::contract::{json_body, whole_body};
 use crate::outbox::interval;
 use crate::participant::{Participant, Service};
 use crate::problem::Problem;
-use crate::transaction::begin;
+use crate::transaction::{begin, commit};
 
 /// How many back-orders are looked at in one go.
 const BATCH: i64 = 1000;
@@ -41,7 +41,7 @@ pub(crate) async fn add(
     stock::close_shelves(&mut tx).await?;
     stock::add(&mut tx, &lines).await?;
     let filled = fill(&mut tx, service.participant.handling_time).await?;
-    tx.commit().await?;
+    commit(tx).await?;
     service.participant.committed();
     Ok(Json(Restocked { filled }))
 }
@@ -60,7 +60,7 @@ pub(crate) async fn set(
         return Err(Problem::conflict(format!("more than that is promised to orders: {}", promised.join(", "))));
     }
     let filled = fill(&mut tx, service.participant.handling_time).await?;
-    tx.commit().await?;
+    commit(tx).await?;
     service.participant.committed();
     Ok(Json(Restocked { filled }))
 }
