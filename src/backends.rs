@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use event_store::client::EventStore;
+use event_store::client::{EventStore, ReadError};
 use event_store::node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::Cluster;
 use sqlx::PgPool;
@@ -16,6 +16,8 @@ use crate::args::ServerUrls;
 const DATABASE: &str = "tenuto";
 /// Connections a process keeps.
 const MOST_CONNECTIONS: u32 = 16;
+/// A role that cannot tell so soon whether it may read the log goes on without knowing.
+const LOG_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A role on its own needs servers that others reach too.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,17 @@ impl ServerUrls {
     /// The database's URL.
     pub fn named_postgres(&self) -> Result<&str, NotNamed> {
         self.postgres.as_deref().ok_or(NotNamed::POSTGRES)
+    }
+}
+
+/// The log, by its connection string. A user who may not read it gets that right from an administrator, and not by waiting:
+/// the role does not start without it.
+pub(crate) async fn log(connection_string: &str) -> Result<EventStore, Box<dyn std::error::Error>> {
+    let log = EventStore::connect(connection_string)?;
+    match tokio::time::timeout(LOG_ANSWERS_WITHIN, log.head()).await {
+        Ok(Err(error @ ReadError::Refused(_))) => Err(error.into()),
+        // It may still be starting, on another machine.
+        _ => Ok(log),
     }
 }
 

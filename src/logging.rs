@@ -4,12 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 /// In development the terminal belongs to the timelines, so only what is wrong is logged.
 pub(crate) fn start(dev: bool) {
-    // The client library reports every refused append as an error; whoever asked decides whether it is one.
-    let default = if dev {
-        "warn,eventstore=off"
-    } else {
-        "info,fjall=warn,lsm_tree=warn,sqlx::postgres::notice=warn,eventstore=off"
-    };
+    let default = if dev { "warn" } else { "info,fjall=warn,lsm_tree=warn,sqlx::postgres::notice=warn" };
     let filter = EnvFilter::try_from_env("TENUTO_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

@@ -77,7 +77,7 @@ impl Driving {
 
 pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    let event_store = EventStore::connect(args.servers.named_event_store()?)?;
+    let event_store = backends::log(args.servers.named_event_store()?).await?;
     let pool = backends::views(args.servers.named_postgres()?).await?;
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;

@@ -110,11 +110,14 @@ fn print_places(base: &str, backends: &Backends, args: &DevArgs) {
     println!("  data       {}\n", args.data.data.display());
 }
 
-/// A URL as it may be shown: without user, password, and whatever else its query says of them.
+/// A URL as it may be shown: without its password. The user stays, so that the URL can be pasted.
 fn without_secrets(url: &str) -> String {
     let (place, query) = url.split_once('?').unwrap_or((url, ""));
     let place = match (place.split_once("://"), place.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{place}"),
+        (Some((scheme, rest)), Some((_, place))) => {
+            let user = rest.split([':', '@']).next().unwrap_or_default();
+            format!("{scheme}://{user}@{place}")
+        }
         _ => place.to_owned(),
     };
     let harmless = query.split('&').filter(|pair| !pair.is_empty() && !pair.to_lowercase().starts_with("pass"));
@@ -128,7 +131,9 @@ mod tests {
 
     #[test]
     fn what_is_shown_of_a_url_holds_no_secret() {
-        assert_eq!(without_secrets("esdb://admin:changeit@a:1,b:2?tls=true"), "esdb://a:1,b:2?tls=true");
+        assert_eq!(without_secrets("esdb://admin:changeit@a:1,b:2?tls=true"), "esdb://admin@a:1,b:2?tls=true");
+        assert_eq!(without_secrets("postgres://u@h:5432/db?host=%2Ftmp"), "postgres://u@h:5432/db?host=%2Ftmp");
+        assert_eq!(without_secrets("postgres://u:a@b@h/db"), "postgres://u@h/db");
         assert_eq!(without_secrets("postgres://h/db?user=u&password=secret"), "postgres://h/db?user=u");
         assert_eq!(without_secrets("esdb://127.0.0.1:1?tls=false"), "esdb://127.0.0.1:1?tls=false");
     }

@@ -1,7 +1,6 @@
 //! `tenuto participants`: the reference services.
 
 use clap::Args;
-use event_store::client::EventStore;
 use participants::{MailServer, Options};
 
 use super::RoleResult;
@@ -47,7 +46,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let pool = backends::connect(args.servers.named_postgres()?).await?;
     participants::migrate(&pool).await?;
     let options = args.mail.options()?;
-    let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
+    let log = if args.by_events { Some(backends::log(args.servers.named_event_store()?).await?) } else { None };
     let listener = serve::bind(args.listen.listen).await?;
     println!("orders, payments, shipping and notifications at http://{}", listener.local_addr()?);
     let footing = Footing { pool: Some(pool.clone()), ..Footing::default() };

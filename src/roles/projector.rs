@@ -63,7 +63,7 @@ pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::er
 
 async fn project(servers: &ServerUrls) -> Result<(), Box<dyn std::error::Error>> {
     let stop = signals::stop_token()?;
-    let event_store = EventStore::connect(servers.named_event_store()?)?;
+    let event_store = backends::log(servers.named_event_store()?).await?;
     let pool = backends::views(servers.named_postgres()?).await?;
     println!("projecting");
     Ok(projector::run(ProjectorOptions::default(), event_store, pool, stop).await?)

@@ -1,7 +1,6 @@
 //! `tenuto query-api`: GraphQL over the views, and over the log for what was.
 
 use clap::Args;
-use event_store::client::EventStore;
 use query_api::LagMeter;
 
 use super::RoleResult;
@@ -20,7 +19,7 @@ pub(crate) struct QueryApiArgs {
 
 pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    let event_store = EventStore::connect(args.servers.named_event_store()?)?;
+    let event_store = backends::log(args.servers.named_event_store()?).await?;
     let pool = backends::views(args.servers.named_postgres()?).await?;
     let listener = serve::bind(args.listen.listen).await?;
     println!("queries at http://{}/graphql", listener.local_addr()?);
