@@ -1,6 +1,6 @@
 //! The client on clusters that lose their leader, and on servers that it cannot talk to.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -263,6 +263,6 @@ struct Line(String);
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.push_str(&format!("{field}={value:?} "));
+        let _ = write!(self.0, "{field}={value:?} ");
     }
 }

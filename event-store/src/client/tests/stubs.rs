@@ -198,8 +198,8 @@ impl Streams for Node {
         if let Some(code) = said.refusal {
             return Err(Status::new(code, "refused"));
         }
-        let event = said.event_at.map(|position| Ok(ReadResp { content: Some(Content::Event(event_at(position))) }));
-        Ok(Response::new(Box::pin(futures::stream::iter(event))))
+        let event = said.event_at.map(|position| ReadResp { content: Some(Content::Event(event_at(position))) });
+        Ok(Response::new(Box::pin(futures::stream::iter(event.map(Ok)))))
     }
 
     async fn delete(&self, _: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
