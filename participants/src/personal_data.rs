@@ -34,7 +34,8 @@ impl Claims {
     /// The request with what its placeholders stand for.
     pub(crate) async fn filled_in(&self, mut asked: ActionRequested) -> Result<ActionRequested, NoClaim> {
         if let Some(url) = asked.personal_data.take() {
-            asked.input = self.claim(&url).await?.fill_in(&asked.input);
+            let placeholders = asked.placeholders.take();
+            asked.input = self.claim(&url).await?.fill_in(&asked.input, placeholders.as_ref());
         }
         Ok(asked)
     }

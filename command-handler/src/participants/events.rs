@@ -35,7 +35,8 @@ impl<L: Log> EventParticipants<L> {
         let left = ask.attempt.time_left(Utc::now());
         let Ask { order_id, attempt, participant, action, cause, traceparent, .. } = ask;
         let (step, direction, input) = (attempt.step, attempt.direction, Arc::unwrap_or_clone(attempt.input));
-        let requested = ActionRequested { order_id, step, action, direction, input, personal_data };
+        let placeholders = attempt.placeholders.filter(|_| personal_data.is_some());
+        let requested = ActionRequested { order_id, step, action, direction, input, personal_data, placeholders };
         let message = match requested.message(attempt.since, cause, traceparent.as_deref()) {
             Ok(message) => message,
             Err(error) => return Reply::Refused { error: format!("the request cannot be written: {error}") },

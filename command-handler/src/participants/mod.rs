@@ -76,7 +76,7 @@ impl Ask {
 
     /// What is told where nothing is kept for ever: personal data filled in.
     pub fn input(&self) -> Value {
-        self.personal.fill_in(&self.attempt.input)
+        self.personal.fill_in(&self.attempt.input, self.attempt.placeholders.as_ref())
     }
 
     /// Whether its input has personal data.

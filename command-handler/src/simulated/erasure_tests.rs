@@ -51,7 +51,7 @@ fn a_request_by_events_says_where_to_ask_for_personal_data() {
         assert_eq!(request["input"]["to"], "⟦customer.email⟧");
         assert_eq!(request["personalData"], "http://tenuto.example/orders/1/personal-data");
         let personal = instance.personal_data(&id("1")).await.unwrap().unwrap();
-        assert_eq!(personal.fill_in(&request["input"])["to"], personal.email.unwrap());
+        assert_eq!(personal.fill_in(&request["input"], None)["to"], personal.email.unwrap());
     });
 }
 

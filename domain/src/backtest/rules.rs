@@ -85,7 +85,7 @@ impl Rules {
 impl Rule {
     fn holds(&self, past: &Past, state: &OrderState) -> bool {
         let Some(guard) = &self.when else { return true };
-        let scope = Scope { order: order_seen_by(guard, state), steps: steps_then(past) };
+        let scope = Scope { order: order_seen_by(guard, state), steps: steps_then(past), placeholders: false };
         guard.holds(&scope).unwrap_or(false)
     }
 }

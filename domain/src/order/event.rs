@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::content::{Address, Line};
+use super::personal::Placeholders;
 use super::sealed::Sealed;
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
@@ -160,6 +161,9 @@ pub struct StepStarted {
     /// and the undo, is told the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
+    /// Which placeholders in it stand for personal data, where something else looks like one; none: all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placeholders: Option<Placeholders>,
     /// When the exchange is given up.
     pub deadline: Timestamp,
     /// When.
@@ -180,6 +184,9 @@ pub struct WaitStarted {
     /// What the person is told, with placeholders for personal data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
+    /// Which placeholders in it stand for personal data, where something else looks like one; none: all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placeholders: Option<Placeholders>,
     /// When the wait is over, or the answer has to be there.
     pub deadline: Timestamp,
     /// When.
@@ -354,6 +361,9 @@ pub struct OrderCompleted {
     /// What the workflow's `result` gave.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub result: Value,
+    /// Which placeholders in it stand for personal data, where something else looks like one; none: all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placeholders: Option<Placeholders>,
     /// Why the workflow's `result` gave nothing, where it should have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_error: Option<String>,
@@ -384,6 +394,28 @@ pub struct OrderStuck {
 }
 
 impl Event {
+    /// Which placeholders in what it records stand for personal data, where it says so.
+    pub(crate) fn placeholders(&self) -> Option<&Placeholders> {
+        match self {
+            Event::StepStarted(e) => e.placeholders.as_ref(),
+            Event::WaitStarted(e) => e.placeholders.as_ref(),
+            Event::OrderCompleted(e) => e.placeholders.as_ref(),
+            Event::OrderPlaced(_)
+            | Event::StepAccepted(_)
+            | Event::StepCompleted(_)
+            | Event::StepAttemptFailed(_)
+            | Event::StepFailed(_)
+            | Event::StepSkipped(_)
+            | Event::StatusChanged(_)
+            | Event::OrderPaused(_)
+            | Event::OrderResumed(_)
+            | Event::CompensationStarted(_)
+            | Event::CompensationCompleted(_)
+            | Event::OrderCanceled(_)
+            | Event::OrderStuck(_) => None,
+        }
+    }
+
     /// Its name in the log.
     pub fn type_name(&self) -> &'static str {
         match self {

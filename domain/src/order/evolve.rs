@@ -76,6 +76,8 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
         Event::OrderCompleted(e) => {
             state.phase = Phase::Completed;
             state.result = e.result.clone();
+            state.result_placeholders.clone_from(&e.placeholders);
+            state.result_error.clone_from(&e.result_error);
             state.ended_at = Some(at);
         }
         Event::OrderCanceled(_) => {
@@ -108,6 +110,8 @@ fn placed_state(placed: &OrderPlaced) -> OrderState {
         steps: BTreeMap::new(),
         settled: Vec::new(),
         result: Value::Null,
+        result_placeholders: None,
+        result_error: None,
         updated_at: placed.at,
         ended_at: None,
         placed: Arc::new(placed.clone()),
@@ -122,6 +126,7 @@ impl StepState {
             mode: None,
             asked: None,
             input: Arc::default(),
+            placeholders: None,
             attempts: 0,
             undo_attempts: 0,
             asked_since: 1,
@@ -176,6 +181,7 @@ fn first_stage(event: &Event) -> Option<StepState> {
         Event::WaitStarted(e) => Some(StepState {
             mode: Some(e.mode),
             input: Arc::new(e.input.clone().unwrap_or_default()),
+            placeholders: e.placeholders.clone(),
             ..StepState::at_rest(Stage::Awaiting { direction: Direction::Do, deadline: e.deadline }, at)
         }),
         Event::StepSkipped(_) => Some(StepState { ended_at: Some(at), ..StepState::at_rest(Stage::Skipped, at) }),
@@ -230,6 +236,7 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
     step.stage = Stage::InFlight { direction: e.direction, attempt: e.attempt, deadline: e.deadline };
     if let Some(input) = &e.input {
         step.input = Arc::new(input.clone());
+        step.placeholders.clone_from(&e.placeholders);
     }
     match e.direction {
         Direction::Do => {

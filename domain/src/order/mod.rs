@@ -32,6 +32,7 @@ pub use event::{
 pub use evolve::{Misfit, evolve};
 pub use failure::FailureCause;
 pub use pending::{Attempt, Effect, GRACE, pending};
+pub use personal::Placeholders;
 pub use sealed::{Contents, CustomerKey, NoKey, OpenError, Sealed};
 pub use state::{Asked, Lifecycle, OrderState, Phase, Stage, StepState, StepStatus, Stuck};
 pub use summary::summary;

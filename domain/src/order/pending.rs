@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::event::Direction;
+use super::personal::Placeholders;
 use super::state::{OrderState, Stage};
 use crate::Timestamp;
 use crate::ids::StepId;
@@ -41,6 +42,8 @@ pub struct Attempt {
     pub input: Arc<Value>,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    /// Which placeholders in it stand for personal data; none: all.
+    pub placeholders: Option<Placeholders>,
     /// When the exchange is given up.
     pub deadline: Timestamp,
 }
@@ -72,6 +75,7 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
                     since: step.asked_since,
                     input: step.input.clone(),
                     recorded_at: step.since,
+                    placeholders: step.placeholders.clone(),
                     deadline,
                 }))
             }

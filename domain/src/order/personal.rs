@@ -3,11 +3,21 @@
 //! So that a customer's data can be encrypted, or erased, in one place, without touching the rest of the history. Guards see
 //! the real values, since only "yes" or "no" remains of them; inputs see `⟦customer.email⟧` and the like. Country and region
 //! point at nobody and decide much (carriers, taxes): they are no placeholders.
+//!
+//! Data is no template: the same text from a participant, a shop or a workflow file is passed on as it came. An evaluation follows
+//! what it takes from personal data ([`Evaluated::placeholders`](crate::workflow::Evaluated)). Where something else in a recorded
+//! value looks like a placeholder, [`Placeholders`] are recorded with it, and say which ones are. Without them, all are: so it is in
+//! every event that was written before.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::content::Address;
 use super::event::PersonalData;
+use crate::json::push_token;
+use crate::workflow::Evaluated;
 
 const OPEN: &str = "⟦";
 const CLOSE: &str = "⟧";
@@ -50,44 +60,171 @@ pub(super) fn unmasked(masked: &PersonalData) -> PersonalData {
     rest
 }
 
+/// Which placeholders of a recorded value stand for personal data: a JSON pointer (RFC 6901) to each text that has some, and the
+/// characters at which they begin, from 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Placeholders(BTreeMap<String, Vec<u32>>);
+
+impl Placeholders {
+    /// Those of a value; `None`: there is nothing else in it that looks like one, and so nothing to tell apart.
+    fn of(value: &Value, found: impl IntoIterator<Item = (String, Vec<u32>)>) -> Option<Self> {
+        let found: BTreeMap<String, Vec<u32>> = found.into_iter().collect();
+        let mut apparent = BTreeMap::new();
+        look(value, &mut String::new(), &mut apparent);
+        (apparent != found).then_some(Self(found))
+    }
+}
+
+/// A value as it is recorded.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    /// The value, with placeholders.
+    pub value: Value,
+    /// Which of them stand for personal data, where that has to be said.
+    pub placeholders: Option<Placeholders>,
+}
+
+impl Recorded {
+    /// What an expression came to.
+    pub fn of(Evaluated { value, placeholders }: Evaluated) -> Self {
+        let placeholders = Placeholders::of(&value, placeholders);
+        Self { value, placeholders }
+    }
+}
+
+/// Notes everything within a value that looks like a placeholder.
+fn look(value: &Value, pointer: &mut String, apparent: &mut BTreeMap<String, Vec<u32>>) {
+    let length = pointer.len();
+    match value {
+        Value::String(text) if text.contains(OPEN) => {
+            let starts: Vec<u32> = pieces(text, None).filter_map(|piece| piece.start).collect();
+            if !starts.is_empty() {
+                apparent.insert(pointer.clone(), starts);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                push_token(pointer, &index.to_string());
+                look(item, pointer, apparent);
+                pointer.truncate(length);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                push_token(pointer, name);
+                look(field, pointer, apparent);
+                pointer.truncate(length);
+            }
+        }
+        _ => {}
+    }
+}
+
 impl PersonalData {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// A recorded input, as the participant is told it: each placeholder filled in, wherever it ended up.
-    pub fn fill_in(&self, input: &Value) -> Value {
-        match input {
-            Value::String(text) if text.contains(OPEN) => Value::String(filled_in_text(text, self)),
-            Value::Array(items) => items.iter().map(|item| self.fill_in(item)).collect(),
-            Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), self.fill_in(value))).collect(),
+    /// A recorded input, as the participant is told it: its placeholders filled in, as far as there is something to fill in.
+    pub fn fill_in(&self, input: &Value, placeholders: Option<&Placeholders>) -> Value {
+        self.filled_in(input, &mut String::new(), placeholders, false)
+    }
+
+    /// A recorded result, as it is shown: a text with a placeholder for what cannot be read is `null`.
+    pub fn show_in(&self, result: &Value, placeholders: Option<&Placeholders>) -> Value {
+        self.filled_in(result, &mut String::new(), placeholders, true)
+    }
+
+    fn filled_in(&self, value: &Value, pointer: &mut String, ours: Option<&Placeholders>, or_null: bool) -> Value {
+        let length = pointer.len();
+        match value {
+            Value::String(text) if text.contains(OPEN) => {
+                let starts = match ours {
+                    None => None,
+                    Some(Placeholders(ours)) => Some(ours.get(pointer).map_or(&[][..], Vec::as_slice)),
+                };
+                self.text(text, starts, or_null)
+            }
+            Value::Array(items) => {
+                let items = items.iter().enumerate().map(|(index, item)| {
+                    push_token(pointer, &index.to_string());
+                    let filled = self.filled_in(item, pointer, ours, or_null);
+                    pointer.truncate(length);
+                    filled
+                });
+                items.collect()
+            }
+            Value::Object(fields) => {
+                let fields = fields.iter().map(|(name, field)| {
+                    push_token(pointer, name);
+                    let filled = self.filled_in(field, pointer, ours, or_null);
+                    pointer.truncate(length);
+                    (name.clone(), filled)
+                });
+                fields.collect()
+            }
             other => other.clone(),
         }
     }
+
+    fn text(&self, text: &str, starts: Option<&[u32]>, or_null: bool) -> Value {
+        let mut personal = self.clone();
+        let mut filled = String::with_capacity(text.len());
+        for piece in pieces(text, starts) {
+            match piece.field.and_then(|field| field(&mut personal)) {
+                Some(value) => filled.push_str(value),
+                None if piece.field.is_some() && or_null => return Value::Null,
+                None => filled.push_str(piece.text),
+            }
+        }
+        Value::String(filled)
+    }
 }
 
-/// One pass from left to right, so that a value that looks like a placeholder is left as it is.
-fn filled_in_text(text: &str, personal: &PersonalData) -> String {
-    let mut personal = personal.clone();
-    let mut filled = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(OPEN) {
-        filled.push_str(before);
-        let value = after.split_once(CLOSE).and_then(|(name, rest)| {
+/// A placeholder, or the text up to the next one.
+struct Piece<'t> {
+    text: &'t str,
+    /// What it stands for.
+    field: Option<fn(&mut PersonalData) -> Option<&mut String>>,
+    /// The character at which a placeholder begins.
+    start: Option<u32>,
+}
+
+/// A text in one pass from left to right, so that what is filled in is not looked at again. `starts`: where the placeholders are;
+/// `None`: whatever looks like one is one.
+fn pieces<'t>(text: &'t str, starts: Option<&'t [u32]>) -> impl Iterator<Item = Piece<'t>> {
+    let (mut rest, mut at) = (text, 0_u32);
+    std::iter::from_fn(move || {
+        let placeholder = |rest: &'t str, at: u32| {
+            let after = rest.strip_prefix(OPEN)?;
+            let (name, _) = after.split_once(CLOSE)?;
             let (_, field) = FIELDS.into_iter().find(|(known, _)| *known == name)?;
-            Some((field(&mut personal)?.clone(), rest))
-        });
-        if let Some((value, after)) = value {
-            filled.push_str(&value);
-            rest = after;
-        } else {
-            filled.push_str(OPEN);
-            rest = after;
+            let is_one = starts.is_none_or(|starts| starts.contains(&at));
+            is_one.then_some((OPEN.len() + name.len() + CLOSE.len(), field))
+        };
+        if rest.is_empty() {
+            return None;
         }
-    }
-    filled.push_str(rest);
-    filled
+        let found = placeholder(rest, at);
+        let length = match found {
+            Some((length, _)) => length,
+            None => {
+                let mut next = at;
+                let end = rest.char_indices().skip(1).find(|(index, character)| {
+                    next += 1;
+                    *character == '⟦' && placeholder(&rest[*index..], next).is_some()
+                });
+                end.map_or(rest.len(), |(index, _)| index)
+            }
+        };
+        let (text, behind) = rest.split_at(length);
+        let piece = Piece { text, field: found.map(|(_, field)| field), start: found.map(|_| at) };
+        rest = behind;
+        at += u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        Some(piece)
+    })
 }
 
 #[cfg(test)]
@@ -110,7 +247,7 @@ mod tests {
         assert_eq!(masked.email.as_deref(), Some("⟦customer.email⟧"));
         let input =
             json!({ "to": masked.email, "lines": [format!("Dear {},", masked.name.unwrap())], "at": masked.ship_to });
-        let told = personal().fill_in(&input);
+        let told = personal().fill_in(&input, None);
         assert_eq!(told["to"], "ann@example.org");
         assert_eq!(told["lines"][0], "Dear Ann ⟦customer.email⟧,");
         assert_eq!((&told["at"]["city"], &told["at"]["country"]), (&json!("Reims"), &json!("France")));
@@ -120,7 +257,41 @@ mod tests {
     #[test]
     fn what_is_no_placeholder_stays() {
         for text in ["⟦", "⟦odd⟧ ⟦shipTo.street⟧", "⟧⟦customer.name", "plain"] {
-            assert_eq!(personal().fill_in(&json!(text)), json!(text));
+            assert_eq!(personal().fill_in(&json!(text), None), json!(text));
         }
+    }
+
+    #[test]
+    fn of_what_looks_like_a_placeholder_only_what_is_one_is_filled_in() {
+        let input = json!({
+            "to": "⟦customer.email⟧", "ref": "17 ⟦customer.email⟧", "mixed": ["ö ⟦shipTo.city⟧, ⟦shipTo.city⟧⟦shipTo.city⟧"],
+        });
+        let found = [("/to".to_owned(), vec![0]), ("/mixed/0".to_owned(), vec![17])];
+        let placeholders = Placeholders::of(&input, found).unwrap();
+        assert_eq!(json!(placeholders), json!({ "/mixed/0": [17], "/to": [0] }));
+        let told = personal().fill_in(&input, Some(&placeholders));
+        assert_eq!(told["to"], "ann@example.org");
+        assert_eq!(told["ref"], "17 ⟦customer.email⟧");
+        assert_eq!(told["mixed"][0], "ö ⟦shipTo.city⟧, Reims⟦shipTo.city⟧");
+    }
+
+    #[test]
+    fn where_nothing_else_looks_like_a_placeholder_there_is_nothing_to_record() {
+        let input = json!({ "to": "⟦customer.email⟧ ⟦odd⟧", "at": [{ "a/b": "⟦shipTo.city⟧" }] });
+        let found = [("/to".to_owned(), vec![0]), ("/at/0/a~1b".to_owned(), vec![0])];
+        assert_eq!(Placeholders::of(&input, found), None);
+        assert_eq!(Placeholders::of(&json!("plain"), []), None);
+        assert_eq!(Placeholders::of(&json!("⟦customer.name⟧"), []), Some(Placeholders::default()));
+    }
+
+    #[test]
+    fn a_shown_result_has_null_for_what_cannot_be_read() {
+        let result = json!({ "to": "⟦customer.email⟧", "street": "at ⟦shipTo.street⟧", "city": "⟦shipTo.city⟧" });
+        assert_eq!(
+            personal().show_in(&result, None),
+            json!({ "to": "ann@example.org", "street": null, "city": "Reims" })
+        );
+        let foreign = Some(Placeholders::default());
+        assert_eq!(PersonalData::default().show_in(&result, foreign.as_ref()), result);
     }
 }

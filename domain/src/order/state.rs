@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::event::{Basis, Direction, Mode, OrderPlaced};
+use super::personal::Placeholders;
 use crate::Timestamp;
 use crate::ids::StepId;
 
@@ -31,6 +32,10 @@ pub struct OrderState {
     pub settled: Vec<StepId>,
     /// What the order gave back.
     pub result: Value,
+    /// Which placeholders in it stand for personal data; none: all.
+    pub result_placeholders: Option<Placeholders>,
+    /// Why the workflow's `result` gave nothing, where it should have.
+    pub result_error: Option<String>,
     /// When its last event was decided.
     pub updated_at: Timestamp,
     /// When it came to its end.
@@ -76,6 +81,8 @@ pub struct StepState {
     pub asked: Option<Asked>,
     /// What the action was told. Shared, since a state is copied for each decision.
     pub input: Arc<Value>,
+    /// Which placeholders in it stand for personal data; none: all.
+    pub placeholders: Option<Placeholders>,
     /// Attempts made forward.
     pub attempts: u32,
     /// Attempts made to undo it.

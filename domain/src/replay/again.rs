@@ -58,7 +58,22 @@ fn sealed_like(mut decided: Vec<Event>, recorded: &[Recorded]) -> Vec<Event> {
         again.sealed.clone_from(&then.sealed);
         again.fingerprint.clone_from(&then.fingerprint);
     }
+    for (again, then) in decided.iter_mut().zip(recorded) {
+        told_apart_like(again, &then.event);
+    }
     decided
+}
+
+/// What was recorded before placeholders were told from what only looks like one said nothing of it.
+fn told_apart_like(again: &mut Event, then: &Event) {
+    match (again, then) {
+        (Event::StepStarted(again), Event::StepStarted(then)) => again.placeholders.clone_from(&then.placeholders),
+        (Event::WaitStarted(again), Event::WaitStarted(then)) => again.placeholders.clone_from(&then.placeholders),
+        (Event::OrderCompleted(again), Event::OrderCompleted(then)) => {
+            again.placeholders.clone_from(&then.placeholders)
+        }
+        _ => {}
+    }
 }
 
 const HIDDEN: &str = "it hangs on personal data that cannot be read: they were erased, or are sealed";

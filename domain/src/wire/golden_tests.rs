@@ -14,8 +14,8 @@ use super::*;
 use crate::ids::OrderId;
 use crate::order::{
     Address, Basis, CompensationCompleted, CompensationStarted, CustomerKey, Direction, Line, Mode, OrderCanceled,
-    OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted,
-    StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
+    OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, Placeholders, StatusChanged,
+    StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
 
 fn at(milliseconds: i64) -> Timestamp {
@@ -53,6 +53,11 @@ fn sealed() -> OrderPlaced {
     placed().sealed_with(&key, Uuid::from_u128(1)).unwrap()
 }
 
+/// The first character of that text.
+fn only(pointer: &str) -> Placeholders {
+    serde_json::from_value(json!({ pointer: [0] })).unwrap()
+}
+
 /// One of each; the match in `type_name` keeps the list from missing one, by the count below.
 fn one_of_each() -> Vec<Event> {
     let step = || "ship".to_owned();
@@ -66,6 +71,7 @@ fn one_of_each() -> Vec<Event> {
             action: "ship".into(),
             mode: Mode::Request,
             input: Some(json!({ "lines": [] })),
+            placeholders: None,
             deadline: at(10_001),
             at: at(1),
         }),
@@ -108,6 +114,7 @@ fn one_of_each() -> Vec<Event> {
         Event::CompensationCompleted(CompensationCompleted { at: at(9) }),
         Event::OrderCompleted(OrderCompleted {
             result: json!({ "tracking": "T-1" }),
+            placeholders: None,
             result_error: Some("no such key".into()),
             at: at(10),
         }),
@@ -123,12 +130,40 @@ fn one_of_each() -> Vec<Event> {
             mode: Mode::Await,
             awaits: Some("approval".into()),
             input: Some(json!({ "total": "168.00" })),
+            placeholders: None,
             deadline: at(172_800_013),
             at: at(13),
         }),
         Event::OrderPaused(OrderPaused { at: at(14) }),
         Event::OrderResumed(OrderResumed { at: at(15) }),
         Event::OrderPlaced(Box::new(sealed())),
+        Event::StepStarted(StepStarted {
+            step: step(),
+            direction: Direction::Do,
+            attempt: 1,
+            participant: "cards".into(),
+            action: "print".into(),
+            mode: Mode::Call,
+            input: Some(json!({ "to": "⟦customer.email⟧", "text": "All the best, ⟦customer.name⟧" })),
+            placeholders: Some(only("/to")),
+            deadline: at(10_016),
+            at: at(16),
+        }),
+        Event::WaitStarted(WaitStarted {
+            step: "approve".into(),
+            mode: Mode::Await,
+            awaits: Some("approval".into()),
+            input: Some(json!({ "text": "⟦customer.name⟧" })),
+            placeholders: Some(Placeholders::default()),
+            deadline: at(172_800_017),
+            at: at(17),
+        }),
+        Event::OrderCompleted(OrderCompleted {
+            result: json!({ "to": "⟦customer.email⟧", "ref": "17 ⟦customer.email⟧" }),
+            placeholders: Some(only("/to")),
+            result_error: None,
+            at: at(18),
+        }),
     ]
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{SCHEMA, WireError, read};
 use crate::ids::{OrderId, StepId};
 use crate::json;
-use crate::order::{Direction, idempotency_key, reply_id, request_id};
+use crate::order::{Direction, Placeholders, idempotency_key, reply_id, request_id};
 
 /// What the streams of requests start with; the participant's name follows.
 pub const REQUEST_STREAM_PREFIX: &str = "requests-";
@@ -62,10 +62,16 @@ pub struct ActionRequested {
     /// [`PersonalData::fill_in`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub personal_data: Option<String>,
+    /// Which placeholders stand for personal data, where something else in the input looks like one; none: all do. A JSON
+    /// pointer to each text that has some, and the characters at which they begin, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placeholders: Option<Placeholders>,
 }
 
 /// The version of a request whose input has placeholders: whoever does not know what they are must not act on it.
 const MASKED: u32 = 2;
+/// The version of a request that tells placeholders from what only looks like one: whoever fills in all of them must not act on it.
+const MASKED_IN_PART: u32 = 3;
 
 /// A participant has acted, or says how far it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,7 +162,11 @@ impl ActionRequested {
         traceparent: Option<&str>,
     ) -> Result<Message, serde_json::Error> {
         let id = request_id(&self.order_id, &self.step, self.direction, since);
-        let schema = if self.personal_data.is_some() { MASKED } else { SCHEMA };
+        let schema = match (&self.personal_data, &self.placeholders) {
+            (None, _) => SCHEMA,
+            (Some(_), None) => MASKED,
+            (Some(_), Some(_)) => MASKED_IN_PART,
+        };
         message(id, Self::TYPE, self, schema, Some(&self.order_id), cause, traceparent)
     }
 }
@@ -237,7 +247,7 @@ pub fn decode_request(
     data: &[u8],
     metadata: &[u8],
 ) -> Result<(ActionRequested, ExchangeMetadata), WireError> {
-    let metadata = metadata_of(event_type, metadata, MASKED)?;
+    let metadata = metadata_of(event_type, metadata, MASKED_IN_PART)?;
     match event_type {
         ActionRequested::TYPE => Ok((read(event_type, "data", data)?, metadata)),
         unknown => Err(WireError::UnknownType(unknown.to_owned())),

@@ -1,31 +1,40 @@
 //! Expressions of a workflow file: CEL, compiled once, evaluated over `order` and `steps`.
 //!
-//! An expression is pure and its result depends on nothing but its scope: the clock functions of CEL are left out, maps are gone
-//! through in the order of their keys, and messages hold no values, so that neither chance nor personal data gets into the
-//! log. Text, nesting and work are bounded: an expression that is refused or given up is an error, never a hang or a crash.
+//! The crate `cel` parses; the evaluation is our own (`tree`, `evaluate`), since a library's does not pay for what it builds,
+//! takes JSON's numbers for three types that do not mix, and speaks of overloads where an author wrote `order.shipTo`.
+//!
+//! An expression is pure and its result depends on nothing but its scope: there are no clock functions, maps are gone through in
+//! the order of their keys, and messages hold no values, so that neither chance nor personal data gets into the log. Text,
+//! nesting, steps and bytes are bounded (`budget`): an expression that is refused or given up is an error, never a hang or a crash.
 
 mod analysis;
+mod budget;
 mod error;
-mod json;
+mod evaluate;
+mod functions;
 mod lexical;
+mod operators;
+mod output;
 mod personal;
 mod position;
-mod ranges;
-mod shortcut;
+mod tree;
+mod value;
 
 pub use analysis::{Comparison, DataPath, Reference, Subject};
 pub use error::{EvaluationError, ExpressionError};
+pub use output::Evaluated;
 pub use position::TextPosition;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use cel::{Context, Env, IdedExpr};
+use cel::Env;
 use serde_json::Value;
 
 use analysis::Analysis;
-use ranges::Budget;
-use shortcut::Shortcut;
+use evaluate::Evaluation;
+use output::Failure;
+use tree::Node;
 
 /// The standard library of CEL, without optional values and without time.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
@@ -39,9 +48,8 @@ pub struct Expression {
 
 /// What an expression was compiled to.
 struct Program {
-    tree: IdedExpr,
+    tree: Node,
     analysis: Analysis,
-    shortcut: Option<Shortcut>,
 }
 
 /// What an expression can see, as JSON.
@@ -51,42 +59,48 @@ pub struct Scope {
     pub order: Value,
     /// The value of `steps`: an object by step id.
     pub steps: Value,
+    /// Whether what is personal in `order` is a placeholder, of which an evaluation says where it ended up.
+    pub placeholders: bool,
 }
 
 impl Expression {
     /// Compiles a text. Names of variables are not checked: see [`Expression::references`].
     pub fn compile(source: &str) -> Result<Self, ExpressionError> {
         lexical::check(source)?;
-        let (mut tree, places) =
+        let (parsed, places) =
             ENVIRONMENT.parser().parse_with_source_info(source).map_err(|errors| error::of_parser(source, errors))?;
-        let analysis = analysis::analyse(&tree, &places, source)?;
-        let shortcut = Shortcut::of(&tree);
-        ranges::bound(&mut tree);
-        Ok(Self { source: source.into(), program: Arc::new(Program { tree, analysis, shortcut }) })
+        let analysis = analysis::analyse(&parsed, &places, source)?;
+        let tree = tree::build(&parsed, &places);
+        Ok(Self { source: source.into(), program: Arc::new(Program { tree, analysis }) })
     }
 
     /// The value of the expression.
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, EvaluationError> {
-        if let Some(value) = self.program.shortcut.as_ref().and_then(|shortcut| shortcut.value(scope)) {
-            return Ok(value);
-        }
-        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        ranges::provide(&mut context, Budget::full());
-        if self.reads(|subject| matches!(subject, Subject::Order { .. })) {
-            context.add_variable_from_value("order", json::to_cel(&scope.order)?);
-        }
-        if self.reads(|subject| matches!(subject, Subject::Step { .. } | Subject::AllSteps)) {
-            context.add_variable_from_value("steps", self.visible_steps(&scope.steps)?);
-        }
-        let value = context.resolve(&self.program.tree).map_err(|error| EvaluationError::from_cel(&error))?;
-        json::from_cel(&value)
+        self.evaluate_marked(scope).map(|evaluated| evaluated.value)
+    }
+
+    /// The value of the expression, and where in it placeholders for personal data stand.
+    pub fn evaluate_marked(&self, scope: &Scope) -> Result<Evaluated, EvaluationError> {
+        self.metered(scope).0
+    }
+
+    /// The value, and what of the budget it took.
+    fn metered(&self, scope: &Scope) -> (Result<Evaluated, EvaluationError>, u64) {
+        let evaluation = Evaluation::of(scope);
+        let value = evaluation.value(&self.program.tree).map_err(Failure::from);
+        let written = value.and_then(|value| output::written(&value, &evaluation.budget));
+        let result = written.map_err(|failure| match failure {
+            Failure::Trouble(trouble) => EvaluationError::of(&trouble, &self.source),
+            Failure::Output(error) => error,
+        });
+        (result, evaluation.budget.spent())
     }
 
     /// Whether the expression holds: it has to be true or false.
     pub fn holds(&self, scope: &Scope) -> Result<bool, EvaluationError> {
         match self.evaluate(scope)? {
             Value::Bool(holds) => Ok(holds),
-            other => Err(EvaluationError::NotABool { found: json::type_name(&other) }),
+            other => Err(EvaluationError::NotABool { found: output::type_name(&other) }),
         }
     }
 
@@ -122,19 +136,6 @@ impl Expression {
     pub fn looks_into_personal_data(&self) -> bool {
         self.program.analysis.looks_into_personal_data
     }
-
-    fn reads(&self, wanted: impl Fn(&Subject) -> bool) -> bool {
-        self.references().iter().any(|reference| wanted(&reference.subject))
-    }
-
-    /// `steps` as the expression sees it: what it names, and all only where it asks for all. Conversion copies.
-    fn visible_steps(&self, steps: &Value) -> Result<cel::Value, EvaluationError> {
-        let Value::Object(all) = steps else { return json::to_cel(steps) };
-        if self.reads(|subject| matches!(subject, Subject::AllSteps)) {
-            return json::to_cel(steps);
-        }
-        json::to_cel_map(self.steps().filter_map(|id| all.get_key_value(id)))
-    }
 }
 
 impl fmt::Debug for Expression {
@@ -149,5 +150,7 @@ impl PartialEq for Expression {
     }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,8 @@ pub(crate) mod suggest;
 pub(crate) mod yaml;
 
 pub use expression::{
-    Comparison, DataPath, EvaluationError, Expression, ExpressionError, Reference, Scope, Subject, TextPosition,
+    Comparison, DataPath, Evaluated, EvaluationError, Expression, ExpressionError, Reference, Scope, Subject,
+    TextPosition,
 };
 pub use fault::{Fault, Faults};
 

@@ -43,6 +43,7 @@ fn life(id: &str) -> Vec<Event> {
             action: step.into(),
             mode: Mode::Call,
             input: None,
+            placeholders: None,
             deadline: at(seconds + 60),
             at: at(seconds),
         })

@@ -11,8 +11,9 @@ use crate::order::event::{
     StatusChanged, StepSkipped,
 };
 use crate::order::failure::{given_up, no_guard, no_input};
+use crate::order::personal::Recorded;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
-use crate::workflow::{Join, Step, Workflow};
+use crate::workflow::{Evaluated, Join, Step, Workflow};
 
 /// Records everything that the state has made necessary, until it needs nothing more.
 pub(super) fn advance(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
@@ -71,13 +72,20 @@ fn forward(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideErr
     }
     run_section(workflow, &workflow.steps, decision)?;
     if all_settled(&workflow.steps, &decision.state) && reason_to_undo(workflow, &decision.state).is_none() {
-        let (result, result_error) =
-            match workflow.result.as_ref().map(|r| r.evaluate(&recorded_scope(workflow, &decision.state, [r]))) {
-                None => (Value::Null, None),
-                Some(Ok(result)) => (result, None),
-                Some(Err(error)) => (Value::Null, Some(error.to_string())),
-            };
-        decision.record(Event::OrderCompleted(OrderCompleted { result, result_error, at: decision.at }))?;
+        let result = workflow.result.as_ref().map_or_else(
+            || Ok(Evaluated::default()),
+            |r| r.evaluate_marked(&recorded_scope(workflow, &decision.state, [r])),
+        );
+        let (Recorded { value: result, placeholders }, result_error) = match result {
+            Ok(evaluated) => (Recorded::of(evaluated), None),
+            Err(error) => (Recorded::default(), Some(error.to_string())),
+        };
+        decision.record(Event::OrderCompleted(OrderCompleted {
+            result,
+            placeholders,
+            result_error,
+            at: decision.at,
+        }))?;
     }
     Ok(())
 }
@@ -189,16 +197,19 @@ fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<()
     Ok(())
 }
 
-fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> Result<Value, String> {
+fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> Result<Recorded, String> {
+    let mut input = Evaluated { value: Value::Object(Map::new()), placeholders: Vec::new() };
     if step.with.is_empty() {
-        return Ok(Value::Object(Map::new()));
+        return Ok(Recorded::of(input));
     }
     let scope = recorded_scope(workflow, state, step.with.iter().map(|(_, expression)| expression));
-    let fields = step.with.iter().map(|(name, expression)| {
-        let value = expression.evaluate(&scope).map_err(|error| no_input(name, error))?;
-        Ok((name.clone(), value))
-    });
-    fields.collect::<Result<Map<_, _>, String>>().map(Value::Object)
+    for (name, expression) in &step.with {
+        let evaluated = expression.evaluate_marked(&scope).map_err(|error| no_input(name, error))?;
+        input.value[name] = evaluated.value;
+        let within = |(pointer, at)| (format!("/{name}{pointer}"), at);
+        input.placeholders.extend(evaluated.placeholders.into_iter().map(within));
+    }
+    Ok(Recorded::of(input))
 }
 
 fn all_settled(section: &[Step], state: &OrderState) -> bool {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use serde_json::Value;
 
 use super::Decision;
 use crate::Timestamp;
 use crate::order::event::{Direction, Event, Mode, StepStarted, WaitStarted};
+use crate::order::personal::Recorded;
 use crate::order::state::{OrderState, Stage};
 use crate::workflow::{ActionRef, Retry, Step, Workflow};
 
@@ -20,7 +20,7 @@ pub(super) fn started(
     step: &Step,
     direction: Direction,
     attempt: u32,
-    input: Option<Value>,
+    input: Option<Recorded>,
     decision: &Decision,
 ) -> Option<Event> {
     let ActionRef { participant, action } = match direction {
@@ -32,6 +32,7 @@ pub(super) fn started(
         Direction::Undo if workflow.is_reached_by_events(participant) => Mode::Request,
         Direction::Undo => Mode::Call,
     };
+    let (input, placeholders) = input.map_or((None, None), |input| (Some(input.value), input.placeholders));
     Some(Event::StepStarted(StepStarted {
         step: step.id.clone(),
         direction,
@@ -40,18 +41,20 @@ pub(super) fn started(
         action: action.clone(),
         mode,
         input,
+        placeholders,
         deadline: later(decision.at, step.exchange_timeout),
         at: decision.at,
     }))
 }
 
 /// The event that starts a wait.
-pub(super) fn waiting(step: &Step, input: Value, decision: &Decision) -> Event {
+pub(super) fn waiting(step: &Step, input: Recorded, decision: &Decision) -> Event {
     Event::WaitStarted(WaitStarted {
         step: step.id.clone(),
         mode: step.mode,
         awaits: step.awaits.clone(),
-        input: (!step.with.is_empty()).then_some(input),
+        input: (!step.with.is_empty()).then_some(input.value),
+        placeholders: input.placeholders,
         deadline: later(decision.at, step.answer_timeout),
         at: decision.at,
     })

@@ -15,7 +15,11 @@ const FIELDS: [&str; 9] =
 
 /// What a guard sees.
 pub(super) fn scope(workflow: &Workflow, state: &OrderState, guard: &Expression) -> Scope {
-    Scope { order: order_seen_by(guard, state), steps: steps(workflow, state, &Wanted::by([guard])) }
+    Scope {
+        order: order_seen_by(guard, state),
+        steps: steps(workflow, state, &Wanted::by([guard])),
+        placeholders: false,
+    }
 }
 
 /// What a guard sees of `order`.
@@ -35,7 +39,7 @@ pub(super) fn recorded_scope<'a>(
     } else {
         Cow::Borrowed(&state.placed.personal)
     };
-    Scope { order: order(state, &personal, &wanted), steps: steps(workflow, state, &wanted) }
+    Scope { order: order(state, &personal, &wanted), steps: steps(workflow, state, &wanted), placeholders: true }
 }
 
 /// What some expressions read.

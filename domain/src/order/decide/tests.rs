@@ -328,13 +328,57 @@ fn personal_data_is_told_to_participants_and_kept_in_one_event_only() {
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
     let told = story.pending().into_iter().find_map(|effect| match effect {
-        Effect::Perform(attempt) => Some(story.state().placed.personal.fill_in(&attempt.input)),
+        Effect::Perform(attempt) => {
+            Some(story.state().placed.personal.fill_in(&attempt.input, attempt.placeholders.as_ref()))
+        }
         Effect::Tick | Effect::WakeAt(_) => None,
     });
     assert_eq!(told, Some(json!({ "to": "orders@vinet.example", "dear": "Vins et alcools Chevalier" })));
     for event in &story.history()[1..] {
         let written = format!("{event:?}");
         assert!(!written.contains("vinet") && !written.contains("Vins"), "{written}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_personal_data_is_told_as_it_came() {
+    let workflow = workflow(
+        "steps:\n  a: { call: p.a, with: { note: order.attributes.note } }\n  \
+         b: { after: [a], call: p.b, undo: p.un-b, with: { ref: steps.a.data.ref, to: order.customer.email } }\n  \
+         c: { after: [b], await: approval, with: { ref: steps.a.data.ref } }\n\
+         result: \"{ 'ref': steps.a.data.ref, 'to': order.customer.email }\"",
+    );
+    let mut story = Story::given(&workflow);
+    let mut order = order();
+    order.attributes.insert("note".into(), json!("All the best, ⟦customer.name⟧"));
+    story.place(order).whatever();
+    let told = |story: &Story| {
+        story.pending().into_iter().find_map(|effect| match effect {
+            Effect::Perform(attempt) => {
+                let personal = &story.state().placed.personal;
+                Some(personal.fill_in(&attempt.input, attempt.placeholders.as_ref()))
+            }
+            Effect::Tick | Effect::WakeAt(_) => None,
+        })
+    };
+    assert_eq!(told(&story), Some(json!({ "note": "All the best, ⟦customer.name⟧" })));
+    let answer = json!({ "ref": "17 ⟦customer.email⟧" });
+    story.answer("a", crate::order::Reply::Done { outcome: None, data: answer }).whatever();
+    let expected = json!({ "ref": "17 ⟦customer.email⟧", "to": "orders@vinet.example" });
+    assert_eq!(told(&story), Some(expected.clone()));
+    let mut undone = story.clone();
+    story.answer("b", done()).whatever();
+    story.signal("c", "approved").whatever();
+    let state = story.state();
+    assert_eq!(state.placed.personal.show_in(&state.result, state.result_placeholders.as_ref()), expected);
+    // The undo is told what the action was told.
+    undone.answer("b", refused("no")).whatever();
+    undone.answer("b", done()).whatever();
+    let every_event = undone.history().iter().chain(story.history());
+    for event in every_event.skip(1) {
+        assert!(
+            !format!("{event:?}").contains("vinet.example") || matches!(event, crate::order::Event::OrderPlaced(_))
+        );
     }
 }
 

@@ -19,6 +19,7 @@ fn requested() -> ActionRequested {
         action: "ship".into(),
         direction: Direction::Do,
         personal_data: None,
+        placeholders: None,
         input: json!({ "lines": [{ "sku": "11", "quantity": 12 }] }),
     }
 }
@@ -30,6 +31,15 @@ fn masked() -> ActionRequested {
         input: json!({ "to": "⟦customer.email⟧" }),
         personal_data: Some("https://tenuto.example/orders/10248/personal-data".into()),
         ..requested()
+    }
+}
+
+fn masked_in_part() -> ActionRequested {
+    ActionRequested {
+        step: "print".into(),
+        input: json!({ "to": "⟦customer.email⟧", "text": "All the best, ⟦customer.name⟧" }),
+        placeholders: Some(serde_json::from_value(json!({ "/to": [0] })).unwrap()),
+        ..masked()
     }
 }
 
@@ -69,7 +79,8 @@ fn one_of_each() -> Vec<Message> {
         (answered().message(request.id, TRACE).unwrap(), refused().message(request.id, TRACE).unwrap());
     let parked = parked().message(answer.id).unwrap();
     let masked = masked().message(1, None, TRACE).unwrap();
-    vec![request, answer, refusal, parked, masked]
+    let in_part = masked_in_part().message(1, None, TRACE).unwrap();
+    vec![request, answer, refusal, parked, masked, in_part]
 }
 
 fn golden_file(event_type: &str, version: &Value) -> PathBuf {
@@ -95,8 +106,8 @@ fn golden_files_are_what_is_written() {
 
 #[test]
 fn what_is_written_is_read() {
-    let [request, answer, refusal, _, with_placeholders] = one_of_each().try_into().unwrap();
-    for (message, said) in [(&request, requested()), (&with_placeholders, masked())] {
+    let [request, answer, refusal, _, with_placeholders, in_part] = one_of_each().try_into().unwrap();
+    for (message, said) in [(&request, requested()), (&with_placeholders, masked()), (&in_part, masked_in_part())] {
         let (read, metadata) = decode_request(message.event_type, &message.data, &message.metadata).unwrap();
         assert_eq!((read, metadata.correlation_id.as_deref()), (said, Some("10248")));
     }

@@ -1,0 +1,50 @@
+//! What one evaluation may spend. Everything that takes time or memory pays before it is done.
+//!
+//! One unit pays for one step (a node of the tree, an item compared or copied) or for 32 bytes read or built. So an
+//! evaluation takes at most [`UNITS`] steps and holds at most 64 MiB, whatever it does, and whatever it shares.
+
+use std::cell::Cell;
+
+use super::error::Trouble;
+
+/// What an evaluation may spend. An order of 500 lines spends some 5,000 on a pass over its lines.
+pub(super) const UNITS: u64 = 1_000_000;
+
+/// The bytes that one unit pays for.
+const BYTES_PER_UNIT: usize = 32;
+
+/// What an evaluation still has.
+pub(super) struct Budget {
+    left: Cell<u64>,
+}
+
+impl Budget {
+    pub fn full() -> Self {
+        Self { left: Cell::new(UNITS) }
+    }
+
+    /// Pays for so many steps.
+    pub fn spend<'t>(&self, units: u64) -> Result<(), Trouble<'t>> {
+        let Some(left) = self.left.get().checked_sub(units) else {
+            self.left.set(0);
+            return Err(Trouble::TooMuchWork);
+        };
+        self.left.set(left);
+        Ok(())
+    }
+
+    /// Pays for so many items that are copied or looked at.
+    pub fn items<'t>(&self, count: usize) -> Result<(), Trouble<'t>> {
+        self.spend(u64::try_from(count).unwrap_or(u64::MAX))
+    }
+
+    /// Pays for so many bytes that are read or built.
+    pub fn bytes<'t>(&self, count: usize) -> Result<(), Trouble<'t>> {
+        self.items(count / BYTES_PER_UNIT + 1)
+    }
+
+    /// What was spent.
+    pub fn spent(&self) -> u64 {
+        UNITS - self.left.get()
+    }
+}

@@ -1,0 +1,372 @@
+//! The value of an expression: its tree, walked once. Each part pays for what it does before it does it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use regex::Regex;
+
+use super::Scope;
+use super::budget::Budget;
+use super::error::{Problem, Trouble};
+use super::tree::{Comparator, Gives, Loop, Node, Part};
+use super::value::{Bytes, Key, KeyView, Kind, Origin, Text, Value, Viewed};
+use super::{functions, operators};
+
+/// What a part comes to.
+pub(super) type Outcome<'a> = Result<Value<'a>, Trouble<'a>>;
+
+/// One evaluation.
+pub(super) struct Evaluation<'a> {
+    scope: &'a Scope,
+    pub budget: Budget,
+    /// What the loops around bind, from the outside.
+    locals: RefCell<Vec<Value<'a>>>,
+    /// The patterns that were compiled so far, and what a byte costs with each.
+    pub patterns: RefCell<HashMap<String, Option<(Rc<Regex>, u64)>>>,
+}
+
+impl<'a> Evaluation<'a> {
+    pub fn of(scope: &'a Scope) -> Self {
+        let (locals, patterns) = (RefCell::default(), RefCell::default());
+        Self { scope, budget: Budget::full(), locals, patterns }
+    }
+
+    pub fn value(&self, node: &'a Node) -> Outcome<'a> {
+        self.budget.spend(1)?;
+        match &node.part {
+            Part::Null => Ok(Value::Null),
+            Part::Bool(truth) => Ok(Value::Bool(*truth)),
+            Part::Int(int) => Ok(Value::Int(*int)),
+            Part::UInt(uint) => Ok(Value::UInt(*uint)),
+            Part::Double(double) => Ok(Value::Double(*double)),
+            Part::Text(text) => Ok(Value::Text(Text::borrowed(text))),
+            Part::Type(kind) => Ok(Value::Type(*kind)),
+            Part::Bytes(bytes) => self.constant_bytes(bytes),
+            Part::Order => {
+                let origin = if self.scope.placeholders { Origin::Order } else { Origin::Data };
+                Value::of_json(&self.scope.order, origin)
+            }
+            Part::Steps => Value::of_json(&self.scope.steps, Origin::Data),
+            Part::Local(depth, _) => self.local(*depth, node),
+            Part::Unknown(name) => Err(Problem::Unknown { name }.at(node)),
+            Part::Meaningless => Err(Problem::Meaningless.at(node)),
+            Part::Select { operand, field, test } => self.select(operand, field, *test),
+            Part::Index(sides) => self.index(sides),
+            Part::Not(operand) => Ok(Value::Bool(!self.truth(operand)?)),
+            Part::Negate(operand) => self.negated(operand),
+            Part::And(sides) => self.both(sides),
+            Part::Or(sides) => self.either(sides),
+            Part::Conditional(parts) => {
+                let chosen = if self.truth(&parts[0])? { &parts[1] } else { &parts[2] };
+                self.value(chosen)
+            }
+            Part::Equals { sides, equal } => self.equality(sides, *equal),
+            Part::Compare(comparator, sides) => self.comparison(*comparator, sides, node),
+            Part::Calculate(operator, sides) => {
+                let (one, other) = (self.value(&sides[0])?, self.value(&sides[1])?);
+                operators::calculated(&self.budget, *operator, one, other, sides, node)
+            }
+            Part::In(sides) => self.contained(sides),
+            Part::List(parts) => self.list(parts),
+            Part::Map(entries) => self.map(entries, node),
+            Part::Call(call) => functions::called(self, call, node),
+            Part::Loop(looped) => self.looped(looped),
+        }
+    }
+
+    pub fn values(&self, parts: &'a [Node]) -> Result<Vec<Value<'a>>, Trouble<'a>> {
+        parts.iter().map(|part| self.value(part)).collect()
+    }
+
+    fn constant_bytes(&self, bytes: &'a [u8]) -> Outcome<'a> {
+        self.budget.bytes(bytes.len())?;
+        Ok(Value::Bytes(Bytes { bytes: bytes.into(), marks: None }))
+    }
+
+    fn local(&self, depth: usize, node: &'a Node) -> Outcome<'a> {
+        self.locals.borrow().get(depth).cloned().ok_or_else(|| Problem::Meaningless.at(node))
+    }
+
+    /// True or false; anything else is a fault.
+    fn truth(&self, node: &'a Node) -> Result<bool, Trouble<'a>> {
+        match self.value(node)? {
+            Value::Bool(truth) => Ok(truth),
+            other => Err(Problem::NotABool { part: node, kind: other.kind() }.at(node)),
+        }
+    }
+
+    /// `false` on either side decides, whatever is wrong with the other.
+    fn both(&self, sides: &'a [Node; 2]) -> Outcome<'a> {
+        self.decided(sides, false)
+    }
+
+    /// `true` on either side decides, whatever is wrong with the other.
+    fn either(&self, sides: &'a [Node; 2]) -> Outcome<'a> {
+        self.decided(sides, true)
+    }
+
+    fn decided(&self, sides: &'a [Node; 2], deciding: bool) -> Outcome<'a> {
+        let one = match self.truth(&sides[0]) {
+            Ok(truth) if truth == deciding => return Ok(Value::Bool(deciding)),
+            Err(Trouble::TooMuchWork) => return Err(Trouble::TooMuchWork),
+            other => other,
+        };
+        let other = self.truth(&sides[1])?;
+        if other == deciding { Ok(Value::Bool(deciding)) } else { one.map(Value::Bool) }
+    }
+
+    fn select(&self, operand: &'a Node, field: &'a str, test: bool) -> Outcome<'a> {
+        let value = self.value(operand)?;
+        let found = match &value {
+            Value::Object(fields, origin) => Value::of_field(fields, *origin, field)?,
+            Value::Map(entries) => entries.get(&KeyView::Text(field) as &dyn Viewed).cloned(),
+            // What is not there has no fields: has(order.shipTo.city) asks for both.
+            Value::Null if test => None,
+            other => return Err(Problem::NoField { of: operand, kind: other.kind(), field }.at(operand)),
+        };
+        match found {
+            _ if test => Ok(Value::Bool(found.is_some())),
+            Some(value) => Ok(value),
+            None => Err(Problem::NoField { of: operand, kind: Kind::Map, field }.at(operand)),
+        }
+    }
+
+    fn index(&self, sides: &'a [Node; 2]) -> Outcome<'a> {
+        let [of, key] = sides;
+        let (value, index) = (self.value(of)?, self.value(key)?);
+        let not_an_index = || Problem::NotAnIndex { of, kind: value.kind(), index: index.kind() }.at(of);
+        match &value {
+            Value::Array(_) | Value::List(_) => {
+                let Some(place) = whole(&index) else { return Err(not_an_index()) };
+                let place = usize::try_from(place).ok();
+                let item = place.and_then(|place| item(&value, place));
+                item.unwrap_or_else(|| Err(Problem::BeyondTheEnd { of }.at(of)))
+            }
+            Value::Object(..) | Value::Map(_) if is_key(&index) => {
+                under(&value, &index)?.ok_or_else(|| Problem::NoKey { of, key }.at(of))
+            }
+            _ => Err(not_an_index()),
+        }
+    }
+
+    fn negated(&self, operand: &'a Node) -> Outcome<'a> {
+        match self.value(operand)? {
+            Value::Int(int) => {
+                let negated = int.checked_neg().map(Value::Int);
+                negated.ok_or_else(|| Problem::TooLarge { operator: "-" }.at(operand))
+            }
+            Value::Double(double) => Ok(Value::Double(-double)),
+            other => Err(Problem::NotNegatable { part: operand, kind: other.kind() }.at(operand)),
+        }
+    }
+
+    fn equality(&self, sides: &'a [Node; 2], equal: bool) -> Outcome<'a> {
+        let (one, other) = (self.value(&sides[0])?, self.value(&sides[1])?);
+        Ok(Value::Bool(operators::equal(&self.budget, &one, &other)? == equal))
+    }
+
+    fn comparison(&self, comparator: Comparator, sides: &'a [Node; 2], node: &'a Node) -> Outcome<'a> {
+        let (one, other) = (self.value(&sides[0])?, self.value(&sides[1])?);
+        let Some(order) = operators::compared(&self.budget, &one, &other)? else {
+            let kinds = [one.kind(), other.kind()];
+            return Err(Problem::NotComparable { sides, sign: comparator.as_str(), kinds }.at(node));
+        };
+        Ok(Value::Bool(match comparator {
+            Comparator::Less => order.is_lt(),
+            Comparator::LessOrEqual => order.is_le(),
+            Comparator::Greater => order.is_gt(),
+            Comparator::GreaterOrEqual => order.is_ge(),
+        }))
+    }
+
+    fn contained(&self, sides: &'a [Node; 2]) -> Outcome<'a> {
+        let (item, within) = (self.value(&sides[0])?, self.value(&sides[1])?);
+        let not_in = || Problem::NotIn { sides, kinds: [item.kind(), within.kind()] }.at(&sides[1]);
+        match &within {
+            Value::Array(items) => {
+                for other in *items {
+                    if operators::equal(&self.budget, &Value::of_json(other, Origin::Data)?, &item)? {
+                        return Ok(Value::Bool(true));
+                    }
+                }
+                Ok(Value::Bool(false))
+            }
+            Value::List(items) => {
+                for other in items.iter() {
+                    if operators::equal(&self.budget, other, &item)? {
+                        return Ok(Value::Bool(true));
+                    }
+                }
+                Ok(Value::Bool(false))
+            }
+            Value::Object(..) | Value::Map(_) if is_key(&item) => Ok(Value::Bool(under(&within, &item)?.is_some())),
+            _ => Err(not_in()),
+        }
+    }
+
+    fn list(&self, parts: &'a [Node]) -> Outcome<'a> {
+        self.budget.items(parts.len())?;
+        self.values(parts).map(Value::list)
+    }
+
+    fn map(&self, entries: &'a [[Node; 2]], node: &'a Node) -> Outcome<'a> {
+        self.budget.items(entries.len())?;
+        let mut map = BTreeMap::new();
+        for [key, value] in entries {
+            let key = self.key(key)?;
+            // The same number of another type is the same key.
+            if lookup(&map, &key.value()).is_some() {
+                return Err(Problem::KeyTwice.at(node));
+            }
+            map.insert(key, self.value(value)?);
+        }
+        Ok(Value::Map(Rc::new(map)))
+    }
+
+    fn key(&self, part: &'a Node) -> Result<Key<'a>, Trouble<'a>> {
+        match self.value(part)? {
+            Value::Int(int) => Ok(Key::Int(int)),
+            Value::UInt(uint) => Ok(Key::UInt(uint)),
+            Value::Bool(truth) => Ok(Key::Bool(truth)),
+            Value::Text(text) => Ok(Key::Text(text)),
+            other => Err(Problem::NotAKey { part, kind: other.kind() }.at(part)),
+        }
+    }
+
+    fn looped(&self, looped: &'a Loop) -> Outcome<'a> {
+        let range = self.value(&looped.range)?;
+        let items = self.items(&range, &looped.range)?;
+        match looped.gives {
+            Gives::All => self.decided_by_items(looped, items, false),
+            Gives::Exists => self.decided_by_items(looped, items, true),
+            Gives::ExistsOne => {
+                let mut found = 0_usize;
+                for item in items {
+                    if self.with(item, || self.truth(&looped.body))? {
+                        found += 1;
+                    }
+                }
+                Ok(Value::Bool(found == 1))
+            }
+            Gives::List => self.mapped(looped, items),
+        }
+    }
+
+    /// `all` and `exists`: one item can decide, whatever is wrong with those before it.
+    fn decided_by_items(&self, looped: &'a Loop, items: Vec<Value<'a>>, deciding: bool) -> Outcome<'a> {
+        let mut fault = None;
+        for item in items {
+            match self.with(item, || self.truth(&looped.body)) {
+                Ok(truth) if truth == deciding => return Ok(Value::Bool(deciding)),
+                Ok(_) => {}
+                Err(Trouble::TooMuchWork) => return Err(Trouble::TooMuchWork),
+                Err(trouble) => fault = Some(trouble),
+            }
+        }
+        fault.map_or(Ok(Value::Bool(!deciding)), Err)
+    }
+
+    fn mapped(&self, looped: &'a Loop, items: Vec<Value<'a>>) -> Outcome<'a> {
+        let mut mapped = Vec::new();
+        for item in items {
+            let value = self.with(item, || match &looped.guard {
+                Some(guard) if !self.truth(guard)? => Ok(None),
+                _ => self.value(&looped.body).map(Some),
+            });
+            mapped.extend(value?);
+        }
+        Ok(Value::list(mapped))
+    }
+
+    /// Evaluates something with one more name bound.
+    fn with<T>(&self, item: Value<'a>, evaluate: impl FnOnce() -> Result<T, Trouble<'a>>) -> Result<T, Trouble<'a>> {
+        self.budget.spend(1)?;
+        self.locals.borrow_mut().push(item);
+        let result = evaluate();
+        self.locals.borrow_mut().pop();
+        result
+    }
+
+    /// The items of a list; the keys of a map, in their order.
+    fn items(&self, range: &Value<'a>, part: &'a Node) -> Result<Vec<Value<'a>>, Trouble<'a>> {
+        items_of(&self.budget, range)?.ok_or_else(|| Problem::NotARange { part, kind: range.kind() }.at(part))
+    }
+}
+
+/// The items of a list; the keys of a map, in their order; `None`: it has none.
+pub(super) fn items_of<'a>(budget: &Budget, range: &Value<'a>) -> Result<Option<Vec<Value<'a>>>, Trouble<'a>> {
+    Ok(Some(match range {
+        Value::Array(items) => {
+            budget.items(items.len())?;
+            items.iter().map(|item| Value::of_json(item, Origin::Data)).collect::<Result<_, _>>()?
+        }
+        Value::List(items) => {
+            budget.items(items.len())?;
+            items.to_vec()
+        }
+        Value::Object(fields, _) => {
+            budget.items(fields.len())?;
+            let mut keys: Vec<&'a str> = fields.keys().map(String::as_str).collect();
+            keys.sort_unstable();
+            keys.into_iter().map(|key| Value::Text(Text::borrowed(key))).collect()
+        }
+        Value::Map(entries) => {
+            budget.items(entries.len())?;
+            entries.keys().map(Key::value).collect()
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// A whole number, whatever its type.
+fn whole(value: &Value<'_>) -> Option<i128> {
+    match value {
+        Value::Int(int) => Some(i128::from(*int)),
+        Value::UInt(uint) => Some(i128::from(*uint)),
+        Value::Double(double) => whole_double(*double),
+        _ => None,
+    }
+}
+
+/// A double that is a whole number in the range of 64 bits.
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked, and a whole number stays what it is")]
+fn whole_double(double: f64) -> Option<i128> {
+    (double.fract() == 0.0 && double.abs() < 2.0_f64.powi(64)).then_some(double as i128)
+}
+
+fn item<'a>(list: &Value<'a>, place: usize) -> Option<Outcome<'a>> {
+    match list {
+        Value::Array(items) => items.get(place).map(|item| Value::of_json(item, Origin::Data)),
+        Value::List(items) => items.get(place).cloned().map(Ok),
+        _ => None,
+    }
+}
+
+/// What a map has under a key; nothing under what cannot be one.
+pub(super) fn under<'a>(map: &Value<'a>, key: &Value<'a>) -> Result<Option<Value<'a>>, Trouble<'a>> {
+    match (map, key) {
+        (Value::Object(fields, origin), Value::Text(name)) => Value::of_field(fields, *origin, name.as_str()),
+        (Value::Map(entries), _) => Ok(lookup(entries, key)),
+        _ => Ok(None),
+    }
+}
+
+/// Whether a map can be asked for it. A double is never a key, and can be the same number as one.
+fn is_key(value: &Value<'_>) -> bool {
+    value.kind().is_number() || matches!(value, Value::Text(_) | Value::Bool(_))
+}
+
+/// Keys that are numbers are found by any number that is the same.
+fn lookup<'a>(entries: &BTreeMap<Key<'a>, Value<'a>>, key: &Value<'a>) -> Option<Value<'a>> {
+    let get = |view: KeyView<'_>| entries.get(&view as &dyn Viewed).cloned();
+    match key {
+        Value::Text(text) => get(KeyView::Text(text.as_str())),
+        Value::Bool(truth) => get(KeyView::Bool(*truth)),
+        number => {
+            let whole = whole(number)?;
+            let int = i64::try_from(whole).ok().and_then(|int| get(KeyView::Int(int)));
+            int.or_else(|| u64::try_from(whole).ok().and_then(|uint| get(KeyView::UInt(uint))))
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The functions that an expression can call.
+
+use std::rc::Rc;
+
+use regex::RegexBuilder;
+
+use super::error::{Problem, Trouble};
+use super::evaluate::{Evaluation, Outcome};
+use super::operators::length;
+use super::tree::{Call, Node};
+use super::value::{Bytes, Kind, Text, Value};
+
+/// Patterns by their size once compiled, in bytes, and what they cost: a byte of text so many units, for the worst text there
+/// is. Larger ones are refused.
+const PATTERNS: [(usize, u64); 3] = [(4 << 10, 2), (32 << 10, 8), (256 << 10, 64)];
+/// What compiling a pattern costs, once an evaluation.
+const PATTERN: u64 = 20_000;
+
+/// Calls a function.
+pub(super) fn called<'a>(evaluation: &Evaluation<'a>, call: &'a Call, node: &'a Node) -> Outcome<'a> {
+    let values = evaluation.values(&call.arguments)?;
+    let name = call.function.as_str();
+    let result = match (name, call.is_method, values.as_slice()) {
+        ("size", _, [value]) => size(evaluation, value)?,
+        ("contains", true, [text, part]) => searched(evaluation, text, part, |text, part| text.contains(part))?,
+        ("startsWith", true, [text, part]) => searched(evaluation, text, part, |text, part| text.starts_with(part))?,
+        ("endsWith", true, [text, part]) => searched(evaluation, text, part, |text, part| text.ends_with(part))?,
+        ("matches", _, [Value::Text(text), Value::Text(pattern)]) => {
+            Some(Value::Bool(matches(evaluation, text.as_str(), pattern.as_str(), node)?))
+        }
+        ("dyn", false, [value]) => Some(value.clone()),
+        ("type", false, [value]) => Some(Value::Type(value.kind())),
+        ("bool" | "bytes" | "double" | "int" | "string" | "uint", false, [value]) => {
+            converted(evaluation, name, value, &call.arguments[0], node)?
+        }
+        _ => None,
+    };
+    result.ok_or_else(|| {
+        let kinds = values.iter().map(Value::kind).collect();
+        Problem::Function { name, arguments: &call.arguments, kinds }.at(node)
+    })
+}
+
+fn size<'a>(evaluation: &Evaluation<'a>, value: &Value<'a>) -> Result<Option<Value<'a>>, Trouble<'a>> {
+    let size = match value {
+        Value::Text(text) => {
+            evaluation.budget.bytes(text.as_str().len())?;
+            Some(text.as_str().chars().count())
+        }
+        Value::Bytes(bytes) => Some(bytes.bytes.len()),
+        other => length(other),
+    };
+    Ok(size.map(|size| Value::Int(i64::try_from(size).unwrap_or(i64::MAX))))
+}
+
+fn searched<'a>(
+    evaluation: &Evaluation<'a>,
+    text: &Value<'a>,
+    part: &Value<'a>,
+    found: impl Fn(&str, &str) -> bool,
+) -> Result<Option<Value<'a>>, Trouble<'a>> {
+    let (Value::Text(text), Value::Text(part)) = (text, part) else { return Ok(None) };
+    // The search is linear in both.
+    evaluation.budget.bytes(text.as_str().len() + part.as_str().len())?;
+    Ok(Some(Value::Bool(found(text.as_str(), part.as_str()))))
+}
+
+fn matches<'a>(evaluation: &Evaluation<'a>, text: &str, pattern: &str, node: &'a Node) -> Result<bool, Trouble<'a>> {
+    evaluation.budget.bytes(pattern.len())?;
+    let known = evaluation.patterns.borrow().get(pattern).cloned();
+    let compiled = match known {
+        Some(known) => known,
+        None => {
+            evaluation.budget.spend(PATTERN)?;
+            let compiled = PATTERNS.into_iter().find_map(|(size, cost)| {
+                let regex = RegexBuilder::new(pattern).size_limit(size).build().ok()?;
+                Some((Rc::new(regex), cost))
+            });
+            evaluation.patterns.borrow_mut().insert(pattern.to_owned(), compiled.clone());
+            compiled
+        }
+    };
+    let Some((regex, cost)) = compiled else { return Err(Problem::BadPattern.at(node)) };
+    evaluation.budget.spend(u64::try_from(text.len()).unwrap_or(u64::MAX).saturating_mul(cost))?;
+    Ok(regex.is_match(text))
+}
+
+/// A value as one of another type; `None`: it is of none that can be.
+fn converted<'a>(
+    evaluation: &Evaluation<'a>,
+    name: &'a str,
+    value: &Value<'a>,
+    argument: &'a Node,
+    node: &'a Node,
+) -> Result<Option<Value<'a>>, Trouble<'a>> {
+    if let Value::Text(text) = value {
+        evaluation.budget.bytes(text.as_str().len())?;
+    }
+    let converted = match name {
+        "string" => return string(evaluation, value, argument, node),
+        "bytes" => match value {
+            Value::Text(text) => {
+                let (bytes, marks) = (text.as_str().as_bytes().into(), text.marks.clone());
+                return Ok(Some(Value::Bytes(Bytes { bytes, marks })));
+            }
+            Value::Bytes(_) => return Ok(Some(value.clone())),
+            _ => return Ok(None),
+        },
+        "bool" => to_bool(value),
+        "double" => to_double(value),
+        "int" => to_int(value),
+        _ => to_uint(value),
+    };
+    match converted {
+        Converted::Value(value) => Ok(Some(value)),
+        Converted::OutOfRange => Err(Problem::NotConvertible { name, argument }.at(node)),
+        Converted::WrongType => Ok(None),
+    }
+}
+
+enum Converted<'a> {
+    Value(Value<'a>),
+    /// The type can be converted, this value cannot.
+    OutOfRange,
+    WrongType,
+}
+
+impl<'a> Converted<'a> {
+    fn some(value: Option<Value<'a>>) -> Self {
+        value.map_or(Converted::OutOfRange, Converted::Value)
+    }
+}
+
+fn to_bool<'a>(value: &Value<'a>) -> Converted<'a> {
+    match value {
+        Value::Bool(truth) => Converted::Value(Value::Bool(*truth)),
+        Value::Text(text) => Converted::some(match text.as_str() {
+            "1" | "t" | "true" | "TRUE" | "True" => Some(Value::Bool(true)),
+            "0" | "f" | "false" | "FALSE" | "False" => Some(Value::Bool(false)),
+            _ => None,
+        }),
+        _ => Converted::WrongType,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a double is the nearest that there is")]
+fn to_double<'a>(value: &Value<'a>) -> Converted<'a> {
+    match value {
+        Value::Double(double) => Converted::Value(Value::Double(*double)),
+        Value::Int(int) => Converted::Value(Value::Double(*int as f64)),
+        Value::UInt(uint) => Converted::Value(Value::Double(*uint as f64)),
+        Value::Text(text) => Converted::some(text.as_str().parse().ok().map(Value::Double)),
+        _ => Converted::WrongType,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "what is within the range loses its fraction, as CEL has it")]
+fn to_int<'a>(value: &Value<'a>) -> Converted<'a> {
+    // 2^63 on either side is left out, as CEL has it.
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    Converted::some(match value {
+        Value::Int(int) => Some(Value::Int(*int)),
+        Value::UInt(uint) => i64::try_from(*uint).ok().map(Value::Int),
+        Value::Double(double) => (*double > -LIMIT && *double < LIMIT).then_some(Value::Int(*double as i64)),
+        Value::Text(text) => text.as_str().parse().ok().map(Value::Int),
+        _ => return Converted::WrongType,
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as of ints, from 0 on")]
+fn to_uint<'a>(value: &Value<'a>) -> Converted<'a> {
+    const LIMIT: f64 = 18_446_744_073_709_551_616.0;
+    Converted::some(match value {
+        Value::UInt(uint) => Some(Value::UInt(*uint)),
+        Value::Int(int) => u64::try_from(*int).ok().map(Value::UInt),
+        Value::Double(double) => (*double >= 0.0 && *double < LIMIT).then_some(Value::UInt(*double as u64)),
+        Value::Text(text) => text.as_str().parse().ok().map(Value::UInt),
+        _ => return Converted::WrongType,
+    })
+}
+
+fn string<'a>(
+    evaluation: &Evaluation<'a>,
+    value: &Value<'a>,
+    argument: &'a Node,
+    node: &'a Node,
+) -> Result<Option<Value<'a>>, Trouble<'a>> {
+    // The longest of a number is a double's: some 330 digits.
+    evaluation.budget.bytes(if value.kind() == Kind::Double { 330 } else { 20 })?;
+    let text = match value {
+        Value::Text(_) => return Ok(Some(value.clone())),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Int(int) => int.to_string(),
+        Value::UInt(uint) => uint.to_string(),
+        Value::Double(double) => double.to_string(),
+        Value::Bytes(bytes) => {
+            evaluation.budget.bytes(bytes.bytes.len())?;
+            let text = std::str::from_utf8(&bytes.bytes);
+            let text = text.map_err(|_| Problem::NotConvertible { name: "string", argument }.at(node))?;
+            return Ok(Some(Value::Text(Text::built(text, bytes.marks.clone()))));
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Value::Text(Text::built(&text, None))))
+}

@@ -1,0 +1,214 @@
+//! Arithmetic, order and equality. Numbers are numbers, as in JSON: what is not whole makes the result a double.
+
+use std::cmp::Ordering;
+
+use super::budget::Budget;
+use super::error::{Problem, Trouble};
+use super::evaluate::{Outcome, items_of, under};
+use super::tree::{Node, Operator};
+use super::value::{Bytes, Text, Value, joined};
+
+/// The result of an operator of arithmetic.
+pub(super) fn calculated<'a>(
+    budget: &Budget,
+    operator: Operator,
+    one: Value<'a>,
+    other: Value<'a>,
+    sides: &'a [Node; 2],
+    node: &'a Node,
+) -> Outcome<'a> {
+    use Value as V;
+    let kinds = [one.kind(), other.kind()];
+    let not_calculable = || Problem::NotCalculable { sides, operator, kinds }.at(node);
+    let result = match (one, other) {
+        (V::Int(one), V::Int(other)) => int(operator, one, other).map(V::Int),
+        (V::UInt(one), V::UInt(other)) => uint(operator, one, other).map(V::UInt),
+        (V::Int(one), V::UInt(other)) => mixed(operator, one.into(), other.into()),
+        (V::UInt(one), V::Int(other)) => mixed(operator, one.into(), other.into()),
+        (one, other) if operator == Operator::Add && !kinds.iter().any(|kind| kind.is_number()) => {
+            return concatenated(budget, one, other)?.ok_or_else(not_calculable);
+        }
+        (one, other) => match (as_double(&one), as_double(&other)) {
+            (Some(one), Some(other)) => double(operator, one, other).map(V::Double).ok_or(Fails::NotDefined),
+            _ => Err(Fails::NotDefined),
+        },
+    };
+    result.map_err(|fails| match fails {
+        Fails::ByZero => Problem::DivisionByZero.at(node),
+        Fails::TooLarge => Problem::TooLarge { operator: operator.as_str() }.at(node),
+        Fails::NotDefined => not_calculable(),
+    })
+}
+
+enum Fails {
+    ByZero,
+    TooLarge,
+    NotDefined,
+}
+
+fn int(operator: Operator, one: i64, other: i64) -> Result<i64, Fails> {
+    if other == 0 && matches!(operator, Operator::Divide | Operator::Remainder) {
+        return Err(Fails::ByZero);
+    }
+    let result = match operator {
+        Operator::Add => one.checked_add(other),
+        Operator::Subtract => one.checked_sub(other),
+        Operator::Multiply => one.checked_mul(other),
+        Operator::Divide => one.checked_div(other),
+        Operator::Remainder => one.checked_rem(other),
+    };
+    result.ok_or(Fails::TooLarge)
+}
+
+fn uint(operator: Operator, one: u64, other: u64) -> Result<u64, Fails> {
+    if other == 0 && matches!(operator, Operator::Divide | Operator::Remainder) {
+        return Err(Fails::ByZero);
+    }
+    let result = match operator {
+        Operator::Add => one.checked_add(other),
+        Operator::Subtract => one.checked_sub(other),
+        Operator::Multiply => one.checked_mul(other),
+        Operator::Divide => one.checked_div(other),
+        Operator::Remainder => one.checked_rem(other),
+    };
+    result.ok_or(Fails::TooLarge)
+}
+
+/// Whole numbers of which one is beyond an int, or written with a `u`: an int where the result is one.
+fn mixed<'a>(operator: Operator, one: i128, other: i128) -> Result<Value<'a>, Fails> {
+    if other == 0 && matches!(operator, Operator::Divide | Operator::Remainder) {
+        return Err(Fails::ByZero);
+    }
+    let result = match operator {
+        Operator::Add => one + other,
+        Operator::Subtract => one - other,
+        Operator::Multiply => one.checked_mul(other).ok_or(Fails::TooLarge)?,
+        Operator::Divide => one / other,
+        Operator::Remainder => one % other,
+    };
+    let int = i64::try_from(result).map(Value::Int);
+    int.or_else(|_| u64::try_from(result).map(Value::UInt)).map_err(|_| Fails::TooLarge)
+}
+
+fn double(operator: Operator, one: f64, other: f64) -> Option<f64> {
+    match operator {
+        Operator::Add => Some(one + other),
+        Operator::Subtract => Some(one - other),
+        Operator::Multiply => Some(one * other),
+        Operator::Divide => Some(one / other),
+        Operator::Remainder => None,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a double is the nearest that there is")]
+fn as_double(value: &Value<'_>) -> Option<f64> {
+    match value {
+        Value::Int(int) => Some(*int as f64),
+        Value::UInt(uint) => Some(*uint as f64),
+        Value::Double(double) => Some(*double),
+        _ => None,
+    }
+}
+
+/// Two texts, bytes or lists, one after the other; `None`: they are something else.
+fn concatenated<'a>(budget: &Budget, one: Value<'a>, other: Value<'a>) -> Result<Option<Value<'a>>, Trouble<'a>> {
+    match (one, other) {
+        (Value::Text(one), Value::Text(other)) => {
+            let (head, tail) = (one.as_str(), other.as_str());
+            // Built, and then copied to where it is kept.
+            budget.bytes((head.len() + tail.len()) * 2)?;
+            let marks = joined(&one.marks, head.len(), &other.marks);
+            Ok(Some(Value::Text(Text::built(&[head, tail].concat(), marks))))
+        }
+        (Value::Bytes(one), Value::Bytes(other)) => {
+            budget.bytes((one.bytes.len() + other.bytes.len()) * 2)?;
+            let marks = joined(&one.marks, one.bytes.len(), &other.marks);
+            Ok(Some(Value::Bytes(Bytes { bytes: [&*one.bytes, &*other.bytes].concat().into(), marks })))
+        }
+        (one @ (Value::Array(_) | Value::List(_)), other) => {
+            let Some(head) = items_of(budget, &one)? else { return Ok(None) };
+            let Some(tail) = items_of(budget, &other)? else { return Ok(None) };
+            budget.items(head.len() + tail.len())?;
+            let mut list = head;
+            list.extend(tail);
+            Ok(Some(Value::list(list)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// How two values are ordered; `None`: they cannot be compared.
+pub(super) fn compared<'a>(
+    budget: &Budget,
+    one: &Value<'a>,
+    other: &Value<'a>,
+) -> Result<Option<Ordering>, Trouble<'a>> {
+    use Value as V;
+    Ok(match (one, other) {
+        (V::Int(one), V::Int(other)) => Some(one.cmp(other)),
+        (V::UInt(one), V::UInt(other)) => Some(one.cmp(other)),
+        (V::Int(one), V::UInt(other)) => Some(i128::from(*one).cmp(&i128::from(*other))),
+        (V::UInt(one), V::Int(other)) => Some(i128::from(*one).cmp(&i128::from(*other))),
+        (V::Bool(one), V::Bool(other)) => Some(one.cmp(other)),
+        (V::Text(one), V::Text(other)) => {
+            budget.bytes(one.as_str().len().min(other.as_str().len()))?;
+            Some(one.as_str().cmp(other.as_str()))
+        }
+        (V::Bytes(one), V::Bytes(other)) => {
+            budget.bytes(one.bytes.len().min(other.bytes.len()))?;
+            Some(one.bytes.cmp(&other.bytes))
+        }
+        _ => as_double(one).zip(as_double(other)).and_then(|(one, other)| one.partial_cmp(&other)),
+    })
+}
+
+/// Whether two values are the same, to the last item. Values of different kinds are not, except for numbers.
+pub(super) fn equal<'a>(budget: &Budget, one: &Value<'a>, other: &Value<'a>) -> Result<bool, Trouble<'a>> {
+    budget.spend(1)?;
+    match (one, other) {
+        (Value::Null, Value::Null) => Ok(true),
+        (Value::Type(one), Value::Type(other)) => Ok(one == other),
+        (Value::Array(_) | Value::List(_), Value::Array(_) | Value::List(_)) => equal_lists(budget, one, other),
+        (Value::Object(..) | Value::Map(_), Value::Object(..) | Value::Map(_)) => equal_maps(budget, one, other),
+        (Value::Text(one), Value::Text(other)) if one.as_str().len() != other.as_str().len() => Ok(false),
+        _ => Ok(compared(budget, one, other)? == Some(Ordering::Equal)),
+    }
+}
+
+fn equal_lists<'a>(budget: &Budget, one: &Value<'a>, other: &Value<'a>) -> Result<bool, Trouble<'a>> {
+    if length(one) != length(other) {
+        return Ok(false);
+    }
+    let (Some(ours), Some(theirs)) = (items_of(budget, one)?, items_of(budget, other)?) else { return Ok(false) };
+    for (our, their) in ours.iter().zip(&theirs) {
+        if !equal(budget, our, their)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn equal_maps<'a>(budget: &Budget, one: &Value<'a>, other: &Value<'a>) -> Result<bool, Trouble<'a>> {
+    if length(one) != length(other) {
+        return Ok(false);
+    }
+    let Some(keys) = items_of(budget, one)? else { return Ok(false) };
+    for key in keys {
+        let (Some(our), Some(their)) = (under(one, &key)?, under(other, &key)?) else { return Ok(false) };
+        if !equal(budget, &our, &their)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// How many items or entries a value has.
+pub(super) fn length(value: &Value<'_>) -> Option<usize> {
+    match value {
+        Value::Array(items) => Some(items.len()),
+        Value::List(items) => Some(items.len()),
+        Value::Object(fields, _) => Some(fields.len()),
+        Value::Map(entries) => Some(entries.len()),
+        _ => None,
+    }
+}

@@ -1,0 +1,341 @@
+//! The values of an evaluation. What the scope has is read where it is; only what an expression builds is new.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::{Map, Number, Value as Json};
+
+use super::error::{Problem, Trouble};
+
+/// A value of CEL.
+#[derive(Clone)]
+pub(super) enum Value<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    UInt(u64),
+    Double(f64),
+    Type(Kind),
+    Text(Text<'a>),
+    Bytes(Bytes),
+    /// A list of the scope.
+    Array(&'a [Json]),
+    /// A map of the scope.
+    Object(&'a Map<String, Json>, Origin),
+    /// A list that was built.
+    List(Rc<Vec<Value<'a>>>),
+    /// A map that was built.
+    Map(Rc<BTreeMap<Key<'a>, Value<'a>>>),
+}
+
+/// What a map of the scope is, where that matters: which of its texts are placeholders for personal data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Nothing in it is a placeholder, whatever it looks like.
+    Data,
+    /// `order` with placeholders.
+    Order,
+    /// `order.customer` with placeholders.
+    Customer,
+    /// `order.shipTo` with placeholders.
+    ShipTo,
+}
+
+impl Origin {
+    fn of_field(self, name: &str) -> Self {
+        match (self, name) {
+            (Origin::Order, "customer") => Origin::Customer,
+            (Origin::Order, "shipTo") => Origin::ShipTo,
+            _ => Origin::Data,
+        }
+    }
+
+    fn has_placeholder(self, name: &str) -> bool {
+        match self {
+            Origin::Data | Origin::Order => false,
+            Origin::Customer => matches!(name, "name" | "email"),
+            Origin::ShipTo => matches!(name, "name" | "street" | "city" | "postalCode"),
+        }
+    }
+}
+
+/// The bytes at which placeholders begin that an expression took from personal data.
+pub(super) type Marks = Option<Rc<Vec<usize>>>;
+
+/// The marks of two runs, the other at the end of the one, which has that length.
+pub(super) fn joined(one: &Marks, length: usize, other: &Marks) -> Marks {
+    match (one, other) {
+        (None, None) => None,
+        (Some(_), None) => one.clone(),
+        _ => {
+            let shifted = other.iter().flat_map(|marks| marks.iter().map(|mark| mark + length));
+            Some(Rc::new(one.iter().flat_map(|marks| marks.iter().copied()).chain(shifted).collect()))
+        }
+    }
+}
+
+/// A text, and where in it placeholders begin.
+#[derive(Clone)]
+pub(super) struct Text<'a> {
+    characters: Characters<'a>,
+    pub marks: Marks,
+}
+
+#[derive(Clone)]
+enum Characters<'a> {
+    Borrowed(&'a str),
+    Built(Rc<str>),
+}
+
+impl<'a> Text<'a> {
+    pub fn borrowed(text: &'a str) -> Self {
+        Self { characters: Characters::Borrowed(text), marks: None }
+    }
+
+    pub fn built(text: &str, marks: Marks) -> Self {
+        Self { characters: Characters::Built(text.into()), marks }
+    }
+
+    fn placeholder(text: &'a str) -> Self {
+        Self { characters: Characters::Borrowed(text), marks: Some(Rc::new(vec![0])) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        match &self.characters {
+            Characters::Borrowed(text) => text,
+            Characters::Built(text) => text,
+        }
+    }
+}
+
+/// Bytes, and where in them placeholders begin.
+#[derive(Clone)]
+pub(super) struct Bytes {
+    pub bytes: Rc<[u8]>,
+    pub marks: Marks,
+}
+
+/// A key of a map that was built.
+#[derive(Clone)]
+pub(super) enum Key<'a> {
+    Int(i64),
+    UInt(u64),
+    Bool(bool),
+    Text(Text<'a>),
+}
+
+/// A key as it is compared: by its kind, then by its value.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
+pub(super) enum KeyView<'k> {
+    Int(i64),
+    UInt(u64),
+    Bool(bool),
+    Text(&'k str),
+}
+
+/// What a key can be looked up by, without a copy of a text.
+pub(super) trait Viewed {
+    fn view(&self) -> KeyView<'_>;
+}
+
+impl Viewed for Key<'_> {
+    fn view(&self) -> KeyView<'_> {
+        match self {
+            Key::Int(int) => KeyView::Int(*int),
+            Key::UInt(uint) => KeyView::UInt(*uint),
+            Key::Bool(truth) => KeyView::Bool(*truth),
+            Key::Text(text) => KeyView::Text(text.as_str()),
+        }
+    }
+}
+
+impl Viewed for KeyView<'_> {
+    fn view(&self) -> KeyView<'_> {
+        *self
+    }
+}
+
+impl PartialEq for dyn Viewed + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.view() == other.view()
+    }
+}
+
+impl Eq for dyn Viewed + '_ {}
+
+impl PartialOrd for dyn Viewed + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Viewed + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.view().cmp(&other.view())
+    }
+}
+
+impl<'k, 'a: 'k> Borrow<dyn Viewed + 'k> for Key<'a> {
+    fn borrow(&self) -> &(dyn Viewed + 'k) {
+        self
+    }
+}
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.view() == other.view()
+    }
+}
+
+impl Eq for Key<'_> {}
+
+impl PartialOrd for Key<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.view().cmp(&other.view())
+    }
+}
+
+impl<'a> Key<'a> {
+    pub fn value(&self) -> Value<'a> {
+        match self {
+            Key::Int(int) => Value::Int(*int),
+            Key::UInt(uint) => Value::UInt(*uint),
+            Key::Bool(truth) => Value::Bool(*truth),
+            Key::Text(text) => Value::Text(text.clone()),
+        }
+    }
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Null,
+    Bool,
+    Int,
+    UInt,
+    Double,
+    Text,
+    Bytes,
+    List,
+    Map,
+    Type,
+}
+
+impl Kind {
+    const ALL: [Kind; 10] = [
+        Kind::Null,
+        Kind::Bool,
+        Kind::Int,
+        Kind::UInt,
+        Kind::Double,
+        Kind::Text,
+        Kind::Bytes,
+        Kind::List,
+        Kind::Map,
+        Kind::Type,
+    ];
+
+    /// The one that CEL calls that.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// What CEL calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Null => "null_type",
+            Kind::Bool => "bool",
+            Kind::Int => "int",
+            Kind::UInt => "uint",
+            Kind::Double => "double",
+            Kind::Text => "string",
+            Kind::Bytes => "bytes",
+            Kind::List => "list",
+            Kind::Map => "map",
+            Kind::Type => "type",
+        }
+    }
+
+    pub fn is_number(self) -> bool {
+        matches!(self, Kind::Int | Kind::UInt | Kind::Double)
+    }
+
+    /// What people call it.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Kind::Null => "null",
+            Kind::Bool => "a truth value",
+            Kind::Int | Kind::UInt | Kind::Double => "a number",
+            Kind::Text => "a text",
+            Kind::Bytes => "bytes",
+            Kind::List => "a list",
+            Kind::Map => "a map",
+            Kind::Type => "a type",
+        }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// A value of the scope.
+    pub fn of_json<'t>(json: &'a Json, origin: Origin) -> Result<Self, Trouble<'t>> {
+        Ok(match json {
+            Json::Null => Value::Null,
+            Json::Bool(truth) => Value::Bool(*truth),
+            Json::Number(number) => Self::of_number(number)?,
+            Json::String(text) => Value::Text(Text::borrowed(text)),
+            Json::Array(items) => Value::Array(items),
+            Json::Object(fields) => Value::Object(fields, origin),
+        })
+    }
+
+    /// A field of a map of the scope.
+    pub fn of_field<'t>(
+        fields: &'a Map<String, Json>,
+        origin: Origin,
+        name: &str,
+    ) -> Result<Option<Self>, Trouble<'t>> {
+        match fields.get(name) {
+            None => Ok(None),
+            Some(Json::String(text)) if origin.has_placeholder(name) => Ok(Some(Value::Text(Text::placeholder(text)))),
+            Some(json) => Self::of_json(json, origin.of_field(name)).map(Some),
+        }
+    }
+
+    fn of_number<'t>(number: &Number) -> Result<Self, Trouble<'t>> {
+        if let Some(int) = number.as_i64() {
+            return Ok(Value::Int(int));
+        }
+        if let Some(uint) = number.as_u64() {
+            return Ok(Value::UInt(uint));
+        }
+        let double = number.as_f64().filter(|double| double.is_finite());
+        double.map(Value::Double).ok_or_else(|| Problem::NumberOutOfRange.at_start())
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self {
+            Value::Null => Kind::Null,
+            Value::Bool(_) => Kind::Bool,
+            Value::Int(_) => Kind::Int,
+            Value::UInt(_) => Kind::UInt,
+            Value::Double(_) => Kind::Double,
+            Value::Type(_) => Kind::Type,
+            Value::Text(_) => Kind::Text,
+            Value::Bytes(_) => Kind::Bytes,
+            Value::Array(_) | Value::List(_) => Kind::List,
+            Value::Object(..) | Value::Map(_) => Kind::Map,
+        }
+    }
+
+    pub fn list(items: Vec<Value<'a>>) -> Self {
+        Value::List(Rc::new(items))
+    }
+}
