@@ -141,10 +141,7 @@ impl PersonalData {
         let length = pointer.len();
         match value {
             Value::String(text) if text.contains(OPEN) => {
-                let starts = match ours {
-                    None => None,
-                    Some(Placeholders(ours)) => Some(ours.get(pointer).map_or(&[][..], Vec::as_slice)),
-                };
+                let starts = ours.map(|Placeholders(ours)| ours.get(pointer).map_or(&[][..], Vec::as_slice));
                 self.text(text, starts, or_null)
             }
             Value::Array(items) => {
@@ -199,26 +196,26 @@ fn pieces<'t>(text: &'t str, starts: Option<&'t [u32]>) -> impl Iterator<Item = 
     std::iter::from_fn(move || {
         let placeholder = |rest: &'t str, at: u32| {
             let after = rest.strip_prefix(OPEN)?;
-            let (name, _) = after.split_once(CLOSE)?;
-            let (_, field) = FIELDS.into_iter().find(|(known, _)| *known == name)?;
-            let is_one = starts.is_none_or(|starts| starts.contains(&at));
+            let named = |name: &str| after.strip_prefix(name).is_some_and(|after| after.starts_with(CLOSE));
+            let (name, field) = FIELDS.into_iter().find(|(known, _)| named(known))?;
+            let is_one = starts.is_none_or(|starts| starts.binary_search(&at).is_ok());
             is_one.then_some((OPEN.len() + name.len() + CLOSE.len(), field))
         };
         if rest.is_empty() {
             return None;
         }
         let found = placeholder(rest, at);
-        let length = match found {
-            Some((length, _)) => length,
-            None => {
+        let length = found.map_or_else(
+            || {
                 let mut next = at;
                 let end = rest.char_indices().skip(1).find(|(index, character)| {
                     next += 1;
                     *character == '⟦' && placeholder(&rest[*index..], next).is_some()
                 });
                 end.map_or(rest.len(), |(index, _)| index)
-            }
-        };
+            },
+            |(length, _)| length,
+        );
         let (text, behind) = rest.split_at(length);
         let piece = Piece { text, field: found.map(|(_, field)| field), start: found.map(|_| at) };
         rest = behind;

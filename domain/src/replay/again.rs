@@ -70,7 +70,7 @@ fn told_apart_like(again: &mut Event, then: &Event) {
         (Event::StepStarted(again), Event::StepStarted(then)) => again.placeholders.clone_from(&then.placeholders),
         (Event::WaitStarted(again), Event::WaitStarted(then)) => again.placeholders.clone_from(&then.placeholders),
         (Event::OrderCompleted(again), Event::OrderCompleted(then)) => {
-            again.placeholders.clone_from(&then.placeholders)
+            again.placeholders.clone_from(&then.placeholders);
         }
         _ => {}
     }

@@ -137,6 +137,16 @@ fn one_of_each() -> Vec<Event> {
         Event::OrderPaused(OrderPaused { at: at(14) }),
         Event::OrderResumed(OrderResumed { at: at(15) }),
         Event::OrderPlaced(Box::new(sealed())),
+    ]
+    .into_iter()
+    .chain(with_placeholders())
+    .collect()
+}
+
+/// Those that tell placeholders from what only looks like one.
+fn with_placeholders() -> [Event; 3] {
+    let step = || "ship".to_owned();
+    [
         Event::StepStarted(StepStarted {
             step: step(),
             direction: Direction::Do,

@@ -16,14 +16,17 @@ use super::{functions, operators};
 /// What a part comes to.
 pub(super) type Outcome<'a> = Result<Value<'a>, Trouble<'a>>;
 
+/// A compiled pattern, and what a byte of text costs with it.
+pub(super) type Pattern = (Rc<Regex>, u64);
+
 /// One evaluation.
 pub(super) struct Evaluation<'a> {
     scope: &'a Scope,
     pub budget: Budget,
     /// What the loops around bind, from the outside.
     locals: RefCell<Vec<Value<'a>>>,
-    /// The patterns that were compiled so far, and what a byte costs with each.
-    pub patterns: RefCell<HashMap<String, Option<(Rc<Regex>, u64)>>>,
+    /// What was made of each pattern so far; none: it is no pattern, or too large a one.
+    pub patterns: RefCell<HashMap<String, Option<Pattern>>>,
 }
 
 impl<'a> Evaluation<'a> {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use regex::RegexBuilder;
 
 use super::error::{Problem, Trouble};
-use super::evaluate::{Evaluation, Outcome};
+use super::evaluate::{Evaluation, Outcome, Pattern};
 use super::operators::length;
 use super::tree::{Call, Node};
 use super::value::{Bytes, Kind, Text, Value};
@@ -68,21 +68,20 @@ fn searched<'a>(
 fn matches<'a>(evaluation: &Evaluation<'a>, text: &str, pattern: &str, node: &'a Node) -> Result<bool, Trouble<'a>> {
     evaluation.budget.bytes(pattern.len())?;
     let known = evaluation.patterns.borrow().get(pattern).cloned();
-    let compiled = match known {
-        Some(known) => known,
-        None => {
-            evaluation.budget.spend(PATTERN)?;
-            let compiled = PATTERNS.into_iter().find_map(|(size, cost)| {
-                let regex = RegexBuilder::new(pattern).size_limit(size).build().ok()?;
-                Some((Rc::new(regex), cost))
-            });
-            evaluation.patterns.borrow_mut().insert(pattern.to_owned(), compiled.clone());
-            compiled
-        }
-    };
+    let compiled = if let Some(known) = known { known } else { compiled(evaluation, pattern)? };
     let Some((regex, cost)) = compiled else { return Err(Problem::BadPattern.at(node)) };
     evaluation.budget.spend(u64::try_from(text.len()).unwrap_or(u64::MAX).saturating_mul(cost))?;
     Ok(regex.is_match(text))
+}
+
+fn compiled<'a>(evaluation: &Evaluation<'a>, pattern: &str) -> Result<Option<Pattern>, Trouble<'a>> {
+    evaluation.budget.spend(PATTERN)?;
+    let compiled = PATTERNS.into_iter().find_map(|(size, cost)| {
+        let regex = RegexBuilder::new(pattern).size_limit(size).build().ok()?;
+        Some((Rc::new(regex), cost))
+    });
+    evaluation.patterns.borrow_mut().insert(pattern.to_owned(), compiled.clone());
+    Ok(compiled)
 }
 
 /// A value as one of another type; `None`: it is of none that can be.
