@@ -81,7 +81,7 @@ async fn read(folder: &Path, orders: u64) -> f64 {
     loop {
         match subscription.next().await {
             SubscriptionItem::Event(event) => bytes += event.data.len(),
-            SubscriptionItem::Checkpoint(_) => {}
+            SubscriptionItem::Checkpoint(_) | SubscriptionItem::Resumed => {}
             SubscriptionItem::CaughtUp => break,
         }
     }

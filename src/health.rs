@@ -6,10 +6,13 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use event_store::client::EventStore;
+use follower::LogAlarm;
 use query_api::{Lag, LagMeter};
 use sqlx::PgPool;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use crate::doors::Doors;
 
 /// How long whoever asks waits to be told how far behind the views are.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -24,6 +27,10 @@ pub(crate) struct Footing {
     pub pool: Option<PgPool>,
     /// How far the views are behind: told, and nothing to fail for.
     pub lag: Option<LagMeter>,
+    /// Raised while the log is not the one that the views were made from, or requests and replies were read from.
+    pub alarm: LogAlarm,
+    /// What the process answers once it has started, if that takes anything.
+    pub doors: Option<Doors>,
 }
 
 /// `/livez`: the process answers. `/readyz`: what it needs answers too, and it is not about to leave; 503 says what is wrong.
@@ -34,6 +41,9 @@ pub(crate) fn router(footing: Footing, stop: CancellationToken) -> Router {
             if leaving {
                 return (StatusCode::SERVICE_UNAVAILABLE, "leaving\n".to_owned());
             }
+            if let Some(reason) = footing.alarm.reason() {
+                return (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n"));
+            }
             if let Some(event_store) = &footing.event_store
                 && let Err(error) = event_store.head().await
             {
@@ -43,6 +53,9 @@ pub(crate) fn router(footing: Footing, stop: CancellationToken) -> Router {
                 && sqlx::query("SELECT 1").execute(pool).await.is_err()
             {
                 return (StatusCode::SERVICE_UNAVAILABLE, "Postgres does not answer\n".to_owned());
+            }
+            if footing.doors.as_ref().is_some_and(|doors| !doors.are_open()) {
+                return (StatusCode::SERVICE_UNAVAILABLE, "starting\n".to_owned());
             }
             (StatusCode::OK, format!("ready\n{}", footing.how_far_behind().await))
         }

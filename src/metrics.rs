@@ -7,6 +7,7 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use follower::LogAlarm;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
@@ -20,6 +21,7 @@ struct Figures {
     registry: Registry,
     lag: Option<(LagMeter, LagFigures)>,
     live: Option<(LiveStats, LiveFigures)>,
+    alarm: (LogAlarm, Gauge),
 }
 
 /// How far the views are behind the log.
@@ -39,18 +41,22 @@ struct LiveFigures {
 }
 
 /// `GET /metrics`. What has to be measured is measured when it is asked for.
-pub(crate) fn router(lag: Option<LagMeter>, live: Option<LiveStats>) -> Router {
-    let figures = Arc::new(Figures::new(lag, live));
+pub(crate) fn router(lag: Option<LagMeter>, live: Option<LiveStats>, alarm: LogAlarm) -> Router {
+    let figures = Arc::new(Figures::new(lag, live, alarm));
     Router::new().route("/metrics", get(move || async move { figures.tell().await }))
 }
 
 impl Figures {
-    fn new(lag: Option<LagMeter>, live: Option<LiveStats>) -> Self {
+    fn new(lag: Option<LagMeter>, live: Option<LiveStats>, alarm: LogAlarm) -> Self {
         let mut registry = Registry::with_prefix("tenuto");
         registry.register("build", "Which Tenuto this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let lag = lag.map(|meter| (meter, LagFigures::registered(&mut registry)));
         let live = live.map(|stats| (stats, LiveFigures::registered(&mut registry)));
-        Self { registry, lag, live }
+        let mismatch = Gauge::default();
+        let help =
+            "1 while the log is not the one that the views were made from, or requests and replies were read from";
+        registry.register("log_mismatch", help, mismatch.clone());
+        Self { registry, lag, live, alarm: (alarm, mismatch) }
     }
 
     async fn tell(&self) -> Response {
@@ -60,6 +66,8 @@ impl Figures {
         if let Some((stats, figures)) = &self.live {
             figures.take(stats);
         }
+        let (alarm, mismatch) = &self.alarm;
+        mismatch.set(alarm.is_raised().into());
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),

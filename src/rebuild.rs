@@ -1,10 +1,13 @@
 //! `tenuto rebuild`: makes views anew from the log, beside the live ones, and puts them in their place.
 
+use std::io::{BufRead, IsTerminal, Read};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use event_store::client::EventStore;
+use follower::Mismatch;
+use projector::REMEDY;
 use projector::compare::Difference;
 use projector::rebuild::{RebuildOptions, Rebuilt, Stage, View, rebuild};
 
@@ -15,6 +18,36 @@ use crate::{backends, signals};
 
 /// The exit code for "the live views are not what the log says".
 const DIFFERENCES: u8 = 1;
+
+/// The exit code for "nothing was done", or nothing was there to compare.
+const NOT_DONE: u8 = 2;
+
+/// The views cannot be compared with this log.
+#[derive(Debug, thiserror::Error)]
+#[error("the views were not made from this log, so nothing was compared: {0}; {REMEDY}")]
+struct OtherLog(Mismatch);
+
+/// Nobody is there to confirm.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the views were not made from this log: {0}. To make them from it, so that orders which it does not have disappear from them, \
+     give --yes; otherwise connect the log that they were made from"
+)]
+struct NotConfirmed(Mismatch);
+
+/// Asks whoever is at the terminal.
+fn confirmed(mismatch: &Mismatch) -> Result<bool, Box<dyn std::error::Error>> {
+    if !std::io::stdin().is_terminal() {
+        return Err(NotConfirmed(mismatch.clone()).into());
+    }
+    eprint!(
+        "The views were not made from this log: {mismatch}.\nOrders that this log does not have will disappear from the views. \
+         Make them from this log? Type yes: "
+    );
+    let mut answer = String::new();
+    std::io::stdin().lock().take(64).read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
 
 /// Options of `tenuto rebuild`.
 #[derive(Debug, Args)]
@@ -28,6 +61,10 @@ pub(crate) struct RebuildArgs {
     /// Begin anew where an earlier rebuild was interrupted, instead of going on
     #[arg(long)]
     anew: bool,
+    /// Where the views were made from another log: make them from this one, without asking. Orders that this log does not have
+    /// disappear from the views
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     servers: ServerUrls,
 }
@@ -65,14 +102,27 @@ pub(crate) async fn run(args: RebuildArgs) -> Result<ExitCode, Box<dyn std::erro
     let stop = signals::stop_token()?;
     let log = EventStore::connect(args.servers.named_event_store()?)?;
     let pool = backends::views(args.servers.named_postgres()?).await?;
+    let adopt = match projector::compare_log(&log, &pool).await? {
+        Some(mismatch) if args.check => return Err(OtherLog(mismatch).into()),
+        Some(mismatch) if !args.yes && !confirmed(&mismatch)? => return Ok(ExitCode::from(NOT_DONE)),
+        mismatch => mismatch.is_some(),
+    };
     let views =
         if args.views.is_empty() { View::ALL.to_vec() } else { args.views.into_iter().map(View::from).collect() };
-    let options = RebuildOptions { views, only_check: args.check, anew: args.anew };
+    let options = RebuildOptions { views, only_check: args.check, anew: args.anew, adopt };
     let progress = Progress::start(Done { stage: None, begun: Instant::now(), from: None });
     let outcome = rebuild(&options, &log, &pool, &stop, |stage| progress.change(|done| done.reach(stage))).await;
     progress.finish();
     let rebuilt = outcome?;
+    if rebuilt.adopted.is_some() {
+        // What was read from the other log is no longer where reading goes on. Reading it again changes nothing.
+        command_handler::read_replies_again(&pool).await?;
+        participants::read_requests_again(&pool).await?;
+    }
     output::print(&report(&rebuilt, &options))?;
+    if args.check && rebuilt.orders == 0 && rebuilt.differences.is_empty() {
+        return Ok(ExitCode::from(NOT_DONE));
+    }
     Ok(if rebuilt.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENCES) })
 }
 
@@ -81,6 +131,9 @@ fn report(rebuilt: &Rebuilt, options: &RebuildOptions) -> String {
     if !options.only_check {
         let views: Vec<&str> = options.views.iter().map(|view| view.table()).collect();
         return format!("made anew up to {position} and put in place: {}\n", views.join(", "));
+    }
+    if rebuilt.differences.is_empty() && rebuilt.orders == 0 {
+        return format!("nothing was compared: the log has no order, up to {position}\n");
     }
     if rebuilt.differences.is_empty() {
         return format!("the live views are what the log says, up to {position}\n");

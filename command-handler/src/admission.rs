@@ -12,6 +12,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use event_store::client::Position;
+use follower::LogAlarm;
 use sqlx::PgPool;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -38,12 +39,25 @@ pub struct AdmissionBounds {
 
 /// Whether orders are taken. Clones look at the same.
 #[derive(Debug, Clone, Default)]
-pub struct Admission(Arc<RwLock<Option<String>>>);
+pub struct Admission {
+    closed: Arc<RwLock<Option<String>>>,
+    alarm: LogAlarm,
+}
 
 impl Admission {
+    /// While the alarm is raised, no command is taken.
+    pub fn with(alarm: LogAlarm) -> Self {
+        Self { alarm, ..Self::default() }
+    }
+
+    /// Why no command is taken now, if none is: the log is not the one that the views were made from.
+    pub fn barred(&self) -> Option<String> {
+        self.alarm.reason()
+    }
+
     /// Why no order is taken now, if none is.
     pub fn closed(&self) -> Option<String> {
-        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.closed.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     fn set(&self, closed: Option<String>) {
@@ -54,7 +68,7 @@ impl Admission {
             _ => {}
         }
         if before != closed {
-            *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = closed;
+            *self.closed.write().unwrap_or_else(std::sync::PoisonError::into_inner) = closed;
         }
     }
 }

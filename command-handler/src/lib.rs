@@ -43,7 +43,7 @@ pub use orchestrator::{Accepted, CommandError, Orchestrator, OrchestratorOptions
 pub use participants::{
     AllParticipants, Ask, EventParticipants, HttpParticipants, Participants, ServiceState, Settings, UnknownSetting,
 };
-pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
+pub use replies::{ReplyReaderOptions, ReplyTally, Taken, read_replies_again, run_replies};
 pub use selection::{Amounts, AttributeCriteria, Criteria, Selection, Span, StepCriteria};
 pub use todo::{TodoList, TodoOptions, release_leases, run_todo};
 pub use workflows::{RegisterError, Registered, Registration, Workflows};

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::ids::OrderId;
+use follower::LogAlarm;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -31,6 +32,8 @@ pub struct TodoOptions {
     pub every: Duration,
     /// The most orders claimed at once.
     pub most: usize,
+    /// While it is raised, the list is of another log, and nothing is claimed.
+    pub alarm: LogAlarm,
 }
 
 /// The list, as the write side needs it: a port, so that the same loop also runs on a simulated one.
@@ -80,7 +83,7 @@ async fn claim<L: Log, P: Participants, C: Clock, T: TodoList>(
     options: &TodoOptions,
 ) -> Result<usize, T::Error> {
     let most = options.most.min(orchestrator.free());
-    if most == 0 {
+    if most == 0 || options.alarm.is_raised() {
         return Ok(0);
     }
     let claimed = list.claim(orchestrator.clock().now().at, most, options).await?;

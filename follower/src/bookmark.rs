@@ -1,17 +1,21 @@
 //! A checkpoint in a table of its owner's.
 
 use event_store::client::Position;
-use sqlx::PgConnection;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
 
-/// The statements on a checkpoint's row. The table has the columns `name text PRIMARY KEY`, `position bigint NOT NULL` and
-/// `prepare bigint NOT NULL`; see [`bookmark_in`](crate::bookmark_in).
+use crate::origin::{Checkpoint, Mark};
+
+/// The statements on a checkpoint's row. The table has the columns `name text PRIMARY KEY`, `position bigint NOT NULL`,
+/// `prepare bigint NOT NULL`, `log_id uuid`, `mark_position bigint`, `mark_prepare bigint` and `mark_event uuid`; see
+/// [`bookmark_in`](crate::bookmark_in).
 #[derive(Debug, Clone, Copy)]
 pub struct Bookmark {
     /// The row.
     pub name: &'static str,
     /// Reads it: `$1` the name.
     pub read: &'static str,
-    /// Writes it: `$1` the name, `$2` the position, `$3` the prepare position.
+    /// Writes it: `$1` the name, `$2` the position, `$3` the prepare position, `$4` the log, `$5` to `$7` the mark.
     pub write: &'static str,
 }
 
@@ -21,30 +25,70 @@ macro_rules! bookmark_in {
     ($table:literal, $name:expr) => {
         $crate::Bookmark {
             name: $name,
-            read: concat!("SELECT position, prepare FROM ", $table, " WHERE name = $1"),
+            read: concat!(
+                "SELECT position, prepare, log_id, mark_position, mark_prepare, mark_event FROM ",
+                $table,
+                " WHERE name = $1"
+            ),
             write: concat!(
                 "INSERT INTO ",
                 $table,
-                " (name, position, prepare) VALUES ($1, $2, $3)
-                 ON CONFLICT (name) DO UPDATE SET position = excluded.position, prepare = excluded.prepare"
+                " (name, position, prepare, log_id, mark_position, mark_prepare, mark_event)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)
+                 ON CONFLICT (name) DO UPDATE
+                 SET position = excluded.position, prepare = excluded.prepare, log_id = excluded.log_id,
+                     mark_position = excluded.mark_position, mark_prepare = excluded.mark_prepare,
+                     mark_event = excluded.mark_event"
             ),
         }
     };
 }
 
+/// A row, as the tables of checkpoints have it.
+#[derive(Debug, FromRow)]
+struct Row {
+    position: i64,
+    prepare: i64,
+    log_id: Option<Uuid>,
+    mark_position: Option<i64>,
+    mark_prepare: Option<i64>,
+    mark_event: Option<Uuid>,
+}
+
 impl Bookmark {
-    pub(crate) async fn read(&self, db: &mut PgConnection) -> Result<Option<Position>, sqlx::Error> {
-        let row: Option<(i64, i64)> = sqlx::query_as(self.read).bind(self.name).fetch_optional(db).await?;
-        Ok(row.map(|(commit, prepare)| Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }))
+    pub(crate) async fn read(&self, db: &mut PgConnection) -> Result<Option<Checkpoint>, sqlx::Error> {
+        let row: Option<Row> = sqlx::query_as(self.read).bind(self.name).fetch_optional(db).await?;
+        Ok(row.map(Checkpoint::from))
     }
 
-    pub(crate) async fn write(&self, db: &mut PgConnection, at: Position) -> Result<(), sqlx::Error> {
+    pub(crate) async fn write(&self, db: &mut PgConnection, checkpoint: &Checkpoint) -> Result<(), sqlx::Error> {
+        let Checkpoint { position, log, mark } = checkpoint;
         sqlx::query(self.write)
             .bind(self.name)
-            .bind(at.commit.cast_signed())
-            .bind(at.prepare.cast_signed())
+            .bind(position.commit.cast_signed())
+            .bind(position.prepare.cast_signed())
+            .bind(log)
+            .bind(mark.map(|mark| mark.position.commit.cast_signed()))
+            .bind(mark.map(|mark| mark.position.prepare.cast_signed()))
+            .bind(mark.map(|mark| mark.event))
             .execute(db)
             .await
             .map(drop)
     }
+}
+
+impl From<Row> for Checkpoint {
+    fn from(row: Row) -> Self {
+        let mark = match (row.mark_position, row.mark_event) {
+            (Some(commit), Some(event)) => {
+                Some(Mark { position: position(commit, row.mark_prepare.unwrap_or(commit)), event })
+            }
+            _ => None,
+        };
+        Self { position: position(row.position, row.prepare), log: row.log_id, mark }
+    }
+}
+
+fn position(commit: i64, prepare: i64) -> Position {
+    Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }
 }

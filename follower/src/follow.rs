@@ -9,9 +9,12 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+use uuid::Uuid;
 
+use crate::alarm::LogAlarm;
 use crate::bookmark::Bookmark;
 use crate::lanes::Lanes;
+use crate::origin::{Checkpoint, Mark, OriginError, verify};
 use crate::place::take_place;
 use crate::window::{Number, Window};
 
@@ -19,6 +22,8 @@ use crate::window::{Number, Window};
 const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
 /// How often the checkpoint is written, while it moves.
 const PACE: Duration = Duration::from_millis(100);
+/// How often the checkpoint is written past events that are not this reader's: the event there has to be looked up for its id.
+const PASSING_PACE: Duration = Duration::from_secs(1);
 /// How long what is under way has to come to its end when told to stop. What does not is handled again by whoever is next.
 const LEAVING: Duration = Duration::from_secs(2);
 
@@ -41,11 +46,21 @@ pub struct FollowOptions {
     pub silence: Duration,
     /// The longest wait before trying again what failed.
     pub back_off_max: Duration,
+    /// Raised while the checkpoint is not of this log.
+    pub alarm: LogAlarm,
+    /// What an operator does when the checkpoint is not of this log.
+    pub remedy: &'static str,
 }
 
 impl FollowOptions {
     /// With the usual bounds.
-    pub fn new(name: &'static str, lock: i64, bookmark: Bookmark, filter: Filter) -> Self {
+    pub fn new(
+        name: &'static str,
+        lock: i64,
+        bookmark: Bookmark,
+        filter: Filter,
+        (alarm, remedy): (LogAlarm, &'static str),
+    ) -> Self {
         Self {
             name,
             lock,
@@ -55,6 +70,8 @@ impl FollowOptions {
             standby_poll: Duration::from_millis(250),
             silence: Duration::from_secs(5),
             back_off_max: Duration::from_secs(5),
+            alarm,
+            remedy,
         }
     }
 }
@@ -75,6 +92,10 @@ enum Interruption {
     Database(#[from] sqlx::Error),
     #[error("an event broke its handler down: {0}")]
     Handler(#[from] JoinError),
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    #[error("the connection to the log was made again, and the checkpoint is compared with it")]
+    Reconnected,
 }
 
 /// Follows until told to stop. While another one is active it stands by; while log or database are down it waits.
@@ -93,7 +114,16 @@ pub async fn follow<R: Reader>(
         if begun.elapsed() > options.back_off_max * 2 {
             back_off = BACK_OFF_FIRST;
         }
-        warn!(name, %interruption, wait_ms = back_off.as_millis(), "was interrupted, and will start again");
+        match &interruption {
+            Interruption::Origin(OriginError::Mismatch(mismatch)) => {
+                options.alarm.raise(name, &format!("{mismatch}; {}", options.remedy));
+            }
+            Interruption::Reconnected => {
+                info!(name, "{interruption}");
+                continue;
+            }
+            _ => warn!(name, %interruption, wait_ms = back_off.as_millis(), "was interrupted, and will start again"),
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(back_off) => {}
@@ -116,16 +146,21 @@ async fn lead<R: Reader>(
     // What a crash of the server takes back is only read again: there is no need to wait for its disk.
     sqlx::query("SET synchronous_commit TO off").execute(&mut db).await?;
     let checkpoint = options.bookmark.read(&mut db).await?;
-    info!(name = options.name, from = checkpoint.map(|position| position.commit), "is active");
+    let log_id = verify(log, checkpoint.as_ref()).await?;
+    options.alarm.clear(options.name);
+    let position = checkpoint.map(|checkpoint| checkpoint.position);
+    info!(name = options.name, from = position.map(|position| position.commit), "is active");
     let active = Active {
         options,
         db,
-        subscription: log.subscribe_all(options.filter.clone(), checkpoint),
+        log,
+        log_id,
+        subscription: log.subscribe_all(options.filter.clone(), position),
         reader: reader.clone(),
-        window: Window::from(checkpoint),
+        window: Window::from(position, checkpoint.and_then(|checkpoint| checkpoint.mark)),
         lanes: Lanes::default(),
         under_way: JoinSet::new(),
-        written: checkpoint,
+        written: position,
         heard: Instant::now(),
     };
     active.run(stop).await
@@ -145,6 +180,9 @@ type Handled = (Number, Option<String>);
 struct Active<'a, R> {
     options: &'a FollowOptions,
     db: PgConnection,
+    log: &'a EventStore,
+    /// Its identity.
+    log_id: Uuid,
     subscription: Subscription,
     reader: Arc<R>,
     window: Window,
@@ -165,7 +203,7 @@ impl<R: Reader> Active<'_, R> {
                 () = stop.cancelled() => break,
                 () = sleep_until(self.next_word()) => self.keep_place().await?,
                 Some(handled) = self.under_way.join_next() => self.handled(handled?),
-                item = self.subscription.next(), if has_room => self.take(item),
+                item = self.subscription.next(), if has_room => self.take(item)?,
             }
         }
         self.leave().await
@@ -173,15 +211,21 @@ impl<R: Reader> Active<'_, R> {
 
     /// When the database is next told something.
     fn next_word(&self) -> Instant {
-        let moves = self.window.through() != self.written;
-        self.heard + if moves { PACE } else { self.options.silence / 4 }
+        let pause = match self.window.through() {
+            through if through == self.written => self.options.silence / 4,
+            through if through == self.window.mark().map(|mark| mark.position) => PACE,
+            _ => PASSING_PACE.min(self.options.silence / 4),
+        };
+        self.heard + pause
     }
 
     /// Moves the checkpoint; or only says that this process lives.
     async fn keep_place(&mut self) -> Result<(), Interruption> {
         match self.window.through() {
             Some(through) if Some(through) != self.written => {
-                self.options.bookmark.write(&mut self.db, through).await?;
+                self.look_for_mark(through).await;
+                let checkpoint = Checkpoint { position: through, log: Some(self.log_id), mark: self.window.mark() };
+                self.options.bookmark.write(&mut self.db, &checkpoint).await?;
                 self.written = Some(through);
             }
             _ => self.db.ping().await?,
@@ -190,10 +234,21 @@ impl<R: Reader> Active<'_, R> {
         Ok(())
     }
 
-    fn take(&mut self, item: SubscriptionItem) {
+    /// The id of the event that the checkpoint is at. Without it, the mark stays at an earlier event.
+    async fn look_for_mark(&mut self, position: Position) {
+        if self.window.mark().is_some_and(|mark| mark.position == position) {
+            return;
+        }
+        let found = timeout(self.options.silence / 4, self.log.event_at(position)).await;
+        if let Ok(Ok(Some(event))) = found {
+            self.window.set_mark(Mark { position, event: event.id });
+        }
+    }
+
+    fn take(&mut self, item: SubscriptionItem) -> Result<(), Interruption> {
         match item {
             SubscriptionItem::Event(event) => {
-                let (number, lane) = (self.window.begin(event.position), self.reader.lane(&event));
+                let (number, lane) = (self.window.begin(event.position, event.id), self.reader.lane(&event));
                 let item = Item { number, lane: lane.clone(), event };
                 let its_turn = match &lane {
                     Some(lane) => self.lanes.enter(lane, item),
@@ -205,7 +260,9 @@ impl<R: Reader> Active<'_, R> {
             }
             SubscriptionItem::Checkpoint(position) => self.window.pass(position),
             SubscriptionItem::CaughtUp => {}
+            SubscriptionItem::Resumed => return Err(Interruption::Reconnected),
         }
+        Ok(())
     }
 
     fn begin(&mut self, Item { number, lane, event }: Item) {

@@ -9,13 +9,19 @@
 //! - **In order where it matters.** Events of one lane are handled one after another; others go side by side, up to a bound.
 //! - **One reader.** Whoever loses the connection has lost the place, and cannot move the checkpoint; whoever falls silent
 //!   loses the connection. Others stand by and take over.
+//! - **The checkpoint's log.** A checkpoint is used only on the log that it is of ([`verify`]): at the beginning, and whenever the
+//!   connection to the log was made again.
 
+mod alarm;
 mod bookmark;
 mod follow;
 mod lanes;
+mod origin;
 mod place;
 mod window;
 
+pub use alarm::LogAlarm;
 pub use bookmark::Bookmark;
 pub use follow::{FollowOptions, Reader, follow};
+pub use origin::{Checkpoint, Mark, Mismatch, OriginError, compare, verify};
 pub use place::take_place;

@@ -3,14 +3,26 @@
 use std::collections::VecDeque;
 
 use event_store::client::Position;
+use uuid::Uuid;
+
+use crate::origin::Mark;
 
 /// What was begun, from the first that has not ended on.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    begun: VecDeque<(Position, bool)>,
+    begun: VecDeque<Begun>,
     /// The number of the first of them.
     first: u64,
     through: Option<Position>,
+    mark: Option<Mark>,
+}
+
+#[derive(Debug)]
+struct Begun {
+    at: Position,
+    /// What is there, if it is an event that was handed out.
+    event: Option<Uuid>,
+    ended: bool,
 }
 
 /// Which of those begun.
@@ -18,24 +30,30 @@ pub(crate) struct Window {
 pub(crate) struct Number(u64);
 
 impl Window {
-    pub fn from(through: Option<Position>) -> Self {
-        Self { through, ..Self::default() }
+    pub fn from(through: Option<Position>, mark: Option<Mark>) -> Self {
+        Self { through, mark, ..Self::default() }
     }
 
-    /// What is at this place is begun.
-    pub fn begin(&mut self, at: Position) -> Number {
-        self.begun.push_back((at, false));
+    /// The event at this place is begun.
+    pub fn begin(&mut self, at: Position, event: Uuid) -> Number {
+        self.push(at, Some(event))
+    }
+
+    fn push(&mut self, at: Position, event: Option<Uuid>) -> Number {
+        self.begun.push_back(Begun { at, event, ended: false });
         Number(self.first + self.begun.len() as u64 - 1)
     }
 
     /// It has come to its end.
     pub fn end(&mut self, Number(number): Number) {
         let entry = usize::try_from(number - self.first).ok().and_then(|index| self.begun.get_mut(index));
-        if let Some((_, ended)) = entry {
-            *ended = true;
+        if let Some(begun) = entry {
+            begun.ended = true;
         }
-        while let Some((at, true)) = self.begun.front() {
-            self.through = Some(*at);
+        while let Some(Begun { at, event, ended: true }) = self.begun.front() {
+            let position = *at;
+            self.through = Some(position);
+            self.mark = event.map(|event| Mark { position, event }).or(self.mark);
             self.begun.pop_front();
             self.first += 1;
         }
@@ -43,13 +61,23 @@ impl Window {
 
     /// Nothing up to here needs to be handled, apart from what was begun.
     pub fn pass(&mut self, at: Position) {
-        let number = self.begin(at);
+        let number = self.push(at, None);
         self.end(number);
     }
 
     /// Everything up to here is handled.
     pub fn through(&self) -> Option<Position> {
         self.through
+    }
+
+    /// The last event up to there, as far as its id is known.
+    pub fn mark(&self) -> Option<Mark> {
+        self.mark
+    }
+
+    /// The id of the event at that place became known.
+    pub fn set_mark(&mut self, mark: Mark) {
+        self.mark = Some(mark);
     }
 
     /// How many have not passed yet.
@@ -66,10 +94,14 @@ mod tests {
         Position { commit, prepare: commit }
     }
 
+    fn id(place: u64) -> Uuid {
+        Uuid::from_u128(place.into())
+    }
+
     #[test]
     fn the_end_of_something_counts_once_everything_before_it_has_ended() {
-        let mut window = Window::from(Some(at(1)));
-        let numbers = [2, 3, 4].map(|place| window.begin(at(place)));
+        let mut window = Window::from(Some(at(1)), None);
+        let numbers = [2, 3, 4].map(|place| window.begin(at(place), id(place)));
         window.end(numbers[1]);
         window.pass(at(5));
         assert_eq!((window.through(), window.len()), (Some(at(1)), 4));
@@ -77,6 +109,8 @@ mod tests {
         assert_eq!((window.through(), window.len()), (Some(at(3)), 2));
         window.end(numbers[2]);
         assert_eq!((window.through(), window.len()), (Some(at(5)), 0));
+        // The mark stays at the last event: position 5 was only passed.
+        assert_eq!(window.mark(), Some(Mark { position: at(4), event: id(4) }));
         window.pass(at(6));
         assert_eq!(window.through(), Some(at(6)));
     }

@@ -13,7 +13,7 @@ use event_store::client::{AppendError, EventStore, Expected, Filter, NewEvent, R
 use follower::{FollowOptions, Reader, follow};
 use serde::Deserialize;
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -30,6 +30,9 @@ use crate::shipping::Shipping;
 
 /// How many requests to one service are handled side by side.
 const MOST_UNDER_WAY: usize = 32;
+/// What an operator does when requests were read from another log so far. Handling a request again has no second effect.
+pub(crate) const REMEDY: &str = "connect the log that the requests came from, or restore it whole; to read this log from its beginning \
+                                 instead, start once with --read-again";
 
 /// Has the four services handle what is asked of them by events, and what they are told of erasures, until told to stop. Several may run: for each service one
 /// reads, and another takes over when it ends. The delivery worker has to run beside it, with the same log.
@@ -40,15 +43,34 @@ pub async fn run_requests(pool: PgPool, log: EventStore, options: Options, stop:
         serve::<Payments>(&context, &log, &stop),
         serve::<Shipping>(&context, &log, &stop),
         serve::<Notifications>(&context, &log, &stop),
-        run_erasures(context.pool.clone(), log.clone(), stop.clone()),
+        run_erasures(&context, &log, stop.clone()),
     );
+}
+
+/// Has requests and erasures read from the log's beginning, for services that go on with another log. What was handled before has no
+/// second effect.
+pub async fn read_requests_again(pool: &PgPool) -> Result<(), sqlx::Error> {
+    for table in [
+        "participant_orders.request_checkpoints",
+        "participant_payments.request_checkpoints",
+        "participant_shipping.request_checkpoints",
+        "participant_notifications.request_checkpoints",
+    ] {
+        let exists: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(table).fetch_one(pool).await?;
+        if exists {
+            sqlx::query(AssertSqlSafe(format!("DELETE FROM {table}"))).execute(pool).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn serve<P: Participant>(context: &Context, log: &EventStore, stop: &CancellationToken) {
     // The whole name: another service's may begin like this one's.
     let filter = Filter::StreamRegex(format!("^{}$", ActionRequested::stream(P::NAME)));
-    let options =
-        FollowOptions { most_under_way: MOST_UNDER_WAY, ..FollowOptions::new(P::NAME, P::LOCK, P::BOOKMARK, filter) };
+    let options = FollowOptions {
+        most_under_way: MOST_UNDER_WAY,
+        ..FollowOptions::new(P::NAME, P::LOCK, P::BOOKMARK, filter, (context.options.alarm.clone(), REMEDY))
+    };
     let claims = match Claims::new() {
         Ok(claims) => claims,
         Err(error) => return tracing::error!(participant = P::NAME, %error, "requests by events cannot be handled"),

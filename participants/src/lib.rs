@@ -45,7 +45,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use sqlx::PgPool;
 
-pub use by_events::run_requests;
+pub use by_events::{read_requests_again, run_requests};
 pub use faults::Faults;
 pub use migrations::migrate;
 pub use notifications::{InvalidMailServer, MailServer};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use follower::LogAlarm;
 use tokio::sync::watch;
 
 use crate::faults::Faults;
@@ -30,6 +31,8 @@ pub struct Options {
     pub wake: Wake,
     /// The failures that are scripted, whichever way the requests come that they strike.
     pub faults: Faults,
+    /// Raised while requests were read from another log so far: none is handled then.
+    pub alarm: LogAlarm,
 }
 
 impl Default for Options {
@@ -44,6 +47,7 @@ impl Default for Options {
             scripted_faults: true,
             wake: Wake::default(),
             faults: Faults::default(),
+            alarm: LogAlarm::default(),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What ends a projector, what only interrupts it, and what is wrong with a single event.
 
 use event_store::client::ReadError;
+use follower::OriginError;
+
+use crate::origin::LogCheckError;
 
 /// What a projector cannot get over by waiting.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,19 @@ pub(crate) enum Interruption {
     Log(#[from] ReadError),
     #[error("somebody else moved the checkpoint")]
     CheckpointMoved,
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    #[error("the connection to the log was made again, and the views are compared with it")]
+    Reconnected,
+}
+
+impl From<LogCheckError> for Interruption {
+    fn from(error: LogCheckError) -> Self {
+        match error {
+            LogCheckError::Database(error) => Self::Database(error),
+            LogCheckError::Origin(error) => Self::Origin(error),
+        }
+    }
 }
 
 /// Why a batch was not written.

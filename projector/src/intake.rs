@@ -21,6 +21,8 @@ pub(crate) struct Collected {
     pub through: Option<Position>,
     /// Whether, after these, the views have all that there was.
     pub caught_up: bool,
+    /// Whether the connection to the log was made again: some of these events may come from another one.
+    pub resumed: bool,
     bytes: usize,
 }
 
@@ -57,7 +59,7 @@ impl Intake {
 
 impl Collected {
     fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.through.is_none() && !self.caught_up
+        self.events.is_empty() && self.through.is_none() && !self.caught_up && !self.resumed
     }
 
     fn add(&mut self, item: SubscriptionItem) {
@@ -69,6 +71,7 @@ impl Collected {
             }
             SubscriptionItem::Checkpoint(position) => self.through = Some(position),
             SubscriptionItem::CaughtUp => self.caught_up = true,
+            SubscriptionItem::Resumed => self.resumed = true,
         }
     }
 }

@@ -10,6 +10,7 @@
 //!   lock cannot write. Other projectors stand by and take over.
 //! - **One bad event stops nothing.** It goes to the table `parked` with its reason, and so do the later events of its order.
 //!   Everything else goes on ([`fold`] and [`write`]).
+//! - **One log.** Views are only made from the log that they were made from so far ([`verify_log`]).
 //! - **Nothing is skipped.** While the log or the database is down the projector waits, with back-off, and starts again from
 //!   the checkpoint that the database has.
 
@@ -22,6 +23,7 @@ mod fold;
 mod health;
 mod intake;
 mod options;
+mod origin;
 mod outline;
 mod parked;
 mod projector;
@@ -38,6 +40,7 @@ use sqlx::PgPool;
 pub use error::ProjectorError;
 pub use health::{Health, Role, Snapshot};
 pub use options::ProjectorOptions;
+pub use origin::{LogCheckError, REMEDY, compare_log, verify_log};
 pub use projector::run;
 pub use remake::RemakeError;
 pub use retry::{ParkedEvent, Retried, parked, parked_streams, retry};

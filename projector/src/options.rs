@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use follower::LogAlarm;
+
 use crate::Health;
 
 /// Settings of [`run`](crate::run).
@@ -25,6 +27,8 @@ pub struct ProjectorOptions {
     pub back_off_max: Duration,
     /// Where to report.
     pub health: Health,
+    /// Raised while the views are of another log.
+    pub alarm: LogAlarm,
 }
 
 impl Default for ProjectorOptions {
@@ -37,6 +41,7 @@ impl Default for ProjectorOptions {
             silence: Duration::from_secs(5),
             back_off_max: Duration::from_secs(5),
             health: Health::default(),
+            alarm: LogAlarm::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::views::STREAM_PREFIXES;
 use event_store::client::{EventStore, Filter, Position, RecordedEvent};
+use follower::OriginError;
 use sqlx::PgPool;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ use crate::error::{Interruption, ProjectorError, WriteError, is_wrong_schema};
 use crate::fold::Batch;
 use crate::intake::{Collected, Intake};
 use crate::options::ProjectorOptions;
+use crate::origin::REMEDY;
 use crate::parked;
 use crate::session::Session;
 use crate::states::States;
@@ -20,6 +22,8 @@ use crate::write::write;
 
 /// The first wait before trying again what failed.
 const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
+/// Who raises the alarm.
+const PROJECTOR: &str = "the projector";
 
 /// Follows the log and writes the views until it is told to stop. While another projector is active it stands by; while log
 /// or database are down it waits. It ends with an error only where waiting cannot help.
@@ -40,11 +44,23 @@ pub async fn run(
             Err(Interruption::Database(error)) if is_wrong_schema(&error) => return Err(ProjectorError::Schema(error)),
             Err(interruption) => interruption,
         };
+        match &interruption {
+            Interruption::Reconnected => {
+                tracing::info!("{interruption}");
+                continue;
+            }
+            Interruption::Origin(OriginError::Mismatch(mismatch)) => {
+                options.alarm.raise(PROJECTOR, &format!("{mismatch}; {REMEDY}"));
+            }
+            _ => {}
+        }
         options.health.stand_by(Some(interruption.to_string()));
         if options.health.now().position != started_at {
             back_off = BACK_OFF_FIRST;
         }
-        tracing::warn!(%interruption, wait_ms = back_off.as_millis(), "the projector was interrupted and will start again");
+        if !options.alarm.is_raised() {
+            tracing::warn!(%interruption, wait_ms = back_off.as_millis(), "the projector was interrupted and will start again");
+        }
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             () = sleep(back_off) => {}
@@ -69,6 +85,7 @@ async fn lead(
 /// The projector while it is the one that writes.
 struct Active<'a> {
     options: &'a ProjectorOptions,
+    log: EventStore,
     session: Session,
     states: States,
     intake: Intake,
@@ -89,8 +106,9 @@ impl<'a> Active<'a> {
     ) -> Result<Option<Self>, Interruption> {
         let mut session = tokio::select! {
             () = shutdown.cancelled() => return Ok(None),
-            session = Session::take_over(pool, options) => session?,
+            session = Session::take_over(pool, log, options) => session?,
         };
+        options.alarm.clear(PROJECTOR);
         let checkpoint = session.checkpoint();
         options.health.activate(checkpoint, parked::count(&mut session.db).await?);
         tracing::info!(from = checkpoint.map(|position| position.commit), "the projector is active");
@@ -100,6 +118,7 @@ impl<'a> Active<'a> {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Some(Self {
             options,
+            log: log.clone(),
             session,
             // Begun anew each time: what memory has may be ahead of what a failed database kept.
             states: States::new(log.clone(), options.cached_orders),
@@ -115,7 +134,7 @@ impl<'a> Active<'a> {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                _ = self.heartbeat.tick() => self.session.keep_alive(self.through).await?,
+                _ = self.heartbeat.tick() => self.session.keep_alive(&self.log, self.through).await?,
                 () = self.intake.fill(self.next_write) => {
                     let collected = self.intake.take();
                     self.apply(collected).await?;
@@ -127,6 +146,9 @@ impl<'a> Active<'a> {
     }
 
     async fn apply(&mut self, collected: Collected) -> Result<(), Interruption> {
+        if collected.resumed {
+            return Err(Interruption::Reconnected);
+        }
         if !collected.events.is_empty() {
             let begun = Instant::now();
             apply(self, &collected.events).await?;
@@ -148,7 +170,7 @@ impl Views for Active<'_> {
 
     async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
         let Some(last) = events.last() else { return Ok(()) };
-        let newly_parked = write(&mut self.session, &batch, last.position, Some(last.created)).await?;
+        let newly_parked = write(&mut self.session, &batch, last).await?;
         for parked in &batch.parked {
             let RecordedEvent { stream, revision, event_type, .. } = &parked.event;
             tracing::error!(%stream, revision, %event_type, reason = %parked.reason, "an event was set aside");

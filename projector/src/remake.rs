@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 
 use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
+use follower::OriginError;
 use sqlx::{Connection, PgConnection};
 
 use crate::apply::{Views, apply};
@@ -21,6 +22,9 @@ pub enum RemakeError {
     /// The log could not be read.
     #[error("the log cannot be read")]
     Log(#[from] ReadError),
+    /// The views are of another log.
+    #[error(transparent)]
+    Origin(OriginError),
     /// Somebody else writes where only this should.
     #[error("somebody else moved the checkpoint of what is made anew")]
     CheckpointMoved,
@@ -31,7 +35,8 @@ impl From<WriteError> for RemakeError {
         match error.into() {
             Interruption::Log(error) => Self::Log(error),
             Interruption::Database(error) => Self::Database(error),
-            Interruption::CheckpointMoved => Self::CheckpointMoved,
+            Interruption::CheckpointMoved | Interruption::Reconnected => Self::CheckpointMoved,
+            Interruption::Origin(error) => Self::Origin(error),
         }
     }
 }
@@ -72,6 +77,8 @@ impl Views for Beside<'_> {
             from: self.remake.written,
             generation: 0,
             through: last.position,
+            event: Some(last.id),
+            log_id: None,
             last_event_at: Some(last.created),
             is_news: false,
         };

@@ -90,7 +90,15 @@ pub async fn retry(log: &EventStore, pool: &PgPool, stream: &str) -> Result<Retr
     if let Some(first) = batch.parked.first() {
         return Ok(Retried::StillParked(format!("revision {}: {}", first.event.revision, first.reason)));
     }
-    let moving = Moving { from: Some(checkpoint), generation, through: checkpoint, last_event_at: None, is_news: true };
+    let moving = Moving {
+        from: Some(checkpoint),
+        generation,
+        through: checkpoint,
+        event: None,
+        log_id: None,
+        last_event_at: None,
+        is_news: true,
+    };
     match write(&mut transaction, &batch, &moving).await {
         Ok(()) => {}
         Err(WriteError::Refused(reason)) => return Ok(Retried::StillParked(reason)),

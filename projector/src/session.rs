@@ -1,18 +1,26 @@
 //! The one connection through which the active projector holds its place (see [`follower::take_place`]) and writes: whoever has
 //! lost the place cannot write.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use event_store::client::Position;
+use event_store::client::{EventStore, Position};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::error::Interruption;
 use crate::options::ProjectorOptions;
+use crate::origin::verify_views;
 use crate::view::CHECKPOINTS;
 
 /// Any number will do, as long as every projector of a database takes the same.
 const LOCK: i64 = 0x7465_6e75_746f;
 /// The row of `checkpoints`.
 pub(crate) const VIEWS: &str = "views";
+
+/// How long the log has to say which event stands at the checkpoint.
+const LOOKING_UP: Duration = Duration::from_secs(1);
 
 /// What every transaction of the connection relies on.
 ///
@@ -26,15 +34,28 @@ const SETTINGS: &str = "SET synchronous_commit = off; SET plan_cache_mode = forc
                         SET enable_seqscan = off; SET enable_nestloop = off; SET jit = off";
 
 /// Moves the checkpoint from where this projector believes it to be: name, commit and prepare position, time of the last event,
-/// commit position before; and the generation of the views, as the parameter that is named.
+/// commit position before; and the parameters that are named: the generation of the views, the log's identity, and the id of the
+/// event at the new position. Of the last two, what is not given stays as it is.
 macro_rules! moved {
-    ($generation:literal) => {
+    ($generation:literal, $log:literal, $event:literal) => {
         concat!(
             "moved AS (
-            INSERT INTO checkpoints AS c (name, position, prepare, last_event_at) VALUES ($1, $2, $3, $4)
+            INSERT INTO checkpoints AS c (name, position, prepare, last_event_at, log_id, mark_position, mark_prepare, mark_event)
+            SELECT $1::text, $2::bigint, $3::bigint, $4::timestamptz, log_id,
+                   CASE WHEN event IS NOT NULL THEN $2::bigint END,
+                   CASE WHEN event IS NOT NULL THEN $3::bigint END, event
+            FROM (SELECT ",
+            $log,
+            "::uuid AS log_id, ",
+            $event,
+            "::uuid AS event) AS given
             ON CONFLICT (name) DO UPDATE
             SET position = excluded.position, prepare = excluded.prepare,
-                last_event_at = coalesce(excluded.last_event_at, c.last_event_at)
+                last_event_at = coalesce(excluded.last_event_at, c.last_event_at),
+                log_id = coalesce(excluded.log_id, c.log_id),
+                mark_position = coalesce(excluded.mark_position, c.mark_position),
+                mark_prepare = coalesce(excluded.mark_prepare, c.mark_prepare),
+                mark_event = coalesce(excluded.mark_event, c.mark_event)
             WHERE c.position = $5 AND c.generation = ",
             $generation,
             " RETURNING position
@@ -49,15 +70,18 @@ pub(crate) struct Session {
     pub db: PgConnection,
     checkpoint: Option<Position>,
     generation: i64,
+    /// The identity of the log that the views are made from.
+    log_id: Uuid,
 }
 
 impl Session {
     /// Waits for this projector's turn. May be dropped while waiting.
-    pub async fn take_over(pool: &PgPool, options: &ProjectorOptions) -> Result<Self, sqlx::Error> {
+    pub async fn take_over(pool: &PgPool, log: &EventStore, options: &ProjectorOptions) -> Result<Self, Interruption> {
         let mut db = follower::take_place(pool, LOCK, options.standby_poll, options.silence).await?;
         sqlx::raw_sql(SETTINGS).execute(&mut db).await?;
+        let log_id = verify_views(log, &mut db).await?;
         let (checkpoint, generation) = read_checkpoint(&mut db).await?;
-        Ok(Self { db, checkpoint, generation })
+        Ok(Self { db, checkpoint, generation, log_id })
     }
 
     /// How far the views have come.
@@ -70,31 +94,41 @@ impl Session {
         self.generation
     }
 
+    /// The identity of the log that the views are made from.
+    pub fn log_id(&self) -> Uuid {
+        self.log_id
+    }
+
     /// Says that this projector lives, and how far it has come if that is further than the views say: where nothing passes
-    /// the filter, only this moves the checkpoint.
-    pub async fn keep_alive(&mut self, through: Option<Position>) -> Result<(), Interruption> {
-        match through {
-            Some(through) if Some(through) > self.checkpoint => {
-                self.move_checkpoint(through).await?;
-                self.checkpoint = Some(through);
-            }
-            _ => self.db.ping().await?,
+    /// the filter, only this moves the checkpoint. The event there is looked up in the log, for its id; a log that does not answer
+    /// in time is no reason to lose the place.
+    pub async fn keep_alive(&mut self, log: &EventStore, through: Option<Position>) -> Result<(), Interruption> {
+        if let Some(through) = through.filter(|through| Some(*through) > self.checkpoint)
+            && let Ok(Ok(event)) = timeout(LOOKING_UP, log.event_at(through)).await
+        {
+            self.move_checkpoint(through, event.map(|event| event.id)).await?;
+            self.checkpoint = Some(through);
+            return Ok(());
         }
+        self.db.ping().await?;
         Ok(())
     }
 
     /// Moves the checkpoint, from where this projector believes it to be, and announces it.
-    async fn move_checkpoint(&mut self, to: Position) -> Result<(), Interruption> {
-        let moved = sqlx::query(concat!("WITH ", moved!("$7"), " SELECT pg_notify($6, position::text) FROM moved"))
-            .bind(VIEWS)
-            .bind(to.commit.cast_signed())
-            .bind(to.prepare.cast_signed())
-            .bind(None::<DateTime<Utc>>)
-            .bind(self.checkpoint.map(|from| from.commit.cast_signed()))
-            .bind(crate::NOTIFICATIONS)
-            .bind(self.generation)
-            .fetch_optional(&mut self.db)
-            .await?;
+    async fn move_checkpoint(&mut self, to: Position, event: Option<Uuid>) -> Result<(), Interruption> {
+        let moved =
+            sqlx::query(concat!("WITH ", moved!("$7", "$8", "$9"), " SELECT pg_notify($6, position::text) FROM moved"))
+                .bind(VIEWS)
+                .bind(to.commit.cast_signed())
+                .bind(to.prepare.cast_signed())
+                .bind(None::<DateTime<Utc>>)
+                .bind(self.checkpoint.map(|from| from.commit.cast_signed()))
+                .bind(crate::NOTIFICATIONS)
+                .bind(self.generation)
+                .bind(self.log_id)
+                .bind(event)
+                .fetch_optional(&mut self.db)
+                .await?;
         moved.map(|_| ()).ok_or(Interruption::CheckpointMoved)
     }
 

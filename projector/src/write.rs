@@ -5,8 +5,9 @@
 //! the checkpoint: where that has been moved by somebody else, nothing is written.
 
 use chrono::{DateTime, Utc};
-use event_store::client::Position;
+use event_store::client::{Position, RecordedEvent};
 use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
 
 use crate::columns::{OrderColumns, StepColumns, TodoColumns, WorkflowColumns};
 use crate::counts::counted;
@@ -16,15 +17,17 @@ use crate::parked;
 use crate::session::{Session, VIEWS, moved};
 
 /// Writes and commits. Gives back how many events are newly set aside.
-pub(crate) async fn write(
-    session: &mut Session,
-    batch: &Batch,
-    through: Position,
-    last_event_at: Option<DateTime<Utc>>,
-) -> Result<u64, WriteError> {
+pub(crate) async fn write(session: &mut Session, batch: &Batch, last: &RecordedEvent) -> Result<u64, WriteError> {
     let rows = Rows::of(batch)?;
-    let moving =
-        Moving { from: session.checkpoint(), generation: session.generation(), through, last_event_at, is_news: true };
+    let moving = Moving {
+        from: session.checkpoint(),
+        generation: session.generation(),
+        through: last.position,
+        event: Some(last.id),
+        log_id: Some(session.log_id()),
+        last_event_at: Some(last.created),
+        is_news: true,
+    };
     let mut newly_parked = 0;
     if batch.workflows.name.is_empty() && batch.parked.is_empty() {
         // A statement is a transaction by itself.
@@ -34,7 +37,7 @@ pub(crate) async fn write(
         newly_parked = write_all(&mut transaction, &rows, &moving).await?;
         transaction.commit().await?;
     }
-    session.committed(through);
+    session.committed(last.position);
     Ok(newly_parked)
 }
 
@@ -45,6 +48,10 @@ pub(crate) struct Moving {
     /// Of the views, as it is believed to be.
     pub generation: i64,
     pub through: Position,
+    /// The id of the event there; `None`: as it was.
+    pub event: Option<Uuid>,
+    /// The identity of the log; `None`: as it was.
+    pub log_id: Option<Uuid>,
     pub last_event_at: Option<DateTime<Utc>>,
     /// Whether that is announced, with the orders that have ended.
     pub is_news: bool,
@@ -77,7 +84,7 @@ impl<'a> Rows<'a> {
 /// The checkpoint first. What never changes in an order's life is not set again.
 const WRITE: &str = concat!(
     "WITH ",
-    moved!("$61"),
+    moved!("$61", "$63", "$64"),
     ", before AS (
         SELECT id, placed_at, state, status FROM orders WHERE id = ANY($7)
     ), changed AS (
@@ -138,7 +145,7 @@ const ENDS_TOLD_TOGETHER: usize = 100;
 async fn write_rows(
     db: &mut PgConnection,
     Rows { orders, steps, todo, batch }: &Rows<'_>,
-    Moving { from, generation, through, last_event_at, is_news }: &Moving,
+    Moving { from, generation, through, event, log_id, last_event_at, is_news }: &Moving,
 ) -> Result<(), WriteError> {
     let timeline = &batch.timeline;
     let moved = sqlx::query(WRITE)
@@ -204,6 +211,8 @@ async fn write_rows(
         .bind(if *is_news { ends(orders) } else { Vec::new() })
         .bind(generation)
         .bind(&orders.sealed)
+        .bind(log_id)
+        .bind(event)
         .fetch_optional(db)
         .await?;
     Ok(moved.map(|_| ()).ok_or(Interruption::CheckpointMoved)?)

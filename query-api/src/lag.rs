@@ -72,7 +72,7 @@ impl LagMeter {
                 match coming.next().await {
                     SubscriptionItem::Event(event) => return Some(event.created),
                     SubscriptionItem::CaughtUp => return None,
-                    SubscriptionItem::Checkpoint(_) => {}
+                    SubscriptionItem::Checkpoint(_) | SubscriptionItem::Resumed => {}
                 }
             }
         };

@@ -11,6 +11,7 @@ use command_handler::{
     Production, RegisterError, ReplyReaderOptions, Settings, SystemClock, TodoOptions,
 };
 use event_store::client::EventStore;
+use follower::LogAlarm;
 use query_api::LagMeter;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,9 @@ use uuid::Uuid;
 
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
+use crate::doors::Doors;
 use crate::health::Footing;
+use crate::log_guard::LogGuard;
 use crate::{backends, health, metrics, serve, signals, workflows};
 
 /// How long attempts under way have to come to their end when the process stops.
@@ -82,14 +85,32 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
-    let handler =
-        Handler::start(&event_store, &pool, urls_in_environment(), public_url, &args.driving, stop.clone()).await?;
-    println!("commands at http://{address}/orders");
+    let (alarm, doors) = (LogAlarm::default(), Doors::default());
     let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
-    let footing = Footing { event_store: Some(event_store), pool: Some(pool), lag: lag.clone() };
-    let router = handler.router.clone().merge(health::router(footing, stop.clone())).merge(metrics::router(lag, None));
+    let footing = Footing {
+        event_store: Some(event_store.clone()),
+        pool: Some(pool.clone()),
+        lag: lag.clone(),
+        alarm: alarm.clone(),
+        doors: Some(doors.clone()),
+    };
+    let router =
+        doors.router().merge(health::router(footing, stop.clone())).merge(metrics::router(lag, None, alarm.clone()));
     let closed = CancellationToken::new();
     let mut server = tokio::spawn(serve::serve(listener, router, closed.clone()));
+    let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), closed.clone());
+    tokio::select! {
+        () = stop.cancelled() => {
+            closed.cancel();
+            return Ok(server.await??);
+        }
+        ended = &mut server => return Ok(ended??),
+        _ = guard.verified() => {}
+    }
+    let urls = urls_in_environment();
+    let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving, stop.clone(), alarm).await?;
+    doors.open(handler.router.clone());
+    println!("commands at http://{address}/orders");
     tokio::select! {
         () = stop.cancelled() => {}
         // By itself it ends only in failure.
@@ -139,6 +160,7 @@ impl Handler {
         public_url: String,
         driving: &Driving,
         leaving: CancellationToken,
+        alarm: LogAlarm,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let http = HttpParticipants::new(Settings(urls), &public_url, driving.most_calls)?;
         let participants = AllParticipants::new(http, event_store.clone(), &public_url);
@@ -155,16 +177,17 @@ impl Handler {
             lease: Duration::from_secs(driving.lease_seconds),
             every: Duration::from_millis(500),
             most: 200,
+            alarm: alarm.clone(),
         };
         let todo = command_handler::run_todo(orchestrator.clone(), pool.clone(), todo_options, stop_feeding.clone());
         let replies = command_handler::run_replies(
             orchestrator.clone(),
             event_store.clone(),
             pool.clone(),
-            ReplyReaderOptions::default(),
+            ReplyReaderOptions { alarm: alarm.clone(), ..ReplyReaderOptions::default() },
             stop_feeding.clone(),
         );
-        let admission = Admission::default();
+        let admission = Admission::with(alarm);
         let bounds = command_handler::watch_bounds(
             orchestrator.clone(),
             admission.clone(),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::Args;
+use follower::LogAlarm;
+use participants::Options;
 use projector::ProjectorOptions;
 use query_api::LagMeter;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +15,9 @@ use super::command_handler::{Driving, Handler, urls_in_environment};
 use super::participants::Mail;
 use crate::args::{DataFolder, Listen, ServerUrls};
 use crate::backends::Backends;
+use crate::doors::Doors;
 use crate::health::Footing;
+use crate::log_guard::LogGuard;
 use crate::{health, metrics, samples, serve, signals};
 
 /// Options of `tenuto dev`.
@@ -46,26 +50,53 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let (event_store, pool) = (backends.event_store.clone(), backends.pool.clone());
 
     participants::migrate(&pool).await?;
-    let services = args.mail.options()?;
-    let (urls, leaving) = (participant_urls(&base), stop.clone());
-    let handler = Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving).await?;
+    let (alarm, doors) = (LogAlarm::default(), Doors::default());
+    let services = Options { alarm: alarm.clone(), ..args.mail.options()? };
     let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
-    let footing = Footing { event_store: Some(event_store.clone()), pool: Some(pool.clone()), lag: lag.clone() };
+    let footing = Footing {
+        event_store: Some(event_store.clone()),
+        pool: Some(pool.clone()),
+        lag: lag.clone(),
+        alarm: alarm.clone(),
+        doors: Some(doors.clone()),
+    };
     let queries = query_api::Options { leaving: stop.clone(), ..query_api::Options::default() };
-    let router = handler
+    let router = doors.router().merge(health::router(footing, stop.clone())).merge(metrics::router(
+        lag,
+        Some(queries.stats.clone()),
+        alarm.clone(),
+    ));
+    let mut server = tokio::spawn(serve::serve(listener, router, stop.clone()));
+    let background = CancellationToken::new();
+    let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), background.clone());
+    let broken = tokio::select! {
+        _ = guard.verified() => None,
+        () = stop.cancelled() => Some(None),
+        ended = &mut server => return Ok(ended??),
+        reason = backends.broken() => Some(Some(reason)),
+    };
+    if let Some(broken) = broken {
+        stop.cancel();
+        server.await??;
+        background.cancel();
+        backends.stop().await;
+        return broken.map_or(Ok(()), |reason: String| Err(reason.into()));
+    }
+    let (urls, leaving) = (participant_urls(&base), stop.clone());
+    let handler =
+        Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving, alarm.clone()).await?;
+    let routes = handler
         .router
         .clone()
         .merge(query_api::router(pool.clone(), event_store.clone(), &queries))
-        .merge(health::router(footing, stop.clone()))
-        .merge(metrics::router(lag, Some(queries.stats)))
         .nest("/participants", participants::router(pool.clone(), services.clone()));
 
-    let background = CancellationToken::new();
-    let projector = projector::run(ProjectorOptions::default(), event_store.clone(), pool.clone(), background.clone());
+    let projecting = ProjectorOptions { alarm, ..ProjectorOptions::default() };
+    let projector = projector::run(projecting, event_store.clone(), pool.clone(), background.clone());
     let requests = participants::run_requests(pool.clone(), event_store.clone(), services.clone(), background.clone());
     let deliveries =
         participants::run_deliveries(pool, services, Some(event_store), background.clone().cancelled_owned());
-    let server = tokio::spawn(serve::serve(listener, router, stop.clone()));
+    doors.open(routes);
     let (projector, deliveries, requests) = (tokio::spawn(projector), tokio::spawn(deliveries), tokio::spawn(requests));
 
     print_places(&base, &backends, &args);

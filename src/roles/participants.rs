@@ -1,6 +1,7 @@
 //! `tenuto participants`: the reference services.
 
 use clap::Args;
+use follower::LogAlarm;
 use participants::{MailServer, Options};
 
 use super::RoleResult;
@@ -20,6 +21,10 @@ pub(crate) struct ParticipantsArgs {
     /// Also read requests from the log, and reply there
     #[arg(long, env = "TENUTO_BY_EVENTS")]
     by_events: bool,
+    /// Read requests from the beginning of the log, where those read so far came from another log; what was handled before has no
+    /// second effect
+    #[arg(long, requires = "by_events")]
+    read_again: bool,
 }
 
 /// Where mail goes.
@@ -45,14 +50,18 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let pool = backends::connect(args.servers.named_postgres()?).await?;
     participants::migrate(&pool).await?;
-    let options = args.mail.options()?;
+    let alarm = LogAlarm::default();
+    let options = Options { alarm: alarm.clone(), ..args.mail.options()? };
+    if args.read_again {
+        participants::read_requests_again(&pool).await?;
+    }
     let log = if args.by_events { Some(backends::log(args.servers.named_event_store()?).await?) } else { None };
     let listener = serve::bind(args.listen.listen).await?;
     println!("orders, payments, shipping and notifications at http://{}", listener.local_addr()?);
-    let footing = Footing { pool: Some(pool.clone()), ..Footing::default() };
+    let footing = Footing { pool: Some(pool.clone()), alarm: alarm.clone(), ..Footing::default() };
     let router = participants::router(pool.clone(), options.clone())
         .merge(health::router(footing, stop.clone()))
-        .merge(metrics::router(None, None));
+        .merge(metrics::router(None, None, alarm));
     let requests = {
         let (pool, log, options, stop) = (pool.clone(), log.clone(), options.clone(), stop.clone());
         async move {

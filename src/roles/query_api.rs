@@ -1,11 +1,13 @@
 //! `tenuto query-api`: GraphQL over the views, and over the log for what was.
 
 use clap::Args;
+use follower::LogAlarm;
 use query_api::LagMeter;
 
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
 use crate::health::Footing;
+use crate::log_guard::LogGuard;
 use crate::{backends, health, metrics, serve, signals};
 
 /// Options of `tenuto query-api`.
@@ -24,11 +26,14 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let listener = serve::bind(args.listen.listen).await?;
     println!("queries at http://{}/graphql", listener.local_addr()?);
     let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
+    let alarm = LogAlarm::default();
+    let _guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), stop.clone());
     // Without the log, what is asked of the views is answered all the same.
-    let footing = Footing { event_store: None, pool: Some(pool.clone()), lag: lag.clone() };
+    let footing =
+        Footing { event_store: None, pool: Some(pool.clone()), lag: lag.clone(), alarm: alarm.clone(), doors: None };
     let options = query_api::Options { leaving: stop.clone(), ..query_api::Options::default() };
     let router = query_api::router(pool, event_store, &options)
         .merge(health::router(footing, stop.clone()))
-        .merge(metrics::router(lag, Some(options.stats)));
+        .merge(metrics::router(lag, Some(options.stats), alarm));
     Ok(serve::serve(listener, router, stop).await?)
 }

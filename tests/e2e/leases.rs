@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use command_handler::{TodoList, TodoOptions, release_leases};
+use follower::LogAlarm;
 use postgres_cluster::testing::{TestDatabase, database};
 use sqlx::PgPool;
 
@@ -29,7 +30,8 @@ impl List {
     }
 
     async fn claim(&self, owner: &str, lease: Duration) -> Vec<String> {
-        let options = TodoOptions { owner: owner.to_owned(), lease, every: Duration::ZERO, most: 10 };
+        let options =
+            TodoOptions { owner: owner.to_owned(), lease, every: Duration::ZERO, most: 10, alarm: LogAlarm::default() };
         self.pool.claim(Utc::now(), options.most, &options).await.unwrap()
     }
 }

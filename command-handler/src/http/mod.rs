@@ -19,7 +19,10 @@ mod workflows;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +67,7 @@ pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
         Router::new().route("/customers/{id}/forget", post(forget::handle::<L, C, V>)).with_state(Arc::new(erasure));
     let batches = Batches::new(orchestrator.clone(), views, leaving);
     let batches = Router::new().route("/orders/batch", post(batch::handle::<L, C, V>)).with_state(batches);
+    let bar = middleware::from_fn_with_state(admission.clone(), unless_barred);
     let endpoint = Arc::new(Endpoint { orchestrator, keys: Keys::new(log), customer_keys: keys, admission });
     let operations = Word::ALL.into_iter().fold(Router::new(), |router, word| {
         let handle = move |endpoint, path, request| operate::handle::<L, C>(word, endpoint, path, request);
@@ -79,7 +83,16 @@ pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
         .with_state(endpoint)
         .merge(batches)
         .merge(erasure)
+        .layer(bar)
         .method_not_allowed_fallback(method_not_allowed)
+}
+
+/// On a log that is not the one that the views were made from, nothing is written.
+async fn unless_barred(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+    match admission.barred().filter(|_| !request.method().is_safe()) {
+        Some(reason) => Problem::later(reason).into_response(),
+        None => next.run(request).await,
+    }
 }
 
 async fn method_not_allowed() -> Problem {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use domain::wire::participants::REPLY_STREAM_PREFIX;
 use event_store::client::{EventStore, Filter, RecordedEvent};
-use follower::{FollowOptions, Reader, bookmark_in, follow};
+use follower::{FollowOptions, LogAlarm, Reader, bookmark_in, follow};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,9 @@ pub use tally::{ReplyTally, Taken};
 /// Any number will do, as long as every command handler of a database takes the same.
 const LOCK: i64 = 0x7465_6e75_746f_0002;
 
+/// What an operator does when replies were read from another log so far.
+const REMEDY: &str = "connect the log that the replies came from, or restore it whole; to go on with this log instead: tenuto rebuild --yes";
+
 /// Settings of [`run_replies`].
 #[derive(Debug, Clone)]
 pub struct ReplyReaderOptions {
@@ -33,11 +36,13 @@ pub struct ReplyReaderOptions {
     pub most_under_way: usize,
     /// Where to count what is taken.
     pub tally: ReplyTally,
+    /// Raised while replies were read from another log so far: none is taken then.
+    pub alarm: LogAlarm,
 }
 
 impl Default for ReplyReaderOptions {
     fn default() -> Self {
-        Self { most_under_way: 64, tally: ReplyTally::default() }
+        Self { most_under_way: 64, tally: ReplyTally::default(), alarm: LogAlarm::default() }
     }
 }
 
@@ -54,10 +59,15 @@ pub async fn run_replies<P: Participants, C: Clock>(
     let bookmark = bookmark_in!("reply_checkpoints", "replies");
     let follow_options = FollowOptions {
         most_under_way: options.most_under_way,
-        ..FollowOptions::new("the reader of replies", LOCK, bookmark, filter)
+        ..FollowOptions::new("the reader of replies", LOCK, bookmark, filter, (options.alarm, REMEDY))
     };
     let taker = Arc::new(Taker::new(orchestrator, log.clone(), options.tally));
     follow(follow_options, log, pool, taker, stop).await;
+}
+
+/// Has the replies of a log read from its beginning: for a database that goes on with another log.
+pub async fn read_replies_again(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM reply_checkpoints").execute(pool).await.map(drop)
 }
 
 impl<P: Participants, C: Clock> Reader for Taker<EventStore, P, C> {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use follower::LogAlarm;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -96,7 +97,13 @@ impl Member {
         let orchestrator =
             Orchestrator::new(RemoteLog(being.clone()), participants, simulation.keys.clone(), being.clone(), options);
         let leave = CancellationToken::new();
-        let options = TodoOptions { owner: name.to_owned(), lease: LEASE, every: Duration::from_millis(500), most: 10 };
+        let options = TodoOptions {
+            owner: name.to_owned(),
+            lease: LEASE,
+            every: Duration::from_millis(500),
+            most: 10,
+            alarm: LogAlarm::default(),
+        };
         let list = RemoteList { list: list.clone(), being: being.clone() };
         let todo = run_todo(orchestrator.clone(), list, options, leave.clone());
         let life = being.life.clone();

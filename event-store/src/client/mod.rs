@@ -14,6 +14,7 @@ mod embedded;
 mod error;
 mod fault;
 mod history;
+mod identity;
 mod link;
 mod settings;
 mod subscription;
@@ -28,6 +29,7 @@ use crate::node::{Direction, Inside, NodeHandle};
 use connection::{Connection, Retry};
 pub use error::{AppendError, ConnectError, ReadError};
 pub use history::{History, Record};
+pub use identity::{IdentityError, LOG_BEGUN, LOG_STREAM};
 pub use subscription::{Subscription, SubscriptionItem};
 pub use types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
 

@@ -32,6 +32,8 @@ pub enum SubscriptionItem {
     Checkpoint(Position),
     /// The reader has everything that there was; what follows is new. Said again after each reconnection.
     CaughtUp,
+    /// The connection broke and was made again: what follows may come from another log, which a reader with a checkpoint verifies.
+    Resumed,
 }
 
 /// The events of `$all` in order, the old ones and then the new ones. Ends when dropped.
@@ -51,7 +53,7 @@ struct Received {
 impl Subscription {
     pub(super) fn start(connection: Arc<Connection>, filter: Filter, after: Option<Position>) -> Self {
         let (sender, items) = mpsc::channel(BUFFER);
-        let follower = Follower { connection, filter, after, items: sender };
+        let follower = Follower { connection, filter, after, items: sender, broke: false };
         Self(Source::Wire(Received { items, task: tokio::spawn(follower.follow()) }))
     }
 
@@ -86,6 +88,8 @@ struct Follower {
     filter: Filter,
     after: Option<Position>,
     items: mpsc::Sender<SubscriptionItem>,
+    /// Since the last item, the connection broke.
+    broke: bool,
 }
 
 impl Follower {
@@ -105,6 +109,7 @@ impl Follower {
                     refused = Some(fault);
                 }
             }
+            self.broke = true;
             if self.after != before {
                 retry = Retry::new();
             }
@@ -140,6 +145,9 @@ impl Follower {
     }
 
     async fn hand_on(&mut self, message: ReadResp) -> Result<(), Gone> {
+        if std::mem::take(&mut self.broke) {
+            self.items.send(SubscriptionItem::Resumed).await.map_err(|_| Gone)?;
+        }
         let item = match message.content {
             Some(Content::Event(event)) => {
                 let Some(event) = convert::recorded(event) else { return Ok(()) };

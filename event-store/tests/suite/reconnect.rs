@@ -105,7 +105,7 @@ async fn the_last_position_never_goes_back() {
                 event.position
             }
             SubscriptionItem::Checkpoint(position) => position,
-            SubscriptionItem::CaughtUp => continue,
+            SubscriptionItem::CaughtUp | SubscriptionItem::Resumed => continue,
         };
         assert!(Some(position) > last);
         last = Some(position);

@@ -124,7 +124,7 @@ pub async fn until_caught_up(subscription: &mut Subscription) -> Vec<RecordedEve
         match next(subscription).await {
             SubscriptionItem::Event(event) => events.push(event),
             SubscriptionItem::CaughtUp => return events,
-            SubscriptionItem::Checkpoint(_) => {}
+            SubscriptionItem::Checkpoint(_) | SubscriptionItem::Resumed => {}
         }
     }
 }

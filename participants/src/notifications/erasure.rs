@@ -11,16 +11,21 @@ use sqlx::PgPool;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::by_events::REMEDY;
+use crate::participant::Context;
+
 const BOOKMARK: Bookmark = bookmark_in!("participant_notifications.request_checkpoints", "erasures");
 const LOCK: i64 = 0x7465_6e75_746f_0014;
 /// How long it is waited before trying again what failed.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
 /// Deletes the mails of orders whose personal data were erased, until told to stop.
-pub(crate) async fn run_erasures(pool: PgPool, log: EventStore, stop: CancellationToken) {
+pub(crate) async fn run_erasures(context: &Context, log: &EventStore, stop: CancellationToken) {
+    let pool = context.pool.clone();
+    let alarm = (context.options.alarm.clone(), REMEDY);
     let filter = Filter::StreamRegex(format!("^{ERASURES}$"));
-    let options = FollowOptions::new("erasures of notifications", LOCK, BOOKMARK, filter);
-    follow(options, log, pool.clone(), Arc::new(Shredder { pool }), stop).await;
+    let options = FollowOptions::new("erasures of notifications", LOCK, BOOKMARK, filter, alarm);
+    follow(options, log.clone(), pool.clone(), Arc::new(Shredder { pool }), stop).await;
 }
 
 struct Shredder {

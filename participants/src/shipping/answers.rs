@@ -7,6 +7,7 @@ use domain::ids::OrderId;
 use domain::order::Direction;
 use domain::wire::participants::{ActionAnswered, Reply};
 use event_store::client::EventStore;
+use follower::LogAlarm;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::Deserialize;
@@ -40,6 +41,8 @@ pub(crate) struct Answers {
     /// Where requests come from that are events.
     log: Option<EventStore>,
     retry: Retry,
+    /// Raised while the log is not the one that the requests came from.
+    alarm: LogAlarm,
 }
 
 impl Answers {
@@ -49,7 +52,7 @@ impl Answers {
             .timeout(options.delivery_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { client, log, retry: options.retry })
+        Ok(Self { client, log, retry: options.retry, alarm: options.alarm.clone() })
     }
 
     /// What the receiver's status means for the answer.
@@ -110,6 +113,9 @@ impl Answers {
     async fn append(&self, request: Uuid, step: &str, item: &QueuedAnswer) -> Verdict {
         let again = |reason: String| Verdict::Again { reason, after: None };
         let Some(log) = &self.log else { return again("this process does not answer by events".to_owned()) };
+        if let Some(reason) = self.alarm.reason() {
+            return again(reason);
+        }
         let reply = match (OrderId::new(item.order_id.as_str()), serde_json::from_str(&item.body)) {
             (Ok(order_id), Ok(Body { outcome, data })) => Reply::Answered(ActionAnswered {
                 order_id,

@@ -4,18 +4,24 @@
 
 use event_store::client::Position;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
 
 use crate::session::checkpoint_in;
 use crate::view::{CHECKPOINTS, View};
 
 /// The schema that is filled.
 pub(super) const SCHEMA: &str = "tenuto_rebuild";
-/// Which program began it, on which version of the views.
+/// Which program began it, on which version of the views, from which log.
 const ABOUT: &str = "about";
 
-/// Takes up what an earlier rebuild has left, if this program began it on these views, or begins. Gives back how far it has come.
-pub(super) async fn take_up(db: &mut PgConnection, live: &str, anew: bool) -> Result<Option<Position>, sqlx::Error> {
-    let about = about(db).await?;
+/// Takes up what an earlier rebuild has left, if this program began it on these views and this log, or begins. Gives back how far it has come.
+pub(super) async fn take_up(
+    db: &mut PgConnection,
+    live: &str,
+    log_id: Uuid,
+    anew: bool,
+) -> Result<Option<Position>, sqlx::Error> {
+    let about = about(db, log_id).await?;
     let begun: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
         .bind(format!("{SCHEMA}.{ABOUT}"))
         .fetch_one(&mut *db)
@@ -66,9 +72,9 @@ pub(super) async fn execute(db: &mut PgConnection, statement: &str) -> Result<()
     sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(db).await.map(drop)
 }
 
-async fn about(db: &mut PgConnection) -> Result<String, sqlx::Error> {
+async fn about(db: &mut PgConnection, log_id: Uuid) -> Result<String, sqlx::Error> {
     let migration: i64 = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(db).await?;
-    Ok(format!("tenuto {} on schema {migration}", env!("CARGO_PKG_VERSION")))
+    Ok(format!("tenuto {} on schema {migration} and log {log_id}", env!("CARGO_PKG_VERSION")))
 }
 
 async fn begin(db: &mut PgConnection, live: &str, about: &str) -> Result<(), sqlx::Error> {

@@ -13,13 +13,17 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use event_store::client::{EventStore, Position, ReadError};
+use follower::{Mismatch, verify};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::compare::Difference;
+use crate::origin::{LogCheckError, checkpoint_to_compare, compare_views};
 use crate::remake::{Remake, RemakeError};
 use crate::session::{checkpoint_in, live_schema};
+use crate::view::CHECKPOINTS;
 pub use crate::view::View;
 use reading::Reading;
 
@@ -41,6 +45,8 @@ pub struct RebuildOptions {
     pub only_check: bool,
     /// Whether to begin anew where an earlier rebuild was interrupted, instead of going on.
     pub anew: bool,
+    /// Whether this log may take the place of the one that the views were made from, where that is another.
+    pub adopt: bool,
 }
 
 /// How far a rebuild has come.
@@ -70,6 +76,10 @@ pub struct Rebuilt {
     pub events: u64,
     /// Where the live views differed, if that was asked for; at most 1,000 of each view.
     pub differences: Vec<Difference>,
+    /// Orders that the log has.
+    pub orders: u64,
+    /// How the log differed from the one that the live views were made from, if it did.
+    pub adopted: Option<Mismatch>,
 }
 
 /// Why views were not made anew. What was made so far stays, and is gone on with.
@@ -87,6 +97,15 @@ pub enum RebuildError {
     /// A part of the views would not go with the rest.
     #[error("other events are set aside now than in the live views, so that only all views together can be exchanged")]
     ParkedDiffer,
+    /// The live views are of another log, and this one may not take its place.
+    #[error("the live views were not made from this log: {0}")]
+    OtherLog(Mismatch),
+    /// Only all views together can be made from another log.
+    #[error("the live views were not made from this log, so that only all of them together can be made from it: {0}")]
+    OnlyTogether(Mismatch),
+    /// The log cannot say which it is.
+    #[error(transparent)]
+    Identity(#[from] LogCheckError),
     /// Told to stop.
     #[error("stopped; the next rebuild goes on from here")]
     Stopped,
@@ -135,11 +154,23 @@ async fn rebuild_on(
     // What a crash of the server takes back is made again, or the checkpoint beside would not be where it is.
     beside::execute(db, "SET synchronous_commit TO off").await?;
     let live = live_schema(db).await?;
-    let written = beside::take_up(db, &live, options.anew).await?;
+    let mismatch = compare_views(log, db).await?;
+    if let Some(mismatch) = &mismatch {
+        allowed(mismatch, options)?;
+    }
+    let log_id = if mismatch.is_some() {
+        verify(log, None).await.map_err(LogCheckError::from)?
+    } else {
+        verify(log, checkpoint_to_compare(db, CHECKPOINTS).await?.as_ref()).await.map_err(LogCheckError::from)?
+    };
+    let written = beside::take_up(db, &live, log_id, options.anew).await?;
     let mut work = Work {
         reading: Reading::new(log.clone(), written),
         remake: Remake::new(log.clone(), written, CACHED_ORDERS),
         live,
+        log: log.clone(),
+        log_id,
+        adopted: mismatch,
         stop,
         tell,
     };
@@ -152,11 +183,26 @@ async fn rebuild_on(
     work.exchange(db, options).await
 }
 
+/// Whether views of another log may be replaced.
+fn allowed(mismatch: &Mismatch, options: &RebuildOptions) -> Result<(), RebuildError> {
+    if options.only_check || !options.adopt {
+        return Err(RebuildError::OtherLog(mismatch.clone()));
+    }
+    if View::ALL.iter().any(|view| !options.views.contains(view)) {
+        return Err(RebuildError::OnlyTogether(mismatch.clone()));
+    }
+    Ok(())
+}
+
 struct Work<'a, T> {
     reading: Reading,
     remake: Remake,
     /// The schema of the live views.
     live: String,
+    log: EventStore,
+    log_id: Uuid,
+    /// How the log differs from the one that the live views were made from, if it does.
+    adopted: Option<Mismatch>,
     stop: &'a CancellationToken,
     tell: T,
 }
@@ -166,9 +212,17 @@ impl<T: Fn(Stage)> Work<'_, T> {
         if self.stop.is_cancelled() { Err(RebuildError::Stopped) } else { Ok(()) }
     }
 
+    /// How far the new views go: to where the live ones are; to the end of a log that takes the place of another.
+    async fn target(&self, db: &mut PgConnection) -> Result<Option<Position>, RebuildError> {
+        match self.adopted {
+            Some(_) => Ok(self.log.head().await?),
+            None => Ok(checkpoint_in(db, &self.live).await?),
+        }
+    }
+
     /// Comes up to where the live views are, which move meanwhile.
     async fn catch_up(&mut self, db: &mut PgConnection) -> Result<(), RebuildError> {
-        while let Some(target) = checkpoint_in(db, &self.live).await?
+        while let Some(target) = self.target(db).await?
             && self.reading.through() < Some(target)
         {
             self.fill(db, target).await?;

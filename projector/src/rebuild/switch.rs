@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::beside::{self, SCHEMA};
 use super::{RebuildError, RebuildOptions, Rebuilt, Stage, View, Work};
-use crate::session::{begin_generation, checkpoint_in};
+use crate::session::{VIEWS, begin_generation};
 use crate::view::CHECKPOINTS;
 
 /// How long the locks are waited for, and how long others wait meanwhile.
@@ -33,21 +33,32 @@ pub(super) async fn attempt<T: Fn(Stage)>(
         Err(error) => return Err(error.into()),
     }
     // Now nobody moves the live views.
-    if let Some(target) = checkpoint_in(&mut transaction, &work.live).await? {
+    if let Some(target) = work.target(&mut transaction).await? {
         work.fill(&mut transaction, target).await?;
     }
+    let orders = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {SCHEMA}.orders")));
+    let orders: i64 = orders.fetch_one(&mut *transaction).await?;
     let mut differences = Vec::new();
     if options.only_check {
         for view in &options.views {
             differences.extend(crate::compare::view(&mut transaction, *view, &work.live, SCHEMA).await?);
         }
     } else {
+        if work.adopted.is_some() {
+            adopt(&mut transaction, work).await?;
+        }
         exchange(&mut transaction, &work.live, &options.views).await?;
     }
     // With this transaction: what is left beside would else be taken for the beginning of the next rebuild.
     beside::clear(&mut transaction).await?;
     transaction.commit().await?;
-    Ok(Some(Rebuilt { position: work.remake.written, events: work.reading.events(), differences }))
+    Ok(Some(Rebuilt {
+        position: work.remake.written,
+        events: work.reading.events(),
+        differences,
+        orders: orders.cast_unsigned(),
+        adopted: work.adopted.clone(),
+    }))
 }
 
 /// Locks what is made, and then the live tables, with as little waiting for others as can be.
@@ -65,6 +76,27 @@ async fn lock(db: &mut PgConnection, live: &str, only_check: bool) -> Result<(),
 
 fn is_held(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+}
+
+/// The views are of this log from now on, up to where it was read: that may be before where they were.
+async fn adopt<T: Fn(Stage)>(db: &mut PgConnection, work: &Work<'_, T>) -> Result<(), RebuildError> {
+    let Some(through) = work.reading.through() else { return Ok(()) };
+    let query = format!(
+        "UPDATE {}.{CHECKPOINTS} AS c
+         SET position = $2, prepare = $3, log_id = $4, last_event_at = made.last_event_at, mark_position = made.mark_position,
+             mark_prepare = made.mark_prepare, mark_event = made.mark_event
+         FROM (VALUES (1)) AS one LEFT JOIN {SCHEMA}.{CHECKPOINTS} AS made ON made.name = $1
+         WHERE c.name = $1",
+        work.live
+    );
+    sqlx::query(AssertSqlSafe(query))
+        .bind(VIEWS)
+        .bind(through.commit.cast_signed())
+        .bind(through.prepare.cast_signed())
+        .bind(work.log_id)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 async fn exchange(db: &mut PgConnection, live: &str, views: &[View]) -> Result<(), RebuildError> {

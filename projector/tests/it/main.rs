@@ -4,6 +4,7 @@
 
 mod compare;
 mod histories;
+mod origin;
 mod poison;
 mod rebuild;
 mod standby;

@@ -171,3 +171,12 @@ impl Running {
         timeout(LONG, self.task).await.unwrap().unwrap().unwrap();
     }
 }
+
+/// Waits until a condition holds.
+pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < LONG, "waited in vain until {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -75,6 +75,8 @@ impl Scan {
                 }
                 SubscriptionItem::Checkpoint(position) => self.passes(position),
                 SubscriptionItem::CaughtUp => self.ended = true,
+                // A backtest keeps no checkpoint: it reads on from the position where the connection broke.
+                SubscriptionItem::Resumed => {}
             }
         }
     }

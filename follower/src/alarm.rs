@@ -1,0 +1,60 @@
+//! An alarm for the whole process: the log is not the one that its checkpoints are of.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tracing::{error, info};
+
+/// Why this process must not act on its log. Whoever finds a reason raises the alarm under its own name; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct LogAlarm(Arc<Mutex<BTreeMap<&'static str, String>>>);
+
+impl LogAlarm {
+    /// Raises the alarm, or replaces its reason. A new reason is logged once.
+    pub fn raise(&self, who: &'static str, reason: &str) {
+        let before = self.reasons().insert(who, reason.to_owned());
+        if before.as_deref() != Some(reason) {
+            error!(who, reason, "nothing is done on this log");
+        }
+    }
+
+    /// Takes back what was raised under that name.
+    pub fn clear(&self, who: &'static str) {
+        if self.reasons().remove(who).is_some() {
+            info!(who, "the log is the right one");
+        }
+    }
+
+    /// The reasons, a line each; `None`: there is no alarm.
+    pub fn reason(&self) -> Option<String> {
+        let reasons = self.reasons();
+        let lines: Vec<String> = reasons.iter().map(|(who, reason)| format!("{who}: {reason}")).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// Whether there is a reason.
+    pub fn is_raised(&self) -> bool {
+        !self.reasons().is_empty()
+    }
+
+    fn reasons(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alarm_stands_until_everyone_who_raised_it_has_cleared_it() {
+        let alarm = LogAlarm::default();
+        assert_eq!(alarm.reason(), None);
+        alarm.raise("views", "another log");
+        alarm.clone().raise("replies", "ahead");
+        alarm.clear("views");
+        assert_eq!(alarm.reason().as_deref(), Some("replies: ahead"));
+        alarm.clear("replies");
+        assert!(!alarm.is_raised());
+    }
+}

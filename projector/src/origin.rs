@@ -1,0 +1,107 @@
+//! Whether the views were made from this log.
+//!
+//! Views from before logs had an identity are compared by their newest order: its last event has to stand where the views have it.
+//! Then they take the log's identity. Views that differ stay as they are, until a rebuild, or until the right log is back.
+
+use event_store::client::{EventStore, Position, ReadError};
+use follower::{Checkpoint, Mark, Mismatch, OriginError, compare};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::session::VIEWS;
+use crate::view::CHECKPOINTS;
+
+/// What an operator does when the views were made from another log.
+pub const REMEDY: &str = "connect the log that the views were made from, or restore it whole; to go on with this log instead, make the \
+                          views from it: tenuto rebuild --yes";
+
+/// Compares the views with the log, and returns the log's identity. A log that has none gets one, unless the views are of another
+/// log; so do views from before logs had one.
+pub async fn verify_log(log: &EventStore, pool: &PgPool) -> Result<Uuid, LogCheckError> {
+    let mut db = pool.acquire().await?;
+    verify_views(log, &mut db).await
+}
+
+/// How the log differs from the one that the views were made from. Writes nothing.
+pub async fn compare_log(log: &EventStore, pool: &PgPool) -> Result<Option<Mismatch>, LogCheckError> {
+    compare_views(log, &mut *pool.acquire().await?).await
+}
+
+pub(crate) async fn compare_views(log: &EventStore, db: &mut PgConnection) -> Result<Option<Mismatch>, LogCheckError> {
+    match checkpoint_to_compare(db, CHECKPOINTS).await? {
+        Some(checkpoint) => Ok(compare(log, &checkpoint).await?),
+        None => Ok(None),
+    }
+}
+
+/// Why it is not known that the views are of this log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogCheckError {
+    /// The views' checkpoint cannot be read.
+    #[error("the views cannot be reached: {0}")]
+    Database(#[from] sqlx::Error),
+    /// They are not of this log, or the log cannot be read.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+}
+
+impl From<ReadError> for LogCheckError {
+    fn from(error: ReadError) -> Self {
+        Self::Origin(error.into())
+    }
+}
+
+pub(crate) async fn verify_views(log: &EventStore, db: &mut PgConnection) -> Result<Uuid, LogCheckError> {
+    let checkpoint = checkpoint_to_compare(db, CHECKPOINTS).await?;
+    let log_id = follower::verify(log, checkpoint.as_ref()).await?;
+    if checkpoint.is_some_and(|checkpoint| checkpoint.log.is_none()) {
+        sqlx::query("UPDATE checkpoints SET log_id = $2 WHERE name = $1 AND log_id IS NULL")
+            .bind(VIEWS)
+            .bind(log_id)
+            .execute(db)
+            .await?;
+    }
+    Ok(log_id)
+}
+
+#[derive(Debug, FromRow)]
+struct Row {
+    position: i64,
+    prepare: i64,
+    log_id: Option<Uuid>,
+    mark_position: Option<i64>,
+    mark_prepare: Option<i64>,
+    mark_event: Option<Uuid>,
+}
+
+/// How far the views have come, and of which log they are; where they do not say, the newest order has the mark.
+pub(crate) async fn checkpoint_to_compare(
+    db: &mut PgConnection,
+    checkpoints: &str,
+) -> Result<Option<Checkpoint>, sqlx::Error> {
+    let query = format!(
+        "SELECT position, prepare, log_id, mark_position, mark_prepare, mark_event FROM {checkpoints} WHERE name = $1"
+    );
+    let row: Option<Row> = sqlx::query_as(AssertSqlSafe(query)).bind(VIEWS).fetch_optional(&mut *db).await?;
+    let Some(Row { position, prepare, log_id, mark_position, mark_prepare, mark_event }) = row else { return Ok(None) };
+    let mark = match (mark_position, mark_event) {
+        (Some(commit), Some(event)) => Some((commit, mark_prepare.unwrap_or(commit), event)),
+        _ => newest_event(db).await?.map(|(commit, event)| (commit, commit, event)),
+    };
+    let mark = mark.map(|(commit, prepare, event)| Mark { position: at(commit, prepare), event });
+    Ok(Some(Checkpoint { position: at(position, prepare), log: log_id, mark }))
+}
+
+/// The last event of the order that moved last.
+async fn newest_event(db: &mut PgConnection) -> Result<Option<(i64, Uuid)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT o.position, t.event_id FROM (SELECT * FROM orders ORDER BY position DESC LIMIT 1) o
+         JOIN timeline t ON t.order_id = o.id AND t.revision = o.revision",
+    )
+    .fetch_optional(db)
+    .await
+}
+
+fn at(commit: i64, prepare: i64) -> Position {
+    Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }
+}
