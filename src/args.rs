@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Skip(commands::operate::SkipArgs),
     /// Erase a customer's personal data, in the log as well
     Forget(commands::forget::ForgetArgs),
+    /// Copy the keys of personal data to an encrypted file, or bring them back from one
+    Keys(crate::keys::KeysArgs),
     /// Check that nobody changed what was recorded, and prove it to others
     Audit(crate::audit::AuditArgs),
     /// Check workflow files, draw them, or print the schema of the format

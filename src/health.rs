@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::doors::Doors;
+use crate::log_guard::KeyCount;
 
 /// How long whoever asks waits to be told how far behind the views are.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -31,6 +32,8 @@ pub(crate) struct Footing {
     pub alarm: LogAlarm,
     /// What the process answers once it has started, if that takes anything.
     pub doors: Option<Doors>,
+    /// The orders whose key is missing: a warning, and nothing to fail for, since all others go on.
+    pub keys: KeyCount,
 }
 
 /// `/livez`: the process answers. `/readyz`: what it needs answers too, and it is not about to leave; 503 says what is wrong.
@@ -57,13 +60,18 @@ pub(crate) fn router(footing: Footing, stop: CancellationToken) -> Router {
             if footing.doors.as_ref().is_some_and(|doors| !doors.are_open()) {
                 return (StatusCode::SERVICE_UNAVAILABLE, "starting\n".to_owned());
             }
-            (StatusCode::OK, format!("ready\n{}", footing.how_far_behind().await))
+            (StatusCode::OK, format!("ready\n{}{}", footing.how_far_behind().await, footing.missing_keys()))
         }
     };
     Router::new().route("/livez", get(|| async { "alive\n" })).route("/readyz", get(ready))
 }
 
 impl Footing {
+    fn missing_keys(&self) -> String {
+        let missing = self.keys.now();
+        if missing.orders == 0 { String::new() } else { format!("degraded: {missing}\n") }
+    }
+
     async fn how_far_behind(&self) -> String {
         let Some(lag) = &self.lag else { return String::new() };
         let Ok(measured) = timeout(PATIENCE, lag.measure()).await else { return NOT_KNOWN.to_owned() };

@@ -3,11 +3,12 @@
 //! The projector and the readers of requests and replies verify their own checkpoints, whenever they begin and whenever the
 //! connection to the log was made again. This is for the roles that follow nothing.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use event_store::client::EventStore;
 use follower::{LogAlarm, OriginError};
-use projector::{LogCheckError, REMEDY, verify_log};
+use projector::{Keyless, LogCheckError, REMEDY, keyless, verify_log};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -16,28 +17,77 @@ use tokio_util::sync::CancellationToken;
 const VIEWS: &str = "the views";
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);
+/// Between two counts of the orders whose key is missing. Each reads every order.
+const COUNTED_EVERY: Duration = Duration::from_mins(5);
+/// The same, while there are some, so that it soon shows when the keys are back.
+const RECOUNTED_EVERY: Duration = Duration::from_secs(30);
+
+/// The orders whose key is missing, as they were last counted. Clones look at the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeyCount(Arc<RwLock<Keyless>>);
+
+impl KeyCount {
+    /// How many there were.
+    pub fn now(&self) -> Keyless {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts them, and returns how long that is good for.
+    async fn count(&self, pool: &PgPool) -> Duration {
+        match keyless(pool).await {
+            Ok(counted) => {
+                let (before, orders) = (self.now().orders, counted.orders);
+                if before != orders && orders > 0 {
+                    tracing::error!("{counted}");
+                }
+                *self.0.write().unwrap_or_else(PoisonError::into_inner) = counted;
+                if orders > 0 { RECOUNTED_EVERY } else { COUNTED_EVERY }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "orders whose key is missing could not be counted");
+                RECOUNTED_EVERY
+            }
+        }
+    }
+}
 
 /// Watches the log in the background, and raises the alarm where it is another one.
 pub(crate) struct LogGuard {
     verified: watch::Receiver<bool>,
+    keys: KeyCount,
 }
 
 impl LogGuard {
     /// Watches until told to stop.
     pub fn start(log: EventStore, pool: PgPool, alarm: LogAlarm, stop: CancellationToken) -> Self {
         let (sender, verified) = watch::channel(false);
+        let keys = KeyCount::default();
+        let counted = keys.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = watch_log(&log, &pool, &alarm, &sender) => {}
+                () = count_keys(&pool, &counted) => {}
             }
         });
-        Self { verified }
+        Self { verified, keys }
+    }
+
+    /// The orders whose key is missing.
+    pub fn keys(&self) -> KeyCount {
+        self.keys.clone()
     }
 
     /// Waits until the log was found to be the right one. Returns `false` if the guard was told to stop before.
     pub async fn verified(&mut self) -> bool {
         self.verified.wait_for(|verified| *verified).await.is_ok()
+    }
+}
+
+async fn count_keys(pool: &PgPool, keys: &KeyCount) {
+    loop {
+        let pause = keys.count(pool).await;
+        tokio::time::sleep(pause).await;
     }
 }
 

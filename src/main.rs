@@ -6,6 +6,7 @@ mod backends;
 mod commands;
 mod doors;
 mod health;
+mod keys;
 mod log;
 mod log_guard;
 mod logging;
@@ -63,6 +64,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Retry(args) => Ok(commands::operate::retry(args).await?),
         Command::Skip(args) => Ok(commands::operate::skip(args).await?),
         Command::Forget(args) => Ok(commands::forget::run(args).await?),
+        Command::Keys(args) => keys::run(args).await,
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Workflow(args) => Ok(commands::workflow::run(args)?),
     }

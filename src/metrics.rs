@@ -14,6 +14,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use query_api::{LagMeter, LiveStats};
 
+use crate::log_guard::KeyCount;
+
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What is told.
@@ -22,6 +24,14 @@ struct Figures {
     lag: Option<(LagMeter, LagFigures)>,
     live: Option<(LiveStats, LiveFigures)>,
     alarm: (LogAlarm, Gauge),
+    keys: (KeyCount, KeyFigures),
+}
+
+/// The orders whose key is missing.
+#[derive(Default)]
+struct KeyFigures {
+    orders: Gauge<u64, AtomicU64>,
+    open: Gauge<u64, AtomicU64>,
 }
 
 /// How far the views are behind the log.
@@ -41,13 +51,13 @@ struct LiveFigures {
 }
 
 /// `GET /metrics`. What has to be measured is measured when it is asked for.
-pub(crate) fn router(lag: Option<LagMeter>, live: Option<LiveStats>, alarm: LogAlarm) -> Router {
-    let figures = Arc::new(Figures::new(lag, live, alarm));
+pub(crate) fn router(lag: Option<LagMeter>, live: Option<LiveStats>, alarm: LogAlarm, keys: KeyCount) -> Router {
+    let figures = Arc::new(Figures::new(lag, live, alarm, keys));
     Router::new().route("/metrics", get(move || async move { figures.tell().await }))
 }
 
 impl Figures {
-    fn new(lag: Option<LagMeter>, live: Option<LiveStats>, alarm: LogAlarm) -> Self {
+    fn new(lag: Option<LagMeter>, live: Option<LiveStats>, alarm: LogAlarm, keys: KeyCount) -> Self {
         let mut registry = Registry::with_prefix("tenuto");
         registry.register("build", "Which Tenuto this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let lag = lag.map(|meter| (meter, LagFigures::registered(&mut registry)));
@@ -56,7 +66,11 @@ impl Figures {
         let help =
             "1 while the log is not the one that the views were made from, or requests and replies were read from";
         registry.register("log_mismatch", help, mismatch.clone());
-        Self { registry, lag, live, alarm: (alarm, mismatch) }
+        let missing = KeyFigures::default();
+        registry.register("keyless_orders", "Orders whose key of personal data is missing", missing.orders.clone());
+        let help = "Orders whose key of personal data is missing and that have not ended: they are held";
+        registry.register("keyless_orders_open", help, missing.open.clone());
+        Self { registry, lag, live, alarm: (alarm, mismatch), keys: (keys, missing) }
     }
 
     async fn tell(&self) -> Response {
@@ -68,6 +82,10 @@ impl Figures {
         }
         let (alarm, mismatch) = &self.alarm;
         mismatch.set(alarm.is_raised().into());
+        let (keys, missing) = &self.keys;
+        let counted = keys.now();
+        missing.orders.set(counted.orders);
+        missing.open.set(counted.open);
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),

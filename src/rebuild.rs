@@ -120,6 +120,13 @@ pub(crate) async fn run(args: RebuildArgs) -> Result<ExitCode, Box<dyn std::erro
         participants::read_requests_again(&pool).await?;
     }
     output::print(&report(&rebuilt, &options))?;
+    if args.check {
+        let keyless = projector::keyless(&pool).await?;
+        if keyless.orders > 0 {
+            output::print(&format!("{keyless}\n"))?;
+            return Ok(ExitCode::from(DIFFERENCES));
+        }
+    }
     if args.check && rebuilt.orders == 0 && rebuilt.differences.is_empty() {
         return Ok(ExitCode::from(NOT_DONE));
     }

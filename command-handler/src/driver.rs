@@ -9,16 +9,18 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
 use domain::order::{
-    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, GRACE, HandOver, Refusal, Reply, Stage,
-    decide_next, pending,
+    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, GRACE, HandOver, Lifecycle, Operate,
+    Operation, Refusal, Reply, Stage, decide_next, pending,
 };
 use domain::workflow::{ActionRef, Workflow};
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
+use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::keys::KeyError;
 use crate::log::Log;
 use crate::orchestrator::{Accepted, CommandError, Shared, lock};
 use crate::orders::{Cause, LoadError, Order, SaveError, Saved};
@@ -76,6 +78,8 @@ enum DriveError {
     Lookup(#[from] LookupError),
     #[error(transparent)]
     Save(#[from] SaveError),
+    #[error(transparent)]
+    MissingKey(KeyError),
     #[error("there is no such order")]
     Unknown,
     #[error("workflow {0:?} of the order is not registered")]
@@ -92,6 +96,7 @@ impl DriveError {
         match self {
             DriveError::Load(LoadError::Wire { .. } | LoadError::Misfit { .. } | LoadError::Open { .. })
             | DriveError::NoWorkflow(_)
+            | DriveError::MissingKey(_)
             | DriveError::Inconsistent(_)
             | DriveError::Save(SaveError::Encode(_)) => true,
             DriveError::Refused(_)
@@ -197,7 +202,8 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             return false;
         }
         drivers.remove(&self.id);
-        if !drive.order.state.ended() {
+        // One whose key is missing is read again, in case the key is back.
+        if !drive.order.state.ended() && drive.order.missing_key.is_none() {
             lock(&self.shared.resting).put(self.id.clone(), drive.order.clone());
         }
         true
@@ -267,12 +273,22 @@ struct Drive<L, P: Participants, C> {
 impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// The moment to stay for, if there is one near.
     fn due_soon(&self) -> Option<Timestamp> {
-        if self.resigned || self.shared.shutdown.is_cancelled() {
+        if self.resigned || self.shared.shutdown.is_cancelled() || self.held_for_key().is_some() {
             return None;
         }
         let patience = TimeDelta::from_std(self.shared.options.patience).unwrap_or(TimeDelta::MAX);
         let horizon = self.shared.clock.now().at.checked_add_signed(patience)?;
         self.order.state.due_at().filter(|due| *due <= horizon)
+    }
+
+    /// The key that the order is held for: while it is missing, nothing goes forward, since participants would be told placeholders.
+    /// An order that is being undone goes on.
+    fn held_for_key(&self) -> Option<Uuid> {
+        let forward = matches!(
+            self.order.state.state(),
+            Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Paused | Lifecycle::Stuck
+        );
+        self.order.missing_key.filter(|_| forward)
     }
 
     /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none.
@@ -470,6 +486,10 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         if self.shared.shutdown.is_cancelled() {
             return;
         }
+        if let Some(key) = self.held_for_key() {
+            debug!(order = %self.id, %key, "an order is held, since the key of its personal data is missing");
+            return;
+        }
         let now = self.shared.clock.now();
         if self.finds_no_turn(now.at) {
             self.resigned = true;
@@ -512,6 +532,9 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// Decides a command, appends what it leads to, and performs what that started.
     async fn decide(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
         for _ in 0..MOST_CONFLICTS {
+            if let Some(key) = self.held_for_key().filter(|_| !ends(command)) {
+                return Err(DriveError::MissingKey(KeyError::Missing(key)));
+            }
             let (events, state) = match decide_next(&self.workflow, Some(&self.order.state), command) {
                 Ok(decided) => decided,
                 // A refusal holds only for the order as it stands in the log. But an attempt that is over stays so.
@@ -561,6 +584,11 @@ async fn turn_for<L: Log, P: Participants, C: Clock>(shared: &Shared<L, P, C>, a
         turn = shared.participants.turn(ask, shared.share()) => turn,
         () = shared.shutdown.cancelled() => Err(NotSent("the instance that had this attempt is leaving".to_owned())),
     }
+}
+
+/// Whether a command brings an order to its end, for which nobody needs personal data.
+fn ends(command: &Command) -> bool {
+    matches!(command, Command::Operate(Operate { operation: Operation::Cancel, .. }))
 }
 
 fn id_of(attempt: &Attempt) -> AttemptId {

@@ -37,7 +37,7 @@ pub use admission::{Admission, AdmissionBounds, watch_bounds};
 pub use clock::{Clock, SystemClock};
 pub use erasure::CustomerOrders;
 pub use http::router;
-pub use keys::{CustomerKeys, KeyError, KeyTable};
+pub use keys::{CustomerKeys, ImportError, Imported, KeptKey, KeyError, KeyTable, import_keys, keys_after};
 pub use log::Log;
 pub use orchestrator::{Accepted, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
 pub use participants::{

@@ -21,9 +21,9 @@ use tracing::warn;
 
 use crate::clock::Clock;
 use crate::driver::{Driver, Message, Placed, Start};
-use crate::keys::CustomerKeys;
+use crate::keys::{CustomerKeys, KeyError};
 use crate::log::Log;
-use crate::orders::{Cause, Orders, SaveError, Saved};
+use crate::orders::{Cause, Order, Orders, SaveError, Saved};
 use crate::participants::Participants;
 use crate::resting::Resting;
 use crate::workflows::Workflows;
@@ -228,6 +228,9 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
 
     async fn placed_before(&self, order_id: OrderId, fingerprint: &str) -> Result<Accepted, PlaceError> {
         match self.0.orders.load(&order_id).await {
+            Ok(Some(Order { missing_key: Some(key), .. })) => {
+                Err(PlaceError::Failed(KeyError::Missing(key).to_string()))
+            }
             Ok(Some(order)) if order.state.placed.fingerprint == fingerprint => {
                 Ok(Accepted { order_id, revision: order.placed.revision, position: order.placed.position })
             }
@@ -240,6 +243,9 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     /// The personal data of an order; `None`: they were erased.
     pub async fn personal_data(&self, order_id: &OrderId) -> Result<Option<PersonalData>, CommandError> {
         match self.0.orders.load(order_id).await {
+            Ok(Some(Order { missing_key: Some(key), .. })) => {
+                Err(CommandError::Broken(KeyError::Missing(key).to_string()))
+            }
             Ok(Some(order)) if order.state.placed.sealed.is_some() => Ok(None),
             Ok(Some(order)) => Ok(Some(order.state.placed.personal.clone())),
             Ok(None) => Err(CommandError::UnknownOrder(order_id.clone())),

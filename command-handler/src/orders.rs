@@ -37,6 +37,8 @@ pub(crate) struct Order {
     started: HashMap<(StepId, Direction), Uuid>,
     /// W3C Trace Context of the order, if it came with one.
     pub traceparent: Option<Arc<str>>,
+    /// The key of its personal data, if that is missing: participants would be told placeholders.
+    pub missing_key: Option<Uuid>,
 }
 
 /// A decision in the log.
@@ -164,10 +166,11 @@ impl<L: Log, C: Clock> Orders<L, C> {
                     wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata).map_err(|source| {
                         LoadError::Wire { stream: stream.clone(), revision: recorded.revision, source }
                     })?;
+                let mut missing_key = order.as_ref().and_then(|order| order.missing_key);
                 if let Event::OrderPlaced(placed) = &mut decoded.event {
-                    self.open(placed).await?;
+                    missing_key = self.open(placed).await?;
                 }
-                order = Some(apply_recorded(order, &recorded, decoded)?);
+                order = Some(Order { missing_key, ..apply_recorded(order, &recorded, decoded)? });
             }
             if count < PAGE {
                 return Ok(order);
@@ -175,11 +178,17 @@ impl<L: Log, C: Clock> Orders<L, C> {
         }
     }
 
-    /// Reads the personal data of an order, unless they were erased.
-    async fn open(&self, placed: &mut OrderPlaced) -> Result<(), LoadError> {
-        let Some(sealed) = &placed.sealed else { return Ok(()) };
-        let Some(key) = self.keys.by_id(sealed.key).await? else { return Ok(()) };
-        placed.open(&key).map_err(|source| LoadError::Open { stream: placed.order_id.stream(), source })
+    /// Reads the personal data of an order, unless they were erased. Gives back the key that they take, if it is missing.
+    async fn open(&self, placed: &mut OrderPlaced) -> Result<Option<Uuid>, LoadError> {
+        let Some(sealed) = &placed.sealed else { return Ok(None) };
+        let key = match self.keys.by_id(sealed.key).await {
+            Ok(Some(key)) => key,
+            Ok(None) => return Ok(None),
+            Err(KeyError::Missing(id)) => return Ok(Some(id)),
+            Err(error) => return Err(error.into()),
+        };
+        placed.open(&key).map_err(|source| LoadError::Open { stream: placed.order_id.stream(), source })?;
+        Ok(None)
     }
 
     /// What personal data in these events are sealed with, if there are any.
@@ -224,6 +233,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
             hash: draft.hash,
             started: draft.started,
             traceparent: draft.traceparent,
+            missing_key: order.and_then(|order| order.missing_key),
         };
         Ok(Saved { order, late })
     }
@@ -317,5 +327,6 @@ fn apply_recorded(order: Option<Order>, recorded: &RecordedEvent, decoded: Decod
         hash: decoded.metadata.hash,
         started,
         traceparent,
+        missing_key: None,
     })
 }

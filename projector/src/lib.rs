@@ -22,6 +22,7 @@ mod error;
 mod fold;
 mod health;
 mod intake;
+mod keyless;
 mod options;
 mod origin;
 mod outline;
@@ -29,6 +30,7 @@ mod parked;
 mod projector;
 pub mod rebuild;
 mod remake;
+mod restored;
 mod retry;
 mod session;
 mod states;
@@ -39,6 +41,7 @@ use sqlx::PgPool;
 
 pub use error::ProjectorError;
 pub use health::{Health, Role, Snapshot};
+pub use keyless::{Keyless, keyless};
 pub use options::ProjectorOptions;
 pub use origin::{LogCheckError, REMEDY, compare_log, verify_log};
 pub use projector::run;
@@ -51,7 +54,14 @@ pub const NOTIFICATIONS: &str = "tenuto_views";
 /// The channel on which those orders of a batch are told that have ended, or are stuck: their ids, with a space between two.
 pub const ENDS: &str = "tenuto_ends";
 
-/// Brings the schema up to date. Safe to call from many processes at once.
+/// Brings the schema up to date. Safe to call from many processes at once, and on a database that has the table of keys alone.
 pub async fn migrate(pool: &PgPool) -> Result<(), ProjectorError> {
-    sqlx::migrate!().run(pool).await.map_err(ProjectorError::Migration)
+    let mut db = pool.acquire().await.map_err(ProjectorError::Schema)?;
+    restored::put_aside(&mut db).await.map_err(ProjectorError::Schema)?;
+    sqlx::migrate!().run(&mut *db).await.map_err(ProjectorError::Migration)?;
+    let restored = restored::put_back(&mut db).await.map_err(ProjectorError::Schema)?;
+    if restored > 0 {
+        tracing::info!(keys = restored, "the database had the keys of personal data alone: they were taken over");
+    }
+    Ok(())
 }

@@ -40,6 +40,10 @@ pub(super) enum AuditError {
     NoSuchOrder(String),
     #[error("there is nothing to seal: the log has no order up to position {0}")]
     NothingToSeal(u64),
+    #[error(
+        "nothing was verified: the log has no order up to position {0}; is it the right log (--event-store, --data)?"
+    )]
+    NothingToVerify(u64),
     #[error("--to {to}: {why}")]
     To { to: u64, why: String },
     #[error("the key cannot be made: the system gives no random numbers")]

@@ -21,6 +21,8 @@ const LONGEST_VALUE: usize = 160;
 pub(super) enum Finding {
     /// With the log as a whole.
     Log { reason: String },
+    /// With the keys of personal data: what is sealed cannot be read any more.
+    Keys { reason: String },
     /// With a stream that has the name of an order's, or could not be read.
     Stream { stream: String, reason: String },
     /// With an event of an order, or where one should be.
@@ -59,6 +61,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Log { reason } => write!(f, "log: {reason}"),
+            Self::Keys { reason } => write!(f, "keys: {reason}"),
             Self::Stream { stream, reason } => write!(f, "stream {stream}: {reason}"),
             Self::Order { order, fault: Fault { revision, event_id, position, flaw } } => {
                 write!(f, "order {order}, revision {revision}")?;

@@ -23,16 +23,22 @@ pub(super) struct Verification {
     findings: Findings,
     looked_at: Vec<String>,
     notes: Vec<String>,
+    /// The log has no order, up to this position, and no views are named that may have some.
+    saw_nothing: Option<u64>,
 }
 
 impl Verification {
     /// Nothing yet. Seals have to be signed with one of these keys, if there are any.
     pub fn with(keys: Vec<PublicKey>) -> Self {
-        Self { keys, findings: Findings::default(), looked_at: vec![], notes: vec![] }
+        Self { keys, findings: Findings::default(), looked_at: vec![], notes: vec![], saw_nothing: None }
     }
 
-    pub fn report(self) -> Report {
-        Report::new(self.looked_at, self.notes, self.findings)
+    /// What was found. Where nothing was there to look at, that is no report of health.
+    pub fn report(self) -> Result<Report, AuditError> {
+        match self.saw_nothing {
+            Some(end) if self.findings.is_empty() => Err(AuditError::NothingToVerify(end)),
+            _ => Ok(Report::new(self.looked_at, self.notes, self.findings)),
+        }
     }
 
     /// One order alone.
@@ -106,6 +112,7 @@ impl Verification {
             self.findings.add(Finding::Seal { seal: seal.number.to_string(), fault });
         }
         let count = walked.orders.len();
+        self.saw_nothing = (count == 0 && pool.is_none()).then_some(end);
         self.looked_at.push(format!("log: {} events of {count} orders, up to position {end}", walked.events));
         self.looked_at.push(match seals.known.iter().map(|seal| seal.position).max() {
             Some(position) => {
@@ -116,7 +123,14 @@ impl Verification {
         let Walked { orders, workflows, findings, .. } = walked;
         self.named(log, end, findings).await?;
         if let Some(pool) = pool {
+            if let Some(reason) = views::of_another_log(log, pool).await? {
+                self.findings.add(Finding::Log { reason });
+                self.notes.push("views: not compared, since they were made from another log".to_owned());
+                return Ok(());
+            }
             let checkpoint = views::checkpoint(log, pool, &mut self.findings).await?;
+            self.saw_nothing = (count == 0 && checkpoint.is_none_or(|at| at <= end)).then_some(end);
+            self.findings.extend(views::missing_keys(pool).await?.map(|reason| Finding::Keys { reason }));
             let orders = orders.into_iter().map(|(order, _)| order).collect();
             views::all(log, pool, orders, &workflows, &mut self.findings).await?;
             self.looked_at.push(format!("views: {count} orders, up to position {}", checkpoint.unwrap_or(0)));

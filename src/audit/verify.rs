@@ -82,7 +82,7 @@ async fn with_log(args: &VerifyArgs, keys: Vec<PublicKey>) -> Result<Report, Aud
     };
     log.close().await;
     done?;
-    Ok(verification.report())
+    verification.report()
 }
 
 fn damaged(reason: &str) -> Report {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use domain::ids::OrderId;
 use event_store::client::EventStore;
+use follower::Mismatch;
+use projector::LogCheckError;
 use projector::compare::{CompareError, Compared, Comparison, Range, ranges};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
@@ -32,6 +34,34 @@ pub(super) async fn checkpoint(log: &Log, pool: &PgPool, findings: &mut Findings
         findings.add(Finding::Log { reason });
     }
     Ok(checkpoint)
+}
+
+/// Whether the views were made from another log. Then a comparison would list every order.
+pub(super) async fn of_another_log(log: &Log, pool: &PgPool) -> Result<Option<String>, AuditError> {
+    match projector::compare_log(&log.store, pool).await {
+        Ok(Some(mismatch @ Mismatch::OtherLog { .. })) => {
+            Ok(Some(format!("is not the one that the views were made from: {mismatch}; name the database of this log")))
+        }
+        Ok(_) => Ok(None),
+        // A database that an earlier version has written: it does not say of which log it is.
+        Err(LogCheckError::Database(error)) if is_older_schema(&error) => Ok(None),
+        Err(LogCheckError::Database(error)) => Err(error.into()),
+        Err(LogCheckError::Origin(error)) => Err(AuditError::Broken(error.to_string())),
+    }
+}
+
+/// The orders whose keys are missing, if there are any.
+pub(super) async fn missing_keys(pool: &PgPool) -> Result<Option<String>, AuditError> {
+    match projector::keyless(pool).await {
+        Ok(keyless) => Ok((keyless.orders > 0).then(|| keyless.to_string())),
+        Err(error) if is_older_schema(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// SQLSTATE class 42: a table or a column is missing.
+fn is_older_schema(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code.starts_with("42"))
 }
 
 /// Compares what the views have of one order.

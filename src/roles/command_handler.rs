@@ -86,6 +86,8 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
     let (alarm, doors) = (LogAlarm::default(), Doors::default());
+    let closed = CancellationToken::new();
+    let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), closed.clone());
     let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
     let footing = Footing {
         event_store: Some(event_store.clone()),
@@ -93,12 +95,15 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         lag: lag.clone(),
         alarm: alarm.clone(),
         doors: Some(doors.clone()),
+        keys: guard.keys(),
     };
-    let router =
-        doors.router().merge(health::router(footing, stop.clone())).merge(metrics::router(lag, None, alarm.clone()));
-    let closed = CancellationToken::new();
+    let router = doors.router().merge(health::router(footing, stop.clone())).merge(metrics::router(
+        lag,
+        None,
+        alarm.clone(),
+        guard.keys(),
+    ));
     let mut server = tokio::spawn(serve::serve(listener, router, closed.clone()));
-    let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), closed.clone());
     tokio::select! {
         () = stop.cancelled() => {
             closed.cancel();

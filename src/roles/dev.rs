@@ -52,6 +52,8 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     participants::migrate(&pool).await?;
     let (alarm, doors) = (LogAlarm::default(), Doors::default());
     let services = Options { alarm: alarm.clone(), ..args.mail.options()? };
+    let background = CancellationToken::new();
+    let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), background.clone());
     let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
     let footing = Footing {
         event_store: Some(event_store.clone()),
@@ -59,16 +61,16 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         lag: lag.clone(),
         alarm: alarm.clone(),
         doors: Some(doors.clone()),
+        keys: guard.keys(),
     };
     let queries = query_api::Options { leaving: stop.clone(), ..query_api::Options::default() };
     let router = doors.router().merge(health::router(footing, stop.clone())).merge(metrics::router(
         lag,
         Some(queries.stats.clone()),
         alarm.clone(),
+        guard.keys(),
     ));
     let mut server = tokio::spawn(serve::serve(listener, router, stop.clone()));
-    let background = CancellationToken::new();
-    let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), background.clone());
     let broken = tokio::select! {
         _ = guard.verified() => None,
         () = stop.cancelled() => Some(None),

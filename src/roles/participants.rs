@@ -7,6 +7,7 @@ use participants::{MailServer, Options};
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
 use crate::health::Footing;
+use crate::log_guard::KeyCount;
 use crate::{backends, health, metrics, serve, signals};
 
 /// Options of `tenuto participants`.
@@ -61,7 +62,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let footing = Footing { pool: Some(pool.clone()), alarm: alarm.clone(), ..Footing::default() };
     let router = participants::router(pool.clone(), options.clone())
         .merge(health::router(footing, stop.clone()))
-        .merge(metrics::router(None, None, alarm));
+        .merge(metrics::router(None, None, alarm, KeyCount::default()));
     let requests = {
         let (pool, log, options, stop) = (pool.clone(), log.clone(), options.clone(), stop.clone());
         async move {

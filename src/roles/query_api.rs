@@ -27,13 +27,19 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     println!("queries at http://{}/graphql", listener.local_addr()?);
     let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
     let alarm = LogAlarm::default();
-    let _guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), stop.clone());
+    let guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), stop.clone());
     // Without the log, what is asked of the views is answered all the same.
-    let footing =
-        Footing { event_store: None, pool: Some(pool.clone()), lag: lag.clone(), alarm: alarm.clone(), doors: None };
+    let footing = Footing {
+        event_store: None,
+        pool: Some(pool.clone()),
+        lag: lag.clone(),
+        alarm: alarm.clone(),
+        doors: None,
+        keys: guard.keys(),
+    };
     let options = query_api::Options { leaving: stop.clone(), ..query_api::Options::default() };
     let router = query_api::router(pool, event_store, &options)
         .merge(health::router(footing, stop.clone()))
-        .merge(metrics::router(lag, Some(options.stats), alarm));
+        .merge(metrics::router(lag, Some(options.stats), alarm, guard.keys()));
     Ok(serve::serve(listener, router, stop).await?)
 }

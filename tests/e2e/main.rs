@@ -8,6 +8,7 @@ mod audit;
 mod bounds;
 mod by_events;
 mod by_events_many;
+mod drills;
 mod erasure;
 mod event_store;
 mod faults;

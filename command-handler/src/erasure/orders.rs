@@ -14,10 +14,10 @@ pub trait CustomerOrders: Send + Sync + 'static {
     /// The position that the views have.
     fn position(&self) -> impl Future<Output = Result<Option<u64>, Self::Error>> + Send;
 
-    /// The ids of orders that have not ended, in their order.
+    /// The ids of orders that have not ended, in their order, without those whose key is missing.
     fn open(&self, customer: &str, most: usize) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
 
-    /// The ids of those that have, in their order, from after one of them on.
+    /// The ids of those that have, or whose key was destroyed, in their order, from after one of them on.
     fn ended(
         &self,
         customer: &str,
@@ -39,16 +39,21 @@ impl CustomerOrders for PgPool {
     }
 
     async fn open(&self, customer: &str, most: usize) -> Result<Vec<String>, sqlx::Error> {
-        sqlx::query_scalar("SELECT id FROM orders WHERE customer_id = $1 AND ended_at IS NULL ORDER BY id LIMIT $2")
-            .bind(customer)
-            .bind(i64::try_from(most).unwrap_or(i64::MAX))
-            .fetch_all(self)
-            .await
+        sqlx::query_scalar(
+            "SELECT id FROM orders WHERE customer_id = $1 AND ended_at IS NULL
+             AND (sealed IS NULL OR EXISTS (SELECT FROM all_customer_keys k WHERE k.id = (orders.sealed->>'key')::uuid))
+             ORDER BY id LIMIT $2",
+        )
+        .bind(customer)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(self)
+        .await
     }
 
     async fn ended(&self, customer: &str, after: Option<&OrderId>, most: usize) -> Result<Vec<OrderId>, sqlx::Error> {
         let ids: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM orders WHERE customer_id = $1 AND ended_at IS NOT NULL AND ($2::text IS NULL OR id > $2)
+            "SELECT id FROM orders WHERE customer_id = $1 AND ($2::text IS NULL OR id > $2) AND (ended_at IS NOT NULL
+               OR EXISTS (SELECT FROM all_customer_keys k WHERE k.id = (orders.sealed->>'key')::uuid AND k.secret IS NULL))
              ORDER BY id LIMIT $3",
         )
         .bind(customer)

@@ -116,13 +116,12 @@ impl KeyTable {
     }
 
     async fn look_by_id(&self, id: Uuid) -> Result<Option<CustomerKey>, KeyError> {
-        let secret: Option<Option<Vec<u8>>> = sqlx::query_scalar("SELECT secret FROM customer_keys WHERE id = $1")
+        let secret: Option<Option<Vec<u8>>> = sqlx::query_scalar("SELECT secret FROM all_customer_keys WHERE id = $1")
             .bind(id)
             .fetch_optional(&self.pool)
             .await?;
         // One that was destroyed leaves a row: an order must not be told placeholders because a table was lost.
-        let secret = secret
-            .ok_or_else(|| KeyError::Wrong(format!("there is no key {id}: its table was lost, or is an old one")))?;
+        let secret = secret.ok_or(KeyError::Missing(id))?;
         secret.map(|secret| key(id, &secret)).transpose()
     }
 }
@@ -150,11 +149,29 @@ impl CustomerKeys for KeyTable {
             .bind(customer)
             .execute(&self.pool)
             .await?;
+            sqlx::query(
+                "UPDATE retired_customer_keys SET secret = NULL, destroyed_at = now()
+                 WHERE customer_id = $1 AND secret IS NOT NULL",
+            )
+            .bind(customer)
+            .execute(&self.pool)
+            .await?;
+            // A key that is missing counts as destroyed from now on, so that nothing waits for it, and no import brings it back.
+            sqlx::query(
+                "INSERT INTO customer_keys (id, customer_id, destroyed_at)
+                 SELECT DISTINCT (sealed->>'key')::uuid, customer_id, now() FROM orders
+                 WHERE customer_id = $1 AND sealed IS NOT NULL
+                 AND NOT EXISTS (SELECT FROM all_customer_keys k WHERE k.id = (orders.sealed->>'key')::uuid)
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(customer)
+            .execute(&self.pool)
+            .await?;
             // What was overwritten is to go from the table's pages as well. Whoever may not do that leaves it to Postgres' own vacuum.
             if let Err(error) = sqlx::query("VACUUM customer_keys").execute(&self.pool).await {
                 warn!(%error, "the table of keys could not be vacuumed");
             }
-            let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM customer_keys WHERE customer_id = $1")
+            let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM all_customer_keys WHERE customer_id = $1")
                 .bind(customer)
                 .fetch_all(&self.pool)
                 .await?;

@@ -38,7 +38,7 @@ impl CustomerKeys for SimulatedKeys {
 
     fn by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<CustomerKey>, KeyError>> {
         let known = lock(&self.0).keys.get(&id).cloned();
-        ready(known.ok_or_else(|| KeyError::Wrong(format!("there is no key {id}")))).boxed()
+        ready(known.ok_or(KeyError::Missing(id))).boxed()
     }
 
     fn destroy<'a>(&'a self, customer: &'a str) -> BoxFuture<'a, Result<u64, KeyError>> {

@@ -128,3 +128,28 @@ async fn a_rebuild_makes_the_views_from_another_log_only_where_it_is_told_to_and
     projector.stop().await;
     assert_eq!(views.texts("SELECT id FROM orders ORDER BY id").await, ["new", "newer"]);
 }
+
+/// The table of keys as `pg_dump --table customer_keys` restores it.
+const KEYS_ALONE: &str = "CREATE TABLE customer_keys (
+    id uuid PRIMARY KEY, customer_id text NOT NULL, secret bytea CHECK (length(secret) = 32),
+    created_at timestamptz NOT NULL DEFAULT now(), destroyed_at timestamptz,
+    CHECK ((secret IS NULL) = (destroyed_at IS NOT NULL)));
+    CREATE UNIQUE INDEX customer_keys_in_use ON customer_keys (customer_id) WHERE secret IS NOT NULL;
+    CREATE INDEX customer_keys_of_customer ON customer_keys (customer_id);
+    INSERT INTO customer_keys (id, customer_id, secret)
+    VALUES ('00000000-0000-0000-0000-000000000001', 'VINET', decode(repeat('07', 32), 'hex'));
+    INSERT INTO customer_keys (id, customer_id, destroyed_at)
+    VALUES ('00000000-0000-0000-0000-000000000002', 'TOMSP', now())";
+
+#[tokio::test]
+async fn a_database_that_has_the_keys_alone_gets_the_schema_and_keeps_them() {
+    let views = Views::without_schema().await;
+    views.sql(KEYS_ALONE).await;
+    let (one, other) = tokio::join!(projector::migrate(&views.pool), projector::migrate(&views.pool));
+    one.unwrap();
+    other.unwrap();
+    let kept = "SELECT customer_id || ' ' || (secret IS NOT NULL)::text FROM all_customer_keys ORDER BY id";
+    assert_eq!(views.texts(kept).await, ["VINET true", "TOMSP false"]);
+    projector::migrate(&views.pool).await.unwrap();
+    assert_eq!(views.texts("SELECT (to_regclass('restored_customer_keys') IS NULL)::text").await, ["true"]);
+}

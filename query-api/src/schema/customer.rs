@@ -50,6 +50,13 @@ impl Customer {
         personal.map(|personal| personal.data.email).map_err(Into::into).transpose()
     }
 
+    /// Whether the personal data of this order cannot be read, although nobody erased them: their key is missing. Then name, mail
+    /// address and address are null, and the order is held until the key is back, or until it is canceled.
+    async fn key_missing(&self) -> Result<bool> {
+        let personal = self.siblings.personal(&self.row).await;
+        Ok(personal.map(|personal| personal.key_missing)?)
+    }
+
     /// When the personal data of this order were erased.
     async fn erased_at(&self) -> Option<Result<DateTime<Utc>>> {
         let personal = self.siblings.personal(&self.row).await;

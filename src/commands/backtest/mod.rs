@@ -56,7 +56,7 @@ A file of --answers says what would have been answered; the first rule whose gua
 
 Guards are those of workflow files; steps.NAME is how a step of the past ended: outcome, outcomes (all, in their order) and data.
 
-Exit code: 0 when all are the same, or differ only where --expect says; 1 when some differ; 3 when none does and some cannot be known; 2 when \
+Exit code: 0 when all are the same, or differ only where --expect says; 1 when some differ; 3 when none does and some cannot be known; 2 when no order matches, \
 the log cannot be read or a file is wrong.";
 
 /// Options of `tenuto backtest`.
@@ -115,6 +115,12 @@ async fn backtest(log: &Log, bench: Bench, args: &BacktestArgs) -> Result<ExitCo
         report::render(&tally, began.elapsed(), Palette::of_stdout(), output::screen::width())
     };
     output::print(&text)?;
+    if tally.orders() == 0 {
+        output::complain(
+            "tenuto: nothing was tried: no order of the log matches; is it the right log (--event-store, --data)?",
+        );
+        return Ok(ExitCode::from(WRONG));
+    }
     Ok(exit_code(&tally, &args.expect))
 }
 

@@ -35,5 +35,8 @@ pub(super) async fn run(args: BackupArgs) -> Result<ExitCode, Box<dyn std::error
     let report = backup(&EventStore::connect(&args.from)?, &folder).await?;
     println!("{}: {} events added in {:.1?}", folder.display(), report.added, begun.elapsed());
     print!("{}", check::summary(&folder, &report.check));
+    if report.check.is_sound() && report.check.events == 0 {
+        return Ok(ExitCode::from(check::NOTHING));
+    }
     Ok(if report.check.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

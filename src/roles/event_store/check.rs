@@ -10,6 +10,9 @@ use event_store::node::{CheckReport, StorageError, check_log};
 
 use crate::args::DataFolder;
 
+/// The exit code for "there was nothing to check".
+pub(super) const NOTHING: u8 = 2;
+
 /// Options of `tenuto event-store check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
@@ -37,6 +40,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Box<dyn std::error::Erro
     } else {
         print!("{}", summary(&folder, &report));
     }
+    if report.is_sound() && report.events == 0 {
+        return Ok(ExitCode::from(NOTHING));
+    }
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -57,6 +63,9 @@ pub(super) fn summary(folder: &Path, report: &CheckReport) -> String {
         line(format_args!("{problem}"));
     }
     match (problems.len(), gave_up) {
+        (0, _) if *events == 0 => {
+            line(format_args!("nothing was checked: the log has no event; is it the right folder?"))
+        }
         (0, _) => line(format_args!("nothing is wrong")),
         (_, false) => line(format_args!("{} problems", problems.len())),
         (_, true) => line(format_args!("{} problems, and more that were not looked for", problems.len())),

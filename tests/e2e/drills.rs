@@ -1,0 +1,205 @@
+//! Disaster drills: what every role says when the log, the keys or everything is lost, and what an operator does next.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use postgres_cluster::testing::{TestDatabase, database};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tempfile::TempDir;
+
+use crate::process::{Address, Process, binary, until};
+use crate::world::order;
+
+/// An installation whose parts can be lost.
+struct Drill {
+    database: TestDatabase,
+    folder: TempDir,
+    http: Address,
+    node: Address,
+    client: reqwest::Client,
+}
+
+impl Drill {
+    async fn new() -> Self {
+        Self {
+            database: database().await,
+            folder: tempfile::tempdir().unwrap(),
+            http: Address::new(),
+            node: Address::new(),
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        }
+    }
+
+    fn start(&self) -> Process {
+        let port = self.node.as_str().rsplit(':').next().unwrap();
+        let data = self.folder.path().to_str().unwrap();
+        let arguments =
+            ["dev", "--data", data, "--listen", self.http.as_str(), "--event-store-port", port, "--no-samples"];
+        Process::start(&arguments, &[("TENUTO_POSTGRES", self.database.url())])
+    }
+
+    fn stop(mut process: Process) {
+        process.signal(Signal::TERM);
+        process.ended();
+    }
+
+    fn log(&self) -> String {
+        format!("esdb://{}?tls=false", self.node.as_str())
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        match self.client.get(format!("{}{path}", self.http.url())).send().await {
+            Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
+            Err(_) => (0, String::new()),
+        }
+    }
+
+    async fn ready(&self) {
+        until("it is ready", async || self.get("/readyz").await.0 == 200).await;
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (u16, String) {
+        let answer = self.client.post(format!("{}{path}", self.http.url())).json(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    async fn completes(&self, id: &str) {
+        let (status, body) = self.post("/participants/shipping/stock", &json!([{ "sku": "11", "quantity": 5 }])).await;
+        assert!((200..300).contains(&status), "{body}");
+        let (status, body) = self.post("/orders", &order(id, "order-fulfilment", "11", 1)).await;
+        assert_eq!(status, 202, "{body}");
+        until(&format!("order {id} is completed"), async || {
+            self.get(&format!("/orders/{id}?wait=10")).await.1.contains("COMPLETED")
+        })
+        .await;
+    }
+
+    /// What the views show of an order's customer.
+    async fn customer(&self, id: &str) -> Value {
+        let query = format!("{{ order(id: {id:?}) {{ customer {{ name keyMissing }} }} }}");
+        let (_, text) = self.post("/graphql", &json!({ "query": query })).await;
+        let mut answer: Value = serde_json::from_str(&text).unwrap();
+        answer["data"]["order"]["customer"].take()
+    }
+
+    fn tenuto(&self, arguments: &[&str]) -> Output {
+        let servers = [("TENUTO_POSTGRES", self.database.url().to_owned()), ("TENUTO_EVENTSTORE", self.log())];
+        binary().args(arguments).envs(servers).env("TENUTO_KEYS_PASSPHRASE", "correct horse battery").output().unwrap()
+    }
+}
+
+#[track_caller]
+fn ends(output: &Output, code: i32) -> String {
+    let told = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    told
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_lost_takes_no_orders_until_an_operator_says_so() {
+    let drill = Drill::new().await;
+    let process = drill.start();
+    drill.ready().await;
+    drill.completes("before").await;
+    Drill::stop(process);
+    fs::remove_dir_all(drill.folder.path().join("event-store")).unwrap();
+
+    let process = drill.start();
+    until("it says what is wrong", async || drill.get("/readyz").await.1.contains("tenuto rebuild --yes")).await;
+    assert_eq!(drill.get("/readyz").await.0, 503);
+    assert_eq!(drill.get("/livez").await.0, 200);
+    assert!(drill.get("/metrics").await.1.contains("tenuto_log_mismatch 1"));
+    let (status, told) = drill.post("/orders", &order("after", "order-fulfilment", "11", 1)).await;
+    assert_eq!(status, 503, "{told}");
+
+    let audit = ends(&drill.tenuto(&["audit", "verify", "--all"]), 1);
+    assert!(audit.contains("is not the one that the views were made from") && audit.lines().count() < 12, "{audit}");
+    assert!(ends(&drill.tenuto(&["rebuild", "--check"]), 2).contains("nothing was compared"));
+    assert!(ends(&drill.tenuto(&["rebuild"]), 2).contains("--yes"), "nobody is there to confirm");
+    ends(&drill.tenuto(&["rebuild", "--yes"]), 0);
+    drill.ready().await;
+    drill.completes("after").await;
+    assert_eq!(drill.get("/orders/before").await.0, 404);
+    Drill::stop(process);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_without_views_of_a_log_without_orders_says_that_it_saw_nothing() {
+    let drill = Drill::new().await;
+    let process = drill.start();
+    drill.ready().await;
+    let empty = binary().args(["audit", "verify", "--all", "--event-store", &drill.log()]).output().unwrap();
+    assert!(ends(&empty, 2).contains("nothing was verified"));
+    assert!(ends(&drill.tenuto(&["rebuild", "--check"]), 2).contains("nothing was compared"));
+    Drill::stop(process);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_were_lost_are_counted_and_come_back_from_their_copy() {
+    let drill = Drill::new().await;
+    let process = drill.start();
+    drill.ready().await;
+    drill.completes("one").await;
+    let copy = drill.folder.path().join("keys");
+    assert!(ends(&drill.tenuto(&["keys", "export", "--to", text(&copy)]), 0).contains("1 keys exported"));
+    let pool = PgPool::connect(drill.database.url()).await.unwrap();
+    sqlx::query("DELETE FROM customer_keys").execute(&pool).await.unwrap();
+    Drill::stop(process);
+
+    let process = drill.start();
+    drill.ready().await;
+    until("the missing keys are counted", async || drill.get("/readyz").await.1.contains("degraded")).await;
+    assert!(drill.get("/metrics").await.1.contains("tenuto_keyless_orders 1"));
+    assert_eq!(drill.customer("one").await, json!({ "name": null, "keyMissing": true }));
+    assert!(ends(&drill.tenuto(&["audit", "verify", "--all"]), 1).contains("tenuto keys import"));
+    assert!(ends(&drill.tenuto(&["rebuild", "--check"]), 1).contains("are missing"));
+
+    // The customer gets another key meanwhile, and keeps it.
+    drill.completes("two").await;
+    let import = ["keys", "import", "--from", text(&copy)];
+    assert!(ends(&drill.tenuto(&import), 0).contains("1 keys added"));
+    assert!(ends(&drill.tenuto(&import), 0).contains("0 keys added; 1 were there already"));
+    for id in ["one", "two"] {
+        let shown = json!({ "name": "Vins et alcools Chevalier", "keyMissing": false });
+        assert_eq!(drill.customer(id).await, shown, "{id}");
+    }
+    ends(&drill.tenuto(&["audit", "verify", "--all"]), 0);
+    // What was forgotten since the copy was made stays forgotten.
+    ends(
+        &drill.tenuto(&["forget", "VINET", "--reason", "asked for", "--actor", "ann", "--server", &drill.http.url()]),
+        0,
+    );
+    assert!(ends(&drill.tenuto(&import), 0).contains("1 were destroyed since the export"));
+    Drill::stop(process);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_that_was_lost_whole_comes_back_from_its_log_and_its_keys() {
+    let drill = Drill::new().await;
+    let process = drill.start();
+    drill.ready().await;
+    drill.completes("one").await;
+    let saved = tempfile::tempdir().unwrap();
+    let (log, keys) = (saved.path().join("log"), saved.path().join("keys"));
+    ends(&drill.tenuto(&["event-store", "backup", "--from", &drill.log(), "--to", text(&log)]), 0);
+    ends(&drill.tenuto(&["keys", "export", "--to", text(&keys)]), 0);
+    Drill::stop(process);
+
+    let fresh = Drill::new().await;
+    fs::rename(log.join("event-store"), fresh.folder.path().join("event-store")).unwrap();
+    ends(&fresh.tenuto(&["keys", "import", "--from", text(&keys)]), 0);
+    let process = fresh.start();
+    fresh.ready().await;
+    until("the views are made", async || fresh.get("/orders/one").await.0 == 200).await;
+    assert_eq!(fresh.customer("one").await, json!({ "name": "Vins et alcools Chevalier", "keyMissing": false }));
+    ends(&fresh.tenuto(&["audit", "verify", "--all"]), 0);
+    fresh.completes("two").await;
+    Drill::stop(process);
+}
