@@ -57,7 +57,7 @@ enum KeysCommand {
 
 #[derive(Debug, Args)]
 struct Common {
-    /// A file whose first line is the passphrase [default: the environment variable TENUTO_KEYS_PASSPHRASE]
+    /// A file whose first line is the passphrase [default: the environment variable `TENUTO_KEYS_PASSPHRASE`]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// The Postgres that holds the keys

@@ -87,7 +87,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let (urls, leaving) = (participant_urls(&base), stop.clone());
     let handler =
         Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving, alarm.clone()).await?;
-    let routes = handler
+    let own = handler
         .router
         .clone()
         .merge(query_api::router(pool.clone(), event_store.clone(), &queries))
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let requests = participants::run_requests(pool.clone(), event_store.clone(), services.clone(), background.clone());
     let deliveries =
         participants::run_deliveries(pool, services, Some(event_store), background.clone().cancelled_owned());
-    doors.open(routes);
+    doors.open(own);
     let (projector, deliveries, requests) = (tokio::spawn(projector), tokio::spawn(deliveries), tokio::spawn(requests));
 
     print_places(&base, &backends, &args);

@@ -64,7 +64,7 @@ pub(super) fn summary(folder: &Path, report: &CheckReport) -> String {
     }
     match (problems.len(), gave_up) {
         (0, _) if *events == 0 => {
-            line(format_args!("nothing was checked: the log has no event; is it the right folder?"))
+            line(format_args!("nothing was checked: the log has no event; is it the right folder?"));
         }
         (0, _) => line(format_args!("nothing is wrong")),
         (_, false) => line(format_args!("{} problems", problems.len())),
