@@ -6,6 +6,9 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+mod admission;
+mod budget;
+mod document;
 mod ends;
 mod error;
 mod filter;
@@ -28,6 +31,8 @@ use axum::routing;
 use event_store::client::EventStore;
 use sqlx::PgPool;
 
+use admission::Admission;
+use budget::Weighing;
 use freshness::Waiting;
 use history::History;
 use live::Live;
@@ -44,11 +49,12 @@ pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
     let (moves, lag) = (Moves::new(pool.clone()), LagMeter::new(pool.clone(), log.clone()));
     let waiting = Waiting::new(moves.clone());
     let live = Live::new(pool.clone(), moves.clone(), options.stats.clone());
-    let schema = schema::schema(History::new(log), lag.clone(), live, options);
+    let admission = Admission::new(options.max_costly_queries);
+    let schema = schema::schema(History::new(log), lag.clone(), live, Weighing(admission.clone()), options);
     let graphql = Router::new()
         .route("/graphql", routing::get(http::get).post(http::post))
         .route("/schema.graphql", routing::get(http::schema_text))
-        .with_state(http::Endpoint::new(schema, pool.clone(), waiting.clone(), options));
+        .with_state(http::Endpoint::new(schema, pool.clone(), waiting.clone(), admission, options));
     let orders = Router::new()
         .route("/orders/{id}", routing::get(order_status::get).fallback(order_status::method_not_allowed))
         .with_state(order_status::Orders::new(pool, waiting, lag));

@@ -15,6 +15,16 @@ pub struct Options {
     pub max_complexity: usize,
     /// The largest body taken, in bytes.
     pub max_body_bytes: usize,
+    /// Queries that may be under way at once; the next are told to come later.
+    pub max_queries: usize,
+    /// Costly queries that may run at once: those of a large document, of a high complexity, or that ask for the schema.
+    pub max_costly_queries: usize,
+    /// What an answer may weigh as JSON, in bytes.
+    pub max_answer_bytes: usize,
+    /// The most fields of an answer, those of each row counted.
+    pub max_answer_values: usize,
+    /// What large answers may hold in memory together until they are sent, in bytes.
+    pub max_answers_memory_bytes: usize,
     /// How long a query may take.
     pub timeout: Duration,
     /// How long a WebSocket's client may take to say that it begins.
@@ -36,6 +46,11 @@ impl Default for Options {
             max_depth: 16,
             max_complexity: 100_000,
             max_body_bytes: 256 * 1024,
+            max_queries: 1_000,
+            max_costly_queries: 4,
+            max_answer_bytes: 16 * 1024 * 1024,
+            max_answer_values: 200_000,
+            max_answers_memory_bytes: 256 * 1024 * 1024,
             timeout: Duration::from_secs(30),
             beginning: Duration::from_secs(10),
             taking: Duration::from_secs(15),

@@ -5,13 +5,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{Request, Response as Answer};
+use async_graphql::Request;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::media::Wanted;
-use super::{Endpoint, later};
+use super::run::Answered;
+use super::{Endpoint, later, to_json};
 
 /// How often a line says that the connection is alive, where nothing else does.
 const BEAT: Duration = Duration::from_secs(15);
@@ -23,20 +25,23 @@ pub fn stream(endpoint: Arc<Endpoint>, request: Request) -> Response {
     };
     let held = (place, endpoint.stats.connection());
     let leaving = endpoint.leaving.clone().cancelled_owned();
-    let answers = endpoint.answers(request).map(|answer| next(&answer)).take_until(leaving);
+    let answers = endpoint.answers(request).take_until(leaving).then(next);
     // Empty lines of data: browsers dispatch no event without any.
-    let complete = stream::iter([Event::default().event("complete").data("\n")]);
-    let events = answers.chain(complete).map(move |event| {
+    let complete = stream::iter([(Event::default().event("complete").data("\n"), None)]);
+    let mut share_of_the_last = None;
+    let events = answers.chain(complete).map(move |(event, share)| {
         let _held_as_long_as_this_goes_on = &held;
+        // The next event is asked for when this one is sent.
+        drop(std::mem::replace(&mut share_of_the_last, share));
         Ok::<_, Infallible>(event)
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(BEAT)).into_response()
 }
 
-fn next(answer: &Answer) -> Event {
-    let data = serde_json::to_string(answer).unwrap_or_else(|error| {
-        tracing::error!(%error, "an answer could not be written as JSON");
-        r#"{"errors":[{"message":"the answer could not be written"}]}"#.to_owned()
-    });
-    Event::default().event("next").data(data)
+/// The event of an answer, and the answer's share of the memory.
+async fn next(answered: Answered) -> (Event, Option<OwnedSemaphorePermit>) {
+    let Answered { answer, is_large, share } = answered;
+    let data = to_json(is_large, answer).await;
+    let data = data.unwrap_or_else(|| r#"{"errors":[{"message":"the answer could not be written"}]}"#.to_owned());
+    (Event::default().event("next").data(data), share)
 }

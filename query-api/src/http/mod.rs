@@ -2,33 +2,38 @@
 
 mod events;
 mod media;
-mod operation;
+pub mod operation;
 mod protocol;
 mod request;
 mod run;
 mod socket;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use async_graphql::parser::types::OperationType;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use futures::stream;
 use serde_json::json;
 use sqlx::PgPool;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::Options;
+use crate::admission::Admission;
+use crate::budget::{Limits, is_overloaded};
 use crate::freshness::Waiting;
 use crate::live::LiveStats;
 use crate::schema::{Schema, sdl};
 use media::Wanted;
 use request::{NotWellFormed, from_json, from_query};
-use run::{TOO_LONG, is_request_error, missing};
+use run::{Answered, Operation, is_request_error};
 
 /// What the handlers share.
 pub struct Endpoint {
@@ -44,10 +49,18 @@ pub struct Endpoint {
     taking: Duration,
     max_body_bytes: usize,
     timeout: Duration,
+    /// Room for costly queries.
+    admission: Admission,
+    /// Room for queries.
+    queries: Semaphore,
+    /// What one answer may weigh.
+    limits: Limits,
+    /// What large answers may hold in memory until they are sent, in KiB.
+    answers_memory: Arc<Semaphore>,
 }
 
 impl Endpoint {
-    pub fn new(schema: Schema, pool: PgPool, waiting: Waiting, options: &Options) -> Arc<Self> {
+    pub fn new(schema: Schema, pool: PgPool, waiting: Waiting, admission: Admission, options: &Options) -> Arc<Self> {
         let sdl = sdl(&schema);
         Arc::new(Self {
             schema,
@@ -61,6 +74,10 @@ impl Endpoint {
             taking: options.taking,
             max_body_bytes: options.max_body_bytes,
             timeout: options.timeout,
+            admission,
+            queries: Semaphore::new(options.max_queries),
+            limits: Limits { bytes: options.max_answer_bytes, values: options.max_answer_values },
+            answers_memory: Arc::new(Semaphore::new(options.max_answers_memory_bytes / 1024)),
         })
     }
 }
@@ -80,7 +97,10 @@ pub async fn post(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, bod
     };
     match from_json(&body) {
         Ok(request) if wanted == Wanted::EventStream => events::stream(endpoint, request),
-        Ok(request) => endpoint.answer(wanted, request).await,
+        Ok(request) => match endpoint.read(request).await {
+            Ok(operation) => endpoint.respond_to(wanted, operation).await,
+            Err(error) => respond_with(wanted, Answered::refusal(error)).await,
+        },
         Err(error) => refuse(wanted, StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }
@@ -104,18 +124,22 @@ pub async fn get(
         (Some(Wanted::Html) | None, _) => return refuse(Wanted::Json, StatusCode::NOT_ACCEPTABLE, media::OFFERED),
         (Some(wanted), _) => wanted,
     };
-    let mut request = match request {
+    let request = match request {
         Ok(request) => request,
         Err(error) => return refuse(wanted, StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    if operation::is_mutation(&mut request) {
-        let refusal = refuse(wanted, StatusCode::METHOD_NOT_ALLOWED, "GET answers queries only");
-        return ([(header::ALLOW, "POST")], refusal).into_response();
-    }
     if wanted == Wanted::EventStream {
         return events::stream(endpoint, request);
     }
-    endpoint.answer(wanted, request).await
+    let operation = match endpoint.read(request).await {
+        Ok(operation) => operation,
+        Err(error) => return respond_with(wanted, Answered::refusal(error)).await,
+    };
+    if operation.document.kind == Some(OperationType::Mutation) {
+        let refusal = refuse(wanted, StatusCode::METHOD_NOT_ALLOWED, "GET answers queries only");
+        return ([(header::ALLOW, "POST")], refusal).into_response();
+    }
+    endpoint.respond_to(wanted, operation).await
 }
 
 /// `GET /schema.graphql`.
@@ -124,30 +148,54 @@ pub async fn schema_text(State(endpoint): State<Arc<Endpoint>>) -> Response {
 }
 
 impl Endpoint {
-    async fn answer(&self, wanted: Wanted, mut request: async_graphql::Request) -> Response {
-        if let Some(name) = operation::missing_variable(&mut request) {
-            return not_executed(wanted, &[json!({ "message": missing(&name) })]);
-        }
-        let later = |message: &str| later(wanted, message);
-        let answer = match tokio::time::timeout(self.timeout, self.execute(request)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return later(&error.to_string()),
-            Err(_) => return later(TOO_LONG),
-        };
-        if is_request_error(&answer) {
-            return not_executed(wanted, &answer.errors);
-        }
-        respond(wanted, StatusCode::OK, &answer)
+    async fn respond_to(&self, wanted: Wanted, operation: Operation) -> Response {
+        respond_with(wanted, self.answer(operation).await).await
     }
 }
 
-/// The answer to a request whose document or variables do not fit the schema. It has no `data` entry.
-fn not_executed(wanted: Wanted, errors: &[impl serde::Serialize]) -> Response {
-    let status = match wanted {
-        Wanted::GraphqlResponse => StatusCode::BAD_REQUEST,
-        Wanted::Json | Wanted::Html | Wanted::EventStream => StatusCode::OK,
+/// An answer in the status that says whether the request was executed. One to a request that was not has no `data` entry.
+async fn respond_with(wanted: Wanted, answered: Answered) -> Response {
+    let Answered { answer, is_large, share } = answered;
+    if is_overloaded(&answer) {
+        return later_with(wanted, &json!({ "errors": answer.errors }));
+    }
+    if is_request_error(&answer) {
+        let status = match wanted {
+            Wanted::GraphqlResponse => StatusCode::BAD_REQUEST,
+            Wanted::Json | Wanted::Html | Wanted::EventStream => StatusCode::OK,
+        };
+        return respond(wanted, status, &json!({ "errors": answer.errors }));
+    }
+    if !is_large {
+        return respond(wanted, StatusCode::OK, &answer);
+    }
+    match to_json(is_large, answer).await {
+        Some(text) => {
+            (StatusCode::OK, [(header::CONTENT_TYPE, wanted.content_type())], in_parts(text, share)).into_response()
+        }
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// An answer or a message as JSON. A large one is written on a thread of its own, since it takes a while.
+async fn to_json(is_large: bool, answer: impl serde::Serialize + Send + 'static) -> Option<String> {
+    let written = if is_large {
+        tokio::task::spawn_blocking(move || serde_json::to_string(&answer)).await.ok()?
+    } else {
+        serde_json::to_string(&answer)
     };
-    respond(wanted, status, &json!({ "errors": errors }))
+    written.inspect_err(|error| tracing::error!(%error, "an answer could not be written as JSON")).ok()
+}
+
+/// A large text that keeps its share of the memory until it is sent.
+fn in_parts(text: String, share: Option<OwnedSemaphorePermit>) -> Body {
+    const PART: usize = 256 * 1024;
+    let text = Bytes::from(text);
+    let parts = (0..text.len().div_ceil(PART)).map(move |part| {
+        let _until_all_are_sent = &share;
+        Ok::<_, Infallible>(text.slice(part * PART..text.len().min((part + 1) * PART)))
+    });
+    Body::from_stream(stream::iter(parts))
 }
 
 /// A request that is not one of GraphQL over HTTP, with the reason.
@@ -157,8 +205,11 @@ fn refuse(wanted: Wanted, status: StatusCode, message: &str) -> Response {
 
 /// The same request may be answered later.
 fn later(wanted: Wanted, message: &str) -> Response {
-    let later = refuse(wanted, StatusCode::SERVICE_UNAVAILABLE, message);
-    ([(header::RETRY_AFTER, "1")], later).into_response()
+    later_with(wanted, &json!({ "errors": [{ "message": message }] }))
+}
+
+fn later_with(wanted: Wanted, body: &serde_json::Value) -> Response {
+    ([(header::RETRY_AFTER, "1")], respond(wanted, StatusCode::SERVICE_UNAVAILABLE, body)).into_response()
 }
 
 fn respond(wanted: Wanted, status: StatusCode, body: &impl serde::Serialize) -> Response {

@@ -3,20 +3,10 @@
 
 use std::collections::HashSet;
 
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet};
 use async_graphql::{InputType, Name, Request, Value};
 
 use crate::freshness::Freshness;
-
-/// Whether the operation asked for is a mutation.
-pub fn is_mutation(request: &mut Request) -> bool {
-    operation(request).is_some_and(|operation| operation.ty == OperationType::Mutation)
-}
-
-/// Whether the operation asked for is a subscription.
-pub fn is_subscription(request: &mut Request) -> bool {
-    operation(request).is_some_and(|operation| operation.ty == OperationType::Subscription)
-}
 
 /// Whether the operation, a subscription, is to one field, as it has to be: a stream each is what is counted and bounded.
 pub fn has_one_field(request: &mut Request) -> bool {
@@ -90,7 +80,8 @@ fn operation(request: &mut Request) -> Option<&OperationDefinition> {
     operation_of(request.parsed_query().ok()?, wanted.as_deref())
 }
 
-fn operation_of<'a>(document: &'a ExecutableDocument, wanted: Option<&str>) -> Option<&'a OperationDefinition> {
+/// The operation of that name, or the only one.
+pub fn operation_of<'a>(document: &'a ExecutableDocument, wanted: Option<&str>) -> Option<&'a OperationDefinition> {
     let mut operations = document.operations.iter();
     let found = match wanted {
         Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| name == wanted)),

@@ -3,6 +3,8 @@
 use async_graphql::{Request, Variables};
 use serde_json::{Map, Value};
 
+use crate::document::{Excess, check_json};
+
 /// Why something is no GraphQL request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotWellFormed {
@@ -14,6 +16,8 @@ pub enum NotWellFormed {
     NoQuery,
     #[error("`{name}` must be {expected}")]
     WrongType { name: &'static str, expected: &'static str },
+    #[error(transparent)]
+    TooMuch(#[from] Excess),
 }
 
 /// Reads a body.
@@ -70,7 +74,10 @@ fn text(fields: &mut Map<String, Value>, name: &'static str) -> Result<Option<St
 fn object(fields: &mut Map<String, Value>, name: &'static str) -> Result<Map<String, Value>, NotWellFormed> {
     match fields.remove(name) {
         None | Some(Value::Null) => Ok(Map::new()),
-        Some(Value::Object(object)) => Ok(object),
+        Some(Value::Object(object)) => {
+            check_json(name, &object)?;
+            Ok(object)
+        }
         Some(_) => Err(NotWellFormed::WrongType { name, expected: "an object" }),
     }
 }

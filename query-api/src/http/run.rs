@@ -1,54 +1,182 @@
 //! An operation of any kind, as the stream of its answers: one for a query, any number for a subscription.
+//!
+//! What is cheap runs on the runtime's threads, in pieces. A large document, or one that asks for the schema, is read, checked and
+//! executed on a thread of its own, and there are few of those at once.
 
 use std::sync::Arc;
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response as Answer, ServerError, Value};
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::{Endpoint, operation};
+use crate::admission::{Overloaded, Place};
+use crate::budget::{Budget, Lane, Limits};
+use crate::document::{Document, tokens};
 use crate::error::StoreError;
+use crate::schema::Schema;
 use crate::store::Store;
 
+/// A document of more tokens is parsed on a thread of its own.
+const LIGHT_TOKENS: usize = 1_000;
+/// A document of more weight is checked and executed on a thread of its own.
+const LIGHT_WEIGHT: usize = 1_000;
+/// What a subscription's document may weigh.
+const MAX_SUBSCRIPTION_WEIGHT: usize = 2_000;
+/// What one answer of a subscription may weigh, in bytes.
+const MAX_EVENT_BYTES: usize = 2 * 1024 * 1024;
+/// An answer that weighs more is written as JSON on a thread of its own, and takes its share of what answers may hold in memory.
+const LARGE_BYTES: usize = 64 * 1024;
+/// The most errors of an answer, and the longest message of one, in bytes.
+const MAX_ERRORS: usize = 100;
+const MAX_MESSAGE_BYTES: usize = 2_000;
+
+/// A request that is read, with its place if it is a costly one.
+pub(super) struct Operation {
+    pub document: Document,
+    place: Option<Place>,
+}
+
+/// An answer, and its share of what answers may hold in memory. It is kept until the answer is sent.
+pub(super) struct Answered {
+    pub answer: Answer,
+    pub is_large: bool,
+    pub share: Option<OwnedSemaphorePermit>,
+}
+
+impl Answered {
+    /// The answer to a request that was not executed.
+    pub fn refusal(error: ServerError) -> Self {
+        let mut answer = Answer::from_errors(vec![error]);
+        bound_errors(&mut answer);
+        Self { answer, is_large: false, share: None }
+    }
+}
+
 impl Endpoint {
-    /// The answers. An operation that is not well-formed has one, which is a request error.
-    pub(super) fn answers(self: Arc<Self>, mut request: Request) -> BoxStream<'static, Answer> {
-        if let Some(name) = operation::missing_variable(&mut request) {
-            return refused(missing(&name));
+    /// Reads the document of a request.
+    pub(super) async fn read(&self, request: Request) -> Result<Operation, ServerError> {
+        if tokens(&request.query) <= LIGHT_TOKENS {
+            let document = Document::read(request).map_err(|error| *error)?;
+            return Ok(Operation { document, place: None });
         }
-        if !operation::is_subscription(&mut request) {
-            return async move { self.answer_in_time(request).await }.into_stream().boxed();
-        }
-        if !operation::has_one_field(&mut request) {
-            return refused("a subscription has one field, and no fragment around it".to_owned());
-        }
-        self.schema.execute_stream(request)
+        let place = self.admission.enter().await?;
+        let document = spawn_blocking(move || Document::read(request)).await.map_err(|_| internal())?;
+        Ok(Operation { document: document.map_err(|error| *error)?, place: Some(place) })
     }
 
-    async fn answer_in_time(&self, request: Request) -> Answer {
-        match tokio::time::timeout(self.timeout, self.execute(request)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => request_error(error.to_string()),
-            Err(_) => request_error(TOO_LONG.to_owned()),
+    /// The answers. An operation that is not well-formed has one, which is a request error.
+    pub(super) fn answers(self: Arc<Self>, request: Request) -> BoxStream<'static, Answered> {
+        let answers = async move {
+            match self.read(request).await {
+                Ok(operation) => self.answers_to(operation),
+                Err(error) => only(Answered::refusal(error)),
+            }
+        };
+        answers.into_stream().flatten().boxed()
+    }
+
+    fn answers_to(self: Arc<Self>, mut operation: Operation) -> BoxStream<'static, Answered> {
+        if operation.document.kind != Some(OperationType::Subscription) {
+            return async move { self.answer(operation).await }.into_stream().boxed();
+        }
+        let Document { request, weight, .. } = &mut operation.document;
+        if let Some(name) = operation::missing_variable(request) {
+            return refused(missing(&name));
+        }
+        if !operation::has_one_field(request) {
+            return refused("a subscription has one field, and no fragment around it".to_owned());
+        }
+        if weight.total > MAX_SUBSCRIPTION_WEIGHT {
+            return refused(format!(
+                "the subscription's document comes to {} selections, arguments, directives and values; at most \
+                 {MAX_SUBSCRIPTION_WEIGHT} are allowed",
+                weight.total
+            ));
+        }
+        let limits = Limits { bytes: self.limits.bytes.min(MAX_EVENT_BYTES), ..self.limits };
+        let budget = Budget::new(limits, Lane::Subscription, None);
+        let request = operation.document.request.data(budget.clone());
+        let weighed = budget.clone();
+        let too_large = async move { budget.exceeded().await }.shared();
+        let answers = self.schema.execute_stream(request).take_until(too_large.clone());
+        let answers = answers.map(move |answer| self.answered(answer, weighed.bytes()));
+        // The error comes where the answers ended for it, and not where the subscription itself did.
+        let end = stream::iter([too_large]).filter_map(async |too_large| too_large.now_or_never());
+        answers.chain(end.map(Answered::refusal)).boxed()
+    }
+
+    /// The answer to a query.
+    pub(super) async fn answer(&self, mut operation: Operation) -> Answered {
+        if let Some(name) = operation::missing_variable(&mut operation.document.request) {
+            return Answered::refusal(ServerError::new(missing(&name), None));
+        }
+        match timeout(self.timeout, self.execute(operation)).await {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(error)) => Answered::refusal(error),
+            Err(_) => Answered::refusal(later(TOO_LONG)),
         }
     }
 
     /// Waits for the views as the fields of a query ask for, and then answers from one snapshot of them.
-    pub(super) async fn execute(&self, mut request: Request) -> Result<Answer, StoreError> {
+    async fn execute(&self, operation: Operation) -> Result<Answered, ServerError> {
+        let Operation { document: Document { mut request, weight, .. }, mut place } = operation;
+        let _query = self.queries.try_acquire().map_err(|_| Overloaded)?;
+        let is_heavy = place.is_some() || weight.introspects || weight.total > LIGHT_WEIGHT;
         let wanted = operation::freshness(&mut request);
         if let Some(position) = wanted.iter().map(|freshness| freshness.position.0).max() {
             let most = wanted.iter().filter_map(|freshness| freshness.wait().ok()).max().unwrap_or_default();
-            self.waiting.until(position, most).await?;
+            self.waiting.until(position, most).await.map_err(|error| later(&error.to_string()))?;
         }
-        Ok(self.schema.execute(request.data(Store::new(self.pool.clone()))).await)
+        if is_heavy && place.is_none() {
+            place = Some(self.admission.enter().await?);
+        }
+        let budget = Budget::new(self.limits, if is_heavy { Lane::Thread } else { Lane::Runtime }, place);
+        let request = request.data(Store::new(self.pool.clone())).data(budget.clone());
+        let run = run(self.schema.clone(), request, budget.clone());
+        let answer = if is_heavy {
+            let in_time = timeout(self.timeout, run);
+            let runtime = Handle::current();
+            let answer = spawn_blocking(move || runtime.block_on(in_time)).await.map_err(|_| internal())?;
+            answer.map_err(|_| later(TOO_LONG))?
+        } else {
+            run.await
+        };
+        Ok(self.answered(answer, budget.bytes()))
+    }
+
+    /// An answer with its share of the memory, if there is that much left.
+    fn answered(&self, mut answer: Answer, bytes: usize) -> Answered {
+        bound_errors(&mut answer);
+        if bytes <= LARGE_BYTES {
+            return Answered { answer, is_large: false, share: None };
+        }
+        let kibibytes = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
+        match self.answers_memory.clone().try_acquire_many_owned(kibibytes) {
+            Ok(share) => Answered { answer, is_large: true, share: Some(share) },
+            Err(_) => Answered::refusal(Overloaded.into()),
+        }
+    }
+}
+
+async fn run(schema: Schema, request: Request, budget: Arc<Budget>) -> Answer {
+    tokio::select! {
+        biased;
+        answer = schema.execute(request) => answer,
+        error = budget.exceeded() => Answer::from_errors(vec![error]),
     }
 }
 
 /// What those are told whose query does not come to its end in time.
-pub(super) const TOO_LONG: &str = "the query took too long";
+const TOO_LONG: &str = "the query took too long";
 
 /// What those are told who leave out a variable.
-pub(super) fn missing(name: &str) -> String {
+fn missing(name: &str) -> String {
     format!("the variable ${name} must have a value")
 }
 
@@ -57,10 +185,38 @@ pub(super) fn is_request_error(answer: &Answer) -> bool {
     answer.data == Value::Null && !answer.errors.is_empty() && answer.errors.iter().all(|error| error.path.is_empty())
 }
 
-fn request_error(message: String) -> Answer {
-    Answer::from_errors(vec![ServerError::new(message, None)])
+/// The same request may be answered later.
+fn later(message: &str) -> ServerError {
+    let mut error = ServerError::new(message, None);
+    error.extensions.get_or_insert_default().set("code", Overloaded::CODE);
+    error
 }
 
-fn refused(message: String) -> BoxStream<'static, Answer> {
-    stream::iter([request_error(message)]).boxed()
+fn internal() -> ServerError {
+    ServerError::new(StoreError::Internal.to_string(), None)
+}
+
+fn only(answered: Answered) -> BoxStream<'static, Answered> {
+    stream::once(async { answered }).boxed()
+}
+
+fn refused(message: String) -> BoxStream<'static, Answered> {
+    only(Answered::refusal(ServerError::new(message, None)))
+}
+
+/// An invalid document can have an error at each of its words, and a syntax error shows its line.
+fn bound_errors(answer: &mut Answer) {
+    let others = answer.errors.len().saturating_sub(MAX_ERRORS);
+    if others > 0 {
+        answer.errors.truncate(MAX_ERRORS);
+        answer.errors.push(ServerError::new(format!("{others} more errors are not listed"), None));
+    }
+    for error in &mut answer.errors {
+        if error.message.len() > MAX_MESSAGE_BYTES {
+            let end =
+                (0..=MAX_MESSAGE_BYTES).rev().find(|end| error.message.is_char_boundary(*end)).unwrap_or_default();
+            error.message.truncate(end);
+            error.message.push_str(" …");
+        }
+    }
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::Response as Answer;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use futures::StreamExt;
@@ -14,8 +13,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use super::media::Wanted;
 use super::protocol::{self, ClientMessage, Close, ServerMessage};
 use super::request::from_value;
-use super::run::is_request_error;
-use super::{Endpoint, later};
+use super::run::{Answered, is_request_error};
+use super::{Endpoint, later, to_json};
 use crate::live::Counted;
 
 /// How often a client is asked whether it is there, and how long it may be silent, in such spans.
@@ -149,9 +148,9 @@ impl Connection {
             ClientMessage::ConnectionInit { .. } if self.acknowledged => Err(Close::TooManyInitialisations.into()),
             ClientMessage::ConnectionInit { .. } => {
                 self.acknowledged = true;
-                self.say(&ServerMessage::ConnectionAck).await
+                self.say(ServerMessage::ConnectionAck).await
             }
-            ClientMessage::Ping { payload } => self.say(&ServerMessage::Pong { payload }).await,
+            ClientMessage::Ping { payload } => self.say(ServerMessage::Pong { payload }).await,
             ClientMessage::Pong { .. } => Ok(()),
             ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Close::Unauthorized.into()),
             ClientMessage::Subscribe { id, payload } => {
@@ -165,23 +164,27 @@ impl Connection {
         }
     }
 
-    async fn pass_on(&mut self, id: String, answer: Option<Answer>) -> Result<(), End> {
-        match answer {
-            None if self.operations.stop(&id) => self.say(&ServerMessage::Complete { id }).await,
-            Some(answer) if is_request_error(&answer) && self.operations.stop(&id) => {
-                self.say(&ServerMessage::Error { id, payload: answer.errors }).await
-            }
-            Some(answer) if self.operations.has(&id) => self.say(&ServerMessage::Next { id, payload: answer }).await,
-            // Its client did not want it any more.
-            _ => Ok(()),
+    async fn pass_on(&mut self, id: String, answered: Option<Answered>) -> Result<(), End> {
+        // The share is kept until the message is sent.
+        let Some(Answered { answer, is_large, share: _share }) = answered else {
+            // Its client did not want it any more, or is told that it is over.
+            return if self.operations.stop(&id) { self.say(ServerMessage::Complete { id }).await } else { Ok(()) };
+        };
+        if is_request_error(&answer) && self.operations.stop(&id) {
+            self.say(ServerMessage::Error { id, payload: answer.errors }).await
+        } else if self.operations.has(&id) {
+            self.write(is_large, ServerMessage::Next { id, payload: answer }).await
+        } else {
+            Ok(())
         }
     }
 
-    async fn say(&mut self, message: &ServerMessage) -> Result<(), End> {
-        let text = serde_json::to_string(message).map_err(|error| {
-            tracing::error!(%error, "an answer could not be written as JSON");
-            End::Gone
-        })?;
+    async fn say(&mut self, message: ServerMessage) -> Result<(), End> {
+        self.write(false, message).await
+    }
+
+    async fn write(&mut self, is_large: bool, message: ServerMessage) -> Result<(), End> {
+        let text = to_json(is_large, message).await.ok_or(End::Gone)?;
         self.send(Message::Text(text.into())).await
     }
 
@@ -197,12 +200,12 @@ impl Connection {
 /// The operations of a connection that are under way.
 #[derive(Default)]
 struct Operations {
-    answers: SelectAll<BoxStream<'static, (String, Option<Answer>)>>,
+    answers: SelectAll<BoxStream<'static, (String, Option<Answered>)>>,
     running: HashMap<String, AbortHandle>,
 }
 
 impl Operations {
-    fn begin(&mut self, id: String, answers: BoxStream<'static, Answer>) -> Result<(), Close> {
+    fn begin(&mut self, id: String, answers: BoxStream<'static, Answered>) -> Result<(), Close> {
         if self.running.contains_key(&id) {
             return Err(Close::SubscriberExists(id));
         }
@@ -225,7 +228,7 @@ impl Operations {
     }
 
     /// The next answer of any; without one: that operation has come to its end.
-    async fn next(&mut self) -> Option<(String, Option<Answer>)> {
+    async fn next(&mut self) -> Option<(String, Option<Answered>)> {
         self.answers.next().await
     }
 }

@@ -16,6 +16,7 @@ use async_graphql::connection::{Connection, ConnectionNameType, Edge, EdgeNameTy
 use async_graphql::{EmptyMutation, OutputType, SDLExportOptions};
 
 use crate::Options;
+use crate::budget::Weighing;
 use crate::history::History;
 use crate::lag::LagMeter;
 use crate::live::Live;
@@ -31,11 +32,12 @@ pub use words::{OrderState, StepStatus};
 pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;
 
 /// The schema. Each request brings its own [`Store`](crate::store::Store).
-pub fn schema(history: History, lag: LagMeter, live: Live, options: &Options) -> Schema {
+pub fn schema(history: History, lag: LagMeter, live: Live, weighing: Weighing, options: &Options) -> Schema {
     Schema::build(Query, EmptyMutation, Subscription)
         .data(history)
         .data(lag)
         .data(live)
+        .extension(weighing)
         .limit_depth(options.max_depth)
         .limit_complexity(options.max_complexity)
         .finish()

@@ -4,6 +4,7 @@
 
 mod as_of;
 mod contract;
+mod documents;
 mod ends;
 mod filters;
 mod freshness;

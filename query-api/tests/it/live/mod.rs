@@ -30,7 +30,7 @@ fn told(id: &str, status: &str, position: i64) -> Value {
 }
 
 /// A server on a port of its own.
-async fn serve(router: Router) -> String {
+pub async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -54,7 +54,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// The server-sent events that answer an operation. They are made as they are taken: no network lies between.
-async fn events(world: &World, query: &str) -> BodyDataStream {
+pub async fn events(world: &World, query: &str) -> BodyDataStream {
     let request =
         Request::post("/graphql").header("content-type", "application/json").header("accept", "text/event-stream");
     let body = json!({ "query": query }).to_string();
@@ -67,7 +67,7 @@ async fn events(world: &World, query: &str) -> BodyDataStream {
 }
 
 /// Name and data of the next.
-async fn event(events: &mut BodyDataStream) -> (String, Value) {
+pub async fn event(events: &mut BodyDataStream) -> (String, Value) {
     let bytes = timeout(LIMIT, events.next()).await.expect("no event in time").unwrap().unwrap();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
