@@ -91,11 +91,12 @@ for (const [way, options] of Object.entries(ways)) {
   });
 
   test(`${way}: what is too large is refused by its name`, async () => {
-    const large = event("Happened", { data: { text: " ".repeat(1 << 20) } });
-    await assert.rejects(
-      append(unique("append"), large, ANY),
-      refusal(MaxAppendSizeExceededError, { maxAppendSize: 1 << 20 }),
-    );
+    const large = (bytes) => event("Happened", { data: { text: " ".repeat(bytes) } });
+    const refused = (error) => error instanceof MaxAppendSizeExceededError && error.maxAppendSize >= 1 << 20;
+    // Servers since 25.1 take 16 MiB an event.
+    const outcome = await append(unique("append"), large(1 << 20), ANY).catch((error) => error);
+    if (outcome instanceof Error) assert.ok(refused(outcome), outcome);
+    else await assert.rejects(append(unique("append"), large(40 << 20), ANY), refused);
   });
 }
 
