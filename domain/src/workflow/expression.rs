@@ -151,6 +151,6 @@ impl PartialEq for Expression {
 }
 
 #[cfg(test)]
-mod fuzz;
+mod fuzz_tests;
 #[cfg(test)]
 mod tests;
