@@ -10,7 +10,7 @@ use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
 use domain::order::{
     Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, GRACE, HandOver, Lifecycle, Operate,
-    Operation, Refusal, Reply, Stage, decide_next, pending,
+    Operation, Refusal, Reply, Stage, decide_within, pending,
 };
 use domain::workflow::{ActionRef, Workflow};
 use event_store::client::AppendError;
@@ -535,7 +535,8 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             if let Some(key) = self.held_for_key().filter(|_| !ends(command)) {
                 return Err(DriveError::MissingKey(KeyError::Missing(key)));
             }
-            let (events, state) = match decide_next(&self.workflow, Some(&self.order.state), command) {
+            let limits = self.shared.options.limits;
+            let (events, state) = match decide_within(&self.workflow, Some(&self.order.state), command, limits) {
                 Ok(decided) => decided,
                 // A refusal holds only for the order as it stands in the log. But an attempt that is over stays so.
                 Err(DecideError::Refused(refusal)) => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use domain::ids::OrderId;
 use domain::order::{
-    Command, DecideError, LateRefusal, NewOrder, Operate, PersonalData, Place, Refusal, Signal, decide_next,
+    Command, DecideError, LateRefusal, Limits, NewOrder, Operate, PersonalData, Place, Refusal, Signal, decide_within,
 };
 use event_store::client::{AppendError, Position};
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -44,12 +44,20 @@ pub struct OrchestratorOptions {
     pub most_resting: NonZeroUsize,
     /// How long a driver stays for something that will be due; what is due later comes back by the to-do list.
     pub patience: Duration,
+    /// How much one append may hold.
+    pub limits: Limits,
 }
 
 impl Default for OrchestratorOptions {
     fn default() -> Self {
         const MOST_RESTING: NonZeroUsize = NonZeroUsize::new(2_000).expect("not zero");
-        Self { most_active: 2_000, reserve: 64, most_resting: MOST_RESTING, patience: Duration::from_secs(2) }
+        Self {
+            most_active: 2_000,
+            reserve: 64,
+            most_resting: MOST_RESTING,
+            patience: Duration::from_secs(2),
+            limits: Limits::LOG,
+        }
     }
 }
 
@@ -77,7 +85,7 @@ pub enum PlaceError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The log does not take that much at once.
-    #[error("the order, with what its first steps are told, is too large: {0}")]
+    #[error("{0}")]
     TooLarge(String),
     /// Too much is going on.
     #[error("too many orders are being driven")]
@@ -204,8 +212,12 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let workflow = self.0.workflows.latest(&order.workflow).await.map_err(|e| PlaceError::Failed(e.to_string()))?;
         let workflow = workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))?;
         let place = Place { order_id: order_id.clone(), order, now: self.0.clock.now() };
-        let (events, state) = match decide_next(&workflow, None, &Command::Place(Box::new(place))) {
+        let command = Command::Place(Box::new(place));
+        let (events, state) = match decide_within(&workflow, None, &command, self.0.options.limits) {
             Ok(decided) => decided,
+            Err(DecideError::Refused(refusal @ Refusal::TooLarge { .. })) => {
+                return Err(PlaceError::TooLarge(refusal.to_string()));
+            }
             Err(DecideError::Refused(refusal)) => return Err(refusal.into()),
             Err(error @ DecideError::Inconsistent(_)) => return Err(PlaceError::Failed(error.to_string())),
         };
@@ -221,7 +233,9 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             Err(SaveError::Append(AppendError::WrongExpectedRevision { .. })) => {
                 self.placed_before(order_id, &placed.fingerprint).await
             }
-            Err(SaveError::Append(AppendError::TooLarge(how))) => Err(PlaceError::TooLarge(how)),
+            Err(SaveError::Append(AppendError::TooLarge(how))) => {
+                Err(PlaceError::TooLarge(format!("the order is too large for the log: {how}")))
+            }
             Err(error) => Err(PlaceError::Failed(error.to_string())),
         }
     }

@@ -35,6 +35,8 @@ pub(crate) struct Order {
     hash: String,
     /// The events that started what is under way: they caused the answers to come.
     started: HashMap<(StepId, Direction), Uuid>,
+    /// The event that split its last decision: it causes the rest.
+    split: Option<Uuid>,
     /// W3C Trace Context of the order, if it came with one.
     pub traceparent: Option<Arc<str>>,
     /// The key of its personal data, if that is missing: participants would be told placeholders.
@@ -232,6 +234,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
             placed,
             hash: draft.hash,
             started: draft.started,
+            split: draft.split,
             traceparent: draft.traceparent,
             missing_key: order.and_then(|order| order.missing_key),
         };
@@ -245,6 +248,7 @@ struct Draft {
     first: Uuid,
     hash: String,
     started: HashMap<(StepId, Direction), Uuid>,
+    split: Option<Uuid>,
     traceparent: Option<Arc<str>>,
 }
 
@@ -261,7 +265,10 @@ impl Draft {
         let mut started = order.map(|order| order.started.clone()).unwrap_or_default();
         let mut hash = order.map_or(CHAIN_START, |order| &order.hash).to_owned();
         let traceparent = order.map_or(&cause.traceparent, |order| &order.traceparent).clone();
-        let mut causation_id = cause.step.as_ref().and_then(|step| started.get(step).copied());
+        // What nobody has asked for is the rest of the decision before.
+        let rest = order.and_then(|order| order.split).filter(|_| cause.wish.is_none());
+        let mut causation_id = cause.step.as_ref().map_or(rest, |step| started.get(step).copied());
+        let mut split = None;
         let mut drafted = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             let event_id = if index == 0 { first } else { new_id() };
@@ -278,6 +285,7 @@ impl Draft {
             let encoded = wire::encode(event, event_id, &hash, &context)?;
             hash = encoded.hash;
             note_start(&mut started, event, event_id);
+            split = matches!(event, Event::DecisionSplit(_)).then_some(event_id);
             drafted.push(NewEvent {
                 id: event_id,
                 event_type: encoded.event_type.to_owned(),
@@ -287,7 +295,7 @@ impl Draft {
             // What follows in the same decision follows from its first event.
             causation_id = Some(first);
         }
-        Ok(Self { events: drafted, first, hash, started, traceparent })
+        Ok(Self { events: drafted, first, hash, started, split, traceparent })
     }
 }
 
@@ -318,6 +326,7 @@ fn apply_recorded(order: Option<Order>, recorded: &RecordedEvent, decoded: Decod
         placed = Placing { revision, position: recorded.position, ..placed };
     }
     note_start(&mut started, &decoded.event, recorded.id);
+    let split = matches!(decoded.event, Event::DecisionSplit(_)).then_some(recorded.id);
     let state = evolve(state, &decoded.event).map_err(misfit)?;
     Ok(Order {
         state,
@@ -326,6 +335,7 @@ fn apply_recorded(order: Option<Order>, recorded: &RecordedEvent, decoded: Decod
         placed,
         hash: decoded.metadata.hash,
         started,
+        split,
         traceparent,
         missing_key: None,
     })

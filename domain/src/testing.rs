@@ -28,8 +28,8 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::ids::OrderId;
 use crate::order::{
-    Answer, Command, Customer, DecideError, Direction, Effect, Event, LateRefusal, Line, NewOrder, Now, Operate,
-    Operation, OrderState, Place, Refusal, Reply, Signal, Stage, decide, evolve, pending, summary,
+    Answer, Command, Customer, DecideError, Direction, Effect, Event, LateRefusal, Limits, Line, NewOrder, Now,
+    Operate, Operation, OrderState, Place, Refusal, Reply, Signal, Stage, decide_within, evolve, pending, summary,
 };
 use crate::workflow::Workflow;
 
@@ -41,6 +41,7 @@ pub struct Story<'w> {
     state: Option<OrderState>,
     history: Vec<Event>,
     now: Timestamp,
+    limits: Limits,
 }
 
 /// What a command led to.
@@ -75,13 +76,18 @@ impl Then {
 impl<'w> Story<'w> {
     /// An order that is about to follow this workflow.
     pub fn given(workflow: &'w Workflow) -> Self {
-        Self { workflow, state: None, history: Vec::new(), now: DateTime::UNIX_EPOCH }
+        Self { workflow, state: None, history: Vec::new(), now: DateTime::UNIX_EPOCH, limits: Limits::LOG }
+    }
+
+    /// The same, in a log that takes that much at once.
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Decides a command, and folds what it leads to.
     pub fn when(&mut self, command: &Command) -> Then {
-        match decide(self.workflow, self.state.as_ref(), command) {
-            Ok(events) => {
+        match decide_within(self.workflow, self.state.as_ref(), command, self.limits) {
+            Ok((events, _)) => {
                 for event in &events {
                     self.state = Some(evolve(self.state.take(), event).expect("a decision fits its state"));
                 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::json;
-use crate::order::{CustomerKey, Event};
+use crate::order::{CustomerKey, Event, json_size};
 
 /// The version that events are written in, but for [`SEALED`] and [`TOLD_APART`] ones.
 pub const SCHEMA: u32 = 1;
@@ -257,6 +257,11 @@ macro_rules! events {
             match event { $(Event::$name(data) => serde_json::to_vec(data),)* }
         }
 
+        /// How many bytes the data of an event has, personal data in the clear.
+        pub(crate) fn data_size(event: &Event) -> usize {
+            match event { $(Event::$name(data) => json_size(data),)* }
+        }
+
         fn event_of(event_type: &str, data: &[u8]) -> Result<Event, WireError> {
             match event_type {
                 $(stringify!($name) => Ok(Event::$name(read(event_type, "data", data)?)),)*
@@ -283,6 +288,7 @@ events!(
     OrderCompleted,
     OrderCanceled,
     OrderStuck,
+    DecisionSplit,
 );
 
 /// What the streams of workflow definitions start with; the workflow's name follows.

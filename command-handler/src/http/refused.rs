@@ -26,9 +26,11 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
             | Refusal::NotNow { state, .. }
             | Refusal::StepNotNow { state, .. }
             | Refusal::NothingToRetry { state } => Problem::conflict(refusal.to_string(), Some(state.as_str())),
-            Refusal::TooManyAnswers { .. } | Refusal::AlreadyPlaced | Refusal::NotPlaced | Refusal::TotalTooLarge => {
-                Problem::conflict(refusal.to_string(), None)
-            }
+            Refusal::TooManyAnswers { .. }
+            | Refusal::AlreadyPlaced
+            | Refusal::NotPlaced
+            | Refusal::TotalTooLarge
+            | Refusal::TooLarge { .. } => Problem::conflict(refusal.to_string(), None),
         },
     }
 }

@@ -130,6 +130,7 @@ fn refused(refusal: &Refusal) -> End {
         | Refusal::AlreadyPlaced
         | Refusal::NotPlaced
         | Refusal::TotalTooLarge
+        | Refusal::TooLarge { .. }
         | Refusal::NotNow { .. }
         | Refusal::StepNotNow { .. }
         | Refusal::NothingToRetry { .. } => End::Aside(refusal.to_string()),

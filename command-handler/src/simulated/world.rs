@@ -291,7 +291,7 @@ pub fn options(most_active: usize) -> OrchestratorOptions {
         most_active,
         reserve: 2,
         most_resting: NonZeroUsize::new(100).unwrap(),
-        patience: OrchestratorOptions::default().patience,
+        ..OrchestratorOptions::default()
     }
 }
 

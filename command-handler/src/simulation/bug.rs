@@ -9,4 +9,6 @@ pub enum Bug {
     AKeyForEachAttempt,
     /// Nobody takes over what somebody else once had a lease of.
     LeasesNeverEnd,
+    /// A decision is as large as it may be, whatever the log takes.
+    AppendsThatDoNotFit,
 }

@@ -38,6 +38,9 @@ async fn until_acknowledged(simulation: &Simulation, members: &Members, order_id
             Ok(Ok(Some(Err(error @ (PlaceError::Overloaded | PlaceError::Failed(_)))))) => {
                 simulation.tell(format_args!("order {order_id} is not acknowledged: {error}"));
             }
+            Ok(Ok(Some(Err(PlaceError::TooLarge(why))))) => {
+                return simulation.tell(format_args!("order {order_id} is not taken: {why}"));
+            }
             Ok(Ok(Some(Err(error)))) => {
                 return simulation.wrong("no_answer_without_a_record", format!("order {order_id}: {error}"));
             }

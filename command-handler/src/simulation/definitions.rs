@@ -39,7 +39,13 @@ pub fn definition(dice: &Dice, name: &str, version: u32) -> String {
     for index in 0..compensated {
         write!(file, "  c{index}: {{ call: p.v{version}-c{index}, retry: {{ attempts: 20, initial: 500ms, max: 5s }}")
             .unwrap();
+        if dice.hits(300) {
+            file.push_str(", with: { lines: order.lines }");
+        }
         file.push_str(if index == 1 && dice.hits(500) { ", after: [c0] }\n" } else { " }\n" });
+    }
+    if dice.hits(200) {
+        writeln!(file, "result: {}", dice.pick(&["order.lines", "order.lines + order.lines"])).unwrap();
     }
     file
 }
@@ -78,8 +84,11 @@ fn step(dice: &Dice, file: &mut String, version: u32, index: usize, drawn: &[Dra
     if dice.hits(700) {
         writeln!(file, "    undo: p.v{version}-undo-{index}").unwrap();
     }
-    if dice.hits(50) {
-        writeln!(file, "    with: {{ total: order.total }}").unwrap();
+    match dice.within(0..100) {
+        0..5 => writeln!(file, "    with: {{ total: order.total }}").unwrap(),
+        5..40 => writeln!(file, "    with: {{ lines: order.lines }}").unwrap(),
+        40..45 => writeln!(file, "    with: {{ lines: order.lines, again: order.lines }}").unwrap(),
+        _ => {}
     }
     if dice.hits(300) {
         writeln!(file, "    sets-status: Status{index}").unwrap();

@@ -15,6 +15,7 @@ use super::list::{List, RemoteList};
 use super::ports::{Being, RemoteLog, RemoteParticipants};
 use super::services::Services;
 use super::simulation::Simulation;
+use super::sizes;
 use crate::orchestrator::{Orchestrator, OrchestratorOptions, lock};
 use crate::simulated::life::Life;
 use crate::todo::{TodoOptions, run_todo};
@@ -92,6 +93,7 @@ impl Member {
             reserve: 1,
             most_resting: NonZeroUsize::new(*dice.pick(&[1, 2, 50])).unwrap(),
             patience: Duration::from_millis(*dice.pick(&[0, 500, 2_000])),
+            limits: sizes::limits(simulation.bug),
         };
         let participants = RemoteParticipants(being.clone(), services.clone());
         let orchestrator =

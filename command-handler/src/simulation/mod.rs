@@ -25,4 +25,5 @@ mod run;
 mod services;
 #[allow(clippy::module_inception, reason = "it is what the module is about")]
 mod simulation;
+mod sizes;
 mod tests;

@@ -13,6 +13,7 @@ use super::members::Members;
 use super::network::exchange;
 use super::record::{Entry, OperationTaken};
 use super::simulation::Simulation;
+use super::sizes;
 use crate::clock::Clock;
 use crate::orchestrator::{Accepted, CommandError};
 
@@ -56,7 +57,7 @@ fn answer(simulation: &Simulation, members: &Members, order_id: &OrderId, step: 
         order_id: order_id.clone(),
         step: step.clone(),
         outcome: Some(outcome.to_owned()),
-        data: json!({ "person": person }),
+        data: sizes::data(&simulation.dice, json!(person)),
         key: format!("{order_id}/{step}/person {person}"),
     };
     tokio::spawn(post(simulation.clone(), members.clone(), vec![letter], known.answer_timeout));
@@ -90,7 +91,7 @@ fn skip(simulation: &Simulation, order_id: &OrderId) -> Option<Operation> {
     let steps: Vec<_> = definition.steps.iter().chain(&definition.compensated).collect();
     let step = simulation.dice.pick(&steps);
     let outcome = (!step.outcomes.is_empty()).then(|| simulation.dice.pick(&step.outcomes).clone());
-    Some(Operation::Skip { step: step.id.clone(), outcome, data: json!({ "tracking": "assumed" }) })
+    Some(Operation::Skip { step: step.id.clone(), outcome, data: sizes::data(&simulation.dice, json!("assumed")) })
 }
 
 /// Says whether the operation was taken; where nobody answers, it may have been.
@@ -103,7 +104,8 @@ async fn until_answered(
 ) -> bool {
     for _ in 0..MOST_TRIES {
         let (at, id, wish) = (members.clone(), order_id.clone(), operation.clone());
-        let answered = exchange(simulation, move || hand_over(at.clone(), id.clone(), wish.clone()));
+        let reason = sizes::text(&simulation.dice, "as chance has it");
+        let answered = exchange(simulation, move || hand_over(at.clone(), id.clone(), wish.clone(), reason.clone()));
         match timeout(Duration::from_secs(5), answered).await {
             Ok(Ok(Some(Ok(accepted)))) => {
                 simulation.note(kind);
@@ -132,9 +134,10 @@ async fn hand_over(
     members: Members,
     order_id: OrderId,
     operation: Operation,
+    reason: String,
 ) -> Option<Result<Accepted, CommandError>> {
     let member = members.any()?;
     let now = member.clock().now();
-    let operate = Operate { operation, actor: "op".to_owned(), reason: "as chance has it".to_owned(), now };
+    let operate = Operate { operation, actor: "op".to_owned(), reason, now };
     Some(member.operate(order_id, operate).await)
 }

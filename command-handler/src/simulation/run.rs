@@ -24,6 +24,7 @@ use super::people::{answer_what_is_awaited, operate_on};
 use super::record::{History, Record};
 use super::services::Services;
 use super::simulation::Simulation;
+use super::sizes;
 use crate::simulated::world::{WITH_BACKORDER, WITHOUT_BACKORDER, order, registration};
 
 /// How long the longest workflow may take, with all its retries and all that goes wrong.
@@ -165,6 +166,7 @@ fn content(simulation: &Simulation, workflow: &str, number: u32) -> NewOrder {
     if simulation.dice.hits(300) {
         order.customer.email = None;
     }
+    sizes::enlarge(&simulation.dice, &mut order);
     order
 }
 

@@ -17,6 +17,7 @@ use super::letters::{Letter, post};
 use super::members::Members;
 use super::record::Deed;
 use super::simulation::Simulation;
+use super::sizes;
 use crate::orchestrator::lock;
 use crate::participants::Ask;
 
@@ -121,7 +122,7 @@ impl Services {
         let letter = |(number, outcome): (usize, &Option<String>)| Letter {
             order_id: ask.order_id.clone(),
             step: step.id.clone(),
-            data: json!({ "tracking": number }),
+            data: sizes::data(&self.simulation.dice, json!(number)),
             outcome: outcome.clone(),
             key: format!("{key}/{number}"),
         };
@@ -142,7 +143,7 @@ impl Services {
             return Intent::nothing(refused("answered 409: undone before"));
         }
         if simulation.happens(Fault::Refusal) {
-            return Intent::nothing(refused("answered 422: no"));
+            return Intent::nothing(refused(&sizes::text(&simulation.dice, "answered 422: no")));
         }
         if step.mode == Mode::Call {
             if simulation.happens(Fault::WrongAcceptance) {
@@ -161,11 +162,11 @@ impl Services {
             // Its very answer is "no".
             return match step.mode {
                 Mode::Request => Intent { letters: vec![outcome], ..Intent::nothing(Reply::Accepted) },
-                _ => Intent::nothing(said(outcome)),
+                _ => Intent::nothing(self.said(outcome)),
             };
         }
         if step.mode == Mode::Call || simulation.dice.hits(200) {
-            return Intent::act(said(outcome), Vec::new());
+            return Intent::act(self.said(outcome), Vec::new());
         }
         let interim = self.outcome(step, true).filter(|_| simulation.dice.hits(500));
         let last = outcome.unwrap_or_else(|| "done".to_owned());
@@ -175,14 +176,19 @@ impl Services {
     fn asked_to_undo(&self, standing: Option<Standing>) -> Intent {
         if self.simulation.dice.hits(self.simulation.faults.rate(Fault::Refusal) / 4) {
             self.simulation.note(Fault::Refusal);
-            return Intent::nothing(refused("answered 409: it cannot be undone"));
+            let error = sizes::text(&self.simulation.dice, "answered 409: it cannot be undone");
+            return Intent::nothing(refused(&error));
         }
         Intent {
             acts: standing == Some(Standing::Done),
             leaves: Some(Standing::Void),
-            reply: said(None),
+            reply: self.said(None),
             letters: Vec::new(),
         }
+    }
+
+    fn said(&self, outcome: Option<String>) -> Reply {
+        Reply::Done { outcome, data: sizes::data(&self.simulation.dice, json!("at once")) }
     }
 
     /// One of the answers that a step knows, interim ones or those that settle it.
@@ -204,8 +210,4 @@ impl Intent {
     fn act(reply: Reply, letters: Vec<Option<String>>) -> Self {
         Self { acts: true, leaves: Some(Standing::Done), reply, letters }
     }
-}
-
-fn said(outcome: Option<String>) -> Reply {
-    Reply::Done { outcome, data: json!({ "tracking": "at once" }) }
 }

@@ -15,6 +15,7 @@ use super::bug::Bug;
 use super::dice::Dice;
 use super::faults::{Fault, Faults};
 use super::record::Record;
+use super::sizes;
 use crate::orchestrator::lock;
 use crate::simulated::keys::SimulatedKeys;
 use crate::simulated::log::SimulatedLog;
@@ -102,6 +103,11 @@ impl Shared {
 
     /// Writes to the log, and takes down what was written.
     pub fn write(&self, stream: &str, expected: Expected, events: &[NewEvent]) -> Result<Appended, AppendError> {
+        if OrderId::from_stream(stream).is_some() && sizes::of_append(events) > sizes::LARGEST_APPEND {
+            let types: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).collect();
+            self.wrong("every_decision_fits_its_append", format!("{stream}: {types:?}"));
+            return Err(AppendError::TooLarge("as the log has it".to_owned()));
+        }
         let before = self.log.length(stream);
         let result = self.log.put(stream, expected, events);
         if let (Some(order_id), true) = (OrderId::from_stream(stream), self.log.length(stream) > before) {

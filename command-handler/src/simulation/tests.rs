@@ -145,6 +145,11 @@ fn a_key_of_its_own_for_each_attempt_is_found() {
 }
 
 #[test]
+fn appends_that_do_not_fit_are_found() {
+    found(Bug::AppendsThatDoNotFit, "every_decision_fits_its_append");
+}
+
+#[test]
 fn leases_that_never_end_are_found() {
     found(Bug::LeasesNeverEnd, "every_order_ends_or_is_visibly_stuck");
 }

@@ -182,7 +182,10 @@ impl Reading {
     fn note(&mut self, seq: Seq, event: &Event) {
         let at = event.at();
         match event {
-            Event::OrderPlaced(_) | Event::StepSkipped(_) | Event::CompensationCompleted(_) => {}
+            Event::OrderPlaced(_)
+            | Event::StepSkipped(_)
+            | Event::CompensationCompleted(_)
+            | Event::DecisionSplit(_) => {}
             Event::StepStarted(e) => self.started(seq, e),
             Event::WaitStarted(e) => self.waiting(seq, e),
             Event::StepAccepted(e) => {

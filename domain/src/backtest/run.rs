@@ -181,7 +181,8 @@ impl<'a> Run<'a> {
             | Event::StepSkipped(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
-            | Event::CompensationCompleted(_) => {}
+            | Event::CompensationCompleted(_)
+            | Event::DecisionSplit(_) => {}
         }
     }
 

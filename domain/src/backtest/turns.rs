@@ -66,6 +66,9 @@ impl Run<'_> {
     }
 
     fn next_turn(&self) -> Option<Turn> {
+        if self.state.split.is_some() {
+            return Some(Turn::Due { at: self.now });
+        }
         let supposed =
             self.asks.iter().position(|ask| ask.open && ask.given == 0 && matches!(ask.source, Source::Rule(_)));
         if let Some(ask) = supposed {

@@ -11,9 +11,9 @@ use super::services::{Services, is_answered_later};
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
 use crate::order::{
-    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, LateRefusal, Mode, NewOrder, NotSent,
-    Now, Operate, Operation, OrderState, Place as PlaceOrder, Signal, Stage, StepState, decide, evolve, pending,
-    summary,
+    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, LateRefusal, Limits, Mode, NewOrder,
+    NotSent, Now, Operate, Operation, OrderState, Place as PlaceOrder, Signal, Stage, StepState, decide_within, evolve,
+    pending, summary,
 };
 use crate::wire::{self, CHAIN_START, Context};
 use crate::workflow::{Step, Workflow};
@@ -66,7 +66,7 @@ impl Made {
 
 impl Life {
     /// Lives it.
-    pub fn live(workflow: &Workflow, order: &NewOrder, script: &Script) -> Self {
+    pub fn live(workflow: &Workflow, order: &NewOrder, script: &Script, limits: Limits) -> Self {
         let mut player = Player {
             workflow,
             script,
@@ -75,6 +75,7 @@ impl Life {
             now: DateTime::UNIX_EPOCH,
             turned: 0,
             unsent: false,
+            limits,
         };
         player.place(order);
         for _ in 0..MOST_ROUNDS {
@@ -110,6 +111,8 @@ struct Player<'a> {
     turned: usize,
     /// The request that the script has not sent has been come by.
     unsent: bool,
+    /// How much the log takes at once.
+    limits: Limits,
 }
 
 impl Player<'_> {
@@ -245,8 +248,8 @@ impl Player<'_> {
     }
 
     fn decide(&mut self, command: &Command, may_be_refused: bool) {
-        let events = match decide(self.workflow, self.life.state.as_ref(), command) {
-            Ok(events) => events,
+        let events = match decide_within(self.workflow, self.life.state.as_ref(), command, self.limits) {
+            Ok((events, _)) => events,
             Err(DecideError::Refused(_)) if may_be_refused => return,
             Err(error) => return self.life.wrong.push(error.to_string()),
         };

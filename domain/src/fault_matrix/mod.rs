@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::ids::StepId;
-use crate::order::NewOrder;
+use crate::order::{Limits, NewOrder};
 use crate::workflow::Workflow;
 
 use life::Life;
@@ -65,9 +65,14 @@ const MOST_ATTEMPTS: u32 = 3;
 
 /// Lives through a definition in every way. `order` is what is ordered; its workflow's name does not matter.
 pub fn run(workflow: &Workflow, order: &NewOrder, samples: &Samples) -> Report {
+    run_within(workflow, order, samples, Limits::LOG)
+}
+
+/// The same, on a log that takes that much at once.
+fn run_within(workflow: &Workflow, order: &NewOrder, samples: &Samples, limits: Limits) -> Report {
     let workflow = &with_few_attempts(workflow);
     let order = &NewOrder { workflow: workflow.name.clone(), ..order.clone() };
-    let mut matrix = Matrix { workflow, order, report: Report::default(), begun: BTreeSet::new() };
+    let mut matrix = Matrix { workflow, order, limits, report: Report::default(), begun: BTreeSet::new() };
     for path in cases::paths(workflow, samples) {
         matrix.explore(&path);
     }
@@ -87,6 +92,7 @@ fn with_few_attempts(workflow: &Workflow) -> Workflow {
 struct Matrix<'w> {
     workflow: &'w Workflow,
     order: &'w NewOrder,
+    limits: Limits,
     report: Report,
     begun: BTreeSet<StepId>,
 }
@@ -126,7 +132,7 @@ impl Matrix<'_> {
 
     /// Lives one life, and looks at it. `model` is the life whose end it has to have, unless its script says otherwise.
     fn live(&mut self, script: &Script, model: Option<&Life>) -> Life {
-        let life = Life::live(self.workflow, self.order, script);
+        let life = Life::live(self.workflow, self.order, script, self.limits);
         let wrong = check::all(self.workflow, self.order, script, &life, model);
         *self.report.kinds.entry(script.kind()).or_default() += 1;
         self.begun.extend(life.begun().cloned());

@@ -57,6 +57,18 @@ result: steps.a.data.deep",
 }
 
 #[test]
+fn decisions_that_are_split_come_through_everything() {
+    // A log that takes one or two events at once: every decision has a rest.
+    let workflow = Workflow::parse(include_str!("../../../workflows/order-parallel.yaml")).unwrap();
+    for decision in [1, 2_500] {
+        let limits = Limits { decision, ..Limits::LOG };
+        let life = Life::live(&workflow, &order(), &cases::paths(&workflow, &Samples::new())[0], limits);
+        assert!(life.history.iter().filter(|event| event.type_name() == "DecisionSplit").count() > 2);
+        assert_all_right(&run_within(&workflow, &order(), &Samples::new(), limits));
+    }
+}
+
+#[test]
 fn an_expression_that_has_no_value_is_found() {
     let report = report(
         "workflow: w

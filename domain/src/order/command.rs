@@ -216,6 +216,14 @@ pub enum Refusal {
     /// A second order under the same id.
     #[error("the order is placed already")]
     AlreadyPlaced,
+    /// One of the first steps would be told more than the log takes.
+    #[error("the order is too large for its workflow: step {step:?}: {error}")]
+    TooLarge {
+        /// The step.
+        step: StepId,
+        /// How large it is, and what is allowed.
+        error: String,
+    },
     /// No order under that id.
     #[error("there is no such order")]
     NotPlaced,
@@ -274,8 +282,8 @@ pub enum Refusal {
         /// Where the order stands.
         state: Lifecycle,
     },
-    /// More answers than anybody needs.
-    #[error("step {step:?} was answered {count} times already")]
+    /// More answers for now than anybody needs; one that settles the step is still taken.
+    #[error("step {step:?} was answered {count} times already; only an answer that settles it is taken now")]
     TooManyAnswers {
         /// The step.
         step: StepId,

@@ -30,6 +30,7 @@ pub enum Event {
     OrderCompleted(OrderCompleted),
     OrderCanceled(OrderCanceled),
     OrderStuck(OrderStuck),
+    DecisionSplit(DecisionSplit),
 }
 
 /// Whether an action moves an order on, or undoes what another did.
@@ -393,6 +394,14 @@ pub struct OrderStuck {
     pub at: Timestamp,
 }
 
+/// What follows from a decision is too large for one append. This ends the decision; the rest is due at once, and decided next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionSplit {
+    /// When.
+    pub at: Timestamp,
+}
+
 impl Event {
     /// Which placeholders in what it records stand for personal data, where it says so.
     pub(crate) fn placeholders(&self) -> Option<&Placeholders> {
@@ -412,7 +421,8 @@ impl Event {
             | Event::CompensationStarted(_)
             | Event::CompensationCompleted(_)
             | Event::OrderCanceled(_)
-            | Event::OrderStuck(_) => None,
+            | Event::OrderStuck(_)
+            | Event::DecisionSplit(_) => None,
         }
     }
 
@@ -435,6 +445,7 @@ impl Event {
             Event::OrderCompleted(_) => "OrderCompleted",
             Event::OrderCanceled(_) => "OrderCanceled",
             Event::OrderStuck(_) => "OrderStuck",
+            Event::DecisionSplit(_) => "DecisionSplit",
         }
     }
 
@@ -457,6 +468,7 @@ impl Event {
             Event::OrderCompleted(e) => e.at,
             Event::OrderCanceled(e) => e.at,
             Event::OrderStuck(e) => e.at,
+            Event::DecisionSplit(e) => e.at,
         }
     }
 
@@ -488,7 +500,8 @@ impl Event {
             | Event::CompensationCompleted(_)
             | Event::OrderCompleted(_)
             | Event::OrderCanceled(_)
-            | Event::OrderStuck(_) => None,
+            | Event::OrderStuck(_)
+            | Event::DecisionSplit(_) => None,
         }
     }
 }

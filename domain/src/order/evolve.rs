@@ -84,6 +84,9 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
             state.phase = Phase::Canceled;
             state.ended_at = Some(at);
         }
+        Event::DecisionSplit(_) if state.split.is_some() || state.paused.is_some() => {
+            return Err(misfit("nothing was decided since that could be too much".into()));
+        }
         Event::OrderStuck(e) => {
             state.stuck = Some(Stuck { step: e.step.clone(), direction: e.direction, reason: e.reason.clone() });
         }
@@ -94,8 +97,11 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
         | Event::StepCompleted(_)
         | Event::StepAttemptFailed(_)
         | Event::StepFailed(_)
-        | Event::StepSkipped(_) => {}
+        | Event::StepSkipped(_)
+        | Event::DecisionSplit(_) => {}
     }
+    // Whatever is decided next does what was left, or says again that some is left.
+    state.split = matches!(event, Event::DecisionSplit(_)).then_some(at);
     state.updated_at = at;
     Ok(())
 }
@@ -106,6 +112,7 @@ fn placed_state(placed: &OrderPlaced) -> OrderState {
         phase: Phase::Forward,
         paused: None,
         undone_because: None,
+        split: None,
         stuck: None,
         steps: BTreeMap::new(),
         settled: Vec::new(),

@@ -24,13 +24,14 @@ pub enum FailureCause<'a> {
     GivenUp,
     /// Whoever made the attempt has gone, and the order is being undone.
     Lost,
-    /// An expression of the definition had no value.
+    /// An expression of the definition had no value, or one that is too large.
     NoValue,
 }
 
 const GIVEN_UP: &str = "given up, because the order is being undone";
 const LOST: &str = "no answer was recorded: whoever made this attempt has gone";
 const HANDED_OVER: &str = "handed over: the instance that had this attempt is leaving";
+const TOO_LARGE: &str = " is too large to be recorded: ";
 const NO_ANSWER: &str = "no answer in time";
 const ACCEPTED: &str = "accepted with 202, to be answered later, where the answer has to come at once";
 const NONE_OF_ITS_OUTCOMES: &str = ", which is none of its outcomes: ";
@@ -75,6 +76,10 @@ pub(super) fn no_input(name: &str, error: impl std::fmt::Display) -> String {
     format!("`with.{name}` has no value: {error}")
 }
 
+pub(super) fn too_large(name: &str, size: usize, most: usize) -> String {
+    format!("`{name}`{TOO_LARGE}{size} bytes of JSON, where at most {most} are allowed")
+}
+
 impl StepFailed {
     /// The rule behind the sentence. A participant that refuses in the very words of another rule is taken for that rule.
     pub fn cause(&self) -> FailureCause<'_> {
@@ -85,11 +90,19 @@ impl StepFailed {
             NO_ANSWER => FailureCause::Overdue,
             ACCEPTED => FailureCause::AcceptedInVain,
             _ if error.starts_with("nothing followed \"") && error.ends_with("\" in time") => FailureCause::Overdue,
+            _ if self.is_too_large() => FailureCause::NoValue,
             _ if error.starts_with("`when` has no answer: ") || error.starts_with("`with.") => FailureCause::NoValue,
             _ => unknown_outcome_in(error)
                 .or_else(|| last_attempt_in(error).map(FailureCause::LastAttempt))
                 .unwrap_or(FailureCause::Refused),
         }
+    }
+}
+
+impl StepFailed {
+    /// Whether what the step was to be told is more than the log takes.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.error.strip_prefix("`with`").is_some_and(|rest| rest.starts_with(TOO_LARGE))
     }
 }
 
@@ -143,6 +156,11 @@ mod tests {
             ),
             (last_attempt("503", 12), "503 (attempt 12, the last)", FailureCause::LastAttempt("503")),
             (no_guard("no such key"), "`when` has no answer: no such key", FailureCause::NoValue),
+            (
+                too_large("with", 1_000_001, 960_000),
+                "`with` is too large to be recorded: 1000001 bytes of JSON, where at most 960000 are allowed",
+                FailureCause::NoValue,
+            ),
             (no_input("to", "no such key"), "`with.to` has no value: no such key", FailureCause::NoValue),
         ] {
             assert_eq!(written, sentence);

@@ -10,6 +10,7 @@ mod decide;
 mod event;
 mod evolve;
 mod failure;
+mod limits;
 mod pending;
 mod personal;
 pub mod request;
@@ -22,15 +23,17 @@ pub use command::{
     Answer, AttemptId, Command, HandOver, LateRefusal, NotSent, Now, Operate, Operation, Place, Refusal, Reply, Signal,
 };
 pub use content::{Address, Customer, Line, NewOrder};
-pub use decide::{DecideError, decide, decide_next};
+pub use decide::{DecideError, decide, decide_next, decide_within};
 pub(crate) use decide::{longest_wait, order_seen_by, place_again};
 pub use event::{
-    Basis, CompensationCompleted, CompensationStarted, Direction, Event, Mode, OrderCanceled, OrderCompleted,
-    OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted, StepAttemptFailed,
-    StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
+    Basis, CompensationCompleted, CompensationStarted, DecisionSplit, Direction, Event, Mode, OrderCanceled,
+    OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted,
+    StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
 pub use evolve::{Misfit, evolve};
 pub use failure::FailureCause;
+pub use limits::Limits;
+pub(crate) use limits::json_size;
 pub use pending::{Attempt, Effect, GRACE, pending};
 pub use personal::Placeholders;
 pub use sealed::{Contents, CustomerKey, NoKey, OpenError, Sealed};

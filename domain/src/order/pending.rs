@@ -97,7 +97,7 @@ impl OrderState {
         if self.paused.is_some() {
             return None;
         }
-        let next = self.steps.values().filter_map(|step| step.stage.due_at()).reduce(min);
+        let next = self.steps.values().filter_map(|step| step.stage.due_at()).chain(self.split).reduce(min);
         let idle = next.is_none() && !self.ended() && self.stuck.is_none();
         // An order that is neither ended nor stuck always has something open; were that ever untrue, it would be seen at once.
         if idle { Some(self.updated_at) } else { next }

@@ -24,6 +24,8 @@ pub struct OrderState {
     pub paused: Option<Timestamp>,
     /// Why it is being undone, once it is.
     pub undone_because: Option<String>,
+    /// Since when the rest of a decision waits that did not fit into one append.
+    pub split: Option<Timestamp>,
     /// What a person has to look at.
     pub stuck: Option<Stuck>,
     /// The steps that something has happened to.
@@ -204,7 +206,7 @@ impl OrderState {
             _ if self.paused.is_some() => Lifecycle::Paused,
             _ if self.stuck.is_some() => Lifecycle::Stuck,
             Phase::Undoing | Phase::Compensated => Lifecycle::Compensating,
-            Phase::Forward if self.only_awaits_answers() => Lifecycle::Waiting,
+            Phase::Forward if self.split.is_none() && self.only_awaits_answers() => Lifecycle::Waiting,
             Phase::Forward => Lifecycle::Running,
         }
     }

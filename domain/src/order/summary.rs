@@ -32,6 +32,7 @@ pub fn summary(event: &Event) -> String {
         Event::CompensationCompleted(_) => "Everything that was done is undone".to_owned(),
         Event::OrderCompleted(_) => "The order is completed".to_owned(),
         Event::OrderCanceled(_) => "The order is canceled".to_owned(),
+        Event::DecisionSplit(_) => "What follows is too much to record at once, and is recorded in parts".to_owned(),
         Event::OrderStuck(e) => format!("The order is stuck and needs a person: {}", e.reason),
     }
 }

@@ -1,7 +1,7 @@
 //! A decision, made once more.
 
 use super::{Recorded, command};
-use crate::order::{Command, Event, OrderState, decide};
+use crate::order::{Command, DecideError, Event, Limits, OrderState, decide_within};
 use crate::workflow::{Expression, Workflow};
 
 /// What the decider of today makes of what led to a decision.
@@ -29,14 +29,15 @@ pub(super) fn again(
     };
     let mut nearest: Option<(usize, Command, Result<Vec<Event>, String>)> = None;
     for command in candidates {
-        let decided = decide(workflow, state, &command).map(|events| sealed_like(events, recorded));
-        let decided = decided.map_err(|error| error.to_string());
-        let alike = decided.as_ref().map_or(0, |events| alike(events, recorded));
-        if alike == recorded.len() && decided.as_ref().is_ok_and(|events| events.len() == alike) {
-            return (Some(command), Again::Same);
-        }
-        if nearest.as_ref().is_none_or(|(most, ..)| alike > *most) {
-            nearest = Some((alike, command, decided));
+        for value in [Limits::LOG.value, Limits::NONE.value] {
+            let decided = once_more(workflow, state, &command, value, recorded).map_err(|error| error.to_string());
+            let alike = decided.as_ref().map_or(0, |events| alike(events, recorded));
+            if alike == recorded.len() && decided.as_ref().is_ok_and(|events| events.len() == alike) {
+                return (Some(command), Again::Same);
+            }
+            if nearest.as_ref().is_none_or(|(most, ..)| alike > *most) {
+                nearest = Some((alike, command.clone(), decided));
+            }
         }
     }
     match nearest {
@@ -46,6 +47,25 @@ pub(super) fn again(
         Some((_, command, decided)) => (Some(command), Again::Differs(decided)),
         None => (None, Again::Differs(Err("nothing that can be asked of an order begins with this event".to_owned()))),
     }
+}
+
+/// Decides without a bound to the whole, and splits the decision where the recorded one was: how much a log takes at once is no rule
+/// of the definition, and was another one before.
+fn once_more(
+    workflow: &Workflow,
+    state: Option<&OrderState>,
+    command: &Command,
+    value: usize,
+    recorded: &[Recorded],
+) -> Result<Vec<Event>, DecideError> {
+    let (mut events, _) = decide_within(workflow, state, command, Limits { value, ..Limits::NONE })?;
+    if let Some((Recorded { event: mark @ Event::DecisionSplit(_), .. }, before)) = recorded.split_last()
+        && events.len() > before.len()
+    {
+        events.truncate(before.len());
+        events.push(mark.clone());
+    }
+    Ok(sealed_like(events, recorded))
 }
 
 /// What cannot be decided again of an order whose personal data cannot be read is taken from what was recorded: the data, and the

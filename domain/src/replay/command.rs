@@ -43,7 +43,8 @@ pub(super) fn candidates(
         | Event::CompensationCompleted(_)
         | Event::OrderCompleted(_)
         | Event::OrderCanceled(_)
-        | Event::OrderStuck(_) => vec![Command::Tick(now)],
+        | Event::OrderStuck(_)
+        | Event::DecisionSplit(_) => vec![Command::Tick(now)],
     }
 }
 

@@ -38,6 +38,7 @@ fn turn(event: &Event) -> Option<(&StepId, Direction, bool)> {
         | Event::CompensationCompleted(_)
         | Event::OrderCompleted(_)
         | Event::OrderCanceled(_)
-        | Event::OrderStuck(_) => None,
+        | Event::OrderStuck(_)
+        | Event::DecisionSplit(_) => None,
     }
 }

@@ -44,6 +44,8 @@ pub enum Rule {
     AllDone,
     /// What must not fail has failed.
     MustNotFail,
+    /// A decision is as large as the log takes.
+    Split,
 }
 
 /// The rule, and what made it hold.
@@ -76,6 +78,7 @@ impl Rule {
             Rule::SetsStatus => "sets-status",
             Rule::AllDone => "all-done",
             Rule::MustNotFail => "must-not-fail",
+            Rule::Split => "split",
         }
     }
 }
@@ -129,6 +132,9 @@ impl Reason<'_> {
             Event::CompensationCompleted(_) => (Rule::AllDone, "nothing is left to undo".to_owned()),
             Event::OrderCompleted(_) => (Rule::AllDone, "every step is completed or skipped".to_owned()),
             Event::OrderCanceled(_) => (Rule::AllDone, "all that follows the undoing is done".to_owned()),
+            Event::DecisionSplit(_) => {
+                (Rule::Split, "the rest does not fit into one append, and is decided next".to_owned())
+            }
             Event::OrderStuck(e) => {
                 let what = if e.direction == Direction::Undo { "an undo" } else { "what follows the undoing" };
                 (Rule::MustNotFail, format!("{what} must not fail, and {} has", e.step))

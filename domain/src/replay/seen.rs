@@ -21,6 +21,7 @@ pub fn state_json(state: &OrderState) -> Value {
         "phase": phase(state.phase),
         "pausedSince": state.paused,
         "undoneBecause": state.undone_because,
+        "splitSince": state.split,
         "stuck": stuck.map(|stuck| json!({
             "step": stuck.step, "direction": stuck.direction.as_str(), "reason": stuck.reason,
         })),

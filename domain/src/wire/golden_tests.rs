@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::*;
 use crate::ids::OrderId;
 use crate::order::{
-    Address, Basis, CompensationCompleted, CompensationStarted, CustomerKey, Direction, Line, Mode, OrderCanceled,
-    OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, Placeholders, StatusChanged,
-    StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
+    Address, Basis, CompensationCompleted, CompensationStarted, CustomerKey, DecisionSplit, Direction, Line, Mode,
+    OrderCanceled, OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, Placeholders,
+    StatusChanged, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted,
+    WorkflowRef,
 };
 
 fn at(milliseconds: i64) -> Timestamp {
@@ -137,6 +138,7 @@ fn one_of_each() -> Vec<Event> {
         Event::OrderPaused(OrderPaused { at: at(14) }),
         Event::OrderResumed(OrderResumed { at: at(15) }),
         Event::OrderPlaced(Box::new(sealed())),
+        Event::DecisionSplit(DecisionSplit { at: at(16) }),
     ]
     .into_iter()
     .chain(with_placeholders())

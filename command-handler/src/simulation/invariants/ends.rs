@@ -29,7 +29,8 @@ pub fn something_is_due_or_it_is_over(record: &Record) -> Wrong {
 }
 
 fn is_under_way(state: &OrderState) -> bool {
-    state.due_at().is_some() && state.steps.values().any(|step| step.stage.is_open())
+    let goes_on = state.split.is_some() || state.steps.values().any(|step| step.stage.is_open());
+    goes_on && state.due_at().is_some()
 }
 
 /// In the end every order has ended, or tells why it needs a person.
@@ -83,7 +84,8 @@ pub fn a_pause_holds(record: &Record) -> Wrong {
                 | Event::StepAccepted(_)
                 | Event::StepAttemptFailed(_)
                 | Event::StepFailed(_)
-                | Event::StatusChanged(_) => false,
+                | Event::StatusChanged(_)
+                | Event::DecisionSplit(_) => false,
                 Event::StepStarted(_)
                 | Event::WaitStarted(_)
                 | Event::StepSkipped(_)

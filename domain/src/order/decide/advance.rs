@@ -10,25 +10,32 @@ use crate::order::event::{
     Basis, CompensationCompleted, CompensationStarted, Direction, Event, OrderCanceled, OrderCompleted, OrderStuck,
     StatusChanged, StepSkipped,
 };
-use crate::order::failure::{given_up, no_guard, no_input};
+use crate::order::failure::{given_up, no_guard, no_input, too_large};
+use crate::order::limits::{Limits, json_size};
 use crate::order::personal::Recorded;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Evaluated, Join, Step, Workflow};
 
-/// Records everything that the state has made necessary, until it needs nothing more.
-pub(super) fn advance(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+/// What the mark takes that splits a decision.
+const MARK: usize = 1_000;
+
+/// Records everything that the state has made necessary, until it needs nothing more, or there is room for nothing more.
+pub(super) fn advance(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Result<(), DecideError> {
     note_new_status(workflow, decision)?;
     // While an order is paused, answers are taken down, and what follows from them waits.
     if decision.state.paused.is_some() {
         return Ok(());
     }
+    // Room for the mark that splits it is kept.
+    let taken: usize = decision.events.iter().map(Limits::size).sum::<usize>() + MARK;
+    decision.room = limits.decision.saturating_sub(taken);
     // Each round records at least one event and moves every order towards its end, so the rounds are bounded by the steps.
     loop {
         let before = decision.events.len();
         match decision.state.phase {
-            Phase::Forward => forward(workflow, decision)?,
+            Phase::Forward => forward(workflow, decision, limits)?,
             Phase::Undoing => undo(workflow, decision)?,
-            Phase::Compensated => after_compensation(workflow, decision)?,
+            Phase::Compensated => after_compensation(workflow, decision, limits)?,
             Phase::Completed | Phase::Canceled => {}
         }
         if decision.events.len() == before {
@@ -61,26 +68,28 @@ fn note_new_status(workflow: &Workflow, decision: &mut Decision) -> Result<(), D
     Ok(())
 }
 
-fn forward(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+fn forward(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Result<(), DecideError> {
     if let Some((step, because)) = reason_to_undo(workflow, &decision.state) {
-        decision.record(Event::CompensationStarted(CompensationStarted {
+        decision.follow(Event::CompensationStarted(CompensationStarted {
             step: Some(step),
             because,
             at: decision.at,
         }))?;
         return Ok(());
     }
-    run_section(workflow, &workflow.steps, decision)?;
+    run_section(workflow, &workflow.steps, decision, limits)?;
     if all_settled(&workflow.steps, &decision.state) && reason_to_undo(workflow, &decision.state).is_none() {
         let result = workflow.result.as_ref().map_or_else(
             || Ok(Evaluated::default()),
             |r| r.evaluate_marked(&recorded_scope(workflow, &decision.state, [r])),
         );
-        let (Recorded { value: result, placeholders }, result_error) = match result {
-            Ok(evaluated) => (Recorded::of(evaluated), None),
-            Err(error) => (Recorded::default(), Some(error.to_string())),
-        };
-        decision.record(Event::OrderCompleted(OrderCompleted {
+        let result = result.map_err(|e| e.to_string()).map(Recorded::of);
+        let (Recorded { value: result, placeholders }, result_error) =
+            match result.and_then(|recorded| that_fits(recorded, "result", limits)) {
+                Ok(recorded) => (recorded, None),
+                Err(error) => (Recorded::default(), Some(error)),
+            };
+        decision.follow(Event::OrderCompleted(OrderCompleted {
             result,
             placeholders,
             result_error,
@@ -107,7 +116,12 @@ fn reason_to_undo(workflow: &Workflow, state: &OrderState) -> Option<(String, St
 
 /// Starts or skips the steps of a section that are ready for it. One pass is enough only where the file lists steps in
 /// their order; the caller repeats until nothing is left to record.
-fn run_section(workflow: &Workflow, section: &[Step], decision: &mut Decision) -> Result<(), DecideError> {
+fn run_section(
+    workflow: &Workflow,
+    section: &[Step],
+    decision: &mut Decision,
+    limits: Limits,
+) -> Result<(), DecideError> {
     for step in section {
         if decision.state.steps.contains_key(&step.id) {
             continue;
@@ -115,13 +129,13 @@ fn run_section(workflow: &Workflow, section: &[Step], decision: &mut Decision) -
         match readiness(workflow, step, &decision.state) {
             Readiness::NotYet => {}
             Readiness::Skip(because) => {
-                decision.record(Event::StepSkipped(StepSkipped { step: step.id.clone(), because, at: decision.at }))?;
+                decision.follow(Event::StepSkipped(StepSkipped { step: step.id.clone(), because, at: decision.at }))?;
             }
-            Readiness::Go => begin(workflow, step, decision)?,
-            Readiness::Broken(error) => decision.record(failed(step, Direction::Do, error, false, decision))?,
+            Readiness::Go => begin(workflow, step, decision, limits)?,
+            Readiness::Broken(error) => decision.follow(failed(step, Direction::Do, error, false, decision))?,
         }
-        // Nothing starts in a decision that fails the order.
-        if matches!(decision.events.last(), Some(Event::StepFailed(_))) {
+        // Nothing starts in a decision that fails the order, or that has no room.
+        if decision.is_split() || matches!(decision.events.last(), Some(Event::StepFailed(_))) {
             return Ok(());
         }
     }
@@ -185,14 +199,14 @@ impl Before {
     }
 }
 
-fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<(), DecideError> {
-    let event = match input(workflow, step, &decision.state) {
+fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision, limits: Limits) -> Result<(), DecideError> {
+    let event = match input(workflow, step, &decision.state).and_then(|input| that_fits(input, "with", limits)) {
         Ok(input) if step.action.is_none() => Some(waiting(step, input, decision)),
         Ok(input) => started(workflow, step, Direction::Do, 1, Some(input), decision),
         Err(error) => Some(failed(step, Direction::Do, error, false, decision)),
     };
     if let Some(event) = event {
-        decision.record(event)?;
+        decision.follow(event)?;
     }
     Ok(())
 }
@@ -210,6 +224,12 @@ fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> Result<Recorde
         input.placeholders.extend(evaluated.placeholders.into_iter().map(within));
     }
     Ok(Recorded::of(input))
+}
+
+/// A value with its placeholders, unless no append has room for it.
+fn that_fits(recorded: Recorded, name: &str, limits: Limits) -> Result<Recorded, String> {
+    let size = json_size(&recorded.value).saturating_add(json_size(&recorded.placeholders));
+    if size > limits.value { Err(too_large(name, size, limits.value)) } else { Ok(recorded) }
 }
 
 fn all_settled(section: &[Step], state: &OrderState) -> bool {
@@ -235,7 +255,7 @@ fn undo(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError>
         None => Some(Event::CompensationCompleted(CompensationCompleted { at: decision.at })),
     };
     if let Some(event) = event {
-        decision.record(event)?;
+        decision.follow(event)?;
     }
     Ok(())
 }
@@ -261,21 +281,21 @@ fn give_up_waiting(workflow: &Workflow, decision: &mut Decision) -> Result<(), D
         ) {
             // A participant that was asked may have acted; a wait, or a request that was never sent, has done nothing.
             let maybe_done = step.action.is_some() && known.attempts > 0;
-            decision.record(failed(step, Direction::Do, given_up(), maybe_done, decision))?;
+            decision.follow(failed(step, Direction::Do, given_up(), maybe_done, decision))?;
         }
     }
     Ok(())
 }
 
-fn after_compensation(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+fn after_compensation(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Result<(), DecideError> {
     if note_if_stuck(&workflow.compensated, decision)? || decision.state.stuck.is_some() {
         return Ok(());
     }
-    run_section(workflow, &workflow.compensated, decision)?;
+    run_section(workflow, &workflow.compensated, decision, limits)?;
     let failed =
         |step: &Step| matches!(decision.state.steps.get(&step.id).map(|k| k.stage), Some(Stage::Failed { .. }));
     if all_settled(&workflow.compensated, &decision.state) && !workflow.compensated.iter().any(failed) {
-        decision.record(Event::OrderCanceled(OrderCanceled { at: decision.at }))?;
+        decision.follow(Event::OrderCanceled(OrderCanceled { at: decision.at }))?;
     }
     Ok(())
 }
@@ -299,7 +319,7 @@ fn note_if_stuck(section: &[Step], decision: &mut Decision) -> Result<bool, Deci
         };
         let action = action.map_or_else(|| step.id.clone(), |a| format!("{}.{}", a.participant, a.action));
         let reason = format!("{action} failed for good: {error}");
-        decision.record(Event::OrderStuck(OrderStuck { step: step.id.clone(), direction, reason, at: decision.at }))?;
+        decision.follow(Event::OrderStuck(OrderStuck { step: step.id.clone(), direction, reason, at: decision.at }))?;
     }
     Ok(true)
 }

@@ -1,7 +1,8 @@
 //! The decider: a state and a command give events, or a refusal.
 //!
 //! Each command first has its own effect (one file each), then [`advance`] does all that follows from it, so that one
-//! command is one append: "charged" and "shipping requested" stand in the log together or not at all.
+//! command is one append: "charged" and "shipping requested" stand in the log together or not at all. Only where that is more than
+//! the log takes at once, the rest is the next decision, and due at once.
 
 mod advance;
 mod answer;
@@ -19,6 +20,8 @@ mod place;
 mod retry;
 mod scope;
 mod signal;
+#[cfg(test)]
+mod size_tests;
 mod skip;
 #[cfg(test)]
 mod tests;
@@ -31,8 +34,9 @@ pub(crate) use place::place_again;
 pub(crate) use scope::order_seen_by;
 
 use super::command::{Command, Operate, Operation, Refusal};
-use super::event::Event;
+use super::event::{DecisionSplit, Event};
 use super::evolve::{Misfit, fold};
+use super::limits::Limits;
 use super::state::OrderState;
 use crate::Timestamp;
 use crate::workflow::Workflow;
@@ -60,6 +64,16 @@ pub fn decide_next(
     state: Option<&OrderState>,
     command: &Command,
 ) -> Result<(Vec<Event>, OrderState), DecideError> {
+    decide_within(workflow, state, command, Limits::LOG)
+}
+
+/// As [`decide_next`], for a log that takes that much at once.
+pub fn decide_within(
+    workflow: &Workflow,
+    state: Option<&OrderState>,
+    command: &Command,
+    limits: Limits,
+) -> Result<(Vec<Event>, OrderState), DecideError> {
     let mut decision = match (state, command) {
         (None, Command::Place(place)) => place::place(workflow, place)?,
         (Some(_), Command::Place(_)) => return Err(Refusal::AlreadyPlaced.into()),
@@ -72,7 +86,14 @@ pub fn decide_next(
         (Some(state), Command::HandOver(back)) => hand_over::hand_over(workflow, state, back)?,
         (Some(state), Command::NotSent(not_sent)) => not_sent::not_sent(workflow, state, not_sent)?,
     };
-    advance::advance(workflow, &mut decision)?;
+    // What was done before changes nothing, and leaves what is due to the tick that brings it.
+    if decision.events.is_empty() && !matches!(command, Command::Tick(_)) {
+        return Ok((decision.events, decision.state));
+    }
+    advance::advance(workflow, &mut decision, limits)?;
+    if matches!(command, Command::Place(_)) {
+        place::refuse_what_is_too_large(&decision)?;
+    }
     Ok((decision.events, decision.state))
 }
 
@@ -91,17 +112,38 @@ struct Decision {
     state: OrderState,
     events: Vec<Event>,
     at: Timestamp,
+    /// How many bytes may follow.
+    room: usize,
 }
 
 impl Decision {
     fn about(state: &OrderState, at: Timestamp) -> Self {
         // A clock behind the one that decided last must not turn the order's history around.
-        Self { state: state.clone(), events: Vec::new(), at: at.max(state.updated_at) }
+        Self { state: state.clone(), events: Vec::new(), at: at.max(state.updated_at), room: usize::MAX }
     }
 
     fn record(&mut self, event: Event) -> Result<(), Misfit> {
         fold(&mut self.state, &event)?;
         self.events.push(event);
         Ok(())
+    }
+
+    /// Records what follows from the command, if there is room for it; else it is for the next decision. Whatever its size, the
+    /// first event of a decision is never left: each goes on.
+    fn follow(&mut self, event: Event) -> Result<(), Misfit> {
+        if self.is_split() {
+            return Ok(());
+        }
+        let size = Limits::size(&event);
+        let Some(room) = self.room.checked_sub(size).or(self.events.is_empty().then_some(0)) else {
+            return self.record(Event::DecisionSplit(DecisionSplit { at: self.at }));
+        };
+        self.room = room;
+        self.record(event)
+    }
+
+    /// Nothing more is for this decision.
+    fn is_split(&self) -> bool {
+        matches!(self.events.last(), Some(Event::DecisionSplit(_)))
     }
 }

@@ -4,6 +4,7 @@ use super::{DecideError, Decision, advance};
 use crate::order::command::{Place, Refusal};
 use crate::order::event::{Event, OrderPlaced, WorkflowRef};
 use crate::order::evolve::evolve;
+use crate::order::limits::Limits;
 use crate::order::state::OrderState;
 use crate::workflow::Workflow;
 
@@ -38,12 +39,21 @@ pub(crate) fn place_again(workflow: &Workflow, placed: &OrderPlaced) -> Result<(
         ..placed.clone()
     };
     let mut decision = taken(Event::OrderPlaced(Box::new(again)))?;
-    advance::advance(workflow, &mut decision)?;
+    advance::advance(workflow, &mut decision, Limits::LOG)?;
     Ok((decision.events, decision.state))
+}
+
+/// What is too large for a first step is refused at the door, and not found out by an order that fails at once.
+pub(super) fn refuse_what_is_too_large(decision: &Decision) -> Result<(), Refusal> {
+    let too_large = decision.events.iter().find_map(|event| match event {
+        Event::StepFailed(failed) if failed.is_too_large() => Some(failed),
+        _ => None,
+    });
+    too_large.map_or(Ok(()), |e| Err(Refusal::TooLarge { step: e.step.clone(), error: e.error.clone() }))
 }
 
 fn taken(placed: Event) -> Result<Decision, DecideError> {
     let state = evolve(None, &placed)?;
     let at = placed.at();
-    Ok(Decision { state, events: vec![placed], at })
+    Ok(Decision { state, events: vec![placed], at, room: usize::MAX })
 }

@@ -7,7 +7,8 @@ use crate::order::event::{Basis, Direction, Mode};
 use crate::order::state::{OrderState, Stage, StepState};
 use crate::workflow::{Step, Workflow};
 
-/// The most answers that one step takes: interim ones could go on for ever, and an order's history must not.
+/// The most answers for now that one step takes: they could go on for ever, and an order's history must not. The answer that settles
+/// it is always taken.
 const MOST_ANSWERS: usize = 100;
 
 pub(super) fn signal(workflow: &Workflow, state: &OrderState, signal: &Signal) -> Result<Decision, DecideError> {
@@ -21,7 +22,8 @@ pub(super) fn signal(workflow: &Workflow, state: &OrderState, signal: &Signal) -
         return Err(unknown_outcome(step, &signal.outcome).into());
     }
     let waiting = waiting(step, state, signal.direction)?;
-    if waiting.answer_keys.len() >= MOST_ANSWERS {
+    let for_now = signal.direction == Direction::Do && step.interim.contains_key(&signal.outcome);
+    if for_now && waiting.answer_keys.len() >= MOST_ANSWERS {
         return Err(Refusal::TooManyAnswers { step: step.id.clone(), count: MOST_ANSWERS }.into());
     }
     // Every answer is counted by its key, so one without a key gets the next number for one.

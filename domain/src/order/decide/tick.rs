@@ -12,6 +12,8 @@ use crate::order::pending::GRACE;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Step, Workflow};
 
+/// After so many attempts, one that nobody hears the answer to is not made again: whatever takes its makers away does so each time.
+const MOST_ATTEMPTS: u32 = 10_000;
 /// The outcome of a wait that is over.
 const ELAPSED: &str = "elapsed";
 
@@ -80,7 +82,7 @@ fn lost(
 pub(super) enum Next {
     /// It is made again.
     Again,
-    /// The step has failed: its order is being undone, and tries nothing forward any more.
+    /// The step has failed: its order is being undone, and tries nothing forward any more; or it was tried often enough.
     Nothing,
 }
 
@@ -93,7 +95,8 @@ pub(super) fn given_up(
     failing: bool,
     decision: &mut Decision,
 ) -> Result<Next, DecideError> {
-    if direction == Direction::Do && (failing || decision.state.phase == Phase::Undoing) {
+    let in_vain = direction == Direction::Do && (failing || decision.state.phase == Phase::Undoing);
+    if in_vain || attempt >= MOST_ATTEMPTS {
         decision.record(failed(step, direction, error, true, decision))?;
         return Ok(Next::Nothing);
     }

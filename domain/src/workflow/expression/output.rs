@@ -136,6 +136,10 @@ impl Output<'_> {
 
     fn text<'a>(&mut self, text: &Text<'a>) -> Result<Json, Failure<'a>> {
         self.took(text.as_str().len() + 3)?;
+        // No text that comes in has it, and the views cannot keep it.
+        if text.as_str().contains('\0') {
+            return Err(not_json("a text must not contain the NUL character"));
+        }
         if let Some(marks) = &text.marks {
             let characters = marks.iter().filter_map(|mark| {
                 let before = text.as_str().get(..*mark)?;

@@ -49,7 +49,9 @@ fn a_map_is_gone_through_in_the_order_of_its_keys() {
 
 #[test]
 fn what_json_has_not_is_an_error() {
-    for source in ["{1: 2}", "double('NaN')", "1.0 / 0.0", "b'abc'", "[double('Infinity')]"] {
+    for source in
+        ["{1: 2}", "double('NaN')", "1.0 / 0.0", "b'abc'", "[double('Infinity')]", "'a\\x00'", "{'a\\x00': 1}"]
+    {
         assert!(matches!(failure(source), EvaluationError::NotJson(_)), "{source}");
     }
 }

@@ -1,0 +1,290 @@
+//! Decisions that are larger than the log takes at once.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::tests::workflow;
+use crate::order::{
+    Event, Lifecycle, Limits, NewOrder, Operation, Phase, Refusal, Reply, Stage, StepState, StepStatus,
+};
+use crate::testing::{Story, done, order, refused};
+use crate::wire::{self, CHAIN_START, Context};
+
+const SPLIT: &str = "What follows is too much to record at once, and is recorded in parts";
+
+/// An order of 500 lines with names of 200 characters.
+fn large() -> NewOrder {
+    let small = order();
+    let line = crate::order::Line { name: Some("x".repeat(200)), ..small.lines[0].clone() };
+    NewOrder { lines: vec![line; 500], ..small }
+}
+
+/// So many steps after `after`, each of which is told the lines.
+fn told(count: u32, after: &str) -> String {
+    let step = |n| format!("  s{n}: {{ {after}call: p.s{n}, with: {{ lines: order.lines }}, undo: p.un-s{n} }}\n");
+    (1..=count).map(step).collect()
+}
+
+/// So many steps after the undoing, told the same.
+fn told_at_last(count: u32) -> String {
+    (1..=count).map(|n| format!("  c{n}: {{ call: p.c{n}, with: {{ lines: order.lines }} }}\n")).collect()
+}
+
+/// What a log would count.
+fn appended(events: &[Event]) -> usize {
+    let context = Context {
+        correlation_id: "x".repeat(64),
+        causation_id: Some(uuid::Uuid::nil()),
+        traceparent: Some("x".repeat(55)),
+        ..Context::default()
+    };
+    let written = |event| wire::encode(event, uuid::Uuid::nil(), CHAIN_START, &context).unwrap();
+    let size = |event| {
+        let encoded = written(event);
+        encoded.event_type.len() + encoded.data.len() + encoded.metadata.len()
+    };
+    events.iter().map(size).sum()
+}
+
+#[track_caller]
+fn assert_fits(events: &[Event]) {
+    assert!(appended(events) < Limits::LOG.decision, "{} bytes", appended(events));
+}
+
+fn stage(story: &Story<'_>, step: &str) -> Option<Stage> {
+    story.state().steps.get(step).map(|known| known.stage)
+}
+
+/// Ticks until nothing is left of a decision; every part of it fits.
+fn settle(story: &mut Story<'_>) -> usize {
+    let mut parts = 0;
+    while story.state().split.is_some() {
+        assert_eq!(story.state().due_at(), story.state().split);
+        let events = story.tick_after(Duration::ZERO).events();
+        assert_fits(&events);
+        assert!(!events.is_empty());
+        parts += 1;
+    }
+    parts
+}
+
+#[test]
+fn an_answer_is_recorded_with_as_much_as_fits_and_the_rest_follows_at_once() {
+    let workflow = workflow(&format!("steps:\n  charge: {{ call: p.charge }}\n{}", told(8, "after: [charge], ")));
+    let mut story = Story::given(&workflow);
+    story.place(large()).whatever();
+    let events = story.answer("charge", done()).events();
+    assert_fits(&events);
+    let begun = events.iter().filter(|event| event.type_name() == "StepStarted").count();
+    assert_eq!((events[0].type_name(), events.len()), ("StepCompleted", begun + 2));
+    assert!((5..8).contains(&begun), "{begun}");
+    assert_eq!(events.last().map(Event::type_name), Some("DecisionSplit"));
+    // It is due now, though the answers that are awaited are due later.
+    assert_eq!((story.state().due_at(), story.state().state()), (Some(story.now().at), Lifecycle::Running));
+    assert_eq!(settle(&mut story), 1);
+    assert!((1..=8).all(|n| matches!(stage(&story, &format!("s{n}")), Some(Stage::InFlight { .. }))));
+}
+
+#[test]
+fn whatever_is_decided_next_takes_up_what_is_left() {
+    let workflow = workflow(&format!("steps:\n{}", told(8, "")));
+    let begun = |story: &Story<'_>| story.state().steps.len();
+    let mut story = Story::given(&workflow);
+    assert_fits(&story.place(large()).events());
+    assert!(begun(&story) < 8 && story.state().split.is_some());
+    let mut answered = story.clone();
+    answered.answer("s1", done()).whatever();
+    assert_eq!((begun(&answered), answered.state().split), (8, None));
+    // What fails the order leaves nothing to begin.
+    let mut failed = story.clone();
+    failed.answer("s1", refused("no")).whatever();
+    assert!(begun(&failed) < 8 && failed.state().split.is_none());
+    assert_eq!(failed.state().state(), Lifecycle::Compensating);
+    // A cancel as well; a pause holds it, and the resume goes on with it.
+    let mut canceled = story.clone();
+    canceled.operate(Operation::Cancel).whatever();
+    assert!(begun(&canceled) < 8 && canceled.state().split.is_none());
+    story.operate(Operation::Pause).then(&["The order is put on hold"]);
+    assert_eq!((story.state().due_at(), story.state().split), (None, None));
+    story.answer("s1", done()).then(&["s1: done"]);
+    story.operate(Operation::Resume).whatever();
+    settle(&mut story);
+    assert_eq!(begun(&story), 8);
+}
+
+#[test]
+fn a_wait_that_ends_and_an_undo_that_is_done_leave_a_rest_too() {
+    let steps = format!("  wait: {{ wait: 2s }}\n{}", told(8, "after: [wait], "));
+    let workflow = workflow(&format!("steps:\n{steps}compensated:\n{}", told_at_last(8)));
+    let mut story = Story::given(&workflow);
+    story.place(large()).whatever();
+    assert_fits(&story.tick_after(Duration::from_secs(2)).events());
+    assert_eq!(settle(&mut story), 1);
+    story.operate(Operation::Cancel).whatever();
+    (1..=8).for_each(|n| story.answer(&format!("s{n}"), refused("no")).whatever());
+    // The last answer ends the undoing, which has nothing to undo: eight steps are to follow.
+    assert_eq!((settle(&mut story), story.state().phase), (1, Phase::Compensated));
+    (1..=8).for_each(|n| story.answer(&format!("c{n}"), done()).whatever());
+    assert_eq!(story.state().state(), Lifecycle::Canceled);
+}
+
+#[test]
+fn a_step_that_is_told_too_much_fails_where_it_would_begin_and_says_so() {
+    let workflow = workflow(
+        "steps:\n  a: { call: p.a, undo: p.un-a }\n  b: { after: [a], call: p.b, with: { data: steps.a.data + steps.a.data } }",
+    );
+    let limits = Limits { value: 1_000, ..Limits::LOG };
+    let mut story = Story::given(&workflow).within(limits);
+    story.place(order()).whatever();
+    let data = json!("x".repeat(500));
+    let why = "`with` is too large to be recorded: 1011 bytes of JSON, where at most 1000 are allowed";
+    story.answer("a", Reply::Done { outcome: None, data }).then(&[
+        "a: done",
+        &format!("b: failed for good: {why}"),
+        &format!("The order cannot be kept and is being undone: {why}"),
+        "undo of a: p is asked to un-a",
+    ]);
+    assert_eq!(story.state().steps["b"].attempts, 0);
+    story.answer("a", done()).events();
+    assert_eq!(story.state().state(), Lifecycle::Canceled);
+}
+
+#[test]
+fn after_the_undoing_such_a_step_leaves_the_order_stuck_and_can_be_skipped() {
+    let workflow =
+        workflow("steps:\n  a: { call: p.a }\ncompensated:\n  tell: { call: p.tell, with: { lines: order.lines } }");
+    let mut story = Story::given(&workflow).within(Limits { value: 40, ..Limits::LOG });
+    story.place(order()).whatever();
+    story.answer("a", refused("no")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert!(story.state().stuck_reason().unwrap().contains("too large to be recorded"));
+    let refusal = Refusal::StepNotNow {
+        operation: "retry",
+        step: "tell".to_owned(),
+        status: StepStatus::Failed,
+        state: Lifecycle::Stuck,
+    };
+    story.operate(Operation::Retry { step: Some("tell".to_owned()) }).then_refused(&refusal);
+    let skip = Operation::Skip { step: "tell".to_owned(), outcome: None, data: Value::Null };
+    story.operate(skip).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Canceled);
+}
+
+#[test]
+fn a_first_step_that_is_told_too_much_is_refused_at_the_door() {
+    let workflow = workflow("steps:\n  a: { call: p.a, with: { lines: order.lines } }");
+    let mut story = Story::given(&workflow).within(Limits { value: 40, ..Limits::LOG });
+    let refusal = Refusal::TooLarge {
+        step: "a".to_owned(),
+        error: "`with` is too large to be recorded: 69 bytes of JSON, where at most 40 are allowed".to_owned(),
+    };
+    story.place(order()).then_refused(&refusal);
+}
+
+#[test]
+fn a_result_that_is_too_large_is_left_out_and_the_order_still_ends() {
+    let workflow = workflow("steps:\n  a: { call: p.a }\nresult: order.lines + order.lines");
+    let mut story = Story::given(&workflow).within(Limits { value: 100, ..Limits::LOG });
+    story.place(order()).whatever();
+    let events = story.answer("a", done()).events();
+    let Some(Event::OrderCompleted(end)) = events.last() else { panic!("{events:?}") };
+    assert_eq!(end.result, Value::Null);
+    let why = "`result` is too large to be recorded: 117 bytes of JSON, where at most 100 are allowed";
+    assert_eq!(end.result_error.as_deref(), Some(why));
+}
+
+#[test]
+fn what_takes_more_than_is_left_after_an_answer_is_decided_alone() {
+    let workflow = workflow("steps:\n  a: { call: p.a }\nresult: steps.a.data");
+    let mut story = Story::given(&workflow).within(Limits { decision: 4_000, ..Limits::LOG });
+    story.place(order()).whatever();
+    story.answer("a", Reply::Done { outcome: None, data: json!("x".repeat(2_000)) }).then(&["a: done", SPLIT]);
+    assert_eq!(story.state().state(), Lifecycle::Running);
+    story.tick_after(Duration::ZERO).then(&["The order is completed"]);
+}
+
+#[test]
+fn an_answer_that_settles_a_step_is_taken_after_any_number_of_answers_for_now() {
+    let workflow = workflow("steps:\n  a: { request: p.a, outcomes: [soon, done], interim: { soon: 1h } }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("a", Reply::Accepted).whatever();
+    for number in 0..100 {
+        story.signal_with("a", "soon", json!(number), None).whatever();
+    }
+    let refusal = Refusal::TooManyAnswers { step: "a".to_owned(), count: 100 };
+    story.signal_with("a", "soon", json!("more"), None).then_refused(&refusal);
+    story.signal_with("a", "done", Value::Null, None).then(&["a: done", "The order is completed"]);
+}
+
+#[test]
+fn an_attempt_that_gets_lost_each_time_is_not_made_for_ever() {
+    let workflow = workflow("steps:\n  a: { call: p.a, timeout: 1s, undo: p.un-a }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    let mut ticks = 0;
+    while story.state().steps["a"].undo_attempts == 0 {
+        story.tick_after(Duration::from_secs(3)).whatever();
+        ticks += 1;
+    }
+    assert_eq!(ticks, 10_000);
+    // The undo is given up as well, where it gets lost as often: then somebody has to look.
+    while story.state().stuck.is_none() {
+        story.tick_after(Duration::from_secs(3)).whatever();
+    }
+    assert_eq!(story.state().steps["a"].undo_attempts, 10_000);
+}
+
+#[test]
+fn what_the_size_of_an_event_is_taken_for_is_never_less_than_what_is_written() {
+    let workflow = workflow(&format!("steps:\n  a: {{ call: p.a }}\n{}result: order.lines", told(3, "after: [a], ")));
+    let mut story = Story::given(&workflow);
+    story
+        .place(NewOrder { attributes: [("k".to_owned(), json!("\"\u{1f69a}"))].into_iter().collect(), ..order() })
+        .whatever();
+    story.answer("a", done()).whatever();
+    story.answer("s1", refused("no")).whatever();
+    for event in story.history() {
+        let (taken, written) = (Limits::size(event), appended(std::slice::from_ref(event)));
+        assert!((written..written + 500).contains(&taken), "{taken} for {written}: {event:?}");
+    }
+}
+
+#[test]
+fn a_large_order_can_be_canceled_after_every_decision_and_ends() {
+    let charge = "  charge: { call: p.charge, undo: p.refund }\n";
+    let steps = format!("steps:\n{charge}{}compensated:\n{}", told(8, "after: [charge], "), told_at_last(8));
+    let workflow = workflow(&format!("{steps}result: order.lines + order.lines"));
+    let mut story = Story::given(&workflow);
+    story.place(large()).whatever();
+    let mut canceled = 0;
+    while !story.state().ended() {
+        let mut other = story.clone();
+        assert_fits(&other.operate(Operation::Cancel).events());
+        live_on(&mut other);
+        assert_eq!(other.state().state(), Lifecycle::Canceled);
+        canceled += 1;
+        next(&mut story);
+    }
+    assert_eq!((story.state().state(), canceled), (Lifecycle::Completed, 10));
+}
+
+fn live_on(story: &mut Story<'_>) {
+    while !story.state().ended() {
+        next(story);
+    }
+}
+
+/// What is left of a decision, or else the next answer.
+fn next(story: &mut Story<'_>) {
+    let in_flight = |known: &StepState| matches!(known.stage, Stage::InFlight { .. });
+    let asked = story.state().steps.iter().find(|(_, known)| in_flight(known)).map(|(id, _)| id.clone());
+    let then = match asked.filter(|_| story.state().split.is_none()) {
+        Some(step) => story.answer(&step, done()),
+        None => story.tick_after(Duration::ZERO),
+    };
+    let events = then.events();
+    assert!(!events.is_empty());
+    assert_fits(&events);
+}
