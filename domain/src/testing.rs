@@ -80,6 +80,7 @@ impl<'w> Story<'w> {
     }
 
     /// The same, in a log that takes that much at once.
+    #[must_use]
     pub fn within(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }

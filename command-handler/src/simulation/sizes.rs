@@ -2,7 +2,7 @@
 
 use domain::order::{Limits, Line, NewOrder};
 use event_store::client::NewEvent;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::bug::Bug;
 use super::dice::Dice;
@@ -44,12 +44,12 @@ pub fn enlarge(dice: &Dice, order: &mut NewOrder) {
 
 /// What comes with an answer, with more or less of it.
 pub fn data(dice: &Dice, tracking: Value) -> Value {
-    let mut data = json!({ "tracking": tracking });
+    let mut data = Map::from_iter([("tracking".to_owned(), tracking)]);
     if dice.hits(150) {
         let length = usize::try_from(*dice.pick(&[dice.within(0..LARGEST_DATA), LARGEST_DATA])).unwrap();
-        data["note"] = "x".repeat(length).into();
+        data.insert("note".to_owned(), "x".repeat(length).into());
     }
-    data
+    data.into()
 }
 
 /// A text for people, sometimes as long as it may be, in characters that take four bytes.

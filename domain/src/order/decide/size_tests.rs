@@ -28,7 +28,8 @@ fn told(count: u32, after: &str) -> String {
 
 /// So many steps after the undoing, told the same.
 fn told_at_last(count: u32) -> String {
-    (1..=count).map(|n| format!("  c{n}: {{ call: p.c{n}, with: {{ lines: order.lines }} }}\n")).collect()
+    let step = |n| format!("  c{n}: {{ call: p.c{n}, with: {{ lines: order.lines }} }}\n");
+    (1..=count).map(step).collect()
 }
 
 /// What a log would count.
