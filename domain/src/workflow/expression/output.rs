@@ -105,6 +105,7 @@ impl Output<'_> {
         value: &Value<'a>,
         depth: usize,
     ) -> Result<(), Failure<'a>> {
+        without_nul(name)?;
         self.took(name.len() + 4)?;
         let length = self.pointer.len();
         push_token(&mut self.pointer, name);
@@ -136,10 +137,7 @@ impl Output<'_> {
 
     fn text<'a>(&mut self, text: &Text<'a>) -> Result<Json, Failure<'a>> {
         self.took(text.as_str().len() + 3)?;
-        // No text that comes in has it, and the views cannot keep it.
-        if text.as_str().contains('\0') {
-            return Err(not_json("a text must not contain the NUL character"));
-        }
+        without_nul(text.as_str())?;
         if let Some(marks) = &text.marks {
             let characters = marks.iter().filter_map(|mark| {
                 let before = text.as_str().get(..*mark)?;
@@ -159,6 +157,11 @@ impl Output<'_> {
         self.bytes += bytes;
         if self.bytes > MAX_BYTES { Err(Failure::Output(EvaluationError::TooLarge)) } else { Ok(()) }
     }
+}
+
+/// No text that comes in has it, and the views cannot keep it.
+fn without_nul<'a>(text: &str) -> Result<(), Failure<'a>> {
+    if text.contains('\0') { Err(not_json("a text must not contain the NUL character")) } else { Ok(()) }
 }
 
 fn not_json<'a>(reason: &str) -> Failure<'a> {
