@@ -227,6 +227,11 @@ pub fn refused(error: &str) -> Reply {
     Reply::Refused { error: error.to_owned() }
 }
 
+/// "That is not for me to answer": nothing was done.
+pub fn misconfigured(error: &str) -> Reply {
+    Reply::Misconfigured { error: error.to_owned(), retry_after: None, maybe_done: false }
+}
+
 /// "Not now."
 pub fn unclear(error: &str) -> Reply {
     Reply::Unclear { error: error.to_owned(), retry_after: None }

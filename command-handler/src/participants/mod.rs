@@ -9,7 +9,7 @@ mod turns;
 use std::future::Future;
 
 use domain::ids::OrderId;
-use domain::order::{Attempt, PersonalData, Reply, idempotency_key};
+use domain::order::{Attempt, Direction, PersonalData, Reply, idempotency_key};
 use domain::workflow::{Final, Participant};
 use serde_json::Value;
 use uuid::Uuid;
@@ -69,9 +69,20 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// The same for every attempt and every instance: derived from order, step and direction.
+    /// The same for every attempt and every instance: derived from order, step and direction, and from the attempt that it began
+    /// with, where that is not the first.
     pub fn idempotency_key(&self) -> String {
-        idempotency_key(&self.order_id, &self.attempt.step, self.attempt.direction)
+        let since = match self.attempt.direction {
+            Direction::Do => self.attempt.key_since,
+            Direction::Undo => self.attempt.undo_key_since,
+        };
+        idempotency_key(&self.order_id, &self.attempt.step, self.attempt.direction, since)
+    }
+
+    /// Of an undo: the key under which was asked for what it undoes.
+    pub fn undone_key(&self) -> Option<String> {
+        let Attempt { step, direction, key_since, .. } = &self.attempt;
+        (*direction == Direction::Undo).then(|| idempotency_key(&self.order_id, step, Direction::Do, *key_since))
     }
 
     /// What is told where nothing is kept for ever: personal data filled in.

@@ -46,6 +46,10 @@ impl Run<'_> {
                 let error = self.error(reply.seq);
                 self.answer(&step, direction, Reply::Unclear { error, retry_after: None })
             }
+            What::Misconfigured => {
+                let (error, maybe_done) = (self.error(reply.seq), self.may_have_acted(reply.seq));
+                self.answer(&step, direction, Reply::Misconfigured { error, retry_after: None, maybe_done })
+            }
             What::Refused => self.refused(&step, direction, self.error(reply.seq)),
             What::Lost => self.lost(&step, direction),
             What::NotSent => self.not_sent(&step, direction, self.error(reply.seq)),
@@ -160,12 +164,21 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a misconfigured attempt of the past may have acted.
+    fn may_have_acted(&self, seq: Seq) -> bool {
+        match self.past.events.get(seq) {
+            Some(Event::StepAttemptFailed(e)) => e.maybe_done,
+            Some(Event::StepFailed(e)) => e.maybe_done,
+            _ => false,
+        }
+    }
+
     /// What went wrong with an attempt of the past.
     fn error(&self, seq: Seq) -> String {
         match self.past.events.get(seq) {
             Some(Event::StepAttemptFailed(e)) => e.error.clone(),
             Some(Event::StepFailed(e)) => match e.cause() {
-                FailureCause::LastAttempt(error) => error.to_owned(),
+                FailureCause::LastAttempt(error) | FailureCause::Misconfigured(error) => error.to_owned(),
                 _ => e.error.clone(),
             },
             _ => String::new(),

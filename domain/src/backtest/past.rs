@@ -85,6 +85,8 @@ pub(super) enum What {
     /// An answer that the definition did not know, and whose data was not recorded.
     Unreadable,
     Unclear,
+    /// A mistake that a person has to mend.
+    Misconfigured,
     Lost,
     /// The request was never sent.
     NotSent,
@@ -194,10 +196,11 @@ impl Reading {
             }
             Event::StepCompleted(e) => self.completed(seq, e),
             Event::StepAttemptFailed(e) => {
-                let what = match e {
-                    e if e.unsent => What::NotSent,
-                    e if e.lost => What::Lost,
-                    _ => What::Unclear,
+                let what = match e.mistake() {
+                    Some(mistake) => misconfigured(&mistake),
+                    None if e.unsent => What::NotSent,
+                    None if e.lost => What::Lost,
+                    None => What::Unclear,
                 };
                 self.reply(seq, &e.step, e.direction, at, what);
             }
@@ -282,8 +285,9 @@ impl Reading {
         let what = match e.cause() {
             FailureCause::Refused => Some(What::Refused),
             FailureCause::LastAttempt(_) => Some(What::Unclear),
-            FailureCause::AcceptedInVain => Some(What::Accepted),
-            FailureCause::UnknownOutcome(_) => Some(What::Unreadable),
+            cause @ (FailureCause::Misconfigured(_)
+            | FailureCause::AcceptedInVain
+            | FailureCause::UnknownOutcome(_)) => Some(misconfigured(&cause)),
             FailureCause::Overdue => Some(What::Overdue),
             FailureCause::Lost => Some(What::Lost),
             // Nobody said this: it follows from the order's being undone, or from the definition.
@@ -340,5 +344,14 @@ impl Reading {
     /// The time, with the clock stopped while the order was held.
     fn net_ms(&self, at: Timestamp) -> i64 {
         self.paused.unwrap_or(at).timestamp_millis() - self.paused_ms
+    }
+}
+
+/// What came, where it was a mistake: two of them are answers that the definition did not expect.
+fn misconfigured(mistake: &FailureCause<'_>) -> What {
+    match mistake {
+        FailureCause::AcceptedInVain => What::Accepted,
+        FailureCause::UnknownOutcome(_) => What::Unreadable,
+        _ => What::Misconfigured,
     }
 }

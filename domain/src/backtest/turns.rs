@@ -136,7 +136,8 @@ impl Run<'_> {
         let Some(stage) = self.stage(ask) else { return Next::Unknown(UnknownKind::OutOfStep) };
         if !ask.open {
             // Only an operator opens it again, and only what failed for good.
-            let stands_so = matches!(stage, Stage::UndoFailed | Stage::Failed { .. }) && self.state.stuck.is_some();
+            let stands_so = matches!(stage, Stage::UndoFailed | Stage::Failed { .. } | Stage::Held { .. })
+                && self.state.stuck.is_some();
             return match reply {
                 Some(reply) if stands_so && matches!(reply.what, What::Again | What::Skipped) => Next::Reply(reply),
                 _ => Next::Waits,
@@ -152,9 +153,10 @@ impl Run<'_> {
         match (stage, reply.what) {
             (_, What::Unreadable) if self.knows_it(ask, &reply) => Next::Unknown(UnknownKind::NotRecorded),
             (Stage::Awaiting { deadline, .. }, _) => in_time(ask, &reply, deadline),
-            (Stage::BackingOff { .. }, What::Unclear | What::Accepted | What::Lost | What::NotSent | What::Overdue) => {
-                Next::Unknown(UnknownKind::OutOfStep)
-            }
+            (
+                Stage::BackingOff { .. },
+                What::Unclear | What::Misconfigured | What::Accepted | What::Lost | What::NotSent | What::Overdue,
+            ) => Next::Unknown(UnknownKind::OutOfStep),
             (Stage::InFlight { .. }, What::Overdue | What::Again) => Next::Unknown(UnknownKind::OutOfStep),
             _ => Next::Reply(reply),
         }
@@ -171,12 +173,18 @@ impl Run<'_> {
     /// The answer that was not understood then.
     pub(super) fn unreadable(&self, reply: &PastReply) -> Option<&str> {
         match self.past.events.get(reply.seq) {
-            Some(Event::StepFailed(e)) => match e.cause() {
-                FailureCause::UnknownOutcome(outcome) => outcome,
-                _ => None,
-            },
+            Some(Event::StepFailed(e)) => outcome_of(&e.cause()),
+            Some(Event::StepAttemptFailed(e)) => outcome_of(&e.mistake()?),
             _ => None,
         }
+    }
+}
+
+/// The answer that a failure was due to.
+fn outcome_of<'a>(cause: &FailureCause<'a>) -> Option<&'a str> {
+    match cause {
+        FailureCause::UnknownOutcome(outcome) => *outcome,
+        _ => None,
     }
 }
 
@@ -188,7 +196,7 @@ fn in_time(ask: &NewAsk, reply: &PastReply, deadline: Timestamp) -> Next {
         What::Overdue if now < then || ask.whom == Whom::Time => Next::Due(deadline),
         What::Overdue => Next::Unknown(UnknownKind::NotWaitedFor),
         _ if now < then && reply.took_ms > now => Next::Due(deadline),
-        What::Accepted | What::Unclear | What::Lost | What::NotSent | What::Again => {
+        What::Accepted | What::Unclear | What::Misconfigured | What::Lost | What::NotSent | What::Again => {
             Next::Unknown(UnknownKind::OutOfStep)
         }
         What::Done | What::Later | What::Unreadable | What::Refused | What::Skipped => Next::Reply(*reply),

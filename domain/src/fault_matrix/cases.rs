@@ -80,8 +80,11 @@ pub(super) fn faults(workflow: &Workflow, script: &Script, life: &Life, seen: &m
         let may_be_stuck = place.direction == Direction::Undo || workflow.is_after_compensation(&step.id);
         for fault in possible(workflow, step, place.direction) {
             scripts.push(script.with_fault(place.clone(), fault, Remedy::Retry));
-            if may_be_stuck && !fault.is_passing() {
+            if (may_be_stuck || fault.is_a_mistake()) && !fault.is_passing() {
                 scripts.push(script.with_fault(place.clone(), fault, Remedy::Skip));
+            }
+            if !may_be_stuck && fault.is_a_mistake() {
+                scripts.push(script.with_fault(place.clone(), fault, Remedy::Cancel));
             }
         }
     }
@@ -107,6 +110,8 @@ fn possible(workflow: &Workflow, step: &Step, direction: Direction) -> Vec<Fault
         Fault::Refused,
         Fault::OnceUnclear,
         Fault::AlwaysUnclear,
+        Fault::OnceMisconfigured,
+        Fault::Misconfigured,
         Fault::ActedUnheard,
         Fault::Lost,
         Fault::NotSent,

@@ -3,7 +3,7 @@
 use super::life::{Life, read_back};
 use super::replayed;
 use super::script::{Fault, Place, Remedy, Script};
-use crate::order::{Direction, Event, Lifecycle, NewOrder, OrderState, Stage};
+use crate::order::{Direction, Event, Lifecycle, NewOrder, OrderState, Stage, StepFailed};
 use crate::workflow::{Step, Workflow};
 
 /// Everything that is wrong with a life. `model`: the life that it is a variation of.
@@ -59,7 +59,7 @@ fn expected_end(
         return (state.undone_because.is_some()).then_some(Lifecycle::Canceled);
     }
     match &script.fault {
-        Some((_, fault)) if fault.is_passing() => model.map(OrderState::state),
+        Some((_, fault)) if fault.is_passing() || fault.is_a_mistake() => model.map(OrderState::state),
         Some((place, Fault::NeverAnswered)) if has_a_default(workflow, place) => None,
         Some((place, _)) if state.steps.get(&place.step).is_some_and(|known| known.mode.is_some()) => {
             Some(Lifecycle::Canceled)
@@ -92,13 +92,13 @@ fn has_a_default(workflow: &Workflow, place: &Place) -> bool {
 fn was_stuck(workflow: &Workflow, script: &Script, life: &Life) -> Option<String> {
     let (place, _) = script.fault.as_ref().filter(|(_, fault)| !fault.is_passing())?;
     let must_not_fail = place.direction == Direction::Undo || workflow.is_after_compensation(&place.step);
+    let here = |e: &StepFailed| e.step == place.step && e.direction == place.direction;
     let failed = life
         .history
         .iter()
-        .any(|event| matches!(event, Event::StepFailed(e) if e.step == place.step && e.direction == place.direction));
+        .any(|event| matches!(event, Event::StepFailed(e) if here(e) && (must_not_fail || e.misconfigured)));
     let stuck = life.history.iter().any(|event| matches!(event, Event::OrderStuck(_)));
-    (must_not_fail && failed && !stuck)
-        .then(|| "something that must not fail has failed, and it was not stuck".to_owned())
+    (failed && !stuck).then(|| "something that must not fail has failed, and it was not stuck".to_owned())
 }
 
 /// What only fails for a moment, a pause, and another driver change nothing about what is done; only what follows an interim

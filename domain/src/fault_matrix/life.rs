@@ -224,8 +224,10 @@ impl Player<'_> {
                 // An undo has no answers, and is skipped without one.
                 let step = self.workflow.step(&stuck.step).filter(|_| stuck.direction == Direction::Do);
                 let outcome = step.and_then(|step| self.script.answer_of(step, 0));
-                Operation::Skip { step: stuck.step.clone(), outcome, data: serde_json::Value::Null }
+                let data = step.map(|step| self.script.data_of(step)).unwrap_or_default();
+                Operation::Skip { step: stuck.step.clone(), outcome, data }
             }
+            Remedy::Cancel => Operation::Cancel,
         };
         self.operate(operation, false);
         true

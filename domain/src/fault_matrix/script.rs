@@ -41,6 +41,10 @@ pub(super) enum Fault {
     OnceUnclear,
     /// Every attempt comes to nothing.
     AlwaysUnclear,
+    /// One attempt fails by a mistake of the deployment.
+    OnceMisconfigured,
+    /// Every attempt fails by a mistake of the deployment.
+    Misconfigured,
     /// The participant acts, and its answer is not heard.
     ActedUnheard,
     /// Whoever made the attempt disappears.
@@ -80,6 +84,8 @@ pub(super) enum Remedy {
     Retry,
     /// An operator takes it for done.
     Skip,
+    /// An operator cancels the order.
+    Cancel,
 }
 
 impl Fault {
@@ -87,6 +93,7 @@ impl Fault {
     pub fn is_passing(self) -> bool {
         match self {
             Fault::OnceUnclear
+            | Fault::OnceMisconfigured
             | Fault::ActedUnheard
             | Fault::Lost
             | Fault::NotSent
@@ -94,10 +101,18 @@ impl Fault {
             | Fault::AnsweredFirst => true,
             Fault::Refused
             | Fault::AlwaysUnclear
+            | Fault::Misconfigured
             | Fault::UnknownOutcome
             | Fault::NeverAnswered
             | Fault::RefusedLater => false,
         }
+    }
+}
+
+impl Fault {
+    /// Whether a person has to mend it: going forward, the step is held, and the order is not undone.
+    pub fn is_a_mistake(self) -> bool {
+        matches!(self, Fault::Misconfigured | Fault::UnknownOutcome)
     }
 }
 
@@ -122,7 +137,7 @@ impl Script {
 
     /// Whether an operator cancels the order.
     pub fn is_cancel(&self) -> bool {
-        self.turns.iter().any(|(_, turn)| *turn == Turn::Cancel)
+        self.remedy == Remedy::Cancel || self.turns.iter().any(|(_, turn)| *turn == Turn::Cancel)
     }
 
     /// The kind of life, for the count.
@@ -150,6 +165,8 @@ impl fmt::Display for Script {
                 Fault::Refused => "is refused",
                 Fault::OnceUnclear => "fails once",
                 Fault::AlwaysUnclear => "fails at every attempt",
+                Fault::OnceMisconfigured => "is misconfigured for a moment",
+                Fault::Misconfigured => "is misconfigured",
                 Fault::ActedUnheard => "acts unheard",
                 Fault::Lost => "is lost with its driver",
                 Fault::NotSent => "is not sent at first",
@@ -160,8 +177,10 @@ impl fmt::Display for Script {
                 Fault::RefusedLater => "is accepted, and refused later",
             };
             write!(f, "; {of}{step} {what}")?;
-            if self.remedy == Remedy::Skip {
-                write!(f, ", and is skipped")?;
+            match self.remedy {
+                Remedy::Retry => {}
+                Remedy::Skip => write!(f, ", and is skipped")?,
+                Remedy::Cancel => write!(f, ", and the order is canceled")?,
             }
         }
         for (after, turn) in &self.turns {

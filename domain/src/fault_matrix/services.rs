@@ -24,9 +24,15 @@ impl Services {
         let before = self.asked.iter().filter(|asked| **asked == place).count();
         self.asked.push(place.clone());
         let unclear = || Some(Reply::Unclear { error: "answered 503".to_owned(), retry_after: None });
+        let misconfigured = || {
+            let error = "answered 401".to_owned();
+            Some(Reply::Misconfigured { error, retry_after: None, maybe_done: false })
+        };
         match script.fault_at(&attempt.step, attempt.direction).filter(|_| !self.mended) {
             Some(Fault::Refused) => return Some(Reply::Refused { error: "answered 409".to_owned() }),
             Some(Fault::AlwaysUnclear) => return unclear(),
+            Some(Fault::Misconfigured) => return misconfigured(),
+            Some(Fault::OnceMisconfigured) if before == 0 => return misconfigured(),
             Some(Fault::OnceUnclear) if before == 0 => return unclear(),
             Some(Fault::Lost) if before == 0 => return None,
             Some(Fault::ActedUnheard) if before == 0 => {

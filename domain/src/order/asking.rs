@@ -9,18 +9,18 @@ use crate::ids::OrderId;
 /// Every id of a request derives from this one.
 const REQUESTS: Uuid = Uuid::from_u128(0x5f1c_6f0a_3c7e_4d0b_9a55_7465_6e75_746f);
 
-/// The same for every attempt and every instance: the participant acts once under it.
-pub fn idempotency_key(order: &OrderId, step: &str, direction: Direction) -> String {
-    format!("{order}/{step}/{}", direction.as_str())
+/// The same for every attempt and every instance: the participant acts once under it. `since` is the attempt that it began with:
+/// an operator's retry of what was surely not done has a key of its own.
+pub fn idempotency_key(order: &OrderId, step: &str, direction: Direction, since: u32) -> String {
+    let key = format!("{order}/{step}/{}", direction.as_str());
+    if since == 1 { key } else { format!("{key}/{since}") }
 }
 
 /// The id of a request to a participant that is reached by events. Attempts that follow one another are one request, so that
 /// asking again changes nothing. After an end there is a new one, since the participant has answered the old one: `since` is
 /// the attempt that it began with.
 pub fn request_id(order: &OrderId, step: &str, direction: Direction, since: u32) -> Uuid {
-    let key = idempotency_key(order, step, direction);
-    let name = if since == 1 { key } else { format!("{key}/{since}") };
-    Uuid::new_v5(&REQUESTS, name.as_bytes())
+    Uuid::new_v5(&REQUESTS, idempotency_key(order, step, direction, since).as_bytes())
 }
 
 /// The id of a reply to a request. `what` tells it from the others to the same request: its outcome.
@@ -54,6 +54,7 @@ mod tests {
         for (index, id) in others.iter().enumerate() {
             assert!(*id != first && !others[..index].contains(id), "{id}");
         }
-        assert_eq!(idempotency_key(&order, "ship", Direction::Undo), "10248/ship/undo");
+        assert_eq!(idempotency_key(&order, "ship", Direction::Undo, 1), "10248/ship/undo");
+        assert_eq!(idempotency_key(&order, "ship", Direction::Undo, 3), "10248/ship/undo/3");
     }
 }

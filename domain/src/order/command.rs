@@ -91,6 +91,16 @@ pub enum Reply {
         /// How long the participant asked to wait.
         retry_after: Option<Duration>,
     },
+    /// A mistake of the deployment or of the definition, and not the participant's word: a key that has expired, a wrong path,
+    /// a setting without a value. It is tried again slowly, and then held for a person.
+    Misconfigured {
+        /// What is wrong and what to do, for people.
+        error: String,
+        /// How long to wait at least, where that is known.
+        retry_after: Option<Duration>,
+        /// Whether the participant may have acted all the same.
+        maybe_done: bool,
+    },
 }
 
 /// See [`Command::Refuse`].

@@ -165,6 +165,10 @@ pub struct StepStarted {
     /// Which placeholders in it stand for personal data, where something else looks like one; none: all do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholders: Option<Placeholders>,
+    /// This attempt, and those after it, carry an idempotency key of their own: it is certain that nothing was done under the
+    /// key before, and a participant that keeps its answers would repeat its "no".
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_key: bool,
     /// When the exchange is given up.
     pub deadline: Timestamp,
     /// When.
@@ -273,6 +277,13 @@ pub struct StepAttemptFailed {
     /// The request was never sent. It counts as no attempt, and there is nothing to undo.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsent: bool,
+    /// The attempt failed by a mistake of the deployment or of the definition, which a person has to mend. Then the attempts
+    /// follow one another slowly.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub misconfigured: bool,
+    /// Of a misconfigured attempt: whether the participant may have acted all the same. After any other it may have.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub maybe_done: bool,
     /// When to try again.
     pub retry_at: Timestamp,
     /// When.
@@ -291,6 +302,10 @@ pub struct StepFailed {
     pub error: String,
     /// Whether the participant may have acted all the same (no answer, or an unclear one): then the step is undone too.
     pub maybe_done: bool,
+    /// It failed by a mistake of the deployment or of the definition. Going forward, such a step is held for an operator, and
+    /// the order is not undone for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub misconfigured: bool,
     /// When.
     pub at: Timestamp,
 }

@@ -40,9 +40,13 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
     let at = event.at();
     if let Some(id) = event.moved_step() {
         let known = state.steps.remove(id);
-        let mut next = next_step(known, event).map_err(|because| misfit(format!("step {id:?} {because}")))?;
+        let mut next =
+            next_step(known, event, state.phase).map_err(|because| misfit(format!("step {id:?} {because}")))?;
         next.since = at;
-        if matches!(next.stage, Stage::Completed | Stage::Failed { maybe_done: true }) {
+        if matches!(
+            next.stage,
+            Stage::Completed | Stage::Failed { maybe_done: true } | Stage::Held { maybe_done: true }
+        ) {
             state.settled.retain(|settled| settled != id);
             state.settled.push(id.clone());
         }
@@ -71,6 +75,13 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
             state.paused = None;
             state.phase = Phase::Undoing;
             state.undone_because = Some(e.because.clone());
+            // Nothing is held any more: what may have been done is undone.
+            state.stuck = None;
+            for step in state.steps.values_mut() {
+                if let Stage::Held { maybe_done } = step.stage {
+                    step.stage = Stage::Failed { maybe_done };
+                }
+            }
         }
         Event::CompensationCompleted(_) => state.phase = Phase::Compensated,
         Event::OrderCompleted(e) => {
@@ -138,6 +149,9 @@ impl StepState {
             undo_attempts: 0,
             asked_since: 1,
             failures: 0,
+            unsure: false,
+            key_since: 1,
+            undo_key_since: 1,
             outcome: None,
             data: Value::Null,
             basis: Basis::default(),
@@ -150,7 +164,7 @@ impl StepState {
 }
 
 /// The transition table of a step; the error says where it stood instead.
-fn next_step(known: Option<StepState>, event: &Event) -> Result<StepState, String> {
+fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<StepState, String> {
     let at = event.at();
     let Some(step) = known else { return first_stage(event).ok_or_else(|| "has not started".to_owned()) };
     match event {
@@ -163,16 +177,19 @@ fn next_step(known: Option<StepState>, event: &Event) -> Result<StepState, Strin
         Event::StepAttemptFailed(e) if e.unsent && step.makes_attempt(e.direction, e.attempt) => Ok(not_sent(step, e)),
         Event::StepAttemptFailed(e) if step.makes_attempt(e.direction, e.attempt) => Ok(StepState {
             failures: step.failures + u32::from(!e.lost),
+            unsure: step.unsure || !e.misconfigured || e.maybe_done,
             last_error: Some(e.error.clone()),
             stage: Stage::BackingOff { direction: e.direction, attempt: e.attempt, until: e.retry_at },
             ..step
         }),
         Event::StepFailed(e) if step.stage.is_open_in(e.direction) => {
             let stage = match e.direction {
+                Direction::Do if e.misconfigured && phase == Phase::Forward => Stage::Held { maybe_done: e.maybe_done },
                 Direction::Do => Stage::Failed { maybe_done: e.maybe_done },
                 Direction::Undo => Stage::UndoFailed,
             };
-            Ok(StepState { stage, last_error: Some(e.error.clone()), ended_at: Some(at), ..step })
+            let unsure = e.maybe_done;
+            Ok(StepState { stage, unsure, last_error: Some(e.error.clone()), ended_at: Some(at), ..step })
         }
         _ => Err(format!("stands at {:?}", step.stage)),
     }
@@ -218,7 +235,9 @@ impl StepState {
         };
         let stands_so = match (self.stage, direction) {
             (Stage::BackingOff { direction: way, .. }, _) => way == direction,
-            (Stage::Completed | Stage::UndoFailed, Direction::Undo) | (Stage::Failed { .. }, _) => true,
+            (Stage::Completed | Stage::UndoFailed, Direction::Undo)
+            | (Stage::Held { .. }, Direction::Do)
+            | (Stage::Failed { .. }, _) => true,
             _ => false,
         };
         stands_so && number == next
@@ -227,7 +246,7 @@ impl StepState {
     /// While it is open; an operator may also assume that what failed for good is done.
     fn may_complete(&self, direction: Direction, basis: Basis) -> bool {
         match (self.stage, basis) {
-            (Stage::Failed { .. }, Basis::Assumption) => direction == Direction::Do,
+            (Stage::Failed { .. } | Stage::Held { .. }, Basis::Assumption) => direction == Direction::Do,
             (Stage::UndoFailed, Basis::Assumption) => direction == Direction::Undo,
             (stage, _) => stage.is_open_in(direction),
         }
@@ -240,10 +259,19 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
         step.failures = 0;
         step.asked_since = e.attempt;
     }
+    if e.attempt == 1 {
+        step.unsure = false;
+    }
     step.stage = Stage::InFlight { direction: e.direction, attempt: e.attempt, deadline: e.deadline };
     if let Some(input) = &e.input {
         step.input = Arc::new(input.clone());
         step.placeholders.clone_from(&e.placeholders);
+    }
+    if e.new_key {
+        match e.direction {
+            Direction::Do => step.key_since = e.attempt,
+            Direction::Undo => step.undo_key_since = e.attempt,
+        }
     }
     match e.direction {
         Direction::Do => {
@@ -290,7 +318,12 @@ impl Stage {
             Stage::InFlight { direction: way, .. }
             | Stage::BackingOff { direction: way, .. }
             | Stage::Awaiting { direction: way, .. } => way == direction,
-            Stage::Completed | Stage::Skipped | Stage::Failed { .. } | Stage::Undone | Stage::UndoFailed => false,
+            Stage::Completed
+            | Stage::Skipped
+            | Stage::Failed { .. }
+            | Stage::Held { .. }
+            | Stage::Undone
+            | Stage::UndoFailed => false,
         }
     }
 
@@ -311,6 +344,7 @@ impl Stage {
             | Stage::Completed
             | Stage::Skipped
             | Stage::Failed { .. }
+            | Stage::Held { .. }
             | Stage::Undone
             | Stage::UndoFailed => self,
         }

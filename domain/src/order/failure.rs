@@ -4,7 +4,7 @@
 //! so the sentences are made and read in this one place. They are part of what is recorded: a changed one would make old
 //! histories unreadable, and a test holds them fast.
 
-use super::event::StepFailed;
+use super::event::{StepAttemptFailed, StepFailed};
 use crate::workflow::Step;
 
 /// Why a step failed for good.
@@ -14,6 +14,8 @@ pub enum FailureCause<'a> {
     Refused,
     /// Nothing clear was heard, and there was no further attempt: all were made, or the order was being undone.
     LastAttempt(&'a str),
+    /// A mistake of the deployment or of the definition, and there was no further attempt.
+    Misconfigured(&'a str),
     /// It was to be answered later, which this action cannot be.
     AcceptedInVain,
     /// The answer is none that the step knows; none: the answer cannot be read off the sentence.
@@ -84,6 +86,9 @@ impl StepFailed {
     /// The rule behind the sentence. A participant that refuses in the very words of another rule is taken for that rule.
     pub fn cause(&self) -> FailureCause<'_> {
         let error = self.error.as_str();
+        if self.misconfigured {
+            return mistake(last_attempt_in(error).unwrap_or(error));
+        }
         match error {
             GIVEN_UP => FailureCause::GivenUp,
             LOST | HANDED_OVER => FailureCause::Lost,
@@ -106,6 +111,22 @@ impl StepFailed {
     }
 }
 
+impl StepAttemptFailed {
+    /// The mistake behind the sentence, where the attempt failed by one.
+    pub fn mistake(&self) -> Option<FailureCause<'_>> {
+        self.misconfigured.then(|| mistake(&self.error))
+    }
+}
+
+/// Which mistake: two of them are told of an answer by the decider itself.
+fn mistake(error: &str) -> FailureCause<'_> {
+    match unknown_outcome_in(error) {
+        _ if error == ACCEPTED => FailureCause::AcceptedInVain,
+        Some(cause @ FailureCause::UnknownOutcome(Some(_))) => cause,
+        _ => FailureCause::Misconfigured(error),
+    }
+}
+
 fn unknown_outcome_in(error: &str) -> Option<FailureCause<'_>> {
     let (outcome, _) = error.strip_prefix("answered \"")?.split_once(&format!("\"{NONE_OF_ITS_OUTCOMES}"))?;
     // What had to be escaped is not what was answered.
@@ -125,7 +146,15 @@ mod tests {
 
     fn failed(error: String) -> StepFailed {
         let at = chrono::DateTime::UNIX_EPOCH;
-        StepFailed { step: "a".to_owned(), direction: Direction::Do, error, maybe_done: true, at }
+        StepFailed { step: "a".to_owned(), direction: Direction::Do, error, maybe_done: true, misconfigured: false, at }
+    }
+
+    #[test]
+    fn a_mistake_of_the_deployment_is_told_by_its_flag_whatever_its_sentence_says() {
+        for error in ["answered 401", "no answer in time"] {
+            let failed = StepFailed { misconfigured: true, ..failed(last_attempt(error, 3)) };
+            assert_eq!(failed.cause(), FailureCause::Misconfigured(error));
+        }
     }
 
     #[test]

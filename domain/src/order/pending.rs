@@ -38,6 +38,12 @@ pub struct Attempt {
     pub number: u32,
     /// The attempt that the request began with of which this is one.
     pub since: u32,
+    /// The attempt forward that the present idempotency key began with.
+    pub key_since: u32,
+    /// The attempt to undo that the present idempotency key began with.
+    pub undo_key_since: u32,
+    /// Whether an attempt before this one may have done something, although nothing clear was heard of it.
+    pub unsure: bool,
     /// What the action is told, as recorded: with placeholders for personal data.
     pub input: Arc<Value>,
     /// When it was recorded.
@@ -73,6 +79,9 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
                     direction,
                     number: attempt,
                     since: step.asked_since,
+                    key_since: step.key_since,
+                    undo_key_since: step.undo_key_since,
+                    unsure: step.unsure,
                     input: step.input.clone(),
                     recorded_at: step.since,
                     placeholders: step.placeholders.clone(),
@@ -111,7 +120,12 @@ impl Stage {
             Stage::InFlight { deadline, .. } => Some(deadline + GRACE),
             Stage::BackingOff { until, .. } => Some(until),
             Stage::Awaiting { deadline, .. } => Some(deadline),
-            Stage::Completed | Stage::Skipped | Stage::Failed { .. } | Stage::Undone | Stage::UndoFailed => None,
+            Stage::Completed
+            | Stage::Skipped
+            | Stage::Failed { .. }
+            | Stage::Held { .. }
+            | Stage::Undone
+            | Stage::UndoFailed => None,
         }
     }
 }

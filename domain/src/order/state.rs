@@ -94,6 +94,12 @@ pub struct StepState {
     pub asked_since: u32,
     /// Attempts that failed in the current direction, lost ones not counted.
     pub failures: u32,
+    /// Whether an attempt in the current direction may have done something, although nothing clear was heard of it.
+    pub unsure: bool,
+    /// The attempt forward that the present idempotency key began with.
+    pub key_since: u32,
+    /// The attempt to undo it that the present idempotency key began with.
+    pub undo_key_since: u32,
     /// The named answer.
     pub outcome: Option<String>,
     /// What the outcome rests on.
@@ -153,6 +159,11 @@ pub enum Stage {
     Skipped,
     /// Failed for good.
     Failed {
+        /// Whether the participant may have acted all the same.
+        maybe_done: bool,
+    },
+    /// Failed by a mistake that a person has to mend: held for an operator, who retries it, skips it, or cancels the order.
+    Held {
         /// Whether the participant may have acted all the same.
         maybe_done: bool,
     },
@@ -237,7 +248,12 @@ impl Stage {
     pub fn is_open(self) -> bool {
         match self {
             Stage::InFlight { .. } | Stage::BackingOff { .. } | Stage::Awaiting { .. } => true,
-            Stage::Completed | Stage::Skipped | Stage::Failed { .. } | Stage::Undone | Stage::UndoFailed => false,
+            Stage::Completed
+            | Stage::Skipped
+            | Stage::Failed { .. }
+            | Stage::Held { .. }
+            | Stage::Undone
+            | Stage::UndoFailed => false,
         }
     }
 }
@@ -256,7 +272,7 @@ impl StepState {
             Stage::Skipped => StepStatus::Skipped,
             Stage::Failed { .. } => StepStatus::Failed,
             Stage::Undone => StepStatus::Compensated,
-            Stage::UndoFailed => StepStatus::Stuck,
+            Stage::UndoFailed | Stage::Held { .. } => StepStatus::Stuck,
         }
     }
 

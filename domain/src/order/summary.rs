@@ -22,6 +22,9 @@ pub fn summary(event: &Event) -> String {
         }
         Event::StepCompleted(e) => completed(e),
         Event::StepAttemptFailed(e) => attempt_failed(e),
+        Event::StepFailed(e) if e.misconfigured => {
+            format!("{}: failed by a mistake that a person has to mend: {}", name(&e.step, e.direction), e.error)
+        }
         Event::StepFailed(e) => format!("{}: failed for good: {}", name(&e.step, e.direction), e.error),
         Event::StepSkipped(e) => skipped(e),
         Event::StatusChanged(e) => format!("The order is {}", e.status),
@@ -69,7 +72,8 @@ fn attempt_failed(e: &StepAttemptFailed) -> String {
     if e.unsent {
         return format!("{name}: attempt {} was not sent: {}; the next try {next}", e.attempt, e.error);
     }
-    format!("{name}: attempt {} failed: {}; the next {next}", e.attempt, e.error)
+    let failed = if e.misconfigured { "failed by a mistake that a person has to mend" } else { "failed" };
+    format!("{name}: attempt {} {failed}: {}; the next {next}", e.attempt, e.error)
 }
 
 /// A guard is for those who write workflows.

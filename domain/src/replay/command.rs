@@ -7,7 +7,7 @@ use crate::Timestamp;
 use crate::order::{
     Answer, AttemptId, Basis, Command, CompensationStarted, Customer, Direction, Event, FailureCause, HandOver,
     LateRefusal, NewOrder, NotSent, Now, Operate, Operation, OrderPlaced, OrderState, Place, Reply, Signal, Stage,
-    StepAttemptFailed, StepCompleted, StepFailed, StepStarted, longest_wait,
+    StepAttemptFailed, StepCompleted, StepFailed, StepStarted, longest_slow_wait, longest_wait,
 };
 use crate::workflow::Workflow;
 
@@ -105,11 +105,23 @@ fn unclear(workflow: Option<&Workflow>, state: Option<&OrderState>, e: &StepAtte
     let given = (e.retry_at - e.at).to_std().unwrap_or_default();
     let failures = state.and_then(|state| state.steps.get(&e.step)).map_or(0, |known| known.failures) + 1;
     let waited = given.saturating_sub(HALF_A_MILLISECOND).as_secs_f64();
-    let longest = workflow.and_then(|w| w.step(&e.step)).map_or(waited, |step| longest_wait(&step.retry, failures));
+    let longest_of = if e.misconfigured { longest_slow_wait } else { longest_wait };
+    let longest = workflow.and_then(|w| w.step(&e.step)).map_or(waited, |step| longest_of(&step.retry, failures));
     let jitter = 2.0 * waited / longest.max(f64::MIN_POSITIVE) - 1.0;
     let retry_after = (jitter > 1.0).then_some(given);
     let now = Now { at: e.at, jitter: jitter.clamp(0.0, 1.0) };
-    answer(state, &e.step, e.direction, Reply::Unclear { error: e.error.clone(), retry_after }, now)
+    let reply = match e.mistake() {
+        None => Reply::Unclear { error: e.error.clone(), retry_after },
+        Some(FailureCause::AcceptedInVain) => Reply::Accepted,
+        Some(FailureCause::UnknownOutcome(Some(outcome))) => answered(outcome),
+        Some(_) => Reply::Misconfigured { error: e.error.clone(), retry_after, maybe_done: e.maybe_done },
+    };
+    answer(state, &e.step, e.direction, reply, now)
+}
+
+/// An answer whose data were not recorded.
+fn answered(outcome: &str) -> Reply {
+    Reply::Done { outcome: Some(outcome.to_owned()), data: serde_json::Value::Null }
 }
 
 fn not_sent(e: &StepAttemptFailed) -> Command {
@@ -129,11 +141,12 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
     let mut candidates = match e.cause() {
         FailureCause::Refused => Vec::new(),
         FailureCause::LastAttempt(error) => vec![reply(Reply::Unclear { error: error.to_owned(), retry_after: None })],
-        FailureCause::AcceptedInVain => vec![reply(Reply::Accepted)],
-        FailureCause::UnknownOutcome(outcome) => {
-            let done = |outcome: &str| Reply::Done { outcome: Some(outcome.to_owned()), data: serde_json::Value::Null };
-            outcome.map(|outcome| reply(done(outcome))).into_iter().collect()
+        FailureCause::Misconfigured(error) => {
+            let (error, maybe_done) = (error.to_owned(), e.maybe_done);
+            vec![reply(Reply::Misconfigured { error, retry_after: None, maybe_done })]
         }
+        FailureCause::AcceptedInVain => vec![reply(Reply::Accepted)],
+        FailureCause::UnknownOutcome(outcome) => outcome.map(|outcome| reply(answered(outcome))).into_iter().collect(),
         FailureCause::Lost => vec![Command::Tick(now), hand_over(state, decision)],
         FailureCause::Overdue | FailureCause::GivenUp | FailureCause::NoValue => vec![Command::Tick(now)],
     };

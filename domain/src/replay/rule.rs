@@ -136,6 +136,9 @@ impl Reason<'_> {
                 (Rule::Split, "the rest does not fit into one append, and is decided next".to_owned())
             }
             Event::OrderStuck(e) => {
+                if !self.is_being_undone() {
+                    return (Rule::MustNotFail, format!("{} failed by a mistake that a person has to mend", e.step));
+                }
                 let what = if e.direction == Direction::Undo { "an undo" } else { "what follows the undoing" };
                 (Rule::MustNotFail, format!("{what} must not fail, and {} has", e.step))
             }
@@ -207,10 +210,12 @@ impl Reason<'_> {
     fn failed(&self, e: &StepFailed) -> (Rule, String) {
         let (rule, text) = match e.cause() {
             FailureCause::Refused => (Rule::Answered, "the participant said no, for good"),
-            FailureCause::LastAttempt(_) if self.is_being_undone() && e.direction == Direction::Do => {
+            FailureCause::LastAttempt(_) | FailureCause::Misconfigured(_)
+                if self.is_being_undone() && e.direction == Direction::Do =>
+            {
                 (Rule::GivenUp, "an order that is being undone tries nothing again")
             }
-            FailureCause::LastAttempt(_) => {
+            FailureCause::LastAttempt(_) | FailureCause::Misconfigured(_) => {
                 let attempts = self.step(&e.step).map_or_else(String::new, |step| format!(" {}", step.retry.attempts));
                 return (Rule::RetriesUsedUp, format!("all{attempts} attempts are used up"));
             }

@@ -83,6 +83,7 @@ fn stage(stage: Stage) -> Value {
         Stage::Completed => json!({ "name": "completed" }),
         Stage::Skipped => json!({ "name": "skipped" }),
         Stage::Failed { maybe_done } => json!({ "name": "failed", "maybeDone": maybe_done }),
+        Stage::Held { maybe_done } => json!({ "name": "held", "maybeDone": maybe_done }),
         Stage::Undone => json!({ "name": "undone" }),
         Stage::UndoFailed => json!({ "name": "undo-failed" }),
     }

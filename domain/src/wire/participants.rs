@@ -66,6 +66,18 @@ pub struct ActionRequested {
     /// pointer to each text that has some, and the characters at which they begin, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholders: Option<Placeholders>,
+    /// The attempt that its idempotency key began with, where an operator has had tried again what was surely not done; else 1.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub key_since: u32,
+}
+
+fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_first(since: &u32) -> bool {
+    *since == 1
 }
 
 /// The version of a request whose input has placeholders: whoever does not know what they are must not act on it.
@@ -151,7 +163,7 @@ impl ActionRequested {
 
     /// The key under which the participant acts once.
     pub fn idempotency_key(&self) -> String {
-        idempotency_key(&self.order_id, &self.step, self.direction)
+        idempotency_key(&self.order_id, &self.step, self.direction, self.key_since)
     }
 
     /// Writes it. `since` is the attempt that the request began with, `cause` the event that started this one.

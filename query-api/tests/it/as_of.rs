@@ -44,6 +44,7 @@ fn life(id: &str) -> Vec<Event> {
             mode: Mode::Call,
             input: None,
             placeholders: None,
+            new_key: false,
             deadline: at(seconds + 60),
             at: at(seconds),
         })
@@ -56,6 +57,8 @@ fn life(id: &str) -> Vec<Event> {
             error: "503".into(),
             lost: false,
             unsent: false,
+            misconfigured: false,
+            maybe_done: false,
             retry_at: at(seconds + 2),
             at: at(seconds),
         })

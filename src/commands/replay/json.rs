@@ -89,6 +89,7 @@ fn kind_of(reply: &Reply) -> &'static str {
         Reply::Accepted => "accepted",
         Reply::Refused { .. } => "refused",
         Reply::Unclear { .. } => "unclear",
+        Reply::Misconfigured { .. } => "misconfigured",
     }
 }
 

@@ -112,6 +112,10 @@ impl Undoing {
             Event::StepCompleted(e) => {
                 if e.open_until.is_none() {
                     self.open.remove(&e.step);
+                    if e.direction == Direction::Do {
+                        // It may have failed before, and been tried again by an operator.
+                        self.done.retain(|step| *step != e.step);
+                    }
                     let step = definition.step(&e.step);
                     let says_no =
                         e.basis == Basis::Answer && step.is_some_and(|step| step.compensate_on.contains(&e.outcome));

@@ -77,6 +77,7 @@ fn forward(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Resu
         }))?;
         return Ok(());
     }
+    note_if_stuck(&workflow.steps, decision)?;
     run_section(workflow, &workflow.steps, decision, limits)?;
     if all_settled(&workflow.steps, &decision.state) && reason_to_undo(workflow, &decision.state).is_none() {
         let result = workflow.result.as_ref().map_or_else(
@@ -135,7 +136,8 @@ fn run_section(
             Readiness::Broken(error) => decision.follow(failed(step, Direction::Do, error, false, decision))?,
         }
         // Nothing starts in a decision that fails the order, or that has no room.
-        if decision.is_split() || matches!(decision.events.last(), Some(Event::StepFailed(_))) {
+        let fails = matches!(decision.events.last(), Some(Event::StepFailed(e)) if !e.misconfigured);
+        if decision.is_split() || fails {
             return Ok(());
         }
     }
@@ -233,7 +235,10 @@ fn that_fits(recorded: Recorded, name: &str, limits: Limits) -> Result<Recorded,
 }
 
 fn all_settled(section: &[Step], state: &OrderState) -> bool {
-    section.iter().all(|step| state.steps.get(&step.id).is_some_and(|known| !known.stage.is_open()))
+    section.iter().all(|step| {
+        let stage = state.steps.get(&step.id).map(|known| known.stage);
+        stage.is_some_and(|stage| !stage.is_open() && !matches!(stage, Stage::Held { .. }))
+    })
 }
 
 /// Undoes one step at a time, the latest first, once nothing forward is under way any more.
@@ -300,13 +305,13 @@ fn after_compensation(workflow: &Workflow, decision: &mut Decision, limits: Limi
     Ok(())
 }
 
-/// An undo, or a step after all undos, that failed for good needs a person.
+/// An undo, or a step after all undos, that failed for good needs a person, and so does a step that is held.
 fn note_if_stuck(section: &[Step], decision: &mut Decision) -> Result<bool, DecideError> {
     let found = section.iter().find_map(|step| {
         let known = decision.state.steps.get(&step.id)?;
         let direction = match (known.stage, decision.state.phase) {
             (Stage::UndoFailed, _) => Direction::Undo,
-            (Stage::Failed { .. }, Phase::Compensated) => Direction::Do,
+            (Stage::Failed { .. }, Phase::Compensated) | (Stage::Held { .. }, Phase::Forward) => Direction::Do,
             _ => return None,
         };
         Some((step, direction, known.last_error.clone().unwrap_or_default()))
@@ -318,7 +323,8 @@ fn note_if_stuck(section: &[Step], decision: &mut Decision) -> Result<bool, Deci
             Direction::Undo => step.undo.as_ref(),
         };
         let action = action.map_or_else(|| step.id.clone(), |a| format!("{}.{}", a.participant, a.action));
-        let reason = format!("{action} failed for good: {error}");
+        let what = if decision.state.phase == Phase::Forward { "is held for an operator" } else { "failed for good" };
+        let reason = format!("{action} {what}: {error}");
         decision.follow(Event::OrderStuck(OrderStuck { step: step.id.clone(), direction, reason, at: decision.at }))?;
     }
     Ok(true)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::attempt::{is_in_flight, later, retry_at};
+use super::attempt::{is_in_flight, later, retry_at, retry_slowly_at};
 use super::{DecideError, Decision};
 use crate::order::command::{Answer, Refusal, Reply};
 use crate::order::event::{Basis, Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
@@ -23,33 +23,42 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
     let mut decision = Decision::about(state, answer.now.at);
     let event = match (&answer.reply, answer.direction) {
         (Reply::Done { outcome, data }, direction) => {
-            completed(step, direction, outcome.as_deref().unwrap_or(DONE), data, Basis::Answer, None, &decision)
+            let outcome = outcome.as_deref().unwrap_or(DONE);
+            if direction == Direction::Do && !step.knows(outcome) {
+                misconfigured(step, state, answer, &unknown_outcome(step, outcome), None, true, &decision)
+            } else {
+                completed(step, direction, outcome, data, Basis::Answer, None, &decision)
+            }
         }
-        (Reply::Accepted, direction) if answers_later(workflow, step, direction) => Event::StepAccepted(StepAccepted {
+        (Reply::Accepted, direction) if answers_later(step, direction) => Event::StepAccepted(StepAccepted {
             step: step.id.clone(),
             direction,
             deadline: later(decision.at, step.answer_timeout),
             at: decision.at,
         }),
-        (Reply::Accepted, direction) => failed(step, direction, accepted_in_vain(), true, &decision),
+        (Reply::Accepted, _) => misconfigured(step, state, answer, &accepted_in_vain(), None, true, &decision),
         // It speaks for this attempt alone: an earlier one, of which nothing clear was heard, may have been done.
-        (Reply::Refused { error }, direction) => failed(step, direction, error.clone(), answer.attempt > 1, &decision),
+        (Reply::Refused { error }, direction) => {
+            failed(step, direction, error.clone(), is_unsure(state, &step.id), &decision)
+        }
         (Reply::Unclear { error, retry_after }, _) => unclear(step, state, answer, error, *retry_after, &decision),
+        (Reply::Misconfigured { error, retry_after, maybe_done }, _) => {
+            misconfigured(step, state, answer, error, *retry_after, *maybe_done, &decision)
+        }
     };
     decision.record(event)?;
     Ok(decision)
 }
 
-/// Whether the action is one that may be answered later. An undo over HTTP is not.
-fn answers_later(workflow: &Workflow, step: &Step, direction: Direction) -> bool {
+/// Whether the action is one that may be answered later, as every undo may.
+fn answers_later(step: &Step, direction: Direction) -> bool {
     match direction {
         Direction::Do => step.mode == Mode::Request,
-        Direction::Undo => step.undo.as_ref().is_some_and(|undo| workflow.is_reached_by_events(&undo.participant)),
+        Direction::Undo => true,
     }
 }
 
-/// The event of an answer, given at once or later. An answer that the definition does not know is a failure of the step,
-/// after which it has to be undone; of an undo, whatever it is called, nothing depends on it.
+/// The event of an answer that the step knows, given at once or later. Of an undo, whatever it is called, nothing depends on it.
 pub(super) fn completed(
     step: &Step,
     direction: Direction,
@@ -60,9 +69,6 @@ pub(super) fn completed(
     decision: &Decision,
 ) -> Event {
     let forward = direction == Direction::Do;
-    if forward && !step.knows(outcome) {
-        return failed(step, direction, unknown_outcome(step, outcome), true, decision);
-    }
     Event::StepCompleted(StepCompleted {
         step: step.id.clone(),
         direction,
@@ -76,7 +82,45 @@ pub(super) fn completed(
 }
 
 pub(super) fn failed(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
-    Event::StepFailed(StepFailed { step: step.id.clone(), direction, error, maybe_done, at: decision.at })
+    let (step, at) = (step.id.clone(), decision.at);
+    Event::StepFailed(StepFailed { step, direction, error, maybe_done, misconfigured: false, at })
+}
+
+fn is_unsure(state: &OrderState, step: &str) -> bool {
+    state.steps.get(step).is_some_and(|known| known.unsure)
+}
+
+/// What failed by a mistake is tried again slowly. After the last attempt it is held for an operator, where the order goes
+/// forward; elsewhere it has failed.
+fn misconfigured(
+    step: &Step,
+    state: &OrderState,
+    answer: &Answer,
+    error: &str,
+    retry_after: Option<Duration>,
+    maybe_done: bool,
+    decision: &Decision,
+) -> Event {
+    let (id, direction, at) = (step.id.clone(), answer.direction, decision.at);
+    let failures = state.steps.get(&answer.step).map_or(0, |s| s.failures) + 1;
+    let in_vain = direction == Direction::Do && state.phase == Phase::Undoing;
+    if in_vain || failures >= step.retry.attempts {
+        let error = last_attempt(error, answer.attempt);
+        let maybe_done = maybe_done || is_unsure(state, &id);
+        return Event::StepFailed(StepFailed { step: id, direction, error, maybe_done, misconfigured: true, at });
+    }
+    Event::StepAttemptFailed(StepAttemptFailed {
+        step: id,
+        direction,
+        attempt: answer.attempt,
+        error: error.to_owned(),
+        lost: false,
+        unsent: false,
+        misconfigured: true,
+        maybe_done,
+        retry_at: retry_slowly_at(&step.retry, failures, retry_after, answer.now.jitter, at),
+        at,
+    })
 }
 
 fn unclear(
@@ -100,6 +144,8 @@ fn unclear(
         error: error.to_owned(),
         lost: false,
         unsent: false,
+        misconfigured: false,
+        maybe_done: false,
         retry_at: retry_at(&step.retry, failures, retry_after, answer.now.jitter, decision.at),
         at: decision.at,
     })

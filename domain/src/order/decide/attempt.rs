@@ -11,6 +11,8 @@ use crate::order::personal::Recorded;
 use crate::order::state::{OrderState, Stage};
 use crate::workflow::{ActionRef, Retry, Step, Workflow};
 
+/// How much more slowly what failed by a mistake is tried again: a person has to mend it first.
+const SLOWER: f64 = 10.0;
 /// The longest that a participant's `Retry-After` is followed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 
@@ -42,9 +44,17 @@ pub(super) fn started(
         mode,
         input,
         placeholders,
+        new_key: attempt > 1 && is_surely_undone(decision, step),
         deadline: later(decision.at, step.exchange_timeout),
         at: decision.at,
     }))
+}
+
+/// Whether what came to its end, and is tried again, surely did nothing: then the old key has served.
+fn is_surely_undone(decision: &Decision, step: &Step) -> bool {
+    decision.state.steps.get(&step.id).is_some_and(|known| {
+        matches!(known.stage, Stage::Failed { .. } | Stage::Held { .. } | Stage::UndoFailed) && !known.unsure
+    })
 }
 
 /// The event that starts a wait.
@@ -76,7 +86,21 @@ pub(super) fn retry_at(
     jitter: f64,
     at: Timestamp,
 ) -> Timestamp {
-    let wait = longest_wait(retry, failures);
+    spread_over(longest_wait(retry, failures), retry, retry_after, jitter, at)
+}
+
+/// The same, for what failed by a mistake.
+pub(super) fn retry_slowly_at(
+    retry: &Retry,
+    failures: u32,
+    retry_after: Option<Duration>,
+    jitter: f64,
+    at: Timestamp,
+) -> Timestamp {
+    spread_over(longest_slow_wait(retry, failures), retry, retry_after, jitter, at)
+}
+
+fn spread_over(wait: f64, retry: &Retry, retry_after: Option<Duration>, jitter: f64, at: Timestamp) -> Timestamp {
     let spread = Duration::try_from_secs_f64(wait * (0.5 + 0.5 * jitter.clamp(0.0, 1.0))).unwrap_or(retry.max);
     later(at, spread.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER)))
 }
@@ -85,6 +109,11 @@ pub(super) fn retry_at(
 pub(crate) fn longest_wait(retry: &Retry, failures: u32) -> f64 {
     let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
     (retry.initial.as_secs_f64() * retry.factor.powi(exponent)).min(retry.max.as_secs_f64())
+}
+
+/// The same, for what failed by a mistake.
+pub(crate) fn longest_slow_wait(retry: &Retry, failures: u32) -> f64 {
+    (SLOWER * longest_wait(retry, failures)).min(retry.max.as_secs_f64())
 }
 
 /// A moment that much later, in whole milliseconds, rounded up.

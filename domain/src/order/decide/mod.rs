@@ -12,6 +12,8 @@ mod definition;
 mod hand_over;
 #[cfg(test)]
 mod hand_over_tests;
+#[cfg(test)]
+mod hold_tests;
 mod not_sent;
 #[cfg(test)]
 mod operator_tests;
@@ -29,7 +31,7 @@ mod tick;
 #[cfg(test)]
 mod waiting_tests;
 
-pub(crate) use attempt::longest_wait;
+pub(crate) use attempt::{longest_slow_wait, longest_wait};
 pub(crate) use place::place_again;
 pub(crate) use scope::order_seen_by;
 

@@ -25,6 +25,8 @@ pub(super) fn not_sent(workflow: &Workflow, state: &OrderState, not_sent: &NotSe
         error: not_sent.error.clone(),
         lost: false,
         unsent: true,
+        misconfigured: false,
+        maybe_done: false,
         retry_at: later(decision.at, not_sent.wait),
         at: decision.at,
     }))?;

@@ -3,19 +3,20 @@
 use super::{DecideError, Decision};
 use crate::order::command::{Operate, Refusal};
 use crate::order::event::{Event, OrderPaused, OrderResumed};
-use crate::order::state::{Lifecycle, OrderState};
+use crate::order::state::{Lifecycle, OrderState, Phase};
 
-/// Only what goes on by itself can be held: not what has ended, is held already, or waits for an operator anyway.
+/// Only what goes on by itself can be held: not what has ended, is held already, or waits for an operator anyway. Where a step
+/// forward is stuck, others may go on.
 pub(super) fn pause(state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
     match state.state() {
-        Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Compensating => {
+        standing @ (Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Compensating | Lifecycle::Stuck)
+            if standing != Lifecycle::Stuck || state.phase == Phase::Forward =>
+        {
             let mut decision = Decision::about(state, operate.now.at);
             decision.record(Event::OrderPaused(OrderPaused { at: decision.at }))?;
             Ok(decision)
         }
-        state @ (Lifecycle::Paused | Lifecycle::Completed | Lifecycle::Canceled | Lifecycle::Stuck) => {
-            Err(Refusal::NotNow { operation: operate.operation.as_str(), state }.into())
-        }
+        state => Err(Refusal::NotNow { operation: operate.operation.as_str(), state }.into()),
     }
 }
 

@@ -41,6 +41,7 @@ fn can_be_tried(workflow: &Workflow, id: &str, known: &StepState) -> Option<(Dir
     match known.stage {
         Stage::BackingOff { direction, attempt, .. } => Some((direction, attempt)),
         Stage::UndoFailed => Some((Direction::Undo, known.undo_attempts)),
+        Stage::Held { .. } => Some((Direction::Do, known.attempts)),
         // Of a step forward that failed, the order is undone; only after that is it stuck at one. One whose input had no value
         // was never asked for anything, and would have none again.
         Stage::Failed { .. } if known.attempts > 0 && workflow.is_after_compensation(id) => {

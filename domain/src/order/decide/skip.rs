@@ -44,6 +44,7 @@ fn direction_of(workflow: &Workflow, state: &OrderState, id: &str) -> Option<Dir
             Some(direction)
         }
         Stage::UndoFailed => Some(Direction::Undo),
+        Stage::Held { .. } => Some(Direction::Do),
         Stage::Failed { .. } => workflow.is_after_compensation(id).then_some(Direction::Do),
         Stage::Completed | Stage::Skipped | Stage::Undone => None,
     }

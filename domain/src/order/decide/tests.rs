@@ -296,11 +296,13 @@ fn an_answer_that_nobody_waits_for_is_refused_with_the_state() {
 }
 
 #[test]
-fn an_answer_that_a_call_does_not_know_is_a_failure_that_may_have_acted() {
-    let workflow = workflow("steps:\n  a: { call: p.a, undo: p.un-a, outcomes: [good] }");
+fn an_answer_that_a_call_does_not_know_is_held_as_one_that_may_have_acted() {
+    let workflow = workflow("steps:\n  a: { call: p.a, undo: p.un-a, outcomes: [good], retry: { attempts: 1 } }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    let told = story.answer("a", answered("odd")).events();
+    story.answer("a", answered("odd")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    let told = story.operate(crate::order::Operation::Cancel).events();
     assert!(matches!(told.last(), Some(crate::order::Event::StepStarted(e)) if e.action == "un-a"), "{told:?}");
 }
 

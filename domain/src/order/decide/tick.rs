@@ -107,6 +107,8 @@ pub(super) fn given_up(
         error,
         lost: true,
         unsent: false,
+        misconfigured: false,
+        maybe_done: false,
         retry_at: decision.at,
         at: decision.at,
     }))?;

@@ -20,6 +20,7 @@ fn requested() -> ActionRequested {
         direction: Direction::Do,
         personal_data: None,
         placeholders: None,
+        key_since: 1,
         input: json!({ "lines": [{ "sku": "11", "quantity": 12 }] }),
     }
 }

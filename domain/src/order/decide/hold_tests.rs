@@ -1,0 +1,213 @@
+//! A step that fails by a mistake is held for an operator, and under which key what came to its end is tried again.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::order::{Direction, Effect, Event, Lifecycle, Operation, Refusal, StepStatus, idempotency_key};
+use crate::testing::{Story, answered, done, misconfigured, order, refused, unclear};
+use crate::workflow::Workflow;
+
+const SLOWLY: Duration = Duration::from_mins(2);
+
+fn workflow() -> Workflow {
+    let source = "
+workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  charge: { call: p.charge, undo: p.refund, outcomes: [done, declined], retry: { attempts: 3, max: 1m } }
+  ship: { after: [charge], call: p.ship }
+  tell: { call: p.tell }
+";
+    Workflow::parse(source).unwrap()
+}
+
+/// `charge` is held after its three attempts, and `tell` is still under way.
+fn held(workflow: &Workflow) -> Story<'_> {
+    let mut story = Story::given(workflow);
+    story.place(order()).whatever();
+    for _ in 0..2 {
+        story.answer("charge", misconfigured("answered 401")).whatever();
+        story.tick_after(SLOWLY).whatever();
+    }
+    story.answer("charge", misconfigured("answered 401")).whatever();
+    story
+}
+
+fn skip(outcome: &str) -> Operation {
+    Operation::Skip { step: "charge".to_owned(), outcome: Some(outcome.to_owned()), data: Value::Null }
+}
+
+fn key_of(story: &Story<'_>, step: &str) -> String {
+    let attempt = story.pending().into_iter().find_map(|effect| match effect {
+        Effect::Perform(attempt) if attempt.step == step => Some(attempt),
+        _ => None,
+    });
+    let attempt = attempt.expect("an attempt under way");
+    let since = match attempt.direction {
+        Direction::Do => attempt.key_since,
+        Direction::Undo => attempt.undo_key_since,
+    };
+    idempotency_key(&story.state().placed.order_id, step, attempt.direction, since)
+}
+
+#[test]
+fn a_mistake_ends_in_a_hold_and_undoes_nothing() {
+    let workflow = workflow();
+    let mut story = held(&workflow);
+    let state = story.state();
+    assert_eq!((state.state(), state.status_of("charge")), (Lifecycle::Stuck, StepStatus::Stuck));
+    assert_eq!(state.stuck_reason(), Some("p.charge is held for an operator: answered 401 (attempt 3, the last)"));
+    story.answer("tell", done()).whatever();
+    let state = story.state();
+    assert_eq!((state.state(), state.status_of("tell")), (Lifecycle::Stuck, StepStatus::Completed));
+    assert_eq!((state.status_of("ship"), state.due_at()), (StepStatus::Pending, None));
+    assert!(!story.history().iter().any(|event| matches!(event, Event::CompensationStarted(_))));
+}
+
+#[test]
+fn a_mistake_is_tried_again_more_slowly_than_what_is_unclear() {
+    let workflow = workflow();
+    let wait = |reply| {
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        match story.answer("charge", reply).events().first() {
+            Some(Event::StepAttemptFailed(e)) => (e.retry_at - e.at).num_milliseconds(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((wait(unclear("503")), wait(misconfigured("401"))), (150, 1500));
+}
+
+#[test]
+fn an_operator_retries_what_is_held() {
+    let workflow = workflow();
+    let mut story = held(&workflow);
+    story.operate(Operation::Retry { step: None }).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Running);
+    for step in ["charge", "tell", "ship"] {
+        story.answer(step, done()).whatever();
+    }
+    assert_eq!(story.state().state(), Lifecycle::Completed);
+}
+
+#[test]
+fn an_operator_skips_what_is_held_with_an_outcome_that_the_step_knows() {
+    let workflow = workflow();
+    let mut story = held(&workflow);
+    let known = vec!["done".to_owned(), "declined".to_owned()];
+    let refusal = Refusal::UnknownOutcome { step: "charge".to_owned(), outcome: "perhaps".to_owned(), known };
+    story.operate(skip("perhaps")).then_refused(&refusal);
+    story.operate(skip("done")).whatever();
+    assert_eq!((story.state().state(), story.state().status_of("ship")), (Lifecycle::Running, StepStatus::Running));
+}
+
+#[test]
+fn a_cancel_undoes_what_was_done_and_not_what_a_mistake_kept_from_being_asked() {
+    let workflow = workflow();
+    let mut story = held(&workflow);
+    story.answer("tell", done()).whatever();
+    story.operate(Operation::Cancel).whatever();
+    assert_eq!((story.state().state(), story.state().status_of("charge")), (Lifecycle::Canceled, StepStatus::Failed));
+
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("tell", done()).whatever();
+    for _ in 0..2 {
+        story.answer("charge", answered("unheard-of")).whatever();
+        story.tick_after(SLOWLY).whatever();
+    }
+    story.answer("charge", answered("unheard-of")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    story.operate(Operation::Cancel).whatever();
+    assert_eq!(story.state().status_of("charge"), StepStatus::Compensating);
+}
+
+#[test]
+fn a_held_order_can_be_paused_and_resumed_and_is_still_held() {
+    let workflow = workflow();
+    let mut story = held(&workflow);
+    story.operate(Operation::Pause).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Paused);
+    story.operate(Operation::Resume).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+}
+
+#[test]
+fn of_two_steps_that_are_held_the_other_keeps_the_order_stuck() {
+    let workflow = workflow();
+    let mut story = held(&workflow);
+    let attempts = workflow.step("tell").unwrap().retry.attempts;
+    for _ in 1..attempts {
+        story.answer("tell", misconfigured("answered 404")).whatever();
+        story.tick_after(SLOWLY).whatever();
+    }
+    story.answer("tell", misconfigured("answered 404")).whatever();
+    story.operate(Operation::Retry { step: Some("charge".to_owned()) }).whatever();
+    assert_eq!(story.state().stuck.as_ref().map(|stuck| stuck.step.as_str()), Some("tell"));
+    story.operate(Operation::Retry { step: Some("tell".to_owned()) }).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Running);
+}
+
+#[test]
+fn an_undo_that_fails_by_a_mistake_is_stuck_and_retried_under_a_new_key() {
+    let workflow = workflow();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("charge", done()).whatever();
+    story.answer("tell", done()).whatever();
+    story.answer("ship", refused("no van")).whatever();
+    assert_eq!(key_of(&story, "charge"), "1/charge/undo");
+    story.answer("charge", refused("the till is closed")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    story.operate(Operation::Retry { step: None }).whatever();
+    assert_eq!(key_of(&story, "charge"), "1/charge/undo/2");
+    // While the outcome is unknown, the key stays.
+    for _ in 0..3 {
+        story.answer("charge", unclear("503")).whatever();
+        story.tick_after(SLOWLY).whatever();
+    }
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    story.operate(Operation::Retry { step: None }).whatever();
+    assert_eq!(key_of(&story, "charge"), "1/charge/undo/2");
+}
+
+#[test]
+fn a_refusal_after_mistakes_that_did_nothing_leaves_nothing_to_undo() {
+    let workflow = workflow();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("tell", done()).whatever();
+    story.answer("charge", misconfigured("answered 401")).whatever();
+    story.tick_after(SLOWLY).whatever();
+    story.answer("charge", refused("declined")).whatever();
+    assert_eq!((story.state().state(), story.state().status_of("charge")), (Lifecycle::Canceled, StepStatus::Failed));
+}
+
+#[test]
+fn an_undo_may_be_answered_later_whichever_way_its_participant_is_reached() {
+    let workflow = workflow();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("tell", done()).whatever();
+    story.answer("charge", done()).whatever();
+    story.answer("ship", refused("no van")).whatever();
+    story.answer("charge", crate::order::Reply::Accepted).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Compensating);
+    story.undone_later("charge").whatever();
+    assert_eq!(story.state().state(), Lifecycle::Canceled);
+}
+
+#[test]
+fn an_undo_whose_later_answer_never_comes_is_stuck() {
+    let workflow = workflow();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("tell", done()).whatever();
+    story.answer("charge", done()).whatever();
+    story.answer("ship", refused("no van")).whatever();
+    story.answer("charge", crate::order::Reply::Accepted).whatever();
+    story.tick_after(Duration::from_hours(24)).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+}
