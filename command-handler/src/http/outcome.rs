@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::IntoResponse;
 use domain::order::request::Violation;
@@ -27,21 +27,35 @@ const CLOUD_EVENT: &str = "application/cloudevents+json";
 pub(super) async fn handle<L: Log, C: Clock>(
     State(endpoint): State<Handle<L, C>>,
     path: Result<Path<(String, String)>, PathRejection>,
+    RawQuery(query): RawQuery,
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
     let (order_id, (_, step)) = named(path, |(id, _)| id.as_str())?;
+    let direction = direction(query.as_deref())?;
     let (headers, value) = body::json(request, &["application/json", CLOUD_EVENT]).await?;
     let envelope = unwrapped(&headers, value)?;
     let key = idempotency::key(&headers)?.or(envelope.key);
     let Answer { outcome, data, signature } = checked(envelope.answer, envelope.pointer)?;
     let now = endpoint.orchestrator.clock().now();
-    let signal = Signal { step, direction: Direction::Do, outcome, data, key, now };
+    let signal = Signal { step, direction, outcome, data, key, now };
     let answered = match signature {
         None => endpoint.orchestrator.signal(order_id, signal).await,
         Some((actor, reason)) => endpoint.orchestrator.signal_by(order_id, signal, actor, reason).await,
     };
     let accepted = answered.map_err(|error| problem(error, envelope.pointer))?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
+}
+
+/// Whether it answers an action, or the undo of one.
+fn direction(query: Option<&str>) -> Result<Direction, Problem> {
+    match query.unwrap_or_default() {
+        "" | "direction=do" => Ok(Direction::Do),
+        "direction=undo" => Ok(Direction::Undo),
+        other => Err(Problem::at(
+            "",
+            format!("the query is {other:?}; allowed are direction=do and direction=undo, or none"),
+        )),
+    }
 }
 
 /// An answer, and what came around it.

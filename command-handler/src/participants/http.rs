@@ -4,20 +4,23 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
-use domain::order::Reply;
+use domain::order::{Direction, Reply};
 use domain::workflow::{Final, Participant};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+use super::meaning::{Circumstances, Meaning, meaning};
 use super::turns::{Admitted, ServiceState, Services};
 use super::{Ask, NotSent, Participants, Settings, shortened};
 use crate::answer::{data_fault, outcome_fault};
 
 /// The largest answer that is read, in bytes: what it carries ends up in the order's history.
 const LARGEST_ANSWER: usize = 256 * 1024;
+/// What some write before their JSON.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Participants over HTTP.
 #[derive(Debug, Clone)]
@@ -58,15 +61,15 @@ impl HttpParticipants {
             .timeout(ask.attempt.time_left(Utc::now()))
             .header("Idempotency-Key", format!("\"{}\"", ask.idempotency_key()))
             .header("Tenuto-Attempt", ask.attempt.number)
-            .header(
-                "Tenuto-Callback",
-                format!("{}/orders/{}/steps/{}/outcome", self.callback_base, ask.order_id, ask.attempt.step),
-            )
+            .header("Tenuto-Callback", callback(&self.callback_base, ask))
             .json(&Told { order_id: &ask.order_id, step: &ask.attempt.step, action: &ask.action, input: &ask.input() });
+        if let Some(undone) = ask.undone_key() {
+            request = request.header("Tenuto-Undoes", format!("\"{undone}\""));
+        }
         if let Some(traceparent) = &ask.traceparent {
             request = request.header("traceparent", traceparent);
         }
-        let answer = async { reply(request.send().await.map_err(|error| plain(&error))?, &ask.give_up_on).await };
+        let answer = async { reply(request.send().await.map_err(|error| plain(&error))?, ask).await };
         match answer.await {
             Ok((status, reply)) => {
                 if is_failing(status) {
@@ -123,24 +126,42 @@ impl Participants for HttpParticipants {
 }
 
 /// The status of an answer, and what it says.
-async fn reply(response: Response, give_up_on: &[Final]) -> Result<(StatusCode, Reply), String> {
+async fn reply(response: Response, ask: &Ask) -> Result<(StatusCode, Reply), String> {
     let status = response.status();
     let retry_after = retry_after(response.headers(), Utc::now());
-    let body = limited(response).await?;
-    if status == StatusCode::ACCEPTED {
-        return Ok((status, Reply::Accepted));
+    let is_problem_type = is_problem_type(response.headers());
+    let Body { bytes, broken } = limited(response).await;
+    if let Some(error) = broken.filter(|_| status.is_success()) {
+        return Err(error);
     }
-    if status.is_success() {
-        let done = done(&body).map_err(|fault| format!("answered {status} with a body that cannot be taken: {fault}"));
-        return done.map(|reply| (status, reply));
-    }
-    let error = shortened(&format!("answered {status}{}", detail(&body)));
-    let reply = if is_for_good(status) || is_final(status, &body, give_up_on) {
-        Reply::Refused { error }
-    } else {
-        Reply::Unclear { error, retry_after }
+    let circumstances = Circumstances {
+        unsure: ask.attempt.unsure,
+        is_problem: is_problem_type && serde_json::from_slice::<Map<String, Value>>(&bytes).is_ok(),
+        is_final: is_final(status, &bytes, &ask.give_up_on),
+    };
+    let error = || shortened(&format!("answered {status}{}", detail(&bytes)));
+    let reply = match meaning(status.as_u16(), circumstances) {
+        Meaning::Done => done(&bytes),
+        Meaning::Accepted => Reply::Accepted,
+        Meaning::Refused => Reply::Refused { error: error() },
+        Meaning::Unclear => Reply::Unclear { error: error(), retry_after },
+        Meaning::Misconfigured { maybe_done } => Reply::Misconfigured { error: error(), retry_after, maybe_done },
     };
     Ok((status, reply))
+}
+
+/// Where a later answer goes. An undo's is told apart from that of what it undoes.
+fn callback(base: &str, ask: &Ask) -> String {
+    let direction = match ask.attempt.direction {
+        Direction::Do => "",
+        Direction::Undo => "?direction=undo",
+    };
+    format!("{base}/orders/{}/steps/{}/outcome{direction}", ask.order_id, ask.attempt.step)
+}
+
+fn is_problem_type(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    media_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/problem+json"))
 }
 
 /// Whether a status says that the service cannot act at all now. One that says "not now" of a single request can.
@@ -148,30 +169,35 @@ fn is_failing(status: StatusCode) -> bool {
     status.is_server_error()
 }
 
-/// `{outcome?, data?}`; what else is in it is the participant's own affair.
-fn done(body: &[u8]) -> Result<Reply, String> {
+/// `{outcome?, data?}`, or the data itself. The status has decided that it is done: what the history cannot keep as it came is
+/// kept as a bounded text.
+fn done(body: &[u8]) -> Reply {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     if body.is_empty() {
-        return Ok(Reply::Done { outcome: None, data: Value::Null });
+        return Reply::Done { outcome: None, data: Value::Null };
     }
-    let Value::Object(mut fields) = domain::json::parse(body).map_err(|error| error.to_string())? else {
-        return Err("it is not an object".to_owned());
+    let as_text = || Value::String(shortened(String::from_utf8_lossy(body).trim()));
+    let Ok(value) = domain::json::parse(body) else {
+        // Numbers that the history cannot keep exactly do not hide the outcome.
+        let fields = serde_json::from_slice::<Map<String, Value>>(body).unwrap_or_default();
+        let outcome = fields.get("outcome").and_then(Value::as_str).filter(|outcome| outcome_fault(outcome).is_none());
+        return Reply::Done { outcome: outcome.map(str::to_owned), data: as_text() };
     };
-    let data = fields.remove("data").unwrap_or(Value::Null);
-    let outcome = match fields.remove("outcome") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(outcome)) => Some(outcome),
-        Some(_) => return Err("its outcome is not a text".to_owned()),
+    let (outcome, data) = match value {
+        Value::Object(fields) if fields.is_empty() => (None, Value::Null),
+        Value::Object(mut fields) if fields.contains_key("outcome") || fields.contains_key("data") => {
+            match fields.remove("outcome") {
+                None | Some(Value::Null) => (None, fields.remove("data").unwrap_or(Value::Null)),
+                Some(Value::String(outcome)) if outcome_fault(&outcome).is_none() => {
+                    (Some(outcome), fields.remove("data").unwrap_or(Value::Null))
+                }
+                Some(_) => (None, as_text()),
+            }
+        }
+        data => (None, data),
     };
-    if let Some(fault) = outcome.as_deref().and_then(outcome_fault) {
-        return Err(format!("its outcome {fault}"));
-    }
-    data_fault(&data).map_or(Ok(Reply::Done { outcome, data }), |fault| Err(format!("its data {fault}")))
-}
-
-/// 4xx says that asking again is in vain, except where the status itself says "later".
-fn is_for_good(status: StatusCode) -> bool {
-    status.is_client_error()
-        && !matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
+    let data = if data_fault(&data).is_some() { as_text() } else { data };
+    Reply::Done { outcome, data }
 }
 
 /// Whether the workflow names the answer, by its status or by the type of its problem, as one that is final.
@@ -183,26 +209,64 @@ fn is_final(status: StatusCode, body: &[u8], give_up_on: &[Final]) -> bool {
     })
 }
 
-async fn limited(mut response: Response) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| plain(&error))? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(format!("answered with more than {LARGEST_ANSWER} bytes"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+/// As much of a body as is read, and why it broke off, if it did.
+struct Body {
+    bytes: Vec<u8>,
+    broken: Option<String>,
 }
 
-/// The `detail` of a problem (RFC 9457), or the text itself where it is none.
+async fn limited(mut response: Response) -> Body {
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if bytes.len() < LARGEST_ANSWER => {
+                let room = LARGEST_ANSWER - bytes.len();
+                bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+            Ok(_) => return Body { bytes, broken: None },
+            Err(error) => return Body { bytes, broken: Some(plain(&error)) },
+        }
+    }
+}
+
+/// The participant's own words: of JSON what is usually said in it, otherwise the text, without the marks of HTML.
 fn detail(body: &[u8]) -> String {
     let text = match serde_json::from_slice::<Value>(body) {
-        Ok(problem) => {
-            ["detail", "title"].iter().find_map(|key| problem.get(key)?.as_str().map(str::to_owned)).unwrap_or_default()
-        }
-        Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
+        Ok(said) => said_in(&said).unwrap_or_default(),
+        Err(_) => without_marks(&String::from_utf8_lossy(body)),
     };
     if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+fn said_in(said: &Value) -> Option<String> {
+    let text = |value: &Value| value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let named = |value: &Value| ["detail", "title", "message", "error"].iter().find_map(|key| text(value.get(key)?));
+    text(said)
+        .or_else(|| named(said))
+        .or_else(|| named(said.get("error")?))
+        .or_else(|| said.get("errors")?.as_array()?.iter().find_map(|error| text(error).or_else(|| named(error))))
+}
+
+/// Plain text, with single spaces; of a page of HTML what stands between its marks.
+fn without_marks(text: &str) -> String {
+    let is_page = text.trim_start().starts_with('<');
+    let mut within_mark = false;
+    let shown: String = text
+        .chars()
+        .map(|c| match c {
+            '<' if is_page => {
+                within_mark = true;
+                ' '
+            }
+            '>' if within_mark => {
+                within_mark = false;
+                ' '
+            }
+            _ if within_mark || c.is_control() => ' ',
+            c => c,
+        })
+        .collect();
+    shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// RFC 9110: seconds, or a date.
@@ -229,6 +293,8 @@ fn plain(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -244,26 +310,59 @@ mod tests {
         assert_eq!(wait("soon"), None);
     }
 
+    fn taken(body: &[u8]) -> (Option<String>, Value) {
+        match done(body) {
+            Reply::Done { outcome, data } => (outcome, data),
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
-    fn an_answer_that_the_history_cannot_keep_is_not_taken() {
-        let outcome = |body: &[u8]| match done(body) {
-            Ok(Reply::Done { outcome, .. }) => Ok(outcome),
-            other => Err(other),
-        };
-        assert_eq!(outcome(b""), Ok(None));
-        assert_eq!(outcome(br#"{"outcome":"ok","data":{"n":1},"more":true}"#), Ok(Some("ok".to_owned())));
+    fn a_body_adds_to_what_its_status_says() {
+        let ok = || Some("ok".to_owned());
+        assert_eq!(taken(b""), (None, Value::Null));
+        assert_eq!(taken(b"{}"), (None, Value::Null));
+        assert_eq!(taken(br#"{"outcome":"ok","data":{"n":1},"more":true}"#), (ok(), json!({ "n": 1 })));
+        assert_eq!(taken(b"\xef\xbb\xbf{\"outcome\":\"ok\"}"), (ok(), Value::Null));
+        assert_eq!(taken(br#"{"status":"declined"}"#), (None, json!({ "status": "declined" })));
+        assert_eq!(taken(b"OK"), (None, json!("OK")));
+        assert_eq!(taken(b"[1]"), (None, json!([1])));
+        let large_number = br#"{"outcome":"ok","data":{"n":12345678901234567890123}}"#;
+        assert_eq!(taken(large_number), (ok(), json!(String::from_utf8_lossy(large_number))));
+    }
+
+    #[test]
+    fn what_the_history_cannot_keep_is_kept_as_a_bounded_text() {
         let deep = format!(r#"{{"data":{}1{}}}"#, "[".repeat(100), "]".repeat(100));
         let large = format!(r#"{{"data":"{}"}}"#, "x".repeat(70_000));
         for body in [
-            &b"[]"[..],
-            b"{",
+            &b"{"[..],
             br#"{"outcome":1}"#,
             br#"{"outcome":""}"#,
             br#"{"data":"\u0000"}"#,
             deep.as_bytes(),
             large.as_bytes(),
         ] {
-            assert!(done(body).is_err(), "{}", String::from_utf8_lossy(&body[..body.len().min(60)]));
+            let (outcome, data) = taken(body);
+            let text = data.as_str().unwrap_or_else(|| panic!("{data}"));
+            assert!(outcome.is_none() && text.len() <= 500 && text.starts_with('{'), "{text}");
+        }
+        assert_eq!(taken(b"\xff\xfe"), (None, json!("\u{fffd}\u{fffd}")));
+    }
+
+    #[test]
+    fn the_participants_own_words_are_found_wherever_they_usually_stand() {
+        for body in [
+            &br#"{"message":"no funds"}"#[..],
+            br#"{"error":"no funds"}"#,
+            br#"{"error":{"message":"no funds"}}"#,
+            br#"{"errors":["no funds"]}"#,
+            br#"{"errors":[{"code":1},{"detail":"no funds"}]}"#,
+            br#""no funds""#,
+            b"no\n\tfunds\n",
+            b"<!DOCTYPE html><html><body><p>no\nfunds</p></body></html>",
+        ] {
+            assert_eq!(detail(body), ": no funds", "{}", String::from_utf8_lossy(body));
         }
     }
 

@@ -3,6 +3,7 @@
 mod breaker;
 mod events;
 mod http;
+mod meaning;
 mod settings;
 mod turns;
 
