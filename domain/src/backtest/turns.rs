@@ -156,8 +156,8 @@ impl Run<'_> {
             (
                 Stage::BackingOff { .. },
                 What::Unclear | What::Misconfigured | What::Accepted | What::Lost | What::NotSent | What::Overdue,
-            ) => Next::Unknown(UnknownKind::OutOfStep),
-            (Stage::InFlight { .. }, What::Overdue | What::Again) => Next::Unknown(UnknownKind::OutOfStep),
+            )
+            | (Stage::InFlight { .. }, What::Overdue | What::Again) => Next::Unknown(UnknownKind::OutOfStep),
             _ => Next::Reply(reply),
         }
     }

@@ -260,6 +260,7 @@ pub struct StepCompleted {
 }
 
 /// An attempt came to nothing, and there will be another one.
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the event, false where it is not written")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepAttemptFailed {

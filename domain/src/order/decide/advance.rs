@@ -236,8 +236,8 @@ fn that_fits(recorded: Recorded, name: &str, limits: Limits) -> Result<Recorded,
 
 fn all_settled(section: &[Step], state: &OrderState) -> bool {
     section.iter().all(|step| {
-        let stage = state.steps.get(&step.id).map(|known| known.stage);
-        stage.is_some_and(|stage| !stage.is_open() && !matches!(stage, Stage::Held { .. }))
+        let known = state.steps.get(&step.id);
+        known.is_some_and(|known| !known.stage.is_open() && !matches!(known.stage, Stage::Held { .. }))
     })
 }
 
