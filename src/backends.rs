@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use event_store::client::{EventStore, ReadError};
 use event_store::node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::Cluster;
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgPool};
+use tokio::time::timeout;
 
 use crate::args::ServerUrls;
 
@@ -18,6 +19,16 @@ const DATABASE: &str = "tenuto";
 const MOST_CONNECTIONS: u32 = 16;
 /// A role that cannot tell so soon whether it may read the log goes on without knowing.
 const LOG_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// How often in a row the embedded database is started again.
+const MOST_RESTARTS: u32 = 6;
+/// How much longer each time before it is.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// How long it has to last to count as started.
+const LASTING: Duration = Duration::from_mins(1);
+/// How long the first connection may take.
+const CONNECTING: Duration = Duration::from_secs(5);
+/// How long a caller waits for a connection: a command is answered within five seconds, whatever is away.
+const ACQUIRING: Duration = Duration::from_secs(4);
 
 /// A role on its own needs servers that others reach too.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +77,27 @@ pub(crate) async fn views(url: &str) -> Result<PgPool, Box<dyn std::error::Error
 }
 
 /// The database.
-pub(crate) async fn connect(url: &str) -> Result<PgPool, sqlx::Error> {
-    PgPoolOptions::new().max_connections(MOST_CONNECTIONS).acquire_timeout(Duration::from_secs(30)).connect(url).await
+pub(crate) async fn connect(url: &str) -> Result<PgPool, PostgresError> {
+    let options: PgConnectOptions = url.parse().map_err(PostgresError::Url)?;
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    // A pool tries again until its time is up, and then tells only of that: one connection tells why.
+    match timeout(CONNECTING, options.connect()).await {
+        Ok(Ok(connection)) => connection.close().await.unwrap_or_default(),
+        Ok(Err(source)) => return Err(PostgresError::Connect { place, source }),
+        Err(_) => return Err(PostgresError::Silent { place }),
+    }
+    Ok(PgPoolOptions::new().max_connections(MOST_CONNECTIONS).acquire_timeout(ACQUIRING).connect_lazy_with(options))
+}
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PostgresError {
+    #[error("--postgres (TENUTO_POSTGRES) is no URL of a Postgres: {0}; give postgres://USER@HOST:PORT/DATABASE")]
+    Url(#[source] sqlx::Error),
+    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), cannot be used: {source}")]
+    Connect { place: String, source: sqlx::Error },
+    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), does not answer within {CONNECTING:?}")]
+    Silent { place: String },
 }
 
 /// The log and the database of `tenuto dev`.
@@ -105,11 +135,29 @@ impl Backends {
         Ok(Self { event_store, event_store_url, pool, postgres_url, node, cluster })
     }
 
-    /// Returns when the embedded database has come to an unexpected end.
-    pub async fn broken(&self) -> String {
-        match &self.cluster {
-            Some(cluster) => format!("the embedded Postgres has stopped: {}", cluster.exited().await),
-            None => std::future::pending().await,
+    /// Keeps the embedded database going: one that has come to an unexpected end is started again. Returns when that is in vain.
+    pub async fn broken(&mut self) -> String {
+        let Some(cluster) = &mut self.cluster else { return std::future::pending().await };
+        let mut tries = 0;
+        loop {
+            let exit = cluster.exited().await;
+            let begun = Instant::now();
+            loop {
+                if tries == MOST_RESTARTS {
+                    return format!("the embedded Postgres has stopped, and does not start again: {exit}");
+                }
+                tokio::time::sleep(RESTART_PAUSE * tries).await;
+                tries += 1;
+                match cluster.restart().await {
+                    Ok(()) => break,
+                    Err(error) => tracing::warn!(%error, tries, "the embedded Postgres does not start again yet"),
+                }
+            }
+            tracing::warn!(%exit, after_ms = begun.elapsed().as_millis(), "the embedded Postgres was started again");
+            // One that lasts is as good as new.
+            if timeout(LASTING, cluster.exited()).await.is_err() {
+                tries = 0;
+            }
         }
     }
 

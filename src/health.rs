@@ -12,11 +12,13 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::doors::Doors;
+use crate::door::Door;
 use crate::log_guard::KeyCount;
 
 /// How long whoever asks waits to be told how far behind the views are.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How long what a process stands on has to answer. A probe is answered within a second, whatever is away.
+const PROBE: Duration = Duration::from_millis(600);
 const NOT_KNOWN: &str = "views: how far they are behind the log is not known now\n";
 
 /// What a process stands on.
@@ -30,8 +32,8 @@ pub(crate) struct Footing {
     pub lag: Option<LagMeter>,
     /// Raised while the log is not the one that the views were made from, or requests and replies were read from.
     pub alarm: LogAlarm,
-    /// What the process answers once it has started, if that takes anything.
-    pub doors: Option<Doors>,
+    /// Behind which the process starts, if that takes anything.
+    pub door: Option<Door>,
     /// The orders whose key is missing: a warning, and nothing to fail for, since all others go on.
     pub keys: KeyCount,
 }
@@ -47,18 +49,13 @@ pub(crate) fn router(footing: Footing, stop: CancellationToken) -> Router {
             if let Some(reason) = footing.alarm.reason() {
                 return (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n"));
             }
-            if let Some(event_store) = &footing.event_store
-                && let Err(error) = event_store.head().await
-            {
-                return (StatusCode::SERVICE_UNAVAILABLE, format!("the log: {error}\n"));
+            let (log, postgres) = tokio::join!(footing.log(), footing.postgres());
+            let away: String = [log, postgres].into_iter().flatten().collect();
+            if !away.is_empty() {
+                return (StatusCode::SERVICE_UNAVAILABLE, away);
             }
-            if let Some(pool) = &footing.pool
-                && sqlx::query("SELECT 1").execute(pool).await.is_err()
-            {
-                return (StatusCode::SERVICE_UNAVAILABLE, "Postgres does not answer\n".to_owned());
-            }
-            if footing.doors.as_ref().is_some_and(|doors| !doors.are_open()) {
-                return (StatusCode::SERVICE_UNAVAILABLE, "starting\n".to_owned());
+            if let Some(what) = footing.door.as_ref().and_then(Door::waiting_for) {
+                return (StatusCode::SERVICE_UNAVAILABLE, format!("starting: waits for {what}\n"));
             }
             (StatusCode::OK, format!("ready\n{}{}", footing.how_far_behind().await, footing.missing_keys()))
         }
@@ -70,6 +67,24 @@ impl Footing {
     fn missing_keys(&self) -> String {
         let missing = self.keys.now();
         if missing.orders == 0 { String::new() } else { format!("degraded: {missing}\n") }
+    }
+
+    /// What is wrong with the log, if anything is.
+    async fn log(&self) -> Option<String> {
+        match timeout(PROBE, self.event_store.as_ref()?.head()).await {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(format!("the log: {error}\n")),
+            Err(_) => Some("the log does not answer\n".to_owned()),
+        }
+    }
+
+    /// What is wrong with Postgres, if anything is.
+    async fn postgres(&self) -> Option<String> {
+        match timeout(PROBE, sqlx::query("SELECT 1").execute(self.pool.as_ref()?)).await {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(format!("Postgres: {error}\n")),
+            Err(_) => Some("Postgres does not answer\n".to_owned()),
+        }
     }
 
     async fn how_far_behind(&self) -> String {

@@ -1,10 +1,67 @@
-//! Logs: to standard error, filtered by `TENUTO_LOG` in the form of `RUST_LOG`.
+//! Logs: to standard error, filtered by `TENUTO_LOG` in the form of `RUST_LOG`; coloured only on a terminal.
+
+use std::env::VarError;
+use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+/// A filter that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("TENUTO_LOG={value:?} is no filter: {reason}; give levels, as in `info` or `warn,command_handler=debug`")]
+pub(crate) struct BadFilter {
+    value: String,
+    reason: String,
+}
+
 /// In development the terminal belongs to the timelines, so only what is wrong is logged.
-pub(crate) fn start(dev: bool) {
+pub(crate) fn start(dev: bool) -> Result<(), BadFilter> {
     let default = if dev { "warn" } else { "info,fjall=warn,lsm_tree=warn,sqlx::postgres::notice=warn" };
-    let filter = EnvFilter::try_from_env("TENUTO_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = match std::env::var("TENUTO_LOG") {
+        Ok(text) if !text.trim().is_empty() => filter(&text)?,
+        Ok(_) | Err(VarError::NotPresent) => EnvFilter::new(default),
+        Err(VarError::NotUnicode(value)) => {
+            let value = value.to_string_lossy().into_owned();
+            return Err(BadFilter { value, reason: "it is not UTF-8".to_owned() });
+        }
+    };
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colours = std::io::stderr().is_terminal() && !plain;
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    Ok(())
+}
+
+/// A word that is no level is a target to the library: `inof` would log everything of a crate that does not exist, and nothing else.
+fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let wrong = |reason: String| BadFilter { value: text.to_owned(), reason };
+    for directive in text.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        let bare = !directive.contains(['=', '[', ':']);
+        let is_level =
+            LEVELS.iter().any(|level| level.eq_ignore_ascii_case(directive)) || directive.parse::<u8>().is_ok();
+        if bare && !is_level {
+            return Err(wrong(format!("{directive:?} is none of the levels {}", LEVELS.join(", "))));
+        }
+    }
+    EnvFilter::try_new(text).map_err(|error| wrong(error.to_string()))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_an_error_that_names_it() {
+        for wrong in ["inof", "warn,loud", "command_handler=loud", "a=b=c"] {
+            let error = filter(wrong).unwrap_err().to_string();
+            assert!(error.contains("TENUTO_LOG") && error.contains(wrong), "{error}");
+        }
+    }
+
+    #[test]
+    fn levels_and_targets_are_filters() {
+        for right in ["info", "WARN", "warn,command_handler=debug", "off", "sqlx::query=trace,info"] {
+            assert!(filter(right).is_ok(), "{right}");
+        }
+    }
 }

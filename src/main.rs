@@ -4,7 +4,7 @@ mod args;
 mod audit;
 mod backends;
 mod commands;
-mod doors;
+mod door;
 mod health;
 mod keys;
 mod log;
@@ -32,7 +32,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Dev(cli.dev));
-    logging::start(command.is_dev());
+    if let Err(error) = logging::start(command.is_dev()) {
+        return failed(&error);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
@@ -71,10 +73,10 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("tenuto: {error}");
+    commands::output::complain(&format!("tenuto: {error}"));
     let mut cause = error.source();
     while let Some(deeper) = cause {
-        eprintln!("  because: {deeper}");
+        commands::output::complain(&format!("  because: {deeper}"));
         cause = deeper.source();
     }
     ExitCode::from(2)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -13,9 +14,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use query_api::{LagMeter, LiveStats};
+use tokio::time::timeout;
 
 use crate::log_guard::KeyCount;
 
+/// How long the lag may take to be measured: what is away must not hold up the other figures.
+const PATIENCE: Duration = Duration::from_millis(800);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What is told.
@@ -108,7 +112,7 @@ impl LagFigures {
     }
 
     async fn measure(&self, meter: &LagMeter) {
-        let lag = meter.measure().await.ok();
+        let lag = timeout(PATIENCE, meter.measure()).await.ok().and_then(Result::ok);
         self.seconds.set(lag.and_then(|lag| lag.seconds).unwrap_or(f64::NAN));
         if let Some(lag) = lag {
             self.log.set(lag.log.unwrap_or_default());

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::commands::client::Client;
-use crate::commands::timeline;
+use crate::commands::{output, timeline};
 
 /// What happens to each of them, given the stock below.
 const SAMPLES: [(&str, &str, u32, &str); 3] = [
@@ -23,20 +23,20 @@ pub(crate) async fn show(base: &str) {
 }
 
 async fn place_and_follow(base: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let http = reqwest::Client::new();
+    let http = http_client::builder()?.build()?;
     let first = http.get(format!("{base}/orders/{}", SAMPLES[0].0)).send().await?;
     if first.status().is_success() {
         return Ok(());
     }
     let stock = json!([{ "sku": "tea", "quantity": STOCK }]);
     http.post(format!("{base}/participants/shipping/stock")).json(&stock).send().await?.error_for_status()?;
-    println!("Three orders for tea, of which there are {STOCK} packets:\n");
+    output::announce(&format!("Three orders for tea, of which there are {STOCK} packets:\n\n"));
     for (id, workflow, quantity, what) in SAMPLES {
-        println!("  {id:<20} {quantity} packets, {what}");
+        output::announce(&format!("  {id:<20} {quantity} packets, {what}\n"));
         let order = order(id, workflow, quantity);
         http.post(format!("{base}/orders")).json(&order).send().await?.error_for_status()?;
     }
-    println!();
+    output::announce("\n");
     let client = Client::new(base)?;
     let followed = SAMPLES.map(|(id, ..)| timeline::follow(&client, id, id));
     for result in futures::future::join_all(followed).await {
@@ -58,16 +58,16 @@ fn order(id: &str, workflow: &str, quantity: u32) -> Value {
 
 fn print_next_steps(base: &str) {
     let order = order("my-first", "order-fulfilment", 1);
-    println!("\nPlace an order of your own, then ask for its timeline:\n");
-    println!("  curl -s {base}/orders -H 'content-type: application/json' -d '{order}'\n");
-    println!(
-        "  curl -s {base}/graphql -H 'content-type: application/json' \\\n    -d '{}'\n",
+    output::announce("\nPlace an order of your own, then ask for its timeline:\n\n");
+    output::announce(&format!("  curl -s {base}/orders -H 'content-type: application/json' -d '{order}'\n\n"));
+    output::announce(&format!(
+        "  curl -s {base}/graphql -H 'content-type: application/json' \\\n    -d '{}'\n\n",
         json!({ "query": "{ order(id: \"my-first\") { status state timeline { edges { node { recordedAt summary } } } } }" })
-    );
-    println!("Send the back-ordered one on its way:\n");
-    println!(
-        "  curl -s {base}/participants/shipping/restock -H 'content-type: application/json' -d '{}'\n",
+    ));
+    output::announce("Send the back-ordered one on its way:\n\n");
+    output::announce(&format!(
+        "  curl -s {base}/participants/shipping/restock -H 'content-type: application/json' -d '{}'\n\n",
         json!([{ "sku": "tea", "quantity": 100 }])
-    );
-    println!("Stop with Ctrl-C; what is under .tenuto goes on next time.");
+    ));
+    output::announce("Stop with Ctrl-C; what is under .tenuto goes on next time.\n");
 }

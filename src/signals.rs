@@ -1,4 +1,4 @@
-//! When to stop: Ctrl-C, or SIGTERM.
+//! When to stop: Ctrl-C, SIGTERM, or SIGHUP (the terminal has gone).
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -8,11 +8,13 @@ pub(crate) fn stop_token() -> std::io::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let token = stop.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hang_up.recv() => {}
         }
         token.cancel();
         // Whoever asks twice wants it now; what was acknowledged is in the log.

@@ -27,7 +27,7 @@ pub(crate) enum NoClaim {
 
 impl Claims {
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder().tcp_nodelay(true).timeout(TIMEOUT).build()?;
+        let client = http_client::builder()?.timeout(TIMEOUT).build()?;
         Ok(Self { client })
     }
 

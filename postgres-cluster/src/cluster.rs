@@ -41,6 +41,8 @@ pub struct Cluster {
     server: Server,
     socket_folder: PathBuf,
     home: Home,
+    binaries: Binaries,
+    options: Options,
 }
 
 impl Cluster {
@@ -51,22 +53,15 @@ impl Cluster {
         initialise(&home, &binaries, options.durable).await?;
         stop_leftover(&home.data()).await?;
         let socket_folder = home.socket_folder()?;
-        let begun = Instant::now();
-        loop {
-            let server = Server::spawn(command(&home, &binaries, &socket_folder, options.durable))
-                .await
-                .doing(|| "start postgres".to_owned())?;
-            match await_ready(&server, &socket_folder, options.start_limit).await {
-                Ok(()) => {
-                    tracing::debug!(pid = server.pid(), folder = %home.folder().display(), "postgres answers");
-                    return Ok(Self { server, socket_folder, home });
-                }
-                Err(Error::Exited(exit)) if exit.log.contains(OLD_BACKENDS) && begun.elapsed() < OLD_BACKENDS_LIMIT => {
-                    tokio::time::sleep(POLL * 10).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let server = launch(&home, &binaries, &socket_folder, &options).await?;
+        Ok(Self { server, socket_folder, home, binaries, options })
+    }
+
+    /// Starts the server again, after it came to an unexpected end: in the same place, under the same URLs.
+    pub async fn restart(&mut self) -> Result<(), Error> {
+        stop_leftover(&self.home.data()).await?;
+        self.server = launch(&self.home, &self.binaries, &self.socket_folder, &self.options).await?;
+        Ok(())
     }
 
     /// The URL of one of its databases, for `sqlx`, `psql` and whatever else speaks libpq's dialect of URLs. `postgres`
@@ -125,6 +120,26 @@ impl Cluster {
 
     async fn connect(&self) -> Result<PgConnection, Error> {
         Ok(connect(&self.socket_folder).await?)
+    }
+}
+
+/// Starts a server, and waits until it answers.
+async fn launch(home: &Home, binaries: &Binaries, socket_folder: &Path, options: &Options) -> Result<Server, Error> {
+    let begun = Instant::now();
+    loop {
+        let server = Server::spawn(command(home, binaries, socket_folder, options.durable))
+            .await
+            .doing(|| "start postgres".to_owned())?;
+        match await_ready(&server, socket_folder, options.start_limit).await {
+            Ok(()) => {
+                tracing::debug!(pid = server.pid(), folder = %home.folder().display(), "postgres answers");
+                return Ok(server);
+            }
+            Err(Error::Exited(exit)) if exit.log.contains(OLD_BACKENDS) && begun.elapsed() < OLD_BACKENDS_LIMIT => {
+                tokio::time::sleep(POLL * 10).await;
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgPool, Row};
+use tokio::time::timeout;
 
 use crate::ends::Ends;
 use crate::error::StoreError;
@@ -56,6 +57,9 @@ pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>
 /// The longest that a caller may wait for an order's end, in seconds.
 const LONGEST_WAIT: u32 = 60;
 
+/// How long the log has to say where it ends, before an unknown order is called so.
+const HEAD_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What the handlers reach.
 #[derive(Clone)]
 pub(crate) struct Orders {
@@ -93,7 +97,22 @@ impl Orders {
                 return Ok(ended);
             }
         }
-        Ok(order_status(&self.pool, id).await?)
+        let found = order_status(&self.pool, id).await?;
+        if found.is_none() && position.is_none() && self.catches_up().await {
+            return Ok(order_status(&self.pool, id).await?);
+        }
+        Ok(found)
+    }
+
+    /// An order that the views do not have may just have been taken: waits a little for what the log has by now. Says whether
+    /// there was anything to wait for.
+    async fn catches_up(&self) -> bool {
+        let Ok(Ok(had)) = timeout(HEAD_PATIENCE, store::checkpoint(&self.pool)).await else { return false };
+        let Ok(Ok(lag)) = timeout(HEAD_PATIENCE, self.lag.of(had)).await else { return false };
+        match lag.log {
+            Some(end) if lag.views < Some(end) => self.waiting.until(end, USUAL_WAIT).await.is_ok(),
+            _ => false,
+        }
     }
 
     async fn reach(&self, wanted: u64) -> Result<(), NotTold> {
@@ -117,8 +136,10 @@ pub(crate) struct Wait {
 }
 
 /// What is done to an order is done at the command endpoint.
-pub(crate) async fn method_not_allowed() -> Response {
-    problem(StatusCode::METHOD_NOT_ALLOWED, "this is not what can be done here")
+pub(crate) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    let path: String = uri.path().chars().take(200).collect();
+    let detail = format!("{method} is not allowed on {path}; the header `Allow` lists what is");
+    problem(StatusCode::METHOD_NOT_ALLOWED, &detail)
 }
 
 pub(crate) async fn get(

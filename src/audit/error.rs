@@ -7,7 +7,7 @@ use domain::proof::keys::KeyError;
 use event_store::client::{AppendError, ReadError};
 use projector::compare::CompareError;
 
-use crate::backends::NotNamed;
+use crate::backends::{NotNamed, PostgresError};
 use crate::commands::CommandError;
 use crate::log::OpenError;
 
@@ -26,6 +26,8 @@ pub(super) enum AuditError {
     SealedMeanwhile,
     #[error("the views cannot be reached")]
     Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
     #[error(transparent)]
     Compare(#[from] CompareError),
     #[error("{}: {source}", file.display())]

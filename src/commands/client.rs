@@ -113,10 +113,10 @@ impl Client {
     /// A client that gives up sooner, or later.
     pub fn with_patience(base: &str, patience: Patience) -> Result<Self, CommandError> {
         let base = checked_base(base)?;
-        let http = reqwest::Client::builder()
+        let http = http_client::builder()
+            .map_err(CommandError::Setup)?
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
-            .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("tenuto/", env!("CARGO_PKG_VERSION")))
             .build()

@@ -96,6 +96,12 @@ pub fn print(text: &str) -> Result<(), CommandError> {
     Ok(stdout.flush()?)
 }
 
+/// Prints what a server says of itself. Where nobody reads that any more, it goes on all the same.
+pub fn announce(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
 /// Prints a line to standard error. Where that cannot be written, nobody is left to be told.
 pub fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");

@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
-use crate::doors::Doors;
+use crate::commands::output;
+use crate::door::Door;
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
 use crate::{backends, health, metrics, serve, signals, workflows};
@@ -81,41 +82,46 @@ impl Driving {
 pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = backends::log(args.servers.named_event_store()?).await?;
-    let pool = backends::views(args.servers.named_postgres()?).await?;
+    let postgres = args.servers.named_postgres()?;
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
-    let (alarm, doors) = (LogAlarm::default(), Doors::default());
-    let closed = CancellationToken::new();
-    let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), closed.clone());
-    let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
-    let footing = Footing {
-        event_store: Some(event_store.clone()),
-        pool: Some(pool.clone()),
-        lag: lag.clone(),
-        alarm: alarm.clone(),
-        doors: Some(doors.clone()),
-        keys: guard.keys(),
+    let (door, closed) = (Door::new(), CancellationToken::new());
+    let mut server = tokio::spawn(serve::serve(listener, door.router(), closed.clone()));
+    let alarm = LogAlarm::default();
+    let start = async {
+        door.waits_for("Postgres");
+        let pool = backends::views(postgres).await?;
+        let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), closed.clone());
+        let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
+        let footing = Footing {
+            event_store: Some(event_store.clone()),
+            pool: Some(pool.clone()),
+            lag: lag.clone(),
+            alarm: alarm.clone(),
+            door: Some(door.clone()),
+            keys: guard.keys(),
+        };
+        let probes =
+            health::router(footing, stop.clone()).merge(metrics::router(lag, None, alarm.clone(), guard.keys()));
+        door.waits_behind("the log, which is compared with the views", probes.clone());
+        guard.verified().await;
+        let (urls, leaving) = (urls_in_environment(), stop.clone());
+        let handler =
+            Handler::start(&event_store, &pool, urls, public_url, &args.driving, leaving, alarm.clone()).await?;
+        Ok::<_, Box<dyn std::error::Error>>((handler, probes))
     };
-    let router = doors.router().merge(health::router(footing, stop.clone())).merge(metrics::router(
-        lag,
-        None,
-        alarm.clone(),
-        guard.keys(),
-    ));
-    let mut server = tokio::spawn(serve::serve(listener, router, closed.clone()));
-    tokio::select! {
+    let (handler, probes) = tokio::select! {
+        biased;
         () = stop.cancelled() => {
             closed.cancel();
             return Ok(server.await??);
         }
+        started = start => started?,
         ended = &mut server => return Ok(ended??),
-        _ = guard.verified() => {}
-    }
-    let urls = urls_in_environment();
-    let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving, stop.clone(), alarm).await?;
-    doors.open(handler.router.clone());
-    println!("commands at http://{address}/orders");
+    };
+    door.open(handler.router.clone().merge(probes));
+    output::announce(&format!("commands at http://{address}/orders\n"));
     tokio::select! {
         () = stop.cancelled() => {}
         // By itself it ends only in failure.

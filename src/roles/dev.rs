@@ -15,7 +15,8 @@ use super::command_handler::{Driving, Handler, urls_in_environment};
 use super::participants::Mail;
 use crate::args::{DataFolder, Listen, ServerUrls};
 use crate::backends::Backends;
-use crate::doors::Doors;
+use crate::commands::output;
+use crate::door::Door;
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
 use crate::{health, metrics, samples, serve, signals};
@@ -46,12 +47,25 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let listener = serve::bind(args.listen.listen).await?;
     let base = format!("http://{}", listener.local_addr()?);
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
-    let backends = Backends::start(&args.servers, &args.data.data, node).await?;
-    let (event_store, pool) = (backends.event_store.clone(), backends.pool.clone());
-
-    participants::migrate(&pool).await?;
-    let (alarm, doors) = (LogAlarm::default(), Doors::default());
+    let (door, closed) = (Door::new(), CancellationToken::new());
+    let server = tokio::spawn(serve::serve(listener, door.router(), closed.clone()));
+    let alarm = LogAlarm::default();
     let services = Options { alarm: alarm.clone(), ..args.mail.options()? };
+    door.waits_for("the log and Postgres");
+    let start = async {
+        let backends = Backends::start(&args.servers, &args.data.data, node).await?;
+        participants::migrate(&backends.pool).await?;
+        Ok::<_, Box<dyn std::error::Error>>(backends)
+    };
+    let mut backends = tokio::select! {
+        biased;
+        () = stop.cancelled() => {
+            closed.cancel();
+            return Ok(server.await??);
+        }
+        started = start => started?,
+    };
+    let (event_store, pool) = (backends.event_store.clone(), backends.pool.clone());
     let background = CancellationToken::new();
     let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), background.clone());
     let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
@@ -60,33 +74,35 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         pool: Some(pool.clone()),
         lag: lag.clone(),
         alarm: alarm.clone(),
-        doors: Some(doors.clone()),
+        door: Some(door.clone()),
         keys: guard.keys(),
     };
     let queries = query_api::Options { leaving: stop.clone(), ..query_api::Options::default() };
-    let router = doors.router().merge(health::router(footing, stop.clone())).merge(metrics::router(
+    let probes = health::router(footing, stop.clone()).merge(metrics::router(
         lag,
         Some(queries.stats.clone()),
         alarm.clone(),
         guard.keys(),
     ));
-    let mut server = tokio::spawn(serve::serve(listener, router, stop.clone()));
-    let broken = tokio::select! {
-        _ = guard.verified() => None,
-        () = stop.cancelled() => Some(None),
-        ended = &mut server => return Ok(ended??),
-        reason = backends.broken() => Some(Some(reason)),
+    door.waits_behind("the log, which is compared with the views", probes.clone());
+    let (urls, leaving) = (participant_urls(&base), stop.clone());
+    let start = async {
+        guard.verified().await;
+        Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving, alarm.clone()).await
     };
-    if let Some(broken) = broken {
-        stop.cancel();
+    let handler = tokio::select! {
+        biased;
+        () = stop.cancelled() => Ok(None),
+        started = start => started.map(Some),
+        reason = backends.broken() => Err(reason.into()),
+    };
+    let Some(handler) = handler? else {
+        closed.cancel();
         server.await??;
         background.cancel();
         backends.stop().await;
-        return broken.map_or(Ok(()), |reason: String| Err(reason.into()));
-    }
-    let (urls, leaving) = (participant_urls(&base), stop.clone());
-    let handler =
-        Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving, alarm.clone()).await?;
+        return Ok(());
+    };
     let own = handler
         .router
         .clone()
@@ -98,7 +114,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let requests = participants::run_requests(pool.clone(), event_store.clone(), services.clone(), background.clone());
     let deliveries =
         participants::run_deliveries(pool, services, Some(event_store), background.clone().cancelled_owned());
-    doors.open(own);
+    door.open(own.merge(probes));
     let (projector, deliveries, requests) = (tokio::spawn(projector), tokio::spawn(deliveries), tokio::spawn(requests));
 
     print_places(&base, &backends, &args);
@@ -114,6 +130,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         reason = backends.broken() => Some(reason),
     };
     stop.cancel();
+    closed.cancel();
     server.await??;
     handler.stop().await;
     background.cancel();
@@ -134,13 +151,14 @@ fn participant_urls(base: &str) -> BTreeMap<String, String> {
 }
 
 fn print_places(base: &str, backends: &Backends, args: &DevArgs) {
-    println!("Tenuto is up.\n");
-    println!("  commands   POST {base}/orders");
-    println!("  queries    {base}/graphql");
-    println!("  mailbox    {base}/participants/notifications/mailbox");
-    println!("  log        {}", without_secrets(&backends.event_store_url));
-    println!("  views      {}", without_secrets(&backends.postgres_url));
-    println!("  data       {}\n", args.data.data.display());
+    let log = without_secrets(&backends.event_store_url);
+    let views = without_secrets(&backends.postgres_url);
+    let data = args.data.data.display();
+    output::announce(&format!(
+        "Tenuto is up.\n\n  commands   POST {base}/orders\n  queries    {base}/graphql\n  \
+         mailbox    {base}/participants/notifications/mailbox\n  log        {log}\n  views      {views}\n  \
+         data       {data}\n\n"
+    ));
 }
 
 /// A URL as it may be shown: without its password. The user stays, so that the URL can be pasted.

@@ -6,6 +6,8 @@ use participants::{MailServer, Options};
 
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
+use crate::commands::output;
+use crate::door::Door;
 use crate::health::Footing;
 use crate::log_guard::KeyCount;
 use crate::{backends, health, metrics, serve, signals};
@@ -49,20 +51,34 @@ impl Mail {
 
 pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    let pool = backends::connect(args.servers.named_postgres()?).await?;
-    participants::migrate(&pool).await?;
+    let postgres = args.servers.named_postgres()?;
     let alarm = LogAlarm::default();
     let options = Options { alarm: alarm.clone(), ..args.mail.options()? };
-    if args.read_again {
-        participants::read_requests_again(&pool).await?;
-    }
     let log = if args.by_events { Some(backends::log(args.servers.named_event_store()?).await?) } else { None };
     let listener = serve::bind(args.listen.listen).await?;
-    println!("orders, payments, shipping and notifications at http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let door = Door::new();
+    let server = tokio::spawn(serve::serve(listener, door.router(), stop.clone()));
+    door.waits_for("Postgres");
+    let start = async {
+        let pool = backends::connect(postgres).await?;
+        participants::migrate(&pool).await?;
+        if args.read_again {
+            participants::read_requests_again(&pool).await?;
+        }
+        Ok::<_, Box<dyn std::error::Error>>(pool)
+    };
+    let pool = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(server.await??),
+        started = start => started?,
+    };
     let footing = Footing { pool: Some(pool.clone()), alarm: alarm.clone(), ..Footing::default() };
     let router = participants::router(pool.clone(), options.clone())
         .merge(health::router(footing, stop.clone()))
         .merge(metrics::router(None, None, alarm, KeyCount::default()));
+    door.open(router);
+    output::announce(&format!("orders, payments, shipping and notifications at http://{address}\n"));
     let requests = {
         let (pool, log, options, stop) = (pool.clone(), log.clone(), options.clone(), stop.clone());
         async move {
@@ -72,7 +88,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
         }
     };
     let deliveries = participants::run_deliveries(pool, options, log, stop.clone().cancelled_owned());
-    let (served, (), delivered) = tokio::join!(serve::serve(listener, router, stop), requests, deliveries);
-    served?;
+    let (ended, (), delivered) = tokio::join!(server, requests, deliveries);
+    ended??;
     Ok(delivered?)
 }

@@ -65,7 +65,7 @@ async fn project(servers: &ServerUrls) -> Result<(), Box<dyn std::error::Error>>
     let stop = signals::stop_token()?;
     let event_store = backends::log(servers.named_event_store()?).await?;
     let pool = backends::views(servers.named_postgres()?).await?;
-    println!("projecting");
+    output::announce("projecting\n");
     Ok(projector::run(ProjectorOptions::default(), event_store, pool, stop).await?)
 }
 

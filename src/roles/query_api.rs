@@ -6,6 +6,8 @@ use query_api::LagMeter;
 
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
+use crate::commands::output;
+use crate::door::Door;
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
 use crate::{backends, health, metrics, serve, signals};
@@ -22,24 +24,34 @@ pub(crate) struct QueryApiArgs {
 pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = backends::log(args.servers.named_event_store()?).await?;
-    let pool = backends::views(args.servers.named_postgres()?).await?;
+    let postgres = args.servers.named_postgres()?;
     let listener = serve::bind(args.listen.listen).await?;
-    println!("queries at http://{}/graphql", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let door = Door::new();
+    let server = tokio::spawn(serve::serve(listener, door.router(), stop.clone()));
+    door.waits_for("Postgres");
+    let pool = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(server.await??),
+        pool = backends::views(postgres) => pool?,
+    };
     let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
     let alarm = LogAlarm::default();
     let guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), stop.clone());
-    // Without the log, what is asked of the views is answered all the same.
+    // Without the log, what is asked of the views is answered all the same: a balancer is told of it, and nothing is refused.
     let footing = Footing {
-        event_store: None,
+        event_store: Some(event_store.clone()),
         pool: Some(pool.clone()),
         lag: lag.clone(),
         alarm: alarm.clone(),
-        doors: None,
+        door: None,
         keys: guard.keys(),
     };
     let options = query_api::Options { leaving: stop.clone(), ..query_api::Options::default() };
     let router = query_api::router(pool, event_store, &options)
         .merge(health::router(footing, stop.clone()))
         .merge(metrics::router(lag, Some(options.stats), alarm, guard.keys()));
-    Ok(serve::serve(listener, router, stop).await?)
+    door.open(router);
+    output::announce(&format!("queries at http://{address}/graphql\n"));
+    Ok(server.await??)
 }

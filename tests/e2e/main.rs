@@ -26,6 +26,7 @@ mod process;
 mod restarts;
 #[path = "../../query-api/tests/it/socket.rs"]
 mod socket;
+mod starting;
 mod three_ways;
 mod workflow_files;
 mod world;

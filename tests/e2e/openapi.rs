@@ -111,7 +111,14 @@ async fn every_example_of_an_order_and_of_a_workflow_is_taken() {
         assert_eq!(response.status(), 202, "{body}");
         let location = response.headers()["location"].to_str().unwrap().to_owned();
         let receipt = document.documents(ORDERS, response).await;
-        assert_eq!(location, format!("/orders/{}", receipt["orderId"].as_str().unwrap()));
+        assert_eq!(
+            location,
+            format!(
+                "/orders/{}?position={}",
+                receipt["orderId"].as_str().unwrap(),
+                receipt["position"].as_str().unwrap()
+            )
+        );
         world.until("the order can be asked for", async || world.get(&location).await.0 == 200).await;
         let standing = world.get(&location).await.1;
         let schema = &document.0["components"]["schemas"]["OrderStatus"]["properties"];

@@ -62,7 +62,9 @@ pub(super) async fn handle<L: Log, C: Clock>(
             place(&endpoint, order_id, order, &headers).await?
         }
     };
-    let location: [(HeaderName, String); 1] = [(header::LOCATION, format!("/orders/{}", accepted.order_id))];
+    // With the position, whoever follows it waits until the views have the order.
+    let location = format!("/orders/{}?position={}", accepted.order_id, accepted.position);
+    let location: [(HeaderName, String); 1] = [(header::LOCATION, location)];
     Ok((StatusCode::ACCEPTED, location, Json(Receipt::from(&accepted))))
 }
 

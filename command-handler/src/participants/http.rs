@@ -36,8 +36,7 @@ impl HttpParticipants {
     /// Connections are kept, Nagle's algorithm is off, redirects are not followed: an answer is what the participant itself
     /// says. At most `most_calls` are made to one participant at once; an attempt waits for its turn, within its deadline.
     pub fn new(settings: Settings, callback_base: &str, most_calls: usize) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .tcp_nodelay(true)
+        let client = http_client::builder()?
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;

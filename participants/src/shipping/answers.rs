@@ -47,8 +47,7 @@ pub(crate) struct Answers {
 
 impl Answers {
     pub(crate) fn new(options: &Options, log: Option<EventStore>) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .tcp_nodelay(true)
+        let client = http_client::builder()?
             .timeout(options.delivery_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;

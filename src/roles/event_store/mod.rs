@@ -14,6 +14,7 @@ use rustix::fs::Mode;
 
 use super::RoleResult;
 use crate::args::DataFolder;
+use crate::commands::output;
 use crate::signals;
 
 /// Options of `tenuto event-store`.
@@ -88,7 +89,7 @@ async fn serve(args: NodeArgs) -> RoleResult {
     let options =
         NodeOptions { address: args.listen, advertised, system_projections, ..NodeOptions::in_folder(folder) };
     let node = Node::start(options).await?;
-    println!("the log at {}", node.connection_string());
+    output::announce(&format!("the log at {}\n", node.connection_string()));
     tokio::select! {
         () = stop.cancelled() => {}
         () = node.asked_to_shut_down() => {}

@@ -1,0 +1,100 @@
+//! How every outgoing HTTP client of Tenuto is set up.
+//!
+//! Proxies come from `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, less what `NO_PROXY` lists; names in lower case come first. Loopback is
+//! never asked through a proxy: a proxy has another loopback, or refuses it, and what runs on this machine is not its affair.
+
+use reqwest::{Client, ClientBuilder, Error, NoProxy, Proxy};
+
+/// What is never asked through a proxy.
+const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
+
+/// A client's beginnings: Nagle's algorithm is off, and proxies are those of the environment.
+pub fn builder() -> Result<ClientBuilder, Error> {
+    with_proxies(|name| std::env::var(name).ok())
+}
+
+fn with_proxies(variable: impl Fn(&str) -> Option<String>) -> Result<ClientBuilder, Error> {
+    let set = |name: &str| {
+        let value = variable(name).or_else(|| variable(&name.to_uppercase()));
+        value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    };
+    let direct = set("no_proxy").map_or_else(|| LOOPBACK.to_owned(), |others| format!("{LOOPBACK},{others}"));
+    // A lone `*` is only understood alone.
+    let direct = if direct.split(',').any(|entry| entry.trim() == "*") { "*".to_owned() } else { direct };
+    let direct = NoProxy::from_string(&direct);
+    // This also turns off the library's own reading of the environment.
+    let mut builder = Client::builder().tcp_nodelay(true).no_proxy();
+    if let Some(url) = set("http_proxy") {
+        builder = builder.proxy(Proxy::http(url)?.no_proxy(direct.clone()));
+    }
+    if let Some(url) = set("https_proxy") {
+        builder = builder.proxy(Proxy::https(url)?.no_proxy(direct.clone()));
+    }
+    if let Some(url) = set("all_proxy") {
+        builder = builder.proxy(Proxy::all(url)?.no_proxy(direct));
+    }
+    Ok(builder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that answers everything with its name.
+    async fn server(name: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{name}", name.len());
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        address
+    }
+
+    async fn asked(variables: &[(&str, String)], url: &str) -> String {
+        let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        let client = with_proxies(variable).unwrap().timeout(Duration::from_secs(20)).build().unwrap();
+        client.get(url).send().await.unwrap().text().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn loopback_is_never_asked_through_a_proxy_and_others_are() {
+        let (proxy, own) = (server("proxy").await, server("own").await);
+        for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+            let variables = [(name, format!("http://{proxy}"))];
+            assert_eq!(asked(&variables, &format!("http://{own}/")).await, "own", "{name}");
+            assert_eq!(asked(&variables, &format!("http://localhost:{}/", own.port())).await, "own", "{name}");
+            assert_eq!(asked(&variables, "http://shop.example/").await, "proxy", "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_no_proxy_lists_is_asked_directly() {
+        let proxy = server("proxy").await;
+        let variables = [("http_proxy", format!("http://{proxy}")), ("no_proxy", "other.example".to_owned())];
+        assert_eq!(asked(&variables, "http://shop.example/").await, "proxy");
+        let own = server("own").await;
+        assert_eq!(asked(&variables, &format!("http://{own}/")).await, "own");
+        let none = [("http_proxy", format!("http://{proxy}")), ("no_proxy", "shop.example".to_owned())];
+        let variable = |name: &str| none.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        let client = with_proxies(variable).unwrap().timeout(Duration::from_secs(20)).build().unwrap();
+        assert!(client.get("http://shop.example/").send().await.is_err(), "there is no such host to ask directly");
+    }
+
+    #[test]
+    fn a_proxy_that_is_no_url_is_an_error() {
+        let variable = |name: &str| (name == "http_proxy").then(|| "http://[".to_owned());
+        assert!(with_proxies(variable).is_err());
+    }
+}

@@ -1,0 +1,167 @@
+//! The door of a role: it answers from the first moment on, also while what stands behind it is still starting.
+//!
+//! Meanwhile `/livez` says that the process is alive, `/readyz` says what is waited for, and everything else is answered "later".
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tower::ServiceExt;
+
+/// What is behind the door.
+#[derive(Clone, Debug)]
+enum Behind {
+    /// Nothing yet: this is waited for. The probes say more, once they have something to look at.
+    Starting(&'static str, Option<Router>),
+    Open(Router),
+}
+
+/// A door. Clones are the same door.
+#[derive(Clone, Debug)]
+pub(crate) struct Door(Arc<RwLock<Behind>>);
+
+impl Door {
+    /// A door behind which nothing is yet.
+    pub fn new() -> Self {
+        Self(Arc::new(RwLock::new(Behind::Starting("the process", None))))
+    }
+
+    /// What is waited for now.
+    pub fn waits_for(&self, what: &'static str) {
+        self.set(Behind::Starting(what, None));
+    }
+
+    /// What is waited for now, while these routes answer: `/readyz` and `/metrics`, say.
+    pub fn waits_behind(&self, what: &'static str, probes: Router) {
+        self.set(Behind::Starting(what, Some(probes)));
+    }
+
+    /// What is waited for, unless the door is open.
+    pub fn waiting_for(&self) -> Option<&'static str> {
+        match *self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            Behind::Starting(what, _) => Some(what),
+            Behind::Open(_) => None,
+        }
+    }
+
+    /// From now on, this answers.
+    pub fn open(&self, router: Router) {
+        let router = router.fallback(unknown_path).layer(from_fn(refuse_encoded));
+        self.set(Behind::Open(router));
+    }
+
+    fn set(&self, behind: Behind) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = behind;
+    }
+
+    /// What to serve.
+    pub fn router(&self) -> Router {
+        let door = self.clone();
+        Router::new().fallback(move |request: Request| async move {
+            let behind = door.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+            match behind {
+                Behind::Open(router) => router.oneshot(request).await.into_response(),
+                Behind::Starting(what, None) => starting(request.uri(), what),
+                Behind::Starting(what, Some(probes)) => {
+                    let later = move |uri: Uri| async move { starting(&uri, what) };
+                    probes.fallback(later).oneshot(request).await.into_response()
+                }
+            }
+        })
+    }
+}
+
+fn starting(uri: &Uri, what: &str) -> Response {
+    match uri.path() {
+        "/livez" => "alive\n".into_response(),
+        "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, format!("starting: waits for {what}\n")).into_response(),
+        _ => {
+            let detail = format!("this instance is starting, and waits for {what}: send the same request later");
+            let later = problem(StatusCode::SERVICE_UNAVAILABLE, &detail);
+            ([(header::RETRY_AFTER, "1")], later).into_response()
+        }
+    }
+}
+
+async fn unknown_path(method: Method, uri: Uri) -> Response {
+    let path: String = uri.path().chars().take(200).collect();
+    problem(StatusCode::NOT_FOUND, &format!("{method} {path}: this server has no such path"))
+}
+
+/// No route decodes a body. What is encoded would be reported as malformed, which it is not.
+async fn refuse_encoded(headers: HeaderMap, request: Request, next: Next) -> Response {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let encoded = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let Some(encoding) = encoded else { return next.run(request).await };
+    let encoding: String = String::from_utf8_lossy(encoding.as_bytes()).chars().take(40).collect();
+    let detail = format!("Content-Encoding {encoding:?} is not accepted: send the body as it is");
+    let refusal = problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, &detail);
+    ([(header::ACCEPT_ENCODING, "identity")], refusal).into_response()
+}
+
+/// RFC 9457.
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason();
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::routing::post;
+
+    use super::*;
+
+    async fn answer(door: &Door, request: Request) -> (StatusCode, String) {
+        let response = door.router().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn get(path: &str) -> Request {
+        Request::get(path).body(Body::empty()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn probes_are_answered_while_the_process_starts_and_say_what_is_waited_for() {
+        let door = Door::new();
+        door.waits_for("the log");
+        assert_eq!(answer(&door, get("/livez")).await.0, StatusCode::OK);
+        let (status, text) = answer(&door, get("/readyz")).await;
+        assert_eq!((status, text.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "starting: waits for the log\n"));
+        let (status, text) = answer(&door, get("/orders/1")).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(text.contains("waits for the log"), "{text}");
+        door.open(Router::new().route("/orders/1", axum::routing::get(|| async { "here" })));
+        assert_eq!(answer(&door, get("/orders/1")).await, (StatusCode::OK, "here".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_path_that_does_not_exist_is_a_problem_that_names_it() {
+        let door = Door::new();
+        door.open(Router::new());
+        let (status, text) = answer(&door, get("/ordres")).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert!(text.contains("GET /ordres: this server has no such path"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_encoded_body_is_refused_and_not_called_malformed() {
+        let door = Door::new();
+        door.open(Router::new().route("/orders", post(|| async { "taken" })));
+        let posted = |encoding: &str| {
+            Request::post("/orders").header(header::CONTENT_ENCODING, encoding).body(Body::from("{}")).unwrap()
+        };
+        let (status, text) = answer(&door, posted("gzip")).await;
+        assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert!(text.contains("gzip"), "{text}");
+        assert_eq!(answer(&door, posted("Identity")).await.0, StatusCode::OK);
+    }
+}

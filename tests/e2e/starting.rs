@@ -1,0 +1,81 @@
+//! Starting and stopping: what a process says while something is away, which signals end it, and what it survives.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use reqwest::StatusCode;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::process::{Address, Process, binary, until};
+
+async fn get(url: &str) -> Option<(StatusCode, String)> {
+    let response = reqwest::get(url).await.ok()?;
+    Some((response.status(), response.text().await.ok()?))
+}
+
+/// Nobody listens at the address of the log, so the role waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_waits_for_the_log_answers_probes_and_heeds_every_signal() {
+    let database = postgres_cluster::testing::database().await;
+    let log = Address::new();
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let own = Address::new();
+        let log = format!("esdb://{}?tls=false", log.as_str());
+        let arguments =
+            ["command-handler", "--listen", own.as_str(), "--event-store", &log, "--postgres", database.url()];
+        let mut process = Process::start(&arguments, &[]);
+        let ready = format!("{}/readyz", own.url());
+        until("it says that it waits for the log", async || {
+            let answer = get(&ready).await;
+            answer.is_some_and(|(status, text)| {
+                status == StatusCode::SERVICE_UNAVAILABLE && text == "starting: waits for the log\n"
+            })
+        })
+        .await;
+        assert_eq!(get(&format!("{}/livez", own.url())).await.unwrap().0, StatusCode::OK);
+        process.signal(signal);
+        assert!(process.ended().success(), "{signal:?} ends it in good order");
+    }
+}
+
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_goes_on_when_nobody_reads_its_output_and_when_its_postgres_dies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, data) = (Address::new(), folder.path().join("data"));
+    let mut command = binary();
+    command.arg("dev").arg("--data").arg(&data).args(["--listen", own.as_str(), "--no-samples"]);
+    let mut child = Ends(command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap());
+    drop(child.0.stdout.take());
+    let ready = format!("{}/readyz", own.url());
+    let is_ready = async || get(&ready).await.is_some_and(|(status, _)| status == StatusCode::OK);
+    until("it is ready, with its output closed", is_ready).await;
+
+    let pid_file = pid_file(&data).expect("a postmaster.pid");
+    let pid = || -> Option<Pid> {
+        Pid::from_raw(std::fs::read_to_string(&pid_file).ok()?.lines().next()?.trim().parse().ok()?)
+    };
+    let first = pid().unwrap();
+    kill_process(first, Signal::KILL).unwrap();
+    until("another Postgres runs in its place", async || pid().is_some_and(|pid| pid != first)).await;
+    until("it is ready again", is_ready).await;
+
+    kill_process(Pid::from_child(&child.0), Signal::HUP).unwrap();
+    assert!(child.0.wait().unwrap().success());
+}
+
+/// The private cluster's note of its process; where its user cannot enter the folder, the file `MOVED` says where it is.
+fn pid_file(data: &Path) -> Option<PathBuf> {
+    let postgres = data.join("postgres");
+    let moved = std::fs::read_to_string(postgres.join("MOVED")).ok().map(|text| PathBuf::from(text.trim()));
+    let places = [Some(postgres), moved].into_iter().flatten();
+    places.map(|place| place.join("data/postmaster.pid")).find(|file| file.exists())
+}
