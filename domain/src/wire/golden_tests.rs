@@ -142,10 +142,10 @@ fn one_of_each() -> Vec<Event> {
         Event::OrderPaused(OrderPaused { at: at(14) }),
         Event::OrderResumed(OrderResumed { at: at(15) }),
         Event::OrderPlaced(Box::new(sealed())),
-        Event::DecisionSplit(DecisionSplit { at: at(16) }),
     ]
     .into_iter()
     .chain(with_placeholders())
+    .chain([Event::DecisionSplit(DecisionSplit { at: at(19) })])
     .collect()
 }
 

@@ -230,7 +230,7 @@ fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> Result<Recorde
 
 /// A value with its placeholders, unless no append has room for it.
 fn that_fits(recorded: Recorded, name: &str, limits: Limits) -> Result<Recorded, String> {
-    let size = json_size(&recorded.value).saturating_add(json_size(&recorded.placeholders));
+    let size = json_size(&recorded.value).saturating_add(recorded.placeholders.as_ref().map_or(0, json_size));
     if size > limits.value { Err(too_large(name, size, limits.value)) } else { Ok(recorded) }
 }
 
