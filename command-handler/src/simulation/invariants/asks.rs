@@ -71,11 +71,17 @@ fn start_of<'r>(record: &'r Record, asked: &Asked) -> Option<&'r Entry> {
 }
 
 /// The idempotency key is the same for all attempts at the same thing, and what is asked under it too; no other thing has it.
+/// What surely did nothing, and was tried again by an operator, is another thing.
 pub fn one_key_for_all_attempts(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     let (mut keys, mut things) = (BTreeMap::new(), BTreeMap::new());
-    for Asked { ask, key, .. } in &record.asks {
-        let thing = (&ask.order_id, &ask.attempt.step, ask.attempt.direction);
+    for asked in &record.asks {
+        let Asked { ask, key, .. } = asked;
+        let (since, was_earned) = key_since(known(record, asked), asked);
+        if !was_earned {
+            wrong.push(format!("{key} is a new key for what may have been done"));
+        }
+        let thing = (&ask.order_id, &ask.attempt.step, ask.attempt.direction, since);
         let first = *keys.entry(thing).or_insert(key);
         if first != key {
             wrong.push(format!("{thing:?} was asked for under {first} and under {key}"));
@@ -87,6 +93,30 @@ pub fn one_key_for_all_attempts(record: &Record) -> Wrong {
         }
     }
     wrong
+}
+
+/// The attempt that the key of this one began with, and whether nothing had been done when it replaced the key before it.
+fn key_since(entries: &[Entry], asked: &Asked) -> (u32, bool) {
+    let attempt = &asked.ask.attempt;
+    let (mut since, mut was_earned, mut nothing_done) = (1, true, false);
+    for entry in entries {
+        match &entry.event {
+            Event::StepFailed(e) if e.step == attempt.step && e.direction == attempt.direction => {
+                nothing_done = !e.maybe_done;
+            }
+            Event::StepStarted(e)
+                if e.new_key
+                    && e.step == attempt.step
+                    && e.direction == attempt.direction
+                    && e.attempt <= attempt.number =>
+            {
+                since = e.attempt;
+                was_earned &= nothing_done;
+            }
+            _ => {}
+        }
+    }
+    (since, was_earned)
 }
 
 /// Once an order has ended, nobody is asked for anything, but for an attempt that was appended just now: others may end the order
