@@ -1,8 +1,8 @@
 //! What the orchestrator and a participant say to each other, over HTTP; by events they say the same (see `by_events`).
 //!
 //! `POST {url}/{action}` with `{orderId, step, action, input}`. A 2xx answer says that it is done, and how it ended; 202
-//! says that the answer comes to the callback; a 4xx (save 408, 425 and 429) refuses for good; anything else means: try
-//! again, with the same `Idempotency-Key`.
+//! says that the answer comes to the callback; 400, 402, 409, 410, 422 and any 4xx with a problem of ours refuse for good;
+//! 408, 425, 429 and 5xx mean: try again, with the same `Idempotency-Key`. README has the whole table.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
