@@ -37,6 +37,7 @@ fn with_proxies(variable: impl Fn(&str) -> Option<String>) -> Result<ClientBuild
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use std::net::SocketAddr;
     use std::time::Duration;

@@ -222,7 +222,7 @@ mod tests {
     fn keys(numbers: std::ops::Range<u128>) -> Vec<KeptKey> {
         let key = |number: u128| KeptKey {
             id: Uuid::from_u128(number),
-            customer_id: format!("C{number}"),
+            customer_id: format!("customer-{number}"),
             secret: number.is_multiple_of(2).then(|| "AAAA".to_owned()),
             created_at: DateTime::UNIX_EPOCH,
             destroyed_at: (number % 2 == 1).then_some(DateTime::UNIX_EPOCH),
@@ -250,7 +250,7 @@ mod tests {
         let text = written();
         assert_eq!(read(&text, PASSPHRASE).unwrap(), keys(0..5));
         assert!(matches!(read(&text, b"another passphrase"), Err(FileError::Sealed(0))));
-        assert!(!text.contains("C1"), "nothing of a key is readable");
+        assert!(!text.contains("customer-"), "nothing of a key is readable");
     }
 
     #[test]
