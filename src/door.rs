@@ -1,8 +1,10 @@
 //! The door of a role: it answers from the first moment on, also while what stands behind it is still starting.
 //!
-//! Meanwhile `/livez` says that the process is alive, `/readyz` says what is waited for, and everything else is answered "later".
+//! Meanwhile `/livez` says that the process is alive, `/readyz` says what is waited for, and everything else waits a little, and
+//! is then answered "later".
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -10,7 +12,15 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tower::ServiceExt;
+
+/// How long a request waits for a role to start: a command is answered within five seconds, whatever is away.
+pub(crate) const STARTING: Duration = Duration::from_secs(4);
+
+/// What is answered at once.
+const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// What is behind the door.
 #[derive(Clone, Debug)]
@@ -22,12 +32,16 @@ enum Behind {
 
 /// A door. Clones are the same door.
 #[derive(Clone, Debug)]
-pub(crate) struct Door(Arc<RwLock<Behind>>);
+pub(crate) struct Door {
+    behind: Arc<watch::Sender<Behind>>,
+    /// How long a request waits for the process to start.
+    patience: Duration,
+}
 
 impl Door {
-    /// A door behind which nothing is yet.
-    pub fn new() -> Self {
-        Self(Arc::new(RwLock::new(Behind::Starting("the process", None))))
+    /// A door behind which nothing is yet. A request waits so long for it to open.
+    pub fn new(patience: Duration) -> Self {
+        Self { behind: Arc::new(watch::Sender::new(Behind::Starting("the process", None))), patience }
     }
 
     /// What is waited for now.
@@ -42,7 +56,7 @@ impl Door {
 
     /// What is waited for, unless the door is open.
     pub fn waiting_for(&self) -> Option<&'static str> {
-        match *self.0.read().unwrap_or_else(PoisonError::into_inner) {
+        match *self.behind.borrow() {
             Behind::Starting(what, _) => Some(what),
             Behind::Open(_) => None,
         }
@@ -55,23 +69,31 @@ impl Door {
     }
 
     fn set(&self, behind: Behind) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = behind;
+        self.behind.send_replace(behind);
     }
 
     /// What to serve.
     pub fn router(&self) -> Router {
         let door = self.clone();
-        Router::new().fallback(move |request: Request| async move {
-            let behind = door.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-            match behind {
-                Behind::Open(router) => router.oneshot(request).await.into_response(),
-                Behind::Starting(what, None) => starting(request.uri(), what),
-                Behind::Starting(what, Some(probes)) => {
-                    let later = move |uri: Uri| async move { starting(&uri, what) };
-                    probes.fallback(later).oneshot(request).await.into_response()
-                }
+        Router::new().fallback(move |request: Request| async move { door.answer(request).await })
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        if !PROBES.contains(&request.uri().path()) {
+            let mut behind = self.behind.subscribe();
+            let opened = behind.wait_for(|behind| matches!(behind, Behind::Open(_)));
+            // Whether it opened in time is looked at below.
+            let _ = timeout(self.patience, opened).await.is_ok();
+        }
+        let behind = self.behind.borrow().clone();
+        match behind {
+            Behind::Open(router) => router.oneshot(request).await.into_response(),
+            Behind::Starting(what, None) => starting(request.uri(), what),
+            Behind::Starting(what, Some(probes)) => {
+                let later = move |uri: Uri| async move { starting(&uri, what) };
+                probes.fallback(later).oneshot(request).await.into_response()
             }
-        })
+        }
     }
 }
 
@@ -131,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn probes_are_answered_while_the_process_starts_and_say_what_is_waited_for() {
-        let door = Door::new();
+        let door = Door::new(Duration::ZERO);
         door.waits_for("the log");
         assert_eq!(answer(&door, get("/livez")).await.0, StatusCode::OK);
         let (status, text) = answer(&door, get("/readyz")).await;
@@ -144,8 +166,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_that_comes_while_the_process_starts_is_answered_once_it_has() {
+        let door = Door::new(Duration::from_mins(1));
+        let asked = answer(&door, get("/orders/1"));
+        let opening = async {
+            tokio::task::yield_now().await;
+            door.open(Router::new().route("/orders/1", axum::routing::get(|| async { "here" })));
+        };
+        assert_eq!(tokio::join!(asked, opening).0, (StatusCode::OK, "here".to_owned()));
+    }
+
+    #[tokio::test]
     async fn a_path_that_does_not_exist_is_a_problem_that_names_it() {
-        let door = Door::new();
+        let door = Door::new(Duration::ZERO);
         door.open(Router::new());
         let (status, text) = answer(&door, get("/ordres")).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
@@ -154,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_encoded_body_is_refused_and_not_called_malformed() {
-        let door = Door::new();
+        let door = Door::new(Duration::ZERO);
         door.open(Router::new().route("/orders", post(|| async { "taken" })));
         let posted = |encoding: &str| {
             Request::post("/orders").header(header::CONTENT_ENCODING, encoding).body(Body::from("{}")).unwrap()

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
-use crate::door::Door;
+use crate::door::{Door, STARTING};
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
 use crate::{backends, health, metrics, serve, signals, workflows};
@@ -86,7 +86,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
-    let (door, closed) = (Door::new(), CancellationToken::new());
+    let (door, closed) = (Door::new(STARTING), CancellationToken::new());
     let mut server = tokio::spawn(serve::serve(listener, door.router(), closed.clone()));
     let alarm = LogAlarm::default();
     let start = async {

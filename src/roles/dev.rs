@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use clap::Args;
 use follower::LogAlarm;
@@ -20,6 +21,9 @@ use crate::door::Door;
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
 use crate::{health, metrics, samples, serve, signals};
+
+/// How long a request waits for the log and Postgres, which may have to be made first.
+const STARTING: Duration = Duration::from_secs(10);
 
 /// Options of `tenuto dev`.
 #[derive(Debug, Args)]
@@ -47,7 +51,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let listener = serve::bind(args.listen.listen).await?;
     let base = format!("http://{}", listener.local_addr()?);
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
-    let (door, closed) = (Door::new(), CancellationToken::new());
+    let (door, closed) = (Door::new(STARTING), CancellationToken::new());
     let server = tokio::spawn(serve::serve(listener, door.router(), closed.clone()));
     let alarm = LogAlarm::default();
     let services = Options { alarm: alarm.clone(), ..args.mail.options()? };

@@ -7,7 +7,7 @@ use participants::{MailServer, Options};
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
-use crate::door::Door;
+use crate::door::{Door, STARTING};
 use crate::health::Footing;
 use crate::log_guard::KeyCount;
 use crate::{backends, health, metrics, serve, signals};
@@ -57,7 +57,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let log = if args.by_events { Some(backends::log(args.servers.named_event_store()?).await?) } else { None };
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
-    let door = Door::new();
+    let door = Door::new(STARTING);
     let server = tokio::spawn(serve::serve(listener, door.router(), stop.clone()));
     door.waits_for("Postgres");
     let start = async {

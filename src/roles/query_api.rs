@@ -7,7 +7,7 @@ use query_api::LagMeter;
 use super::RoleResult;
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
-use crate::door::Door;
+use crate::door::{Door, STARTING};
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
 use crate::{backends, health, metrics, serve, signals};
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let postgres = args.servers.named_postgres()?;
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
-    let door = Door::new();
+    let door = Door::new(STARTING);
     let server = tokio::spawn(serve::serve(listener, door.router(), stop.clone()));
     door.waits_for("Postgres");
     let pool = tokio::select! {
