@@ -24,7 +24,7 @@ pub const SCHEMA: u32 = 1;
 /// The version of an `OrderPlaced` whose personal data are sealed. The first version has them in the clear.
 pub const SEALED: u32 = 2;
 
-/// The version of an event that says which placeholders stand for personal data. Whoever does not know of that would fill in
+/// The version of an event that says which placeholders stand for personal data. A build that does not know it would fill in
 /// what only looks like one.
 pub const TOLD_APART: u32 = 2;
 
@@ -181,7 +181,7 @@ fn event_in(schema: u32, event_type: &str, data: &[u8]) -> Result<Event, WireErr
             let source = serde::de::Error::custom("`sealed` does not go with the version");
             Err(WireError::Malformed { part: "data", event_type: event_type.to_owned(), source })
         }
-        // An earlier version that says it all the same would be filled in otherwise by whoever reads only that version.
+        // An earlier version that says it all the same would be filled in otherwise by a reader of that version alone.
         _ if event.placeholders().is_some() != (schema == TOLD_APART && event_type != PLACED) => {
             let source = serde::de::Error::custom("`placeholders` does not go with the version");
             Err(WireError::Malformed { part: "data", event_type: event_type.to_owned(), source })

@@ -62,7 +62,7 @@ pub(super) async fn handle<L: Log, C: Clock>(
             place(&endpoint, order_id, order, &headers).await?
         }
     };
-    // With the position, whoever follows it waits until the views have the order.
+    // With the position, a client that follows it waits until the views have the order.
     let location = format!("/orders/{}?position={}", accepted.order_id, accepted.position);
     let location: [(HeaderName, String); 1] = [(header::LOCATION, location)];
     Ok((StatusCode::ACCEPTED, location, Json(Receipt::from(&accepted))))

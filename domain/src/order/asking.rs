@@ -10,7 +10,7 @@ use crate::ids::OrderId;
 const REQUESTS: Uuid = Uuid::from_u128(0x5f1c_6f0a_3c7e_4d0b_9a55_7465_6e75_746f);
 
 /// The same for every attempt and every instance: the participant acts once under it. `since` is the attempt that it began with:
-/// an operator's retry of what was surely not done has a key of its own.
+/// an operator's retry of what was surely not done has its own key.
 pub fn idempotency_key(order: &OrderId, step: &str, direction: Direction, since: u32) -> String {
     let key = format!("{order}/{step}/{}", direction.as_str());
     if since == 1 { key } else { format!("{key}/{since}") }

@@ -118,7 +118,7 @@ impl StepAttemptFailed {
     }
 }
 
-/// Which mistake: two of them are told of an answer by the decider itself.
+/// Which mistake. The decider itself finds two of them in an answer.
 fn mistake(error: &str) -> FailureCause<'_> {
     match unknown_outcome_in(error) {
         _ if error == ACCEPTED => FailureCause::AcceptedInVain,

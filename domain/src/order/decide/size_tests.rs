@@ -230,7 +230,7 @@ fn an_attempt_that_gets_lost_each_time_is_not_made_for_ever() {
         ticks += 1;
     }
     assert_eq!(ticks, 10_000);
-    // The undo is given up as well, where it gets lost as often: then somebody has to look.
+    // The undo is given up as well, where it gets lost as often: then an operator has to look.
     while story.state().stuck.is_none() {
         story.tick_after(Duration::from_secs(3)).whatever();
     }
