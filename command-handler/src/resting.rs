@@ -7,7 +7,7 @@ use std::mem::size_of;
 use std::num::NonZeroUsize;
 
 use domain::ids::OrderId;
-use domain::order::OrderState;
+use domain::order::{OrderState, TakenAnswer};
 use lru::LruCache;
 use serde_json::Value;
 
@@ -76,8 +76,9 @@ fn bytes_of(state: &OrderState) -> usize {
         .steps
         .values()
         .map(|step| {
-            let keys: usize = step.answer_keys.iter().map(|key| size_of::<String>() + key.len()).sum();
-            STEP_BYTES + bytes_of_value(&step.input) + bytes_of_value(&step.data) + keys
+            let taken = |taken: &TakenAnswer| taken.key.len() + taken.outcome.as_ref().map_or(0, String::len);
+            let answers: usize = step.answers.iter().map(|answer| size_of::<TakenAnswer>() + taken(answer)).sum();
+            STEP_BYTES + bytes_of_value(&step.input) + bytes_of_value(&step.data) + answers
         })
         .sum();
     ORDER_BYTES + lines + attributes + steps + bytes_of_value(&state.result)

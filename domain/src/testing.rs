@@ -142,7 +142,8 @@ impl<'w> Story<'w> {
     /// The same, as the answer to this request.
     pub fn refuse_request(&mut self, step: &str, direction: Direction, error: &str, request: Option<Uuid>) -> Then {
         let (step, error) = (step.to_owned(), error.to_owned());
-        self.when(&Command::Refuse(LateRefusal { step, direction, error, request, now: self.now() }))
+        let key = request.map(|request| format!("no to {request}"));
+        self.when(&Command::Refuse(LateRefusal { step, direction, error, request, key, now: self.now() }))
     }
 
     /// A participant that is reached by events says later that the undo is done.

@@ -22,7 +22,10 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
         CommandError::Refused(refusal) => match refusal {
             Refusal::UnknownStep { .. } => Problem::new(StatusCode::NOT_FOUND, refusal.to_string()),
             Refusal::UnknownOutcome { .. } => Problem::at(&format!("{at}/outcome"), refusal.to_string()),
+            Refusal::OtherAnswer { .. } => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
             Refusal::NotWaiting { state, .. }
+            | Refusal::TooLate { state, .. }
+            | Refusal::Contradicts { state, .. }
             | Refusal::NotNow { state, .. }
             | Refusal::StepNotNow { state, .. }
             | Refusal::NothingToRetry { state } => Problem::conflict(refusal.to_string(), Some(state.as_str())),

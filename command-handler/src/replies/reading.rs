@@ -65,6 +65,7 @@ impl Received {
                 direction: refusal.direction,
                 error: shortened(&refusal.error),
                 request: self.request,
+                key: Some(self.id.to_string()),
                 now,
             }),
         }

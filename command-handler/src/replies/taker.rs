@@ -32,7 +32,7 @@ pub(crate) struct Taker<L, P, C> {
 enum End {
     /// Its order has it.
     Recorded,
-    /// Nobody waits for it.
+    /// It came late, or again, and would change nothing.
     Dropped,
     /// It cannot be taken, for this reason.
     Aside(String),
@@ -123,8 +123,11 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
 
 fn refused(refusal: &Refusal) -> End {
     match refusal {
-        Refusal::NotWaiting { .. } => End::Dropped,
-        Refusal::UnknownStep { .. }
+        Refusal::TooLate { .. } => End::Dropped,
+        Refusal::NotWaiting { .. }
+        | Refusal::Contradicts { .. }
+        | Refusal::OtherAnswer { .. }
+        | Refusal::UnknownStep { .. }
         | Refusal::UnknownOutcome { .. }
         | Refusal::TooManyAnswers { .. }
         | Refusal::AlreadyPlaced

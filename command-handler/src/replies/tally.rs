@@ -19,9 +19,9 @@ struct Counts {
 pub struct Taken {
     /// Their orders have them, from now or from before.
     pub recorded: u64,
-    /// Nobody waits for them any more: they came late, or again.
+    /// They came late, or again, and would change nothing about their orders.
     pub dropped: u64,
-    /// They cannot be taken, and are set aside.
+    /// They cannot be taken, or contradict what is on record, and are set aside.
     pub parked: u64,
 }
 

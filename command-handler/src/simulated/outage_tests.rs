@@ -157,7 +157,7 @@ fn a_later_answer_that_the_log_took_without_saying_so_is_recorded_once() {
         instance.signal(id("1"), answer).await.unwrap();
         world.wake_until_done(&instance).await;
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
-        assert_eq!(world.state(&id("1")).steps["ship"].answer_keys, ["k"]);
+        assert_eq!(world.state(&id("1")).steps["ship"].answer_keys(), ["k"]);
     });
 }
 

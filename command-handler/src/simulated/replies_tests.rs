@@ -62,7 +62,7 @@ fn parked(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn a_reply_is_taken_once_and_what_comes_late_is_dropped() {
+fn a_reply_is_taken_once_and_one_that_contradicts_it_is_set_aside() {
     simulate(async |world| {
         let instance = world.instance();
         world.begin(&instance, fulfilment()).await;
@@ -72,10 +72,20 @@ fn a_reply_is_taken_once_and_what_comes_late_is_dropped() {
         taker.take(&answer("1", "ship", Some("shipped"))).await;
         world.settle().await;
         assert_eq!(world.count(&id("1"), "OrderCompleted"), 1);
-        assert_eq!(world.state(&id("1")).steps["ship"].answer_keys.len(), 2);
+        assert_eq!(world.state(&id("1")).steps["ship"].answer_keys().len(), 2);
         taker.take(&answer("1", "ship", Some("out_of_stock"))).await;
-        assert_eq!(tally.now(), Taken { recorded: 3, dropped: 1, parked: 0 });
-        assert_eq!(parked(world), Vec::<String>::new());
+        let refused = ActionRefused {
+            order_id: id("1"),
+            step: "ship".to_owned(),
+            direction: Direction::Do,
+            error: "no van".to_owned(),
+        };
+        taker.take(&written(&Reply::Refused(refused), request_id(&id("1"), "ship", Direction::Do, 1))).await;
+        taker.take(&answer("1", "thank", Some("shipped"))).await;
+        assert_eq!(tally.now(), Taken { recorded: 3, dropped: 0, parked: 3 });
+        let reasons = parked(world);
+        let recorded = "step \"ship\" of the order, which is COMPLETED, answered \"shipped\"";
+        assert!(reasons[..2].iter().all(|reason| reason.contains(recorded)), "{reasons:?}");
     });
 }
 

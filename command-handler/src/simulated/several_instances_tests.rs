@@ -71,7 +71,7 @@ fn an_order_kept_in_memory_overwrites_nothing_that_came_since() {
         other.signal(id("1"), world.answer("backordered", Some("1"))).await.unwrap();
         let state = world.state(&id("1"));
         assert_eq!((state.state(), state.status.as_str()), (Lifecycle::Completed, "Shipped"));
-        assert_eq!(state.steps["ship"].answer_keys, ["1", "2"]);
+        assert_eq!(state.steps["ship"].answer_keys(), ["1", "2"]);
         assert_eq!(world.participants.count("notifications.send"), 2);
     });
 }

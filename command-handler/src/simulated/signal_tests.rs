@@ -52,11 +52,16 @@ fn an_answer_is_taken_once_under_its_key_for_good() {
         world.settle().await;
         instance.signal(id("1"), world.answer("shipped", Some("k"))).await.unwrap();
 
+        let error = instance.signal(id("1"), world.answer("out_of_stock", Some("k"))).await.unwrap_err();
+        assert!(
+            matches!(&error, CommandError::Refused(Refusal::OtherAnswer { recorded, .. }) if recorded == "\"shipped\"")
+        );
         let error = instance.signal(id("1"), world.answer("out_of_stock", Some("other"))).await.unwrap_err();
         let state = Lifecycle::Completed;
-        let expected = Refusal::NotWaiting { step: "ship".to_owned(), state };
+        let recorded = "answered \"shipped\"".to_owned();
+        let expected = Refusal::Contradicts { step: "ship".to_owned(), state, recorded };
         assert!(matches!(error, CommandError::Refused(refusal) if refusal == expected));
-        assert_eq!(world.state(&id("1")).steps["ship"].answer_keys, ["k"]);
+        assert_eq!(world.state(&id("1")).steps["ship"].answer_keys(), ["k"]);
         assert_eq!(world.participants.asked().len(), 5);
     });
 }
@@ -75,7 +80,7 @@ fn of_many_different_answers_at_once_one_is_taken() {
             .map(|(number, key)| instances[number % 2].signal(id("1"), world.answer("shipped", Some(key))));
         let results = join_all(signals).await;
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
-        let refused = |result: &&Result<_, _>| matches!(result, Err(CommandError::Refused(Refusal::NotWaiting { .. })));
+        let refused = |result: &&Result<_, _>| matches!(result, Err(CommandError::Refused(Refusal::TooLate { .. })));
         assert_eq!(results.iter().filter(refused).count(), 19);
         world.settle().await;
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);

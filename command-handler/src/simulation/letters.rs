@@ -82,7 +82,7 @@ async fn hand_over(members: Members, letter: Letter) -> Option<Result<Accepted, 
         return Some(member.signal(order_id, signal).await);
     }
     let error = "it cannot be done after all".to_owned();
-    Some(member.refuse(order_id, LateRefusal { step, direction, error, request: None, now }).await)
+    Some(member.refuse(order_id, LateRefusal { step, direction, error, request: None, key: Some(key), now }).await)
 }
 
 fn note_taken(simulation: &Simulation, letter: &Letter, accepted: &Accepted) {

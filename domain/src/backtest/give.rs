@@ -140,7 +140,14 @@ impl Run<'_> {
         if self.attempt(step).is_some() {
             return self.answer(step, direction, Reply::Refused { error });
         }
-        Command::Refuse(LateRefusal { step: step.clone(), direction, error, request: None, now: self.clock() })
+        Command::Refuse(LateRefusal {
+            step: step.clone(),
+            direction,
+            error,
+            request: None,
+            key: None,
+            now: self.clock(),
+        })
     }
 
     fn lost(&self, step: &StepId, direction: Direction) -> Command {

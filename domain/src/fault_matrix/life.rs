@@ -178,11 +178,12 @@ impl Player<'_> {
         }
         if fault == Some(Fault::RefusedLater) {
             let error = "there is none".to_owned();
-            let refusal = LateRefusal { step: id.to_owned(), direction, error, request: None, now: self.now() };
+            let (step, now) = (id.to_owned(), self.now());
+            let refusal = LateRefusal { step, direction, error, request: None, key: None, now };
             self.decide(&Command::Refuse(refusal), false);
             return true;
         }
-        let given = known.answer_keys.len();
+        let given = known.answers.len();
         let outcome = match direction {
             Direction::Do => self.script.answer_of(step, given),
             Direction::Undo => Some("done".to_owned()),

@@ -114,6 +114,8 @@ pub struct LateRefusal {
     pub error: String,
     /// The id of the request that it answers ([`request_id`](super::request_id)), if it says so.
     pub request: Option<Uuid>,
+    /// The idempotency key that it came under, if any.
+    pub key: Option<String>,
     /// When.
     pub now: Now,
 }
@@ -258,13 +260,46 @@ pub enum Refusal {
         /// The names that it knows.
         known: Vec<String>,
     },
-    /// Nobody waits for that answer: it was given already, or never asked for, or the order has moved on.
+    /// Nobody waits for that answer: it was never asked for, or the attempt is over.
     #[error("step {step:?} of the order, which is {state}, does not wait for an answer")]
     NotWaiting {
         /// The step.
         step: StepId,
         /// Where the order stands.
         state: Lifecycle,
+    },
+    /// The answer comes after the step's end, and would change nothing about it.
+    #[error("step {step:?} of the order, which is {state}, does not wait for an answer any more: it {recorded}")]
+    TooLate {
+        /// The step.
+        step: StepId,
+        /// Where the order stands.
+        state: Lifecycle,
+        /// How the step ended.
+        recorded: String,
+    },
+    /// The answer comes after the step's end, and contradicts it.
+    #[error("the answer contradicts what is on record: step {step:?} of the order, which is {state}, {recorded}")]
+    Contradicts {
+        /// The step.
+        step: StepId,
+        /// Where the order stands.
+        state: Lifecycle,
+        /// How the step ended.
+        recorded: String,
+    },
+    /// Another answer came under the same key.
+    #[error(
+        "another answer to step {step:?} is on record under the key {key:?}: {recorded}; \
+         a different answer needs a key of its own"
+    )]
+    OtherAnswer {
+        /// The step.
+        step: StepId,
+        /// The key.
+        key: String,
+        /// What was recorded under it.
+        recorded: String,
     },
     /// The operation makes no sense where the order stands.
     #[error("cannot {operation} an order that is {state}")]

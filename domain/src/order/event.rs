@@ -307,6 +307,9 @@ pub struct StepFailed {
     /// the order is not undone for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub misconfigured: bool,
+    /// The idempotency key under which a later "no" came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_key: Option<String>,
     /// When.
     pub at: Timestamp,
 }

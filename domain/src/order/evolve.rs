@@ -6,8 +6,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::event::{Basis, Direction, Event, OrderPlaced, StepAttemptFailed, StepCompleted, StepStarted};
+use super::event::{Basis, Direction, Event, Mode, OrderPlaced, StepAttemptFailed, StepCompleted, StepStarted};
 use super::state::{Asked, OrderState, Phase, Stage, StepState, Stuck};
+use super::taken::{TakenAnswer, content, content_of_no};
 use crate::Timestamp;
 
 /// An event that cannot follow the state it was applied to.
@@ -155,7 +156,8 @@ impl StepState {
             outcome: None,
             data: Value::Null,
             basis: Basis::default(),
-            answer_keys: Vec::new(),
+            answers: Vec::new(),
+            undo_answer: None,
             last_error: None,
             started_at: at,
             ended_at: None,
@@ -183,6 +185,10 @@ fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<St
             ..step
         }),
         Event::StepFailed(e) if step.stage.is_open_in(e.direction) => {
+            let mut step = step;
+            if let Some(key) = &e.answer_key {
+                step.answers.push(TakenAnswer::new(e.direction, key.clone(), None, content_of_no(&e.error)));
+            }
             let stage = match e.direction {
                 Direction::Do if e.misconfigured && phase == Phase::Forward => Stage::Held { maybe_done: e.maybe_done },
                 Direction::Do => Stage::Failed { maybe_done: e.maybe_done },
@@ -247,7 +253,9 @@ impl StepState {
     fn may_complete(&self, direction: Direction, basis: Basis) -> bool {
         match (self.stage, basis) {
             (Stage::Failed { .. } | Stage::Held { .. }, Basis::Assumption) => direction == Direction::Do,
-            (Stage::UndoFailed, Basis::Assumption) => direction == Direction::Undo,
+            // An answer that comes after all is better than an assumption.
+            (Stage::UndoFailed, Basis::Assumption | Basis::Answer) => direction == Direction::Undo,
+            (Stage::Held { .. }, Basis::Answer) => direction == Direction::Do && self.mode == Some(Mode::Request),
             (stage, _) => stage.is_open_in(direction),
         }
     }
@@ -298,8 +306,12 @@ fn not_sent(mut step: StepState, e: &StepAttemptFailed) -> StepState {
 
 fn complete(mut step: StepState, e: &StepCompleted) -> StepState {
     step.ended_at = Some(e.at);
-    step.answer_keys.extend(e.answer_key.clone());
+    if let Some(key) = &e.answer_key {
+        let content = content(&e.outcome, &e.data);
+        step.answers.push(TakenAnswer::new(e.direction, key.clone(), Some(e.outcome.clone()), content));
+    }
     if e.direction == Direction::Undo {
+        step.undo_answer = (e.basis == Basis::Answer).then(|| content(&e.outcome, &e.data));
         step.stage = Stage::Undone;
         return step;
     }

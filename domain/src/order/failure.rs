@@ -89,6 +89,10 @@ impl StepFailed {
         if self.misconfigured {
             return mistake(last_attempt_in(error).unwrap_or(error));
         }
+        // Only a participant's later "no" comes under a key.
+        if self.answer_key.is_some() {
+            return FailureCause::Refused;
+        }
         match error {
             GIVEN_UP => FailureCause::GivenUp,
             LOST | HANDED_OVER => FailureCause::Lost,
@@ -146,7 +150,8 @@ mod tests {
 
     fn failed(error: String) -> StepFailed {
         let at = chrono::DateTime::UNIX_EPOCH;
-        StepFailed { step: "a".to_owned(), direction: Direction::Do, error, maybe_done: true, misconfigured: false, at }
+        let (step, direction) = ("a".to_owned(), Direction::Do);
+        StepFailed { step, direction, error, maybe_done: true, misconfigured: false, answer_key: None, at }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod request;
 mod sealed;
 mod state;
 mod summary;
+mod taken;
 
 pub use asking::{idempotency_key, reply_id, request_id};
 pub use command::{
@@ -39,3 +40,4 @@ pub use personal::Placeholders;
 pub use sealed::{Contents, CustomerKey, NoKey, OpenError, Sealed};
 pub use state::{Asked, Lifecycle, OrderState, Phase, Stage, StepState, StepStatus, Stuck};
 pub use summary::summary;
+pub use taken::TakenAnswer;

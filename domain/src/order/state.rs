@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::event::{Basis, Direction, Mode, OrderPlaced};
 use super::personal::Placeholders;
+use super::taken::{Content, TakenAnswer};
 use crate::Timestamp;
 use crate::ids::StepId;
 
@@ -106,8 +107,10 @@ pub struct StepState {
     pub basis: Basis,
     /// What came with it.
     pub data: Value,
-    /// The keys of the later answers taken so far.
-    pub answer_keys: Vec<String>,
+    /// The later answers taken so far.
+    pub answers: Vec<TakenAnswer>,
+    /// What the answer to its undo said.
+    pub undo_answer: Option<Content>,
     /// What went wrong last.
     pub last_error: Option<String>,
     /// When it first did something.

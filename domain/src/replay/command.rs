@@ -133,11 +133,14 @@ fn not_sent(e: &StepAttemptFailed) -> Command {
 fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> Vec<Command> {
     let now = plain(e.at);
     let reply = |reply| answer(state, &e.step, e.direction, reply, now);
-    let refused = || {
-        let late =
-            LateRefusal { step: e.step.clone(), direction: e.direction, error: e.error.clone(), request: None, now };
-        vec![reply(Reply::Refused { error: e.error.clone() }), Command::Refuse(late)]
+    let late = || {
+        let (step, error, key) = (e.step.clone(), e.error.clone(), e.answer_key.clone());
+        Command::Refuse(LateRefusal { step, direction: e.direction, error, request: None, key, now })
     };
+    if e.answer_key.is_some() {
+        return vec![late()];
+    }
+    let refused = || vec![reply(Reply::Refused { error: e.error.clone() }), late()];
     let mut candidates = match e.cause() {
         FailureCause::Refused => Vec::new(),
         FailureCause::LastAttempt(error) => vec![reply(Reply::Unclear { error: error.to_owned(), retry_after: None })],

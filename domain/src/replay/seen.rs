@@ -47,7 +47,7 @@ fn step_json(step: &StepState) -> Value {
         "outcome": step.outcome,
         "basis": step.outcome.as_ref().map(|_| step.basis),
         "data": step.data,
-        "answerKeys": step.answer_keys,
+        "answerKeys": step.answer_keys(),
         "lastError": step.last_error,
         "startedAt": step.started_at,
         "endedAt": step.ended_at,

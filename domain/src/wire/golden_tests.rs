@@ -111,6 +111,7 @@ fn one_of_each() -> Vec<Event> {
             error: "answered 402 Payment Required".into(),
             maybe_done: false,
             misconfigured: false,
+            answer_key: None,
             at: at(5),
         }),
         Event::StepSkipped(StepSkipped { step: step(), because: "false does not hold".into(), at: at(6) }),
@@ -186,21 +187,35 @@ fn with_placeholders() -> [Event; 3] {
 
 /// Events with a field that came later, each with the name of it.
 fn with_a_later_field() -> Vec<(&'static str, Event)> {
-    vec![(
-        "unsent",
-        Event::StepAttemptFailed(StepAttemptFailed {
-            step: "ship".into(),
-            direction: Direction::Do,
-            attempt: 1,
-            error: "no turn came in time".into(),
-            lost: false,
-            unsent: true,
-            misconfigured: false,
-            maybe_done: false,
-            retry_at: at(5_016),
-            at: at(16),
-        }),
-    )]
+    vec![
+        (
+            "unsent",
+            Event::StepAttemptFailed(StepAttemptFailed {
+                step: "ship".into(),
+                direction: Direction::Do,
+                attempt: 1,
+                error: "no turn came in time".into(),
+                lost: false,
+                unsent: true,
+                misconfigured: false,
+                maybe_done: false,
+                retry_at: at(5_016),
+                at: at(16),
+            }),
+        ),
+        (
+            "answer-key",
+            Event::StepFailed(StepFailed {
+                step: "ship".into(),
+                direction: Direction::Do,
+                error: "no van".into(),
+                maybe_done: false,
+                misconfigured: false,
+                answer_key: Some("2b0c7a1e-5e0b-5d43-9a53-0c8e8a8d2f11".into()),
+                at: at(17),
+            }),
+        ),
+    ]
 }
 
 #[test]
@@ -241,6 +256,7 @@ fn later_additions() -> Vec<(&'static str, Event)> {
         error: "answered 401 Unauthorized (attempt 2, the last)".into(),
         maybe_done: false,
         misconfigured: true,
+        answer_key: None,
         at: at(17),
     };
     let again = StepStarted {

@@ -83,7 +83,7 @@ pub(super) fn completed(
 
 pub(super) fn failed(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
     let (step, at) = (step.id.clone(), decision.at);
-    Event::StepFailed(StepFailed { step, direction, error, maybe_done, misconfigured: false, at })
+    Event::StepFailed(StepFailed { step, direction, error, maybe_done, misconfigured: false, answer_key: None, at })
 }
 
 fn is_unsure(state: &OrderState, step: &str) -> bool {
@@ -107,7 +107,15 @@ fn misconfigured(
     if in_vain || failures >= step.retry.attempts {
         let error = last_attempt(error, answer.attempt);
         let maybe_done = maybe_done || is_unsure(state, &id);
-        return Event::StepFailed(StepFailed { step: id, direction, error, maybe_done, misconfigured: true, at });
+        return Event::StepFailed(StepFailed {
+            step: id,
+            direction,
+            error,
+            maybe_done,
+            misconfigured: true,
+            answer_key: None,
+            at,
+        });
     }
     Event::StepAttemptFailed(StepAttemptFailed {
         step: id,

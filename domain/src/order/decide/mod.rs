@@ -14,6 +14,8 @@ mod hand_over;
 mod hand_over_tests;
 #[cfg(test)]
 mod hold_tests;
+#[cfg(test)]
+mod late_tests;
 mod not_sent;
 #[cfg(test)]
 mod operator_tests;

@@ -1,10 +1,15 @@
 //! Somebody answers later: a participant that was asked for something, or a person.
+//!
+//! What is not recorded is never acknowledged: it is on record already, word for word, or it is refused with what is.
+
+use serde_json::Value;
 
 use super::answer::{completed, failed};
 use super::{DecideError, Decision};
 use crate::order::command::{LateRefusal, Refusal, Signal};
-use crate::order::event::{Basis, Direction, Mode};
+use crate::order::event::{Basis, Direction, Event, Mode, StepFailed};
 use crate::order::state::{OrderState, Stage, StepState};
+use crate::order::taken::{Content, OnRecord, content, content_of_no};
 use crate::workflow::{Step, Workflow};
 
 /// The most answers for now that one step takes: they could go on for ever, and an order's history must not. The answer that settles
@@ -14,21 +19,24 @@ const MOST_ANSWERS: usize = 100;
 pub(super) fn signal(workflow: &Workflow, state: &OrderState, signal: &Signal) -> Result<Decision, DecideError> {
     let step = workflow.known_step(&signal.step)?;
     let mut decision = Decision::about(state, signal.now.at);
+    let Signal { direction, outcome, data, .. } = signal;
+    let said = Said::Answer { outcome, data };
     let known = state.steps.get(&step.id);
-    if known.is_some_and(|known| repeats(known, signal)) {
+    if let Some(known) = known
+        && is_repeated(step, known, *direction, signal.key.as_deref(), said)?
+    {
         return Ok(decision);
     }
-    if signal.direction == Direction::Do && !step.knows(&signal.outcome) {
-        return Err(unknown_outcome(step, &signal.outcome).into());
+    if *direction == Direction::Do && !step.knows(outcome) {
+        return Err(unknown_outcome(step, outcome).into());
     }
-    let waiting = waiting(step, state, signal.direction)?;
-    let for_now = signal.direction == Direction::Do && step.interim.contains_key(&signal.outcome);
-    if for_now && waiting.answer_keys.len() >= MOST_ANSWERS {
+    let waiting = waiting(step, state, *direction, said)?;
+    let for_now = *direction == Direction::Do && step.interim.contains_key(outcome);
+    if for_now && waiting.answers.len() >= MOST_ANSWERS {
         return Err(Refusal::TooManyAnswers { step: step.id.clone(), count: MOST_ANSWERS }.into());
     }
     // Every answer is counted by its key, so one without a key gets the next number for one.
-    let key = signal.key.clone().unwrap_or_else(|| format!("answer-{}", waiting.answer_keys.len() + 1));
-    let Signal { direction, outcome, data, .. } = signal;
+    let key = signal.key.clone().unwrap_or_else(|| format!("answer-{}", waiting.answers.len() + 1));
     let event = completed(step, *direction, outcome, data, Basis::Answer, Some(&key), &decision);
     decision.record(event)?;
     Ok(decision)
@@ -38,17 +46,22 @@ pub(super) fn signal(workflow: &Workflow, state: &OrderState, signal: &Signal) -
 pub(super) fn refusal(workflow: &Workflow, state: &OrderState, late: &LateRefusal) -> Result<Decision, DecideError> {
     let step = workflow.known_step(&late.step)?;
     let mut decision = Decision::about(state, late.now.at);
-    // Said again, or too late: an order that has come by its end of the step needs it no more.
-    if state.steps.get(&step.id).is_some_and(|known| !known.stage.is_open()) {
-        return Ok(decision);
+    let said = Said::No(&late.error);
+    if let Some(known) = state.steps.get(&step.id) {
+        if is_repeated(step, known, late.direction, late.key.as_deref(), said)? {
+            return Ok(decision);
+        }
+        // Said of an earlier request, after which an operator has asked anew: the new one has an answer of its own.
+        if late.request.is_some_and(|id| !state.is_asked_under(id, &step.id, known, late.direction)) {
+            return Err(too_late(step, state, "was asked again after that request".to_owned()).into());
+        }
     }
-    // Said of an earlier request, after which an operator has asked anew.
-    let is_old = |known| late.request.is_some_and(|id| !state.is_asked_under(id, &step.id, known, late.direction));
-    if state.steps.get(&step.id).is_some_and(is_old) {
-        return Ok(decision);
-    }
-    waiting(step, state, late.direction)?;
-    decision.record(failed(step, late.direction, late.error.clone(), false, &decision))?;
+    waiting(step, state, late.direction, said)?;
+    let event = match failed(step, late.direction, late.error.clone(), false, &decision) {
+        Event::StepFailed(failed) => Event::StepFailed(StepFailed { answer_key: late.key.clone(), ..failed }),
+        other => other,
+    };
+    decision.record(event)?;
     Ok(decision)
 }
 
@@ -56,24 +69,130 @@ pub(super) fn unknown_outcome(step: &Step, outcome: &str) -> Refusal {
     Refusal::UnknownOutcome { step: step.id.clone(), outcome: outcome.to_owned(), known: step.outcomes.clone() }
 }
 
+/// What somebody says.
+#[derive(Clone, Copy)]
+enum Said<'a> {
+    Answer { outcome: &'a str, data: &'a Value },
+    No(&'a str),
+}
+
+impl Said<'_> {
+    fn content(self) -> Content {
+        match self {
+            Said::Answer { outcome, data } => content(outcome, data),
+            Said::No(error) => content_of_no(error),
+        }
+    }
+
+    fn is_no(self) -> bool {
+        matches!(self, Said::No(_))
+    }
+}
+
+/// Whether the very same is on record. Another answer under a key that was used is refused, as the draft on Idempotency-Key has it.
+fn is_repeated(
+    step: &Step,
+    known: &StepState,
+    direction: Direction,
+    key: Option<&str>,
+    said: Said<'_>,
+) -> Result<bool, Refusal> {
+    match key.map(|key| known.on_record(direction, key, said.content())) {
+        Some(OnRecord::Same) => Ok(true),
+        Some(OnRecord::Other(taken)) => {
+            Err(Refusal::OtherAnswer { step: step.id.clone(), key: taken.key.clone(), recorded: taken.told() })
+        }
+        Some(OnRecord::No) if !said.is_no() => Ok(false),
+        // Histories from before a "no" had a key have only its words.
+        Some(OnRecord::No) | None => Ok(is_last_answer(known, direction, said)),
+    }
+}
+
+/// Whether the last thing on record in this direction is the same, word for word.
+fn is_last_answer(known: &StepState, direction: Direction, said: Said<'_>) -> bool {
+    match (said, direction) {
+        (Said::Answer { outcome, data }, Direction::Do) => {
+            let answered = known.outcome.as_deref() == Some(outcome) && known.data == *data;
+            answered && known.basis == Basis::Answer
+        }
+        (Said::Answer { outcome, data }, Direction::Undo) => known.undo_answer == Some(content(outcome, data)),
+        (Said::No(error), Direction::Do) => {
+            matches!(known.stage, Stage::Failed { .. }) && known.last_error.as_deref() == Some(error)
+        }
+        (Said::No(error), Direction::Undo) => {
+            known.stage == Stage::UndoFailed && known.last_error.as_deref() == Some(error)
+        }
+    }
+}
+
 /// The step, if it is one that is answered later, and its answer is still to come.
-fn waiting<'s>(step: &Step, state: &'s OrderState, direction: Direction) -> Result<&'s StepState, Refusal> {
+fn waiting<'s>(
+    step: &Step,
+    state: &'s OrderState,
+    direction: Direction,
+    said: Said<'_>,
+) -> Result<&'s StepState, Refusal> {
     let answered_later = match direction {
         Direction::Do => matches!(step.mode, Mode::Request | Mode::Await),
         Direction::Undo => step.undo.is_some(),
     };
-    let known = state.steps.get(&step.id);
+    let not_waiting = || Refusal::NotWaiting { step: step.id.clone(), state: state.state() };
+    let known = state.steps.get(&step.id).filter(|_| answered_later).ok_or_else(not_waiting)?;
     // The answer may overtake the acceptance of the request, or follow an attempt whose acceptance got lost.
-    known
-        .filter(|known| answered_later && known.stage.is_open_in(direction) && !state.ended())
-        .ok_or_else(|| Refusal::NotWaiting { step: step.id.clone(), state: state.state() })
+    let is_open = known.stage.is_open_in(direction) || (!said.is_no() && comes_after_all(known, direction));
+    if is_open && !state.ended() { Ok(known) } else { Err(over(step, state, known, direction, said)) }
 }
 
-/// Under the same key it is the same answer. Without a key, the same content as the last answer is taken for it.
-fn repeats(known: &StepState, signal: &Signal) -> bool {
-    match (&signal.key, signal.direction) {
-        (Some(key), _) => known.answer_keys.contains(key),
-        (None, Direction::Do) => known.outcome.as_ref() == Some(&signal.outcome) && known.data == signal.data,
-        (None, Direction::Undo) => known.stage == Stage::Undone,
+/// Whether an answer settles what waits for an operator, since none had come.
+fn comes_after_all(known: &StepState, direction: Direction) -> bool {
+    match direction {
+        Direction::Do => matches!(known.stage, Stage::Held { .. }) && known.mode == Some(Mode::Request),
+        Direction::Undo => known.stage == Stage::UndoFailed,
+    }
+}
+
+/// Why nobody waits for what is said: the step has come to its end, which it may or may not contradict.
+fn over(step: &Step, state: &OrderState, known: &StepState, direction: Direction, said: Said<'_>) -> Refusal {
+    let not_waiting = || Refusal::NotWaiting { step: step.id.clone(), state: state.state() };
+    let contradicts = |recorded| Refusal::Contradicts { step: step.id.clone(), state: state.state(), recorded };
+    let failed = || format!("failed: {}", known.last_error.as_deref().unwrap_or_default());
+    if direction == Direction::Undo {
+        return match known.stage {
+            Stage::Undone if said.is_no() => contradicts("is undone".to_owned()),
+            Stage::Undone => too_late(step, state, "is undone".to_owned()),
+            Stage::UndoFailed => too_late(step, state, format!("could not be undone: {}", failed())),
+            _ => not_waiting(),
+        };
+    }
+    if known.stage == Stage::Skipped {
+        return not_waiting();
+    }
+    // An answer for now is no end.
+    let settled = known.outcome.as_ref().filter(|outcome| !step.interim.contains_key(*outcome));
+    match (settled, said) {
+        (Some(outcome), Said::Answer { outcome: other, data }) if outcome == other && known.data == *data => {
+            too_late(step, state, recorded(outcome, known.basis))
+        }
+        (Some(outcome), _) => contradicts(recorded(outcome, known.basis)),
+        (None, Said::No(_)) if matches!(known.stage, Stage::Held { .. }) => contradicts(failed()),
+        (None, Said::No(_)) => too_late(step, state, failed()),
+        // What may have been done is undone, unless nothing undoes it.
+        (None, Said::Answer { .. }) => match known.stage {
+            Stage::Failed { maybe_done } if !maybe_done || step.undo.is_none() => contradicts(failed()),
+            _ => too_late(step, state, failed()),
+        },
+    }
+}
+
+fn too_late(step: &Step, state: &OrderState, recorded: String) -> Refusal {
+    Refusal::TooLate { step: step.id.clone(), state: state.state(), recorded }
+}
+
+/// How a step came to its outcome, for people.
+fn recorded(outcome: &str, basis: Basis) -> String {
+    match basis {
+        Basis::Answer => format!("answered {outcome:?}"),
+        Basis::Assumption => format!("was skipped by an operator, and counts as {outcome:?}"),
+        Basis::Deadline => format!("was not answered in time, and counts as {outcome:?}"),
     }
 }

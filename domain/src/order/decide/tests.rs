@@ -291,7 +291,8 @@ fn an_answer_that_nobody_waits_for_is_refused_with_the_state() {
     let refusal = Refusal::UnknownOutcome { step: "b".into(), outcome: "maybe".into(), known };
     story.signal("b", "maybe").then_refused(&refusal);
     story.signal("b", "no-").whatever();
-    let refusal = Refusal::NotWaiting { step: "b".into(), state: Lifecycle::Completed };
+    let recorded = "answered \"no-\"".to_owned();
+    let refusal = Refusal::Contradicts { step: "b".into(), state: Lifecycle::Completed, recorded };
     story.signal("b", "yes-").then_refused(&refusal);
 }
 

@@ -54,8 +54,9 @@ fn a_person_answers_once() {
     };
     story.signal("approve", "perhaps").then_refused(&unknown);
     story.signal("approve", "approved").then(&["approve: answered \"approved\"", "go: p is asked to go"]);
-    let too_late = Refusal::NotWaiting { step: "approve".to_owned(), state: Lifecycle::Running };
-    story.signal("approve", "rejected").then_refused(&too_late);
+    let recorded = "answered \"approved\"".to_owned();
+    let contradicts = Refusal::Contradicts { step: "approve".to_owned(), state: Lifecycle::Running, recorded };
+    story.signal("approve", "rejected").then_refused(&contradicts);
 }
 
 #[test]

@@ -1,0 +1,187 @@
+//! Later answers that come again, late, or against what is on record: each is recorded, or refused with what is.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::order::{Command, Direction, Lifecycle, Operation, Refusal, Reply, Signal, StepStatus};
+use crate::testing::{Story, done, misconfigured, order, refused};
+use crate::workflow::Workflow;
+
+const SOURCE: &str = "
+workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  pay: { call: p.pay, undo: p.refund }
+  send:
+    after: [pay]
+    request: p.send
+    undo: p.recall
+    timeout: 1h
+    retry: { attempts: 1 }
+    outcomes: [sent, queued, sold_out]
+    interim: { queued: 8s }
+    compensate-on: [sold_out]
+  tell: { after: [send], request: p.tell, timeout: 1h }
+";
+
+fn sending(workflow: &Workflow) -> Story<'_> {
+    let mut story = Story::given(workflow);
+    story.place(order()).whatever();
+    story.answer("pay", done()).whatever();
+    story.answer("send", Reply::Accepted).whatever();
+    story
+}
+
+fn keyed(story: &mut Story<'_>, outcome: &str, data: Value) -> crate::testing::Then {
+    story.signal_with("send", outcome, data, Some("k"))
+}
+
+fn contradicts(state: Lifecycle, recorded: &str) -> Refusal {
+    Refusal::Contradicts { step: "send".to_owned(), state, recorded: recorded.to_owned() }
+}
+
+fn too_late(state: Lifecycle, recorded: &str) -> Refusal {
+    Refusal::TooLate { step: "send".to_owned(), state, recorded: recorded.to_owned() }
+}
+
+#[test]
+fn another_answer_under_the_same_key_is_refused_with_what_was_recorded() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    keyed(&mut story, "queued", Value::Null).whatever();
+    keyed(&mut story, "queued", Value::Null).then(&[]);
+    let other = |recorded: &str| Refusal::OtherAnswer {
+        step: "send".to_owned(),
+        key: "k".to_owned(),
+        recorded: recorded.to_owned(),
+    };
+    keyed(&mut story, "sent", json!({ "parcel": "P-77" })).then_refused(&other("\"queued\""));
+    keyed(&mut story, "queued", json!({ "place": 3 })).then_refused(&other("\"queued\""));
+    story.signal_with("send", "sent", json!({ "parcel": 77 }), Some("k2")).whatever();
+    // A repetition stays one, whatever came between, and however its numbers are written.
+    keyed(&mut story, "queued", Value::Null).then(&[]);
+    story.signal_with("send", "sent", json!({ "parcel": 77.0 }), Some("k2")).then(&[]);
+}
+
+#[test]
+fn a_key_of_an_answer_is_no_key_of_the_answer_to_the_undo() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    keyed(&mut story, "sent", Value::Null).whatever();
+    story.answer("tell", refused("no")).whatever();
+    story.answer("send", Reply::Accepted).whatever();
+    let undone = |now| {
+        let (step, outcome, key) = ("send".to_owned(), "done".to_owned(), Some("k".to_owned()));
+        Command::Signal(Signal { step, direction: Direction::Undo, outcome, data: Value::Null, key, now })
+    };
+    let now = story.now();
+    story.when(&undone(now)).whatever();
+    assert_eq!(story.state().status_of("send"), StepStatus::Compensated);
+    let before = story.history().len();
+    let now = story.now();
+    story.when(&undone(now)).then(&[]);
+    story.undone_later("send").then(&[]);
+    assert_eq!(story.history().len(), before);
+}
+
+#[test]
+fn what_contradicts_the_end_of_a_step_is_told_from_what_only_comes_late() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    story.signal("send", "sent").whatever();
+    let answered = "answered \"sent\"";
+    story
+        .signal_with("send", "sold_out", Value::Null, Some("2"))
+        .then_refused(&contradicts(Lifecycle::Running, answered));
+    story.signal_with("send", "sent", json!(1), Some("3")).then_refused(&contradicts(Lifecycle::Running, answered));
+    story.signal_with("send", "sent", Value::Null, Some("4")).then_refused(&too_late(Lifecycle::Running, answered));
+    story.refuse_later("send", Direction::Do, "no van").then_refused(&contradicts(Lifecycle::Running, answered));
+
+    let mut story = sending(&workflow);
+    story.refuse_later("send", Direction::Do, "no van").whatever();
+    story.refuse_later("send", Direction::Do, "no van").then(&[]);
+    let failed = "failed: no van";
+    story.signal("send", "sent").then_refused(&contradicts(Lifecycle::Compensating, failed));
+    story.refuse_later("send", Direction::Do, "no men").then_refused(&too_late(Lifecycle::Compensating, failed));
+}
+
+#[test]
+fn what_is_given_up_and_undone_contradicts_no_answer_unless_nothing_undoes_it() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    story.operate(Operation::Cancel).whatever();
+    let given_up = "failed: given up, because the order is being undone";
+    story.signal("send", "sent").then_refused(&too_late(Lifecycle::Compensating, given_up));
+    story.answer("send", done()).whatever();
+    story.answer("pay", done()).whatever();
+    story.signal("send", "sent").then_refused(&too_late(Lifecycle::Canceled, given_up));
+
+    let without_undo = SOURCE.replace("    undo: p.recall\n", "");
+    let workflow = Workflow::parse(&without_undo).unwrap();
+    let mut story = sending(&workflow);
+    story.operate(Operation::Cancel).whatever();
+    story.signal("send", "sent").then_refused(&contradicts(Lifecycle::Compensating, given_up));
+}
+
+#[test]
+fn what_was_assumed_at_the_deadline_or_by_an_operator_is_no_answer_that_is_repeated() {
+    let source = SOURCE.replace("    timeout: 1h\n", "    timeout: 1h\n    on-timeout: sent\n");
+    let workflow = Workflow::parse(&source).unwrap();
+    let mut story = sending(&workflow);
+    story.tick_after(Duration::from_hours(1)).whatever();
+    let assumed = "was not answered in time, and counts as \"sent\"";
+    story.signal("send", "sent").then_refused(&too_late(Lifecycle::Running, assumed));
+    story.signal("send", "sold_out").then_refused(&contradicts(Lifecycle::Running, assumed));
+}
+
+#[test]
+fn a_step_that_was_never_asked_waits_for_no_answer() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    let not_waiting = |step: &str| Refusal::NotWaiting { step: step.to_owned(), state: Lifecycle::Waiting };
+    story.signal("tell", "done").then_refused(&not_waiting("tell"));
+    story.signal("pay", "again").then_refused(&not_waiting("pay"));
+    story.undone_later("send").then_refused(&not_waiting("send"));
+}
+
+#[test]
+fn a_paused_order_records_an_answer() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    story.operate(Operation::Pause).whatever();
+    story.signal("send", "sent").then(&["send: answered \"sent\""]);
+}
+
+#[test]
+fn an_undo_that_is_answered_after_its_deadline_goes_on() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    story.signal("send", "sent").whatever();
+    story.answer("tell", refused("no")).whatever();
+    story.answer("send", Reply::Accepted).whatever();
+    story.tick_after(Duration::from_hours(24)).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    let stuck = "could not be undone: failed: no answer in time";
+    story.refuse_later("send", Direction::Undo, "gone").then_refused(&too_late(Lifecycle::Stuck, stuck));
+    story.undone_later("send").then(&["undo of send: done", "undo of pay: p is asked to refund"]);
+    story
+        .refuse_later("send", Direction::Undo, "gone")
+        .then_refused(&contradicts(Lifecycle::Compensating, "is undone"));
+}
+
+#[test]
+fn a_request_that_is_held_takes_the_answer_that_its_participant_gives_after_all() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("pay", done()).whatever();
+    story.answer("send", misconfigured("answered 401")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    story
+        .refuse_later("send", Direction::Do, "no van")
+        .then_refused(&contradicts(Lifecycle::Stuck, "failed: answered 401 (attempt 1, the last)"));
+    story.signal("send", "sent").then(&["send: answered \"sent\"", "tell: p is asked to tell"]);
+    assert_eq!(story.state().state(), Lifecycle::Running);
+}
