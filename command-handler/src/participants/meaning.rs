@@ -2,7 +2,7 @@
 
 /// What an answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(crate) enum Meaning {
     /// Done.
     Done,
     /// Accepted, to be answered later.
@@ -20,7 +20,7 @@ pub(super) enum Meaning {
 
 /// What is known of an answer besides its status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Circumstances {
+pub(crate) struct Circumstances {
     /// An attempt before this one may have been done: it may still be running.
     pub unsure: bool,
     /// The body is the participant's own problem (RFC 9457): `application/problem+json` with an object.
@@ -30,7 +30,7 @@ pub(super) struct Circumstances {
 }
 
 /// The table.
-pub(super) fn meaning(status: u16, of: Circumstances) -> Meaning {
+pub(crate) fn meaning(status: u16, of: Circumstances) -> Meaning {
     match status {
         202 => Meaning::Accepted,
         200..=299 => Meaning::Done,

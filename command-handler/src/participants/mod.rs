@@ -3,7 +3,7 @@
 mod breaker;
 mod events;
 mod http;
-mod meaning;
+pub(crate) mod meaning;
 mod settings;
 mod turns;
 

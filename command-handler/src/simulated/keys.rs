@@ -1,4 +1,4 @@
-//! Keys of customers that are always there.
+//! Keys of customers, which are there until a test loses them.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::keys::{CustomerKeys, KeyError};
 use crate::orchestrator::lock;
 
-/// A key for every customer, each derived from the customer's id and from how often the customer was forgotten.
+/// A key for every customer, each derived from the customer's id and from how often the customer was forgotten, or the key was lost.
 #[derive(Debug, Default)]
 pub struct SimulatedKeys(Mutex<Kept>);
 
@@ -18,6 +18,30 @@ pub struct SimulatedKeys(Mutex<Kept>);
 struct Kept {
     forgotten: BTreeMap<String, u64>,
     keys: BTreeMap<Uuid, Option<CustomerKey>>,
+    lost: Vec<CustomerKey>,
+}
+
+impl SimulatedKeys {
+    /// Loses the key of a customer, as a table that was restored from before it has lost it: the customer gets another one. Says
+    /// whether there was any.
+    pub fn lose(&self, customer: &str) -> bool {
+        let mut kept = lock(&self.0);
+        let key = kept.key_of(customer);
+        if !matches!(kept.keys.remove(&key.id()), Some(Some(_))) {
+            return false;
+        }
+        kept.lost.push(key);
+        *kept.forgotten.entry(customer.to_owned()).or_default() += 1;
+        true
+    }
+
+    /// Brings all lost keys back, beside those that customers have by now.
+    pub fn bring_back(&self) {
+        let mut kept = lock(&self.0);
+        for key in std::mem::take(&mut kept.lost) {
+            kept.keys.insert(key.id(), Some(key));
+        }
+    }
 }
 
 impl Kept {

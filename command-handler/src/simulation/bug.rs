@@ -11,4 +11,8 @@ pub enum Bug {
     LeasesNeverEnd,
     /// A decision is as large as it may be, whatever the log takes.
     AppendsThatDoNotFit,
+    /// "It is still running" (409) is taken for "no".
+    TakesRunningForNo,
+    /// Whatever looks like a placeholder is filled in, whoever wrote it.
+    FillsPlaceholdersEverywhere,
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::dice::Dice;
+use super::personal::{ADDRESS, ATTRIBUTES, EMAIL, GREETING};
 
 /// The most steps.
 const MOST_STEPS: u64 = 8;
@@ -45,7 +46,8 @@ pub fn definition(dice: &Dice, name: &str, version: u32) -> String {
         file.push_str(if index == 1 && dice.hits(500) { ", after: [c0] }\n" } else { " }\n" });
     }
     if dice.hits(200) {
-        writeln!(file, "result: {}", dice.pick(&["order.lines", "order.lines + order.lines"])).unwrap();
+        writeln!(file, "result: {}", dice.pick(&["order.lines", "order.lines + order.lines", EMAIL, "steps.s0.data"]))
+            .unwrap();
     }
     file
 }
@@ -86,14 +88,31 @@ fn step(dice: &Dice, file: &mut String, version: u32, index: usize, drawn: &[Dra
     }
     match dice.within(0..100) {
         0..5 => writeln!(file, "    with: {{ total: order.total }}").unwrap(),
-        5..40 => writeln!(file, "    with: {{ lines: order.lines }}").unwrap(),
-        40..45 => writeln!(file, "    with: {{ lines: order.lines, again: order.lines }}").unwrap(),
+        5..35 => writeln!(file, "    with: {{ lines: order.lines }}").unwrap(),
+        35..40 => writeln!(file, "    with: {{ lines: order.lines, again: order.lines }}").unwrap(),
+        40..85 => told(dice, file, &before, drawn),
         _ => {}
     }
     if dice.hits(300) {
         writeln!(file, "    sets-status: Status{index}").unwrap();
     }
     Drawn { name, before, going_on: outcomes(dice, file, kind) }
+}
+
+/// What reads personal data, what reads what others wrote, and both together.
+fn told(dice: &Dice, file: &mut String, before: &[usize], drawn: &[Drawn]) {
+    let own = [("to", EMAIL), ("dear", GREETING), ("at", ADDRESS)];
+    let mut fields: Vec<String> =
+        own.into_iter().filter(|_| dice.hits(400)).map(|(name, what)| format!("{name}: \"{what}\"")).collect();
+    if dice.hits(400) {
+        fields.push(format!("gift: \"{ATTRIBUTES}\""));
+    }
+    if !before.is_empty() && dice.hits(600) {
+        fields.push(format!("said: \"steps.{}.data\"", drawn[*dice.pick(before)].name));
+    }
+    if !fields.is_empty() {
+        writeln!(file, "    with: {{ {} }}", fields.join(", ")).unwrap();
+    }
 }
 
 /// None, one, or two of the steps before.

@@ -75,6 +75,18 @@ faults! {
     Refusal = "4xx", 20;
     /// A participant accepts, and refuses later.
     LateRefusal = "late refusal", 20;
+    /// A participant still works on an earlier attempt, and says so (409).
+    StillRunning = "still running", 0;
+    /// A mistake of the deployment turns one request away: a wrong path, a key that has expired.
+    Mistake = "mistake", 8;
+    /// A mistake of the deployment turns every request away, until somebody mends it.
+    BrokenDeployment = "broken deployment", 0;
+    /// A participant acts, and its answer comes as one that says nothing of that (303, 406).
+    AnswerLostInForm = "answer lost in form", 5;
+    /// A participant accepts an undo, and answers later.
+    UndoAccepted = "undo accepted", 150;
+    /// A participant that accepted an undo says later that it cannot be done.
+    LateUndoRefusal = "late undo refusal", 100;
     /// A participant dies before, or after, it acted.
     NoAnswer = "no answer", 30;
     /// An attempt is given up after its deadline.
@@ -87,6 +99,12 @@ faults! {
     NeverAnswers = "never answered", 30;
     /// A participant sends a later answer once more, although it was taken.
     AnsweredTwice = "answered twice", 100;
+    /// What a participant or a shop sends looks like a placeholder of ours.
+    ForeignPlaceholder = "foreign placeholder", 150;
+    /// The key of an order's personal data is lost.
+    LostKey = "lost key", 0;
+    /// A lost key is brought back.
+    KeyBack = "key back", 0;
     /// An operator cancels an order.
     Cancel = "cancel", 0;
     /// An operator holds an order.

@@ -20,6 +20,8 @@ use crate::orchestrator::{Accepted, CommandError};
 pub struct Letter {
     pub order_id: OrderId,
     pub step: StepId,
+    /// Whether it speaks of the step, or of its undo.
+    pub direction: Direction,
     /// None: it says that nothing will be done.
     pub outcome: Option<String>,
     pub data: Value,
@@ -74,9 +76,8 @@ async fn deliver(simulation: Simulation, members: Members, letter: Letter) {
 
 async fn hand_over(members: Members, letter: Letter) -> Option<Result<Accepted, CommandError>> {
     let member = members.any()?;
-    let Letter { order_id, step, outcome, data, key } = letter;
+    let Letter { order_id, step, direction, outcome, data, key } = letter;
     let now = member.clock().now();
-    let direction = Direction::Do;
     if let Some(outcome) = outcome {
         let signal = Signal { step, direction, outcome, data, key: Some(key), now };
         return Some(member.signal(order_id, signal).await);
@@ -86,9 +87,10 @@ async fn hand_over(members: Members, letter: Letter) -> Option<Result<Accepted, 
 }
 
 fn note_taken(simulation: &Simulation, letter: &Letter, accepted: &Accepted) {
-    let Letter { order_id, step, outcome, data, key } = letter.clone();
+    let Letter { order_id, step, direction, outcome, data, key } = letter.clone();
     simulation.tell(format_args!("the letter {key} is taken at revision {}", accepted.revision));
     if let Some(outcome) = outcome {
-        simulation.record(|record| record.answers_taken.push(AnswerTaken { order_id, step, key, outcome, data }));
+        let taken = AnswerTaken { order_id, step, direction, key, outcome, data };
+        simulation.record(|record| record.answers_taken.push(taken));
     }
 }

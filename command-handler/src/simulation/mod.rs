@@ -11,16 +11,20 @@
 mod bug;
 mod clients;
 mod definitions;
+mod deployment;
 mod dice;
 mod faults;
 mod invariants;
+mod keys;
 mod letters;
 mod list;
 mod members;
 mod network;
 mod people;
+mod personal;
 mod ports;
 mod record;
+mod response;
 mod run;
 mod services;
 #[allow(clippy::module_inception, reason = "it is what the module is about")]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::ids::{OrderId, StepId};
-use domain::order::{Event, Mode, Operate, Operation};
+use domain::order::{Direction, Event, Mode, Operate, Operation};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -22,31 +22,73 @@ const MOST_TRIES: u32 = 20;
 
 /// Answers whatever is awaited of a person: in time, too late, never, or two of them at once.
 pub async fn answer_what_is_awaited(simulation: Simulation, members: Members) {
+    let awaited = |event: &Event| match event {
+        Event::WaitStarted(e) if e.mode == Mode::Await => Some(e.step.clone()),
+        _ => None,
+    };
+    for_each_new(&simulation, awaited, |order_id, step| {
+        for person in 0..*simulation.dice.pick(&[0, 1, 1, 1, 2]) {
+            answer(&simulation, &members, &order_id, &step, person);
+        }
+    })
+    .await;
+}
+
+/// Does something for each event that calls for it, once it is in the log.
+async fn for_each_new(
+    simulation: &Simulation,
+    calls_for_it: impl Fn(&Event) -> Option<StepId>,
+    mut act: impl FnMut(OrderId, StepId),
+) {
     let mut seen = 0;
     loop {
         let before = simulation.written.get();
-        let (awaited, length) = simulation.record(|record| {
-            let entries: Vec<_> =
-                record.orders.iter().flat_map(|(id, history)| history.entries.iter().map(move |e| (id, e))).collect();
-            let is_new = |entry: &Entry| entry.append > seen;
-            let awaited: Vec<(OrderId, StepId)> = entries
-                .iter()
-                .filter(|(_, entry)| is_new(entry))
-                .filter_map(|(id, entry)| match &entry.event {
-                    Event::WaitStarted(e) if e.mode == Mode::Await => Some(((*id).clone(), e.step.clone())),
-                    _ => None,
-                })
+        let (new, last) = simulation.record(|record| {
+            let entries = || record.orders.iter().flat_map(|(id, h)| h.entries.iter().map(move |entry| (id, entry)));
+            let is_new = |(_, entry): &(&OrderId, &Entry)| entry.append > seen;
+            let new: Vec<(OrderId, StepId)> = entries()
+                .filter(is_new)
+                .filter_map(|(id, entry)| Some((id.clone(), calls_for_it(&entry.event)?)))
                 .collect();
-            (awaited, entries.iter().map(|(_, entry)| entry.append).max().unwrap_or_default())
+            (new, entries().map(|(_, entry)| entry.append).max().unwrap_or_default())
         });
-        seen = length;
-        for (order_id, step) in awaited {
-            for person in 0..*simulation.dice.pick(&[0, 1, 1, 1, 2]) {
-                answer(&simulation, &members, &order_id, &step, person);
-            }
+        seen = last;
+        for (order_id, step) in new {
+            act(order_id, step);
         }
         simulation.written.wait_until(|count| count > before).await;
     }
+}
+
+/// Looks after most of what is stuck, sooner or later: has it tried again, assumes its answer, or cancels the order.
+pub async fn look_after_what_is_stuck(simulation: Simulation, members: Members) {
+    let stuck = |event: &Event| match event {
+        Event::OrderStuck(e) => Some(e.step.clone()),
+        _ => None,
+    };
+    for_each_new(&simulation, stuck, |order_id, step| {
+        if simulation.dice.hits(700) {
+            tokio::spawn(look_after(simulation.clone(), members.clone(), order_id, step));
+        }
+    })
+    .await;
+}
+
+async fn look_after(simulation: Simulation, members: Members, order_id: OrderId, step: StepId) {
+    sleep(simulation.dice.up_to(Duration::from_secs(*simulation.dice.pick(&[5, 60, 1_800])))).await;
+    let (kind, operation) = match simulation.dice.within(0..4) {
+        0..2 => (Fault::Retry, Operation::Retry { step: Some(step) }),
+        2 => {
+            let definition = simulation.record(|record| record.definition(&order_id));
+            let Some(known) = definition.as_ref().and_then(|definition| definition.step(&step)) else { return };
+            // An undo has no answers, and is skipped without one.
+            let has_some = !known.outcomes.is_empty() && simulation.dice.hits(500);
+            let outcome = has_some.then(|| simulation.dice.pick(&known.outcomes).clone());
+            (Fault::Skip, Operation::Skip { step, outcome, data: sizes::data(&simulation, json!("assumed")) })
+        }
+        _ => (Fault::Cancel, Operation::Cancel),
+    };
+    until_answered(&simulation, &members, &order_id, kind, operation).await;
 }
 
 fn answer(simulation: &Simulation, members: &Members, order_id: &OrderId, step: &StepId, person: u32) {
@@ -56,8 +98,9 @@ fn answer(simulation: &Simulation, members: &Members, order_id: &OrderId, step: 
     let letter = Letter {
         order_id: order_id.clone(),
         step: step.clone(),
+        direction: Direction::Do,
         outcome: Some(outcome.to_owned()),
-        data: sizes::data(&simulation.dice, json!(person)),
+        data: sizes::data(simulation, json!(person)),
         key: format!("{order_id}/{step}/person {person}"),
     };
     tokio::spawn(post(simulation.clone(), members.clone(), vec![letter], known.answer_timeout));
@@ -91,7 +134,7 @@ fn skip(simulation: &Simulation, order_id: &OrderId) -> Option<Operation> {
     let steps: Vec<_> = definition.steps.iter().chain(&definition.compensated).collect();
     let step = simulation.dice.pick(&steps);
     let outcome = (!step.outcomes.is_empty()).then(|| simulation.dice.pick(&step.outcomes).clone());
-    Some(Operation::Skip { step: step.id.clone(), outcome, data: sizes::data(&simulation.dice, json!("assumed")) })
+    Some(Operation::Skip { step: step.id.clone(), outcome, data: sizes::data(simulation, json!("assumed")) })
 }
 
 /// Says whether the operation was taken; where nobody answers, it may have been.

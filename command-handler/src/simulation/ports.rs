@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{SubsecRound, TimeDelta};
 use domain::Timestamp;
 use domain::order::{Now, Reply};
-use domain::testing::{refused, unclear};
+use domain::testing::unclear;
 use domain::workflow::Participant;
 use event_store::client::{AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent};
 use tokio::sync::oneshot;
@@ -18,6 +18,7 @@ use super::bug::Bug;
 use super::faults::Fault;
 use super::network::exchange;
 use super::record::Asked;
+use super::response::Response;
 use super::services::Services;
 use super::simulation::Simulation;
 use crate::clock::Clock;
@@ -182,12 +183,12 @@ impl RemoteParticipants {
         self.take_down(&ask, &key);
         if simulation.happens(Fault::ForeignRefusal) {
             simulation.travel().await;
-            return refused("answered 404 by something in between");
+            return Response::error(400, "answered 400 by something in between".to_owned()).read(&ask, simulation.bug);
         }
-        let services = self.1.clone();
-        let answered = exchange(simulation, move || services.clone().serve(ask.clone(), key.clone()));
+        let (services, asked) = (self.1.clone(), ask.clone());
+        let answered = exchange(simulation, move || services.clone().serve(asked.clone(), key.clone()));
         match timeout(left, answered).await {
-            Ok(Ok(Some(reply))) => reply,
+            Ok(Ok(Some(response))) => response.read(&ask, simulation.bug),
             Ok(Ok(None) | Err(_)) => unclear("the connection broke"),
             Err(_) => {
                 simulation.note(Fault::Timeout);
@@ -205,12 +206,17 @@ impl RemoteParticipants {
 
     fn take_down(&self, ask: &Ask, key: &str) {
         let simulation = &self.0.simulation;
+        let told = match simulation.bug {
+            Some(Bug::FillsPlaceholdersEverywhere) => ask.personal.fill_in(&ask.attempt.input, None),
+            _ => ask.input(),
+        };
         let by = &self.0.name;
         simulation.tell(format_args!("{by} asks {key} #{}: {}", ask.attempt.number, ask.action));
         let at = simulation.now();
         simulation.record(|record| {
             let events_before = record.orders.get(&ask.order_id).map_or(0, |history| history.entries.len());
-            record.asks.push(Asked { ask: ask.clone(), key: key.to_owned(), by: by.to_string(), events_before, at });
+            let (ask, key, by) = (ask.clone(), key.to_owned(), by.to_string());
+            record.asks.push(Asked { ask, key, told, by, events_before, at });
         });
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
-use domain::order::{Direction, Event, Operation, OrderState, WorkflowRef, evolve};
+use domain::order::{Direction, Event, NewOrder, Operation, OrderState, WorkflowRef, evolve};
 use domain::wire::{self, Metadata};
 use domain::workflow::Workflow;
 use event_store::client::RecordedEvent;
@@ -39,6 +39,8 @@ pub struct History {
 pub struct Asked {
     pub ask: Ask,
     pub key: String,
+    /// What the participant was told.
+    pub told: Value,
     pub by: String,
     /// The events that the order had then.
     pub events_before: usize,
@@ -60,6 +62,7 @@ pub struct Deed {
 pub struct AnswerTaken {
     pub order_id: OrderId,
     pub step: StepId,
+    pub direction: Direction,
     pub key: String,
     pub outcome: String,
     pub data: Value,
@@ -78,6 +81,10 @@ pub struct OperationTaken {
 pub struct Record {
     pub orders: BTreeMap<OrderId, History>,
     pub definitions: BTreeMap<WorkflowRef, Arc<Workflow>>,
+    /// What clients ordered.
+    pub ordered: BTreeMap<OrderId, NewOrder>,
+    /// The orders whose key was lost, and whether it still is.
+    pub lost_keys: BTreeMap<OrderId, bool>,
     pub asks: Vec<Asked>,
     pub deeds: Vec<Deed>,
     /// What was said to those who placed an order, each time that it was.
@@ -116,6 +123,11 @@ impl Record {
                 written_at: now,
             });
         }
+    }
+
+    /// Whether the key of an order's personal data is lost.
+    pub fn is_key_lost(&self, order_id: &OrderId) -> bool {
+        self.lost_keys.get(order_id).copied().unwrap_or_default()
     }
 
     /// The definition that an order began on.

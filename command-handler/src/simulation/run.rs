@@ -18,9 +18,11 @@ use super::clients::place;
 use super::definitions::definition;
 use super::faults::{Counts, Fault};
 use super::invariants;
+use super::keys;
 use super::list::List;
 use super::members::{Members, keep};
-use super::people::{answer_what_is_awaited, operate_on};
+use super::people::{answer_what_is_awaited, look_after_what_is_stuck, operate_on};
+use super::personal::personalise;
 use super::record::{History, Record};
 use super::services::Services;
 use super::simulation::Simulation;
@@ -90,11 +92,15 @@ async fn live(simulation: &Simulation) {
         tokio::spawn(register_another(simulation.clone(), members.clone()));
     }
     tokio::spawn(answer_what_is_awaited(simulation.clone(), members.clone()));
+    tokio::spawn(look_after_what_is_stuck(simulation.clone(), members.clone()));
     let mut clients = JoinSet::new();
     for number in 0..*dice.pick(&[1, 1, 1, 2, 3]) {
         let order_id = OrderId::new(format!("o{number}")).unwrap();
         clients.spawn(operate_on(simulation.clone(), members.clone(), order_id.clone()));
-        clients.spawn(place(simulation.clone(), members.clone(), order_id, content(simulation, &workflow, number)));
+        let order = content(simulation, &workflow, number);
+        simulation.record(|record| record.ordered.insert(order_id.clone(), order.clone()));
+        tokio::spawn(keys::may_lose(simulation.clone(), order_id.clone(), order.customer.id.clone()));
+        clients.spawn(place(simulation.clone(), members.clone(), order_id, order));
     }
     if timeout(LONGEST, come_to_rest(simulation, clients)).await.is_err() {
         simulation.wrong("every_order_ends_or_is_visibly_stuck", format!("not all have after {LONGEST:?}"));
@@ -107,12 +113,18 @@ async fn live(simulation: &Simulation) {
     members.dismiss();
 }
 
-/// Waits until every client is through and every order over, and then until the last message has come.
+/// Waits until every client is through and every order over, and then until the last message has come. For an order whose key is
+/// lost nobody waits.
 async fn come_to_rest(simulation: &Simulation, mut clients: JoinSet<()>) {
     while clients.join_next().await.is_some() {}
     let written = &simulation.written;
     loop {
-        let settled = |_| simulation.record(|record| record.orders.values().all(History::is_settled));
+        let settled = |_| {
+            simulation.record(|record| {
+                let is_over = |(id, history): (&OrderId, &History)| history.is_settled() || record.is_key_lost(id);
+                record.orders.iter().all(is_over)
+            })
+        };
         written.wait_until(settled).await;
         simulation.calm.cancel();
         let before = written.get();
@@ -163,9 +175,7 @@ async fn register_another(simulation: Simulation, members: Members) {
 fn content(simulation: &Simulation, workflow: &str, number: u32) -> NewOrder {
     let mut order = order(workflow);
     order.lines[0].quantity += number;
-    if simulation.dice.hits(300) {
-        order.customer.email = None;
-    }
+    personalise(simulation, &mut order, number);
     sizes::enlarge(&simulation.dice, &mut order);
     order
 }

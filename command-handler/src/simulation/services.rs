@@ -1,21 +1,22 @@
 //! Participants with a memory: what they did under a key, they do not do again; what was undone before it was done, they
-//! never do. Beyond that they do what chance has them do.
+//! never do. While they work on a request, they say so (409). Beyond that they do what chance has them do.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::ids::{OrderId, StepId};
-use domain::order::{Direction, Mode, Reply};
-use domain::testing::{answered, refused, unclear};
+use domain::order::{Direction, Mode};
 use domain::workflow::Step;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::deployment::Deployment;
 use super::faults::Fault;
 use super::letters::{Letter, post};
 use super::members::Members;
 use super::record::Deed;
+use super::response::Response;
 use super::simulation::Simulation;
 use super::sizes;
 use crate::orchestrator::lock;
@@ -27,13 +28,16 @@ pub struct Services {
     simulation: Simulation,
     /// Where later answers go.
     members: Members,
+    deployment: Deployment,
     memory: Arc<Mutex<Memory>>,
 }
 
 #[derive(Debug, Default)]
 struct Memory {
     /// What was said under which key: the same is said again. With it, what was asked.
-    said: BTreeMap<String, (Ask, Reply)>,
+    said: BTreeMap<String, (Ask, Response)>,
+    /// What is being worked on, by its key.
+    running: BTreeMap<String, Ask>,
     /// What stands, and what never will again.
     standing: BTreeMap<(OrderId, StepId), Standing>,
 }
@@ -48,81 +52,124 @@ enum Standing {
 struct Intent {
     acts: bool,
     leaves: Option<Standing>,
-    reply: Reply,
+    response: Response,
     /// Outcomes, or a late "no".
     letters: Vec<Option<String>>,
 }
 
+/// Who works on what a request is about.
+enum Busy {
+    /// The same attempt, which came twice.
+    WithItself,
+    /// Another attempt; for an undo, an attempt at what it undoes.
+    WithAnother,
+}
+
 impl Services {
     pub fn new(simulation: Simulation, members: Members) -> Self {
-        Self { simulation, members, memory: Arc::default() }
+        let deployment = Deployment::new(&simulation.dice, simulation.now());
+        Self { simulation, members, deployment, memory: Arc::default() }
     }
 
     /// Serves one request; `None`: there is no answer.
-    pub async fn serve(self, ask: Ask, key: String) -> Option<Reply> {
+    pub async fn serve(self, ask: Ask, key: String) -> Option<Response> {
         let simulation = &self.simulation;
-        if let Some(reply) = self.turned_away() {
-            return Some(reply);
+        if let Some(response) = self.deployment.turns_away(simulation).or_else(|| self.turned_away()) {
+            return Some(response);
         }
+        if let Some((first, response)) = lock(&self.memory).said.get(&key).cloned() {
+            self.is_the_same(&first, &ask, &key);
+            return Some(response);
+        }
+        match self.busy(&ask, &key) {
+            Some(Busy::WithItself) => return None,
+            Some(Busy::WithAnother) => {
+                simulation.note(Fault::StillRunning);
+                return Some(Response::still_running());
+            }
+            None => {}
+        }
+        lock(&self.memory).running.insert(key.clone(), ask.clone());
+        let response = self.work(&ask, &key).await;
+        lock(&self.memory).running.remove(&key);
+        response
+    }
+
+    /// Works on a request, at times longer than anybody waits.
+    async fn work(&self, ask: &Ask, key: &str) -> Option<Response> {
+        let simulation = &self.simulation;
         if simulation.dice.hits(300) {
-            // Sometimes longer than anybody waits.
             let left = (ask.attempt.deadline - simulation.now()).to_std().unwrap_or_default();
-            sleep(simulation.dice.up_to(left + Duration::from_secs(1))).await;
+            sleep(simulation.dice.up_to(left * *simulation.dice.pick(&[1, 1, 3]) + Duration::from_secs(1))).await;
         }
         let heard = !simulation.happens(Fault::NoAnswer);
         if !heard && simulation.dice.hits(500) {
             return None;
         }
-        let reply = self.handle(&ask, &key);
-        simulation.tell(format_args!("the participant answers {key} #{}: {reply:?}", ask.attempt.number));
-        heard.then_some(reply)
+        let response = self.handle(ask, key);
+        simulation.tell(format_args!("the participant answers {key} #{}: {response:?}", ask.attempt.number));
+        heard.then(|| Deployment::distorts(simulation, response))
+    }
+
+    /// An undo may also come before what it undoes is done, and see to it that it never will be.
+    fn busy(&self, ask: &Ask, key: &str) -> Option<Busy> {
+        let memory = lock(&self.memory);
+        if let Some(running) = memory.running.get(key) {
+            let is_same = running.attempt.number == ask.attempt.number;
+            return Some(if is_same { Busy::WithItself } else { Busy::WithAnother });
+        }
+        let concerns = |running: &&Ask| {
+            running.order_id == ask.order_id
+                && running.attempt.step == ask.attempt.step
+                && running.attempt.direction == Direction::Do
+        };
+        let undoes = ask.attempt.direction == Direction::Undo && memory.running.values().any(|r| concerns(&r));
+        (undoes && self.simulation.dice.hits(700)).then_some(Busy::WithAnother)
     }
 
     /// The participant has no time.
-    fn turned_away(&self) -> Option<Reply> {
+    fn turned_away(&self) -> Option<Response> {
         let simulation = &self.simulation;
         if simulation.happens(Fault::ServerError) {
-            return Some(unclear("answered 503"));
+            return Some(Response::error(503, "answered 503".to_owned()));
         }
         if simulation.happens(Fault::RetryAfter) {
             let retry_after = Some(simulation.dice.up_to(Duration::from_mins(5)));
-            return Some(Reply::Unclear { error: "answered 429".to_owned(), retry_after });
+            return Some(Response { retry_after, ..Response::error(429, "answered 429".to_owned()) });
         }
         None
     }
 
-    fn handle(&self, ask: &Ask, key: &str) -> Reply {
-        let said = lock(&self.memory).said.get(key).cloned();
-        if let Some((first, reply)) = said {
-            if (&first.action, first.input()) != (&ask.action, ask.input()) {
-                let how = format!("{key} was used for {first:?}, and then for {ask:?}");
-                self.simulation.wrong("one_key_one_request", how);
-            }
-            return reply;
-        }
-        let Some(step) = self.step(ask) else { return refused("answered 422: no such thing") };
+    fn handle(&self, ask: &Ask, key: &str) -> Response {
+        let Some(step) = self.step(ask) else { return Response::error(422, "answered 422: no such thing".to_owned()) };
         let intent = match ask.attempt.direction {
             Direction::Do => self.asked_to_act(&step, self.standing(ask)),
-            Direction::Undo => self.asked_to_undo(self.standing(ask)),
+            Direction::Undo => self.asked_to_undo(ask, key, &step),
         };
         self.carry_out(ask, key, &step, &intent);
-        lock(&self.memory).said.insert(key.to_owned(), (ask.clone(), intent.reply.clone()));
-        intent.reply
+        lock(&self.memory).said.insert(key.to_owned(), (ask.clone(), intent.response.clone()));
+        intent.response
+    }
+
+    fn is_the_same(&self, first: &Ask, ask: &Ask, key: &str) {
+        if (&first.action, first.input()) != (&ask.action, ask.input()) {
+            let how = format!("{key} was used for {first:?}, and then for {ask:?}");
+            self.simulation.wrong("one_key_one_request", how);
+        }
     }
 
     fn carry_out(&self, ask: &Ask, key: &str, step: &Step, intent: &Intent) {
-        let (order_id, step_id, direction) = (ask.order_id.clone(), ask.attempt.step.clone(), ask.attempt.direction);
         if let Some(standing) = intent.leaves {
-            lock(&self.memory).standing.insert((order_id.clone(), step_id.clone()), standing);
+            self.stands(ask, standing);
         }
         if intent.acts {
-            let deed = Deed { order_id, step: step_id, direction, at: self.simulation.now() };
-            self.simulation.record(|record| record.deeds.push(deed));
+            self.acts(ask);
         }
         let letter = |(number, outcome): (usize, &Option<String>)| Letter {
             order_id: ask.order_id.clone(),
             step: step.id.clone(),
-            data: sizes::data(&self.simulation.dice, json!(number)),
+            direction: ask.attempt.direction,
+            data: sizes::data(&self.simulation, json!(number)),
             outcome: outcome.clone(),
             key: format!("{key}/{number}"),
         };
@@ -130,6 +177,16 @@ impl Services {
         if !letters.is_empty() {
             tokio::spawn(post(self.simulation.clone(), self.members.clone(), letters, step.answer_timeout));
         }
+    }
+
+    fn stands(&self, ask: &Ask, standing: Standing) {
+        lock(&self.memory).standing.insert((ask.order_id.clone(), ask.attempt.step.clone()), standing);
+    }
+
+    fn acts(&self, ask: &Ask) {
+        let (order_id, step, direction) = (ask.order_id.clone(), ask.attempt.step.clone(), ask.attempt.direction);
+        let deed = Deed { order_id, step, direction, at: self.simulation.now() };
+        self.simulation.record(|record| record.deeds.push(deed));
     }
 
     fn step(&self, ask: &Ask) -> Option<Step> {
@@ -140,28 +197,28 @@ impl Services {
     fn asked_to_act(&self, step: &Step, standing: Option<Standing>) -> Intent {
         let simulation = &self.simulation;
         if standing == Some(Standing::Void) {
-            return Intent::nothing(refused("answered 409: undone before"));
+            return Intent::nothing(Response::error(410, "answered 410: undone before".to_owned()));
         }
         if simulation.happens(Fault::Refusal) {
-            return Intent::nothing(refused(&sizes::text(&simulation.dice, "answered 422: no")));
+            return Intent::nothing(self.refuses("no"));
         }
         if step.mode == Mode::Call {
             if simulation.happens(Fault::WrongAcceptance) {
-                return Intent::act(Reply::Accepted, Vec::new());
+                return Intent::act(Response::accepted(), Vec::new());
             }
             if !step.outcomes.is_empty() && simulation.happens(Fault::UnknownOutcome) {
-                return Intent::act(answered("unheard-of"), Vec::new());
+                return Intent::act(Response::done(Some("unheard-of".to_owned()), Value::Null), Vec::new());
             }
         } else if simulation.happens(Fault::NeverAnswers) {
-            return Intent::act(Reply::Accepted, Vec::new());
+            return Intent::act(Response::accepted(), Vec::new());
         } else if simulation.happens(Fault::LateRefusal) {
-            return Intent { letters: vec![None], ..Intent::nothing(Reply::Accepted) };
+            return Intent { letters: vec![None], ..Intent::nothing(Response::accepted()) };
         }
         let outcome = self.outcome(step, false);
         if outcome.as_ref().is_some_and(|outcome| step.compensate_on.contains(outcome)) {
             // Its very answer is "no".
             return match step.mode {
-                Mode::Request => Intent { letters: vec![outcome], ..Intent::nothing(Reply::Accepted) },
+                Mode::Request => Intent { letters: vec![outcome], ..Intent::nothing(Response::accepted()) },
                 _ => Intent::nothing(self.said(outcome)),
             };
         }
@@ -170,25 +227,72 @@ impl Services {
         }
         let interim = self.outcome(step, true).filter(|_| simulation.dice.hits(500));
         let last = outcome.unwrap_or_else(|| "done".to_owned());
-        Intent::act(Reply::Accepted, interim.into_iter().chain([last]).map(Some).collect())
+        Intent::act(Response::accepted(), interim.into_iter().chain([last]).map(Some).collect())
     }
 
-    fn asked_to_undo(&self, standing: Option<Standing>) -> Intent {
-        if self.simulation.dice.hits(self.simulation.faults.rate(Fault::Refusal) / 4) {
-            self.simulation.note(Fault::Refusal);
-            let error = sizes::text(&self.simulation.dice, "answered 409: it cannot be undone");
-            return Intent::nothing(refused(&error));
+    /// It says no: by a status that means that, or with a problem of its own.
+    fn refuses(&self, why: &str) -> Response {
+        let (status, is_problem) = *self.simulation.dice.pick(&[
+            (400, false),
+            (402, false),
+            (409, false),
+            (422, false),
+            (422, true),
+            (403, true),
+        ]);
+        let error = sizes::text(&self.simulation.dice, &format!("answered {status}: {why}"));
+        Response { is_problem, ..Response::error(status, error) }
+    }
+
+    fn asked_to_undo(&self, ask: &Ask, key: &str, step: &Step) -> Intent {
+        let simulation = &self.simulation;
+        if simulation.dice.hits(simulation.faults.rate(Fault::Refusal) / 4) {
+            simulation.note(Fault::Refusal);
+            return Intent::nothing(self.refuses("it cannot be undone"));
+        }
+        let standing = self.standing(ask);
+        if simulation.happens(Fault::UndoAccepted) {
+            // What was not done by then never will be.
+            let leaves = standing.is_none().then_some(Standing::Void);
+            tokio::spawn(self.clone().undo_later(ask.clone(), key.to_owned(), step.clone()));
+            return Intent { leaves, ..Intent::nothing(Response::accepted()) };
         }
         Intent {
             acts: standing == Some(Standing::Done),
             leaves: Some(Standing::Void),
-            reply: self.said(None),
+            response: self.said(None),
             letters: Vec::new(),
         }
     }
 
-    fn said(&self, outcome: Option<String>) -> Reply {
-        Reply::Done { outcome, data: sizes::data(&self.simulation.dice, json!("at once")) }
+    /// Undoes what it has accepted to undo, in time or too late, and says so; some never say anything.
+    async fn undo_later(self, ask: Ask, key: String, step: Step) {
+        let simulation = &self.simulation;
+        let longest = *simulation.dice.pick(&[Duration::from_secs(10), step.answer_timeout + Duration::from_mins(1)]);
+        sleep(simulation.dice.up_to(longest)).await;
+        let refuses = simulation.happens(Fault::LateUndoRefusal);
+        if !refuses && self.standing(&ask) == Some(Standing::Done) {
+            self.acts(&ask);
+            self.stands(&ask, Standing::Void);
+        }
+        let response = if refuses { self.refuses("it cannot be undone") } else { self.said(None) };
+        lock(&self.memory).said.insert(key.clone(), (ask.clone(), response));
+        if simulation.happens(Fault::NeverAnswers) {
+            return;
+        }
+        let letter = Letter {
+            order_id: ask.order_id,
+            step: step.id,
+            direction: Direction::Undo,
+            outcome: (!refuses).then(|| "undone".to_owned()),
+            data: sizes::data(simulation, json!("undone later")),
+            key: format!("{key}/later"),
+        };
+        post(simulation.clone(), self.members.clone(), vec![letter], Duration::ZERO).await;
+    }
+
+    fn said(&self, outcome: Option<String>) -> Response {
+        Response::done(outcome, sizes::data(&self.simulation, json!("at once")))
     }
 
     /// One of the answers that a step knows, interim ones or those that settle it.
@@ -203,11 +307,11 @@ impl Services {
 }
 
 impl Intent {
-    fn nothing(reply: Reply) -> Self {
-        Self { acts: false, leaves: None, reply, letters: Vec::new() }
+    fn nothing(response: Response) -> Self {
+        Self { acts: false, leaves: None, response, letters: Vec::new() }
     }
 
-    fn act(reply: Reply, letters: Vec<Option<String>>) -> Self {
-        Self { acts: true, leaves: Some(Standing::Done), reply, letters }
+    fn act(response: Response, letters: Vec<Option<String>>) -> Self {
+        Self { acts: true, leaves: Some(Standing::Done), response, letters }
     }
 }

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 
 use super::bug::Bug;
 use super::dice::Dice;
+use super::personal::apparent;
+use super::simulation::Simulation;
 
 /// What the log takes at once.
 pub const LARGEST_APPEND: usize = 16 * 1024;
@@ -43,11 +45,15 @@ pub fn enlarge(dice: &Dice, order: &mut NewOrder) {
 }
 
 /// What comes with an answer, with more or less of it.
-pub fn data(dice: &Dice, tracking: Value) -> Value {
+pub fn data(simulation: &Simulation, tracking: Value) -> Value {
+    let dice = &simulation.dice;
     let mut data = Map::from_iter([("tracking".to_owned(), tracking)]);
     if dice.hits(150) {
         let length = usize::try_from(*dice.pick(&[dice.within(0..LARGEST_DATA), LARGEST_DATA])).unwrap();
         data.insert("note".to_owned(), "x".repeat(length).into());
+    }
+    if let Some(apparent) = apparent(simulation) {
+        data.insert("remark".to_owned(), apparent.into());
     }
     data.into()
 }

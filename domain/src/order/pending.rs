@@ -42,7 +42,8 @@ pub struct Attempt {
     pub key_since: u32,
     /// The attempt to undo that the present idempotency key began with.
     pub undo_key_since: u32,
-    /// Whether an attempt before this one may have done something, although nothing clear was heard of it.
+    /// Whether an attempt before this one may have done something, although nothing clear was heard of it: at the same, or, for an undo,
+    /// at what it undoes. Such an attempt may still be running.
     pub unsure: bool,
     /// What the action is told, as recorded: with placeholders for personal data.
     pub input: Arc<Value>,
@@ -81,7 +82,7 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
                     since: step.asked_since,
                     key_since: step.key_since,
                     undo_key_since: step.undo_key_since,
-                    unsure: step.unsure,
+                    unsure: step.unsure || (direction == Direction::Undo && !step.has_answered()),
                     input: step.input.clone(),
                     recorded_at: step.since,
                     placeholders: step.placeholders.clone(),
@@ -127,5 +128,48 @@ impl Stage {
             | Stage::Undone
             | Stage::UndoFailed => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::order::Operation;
+    use crate::testing::{Story, done, order, unclear};
+    use crate::workflow::Workflow;
+
+    const WORKFLOW: &str = "workflow: w\nversion: 1\nparticipants: { p: { url: 'http://p' } }
+steps:
+  go: { call: p.go, undo: p.come_back, retry: { attempts: 1 } }
+  on: { call: p.on }";
+
+    /// Whether an undo that is to be asked for may meet an attempt that is still running.
+    fn unsure_of_the_undo(story: &Story<'_>) -> Vec<bool> {
+        let undo = |effect: &Effect| match effect {
+            Effect::Perform(attempt) if attempt.direction == Direction::Undo => Some(attempt.unsure),
+            Effect::Perform(_) | Effect::Tick | Effect::WakeAt(_) => None,
+        };
+        story.pending().iter().filter_map(undo).collect()
+    }
+
+    #[test]
+    fn an_undo_may_meet_what_it_undoes_still_running_unless_that_was_answered() {
+        let workflow = Workflow::parse(WORKFLOW).unwrap();
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        let (mut unanswered, mut assumed) = (story.clone(), story.clone());
+        story.answer("go", done()).whatever();
+        story.operate(Operation::Cancel).whatever();
+        story.answer("on", unclear("503")).whatever();
+        assert_eq!(unsure_of_the_undo(&story), [false]);
+        unanswered.answer("go", unclear("no answer in time")).whatever();
+        unanswered.answer("on", unclear("503")).whatever();
+        assert_eq!(unsure_of_the_undo(&unanswered), [true]);
+        assumed.operate(Operation::Skip { step: "go".to_owned(), outcome: None, data: Value::Null }).whatever();
+        assumed.operate(Operation::Cancel).whatever();
+        assumed.answer("on", unclear("503")).whatever();
+        assert_eq!(unsure_of_the_undo(&assumed), [true]);
     }
 }

@@ -287,6 +287,11 @@ impl StepState {
         }
     }
 
+    /// Whether its participant has answered it: the outcome is not only assumed.
+    pub(super) fn has_answered(&self) -> bool {
+        self.outcome.is_some() && self.basis == Basis::Answer
+    }
+
     /// Whether it has an answer for the time being, and another one is still to come.
     pub fn answered_for_now(&self) -> bool {
         matches!(self.stage, Stage::Awaiting { direction: Direction::Do, .. }) && self.outcome.is_some()

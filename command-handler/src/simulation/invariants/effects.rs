@@ -3,17 +3,69 @@
 use std::collections::BTreeSet;
 
 use domain::ids::{OrderId, StepId};
-use domain::order::{Basis, Direction, Event, Phase, Stage, StepStarted, WaitStarted};
+use domain::order::{Basis, Direction, Event, OrderState, Phase, Stage, StepFailed, StepStarted, WaitStarted, evolve};
 use domain::workflow::Workflow;
 
 use super::Wrong;
 use crate::simulation::record::{History, Record};
+use crate::simulation::response::{MISTAKE, STILL_RUNNING};
 
 /// No participant did, or undid, the same thing twice.
 pub fn each_effect_at_most_once(record: &Record) -> Wrong {
     let mut done = BTreeSet::new();
     let twice = record.deeds.iter().filter(|deed| !done.insert((&deed.order_id, &deed.step, deed.direction)));
     twice.map(|deed| format!("done twice: {deed:?}")).collect()
+}
+
+/// A mistake of the deployment undoes no order, nor does "it is still running", unless it was said to the last attempt; and an undo
+/// that meets what it undoes still running is made again.
+pub fn only_a_no_undoes_an_order(record: &Record) -> Wrong {
+    let mut wrong = Wrong::new();
+    for (id, history) in &record.orders {
+        let Some(definition) = record.definition(id) else { continue };
+        let mut state = None;
+        for entry in &history.entries {
+            if let (Event::StepFailed(e), Some(before)) = (&entry.event, &state) {
+                wrong.extend(no_reason(e, before, &definition).map(|how| format!("{id}: {how}: {e:?}")));
+            }
+            let Ok(next) = evolve(state.take(), &entry.event) else { break };
+            state = Some(next);
+        }
+    }
+    wrong
+}
+
+fn no_reason(e: &StepFailed, before: &OrderState, definition: &Workflow) -> Option<&'static str> {
+    // Once an order is being undone, nothing is tried forward any more.
+    if e.misconfigured || (e.direction == Direction::Do && before.phase == Phase::Undoing) {
+        return None;
+    }
+    let failures = before.steps.get(&e.step).map_or(0, |known| known.failures) + 1;
+    let attempts = definition.step(&e.step).map_or(0, |step| step.retry.attempts);
+    if e.error.starts_with(MISTAKE) {
+        Some("a mistake of the deployment is taken for a no")
+    } else if e.error.starts_with(STILL_RUNNING) && failures < attempts {
+        Some("what is still running is taken for a no")
+    } else {
+        None
+    }
+}
+
+/// What was undone is never done afterwards, so no undo overtakes what it undoes.
+pub fn nothing_is_done_after_its_undo(record: &Record) -> Wrong {
+    let mut undone = BTreeSet::new();
+    let mut wrong = Wrong::new();
+    for deed in &record.deeds {
+        let what = (&deed.order_id, &deed.step);
+        match deed.direction {
+            Direction::Undo => {
+                undone.insert(what);
+            }
+            Direction::Do if undone.contains(&what) => wrong.push(format!("done after it was undone: {deed:?}")),
+            Direction::Do => {}
+        }
+    }
+    wrong
 }
 
 /// Of an order that is completed, every step that the log calls done was done, and none was undone; of one that is canceled,

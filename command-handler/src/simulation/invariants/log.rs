@@ -41,7 +41,11 @@ pub fn one_answer_one_event(record: &Record) -> Wrong {
             .into_iter()
             .flat_map(|history| &history.entries)
             .filter_map(|entry| match &entry.event {
-                Event::StepCompleted(e) if e.step == taken.step && e.answer_key.as_ref() == Some(&taken.key) => {
+                Event::StepCompleted(e)
+                    if e.step == taken.step
+                        && e.direction == taken.direction
+                        && e.answer_key.as_ref() == Some(&taken.key) =>
+                {
                     Some((e.outcome.as_str(), &e.data))
                 }
                 _ => None,

@@ -5,6 +5,7 @@ mod asks;
 mod effects;
 mod ends;
 mod log;
+mod personal;
 
 use super::record::Record;
 
@@ -21,6 +22,11 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("the_log_is_the_only_truth", log::the_log_is_the_only_truth),
     ("time_goes_one_way", log::time_goes_one_way),
     ("an_order_ends_on_the_version_it_began_on", asks::an_order_ends_on_the_version_it_began_on),
+    ("only_a_no_undoes_an_order", effects::only_a_no_undoes_an_order),
+    ("nothing_is_done_after_its_undo", effects::nothing_is_done_after_its_undo),
+    ("personal_data_stays_sealed", personal::personal_data_stays_sealed),
+    ("no_one_is_told_what_its_step_does_not_say", personal::no_one_is_told_what_its_step_does_not_say),
+    ("what_is_told_is_what_there_is", personal::what_is_told_is_what_there_is),
     ("append_first_perform_second", asks::append_first_perform_second),
     ("one_key_for_all_attempts", asks::one_key_for_all_attempts),
     ("each_effect_at_most_once", effects::each_effect_at_most_once),

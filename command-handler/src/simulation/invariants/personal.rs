@@ -1,0 +1,89 @@
+//! Personal data: sealed in the log, told to those whose step says so, and to nobody else; and data are no template.
+
+use domain::order::{Direction, Event, StepStarted};
+use domain::workflow::Step;
+use serde_json::Value;
+
+use super::Wrong;
+use crate::simulation::personal::{texts, value};
+use crate::simulation::record::{Asked, History, Record};
+
+/// No event has personal data in plain text.
+pub fn personal_data_stays_sealed(record: &Record) -> Wrong {
+    let mut wrong = Wrong::new();
+    for (id, history) in &record.orders {
+        let Some(order) = record.ordered.get(id) else { continue };
+        for entry in &history.entries {
+            for bytes in [&entry.recorded.data, &entry.recorded.metadata] {
+                let written = String::from_utf8_lossy(bytes);
+                if let Some((name, _)) = texts(order).iter().find(|(_, text)| written.contains(text)) {
+                    wrong.push(format!("{id}: event {} has {name}", entry.recorded.revision));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+/// A participant receives no personal data that its step does not read.
+pub fn no_one_is_told_what_its_step_does_not_say(record: &Record) -> Wrong {
+    let mut wrong = Wrong::new();
+    for asked in &record.asks {
+        let (Some(order), Some(step)) = (record.ordered.get(&asked.ask.order_id), step_of(record, asked)) else {
+            continue;
+        };
+        let told = asked.told.to_string();
+        for (name, text) in texts(order) {
+            let reads = step.with.iter().any(|(_, expression)| expression.source().contains(name));
+            if !reads && told.contains(text) {
+                wrong.push(format!("{} is told {name}, which its step does not read: {told}", asked.key));
+            }
+        }
+    }
+    wrong
+}
+
+/// What a step reads of the order, or of an earlier answer, arrives as it is there: personal data filled in, and everything else as it
+/// came. Where a key was lost, an undo may go without them.
+pub fn what_is_told_is_what_there_is(record: &Record) -> Wrong {
+    let mut wrong = Wrong::new();
+    for asked in &record.asks {
+        let id = &asked.ask.order_id;
+        let (Some(order), Some(step), Some(history)) =
+            (record.ordered.get(id), step_of(record, asked), record.orders.get(id))
+        else {
+            continue;
+        };
+        let may_lack = asked.ask.attempt.direction == Direction::Undo && record.lost_keys.contains_key(id);
+        for (name, expression) in step.with.iter().filter(|_| !may_lack) {
+            let source = expression.source();
+            let expected = value(source, order).or_else(|| answer_before(history, &step, source));
+            if let Some(expected) = expected
+                && asked.told.get(name) != Some(&expected)
+            {
+                let told = asked.told.get(name);
+                wrong.push(format!("{} is told {name} as {told:?}, where there is {expected}", asked.key));
+            }
+        }
+    }
+    wrong
+}
+
+fn step_of(record: &Record, asked: &Asked) -> Option<Step> {
+    record.definition(&asked.ask.order_id)?.step(&asked.ask.attempt.step).cloned()
+}
+
+/// What the named step had answered last, when this one was begun: `steps.NAME.data`.
+fn answer_before(history: &History, step: &Step, source: &str) -> Option<Value> {
+    let read = source.strip_prefix("steps.")?.strip_suffix(".data")?;
+    let begins = |event: &Event| {
+        matches!(event, Event::StepStarted(StepStarted { step: id, direction: Direction::Do, input: Some(_), .. })
+            if *id == step.id)
+    };
+    let before = history.entries.iter().take_while(|entry| !begins(&entry.event));
+    let answers = before.filter_map(|entry| match &entry.event {
+        Event::StepCompleted(e) if e.step == read && e.direction == Direction::Do => Some(e.data.clone()),
+        _ => None,
+    });
+    Some(answers.last().unwrap_or_default())
+}
