@@ -58,15 +58,20 @@ impl ServerUrls {
     }
 }
 
-/// The log, by its connection string. A user who may not read it gets that right from an administrator, and not by waiting:
-/// the role does not start without it.
-pub(crate) async fn log(connection_string: &str) -> Result<EventStore, Box<dyn std::error::Error>> {
-    let log = EventStore::connect(connection_string)?;
-    match tokio::time::timeout(LOG_ANSWERS_WITHIN, log.head()).await {
-        Ok(Err(error @ ReadError::Refused(_))) => Err(error.into()),
+/// Asks whether the log may be read. A user who may not gets that right from an administrator, and not by waiting: the role
+/// does not start without it.
+pub(crate) async fn may_read(log: &EventStore) -> Result<(), ReadError> {
+    match timeout(LOG_ANSWERS_WITHIN, log.head()).await {
+        Ok(Err(error @ ReadError::Refused(_))) => Err(error),
         // It may still be starting, on another machine.
-        _ => Ok(log),
+        _ => Ok(()),
     }
+}
+
+/// The database, with the views' schema up to date, and a log that may be read.
+pub(crate) async fn views_beside(log: &EventStore, url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
+    let may_read = async { Ok(may_read(log).await?) };
+    Ok(tokio::try_join!(views(url), may_read)?.0)
 }
 
 /// The database, with the views' schema up to date.

@@ -20,7 +20,7 @@ use tower::ServiceExt;
 pub(crate) const STARTING: Duration = Duration::from_secs(4);
 
 /// What is answered at once.
-const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+pub(crate) const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// What is behind the door.
 #[derive(Clone, Debug)]
@@ -126,7 +126,7 @@ async fn refuse_encoded(headers: HeaderMap, request: Request, next: Next) -> Res
 }
 
 /// RFC 9457.
-fn problem(status: StatusCode, detail: &str) -> Response {
+pub(crate) fn problem(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason();
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
     (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()

@@ -81,7 +81,7 @@ impl Driving {
 
 pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    let event_store = backends::log(args.servers.named_event_store()?).await?;
+    let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
@@ -91,7 +91,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let alarm = LogAlarm::default();
     let start = async {
         door.waits_for("Postgres");
-        let pool = backends::views(postgres).await?;
+        let pool = backends::views_beside(&event_store, postgres).await?;
         let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), closed.clone());
         let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
         let footing = Footing {

@@ -23,7 +23,7 @@ use crate::log_guard::LogGuard;
 use crate::{health, metrics, samples, serve, signals};
 
 /// How long a request waits for the log and Postgres, which may have to be made first.
-const STARTING: Duration = Duration::from_secs(10);
+const STARTING_ALL: Duration = Duration::from_secs(10);
 
 /// Options of `tenuto dev`.
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let listener = serve::bind(args.listen.listen).await?;
     let base = format!("http://{}", listener.local_addr()?);
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
-    let (door, closed) = (Door::new(STARTING), CancellationToken::new());
+    let (door, closed) = (Door::new(STARTING_ALL), CancellationToken::new());
     let server = tokio::spawn(serve::serve(listener, door.router(), closed.clone()));
     let alarm = LogAlarm::default();
     let services = Options { alarm: alarm.clone(), ..args.mail.options()? };
@@ -81,7 +81,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         door: Some(door.clone()),
         keys: guard.keys(),
     };
-    let queries = query_api::Options { leaving: stop.clone(), ..query_api::Options::default() };
+    let queries = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
     let probes = health::router(footing, stop.clone()).merge(metrics::router(
         lag,
         Some(queries.stats.clone()),

@@ -1,6 +1,7 @@
 //! `tenuto participants`: the reference services.
 
 use clap::Args;
+use event_store::client::EventStore;
 use follower::LogAlarm;
 use participants::{MailServer, Options};
 
@@ -54,7 +55,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let postgres = args.servers.named_postgres()?;
     let alarm = LogAlarm::default();
     let options = Options { alarm: alarm.clone(), ..args.mail.options()? };
-    let log = if args.by_events { Some(backends::log(args.servers.named_event_store()?).await?) } else { None };
+    let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let door = Door::new(STARTING);
@@ -62,6 +63,9 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     door.waits_for("Postgres");
     let start = async {
         let pool = backends::connect(postgres).await?;
+        if let Some(log) = &log {
+            backends::may_read(log).await?;
+        }
         participants::migrate(&pool).await?;
         if args.read_again {
             participants::read_requests_again(&pool).await?;

@@ -63,8 +63,8 @@ pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::er
 
 async fn project(servers: &ServerUrls) -> Result<(), Box<dyn std::error::Error>> {
     let stop = signals::stop_token()?;
-    let event_store = backends::log(servers.named_event_store()?).await?;
-    let pool = backends::views(servers.named_postgres()?).await?;
+    let event_store = EventStore::connect(servers.named_event_store()?)?;
+    let pool = backends::views_beside(&event_store, servers.named_postgres()?).await?;
     output::announce("projecting\n");
     Ok(projector::run(ProjectorOptions::default(), event_store, pool, stop).await?)
 }

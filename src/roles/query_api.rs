@@ -1,6 +1,7 @@
 //! `tenuto query-api`: GraphQL over the views, and over the log for what was.
 
 use clap::Args;
+use event_store::client::EventStore;
 use follower::LogAlarm;
 use query_api::LagMeter;
 
@@ -23,7 +24,7 @@ pub(crate) struct QueryApiArgs {
 
 pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    let event_store = backends::log(args.servers.named_event_store()?).await?;
+    let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
@@ -33,7 +34,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let pool = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(server.await??),
-        pool = backends::views(postgres) => pool?,
+        pool = backends::views_beside(&event_store, postgres) => pool?,
     };
     let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
     let alarm = LogAlarm::default();
@@ -47,7 +48,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
         door: None,
         keys: guard.keys(),
     };
-    let options = query_api::Options { leaving: stop.clone(), ..query_api::Options::default() };
+    let options = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
     let router = query_api::router(pool, event_store, &options)
         .merge(health::router(footing, stop.clone()))
         .merge(metrics::router(lag, Some(options.stats), alarm, guard.keys()));

@@ -1,0 +1,152 @@
+//! Bodies of requests as they arrive: each has to go on, and all of them hold a bounded amount of memory.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use axum::body::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::limits::Limits;
+
+/// Why a body was not read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Cut {
+    #[error("the bodies of the requests under way fill the memory for them")]
+    NoRoom,
+    #[error("the body did not arrive in time")]
+    Late,
+}
+
+/// The memory for bodies, and their time limits.
+#[derive(Clone)]
+pub(super) struct Bodies {
+    memory: Arc<Semaphore>,
+    limits: Arc<Limits>,
+}
+
+impl Bodies {
+    pub(super) fn new(limits: Arc<Limits>) -> Self {
+        Self { memory: Arc::new(Semaphore::new(limits.bodies_bytes)), limits }
+    }
+
+    /// The share of a request that begins. It is free again when this and the body are dropped.
+    pub(super) fn begin(&self) -> Share {
+        Share { bodies: self.clone(), state: Arc::default() }
+    }
+}
+
+/// What the body of one request holds, until the request is answered.
+pub(super) struct Share {
+    bodies: Bodies,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    held: Option<OwnedSemaphorePermit>,
+    cut: Option<Cut>,
+}
+
+impl Share {
+    pub(super) fn bounded<B>(&self, body: B) -> Bounded<B> {
+        Bounded { body, bodies: self.bodies.clone(), state: self.state.clone(), clock: None }
+    }
+
+    /// Why the body ended early, if it did.
+    pub(super) fn cut(&self) -> Option<Cut> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).cut
+    }
+}
+
+/// A body within its bounds.
+pub(super) struct Bounded<B> {
+    body: B,
+    bodies: Bodies,
+    state: Arc<Mutex<State>>,
+    /// Runs from the first read on: a client is not late while nothing reads.
+    clock: Option<Clock>,
+}
+
+/// When a body is late.
+struct Clock {
+    whole_by: Instant,
+    next_by: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clock {
+    fn started(limits: &Limits) -> Self {
+        let now = Instant::now();
+        Self { whole_by: now + limits.body, next_by: now + limits.body_pause, timer: None }
+    }
+
+    /// A piece has arrived.
+    fn go_on(&mut self, limits: &Limits) {
+        self.next_by = Instant::now() + limits.body_pause;
+    }
+
+    /// Whether it is too late, or else wakes the task when it is.
+    fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let by = self.whole_by.min(self.next_by);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(by)));
+        if timer.deadline() != by {
+            timer.as_mut().reset(by);
+        }
+        timer.as_mut().poll(context)
+    }
+}
+
+impl<B> Bounded<B> {
+    fn hold(&self, bytes: usize) -> Result<(), Cut> {
+        let bytes = u32::try_from(bytes).map_err(|_| Cut::NoRoom)?;
+        let more = self.bodies.memory.clone().try_acquire_many_owned(bytes).map_err(|_| Cut::NoRoom)?;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut state.held {
+            Some(held) => held.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+
+    fn end(&self, cut: Cut) -> axum::BoxError {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).cut = Some(cut);
+        cut.into()
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Body for Bounded<B> {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        let this = &mut *self;
+        let limits = &this.bodies.limits;
+        let clock = this.clock.get_or_insert_with(|| Clock::started(limits));
+        match Pin::new(&mut this.body).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                clock.go_on(limits);
+                let is_late = clock.whole_by <= Instant::now();
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                let held = if is_late { Err(Cut::Late) } else { this.hold(bytes) };
+                Poll::Ready(Some(held.map(|()| frame).map_err(|cut| this.end(cut))))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => clock.poll_late(context).map(|()| Some(Err(this.end(Cut::Late)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

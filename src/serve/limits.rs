@@ -1,0 +1,67 @@
+//! What clients may hold of a process, and for how long.
+
+use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit};
+
+/// The most connections of a listener, however many files the process may open.
+const MAX_CONNECTIONS: usize = 8_192;
+
+/// The bounds of a listener.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    /// Connections at once. Past it, the one that has been idle longest makes room.
+    pub connections: usize,
+    /// Connections besides, on which only probes are answered.
+    pub reserve: usize,
+    /// How large the head of a request may be, in bytes.
+    pub head_bytes: usize,
+    /// How long the head of a request may take to arrive, from its first byte on.
+    pub head: Duration,
+    /// How long a connection may have no request.
+    pub idle: Duration,
+    /// How long a body may pause.
+    pub body_pause: Duration,
+    /// How long a body may take as a whole.
+    pub body: Duration,
+    /// What the bodies of all requests under way may hold in memory, in bytes.
+    pub bodies_bytes: usize,
+    /// How long a client may take nothing of what it is sent.
+    pub take: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: connections_for(getrlimit(Resource::Nofile).current),
+            reserve: 32,
+            head_bytes: 64 * 1024,
+            head: Duration::from_secs(30),
+            // Longer than clients keep a connection for later: they close it, so no request meets a close.
+            idle: Duration::from_secs(120),
+            body_pause: Duration::from_secs(10),
+            body: Duration::from_secs(60),
+            bodies_bytes: 128 * 1024 * 1024,
+            take: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Half of the files that the process may open: log, database and participants need the others.
+fn connections_for(files: Option<u64>) -> usize {
+    let files = files.and_then(|files| usize::try_from(files).ok());
+    files.map_or(MAX_CONNECTIONS, |files| (files / 2).clamp(1, MAX_CONNECTIONS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_half_of_the_files_to_log_database_and_participants() {
+        assert_eq!(connections_for(Some(1_024)), 512);
+        assert_eq!(connections_for(Some(1 << 30)), MAX_CONNECTIONS);
+        assert_eq!(connections_for(None), MAX_CONNECTIONS);
+        assert_eq!(connections_for(Some(0)), 1);
+    }
+}
