@@ -71,6 +71,33 @@ impl Command {
     pub fn is_dev(&self) -> bool {
         matches!(self, Command::Dev(_))
     }
+
+    /// Whether it serves others, and not a person alone.
+    pub fn is_role(&self) -> bool {
+        match self {
+            Self::Dev(_)
+            | Self::CommandHandler(_)
+            | Self::Projector(_)
+            | Self::QueryApi(_)
+            | Self::Participants(_)
+            | Self::EventStore(_) => true,
+            Self::Rebuild(_)
+            | Self::Place(_)
+            | Self::Show(_)
+            | Self::Watch(_)
+            | Self::Replay(_)
+            | Self::Backtest(_)
+            | Self::Cancel(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Retry(_)
+            | Self::Skip(_)
+            | Self::Forget(_)
+            | Self::Keys(_)
+            | Self::Audit(_)
+            | Self::Workflow(_) => false,
+        }
+    }
 }
 
 /// The servers that the roles share.

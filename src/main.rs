@@ -1,10 +1,17 @@
 //! The one binary, `tenuto`: everything in one process, one role of many, or a command to a running system.
 
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic where the reader has gone: `commands::output` does not"
+)]
+
 mod args;
 mod audit;
 mod backends;
 mod commands;
 mod door;
+mod files;
 mod health;
 mod keys;
 mod log;
@@ -33,6 +40,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Dev(cli.dev));
     if let Err(error) = logging::start(command.is_dev()) {
+        return failed(&error);
+    }
+    files::allow_many();
+    if command.is_role()
+        && let Err(error) = files::suffice()
+    {
         return failed(&error);
     }
     let runtime = match tokio::runtime::Runtime::new() {

@@ -40,10 +40,10 @@ fn confirmed(mismatch: &Mismatch) -> Result<bool, Box<dyn std::error::Error>> {
     if !std::io::stdin().is_terminal() {
         return Err(NotConfirmed(mismatch.clone()).into());
     }
-    eprint!(
+    output::ask(&format!(
         "The views were not made from this log: {mismatch}.\nOrders that this log does not have will disappear from the views. \
          Make them from this log? Type yes: "
-    );
+    ));
     let mut answer = String::new();
     std::io::stdin().lock().take(64).read_line(&mut answer)?;
     Ok(answer.trim() == "yes")

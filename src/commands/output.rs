@@ -107,6 +107,12 @@ pub fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// Asks whoever is at the terminal; the answer comes on the same line.
+pub fn ask(question: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush());
+}
+
 /// A command whose reader has seen enough (`tenuto show 1 | head`) has done its work.
 pub fn forgive_closed_pipe(result: Result<ExitCode, CommandError>) -> Result<ExitCode, CommandError> {
     match result {

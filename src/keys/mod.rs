@@ -15,6 +15,7 @@ use sqlx::PgPool;
 use self::file::{FileError, KeyReader, KeyWriter, MIN_PASSPHRASE_BYTES};
 use crate::backends;
 use crate::backends::NotNamed;
+use crate::commands::output;
 
 /// The environment variable that may hold the passphrase.
 const PASSPHRASE: &str = "TENUTO_KEYS_PASSPHRASE";
@@ -131,7 +132,7 @@ async fn export(to: &Path, common: &Common) -> Result<ExitCode, Box<dyn std::err
     });
     // What failed leaves nothing.
     let _ = fs::remove_file(&part);
-    println!("{}: {} keys exported", to.display(), moved?);
+    output::announce(&format!("{}: {} keys exported\n", to.display(), moved?));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -166,7 +167,7 @@ async fn import(from: &Path, common: &Common) -> Result<ExitCode, Box<dyn std::e
         keys += page.len();
     }
     if keys == 0 {
-        println!("{}: nothing was imported: the file has no key", from.display());
+        output::announce(&format!("{}: nothing was imported: the file has no key\n", from.display()));
         return Ok(ExitCode::from(NOTHING));
     }
     let pool = common.database().await?;
@@ -180,9 +181,9 @@ async fn import(from: &Path, common: &Common) -> Result<ExitCode, Box<dyn std::e
         command_handler::read_replies_again(&pool).await?;
     }
     let Imported { added, known, destroyed } = all;
-    println!(
-        "{}: {added} keys added; {known} were there already; {destroyed} were destroyed since the export, and stay so",
+    output::announce(&format!(
+        "{}: {added} keys added; {known} were there already; {destroyed} were destroyed since the export, and stay so\n",
         from.display()
-    );
+    ));
     Ok(ExitCode::SUCCESS)
 }

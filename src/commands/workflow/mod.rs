@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use domain::workflow::Workflow;
 
+use super::{CommandError, output};
+
 /// The JSON Schema of the format, for editors.
 const SCHEMA: &str = include_str!("../../../workflows/schema.json");
 
@@ -49,24 +51,29 @@ pub(crate) enum FileError {
 }
 
 /// Exit code 1: a file is wrong.
-pub(crate) fn run(args: WorkflowArgs) -> Result<ExitCode, FileError> {
+pub(crate) fn run(args: WorkflowArgs) -> Result<ExitCode, CommandError> {
+    output::forgive_closed_pipe(carry_out(args))
+}
+
+fn carry_out(args: WorkflowArgs) -> Result<ExitCode, CommandError> {
     match args.command {
         WorkflowCommand::Check { files } => check(&files),
         WorkflowCommand::Test(args) => trial::run(&args),
         WorkflowCommand::Schema => {
-            print!("{SCHEMA}");
+            output::print(SCHEMA)?;
             Ok(ExitCode::SUCCESS)
         }
         WorkflowCommand::Diagram { file } => diagram(&file),
     }
 }
 
-fn check(files: &[PathBuf]) -> Result<ExitCode, FileError> {
+fn check(files: &[PathBuf]) -> Result<ExitCode, CommandError> {
     let mut code = ExitCode::SUCCESS;
     for file in files {
         if let Some(workflow) = parse(file)? {
             let steps = workflow.steps.len() + workflow.compensated.len();
-            println!("{}: {} version {}, {steps} steps, no faults", file.display(), workflow.name, workflow.version);
+            let (name, version) = (&workflow.name, workflow.version);
+            output::print(&format!("{}: {name} version {version}, {steps} steps, no faults\n", file.display()))?;
         } else {
             code = ExitCode::FAILURE;
         }
@@ -74,9 +81,9 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, FileError> {
     Ok(code)
 }
 
-fn diagram(file: &Path) -> Result<ExitCode, FileError> {
+fn diagram(file: &Path) -> Result<ExitCode, CommandError> {
     let Some(workflow) = parse(file)? else { return Ok(ExitCode::FAILURE) };
-    println!("{}", workflow.diagram());
+    output::print(&(workflow.diagram() + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -87,7 +94,7 @@ pub(super) fn parse(file: &Path) -> Result<Option<Workflow>, FileError> {
         Ok(workflow) => Ok(Some(workflow)),
         Err(faults) => {
             for fault in &faults {
-                eprintln!("{}:{fault}", file.display());
+                output::complain(&format!("{}:{fault}", file.display()));
             }
             Ok(None)
         }

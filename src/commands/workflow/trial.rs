@@ -10,6 +10,7 @@ use domain::order::request::check;
 use serde_json::{Value, json};
 
 use super::{FileError, parse, read};
+use crate::commands::{CommandError, output};
 
 /// How many of the lives that went wrong are told whole.
 const MOST_TOLD: usize = 5;
@@ -29,7 +30,7 @@ pub(super) struct TrialArgs {
 }
 
 /// Exit code 1: a file is wrong, or did not come through.
-pub(super) fn run(args: &TrialArgs) -> Result<ExitCode, FileError> {
+pub(super) fn run(args: &TrialArgs) -> Result<ExitCode, CommandError> {
     let order = args.order.as_deref().map_or_else(|| Ok(northwinds()), |file| content(file, read_order))?;
     let samples = args.data.as_deref().map_or_else(|| Ok(Samples::new()), |file| content(file, read_samples))?;
     let mut code = ExitCode::SUCCESS;
@@ -39,7 +40,7 @@ pub(super) fn run(args: &TrialArgs) -> Result<ExitCode, FileError> {
             continue;
         };
         let report = fault_matrix::run(&workflow, &order, &samples);
-        tell(file, &report);
+        output::print(&told(file, &report))?;
         if !report.failures.is_empty() {
             code = ExitCode::FAILURE;
         }
@@ -47,23 +48,23 @@ pub(super) fn run(args: &TrialArgs) -> Result<ExitCode, FileError> {
     Ok(code)
 }
 
-fn tell(file: &Path, report: &Report) {
+fn told(file: &Path, report: &Report) -> String {
     let (cases, failures) = (report.cases(), report.failures.len());
-    println!("{}: {cases} cases, {} right, {failures} wrong", file.display(), cases - failures);
-    for (kind, count) in &report.kinds {
-        println!("  {count:>6}  {kind}");
-    }
-    for id in &report.never_begun {
-        println!("  never begun: {id} (its guard asks for another --order, or other --data)");
-    }
+    let mut lines = vec![format!("{}: {cases} cases, {} right, {failures} wrong", file.display(), cases - failures)];
+    lines.extend(report.kinds.iter().map(|(kind, count)| format!("  {count:>6}  {kind}")));
+    let never_begun = report.never_begun.iter();
+    lines.extend(
+        never_begun.map(|id| format!("  never begun: {id} (its guard asks for another --order, or other --data)")),
+    );
     for failure in report.failures.iter().take(MOST_TOLD) {
-        println!("\n  {}", failure.case);
-        failure.wrong.iter().for_each(|wrong| println!("    wrong: {wrong}"));
-        failure.history.iter().for_each(|told| println!("    {told}"));
+        lines.push(format!("\n  {}", failure.case));
+        lines.extend(failure.wrong.iter().map(|wrong| format!("    wrong: {wrong}")));
+        lines.extend(failure.history.iter().map(|told| format!("    {told}")));
     }
     if failures > MOST_TOLD {
-        println!("\n  … and {} more", failures - MOST_TOLD);
+        lines.push(format!("\n  … and {} more", failures - MOST_TOLD));
     }
+    lines.join("\n") + "\n"
 }
 
 /// Reads a file of JSON, and says what is wrong with it.

@@ -10,6 +10,7 @@ use event_store::client::EventStore;
 
 use super::check;
 use crate::args::DataFolder;
+use crate::commands::output;
 
 /// Options of `tenuto event-store backup`.
 #[derive(Debug, Args)]
@@ -33,8 +34,8 @@ pub(super) async fn run(args: BackupArgs) -> Result<ExitCode, Box<dyn std::error
     let begun = Instant::now();
     let folder = DataFolder { data: args.to }.event_store();
     let report = backup(&EventStore::connect(&args.from)?, &folder).await?;
-    println!("{}: {} events added in {:.1?}", folder.display(), report.added, begun.elapsed());
-    print!("{}", check::summary(&folder, &report.check));
+    let added = format!("{}: {} events added in {:.1?}\n", folder.display(), report.added, begun.elapsed());
+    output::announce(&(added + &check::summary(&folder, &report.check)));
     if report.check.is_sound() && report.check.events == 0 {
         return Ok(ExitCode::from(check::NOTHING));
     }

@@ -9,6 +9,7 @@ use clap::Args;
 use event_store::node::{CheckReport, StorageError, check_log};
 
 use crate::args::DataFolder;
+use crate::commands::output;
 
 /// The exit code for "there was nothing to check".
 pub(super) const NOTHING: u8 = 2;
@@ -35,10 +36,11 @@ struct NotChecked {
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let folder = args.data.event_store();
     let report = check_log(&folder).map_err(|source| NotChecked { folder: folder.display().to_string(), source })?;
+    // The exit code says the same to those who do not read on.
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        output::announce(&(serde_json::to_string_pretty(&report)? + "\n"));
     } else {
-        print!("{}", summary(&folder, &report));
+        output::announce(&summary(&folder, &report));
     }
     if report.is_sound() && report.events == 0 {
         return Ok(ExitCode::from(NOTHING));

@@ -1,0 +1,37 @@
+//! How many files the process may open.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// What a process of ours needs at least: the log, the database's connections, and some clients.
+const NEEDED: u64 = 256;
+
+/// What is enough for any.
+const MANY: u64 = 65_536;
+
+/// The process may open too few files.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this process may open {allowed} files, and needs {NEEDED}: raise the limit, by `ulimit -n 4096` in the shell or \
+     `LimitNOFILE=4096` in the systemd unit"
+)]
+pub(crate) struct TooFewFiles {
+    allowed: u64,
+}
+
+/// Raises the limit as far as the system lets us: a shell's usual one is for programs that cannot take more.
+pub(crate) fn allow_many() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(MANY, |maximum| maximum.min(MANY));
+    if limit.current.is_some_and(|current| current < most) {
+        // Whether it is enough is looked at by those that need many.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit }).is_ok();
+    }
+}
+
+/// Whether a role has enough. It would fail later, with an error that speaks of something else.
+pub(crate) fn suffice() -> Result<(), TooFewFiles> {
+    match getrlimit(Resource::Nofile).current {
+        Some(allowed) if allowed < NEEDED => Err(TooFewFiles { allowed }),
+        _ => Ok(()),
+    }
+}
