@@ -84,6 +84,8 @@ pub(crate) async fn views(url: &str) -> Result<PgPool, Box<dyn std::error::Error
 /// The database.
 pub(crate) async fn connect(url: &str) -> Result<PgPool, PostgresError> {
     let options: PgConnectOptions = url.parse().map_err(PostgresError::Url)?;
+    // A rebuild's statements take long by their nature. Its progress, and the views' lag, say what an operator can use.
+    let options = options.disable_statement_logging();
     let place = format!("{}:{}", options.get_host(), options.get_port());
     // A pool tries again until its time is up, and then tells only of that: one connection tells why.
     match timeout(CONNECTING, options.connect()).await {

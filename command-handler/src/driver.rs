@@ -94,7 +94,13 @@ impl DriveError {
     /// Whether what is wrong is the order's history, or its definition: trying again is in vain until somebody has mended it.
     fn is_broken(&self) -> bool {
         match self {
-            DriveError::Load(LoadError::Wire { .. } | LoadError::Misfit { .. } | LoadError::Open { .. })
+            DriveError::Load(
+                LoadError::Wire { .. }
+                | LoadError::Misfit { .. }
+                | LoadError::Open { .. }
+                | LoadError::Incomplete { .. }
+                | LoadError::Foreign { .. },
+            )
             | DriveError::NoWorkflow(_)
             | DriveError::MissingKey(_)
             | DriveError::Inconsistent(_)
@@ -106,6 +112,15 @@ impl DriveError {
             | DriveError::Unknown
             | DriveError::Conflicts => self.is_for_good(),
         }
+    }
+
+    /// Whether an operator of the log has changed the order's history: nothing goes on until it is restored.
+    fn is_of_the_history(&self) -> bool {
+        matches!(
+            self,
+            DriveError::Load(LoadError::Incomplete { .. } | LoadError::Foreign { .. } | LoadError::Misfit { .. })
+                | DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_)))
+        )
     }
 
     /// Whether the log will never take what was decided.
@@ -152,13 +167,16 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
     }
 
     async fn begin(&self, start: Start) -> Result<Drive<L, P, C>, DriveError> {
+        let mut is_whole = false;
         let Placed { order, workflow, events } = match start {
             Start::Placed(placed) => *placed,
             Start::Asked => {
                 let resting = lock(&self.shared.resting).pop(&self.id);
-                let order = match resting {
-                    Some(order) => order,
-                    None => self.load().await?,
+                let order = if let Some(order) = resting {
+                    order
+                } else {
+                    is_whole = true;
+                    self.load().await?
                 };
                 let reference = &order.state.placed.workflow;
                 let workflow = self.shared.workflows.get(reference).await?;
@@ -177,6 +195,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             making: HashMap::new(),
             unmade: Vec::new(),
             resigned: false,
+            is_whole,
         };
         drive.perform(&events);
         Ok(drive)
@@ -219,6 +238,9 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
                     // Whoever asked may have gone: then nobody wants the answer.
                     let _ = answer.send(Err(command_error(&self.id, error)));
                 }
+                Message::Wake if error.is_of_the_history() => {
+                    lock(&self.shared.broken).note(&self.id, error.to_string());
+                }
                 Message::Wake | Message::Placed(_) => {
                     error!(order = %self.id, %error, "an order cannot be driven here and now");
                 }
@@ -237,6 +259,11 @@ fn command_error(id: &OrderId, error: &DriveError) -> CommandError {
     match error {
         DriveError::Unknown => CommandError::UnknownOrder(id.clone()),
         DriveError::Refused(refusal) => CommandError::Refused(refusal.clone()),
+        DriveError::Load(LoadError::Incomplete { .. })
+        | DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_))) => {
+            CommandError::Incomplete(error.to_string())
+        }
+        other if other.is_of_the_history() => CommandError::Foreign(other.to_string()),
         other if other.is_broken() => CommandError::Broken(other.to_string()),
         other => CommandError::Failed(other.to_string()),
     }
@@ -268,6 +295,8 @@ struct Drive<L, P: Participants, C> {
     unmade: Vec<AttemptId>,
     /// What is due cannot be done here and now: the to-do list brings it back.
     resigned: bool,
+    /// The log was just asked whether it shows the order's history whole.
+    is_whole: bool,
 }
 
 impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
@@ -422,7 +451,9 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         loop {
             match self.decide(&Command::NotSent(command.clone()), &cause).await {
                 Ok(()) | Err(DriveError::Refused(_)) => return,
-                Err(error) if command.now.at > give_up || self.shared.shutdown.is_cancelled() => {
+                Err(error)
+                    if error.is_of_the_history() || command.now.at > give_up || self.shared.shutdown.is_cancelled() =>
+                {
                     return error!(order = %self.id, %error, "that a request was not sent is not recorded: it counts as lost");
                 }
                 Err(error) => warn!(order = %self.id, %error, "that a request was not sent is not recorded yet"),
@@ -441,6 +472,9 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             match self.decide(&Command::Answer(answer.clone()), &cause).await {
                 // Refused: somebody else has recorded this attempt as lost, or the order has moved on.
                 Ok(()) | Err(DriveError::Refused(_)) => return,
+                Err(error) if error.is_of_the_history() => {
+                    return error!(order = %self.id, %error, "an answer cannot be recorded any more");
+                }
                 // Asked again, the participant would answer the same: that has to come to an end.
                 Err(error) if error.is_for_good() && matches!(answer.reply, Reply::Done { .. }) => {
                     let error = format!("its answer cannot be recorded: {error}");
@@ -461,13 +495,19 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             Message::Placed(events) => self.perform_what_is_left(&events).await,
             Message::Wake => {
                 self.resigned = false;
-                if let Err(error) = self.catch_up().await {
+                if let Err(error) = self.catch_up().await
+                    && !error.is_of_the_history()
+                {
                     warn!(order = %self.id, %error, "an order that is due could not be read");
                 }
                 self.tick().await;
             }
             Message::Command(command, cause, answer) => {
-                let result = match self.decide(&command, &cause).await {
+                let decided = match self.require_whole().await {
+                    Ok(()) => self.decide(&command, &cause).await,
+                    Err(error) => Err(error),
+                };
+                let result = match decided {
                     Ok(()) => Ok(Accepted {
                         order_id: self.id.clone(),
                         revision: self.order.revision,
@@ -496,9 +536,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             return;
         }
         let revision = self.order.revision;
-        let result = self.decide(&Command::Tick(now), &Cause::default()).await;
-        if let Err(error) = &result {
-            warn!(order = %self.id, %error, "what is due could not be done");
+        let result = match self.require_whole().await {
+            Ok(()) => self.decide(&Command::Tick(now), &Cause::default()).await,
+            Err(error) => Err(error),
+        };
+        match &result {
+            Ok(()) => {}
+            Err(error) if error.is_of_the_history() => lock(&self.shared.broken).note(&self.id, error.to_string()),
+            Err(error) => warn!(order = %self.id, %error, "what is due could not be done"),
         }
         let in_vain = self.order.revision == revision && self.order.state.due_at().is_some_and(|due| due <= now.at);
         self.resigned = result.is_err() || in_vain;
@@ -551,7 +596,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 return Ok(());
             }
             match self.shared.orders.save(&self.id, Some(&self.order), (&events, state), cause).await {
-                Ok(Saved { order, late }) => {
+                Ok(Saved { order, late, .. }) => {
                     self.order = order;
                     self.resigned = false;
                     if late {
@@ -568,6 +613,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             }
         }
         Err(DriveError::Conflicts)
+    }
+
+    /// Whether the log shows the order's history whole: an order in memory does not notice that its stream was deleted.
+    async fn require_whole(&mut self) -> Result<(), DriveError> {
+        if std::mem::take(&mut self.is_whole) {
+            return Ok(());
+        }
+        Ok(self.shared.orders.require_whole(&self.id).await?)
     }
 
     /// Reads what others have appended; says whether there was anything.

@@ -14,6 +14,7 @@
 
 mod admission;
 mod answer;
+mod broken;
 mod clock;
 mod driver;
 mod erasure;

@@ -2,7 +2,9 @@
 
 use std::future::Future;
 
-use event_store::client::{AppendError, Appended, EventStore, Expected, NewEvent, ReadError, RecordedEvent};
+use event_store::client::{
+    AppendError, Appended, EventStore, Expected, NewEvent, ReadError, RecordedEvent, StreamLimits,
+};
 
 /// Streams of events.
 pub trait Log: Clone + Send + Sync + 'static {
@@ -13,6 +15,9 @@ pub trait Log: Clone + Send + Sync + 'static {
         from: u64,
         max: usize,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, ReadError>> + Send;
+
+    /// What a stream's metadata hides of it; the error is `StreamDeleted` for one that was deleted for good.
+    fn limits(&self, stream: &str) -> impl Future<Output = Result<StreamLimits, ReadError>> + Send;
 
     /// Appends all of the events or none, if the stream stands where it is expected to.
     fn append(
@@ -26,6 +31,10 @@ pub trait Log: Clone + Send + Sync + 'static {
 impl Log for EventStore {
     async fn read(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
         self.read_stream(stream, from, max).await
+    }
+
+    async fn limits(&self, stream: &str) -> Result<StreamLimits, ReadError> {
+        self.stream_limits(stream).await
     }
 
     async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>) -> Result<Appended, AppendError> {

@@ -19,11 +19,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use crate::broken::Broken;
 use crate::clock::Clock;
 use crate::driver::{Driver, Message, Placed, Start};
 use crate::keys::{CustomerKeys, KeyError};
 use crate::log::Log;
-use crate::orders::{Cause, Order, Orders, SaveError, Saved};
+use crate::orders::{Cause, LoadError, Lost, Order, Orders, SaveError, Saved};
 use crate::participants::Participants;
 use crate::resting::Resting;
 use crate::workflows::Workflows;
@@ -87,6 +88,12 @@ pub enum PlaceError {
     /// The log does not take that much at once.
     #[error("{0}")]
     TooLarge(String),
+    /// An order had that id, and its history is incomplete: it is not begun again.
+    #[error("{0}")]
+    Incomplete(String),
+    /// An order has that id, and others have written to its history.
+    #[error("{0}")]
+    Foreign(String),
     /// Too much is going on.
     #[error("too many orders are being driven")]
     Overloaded,
@@ -110,9 +117,37 @@ pub enum CommandError {
     /// The log is not there, or something in it is wrong. Nothing was acknowledged; the same request may be sent again.
     #[error("{0}")]
     Failed(String),
+    /// The order's history is incomplete: it is refused until an operator of the log has restored it.
+    #[error("{0}")]
+    Incomplete(String),
+    /// Others have written to the order's history, or what stands there cannot have happened.
+    #[error("{0}")]
+    Foreign(String),
     /// The order's history, or its definition, cannot be worked with: trying again is in vain until somebody has mended it.
     #[error("the order is broken: {0}")]
     Broken(String),
+}
+
+impl From<LoadError> for PlaceError {
+    fn from(error: LoadError) -> Self {
+        match CommandError::from(error) {
+            CommandError::Incomplete(reason) => Self::Incomplete(reason),
+            CommandError::Foreign(reason) => Self::Foreign(reason),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<LoadError> for CommandError {
+    fn from(error: LoadError) -> Self {
+        let reason = error.to_string();
+        match error {
+            LoadError::Incomplete { .. } => Self::Incomplete(reason),
+            LoadError::Foreign { .. } | LoadError::Misfit { .. } => Self::Foreign(reason),
+            LoadError::Wire { .. } | LoadError::Open { .. } => Self::Broken(reason),
+            LoadError::Read(_) | LoadError::Keys(_) => Self::Failed(reason),
+        }
+    }
 }
 
 /// No driver is free.
@@ -141,6 +176,8 @@ pub(crate) struct Shared<L, P, C> {
     pub shutdown: CancellationToken,
     /// Nothing is waited for any more.
     pub last_call: CancellationToken,
+    /// Orders that were due and cannot be driven.
+    pub broken: Mutex<Broken>,
     /// Who drives what.
     pub drivers: Mutex<HashMap<OrderId, mpsc::Sender<Message>>>,
     /// Orders that nobody drives, as they were left. They may be behind the log: the next append finds out.
@@ -161,6 +198,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             clock,
             shutdown: CancellationToken::new(),
             last_call: CancellationToken::new(),
+            broken: Mutex::default(),
             drivers: Mutex::default(),
             resting: Mutex::new(Resting::new(options.most_resting)),
             permits: Arc::new(Semaphore::new(options.most_active)),
@@ -211,6 +249,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let permit = self.permit().map_err(|Full| PlaceError::Overloaded)?;
         let workflow = self.0.workflows.latest(&order.workflow).await.map_err(|e| PlaceError::Failed(e.to_string()))?;
         let workflow = workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))?;
+        self.0.orders.require_whole(&order_id).await?;
         let place = Place { order_id: order_id.clone(), order, now: self.0.clock.now() };
         let command = Command::Place(Box::new(place));
         let (events, state) = match decide_within(&workflow, None, &command, self.0.options.limits) {
@@ -221,10 +260,17 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             Err(DecideError::Refused(refusal)) => return Err(refusal.into()),
             Err(error @ DecideError::Inconsistent(_)) => return Err(PlaceError::Failed(error.to_string())),
         };
-        let placed = state.placed.clone();
+        let (placed, count) = (state.placed.clone(), events.len() as u64);
         let cause = Cause { traceparent, ..Cause::default() };
         match self.0.orders.save(&order_id, None, (&events, state), &cause).await {
-            Ok(Saved { order, late }) => {
+            Ok(Saved { is_second_life: true, order, .. }) => {
+                let begins_at = order.revision + 1 - count;
+                Err(PlaceError::from(LoadError::Incomplete {
+                    stream: order_id.stream(),
+                    lost: Lost::BeginsAt(begins_at),
+                }))
+            }
+            Ok(Saved { order, late, .. }) => {
                 let (revision, position) = (order.revision, order.position);
                 let accepted = Accepted { order_id: order_id.clone(), revision, position };
                 self.begin(order_id, Placed { order, workflow, events }, late, permit);
@@ -235,6 +281,9 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             }
             Err(SaveError::Append(AppendError::TooLarge(how))) => {
                 Err(PlaceError::TooLarge(format!("the order is too large for the log: {how}")))
+            }
+            Err(SaveError::Append(AppendError::StreamDeleted(stream))) => {
+                Err(PlaceError::from(LoadError::Incomplete { stream, lost: Lost::Tombstoned }))
             }
             Err(error) => Err(PlaceError::Failed(error.to_string())),
         }
@@ -250,7 +299,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             }
             Ok(Some(_)) => Err(PlaceError::OtherContent(order_id)),
             Ok(None) => Err(PlaceError::Failed(format!("the stream of order {order_id} exists and has no events"))),
-            Err(error) => Err(PlaceError::Failed(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -263,7 +312,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             Ok(Some(order)) if order.state.placed.sealed.is_some() => Ok(None),
             Ok(Some(order)) => Ok(Some(order.state.placed.personal.clone())),
             Ok(None) => Err(CommandError::UnknownOrder(order_id.clone())),
-            Err(error) => Err(CommandError::Failed(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -307,6 +356,11 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     /// Has somebody look at an order that the to-do list says is due.
     pub(crate) fn wake(&self, order_id: OrderId) -> Result<(), Full> {
         self.deliver(order_id, Message::Wake)
+    }
+
+    /// Orders that were due and cannot be driven, for the to-do list to put off.
+    pub(crate) fn take_put_off(&self) -> Vec<OrderId> {
+        lock(&self.0.broken).take()
     }
 
     /// Begins nothing new, and gives what is under way so long to be answered. What is left is handed over, by the log and the

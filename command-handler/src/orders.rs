@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
 use domain::order::{CustomerKey, Direction, Event, Misfit, OpenError, OrderPlaced, OrderState, evolve};
 use domain::wire::{self, CHAIN_START, Context, Decoded, WireError};
-use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent};
+use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -48,6 +48,8 @@ pub(crate) struct Order {
 pub(crate) struct Saved {
     /// The order after it.
     pub order: Order,
+    /// The order's first event did not begin its stream: somebody has deleted the stream meanwhile.
+    pub is_second_life: bool,
     /// The log took long to say so: others may have looked at the order meanwhile, and brought it further.
     pub late: bool,
 }
@@ -67,11 +69,33 @@ impl Order {
     }
 }
 
+/// What an operator of the log has done to an order's history.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Lost {
+    #[error("the stream was deleted for good")]
+    Tombstoned,
+    #[error("{0}")]
+    Hidden(StreamLimits),
+    #[error("its first event is revision {0}")]
+    BeginsAt(u64),
+    #[error("revisions {from} to {to} are missing")]
+    Gap { from: u64, to: u64 },
+}
+
 /// Why an order could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(ReadError),
+    /// Trying again is in vain until an operator of the log has restored the history.
+    #[error(
+        "the history of the order, stream {stream}, is incomplete: {lost}. Nothing is done with the order until it is restored"
+    )]
+    Incomplete { stream: String, lost: Lost },
+    #[error(
+        "event {revision} of {stream}, a {event_type:?}, was not written by Tenuto: nothing is done with the order"
+    )]
+    Foreign { stream: String, revision: u64, event_type: String },
     #[error("event {revision} of {stream} cannot be read: {source}")]
     Wire { stream: String, revision: u64, source: WireError },
     #[error("event {revision} of {stream} does not fit: {source}")]
@@ -80,6 +104,26 @@ pub(crate) enum LoadError {
     Keys(#[from] KeyError),
     #[error("event 0 of {stream} cannot be opened: {source}")]
     Open { stream: String, source: OpenError },
+}
+
+impl LoadError {
+    /// Not read: deleted for good, or for a passing reason.
+    fn unread(error: ReadError) -> Self {
+        match error {
+            ReadError::StreamDeleted(stream) => Self::Incomplete { stream, lost: Lost::Tombstoned },
+            other => Self::Read(other),
+        }
+    }
+
+    fn unreadable(recorded: &RecordedEvent, source: WireError) -> Self {
+        let RecordedEvent { stream, revision, event_type, metadata, .. } = recorded;
+        let (stream, revision) = (stream.clone(), *revision);
+        if wire::is_ours(metadata) {
+            Self::Wire { stream, revision, source }
+        } else {
+            Self::Foreign { stream, revision, event_type: event_type.clone() }
+        }
+    }
 }
 
 /// Why a decision could not be saved.
@@ -149,7 +193,16 @@ impl<L: Log, C: Clock> Orders<L, C> {
 
     /// The order as its stream tells; `None` if it was never placed.
     pub async fn load(&self, id: &OrderId) -> Result<Option<Order>, LoadError> {
+        self.require_whole(id).await?;
         self.fold(id, None).await
+    }
+
+    /// Whether the log shows the order's stream whole. A stream that was deleted reads as if it had never been, and an append to
+    /// it begins it again; only its metadata show that.
+    pub async fn require_whole(&self, id: &OrderId) -> Result<(), LoadError> {
+        let stream = id.stream();
+        let limits = self.log.limits(&stream).await.map_err(LoadError::unread)?;
+        if limits.is_none() { Ok(()) } else { Err(LoadError::Incomplete { stream, lost: Lost::Hidden(limits) }) }
     }
 
     /// The order, with what has come since it was loaded.
@@ -161,13 +214,16 @@ impl<L: Log, C: Clock> Orders<L, C> {
         let stream = id.stream();
         loop {
             let from = order.as_ref().map_or(0, |order| order.revision + 1);
-            let page = self.log.read(&stream, from, PAGE).await?;
+            let page = self.log.read(&stream, from, PAGE).await.map_err(LoadError::unread)?;
             let count = page.len();
-            for recorded in page {
-                let mut decoded =
-                    wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata).map_err(|source| {
-                        LoadError::Wire { stream: stream.clone(), revision: recorded.revision, source }
-                    })?;
+            for (due, recorded) in (from..).zip(page) {
+                if recorded.revision > due {
+                    let to = recorded.revision - 1;
+                    let lost = if due == 0 { Lost::BeginsAt(to + 1) } else { Lost::Gap { from: due, to } };
+                    return Err(LoadError::Incomplete { stream, lost });
+                }
+                let mut decoded = wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata)
+                    .map_err(|source| LoadError::unreadable(&recorded, source))?;
                 let mut missing_key = order.as_ref().and_then(|order| order.missing_key);
                 if let Event::OrderPlaced(placed) = &mut decoded.event {
                     missing_key = self.open(placed).await?;
@@ -216,7 +272,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
         let key = self.key_for(events).await?;
         let draft = Draft::new(id, order, events, cause, key.as_ref(), || self.clock.id())?;
         let expected = order.map_or(Expected::NoStream, |order| Expected::Revision(order.revision));
-        let begun = self.clock.now().at;
+        let (begun, count) = (self.clock.now().at, draft.events.len() as u64);
         let appended = self.log.append(&id.stream(), expected, draft.events).await?;
         let late = self.clock.now().at - begun > LATE;
         {
@@ -227,6 +283,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
             .map_or(Placing { id: draft.first, revision: appended.revision, position: appended.position }, |order| {
                 order.placed
             });
+        let is_second_life = order.is_none() && appended.revision >= count;
         let order = Order {
             state,
             revision: appended.revision,
@@ -238,7 +295,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
             traceparent: draft.traceparent,
             missing_key: order.and_then(|order| order.missing_key),
         };
-        Ok(Saved { order, late })
+        Ok(Saved { order, is_second_life, late })
     }
 }
 

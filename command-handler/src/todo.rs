@@ -21,6 +21,9 @@ use crate::log::Log;
 use crate::orchestrator::Orchestrator;
 use crate::participants::Participants;
 
+/// How long an order is left alone whose history cannot be driven. An operator's command looks at it at once.
+const PUT_OFF: Duration = Duration::from_mins(10);
+
 /// How the list is worked through.
 #[derive(Debug, Clone)]
 pub struct TodoOptions {
@@ -48,6 +51,9 @@ pub trait TodoList: Send + Sync + 'static {
         most: usize,
         options: &TodoOptions,
     ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
+
+    /// Leaves orders alone for so long that were claimed here, unless something happens to them.
+    fn put_off(&self, orders: &[OrderId], time: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 /// Works through the list until told to stop. Trouble with it is waited out.
@@ -65,6 +71,10 @@ pub async fn run_todo<L: Log, P: Participants, C: Clock>(
                 0
             }
         };
+        let in_vain = orchestrator.take_put_off();
+        if let Err(error) = list.put_off(&in_vain, PUT_OFF).await {
+            warn!(%error, orders = in_vain.len(), "orders without a whole history could not be put off: they come back soon");
+        }
         // A full helping means that there may be more.
         if claimed == options.most && !stop.is_cancelled() {
             continue;
@@ -110,6 +120,20 @@ impl TodoList for PgPool {
             .bind(options.lease.as_secs_f64())
             .fetch_all(self)
             .await
+    }
+
+    async fn put_off(&self, orders: &[OrderId], time: Duration) -> Result<(), sqlx::Error> {
+        if orders.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "UPDATE leases SET until = greatest(until, now() + make_interval(secs => $2)) WHERE order_id = ANY($1)",
+        )
+        .bind(orders.iter().map(OrderId::as_str).collect::<Vec<_>>())
+        .bind(time.as_secs_f64())
+        .execute(self)
+        .await
+        .map(drop)
     }
 }
 

@@ -153,6 +153,11 @@ pub fn encode(event: &Event, id: Uuid, previous: &str, context: &Context) -> Res
     Ok(Encoded { event_type, data, metadata: serde_json::to_vec(&metadata)?, hash })
 }
 
+/// Whether an event was written by Tenuto, of this version or another: its metadata have what ours always have.
+pub fn is_ours(metadata: &[u8]) -> bool {
+    serde_json::from_slice::<Metadata>(metadata).is_ok_and(|metadata| !metadata.hash.is_empty())
+}
+
 /// Reads an event of an order's stream.
 pub fn decode(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<Decoded, WireError> {
     let metadata: Metadata = read(event_type, "metadata", metadata)?;

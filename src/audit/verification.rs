@@ -13,7 +13,7 @@ use super::error::AuditError;
 use super::findings::{Finding, Findings, Report};
 use super::histories::faults;
 use super::seals::Seals;
-use super::walk::{Walked, walk};
+use super::walk::{Walked, in_words, walk};
 use super::{heads, views};
 use crate::log::Log;
 
@@ -44,8 +44,16 @@ impl Verification {
     /// One order alone.
     pub async fn order(&mut self, log: &Log, pool: Option<&PgPool>, order: &OrderId) -> Result<(), AuditError> {
         let end = log.end().await?;
+        let stream = order.stream();
+        match log.store.stream_limits(&stream).await {
+            Ok(limits) if limits.is_none() => {}
+            Ok(limits) => self.findings.add(Finding::Stream { stream, reason: in_words(limits, None) }),
+            // The read of the stream itself reports it.
+            Err(ReadError::StreamDeleted(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
         match log.stream(&order.stream(), end).await {
-            Ok(events) if events.is_empty() && pool.is_none() => {
+            Ok(events) if self.findings.is_empty() && events.is_empty() && pool.is_none() => {
                 return Err(AuditError::NoSuchOrder(order.to_string()));
             }
             Ok(events) => {

@@ -14,6 +14,8 @@ use crate::orchestrator::CommandError;
 pub(super) fn problem(error: CommandError, at: &str) -> Problem {
     match error {
         CommandError::UnknownOrder(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
+        CommandError::Incomplete(_) => Problem::new(StatusCode::GONE, error.to_string()),
+        CommandError::Foreign(_) => Problem::conflict(error.to_string(), None),
         CommandError::Overloaded => Problem::later(error.to_string()),
         CommandError::Failed(ref reason) | CommandError::Broken(ref reason) => {
             warn!(reason, "a command could not be taken");

@@ -72,7 +72,12 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
             let trouble = match self.hand_over(received).await {
                 Ok(()) => return End::Recorded,
                 Err(CommandError::Refused(refusal)) => return refused(&refusal),
-                Err(error @ (CommandError::UnknownOrder(_) | CommandError::Broken(_))) => {
+                Err(
+                    error @ (CommandError::UnknownOrder(_)
+                    | CommandError::Broken(_)
+                    | CommandError::Incomplete(_)
+                    | CommandError::Foreign(_)),
+                ) => {
                     return End::Aside(error.to_string());
                 }
                 Err(trouble @ (CommandError::Overloaded | CommandError::Failed(_))) => trouble,

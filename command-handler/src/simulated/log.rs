@@ -1,11 +1,13 @@
 //! A log in memory, with the semantics of the real one, and with the trouble that a real one makes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use chrono::DateTime;
-use event_store::client::{AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent};
+use event_store::client::{
+    AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -95,7 +97,10 @@ impl SimulatedLog {
     /// Events of a stream, from the first that is named, at most so many.
     pub fn page(&self, name: &str, from: usize, max: usize) -> Vec<RecordedEvent> {
         let streams = lock(&self.streams);
-        streams.by_name.get(name).into_iter().flatten().skip(from).take(max).cloned().collect()
+        let hidden = streams.limits.get(name).and_then(|limits| limits.truncate_before);
+        let first = hidden.max(streams.gone.get(name).copied()).unwrap_or(0);
+        let first = from.max(usize::try_from(first).unwrap());
+        streams.by_name.get(name).into_iter().flatten().skip(first).take(max).cloned().collect()
     }
 
     /// How many events a stream has.
@@ -111,6 +116,27 @@ impl SimulatedLog {
     /// Takes a stream away, as if it had never been.
     pub fn remove(&self, stream: &str) {
         lock(&self.streams).by_name.remove(stream);
+    }
+
+    /// An operator of the log sets a stream's metadata.
+    pub fn set_metadata(&self, stream: &str, metadata: &str) {
+        let mut streams = lock(&self.streams);
+        streams.limits.insert(stream.to_owned(), StreamLimits::in_metadata(metadata.as_bytes()));
+    }
+
+    /// An operator of the log deletes a stream, and not for good.
+    pub fn delete(&self, stream: &str) {
+        self.set_metadata(stream, r#"{"$tb":9223372036854775807}"#);
+    }
+
+    /// An operator of the log deletes a stream for good.
+    pub fn tombstone(&self, stream: &str) {
+        lock(&self.streams).tombstones.insert(stream.to_owned());
+    }
+
+    /// A scavenge takes the first events of a stream away, and nothing shows that they were there.
+    pub fn scavenge_before(&self, stream: &str, revision: u64) {
+        lock(&self.streams).gone.insert(stream.to_owned(), revision);
     }
 
     /// Appends whatever the weather.
@@ -148,6 +174,9 @@ impl Log for SimulatedLog {
             if let Some(Trouble::Unavailable) = self.weather_for(&[]) {
                 return Err(ReadError::Unavailable("as the test has it".to_owned()));
             }
+            if lock(&self.streams).tombstones.contains(stream) {
+                return Err(ReadError::StreamDeleted(stream.to_owned()));
+            }
             let page = self.page(stream, usize::try_from(from).unwrap(), max);
             let slow = lock(&self.weather).slow_reads.pop();
             if let Some(gate) = slow {
@@ -157,6 +186,17 @@ impl Log for SimulatedLog {
             Ok(page)
         };
         self.life.lead(call).await
+    }
+
+    async fn limits(&self, stream: &str) -> Result<StreamLimits, ReadError> {
+        if lock(&self.weather).down {
+            return Err(ReadError::Unavailable("as the test has it".to_owned()));
+        }
+        let streams = lock(&self.streams);
+        if streams.tombstones.contains(stream) {
+            return Err(ReadError::StreamDeleted(stream.to_owned()));
+        }
+        Ok(streams.limits.get(stream).copied().unwrap_or_default())
     }
 
     async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>) -> Result<Appended, AppendError> {
@@ -185,20 +225,29 @@ impl Log for SimulatedLog {
 #[derive(Debug, Default)]
 struct Streams {
     by_name: BTreeMap<String, Vec<RecordedEvent>>,
+    /// What metadata hides of streams.
+    limits: BTreeMap<String, StreamLimits>,
+    /// The first revisions of streams whose first events are gone.
+    gone: BTreeMap<String, u64>,
+    tombstones: BTreeSet<String>,
     end: u64,
 }
 
 impl Streams {
     fn append(&mut self, stream: &str, expected: Expected, events: &[NewEvent]) -> Result<Appended, AppendError> {
+        if self.tombstones.contains(stream) {
+            return Err(AppendError::StreamDeleted(stream.to_owned()));
+        }
         let existing = self.by_name.entry(stream.to_owned()).or_default();
         let repeated = |there: &&RecordedEvent| events.iter().any(|event| event.id == there.id);
         if let (Expected::Any, Some(last)) = (expected, existing.iter().rfind(repeated)) {
             return Ok(Appended { revision: last.revision, position: last.position });
         }
         let actual = u64::try_from(existing.len()).unwrap().checked_sub(1);
+        let deleted = self.limits.get(stream).is_some_and(StreamLimits::is_deleted);
         let fits = match expected {
             Expected::Any => true,
-            Expected::NoStream => actual.is_none(),
+            Expected::NoStream => actual.is_none() || deleted,
             Expected::Exists => actual.is_some(),
             Expected::Revision(revision) => actual == Some(revision),
         };
@@ -215,6 +264,11 @@ impl Streams {
                 }
                 _ => Err(AppendError::WrongExpectedRevision { stream: stream.to_owned(), expected, actual }),
             };
+        }
+        if deleted {
+            // It comes to life again, from its next revision on.
+            let limits = StreamLimits { truncate_before: Some(existing.len() as u64), ..StreamLimits::default() };
+            self.limits.insert(stream.to_owned(), limits);
         }
         for event in events {
             self.end += 100;

@@ -13,6 +13,7 @@ pub mod world;
 mod crash_tests;
 mod driving_tests;
 mod erasure_tests;
+mod incomplete_tests;
 mod outage_tests;
 mod parallel_tests;
 mod placing_tests;

@@ -92,6 +92,15 @@ impl List {
         wait.clamp(Duration::from_millis(1), LONGEST_STAY)
     }
 
+    /// Lengthens the leases of these orders to so long from now.
+    fn lengthen(&self, orders: &[OrderId], time: Duration) {
+        let until = self.simulation.now() + TimeDelta::from_std(time).unwrap();
+        let mut rows = lock(&self.rows);
+        for (_, lease) in rows.leases.iter_mut().filter(|(id, _)| orders.contains(id)) {
+            lease.1 = lease.1.max(until);
+        }
+    }
+
     fn leases_never_end(&self) -> bool {
         self.simulation.bug == Some(Bug::LeasesNeverEnd)
     }
@@ -128,5 +137,10 @@ impl TodoList for RemoteList {
             }
         };
         self.being.life.lead(call).await
+    }
+
+    async fn put_off(&self, orders: &[OrderId], time: Duration) -> Result<(), &'static str> {
+        self.list.lengthen(orders, time);
+        Ok(())
     }
 }

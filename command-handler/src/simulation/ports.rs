@@ -9,7 +9,9 @@ use domain::Timestamp;
 use domain::order::{Now, Reply};
 use domain::testing::unclear;
 use domain::workflow::Participant;
-use event_store::client::{AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent};
+use event_store::client::{
+    AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits,
+};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use uuid::{Builder, Uuid};
@@ -82,6 +84,10 @@ impl Log for RemoteLog {
             Ok(page)
         };
         self.0.life.lead(call).await
+    }
+
+    async fn limits(&self, stream: &str) -> Result<StreamLimits, ReadError> {
+        self.0.life.lead(self.0.simulation.log.limits(stream)).await
     }
 
     async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>) -> Result<Appended, AppendError> {

@@ -15,6 +15,7 @@ mod error;
 mod fault;
 mod history;
 mod identity;
+mod limits;
 mod link;
 mod settings;
 mod subscription;
@@ -30,6 +31,7 @@ use connection::{Connection, Retry};
 pub use error::{AppendError, ConnectError, ReadError};
 pub use history::{History, Record};
 pub use identity::{IdentityError, LOG_BEGUN, LOG_STREAM};
+pub use limits::StreamLimits;
 pub use subscription::{Subscription, SubscriptionItem};
 pub use types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
 

@@ -6,7 +6,7 @@ use super::storage::StoredLimits;
 
 /// Reads metadata as the server does: where one of the words that it knows has a value of the wrong kind, nothing in it
 /// counts; a number that makes no sense does not count by itself.
-pub(super) fn limits_in(data: &[u8]) -> StoredLimits {
+pub(crate) fn limits_in(data: &[u8]) -> StoredLimits {
     known(data).unwrap_or_default()
 }
 

@@ -54,6 +54,7 @@ use intake::Intake;
 use log::Log;
 pub use member::Advertised;
 use member::Member;
+pub(crate) use metadata::limits_in;
 use persistent::{Books, Groups};
 use projections::Projections;
 use reader::Reader;

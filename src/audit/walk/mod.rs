@@ -4,6 +4,7 @@
 //! What is kept of an order is its id and where its chain stands, so memory grows with the number of orders and not with their
 //! events. The log is read in one go, and the chains are followed on all cores.
 
+mod operators;
 mod reader;
 mod shard;
 
@@ -20,6 +21,8 @@ use super::findings::{Finding, Findings};
 use super::histories::raw;
 use crate::commands::progress::{Counts, Progress};
 use crate::log::Log;
+use operators::Operators;
+pub(super) use operators::in_words;
 use reader::{Next, Reader, Spoilt};
 use shard::{Leaves, Shards};
 pub(super) use shard::{Standing, cores};
@@ -134,11 +137,15 @@ struct Seen {
     events: u64,
     log: Option<Hash>,
     workflows: BTreeSet<String>,
+    operators: Operators,
     findings: Findings,
 }
 
 impl Walk {
     async fn take(&mut self, event: event_store::client::RecordedEvent) -> Result<(), AuditError> {
+        if self.seen.operators.take(&event) {
+            return Ok(());
+        }
         if event.stream.starts_with(OrderId::STREAM_PREFIX) {
             self.seen.events += 1;
             if self.seen.log.is_none()
@@ -159,7 +166,8 @@ impl Walk {
     }
 
     async fn finish(self) -> Result<Walked, AuditError> {
-        let Seen { events, log, workflows, mut findings } = self.seen;
+        let Seen { events, log, workflows, operators, mut findings } = self.seen;
+        findings.extend(operators.findings());
         let mut orders = Vec::new();
         for found in self.shards.finish().await? {
             orders.extend(found.standings);

@@ -1,6 +1,7 @@
 //! `tenuto audit`: what is as it was written is said to be so, and every way of tampering with it is found and named.
 
 mod bundles;
+mod operators;
 mod storage;
 mod tampering;
 

@@ -1,0 +1,43 @@
+//! Orders whose histories this instance could not drive: each is logged once for each reason, and then put off.
+
+use std::num::NonZeroUsize;
+
+use domain::ids::OrderId;
+use lru::LruCache;
+use tracing::error;
+
+/// Orders that are remembered as logged. One that makes room may be logged again.
+const MAX_LOGGED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
+/// Orders that wait to be put off. One for which there is no room comes back when its lease ends.
+const MAX_WAITING: usize = 10_000;
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    logged: LruCache<OrderId, String>,
+    waiting: Vec<OrderId>,
+}
+
+impl Default for Broken {
+    fn default() -> Self {
+        Self { logged: LruCache::new(MAX_LOGGED), waiting: Vec::new() }
+    }
+}
+
+impl Broken {
+    /// An order that was due cannot be driven.
+    pub fn note(&mut self, order: &OrderId, reason: String) {
+        if self.logged.get(order) != Some(&reason) {
+            error!(%order, reason, "an order that is due cannot be driven: it is put off, ten minutes at a time");
+            self.logged.put(order.clone(), reason);
+        }
+        if self.waiting.len() < MAX_WAITING {
+            self.waiting.push(order.clone());
+        }
+    }
+
+    /// Those that are to be put off.
+    pub fn take(&mut self) -> Vec<OrderId> {
+        std::mem::take(&mut self.waiting)
+    }
+}
