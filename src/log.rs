@@ -52,7 +52,8 @@ impl LogArgs {
         if !folder.is_dir() {
             return Err(OpenError::NoLog(folder));
         }
-        let node = Node::start(NodeOptions::in_folder(&folder)).await;
+        let options = NodeOptions { resumes_scavenges: false, ..NodeOptions::in_folder(&folder) };
+        let node = Node::start(options).await;
         let node = node.map_err(|source| OpenError::Node { folder, source })?;
         Ok(Log { store: EventStore::embedded(&node)?, node: Some(node) })
     }

@@ -7,14 +7,15 @@
 //!
 //! The copy ends where the log ended when it was begun. On the way there it is always the log as it was at some moment: what
 //! the node wrote at once is written at once. So a backup that was interrupted is an earlier one, and the next goes on
-//! from there.
+//! from there. In a log that was scavenged this holds from the record of the scavenge on: what was removed before it could be
+//! copied is missing, and the check says so, until the backup has come to the record.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::client::{EventStore, Position, ReadError, Record};
+use crate::client::{EventStore, Gaps, Position, ReadError, Record};
 use crate::node::storage::{Replay, Storage, StorageError, StoredEvent, guarded};
 use crate::node::{CheckReport, check_log};
 
@@ -74,21 +75,21 @@ pub enum BackupError {
 pub async fn backup(log: &EventStore, folder: &Path) -> Result<BackupReport, BackupError> {
     let head = log.head().await?.map_or(0, |position| position.commit);
     // Looked at before anything is written: what cannot be backed up leaves no folder that looks like a backup.
+    let gaps = log.gaps().await?;
     if let Some(first) = log.history(None).next().await?
-        && first.event.position.commit != 1
+        && !gaps.cover(1..first.event.position.commit)
     {
         return Err(BackupError::NotANode { expected: 1, found: first.event.position.commit });
     }
     let mut copy = Copy::open(folder).await?;
-    let before = copy.last;
-    copy.catch_up(log, head).await?;
-    let position = copy.last;
+    copy.catch_up(log, head, gaps).await?;
+    let (position, added) = (copy.last, copy.added);
     let closed_and_checked = |folder: &Path| {
         drop(copy);
         check_log(folder)
     };
     let check = blocking(folder, closed_and_checked).await?;
-    Ok(BackupReport { added: position - before, position, check })
+    Ok(BackupReport { added, position, check })
 }
 
 /// The copy while it is added to.
@@ -96,6 +97,8 @@ struct Copy {
     folder: PathBuf,
     storage: Arc<Storage>,
     last: u64,
+    /// How many events were added.
+    added: u64,
 }
 
 impl Copy {
@@ -106,32 +109,60 @@ impl Copy {
             Ok((storage, last))
         })
         .await?;
-        Ok(Self { folder: folder.into(), storage: Arc::new(storage), last })
+        Ok(Self { folder: folder.into(), storage: Arc::new(storage), last, added: 0 })
     }
 
     /// Adds everything up to a position.
-    async fn catch_up(&mut self, log: &EventStore, head: u64) -> Result<(), BackupError> {
+    ///
+    /// What a scavenge has removed is noted as removed. Then the copy goes on to the record of the scavenge, which may have
+    /// been written after the copy was begun: a gap without its record would be damage.
+    async fn catch_up(&mut self, log: &EventStore, head: u64, mut gaps: Gaps) -> Result<(), BackupError> {
         if self.last > head {
-            return Err(BackupError::OtherLog { folder: self.folder.clone(), position: self.last });
+            return Err(self.other_log(self.last));
         }
-        let mut history = log.history(position(self.last));
         if self.last > 0 {
-            self.compare(1, log.history(None).next().await?).await?;
-            self.compare(self.last, history.next().await?).await?;
+            self.compare_with(log, &gaps).await?;
         }
+        let (mut end, mut expected) = (head, self.last + 1);
+        let mut history = log.history(position(self.last));
         let mut together = Together::default();
-        for expected in self.last + 1..=head {
+        while expected <= end {
             let Some(record) = history.next().await? else { break };
             let found = record.event.position.commit;
-            if found != expected {
+            if found < expected {
+                continue;
+            }
+            if !gaps.cover(expected..found) {
+                gaps = log.gaps().await?;
+            }
+            if !gaps.cover(expected..found) {
                 return Err(BackupError::NotANode { expected, found });
+            }
+            if expected < found {
+                end = end.max(gaps.recorded_at());
+                let storage = self.storage.clone();
+                blocking(&self.folder, move |_| storage.note_removed(expected..found)).await?;
             }
             if together.ends_before(&record) {
                 self.write(std::mem::take(&mut together)).await?;
             }
             together.add(record);
+            expected = found + 1;
         }
         self.write(together).await
+    }
+
+    /// Compares the first and the last event that both should have.
+    async fn compare_with(&self, log: &EventStore, gaps: &Gaps) -> Result<(), BackupError> {
+        let first = log.history(None).next().await?;
+        let at = first.as_ref().map_or(self.last, |first| first.event.position.commit);
+        self.compare(at, first).await?;
+        let last = gaps.last_outside(self.last).ok_or_else(|| self.other_log(self.last))?;
+        self.compare(last, log.history(position(last)).next().await?).await
+    }
+
+    fn other_log(&self, position: u64) -> BackupError {
+        BackupError::OtherLog { folder: self.folder.clone(), position }
     }
 
     /// Whether the log has the same event at a position as the copy.
@@ -141,17 +172,18 @@ impl Copy {
         let there = record.filter(|record| record.event.position.commit == position).map(stored);
         match here {
             Some(here) if Some(&here.record) == there.as_ref() => Ok(()),
-            _ => Err(BackupError::OtherLog { folder: self.folder.clone(), position }),
+            _ => Err(self.other_log(position)),
         }
     }
 
     async fn write(&mut self, together: Together) -> Result<(), BackupError> {
-        let first = self.last + 1;
-        self.last += together.events.len() as u64;
+        let Some((last, _)) = together.events.last() else { return Ok(()) };
+        self.last = *last;
+        self.added += together.events.len() as u64;
         let storage = self.storage.clone();
         blocking(&self.folder, move |_| {
             let mut replay = Replay::onto(storage.view())?;
-            for (position, record) in (first..).zip(together.events) {
+            for (position, record) in together.events {
                 replay.add(position, record)?;
             }
             storage.commit(&replay.into_batch())
@@ -163,7 +195,8 @@ impl Copy {
 /// Events that are to be written at once.
 #[derive(Default)]
 struct Together {
-    events: Vec<StoredEvent>,
+    /// With their positions.
+    events: Vec<(u64, StoredEvent)>,
     bytes: usize,
 }
 
@@ -171,14 +204,15 @@ impl Together {
     /// Whether there are enough, and the next one was written by the node after these: what it writes at once has one time.
     fn ends_before(&self, next: &Record) -> bool {
         let enough = self.events.len() >= EVENTS || self.bytes >= BYTES;
-        let later = self.events.last().is_some_and(|last| last.created != next.created_ticks);
+        let later = self.events.last().is_some_and(|(_, last)| last.created != next.created_ticks);
         enough && later || self.bytes >= MOST_BYTES
     }
 
     fn add(&mut self, record: Record) {
+        let position = record.event.position.commit;
         let event = stored(record);
         self.bytes += event.data.len() + event.metadata.len() + event.stream.len();
-        self.events.push(event);
+        self.events.push((position, event));
     }
 }
 

@@ -27,6 +27,7 @@ mod suite {
     mod projections;
     mod read;
     mod reconnect;
+    mod scavenge;
     mod segments;
     mod services;
     mod statuses;

@@ -46,7 +46,7 @@ pub enum Mismatch {
         /// The log's head; 0: the log is empty.
         head: u64,
     },
-    /// The log has another event, or none, where the mark is.
+    /// The log has another event where the mark is, or none though no scavenge has removed it.
     OtherEvent {
         /// Of the mark.
         position: u64,
@@ -116,10 +116,10 @@ pub async fn compare(log: &EventStore, checkpoint: &Checkpoint) -> Result<Option
         let head = head.map_or(0, |head| head.commit);
         return Ok(Some(Mismatch::Ahead { position: checkpoint.position.commit, head }));
     }
-    if let Some(mark) = checkpoint.mark
-        && log.event_at(mark.position).await?.map(|event| event.id) != Some(mark.event)
-    {
-        return Ok(Some(Mismatch::OtherEvent { position: mark.position.commit }));
-    }
-    Ok(None)
+    let Some(mark) = checkpoint.mark else { return Ok(None) };
+    let is_there = match log.event_at(mark.position).await? {
+        Some(found) => found.id == mark.event,
+        None => log.gaps().await?.cover(mark.position.commit..mark.position.commit.saturating_add(1)),
+    };
+    Ok((!is_there).then_some(Mismatch::OtherEvent { position: mark.position.commit }))
 }

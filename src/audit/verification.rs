@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use domain::ids::OrderId;
 use domain::proof::keys::PublicKey;
 use domain::proof::seal::SealFault;
-use event_store::client::ReadError;
+use event_store::client::{ReadError, Removal};
 use sqlx::PgPool;
 
 use super::error::AuditError;
@@ -52,6 +52,7 @@ impl Verification {
             Err(ReadError::StreamDeleted(_)) => {}
             Err(error) => return Err(error.into()),
         }
+        self.removed(log, |stream| stream == order.stream()).await?;
         match log.stream(&order.stream(), end).await {
             Ok(events) if self.findings.is_empty() && events.is_empty() && pool.is_none() => {
                 return Err(AuditError::NoSuchOrder(order.to_string()));
@@ -130,6 +131,7 @@ impl Verification {
         });
         let Walked { orders, workflows, findings, .. } = walked;
         self.named(log, end, findings).await?;
+        self.removed(log, |stream| stream.starts_with(OrderId::STREAM_PREFIX)).await?;
         if let Some(pool) = pool {
             if let Some(reason) = views::of_another_log(log, pool).await? {
                 self.findings.add(Finding::Log { reason });
@@ -175,6 +177,22 @@ impl Verification {
             self.findings.extend(faults.into_iter().map(|fault| Finding::Order { order: order.clone(), fault }));
         }
         Ok(())
+    }
+
+    /// Names what scavenges of an embedded log have removed: an order that was deleted or truncated first is no longer there,
+    /// and that it was done in the open does not make its history whole.
+    async fn removed(&mut self, log: &Log, is_looked_at: impl Fn(&str) -> bool) -> Result<(), AuditError> {
+        let take = |Removal { stream, revisions, scavenge, recorded_at, .. }: Removal| {
+            if is_looked_at(&stream) {
+                let (first, last) = revisions.into_inner();
+                let reason = format!(
+                    "events are missing: the stream was deleted or truncated, and then {scavenge} removed revisions \
+                     {first} to {last} (recorded at position {recorded_at})"
+                );
+                self.findings.add(Finding::Stream { stream, reason });
+            }
+        };
+        Ok(log.store.each_removal(take).await?)
     }
 
     fn without_views(&mut self) {

@@ -20,6 +20,7 @@ mod persistent;
 mod projections;
 mod reader;
 mod recent;
+mod scavenge;
 mod service;
 mod stats;
 pub(crate) mod storage;
@@ -59,6 +60,7 @@ use persistent::{Books, Groups};
 use projections::Projections;
 use reader::Reader;
 use recent::Recent;
+use scavenge::Scavenges;
 use service::{
     FeaturesService, GossipServer, GossipService, MonitoringServer, MonitoringService, OperationsServer,
     OperationsService, PersistentService, PersistentSubscriptionsServer, ServerFeaturesServer, StreamsServer,
@@ -104,6 +106,8 @@ pub struct NodeOptions {
     pub advertised: Advertised,
     /// Whether the system's projections run: links by category, by type and by correlation, and to each stream.
     pub system_projections: bool,
+    /// Whether a scavenge that the last node on the folder did not end goes on. Not where a log is only looked at.
+    pub resumes_scavenges: bool,
     /// How many bytes are to be left free on the disk. When fewer are, appends are refused until there is room again.
     pub kept_free: u64,
 }
@@ -122,6 +126,7 @@ impl NodeOptions {
             max_calls: 16 << 10,
             advertised: Advertised { host: None, port: None },
             system_projections: false,
+            resumes_scavenges: true,
             kept_free: 256 << 20,
         }
     }
@@ -152,6 +157,9 @@ pub enum NodeError {
     /// How far the system's projections have got cannot be read.
     #[error("the event store cannot take up its system projections: {0}")]
     Projections(String),
+    /// Whether a scavenge is to go on cannot be read.
+    #[error("the event store cannot take up its scavenges: {0}")]
+    Scavenges(String),
     /// The system gave no thread.
     #[error("the event store cannot start its writer: {0}")]
     Thread(std::io::Error),
@@ -194,7 +202,6 @@ impl Node {
         let tasks = TaskTracker::new();
         let reader = Reader { log, recent, head, closing: closing.clone(), held: tasks.token() };
         let asked_to_shut_down = CancellationToken::new();
-        let operations = OperationsService { asked_to_shut_down: asked_to_shut_down.clone() };
         let monitoring = MonitoringService { reader: reader.clone() };
         let books = Books { reader: reader.clone(), writer: writer.clone() };
         let groups = Groups::open(books, closing.clone(), tasks.clone())
@@ -205,12 +212,19 @@ impl Node {
             let projections = projections.map_err(|failure| NodeError::Projections(failure.to_string()))?;
             tasks.spawn(projections.run());
         }
+        let member = Member { instance: Uuid::new_v4(), address, advertised: options.advertised };
+        let (host, port) = member.end_point(None);
+        let endpoint = format!("{host}:{port}");
+        let scavenges = Scavenges::new(reader.clone(), writer.clone(), endpoint, tasks.clone());
+        if options.resumes_scavenges {
+            scavenges.resume().await.map_err(|failure| NodeError::Scavenges(failure.to_string()))?;
+        }
+        let operations = OperationsService { asked_to_shut_down: asked_to_shut_down.clone(), scavenges };
         let persistent = PersistentService { groups, reader: reader.clone() };
         let intake = Intake::new(options.intake_bytes, options.patience);
         let admission = Admission::new(options.max_calls, intake.clone());
         let max_append_size = options.max_append_size;
         let core = Arc::new(Core { writer: writer.clone(), reader: reader.clone(), max_append_size });
-        let member = Member { instance: Uuid::new_v4(), address, advertised: options.advertised };
         let pages = Pages { member: member.clone(), reader: reader.clone(), projections: options.system_projections };
         let streams = StreamsService { writer, reader, intake, max_append_size };
         let max_message = options.max_append_size.saturating_add(BEYOND_LARGEST);

@@ -10,7 +10,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::filter::{Filter, TooHard};
 use super::log::Log;
 use super::recent::Recent;
-use super::storage::{AllPage, Direction, Event, PageLimits, Resolved, StorageError, StreamPage, View};
+use super::storage::{AllPage, Direction, Event, PageLimits, Resolved, StorageError, StreamPage, View, Waste};
 
 /// Why there is nothing more to read.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +114,16 @@ impl Reader {
             return Ok(events.into_iter().map(Resolved::from).collect());
         }
         self.on_disk(move |view| events.into_iter().map(|event| view.resolve(event)).collect()).await
+    }
+
+    /// What a scavenge may remove from a stream's revision on; nothing after the position `through`.
+    pub(crate) async fn waste(&self, from: (String, u64), through: u64) -> Result<Waste, ReadFailure> {
+        self.on_disk(move |view| view.waste((&from.0, from.1), through)).await
+    }
+
+    /// Gives the disk back what removed events took.
+    pub(crate) async fn compact(&self) -> Result<(), ReadFailure> {
+        self.on_disk(|view| view.storage.compact()).await
     }
 
     async fn on_disk<T: Send + 'static>(

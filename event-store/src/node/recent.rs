@@ -36,6 +36,14 @@ impl Recent {
         }
     }
 
+    /// Lets go of everything up to a position: some of it was removed.
+    pub(crate) fn forget_through(&self, position: u64) {
+        let mut tail = self.tail.write().unwrap_or_else(PoisonError::into_inner);
+        while let Some(oldest) = tail.events.pop_front_if(|oldest| oldest.position <= position) {
+            tail.bytes -= oldest.size();
+        }
+    }
+
     /// Up to `max` events after a position; `None` when the next one is not here any more.
     pub(crate) fn after(&self, position: u64, max: usize) -> Option<Vec<Arc<Event>>> {
         let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
@@ -68,6 +76,18 @@ mod tests {
         assert_eq!(positions(recent.after(7, 10)), Some(vec![8]));
         assert_eq!(positions(recent.after(8, 10)), Some(vec![]));
         assert_eq!(positions(recent.after(u64::MAX, 10)), None);
+    }
+
+    #[test]
+    fn what_was_removed_is_let_go_of_with_all_before_it() {
+        let recent = Recent::default();
+        recent.extend((5..9).map(|position| event(position, 1)));
+        recent.forget_through(6);
+        assert_eq!(positions(recent.after(5, 10)), None);
+        assert_eq!(positions(recent.after(6, 10)), Some(vec![7, 8]));
+        recent.forget_through(u64::MAX);
+        recent.extend((9..11).map(|position| event(position, 1)));
+        assert_eq!(positions(recent.after(8, 10)), Some(vec![9, 10]));
     }
 
     #[test]

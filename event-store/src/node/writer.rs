@@ -19,6 +19,7 @@ use super::group::Group;
 use super::log::Log;
 use super::recent::Recent;
 use super::storage::StorageError;
+use super::storage::removed::{Removed, is_of_scavenges};
 
 /// Changes that may wait.
 const QUEUE: usize = 4096;
@@ -105,8 +106,12 @@ impl Writing {
         let mut group = Vec::with_capacity(GROUP);
         while self.jobs.blocking_recv_many(&mut group, GROUP) > 0 {
             if let Err(failure) = self.room() {
-                refuse(group.drain(..), &failure);
-                continue;
+                // A scavenge is what makes room.
+                let makes_no_room = |job: &mut Job| !is_of_scavenges(&job.intent.stream);
+                refuse(group.extract_if(.., makes_no_room), &failure);
+                if group.is_empty() {
+                    continue;
+                }
             }
             let (intents, answers): (Vec<_>, Vec<_>) =
                 group.drain(..).map(|Job { intent, answer, room }| (intent, (answer, room))).unzip();
@@ -160,6 +165,9 @@ impl Writing {
             if let Some((_, last)) = batch.events.last() {
                 storage.commit(&batch)?;
                 self.recent.extend(batch.events.iter().map(|(_, event)| event.clone()));
+                if let Some(removed) = batch.removed.iter().flat_map(Removed::each_position).max() {
+                    self.recent.forget_through(removed);
+                }
                 self.head.send_replace(last.position);
             }
             Ok(answers)

@@ -21,33 +21,33 @@ use tempfile::TempDir;
 use super::support::{LIMIT, events, ids, new_ids, raw};
 
 /// A node, and its folder for as long as it is needed.
-struct Source {
-    node: NodeHandle,
-    store: EventStore,
-    raw: Client,
-    folder: TempDir,
+pub struct Source {
+    pub node: NodeHandle,
+    pub store: EventStore,
+    pub raw: Client,
+    pub folder: TempDir,
 }
 
 impl Source {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self::open(folder).await
     }
 
-    async fn open(folder: TempDir) -> Self {
+    pub async fn open(folder: TempDir) -> Self {
         let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
         let connection_string = node.connection_string();
         let (store, raw) = (EventStore::connect(&connection_string).unwrap(), raw(&connection_string));
         Self { node, store, raw, folder }
     }
 
-    async fn append(&self, stream: &str, count: usize) -> Vec<NewEvent> {
+    pub async fn append(&self, stream: &str, count: usize) -> Vec<NewEvent> {
         let new = events(count);
         self.store.append(stream, Expected::Any, new.clone()).await.unwrap();
         new
     }
 
-    async fn head(&self) -> u64 {
+    pub async fn head(&self) -> u64 {
         self.store.head().await.unwrap().map_or(0, |position| position.commit)
     }
 

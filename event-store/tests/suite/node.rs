@@ -101,15 +101,6 @@ async fn a_client_who_asks_it_to_shut_down_is_heard_and_its_owner_decides() {
 }
 
 #[tokio::test]
-async fn it_does_not_pretend_to_scavenge() {
-    let folder = tempfile::tempdir().unwrap();
-    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
-    let operations = eventstore::operations::Client::new(node.connection_string().parse().unwrap());
-    let refused = operations.start_scavenge(1, 0, &OperationalOptions::default()).await.unwrap_err();
-    assert!(matches!(refused, eventstore::Error::UnsupportedFeature), "{refused}");
-}
-
-#[tokio::test]
 async fn stats_asked_for_without_a_pause_come_at_a_pace_that_leaves_it_free() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();

@@ -50,14 +50,17 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Box<dyn std::error::Erro
 
 /// What was found, for a person.
 pub(super) fn summary(folder: &Path, report: &CheckReport) -> String {
-    let CheckReport { last_position, events, streams, tables, table_bytes, mended, problems, gave_up, took_ms } =
-        report;
+    let CheckReport { last_position, events, removed, streams, tables, table_bytes, .. } = report;
+    let CheckReport { mended, problems, gave_up, took_ms, .. } = report;
     let took = Duration::from_millis(*took_ms);
     let mut text = format!(
         "{}: {events} events in {streams} streams, up to position {last_position}; {tables} tables of {table_bytes} bytes; checked in {took:.1?}\n",
         folder.display()
     );
     let mut line = |line: std::fmt::Arguments| writeln!(text, "{line}").unwrap_or_default();
+    if *removed > 0 {
+        line(format_args!("scavenges have removed {removed} more events"));
+    }
     for mended in mended {
         line(format_args!("mended on opening: {mended}"));
     }

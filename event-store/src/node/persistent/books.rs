@@ -15,13 +15,12 @@ use crate::node::change::{Change, Failure, Intent, Proposed};
 use crate::node::decision::Expected;
 use crate::node::reader::{ReadFailure, Reader};
 use crate::node::storage::event::{METADATA_TYPE, metadata_stream_of};
-use crate::node::storage::{Direction, Event, PageLimits, Resolved, StreamPage};
+use crate::node::storage::{Direction, Event, LINK_TYPE, PageLimits, Resolved, StreamPage};
 use crate::node::writer::Writer;
 
 const CONFIGURATION: &str = "$persistentSubscriptionConfig";
 const CONFIGURATION_TYPE: &str = "$PersistentConfig";
 const CHECKPOINT_TYPE: &str = "$SubscriptionCheckpoint";
-const LINK_TYPE: &str = "$>";
 
 #[derive(Serialize, Deserialize)]
 struct Configuration {

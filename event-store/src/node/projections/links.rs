@@ -8,9 +8,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::node::change::Proposed;
 use crate::node::metadata::{limits_in, object_in};
-use crate::node::storage::Event;
 use crate::node::storage::event::{METADATA_TYPE, described_by};
 use crate::node::storage::view::SOFT_DELETED;
+use crate::node::storage::{Event, LINK_TYPE};
 
 /// The streams in which the node keeps its own books: what happens there is no news, and links to it would never end.
 const BOOKS: [&str; 4] = ["$persistentsubscription-", "$persistentSubscriptionConfig", "$projections-", "$scavenges"];
@@ -18,7 +18,6 @@ const STREAMS: &str = "$streams";
 const BY_CATEGORY: &str = "$ce-";
 const BY_TYPE: &str = "$et-";
 const BY_CORRELATION: &str = "$bc-";
-const LINK_TYPE: &str = "$>";
 /// The category of a stream is what comes before the first of these in its name.
 const SEPARATOR: char = '-';
 /// A link whose stream would have a longer name is left out: such a stream could not be read.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::refusal;
 use crate::node::change::{Proposed, Written};
 use crate::node::reader::Reader;
+use crate::node::storage::removed::is_of_scavenges;
 use crate::node::storage::{Event, Resolved};
 use crate::node::wire::shared::{self, AllStreamPosition, Empty, StreamIdentifier, uuid::Structured, uuid::Value};
 use crate::node::wire::streams::append_req::ProposedMessage;
@@ -40,10 +41,11 @@ pub(in crate::node) fn checked_name(name: &str) -> Result<(), Status> {
     Ok(())
 }
 
-/// Refuses what is no name of a stream that can be written.
+/// Refuses what is no name of a stream that can be written. What a scavenge has removed, the node alone records: on such a
+/// record other events would be removed.
 pub(in crate::node) fn checked_writable_name(name: &str) -> Result<(), Status> {
     checked_name(name)?;
-    if name == ALL { Err(refusal::access_denied()) } else { Ok(()) }
+    if name == ALL || is_of_scavenges(name) { Err(refusal::access_denied()) } else { Ok(()) }
 }
 
 /// The name of a stream to write.

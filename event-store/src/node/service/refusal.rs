@@ -7,6 +7,7 @@ use crate::node::change::Failure;
 use crate::node::decision::Expected;
 use crate::node::persistent::Trouble;
 use crate::node::reader::ReadFailure;
+use crate::node::scavenge;
 
 const REQUIRED_PROPERTIES: &str = "type,content-type";
 
@@ -59,6 +60,14 @@ pub(super) fn stream_deleted(stream: &str) -> Status {
 
 pub(super) fn scavenge_not_found(id: String) -> Status {
     named(Code::NotFound, "Scavenge id was invalid.".into(), "scavenge-not-found", &[("scavenge-id", id)])
+}
+
+/// It cannot be begun.
+pub(super) fn scavenge_failed(trouble: scavenge::Trouble) -> Status {
+    match trouble {
+        scavenge::Trouble::Unread(failure) => unreadable(failure),
+        scavenge::Trouble::Unwritten(failure) => failed(failure),
+    }
 }
 
 /// The client has begun something and not gone on with it.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::event::{TOMBSTONE_REVISION, described_by};
+use super::removed::{Removed, recorded};
 use super::{Event, StorageError, StoredEvent, StoredLimits, StoredStream, View};
 use crate::node::metadata::limits_in;
 
@@ -16,6 +17,8 @@ pub(crate) struct Batch {
     pub(crate) events: Vec<(u64, Arc<Event>)>,
     pub(crate) streams: HashMap<String, StoredStream>,
     pub(crate) limits: HashMap<String, StoredLimits>,
+    /// What the events record as removed.
+    pub(crate) removed: Vec<Removed>,
 }
 
 impl Batch {
@@ -32,6 +35,7 @@ impl Batch {
             }
             StoredStream { number, last_revision: Some(revision), tombstoned: false }
         };
+        self.removed.extend(recorded(&event.record.stream, &event.record.event_type, &event.record.data));
         self.streams.insert(event.record.stream.clone(), after);
         self.events.push((number, Arc::new(event)));
         after
@@ -42,13 +46,16 @@ impl Batch {
 pub(crate) struct Replay<'a> {
     view: View<'a>,
     last: u64,
+    /// Some positions before the next one were removed: then revisions may be missing too.
+    has_gaps: bool,
     batch: Batch,
 }
 
 impl<'a> Replay<'a> {
     pub(crate) fn onto(view: View<'a>) -> Result<Self, StorageError> {
         let last = view.last_position()?;
-        Ok(Self { view, last, batch: Batch::default() })
+        let has_gaps = view.has_removed()?;
+        Ok(Self { view, last, has_gaps, batch: Batch::default() })
     }
 
     /// Adds the event that stands next in the other log.
@@ -58,8 +65,9 @@ impl<'a> Replay<'a> {
             None => self.view.stream(&record.stream)?,
         };
         let next = before.and_then(|stream| stream.last_revision).map_or(0, |last| last + 1);
-        let follows = position == self.last + 1 && [next, TOMBSTONE_REVISION].contains(&record.revision);
-        if !follows {
+        let comes_next = position == self.last + 1 || self.are_removed(position)?;
+        let goes_on = record.revision == next || self.has_gaps && record.revision > next;
+        if !comes_next || !goes_on && record.revision != TOMBSTONE_REVISION {
             let StoredEvent { stream, revision, .. } = &record;
             let last = self.last;
             return Err(StorageError::Damaged(format!(
@@ -69,6 +77,16 @@ impl<'a> Replay<'a> {
         self.last = position;
         self.batch.add(before, Event { position, record });
         Ok(())
+    }
+
+    /// Whether all that would stand between the last event and this position was removed.
+    fn are_removed(&self, position: u64) -> Result<bool, StorageError> {
+        for between in self.last + 1..position {
+            if !self.view.is_removed(between)? {
+                return Ok(false);
+            }
+        }
+        Ok(position > self.last)
     }
 
     pub(crate) fn into_batch(self) -> Batch {

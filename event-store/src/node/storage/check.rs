@@ -14,6 +14,7 @@ use prost::Message;
 
 use super::event::{TOMBSTONE_REVISION, described_by, metadata_stream_of};
 use super::journal::Acknowledged;
+use super::removed::{Removed, recorded};
 use super::{
     Event, Storage, StorageError, StoredLimits, StoredStream, View, acknowledged, guarded, is_made, keys, lock, tables,
 };
@@ -25,10 +26,12 @@ const MOST_PROBLEMS: usize = 100;
 /// What was found in a log.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct CheckReport {
-    /// The last position. Positions begin with 1 and leave none out.
+    /// The last position. Positions begin with 1 and leave none out but those of removed events.
     pub last_position: u64,
     /// How many events there are.
     pub events: u64,
+    /// How many events scavenges have removed.
+    pub removed: u64,
     /// How many streams there are, those of metadata and deleted ones among them.
     pub streams: u64,
     /// How many tables the engine keeps.
@@ -112,7 +115,7 @@ fn check_tables(folder: &Path, acknowledged: Acknowledged, report: &mut CheckRep
 /// Looks at some events of a log that is being opened, and refuses it if anything does not agree with one of them.
 pub(super) fn verify_events(view: &View<'_>, positions: impl Iterator<Item = u64>) -> Result<(), StorageError> {
     let mut report = CheckReport::default();
-    let mut walk = Walk { view, report: &mut report, positions_named: 0, ids_named: 0, limits_named: 0 };
+    let mut walk = Walk::new(view, &mut report);
     for position in positions {
         let Some(event) = walk.event(position) else { continue };
         if let Ok(Some(stream)) = view.stream(&event.record.stream) {
@@ -130,12 +133,33 @@ struct Walk<'a, 'b> {
     positions_named: u64,
     ids_named: u64,
     limits_named: u64,
+    /// Positions that scavenges recorded as removed.
+    recorded: u64,
+    /// Revisions of streams that are not deleted for good: up to the last ones, and recorded as removed. What a stream
+    /// had that is deleted for good, a copy made after a scavenge does not know.
+    revisions_due: u64,
+    revisions_recorded: u64,
+}
+
+impl<'a, 'b> Walk<'a, 'b> {
+    fn new(view: &'a View<'b>, report: &'a mut CheckReport) -> Self {
+        Self {
+            view,
+            report,
+            positions_named: 0,
+            ids_named: 0,
+            limits_named: 0,
+            recorded: 0,
+            revisions_due: 0,
+            revisions_recorded: 0,
+        }
+    }
 }
 
 impl Walk<'_, '_> {
     fn through(view: &View<'_>, report: &mut CheckReport) -> Result<(), StorageError> {
         report.last_position = view.last_position()?;
-        let mut walk = Walk { view, report, positions_named: 0, ids_named: 0, limits_named: 0 };
+        let mut walk = Walk::new(view, report);
         for position in 1..=walk.report.last_position {
             walk.event(position);
             if walk.report.gave_up {
@@ -146,6 +170,7 @@ impl Walk<'_, '_> {
         walk.revisions();
         walk.ids();
         walk.limits();
+        walk.removed();
         Ok(())
     }
 
@@ -153,7 +178,13 @@ impl Walk<'_, '_> {
     fn event(&mut self, position: u64) -> Option<Event> {
         let event = match self.view.event(position) {
             Ok(Some(event)) => event,
-            Ok(None) => return self.fault(format_args!("position {position}"), "there is no event"),
+            Ok(None) => {
+                return match self.view.is_removed(position) {
+                    Ok(true) => None,
+                    Ok(false) => self.fault(format_args!("position {position}"), "there is no event"),
+                    Err(error) => self.fault(format_args!("position {position}"), error),
+                };
+            }
             Err(error) => return self.fault(format_args!("position {position}"), error),
         };
         self.report.events += 1;
@@ -164,7 +195,42 @@ impl Walk<'_, '_> {
             Ok(None) => {}
             Err(error) => self.report.note(place, error),
         }
+        self.record(&event);
         Some(event)
+    }
+
+    /// What the event records as removed must be marked as such, and gone.
+    fn record(&mut self, event: &Event) {
+        let removed = recorded_by(event);
+        for Removed { stream, from_revision, to_revision, .. } in &removed {
+            let is_live = self.view.stream(stream).is_ok_and(|found| found.is_some_and(|found| !found.tombstoned));
+            self.revisions_recorded += if is_live { (to_revision + 1).saturating_sub(*from_revision) } else { 0 };
+        }
+        for position in removed.iter().flat_map(Removed::each_position) {
+            self.recorded += 1;
+            let fault = match (self.view.is_removed(position), self.view.event(position)) {
+                (Err(error), _) | (_, Err(error)) => error.to_string(),
+                (Ok(true), Ok(None)) => continue,
+                _ => format!("position {} records that a scavenge removed it, but it did not", event.position),
+            };
+            self.report.note(format_args!("position {position}"), fault);
+        }
+    }
+
+    /// Each row must be recorded by a scavenge: there are as many of them as the records name, and those were looked at.
+    fn removed(&mut self) {
+        let rows = self.rows("removed", &self.view.storage.removed, |_, _, _| Ok(None)).unwrap_or(0);
+        self.report.removed = rows;
+        if rows > self.recorded {
+            let unaccounted = rows - self.recorded;
+            self.report.note(
+                "removed",
+                format_args!(
+                    "{unaccounted} events are missing without the record of a scavenge; a backup that was interrupted \
+                     has the record once it is gone on with"
+                ),
+            );
+        }
     }
 
     /// What is wrong with the rows that should lead to an event.
@@ -217,7 +283,12 @@ impl Walk<'_, '_> {
         let StoredStream { number, last_revision, tombstoned } = stream;
         let known = |revision| self.view.position_of(number, revision);
         let next = last_revision.map_or(0, |last| last.saturating_add(1));
-        if self.view.event(number)?.is_none_or(|first| first.record.stream != name) {
+        self.revisions_due += if tombstoned { 0 } else { next };
+        let begins = match self.view.event(number)? {
+            Some(first) => first.record.stream == name,
+            None => self.view.is_removed(number)?,
+        };
+        if !begins {
             return Ok(Some(format!("it is said to begin at position {number}, where it does not")));
         }
         if last_revision.is_none() && !tombstoned {
@@ -225,6 +296,7 @@ impl Walk<'_, '_> {
         }
         if let Some(last) = last_revision
             && known(last)?.is_none()
+            && !(tombstoned && self.view.has_removed()?)
         {
             return Ok(Some(format!("its last revision, {last}, is not known")));
         }
@@ -254,12 +326,23 @@ impl Walk<'_, '_> {
     /// The revisions of each stream: none may be left out, and each must come after the one before it.
     fn revisions(&mut self) {
         let mut before: Option<(u64, u64, u64)> = None;
+        let may_miss = self.view.has_removed().unwrap_or(false);
+        let (mut live, mut of_stream) = (0, 0);
         let rows = self.rows("revisions", &self.view.storage.revisions, |_, key, value| {
             let (number, revision) = keys::pair_from(key)?;
             let position = keys::number_from(value)?;
             let same = before.filter(|(before, ..)| *before == number);
+            of_stream = if same.is_some() { of_stream } else { 0 };
+            if revision == TOMBSTONE_REVISION {
+                live -= of_stream;
+            } else {
+                of_stream += 1;
+                live += 1;
+            }
             before = Some((number, revision, position));
             Ok(match same {
+                // What came before it was removed.
+                None if may_miss && revision > 0 => None,
                 None if position != number => Some("the first of a stream is not where the stream begins"),
                 None if ![0, TOMBSTONE_REVISION].contains(&revision) => Some("the first of a stream is not 0"),
                 Some((_, _, before)) if position <= before => Some("it comes before the one before it"),
@@ -269,6 +352,11 @@ impl Walk<'_, '_> {
                 _ => None,
             })
         });
+        let (missing, recorded) = (self.revisions_due.saturating_sub(live), self.revisions_recorded);
+        if may_miss && rows.is_some() && missing != recorded {
+            let fault = format_args!("{missing} revisions are missing, of which scavenges removed {recorded}");
+            self.report.note("revisions", fault);
+        }
         if rows.is_some_and(|rows| rows > self.positions_named) {
             self.rows("revisions", &self.view.storage.revisions, |walk, key, value| {
                 let (number, revision) = keys::pair_from(key)?;
@@ -356,4 +444,8 @@ fn place_of(keyspace: &str, key: &[u8]) -> String {
         },
         _ => format!("{:?}", String::from_utf8_lossy(key)),
     }
+}
+
+fn recorded_by(event: &Event) -> Vec<Removed> {
+    recorded(&event.record.stream, &event.record.event_type, &event.record.data)
 }

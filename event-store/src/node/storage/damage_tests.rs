@@ -214,12 +214,18 @@ fn a_bit_flipped_in_what_lists_the_tables_or_what_is_in_them_is_refused_with_the
 #[test]
 fn tables_are_not_taken_for_leftovers_because_their_list_is_gone() {
     let folder = log();
+    let last = Storage::open(folder.path()).unwrap().view().last_position().unwrap();
     let lists: Vec<_> = files(folder.path()).into_iter().filter(|path| path.ends_with("current")).collect();
-    assert_eq!(lists.len(), 7);
+    assert_eq!(lists.len(), 8);
     for list in lists {
         let copy = copy_of(&folder);
         std::fs::remove_file(copy.path().join(list.strip_prefix(folder.path()).unwrap())).unwrap();
         let before = files(copy.path());
+        if list.ends_with("7/current") {
+            // As after a kill while a log of an earlier version got this keyspace, which has no tables yet.
+            assert_eq!(Storage::open(copy.path()).unwrap().view().last_position().unwrap(), last);
+            continue;
+        }
         let refusal = Storage::open(copy.path()).map(drop).unwrap_err();
         assert!(refusal.is_damage() && refusal.to_string().contains("current"), "{refusal}");
         assert_eq!(files(copy.path()), before);

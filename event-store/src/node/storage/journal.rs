@@ -37,6 +37,8 @@ const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
 const CLEAR: u8 = 4;
+/// The kind of an item that sets a value; others remove one.
+const VALUE: u8 = 0;
 const TRAILER: [u8; 4] = *b"FJL\x03";
 /// There are a handful of keyspaces. A larger number is a piece of something else.
 const MAX_KEYSPACE: u64 = 1 << 16;
@@ -296,7 +298,7 @@ impl<R: Read> Entries<'_, R> {
     }
 
     fn item(&mut self) -> Result<(), Fault> {
-        let [_kind, compression] = self.hashed()?;
+        let [kind, compression] = self.hashed()?;
         let keyspace = self.keyspace()?;
         let key_length = u16::from_le_bytes(self.hashed()?);
         let value_length = u32::from_le_bytes(self.hashed()?);
@@ -310,7 +312,7 @@ impl<R: Read> Entries<'_, R> {
             self.head = if is_head { Some(position) } else { self.head };
             return Ok(());
         }
-        self.events += u64::from(keyspace == EVENTS_KEYSPACE);
+        self.events += u64::from(keyspace == EVENTS_KEYSPACE && kind == VALUE);
         self.pass(u64::from(key_length) + u64::from(stored_length))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Event, StorageError, View};
 
-const LINK_TYPE: &str = "$>";
+pub(crate) const LINK_TYPE: &str = "$>";
 
 /// An event as a reader who follows links gets it.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The log on disk.
 //!
-//! Six keyspaces of one `fjall` database; a group of appends goes into all of them in one batch, which is written to
+//! Seven keyspaces of one `fjall` database; a group of appends goes into all of them in one batch, which is written to
 //! the journal and synced before anybody hears of it, and after a crash is there as a whole or not at all. What a crash or
 //! the disk did to the journal is found before the engine opens it ([`journal`]), with the help of a [`mark`] that says how
 //! far the log was acknowledged. Older data lies in [`tables`] of blocks with checksums, which the engine compares on each
@@ -14,8 +14,10 @@
 //! | `revisions` | number, revision   | position                                    |
 //! | `ids`       | number, event id   | revision                                    |
 //! | `format`    | `version`, `head`  | what all this is; the last position         |
+//! | `removed`   | position           | nothing: a scavenge has removed the event   |
 //!
-//! Positions are 1, 2, 3, …: dense, so that a part of the log in memory can be addressed by position. Nothing is counted
+//! Positions are 1, 2, 3, …: dense, so that a part of the log in memory can be addressed by position. A scavenge leaves a row
+//! in `removed` for each event that it removes ([`removed`]), and no other position changes. Nothing is counted
 //! or scanned on opening: the last position is the last key. What opening does cost is the replay of the journal, whose
 //! size is bounded ([`JOURNAL_BYTES`]).
 //!
@@ -32,31 +34,37 @@ mod links;
 mod mark;
 mod pages;
 mod private;
+pub(crate) mod removed;
 mod tables;
 pub(crate) mod view;
+mod waste;
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, OwnedWriteBatch, PersistMode};
 use prost::Message;
 use tracing::warn;
 
 use journal::{Acknowledged, HEAD_KEY, Mended};
 use mark::Mark;
+use removed::Removed;
 
 use super::filter::TooHard;
 pub(crate) use super::wire::storage::{StoredEvent, StoredLimits, StoredStream};
 pub(crate) use batch::{Batch, Replay};
 pub use check::{CheckReport, check_log};
 pub(crate) use event::Event;
-pub(crate) use links::Resolved;
+pub(crate) use links::{LINK_TYPE, Resolved};
 pub(crate) use pages::{AllPage, Direction, PageLimits, StreamPage};
 pub(crate) use view::View;
+pub(crate) use waste::Waste;
 
 /// The smallest that `fjall` allows: it bounds the time that opening takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
@@ -65,6 +73,8 @@ const MEMTABLE_BYTES: u64 = 8 << 20;
 /// The files by which the engine knows its folder: the last that it writes when it makes one, and the one that it locks.
 const ENGINE_VERSION: &str = "version";
 const ENGINE_LOCK: &str = "lock";
+/// Positions that are noted in one batch, so that a batch stays small.
+const NOTED_AT_ONCE: usize = 4096;
 /// The version of what the keyspaces hold. A folder with another is left alone.
 const FORMAT: &[u8] = b"1";
 
@@ -160,6 +170,7 @@ pub(crate) struct Storage {
     limits: Keyspace,
     revisions: Keyspace,
     ids: Keyspace,
+    removed: Keyspace,
     format: Keyspace,
     mark: Mutex<Mark>,
     /// What opening it did to the journals and found in them.
@@ -221,6 +232,7 @@ impl Storage {
             limits: keyspace("limits")?,
             revisions: keyspace("revisions")?,
             ids: keyspace("ids")?,
+            removed: keyspace("removed")?,
             format,
             mark: Mutex::new(Mark::open(folder)?),
             mended: Mended::default(),
@@ -244,8 +256,8 @@ impl Storage {
     }
 
     #[cfg(test)]
-    fn keyspaces(&self) -> [&Keyspace; 6] {
-        [&self.format, &self.events, &self.streams, &self.limits, &self.revisions, &self.ids]
+    fn keyspaces(&self) -> [&Keyspace; 7] {
+        [&self.format, &self.events, &self.streams, &self.limits, &self.revisions, &self.ids, &self.removed]
     }
 
     /// The log as it stands now. What is committed later does not show in it.
@@ -259,7 +271,8 @@ impl Storage {
         let Some((_, last)) = batch.events.last() else { return Ok(()) };
         let mut writes = self.database.batch().durability(Some(PersistMode::SyncData));
         writes.insert(&self.format, HEAD_KEY, keys::position(last.position));
-        for (number, event) in &batch.events {
+        let removed: HashSet<u64> = batch.removed.iter().flat_map(Removed::each_position).collect();
+        for (number, event) in batch.events.iter().filter(|(_, event)| !removed.contains(&event.position)) {
             let position = keys::position(event.position);
             writes.insert(&self.events, position, event.record.encode_to_vec());
             writes.insert(&self.revisions, keys::revision(*number, event.record.revision), position);
@@ -271,10 +284,58 @@ impl Storage {
         for (name, limits) in &batch.limits {
             writes.insert(&self.limits, name.as_str(), limits.encode_to_vec());
         }
+        for removed in &batch.removed {
+            self.remove(removed, &mut writes)?;
+        }
         writes.commit()?;
         // An older mark is a weaker promise, not a wrong one.
         let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
         mark.set(last.position).unwrap_or_else(|error| warn!(%error, "the log's mark could not be written"));
+        Ok(())
+    }
+
+    /// Removes events and what leads to them. Those that are not there were never in this copy of the log.
+    fn remove(&self, removed: &Removed, writes: &mut OwnedWriteBatch) -> Result<(), StorageError> {
+        let view = self.view();
+        for position in removed.each_position() {
+            let key = keys::position(position);
+            writes.insert(&self.removed, key, []);
+            let Some(event) = view.event(position)? else { continue };
+            let stream = view.stream(&event.record.stream)?;
+            let Some(StoredStream { number, .. }) = stream.filter(|_| removed.names(&event)) else {
+                let StoredEvent { stream, revision, .. } = &event.record;
+                return Err(StorageError::Damaged(format!(
+                    "position {position} is to be removed from {:?}, but holds revision {revision} of {stream:?}",
+                    removed.stream
+                )));
+            };
+            writes.remove(&self.events, key);
+            writes.remove(&self.revisions, keys::revision(number, event.record.revision));
+            if view.revision_of(number, &event.record.id)? == Some(event.record.revision) {
+                writes.remove(&self.ids, keys::id(number, &event.record.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that these positions were removed before they could be copied here.
+    pub(crate) fn note_removed(&self, mut positions: Range<u64>) -> Result<(), StorageError> {
+        while !positions.is_empty() {
+            let mut writes = self.database.batch().durability(Some(PersistMode::SyncData));
+            for position in positions.by_ref().take(NOTED_AT_ONCE) {
+                writes.insert(&self.removed, keys::position(position), []);
+            }
+            writes.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Gives the disk back what removed events took. Reads all tables; may take long.
+    pub(crate) fn compact(&self) -> Result<(), StorageError> {
+        for keyspace in [&self.events, &self.revisions, &self.ids] {
+            keyspace.rotate_memtable_and_wait()?;
+            keyspace.major_compact()?;
+        }
         Ok(())
     }
 }

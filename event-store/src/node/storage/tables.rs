@@ -28,6 +28,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use super::StorageError;
 
 const KEYSPACES: &str = "keyspaces";
+/// The number of the keyspace `removed`, the seventh that is made: a log that is used gets it when it is opened.
+const ADDED_LATER: &str = "7";
 const CURRENT: &str = "current";
 const TABLES: &str = "tables";
 const TRAILER_BYTES: u64 = 38;
@@ -77,7 +79,9 @@ pub(super) fn in_use(keyspace: &Path, is_used: bool) -> Result<Vec<Table>, Stora
     let mut named = match std::fs::read(&current) {
         Ok(bytes) => Bytes::from(bytes),
         // The engine was killed while it made this keyspace, and will make it again.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_used => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && (!is_used || may_be_new(keyspace)) => {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(unreadable(&current, &error)),
     };
     let (number, checksum) =
@@ -93,6 +97,12 @@ pub(super) fn in_use(keyspace: &Path, is_used: bool) -> Result<Vec<Table>, Stora
         .and_then(|section| tables_in(section, &keyspace.join(TABLES)))
         .map_err(|_| damaged(&path, "the manifest does not list its tables"))?;
     Ok(listed)
+}
+
+/// Whether it is the keyspace that earlier versions did not have, and nothing was ever flushed into it.
+fn may_be_new(keyspace: &Path) -> bool {
+    keyspace.ends_with(ADDED_LATER)
+        && keyspace.join(TABLES).read_dir().map_or(true, |mut tables| tables.next().is_none())
 }
 
 fn manifest_named(current: &mut Bytes) -> Result<(u64, u128), Malformed> {

@@ -11,7 +11,7 @@ use super::{Event, Storage, StorageError, StoredLimits, StoredStream, event, key
 pub(crate) const SOFT_DELETED: u64 = i64::MAX.unsigned_abs();
 
 pub(crate) struct View<'a> {
-    pub(super) storage: &'a Storage,
+    pub(crate) storage: &'a Storage,
     pub(super) snapshot: Snapshot,
 }
 
@@ -96,7 +96,12 @@ impl<'a> View<'a> {
 
     /// The first of these revisions that is not older than so many seconds. A stream's events are in the order of their
     /// time.
-    fn first_not_older(&self, number: u64, mut within: Range<u64>, seconds: u64) -> Result<u64, StorageError> {
+    pub(super) fn first_not_older(
+        &self,
+        number: u64,
+        mut within: Range<u64>,
+        seconds: u64,
+    ) -> Result<u64, StorageError> {
         let oldest = event::now().saturating_sub(seconds.saturating_mul(event::TICKS_PER_SECOND));
         while within.start < within.end {
             let middle = within.start + (within.end - within.start) / 2;

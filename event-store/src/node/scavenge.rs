@@ -1,0 +1,351 @@
+//! Scavenges: events that are deleted, expired or truncated leave the log, and the disk.
+//!
+//! One runs at a time. It goes through the streams by name, a part at a time, while appends and reads go on; each part is
+//! removed and recorded in one batch, so that wherever it is killed, it goes on from its last record when the node starts
+//! again. It ends with its streams, or when it is told to stop. Then the tables are compacted.
+//!
+//! What it writes is what a server writes: `$scavenges-{id}` with `$scavengeStarted` and `$scavengeCompleted`, and links to
+//! both in `$scavenges`. Of its own is [`REMOVED_TYPE`], since the node has no chunks whose end it could tell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::change::{Change, Failure, Intent, Proposed};
+use super::decision::Expected;
+use super::reader::{ReadFailure, Reader};
+use super::storage::removed::{Progress, REMOVED_TYPE, SCAVENGES};
+use super::storage::{Direction, Event, LINK_TYPE, PageLimits, StreamPage, Waste, event};
+use super::writer::Writer;
+
+const STARTED_TYPE: &str = "$scavengeStarted";
+const COMPLETED_TYPE: &str = "$scavengeCompleted";
+const STOPPED: &str = "Stopped";
+/// By this name a client may mean the one that runs, whatever its id.
+const CURRENT: &str = "current";
+/// After something failed.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Starts and stops scavenges. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Scavenges {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    reader: Reader,
+    writer: Writer,
+    /// By which clients know the node.
+    endpoint: String,
+    tasks: TaskTracker,
+    current: Mutex<Option<Running>>,
+}
+
+struct Running {
+    id: String,
+    stop: CancellationToken,
+    /// `None` while it runs.
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// A client stopped it.
+    Stopped,
+    Otherwise,
+}
+
+impl Running {
+    fn has_ended(&self) -> bool {
+        self.ended.borrow().is_some()
+    }
+}
+
+/// What a client is told of a scavenge that it wants to begin.
+pub(super) enum Begun {
+    Now(String),
+    /// Another one is running.
+    Before(String),
+}
+
+/// Why a scavenge cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error(transparent)]
+    Unread(#[from] ReadFailure),
+    #[error("the log cannot be written: {0:?}")]
+    Unwritten(Failure),
+}
+
+impl Trouble {
+    fn is_closing(&self) -> bool {
+        matches!(self, Self::Unread(ReadFailure::Closing) | Self::Unwritten(Failure::Closed))
+    }
+}
+
+/// One scavenge on its way.
+struct Scavenge {
+    shared: Arc<Shared>,
+    progress: Progress,
+    /// Where the log ended when it was begun: nothing after that is removed.
+    through: u64,
+    began: u64,
+    /// The stream to go on with, and the revision.
+    next: (String, u64),
+    /// The revision of the next event of its own stream.
+    revision: u64,
+}
+
+impl Scavenges {
+    pub(super) fn new(reader: Reader, writer: Writer, endpoint: String, tasks: TaskTracker) -> Self {
+        Self { shared: Arc::new(Shared { reader, writer, endpoint, tasks, current: Mutex::default() }) }
+    }
+
+    /// Goes on with the scavenge that the last process did not end, if there is one.
+    pub(super) async fn resume(&self) -> Result<(), ReadFailure> {
+        if let Some(open) = self.unfinished().await? {
+            info!(id = open.progress.scavenge_id, removed = open.progress.events_removed, "a scavenge goes on");
+            *self.shared.current.lock().await = Some(self.spawn(open));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn start(&self, threads: i32) -> Result<Begun, Trouble> {
+        let mut current = self.shared.current.lock().await;
+        if let Some(running) = current.as_ref().filter(|running| !running.has_ended()) {
+            return Ok(Begun::Before(running.id.clone()));
+        }
+        let id = Uuid::new_v4().to_string();
+        let scavenge = Scavenge {
+            shared: self.shared.clone(),
+            progress: Progress { scavenge_id: id.clone(), ..Progress::default() },
+            through: self.shared.reader.head(),
+            began: event::now(),
+            next: (String::new(), 0),
+            revision: 1,
+        };
+        let said = json!({
+            "scavengeId": id,
+            "nodeEndpoint": self.shared.endpoint,
+            "alwaysKeepScavenged": false,
+            "mergeChunks": false,
+            "startFromChunk": 0,
+            "threads": threads,
+            "scavengePoint": scavenge.through,
+        });
+        scavenge.write_with_link(STARTED_TYPE, &said, 0).await?;
+        *current = Some(self.spawn(scavenge));
+        Ok(Begun::Now(id))
+    }
+
+    /// Stops the scavenge of this id and waits until it has ended; `None`: it is not running, or ended by itself before.
+    pub(super) async fn stop(&self, id: &str) -> Option<String> {
+        let (id, mut ended) = {
+            let current = self.shared.current.lock().await;
+            let running = current.as_ref().filter(|running| !running.has_ended())?;
+            if ![running.id.as_str(), CURRENT].contains(&id) {
+                return None;
+            }
+            running.stop.cancel();
+            (running.id.clone(), running.ended.clone())
+        };
+        // The sender is gone with the scavenge, should that panic.
+        let ended = ended.wait_for(Option::is_some).await.ok().and_then(|ended| *ended);
+        (ended == Some(Ended::Stopped)).then_some(id)
+    }
+
+    fn spawn(&self, scavenge: Scavenge) -> Running {
+        let (ended_sender, ended) = watch::channel(None);
+        let stop = CancellationToken::new();
+        let id = scavenge.progress.scavenge_id.clone();
+        let token = stop.clone();
+        self.shared.tasks.spawn(async move {
+            let ended = scavenge.run(&token).await;
+            ended_sender.send_replace(Some(ended));
+        });
+        Running { id, stop, ended }
+    }
+
+    async fn unfinished(&self) -> Result<Option<Scavenge>, ReadFailure> {
+        let Some(link) = self.last_of(SCAVENGES).await? else { return Ok(None) };
+        let target = String::from_utf8_lossy(&link.record.data).into_owned();
+        let Some((_, stream)) = target.split_once('@') else { return Ok(None) };
+        let (Some(first), Some(last)) = (self.first_of(stream).await?, self.last_of(stream).await?) else {
+            return Ok(None);
+        };
+        let said: Value = serde_json::from_slice(&first.record.data).unwrap_or_default();
+        let id = said["scavengeId"].as_str().unwrap_or_default().to_owned();
+        let progress = match last.record.event_type.as_str() {
+            STARTED_TYPE => Progress { scavenge_id: id, ..Progress::default() },
+            REMOVED_TYPE => Progress::of(&last.record.data).unwrap_or_default(),
+            _ => return Ok(None),
+        };
+        Ok(Some(Scavenge {
+            shared: self.shared.clone(),
+            next: progress.removed.last().map(|last| (last.stream.clone(), last.to_revision + 1)).unwrap_or_default(),
+            progress,
+            through: said["scavengePoint"].as_u64().unwrap_or(0),
+            began: first.record.created,
+            revision: last.record.revision + 1,
+        }))
+    }
+
+    async fn first_of(&self, stream: &str) -> Result<Option<Arc<Event>>, ReadFailure> {
+        self.one_of(stream, 0, Direction::Forwards).await
+    }
+
+    async fn last_of(&self, stream: &str) -> Result<Option<Arc<Event>>, ReadFailure> {
+        self.one_of(stream, u64::MAX, Direction::Backwards).await
+    }
+
+    async fn one_of(&self, stream: &str, from: u64, direction: Direction) -> Result<Option<Arc<Event>>, ReadFailure> {
+        let one = PageLimits { events: 1, ..PageLimits::default() };
+        match self.shared.reader.stream_page(stream, from, direction, one).await? {
+            StreamPage::Page { events, .. } => Ok(events.into_iter().next()),
+            StreamPage::NotFound | StreamPage::Deleted => Ok(None),
+        }
+    }
+}
+
+impl Scavenge {
+    async fn run(mut self, stop: &CancellationToken) -> Ended {
+        let (result, error) = match self.work(stop).await {
+            Ok(true) => ("Success", String::new()),
+            Ok(false) => (STOPPED, String::new()),
+            // It goes on when the node starts again.
+            Err(trouble) if trouble.is_closing() => return Ended::Otherwise,
+            Err(trouble) => ("Errored", trouble.to_string()),
+        };
+        let ended = self.complete(result, &error).await;
+        let Progress { scavenge_id, events_removed, space_saved, .. } = &self.progress;
+        match ended {
+            Ok(()) => info!(id = scavenge_id, result, error, events_removed, space_saved, "a scavenge has ended"),
+            Err(trouble) => warn!(id = scavenge_id, result, %trouble, "the end of a scavenge could not be recorded"),
+        }
+        if result == STOPPED { Ended::Stopped } else { Ended::Otherwise }
+    }
+
+    /// Removes part after part; `false`: it was stopped.
+    async fn work(&mut self, stop: &CancellationToken) -> Result<bool, Trouble> {
+        loop {
+            if stop.is_cancelled() {
+                return Ok(false);
+            }
+            let waste = self.shared.reader.waste(self.next.clone(), self.through).await;
+            let next = match waste {
+                Ok(waste) => self.remove(waste).await,
+                Err(failure) => Err(failure.into()),
+            };
+            match next {
+                Ok(Some(next)) => self.next = next,
+                Ok(None) => break,
+                Err(trouble) if trouble.is_closing() || is_for_good(&trouble) => return Err(trouble),
+                Err(trouble) => self.pause(&trouble, stop).await,
+            }
+        }
+        if self.progress.events_removed > 0 {
+            self.shared.reader.compact().await?;
+        }
+        Ok(true)
+    }
+
+    /// Removes a part, and says where the next one begins.
+    async fn remove(&mut self, waste: Waste) -> Result<Option<(String, u64)>, Trouble> {
+        let Waste { removed, events, bytes, next } = waste;
+        if events > 0 {
+            let progress = Progress {
+                scavenge_id: self.progress.scavenge_id.clone(),
+                events_removed: self.progress.events_removed + events,
+                space_saved: self.progress.space_saved + bytes,
+                removed,
+            };
+            self.write(self.stream(), Change::Append(vec![progress.event()])).await?;
+            self.revision += 1;
+            self.progress = progress;
+        }
+        Ok(next)
+    }
+
+    async fn complete(&self, result: &str, error: &str) -> Result<(), Trouble> {
+        let said = json!({
+            "scavengeId": self.progress.scavenge_id,
+            "nodeEndpoint": self.shared.endpoint,
+            "result": result,
+            "error": error,
+            "timeTaken": time_taken(event::now().saturating_sub(self.began)),
+            "spaceSaved": self.progress.space_saved,
+            "maxChunkScavenged": 0,
+            "eventsRemoved": self.progress.events_removed,
+        });
+        self.write_with_link(COMPLETED_TYPE, &said, self.revision).await
+    }
+
+    fn stream(&self) -> String {
+        format!("{SCAVENGES}-{}", self.progress.scavenge_id)
+    }
+
+    /// Writes an event and the link to it, both or none.
+    async fn write_with_link(&self, event_type: &str, said: &Value, revision: u64) -> Result<(), Trouble> {
+        let target = format!("{revision}@{}", self.stream());
+        let both = vec![
+            (self.stream(), proposed(event_type, "application/json", said.to_string())),
+            (SCAVENGES.into(), proposed(LINK_TYPE, "application/octet-stream", target)),
+        ];
+        self.write(SCAVENGES.into(), Change::Links(both)).await
+    }
+
+    async fn write(&self, stream: String, change: Change) -> Result<(), Trouble> {
+        let intent = Intent { stream, expected: Expected::Any, change };
+        let written = self.shared.writer.enqueue(intent).await.map_err(Trouble::Unwritten)?;
+        let outcome = written.await.unwrap_or(Err(Failure::Closed)).map_err(Trouble::Unwritten)?;
+        outcome.map(drop).map_err(|refusal| Trouble::Unwritten(Failure::Broken(format!("{refusal:?}"))))
+    }
+
+    async fn pause(&self, trouble: &Trouble, stop: &CancellationToken) {
+        warn!(id = self.progress.scavenge_id, %trouble, "a scavenge could not go on and tries again");
+        tokio::select! {
+            () = self.shared.reader.closing.cancelled() => {}
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+/// Whether trying again would not help.
+fn is_for_good(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Unread(ReadFailure::Damaged(_)))
+}
+
+fn proposed(event_type: &str, content_type: &str, data: String) -> Proposed {
+    Proposed {
+        id: Uuid::new_v4(),
+        event_type: event_type.into(),
+        content_type: content_type.into(),
+        metadata: Bytes::new(),
+        data: data.into(),
+    }
+}
+
+/// As a server writes it: hours, minutes, seconds and the rest.
+fn time_taken(ticks: u64) -> String {
+    let (seconds, rest) = (ticks / event::TICKS_PER_SECOND, ticks % event::TICKS_PER_SECOND);
+    format!("{:02}:{:02}:{:02}.{rest:07}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_taken_is_written_as_a_server_does() {
+        assert_eq!(time_taken(0), "00:00:00.0000000");
+        assert_eq!(time_taken(36_610_000_001), "01:01:01.0000001");
+    }
+}
