@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
-use crate::order::{Event, Line, Mode, OrderState, PersonalData, Sealed, StepState, StepStatus, summary};
+use crate::order::{Event, Line, Mode, OrderState, PersonalData, Placeholders, Sealed, StepState, StepStatus, summary};
 use crate::wire::{Decoded, WORKFLOW_STREAM_PREFIX};
 
 /// What the names of the streams begin with that views are made of: orders', and those of workflows' definitions.
@@ -44,6 +44,10 @@ pub struct OrderView<'a> {
     pub attributes: &'a Map<String, Value>,
     /// What the workflow gave back, unless that is nothing.
     pub result: Option<&'a Value>,
+    /// Which placeholders in it stand for personal data; none: all.
+    pub result_placeholders: Option<&'a Placeholders>,
+    /// Why the workflow gave nothing back, where it should have.
+    pub result_error: Option<&'a str>,
     /// Why it needs a person.
     pub stuck_reason: Option<&'a str>,
     /// When it was placed.
@@ -120,6 +124,8 @@ impl<'a> OrderView<'a> {
             lines: &placed.lines,
             attributes: &placed.attributes,
             result: unless_null(&state.result),
+            result_placeholders: state.result_placeholders.as_ref(),
+            result_error: state.result_error.as_deref(),
             stuck_reason: state.stuck_reason(),
             placed_at: placed.at,
             updated_at: state.updated_at,

@@ -31,6 +31,8 @@ pub(crate) struct OrderColumns {
     pub ship_to: Vec<Option<String>>,
     pub attributes: Vec<String>,
     pub result: Vec<Option<String>>,
+    pub result_placeholders: Vec<Option<String>>,
+    pub result_error: Vec<Option<String>>,
     pub stuck_reason: Vec<Option<String>>,
     pub placed_at: Vec<Moment>,
     pub updated_at: Vec<Moment>,
@@ -126,6 +128,8 @@ impl OrderColumns {
         self.sealed.push(order.sealed.map(serde_json::to_string).transpose()?);
         self.attributes.push(serde_json::to_string(order.attributes)?);
         self.result.push(order.result.map(Value::to_string));
+        self.result_placeholders.push(order.result_placeholders.map(serde_json::to_string).transpose()?);
+        self.result_error.push(order.result_error.map(str::to_owned));
         self.stuck_reason.push(order.stuck_reason.map(str::to_owned));
         self.placed_at.push(order.placed_at);
         self.updated_at.push(order.updated_at);

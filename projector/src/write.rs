@@ -90,14 +90,17 @@ const WRITE: &str = concat!(
     ), changed AS (
         INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email,
                             currency, total, lines, ship_to, attributes, result, stuck_reason,
-                            placed_at, updated_at, ended_at, revision, position, sealed)
+                            placed_at, updated_at, ended_at, revision, position, sealed, result_error,
+                            result_placeholders)
         SELECT * FROM unnest($7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
                              $14::text[], $15::text[], $16::numeric[], $17::text[]::jsonb[], $18::text[]::jsonb[],
                              $19::text[]::jsonb[], $20::text[]::jsonb[], $21::text[], $22::timestamptz[],
-                             $23::timestamptz[], $24::timestamptz[], $25::bigint[], $26::bigint[], $62::text[]::jsonb[])
+                             $23::timestamptz[], $24::timestamptz[], $25::bigint[], $26::bigint[], $62::text[]::jsonb[],
+                             $65::text[], $66::text[]::jsonb[])
         WHERE EXISTS (SELECT FROM moved)
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status, state = excluded.state, result = excluded.result,
+            result_error = excluded.result_error, result_placeholders = excluded.result_placeholders,
             stuck_reason = excluded.stuck_reason, updated_at = excluded.updated_at, ended_at = excluded.ended_at,
             revision = excluded.revision, position = excluded.position
         WHERE orders.revision < excluded.revision
@@ -213,6 +216,8 @@ async fn write_rows(
         .bind(&orders.sealed)
         .bind(log_id)
         .bind(event)
+        .bind(&orders.result_error)
+        .bind(&orders.result_placeholders)
         .fetch_optional(db)
         .await?;
     Ok(moved.map(|_| ()).ok_or(Interruption::CheckpointMoved)?)

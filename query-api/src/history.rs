@@ -196,6 +196,8 @@ impl Folded {
             ship_to: personal.ship_to.map(Json),
             attributes: Json(Value::Object(order.attributes.clone())),
             result: order.result.cloned().map(Json),
+            result_placeholders: order.result_placeholders.cloned().map(Json),
+            result_error: order.result_error.map(str::to_owned),
             stuck_reason: order.stuck_reason.map(str::to_owned),
             placed_at: order.placed_at,
             updated_at: order.updated_at,

@@ -31,6 +31,9 @@ pub struct OrderStatus {
     pub status: String,
     /// Where its execution stands.
     pub state: String,
+    /// Why the workflow's `result` gave nothing, where it should have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_error: Option<String>,
     /// Index of its last event in its stream.
     pub revision: u64,
     /// Place of that event in the log; digits, because a JSON number does not hold every one.
@@ -43,6 +46,7 @@ impl<'r> FromRow<'r, PgRow> for OrderStatus {
             order_id: row.try_get("id")?,
             status: row.try_get("status")?,
             state: row.try_get("state")?,
+            result_error: row.try_get("result_error")?,
             revision: row.try_get::<i64, _>("revision")?.cast_unsigned(),
             position: row.try_get::<i64, _>("position")?.cast_unsigned().to_string(),
         })

@@ -81,6 +81,8 @@ struct OrderView {
     updated_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
     result: Option<Value>,
+    #[serde(default)]
+    result_error: Option<String>,
     #[serde(rename = "steps")]
     all_steps: Vec<Step>,
     timeline: views::Page,
@@ -150,6 +152,7 @@ impl OrderView {
         ];
         facts.extend(stuck_reason.clone().map(|reason| ("stuck", reason)));
         facts.extend(self.result.as_ref().map(|result| ("result", result.to_string())));
+        facts.extend(self.result_error.as_ref().map(|error| ("result", format!("has no value: {error}"))));
         for (name, fact) in facts {
             let name = format!("{name:<8}");
             // Writing to a string cannot fail.
@@ -301,6 +304,14 @@ Where the time went
   █ waiting for a participant; of 1 m 40 s in all
 ";
         assert_eq!(OrderView::deserialize(order()).unwrap().render(Palette::NONE, None, at(100_000)), golden);
+    }
+
+    #[test]
+    fn a_result_that_failed_is_shown_with_its_reason() {
+        let mut order = order();
+        order["resultError"] = json!("no such key: tracking");
+        let text = OrderView::deserialize(order).unwrap().render(Palette::NONE, None, at(100_000));
+        assert!(text.contains("  result    has no value: no such key: tracking\n"), "{text}");
     }
 
     #[tokio::test]

@@ -236,7 +236,7 @@ pub async fn timeline_page(client: &Client, id: &str, after: &str) -> Result<Opt
 pub async fn everything(client: &Client, id: &str) -> Result<Option<Value>, CommandError> {
     let query = format!(
         "query($id: ID!) {{ order(id: $id) {{
-            id {STANDING} workflow {{ name version }} customer {{ id name }} currency total placedAt updatedAt endedAt result
+            id {STANDING} workflow {{ name version }} customer {{ id name }} currency total placedAt updatedAt endedAt result resultError
             steps {{ id participant action mode status outcome attempts lastError startedAt endedAt nextAttemptAt }}
             timeline(first: 200) {{ {WHOLE_ENTRIES} }}
         }} }}"

@@ -36,7 +36,7 @@ pub use failure::FailureCause;
 pub use limits::Limits;
 pub(crate) use limits::json_size;
 pub use pending::{Attempt, Effect, GRACE, pending};
-pub use personal::Placeholders;
+pub use personal::{Placeholders, holds_personal_data};
 pub use sealed::{Contents, CustomerKey, NoKey, OpenError, Sealed};
 pub use state::{Asked, Lifecycle, OrderState, Phase, Stage, StepState, StepStatus, Stuck};
 pub use summary::summary;

@@ -76,6 +76,16 @@ impl Placeholders {
     }
 }
 
+/// Whether something in a recorded value stands for personal data.
+pub fn holds_personal_data(value: &Value, placeholders: Option<&Placeholders>) -> bool {
+    if let Some(Placeholders(ours)) = placeholders {
+        return !ours.is_empty();
+    }
+    let mut apparent = BTreeMap::new();
+    look(value, &mut String::new(), &mut apparent);
+    !apparent.is_empty()
+}
+
 /// A value as it is recorded.
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
@@ -279,6 +289,15 @@ mod tests {
         assert_eq!(Placeholders::of(&input, found), None);
         assert_eq!(Placeholders::of(&json!("plain"), []), None);
         assert_eq!(Placeholders::of(&json!("⟦customer.name⟧"), []), Some(Placeholders::default()));
+    }
+
+    #[test]
+    fn a_value_holds_personal_data_only_where_a_placeholder_is_ours() {
+        let value = json!({ "to": ["⟦customer.email⟧"] });
+        assert!(holds_personal_data(&value, None));
+        assert!(!holds_personal_data(&json!(["⟦odd⟧", 1]), None));
+        assert!(!holds_personal_data(&value, Some(&Placeholders::default())));
+        assert!(holds_personal_data(&value, Some(&Placeholders(BTreeMap::from([("/to/0".to_owned(), vec![0])])))));
     }
 
     #[test]

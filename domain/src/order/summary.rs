@@ -33,7 +33,10 @@ pub fn summary(event: &Event) -> String {
         Event::CompensationStarted(e) if e.step.is_none() => format!("The order is being undone: {}", e.because),
         Event::CompensationStarted(e) => format!("The order cannot be kept and is being undone: {}", e.because),
         Event::CompensationCompleted(_) => "Everything that was done is undone".to_owned(),
-        Event::OrderCompleted(_) => "The order is completed".to_owned(),
+        Event::OrderCompleted(e) => match &e.result_error {
+            Some(error) => format!("The order is completed; its result has no value: {error}"),
+            None => "The order is completed".to_owned(),
+        },
         Event::OrderCanceled(_) => "The order is canceled".to_owned(),
         Event::DecisionSplit(_) => "What follows is too much to record at once, and is recorded in parts".to_owned(),
         Event::OrderStuck(e) => format!("The order is stuck and needs a person: {}", e.reason),

@@ -6,7 +6,12 @@ use chrono::{DateTime, Utc};
 use projector::{NOTIFICATIONS, ProjectorError, ProjectorOptions};
 use sqlx::postgres::PgListener;
 
-use crate::histories::all_ways;
+use domain::ids::OrderId;
+use domain::order::NewOrder;
+use domain::testing::{Story, done, order};
+use domain::workflow::Workflow;
+
+use crate::histories::{History, all_ways, history};
 use crate::support::{Log, Running, Views, batches_of};
 
 /// Id, status, outcome, and when the next attempt is due.
@@ -72,6 +77,58 @@ async fn orders_stand_in_the_views_as_their_events_left_them() {
     );
     let modes = "SELECT DISTINCT mode FROM steps WHERE mode IS NOT NULL ORDER BY 1";
     assert_eq!(views.texts(modes).await, ["CALL", "REQUEST"]);
+}
+
+/// Orders that completed with a result: one that failed, and one in which only one of two texts holds personal data.
+fn with_results() -> Vec<History> {
+    let file = |result: &str| {
+        format!(
+            "workflow: r\nversion: 1\nparticipants: {{ p: {{ url: 'http://localhost' }} }}\nsteps: {{ a: {{ call: p.a }} }}\nresult: \"{result}\""
+        )
+    };
+    let told = |id: &str, result: &str| {
+        let workflow = Workflow::parse(&file(result)).unwrap();
+        let mut story = Story::given(&workflow);
+        let attributes = [("note".to_owned(), "⟦customer.email⟧".into())].into_iter().collect();
+        story.place(NewOrder { order_id: Some(OrderId::new(id).unwrap()), attributes, ..order() }).whatever();
+        story.answer("a", done()).whatever();
+        history(id, story.history(), story.state())
+    };
+    vec![
+        told("failed", "{ 'tracking': steps.a.data.tracking }"),
+        told("mixed", "{ 'to': order.customer.email, 'note': order.attributes.note }"),
+        told("plain", "order.id"),
+    ]
+}
+
+#[tokio::test]
+async fn a_result_stands_in_the_views_with_why_it_failed_and_what_is_personal_in_it() {
+    let (log, last) = Log::with(&with_results()).await;
+    let views = Views::of(&log, last, batches_of(1_000)).await;
+    let results =
+        "SELECT concat_ws(' | ', id, result::text, result_placeholders::text, result_error) FROM orders ORDER BY id";
+    let shown = views.texts(results).await;
+    assert!(shown[0].starts_with("failed | ") && shown[0].contains("tracking"), "{}", shown[0]);
+    assert_eq!(
+        shown[1..],
+        [r#"mixed | {"to": "⟦customer.email⟧", "note": "⟦customer.email⟧"} | {"/to": [0]}"#, r#"plain | "plain""#,]
+    );
+    let sentence = "SELECT summary FROM timeline WHERE order_id = 'failed' AND type = 'OrderCompleted'";
+    let told = views.texts(sentence).await;
+    assert!(told[0].starts_with("The order is completed; its result has no value: "), "{}", told[0]);
+}
+
+#[tokio::test]
+async fn the_migration_gives_earlier_orders_what_a_rebuild_would() {
+    let mut histories = all_ways();
+    histories.extend(with_results());
+    let (log, last) = Log::with(&histories).await;
+    let views = Views::of(&log, last, batches_of(1_000)).await;
+    let rows = views.rows().await;
+    views.sql("ALTER TABLE orders DROP COLUMN result_error, DROP COLUMN result_placeholders").await;
+    views.sql("UPDATE timeline SET summary = 'The order is completed' WHERE type = 'OrderCompleted'").await;
+    views.sql(include_str!("../../migrations/0017_results.sql")).await;
+    assert_eq!(views.rows().await, rows);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use domain::order::holds_personal_data;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -36,7 +37,7 @@ pub struct OrderLine {
     sku: String,
     name: Option<String>,
     quantity: i64,
-    /// Price of one piece.
+    /// Price of one piece in the order's currency, as decimal text; negative: a discount.
     unit_price: Decimal,
 }
 
@@ -110,7 +111,8 @@ impl Order {
         &self.row.currency
     }
 
-    /// The sum over the lines.
+    /// The sum over the lines, as decimal text with the digits of the currency's minor unit (ISO 4217): `"28.00"` EUR, `"28"` JPY,
+    /// `"28.000"` KWD. An order from before amounts had to fit their currency has the digits that it was placed with.
     async fn total(&self) -> Decimal {
         self.row.total
     }
@@ -186,9 +188,21 @@ impl Order {
         Ok(connection(page.cut(rows), |row| (timeline::cursor(&row), TimelineEntry::from(row))))
     }
 
-    /// What the workflow gave back.
-    async fn result(&self) -> Option<&Value> {
-        self.row.result.as_ref().map(|result| &result.0)
+    /// What the workflow gave back. A text in it that holds personal data which cannot be read, because they were erased or
+    /// because their key is missing, is null.
+    async fn result(&self) -> Option<Result<Value>> {
+        let result = &self.row.result.as_ref()?.0;
+        let placeholders = self.row.result_placeholders.as_ref().map(|placeholders| &placeholders.0);
+        if !holds_personal_data(result, placeholders) {
+            return Some(Ok(result.clone()));
+        }
+        let personal = self.siblings.personal(&self.row).await;
+        Some(personal.map(|personal| personal.data.show_in(result, placeholders)).map_err(Into::into))
+    }
+
+    /// Why `result` is null although the workflow gives one back: its expression failed, or its value was too large.
+    async fn result_error(&self) -> Option<&str> {
+        self.row.result_error.as_deref()
     }
 
     /// Whether an event of it could not be projected and is set aside, so that what is told of it is behind the log.

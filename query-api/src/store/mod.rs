@@ -66,7 +66,8 @@ impl DerefMut for Reading<'_> {
 }
 
 const ORDER_COLUMNS: &str = "id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email, \
-     currency, total, lines, ship_to, attributes, result, stuck_reason, placed_at, updated_at, ended_at, revision, position, parked, sealed";
+     currency, total, lines, ship_to, attributes, result, result_placeholders, result_error, stuck_reason, placed_at, updated_at, \
+     ended_at, revision, position, parked, sealed";
 
 impl Store {
     /// Reads from this pool's database.
@@ -279,14 +280,15 @@ pub(crate) async fn views_at(pool: &PgPool) -> Result<Option<u64>, sqlx::Error> 
 
 /// Where an order stands: one row, and no need for a snapshot.
 pub(crate) async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>, sqlx::Error> {
-    let row = sqlx::query_as("SELECT id, status, state, revision, position FROM orders WHERE id = $1").bind(id);
+    let row =
+        sqlx::query_as("SELECT id, status, state, result_error, revision, position FROM orders WHERE id = $1").bind(id);
     row.fetch_optional(pool).await
 }
 
 /// Those of these orders that have ended, or are stuck.
 pub(crate) async fn ended_orders(db: &mut PgConnection, ids: &[String]) -> Result<Vec<OrderStatus>, sqlx::Error> {
     let rows = sqlx::query_as(
-        "SELECT id, status, state, revision, position FROM orders
+        "SELECT id, status, state, result_error, revision, position FROM orders
          WHERE id = ANY($1) AND (ended_at IS NOT NULL OR stuck_reason IS NOT NULL)",
     );
     rows.bind(ids).fetch_all(db).await

@@ -1,7 +1,7 @@
 //! The rows of the views, as they are read.
 
 use chrono::{DateTime, Utc};
-use domain::order::{Address, Line, Sealed};
+use domain::order::{Address, Line, Placeholders, Sealed};
 use event_store::client::Position;
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -27,6 +27,9 @@ pub struct OrderRow {
     pub ship_to: Option<Json<Address>>,
     pub attributes: Json<Value>,
     pub result: Option<Json<Value>>,
+    /// Which placeholders in the result stand for personal data; none: all.
+    pub result_placeholders: Option<Json<Placeholders>>,
+    pub result_error: Option<String>,
     pub stuck_reason: Option<String>,
     pub placed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::{Value, json};
 
 use crate::support::{Row, World};
@@ -78,6 +80,45 @@ async fn an_order_has_everything_that_hangs_on_it() {
             ] },
         })
     );
+}
+
+#[tokio::test]
+async fn a_result_has_the_personal_data_that_can_be_read_and_no_placeholder() {
+    let world = World::new().await;
+    for id in ["foreign", "lost", "old", "read"] {
+        world.insert(&Row { state: "COMPLETED", ended: Some(9), ..Row::new(id) }).await;
+    }
+    world
+        .sql(
+            r#"UPDATE orders SET result = '{"to": "for ⟦customer.email⟧", "note": "⟦customer.email⟧"}';
+             UPDATE orders SET result_placeholders = '{"/to": [4]}' WHERE id IN ('lost', 'read');
+             UPDATE orders SET result_placeholders = '{}' WHERE id = 'foreign';
+             UPDATE orders SET customer_name = NULL, customer_email = NULL,
+                    sealed = '{"key": "00000000-0000-7000-8000-000000000000", "text": ""}' WHERE id = 'lost'"#,
+        )
+        .await;
+    let results = world.ask("{ orders(orderBy: PLACED_AT_ASC) { nodes { id result } } }", Value::Null).await;
+    let email = "orders@vinet.example";
+    assert_eq!(
+        results["orders"]["nodes"],
+        json!([
+            { "id": "foreign", "result": { "to": "for ⟦customer.email⟧", "note": "⟦customer.email⟧" } },
+            { "id": "lost", "result": { "to": null, "note": "⟦customer.email⟧" } },
+            { "id": "old", "result": { "to": format!("for {email}"), "note": email } },
+            { "id": "read", "result": { "to": format!("for {email}"), "note": "⟦customer.email⟧" } },
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_result_that_failed_says_why_on_both_doors() {
+    let world = World::new().await;
+    world.insert(&Row { state: "COMPLETED", ended: Some(9), ..Row::new("1") }).await;
+    world.sql("UPDATE orders SET result_error = 'no such key: tracking'").await;
+    let order = world.ask("{ order(id: \"1\") { result resultError } }", Value::Null).await["order"].take();
+    assert_eq!(order, json!({ "result": null, "resultError": "no such key: tracking" }));
+    let (_, _, body) = world.send(Request::get("/orders/1").body(Body::empty()).unwrap()).await;
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["resultError"], "no such key: tracking");
 }
 
 #[tokio::test]
