@@ -15,7 +15,7 @@ use super::rules::Supposed;
 use super::unknown::{Unknown, UnknownKind};
 use crate::Timestamp;
 use crate::ids::StepId;
-use crate::order::{Command, DecideError, Direction, Event, Mode, Now, OrderState, decide_next, place_again};
+use crate::order::{Command, DecideError, Direction, Event, Limits, Mode, Now, OrderState, decide_next, place_again};
 use crate::workflow::Workflow;
 
 /// No order takes that many turns: more of them go round in a circle.
@@ -79,7 +79,7 @@ pub(super) enum Source {
 impl<'a> Run<'a> {
     /// Lives it, as far as its past tells.
     pub fn live(workflow: &'a Workflow, past: &'a Past, options: &'a Options) -> Result<Self, DecideError> {
-        let (events, state) = place_again(workflow, &past.placed)?;
+        let (events, state) = place_again(workflow, &past.placed, Limits::LOG)?;
         let mut run = Self {
             workflow,
             past,

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::event::PersonalData;
+use super::request::minor_units;
 use crate::ids::OrderId;
 use crate::json;
 
@@ -51,7 +52,7 @@ pub struct Line {
     pub name: Option<String>,
     /// Pieces, at least one.
     pub quantity: u32,
-    /// Price of one piece, in the order's currency.
+    /// Price of one piece, in the order's currency; negative: a discount.
     pub unit_price: Decimal,
 }
 
@@ -69,12 +70,10 @@ pub struct Address {
 }
 
 impl NewOrder {
-    /// The sum over the lines; `None` where it exceeds what a [`Decimal`] holds (about 7.9 · 10²⁸). A checked order's is
-    /// exact and always there.
+    /// The sum over the lines, with the digits of its currency's minor unit; `None` where it exceeds what a [`Decimal`]
+    /// holds (about 7.9 · 10²⁸). A checked order's is exact and always there.
     pub fn total(&self) -> Option<Decimal> {
-        self.lines.iter().try_fold(Decimal::ZERO, |sum, line| {
-            sum.checked_add(line.unit_price.checked_mul(Decimal::from(line.quantity))?)
-        })
+        total(&self.lines, &self.currency)
     }
 
     /// What in it identifies a person.
@@ -99,6 +98,17 @@ impl NewOrder {
         });
         format!("{:x}", Sha256::digest(json::canonical(&without_nulls(content))))
     }
+}
+
+/// The sum over lines in a currency. It is never rounded: an order from before amounts had to fit their currency keeps
+/// its digits.
+pub(super) fn total(lines: &[Line], currency: &str) -> Option<Decimal> {
+    let sum = lines.iter().try_fold(Decimal::ZERO, |sum, line| {
+        sum.checked_add(line.unit_price.checked_mul(Decimal::from(line.quantity))?)
+    })?;
+    let mut total = sum.normalize();
+    total.rescale(total.scale().max(minor_units(currency).unwrap_or(0)));
+    Some(total)
 }
 
 fn line_content(line: &Line) -> Value {

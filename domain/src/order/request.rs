@@ -15,12 +15,14 @@ mod northwind_tests;
 #[cfg(test)]
 mod tests;
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::content::{Address, Customer, Line, NewOrder};
+use super::content::{Address, Customer, Line, NewOrder, total};
 use crate::ids::OrderId;
 use reader::{Checked, Node, Report};
 
+pub(super) use currency::minor_units;
 pub use reader::Violation;
 
 /// The most lines of one order.
@@ -46,7 +48,8 @@ fn order(node: Node, report: &mut Report) -> Checked<NewOrder> {
     let workflow = fields.required("workflow", report, |node, report| node.text(report, text::name));
     let customer = fields.required("customer", report, customer);
     let currency = fields.required("currency", report, |node, report| node.text(report, currency::code));
-    let lines = fields.required("lines", report, lines);
+    let in_currency = currency.as_ref().ok().map(String::as_str);
+    let lines = fields.required("lines", report, |node, report| lines(node, in_currency, report));
     let ship_to = fields.optional("shipTo", report, address);
     let attributes = fields.optional("attributes", report, attributes::attributes);
     Ok(NewOrder {
@@ -68,18 +71,26 @@ fn customer(node: Node, report: &mut Report) -> Checked<Customer> {
     Ok(Customer { id: id?, name: name?, email: email? })
 }
 
-fn lines(node: Node, report: &mut Report) -> Checked<Vec<Line>> {
+fn lines(node: Node, currency: Option<&str>, report: &mut Report) -> Checked<Vec<Line>> {
     let items = node.items(1..=MAX_LINES, report)?;
-    let lines: Vec<Checked<Line>> = items.map(|item| line(item, report)).collect();
-    lines.into_iter().collect()
+    let lines: Vec<Checked<Line>> = items.map(|item| line(item, currency, report)).collect();
+    let lines: Vec<Line> = lines.into_iter().collect::<Checked<_>>()?;
+    let total = total(&lines, currency.unwrap_or_default());
+    if let Some(total) = total.filter(Decimal::is_sign_negative) {
+        let detail = format!(
+            "the total must not be negative, found {total}; discounts may take off at most what the other lines come to"
+        );
+        return Err(node.violation(detail, report));
+    }
+    Ok(lines)
 }
 
-fn line(node: Node, report: &mut Report) -> Checked<Line> {
+fn line(node: Node, currency: Option<&str>, report: &mut Report) -> Checked<Line> {
     let fields = node.fields(&["sku", "name", "quantity", "unitPrice"], report)?;
     let sku = fields.required("sku", report, |node, report| node.text(report, |text| text::id(text, 64)));
     let name = fields.optional("name", report, short_text);
     let quantity = fields.required("quantity", report, |node, report| node.integer(1..=MAX_QUANTITY, report));
-    let unit_price = fields.required("unitPrice", report, price::price);
+    let unit_price = fields.required("unitPrice", report, |node, report| price::price(node, currency, report));
     Ok(Line { sku: sku?, name: name?, quantity: quantity?, unit_price: unit_price? })
 }
 

@@ -1,7 +1,7 @@
 //! A decision, made once more.
 
 use super::{Recorded, command};
-use crate::order::{Command, DecideError, Event, Limits, OrderState, decide_within};
+use crate::order::{Command, DecideError, Event, Limits, OrderPlaced, OrderState, decide_within, place_again};
 use crate::workflow::{Expression, Workflow};
 
 /// What the decider of today makes of what led to a decision.
@@ -58,7 +58,11 @@ fn once_more(
     value: usize,
     recorded: &[Recorded],
 ) -> Result<Vec<Event>, DecideError> {
-    let (mut events, _) = decide_within(workflow, state, command, Limits { value, ..Limits::NONE })?;
+    let limits = Limits { value, ..Limits::NONE };
+    let (mut events, _) = decide_within(workflow, state, command, limits)?;
+    if let Some(placed) = total_written_like(&events, recorded) {
+        (events, _) = place_again(workflow, &placed, limits)?;
+    }
     if let Some((Recorded { event: mark @ Event::DecisionSplit(_), .. }, before)) = recorded.split_last()
         && events.len() > before.len()
     {
@@ -66,6 +70,18 @@ fn once_more(
         events.push(mark.clone());
     }
     Ok(sealed_like(events, recorded))
+}
+
+/// The order, with its total written as it was: before it had its currency's digits, `10` could stand for `10.00`, and steps
+/// were told so.
+fn total_written_like(decided: &[Event], recorded: &[Recorded]) -> Option<OrderPlaced> {
+    let (Some(Event::OrderPlaced(again)), Some(Recorded { event: Event::OrderPlaced(then), .. })) =
+        (decided.first(), recorded.first())
+    else {
+        return None;
+    };
+    let rewritten = again.total == then.total && again.total.scale() != then.total.scale();
+    rewritten.then(|| OrderPlaced { total: then.total, ..(**again).clone() })
 }
 
 /// What cannot be decided again of an order whose personal data cannot be read is taken from what was recorded: the data, and the

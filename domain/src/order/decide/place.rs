@@ -32,14 +32,18 @@ pub(super) fn place(workflow: &Workflow, place: &Place) -> Result<Decision, Deci
 
 /// What follows when an order that was placed before is placed under another definition. Its content is the one that was
 /// recorded, fingerprint and all.
-pub(crate) fn place_again(workflow: &Workflow, placed: &OrderPlaced) -> Result<(Vec<Event>, OrderState), DecideError> {
+pub(crate) fn place_again(
+    workflow: &Workflow,
+    placed: &OrderPlaced,
+    limits: Limits,
+) -> Result<(Vec<Event>, OrderState), DecideError> {
     let again = OrderPlaced {
         workflow: WorkflowRef { name: workflow.name.clone(), version: workflow.version },
         status: FIRST_STATUS.to_owned(),
         ..placed.clone()
     };
     let mut decision = taken(Event::OrderPlaced(Box::new(again)))?;
-    advance::advance(workflow, &mut decision, Limits::LOG)?;
+    advance::advance(workflow, &mut decision, limits)?;
     Ok((decision.events, decision.state))
 }
 
@@ -55,5 +59,5 @@ pub(super) fn refuse_what_is_too_large(decision: &Decision) -> Result<(), Refusa
 fn taken(placed: Event) -> Result<Decision, DecideError> {
     let state = evolve(None, &placed)?;
     let at = placed.at();
-    Ok(Decision { state, events: vec![placed], at, room: usize::MAX })
+    Ok(Decision { state, events: vec![placed], at, room: usize::MAX, units: u64::MAX })
 }

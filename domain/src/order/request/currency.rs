@@ -16,6 +16,22 @@ const CODES: &[&str] = &[
     "VUV", "WST", "XAF", "XCD", "XCG", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWG",
 ];
 
+/// Currencies without a minor unit (ISO 4217, list one, "CcyMnrUnts").
+const WITHOUT_MINOR_UNIT: &[&str] =
+    &["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
+
+/// Currencies whose minor unit is a thousandth.
+const IN_THOUSANDTHS: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+
+/// How many digits an amount in a currency has after the point; `None`: the currency is unknown.
+pub(in crate::order) fn minor_units(code: &str) -> Option<u32> {
+    CODES.contains(&code).then(|| match code {
+        _ if WITHOUT_MINOR_UNIT.contains(&code) => 0,
+        _ if IN_THOUSANDTHS.contains(&code) => 3,
+        _ => 2,
+    })
+}
+
 /// A currency by its code.
 pub(super) fn code(text: &str) -> Result<String, String> {
     if CODES.contains(&text) {
@@ -37,6 +53,14 @@ mod tests {
     fn the_codes_are_sorted_and_of_three_capital_letters() {
         assert!(CODES.is_sorted_by(|one, next| one < next));
         assert!(CODES.iter().all(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())));
+    }
+
+    #[test]
+    fn a_currency_has_its_minor_units() {
+        let digits = |code| minor_units(code);
+        assert_eq!([digits("EUR"), digits("JPY"), digits("KWD")], [Some(2), Some(0), Some(3)]);
+        assert_eq!([digits("eur"), digits("XXX"), digits("")], [None; 3]);
+        assert!(WITHOUT_MINOR_UNIT.iter().chain(IN_THOUSANDTHS).all(|code| CODES.contains(code)));
     }
 
     #[test]

@@ -110,10 +110,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A number written as an integer.
+    /// A whole number, however it is written: JSON makes no difference between `1` and `1.0`.
     pub(super) fn integer(&self, range: RangeInclusive<u32>, report: &mut Report) -> Checked<u32> {
-        let integer = self.value.as_u64().and_then(|integer| u32::try_from(integer).ok());
-        integer
+        self.value
+            .as_u64()
+            .or_else(|| self.value.as_f64().and_then(whole))
+            .and_then(|integer| u32::try_from(integer).ok())
             .filter(|integer| range.contains(integer))
             .ok_or_else(|| self.expected(format_args!("an integer from {} to {}", range.start(), range.end()), report))
     }
@@ -185,6 +187,12 @@ impl<'a> Fields<'a> {
             Some(value) => read(Node { value, path: Path::Field(self.path, name) }, report).map(Some),
         }
     }
+}
+
+/// A double that is a whole number of 32 bits.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+fn whole(double: f64) -> Option<u64> {
+    (double.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&double)).then_some(double as u64)
 }
 
 const LONGEST_QUOTE: usize = 60;
