@@ -52,7 +52,7 @@ impl Version {
 
     fn workflow(&self, name: &str) -> Result<Arc<Workflow>, LookupError> {
         let faulty = |faults: &Faults| LookupError::Faulty { name: name.to_owned(), faults: faults.clone() };
-        let workflow = self.workflow.get_or_init(|| Workflow::parse(&self.source).map(Arc::new));
+        let workflow = self.workflow.get_or_init(|| Workflow::registered(&self.source).map(Arc::new));
         workflow.as_ref().map(Arc::clone).map_err(faulty)
     }
 }
@@ -142,7 +142,10 @@ impl<L: Log, C: Clock> Workflows<L, C> {
 
     /// Registers a definition under its name and version.
     pub async fn register(&self, source: &str) -> Result<Registration, RegisterError> {
-        let workflow = Workflow::parse(source)?;
+        let (workflow, faults) = match Workflow::parse(source) {
+            Ok(workflow) => (workflow, None),
+            Err(faults) => (Workflow::registered(source).map_err(|_| faults.clone())?, Some(faults)),
+        };
         let reference = WorkflowRef { name: workflow.name, version: workflow.version };
         loop {
             let known = self.refresh(&reference.name).await?;
@@ -152,6 +155,9 @@ impl<L: Log, C: Clock> Workflows<L, C> {
                 } else {
                     Err(RegisterError::Different { name: reference.name, version: reference.version })
                 };
+            }
+            if let Some(faults) = faults {
+                return Err(faults.into());
             }
             let event = WorkflowRegistered {
                 name: reference.name.clone(),

@@ -141,7 +141,7 @@ impl Batch {
             return Err("the name of its stream holds no order's id".to_owned());
         }
         let registered = wire::decode_workflow(&event.event_type, &event.data).map_err(|error| because(&error))?;
-        let workflow = Workflow::parse(&registered.source).map_err(|error| because(&error))?;
+        let workflow = Workflow::registered(&registered.source).map_err(|error| because(&error))?;
         let outline = serde_json::to_string(&outline(&workflow)).map_err(|error| because(&error))?;
         self.workflows.push(event, registered, outline);
         Ok(())

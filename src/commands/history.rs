@@ -35,7 +35,7 @@ pub async fn workflow(log: &Log, reference: &WorkflowRef) -> Result<Option<Workf
         let registered =
             wire::decode_workflow(&event.event_type, &event.data).map_err(|error| faulty(error.to_string()))?;
         if registered.version == *version {
-            return Workflow::parse(&registered.source).map(Some).map_err(|faults| faulty(faults.to_string()));
+            return Workflow::registered(&registered.source).map(Some).map_err(|faults| faulty(faults.to_string()));
         }
     }
     Ok(None)

@@ -37,9 +37,10 @@ pub(super) async fn handle<L: Log, C: Clock>(
     Ok((status, Json(json!({ "workflow": name, "version": version, "position": position.to_string() }))))
 }
 
-/// A definition whose participants have no place here is refused at once, not at its first order.
+/// A definition whose participants have no place here is refused at once, not at its first order. What else is wrong with it
+/// is found when it is registered.
 fn check_urls<L: Log, C: Clock>(endpoint: &Handle<L, C>, source: &str) -> Result<(), Problem> {
-    let workflow = Workflow::parse(source).map_err(|faults| problem(RegisterError::Faulty(faults)))?;
+    let Ok(workflow) = Workflow::registered(source) else { return Ok(()) };
     let settings = endpoint.orchestrator.participants().http().settings();
     let errors: Vec<Violation> = workflow
         .participants

@@ -13,17 +13,21 @@ mod error;
 mod evaluate;
 mod functions;
 mod lexical;
+mod mistakes;
 mod operators;
 mod output;
 mod personal;
 mod position;
+mod presence;
 mod tree;
+mod types;
 mod value;
 
 pub use analysis::{Comparison, DataPath, Reference, Subject};
 pub use error::{EvaluationError, ExpressionError};
 pub use output::Evaluated;
 pub use position::TextPosition;
+pub(in crate::workflow) use presence::Present;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -32,6 +36,7 @@ use cel::Env;
 use serde_json::Value;
 
 use analysis::Analysis;
+pub(crate) use budget::UNITS;
 use evaluate::Evaluation;
 use output::Failure;
 use tree::Node;
@@ -81,12 +86,12 @@ impl Expression {
 
     /// The value of the expression, and where in it placeholders for personal data stand.
     pub fn evaluate_marked(&self, scope: &Scope) -> Result<Evaluated, EvaluationError> {
-        self.metered(scope).0
+        self.metered(scope, UNITS).0
     }
 
-    /// The value, and what of the budget it took.
-    fn metered(&self, scope: &Scope) -> (Result<Evaluated, EvaluationError>, u64) {
-        let evaluation = Evaluation::of(scope);
+    /// The value, and what of a budget of so many units it took.
+    pub(crate) fn metered(&self, scope: &Scope, units: u64) -> (Result<Evaluated, EvaluationError>, u64) {
+        let evaluation = Evaluation::of(scope, units.min(UNITS));
         let value = evaluation.value(&self.program.tree).map_err(Failure::from);
         let written = value.and_then(|value| output::written(&value, &evaluation.budget));
         let result = written.map_err(|failure| match failure {
@@ -98,10 +103,17 @@ impl Expression {
 
     /// Whether the expression holds: it has to be true or false.
     pub fn holds(&self, scope: &Scope) -> Result<bool, EvaluationError> {
-        match self.evaluate(scope)? {
+        self.holds_metered(scope).0
+    }
+
+    /// Whether it holds, and what of the budget that took.
+    pub(crate) fn holds_metered(&self, scope: &Scope) -> (Result<bool, EvaluationError>, u64) {
+        let (evaluated, spent) = self.metered(scope, UNITS);
+        let holds = evaluated.and_then(|evaluated| match evaluated.value {
             Value::Bool(holds) => Ok(holds),
             other => Err(EvaluationError::NotABool { found: output::type_name(&other) }),
-        }
+        });
+        (holds, spent)
     }
 
     /// The text it was compiled from.
@@ -132,6 +144,17 @@ impl Expression {
         &self.program.analysis.data
     }
 
+    /// What of the order is not null where it holds.
+    pub(in crate::workflow) fn implied(&self) -> Present {
+        presence::implied(&self.program.tree, 0).holds
+    }
+
+    /// What it gets wrong for some orders, or for all, and where. `present`: what is not null where it is evaluated.
+    pub(in crate::workflow) fn mistakes(&self, present: &Present, is_condition: bool) -> Vec<(TextPosition, String)> {
+        let found = mistakes::find(&self.program.tree, present, is_condition);
+        found.into_iter().map(|found| (TextPosition::of_byte(&self.source, found.start), found.reason)).collect()
+    }
+
     /// Whether its value hangs on what personal data say, and not only on whether there are any.
     pub fn looks_into_personal_data(&self) -> bool {
         self.program.analysis.looks_into_personal_data
@@ -152,5 +175,7 @@ impl PartialEq for Expression {
 
 #[cfg(test)]
 mod fuzz_tests;
+#[cfg(test)]
+mod mistakes_tests;
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,7 @@ pub(crate) mod read;
 pub(crate) mod suggest;
 pub(crate) mod yaml;
 
+pub(crate) use expression::UNITS;
 pub use expression::{
     Comparison, DataPath, Evaluated, EvaluationError, Expression, ExpressionError, Reference, Scope, Subject,
     TextPosition,
@@ -174,11 +175,21 @@ impl Default for Retry {
 impl Workflow {
     /// Reads a definition and checks it whole. Gives all that is wrong with it, not only the first fault.
     pub fn parse(source: &str) -> Result<Self, Faults> {
+        Self::read(source, check::new)
+    }
+
+    /// Reads a definition that was registered before. What is checked only since then is no fault of it: its orders go on.
+    pub fn registered(source: &str) -> Result<Self, Faults> {
+        Self::read(source, |_, _, _| {})
+    }
+
+    fn read(source: &str, more: impl FnOnce(&Self, &yaml::Node, &mut Report)) -> Result<Self, Faults> {
         let mut report = Report::new(source);
         let Some(root) = yaml::load(source, &mut report) else { return report.finish(None) };
         let workflow = read::workflow(&root, source, &mut report);
         if let Some(workflow) = &workflow {
             check::all(workflow, &root, &mut report);
+            more(workflow, &root, &mut report);
         }
         report.finish(workflow)
     }

@@ -192,3 +192,25 @@ proptest! {
         read_or_refused(&changed(WITH_BACKORDER, &changes))?;
     }
 }
+
+#[test]
+fn what_a_guard_tested_is_there_for_all_that_follows_only_it() {
+    let file = |after: &str| {
+        format!(
+            "workflow: w\nversion: 1\nparticipants: {{ a: {{ url: 'http://a' }} }}\nsteps:\n  label:\n    call: a.label\n    \
+             when: order.shipTo != null\n    with: {{ city: order.shipTo.city }}\n  other: {{ call: a.other }}\n  \
+             ship:\n    call: a.ship\n    after: {after}\n    with: {{ country: order.shipTo.country }}\n"
+        )
+    };
+    parsed(&file("[label]"));
+    let faults = Workflow::parse(&file("[label, other]")).unwrap_err();
+    assert_eq!(faults.iter().map(|fault| fault.path.as_str()).collect::<Vec<_>>(), ["steps.ship.with.country"]);
+}
+
+#[test]
+fn a_definition_that_was_registered_before_is_read_without_what_is_checked_only_since() {
+    let source = "workflow: w\nversion: 1\nparticipants: { a: { url: 'http://a' } }\nsteps: { do: { call: a.do, when: order.total > 100 } }";
+    assert_eq!(Workflow::parse(source).unwrap_err().iter().count(), 1);
+    assert_eq!(Workflow::registered(source).unwrap().steps[0].id, "do");
+    assert!(Workflow::registered(&source.replace("a.do", "b.do")).is_err());
+}

@@ -9,6 +9,7 @@ mod notes;
 mod outcomes;
 mod participants;
 mod reads;
+mod values;
 
 use graph::Graph;
 use notes::Notes;
@@ -49,6 +50,11 @@ pub(super) fn all(workflow: &Workflow, root: &Node, report: &mut Report) {
     }
     compensation::check(&compensated, &mut notes);
     reads::check(workflow, &forward, &compensated, &mut notes);
+}
+
+/// Checks what is checked of a definition that is new, and not of one that was registered before.
+pub(super) fn new(workflow: &Workflow, root: &Node, report: &mut Report) {
+    values::check(workflow, &mut Notes::new(root, report));
 }
 
 fn section<'a>(name: &'static str, steps: &'a [Step]) -> Section<'a> {

@@ -113,7 +113,7 @@ impl EvaluationError {
 }
 
 impl Problem<'_> {
-    fn in_words(&self) -> String {
+    pub fn in_words(&self) -> String {
         match self {
             Problem::NoField { of, kind, field } => no_field(of, *kind, field),
             Problem::NoKey { of, key } => no_key(of, key),
@@ -174,7 +174,7 @@ impl Problem<'_> {
 }
 
 /// A part as the author wrote it, where that is short.
-fn named(node: &Node, otherwise: &str) -> String {
+pub(super) fn named(node: &Node, otherwise: &str) -> String {
     node.written().filter(|text| text.len() <= 100).unwrap_or_else(|| otherwise.to_owned())
 }
 

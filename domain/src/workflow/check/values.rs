@@ -1,0 +1,59 @@
+//! What expressions get wrong with values whose types are known: a text that is compared with a number, an address that an order
+//! need not have.
+//!
+//! It is looked at when a definition is registered, and not when one is read that was registered before: those orders go on.
+
+use super::{Notes, Section, section};
+use crate::workflow::expression::Present;
+use crate::workflow::{Expression, Step, TextPosition, Workflow};
+
+/// Notes what the expressions of a definition get wrong.
+pub(super) fn check(workflow: &Workflow, notes: &mut Notes) {
+    for section in [section("steps", &workflow.steps), section("compensated", &workflow.compensated)] {
+        let reached = reached(&section);
+        for (step, present) in section.steps.iter().zip(&reached) {
+            if let Some(when) = &step.when {
+                let path = section.path(step, ".when");
+                note(&path, when.mistakes(present, true), notes);
+            }
+            // A step is told something only where its guard holds.
+            let mut present = present.clone();
+            present.extend(step.when.iter().flat_map(Expression::implied));
+            for (name, value) in &step.with {
+                let path = section.path(step, &format!(".with.{name}"));
+                note(&path, value.mistakes(&present, false), notes);
+            }
+        }
+    }
+    if let Some(result) = &workflow.result {
+        note("result", result.mistakes(&Present::default(), false), notes);
+    }
+}
+
+fn note(path: &str, mistakes: Vec<(TextPosition, String)>, notes: &mut Notes) {
+    for (at, reason) in mistakes {
+        notes.within(path, at, reason);
+    }
+}
+
+/// What is not null once each step is reached: what the guards before it say, on every way to it. An order's data do not
+/// change on the way.
+fn reached(section: &Section) -> Vec<Present> {
+    let guard = |step: &Step| step.when.as_ref().map(Expression::implied).unwrap_or_default();
+    let guards: Vec<Present> = section.steps.iter().map(guard).collect();
+    let mut reached = vec![Present::default(); guards.len()];
+    loop {
+        let next: Vec<Present> =
+            section.graph.after.iter().map(|after| on_every_way(after, &guards, &reached)).collect();
+        if next == reached {
+            return reached;
+        }
+        reached = next;
+    }
+}
+
+/// What holds after each of some steps that was not skipped. A step is skipped only where all before it were.
+fn on_every_way(after: &[usize], guards: &[Present], reached: &[Present]) -> Present {
+    let behind = after.iter().map(|step| &guards[*step] | &reached[*step]);
+    behind.reduce(|one, other| &one & &other).unwrap_or_default()
+}

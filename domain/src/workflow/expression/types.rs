@@ -1,0 +1,132 @@
+//! What is known of values before any order is there: the fields of `order`, whose types are the same for every order.
+//!
+//! The shop's attributes and the participants' data can be anything: [`Shape::Any`], of which nothing is said.
+
+use super::value::Kind;
+
+/// What a part of an expression can come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Type {
+    pub shape: Shape,
+    /// Whether it is null for some orders.
+    pub or_null: bool,
+}
+
+/// A kind of value, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Shape {
+    Any,
+    Null,
+    Bool,
+    Number,
+    Text,
+    Bytes,
+    Type,
+    /// A list of such items.
+    List(&'static Type),
+    /// A map with exactly these fields; none: whatever fields.
+    Map(Option<Fields>),
+}
+
+/// The fields of a map, by name.
+pub(super) type Fields = &'static [(&'static str, Type)];
+
+const fn always(shape: Shape) -> Type {
+    Type { shape, or_null: false }
+}
+
+const fn or_null(shape: Shape) -> Type {
+    Type { shape, or_null: true }
+}
+
+pub(super) static ANY: Type = always(Shape::Any);
+pub(super) static BOOL: Type = always(Shape::Bool);
+pub(super) static NUMBER: Type = always(Shape::Number);
+pub(super) static TEXT: Type = always(Shape::Text);
+
+const CUSTOMER: Fields = &[("id", TEXT_FIELD), ("name", or_null(Shape::Text)), ("email", or_null(Shape::Text))];
+const ADDRESS: Fields = &[
+    ("name", or_null(Shape::Text)),
+    ("street", or_null(Shape::Text)),
+    ("city", or_null(Shape::Text)),
+    ("region", or_null(Shape::Text)),
+    ("postalCode", or_null(Shape::Text)),
+    ("country", or_null(Shape::Text)),
+];
+const LINE_FIELDS: Fields = &[
+    ("sku", TEXT_FIELD),
+    ("name", or_null(Shape::Text)),
+    ("quantity", always(Shape::Number)),
+    ("unitPrice", TEXT_FIELD),
+];
+/// Of lines that a condition chose, it may have looked at the name.
+const CHOSEN_LINE_FIELDS: Fields = &[
+    ("sku", TEXT_FIELD),
+    ("name", always(Shape::Any)),
+    ("quantity", always(Shape::Number)),
+    ("unitPrice", TEXT_FIELD),
+];
+const TEXT_FIELD: Type = always(Shape::Text);
+static LINE: Type = always(Shape::Map(Some(LINE_FIELDS)));
+static CHOSEN_LINE: Type = always(Shape::Map(Some(CHOSEN_LINE_FIELDS)));
+
+/// `order`.
+pub(super) const ORDER: Fields = &[
+    ("id", TEXT_FIELD),
+    ("workflow", TEXT_FIELD),
+    ("customer", always(Shape::Map(Some(CUSTOMER)))),
+    ("currency", TEXT_FIELD),
+    ("total", TEXT_FIELD),
+    ("lines", always(Shape::List(&LINE))),
+    ("shipTo", or_null(Shape::Map(Some(ADDRESS)))),
+    ("attributes", always(Shape::Map(None))),
+    ("status", TEXT_FIELD),
+];
+/// A step of `steps`: what it answered can be anything, and missing.
+pub(super) const STEP: Fields =
+    &[("outcome", always(Shape::Any)), ("data", always(Shape::Any)), ("status", TEXT_FIELD)];
+
+impl Type {
+    /// It, where it was tested not to be null.
+    pub fn there(self) -> Self {
+        Self { or_null: false, ..self }
+    }
+
+    /// What either of two comes to.
+    pub fn or(self, other: Self) -> Self {
+        let or_null = self.or_null || other.or_null;
+        match (self.shape, other.shape) {
+            (Shape::Any, _) | (_, Shape::Any) => ANY,
+            (one, other) if one == other => Self { shape: one, or_null },
+            (Shape::Null, shape) | (shape, Shape::Null) => Self { shape, or_null: true },
+            _ => ANY,
+        }
+    }
+
+    /// A list of such items.
+    pub fn listed(self) -> Self {
+        let known = [&BOOL, &NUMBER, &TEXT, &LINE, &CHOSEN_LINE].into_iter().find(|known| **known == self);
+        always(Shape::List(known.unwrap_or(&ANY)))
+    }
+
+    /// Such items, of which a condition chose some. What it tested is not known.
+    pub fn chosen(self) -> Self {
+        if self == LINE { CHOSEN_LINE } else { self.there() }
+    }
+
+    /// Its kind, where that is certain: for a message, in which all numbers are alike.
+    pub fn kind(self) -> Option<Kind> {
+        Some(match self.shape {
+            _ if self.or_null => return None,
+            Shape::Any => return None,
+            Shape::Null => Kind::Null,
+            Shape::Bool => Kind::Bool,
+            Shape::Number => Kind::Int,
+            Shape::Text => Kind::Text,
+            Shape::Bytes => Kind::Bytes,
+            Shape::Type => Kind::Type,
+            Shape::List(_) => Kind::List,
+            Shape::Map(_) => Kind::Map,
+        })
+    }
+}
