@@ -12,7 +12,7 @@ use super::simulation::Simulation;
 /// What the log takes at once.
 pub const LARGEST_APPEND: usize = 16 * 1024;
 /// What follows from that, with the same room for the rest as in reality.
-const LIMITS: Limits = Limits { decision: 13_500, value: 10_000 };
+const LIMITS: Limits = Limits { decision: 13_500, value: 10_000, ..Limits::LOG };
 /// The most data of an answer: well below what an append takes, as at the door.
 const LARGEST_DATA: u64 = 4_000;
 /// The most characters of a reason, or of what a participant says of an error.

@@ -16,14 +16,16 @@ pub struct Limits {
     pub decision: usize,
     /// What one step is told, or what an order gives back, as JSON. One such value fits into a decision.
     pub value: usize,
+    /// What the expressions of a decision may take, in units of their budget, before the rest is for the next decision.
+    pub units: u64,
 }
 
 impl Limits {
     /// What every log takes: `EventStoreDB` takes 1 MiB in one append, unless it is configured for more. What is left of that is for
     /// who acted and why, and for what personal data grow by when they are sealed.
-    pub const LOG: Self = Self { decision: 1_000_000, value: 960_000 };
+    pub const LOG: Self = Self { decision: 1_000_000, value: 960_000, units: 2_000_000 };
     /// None: histories from before there were limits were decided so.
-    pub const NONE: Self = Self { decision: usize::MAX, value: usize::MAX };
+    pub const NONE: Self = Self { decision: usize::MAX, value: usize::MAX, units: u64::MAX };
 
     /// What an event takes in the log, at most; who acted and why left out.
     pub fn size(event: &Event) -> usize {

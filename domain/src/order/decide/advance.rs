@@ -14,10 +14,13 @@ use crate::order::failure::{given_up, no_guard, no_input, too_large};
 use crate::order::limits::{Limits, json_size};
 use crate::order::personal::Recorded;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
-use crate::workflow::{Evaluated, Join, Step, Workflow};
+use crate::workflow::{Evaluated, Join, Step, UNITS, Workflow};
 
 /// What the mark takes that splits a decision.
 const MARK: usize = 1_000;
+
+/// What all that one step is told may take together: twice what one expression may.
+const INPUT_UNITS: u64 = 2 * UNITS;
 
 /// Records everything that the state has made necessary, until it needs nothing more, or there is room for nothing more.
 pub(super) fn advance(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Result<(), DecideError> {
@@ -29,6 +32,7 @@ pub(super) fn advance(workflow: &Workflow, decision: &mut Decision, limits: Limi
     // Room for the mark that splits it is kept.
     let taken: usize = decision.events.iter().map(Limits::size).sum::<usize>() + MARK;
     decision.room = limits.decision.saturating_sub(taken);
+    decision.units = limits.units;
     // Each round records at least one event and moves every order towards its end, so the rounds are bounded by the steps.
     loop {
         let before = decision.events.len();
@@ -127,7 +131,11 @@ fn run_section(
         if decision.state.steps.contains_key(&step.id) {
             continue;
         }
-        match readiness(workflow, step, &decision.state) {
+        decision.split_if_spent()?;
+        if decision.is_split() {
+            return Ok(());
+        }
+        match readiness(workflow, step, decision) {
             Readiness::NotYet => {}
             Readiness::Skip(because) => {
                 decision.follow(Event::StepSkipped(StepSkipped { step: step.id.clone(), because, at: decision.at }))?;
@@ -152,7 +160,8 @@ enum Readiness {
 }
 
 /// See [`Join`] for the rule.
-fn readiness(workflow: &Workflow, step: &Step, state: &OrderState) -> Readiness {
+fn readiness(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Readiness {
+    let state = &decision.state;
     let before: Vec<Before> = step.after.iter().map(|id| Before::of(state.steps.get(id))).collect();
     if !before.is_empty() && before.iter().all(|b| *b == Before::Skipped) {
         return Readiness::Skip(format!("{} was skipped", step.after.join(", ")));
@@ -172,7 +181,9 @@ fn readiness(workflow: &Workflow, step: &Step, state: &OrderState) -> Readiness 
     let Some(guard) = &step.when else {
         return if only_for_now { Readiness::NotYet } else { Readiness::Go };
     };
-    match guard.holds(&scope(workflow, state, guard)) {
+    let (holds, spent) = guard.holds_metered(&scope(workflow, state, guard));
+    decision.spend(spent);
+    match holds {
         Ok(true) => Readiness::Go,
         // What it waits for, or cannot be evaluated without, may come with the next answer.
         Ok(false) | Err(_) if only_for_now => Readiness::NotYet,
@@ -202,7 +213,9 @@ impl Before {
 }
 
 fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision, limits: Limits) -> Result<(), DecideError> {
-    let event = match input(workflow, step, &decision.state).and_then(|input| that_fits(input, "with", limits)) {
+    let (input, spent) = input(workflow, step, &decision.state);
+    decision.spend(spent);
+    let event = match input.and_then(|input| that_fits(input, "with", limits)) {
         Ok(input) if step.action.is_none() => Some(waiting(step, input, decision)),
         Ok(input) => started(workflow, step, Direction::Do, 1, Some(input), decision),
         Err(error) => Some(failed(step, Direction::Do, error, false, decision)),
@@ -213,19 +226,26 @@ fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision, limits: Limi
     Ok(())
 }
 
-fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> Result<Recorded, String> {
+/// What a step is told, and what of the budget that took: all of it together may take [`INPUT_UNITS`].
+fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> (Result<Recorded, String>, u64) {
     let mut input = Evaluated { value: Value::Object(Map::new()), placeholders: Vec::new() };
+    let mut left = INPUT_UNITS;
     if step.with.is_empty() {
-        return Ok(Recorded::of(input));
+        return (Ok(Recorded::of(input)), 0);
     }
     let scope = recorded_scope(workflow, state, step.with.iter().map(|(_, expression)| expression));
     for (name, expression) in &step.with {
-        let evaluated = expression.evaluate_marked(&scope).map_err(|error| no_input(name, error))?;
+        let (evaluated, spent) = expression.metered(&scope, left);
+        left -= spent;
+        let evaluated = match evaluated {
+            Ok(evaluated) => evaluated,
+            Err(error) => return (Err(no_input(name, error)), INPUT_UNITS - left),
+        };
         input.value[name] = evaluated.value;
         let within = |(pointer, at)| (format!("/{name}{pointer}"), at);
         input.placeholders.extend(evaluated.placeholders.into_iter().map(within));
     }
-    Ok(Recorded::of(input))
+    (Ok(Recorded::of(input)), INPUT_UNITS - left)
 }
 
 /// A value with its placeholders, unless no append has room for it.

@@ -118,12 +118,20 @@ struct Decision {
     at: Timestamp,
     /// How many bytes may follow.
     room: usize,
+    /// How many units expressions may still take.
+    units: u64,
 }
 
 impl Decision {
     fn about(state: &OrderState, at: Timestamp) -> Self {
         // A clock behind the one that decided last must not turn the order's history around.
-        Self { state: state.clone(), events: Vec::new(), at: at.max(state.updated_at), room: usize::MAX }
+        Self {
+            state: state.clone(),
+            events: Vec::new(),
+            at: at.max(state.updated_at),
+            room: usize::MAX,
+            units: u64::MAX,
+        }
     }
 
     fn record(&mut self, event: Event) -> Result<(), Misfit> {
@@ -144,6 +152,20 @@ impl Decision {
         };
         self.room = room;
         self.record(event)
+    }
+
+    /// What an expression took. Once all is taken, the rest is for the next decision; not before something was recorded, so that
+    /// each goes on.
+    fn spend(&mut self, units: u64) {
+        self.units = self.units.saturating_sub(units);
+    }
+
+    /// Leaves the rest to the next decision where expressions have taken all that they may.
+    fn split_if_spent(&mut self) -> Result<(), Misfit> {
+        if self.units == 0 && !self.events.is_empty() && !self.is_split() {
+            self.record(Event::DecisionSplit(DecisionSplit { at: self.at }))?;
+        }
+        Ok(())
     }
 
     /// Nothing more is for this decision.

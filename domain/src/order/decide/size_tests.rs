@@ -289,3 +289,35 @@ fn next(story: &mut Story<'_>) {
     assert!(!events.is_empty());
     assert_fits(&events);
 }
+
+/// Over an order of 500 lines it takes most of what one expression may.
+const HEAVY: &str = "order.lines.map(a, order.lines.map(b, 1)[0]).size()";
+
+#[test]
+fn what_takes_much_work_is_decided_in_parts_and_all_of_it_starts() {
+    let step = |n| format!("  s{n}: {{ call: p.s{n}, when: \"{HEAVY} > 0\" }}\n");
+    let workflow = workflow(&format!("steps:\n{}", (0..10).map(step).collect::<String>()));
+    let mut story = Story::given(&workflow);
+    let mut parts = vec![story.place(large()).events()];
+    while story.state().split.is_some() {
+        parts.push(story.tick_after(Duration::ZERO).events());
+    }
+    let started = |part: &Vec<Event>| part.iter().filter(|event| matches!(event, Event::StepStarted(_))).count();
+    let started: Vec<usize> = parts.iter().map(started).collect();
+    assert_eq!(started.iter().sum::<usize>(), 10, "{started:?}");
+    assert!(started.len() >= 3 && started.iter().all(|started| (1..=4).contains(started)), "{started:?}");
+}
+
+#[test]
+fn all_that_one_step_is_told_shares_a_budget() {
+    let told = |count| -> String { (0..count).map(|n| format!("f{n}: \"{HEAVY}\", ")).collect() };
+    let file = |count| format!("steps:\n  a: {{ call: p.a, with: {{ {} }} }}", told(count));
+    let (few, many) = (workflow(&file(2)), workflow(&file(9)));
+    let mut story = Story::given(&few);
+    story.place(large()).whatever();
+    assert!(matches!(stage(&story, "a"), Some(Stage::InFlight { .. })));
+    let mut story = Story::given(&many);
+    story.place(large()).whatever();
+    let error = story.state().steps["a"].last_error.clone().unwrap();
+    assert!(error.contains("takes too much work"), "{error}");
+}

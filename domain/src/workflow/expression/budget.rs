@@ -8,19 +8,20 @@ use std::cell::Cell;
 use super::error::Trouble;
 
 /// What an evaluation may spend. An order of 500 lines spends some 5,000 on a pass over its lines.
-pub(super) const UNITS: u64 = 1_000_000;
+pub(crate) const UNITS: u64 = 1_000_000;
 
 /// The bytes that one unit pays for.
 const BYTES_PER_UNIT: usize = 32;
 
 /// What an evaluation still has.
 pub(super) struct Budget {
+    had: u64,
     left: Cell<u64>,
 }
 
 impl Budget {
-    pub fn full() -> Self {
-        Self { left: Cell::new(UNITS) }
+    pub fn of(units: u64) -> Self {
+        Self { had: units, left: Cell::new(units) }
     }
 
     /// Pays for so many steps.
@@ -45,6 +46,6 @@ impl Budget {
 
     /// What was spent.
     pub fn spent(&self) -> u64 {
-        UNITS - self.left.get()
+        self.had - self.left.get()
     }
 }

@@ -30,9 +30,9 @@ pub(super) struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    pub fn of(scope: &'a Scope) -> Self {
+    pub fn of(scope: &'a Scope, units: u64) -> Self {
         let (locals, patterns) = (RefCell::default(), RefCell::default());
-        Self { scope, budget: Budget::full(), locals, patterns }
+        Self { scope, budget: Budget::of(units), locals, patterns }
     }
 
     pub fn value(&self, node: &'a Node) -> Outcome<'a> {

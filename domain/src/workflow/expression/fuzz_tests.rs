@@ -237,8 +237,8 @@ fn fuzz_any_expression_stays_within_its_budget_and_comes_out_the_same_again() {
                 continue;
             };
             let scope = &scopes[dice.below(scopes.len())];
-            let (result, spent) = expression.metered(scope);
-            assert_eq!(expression.metered(scope), (result.clone(), spent), "round {round}: {source}");
+            let (result, spent) = expression.metered(scope, UNITS);
+            assert_eq!(expression.metered(scope, UNITS), (result.clone(), spent), "round {round}: {source}");
             assert!(spent <= budget::UNITS, "round {round} spent {spent}: {source}");
             most = most.max(spent);
             match result {

@@ -6,7 +6,7 @@ use super::budget::Budget;
 use super::error::{Problem, Trouble};
 use super::evaluate::{Outcome, items_of, under};
 use super::tree::{Node, Operator};
-use super::value::{Bytes, Text, Value, joined};
+use super::value::{Bytes, Kind, Text, Value, joined};
 
 /// The result of an operator of arithmetic.
 pub(super) fn calculated<'a>(
@@ -21,10 +21,7 @@ pub(super) fn calculated<'a>(
     let kinds = [one.kind(), other.kind()];
     let not_calculable = || Problem::NotCalculable { sides, operator, kinds }.at(node);
     let result = match (one, other) {
-        (V::Int(one), V::Int(other)) => int(operator, one, other).map(V::Int),
-        (V::UInt(one), V::UInt(other)) => uint(operator, one, other).map(V::UInt),
-        (V::Int(one), V::UInt(other)) => mixed(operator, one.into(), other.into()),
-        (V::UInt(one), V::Int(other)) => mixed(operator, one.into(), other.into()),
+        (one @ (V::Int(_) | V::UInt(_)), other @ (V::Int(_) | V::UInt(_))) => whole(operator, &one, &other),
         (one, other) if operator == Operator::Add && !kinds.iter().any(|kind| kind.is_number()) => {
             return concatenated(budget, one, other)?.ok_or_else(not_calculable);
         }
@@ -46,48 +43,37 @@ enum Fails {
     NotDefined,
 }
 
-fn int(operator: Operator, one: i64, other: i64) -> Result<i64, Fails> {
-    if other == 0 && matches!(operator, Operator::Divide | Operator::Remainder) {
-        return Err(Fails::ByZero);
-    }
+/// Whole numbers: an int, or a uint where both are one. Of an int and a uint, an int where the result is one.
+fn whole<'a>(operator: Operator, one: &Value<'a>, other: &Value<'a>) -> Result<Value<'a>, Fails> {
+    let kinds = [one.kind(), other.kind()];
+    let (Some(one), Some(other)) = (as_whole(one), as_whole(other)) else { return Err(Fails::NotDefined) };
     let result = match operator {
-        Operator::Add => one.checked_add(other),
-        Operator::Subtract => one.checked_sub(other),
-        Operator::Multiply => one.checked_mul(other),
-        Operator::Divide => one.checked_div(other),
-        Operator::Remainder => one.checked_rem(other),
-    };
-    result.ok_or(Fails::TooLarge)
-}
-
-fn uint(operator: Operator, one: u64, other: u64) -> Result<u64, Fails> {
-    if other == 0 && matches!(operator, Operator::Divide | Operator::Remainder) {
-        return Err(Fails::ByZero);
-    }
-    let result = match operator {
-        Operator::Add => one.checked_add(other),
-        Operator::Subtract => one.checked_sub(other),
-        Operator::Multiply => one.checked_mul(other),
-        Operator::Divide => one.checked_div(other),
-        Operator::Remainder => one.checked_rem(other),
-    };
-    result.ok_or(Fails::TooLarge)
-}
-
-/// Whole numbers of which one is beyond an int, or written with a `u`: an int where the result is one.
-fn mixed<'a>(operator: Operator, one: i128, other: i128) -> Result<Value<'a>, Fails> {
-    if other == 0 && matches!(operator, Operator::Divide | Operator::Remainder) {
-        return Err(Fails::ByZero);
-    }
-    let result = match operator {
+        Operator::Divide | Operator::Remainder if other == 0 => return Err(Fails::ByZero),
+        // As CEL has it, though the result would be 0.
+        Operator::Remainder if kinds == [Kind::Int; 2] && one == i64::MIN.into() && other == -1 => {
+            return Err(Fails::TooLarge);
+        }
         Operator::Add => one + other,
         Operator::Subtract => one - other,
         Operator::Multiply => one.checked_mul(other).ok_or(Fails::TooLarge)?,
         Operator::Divide => one / other,
         Operator::Remainder => one % other,
     };
-    let int = i64::try_from(result).map(Value::Int);
-    int.or_else(|_| u64::try_from(result).map(Value::UInt)).map_err(|_| Fails::TooLarge)
+    let (int, uint) = (i64::try_from(result).map(Value::Int), u64::try_from(result).map(Value::UInt));
+    let fits = match kinds {
+        [Kind::Int, Kind::Int] => int,
+        [Kind::UInt, Kind::UInt] => uint,
+        _ => int.or(uint),
+    };
+    fits.map_err(|_| Fails::TooLarge)
+}
+
+fn as_whole(value: &Value<'_>) -> Option<i128> {
+    match value {
+        Value::Int(int) => Some(i128::from(*int)),
+        Value::UInt(uint) => Some(i128::from(*uint)),
+        _ => None,
+    }
 }
 
 fn double(operator: Operator, one: f64, other: f64) -> Option<f64> {
@@ -145,10 +131,9 @@ pub(super) fn compared<'a>(
 ) -> Result<Option<Ordering>, Trouble<'a>> {
     use Value as V;
     Ok(match (one, other) {
-        (V::Int(one), V::Int(other)) => Some(one.cmp(other)),
-        (V::UInt(one), V::UInt(other)) => Some(one.cmp(other)),
-        (V::Int(one), V::UInt(other)) => Some(i128::from(*one).cmp(&i128::from(*other))),
-        (V::UInt(one), V::Int(other)) => Some(i128::from(*one).cmp(&i128::from(*other))),
+        (V::Int(_) | V::UInt(_), V::Int(_) | V::UInt(_)) => {
+            as_whole(one).zip(as_whole(other)).map(|(one, other)| one.cmp(&other))
+        }
         (V::Bool(one), V::Bool(other)) => Some(one.cmp(other)),
         (V::Text(one), V::Text(other)) => {
             budget.bytes(one.as_str().len().min(other.as_str().len()))?;

@@ -284,8 +284,11 @@ fn what_builds_or_goes_through_too_much_is_given_up() {
         "order.lines.all(a, order.lines.all(b, string(b.name + a.name).size() > 3))".to_owned(),
         "order.lines.all(a, order.lines.all(b, !b.name.matches('(N|.)*(N|.)*Q')))".to_owned(),
         "order.lines.all(a, order.lines.all(b, !'x'.matches(a.name + string(b.quantity)))) && false".to_owned(),
+        format!("'x'.matches('(?i){}')", r"\\PL".repeat(200)),
+        format!("'{}'.matches('[01]*1[01]{{900}}2')", "01".repeat(1_000)),
+        format!("['{}'].map(x, x + x + x + x + x + x + x + x)[0].matches('[01]*1[01]{{200}}2')", "01".repeat(1_000)),
     ] {
-        let (result, spent) = Expression::compile(&source).unwrap().metered(&large(500, 200));
+        let (result, spent) = Expression::compile(&source).unwrap().metered(&large(500, 200), UNITS);
         let given_up = matches!(result, Err(EvaluationError::TooMuchWork | EvaluationError::TooLarge));
         // A list of 12 nested copies is given up by its depth.
         assert!(given_up || source.starts_with("[1].map(x, [x"), "{source}: {result:?}");
@@ -310,7 +313,7 @@ fn ordinary_expressions_over_an_order_of_500_lines_stay_well_within_the_budget()
         "{'order': order, 'count': size(order.lines)}",
         "order.lines + order.lines",
     ] {
-        let (result, spent) = Expression::compile(source).unwrap().metered(&large(500, 100));
+        let (result, spent) = Expression::compile(source).unwrap().metered(&large(500, 100), UNITS);
         assert!(result.is_ok(), "{source}: {result:?}");
         assert!(spent < budget::UNITS / 4, "{source} spends {spent}");
     }
