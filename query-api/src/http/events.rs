@@ -5,9 +5,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::Request;
+use async_graphql::{Request, ServerError};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -18,14 +19,25 @@ use super::{Endpoint, later, to_json};
 /// How often a line says that the connection is alive, where nothing else does.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// Answers so, if there is room for the connection. What is wrong with the operation is told within the stream.
+/// Answers so. What is wrong with the operation is told within the stream.
 pub fn stream(endpoint: Arc<Endpoint>, request: Request) -> Response {
+    let answers = endpoint.clone().answers(request);
+    stream_of(&endpoint, answers)
+}
+
+/// The stream that says why an operation is not executed.
+pub fn refuse(endpoint: &Endpoint, error: ServerError) -> Response {
+    stream_of(endpoint, stream::once(async { Answered::refusal(error) }).boxed())
+}
+
+/// These answers as a stream, if there is room for the connection.
+pub fn stream_of(endpoint: &Endpoint, answers: BoxStream<'static, Answered>) -> Response {
     let Ok(place) = endpoint.places.clone().try_acquire_owned() else {
         return later(Wanted::EventStream, "this instance has as many connections as it takes");
     };
     let held = (place, endpoint.stats.connection());
     let leaving = endpoint.leaving.clone().cancelled_owned();
-    let answers = endpoint.answers(request).take_until(leaving).then(next);
+    let answers = answers.take_until(leaving).then(next);
     // Empty lines of data: browsers dispatch no event without any.
     let complete = stream::iter([(Event::default().event("complete").data("\n"), None)]);
     let mut share_of_the_last = None;

@@ -128,16 +128,17 @@ pub async fn get(
         Ok(request) => request,
         Err(error) => return refuse(wanted, StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    if wanted == Wanted::EventStream {
-        return events::stream(endpoint, request);
-    }
     let operation = match endpoint.read(request).await {
         Ok(operation) => operation,
+        Err(error) if wanted == Wanted::EventStream => return events::refuse(&endpoint, error),
         Err(error) => return respond_with(wanted, Answered::refusal(error)).await,
     };
     if operation.document.kind == Some(OperationType::Mutation) {
         let refusal = refuse(wanted, StatusCode::METHOD_NOT_ALLOWED, "GET answers queries only");
         return ([(header::ALLOW, "POST")], refusal).into_response();
+    }
+    if wanted == Wanted::EventStream {
+        return events::stream_of(&endpoint, endpoint.clone().answers_to(operation));
     }
     endpoint.respond_to(wanted, operation).await
 }

@@ -81,7 +81,7 @@ impl Endpoint {
         answers.into_stream().flatten().boxed()
     }
 
-    fn answers_to(self: Arc<Self>, mut operation: Operation) -> BoxStream<'static, Answered> {
+    pub(super) fn answers_to(self: Arc<Self>, mut operation: Operation) -> BoxStream<'static, Answered> {
         if operation.document.kind != Some(OperationType::Subscription) {
             return async move { self.answer(operation).await }.into_stream().boxed();
         }

@@ -103,7 +103,10 @@ async fn server_sent_events_answer_subscriptions_and_queries() {
     let (name, data) = event(&mut wrong).await;
     assert!(name == "next" && data["errors"][0]["message"].is_string(), "{data}");
     assert_eq!(event(&mut wrong).await.0, "complete");
-    // As a browser asks.
+    // As a browser asks; and GET changes nothing, whatever is accepted.
+    let request = Request::get("/graphql?query=mutation%7B__typename%7D").header("accept", "text/event-stream");
+    let (status, headers, _) = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!((status, &headers["allow"]), (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap()));
     let request = Request::get("/graphql?query=%7B__typename%7D").header("accept", "text/event-stream");
     let (status, _, body) = world.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(status, StatusCode::OK);
