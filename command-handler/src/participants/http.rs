@@ -107,7 +107,9 @@ impl Participants for HttpParticipants {
     async fn turn(&self, ask: &Ask, share: Option<usize>) -> Result<Self::Turn, NotSent> {
         let Participant::Http { url } = &ask.reach else { return Ok(None) };
         let left = (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
-        self.services.at(url).admit(Instant::now() + left, share).await.map(Some)
+        let service = self.services.at(url);
+        service.serves(&ask.participant);
+        service.admit(Instant::now() + left, share).await.map(Some)
     }
 
     async fn ask(&self, ask: Ask, turn: Self::Turn) -> Reply {

@@ -116,8 +116,15 @@ impl Service {
         let target = format!("{}/{}", base.trim_end_matches('/'), ask.action);
         let target = Url::parse(&target).map_err(|error| format!("the URL of the participant is none: {error}"))?;
         actions.insert(ask.action.clone(), target.clone());
-        lock(&self.names).insert(ask.participant.clone());
         Ok(target)
+    }
+
+    /// Notes whose service it is, for those who look at it: also while nothing was sent yet.
+    pub fn serves(&self, participant: &str) {
+        let mut names = lock(&self.names);
+        if !names.contains(participant) {
+            names.insert(participant.to_owned());
+        }
     }
 
     /// Waits for a turn, and for the circuit, until the deadline at most. A service that holds its `share` of the instance's
