@@ -6,6 +6,7 @@ mod circuits;
 mod fields;
 mod forget;
 mod idempotency;
+mod in_time;
 mod instruction;
 mod openapi;
 mod operate;

@@ -8,6 +8,7 @@ use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 
 use super::fields::Fields;
+use super::in_time::in_time;
 use super::instruction::{Instruction, Word};
 use super::place::Receipt;
 use super::problem::Problem;
@@ -28,6 +29,7 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let instruction = Instruction::take(word, &mut fields);
     fields.finish()?;
     let command = instruction.command(endpoint.orchestrator.clock().now());
-    let accepted = endpoint.orchestrator.operate(order_id, command).await.map_err(|error| problem(error, ""))?;
+    let operated = async { endpoint.orchestrator.operate(order_id, command).await.map_err(|error| problem(error, "")) };
+    let accepted = in_time(operated).await?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
 }

@@ -11,6 +11,7 @@ use domain::order::{Direction, Signal};
 use serde_json::Value;
 
 use super::fields::Fields;
+use super::in_time::in_time;
 use super::place::Receipt;
 use super::problem::Problem;
 use super::refused::{named, problem};
@@ -38,11 +39,14 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let Answer { outcome, data, signature } = checked(envelope.answer, envelope.pointer)?;
     let now = endpoint.orchestrator.clock().now();
     let signal = Signal { step, direction, outcome, data, key, now };
-    let answered = match signature {
-        None => endpoint.orchestrator.signal(order_id, signal).await,
-        Some((actor, reason)) => endpoint.orchestrator.signal_by(order_id, signal, actor, reason).await,
+    let recorded = async {
+        let answered = match signature {
+            None => endpoint.orchestrator.signal(order_id, signal).await,
+            Some((actor, reason)) => endpoint.orchestrator.signal_by(order_id, signal, actor, reason).await,
+        };
+        answered.map_err(|error| problem(error, envelope.pointer))
     };
-    let accepted = answered.map_err(|error| problem(error, envelope.pointer))?;
+    let accepted = in_time(recorded).await?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
 }
 

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use domain::order::PersonalData;
 
 use super::Handle;
+use super::in_time::in_time;
 use super::problem::Problem;
 use super::refused::{named, problem};
 use crate::clock::Clock;
@@ -17,7 +18,8 @@ pub(super) async fn handle<L: Log, C: Clock>(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<PersonalData>, Problem> {
     let (order_id, _) = named(path, String::as_str)?;
-    match endpoint.orchestrator.personal_data(&order_id).await.map_err(|error| problem(error, ""))? {
+    let read = async { endpoint.orchestrator.personal_data(&order_id).await.map_err(|error| problem(error, "")) };
+    match in_time(read).await? {
         Some(personal) => Ok(Json(personal)),
         None => Err(Problem::new(StatusCode::GONE, format!("the personal data of order {order_id} were erased"))),
     }

@@ -15,6 +15,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::idempotency::Content;
+use super::in_time::in_time;
 use super::problem::Problem;
 use super::{Handle, body, idempotency};
 use crate::clock::Clock;
@@ -51,17 +52,16 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let (headers, value) = body::json(request, &["application/json"]).await?;
     let key = idempotency::key(&headers)?;
     let order = check(&value).map_err(Problem::invalid)?;
-    let accepted = match key {
-        None => place(&endpoint, new_id(&order), order, &headers).await?,
-        Some(key) => {
-            let _running = endpoint.keys.begin(&key)?;
-            // Before the key is used up, so that a mended request may use it again.
-            require_workflow(&endpoint, &order).await?;
-            let content = content(&endpoint, &order).await?;
-            let order_id = endpoint.keys.claim(&key, new_id(&order), order.order_id.is_some(), &content).await?;
-            place(&endpoint, order_id, order, &headers).await?
-        }
-    };
+    let accepted = in_time(async {
+        let Some(key) = key else { return place(&endpoint, new_id(&order), order, &headers).await };
+        let _running = endpoint.keys.begin(&key)?;
+        // Before the key is used up, so that a mended request may use it again.
+        require_workflow(&endpoint, &order).await?;
+        let content = content(&endpoint, &order).await?;
+        let order_id = endpoint.keys.claim(&key, new_id(&order), order.order_id.is_some(), &content).await?;
+        place(&endpoint, order_id, order, &headers).await
+    });
+    let accepted = accepted.await?;
     // With the position, a client that follows it waits until the views have the order.
     let location = format!("/orders/{}?position={}", accepted.order_id, accepted.position);
     let location: [(HeaderName, String); 1] = [(header::LOCATION, location)];

@@ -11,6 +11,7 @@ use domain::workflow::{Participant, Workflow};
 use serde_json::json;
 use tracing::warn;
 
+use super::in_time::in_time;
 use super::problem::Problem;
 use super::{Handle, body};
 use crate::clock::Clock;
@@ -28,7 +29,7 @@ pub(super) async fn handle<L: Log, C: Clock>(
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not UTF-8: {error}")))?;
     check_urls(&endpoint, source)?;
     let Registration { registered, reference, position } =
-        endpoint.orchestrator.workflows().register(source).await.map_err(problem)?;
+        in_time(async { endpoint.orchestrator.workflows().register(source).await.map_err(problem) }).await?;
     let status = match registered {
         Registered::New => StatusCode::CREATED,
         Registered::Known => StatusCode::OK,

@@ -1,0 +1,34 @@
+//! How long a caller waits for a command.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::problem::Problem;
+
+/// A command is answered within five seconds, whatever is away.
+const PATIENCE: Duration = Duration::from_millis(4_500);
+
+/// What came of a command, or "later". The work ends there as it does when the caller hangs up: what is in the log by then
+/// stands, and the same request again finds it.
+pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    timeout(PATIENCE, work).await.unwrap_or_else(|_| {
+        Err(Problem::later(format!(
+            "the log has not answered for {PATIENCE:?}, and may still record it; send the same request again"
+        )))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_waits_for_the_log_is_answered_within_five_seconds() {
+        let start = tokio::time::Instant::now();
+        let answer = in_time(std::future::pending::<Result<(), Problem>>()).await;
+        assert!(answer.unwrap_err().is_passing());
+        assert!(start.elapsed() < Duration::from_secs(5));
+        assert_eq!(in_time(async { Ok(7) }).await.unwrap(), 7);
+    }
+}
