@@ -29,6 +29,8 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
             | Refusal::TooLate { state, .. }
             | Refusal::Contradicts { state, .. }
             | Refusal::NotNow { state, .. }
+            | Refusal::UndoneAlready { state }
+            | Refusal::NeverAsked { state, .. }
             | Refusal::StepNotNow { state, .. }
             | Refusal::NothingToRetry { state } => Problem::conflict(refusal.to_string(), Some(state.as_str())),
             Refusal::TooManyAnswers { .. }

@@ -140,6 +140,8 @@ fn refused(refusal: &Refusal) -> End {
         | Refusal::TotalTooLarge
         | Refusal::TooLarge { .. }
         | Refusal::NotNow { .. }
+        | Refusal::UndoneAlready { .. }
+        | Refusal::NeverAsked { .. }
         | Refusal::StepNotNow { .. }
         | Refusal::NothingToRetry { .. } => End::Aside(refusal.to_string()),
     }

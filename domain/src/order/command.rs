@@ -309,6 +309,23 @@ pub enum Refusal {
         /// Where the order stands.
         state: Lifecycle,
     },
+    /// It is being undone, and held or stuck meanwhile: another cancel would change nothing.
+    #[error("the order is being undone already, and is {state}: {}", undoing_goes_on(*.state))]
+    UndoneAlready {
+        /// Where the order stands.
+        state: Lifecycle,
+    },
+    /// The step failed before its participant was asked: its input has no value, or is too large, and would be so again.
+    #[error(
+        "step {step:?} of the order, which is {state}, was never asked for anything, since its input has no value or is too \
+         large, and asking again would not change that: skip the step instead"
+    )]
+    NeverAsked {
+        /// The step.
+        step: StepId,
+        /// Where the order stands.
+        state: Lifecycle,
+    },
     /// The operation makes no sense where the step stands.
     #[error("cannot {operation} step {step:?}, which is {status}, of an order that is {state}")]
     StepNotNow {
@@ -335,4 +352,17 @@ pub enum Refusal {
         /// How often.
         count: usize,
     },
+}
+
+/// What an operator does so that the undoing goes on.
+fn undoing_goes_on(state: Lifecycle) -> &'static str {
+    match state {
+        Lifecycle::Paused => "resume it, and the undoing goes on",
+        Lifecycle::Stuck => "retry or skip the step at which it is stuck",
+        Lifecycle::Running
+        | Lifecycle::Waiting
+        | Lifecycle::Compensating
+        | Lifecycle::Completed
+        | Lifecycle::Canceled => "nothing has to be done",
+    }
 }

@@ -127,5 +127,15 @@ fn hangs_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: &[
 
 /// How many events are the same from the first on.
 fn alike(decided: &[Event], recorded: &[Recorded]) -> usize {
-    decided.iter().zip(recorded).take_while(|(decided, recorded)| **decided == recorded.event).count()
+    decided.iter().zip(recorded).take_while(|(decided, recorded)| says_the_same(decided, &recorded.event)).count()
+}
+
+/// Whether two events say the same. Why an order is stuck is a sentence for people, which has been worded in several ways.
+fn says_the_same(decided: &Event, recorded: &Event) -> bool {
+    match (decided, recorded) {
+        (Event::OrderStuck(decided), Event::OrderStuck(recorded)) => {
+            (&decided.step, decided.direction, decided.at) == (&recorded.step, recorded.direction, recorded.at)
+        }
+        _ => decided == recorded,
+    }
 }

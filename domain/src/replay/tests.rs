@@ -166,6 +166,25 @@ fn a_history_is_gone_through_up_to_what_does_not_fit() {
 }
 
 #[test]
+fn why_an_order_is_stuck_may_have_been_said_in_other_words() {
+    let workflow = workflow(SOURCE);
+    let mut story = Story::given(&workflow);
+    let decisions = [
+        plain(story.place(order()).events()),
+        plain(story.answer("charge", done()).events()),
+        plain(story.signal("ship", "none").events()),
+        plain(story.answer("charge", refused("410")).events()),
+    ];
+    let mut history = history(&decisions);
+    let Event::OrderStuck(stuck) = &mut history.last_mut().unwrap().event else { panic!("it is stuck at the end") };
+    stuck.reason = "the refund went wrong".to_owned();
+    assert!(replayed(&workflow, &history).iter().all(|decision| decision.again == Again::Same));
+    let Event::OrderStuck(stuck) = &mut history.last_mut().unwrap().event else { panic!("it is stuck at the end") };
+    stuck.direction = Direction::Do;
+    assert!(matches!(replayed(&workflow, &history).last().unwrap().again, Again::Differs(Ok(_))));
+}
+
+#[test]
 fn any_jitter_and_any_patience_that_was_asked_for_are_found_again() {
     let workflow = workflow(SOURCE);
     for (jitter, retry_after) in [(0.0, None), (0.999_999, None), (0.123_4, None), (0.5, Some(7)), (0.5, Some(0))] {

@@ -334,16 +334,20 @@ fn note_if_stuck(section: &[Step], decision: &mut Decision) -> Result<bool, Deci
             (Stage::Failed { .. }, Phase::Compensated) | (Stage::Held { .. }, Phase::Forward) => Direction::Do,
             _ => return None,
         };
-        Some((step, direction, known.last_error.clone().unwrap_or_default()))
+        let what = match (decision.state.phase, direction) {
+            (Phase::Forward, _) => "is held for an operator",
+            (_, Direction::Do) if known.attempts == 0 => "was never asked",
+            _ => "failed for good",
+        };
+        Some((step, direction, what, known.last_error.clone().unwrap_or_default()))
     });
-    let Some((step, direction, error)) = found else { return Ok(false) };
+    let Some((step, direction, what, error)) = found else { return Ok(false) };
     if decision.state.stuck.is_none() {
         let action = match direction {
             Direction::Do => step.action.as_ref(),
             Direction::Undo => step.undo.as_ref(),
         };
         let action = action.map_or_else(|| step.id.clone(), |a| format!("{}.{}", a.participant, a.action));
-        let what = if decision.state.phase == Phase::Forward { "is held for an operator" } else { "failed for good" };
         let reason = format!("{action} {what}: {error}");
         decision.follow(Event::OrderStuck(OrderStuck { step: step.id.clone(), direction, reason, at: decision.at }))?;
     }

@@ -3,13 +3,17 @@
 use super::{DecideError, Decision};
 use crate::order::command::{Operate, Refusal};
 use crate::order::event::{CompensationStarted, Event};
-use crate::order::state::{OrderState, Phase};
+use crate::order::state::{Lifecycle, OrderState, Phase};
 
 /// From here it is undone, as it would be if a step had failed. A pause ends by it. An order that is being undone already needs
 /// no cancel, and one that has ended takes none.
 pub(super) fn cancel(state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
     if state.phase != Phase::Forward {
-        return Err(Refusal::NotNow { operation: operate.operation.as_str(), state: state.state() }.into());
+        let refusal = match state.state() {
+            state @ (Lifecycle::Paused | Lifecycle::Stuck) => Refusal::UndoneAlready { state },
+            state => Refusal::NotNow { operation: operate.operation.as_str(), state },
+        };
+        return Err(refusal.into());
     }
     let mut decision = Decision::about(state, operate.now.at);
     decision.record(Event::CompensationStarted(CompensationStarted {

@@ -259,3 +259,43 @@ fn an_answer_to_an_attempt_that_was_skipped_comes_too_late() {
         .operate(skip("nowhere", None))
         .then_refused(&Refusal::UnknownStep { workflow: "w".to_owned(), step: "nowhere".to_owned() });
 }
+
+#[test]
+fn a_cancel_of_what_is_being_undone_and_held_says_what_helps() {
+    let workflow = workflow(STEPS);
+    let mut story = shipping(&workflow);
+    story.operate(Operation::Cancel).whatever();
+    story.operate(Operation::Pause).whatever();
+    let held = Refusal::UndoneAlready { state: Lifecycle::Paused };
+    let words = "the order is being undone already, and is PAUSED: resume it, and the undoing goes on";
+    assert_eq!(held.to_string(), words);
+    story.operate(Operation::Cancel).then_refused(&held);
+    let mut story = stuck(&workflow);
+    story.operate(Operation::Cancel).then_refused(&Refusal::UndoneAlready { state: Lifecycle::Stuck });
+}
+
+#[test]
+fn an_order_that_is_stuck_at_what_was_never_asked_says_so_and_is_skipped_and_not_retried() {
+    let workflow =
+        workflow(&STEPS.replace("note: { call: p.note,", "note: { call: p.note, with: { to: order.attributes.to },"));
+    let mut story = shipping(&workflow);
+    story.operate(Operation::Cancel).whatever();
+    story.answer("ship", done()).whatever();
+    story.answer("create", done()).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    let reason = story.state().stuck_reason().unwrap().to_owned();
+    assert!(reason.starts_with("p.note was never asked: `with.to` has no value"), "{reason}");
+    let never = Refusal::NeverAsked { step: "note".to_owned(), state: Lifecycle::Stuck };
+    story.operate(retry(None)).then_refused(&never);
+    story.operate(retry(Some("note"))).then_refused(&never);
+    let pending = Refusal::StepNotNow {
+        operation: "retry",
+        step: "tell".to_owned(),
+        status: StepStatus::Pending,
+        state: Lifecycle::Stuck,
+    };
+    story.operate(retry(Some("tell"))).then_refused(&pending);
+    story
+        .operate(skip("note", None))
+        .then(&["note: skipped by an operator, and taken for \"done\"", "The order is canceled"]);
+}

@@ -21,7 +21,8 @@ pub(super) fn retry(
     if let Some(id) = wanted {
         let known = state.steps.get(&workflow.known_step(id)?.id);
         if known.and_then(|known| can_be_tried(workflow, id, known)).is_none() {
-            return Err(step_not_now(operation, state, id).into());
+            let refusal = never_asked(workflow, state, Some(id)).unwrap_or_else(|| step_not_now(operation, state, id));
+            return Err(refusal.into());
         }
     }
     let mut decision = Decision::about(state, operate.now.at);
@@ -31,7 +32,8 @@ pub(super) fn retry(
         }
     }
     if decision.events.is_empty() {
-        return Err(Refusal::NothingToRetry { state: state.state() }.into());
+        let refusal = never_asked(workflow, state, None);
+        return Err(refusal.unwrap_or_else(|| Refusal::NothingToRetry { state: state.state() }).into());
     }
     Ok(decision)
 }
@@ -54,6 +56,15 @@ fn can_be_tried(workflow: &Workflow, id: &str, known: &StepState) -> Option<(Dir
         | Stage::Failed { .. }
         | Stage::Undone => None,
     }
+}
+
+/// Why the step at which the order is stuck cannot be tried again, where its participant was never asked.
+fn never_asked(workflow: &Workflow, state: &OrderState, wanted: Option<&StepId>) -> Option<Refusal> {
+    let id = &state.stuck.as_ref()?.step;
+    let known = state.steps.get(id)?;
+    let fits = wanted.is_none_or(|wanted| wanted == id) && workflow.is_after_compensation(id);
+    let failed = matches!(known.stage, Stage::Failed { .. }) && known.attempts == 0;
+    (fits && failed).then(|| Refusal::NeverAsked { step: id.clone(), state: state.state() })
 }
 
 pub(super) fn step_not_now(operation: &'static str, state: &OrderState, id: &str) -> Refusal {

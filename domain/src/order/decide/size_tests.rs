@@ -160,12 +160,7 @@ fn after_the_undoing_such_a_step_leaves_the_order_stuck_and_can_be_skipped() {
     story.answer("a", refused("no")).whatever();
     assert_eq!(story.state().state(), Lifecycle::Stuck);
     assert!(story.state().stuck_reason().unwrap().contains("too large to be recorded"));
-    let refusal = Refusal::StepNotNow {
-        operation: "retry",
-        step: "tell".to_owned(),
-        status: StepStatus::Failed,
-        state: Lifecycle::Stuck,
-    };
+    let refusal = Refusal::NeverAsked { step: "tell".to_owned(), state: Lifecycle::Stuck };
     story.operate(Operation::Retry { step: Some("tell".to_owned()) }).then_refused(&refusal);
     let skip = Operation::Skip { step: "tell".to_owned(), outcome: None, data: Value::Null };
     story.operate(skip).whatever();
