@@ -41,7 +41,8 @@ mod transaction;
 mod worker;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, OriginalUri};
+use axum::http::Method;
 use axum::middleware;
 use sqlx::PgPool;
 
@@ -75,6 +76,8 @@ pub fn router(pool: PgPool, options: Options) -> Router {
         .layer(middleware::from_fn_with_state(gate, admission::admit))
         .merge(scripting)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .fallback(|| async { Problem::not_found("there is nothing here") })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .fallback(async |method: Method, OriginalUri(uri): OriginalUri| Problem::no_such_path(&method, &uri))
+        .method_not_allowed_fallback(async |method: Method, OriginalUri(uri): OriginalUri| {
+            Problem::method_not_allowed(&method, &uri)
+        })
 }

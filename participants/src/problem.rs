@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problems.
 
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -26,8 +26,13 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    pub(crate) fn method_not_allowed() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not offered here")
+    pub(crate) fn no_such_path(method: &Method, uri: &Uri) -> Self {
+        Self::not_found(format!("{method} {}: the services have no such path", shown(uri)))
+    }
+
+    pub(crate) fn method_not_allowed(method: &Method, uri: &Uri) -> Self {
+        let detail = format!("{method} is not allowed on {}; the header `Allow` lists what is", shown(uri));
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)
     }
 
     /// The state of things does not allow it.
@@ -82,6 +87,11 @@ const DATA_EXCEPTION: &str = "22";
 
 /// The media type of problems.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A path, as far as it is shown.
+fn shown(uri: &Uri) -> String {
+    uri.path().chars().take(200).collect()
+}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {

@@ -42,7 +42,7 @@ pub use error::StoreError;
 pub use lag::{Lag, LagMeter};
 pub use live::LiveStats;
 pub use options::Options;
-pub use order_status::{OrderStatus, order_status};
+pub use order_status::{OrderStatus, method_not_allowed, order_status};
 
 /// The query side over the views in that database, which are made of that log.
 pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
@@ -57,6 +57,8 @@ pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
         .with_state(http::Endpoint::new(schema, pool.clone(), waiting.clone(), admission, options));
     let orders = Router::new()
         .route("/orders/{id}", routing::get(order_status::get).fallback(order_status::method_not_allowed))
+        // An order may be called so. The path is the command endpoint's for all other methods.
+        .route("/orders/batch", routing::get(order_status::get_batch))
         .with_state(order_status::Orders::new(pool, waiting, lag));
     graphql.merge(orders)
 }

@@ -140,7 +140,7 @@ pub(crate) struct Wait {
 }
 
 /// What is done to an order is done at the command endpoint.
-pub(crate) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+pub async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     let path: String = uri.path().chars().take(200).collect();
     let detail = format!("{method} is not allowed on {path}; the header `Allow` lists what is");
     problem(StatusCode::METHOD_NOT_ALLOWED, &detail)
@@ -151,10 +151,18 @@ pub(crate) async fn get(
     id: Result<Path<String>, PathRejection>,
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Response {
-    let Ok(Path(id)) = id else { return problem(StatusCode::NOT_FOUND, "There is no such order: its id is not UTF-8") };
+    let Ok(Path(id)) = id else {
+        return problem(
+            StatusCode::NOT_FOUND,
+            "There is no such order: its id is not UTF-8. Ids consist of letters, digits, '.', '_', '~' and '-'",
+        );
+    };
     let Some(wait) = wait.ok().map(|Query(wait)| wait).filter(|wait| wait.wait.is_none_or(|w| w <= LONGEST_WAIT))
     else {
-        let detail = format!("wait must be a whole number of seconds, at most {LONGEST_WAIT}, and position a position");
+        let detail = format!(
+            "`wait` must be a whole number of seconds, at most {LONGEST_WAIT}, and `position` the number that a command was \
+             answered with"
+        );
         return problem(StatusCode::BAD_REQUEST, &detail);
     };
     match orders.status(&id, wait).await {
@@ -170,6 +178,11 @@ pub(crate) async fn get(
             }
         },
     }
+}
+
+/// The order called `batch`.
+pub(crate) async fn get_batch(orders: State<Orders>, wait: Result<Query<Wait>, QueryRejection>) -> Response {
+    get(orders, Ok(Path("batch".to_owned())), wait).await
 }
 
 fn later(problem: Response) -> Response {

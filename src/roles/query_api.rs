@@ -51,7 +51,8 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let options = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
     let router = query_api::router(pool, event_store, &options)
         .merge(health::router(footing, stop.clone()))
-        .merge(metrics::router(lag, Some(options.stats), alarm, guard.keys()));
+        .merge(metrics::router(lag, Some(options.stats), alarm, guard.keys()))
+        .method_not_allowed_fallback(query_api::method_not_allowed);
     door.open(router);
     output::announce(&format!("queries at http://{address}/graphql\n"));
     Ok(server.await??)
