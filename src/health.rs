@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use command_handler::Unreachable;
 use event_store::client::EventStore;
 use follower::LogAlarm;
 use query_api::{Lag, LagMeter};
@@ -34,6 +35,8 @@ pub(crate) struct Footing {
     pub alarm: LogAlarm,
     /// Behind which the process starts, if that takes anything.
     pub door: Option<Door>,
+    /// The participants of workflows in use that cannot be asked here.
+    pub unreachable: Unreachable,
     /// The orders whose key is missing: a warning, and nothing to fail for, since all others go on.
     pub keys: KeyCount,
 }
@@ -57,7 +60,11 @@ pub(crate) fn router(footing: Footing, stop: CancellationToken) -> Router {
             if let Some(what) = footing.door.as_ref().and_then(Door::waiting_for) {
                 return (StatusCode::SERVICE_UNAVAILABLE, format!("starting: waits for {what}\n"));
             }
-            (StatusCode::OK, format!("ready\n{}{}", footing.how_far_behind().await, footing.missing_keys()))
+            if let Some(unreachable) = footing.unreachable.reason() {
+                return (StatusCode::SERVICE_UNAVAILABLE, unreachable);
+            }
+            let warnings = format!("{}{}", footing.missing_keys(), footing.unreachable_since());
+            (StatusCode::OK, format!("ready\n{}{warnings}", footing.how_far_behind().await))
         }
     };
     Router::new().route("/livez", get(|| async { "alive\n" })).route("/readyz", get(ready))
@@ -67,6 +74,12 @@ impl Footing {
     fn missing_keys(&self) -> String {
         let missing = self.keys.now();
         if missing.orders == 0 { String::new() } else { format!("degraded: {missing}\n") }
+    }
+
+    fn unreachable_since(&self) -> String {
+        let warning = self.unreachable.warning().unwrap_or_default();
+        let lines: Vec<String> = warning.lines().map(|line| format!("degraded: {line}\n")).collect();
+        lines.concat()
     }
 
     /// What is wrong with the log, if anything is.

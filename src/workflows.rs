@@ -9,6 +9,9 @@ pub(crate) const SHIPPED: [&str; 3] = [
     include_str!("../workflows/order-parallel.yaml"),
 ];
 
+/// Where these are from.
+pub(crate) const SHIPPED_FROM: &str = "shipped";
+
 /// A folder of workflow files could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {source}")]
@@ -19,7 +22,7 @@ pub(crate) struct ReadFolderError {
 
 /// The shipped files, then the `*.yaml` files of a folder in the order of their names, each with where it is from.
 pub(crate) fn all(folder: Option<&Path>) -> Result<Vec<(String, String)>, ReadFolderError> {
-    let mut files: Vec<_> = SHIPPED.iter().map(|text| ("shipped".to_owned(), (*text).to_owned())).collect();
+    let mut files: Vec<_> = SHIPPED.iter().map(|text| (SHIPPED_FROM.to_owned(), (*text).to_owned())).collect();
     let Some(folder) = folder else { return Ok(files) };
     let failed = |path: &Path| {
         let path = path.display().to_string();

@@ -19,6 +19,7 @@ mod clock;
 mod driver;
 mod erasure;
 mod http;
+mod in_use;
 mod keys;
 mod log;
 mod orchestrator;
@@ -38,11 +39,12 @@ pub use admission::{Admission, AdmissionBounds, watch_bounds};
 pub use clock::{Clock, SystemClock};
 pub use erasure::CustomerOrders;
 pub use http::router;
+pub use in_use::{Unreachable, Usage, look_for_unreachable, watch_unreachable};
 pub use keys::{CustomerKeys, ImportError, Imported, KeptKey, KeyError, KeyTable, import_keys, keys_after};
 pub use log::Log;
 pub use orchestrator::{Accepted, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
 pub use participants::{
-    AllParticipants, Ask, EventParticipants, HttpParticipants, Participants, ServiceState, Settings, UnknownSetting,
+    AllParticipants, Ask, EventParticipants, HttpParticipants, NoAddress, Participants, ServiceState, Settings,
 };
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, read_replies_again, run_replies};
 pub use selection::{Amounts, AttributeCriteria, Criteria, Selection, Span, StepCriteria};

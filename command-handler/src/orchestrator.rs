@@ -25,7 +25,7 @@ use crate::driver::{Driver, Message, Placed, Start};
 use crate::keys::{CustomerKeys, KeyError};
 use crate::log::Log;
 use crate::orders::{Cause, LoadError, Lost, Order, Orders, SaveError, Saved};
-use crate::participants::Participants;
+use crate::participants::{NoAddress, Participants};
 use crate::resting::Resting;
 use crate::workflows::Workflows;
 
@@ -79,6 +79,14 @@ pub enum PlaceError {
     /// No workflow of that name.
     #[error("there is no workflow {0:?}")]
     UnknownWorkflow(String),
+    /// A participant of the workflow cannot be asked here, so that the order would only wait.
+    #[error("no order of workflow {workflow:?} is taken here now: {cannot}")]
+    NoAddress {
+        /// Its name.
+        workflow: String,
+        /// Which participant, and why.
+        cannot: NoAddress,
+    },
     /// Another order has that id.
     #[error("order {0} exists, with other content")]
     OtherContent(OrderId),
@@ -250,6 +258,12 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let workflow = self.0.workflows.latest(&order.workflow).await.map_err(|e| PlaceError::Failed(e.to_string()))?;
         let workflow = workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))?;
         self.0.orders.require_whole(&order_id).await?;
+        if let Some(cannot) = self.0.participants.without_address(&workflow).into_iter().next() {
+            // One that was placed before is there, whoever can be asked now: it is answered as it was.
+            if !matches!(self.0.orders.load(&order_id).await, Ok(Some(_))) {
+                return Err(PlaceError::NoAddress { workflow: workflow.name.clone(), cannot });
+            }
+        }
         let place = Place { order_id: order_id.clone(), order, now: self.0.clock.now() };
         let command = Command::Place(Box::new(place));
         let (events, state) = match decide_within(&workflow, None, &command, self.0.options.limits) {

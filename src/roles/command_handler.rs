@@ -8,8 +8,10 @@ use std::time::Duration;
 use clap::Args;
 use command_handler::{
     Admission, AdmissionBounds, AllParticipants, HttpParticipants, KeyTable, Orchestrator, OrchestratorOptions,
-    Production, RegisterError, ReplyReaderOptions, Settings, SystemClock, TodoOptions,
+    Production, RegisterError, ReplyReaderOptions, Settings, SystemClock, TodoOptions, Unreachable, Usage,
 };
+use domain::order::WorkflowRef;
+use domain::workflow::address;
 use event_store::client::EventStore;
 use follower::LogAlarm;
 use query_api::LagMeter;
@@ -68,6 +70,9 @@ pub(crate) struct Driving {
     /// Orders on the to-do list that may be overdue; past it, new ones are answered 503. 0: any number
     #[arg(long, env = "TENUTO_MOST_OVERDUE", default_value_t = 10_000, value_name = "N")]
     most_overdue: u64,
+    /// Registered workflows that are not used any more: their settings may be missing, as long as no open order follows them
+    #[arg(long, env = "TENUTO_UNUSED_WORKFLOWS", value_delimiter = ',', value_name = "NAME,…")]
+    unused_workflows: Vec<String>,
     /// How long an order taken from the to-do list is left alone by other instances, in seconds
     #[arg(long, env = "TENUTO_LEASE_SECONDS", default_value_t = 10, value_name = "SECONDS")]
     lease_seconds: u64,
@@ -86,29 +91,30 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let listener = serve::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
+    address::base(&public_url).map_err(BadPublicUrl)?;
     let (door, closed) = (Door::new(STARTING), CancellationToken::new());
     let mut server = tokio::spawn(serve::serve(listener, door.router(), closed.clone()));
-    let alarm = LogAlarm::default();
+    let alarms = Alarms::default();
     let start = async {
         door.waits_for("Postgres");
         let pool = backends::views_beside(&event_store, postgres).await?;
-        let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), closed.clone());
+        let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarms.log.clone(), closed.clone());
         let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
         let footing = Footing {
             event_store: Some(event_store.clone()),
             pool: Some(pool.clone()),
             lag: lag.clone(),
-            alarm: alarm.clone(),
+            alarm: alarms.log.clone(),
+            unreachable: alarms.unreachable.clone(),
             door: Some(door.clone()),
             keys: guard.keys(),
         };
         let probes =
-            health::router(footing, stop.clone()).merge(metrics::router(lag, None, alarm.clone(), guard.keys()));
+            health::router(footing, stop.clone()).merge(metrics::router(lag, None, alarms.log.clone(), guard.keys()));
         door.waits_behind("the log, which is compared with the views", probes.clone());
         guard.verified().await;
         let (urls, leaving) = (urls_in_environment(), stop.clone());
-        let handler =
-            Handler::start(&event_store, &pool, urls, public_url, &args.driving, leaving, alarm.clone()).await?;
+        let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving, leaving, &alarms).await?;
         Ok::<_, Box<dyn std::error::Error>>((handler, probes))
     };
     let (handler, probes) = tokio::select! {
@@ -141,6 +147,15 @@ pub(crate) fn urls_in_environment() -> BTreeMap<String, String> {
     texts.filter(|(name, _)| name.ends_with("_URL")).collect()
 }
 
+/// What a command handler is not ready for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Alarms {
+    /// The log is another one than that of the views.
+    pub log: LogAlarm,
+    /// Participants of workflows in use cannot be asked.
+    pub unreachable: Unreachable,
+}
+
 /// A command handler that is running.
 pub(crate) struct Handler {
     pub router: axum::Router,
@@ -151,8 +166,13 @@ pub(crate) struct Handler {
     stop_feeding: CancellationToken,
     todo: tokio::task::JoinHandle<()>,
     replies: tokio::task::JoinHandle<()>,
-    bounds: tokio::task::JoinHandle<()>,
+    watches: [tokio::task::JoinHandle<()>; 2],
 }
+
+/// Participants could not reach this service with later answers.
+#[derive(Debug, thiserror::Error)]
+#[error("--public-url (TENUTO_PUBLIC_URL) {0}; give the URL of the command endpoint, like https://orders.example")]
+struct BadPublicUrl(String);
 
 /// A workflow file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -171,16 +191,24 @@ impl Handler {
         public_url: String,
         driving: &Driving,
         leaving: CancellationToken,
-        alarm: LogAlarm,
+        alarms: &Alarms,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let http = HttpParticipants::new(Settings(urls), &public_url, driving.most_calls)?;
         let participants = AllParticipants::new(http, event_store.clone(), &public_url);
         let keys = Arc::new(KeyTable::new(pool.clone()));
         let options = OrchestratorOptions { most_active: driving.most_active_orders, ..OrchestratorOptions::default() };
         let orchestrator = Orchestrator::new(event_store.clone(), participants, keys.clone(), SystemClock, options);
+        let mut usage = Usage { optional: driving.unused_workflows.clone(), ..Usage::default() };
         for (from, text) in workflows::all(driving.workflows.as_deref())? {
-            register(&orchestrator, &text).await.map_err(|source| BadWorkflow { from, source })?;
+            let is_shipped = from == workflows::SHIPPED_FROM;
+            let reference = register(&orchestrator, &text).await.map_err(|source| BadWorkflow { from, source })?;
+            if is_shipped {
+                usage.optional.push(reference.name);
+            } else {
+                usage.given.push(reference);
+            }
         }
+        command_handler::look_for_unreachable(&orchestrator, pool, &usage, &alarms.unreachable).await;
         let stop_feeding = CancellationToken::new();
         let owner = Uuid::now_v7().to_string();
         let todo_options = TodoOptions {
@@ -188,17 +216,17 @@ impl Handler {
             lease: Duration::from_secs(driving.lease_seconds),
             every: Duration::from_millis(500),
             most: 200,
-            alarm: alarm.clone(),
+            alarm: alarms.log.clone(),
         };
         let todo = command_handler::run_todo(orchestrator.clone(), pool.clone(), todo_options, stop_feeding.clone());
         let replies = command_handler::run_replies(
             orchestrator.clone(),
             event_store.clone(),
             pool.clone(),
-            ReplyReaderOptions { alarm: alarm.clone(), ..ReplyReaderOptions::default() },
+            ReplyReaderOptions { alarm: alarms.log.clone(), ..ReplyReaderOptions::default() },
             stop_feeding.clone(),
         );
-        let admission = Admission::with(alarm);
+        let admission = Admission::with(alarms.log.clone());
         let bounds = command_handler::watch_bounds(
             orchestrator.clone(),
             admission.clone(),
@@ -206,17 +234,26 @@ impl Handler {
             pool.clone(),
             stop_feeding.clone(),
         );
+        let settings = command_handler::watch_unreachable(
+            orchestrator.clone(),
+            pool.clone(),
+            usage,
+            alarms.unreachable.clone(),
+            stop_feeding.clone(),
+        );
         let router =
             command_handler::router(orchestrator.clone(), event_store.clone(), keys, pool.clone(), leaving, admission);
-        let (todo, replies, bounds) = (tokio::spawn(todo), tokio::spawn(replies), tokio::spawn(bounds));
-        Ok(Self { router, orchestrator, pool: pool.clone(), owner, stop_feeding, todo, replies, bounds })
+        let (todo, replies) = (tokio::spawn(todo), tokio::spawn(replies));
+        let watches = [tokio::spawn(bounds), tokio::spawn(settings)];
+        Ok(Self { router, orchestrator, pool: pool.clone(), owner, stop_feeding, todo, replies, watches })
     }
 
     /// Records what is under way, and leaves the rest to others.
     pub async fn stop(self) {
         self.stop_feeding.cancel();
         // They end by themselves, between two looks at the list, or once the replies at hand are taken.
-        let _ = tokio::join!(self.todo, self.replies, self.bounds);
+        let [bounds, settings] = self.watches;
+        let _ = tokio::join!(self.todo, self.replies, bounds, settings);
         self.orchestrator.shutdown(LEAVING).await;
         match tokio::time::timeout(RELEASING, command_handler::release_leases(&self.pool, &self.owner)).await {
             Ok(Ok(_)) => {}
@@ -227,10 +264,10 @@ impl Handler {
 }
 
 /// The log may still be starting, on another machine.
-async fn register(orchestrator: &Production, text: &str) -> Result<(), RegisterError> {
+async fn register(orchestrator: &Production, text: &str) -> Result<WorkflowRef, RegisterError> {
     for _ in 0..LOG_PATIENCE {
         match orchestrator.workflows().register(text).await {
-            Ok(_) => return Ok(()),
+            Ok(registration) => return Ok(registration.reference),
             Err(error) if error.is_passing() => {
                 tracing::warn!(%error, "the log does not answer yet");
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -238,5 +275,5 @@ async fn register(orchestrator: &Production, text: &str) -> Result<(), RegisterE
             Err(error) => return Err(error),
         }
     }
-    orchestrator.workflows().register(text).await.map(|_| ())
+    orchestrator.workflows().register(text).await.map(|registration| registration.reference)
 }

@@ -5,14 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
-use follower::LogAlarm;
 use participants::Options;
 use projector::ProjectorOptions;
 use query_api::LagMeter;
 use tokio_util::sync::CancellationToken;
 
 use super::RoleResult;
-use super::command_handler::{Driving, Handler, urls_in_environment};
+use super::command_handler::{Alarms, Driving, Handler, urls_in_environment};
 use super::participants::Mail;
 use crate::args::{DataFolder, Listen, ServerUrls};
 use crate::backends::Backends;
@@ -53,7 +52,8 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
     let (door, closed) = (Door::new(STARTING_ALL), CancellationToken::new());
     let server = tokio::spawn(serve::serve(listener, door.router(), closed.clone()));
-    let alarm = LogAlarm::default();
+    let alarms = Alarms::default();
+    let alarm = alarms.log.clone();
     let services = Options { alarm: alarm.clone(), ..args.mail.options()? };
     door.waits_for("the log and Postgres");
     let start = async {
@@ -78,6 +78,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         pool: Some(pool.clone()),
         lag: lag.clone(),
         alarm: alarm.clone(),
+        unreachable: alarms.unreachable.clone(),
         door: Some(door.clone()),
         keys: guard.keys(),
     };
@@ -92,7 +93,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let (urls, leaving) = (participant_urls(&base), stop.clone());
     let start = async {
         guard.verified().await;
-        Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving, alarm.clone()).await
+        Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving, &alarms).await
     };
     let handler = tokio::select! {
         biased;

@@ -45,8 +45,8 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
         pool: Some(pool.clone()),
         lag: lag.clone(),
         alarm: alarm.clone(),
-        door: None,
         keys: guard.keys(),
+        ..Footing::default()
     };
     let options = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
     let router = query_api::router(pool, event_store, &options)

@@ -126,7 +126,7 @@ fn problem(error: PlaceError) -> Problem {
         PlaceError::Refused(refusal) => Problem::at("", refusal.to_string()),
         PlaceError::TooLarge(_) => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
         PlaceError::Incomplete(_) => Problem::new(StatusCode::GONE, error.to_string()),
-        PlaceError::Overloaded => Problem::later(error.to_string()),
+        PlaceError::Overloaded | PlaceError::NoAddress { .. } => Problem::later(error.to_string()),
         PlaceError::Failed(ref reason) => {
             warn!(reason, "an order could not be taken");
             Problem::later("the order could not be recorded; send the same request again")

@@ -7,7 +7,8 @@ use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use domain::order::WorkflowRef;
 use domain::order::request::Violation;
-use domain::workflow::{Participant, Workflow};
+use domain::workflow::Workflow;
+use domain::workflow::address::AddressFault;
 use serde_json::json;
 use tracing::warn;
 
@@ -16,6 +17,7 @@ use super::problem::Problem;
 use super::{Handle, body};
 use crate::clock::Clock;
 use crate::log::Log;
+use crate::participants::{NoAddress, Participants};
 use crate::workflows::{RegisterError, Registered, Registration};
 
 const MEDIA_TYPES: [&str; 3] = ["application/yaml", "application/x-yaml", "text/yaml"];
@@ -42,14 +44,14 @@ pub(super) async fn handle<L: Log, C: Clock>(
 /// is found when it is registered.
 fn check_urls<L: Log, C: Clock>(endpoint: &Handle<L, C>, source: &str) -> Result<(), Problem> {
     let Ok(workflow) = Workflow::registered(source) else { return Ok(()) };
-    let settings = endpoint.orchestrator.participants().http().settings();
-    let errors: Vec<Violation> = workflow
-        .participants
-        .iter()
-        .filter_map(|(name, participant)| {
-            let Participant::Http { url } = participant else { return None };
-            let error = settings.resolve(url).err()?;
-            Some(Violation { pointer: format!("/participants/{name}/url"), detail: error.to_string() })
+    let without = endpoint.orchestrator.participants().without_address(&workflow).into_iter();
+    let by_setting =
+        |cannot: &NoAddress| matches!(cannot.fault, AddressFault::Missing(_) | AddressFault::BadSetting { .. });
+    let errors: Vec<Violation> = without
+        .filter(by_setting)
+        .map(|NoAddress { participant, fault }| Violation {
+            pointer: format!("/participants/{participant}/url"),
+            detail: fault.to_string(),
         })
         .collect();
     if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
 use domain::order::{Direction, Reply};
-use domain::workflow::{Final, Participant};
+use domain::workflow::{Final, Participant, Workflow};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::meaning::{Circumstances, Meaning, meaning};
 use super::turns::{Admitted, ServiceState, Services};
-use super::{Ask, NotSent, Participants, Settings, shortened};
+use super::{Ask, NoAddress, NotSent, Participants, Settings, shortened};
 use crate::answer::{data_fault, outcome_fault};
 
 /// The largest answer that is read, in bytes: what it carries ends up in the order's history.
@@ -42,11 +42,6 @@ impl HttpParticipants {
             .build()?;
         let callback_base = callback_base.trim_end_matches('/').to_owned();
         Ok(Self { client, settings, callback_base, services: Services::new(most_calls) })
-    }
-
-    /// What the URLs' `${NAME}` stand for.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     async fn exchange(&self, ask: &Ask, admitted: Admitted) -> Result<Reply, String> {
@@ -106,9 +101,11 @@ impl Participants for HttpParticipants {
 
     async fn turn(&self, ask: &Ask, share: Option<usize>) -> Result<Self::Turn, NotSent> {
         let Participant::Http { url } = &ask.reach else { return Ok(None) };
-        let left = (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
         let service = self.services.at(url);
         service.serves(&ask.participant);
+        // A setting that is missing here may be there after a restart, or at another instance: no attempt is used.
+        service.target(&self.settings, url, ask).map_err(NotSent)?;
+        let left = (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
         service.admit(Instant::now() + left, share).await.map(Some)
     }
 
@@ -123,6 +120,15 @@ impl Participants for HttpParticipants {
             Participant::Http { url } => self.services.at(url).has_room(share),
             Participant::Events => true,
         }
+    }
+
+    fn without_address(&self, workflow: &Workflow) -> Vec<NoAddress> {
+        let without = |(name, participant): (&String, &Participant)| {
+            let Participant::Http { url } = participant else { return None };
+            let fault = self.services.at(url).address(&self.settings, url, name).err()?.clone();
+            Some(NoAddress { participant: name.clone(), fault })
+        };
+        workflow.participants.iter().filter_map(without).collect()
     }
 }
 

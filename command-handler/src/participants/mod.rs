@@ -11,14 +11,15 @@ use std::future::Future;
 
 use domain::ids::OrderId;
 use domain::order::{Attempt, Direction, PersonalData, Reply, idempotency_key};
-use domain::workflow::{Final, Participant};
+use domain::workflow::address::AddressFault;
+use domain::workflow::{Final, Participant, Workflow};
 use serde_json::Value;
 use uuid::Uuid;
 
 pub use events::EventParticipants;
 pub(crate) use events::event;
 pub use http::HttpParticipants;
-pub use settings::{Settings, UnknownSetting};
+pub use settings::Settings;
 pub use turns::{Admitted, ServiceState};
 
 use crate::log::Log;
@@ -40,6 +41,21 @@ pub trait Participants: Clone + Send + Sync + 'static {
 
     /// Whether a participant would have a turn for an attempt, or a place to wait in.
     fn has_room(&self, reach: &Participant, share: usize) -> bool;
+
+    /// The participants of a definition that cannot be asked here.
+    fn without_address(&self, _workflow: &Workflow) -> Vec<NoAddress> {
+        Vec::new()
+    }
+}
+
+/// A participant that cannot be asked here: its address hangs on a setting without a usable value, or is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("participant {participant} cannot be asked: {fault}")]
+pub struct NoAddress {
+    /// What the workflow calls it.
+    pub participant: String,
+    /// What is wrong.
+    pub fault: AddressFault,
 }
 
 /// Why a request was not sent.
@@ -136,6 +152,10 @@ impl<L: Log> Participants for AllParticipants<L> {
 
     fn has_room(&self, reach: &Participant, share: usize) -> bool {
         self.http.has_room(reach, share)
+    }
+
+    fn without_address(&self, workflow: &Workflow) -> Vec<NoAddress> {
+        self.http.without_address(workflow)
     }
 }
 

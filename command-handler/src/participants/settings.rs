@@ -2,40 +2,89 @@
 
 use std::collections::BTreeMap;
 
+use domain::workflow::address::{self, AddressFault};
+use reqwest::Url;
+
 /// Values for the `${NAME}` in participants' URLs.
 #[derive(Debug, Clone, Default)]
 pub struct Settings(pub BTreeMap<String, String>);
 
-/// A URL asks for a setting that there is not.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the setting {0} has no value")]
-pub struct UnknownSetting(pub String);
-
 impl Settings {
-    /// Puts the values in.
-    pub fn resolve(&self, url: &str) -> Result<String, UnknownSetting> {
-        let mut resolved = String::with_capacity(url.len());
-        let mut rest = url;
-        while let Some((before, after)) = rest.split_once("${") {
-            let Some((name, after)) = after.split_once('}') else { break };
-            resolved.push_str(before);
-            resolved.push_str(self.0.get(name).ok_or_else(|| UnknownSetting(name.to_owned()))?);
-            rest = after;
-        }
-        resolved.push_str(rest);
-        Ok(resolved)
+    /// Puts the value in.
+    pub fn resolve(&self, url: &str) -> Result<Url, AddressFault> {
+        address::resolve(url, |name| self.0.get(name).map(String::as_str))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
-    #[test]
-    fn settings_are_put_into_urls_and_missing_ones_are_named() {
-        let settings = Settings(BTreeMap::from([("HOST".to_owned(), "h:1".to_owned())]));
-        assert_eq!(settings.resolve("http://${HOST}/a").as_deref(), Ok("http://h:1/a"));
-        assert_eq!(settings.resolve("http://h/${PATH}"), Err(UnknownSetting("PATH".to_owned())));
-        assert_eq!(settings.resolve("http://h/${PATH").as_deref(), Ok("http://h/${PATH"));
+    use chrono::{TimeDelta, Utc};
+    use domain::ids::OrderId;
+    use domain::order::{Attempt, Direction, PersonalData};
+    use domain::workflow::{Participant, Workflow};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::participants::{Ask, HttpParticipants, NoAddress, Participants};
+
+    fn ask(url: &str) -> Ask {
+        let now = Utc::now();
+        let attempt = Attempt {
+            step: "tax".to_owned(),
+            direction: Direction::Do,
+            number: 1,
+            since: 1,
+            key_since: 1,
+            undo_key_since: 1,
+            unsure: false,
+            input: Arc::new(Value::Null),
+            recorded_at: now,
+            placeholders: None,
+            deadline: now + TimeDelta::seconds(10),
+        };
+        Ask {
+            order_id: OrderId::new("1").unwrap(),
+            attempt,
+            personal: PersonalData::default(),
+            participant: "tax".to_owned(),
+            reach: Participant::Http { url: url.to_owned() },
+            action: "calculate".to_owned(),
+            give_up_on: Vec::new(),
+            cause: None,
+            traceparent: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_without_an_address_is_not_sent_and_the_reason_names_the_setting() {
+        let values = [("GOOD_URL", "http://u:s3cret@h/v1"), ("BAD_URL", "h:80"), ("QUERY_URL", "http://h?a=s3cret")];
+        let settings = Settings(values.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        let participants = HttpParticipants::new(settings, "http://127.0.0.1:1", 4).unwrap();
+        for (url, reason) in [
+            ("${TAX_URL}", "the setting TAX_URL has no value"),
+            ("${BAD_URL}/x", "BAD_URL must start with http://"),
+            ("${QUERY_URL}", "QUERY_URL must not hold '?'"),
+            ("${GOOD_URL}@elsewhere.example/", "away from what the setting GOOD_URL names"),
+            ("http://h/api?tenant=blue", "must not hold '?'"),
+        ] {
+            let refused = participants.turn(&ask(url), None).await.unwrap_err();
+            assert!(refused.0.contains(reason) && !refused.0.contains("s3cret"), "{url}: {refused:?}");
+        }
+        let admitted = participants.turn(&ask("${GOOD_URL}/tax/"), None).await.unwrap().unwrap();
+        let target = admitted.service().target(&Settings::default(), "${GOOD_URL}/tax/", &ask("")).unwrap();
+        assert_eq!(target.as_str(), "http://u:s3cret@h/v1/tax/calculate");
+    }
+
+    #[tokio::test]
+    async fn the_participants_that_cannot_be_asked_here_are_known_before_any_order() {
+        let settings = Settings([("GOOD_URL".to_owned(), "http://h".to_owned())].into());
+        let participants = HttpParticipants::new(settings, "http://127.0.0.1:1", 4).unwrap();
+        let source = "workflow: w\nversion: 1\nparticipants:\n  good: { url: '${GOOD_URL}/x' }\n  tax: { url: '${TAX_URL}' }\n  \
+                      told: { events: true }\nsteps: { a: { call: good.a }, b: { call: tax.b }, c: { request: told.c } }";
+        let workflow = Workflow::parse(source).unwrap();
+        let fault = AddressFault::Missing("TAX_URL".to_owned());
+        assert_eq!(participants.without_address(&workflow), [NoAddress { participant: "tax".to_owned(), fault }]);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use domain::workflow::address::AddressFault;
 use reqwest::Url;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -32,6 +33,8 @@ pub(super) struct Service {
     breaker: Arc<Breaker>,
     /// What workflows call it.
     names: Mutex<BTreeSet<String>>,
+    /// Where it is. Settings do not change while the process runs.
+    address: OnceLock<Result<Url, AddressFault>>,
     /// Where its actions are asked for: as many as its workflows name.
     actions: Mutex<HashMap<String, Url>>,
 }
@@ -91,6 +94,7 @@ impl Services {
             attempts: AtomicUsize::new(0),
             breaker: Arc::default(),
             names: Mutex::default(),
+            address: OnceLock::new(),
             actions: Mutex::default(),
         });
         known.entry(url.to_owned()).or_insert(service).clone()
@@ -106,15 +110,21 @@ impl Services {
 }
 
 impl Service {
+    /// Where the service at `url` is, which workflows call so.
+    pub fn address(&self, settings: &Settings, url: &str, participant: &str) -> Result<&Url, &AddressFault> {
+        self.serves(participant);
+        self.address.get_or_init(|| settings.resolve(url)).as_ref()
+    }
+
     /// Where an action is asked for, of the service at `url`.
     pub fn target(&self, settings: &Settings, url: &str, ask: &Ask) -> Result<Url, String> {
         let mut actions = lock(&self.actions);
         if let Some(target) = actions.get(&ask.action) {
             return Ok(target.clone());
         }
-        let base = settings.resolve(url).map_err(|error| error.to_string())?;
-        let target = format!("{}/{}", base.trim_end_matches('/'), ask.action);
-        let target = Url::parse(&target).map_err(|error| format!("the URL of the participant is none: {error}"))?;
+        let base = self.address(settings, url, &ask.participant).map_err(ToString::to_string)?;
+        let target = format!("{}/{}", base.as_str().trim_end_matches('/'), ask.action);
+        let target = Url::parse(&target).map_err(|error| format!("the address of the participant is none: {error}"))?;
         actions.insert(ask.action.clone(), target.clone());
         Ok(target)
     }

@@ -1,6 +1,7 @@
 //! What an order follows: steps, what each asks of whom, and how they depend on one another.
 //!
 //! A definition is read from a YAML file by [`Workflow::parse`], which checks it whole and reports every fault with its line and column.
+//! One that is registered is read by [`Workflow::registered`], which does not hold it to rules that came later.
 //! `workflows/schema.json` describes the format for editors.
 //!
 //! # When a step starts
@@ -22,6 +23,7 @@
 //! An outcome in `compensate-on` completes its step and undoes the order: nothing of `steps` starts after it. When every undo has
 //! run, the steps of `compensated` follow, by the same rules.
 
+pub mod address;
 mod check;
 mod diagram;
 mod expression;

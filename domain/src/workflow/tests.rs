@@ -71,6 +71,16 @@ fn every_kind_of_fault_is_refused_with_its_place_and_its_reason() {
 }
 
 #[test]
+fn a_definition_of_the_log_is_read_by_the_rules_that_it_was_registered_by() {
+    let source =
+        "workflow: w\nversion: 1\nparticipants: { a: { url: 'http://a?tenant=blue' } }\nsteps: { do: { call: a.do } }";
+    assert!(Workflow::parse(source).is_err());
+    let workflow = Workflow::registered(source).unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(workflow.step("do").is_some());
+    assert!(Workflow::registered(&source.replace("a.do", "b.do")).is_err(), "what was refused before still is");
+}
+
+#[test]
 fn a_file_that_is_too_large_is_refused_unread() {
     let faults = Workflow::parse(&"#".repeat(256 * 1024 + 1)).unwrap_err().to_string();
     assert_eq!(faults, "1:1: is larger than 256 KiB");

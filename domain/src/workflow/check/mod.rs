@@ -1,6 +1,7 @@
 //! What has to hold between the parts of a definition. Each file looks at one thing, reads the definition whole, and notes what it
 //! finds at the place in the file.
 
+mod addresses;
 mod compensation;
 mod graph;
 mod guards;
@@ -54,7 +55,9 @@ pub(super) fn all(workflow: &Workflow, root: &Node, report: &mut Report) {
 
 /// Checks what is checked of a definition that is new, and not of one that was registered before.
 pub(super) fn new(workflow: &Workflow, root: &Node, report: &mut Report) {
-    values::check(workflow, &mut Notes::new(root, report));
+    let mut notes = Notes::new(root, report);
+    addresses::check(workflow, &mut notes);
+    values::check(workflow, &mut notes);
 }
 
 fn section<'a>(name: &'static str, steps: &'a [Step]) -> Section<'a> {
