@@ -1,4 +1,4 @@
-//! Definitions in the log: one stream for each name, one event for each version. A text, once registered, stays what it is.
+//! Definitions in the log: one stream for each name, one event for each version. What a version means, once registered, stays.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -57,12 +57,25 @@ impl Version {
     }
 }
 
+impl Version {
+    /// In what another definition differs from it, if in anything. One that this build cannot read is only the same text.
+    fn difference(&self, name: &str, other: &Workflow) -> Option<String> {
+        if *self.source == *other.source {
+            return None;
+        }
+        match self.workflow(name) {
+            Ok(workflow) => workflow.difference(other),
+            Err(_) => Some("the text in the log, which this build cannot read, is another".to_owned()),
+        }
+    }
+}
+
 /// What registering a definition led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registered {
     /// It is new.
     New,
-    /// The very same text was registered before.
+    /// The same was registered before, if in other words.
     Known,
 }
 
@@ -85,13 +98,16 @@ pub enum RegisterError {
     Faulty(#[from] Faults),
     /// Orders follow that version: it cannot become another.
     #[error(
-        "version {version} of workflow {name:?} is registered with another text; a changed workflow needs a new version"
+        "version {version} of workflow {name:?} is registered, and the file means something else: {difference}. A changed \
+         workflow needs a new version"
     )]
     Different {
         /// Its name.
         name: String,
         /// Its version.
         version: u32,
+        /// In what it differs.
+        difference: String,
     },
     /// The log could not be read.
     #[error(transparent)]
@@ -146,16 +162,17 @@ impl<L: Log, C: Clock> Workflows<L, C> {
             Ok(workflow) => (workflow, None),
             Err(faults) => (Workflow::registered(source).map_err(|_| faults.clone())?, Some(faults)),
         };
-        let reference = WorkflowRef { name: workflow.name, version: workflow.version };
+        let reference = WorkflowRef { name: workflow.name.clone(), version: workflow.version };
         loop {
             let known = self.refresh(&reference.name).await?;
             if let Some(other) = known.versions.get(&reference.version) {
-                return if *other.source == *source {
-                    Ok(Registration { registered: Registered::Known, reference, position: other.position })
-                } else {
-                    Err(RegisterError::Different { name: reference.name, version: reference.version })
+                let WorkflowRef { name, version } = reference.clone();
+                return match other.difference(&name, &workflow) {
+                    None => Ok(Registration { registered: Registered::Known, reference, position: other.position }),
+                    Some(difference) => Err(RegisterError::Different { name, version, difference }),
                 };
             }
+            // What is registered already stands, whatever rules came later.
             if let Some(faults) = faults {
                 return Err(faults.into());
             }

@@ -21,7 +21,15 @@ async fn a_registered_text_stays_what_it_is() {
     let position = &registered["position"];
     let query = format!("{{ workflow(name: \"tiny\", freshness: {{position: {position}}}) {{ version }} }}");
     assert_eq!(world.query(&query).await["workflow"]["version"], 1);
-    assert_eq!(register(&world, &MINIMAL.replace("tell:", "say:")).await.0, 409);
+    let in_other_words = format!("# The same.\r\n{}\r\n", MINIMAL.replace('\n', "\r\n"));
+    assert_eq!(
+        register(&world, &in_other_words).await,
+        (200, registered.clone()),
+        "comments and line ends mean nothing"
+    );
+    let (status, problem) = register(&world, &MINIMAL.replace("tell:", "say:")).await;
+    assert_eq!(status, 409);
+    assert!(problem["detail"].as_str().unwrap().contains("steps.say is missing in the log"), "{problem}");
     assert_eq!(register(&world, &MINIMAL.replace("version: 1", "version: 2")).await.0, 201);
     let (status, problem) = register(&world, &MINIMAL.replace("mail.send", "post.send")).await;
     assert_eq!(status, 422);

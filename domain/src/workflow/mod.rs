@@ -28,6 +28,7 @@ mod check;
 mod diagram;
 mod expression;
 pub(crate) mod fault;
+mod meaning;
 pub(crate) mod read;
 pub(crate) mod suggest;
 pub(crate) mod yaml;
