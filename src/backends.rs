@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::time::timeout;
 
 use crate::args::ServerUrls;
+use crate::running::{self, NotFound};
 
 /// The database of the embedded cluster.
 const DATABASE: &str = "tenuto";
@@ -50,6 +51,17 @@ impl ServerUrls {
     /// The log's connection string.
     pub fn named_event_store(&self) -> Result<&str, NotNamed> {
         self.event_store.as_deref().ok_or(NotNamed::EVENT_STORE)
+    }
+
+    /// For a command, the servers that are named. Where none is, those of what runs in this folder.
+    pub fn or_running(self) -> Result<Self, NotFound> {
+        if self.event_store.is_some() || self.postgres.is_some() {
+            return Ok(self);
+        }
+        let running = running::in_usual_folder("--event-store and --postgres")?;
+        let places = running.map(|running| (Some(running.event_store), running.postgres));
+        let (event_store, postgres) = places.unwrap_or_default();
+        Ok(Self { event_store, postgres })
     }
 
     /// The database's URL.

@@ -7,20 +7,17 @@ use event_store::client::{ConnectError, EventStore, Position, ReadError, Recorde
 use event_store::node::{Node, NodeError, NodeHandle, NodeOptions};
 
 use crate::args::DataFolder;
+use crate::running::{self, NotFound};
 
 /// Which log.
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// The `EventStoreDB` (or `KurrentDB`) that holds the log, as a connection string
-    #[arg(
-        long,
-        env = "TENUTO_EVENTSTORE",
-        default_value = "esdb://127.0.0.1:2113?tls=false",
-        value_name = "esdb://HOST:PORT?tls=…",
-        hide_env_values = true
-    )]
-    event_store: String,
-    /// Instead: the data folder of an embedded log that no node is using, a backup for one. It is read where it lies
+    /// The `EventStoreDB` (or `KurrentDB`) that holds the log, as a connection string [default: the log of what runs in the
+    /// folder .tenuto, or `esdb://127.0.0.1:2113?tls=false`]
+    #[arg(long, env = "TENUTO_EVENTSTORE", value_name = "esdb://HOST:PORT?tls=…", hide_env_values = true)]
+    event_store: Option<String>,
+    /// Instead: the data folder of an embedded log, a backup for one. It is read where it lies, unless a process that runs there
+    /// has it
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
 }
@@ -30,6 +27,8 @@ pub struct LogArgs {
 pub enum OpenError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
     #[error("there is no log in {}", .0.display())]
     NoLog(PathBuf),
     #[error("the log in {} cannot be opened", folder.display())]
@@ -43,11 +42,27 @@ pub struct Log {
 }
 
 impl LogArgs {
+    /// The views of the same process, where the log is that of what runs in this folder.
+    pub fn views(&self) -> Result<Option<String>, NotFound> {
+        match (&self.event_store, &self.data) {
+            (None, None) => running::postgres(None),
+            (None, Some(data)) => {
+                Ok(running::in_folder(data, "--postgres").ok().flatten().and_then(|found| found.postgres))
+            }
+            (Some(_), _) => Ok(None),
+        }
+    }
+
     /// Connects to the log, or opens it.
     pub async fn open(&self) -> Result<Log, OpenError> {
         let Some(data) = &self.data else {
-            return Ok(Log { store: EventStore::connect(&self.event_store)?, node: None });
+            let place = running::event_store(self.event_store.as_deref())?;
+            return Ok(Log { store: EventStore::connect(&place)?, node: None });
         };
+        // What was killed has left the log, and nobody uses it.
+        if let Ok(Some(running)) = running::in_folder(data, "--event-store") {
+            return Ok(Log { store: EventStore::connect(&running.event_store)?, node: None });
+        }
         let folder = DataFolder { data: data.clone() }.event_store();
         if !folder.is_dir() {
             return Err(OpenError::NoLog(folder));

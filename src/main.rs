@@ -20,6 +20,7 @@ mod logging;
 mod metrics;
 mod rebuild;
 mod roles;
+mod running;
 mod samples;
 mod serve;
 mod signals;

@@ -100,8 +100,9 @@ impl From<ViewName> for View {
 
 pub(crate) async fn run(args: RebuildArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let stop = signals::stop_token()?;
-    let log = EventStore::connect(args.servers.named_event_store()?)?;
-    let pool = backends::views(args.servers.named_postgres()?).await?;
+    let servers = args.servers.or_running()?;
+    let log = EventStore::connect(servers.named_event_store()?)?;
+    let pool = backends::views(servers.named_postgres()?).await?;
     let adopt = match projector::compare_log(&log, &pool).await? {
         Some(mismatch) if args.check => return Err(OtherLog(mismatch).into()),
         Some(mismatch) if !args.yes && !confirmed(&mismatch)? => return Ok(ExitCode::from(NOT_DONE)),

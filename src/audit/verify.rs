@@ -47,7 +47,7 @@ pub(super) struct VerifyArgs {
     json: bool,
     #[command(flatten)]
     log: LogArgs,
-    /// The Postgres that holds the views
+    /// The Postgres that holds the views [default: that of what runs in the folder .tenuto, where the log is that one's]
     #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
     postgres: Option<String>,
 }
@@ -64,7 +64,11 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode, AuditError> {
 }
 
 async fn with_log(args: &VerifyArgs, keys: Vec<PublicKey>) -> Result<Report, AuditError> {
-    let pool = match &args.postgres {
+    let views = match &args.postgres {
+        None => args.log.views().map_err(OpenError::from)?,
+        named => named.clone(),
+    };
+    let pool = match &views {
         Some(url) => Some(connect(url).await?),
         None if args.views => return Err(NotNamed::POSTGRES.into()),
         None => None,

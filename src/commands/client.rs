@@ -26,6 +26,7 @@ pub use self::problem::Problem;
 use super::CommandError;
 use super::output::printable;
 use super::retry::{self, Patience};
+use crate::running;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,20 +38,21 @@ const LONGEST_DETAIL: usize = 300;
 /// Which server to speak to.
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
-    /// The server's address: orders are posted to URL/orders, queries to URL/graphql
-    #[arg(long, env = "TENUTO_SERVER", default_value = "http://127.0.0.1:7007", value_name = "URL")]
-    server: String,
+    /// The server's address: orders are posted to URL/orders, queries to URL/graphql [default: what runs in the folder .tenuto,
+    /// or `http://127.0.0.1:7007`]
+    #[arg(long, env = "TENUTO_SERVER", value_name = "URL")]
+    server: Option<String>,
 }
 
 impl ServerArgs {
     /// A client of that server.
     pub fn client(&self) -> Result<Client, CommandError> {
-        Client::new(&self.server)
+        Client::new(&running::server(self.server.as_deref()))
     }
 
     #[cfg(test)]
     pub fn of(server: &str) -> Self {
-        Self { server: server.to_owned() }
+        Self { server: Some(server.to_owned()) }
     }
 }
 

@@ -16,6 +16,7 @@ use self::file::{FileError, KeyReader, KeyWriter, MIN_PASSPHRASE_BYTES};
 use crate::backends;
 use crate::backends::NotNamed;
 use crate::commands::output;
+use crate::running;
 
 /// The environment variable that may hold the passphrase.
 const PASSPHRASE: &str = "TENUTO_KEYS_PASSPHRASE";
@@ -61,7 +62,7 @@ struct Common {
     /// A file whose first line is the passphrase [default: the environment variable `TENUTO_KEYS_PASSPHRASE`]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// The Postgres that holds the keys
+    /// The Postgres that holds the keys [default: that of what runs in the folder .tenuto]
     #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
     postgres: Option<String>,
 }
@@ -103,7 +104,8 @@ impl Common {
     }
 
     async fn database(&self) -> Result<PgPool, Box<dyn std::error::Error>> {
-        backends::views(self.postgres.as_deref().ok_or(NotNamed::POSTGRES)?).await
+        let url = running::postgres(self.postgres.as_deref())?.ok_or(NotNamed::POSTGRES)?;
+        backends::views(&url).await
     }
 }
 

@@ -19,6 +19,7 @@ use crate::commands::output;
 use crate::door::Door;
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
+use crate::running::Running;
 use crate::{health, metrics, samples, serve, signals};
 
 /// How long a request waits for the log and Postgres, which may have to be made first.
@@ -122,6 +123,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     door.open(own.merge(probes));
     let (projector, deliveries, requests) = (tokio::spawn(projector), tokio::spawn(deliveries), tokio::spawn(requests));
 
+    let _record = running(&base, &backends).record(&args.data.data);
     print_places(&base, &backends, &args);
     let shown = async {
         if !args.no_samples {
@@ -153,6 +155,16 @@ fn participant_urls(base: &str) -> BTreeMap<String, String> {
         .into();
     urls.extend(urls_in_environment());
     urls
+}
+
+/// What commands in the same folder find.
+fn running(base: &str, backends: &Backends) -> Running {
+    Running {
+        pid: std::process::id(),
+        server: Some(base.to_owned()),
+        event_store: backends.event_store_url.clone(),
+        postgres: Some(backends.postgres_url.clone()),
+    }
 }
 
 fn print_places(base: &str, backends: &Backends, args: &DevArgs) {

@@ -50,10 +50,11 @@ pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::er
     match args.command {
         None => project(&args.servers).await.map(|()| ExitCode::SUCCESS),
         Some(ProjectorCommand::Parked { json, servers }) => {
-            let pool = backends::views(servers.named_postgres()?).await?;
+            let pool = backends::views(servers.or_running()?.named_postgres()?).await?;
             parked(&pool, json).await.map(|()| ExitCode::SUCCESS)
         }
         Some(ProjectorCommand::Retry { streams, servers }) => {
+            let servers = servers.or_running()?;
             let log = EventStore::connect(servers.named_event_store()?)?;
             let pool = backends::views(servers.named_postgres()?).await?;
             retry(&log, &pool, streams).await

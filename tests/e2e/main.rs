@@ -24,6 +24,7 @@ mod parts;
 mod past;
 mod process;
 mod restarts;
+mod settings;
 #[path = "../../query-api/tests/it/socket.rs"]
 mod socket;
 mod starting;

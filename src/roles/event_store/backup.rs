@@ -11,19 +11,15 @@ use event_store::client::EventStore;
 use super::check;
 use crate::args::DataFolder;
 use crate::commands::output;
+use crate::running;
 
 /// Options of `tenuto event-store backup`.
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
-    /// The node whose log is copied, as a connection string
-    #[arg(
-        long,
-        env = "TENUTO_EVENTSTORE",
-        default_value = "esdb://127.0.0.1:2113?tls=false",
-        value_name = "esdb://HOST:PORT?tls=…",
-        hide_env_values = true
-    )]
-    from: String,
+    /// The node whose log is copied, as a connection string [default: that of what runs in the folder .tenuto, or
+    /// `esdb://127.0.0.1:2113?tls=false`]
+    #[arg(long, env = "TENUTO_EVENTSTORE", value_name = "esdb://HOST:PORT?tls=…", hide_env_values = true)]
+    from: Option<String>,
     /// The data folder for the copy: a new one, or that of an earlier backup
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
@@ -33,7 +29,7 @@ pub(crate) struct BackupArgs {
 pub(super) async fn run(args: BackupArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let begun = Instant::now();
     let folder = DataFolder { data: args.to }.event_store();
-    let report = backup(&EventStore::connect(&args.from)?, &folder).await?;
+    let report = backup(&EventStore::connect(&running::event_store(args.from.as_deref())?)?, &folder).await?;
     let added = format!("{}: {} events added in {:.1?}\n", folder.display(), report.added, begun.elapsed());
     output::announce(&(added + &check::summary(&folder, &report.check)));
     if report.check.is_sound() && report.check.events == 0 {

@@ -10,6 +10,7 @@ use event_store::node::{CheckReport, StorageError, check_log};
 
 use crate::args::DataFolder;
 use crate::commands::output;
+use crate::running::{self, Running};
 
 /// The exit code for "there was nothing to check".
 pub(super) const NOTHING: u8 = 2;
@@ -32,9 +33,23 @@ struct NotChecked {
     source: StorageError,
 }
 
+/// Two processes cannot have a log open at once.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the event log in {folder} is in use by process {}: stop it, or check a copy, which `tenuto event-store backup --from '{}' \
+     --to FOLDER` makes and checks", running.pid, running.event_store
+)]
+struct InUse {
+    folder: String,
+    running: Running,
+}
+
 /// Exit code 1: something is wrong with the log.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let folder = args.data.event_store();
+    if let Ok(Some(running)) = running::in_folder(&args.data.data, "") {
+        return Err(InUse { folder: folder.display().to_string(), running }.into());
+    }
     let report = check_log(&folder).map_err(|source| NotChecked { folder: folder.display().to_string(), source })?;
     // The exit code says the same to those who do not read on.
     if args.json {

@@ -15,6 +15,7 @@ use rustix::fs::Mode;
 use super::RoleResult;
 use crate::args::DataFolder;
 use crate::commands::output;
+use crate::running::Running;
 use crate::signals;
 
 /// Options of `tenuto event-store`.
@@ -89,6 +90,9 @@ async fn serve(args: NodeArgs) -> RoleResult {
     let options =
         NodeOptions { address: args.listen, advertised, system_projections, ..NodeOptions::in_folder(folder) };
     let node = Node::start(options).await?;
+    let running =
+        Running { pid: std::process::id(), server: None, event_store: node.connection_string(), postgres: None };
+    let _record = running.record(&args.data.data);
     output::announce(&format!("the log at {}\n", node.connection_string()));
     tokio::select! {
         () = stop.cancelled() => {}

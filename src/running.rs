@@ -1,0 +1,245 @@
+//! The record of what runs in a data folder: `tenuto dev` (or `tenuto event-store`) notes there where its servers are, so that commands
+//! in the same folder find them by themselves.
+//!
+//! The process keeps a lock on the record for as long as it lives. A record without one is of a process that was killed.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::args::DataFolder;
+
+const FILE: &str = "running.json";
+/// URLs may hold passwords.
+const PRIVATE: u32 = 0o600;
+/// A record is not larger.
+const MAX_BYTES: u64 = 64 * 1024;
+/// How often, and after which pause each, the lock is tried.
+const LOCK_TRIES: usize = 25;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// Where a log is that nobody names, and no process of this folder has.
+const USUAL_LOG: &str = "esdb://127.0.0.1:2113?tls=false";
+/// Where a server is that nobody names, and no process of this folder is.
+const USUAL_SERVER: &str = "http://127.0.0.1:7007";
+
+/// Where the servers of a running process are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Running {
+    /// The process.
+    pub pid: u32,
+    /// Where commands and queries go; none: the process is a log alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The log.
+    pub event_store: String,
+    /// The views; none: the process is a log alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<String>,
+}
+
+/// Where servers are that a command was not told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotFound {
+    #[error(
+        "the process that used {} (process {pid}) is not running any more: start it again, name other servers ({options}), or \
+         read its log where it lies with --data {}", data.display(), data.display()
+    )]
+    Ended { data: PathBuf, pid: u32, options: &'static str },
+    #[error(
+        "{} is the data folder of `tenuto dev`, which is not running: start it, name another log with --event-store, or read this \
+         one where it lies with --data {}", data.display(), data.display()
+    )]
+    NotRunning { data: PathBuf },
+    #[error("{} cannot be read: {source}", file.display())]
+    Unreadable { file: PathBuf, source: std::io::Error },
+}
+
+/// A record that is kept while the process lives. It goes with the value.
+#[derive(Debug)]
+pub(crate) struct Record {
+    file: PathBuf,
+    /// Keeps the lock.
+    _locked: File,
+}
+
+impl Running {
+    /// Notes it in the data folder. A process that cannot goes on: commands are then told where it is.
+    pub fn record(&self, data: &Path) -> Option<Record> {
+        let written = Record::write(data, self);
+        let warn = |error: &std::io::Error| {
+            tracing::warn!(%error, folder = %data.display(), "where the servers are is not noted: commands have to be told");
+        };
+        written.inspect_err(warn).ok()
+    }
+}
+
+impl Record {
+    /// Notes where the servers are.
+    pub fn write(data: &Path, running: &Running) -> std::io::Result<Self> {
+        let file = data.join(FILE);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
+        std::fs::create_dir_all(data)?;
+        let mut locked = options.open(&file)?;
+        // One that is there keeps the mode that it had.
+        locked.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(PRIVATE))?;
+        lock(&locked)?;
+        locked.set_len(0)?;
+        locked.rewind()?;
+        locked.write_all(&serde_json::to_vec_pretty(running)?)?;
+        locked.flush()?;
+        Ok(Self { file, _locked: locked })
+    }
+}
+
+/// A command that looks at the record holds it for a moment.
+fn lock(file: &File) -> std::io::Result<()> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Err(std::io::Error::other("another process of this folder is running"))
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        // One that stays says that its process has ended.
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+/// What runs in a data folder, if anything does or did.
+fn look(data: &Path) -> Result<Option<Found>, NotFound> {
+    let file = data.join(FILE);
+    let unreadable = |source| NotFound::Unreadable { file: file.clone(), source };
+    let opened = match File::open(&file) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let lives = match opened.try_lock_shared() {
+        Ok(()) => false,
+        Err(TryLockError::WouldBlock) => true,
+        Err(TryLockError::Error(error)) => return Err(unreadable(error)),
+    };
+    let mut text = String::new();
+    opened.take(MAX_BYTES).read_to_string(&mut text).map_err(unreadable)?;
+    let running = serde_json::from_str(&text).map_err(|error| unreadable(error.into()))?;
+    Ok(Some(Found { running, lives }))
+}
+
+struct Found {
+    running: Running,
+    lives: bool,
+}
+
+/// The folder in which commands look, unless they are told another.
+fn usual_folder() -> PathBuf {
+    std::env::var_os("TENUTO_DATA").map_or_else(|| PathBuf::from(".tenuto"), PathBuf::from)
+}
+
+/// What runs in that folder now; one that was killed is an error.
+pub(crate) fn in_folder(data: &Path, options: &'static str) -> Result<Option<Running>, NotFound> {
+    match look(data)? {
+        Some(Found { running, lives: true }) => Ok(Some(running)),
+        Some(Found { running, lives: false }) => {
+            Err(NotFound::Ended { data: data.to_owned(), pid: running.pid, options })
+        }
+        None => Ok(None),
+    }
+}
+
+/// What runs in the folder in which commands look.
+pub(crate) fn in_usual_folder(options: &'static str) -> Result<Option<Running>, NotFound> {
+    in_folder(&usual_folder(), options)
+}
+
+/// The log that a command reads: the one that is named, that of what runs in this folder, or the usual one.
+pub(crate) fn event_store(named: Option<&str>) -> Result<String, NotFound> {
+    if let Some(named) = named {
+        return Ok(named.to_owned());
+    }
+    let data = usual_folder();
+    if let Some(running) = in_folder(&data, "--event-store")? {
+        return Ok(running.event_store);
+    }
+    if (DataFolder { data: data.clone() }).event_store().is_dir() {
+        return Err(NotFound::NotRunning { data });
+    }
+    Ok(USUAL_LOG.to_owned())
+}
+
+/// The database that a command uses: the one that is named, or that of what runs in this folder.
+pub(crate) fn postgres(named: Option<&str>) -> Result<Option<String>, NotFound> {
+    match named {
+        Some(named) => Ok(Some(named.to_owned())),
+        None => Ok(in_usual_folder("--postgres")?.and_then(|running| running.postgres)),
+    }
+}
+
+/// The server that a client command speaks to: the one that is named, what runs in this folder, or the usual one.
+pub(crate) fn server(named: Option<&str>) -> String {
+    let found = || in_usual_folder("--server").ok()??.server;
+    named.map(str::to_owned).or_else(found).unwrap_or_else(|| USUAL_SERVER.to_owned())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn running() -> Running {
+        let own = |place: &str| Some(place.to_owned());
+        Running {
+            pid: 7,
+            server: own("http://h:1"),
+            event_store: "esdb://h:2".to_owned(),
+            postgres: own("postgres://h"),
+        }
+    }
+
+    #[test]
+    fn a_record_is_found_while_its_process_lives_and_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        assert_eq!(in_folder(&data, "").unwrap(), None);
+        let record = Record::write(&data, &running()).unwrap();
+        assert_eq!(in_folder(&data, "").unwrap(), Some(running()));
+        assert_eq!(std::fs::metadata(data.join(FILE)).unwrap().permissions().mode() & 0o777, PRIVATE);
+        assert!(Record::write(&data, &running()).is_err(), "one process a folder");
+        drop(record);
+        assert_eq!(in_folder(&data, "").unwrap(), None);
+    }
+
+    #[test]
+    fn a_record_of_a_process_that_was_killed_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), serde_json::to_vec(&running()).unwrap()).unwrap();
+        let error = in_folder(folder.path(), "--event-store").unwrap_err().to_string();
+        assert!(
+            error.contains("process 7") && error.contains("not running") && error.contains("--event-store"),
+            "{error}"
+        );
+        let again = Record::write(folder.path(), &running()).unwrap();
+        assert!(in_folder(folder.path(), "").unwrap().is_some());
+        drop(again);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_an_error_that_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "{").unwrap();
+        let error = in_folder(folder.path(), "").unwrap_err().to_string();
+        assert!(error.contains(FILE), "{error}");
+    }
+}

@@ -1,0 +1,210 @@
+//! The settings that participants' addresses hang on, ids and definitions that only look otherwise, and how commands find what runs
+//! in a folder.
+
+use std::process::Output;
+
+use postgres_cluster::testing::{TestDatabase, database};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::process::{Address, Process, binary, until};
+use crate::world::{World, order};
+
+const TAXED: &str = "workflow: taxed\nversion: 1\nparticipants:\n  tax: { url: \"${TAX_URL}/v1\" }\nsteps:\n  \
+                     release: { await: release, timeout: 1h, on-timeout: done, outcomes: [done] }\n  \
+                     tax: { after: [release], call: tax.calculate, retry: { attempts: 2, initial: 100ms } }";
+
+/// `tenuto dev` on data that outlive it, with these settings.
+struct Dev {
+    process: Process,
+    address: Address,
+    http: reqwest::Client,
+}
+
+impl Dev {
+    fn start(database: &TestDatabase, data: &str, settings: &[(&str, &str)], more: &[&str]) -> Self {
+        let address = Address::new();
+        let mut arguments = vec!["dev", "--listen", address.as_str(), "--data", data, "--no-samples"];
+        arguments.extend(more);
+        let mut environment = vec![("TENUTO_POSTGRES", database.url())];
+        environment.extend(settings);
+        let process = Process::start(&arguments, &environment);
+        process.told("commands   POST ");
+        Self { process, address, http: reqwest::Client::new() }
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, String) {
+        let answer = self.http.get(format!("{}{path}", self.address.url())).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    }
+
+    async fn post(&self, path: &str, kind: &str, body: String) -> (StatusCode, String) {
+        let request = self.http.post(format!("{}{path}", self.address.url())).header("content-type", kind);
+        let answer = request.body(body).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    }
+
+    async fn place(&self, id: &str, workflow: &str) -> (StatusCode, String) {
+        self.post("/orders", "application/json", order(id, workflow, "11", 1).to_string()).await
+    }
+
+    async fn tax_step(&self, id: &str) -> Value {
+        let query = format!("{{ order(id: {id:?}) {{ steps {{ id status attempts lastError }} }} }}");
+        let (_, text) = self.post("/graphql", "application/json", json!({ "query": query }).to_string()).await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let steps = answer["data"]["order"]["steps"].as_array().cloned().unwrap_or_default();
+        steps.into_iter().find(|step| step["id"] == "tax").unwrap_or_default()
+    }
+
+    fn stop(mut self) {
+        self.process.signal(rustix::process::Signal::TERM);
+        assert!(self.process.ended().success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_setting_that_a_workflow_in_use_needs_a_handler_is_not_ready_and_uses_no_attempt() {
+    let (database, folder) = (database().await, tempfile::tempdir().unwrap());
+    let data = folder.path().to_str().unwrap();
+    let silent = Address::new();
+    let with = [("TAX_URL", silent.url())];
+    let with: Vec<(&str, &str)> = with.iter().map(|(name, value)| (*name, value.as_str())).collect();
+
+    let dev = Dev::start(&database, data, &with, &[]);
+    until("it is ready", async || dev.get("/readyz").await.0 == StatusCode::OK).await;
+    assert_eq!(dev.post("/workflows", "application/yaml", TAXED.to_owned()).await.0, StatusCode::CREATED);
+    assert_eq!(dev.place("t-1", "taxed").await.0, StatusCode::ACCEPTED);
+    until("the views have it", async || dev.get("/orders/t-1").await.0 == StatusCode::OK).await;
+    dev.stop();
+
+    let dev = Dev::start(&database, data, &[], &[]);
+    until("it says why it is not ready", async || {
+        let (status, text) = dev.get("/readyz").await;
+        status == StatusCode::SERVICE_UNAVAILABLE
+            && ["workflow taxed version 1", "participant tax", "the setting TAX_URL has no value", "set TAX_URL"]
+                .iter()
+                .all(|said| text.contains(said))
+    })
+    .await;
+    let (status, problem) = dev.place("t-2", "taxed").await;
+    assert!(status == StatusCode::SERVICE_UNAVAILABLE && problem.contains("TAX_URL"), "{status} {problem}");
+    assert_eq!(dev.place("t-1", "taxed").await.0, StatusCode::ACCEPTED, "it was placed before");
+    assert_eq!(dev.place("t-3", "order-fulfilment").await.0, StatusCode::ACCEPTED, "others are served");
+    let released = json!({ "outcome": "done", "actor": "ann", "reason": "fine" }).to_string();
+    let (status, text) = dev.post("/orders/t-1/steps/release/outcome", "application/json", released).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{text}");
+    until("the order waits for the setting", async || {
+        let step = dev.tax_step("t-1").await;
+        step["status"] == "RETRYING" && step["lastError"].as_str().is_some_and(|error| error.contains("TAX_URL"))
+    })
+    .await;
+    dev.stop();
+
+    // Of its two attempts, none was used: both are made now, and nobody answers.
+    let dev = Dev::start(&database, data, &with, &[]);
+    until("it is ready again", async || dev.get("/readyz").await.0 == StatusCode::OK).await;
+    let again = json!({ "actor": "ann", "reason": "the setting is there" }).to_string();
+    let retried = async || dev.post("/orders/t-1/retry", "application/json", again.clone()).await;
+    until("its participant is asked", async || {
+        let step = dev.tax_step("t-1").await;
+        let (status, error) = (step["status"].as_str().unwrap_or_default(), step["lastError"].as_str());
+        if status == "RETRYING" && error.is_some_and(|error| error.contains("TAX_URL")) {
+            retried().await;
+        }
+        status == "FAILED" && error.is_some_and(|error| error.contains("no connection") && error.contains("the last"))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_that_a_handler_is_given_counts_as_used_and_one_that_is_named_unused_does_not() {
+    let (database, folder) = (database().await, tempfile::tempdir().unwrap());
+    let (data, files) = (folder.path().join("data"), folder.path().join("files"));
+    let (data, empty) = (data.to_str().unwrap(), folder.path().to_str().unwrap());
+    std::fs::create_dir(&files).unwrap();
+    std::fs::write(files.join("taxed.yaml"), TAXED).unwrap();
+
+    let bad = [("TAX_URL", "tax.internal:8080")];
+    let dev = Dev::start(&database, data, &bad, &["--workflows", files.to_str().unwrap()]);
+    until("it says what is wrong with the setting", async || {
+        let (status, text) = dev.get("/readyz").await;
+        status == StatusCode::SERVICE_UNAVAILABLE && text.contains("TAX_URL must start with http://")
+    })
+    .await;
+    until("the views have the workflow", async || {
+        let query = json!({ "query": "{ workflow(name: \"taxed\") { version } }" }).to_string();
+        dev.post("/graphql", "application/json", query).await.1.contains("\"version\":1")
+    })
+    .await;
+    dev.stop();
+    let dev = Dev::start(&database, data, &[], &["--workflows", empty, "--unused-workflows", "other,taxed"]);
+    until("it is ready", async || dev.get("/readyz").await.0 == StatusCode::OK).await;
+    let (status, problem) = dev.place("t-1", "taxed").await;
+    assert!(status == StatusCode::SERVICE_UNAVAILABLE && problem.contains("TAX_URL"), "{status} {problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_may_be_called_as_paths_are() {
+    let world = World::new().await;
+    world.stock(&json!([{ "sku": "11", "quantity": 100 }])).await;
+    assert_eq!(world.get("/orders/batch").await.0, 404);
+    for id in ["batch", "BATCH", "orders", "graphql", "personal-data", "cancel", "steps", "-", "~", "_", "a..", "0"] {
+        world.place(&order(id, "order-fulfilment", "11", 1)).await;
+        let (status, standing) = world.get(&format!("/orders/{id}?wait=30")).await;
+        assert_eq!(
+            (status, &standing["orderId"], &standing["state"]),
+            (200, &json!(id), &json!("COMPLETED")),
+            "{standing}"
+        );
+        let cancel = json!({ "actor": "ann", "reason": "too late" });
+        let (status, refused) = world.post(&format!("/orders/{id}/cancel"), &cancel).await;
+        assert_eq!((status, &refused["state"]), (409, &json!("COMPLETED")), "{id}: {refused}");
+        let (status, _) = world.get(&format!("/orders/{id}/personal-data")).await;
+        assert_eq!(status, 200, "{id}");
+    }
+    for id in [".", "..", "a/b", "a%2Fb", "a b", ""] {
+        let (status, problem) = world.post("/orders", &order(id, "order-fulfilment", "11", 1)).await;
+        assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/orderId")), "{id}: {problem}");
+    }
+}
+
+fn told(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_in_the_folder_of_dev_find_its_servers_and_say_when_it_does_not_run() {
+    let (database, folder) = (database().await, tempfile::tempdir().unwrap());
+    let data = folder.path().join(".tenuto");
+    let run = |arguments: &[&str]| binary().current_dir(folder.path()).args(arguments).output().unwrap();
+    let mut dev = Dev::start(&database, data.to_str().unwrap(), &[], &[]);
+    until("it is ready", async || dev.get("/readyz").await.0 == StatusCode::OK).await;
+    let stock = json!([{ "sku": "11", "quantity": 10 }]).to_string();
+    dev.post("/participants/shipping/stock", "application/json", stock).await;
+    assert_eq!(dev.place("f-1", "order-fulfilment").await.0, StatusCode::ACCEPTED);
+    until("it ends", async || dev.get("/orders/f-1?wait=30").await.1.contains("COMPLETED")).await;
+
+    for (arguments, says) in [
+        (&["show", "f-1"][..], "Order f-1 is Shipped"),
+        (&["replay", "f-1"], "f-1"),
+        (&["audit", "verify", "--all"], "1 orders"),
+        (&["rebuild", "--check"], ""),
+        (&["projector", "parked"], ""),
+        (&["event-store", "backup", "--to", "copy"], "nothing is wrong"),
+    ] {
+        let output = run(arguments);
+        assert!(output.status.success() && told(&output).contains(says), "{arguments:?}: {}", told(&output));
+    }
+    assert!(!told(&run(&["audit", "verify", "--all"])).contains("no database is named"));
+    let in_use = run(&["event-store", "check"]);
+    assert!(!in_use.status.success() && told(&in_use).contains("in use by process"), "{}", told(&in_use));
+
+    dev.process.kill();
+    for arguments in [&["replay", "f-1"][..], &["audit", "verify", "--all"], &["rebuild", "--check"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(told(&output).contains("is not running any more"), "{arguments:?}: {}", told(&output));
+    }
+    let read = run(&["replay", "f-1", "--data", ".tenuto"]);
+    assert!(read.status.success(), "{}", told(&read));
+}
