@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::tests::workflow;
-use crate::order::{
-    Event, Lifecycle, Limits, NewOrder, Operation, Phase, Refusal, Reply, Stage, StepState, StepStatus,
-};
+use crate::order::{Event, Lifecycle, Limits, NewOrder, Operation, Phase, Refusal, Reply, Stage, StepState};
 use crate::testing::{Story, done, order, refused};
 use crate::wire::{self, CHAIN_START, Context};
 
