@@ -303,7 +303,7 @@ fn what_takes_much_work_is_decided_in_parts_and_all_of_it_starts() {
 
 #[test]
 fn all_that_one_step_is_told_shares_a_budget() {
-    let told = |count| -> String { (0..count).map(|n| format!("f{n}: \"{HEAVY}\", ")).collect() };
+    let told = |count| -> String { (0..count).map(|n| format!("f{n}: \"{HEAVY}\"")).collect::<Vec<_>>().join(", ") };
     let file = |count| format!("steps:\n  a: {{ call: p.a, with: {{ {} }} }}", told(count));
     let (few, many) = (workflow(&file(2)), workflow(&file(9)));
     let mut story = Story::given(&few);

@@ -16,7 +16,7 @@ const CODES: &[&str] = &[
     "VUV", "WST", "XAF", "XCD", "XCG", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWG",
 ];
 
-/// Currencies without a minor unit (ISO 4217, list one, "CcyMnrUnts").
+/// Currencies without a minor unit (ISO 4217, list one, `CcyMnrUnts`).
 const WITHOUT_MINOR_UNIT: &[&str] =
     &["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
 
