@@ -2,8 +2,17 @@
 
 use std::error::Error;
 
-const PROTOCOL: [&str; 8] =
-    ["shared", "status", "streams", "persistent", "server_features", "gossip", "monitoring", "operations"];
+const PROTOCOL: [&str; 9] = [
+    "shared",
+    "status",
+    "streams",
+    "persistent",
+    "server_features",
+    "gossip",
+    "monitoring",
+    "operations",
+    "projections",
+];
 const STORAGE: [&str; 1] = ["storage"];
 
 fn main() -> Result<(), Box<dyn Error>> {

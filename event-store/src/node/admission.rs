@@ -10,16 +10,16 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 use tonic::Status;
 use tonic::body::{BoxBody, boxed};
-use tower::{Layer, Service};
+use tower::Service;
 
 use super::change::Failure;
+use super::gate::{Answering, Gate};
 use super::intake::Intake;
 use super::service::refusal;
 
@@ -38,38 +38,16 @@ impl Admission {
     }
 }
 
-impl<S> Layer<S> for Admission {
-    type Service = Admitting<S>;
-
-    fn layer(&self, service: S) -> Admitting<S> {
-        Admitting { admission: self.clone(), service }
-    }
-}
-
-#[derive(Clone)]
-pub(super) struct Admitting<S> {
-    admission: Admission,
-    service: S,
-}
-
-impl<S> Service<Request<BoxBody>> for Admitting<S>
-where
-    S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>,
-{
-    type Response = Response<BoxBody>;
-    type Error = S::Error;
-    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.service.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<BoxBody>) -> Self::Future {
-        let Ok(place) = self.admission.calls.clone().try_acquire_owned() else {
+impl Gate for Admission {
+    fn pass<S>(&self, request: Request<BoxBody>, behind: &mut S) -> Answering<S::Error>
+    where
+        S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>,
+    {
+        let Ok(place) = self.calls.clone().try_acquire_owned() else {
             return async { Ok(Status::unavailable("Server Is Too Busy").into_http()) }.boxed();
         };
-        let intake = self.admission.intake.clone();
-        let answer = self.service.call(request.map(|body| boxed(Metered::new(body, intake))));
+        let intake = self.intake.clone();
+        let answer = behind.call(request.map(|body| boxed(Metered::new(body, intake))));
         // The place is taken until the last of the answer has gone.
         async move { Ok(answer.await?.map(|body| boxed(Placed { body, _place: place }))) }.boxed()
     }

@@ -10,6 +10,7 @@ mod change;
 mod connection;
 mod decision;
 mod filter;
+mod gate;
 mod group;
 mod inside;
 mod intake;
@@ -49,6 +50,7 @@ pub(crate) use change::{Proposed, Refusal};
 use connection::Connection;
 pub(crate) use decision::Expected;
 pub(crate) use filter::{Filter, Pattern};
+use gate::Through;
 use inside::Core;
 pub(crate) use inside::{Cursor, Inside, Passed};
 use intake::Intake;
@@ -63,8 +65,8 @@ use recent::Recent;
 use scavenge::Scavenges;
 use service::{
     FeaturesService, GossipServer, GossipService, MonitoringServer, MonitoringService, OperationsServer,
-    OperationsService, PersistentService, PersistentSubscriptionsServer, ServerFeaturesServer, StreamsServer,
-    StreamsService,
+    OperationsService, PersistentService, PersistentSubscriptionsServer, ProjectionsServer, ProjectionsService,
+    ServerFeaturesServer, StreamsServer, StreamsService,
 };
 pub use storage::{CheckReport, StorageError, check_log};
 pub(crate) use storage::{Direction, Event};
@@ -207,11 +209,14 @@ impl Node {
         let groups = Groups::open(books, closing.clone(), tasks.clone())
             .await
             .map_err(|failure| NodeError::Groups(failure.to_string()))?;
-        if options.system_projections {
-            let projections = Projections::open(reader.clone(), writer.clone()).await;
-            let projections = projections.map_err(|failure| NodeError::Projections(failure.to_string()))?;
+        let projections = if options.system_projections {
+            let opened = Projections::open(reader.clone(), writer.clone()).await;
+            let (projections, control) = opened.map_err(|failure| NodeError::Projections(failure.to_string()))?;
             tasks.spawn(projections.run());
-        }
+            Some(ProjectionsServer::new(ProjectionsService { control }))
+        } else {
+            None
+        };
         let member = Member { instance: Uuid::new_v4(), address, advertised: options.advertised };
         let (host, port) = member.end_point(None);
         let endpoint = format!("{host}:{port}");
@@ -232,8 +237,12 @@ impl Node {
             .add_service(PersistentSubscriptionsServer::new(persistent).max_decoding_message_size(max_message))
             .add_service(OperationsServer::new(operations))
             .add_service(MonitoringServer::new(monitoring))
-            .add_service(ServerFeaturesServer::new(FeaturesService))
+            .add_service(ServerFeaturesServer::new(FeaturesService { projections: projections.is_some() }))
             .add_service(GossipServer::new(GossipService(member)));
+        let routes = match projections {
+            Some(projections) => routes.add_service(projections),
+            None => routes,
+        };
         let cut = CancellationToken::new();
         let NodeOptions { max_connections, patience, .. } = options;
         let connections = connection::accept(listener, cut.clone(), tasks.clone(), max_connections, patience);
@@ -306,8 +315,8 @@ async fn serve(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .accept_http1(true)
-        .layer(pages)
-        .layer(admission)
+        .layer(Through(pages))
+        .layer(Through(admission))
         .add_routes(routes)
         .serve_with_incoming_shutdown(connections, closing.clone().cancelled_owned());
     let mut served = std::pin::pin!(served);

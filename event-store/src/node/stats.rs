@@ -7,6 +7,7 @@ use std::fs;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::Value;
 
 /// Close to when the process began: a node is opened early on.
 static STARTED: LazyLock<DateTime<Utc>> = LazyLock::new(Utc::now);
@@ -33,6 +34,21 @@ pub(super) fn now(position: u64) -> Vec<Named> {
     stats.extend(memory(&read("/proc/meminfo")));
     stats.extend(load(&read("/proc/loadavg")));
     stats
+}
+
+/// The same as a server's `/stats` has them: an object for each group, and in it one for each part of a name.
+pub(super) fn nested(position: u64) -> Value {
+    let mut stats = Value::Null;
+    for (name, value) in now(position) {
+        // The names are ours: none is the beginning of another.
+        let place = name.split('-').fold(&mut stats, |object, part| &mut object[part]);
+        *place = number_or_text(value);
+    }
+    stats
+}
+
+fn number_or_text(value: String) -> Value {
+    serde_json::from_str(&value).ok().filter(Value::is_number).unwrap_or(Value::String(value))
 }
 
 fn named(name: &str, value: impl Display) -> Named {
@@ -93,6 +109,14 @@ mod tests {
     #[test]
     fn what_the_system_does_not_say_is_left_out() {
         assert_eq!(process("").chain(disk("")).chain(memory("MemTotal: much kB")).chain(load("")).count(), 0);
+    }
+
+    #[test]
+    fn the_page_has_them_by_group() {
+        let stats = nested(7);
+        assert_eq!(stats["es"]["checksum"], 7);
+        assert_eq!(stats["proc"]["id"], std::process::id());
+        assert!(stats["proc"]["startTime"].is_string() && stats.get("proc-id").is_none(), "{stats}");
     }
 
     #[test]

@@ -1,22 +1,21 @@
-//! What probes and tools ask of a server over HTTP, on the port that carries gRPC: `/health/live`, `/ping`, `/info` and
-//! `/gossip`, as a server answers them.
+//! What probes and tools ask of a server over HTTP, on the port that carries gRPC: `/health/live`, `/ping`, `/info`,
+//! `/gossip` and `/stats`, as a server answers them.
 //!
 //! Everything that comes as HTTP/1 is answered here, and so is a `GET` over HTTP/2. What is not one of these pages is
 //! refused in words: a browser's page must not be able to reach the log, and gRPC needs HTTP/2.
 
-use std::task::{Context, Poll};
-
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use serde_json::json;
 use tonic::body::{BoxBody, boxed};
-use tower::{Layer, Service};
+use tower::Service;
 
 use super::connection::Reached;
+use super::gate::{Answering, Gate};
 use super::member::Member;
 use super::reader::Reader;
+use super::stats;
 
 /// The pages of a node, before its gRPC services.
 #[derive(Clone)]
@@ -27,39 +26,17 @@ pub(super) struct Pages {
     pub(super) projections: bool,
 }
 
-impl<S> Layer<S> for Pages {
-    type Service = WithPages<S>;
-
-    fn layer(&self, service: S) -> WithPages<S> {
-        WithPages { pages: self.clone(), service }
-    }
-}
-
-#[derive(Clone)]
-pub(super) struct WithPages<S> {
-    pages: Pages,
-    service: S,
-}
-
-impl<S> Service<Request<BoxBody>> for WithPages<S>
-where
-    S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>,
-{
-    type Response = Response<BoxBody>;
-    type Error = S::Error;
-    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.service.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<BoxBody>) -> Self::Future {
+impl Gate for Pages {
+    fn pass<S>(&self, request: Request<BoxBody>, behind: &mut S) -> Answering<S::Error>
+    where
+        S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>,
+    {
         let is_read = [Method::GET, Method::HEAD].contains(request.method());
         if is_read || request.version() < Version::HTTP_2 {
-            let page = self.pages.answer(&request);
+            let page = self.answer(&request);
             return async { Ok(page) }.boxed();
         }
-        self.service.call(request).boxed()
+        behind.call(request).boxed()
     }
 }
 
@@ -71,13 +48,14 @@ impl Pages {
             "/health/live" => Page::nothing(live_code(request.uri().query().unwrap_or_default())),
             "/ping" => Page::json(&json!({ "text": "Ping request successfully handled" })),
             "/info" => Page::json(&self.info()),
+            "/stats" => Page::json(&stats::nested(self.reader.head())),
             "/gossip" => {
                 let reached = request.extensions().get::<Reached>().and_then(|Reached(address)| *address);
                 Page::json(&self.member.gossip(reached, self.reader.head()))
             }
             _ => {
                 let said = format!(
-                    "{path} does not exist on this node. It has /health/live, /ping, /info and /gossip for HTTP, and \
+                    "{path} does not exist on this node. It has /health/live, /ping, /info, /gossip and /stats for HTTP, and \
                      everything else for gRPC over HTTP/2.\n"
                 );
                 return Page::text(StatusCode::NOT_FOUND, said).response();

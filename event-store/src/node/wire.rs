@@ -25,6 +25,9 @@ pub(crate) mod event_store {
         pub(crate) mod operations {
             tonic::include_proto!("event_store.client.operations");
         }
+        pub(crate) mod projections {
+            tonic::include_proto!("event_store.client.projections");
+        }
     }
 }
 
@@ -40,4 +43,4 @@ pub(crate) mod storage {
 
 pub(crate) use event_store::client as shared;
 pub(crate) use event_store::client::persistent_subscriptions as persistent;
-pub(crate) use event_store::client::{gossip, monitoring, operations, server_features, streams};
+pub(crate) use event_store::client::{gossip, monitoring, operations, projections, server_features, streams};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use event_store::client::{AppendError, EventStore, Expected, Filter};
 use event_store::node::{Node, NodeError, NodeOptions, StorageError};
 use eventstore::operations::{OperationalOptions, StatsOptions};
+use eventstore::{AppendToStreamOptions, StreamMetadataBuilder, TombstoneStreamOptions};
 use futures::FutureExt;
 use futures::future::join_all;
 use tokio::time::{Instant, timeout};
@@ -154,4 +155,25 @@ async fn a_client_that_expects_a_cluster_finds_its_one_node() {
     let seeds = format!("esdb://{address},{address}?tls=false&nodePreference=leader");
     let store = EventStore::connect(&seeds).unwrap();
     store.append(&unique("order"), Expected::NoStream, events(1)).await.unwrap();
+}
+
+/// A server takes it only for as long as its cache has not heard of the deletion.
+#[tokio::test]
+async fn metadata_of_a_stream_that_is_deleted_for_good_is_refused_whether_or_not_it_had_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
+    let store = EventStore::connect(&node.connection_string()).unwrap();
+    let client = raw(&node.connection_string());
+    let options = AppendToStreamOptions::default();
+    let metadata = StreamMetadataBuilder::new().max_count(3).build();
+    for had_some in [true, false] {
+        let stream = unique("order");
+        store.append(&stream, Expected::NoStream, events(2)).await.unwrap();
+        if had_some {
+            client.set_stream_metadata(stream.as_str(), &options, &metadata).await.unwrap();
+        }
+        client.tombstone_stream(stream.as_str(), &TombstoneStreamOptions::default()).await.unwrap();
+        let refused = client.set_stream_metadata(stream.as_str(), &options, &metadata).await;
+        assert!(matches!(refused, Err(eventstore::Error::ResourceDeleted)), "{had_some}: {refused:?}");
+    }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use event_store::client::{EventStore, Expected, Filter, RecordedEvent};
 use event_store::node::{Node, NodeHandle, NodeOptions};
-use eventstore::{ReadStreamOptions, StreamPosition};
+use eventstore::{
+    CreateProjectionOptions, Error, GenericProjectionOptions, ProjectionClient, ReadStreamOptions, StreamPosition,
+};
+use futures::TryStreamExt;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -142,4 +145,50 @@ async fn a_log_with_links_is_sound() {
     node.shutdown().await;
     let report = event_store::node::check_log(folder.path()).unwrap();
     assert!(report.is_sound(), "{:?}", report.problems);
+}
+
+#[tokio::test]
+async fn a_projection_is_switched_off_and_on_and_catches_up_and_stays_so_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, store) = start(&folder, true).await;
+    let projections = ProjectionClient::from(raw(&node.connection_string()));
+    let options = GenericProjectionOptions::default();
+    store.append("order-1", Expected::NoStream, vec![event("Placed")]).await.unwrap();
+    links(&store, "$ce-order", 1).await;
+    links(&store, "$et-Placed", 1).await;
+    projections.disable("$by_category", &options).await.unwrap();
+    store.append("order-1", Expected::Any, vec![event("Shipped")]).await.unwrap();
+    links(&store, "$et-Shipped", 1).await;
+    assert_eq!(store.read_stream("$ce-order", 0, 9).await.unwrap().len(), 1);
+    let status = projections.get_status("$by_category", &options).await.unwrap().expect("it is there");
+    assert_eq!((status.status.as_str(), status.mode.as_str()), ("Stopped", "Continuous"));
+    node.shutdown().await;
+
+    let (node, store) = start(&folder, true).await;
+    let projections = ProjectionClient::from(raw(&node.connection_string()));
+    store.append("order-2", Expected::NoStream, vec![event("Placed")]).await.unwrap();
+    links(&store, "$et-Placed", 2).await;
+    assert_eq!(store.read_stream("$ce-order", 0, 9).await.unwrap().len(), 1);
+    projections.enable("$by_category", &options).await.unwrap();
+    assert_eq!(links(&store, "$ce-order", 3).await, ["0@order-1", "1@order-1", "0@order-2"]);
+    assert_eq!(links(&store, "$et-Placed", 2).await, ["0@order-1", "0@order-2"]);
+    let status = projections.get_status("$by_category", &options).await.unwrap().expect("it is there");
+    assert_eq!(status.status, "Running");
+}
+
+#[tokio::test]
+async fn the_four_are_listed_and_there_are_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, _store) = start(&folder, true).await;
+    let projections = ProjectionClient::from(raw(&node.connection_string()));
+    let options = GenericProjectionOptions::default();
+    let mut names = Vec::new();
+    let mut listed = projections.list(&options).await.unwrap();
+    while let Some(one) = listed.try_next().await.unwrap() {
+        names.push(one.name);
+    }
+    assert_eq!(names, ["$by_category", "$by_correlation_id", "$by_event_type", "$streams"]);
+    assert!(matches!(projections.enable("totals", &options).await, Err(Error::ResourceNotFound)));
+    let created = projections.create("totals", "fromAll()".into(), &CreateProjectionOptions::default()).await;
+    assert!(matches!(created, Err(Error::UnsupportedFeature)), "{created:?}");
 }

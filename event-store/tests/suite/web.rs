@@ -49,6 +49,15 @@ async fn probes_learn_that_the_node_lives_by_the_code_that_they_want() {
 }
 
 #[tokio::test]
+async fn dashboards_get_the_figures_of_the_process_and_the_machine() {
+    let (node, _folder) = node(|_| {}).await;
+    let stats = json(&node, "/stats").await;
+    assert_eq!(stats["proc"]["id"], std::process::id());
+    assert!(stats["sys"]["totalMem"].as_u64().unwrap() > stats["sys"]["freeMem"].as_u64().unwrap(), "{stats}");
+    assert!(stats["es"]["checksum"].is_u64(), "{stats}");
+}
+
+#[tokio::test]
 async fn tools_learn_what_the_node_is() {
     let (node, _folder) = node(|_| {}).await;
     assert_eq!(json(&node, "/ping").await["text"], "Ping request successfully handled");
@@ -81,7 +90,7 @@ async fn clients_are_told_the_host_and_the_port_that_the_node_is_to_advertise() 
 #[tokio::test]
 async fn what_is_not_there_is_refused_in_words_that_say_what_is() {
     let (node, _folder) = node(|_| {}).await;
-    for path in ["/", "/stats", "/streams/order-1", "/event_store.client.streams.Streams/Read"] {
+    for path in ["/", "/streams", "/streams/order-1", "/event_store.client.streams.Streams/Read"] {
         let (status, said) = get(&node, path).await;
         assert_eq!(status, 404, "{path}");
         assert!(said.contains(path) && said.contains("/health/live"), "{said}");

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::books::{Books, place_name};
 use super::cursor::Cursor;
-use super::group::{ConsumerId, Group, Message, Nack};
+use super::group::{ConsumerId, Group, Message, Nack, Who};
+use super::measure::Measured;
 use super::settings::Entry;
 use crate::node::reader::ReadFailure;
 
@@ -23,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 pub(crate) enum Command {
     Connect {
-        from: String,
+        who: Who,
         slots: usize,
         answer: oneshot::Sender<Option<Connected>>,
     },
@@ -62,7 +63,10 @@ pub(crate) struct Connected {
 pub(crate) struct Description {
     pub(crate) entry: Entry,
     pub(crate) consumers: Vec<ConsumerDescription>,
-    pub(crate) total: u64,
+    /// It has read everything that there is.
+    pub(crate) is_live: bool,
+    pub(crate) is_replaying: bool,
+    pub(crate) measured: Measured,
     pub(crate) checkpoint: Option<String>,
     pub(crate) last_read: Option<String>,
     pub(crate) waiting: usize,
@@ -73,7 +77,8 @@ pub(crate) struct Description {
 
 pub(crate) struct ConsumerDescription {
     pub(crate) from: String,
-    pub(crate) total: u64,
+    pub(crate) name: String,
+    pub(crate) measured: Measured,
     pub(crate) free_slots: usize,
     pub(crate) in_flight: usize,
 }
@@ -253,12 +258,12 @@ impl Engine {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Connect { from, slots, answer } => {
-                let _ = answer.send(self.connect(from, slots.clamp(1, MOST_SLOTS)));
+            Command::Connect { who, slots, answer } => {
+                let _ = answer.send(self.connect(who, slots.clamp(1, MOST_SLOTS)));
             }
             Command::Acknowledge { consumer, ids } => {
                 for id in ids {
-                    self.group.acknowledge(consumer, id);
+                    self.group.acknowledge(consumer, id, Instant::now());
                 }
             }
             Command::Refuse { consumer, ids, nack, reason } => {
@@ -279,9 +284,9 @@ impl Engine {
         }
     }
 
-    fn connect(&mut self, from: String, slots: usize) -> Option<Connected> {
+    fn connect(&mut self, who: Who, slots: usize) -> Option<Connected> {
         let id = self.next_consumer;
-        if !self.group.connect(id, from, slots) {
+        if !self.group.connect(id, who, slots, Instant::now()) {
             return None;
         }
         self.next_consumer += 1;
@@ -290,18 +295,25 @@ impl Engine {
         Some(Connected { id, events, departures: self.departures.0.clone() })
     }
 
-    fn describe(&self) -> Description {
-        let consumers = self.group.consumers.iter().map(|consumer| ConsumerDescription {
+    fn describe(&mut self) -> Description {
+        let now = Instant::now();
+        let measured = self.group.measure.look(now);
+        let consumers = self.group.consumers.iter_mut().map(|consumer| ConsumerDescription {
             from: consumer.from.clone(),
-            total: consumer.total,
+            name: consumer.name.clone(),
+            measured: consumer.measure.look(now),
             free_slots: consumer.slots.saturating_sub(consumer.in_flight),
             in_flight: consumer.in_flight,
         });
+        let consumers = consumers.collect();
         let place = |place: Option<u64>| place.map(|place| place_name(&self.entry.key, place));
         Description {
             entry: self.entry.clone(),
-            consumers: consumers.collect(),
-            total: self.group.total,
+            consumers,
+            // Without consumers nothing is read, and nobody waits for it.
+            is_live: self.at_end || self.outlets.is_empty(),
+            is_replaying: self.replays.is_some(),
+            measured,
             checkpoint: place(self.group.checkpoint()),
             last_read: place(self.group.last_read()),
             waiting: self.group.waiting(),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::measure::Measure;
 use super::settings::{Settings, Strategy};
 use super::strategy;
 use crate::node::storage::{Event, Resolved};
@@ -45,20 +46,30 @@ pub(crate) enum Nack {
     Skip,
 }
 
+/// Who a consumer is, as it says and as its connection does.
+#[derive(Debug, Clone)]
+pub(crate) struct Who {
+    pub(crate) from: String,
+    pub(crate) name: String,
+}
+
 #[derive(Debug)]
 pub(super) struct Consumer {
     pub(super) id: ConsumerId,
     pub(super) from: String,
+    /// What it calls itself.
+    pub(super) name: String,
     /// How many events it takes at a time.
     pub(super) slots: usize,
     pub(super) in_flight: usize,
-    pub(super) total: u64,
+    pub(super) measure: Measure,
 }
 
 #[derive(Debug)]
 struct InFlight {
     message: Message,
     consumer: ConsumerId,
+    sent: Instant,
     deadline: Option<Instant>,
 }
 
@@ -83,7 +94,7 @@ pub(super) struct Group {
     since_checkpoint: u32,
     checkpointed: Instant,
     last_turn: ConsumerId,
-    pub(super) total: u64,
+    pub(super) measure: Measure,
 }
 
 impl Group {
@@ -103,7 +114,7 @@ impl Group {
             since_checkpoint: 0,
             checkpointed: now,
             last_turn: 0,
-            total: 0,
+            measure: Measure::new(now),
         }
     }
 
@@ -133,12 +144,14 @@ impl Group {
     }
 
     /// A new consumer; refused when there are as many as there may be.
-    pub(super) fn connect(&mut self, id: ConsumerId, from: String, slots: usize) -> bool {
+    pub(super) fn connect(&mut self, id: ConsumerId, who: Who, slots: usize, now: Instant) -> bool {
         let most = self.settings.max_subscriber_count as usize;
         if most > 0 && self.consumers.len() >= most {
             return false;
         }
-        self.consumers.push(Consumer { id, from, slots: slots.max(1), in_flight: 0, total: 0 });
+        let Who { from, name } = who;
+        let measure = Measure::new(now);
+        self.consumers.push(Consumer { id, from, name, slots: slots.max(1), in_flight: 0, measure });
         true
     }
 
@@ -152,7 +165,13 @@ impl Group {
         }
     }
 
-    pub(super) fn acknowledge(&mut self, consumer: ConsumerId, id: Uuid) {
+    pub(super) fn acknowledge(&mut self, consumer: ConsumerId, id: Uuid, now: Instant) {
+        if self.settings.extra_statistics
+            && let Some(flight) = self.in_flight.get(&id).filter(|flight| flight.consumer == consumer)
+            && let Some(consumer) = self.consumers.iter_mut().find(|one| one.id == consumer)
+        {
+            consumer.measure.answered(now.saturating_duration_since(flight.sent));
+        }
         if let Some(message) = self.land(consumer, id) {
             self.done(&message);
         }
@@ -220,13 +239,13 @@ impl Group {
 
     fn launch(&mut self, consumer: ConsumerId, message: Message, now: Instant) -> Message {
         self.last_turn = consumer;
-        self.total += 1;
+        self.measure.count();
         if let Some(consumer) = self.consumers.iter_mut().find(|one| one.id == consumer) {
             consumer.in_flight += 1;
-            consumer.total += 1;
+            consumer.measure.count();
         }
         let deadline = self.settings.message_timeout().map(|timeout| now + timeout);
-        self.in_flight.insert(message.id, InFlight { message: message.clone(), consumer, deadline });
+        self.in_flight.insert(message.id, InFlight { message: message.clone(), consumer, sent: now, deadline });
         message
     }
 

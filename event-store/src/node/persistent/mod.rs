@@ -11,6 +11,7 @@ mod books;
 mod cursor;
 pub(crate) mod engine;
 pub(crate) mod group;
+pub(crate) mod measure;
 pub(crate) mod settings;
 mod strategy;
 

@@ -14,10 +14,10 @@ use crate::node::storage::{Event, LINK_TYPE};
 
 /// The streams in which the node keeps its own books: what happens there is no news, and links to it would never end.
 const BOOKS: [&str; 4] = ["$persistentsubscription-", "$persistentSubscriptionConfig", "$projections-", "$scavenges"];
-const STREAMS: &str = "$streams";
-const BY_CATEGORY: &str = "$ce-";
-const BY_TYPE: &str = "$et-";
-const BY_CORRELATION: &str = "$bc-";
+pub(super) const STREAMS: &str = "$streams";
+pub(super) const BY_CATEGORY: &str = "$ce-";
+pub(super) const BY_TYPE: &str = "$et-";
+pub(super) const BY_CORRELATION: &str = "$bc-";
 /// The category of a stream is what comes before the first of these in its name.
 const SEPARATOR: char = '-';
 /// A link whose stream would have a longer name is left out: such a stream could not be read.

@@ -3,14 +3,17 @@
 //!
 //! One task follows `$all` and writes the links of a page in one piece. The id of a link derives from what it links to, and
 //! a link that is there is not written again: so each is written once, in the order of the log, wherever a crash came. A
-//! checkpoint in the log says from where to go on; it may be an older one, and so need not be written often.
+//! checkpoint in the log says from where to go on; it may be an older one, and so need not be written often. One that is
+//! switched off leaves its links out; switched on, it goes on from there, past links of the others that are there already.
 
+mod kind;
 mod links;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -21,12 +24,17 @@ use super::reader::{ReadFailure, Reader};
 use super::storage::event::{METADATA_TYPE, metadata_stream_of};
 use super::storage::{AllPage, Direction, PageLimits, StreamPage};
 use super::writer::Writer;
+pub(super) use kind::Standing;
+pub(super) use kind::{Control, Kind};
+use kind::{Off, Switch};
 
 /// The stream of checkpoints. Streams that begin like it are none of the projections' business.
 pub(super) const CHECKPOINTS: &str = "$projections-$system-checkpoint";
 const CHECKPOINT_TYPE: &str = "$ProjectionCheckpoint";
 /// How many events may be looked at again after a crash.
 const EVENTS_PER_CHECKPOINT: u64 = 4096;
+/// Wishes that may wait.
+const SWITCHES: usize = 16;
 /// After something failed.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -39,24 +47,49 @@ pub(super) struct Projections {
     checkpoint: Option<u64>,
     /// Something was linked since the checkpoint.
     has_linked: bool,
+    off: Off,
+    processed: u64,
+    switches: mpsc::Receiver<Switch>,
+    standing: watch::Sender<Standing>,
 }
 
 impl Projections {
     /// Takes the projections up where they were left.
-    pub(super) async fn open(reader: Reader, writer: Writer) -> Result<Self, ReadFailure> {
+    pub(super) async fn open(reader: Reader, writer: Writer) -> Result<(Self, Control), ReadFailure> {
         let one = PageLimits { events: 1, ..PageLimits::default() };
         let checkpoint = match reader.stream_page(CHECKPOINTS, u64::MAX, Direction::Backwards, one).await? {
-            StreamPage::Page { events, .. } => events.first().map(|last| position_in(&last.record.data)).transpose()?,
+            StreamPage::Page { events, .. } => {
+                events.first().map(|last| checkpoint_in(&last.record.data)).transpose()?
+            }
             StreamPage::NotFound | StreamPage::Deleted => None,
         };
-        Ok(Self { reader, writer, after: checkpoint.unwrap_or(0), checkpoint, has_linked: false })
+        let (checkpoint, off) = checkpoint.map_or_else(Default::default, |(position, off)| (Some(position), off));
+        let (switches_sender, switches) = mpsc::channel(SWITCHES);
+        let (standing, standing_receiver) = watch::channel(Standing::default());
+        let control = Control { switches: switches_sender, standing: standing_receiver, head: reader.head.clone() };
+        let after = checkpoint.unwrap_or(0);
+        let projections =
+            Self { reader, writer, after, checkpoint, has_linked: false, off, processed: 0, switches, standing };
+        projections.tell();
+        Ok((projections, control))
     }
 
     /// Works until the node closes.
     pub(super) async fn run(mut self) {
         info!(after = self.after, "the system projections follow the log");
         loop {
-            match self.next_page().await {
+            let mut reader = self.reader.clone();
+            let worked = tokio::select! {
+                Some(switch) = self.switches.recv() => {
+                    self.switch(switch).await;
+                    Ok(())
+                }
+                waited = reader.wait_beyond(self.after) => match waited {
+                    Ok(()) => self.next_page().await,
+                    Err(failure) => Err(failure.into()),
+                },
+            };
+            match worked {
                 Ok(()) => {}
                 Err(Trouble::Closing) => break,
                 Err(Trouble::Failed(reason)) => {
@@ -76,10 +109,11 @@ impl Projections {
     }
 
     async fn next_page(&mut self) -> Result<(), Trouble> {
-        self.reader.wait_beyond(self.after).await?;
         let page = self.reader.all_after(self.after, &Filter::Everything, PageLimits::default()).await?;
         self.link(&page).await?;
         self.after = page.last.unwrap_or(self.after);
+        self.processed += page.looked_at as u64;
+        self.tell();
         if self.has_linked && self.after - self.checkpoint.unwrap_or(0) >= EVENTS_PER_CHECKPOINT {
             self.write_checkpoint().await?;
         }
@@ -87,7 +121,8 @@ impl Projections {
     }
 
     async fn link(&mut self, page: &AllPage) -> Result<(), Trouble> {
-        let links: Vec<_> = page.events.iter().flat_map(|event| links::of(event)).collect();
+        let is_on = |(stream, _): &(String, Proposed)| self.off.at(Kind::that_writes(stream)).is_none();
+        let links: Vec<_> = page.events.iter().flat_map(|event| links::of(event)).filter(is_on).collect();
         if links.is_empty() {
             return Ok(());
         }
@@ -96,13 +131,49 @@ impl Projections {
         self.writer.change(intent).await?.map_err(|refusal| Trouble::Failed(format!("{refusal:?}"))).map(drop)
     }
 
+    async fn switch(&mut self, Switch { kind, on, answer }: Switch) {
+        let (off, after) = (self.off, self.after);
+        match (self.off.at(kind), on) {
+            (Some(at), true) => {
+                self.off.set(kind, None);
+                self.after = self.after.min(at);
+            }
+            (None, false) => self.off.set(kind, Some(self.after)),
+            // It is so already.
+            (Some(_), false) | (None, true) => {}
+        }
+        let written = if off == self.off { Ok(()) } else { self.write_checkpoint().await };
+        if written.is_err() {
+            (self.off, self.after) = (off, after);
+        }
+        self.tell();
+        // A caller who has left has no use for the answer.
+        let _ = answer.send(written);
+    }
+
+    fn tell(&self) {
+        let checkpoint = self.checkpoint.unwrap_or(0);
+        self.standing.send_replace(Standing {
+            head: 0,
+            checkpoint,
+            processed: self.processed,
+            after: self.after,
+            off: self.off,
+        });
+    }
+
     async fn write_checkpoint(&mut self) -> Result<(), Failure> {
         if self.checkpoint.is_none() {
             // Only the last counts.
             self.append(metadata_stream_of(CHECKPOINTS), METADATA_TYPE, &json!({ "$maxCount": 2 })).await?;
         }
         let position = self.after;
-        self.append(CHECKPOINTS.into(), CHECKPOINT_TYPE, &json!({ "$c": position, "$p": position })).await?;
+        self.append(
+            CHECKPOINTS.into(),
+            CHECKPOINT_TYPE,
+            &json!({ "$c": position, "$p": position, "off": self.off.written() }),
+        )
+        .await?;
         self.checkpoint = Some(position);
         self.has_linked = false;
         Ok(())
@@ -123,10 +194,10 @@ impl Projections {
     }
 }
 
-fn position_in(checkpoint: &[u8]) -> Result<u64, ReadFailure> {
+fn checkpoint_in(checkpoint: &[u8]) -> Result<(u64, Off), ReadFailure> {
     let read: Option<Value> = serde_json::from_slice(checkpoint).ok();
-    let position = read.as_ref().and_then(|read| read.get("$c")?.as_u64());
-    position.ok_or_else(|| ReadFailure::Broken(format!("{CHECKPOINTS}: not a checkpoint")))
+    let read = read.and_then(|read| Some((read.get("$c")?.as_u64()?, Off::read(&read["off"]))));
+    read.ok_or_else(|| ReadFailure::Broken(format!("{CHECKPOINTS}: not a checkpoint")))
 }
 
 enum Trouble {

@@ -14,7 +14,7 @@ use super::refusal;
 use super::streams::Answers;
 use crate::node::persistent::Groups;
 use crate::node::persistent::engine::{Command, Connected, Handle};
-use crate::node::persistent::group::{ConsumerId, Message, Nack};
+use crate::node::persistent::group::{ConsumerId, Message, Nack, Who};
 use crate::node::persistent::settings::GroupKey;
 use crate::node::wire::persistent::read_req::nack::Action;
 use crate::node::wire::persistent::read_req::options::StreamOption;
@@ -25,7 +25,7 @@ use crate::node::wire::shared;
 
 pub(super) async fn consume(
     groups: &Groups,
-    from: String,
+    who: Who,
     mut requests: Streaming<ReadReq>,
 ) -> Result<Answers<ReadResp>, Status> {
     let Some(Content::Options(options)) = requests.message().await?.and_then(|request| request.content) else {
@@ -47,7 +47,7 @@ pub(super) async fn consume(
     let no_group = || refusal::group_does_not_exist(&key.source, &key.group);
     let handle = groups.find(&key).await.ok_or_else(no_group)?;
     let (answer, connected) = oneshot::channel();
-    handle.send(Command::Connect { from, slots, answer }).await.map_err(|_| no_group())?;
+    handle.send(Command::Connect { who, slots, answer }).await.map_err(|_| no_group())?;
     let connected = connected.await.map_err(|_| no_group())?;
     let Connected { id, events, departures } =
         connected.ok_or_else(|| refusal::too_many_consumers(&key.source, &key.group))?;

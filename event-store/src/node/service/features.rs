@@ -8,7 +8,7 @@ use crate::node::wire::server_features::{SupportedMethod, SupportedMethods};
 use crate::node::wire::shared::Empty;
 
 /// The methods of each service, in lower case, with what a client may ask of them.
-const SERVICES: [(&str, &[Method]); 6] = [
+const SERVICES: [Service; 6] = [
     (
         "event_store.client.streams.streams",
         &[
@@ -49,14 +49,24 @@ const SERVICES: [(&str, &[Method]); 6] = [
     ("event_store.client.server_features.serverfeatures", &[("getsupportedmethods", &[])]),
 ];
 
+/// Of a node that runs the system's projections.
+const PROJECTIONS: Service = (
+    "event_store.client.projections.projections",
+    &[("statistics", &[]), ("enable", &[]), ("disable", &[]), ("state", &[]), ("result", &[])],
+);
+
+type Service = (&'static str, &'static [Method]);
 type Method = (&'static str, &'static [&'static str]);
 
-pub(crate) struct FeaturesService;
+pub(crate) struct FeaturesService {
+    pub(crate) projections: bool,
+}
 
 #[tonic::async_trait]
 impl ServerFeatures for FeaturesService {
     async fn get_supported_methods(&self, _: Request<Empty>) -> Result<Response<SupportedMethods>, Status> {
-        let methods = SERVICES.iter().flat_map(|(service, methods)| {
+        let services = SERVICES.iter().chain(self.projections.then_some(&PROJECTIONS));
+        let methods = services.flat_map(|(service, methods)| {
             methods.iter().map(|(method, features)| SupportedMethod {
                 method_name: (*method).into(),
                 service_name: (*service).into(),

@@ -7,6 +7,8 @@ use super::persistent_settings::{changed, group_key, made};
 use super::streams::Answers;
 use super::{consume, convert, refusal};
 use crate::node::persistent::engine::{Command, Description};
+use crate::node::persistent::group::Who;
+use crate::node::persistent::measure::Measured;
 use crate::node::persistent::settings::{ALL, Entry, GroupKey, Start};
 use crate::node::persistent::{self, Groups, Refusal};
 use crate::node::reader::Reader;
@@ -15,9 +17,13 @@ use crate::node::wire::persistent::replay_parked_req::options::StopAtOption;
 use crate::node::wire::persistent::{
     CreateReq, CreateResp, DeleteReq, DeleteResp, GetInfoReq, GetInfoResp, ListReq, ListResp, ReadReq, ReadResp,
     ReplayParkedReq, ReplayParkedResp, SubscriptionInfo, UpdateReq, UpdateResp, delete_req, get_info_req, list_req,
-    replay_parked_req, subscription_info::ConnectionInfo,
+    replay_parked_req,
+    subscription_info::{ConnectionInfo, Measurement},
 };
 use crate::node::wire::shared::Empty;
+
+/// Characters of the name that a consumer gives itself.
+const MAX_CONNECTION_NAME: usize = 256;
 
 pub(crate) struct PersistentService {
     pub(crate) groups: Groups,
@@ -56,7 +62,9 @@ impl PersistentSubscriptions for PersistentService {
 
     async fn read(&self, request: Request<Streaming<ReadReq>>) -> Result<Response<Self::ReadStream>, Status> {
         let from = request.remote_addr().map_or_else(String::new, |address| address.to_string());
-        consume::consume(&self.groups, from, request.into_inner()).await.map(Response::new)
+        let name = request.metadata().get("connection-name").and_then(|name| name.to_str().ok());
+        let name = name.map_or_else(String::new, |name| name.chars().take(MAX_CONNECTION_NAME).collect());
+        consume::consume(&self.groups, Who { from, name }, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_info(&self, request: Request<GetInfoReq>) -> Result<Response<GetInfoResp>, Status> {
@@ -143,8 +151,10 @@ fn no_group(key: &GroupKey) -> Status {
 
 impl PersistentService {
     fn info(&self, description: Description) -> SubscriptionInfo {
-        let Description { entry, consumers, total, checkpoint, last_read, waiting, to_retry, in_flight, parked } =
-            description;
+        let status = status_of(&description);
+        let Description {
+            entry, consumers, measured, checkpoint, last_read, waiting, to_retry, in_flight, parked, ..
+        } = description;
         let last_known = if entry.key.reads_all() {
             let head = self.reader.head();
             Some(format!("C:{head}/P:{head}"))
@@ -156,19 +166,25 @@ impl PersistentService {
         SubscriptionInfo {
             event_source: entry.key.source,
             group_name: entry.key.group,
-            status: "Live".into(),
+            status: status.into(),
             connections: consumers
                 .into_iter()
                 .map(|consumer| ConnectionInfo {
                     from: consumer.from,
-                    username: "anonymous".into(),
-                    total_items: number(consumer.total),
+                    connection_name: consumer.name,
+                    // As whom a server without access control takes everybody.
+                    username: "system".into(),
+                    average_items_per_second: small(consumer.measured.per_second),
+                    total_items: number(consumer.measured.total),
+                    count_since_last_measurement: number(consumer.measured.since_last_look),
+                    observed_measurements: measurements(consumer.measured),
                     available_slots: small(consumer.free_slots),
                     in_flight_messages: small(consumer.in_flight),
-                    ..ConnectionInfo::default()
                 })
                 .collect(),
-            total_items: number(total),
+            average_per_second: small(measured.per_second),
+            total_items: number(measured.total),
+            count_since_last_measurement: number(measured.since_last_look),
             last_checkpointed_event_position: checkpoint.unwrap_or_default(),
             last_known_event_position: last_known.unwrap_or_default(),
             resolve_link_tos: settings.resolve_link_tos,
@@ -190,9 +206,22 @@ impl PersistentService {
             named_consumer_strategy: settings.named_consumer_strategy.name().into(),
             max_subscriber_count: small(settings.max_subscriber_count),
             parked_message_count: number(parked),
-            ..SubscriptionInfo::default()
         }
     }
+}
+
+fn status_of(description: &Description) -> &'static str {
+    match (description.is_live, description.is_replaying) {
+        (true, false) => "Live",
+        (true, true) => "ReplayingParkedMessages, Live",
+        (false, false) => "Behind",
+        (false, true) => "Behind, ReplayingParkedMessages",
+    }
+}
+
+fn measurements(measured: Measured) -> Vec<Measurement> {
+    let measurement = |(key, value): (&'static str, u64)| Measurement { key: key.into(), value: number(value) };
+    measured.answers.into_iter().map(measurement).collect()
 }
 
 fn start_name(entry: &Entry) -> String {

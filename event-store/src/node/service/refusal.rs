@@ -62,6 +62,10 @@ pub(super) fn scavenge_not_found(id: String) -> Status {
     named(Code::NotFound, "Scavenge id was invalid.".into(), "scavenge-not-found", &[("scavenge-id", id)])
 }
 
+pub(super) fn projection_not_found(name: &str) -> Status {
+    Status::not_found(format!("Projection '{name}' not found"))
+}
+
 /// It cannot be begun.
 pub(super) fn scavenge_failed(trouble: scavenge::Trouble) -> Status {
     match trouble {
