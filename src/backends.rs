@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use event_store::client::{EventStore, ReadError};
+use domain::ids::OrderId;
+use domain::wire::WORKFLOW_STREAM_PREFIX;
+use domain::wire::participants::{REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
+use event_store::client::{AppendError, EventStore, LOG_STREAM, ReadError};
 use event_store::node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::Cluster;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -14,6 +17,11 @@ use tokio::time::timeout;
 use crate::args::ServerUrls;
 use crate::running::{self, NotFound};
 
+/// What the names of the streams begin with that a command handler appends to.
+pub(crate) const COMMAND_STREAMS: [&str; 4] =
+    [OrderId::STREAM_PREFIX, WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, "key-"];
+/// The same, of participants that are asked by events.
+pub(crate) const PARTICIPANT_STREAMS: [&str; 1] = [REPLY_STREAM_PREFIX];
 /// The database of the embedded cluster.
 const DATABASE: &str = "tenuto";
 /// Connections a process keeps.
@@ -72,18 +80,48 @@ impl ServerUrls {
 
 /// Asks whether the log may be read. A user who may not gets that right from an administrator, and not by waiting: the role
 /// does not start without it.
-pub(crate) async fn may_read(log: &EventStore) -> Result<(), ReadError> {
-    match timeout(LOG_ANSWERS_WITHIN, log.head()).await {
-        Ok(Err(error @ ReadError::Refused(_))) => Err(error),
-        // It may still be starting, on another machine.
-        _ => Ok(()),
-    }
+pub(crate) async fn may_read(log: &EventStore) -> Result<(), NoRight> {
+    may_append(log, &[]).await
 }
 
-/// The database, with the views' schema up to date, and a log that may be read.
-pub(crate) async fn views_beside(log: &EventStore, url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
-    let may_read = async { Ok(may_read(log).await?) };
-    Ok(tokio::try_join!(views(url), may_read)?.0)
+/// Asks the same, and whether events may be appended to streams whose names begin so, and to the log's own.
+pub(crate) async fn may_append(log: &EventStore, prefixes: &[&str]) -> Result<(), NoRight> {
+    // It may still be starting, on another machine.
+    timeout(LOG_ANSWERS_WITHIN, rights(log, prefixes)).await.unwrap_or(Ok(()))
+}
+
+async fn rights(log: &EventStore, prefixes: &[&str]) -> Result<(), NoRight> {
+    if let Err(error @ ReadError::Refused(_)) = log.head().await {
+        return Err(NoRight::Read(error));
+    }
+    // No order, workflow or participant has such a name.
+    let probes = prefixes.iter().map(|prefix| format!("{prefix}.rights"));
+    let own = (!prefixes.is_empty()).then(|| LOG_STREAM.to_owned());
+    for stream in own.into_iter().chain(probes) {
+        if let Err(source @ AppendError::Refused(_)) = log.may_append(&stream).await {
+            return Err(NoRight::Append { stream, source });
+        }
+    }
+    Ok(())
+}
+
+/// What the user of the connection string may not do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoRight {
+    #[error("$all cannot be read by the user of --event-store (TENUTO_EVENTSTORE): {0}")]
+    Read(ReadError),
+    #[error("the stream {stream} cannot be appended to by the user of --event-store (TENUTO_EVENTSTORE): {source}")]
+    Append { stream: String, source: AppendError },
+}
+
+/// The database, with the views' schema up to date, and a log that may be read, and appended to where its streams' names begin so.
+pub(crate) async fn views_beside(
+    log: &EventStore,
+    prefixes: &[&str],
+    url: &str,
+) -> Result<PgPool, Box<dyn std::error::Error>> {
+    let rights = async { Ok(may_append(log, prefixes).await?) };
+    Ok(tokio::try_join!(views(url), rights)?.0)
 }
 
 /// The database, with the views' schema up to date.
@@ -150,6 +188,9 @@ impl Backends {
             Some(node) => EventStore::embedded(node)?,
             None => EventStore::connect(&event_store_url)?,
         };
+        if node.is_none() {
+            may_append(&event_store, &[COMMAND_STREAMS.as_slice(), &PARTICIPANT_STREAMS].concat()).await?;
+        }
         let pool = views(&postgres_url).await?;
         Ok(Self { event_store, event_store_url, pool, postgres_url, node, cluster })
     }

@@ -7,6 +7,7 @@ use event_store::client::{ConnectError, EventStore, Position, ReadError, Recorde
 use event_store::node::{Node, NodeError, NodeHandle, NodeOptions};
 
 use crate::args::DataFolder;
+use crate::backends::{NoRight, may_read};
 use crate::running::{self, NotFound};
 
 /// Which log.
@@ -25,6 +26,8 @@ pub struct LogArgs {
 /// Why there is no log to ask.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    #[error(transparent)]
+    NoRight(#[from] NoRight),
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error(transparent)]
@@ -57,7 +60,9 @@ impl LogArgs {
     pub async fn open(&self) -> Result<Log, OpenError> {
         let Some(data) = &self.data else {
             let place = running::event_store(self.event_store.as_deref())?;
-            return Ok(Log { store: EventStore::connect(&place)?, node: None });
+            let store = EventStore::connect(&place)?;
+            may_read(&store).await?;
+            return Ok(Log { store, node: None });
         };
         // What was killed has left the log, and nobody uses it.
         if let Ok(Some(running)) = running::in_folder(data, "--event-store") {

@@ -102,7 +102,7 @@ pub(crate) async fn run(args: RebuildArgs) -> Result<ExitCode, Box<dyn std::erro
     let stop = signals::stop_token()?;
     let servers = args.servers.or_running()?;
     let log = EventStore::connect(servers.named_event_store()?)?;
-    let pool = backends::views(servers.named_postgres()?).await?;
+    let pool = backends::views_beside(&log, &[], servers.named_postgres()?).await?;
     let adopt = match projector::compare_log(&log, &pool).await? {
         Some(mismatch) if args.check => return Err(OtherLog(mismatch).into()),
         Some(mismatch) if !args.yes && !confirmed(&mismatch)? => return Ok(ExitCode::from(NOT_DONE)),

@@ -60,6 +60,16 @@ impl OrderId {
         format!("{}{}", Self::STREAM_PREFIX, self.0)
     }
 
+    /// The stream that holds the metadata of that.
+    pub fn metadata_stream(&self) -> String {
+        format!("$${}", self.stream())
+    }
+
+    /// The order whose stream's metadata a stream holds, if it does.
+    pub fn from_metadata_stream(stream: &str) -> Option<Self> {
+        stream.strip_prefix("$$").and_then(Self::from_stream)
+    }
+
     /// The order whose events a stream holds, if it is an order's stream.
     pub fn from_stream(stream: &str) -> Option<Self> {
         stream.strip_prefix(Self::STREAM_PREFIX).and_then(|id| Self::new(id).ok())
@@ -110,5 +120,9 @@ mod tests {
         let id = OrderId::new("10248").unwrap();
         assert_eq!(OrderId::from_stream(&id.stream()), Some(id));
         assert_eq!(OrderId::from_stream("workflow-x"), None);
+        let id = OrderId::new("10248").unwrap();
+        assert!(id.metadata_stream().starts_with(crate::views::METADATA_STREAM_PREFIX));
+        assert_eq!(OrderId::from_metadata_stream(&id.metadata_stream()), Some(id.clone()));
+        assert_eq!(OrderId::from_metadata_stream(&id.stream()), None);
     }
 }

@@ -12,8 +12,12 @@ use crate::ids::{OrderId, StepId};
 use crate::order::{Event, Line, Mode, OrderState, PersonalData, Placeholders, Sealed, StepState, StepStatus, summary};
 use crate::wire::{Decoded, WORKFLOW_STREAM_PREFIX};
 
-/// What the names of the streams begin with that views are made of: orders', and those of workflows' definitions.
-pub const STREAM_PREFIXES: [&str; 2] = [OrderId::STREAM_PREFIX, WORKFLOW_STREAM_PREFIX];
+/// What the names of the streams begin with that hold the metadata of orders' streams: an operator of the log hides events by them.
+pub const METADATA_STREAM_PREFIX: &str = "$$order-";
+
+/// What the names of the streams begin with that views are made of: orders', those of workflows' definitions, and the metadata of
+/// the former.
+pub const STREAM_PREFIXES: [&str; 3] = [OrderId::STREAM_PREFIX, WORKFLOW_STREAM_PREFIX, METADATA_STREAM_PREFIX];
 
 /// An order.
 #[derive(Debug, Clone, PartialEq)]

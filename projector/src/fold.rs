@@ -4,17 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::ids::{OrderId, StepId};
 use domain::order::evolve;
-use domain::views::steps_moved_by;
+use domain::views::{METADATA_STREAM_PREFIX, steps_moved_by};
 use domain::wire::{self, Decoded, WORKFLOW_STREAM_PREFIX};
 use domain::workflow::Workflow;
-use event_store::client::RecordedEvent;
+use event_store::client::{RecordedEvent, StreamLimits};
 use sqlx::PgConnection;
 
 use crate::columns::{TimelineColumns, WorkflowColumns};
 use crate::error::Interruption;
 use crate::outline::outline;
 use crate::parked::{EARLIER_PARKED, Parked};
-use crate::states::{Applied, Known, States};
+use crate::states::{Applied, Known, States, is_foreign};
 
 /// What a batch of events makes of the views.
 #[derive(Debug, Default)]
@@ -23,6 +23,10 @@ pub(crate) struct Batch {
     pub timeline: TimelineColumns,
     pub workflows: WorkflowColumns,
     pub parked: Vec<Parked>,
+    /// The orders whose streams' metadata were set, each with why events of it are hidden now; none: all are shown.
+    pub limits: HashMap<OrderId, Option<Parked>>,
+    /// Streams that begin here and are named like orders', and are another application's.
+    pub foreign: Vec<String>,
 }
 
 /// One order in a batch.
@@ -40,7 +44,7 @@ impl Work {
     pub fn applied(&self) -> Option<&Applied> {
         match &self.known {
             Known::Folded(applied) => Some(applied),
-            Known::Nothing | Known::Parked | Known::Unreadable(_) => self.left_at.as_deref(),
+            Known::Nothing | Known::Parked | Known::Unreadable(_) | Known::Foreign => self.left_at.as_deref(),
         }
     }
 
@@ -67,6 +71,10 @@ impl Batch {
         for event in events {
             if let Some(order) = OrderId::from_stream(&event.stream) {
                 batch.fold_order_event(states, db, order, event).await?;
+            } else if event.stream.starts_with(METADATA_STREAM_PREFIX) {
+                batch.fold_metadata(event);
+            } else if event.stream.starts_with(OrderId::STREAM_PREFIX) && !wire::is_ours(&event.metadata) {
+                batch.pass_over(event);
             } else if let Err(reason) = batch.fold_workflow_event(event) {
                 batch.park(event, reason);
             }
@@ -114,6 +122,11 @@ impl Batch {
                 work.known = Known::Parked;
                 self.park(event, EARLIER_PARKED.to_owned());
             }
+            Known::Foreign => work.known = Known::Foreign,
+            Known::Nothing if is_foreign(event) => {
+                work.known = Known::Foreign;
+                self.pass_over(event);
+            }
             Known::Unreadable(reason) => {
                 work.known = Known::Parked;
                 self.park(event, format!("what comes before it cannot be folded: {reason}"));
@@ -136,6 +149,14 @@ impl Batch {
         Ok(())
     }
 
+    /// The last metadata of a stream count alone.
+    fn fold_metadata(&mut self, event: &RecordedEvent) {
+        let Some(order) = OrderId::from_metadata_stream(&event.stream) else { return };
+        let limits = StreamLimits::in_metadata(&event.data);
+        let reason = (!limits.is_none()).then(|| format!("the history of the order is incomplete: {limits}"));
+        self.limits.insert(order, reason.map(|reason| Parked { event: event.clone(), reason }));
+    }
+
     fn fold_workflow_event(&mut self, event: &RecordedEvent) -> Result<(), String> {
         if !event.stream.starts_with(WORKFLOW_STREAM_PREFIX) {
             return Err("the name of its stream holds no order's id".to_owned());
@@ -147,6 +168,13 @@ impl Batch {
         Ok(())
     }
 
+    /// Leaves an event out that is another application's. Its stream is counted by its first event.
+    fn pass_over(&mut self, event: &RecordedEvent) {
+        if event.revision == 0 {
+            self.foreign.push(event.stream.clone());
+        }
+    }
+
     fn park(&mut self, event: &RecordedEvent, reason: String) {
         self.parked.push(Parked { event: event.clone(), reason });
     }
@@ -155,7 +183,7 @@ impl Batch {
 fn apply(known: Known, event: &RecordedEvent) -> Result<(Applied, Decoded), String> {
     let state = match known {
         Known::Folded(applied) => Some(applied.state),
-        Known::Nothing | Known::Parked | Known::Unreadable(_) => None,
+        Known::Nothing | Known::Parked | Known::Unreadable(_) | Known::Foreign => None,
     };
     let decoded = wire::decode(&event.event_type, &event.data, &event.metadata).map_err(|error| because(&error))?;
     let state = evolve(state, &decoded.event).map_err(|misfit| because(&misfit))?;

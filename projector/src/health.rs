@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub lag: Duration,
     /// Events set aside.
     pub parked: u64,
+    /// Streams that this projector came upon that are named like orders' and are another application's.
+    pub foreign_streams: u64,
     /// Why it last had to start again, until it has committed something since.
     pub trouble: Option<String>,
 }
@@ -90,6 +92,16 @@ impl Health {
                 snapshot.lag = (Utc::now() - at).max(TimeDelta::zero()).to_std().unwrap_or_default();
             }
         });
+    }
+
+    /// Counts streams of others. Returns how many were counted before.
+    pub(crate) fn came_upon_foreign(&self, streams: usize) -> u64 {
+        let mut before = 0;
+        self.current.send_modify(|snapshot| {
+            before = snapshot.foreign_streams;
+            snapshot.foreign_streams += streams as u64;
+        });
+        before
     }
 
     pub(crate) fn caught_up(&self) {

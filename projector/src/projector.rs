@@ -15,13 +15,15 @@ use crate::fold::Batch;
 use crate::intake::{Collected, Intake};
 use crate::options::ProjectorOptions;
 use crate::origin::REMEDY;
-use crate::parked;
+use crate::parked::{self, Parked};
 use crate::session::Session;
 use crate::states::States;
 use crate::write::write;
 
 /// The first wait before trying again what failed.
 const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
+/// Streams of other applications that are named in the log lines.
+const MAX_FOREIGN_NAMED: u64 = 20;
 /// Who raises the alarm.
 const PROJECTOR: &str = "the projector";
 
@@ -163,6 +165,25 @@ impl<'a> Active<'a> {
     }
 }
 
+impl Active<'_> {
+    /// The first streams of other applications are named; where there are more, that is said once.
+    fn report_foreign(&self, streams: &[String]) {
+        if streams.is_empty() {
+            return;
+        }
+        let before = self.options.health.came_upon_foreign(streams.len());
+        for (number, stream) in (before..=MAX_FOREIGN_NAMED).zip(streams) {
+            if number == MAX_FOREIGN_NAMED {
+                tracing::warn!(
+                    "more streams named like orders hold events of another application: they are only counted"
+                );
+            } else {
+                tracing::warn!(%stream, "a stream named like an order's holds events of another application: it is left out");
+            }
+        }
+    }
+}
+
 impl Views for Active<'_> {
     async fn fold(&mut self, events: &[RecordedEvent]) -> Result<Batch, WriteError> {
         Ok(Batch::fold(&mut self.states, &mut self.session.db, events).await?)
@@ -175,6 +196,10 @@ impl Views for Active<'_> {
             let RecordedEvent { stream, revision, event_type, .. } = &parked.event;
             tracing::error!(%stream, revision, %event_type, reason = %parked.reason, "an event was set aside");
         }
+        for Parked { event, reason } in batch.limits.values().flatten() {
+            tracing::error!(stream = %event.stream, reason, "an operator of the log hides events of an order");
+        }
+        self.report_foreign(&batch.foreign);
         batch.keep(&mut self.states);
         self.options.health.committed(last.position, Some(last.created), newly_parked);
         Ok(())

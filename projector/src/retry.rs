@@ -90,6 +90,9 @@ pub async fn retry(log: &EventStore, pool: &PgPool, stream: &str) -> Result<Retr
     if let Some(first) = batch.parked.first() {
         return Ok(Retried::StillParked(format!("revision {}: {}", first.event.revision, first.reason)));
     }
+    if let Some(hidden) = batch.limits.values().flatten().next() {
+        return Ok(Retried::StillParked(hidden.reason.clone()));
+    }
     let moving = Moving {
         from: Some(checkpoint),
         generation,
@@ -105,8 +108,9 @@ pub async fn retry(log: &EventStore, pool: &PgPool, stream: &str) -> Result<Retr
         Err(error) => return Err(error.into()),
     }
     if let Some(order) = OrderId::from_stream(stream) {
-        sqlx::query("UPDATE orders SET parked = false WHERE id = $1")
+        sqlx::query("UPDATE orders SET parked = EXISTS (SELECT FROM parked WHERE stream = $2) WHERE id = $1")
             .bind(order.as_str())
+            .bind(order.metadata_stream())
             .execute(&mut *transaction)
             .await?;
     }

@@ -34,6 +34,8 @@ pub(crate) enum Known {
     Parked,
     /// What comes before its next event cannot be folded, for this reason.
     Unreadable(String),
+    /// Its first event was not written by Tenuto: the stream is another application's, and only its name is like an order's.
+    Foreign,
 }
 
 /// A bounded memory of the orders that are under way, in front of the log.
@@ -56,7 +58,7 @@ impl States {
     pub fn keep(&mut self, order: OrderId, known: Known) {
         let worth_it = match &known {
             Known::Folded(applied) => !applied.state.ended(),
-            Known::Parked => true,
+            Known::Parked | Known::Foreign => true,
             Known::Nothing | Known::Unreadable(_) => false,
         };
         if worth_it {
@@ -93,6 +95,9 @@ impl States {
                 return Ok(Known::Unreadable(format!("the log no longer has revision {from} of it")));
             }
             for earlier in page {
+                if is_foreign(&earlier) {
+                    return Ok(Known::Foreign);
+                }
                 match fold_one(applied.take(), &earlier) {
                     Ok(next) => applied = Some(next),
                     Err(reason) => return Ok(Known::Unreadable(format!("revision {}: {reason}", earlier.revision))),
@@ -108,7 +113,7 @@ impl Known {
         match self {
             Known::Nothing => revision == 0,
             Known::Folded(applied) => applied.revision + 1 == revision,
-            Known::Parked | Known::Unreadable(_) => true,
+            Known::Parked | Known::Unreadable(_) | Known::Foreign => true,
         }
     }
 
@@ -116,6 +121,11 @@ impl Known {
     pub fn includes(&self, revision: u64) -> bool {
         matches!(self, Known::Folded(applied) if applied.revision >= revision)
     }
+}
+
+/// Whether an event begins a stream that is not ours.
+pub(crate) fn is_foreign(event: &RecordedEvent) -> bool {
+    event.revision == 0 && !wire::is_ours(&event.metadata)
 }
 
 fn fold_one(before: Option<Applied>, event: &RecordedEvent) -> Result<Applied, String> {

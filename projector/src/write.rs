@@ -4,7 +4,10 @@
 //! only for the orders whose row was. So a batch may be applied again at any later time and changes nothing. All of it hangs on
 //! the checkpoint: where that has been moved by somebody else, nothing is written.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
+use domain::ids::OrderId;
 use event_store::client::{Position, RecordedEvent};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -13,7 +16,7 @@ use crate::columns::{OrderColumns, StepColumns, TodoColumns, WorkflowColumns};
 use crate::counts::counted;
 use crate::error::{Interruption, WriteError};
 use crate::fold::Batch;
-use crate::parked;
+use crate::parked::{self, Parked};
 use crate::session::{Session, VIEWS, moved};
 
 /// Writes and commits. Gives back how many events are newly set aside.
@@ -29,7 +32,7 @@ pub(crate) async fn write(session: &mut Session, batch: &Batch, last: &RecordedE
         is_news: true,
     };
     let mut newly_parked = 0;
-    if batch.workflows.name.is_empty() && batch.parked.is_empty() {
+    if batch.workflows.name.is_empty() && batch.parked.is_empty() && batch.limits.is_empty() {
         // A statement is a transaction by itself.
         write_rows(&mut session.db, &rows, &moving).await?;
     } else {
@@ -63,7 +66,7 @@ pub(crate) async fn write_all(db: &mut PgConnection, rows: &Rows<'_>, moving: &M
     write_workflows(db, &rows.batch.workflows).await?;
     let newly_parked = parked::write(db, &rows.batch.parked).await?;
     mark_parked(db, rows.batch).await?;
-    Ok(newly_parked)
+    Ok(newly_parked + mark_limits(db, &rows.batch.limits).await?)
 }
 
 /// What becomes of the views of orders.
@@ -250,6 +253,26 @@ async fn write_workflows(db: &mut PgConnection, workflows: &WorkflowColumns) -> 
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Marks the orders of which events are hidden, and no longer those of which all are shown again. Gives back how many are hidden.
+async fn mark_limits(db: &mut PgConnection, limits: &HashMap<OrderId, Option<Parked>>) -> Result<u64, sqlx::Error> {
+    if limits.is_empty() {
+        return Ok(0);
+    }
+    let streams: Vec<String> = limits.keys().map(OrderId::metadata_stream).collect();
+    sqlx::query("DELETE FROM parked WHERE stream = ANY($1)").bind(streams).execute(&mut *db).await?;
+    let hidden: Vec<Parked> = limits.values().flatten().cloned().collect();
+    let newly_parked = parked::write(db, &hidden).await?;
+    sqlx::query(
+        "UPDATE orders SET parked = EXISTS (SELECT FROM parked AS aside WHERE aside.stream IN ($2 || id, '$$' || $2 || id))
+         WHERE id = ANY($1)",
+    )
+    .bind(limits.keys().map(OrderId::as_str).collect::<Vec<_>>())
+    .bind(OrderId::STREAM_PREFIX)
+    .execute(db)
+    .await?;
+    Ok(newly_parked)
 }
 
 async fn mark_parked(db: &mut PgConnection, batch: &Batch) -> Result<(), sqlx::Error> {

@@ -97,7 +97,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let alarms = Alarms::default();
     let start = async {
         door.waits_for("Postgres");
-        let pool = backends::views_beside(&event_store, postgres).await?;
+        let pool = backends::views_beside(&event_store, &backends::COMMAND_STREAMS, postgres).await?;
         let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarms.log.clone(), closed.clone());
         let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
         let footing = Footing {

@@ -64,7 +64,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let start = async {
         let pool = backends::connect(postgres).await?;
         if let Some(log) = &log {
-            backends::may_read(log).await?;
+            backends::may_append(log, &backends::PARTICIPANT_STREAMS).await?;
         }
         participants::migrate(&pool).await?;
         if args.read_again {

@@ -56,7 +56,7 @@ pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::er
         Some(ProjectorCommand::Retry { streams, servers }) => {
             let servers = servers.or_running()?;
             let log = EventStore::connect(servers.named_event_store()?)?;
-            let pool = backends::views(servers.named_postgres()?).await?;
+            let pool = backends::views_beside(&log, &[], servers.named_postgres()?).await?;
             retry(&log, &pool, streams).await
         }
     }
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::er
 async fn project(servers: &ServerUrls) -> Result<(), Box<dyn std::error::Error>> {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(servers.named_event_store()?)?;
-    let pool = backends::views_beside(&event_store, servers.named_postgres()?).await?;
+    let pool = backends::views_beside(&event_store, &[], servers.named_postgres()?).await?;
     output::announce("projecting\n");
     Ok(projector::run(ProjectorOptions::default(), event_store, pool, stop).await?)
 }

@@ -34,7 +34,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let pool = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(server.await??),
-        pool = backends::views_beside(&event_store, postgres) => pool?,
+        pool = backends::views_beside(&event_store, &[], postgres) => pool?,
     };
     let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
     let alarm = LogAlarm::default();

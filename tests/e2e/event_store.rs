@@ -35,6 +35,21 @@ fn flip_a_bit_in_a_table(data: &Path) -> String {
 }
 
 #[tokio::test]
+async fn a_backup_that_copied_nothing_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));
+    let mut node = Process::start(&["event-store", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"], &[]);
+    let log = node.told("the log at ");
+    let of_nothing = run(&["backup", "--from", &log, "--to"], &copy);
+    assert_eq!(of_nothing.status.code(), Some(2), "{}", told(&of_nothing));
+    assert!(!copy.exists(), "an empty log was backed up");
+    node.kill();
+    let of_nobody = run(&["backup", "--from", &log, "--to"], &copy);
+    assert_eq!(of_nobody.status.code(), Some(2), "{}", told(&of_nobody));
+    assert!(!copy.exists(), "a log that cannot be reached was backed up");
+}
+
+#[tokio::test]
 async fn a_running_log_is_backed_up_and_a_stopped_one_is_checked() {
     let folder = tempfile::tempdir().unwrap();
     let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));

@@ -18,6 +18,7 @@ mod history;
 mod identity;
 mod limits;
 mod link;
+mod rights;
 mod settings;
 mod subscription;
 #[cfg(test)]

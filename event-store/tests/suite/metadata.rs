@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use event_store::client::Expected;
+use event_store::client::{Expected, ReadError, StreamLimits};
 use eventstore::{
-    AppendToStreamOptions, Error, EventData, ExpectedRevision, ReadStreamOptions, StreamAclBuilder, StreamMetadata,
-    StreamMetadataBuilder, StreamMetadataResult, StreamPosition,
+    AppendToStreamOptions, DeleteStreamOptions, Error, EventData, ExpectedRevision, ReadStreamOptions,
+    StreamAclBuilder, StreamMetadata, StreamMetadataBuilder, StreamMetadataResult, StreamPosition,
+    TombstoneStreamOptions,
 };
 
 use super::support::{LIMIT, World, all_of, events, unique, world};
@@ -193,4 +194,37 @@ async fn a_limit_that_makes_no_sense_hides_nothing() {
     world.append(&stream, Expected::NoStream, events(3)).await;
     say_text(&world, &stream, r#"{"$maxCount":0,"$maxAge":-1,"$tb":1}"#).await;
     assert_eq!(revisions(&world, &stream).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn the_limits_of_a_stream_tell_one_that_was_deleted_from_one_that_never_was() {
+    let world = world().await;
+    let [never, whole, deleted, limited, tombstoned] = [(); 5].map(|()| unique("order"));
+    for stream in [&whole, &deleted, &limited, &tombstoned] {
+        world.append(stream, Expected::NoStream, events(3)).await;
+    }
+    say(&world, &whole, &StreamMetadataBuilder::new().insert_custom_property("owner", "sales").build()).await;
+    world.raw.delete_stream(deleted.as_str(), &DeleteStreamOptions::default()).await.unwrap();
+    say(&world, &limited, &StreamMetadataBuilder::new().max_count(1).build()).await;
+    say(&world, &limited, &StreamMetadataBuilder::new().max_count(2).truncate_before(1).build()).await;
+    world.raw.tombstone_stream(tombstoned.as_str(), &TombstoneStreamOptions::default()).await.unwrap();
+
+    let limits = async |stream: &str| world.store.stream_limits(stream).await;
+    assert_eq!(limits(&never).await, Ok(StreamLimits::default()));
+    assert_eq!(limits(&whole).await, Ok(StreamLimits::default()));
+    assert!(limits(&deleted).await.unwrap().is_deleted());
+    let expected = StreamLimits { truncate_before: Some(1), max_count: Some(2), max_age: None };
+    assert_eq!(limits(&limited).await, Ok(expected));
+    assert_eq!(limits(&tombstoned).await, Err(ReadError::StreamDeleted(tombstoned.clone())));
+}
+
+#[tokio::test]
+async fn asking_for_the_right_to_append_leaves_nothing() {
+    let world = world().await;
+    let (never, there) = (unique("order"), unique("order"));
+    world.append(&there, Expected::NoStream, events(1)).await;
+    for stream in [&never, &there] {
+        assert_eq!(world.store.may_append(stream).await, Ok(()));
+    }
+    assert_eq!((revisions(&world, &never).await, revisions(&world, &there).await), (vec![], vec![0]));
 }

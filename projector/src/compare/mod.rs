@@ -108,10 +108,16 @@ impl Comparison {
         let checkpoint = live.checkpoint(&mut snapshot).await?;
         let known = live.orders(&mut snapshot, range).await?;
         let known = known.into_iter().filter_map(|id| OrderId::new(id).ok());
-        let streams: BTreeSet<String> = known.chain(orders.iter().cloned()).map(|id| id.stream()).collect();
+        let known: BTreeSet<OrderId> = known.chain(orders.iter().cloned()).collect();
+        let mut streams: BTreeSet<String> = known.iter().map(OrderId::stream).collect();
+        let metadata = live.metadata(&mut snapshot, &known).await?;
         let mut compared = Compared::default();
         remake.written = None;
-        Remaking { db: &mut snapshot, remake, log, checkpoint }.all(&streams, &mut compared).await?;
+        let mut remaking = Remaking { db: &mut snapshot, remake, log, checkpoint };
+        remaking.all(&streams, &mut compared).await?;
+        // They mark the orders that are made by now.
+        remaking.all(&metadata, &mut compared).await?;
+        streams.extend(metadata);
         let unreadable = |order: &str| {
             let is_of = |stream: &String| stream.strip_prefix(OrderId::STREAM_PREFIX) == Some(order);
             compared.unreadable.iter().any(|(stream, _)| is_of(stream))

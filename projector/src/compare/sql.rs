@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::ids::OrderId;
 use event_store::client::Position;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Transaction};
@@ -61,6 +62,18 @@ impl Live {
         };
         let query = OF_ORDERS.map(each).join(" UNION ");
         sqlx::query_scalar(AssertSqlSafe(query)).bind(&range.from).bind(&range.to).fetch_all(db).await
+    }
+
+    /// The streams of metadata of these orders that are set aside.
+    pub async fn metadata(
+        &self,
+        db: &mut PgConnection,
+        orders: &BTreeSet<OrderId>,
+    ) -> Result<BTreeSet<String>, sqlx::Error> {
+        let streams: Vec<String> = orders.iter().map(OrderId::metadata_stream).collect();
+        let query = format!("SELECT stream FROM {}.parked WHERE stream = ANY($1)", self.schema);
+        let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query)).bind(streams).fetch_all(db).await?;
+        Ok(found.into_iter().collect())
     }
 
     /// What the views have of a range of orders, compared with the temporary tables; of events that are set aside, those of these

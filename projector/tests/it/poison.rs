@@ -101,6 +101,69 @@ async fn bad_events_are_set_aside_with_their_reasons_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn streams_of_other_applications_are_counted_once_each_and_not_set_aside() {
+    let (log, _) = Log::with(&all_ways()).await;
+    let foreign = |event_type| raw(event_type, r#"{"sku":1}"#, r#"{"$correlationId":"x"}"#);
+    for number in 0..30 {
+        log.append(&format!("order-foreign{number}"), vec![foreign("OrderPlaced"), foreign("Shipped")]).await;
+    }
+    // A name that no order has.
+    log.append("order-a b", vec![foreign("OrderPlaced"), foreign("Shipped")]).await;
+    let last = log.append("order-good", vec![placed("good")]).await;
+    let mut expected = None;
+    for batch in [1_000, 1, 7] {
+        let views = Views::empty().await;
+        let projector = Running::start(&log, &views, batches_of(batch));
+        let snapshot = projector.reach(last).await;
+        projector.stop().await;
+        assert_eq!((snapshot.parked, snapshot.foreign_streams), (0, 31), "in batches of {batch}");
+        assert_eq!(views.texts("SELECT id FROM orders WHERE id LIKE '%foreign%'").await, [""; 0]);
+        assert_eq!(views.texts("SELECT id FROM orders WHERE id = 'good'").await, ["good"]);
+        let rows = views.rows().await;
+        assert_eq!(*expected.get_or_insert_with(|| rows.clone()), rows, "in batches of {batch}");
+
+        // Their later events are known for what they are, also by a projector that has not seen the first.
+        let later = log.append("order-foreign0", vec![foreign("Shipped")]).await;
+        let projector = Running::start(&log, &views, batches_of(batch));
+        let snapshot = projector.reach(later).await;
+        projector.stop().await;
+        assert_eq!((snapshot.parked, snapshot.foreign_streams), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_order_of_which_an_operator_of_the_log_hides_events_is_marked_until_they_are_shown_again() {
+    let (log, _) = Log::with(&all_ways()).await;
+    let set = async |data: &str| log.append("$$order-waiting", vec![raw("$metadata", data, "{}")]).await;
+    // What hides nothing marks nothing.
+    log.append("$$order-placed", vec![raw("$metadata", r#"{"$acl":{"$r":"ann"}}"#, "{}")]).await;
+    let hidden = set(r#"{"$tb":9223372036854775807}"#).await;
+    let marked = "SELECT id FROM orders WHERE parked";
+    let reasons = "SELECT stream || ': ' || reason FROM parked";
+    let expected = ["$$order-waiting: the history of the order is incomplete: the stream was deleted"];
+    let all = [Views::empty().await, Views::empty().await];
+    for (views, batch) in all.iter().zip([1_000, 1]) {
+        let projector = Running::start(&log, views, batches_of(batch));
+        assert_eq!(projector.reach(hidden).await.parked, 1);
+        projector.stop().await;
+        assert_eq!(
+            (views.texts(marked).await, views.texts(reasons).await),
+            (vec!["waiting".into()], vec![expected[0].into()])
+        );
+        let retried = retry(&log.store, &views.pool, "$$order-waiting").await.unwrap();
+        assert!(matches!(retried, Retried::StillParked(_)), "{retried:?}");
+    }
+    let shown = set("{}").await;
+    for (views, batch) in all.iter().zip([1_000, 1]) {
+        let projector = Running::start(&log, views, batches_of(batch));
+        projector.reach(shown).await;
+        projector.stop().await;
+        assert_eq!((views.texts(marked).await, views.texts(reasons).await), (vec![], vec![]));
+    }
+    assert_eq!(all[0].rows().await, all[1].rows().await);
+}
+
+#[tokio::test]
 async fn what_is_set_aside_does_not_depend_on_the_batches() {
     let (log, last) = poisoned().await;
     let reference = Views::of(&log, last, batches_of(1_000)).await;

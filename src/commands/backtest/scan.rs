@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use domain::ids::OrderId;
-use domain::wire::ENDS;
+use domain::wire::{self, ENDS};
 use event_store::client::{EventStore, Filter, Position, ReadError, RecordedEvent, SubscriptionItem};
 
 /// What is held of orders that have not ended, in bytes.
@@ -66,6 +66,10 @@ impl Scan {
             match self.subscription.next().await {
                 SubscriptionItem::Event(event) => {
                     self.passes(event.position);
+                    // Another application may have streams and types of the same names.
+                    if event.revision == 0 && !wire::is_ours(&event.metadata) {
+                        continue;
+                    }
                     if self.only_placed {
                         return Some(Found::Whole(vec![event]));
                     }

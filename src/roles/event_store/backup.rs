@@ -1,12 +1,14 @@
 //! `tenuto event-store backup`: a copy of the embedded log, made while its node runs.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
 use event_store::backup::backup;
 use event_store::client::EventStore;
+use event_store::node::check_log;
 
 use super::check;
 use crate::args::DataFolder;
@@ -25,11 +27,26 @@ pub(crate) struct BackupArgs {
     to: PathBuf,
 }
 
+/// Takes a copy away that holds nothing, and the data folder around it unless others use that: neither is to look like a backup.
+fn remove(folder: &Path, data: &Path) {
+    if let Err(error) = fs::remove_dir_all(folder) {
+        tracing::warn!(folder = %folder.display(), %error, "the copy holds no event and could not be removed");
+    }
+    // One with anything in it stays.
+    let _ = fs::remove_dir(data);
+}
+
 /// Exit code 1: something is wrong with the copy.
 pub(super) async fn run(args: BackupArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let begun = Instant::now();
-    let folder = DataFolder { data: args.to }.event_store();
-    let report = backup(&EventStore::connect(&running::event_store(args.from.as_deref())?)?, &folder).await?;
+    let (log, data) = (EventStore::connect(&running::event_store(args.from.as_deref())?)?, args.to);
+    let folder = DataFolder { data: data.clone() }.event_store();
+    let is_new = !folder.exists();
+    let done = backup(&log, &folder).await;
+    if is_new && check_log(&folder).is_ok_and(|copy| copy.events == 0) {
+        remove(&folder, &data);
+    }
+    let report = done?;
     let added = format!("{}: {} events added in {:.1?}\n", folder.display(), report.added, begun.elapsed());
     output::announce(&(added + &check::summary(&folder, &report.check)));
     if report.check.is_sound() && report.check.events == 0 {

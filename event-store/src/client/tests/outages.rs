@@ -144,6 +144,17 @@ async fn a_user_who_is_missing_or_unknown_or_has_no_right_is_told_what_to_do_and
 }
 
 #[tokio::test]
+async fn a_user_who_may_read_and_not_write_is_found_out_without_an_event() {
+    let cluster = Cluster::start(1).await;
+    cluster.refuse_appends(Code::PermissionDenied);
+    let store = EventStore::connect(&cluster.connection_string("").replace("esdb://", "esdb://anna:secret@")).unwrap();
+    store.read_stream("a", 0, 1).await.unwrap();
+    let Err(AppendError::Refused(reason)) = store.may_append("a").await else { panic!("the right is missing") };
+    assert!(reason.contains("anna does not have the right"), "{reason}");
+    assert_eq!(cluster.appends(0), 0);
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_reached_is_named_with_the_reason() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();

@@ -36,6 +36,8 @@ struct Said {
     appends: HashMap<usize, usize>,
     /// Instead of an answer.
     refusal: Option<Code>,
+    /// The same, to an append alone.
+    append_refusal: Option<Code>,
     event_at: Option<u64>,
 }
 
@@ -96,6 +98,10 @@ impl Cluster {
 
     pub(super) fn refuse(&self, code: Option<Code>) {
         self.said.lock().unwrap().refusal = code;
+    }
+
+    pub(super) fn refuse_appends(&self, code: Code) {
+        self.said.lock().unwrap().append_refusal = Some(code);
     }
 
     pub(super) fn appends(&self, node: usize) -> usize {
@@ -174,7 +180,7 @@ impl Streams for Node {
     async fn append(&self, mut request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {
         while request.get_mut().message().await?.is_some() {}
         let mut said = self.said.lock().unwrap();
-        if let Some(code) = said.refusal {
+        if let Some(code) = said.refusal.or(said.append_refusal) {
             return Err(Status::new(code, "refused"));
         }
         if said.leader != Some(self.number) {
