@@ -61,7 +61,7 @@ async fn a_running_log_is_backed_up_and_a_stopped_one_is_checked() {
 
     let refused = run(&["check", "--data"], &data);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(told(&refused).contains("another node is using it"), "{}", told(&refused));
+    assert!(told(&refused).contains("is in use by process"), "{}", told(&refused));
 
     let made = run(&["backup", "--from", &log, "--to"], &copy);
     assert!(made.status.success() && told(&made).contains("3 events added"), "{}", told(&made));
