@@ -10,7 +10,7 @@ use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
 use domain::order::{
     Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, GRACE, HandOver, Lifecycle, Operate,
-    Operation, Refusal, Reply, Stage, decide_within, pending,
+    Operation, Refusal, Reply, Stage, pending,
 };
 use domain::workflow::{ActionRef, Workflow};
 use event_store::client::AppendError;
@@ -20,6 +20,7 @@ use tracing::{debug, error, warn};
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::deciding::decided;
 use crate::keys::KeyError;
 use crate::log::Log;
 use crate::orchestrator::{Accepted, CommandError, Shared, lock};
@@ -581,7 +582,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 return Err(DriveError::MissingKey(KeyError::Missing(key)));
             }
             let limits = self.shared.options.limits;
-            let (events, state) = match decide_within(&self.workflow, Some(&self.order.state), command, limits) {
+            let (events, state) = match decided(&self.workflow, Some(&self.order.state), command, limits).await {
                 Ok(decided) => decided,
                 // A refusal holds only for the order as it stands in the log. But an attempt that is over stays so.
                 Err(DecideError::Refused(refusal)) => {

@@ -16,6 +16,7 @@ mod admission;
 mod answer;
 mod broken;
 mod clock;
+mod deciding;
 mod driver;
 mod erasure;
 mod http;

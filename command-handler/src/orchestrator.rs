@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use domain::ids::OrderId;
 use domain::order::{
-    Command, DecideError, LateRefusal, Limits, NewOrder, Operate, PersonalData, Place, Refusal, Signal, decide_within,
+    Command, DecideError, LateRefusal, Limits, NewOrder, Operate, PersonalData, Place, Refusal, Signal,
 };
 use event_store::client::{AppendError, Position};
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -21,6 +21,7 @@ use tracing::warn;
 
 use crate::broken::Broken;
 use crate::clock::Clock;
+use crate::deciding::decided;
 use crate::driver::{Driver, Message, Placed, Start};
 use crate::keys::{CustomerKeys, KeyError};
 use crate::log::Log;
@@ -266,7 +267,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         }
         let place = Place { order_id: order_id.clone(), order, now: self.0.clock.now() };
         let command = Command::Place(Box::new(place));
-        let (events, state) = match decide_within(&workflow, None, &command, self.0.options.limits) {
+        let (events, state) = match decided(&workflow, None, &command, self.0.options.limits).await {
             Ok(decided) => decided,
             Err(DecideError::Refused(refusal @ Refusal::TooLarge { .. })) => {
                 return Err(PlaceError::TooLarge(refusal.to_string()));

@@ -144,6 +144,11 @@ impl Expression {
         &self.program.analysis.data
     }
 
+    /// Whether it goes through lists, or matches patterns: what it takes depends on the order.
+    pub fn may_take_long(&self) -> bool {
+        self.program.analysis.may_take_long
+    }
+
     /// What of the order is not null where it holds.
     pub(in crate::workflow) fn implied(&self) -> Present {
         presence::implied(&self.program.tree, 0).holds

@@ -209,6 +209,11 @@ impl Workflow {
         of_steps.chain(&self.result)
     }
 
+    /// Whether a decision under it may take long, since an expression of it may.
+    pub fn may_take_long(&self) -> bool {
+        self.expressions().any(Expression::may_take_long)
+    }
+
     /// The step of that name, in either section.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().chain(&self.compensated).find(|step| step.id == id)

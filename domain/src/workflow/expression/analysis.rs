@@ -33,6 +33,7 @@ pub(super) struct Analysis {
     pub comparisons: Vec<Comparison>,
     pub data: Vec<DataPath>,
     pub looks_into_personal_data: bool,
+    pub may_take_long: bool,
 }
 
 /// Something within the data of a step's answer that an expression reads: `steps.ship.data.tracking`.
@@ -137,6 +138,7 @@ impl Walk<'_> {
                 Err(ExpressionError::new(self.at(tree), reason))
             }
             Expr::Comprehension(inner) => {
+                self.found.may_take_long = true;
                 self.visit(&inner.iter_range)?;
                 let outer = self.bound.len();
                 self.bound.extend([inner.iter_var.clone(), inner.accu_var.clone()]);
@@ -166,6 +168,7 @@ impl Walk<'_> {
             };
             return Err(ExpressionError::new(self.at_name(name, tree), reason));
         }
+        self.found.may_take_long |= name == "matches";
         self.comparison(call, tree.id);
         call.target.iter().try_for_each(|target| self.visit(target))?;
         self.visit_all(&call.args)
