@@ -217,8 +217,8 @@ fn not_an_index(of: &Node, kind: Kind, index: Kind) -> String {
 fn not_comparable(sides: &[Node; 2], sign: &str, kinds: [Kind; 2]) -> String {
     let [one, other] = [named(&sides[0], "the left side"), named(&sides[1], "the right side")];
     let help = match kinds {
-        [Kind::Text, number] if number.is_number() => format!("; write double({one}) {sign} {other}"),
-        [number, Kind::Text] if number.is_number() => format!("; write {one} {sign} double({other})"),
+        [Kind::Text, number] if number.is_number() => as_number(sides, sign, true),
+        [number, Kind::Text] if number.is_number() => as_number(sides, sign, false),
         [Kind::Null, _] => format!("; test it first: {one} != null"),
         [_, Kind::Null] => format!("; test it first: {other} != null"),
         _ => String::new(),
@@ -240,12 +240,21 @@ fn not_calculable(sides: &[Node; 2], operator: Operator, kinds: [Kind; 2]) -> St
         (Operator::Add, [_, Kind::Text]) if is_constant(&sides[1]) => format!("; join texts: string({one}) + {other}"),
         (Operator::Add, [Kind::Text, _]) => format!("; join texts: {one} + string({other}), or add: double({one})"),
         (Operator::Add, [_, Kind::Text]) => format!("; join texts: string({one}) + {other}, or add: double({other})"),
-        (_, [Kind::Text, _]) => format!("; write double({one}) {sign} {other}"),
-        (_, [_, Kind::Text]) => format!("; write {one} {sign} double({other})"),
+        (_, [Kind::Text, _]) => as_number(sides, sign, true),
+        (_, [_, Kind::Text]) => as_number(sides, sign, false),
         _ => String::new(),
     };
     let [is, was] = kinds.map(Kind::in_words);
     format!("{one} is {is} and {other} is {was}, which '{sign}' cannot work with{help}")
+}
+
+/// How a text on the left side, or on the right, is taken for the number that it is.
+pub(super) fn as_number(sides: &[Node; 2], sign: &str, left: bool) -> String {
+    match sides.each_ref().map(|side| side.written().filter(|text| text.len() <= 100)) {
+        [Some(one), Some(other)] if left => format!("; write double({one}) {sign} {other}"),
+        [Some(one), Some(other)] => format!("; write {one} {sign} double({other})"),
+        _ => "; double(…) makes a number of a text".to_owned(),
+    }
 }
 
 fn is_constant(node: &Node) -> bool {

@@ -152,7 +152,16 @@ impl Author<'_> {
                 format!("{}.{function}({})", self.text(inner), self.text(inner))
             }
             4 => {
-                let pattern = self.dice.one_of(&["^1", "(a|b)*", "[0-9]{2,9}", "\\\\\\\\w+", "(", "N{30}"]);
+                let pattern = self.dice.one_of(&[
+                    "^1",
+                    "(a|b)*",
+                    "[0-9]{2,9}",
+                    "\\\\\\\\w+",
+                    "(",
+                    "N{30}",
+                    "[or]*r[or]{200}2",
+                    "(?i)\\\\PL\\\\PL",
+                ]);
                 format!("{}.matches('{pattern}')", self.text(inner))
             }
             5 => format!("(type({}) == {})", self.any(inner), self.dice.one_of(&["int", "string", "list", "map"])),
@@ -216,6 +225,24 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
+/// The longest that an evaluation may take of a core, in nanoseconds: a debug build takes some ten times as long as a release.
+const LONGEST: u64 = 3_000_000_000;
+/// The most memory that all evaluations may take at once, in KiB.
+const MOST_MEMORY: u64 = 512 * 1024;
+
+/// For how long this thread has had a core, in nanoseconds; 0 where that is not told.
+fn time_on_cpu() -> u64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    told.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0)
+}
+
+/// The most memory that this process has had, in KiB; 0 where that is not told.
+fn peak_memory() -> u64 {
+    let told = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
 /// On a stack that is smaller than any that an order is decided on.
 fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
@@ -227,7 +254,8 @@ fn fuzz_any_expression_stays_within_its_budget_and_comes_out_the_same_again() {
         let (seed, rounds) = (setting("TENUTO_SEED", 0), setting("TENUTO_EXPRESSIONS", 3_000));
         let scopes: Vec<Scope> = [2, 2, 2, 30, 500].into_iter().map(scope).collect();
         let (mut values, mut faults, mut given_up, mut refused) = (0, 0, 0, 0);
-        let mut most = 0;
+        let (mut most, mut longest) = (0, 0);
+        let memory = peak_memory();
         for round in seed..seed + rounds {
             let mut dice = Dice::seeded(round);
             let depth = 1 + dice.below(6);
@@ -237,7 +265,11 @@ fn fuzz_any_expression_stays_within_its_budget_and_comes_out_the_same_again() {
                 continue;
             };
             let scope = &scopes[dice.below(scopes.len())];
+            let began = time_on_cpu();
             let (result, spent) = expression.metered(scope, UNITS);
+            let took = time_on_cpu() - began;
+            assert!(took < LONGEST, "round {round} took {took} ns: {source}");
+            longest = longest.max(took);
             assert_eq!(expression.metered(scope, UNITS), (result.clone(), spent), "round {round}: {source}");
             assert!(spent <= budget::UNITS, "round {round} spent {spent}: {source}");
             most = most.max(spent);
@@ -252,6 +284,9 @@ fn fuzz_any_expression_stays_within_its_budget_and_comes_out_the_same_again() {
             }
         }
         println!("{values} values, {faults} faults, {given_up} given up, {refused} refused; at most {most} units");
+        let grown = peak_memory() - memory;
+        println!("at most {} ms an expression; {grown} KiB more memory at the peak", longest / 1_000_000);
+        assert!(grown < MOST_MEMORY, "{grown} KiB");
         assert!(values > rounds / 20 && faults > 0 && given_up > 0, "the grammar writes nothing to the point");
     });
 }

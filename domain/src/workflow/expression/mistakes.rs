@@ -3,7 +3,7 @@
 //!
 //! Of what is not known (attributes, data of steps) nothing is said. Whoever means it writes `dyn(…)`, of which nothing is known.
 
-use super::error::{Problem, named};
+use super::error::{Problem, as_number, named};
 use super::presence::{Present, implied, of_items, path};
 use super::tree::{Call, Gives, Loop, Node, Operator, Part, member};
 use super::types::{ANY, BOOL, NUMBER, ORDER, STEP, Shape, TEXT, Type};
@@ -216,8 +216,8 @@ impl Checker {
             let sign = if equal { "==" } else { "!=" };
             let [left, right] = [named(&sides[0], "the left side"), named(&sides[1], "the right side")];
             let help = match [one, other] {
-                [Kind::Text, number] if number.is_number() => format!("; write double({left}) {sign} {right}"),
-                [number, Kind::Text] if number.is_number() => format!("; write {left} {sign} double({right})"),
+                [Kind::Text, number] if number.is_number() => as_number(sides, sign, true),
+                [number, Kind::Text] if number.is_number() => as_number(sides, sign, false),
                 _ => String::new(),
             };
             let (is, was) = (one.in_words(), other.in_words());

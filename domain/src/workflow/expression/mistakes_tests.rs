@@ -77,18 +77,15 @@ fn a_text_is_no_number() {
         ("'E' in order.currency", "order.currency is a text, which has no items; write order.currency.contains(…)"),
         (
             "order.lines.size().contains('1')",
-            "contains() cannot work with a number, 1 (a text); it is called on a text, with a text",
+            "contains() cannot work with a number, '1' (a text); it is called on a text, with a text",
         ),
         (
             "(order.total != '0.00' ? order.total : '1.00') > 3",
-            "the left side is a text and 3 is a number, which '>' cannot compare; write double(the left side) > 3",
+            "the left side is a text and 3 is a number, which '>' cannot compare; double(…) makes a number of a text",
         ),
     ] {
         let found = mistakes(source);
         assert!(!found.is_empty(), "{source}: nothing is found");
-        if source.contains("contains('1')") || source.contains('?') {
-            continue;
-        }
         assert_eq!(found[0], reason, "{source}");
         let compiled = Expression::compile(source).unwrap();
         assert!(compiled.evaluate(&scope(full())).is_err(), "{source} has a value all the same");
