@@ -71,6 +71,20 @@ test("a group is sent what is there and what comes", async () => {
   });
 });
 
+test("a group that is to keep statistics measures how long its consumers take", async () => {
+  await fill(5);
+  await create({ extraStatistics: true });
+  await consume(async (consumer) => {
+    await consumer.ack(...(await take(consumer, 5)));
+    const { stats, connections } = await until(settled);
+    assert.equal(stats.totalItems, 5n);
+    const [connection] = connections;
+    assert.equal(connection.totalItems, 5n);
+    const times = connection.extraStatistics;
+    assert.ok(times.get("fastest") <= times.get("median") && times.get("median") <= times.get("highest"), times);
+  });
+});
+
 test("a group begins where it was told", async () => {
   const added = await fill(4);
   await create({ startFrom: 2n });

@@ -47,3 +47,38 @@ class SystemProjections(StoreTest):
             self.assertEqual(ids(take(subscription, 1)), ids(new[:1]))
             self.append(f"{category}-2", new[1:], StreamState.NO_STREAM)
             self.assertEqual(ids(take(subscription, 1)), ids(new[1:]))
+
+    def test_a_projection_is_switched_off_and_on_and_catches_up(self):
+        category, new = unique("category").replace("-", ""), events(2)
+        self.append(f"{category}-1", new[:1], StreamState.NO_STREAM)
+        self.links(f"$ce-{category}", 1)
+        self.client.disable_projection("$by_category", timeout=LIMIT)
+        try:
+            self.status_becomes("Stopped")
+            self.append(f"{category}-2", new[1:], StreamState.NO_STREAM)
+            # Another projection has come past the event.
+            self.linked_in("$streams", f"{category}-2")
+            self.assertEqual(ids(self.links(f"$ce-{category}", 1)), ids(new[:1]))
+        finally:
+            self.client.enable_projection("$by_category", timeout=LIMIT)
+        self.assertEqual(ids(self.links(f"$ce-{category}", 2)), ids(new))
+        self.status_becomes("Running")
+
+    def test_the_systems_projections_are_listed(self):
+        listed = {one.name for one in self.client.list_all_projection_statistics(timeout=LIMIT)}
+        self.assertLessEqual({"$by_category", "$by_correlation_id", "$by_event_type", "$streams"}, listed)
+
+    def status_becomes(self, status):
+        deadline = time.monotonic() + LIMIT
+        while not (
+            now := self.client.get_projection_statistics("$by_category", timeout=LIMIT).status
+        ).startswith(status):
+            self.assertLess(time.monotonic(), deadline, now)
+
+    def linked_in(self, links, stream):
+        deadline = time.monotonic() + LIMIT
+        while all(
+            link.data.decode() != f"0@{stream}"
+            for link in self.client.get_stream(links, backwards=True, limit=100)
+        ):
+            self.assertLess(time.monotonic(), deadline, stream)

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod operators;
+mod scavenged;
 mod storage;
 mod tampering;
 
