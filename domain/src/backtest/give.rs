@@ -39,8 +39,12 @@ impl Run<'_> {
         let command = match reply.what {
             What::Accepted => self.answer(&step, direction, Reply::Accepted),
             What::Unreadable => {
-                let outcome = self.unreadable(&reply).unwrap_or_default().to_owned();
-                self.answer(&step, direction, Reply::Done { outcome: Some(outcome), data: Value::Null })
+                let outcome = match self.unreadable(&reply) {
+                    Some(FailureCause::NoOutcome) => None,
+                    Some(FailureCause::UnknownOutcome(outcome)) => Some(outcome.unwrap_or_default().to_owned()),
+                    _ => Some(String::new()),
+                };
+                self.answer(&step, direction, Reply::Done { outcome, data: Value::Null })
             }
             What::Unclear => {
                 let error = self.error(reply.seq);

@@ -287,6 +287,7 @@ impl Reading {
             FailureCause::LastAttempt(_) => Some(What::Unclear),
             cause @ (FailureCause::Misconfigured(_)
             | FailureCause::AcceptedInVain
+            | FailureCause::NoOutcome
             | FailureCause::UnknownOutcome(_)) => Some(misconfigured(&cause)),
             FailureCause::Overdue => Some(What::Overdue),
             FailureCause::Lost => Some(What::Lost),
@@ -351,7 +352,7 @@ impl Reading {
 fn misconfigured(mistake: &FailureCause<'_>) -> What {
     match mistake {
         FailureCause::AcceptedInVain => What::Accepted,
-        FailureCause::UnknownOutcome(_) => What::Unreadable,
+        FailureCause::UnknownOutcome(_) | FailureCause::NoOutcome => What::Unreadable,
         _ => What::Misconfigured,
     }
 }

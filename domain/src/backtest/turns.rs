@@ -165,26 +165,19 @@ impl Run<'_> {
     /// Whether an answer that was not understood then is understood now.
     fn knows_it(&self, ask: &NewAsk, reply: &PastReply) -> bool {
         match (self.unreadable(reply), self.workflow.step(&ask.step)) {
-            (Some(outcome), Some(step)) => step.knows(outcome),
+            (Some(FailureCause::UnknownOutcome(Some(outcome))), Some(step)) => step.knows(outcome),
+            (Some(FailureCause::NoOutcome), Some(step)) => !step.outcome_required,
             _ => true,
         }
     }
 
-    /// The answer that was not understood then.
-    pub(super) fn unreadable(&self, reply: &PastReply) -> Option<&str> {
+    /// Why an answer was not understood then.
+    pub(super) fn unreadable(&self, reply: &PastReply) -> Option<FailureCause<'_>> {
         match self.past.events.get(reply.seq) {
-            Some(Event::StepFailed(e)) => outcome_of(&e.cause()),
-            Some(Event::StepAttemptFailed(e)) => outcome_of(&e.mistake()?),
+            Some(Event::StepFailed(e)) => Some(e.cause()),
+            Some(Event::StepAttemptFailed(e)) => e.mistake(),
             _ => None,
         }
-    }
-}
-
-/// The answer that a failure was due to.
-fn outcome_of<'a>(cause: &FailureCause<'a>) -> Option<&'a str> {
-    match cause {
-        FailureCause::UnknownOutcome(outcome) => *outcome,
-        _ => None,
     }
 }
 

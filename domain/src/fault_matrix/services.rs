@@ -72,8 +72,8 @@ pub(super) fn is_answered_later(workflow: &Workflow, step: &Step, direction: Dir
 impl Script {
     /// The answer that a step gives after so many others.
     pub fn answer_of(&self, step: &Step, given: usize) -> Option<String> {
-        let answers = self.answers.get(&step.id)?;
-        answers.get(given).cloned()
+        let named = self.answers.get(&step.id).and_then(|answers| answers.get(given)).cloned();
+        named.or_else(|| (step.outcome_required && given == 0).then(|| "done".to_owned()))
     }
 
     /// What its answer carries.

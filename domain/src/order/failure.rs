@@ -16,6 +16,8 @@ pub enum FailureCause<'a> {
     LastAttempt(&'a str),
     /// A mistake of the deployment or of the definition, and there was no further attempt.
     Misconfigured(&'a str),
+    /// It was answered without the outcome that the step requires.
+    NoOutcome,
     /// It was to be answered later, which this action cannot be.
     AcceptedInVain,
     /// The answer is none that the step knows; none: the answer cannot be read off the sentence.
@@ -36,6 +38,7 @@ const HANDED_OVER: &str = "handed over: the instance that had this attempt is le
 const TOO_LARGE: &str = " is too large to be recorded: ";
 const NO_ANSWER: &str = "no answer in time";
 const ACCEPTED: &str = "accepted with 202, to be answered later, where the answer has to come at once";
+const NO_OUTCOME: &str = "answered without an outcome, which the step requires";
 const NONE_OF_ITS_OUTCOMES: &str = ", which is none of its outcomes: ";
 
 pub(super) fn given_up() -> String {
@@ -60,6 +63,10 @@ pub(super) fn nothing_followed(outcome: &str) -> String {
 
 pub(super) fn accepted_in_vain() -> String {
     ACCEPTED.to_owned()
+}
+
+pub(super) fn no_outcome() -> String {
+    NO_OUTCOME.to_owned()
 }
 
 pub(super) fn unknown_outcome(step: &Step, outcome: &str) -> String {
@@ -122,10 +129,11 @@ impl StepAttemptFailed {
     }
 }
 
-/// Which mistake. The decider itself finds two of them in an answer.
+/// Which mistake. The decider itself finds three of them in an answer.
 fn mistake(error: &str) -> FailureCause<'_> {
     match unknown_outcome_in(error) {
         _ if error == ACCEPTED => FailureCause::AcceptedInVain,
+        _ if error == NO_OUTCOME => FailureCause::NoOutcome,
         Some(cause @ FailureCause::UnknownOutcome(Some(_))) => cause,
         _ => FailureCause::Misconfigured(error),
     }
@@ -160,6 +168,13 @@ mod tests {
             let failed = StepFailed { misconfigured: true, ..failed(last_attempt(error, 3)) };
             assert_eq!(failed.cause(), FailureCause::Misconfigured(error));
         }
+    }
+
+    #[test]
+    fn a_missing_outcome_is_told_by_its_sentence() {
+        let failed = StepFailed { misconfigured: true, ..failed(last_attempt(&no_outcome(), 3)) };
+        assert_eq!(failed.cause(), FailureCause::NoOutcome);
+        assert_eq!(failed.error, "answered without an outcome, which the step requires (attempt 3, the last)");
     }
 
     #[test]

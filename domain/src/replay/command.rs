@@ -113,10 +113,16 @@ fn unclear(workflow: Option<&Workflow>, state: Option<&OrderState>, e: &StepAtte
     let reply = match e.mistake() {
         None => Reply::Unclear { error: e.error.clone(), retry_after },
         Some(FailureCause::AcceptedInVain) => Reply::Accepted,
+        Some(FailureCause::NoOutcome) => unnamed(),
         Some(FailureCause::UnknownOutcome(Some(outcome))) => answered(outcome),
         Some(_) => Reply::Misconfigured { error: e.error.clone(), retry_after, maybe_done: e.maybe_done },
     };
     answer(state, &e.step, e.direction, reply, now)
+}
+
+/// An answer without an outcome.
+fn unnamed() -> Reply {
+    Reply::Done { outcome: None, data: serde_json::Value::Null }
 }
 
 /// An answer whose data were not recorded.
@@ -149,6 +155,7 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
             vec![reply(Reply::Misconfigured { error, retry_after: None, maybe_done })]
         }
         FailureCause::AcceptedInVain => vec![reply(Reply::Accepted)],
+        FailureCause::NoOutcome => vec![reply(unnamed())],
         FailureCause::UnknownOutcome(outcome) => outcome.map(|outcome| reply(answered(outcome))).into_iter().collect(),
         FailureCause::Lost => vec![Command::Tick(now), hand_over(state, decision)],
         FailureCause::Overdue | FailureCause::GivenUp | FailureCause::NoValue => vec![Command::Tick(now)],

@@ -221,6 +221,7 @@ impl Reason<'_> {
             }
             FailureCause::AcceptedInVain => (Rule::Answered, "an action of this kind is answered at once"),
             FailureCause::UnknownOutcome(_) => (Rule::Answered, "the step does not know this outcome"),
+            FailureCause::NoOutcome => (Rule::Answered, "the step requires an outcome"),
             FailureCause::Overdue => (Rule::Deadline, "the answer is overdue, and there is no `on-timeout`"),
             FailureCause::GivenUp => (Rule::GivenUp, "an order that is being undone waits for nothing more"),
             FailureCause::Lost => (Rule::Lost, "an order that is being undone tries nothing again"),

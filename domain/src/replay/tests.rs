@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::*;
-use crate::order::{CustomerKey, Direction, NewOrder, Operation};
+use crate::ids::OrderId;
+use crate::order::{CustomerKey, Direction, NewOrder, Operation, Reply, request_id};
 use crate::testing::{Story, answered, done, order, refused, unclear};
 use crate::wire::SCHEMA;
 
@@ -251,5 +252,39 @@ fn a_history_whose_total_was_written_otherwise_is_decided_the_same() {
         }
     }
     let decisions = replayed(&told, &history);
+    assert!(decisions.iter().all(|decision| decision.again == Again::Same), "{decisions:#?}");
+}
+
+#[test]
+fn what_came_late_by_mistake_or_with_a_long_wait_is_decided_again_too() {
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  pay: { call: p.pay, undo: p.refund, outcome: required, retry: { attempts: 3, max: 1m } }
+  send: { after: [pay], request: p.send, undo: p.recall, timeout: 1h, retry: { attempts: 1 } }
+  tell: { after: [send], request: p.tell, timeout: 1h }
+";
+    let workflow = workflow(source);
+    let mut story = Story::given(&workflow);
+    let minute = std::time::Duration::from_mins(2);
+    let long = Some(std::time::Duration::from_hours(72));
+    let request = request_id(&OrderId::new("1").unwrap(), "tell", Direction::Do, 1);
+    let decisions = [
+        plain(story.place(order()).events()),
+        plain(story.answer("pay", done()).events()),
+        plain(story.tick_after(minute).events()),
+        plain(story.answer("pay", Reply::Unclear { error: "503".to_owned(), retry_after: long }).events()),
+        plain(story.tick_after(std::time::Duration::from_hours(24)).events()),
+        plain(story.answer("pay", answered("paid")).events()),
+        plain(story.answer("send", crate::testing::misconfigured("answered 401")).events()),
+        plain(story.signal("send", "sent").events()),
+        plain(story.refuse_request("tell", Direction::Do, "no wire", Some(request)).events()),
+        plain(story.answer("send", Reply::Accepted).events()),
+        plain(story.tick_after(std::time::Duration::from_hours(1)).events()),
+        plain(story.undone_later("send").events()),
+    ];
+    let history = history(&decisions);
+    let decisions = replayed(&workflow, &history);
     assert!(decisions.iter().all(|decision| decision.again == Again::Same), "{decisions:#?}");
 }

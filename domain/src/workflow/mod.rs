@@ -111,6 +111,8 @@ pub struct Step {
     pub retry: Retry,
     /// The answers it knows; empty: any.
     pub outcomes: Vec<String>,
+    /// Whether a "done" that names no outcome is none.
+    pub outcome_required: bool,
     /// Outcomes that leave the step open, and how long the next answer may take.
     pub interim: BTreeMap<String, Duration>,
     /// Outcomes after which the order is undone.

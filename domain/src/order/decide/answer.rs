@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::attempt::{is_in_flight, later, retry_at, retry_slowly_at};
+use super::attempt::{is_in_flight, later, retry_at, retry_slowly_at, with_wait_asked_for};
 use super::{DecideError, Decision};
 use crate::order::command::{Answer, Refusal, Reply};
 use crate::order::event::{Basis, Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
-use crate::order::failure::{accepted_in_vain, last_attempt, unknown_outcome};
+use crate::order::failure::{accepted_in_vain, last_attempt, no_outcome, unknown_outcome};
 use crate::order::state::{OrderState, Phase};
 use crate::workflow::{Step, Workflow};
 
@@ -22,6 +22,9 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
     }
     let mut decision = Decision::about(state, answer.now.at);
     let event = match (&answer.reply, answer.direction) {
+        (Reply::Done { outcome: None, .. }, Direction::Do) if step.outcome_required => {
+            misconfigured(step, state, answer, &no_outcome(), None, true, &decision)
+        }
         (Reply::Done { outcome, data }, direction) => {
             let outcome = outcome.as_deref().unwrap_or(DONE);
             if direction == Direction::Do && !step.knows(outcome) {
@@ -121,7 +124,7 @@ fn misconfigured(
         step: id,
         direction,
         attempt: answer.attempt,
-        error: error.to_owned(),
+        error: with_wait_asked_for(error, retry_after, at),
         lost: false,
         unsent: false,
         misconfigured: true,
@@ -149,7 +152,7 @@ fn unclear(
         step: step.id.clone(),
         direction: answer.direction,
         attempt: answer.attempt,
-        error: error.to_owned(),
+        error: with_wait_asked_for(error, retry_after, decision.at),
         lost: false,
         unsent: false,
         misconfigured: false,

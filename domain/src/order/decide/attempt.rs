@@ -105,6 +105,14 @@ fn spread_over(wait: f64, retry: &Retry, retry_after: Option<Duration>, jitter: 
     later(at, spread.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER)))
 }
 
+/// An error, with the wait that its participant asked for, where that is longer than it is followed.
+pub(super) fn with_wait_asked_for(error: &str, retry_after: Option<Duration>, at: Timestamp) -> String {
+    let Some(asked) = retry_after.filter(|asked| *asked > LONGEST_RETRY_AFTER) else { return error.to_owned() };
+    let until = TimeDelta::from_std(asked).ok().and_then(|asked| at.checked_add_signed(asked));
+    let until = until.map_or_else(|| "for ever".to_owned(), |until| until.format("until %F %T UTC").to_string());
+    format!("{error}; it asks to wait {until}, and is asked again after 24 hours")
+}
+
 /// The wait after `failures` failures, in seconds, before jitter shortens it: by half at the most.
 pub(crate) fn longest_wait(retry: &Retry, failures: u32) -> f64 {
     let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::order::{Direction, Effect, Event, Lifecycle, Operation, Refusal, StepStatus, idempotency_key};
+use crate::backtest::{Options, Past, Verdict, backtest};
+use crate::order::{Direction, Effect, Event, Lifecycle, Operation, Refusal, Reply, StepStatus, idempotency_key};
 use crate::testing::{Story, answered, done, misconfigured, order, refused, unclear};
 use crate::workflow::Workflow;
 
@@ -78,6 +79,63 @@ fn a_mistake_is_tried_again_more_slowly_than_what_is_unclear() {
         }
     };
     assert_eq!((wait(unclear("503")), wait(misconfigured("401"))), (150, 1500));
+}
+
+#[test]
+fn a_step_that_requires_an_outcome_is_held_without_one() {
+    let source = "
+workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  charge: { call: p.charge, undo: p.refund, outcome: required, retry: { attempts: 2, max: 1m } }
+";
+    let workflow = Workflow::parse(source).unwrap();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("charge", done()).whatever();
+    story.tick_after(SLOWLY).whatever();
+    story.answer("charge", done()).then(&[
+        "charge: failed by a mistake that a person has to mend: answered without an outcome, which the step requires \
+         (attempt 2, the last)",
+        "The order is stuck and needs a person: p.charge is held for an operator: answered without an outcome, which the \
+         step requires (attempt 2, the last)",
+    ]);
+    // The participant has said that it is done: a cancel undoes it, and an outcome under any name settles it.
+    let mut canceled = story.clone();
+    canceled.operate(Operation::Cancel).whatever();
+    assert_eq!(canceled.state().status_of("charge"), StepStatus::Compensating);
+    canceled.answer("charge", done()).whatever();
+    assert_eq!(canceled.state().state(), Lifecycle::Canceled);
+    story.operate(Operation::Retry { step: None }).whatever();
+    story.answer("charge", answered("done")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Completed);
+    let past = Past::of(story.history().to_vec()).unwrap();
+    assert_eq!(backtest(&workflow, &past, &Options::default()).unwrap().verdict, Verdict::Same);
+}
+
+#[test]
+fn a_wait_that_is_asked_for_beyond_a_day_is_cut_short_and_says_so() {
+    let workflow = workflow();
+    let days = |days: u64| Some(Duration::from_hours(24 * days));
+    for (retry_after, said) in [
+        (days(1), "503"),
+        (days(3), "503; it asks to wait until 1970-01-04 00:00:00 UTC, and is asked again after 24 hours"),
+        (Some(Duration::MAX), "503; it asks to wait for ever, and is asked again after 24 hours"),
+    ] {
+        for reply in [
+            Reply::Unclear { error: "503".to_owned(), retry_after },
+            Reply::Misconfigured { error: "503".to_owned(), retry_after, maybe_done: false },
+        ] {
+            let mut story = Story::given(&workflow);
+            story.place(order()).whatever();
+            let Some(Event::StepAttemptFailed(failed)) = story.answer("charge", reply).events().into_iter().next()
+            else {
+                panic!("it is tried again")
+            };
+            assert_eq!(((failed.retry_at - failed.at).num_hours(), failed.error.as_str()), (24, said));
+        }
+    }
 }
 
 #[test]

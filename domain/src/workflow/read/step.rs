@@ -11,7 +11,7 @@ use crate::workflow::yaml::{Content, Entry, Node};
 use crate::workflow::{Expression, Join, Retry, Step};
 
 /// The keys of a step.
-pub(in crate::workflow) const STEP_KEYS: [&str; 17] = [
+pub(in crate::workflow) const STEP_KEYS: [&str; 18] = [
     "after",
     "join",
     "when",
@@ -26,6 +26,7 @@ pub(in crate::workflow) const STEP_KEYS: [&str; 17] = [
     "on-timeout",
     "retry",
     "outcomes",
+    "outcome",
     "interim",
     "compensate-on",
     "sets-status",
@@ -75,6 +76,7 @@ fn blank(id: &str) -> Step {
         on_timeout: None,
         retry: Retry::default(),
         outcomes: Vec::new(),
+        outcome_required: false,
         interim: BTreeMap::new(),
         compensate_on: Vec::new(),
         sets_status: None,
@@ -147,10 +149,11 @@ fn without_meaning(mode: Mode) -> &'static [&'static str] {
             "on-timeout",
             "retry",
             "outcomes",
+            "outcome",
             "interim",
             "compensate-on",
         ],
-        Mode::Await => &["undo", "exchange-timeout", "retry", "interim"],
+        Mode::Await => &["undo", "exchange-timeout", "retry", "outcome", "interim"],
     }
 }
 
@@ -212,6 +215,15 @@ fn answers(step: &mut Step, fields: &Fields, report: &mut Report) {
         step.outcomes = values::words(node, MAX_OUTCOMES, report);
         if matches!(&node.content, Content::List(items) if items.is_empty()) {
             fields.fault("outcomes", "must hold at least one; without the key, any outcome will do", report);
+        }
+    }
+    if let Some(node) = fields.get("outcome") {
+        match values::text(node, report) {
+            Some("required") => step.outcome_required = true,
+            None => {}
+            Some(_) => {
+                report.add_at(node, "must be 'required'; without the key, an answer without an outcome is 'done'")
+            }
         }
     }
     if let Some(node) = fields.get("compensate-on") {
