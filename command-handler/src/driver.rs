@@ -414,9 +414,18 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 self.making.remove(&task);
                 match made {
                     Made::Answered(answer) => self.record(answer).await,
-                    Made::NotSent(attempt, NotSent(error)) => {
+                    Made::NotSent(attempt, NotSent::NoTurn(error)) => {
                         let wait = self.wait_for_a_turn(&attempt);
                         self.record_not_sent(attempt, error, wait).await;
+                    }
+                    Made::NotSent(
+                        AttemptId { step, direction, number },
+                        NotSent::Mistake { error, tried_again_in },
+                    ) => {
+                        let reply =
+                            Reply::Misconfigured { error, retry_after: Some(tried_again_in), maybe_done: false };
+                        let now = self.shared.clock.now();
+                        self.record(Answer { step, direction, attempt: number, reply, now }).await;
                     }
                     Made::Late(attempt, turn) => {
                         let key = (attempt.step.clone(), attempt.direction);
@@ -637,7 +646,7 @@ async fn turn_for<L: Log, P: Participants, C: Clock>(shared: &Shared<L, P, C>, a
     tokio::select! {
         biased;
         turn = shared.participants.turn(ask, shared.share()) => turn,
-        () = shared.shutdown.cancelled() => Err(NotSent("the instance that had this attempt is leaving".to_owned())),
+        () = shared.shutdown.cancelled() => Err(NotSent::NoTurn("the instance that had this attempt is leaving".to_owned())),
     }
 }
 

@@ -14,6 +14,8 @@
 
 mod admission;
 mod answer;
+#[cfg(test)]
+mod answer_shapes;
 mod broken;
 mod clock;
 mod deciding;

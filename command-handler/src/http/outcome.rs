@@ -33,10 +33,7 @@ pub(super) async fn handle<L: Log, C: Clock>(
 ) -> Result<impl IntoResponse, Problem> {
     let (order_id, (_, step)) = named(path, |(id, _)| id.as_str())?;
     let direction = direction(query.as_deref())?;
-    let (headers, value) = body::json(request, &["application/json", CLOUD_EVENT]).await?;
-    let envelope = unwrapped(&headers, value)?;
-    let key = idempotency::key(&headers)?.or(envelope.key);
-    let Answer { outcome, data, signature } = checked(envelope.answer, envelope.pointer)?;
+    let Received { answer: Answer { outcome, data, signature }, key, pointer } = received(request).await?;
     let now = endpoint.orchestrator.clock().now();
     let signal = Signal { step, direction, outcome, data, key, now };
     let recorded = async {
@@ -44,10 +41,25 @@ pub(super) async fn handle<L: Log, C: Clock>(
             None => endpoint.orchestrator.signal(order_id, signal).await,
             Some((actor, reason)) => endpoint.orchestrator.signal_by(order_id, signal, actor, reason).await,
         };
-        answered.map_err(|error| problem(error, envelope.pointer))
+        answered.map_err(|error| problem(error, pointer))
     };
     let accepted = in_time(recorded).await?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
+}
+
+/// What came in.
+struct Received {
+    answer: Answer,
+    key: Option<String>,
+    /// Where the answer stands in the body.
+    pointer: &'static str,
+}
+
+async fn received(request: Request<Body>) -> Result<Received, Problem> {
+    let (headers, value) = body::json(request, &["application/json", CLOUD_EVENT]).await?;
+    let Envelope { answer, pointer, key } = unwrapped(&headers, value)?;
+    let key = idempotency::key(&headers)?.or(key);
+    Ok(Received { answer: checked(answer, pointer)?, key, pointer })
 }
 
 /// Whether it answers an action, or the undo of one.
@@ -146,4 +158,32 @@ fn checked(answer: Value, at: &str) -> Result<Answer, Problem> {
     let signature = instruction::signature(&mut fields);
     fields.finish()?;
     Ok(Answer { outcome, data, signature })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::answer_shapes::{golden, shapes};
+
+    /// A body of each shape, as a later answer: whatever the callback does not take is refused, and nothing is guessed.
+    #[tokio::test]
+    async fn what_the_callback_takes_is_the_golden_table() {
+        let mut text =
+            String::from("What the callback of a participant takes. UPDATE_GOLDEN=1 writes this file anew.\n\n");
+        for shape in shapes() {
+            let request = Request::post("/").header("content-type", shape.media_type).body(shape.body.into());
+            let line = match received(request.unwrap()).await {
+                Ok(Received { answer: Answer { outcome, data, .. }, .. }) => {
+                    let data = data.to_string();
+                    let data = if data.len() > 60 { format!("of {} bytes", data.len()) } else { data };
+                    format!("taken: {}, data {data}", outcome.chars().take(70).collect::<String>())
+                }
+                Err(problem) => problem.line(),
+            };
+            let _ = writeln!(text, "{}: {line}", shape.name);
+        }
+        golden("callbacks.txt", &text);
+    }
 }

@@ -71,6 +71,12 @@ impl Problem {
         self.retry_after_seconds.is_some()
     }
 
+    /// Its status and its detail.
+    #[cfg(test)]
+    pub fn line(&self) -> String {
+        format!("{}: {}", self.status, self.detail)
+    }
+
     pub fn with_errors(self, errors: Vec<Violation>) -> Self {
         Self { errors, ..self }
     }

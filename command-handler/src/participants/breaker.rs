@@ -3,6 +3,9 @@
 //!
 //! An attempt that waits is not used up: it waits for the circuit as it would for its turn, within its deadline. So an outage costs
 //! an order no more attempts than its deadlines allow, and an order that has only one does not lose it to an open circuit.
+//!
+//! A mistake of the deployment (an expired key, a wrong path) opens the circuit to its action at once: every other attempt would
+//! fail by it too.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +23,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How many attempts wait for one open circuit: each has an order's driver, of which there are not many.
 const MOST_WAITING: usize = 200;
+
+/// How a circuit is called that lets attempts through.
+pub(super) const CLOSED: &str = "closed";
 
 /// The circuit to one service.
 #[derive(Debug)]
@@ -145,7 +151,7 @@ impl Breaker {
     pub fn reading(&self) -> Reading {
         let state = lock(&self.state);
         let (circuit, tried_again_in) = match state.circuit {
-            Circuit::Closed => ("closed", None),
+            Circuit::Closed => (CLOSED, None),
             Circuit::Open { until } => ("open", Some(until.saturating_duration_since(Instant::now()))),
             Circuit::HalfOpen => ("half-open", None),
         };
@@ -194,6 +200,7 @@ impl Pass {
         self.reported = true;
         let mut state = lock(&self.breaker.state);
         state.failures = 0;
+        state.last_error = None;
         // Those that went through before it opened may still be answered: then it is there.
         if state.circuit == Circuit::Closed {
             return None;
@@ -206,12 +213,22 @@ impl Pass {
     }
 
     /// It has not, or says that it cannot now.
-    pub fn failed(mut self, error: &str) -> Option<Change> {
+    pub fn failed(self, error: &str) -> Option<Change> {
+        self.failed_of(error, MOST_FAILURES)
+    }
+
+    /// It failed by a mistake that a person has to mend.
+    pub fn mistaken(self, error: &str) -> Option<Change> {
+        self.failed_of(error, 1)
+    }
+
+    /// It failed; so many failures in a row open the circuit.
+    fn failed_of(mut self, error: &str, most: u32) -> Option<Change> {
         self.reported = true;
         let mut state = lock(&self.breaker.state);
         state.failures = state.failures.saturating_add(1);
         state.last_error = Some(error.to_owned());
-        let opens = self.probes || (state.circuit == Circuit::Closed && state.failures >= MOST_FAILURES);
+        let opens = self.probes || (state.circuit == Circuit::Closed && state.failures >= most);
         let change = opens.then(|| state.open());
         drop(state);
         if change.is_some() {
@@ -263,6 +280,18 @@ mod tests {
         let reading = breaker.reading();
         assert_eq!((reading.circuit, reading.last_error.as_deref()), ("open", Some("no answer in time")));
         assert_eq!(reading.tried_again_in, Some(FIRST_PAUSE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mistake_opens_it_at_once_and_those_on_their_way_do_not_open_it_again() {
+        let breaker = Arc::new(Breaker::default());
+        let (first, second) = (breaker.enter().unwrap(), breaker.enter().unwrap());
+        assert_eq!(first.mistaken("answered 401"), Some(Change::Opened { pause: FIRST_PAUSE }));
+        assert_eq!(second.mistaken("answered 401"), None);
+        assert!(breaker.enter().is_none());
+        breaker.wait(soon()).await.unwrap();
+        assert_eq!(breaker.enter().unwrap().answered(), Some(Change::Closed));
+        assert_eq!(breaker.reading().last_error, None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,13 +1,22 @@
 //! Asking participants to act: over HTTP, or by events. Each attempt was recorded before; what comes of it is an answer.
 
+#[cfg(test)]
+mod answer_table_tests;
 mod breaker;
+mod connections;
 mod events;
+#[cfg(test)]
+mod expired_key_tests;
+#[cfg(test)]
+mod failing_exchanges;
 mod http;
 pub(crate) mod meaning;
+mod said;
 mod settings;
 mod turns;
 
 use std::future::Future;
+use std::time::Duration;
 
 use domain::ids::OrderId;
 use domain::order::{Attempt, Direction, PersonalData, Reply, idempotency_key};
@@ -60,7 +69,18 @@ pub struct NoAddress {
 
 /// Why a request was not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotSent(pub String);
+pub enum NotSent {
+    /// Its turn did not come, or its participant does not answer: it is no attempt, and is tried again.
+    NoTurn(String),
+    /// Others have just failed by a mistake that a person has to mend, and it would too: it counts as they do, so that its step
+    /// comes to be held for an operator.
+    Mistake {
+        /// The mistake, for people.
+        error: String,
+        /// In how long somebody tries again.
+        tried_again_in: Duration,
+    },
+}
 
 /// One attempt, with all that a participant is told.
 #[derive(Debug, Clone, PartialEq)]

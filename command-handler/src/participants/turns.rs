@@ -1,8 +1,10 @@
-//! The services that are called, each with its turns (so many calls to one at once, and no more) and its circuit.
+//! The services that are called, each with its turns (so many calls to one at once, and no more) and its circuits: one for the
+//! service, and one for each action that failed by a mistake, so that a wrong path does not keep the others from being asked.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use domain::workflow::address::AddressFault;
 use reqwest::Url;
@@ -11,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
-use super::breaker::{Breaker, Change, Interrupted, Pass, Reading};
+use super::breaker::{Breaker, CLOSED, Change, Interrupted, Pass, Reading};
 use super::{Ask, NotSent, Settings};
 use crate::orchestrator::lock;
 
@@ -37,6 +39,8 @@ pub(super) struct Service {
     address: OnceLock<Result<Url, AddressFault>>,
     /// Where its actions are asked for: as many as its workflows name.
     actions: Mutex<HashMap<String, Url>>,
+    /// The circuits to those of its actions that failed by a mistake.
+    mistakes: Mutex<BTreeMap<String, Arc<Breaker>>>,
 }
 
 /// How a service that is called over HTTP stands with this instance.
@@ -45,8 +49,10 @@ pub(super) struct Service {
 pub struct ServiceState {
     /// What workflows call it.
     participants: Vec<String>,
-    /// `closed`, `open` or `half-open`.
+    /// `closed`, `open` or `half-open`; where only some of its actions are held back, as these stand.
     circuit: &'static str,
+    /// Why it is not closed: `unclear` (no answer, or a 5xx) or `misconfigured` (a mistake that a person has to mend).
+    cause: Option<&'static str>,
     /// Calls under way.
     calls_in_flight: usize,
     /// Attempts that wait for the circuit to close.
@@ -57,6 +63,24 @@ pub struct ServiceState {
     last_error: Option<String>,
     /// In how long somebody tries again, where the circuit is open.
     tried_again_in_ms: Option<u64>,
+    /// The actions that are held back by a mistake.
+    actions: Vec<ActionState>,
+}
+
+/// How an action that failed by a mistake stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActionState {
+    /// Its name.
+    action: String,
+    /// `open` or `half-open`.
+    circuit: &'static str,
+    /// Attempts that wait for it to close.
+    attempts_waiting: usize,
+    /// The mistake.
+    last_error: Option<String>,
+    /// In how long somebody tries again, where it is open.
+    tried_again_in_ms: Option<u64>,
 }
 
 /// What an attempt needs to be made: its turn, and a circuit that lets it through.
@@ -64,6 +88,9 @@ pub struct ServiceState {
 pub struct Admitted {
     place: Place,
     pass: Pass,
+    action: String,
+    /// It tries whether a mistake is mended.
+    trial: Option<Pass>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -96,6 +123,7 @@ impl Services {
             names: Mutex::default(),
             address: OnceLock::new(),
             actions: Mutex::default(),
+            mistakes: Mutex::default(),
         });
         known.entry(url.to_owned()).or_insert(service).clone()
     }
@@ -139,28 +167,52 @@ impl Service {
 
     /// Waits for a turn, and for the circuit, until the deadline at most. A service that holds its `share` of the instance's
     /// drivers already has no place to wait in.
-    pub async fn admit(self: &Arc<Self>, deadline: Instant, share: Option<usize>) -> Result<Admitted, NotSent> {
+    pub async fn admit(
+        self: &Arc<Self>,
+        action: &str,
+        deadline: Instant,
+        share: Option<usize>,
+    ) -> Result<Admitted, NotSent> {
         let before = self.attempts.fetch_add(1, Ordering::Relaxed);
         let place = Place(self.clone());
         if share.is_some_and(|share| before >= share.max(self.most_calls)) {
-            return Err(NotSent(format!("{before} attempts at this participant are under way or waiting already")));
+            return Err(NotSent::NoTurn(format!(
+                "{before} attempts at this participant are under way or waiting already"
+            )));
         }
         loop {
             let turn = timeout_at(deadline, self.turns.clone().acquire_owned()).await;
             let Ok(Ok(turn)) = turn else {
-                return Err(NotSent(
+                return Err(NotSent::NoTurn(
                     "no turn came in time: too many calls to this participant are under way".to_owned(),
                 ));
             };
-            if let Some(pass) = self.breaker.enter() {
-                return Ok(Admitted { place, pass, _turn: turn });
+            let mistake = lock(&self.mistakes).get(action).cloned();
+            let trial = mistake.as_ref().map(Breaker::enter);
+            if let (Some(breaker), Some(None)) = (&mistake, &trial) {
+                // The turn is for those that may go.
+                drop(turn);
+                breaker.wait(deadline).await.map_err(|Interrupted { because, left }| {
+                    let error = super::shortened(&format!("not sent, since another order's request failed: {because}"));
+                    NotSent::Mistake { error, tried_again_in: left }
+                })?;
+                continue;
             }
-            // The turn is for those that may go.
-            drop(turn);
+            if let Some(pass) = self.breaker.enter() {
+                let action = action.to_owned();
+                return Ok(Admitted { place, pass, action, trial: trial.flatten(), _turn: turn });
+            }
+            drop((turn, trial));
             self.breaker.wait(deadline).await.map_err(|Interrupted { because, .. }| {
-                NotSent(super::shortened(&format!("the circuit is open, since {because}")))
+                NotSent::NoTurn(super::shortened(&format!("the circuit is open, since {because}")))
             })?;
         }
+    }
+
+    /// Opens the circuit to an action, which has failed by a mistake.
+    fn mistaken(&self, action: &str, trial: Option<Pass>, error: &str) -> Option<Change> {
+        let breaker = lock(&self.mistakes).entry(action.to_owned()).or_default().clone();
+        trial.or_else(|| breaker.enter())?.mistaken(error)
     }
 
     /// Whether an attempt would have a place, where each service may hold so many of the instance's drivers.
@@ -170,15 +222,27 @@ impl Service {
 
     fn state(&self) -> ServiceState {
         let Reading { circuit, waiting, failures, last_error, tried_again_in } = self.breaker.reading();
-        ServiceState {
+        let mistakes: Vec<_> = lock(&self.mistakes).iter().map(|(name, b)| (name.clone(), b.reading())).collect();
+        let held_back = mistakes.into_iter().filter(|(_, reading)| reading.circuit != CLOSED).map(ActionState::of);
+        let mut state = ServiceState {
             participants: lock(&self.names).iter().cloned().collect(),
             circuit,
+            cause: (circuit != CLOSED).then_some("unclear"),
             calls_in_flight: self.most_calls.saturating_sub(self.turns.available_permits()),
             attempts_waiting: waiting,
             failures_in_a_row: failures,
             last_error,
-            tried_again_in_ms: tried_again_in.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+            tried_again_in_ms: tried_again_in.map(milliseconds),
+            actions: held_back.collect(),
+        };
+        state.attempts_waiting += state.actions.iter().map(|action| action.attempts_waiting).sum::<usize>();
+        if let (CLOSED, Some(action)) = (state.circuit, state.actions.first()) {
+            state.circuit = action.circuit;
+            state.cause = Some("misconfigured");
+            state.last_error.clone_from(&action.last_error);
+            state.tried_again_in_ms = action.tried_again_in_ms;
         }
+        state
     }
 
     fn log(&self, change: Change, error: &str) {
@@ -192,6 +256,18 @@ impl Service {
     }
 }
 
+impl ActionState {
+    fn of((action, reading): (String, Reading)) -> Self {
+        let Reading { circuit, waiting, last_error, tried_again_in, .. } = reading;
+        let tried_again_in_ms = tried_again_in.map(milliseconds);
+        Self { action, circuit, attempts_waiting: waiting, last_error, tried_again_in_ms }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Admitted {
     /// Where it is admitted.
     pub(super) fn service(&self) -> &Service {
@@ -200,15 +276,25 @@ impl Admitted {
 
     /// The service has answered, whatever it said.
     pub(super) fn answered(self) {
-        let Self { place, pass, _turn } = self;
-        if let Some(change) = pass.answered() {
+        let Self { place, pass, trial, _turn, .. } = self;
+        for change in [pass.answered(), trial.and_then(Pass::answered)].into_iter().flatten() {
             place.0.log(change, "");
+        }
+    }
+
+    /// It failed by a mistake that a person has to mend. The service itself is there.
+    pub(super) fn mistaken(self, error: &str) {
+        let Self { place, pass, action, trial, _turn } = self;
+        let changes = [pass.answered(), place.0.mistaken(&action, trial, error)];
+        for change in changes.into_iter().flatten() {
+            place.0.log(change, error);
         }
     }
 
     /// It has not, or says that it cannot now.
     pub(super) fn failed(self, error: &str) {
-        let Self { place, pass, _turn } = self;
+        // What it tries stays open: whether that is mended, the next attempt finds out.
+        let Self { place, pass, .. } = self;
         if let Some(change) = pass.failed(error) {
             place.0.log(change, error);
         }
@@ -223,6 +309,12 @@ mod tests {
         Services::new(most_calls).at("http://p")
     }
 
+    fn text(not_sent: &NotSent) -> &str {
+        match not_sent {
+            NotSent::NoTurn(error) | NotSent::Mistake { error, .. } => error,
+        }
+    }
+
     fn soon() -> Instant {
         Instant::now() + std::time::Duration::from_secs(5)
     }
@@ -230,23 +322,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn past_its_share_a_participant_has_no_place_and_its_turns_stay_its_own() {
         let service = service(2);
-        let first = service.admit(soon(), Some(0)).await.unwrap();
-        let _second = service.admit(soon(), Some(0)).await.unwrap();
+        let first = service.admit("go", soon(), Some(0)).await.unwrap();
+        let _second = service.admit("go", soon(), Some(0)).await.unwrap();
         assert!(!service.has_room(0));
         assert!(service.has_room(3));
-        let refused = service.admit(soon(), Some(0)).await.unwrap_err();
-        assert!(refused.0.contains("2 attempts"), "{refused:?}");
+        let refused = service.admit("go", soon(), Some(0)).await.unwrap_err();
+        assert!(text(&refused).contains("2 attempts"), "{refused:?}");
         first.answered();
         assert!(service.has_room(0));
-        service.admit(soon(), Some(0)).await.unwrap().answered();
+        service.admit("go", soon(), Some(0)).await.unwrap().answered();
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_bound_an_attempt_waits_until_its_deadline_and_leaves_its_place() {
         let service = service(1);
-        let _first = service.admit(soon(), None).await.unwrap();
-        let refused = service.admit(soon(), None).await.unwrap_err();
-        assert!(refused.0.contains("no turn came in time"), "{refused:?}");
+        let _first = service.admit("go", soon(), None).await.unwrap();
+        let refused = service.admit("go", soon(), None).await.unwrap_err();
+        assert!(text(&refused).contains("no turn came in time"), "{refused:?}");
         assert_eq!(service.attempts.load(Ordering::Relaxed), 1);
     }
 
@@ -254,9 +346,32 @@ mod tests {
     async fn an_open_circuit_lets_nothing_be_sent() {
         let service = service(1);
         for _ in 0..10 {
-            service.admit(soon(), None).await.unwrap().failed("no answer in time");
+            service.admit("go", soon(), None).await.unwrap().failed("no answer in time");
         }
-        let refused = service.admit(Instant::now(), None).await.unwrap_err();
-        assert!(refused.0.contains("the circuit is open, since no answer in time"), "{refused:?}");
+        let refused = service.admit("go", Instant::now(), None).await.unwrap_err();
+        assert!(text(&refused).contains("the circuit is open, since no answer in time"), "{refused:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mistake_holds_its_action_back_and_no_other_until_one_attempt_finds_it_mended() {
+        let service = service(4);
+        service.admit("go", soon(), None).await.unwrap().mistaken("answered 401 Unauthorized");
+        let state = service.state();
+        assert_eq!((state.circuit, state.cause), ("open", Some("misconfigured")));
+        assert_eq!(state.last_error.as_deref(), Some("answered 401 Unauthorized"));
+        assert_eq!(state.actions[0].action, "go");
+        let held_back = service.admit("go", Instant::now(), None).await.unwrap_err();
+        assert!(matches!(&held_back, NotSent::Mistake { error, .. } if error.contains("401")), "{held_back:?}");
+        service.admit("stop", Instant::now(), None).await.unwrap().answered();
+
+        let probe = service.admit("go", soon(), None).await.unwrap();
+        assert_eq!(service.state().circuit, "half-open");
+        probe.mistaken("answered 401 Unauthorized");
+        // One that nothing clear is heard of says nothing of the mistake.
+        service.admit("go", soon(), None).await.unwrap().failed("no answer in time");
+        assert_eq!(service.state().cause, Some("misconfigured"));
+        service.admit("go", soon(), None).await.unwrap().answered();
+        let state = service.state();
+        assert_eq!((state.circuit, state.cause, state.actions), ("closed", None, Vec::new()));
     }
 }

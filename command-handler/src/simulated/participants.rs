@@ -191,7 +191,7 @@ impl Participants for SimulatedParticipants {
                 self.life.lead(gate.pass()).await;
                 Ok(())
             }
-            Some(Turn::Never) => Err(NotSent("no turn came in time".to_owned())),
+            Some(Turn::Never) => Err(NotSent::NoTurn("no turn came in time".to_owned())),
         }
     }
 

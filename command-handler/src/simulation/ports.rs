@@ -172,7 +172,7 @@ impl RemoteParticipants {
             sleep(simulation.dice.up_to(left)).await;
         } else if simulation.happens(Fault::NoTurn) {
             sleep(left).await;
-            return Err(NotSent("no turn came in time".to_owned()));
+            return Err(NotSent::NoTurn("no turn came in time".to_owned()));
         }
         Ok(())
     }

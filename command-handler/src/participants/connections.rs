@@ -1,0 +1,72 @@
+//! Whether a request went out on a connection that was kept, which the other side may have closed meanwhile.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::task::{Context, Poll};
+
+use tower::{Layer, Service};
+
+tokio::task_local! {
+    /// Whether the request that is being sent has begun a connection of its own.
+    static CONNECTS: Cell<bool>;
+}
+
+/// Sends a request; says whether it went out on a connection that was kept.
+pub(super) async fn watched<F: Future>(sending: F) -> (F::Output, bool) {
+    let sending = async {
+        let sent = sending.await;
+        (sent, !CONNECTS.with(Cell::get))
+    };
+    CONNECTS.scope(Cell::new(false), sending).await
+}
+
+/// Notes that a connection is begun for the request that is being sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WatchConnections;
+
+/// A connector that is watched.
+#[derive(Debug, Clone)]
+pub(super) struct Watched<S>(S);
+
+impl<S> Layer<S> for WatchConnections {
+    type Service = Watched<S>;
+
+    fn layer(&self, connector: S) -> Watched<S> {
+        Watched(connector)
+    }
+}
+
+impl<S: Service<R>, R> Service<R> for Watched<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, target: R) -> S::Future {
+        // One that is begun for nobody in particular is nobody's.
+        let _ = CONNECTS.try_with(|connects| connects.set(true));
+        self.0.call(target)
+    }
+}
+
+/// Whether a request got no answer because its connection was closed.
+pub(super) fn is_closed(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&dyn Error> = (!error.is_timeout()).then_some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
+            return true;
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return matches!(
+                error.kind(),
+                ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe
+            );
+        }
+        cause = error.source();
+    }
+    false
+}

@@ -1,0 +1,242 @@
+//! What a participant's answer says, read off its status, its headers and its body.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use domain::order::Reply;
+use domain::workflow::Final;
+use reqwest::StatusCode;
+use serde_json::{Map, Value};
+
+use super::meaning::{Circumstances, Meaning, meaning};
+use super::shortened;
+use crate::answer::{data_fault, outcome_fault};
+
+/// What some write before their JSON.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// An answer as it came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub status: StatusCode,
+    /// `Content-Type`, or nothing.
+    pub media_type: &'a str,
+    /// `Retry-After`, or nothing.
+    pub retry_after: &'a str,
+    /// As much of the body as is read.
+    pub body: &'a [u8],
+}
+
+/// What it says. `unsure`: an attempt before it may be running still.
+pub(super) fn said(answer: Said<'_>, unsure: bool, give_up_on: &[Final], now: DateTime<Utc>) -> Reply {
+    let Said { status, media_type, body, .. } = answer;
+    let circumstances = Circumstances {
+        unsure,
+        is_problem: is_problem_type(media_type) && serde_json::from_slice::<Map<String, Value>>(body).is_ok(),
+        is_final: is_final(status.as_u16(), body, give_up_on),
+    };
+    let error = || shortened(&format!("answered {status}{}", detail(body)));
+    let retry_after = retry_after(answer.retry_after, now);
+    match meaning(status.as_u16(), circumstances) {
+        Meaning::Done => done(body),
+        Meaning::Accepted => Reply::Accepted,
+        Meaning::Refused => Reply::Refused { error: error() },
+        Meaning::Unclear => Reply::Unclear { error: error(), retry_after },
+        Meaning::Misconfigured { maybe_done } => Reply::Misconfigured { error: error(), retry_after, maybe_done },
+    }
+}
+
+fn is_problem_type(media_type: &str) -> bool {
+    media_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/problem+json"))
+}
+
+/// `{outcome?, data?}`, or the data itself. The status has decided that it is done: what the history cannot keep as it came is
+/// kept as a bounded text.
+fn done(body: &[u8]) -> Reply {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    if body.is_empty() {
+        return Reply::Done { outcome: None, data: Value::Null };
+    }
+    let as_text = || Value::String(shortened(String::from_utf8_lossy(body).trim()));
+    let Ok(value) = domain::json::parse(body) else {
+        // Numbers that the history cannot keep exactly do not hide the outcome.
+        let fields = serde_json::from_slice::<Map<String, Value>>(body).unwrap_or_default();
+        let outcome = fields.get("outcome").and_then(Value::as_str).filter(|outcome| outcome_fault(outcome).is_none());
+        return Reply::Done { outcome: outcome.map(str::to_owned), data: as_text() };
+    };
+    let (outcome, data) = match value {
+        Value::Object(fields) if fields.is_empty() => (None, Value::Null),
+        Value::Object(mut fields) if fields.contains_key("outcome") || fields.contains_key("data") => {
+            match fields.remove("outcome") {
+                None | Some(Value::Null) => (None, fields.remove("data").unwrap_or(Value::Null)),
+                Some(Value::String(outcome)) if outcome_fault(&outcome).is_none() => {
+                    (Some(outcome), fields.remove("data").unwrap_or(Value::Null))
+                }
+                Some(_) => (None, as_text()),
+            }
+        }
+        data => (None, data),
+    };
+    let data = if data_fault(&data).is_some() { as_text() } else { data };
+    Reply::Done { outcome, data }
+}
+
+/// Whether the workflow names the answer, by its status or by the type of its problem, as one that is final.
+fn is_final(status: u16, body: &[u8], give_up_on: &[Final]) -> bool {
+    let problem = || serde_json::from_slice::<Value>(body).ok()?.get("type")?.as_str().map(str::to_owned);
+    give_up_on.iter().any(|named| match named {
+        Final::Status(code) => status == *code,
+        Final::Problem(uri) => problem().as_ref() == Some(uri),
+    })
+}
+
+/// The participant's own words: of JSON what is usually said in it, otherwise the text, without the marks of HTML.
+fn detail(body: &[u8]) -> String {
+    let text = match serde_json::from_slice::<Value>(body) {
+        Ok(said) => said_in(&said).unwrap_or_default(),
+        Err(_) => without_marks(&String::from_utf8_lossy(body)),
+    };
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+fn said_in(said: &Value) -> Option<String> {
+    let text = |value: &Value| value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let named = |value: &Value| ["detail", "title", "message", "error"].iter().find_map(|key| text(value.get(key)?));
+    text(said)
+        .or_else(|| named(said))
+        .or_else(|| named(said.get("error")?))
+        .or_else(|| said.get("errors")?.as_array()?.iter().find_map(|error| text(error).or_else(|| named(error))))
+}
+
+/// Plain text, with single spaces; of a page of HTML what stands between its marks.
+fn without_marks(text: &str) -> String {
+    let is_page = text.trim_start().starts_with('<');
+    let mut within_mark = false;
+    let shown: String = text
+        .chars()
+        .map(|c| match c {
+            '<' if is_page => {
+                within_mark = true;
+                ' '
+            }
+            '>' if within_mark => {
+                within_mark = false;
+                ' '
+            }
+            _ if within_mark || c.is_control() => ' ',
+            c => c,
+        })
+        .collect();
+    shown.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// RFC 9110: seconds, or a date in one of three forms. What is none, or past, asks for no wait.
+fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::from(now)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_in_any_of_its_three_forms() {
+        let now = DateTime::parse_from_rfc3339("1994-11-06T08:49:00Z").unwrap().to_utc();
+        let seconds = |value: &str| retry_after(value, now).map(|wait| wait.as_secs());
+        for (value, wait) in [
+            ("7", Some(7)),
+            (" 7 ", Some(7)),
+            ("0", Some(0)),
+            ("0007", Some(7)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(37)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(37)),
+            ("Sun Nov  6 08:49:37 1994", Some(37)),
+            ("4294967296", Some(4_294_967_296)),
+            ("99999999999999999999999999", Some(u64::MAX)),
+            ("Sun, 06 Nov 1994 08:48:37 GMT", None),
+            ("Sun Nov  6 08:48:37 1994", None),
+            ("", None),
+            ("soon", None),
+            ("-7", None),
+            ("+7", None),
+            ("7.5", None),
+            ("7s", None),
+            ("0x7", None),
+            ("Sun, 06 Nov 1994 08:49:37 +0100", None),
+            ("Sun, 31 Feb 1994 08:49:37 GMT", None),
+            ("1994-11-06T08:49:37Z", None),
+            ("\u{664}", None),
+        ] {
+            assert_eq!(seconds(value), wait, "{value:?}");
+        }
+    }
+
+    fn taken(body: &[u8]) -> (Option<String>, Value) {
+        match done(body) {
+            Reply::Done { outcome, data } => (outcome, data),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_body_adds_to_what_its_status_says() {
+        let ok = || Some("ok".to_owned());
+        assert_eq!(taken(b""), (None, Value::Null));
+        assert_eq!(taken(b"{}"), (None, Value::Null));
+        assert_eq!(taken(br#"{"outcome":"ok","data":{"n":1},"more":true}"#), (ok(), json!({ "n": 1 })));
+        assert_eq!(taken(b"\xef\xbb\xbf{\"outcome\":\"ok\"}"), (ok(), Value::Null));
+        assert_eq!(taken(br#"{"status":"declined"}"#), (None, json!({ "status": "declined" })));
+        assert_eq!(taken(b"OK"), (None, json!("OK")));
+        assert_eq!(taken(b"[1]"), (None, json!([1])));
+        let large_number = br#"{"outcome":"ok","data":{"n":12345678901234567890123}}"#;
+        assert_eq!(taken(large_number), (ok(), json!(String::from_utf8_lossy(large_number))));
+    }
+
+    #[test]
+    fn what_the_history_cannot_keep_is_kept_as_a_bounded_text() {
+        let deep = format!(r#"{{"data":{}1{}}}"#, "[".repeat(100), "]".repeat(100));
+        let large = format!(r#"{{"data":"{}"}}"#, "x".repeat(70_000));
+        for body in [
+            &b"{"[..],
+            br#"{"outcome":1}"#,
+            br#"{"outcome":""}"#,
+            br#"{"data":"\u0000"}"#,
+            deep.as_bytes(),
+            large.as_bytes(),
+        ] {
+            let (outcome, data) = taken(body);
+            let text = data.as_str().unwrap_or_else(|| panic!("{data}"));
+            assert!(outcome.is_none() && text.len() <= 500 && text.starts_with('{'), "{text}");
+        }
+        assert_eq!(taken(b"\xff\xfe"), (None, json!("\u{fffd}\u{fffd}")));
+    }
+
+    #[test]
+    fn the_participants_own_words_are_found_wherever_they_usually_stand() {
+        for body in [
+            &br#"{"message":"no funds"}"#[..],
+            br#"{"error":"no funds"}"#,
+            br#"{"error":{"message":"no funds"}}"#,
+            br#"{"errors":["no funds"]}"#,
+            br#"{"errors":[{"code":1},{"detail":"no funds"}]}"#,
+            br#""no funds""#,
+            b"no\n\tfunds\n",
+            b"<!DOCTYPE html><html><body><p>no\nfunds</p></body></html>",
+        ] {
+            assert_eq!(detail(body), ": no funds", "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn the_text_of_an_error_is_the_problems_detail() {
+        assert_eq!(detail(br#"{"title":"No","detail":"Card expired"}"#), ": Card expired");
+        assert_eq!(detail(b"plain"), ": plain");
+        assert_eq!(detail(b"{}"), "");
+    }
+}
