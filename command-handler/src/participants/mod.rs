@@ -181,5 +181,5 @@ impl<L: Log> Participants for AllParticipants<L> {
 
 /// Errors end up in the order's history: short, and without what a database cannot keep.
 pub(crate) fn shortened(error: &str) -> String {
-    error.chars().filter(|c| !c.is_control()).take(LONGEST_ERROR).collect()
+    error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_ERROR).collect()
 }

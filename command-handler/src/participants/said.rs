@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
+use domain::json::{JsonError, JsonFault};
 use domain::order::Reply;
 use domain::workflow::Final;
 use reqwest::StatusCode;
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::meaning::{Circumstances, Meaning, meaning};
 use super::shortened;
-use crate::answer::{data_fault, outcome_fault};
+use crate::answer::{LONGEST_OUTCOME, data_fault, outcome_fault};
 
 /// What some write before their JSON.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -30,6 +31,7 @@ pub(super) struct Said<'a> {
 /// What it says. `unsure`: an attempt before it may be running still.
 pub(super) fn said(answer: Said<'_>, unsure: bool, give_up_on: &[Final], now: DateTime<Utc>) -> Reply {
     let Said { status, media_type, body, .. } = answer;
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let circumstances = Circumstances {
         unsure,
         is_problem: is_problem_type(media_type) && serde_json::from_slice::<Map<String, Value>>(body).is_ok(),
@@ -51,34 +53,49 @@ fn is_problem_type(media_type: &str) -> bool {
 }
 
 /// `{outcome?, data?}`, or the data itself. The status has decided that it is done: what the history cannot keep as it came is
-/// kept as a bounded text.
+/// kept as a bounded text. An outcome that is no text goes by the text of it, which is none that a step names.
 fn done(body: &[u8]) -> Reply {
-    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
-    if body.is_empty() {
+    let text = String::from_utf8_lossy(body);
+    let as_text = || Value::String(shortened(text.trim()));
+    if text.trim().is_empty() {
         return Reply::Done { outcome: None, data: Value::Null };
     }
-    let as_text = || Value::String(shortened(String::from_utf8_lossy(body).trim()));
-    let Ok(value) = domain::json::parse(body) else {
+    let value = match domain::json::parse(body) {
+        Ok(value) => value,
+        Err(JsonError { fault: JsonFault::DuplicateKey(_), pointer, .. }) if pointer == "/outcome" => {
+            return Reply::Done { outcome: Some(name_for(&text)), data: as_text() };
+        }
         // Numbers that the history cannot keep exactly do not hide the outcome.
-        let fields = serde_json::from_slice::<Map<String, Value>>(body).unwrap_or_default();
-        let outcome = fields.get("outcome").and_then(Value::as_str).filter(|outcome| outcome_fault(outcome).is_none());
-        return Reply::Done { outcome: outcome.map(str::to_owned), data: as_text() };
+        Err(_) => {
+            let fields = serde_json::from_slice::<Map<String, Value>>(body).unwrap_or_default();
+            return Reply::Done { outcome: fields.get("outcome").and_then(outcome), data: as_text() };
+        }
     };
     let (outcome, data) = match value {
         Value::Object(fields) if fields.is_empty() => (None, Value::Null),
         Value::Object(mut fields) if fields.contains_key("outcome") || fields.contains_key("data") => {
-            match fields.remove("outcome") {
-                None | Some(Value::Null) => (None, fields.remove("data").unwrap_or(Value::Null)),
-                Some(Value::String(outcome)) if outcome_fault(&outcome).is_none() => {
-                    (Some(outcome), fields.remove("data").unwrap_or(Value::Null))
-                }
-                Some(_) => (None, as_text()),
-            }
+            let named = fields.get("outcome").and_then(outcome);
+            let is_odd = named.is_some() && named.as_deref() != fields.get("outcome").and_then(Value::as_str);
+            (named, if is_odd { as_text() } else { fields.remove("data").unwrap_or(Value::Null) })
         }
         data => (None, data),
     };
     let data = if data_fault(&data).is_some() { as_text() } else { data };
     Reply::Done { outcome, data }
+}
+
+/// The outcome, if there is one.
+fn outcome(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(outcome) if outcome_fault(outcome).is_none() => Some(outcome.clone()),
+        odd => Some(name_for(&odd.to_string())),
+    }
+}
+
+/// What an outcome is called that cannot be called as it came.
+fn name_for(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(LONGEST_OUTCOME).collect()
 }
 
 /// Whether the workflow names the answer, by its status or by the type of its problem, as one that is final.
@@ -93,10 +110,20 @@ fn is_final(status: u16, body: &[u8], give_up_on: &[Final]) -> bool {
 /// The participant's own words: of JSON what is usually said in it, otherwise the text, without the marks of HTML.
 fn detail(body: &[u8]) -> String {
     let text = match serde_json::from_slice::<Value>(body) {
-        Ok(said) => said_in(&said).unwrap_or_default(),
+        Ok(said) => said_in(&said).unwrap_or_else(|| unnamed(&said)),
         Err(_) => without_marks(&String::from_utf8_lossy(body)),
     };
     if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+/// What JSON says where nothing in it is known for saying it: the JSON itself.
+fn unnamed(said: &Value) -> String {
+    match said {
+        Value::Null => String::new(),
+        Value::Object(fields) if fields.is_empty() => String::new(),
+        Value::Array(items) if items.is_empty() => String::new(),
+        said => said.to_string(),
+    }
 }
 
 fn said_in(said: &Value) -> Option<String> {
@@ -190,7 +217,6 @@ mod tests {
         assert_eq!(taken(b""), (None, Value::Null));
         assert_eq!(taken(b"{}"), (None, Value::Null));
         assert_eq!(taken(br#"{"outcome":"ok","data":{"n":1},"more":true}"#), (ok(), json!({ "n": 1 })));
-        assert_eq!(taken(b"\xef\xbb\xbf{\"outcome\":\"ok\"}"), (ok(), Value::Null));
         assert_eq!(taken(br#"{"status":"declined"}"#), (None, json!({ "status": "declined" })));
         assert_eq!(taken(b"OK"), (None, json!("OK")));
         assert_eq!(taken(b"[1]"), (None, json!([1])));
@@ -202,19 +228,30 @@ mod tests {
     fn what_the_history_cannot_keep_is_kept_as_a_bounded_text() {
         let deep = format!(r#"{{"data":{}1{}}}"#, "[".repeat(100), "]".repeat(100));
         let large = format!(r#"{{"data":"{}"}}"#, "x".repeat(70_000));
-        for body in [
-            &b"{"[..],
-            br#"{"outcome":1}"#,
-            br#"{"outcome":""}"#,
-            br#"{"data":"\u0000"}"#,
-            deep.as_bytes(),
-            large.as_bytes(),
-        ] {
+        for body in [&b"{"[..], br#"{"data":"\u0000"}"#, deep.as_bytes(), large.as_bytes()] {
             let (outcome, data) = taken(body);
             let text = data.as_str().unwrap_or_else(|| panic!("{data}"));
             assert!(outcome.is_none() && text.len() <= 500 && text.starts_with('{'), "{text}");
         }
         assert_eq!(taken(b"\xff\xfe"), (None, json!("\u{fffd}\u{fffd}")));
+    }
+
+    #[test]
+    fn an_outcome_that_is_no_text_is_named_by_its_json_so_that_no_step_takes_it_for_its_own() {
+        for (body, name) in [
+            (&br#"{"outcome":1}"#[..], "1"),
+            (br#"{"outcome":true,"data":7}"#, "true"),
+            (br#"{"outcome":""}"#, r#""""#),
+            (br#"{"outcome":["declined"]}"#, r#"["declined"]"#),
+            (br#"{"outcome":{"name":"declined"}}"#, r#"{"name":"declined"}"#),
+            (br#"{"outcome":"ok","outcome":"declined"}"#, r#"{"outcome":"ok","outcome":"declined"}"#),
+        ] {
+            assert_eq!(taken(body), (Some(name.to_owned()), json!(String::from_utf8_lossy(body))));
+        }
+        let long = format!(r#"{{"outcome":"{}"}}"#, "k".repeat(65));
+        let (outcome, _) = taken(long.as_bytes());
+        assert_eq!(outcome.unwrap().chars().count(), LONGEST_OUTCOME);
+        assert_eq!(taken(br#"{"data":{"outcome":1}}"#), (None, json!({ "outcome": 1 })));
     }
 
     #[test]
@@ -238,5 +275,6 @@ mod tests {
         assert_eq!(detail(br#"{"title":"No","detail":"Card expired"}"#), ": Card expired");
         assert_eq!(detail(b"plain"), ": plain");
         assert_eq!(detail(b"{}"), "");
+        assert_eq!(detail(br#"{"code":"card_declined"}"#), r#": {"code":"card_declined"}"#);
     }
 }

@@ -108,7 +108,7 @@ fn a_later_no_undoes_the_order() {
         assert_eq!(world.count(&id("1"), "StepFailed"), 0);
         taker.take(&written(&refusal, request_id(&id("1"), "ship", Direction::Do, 1))).await;
         world.settle().await;
-        assert!(world.told(&id("1")).contains(&"ship: failed for good: novan".to_owned()));
+        assert!(world.told(&id("1")).contains(&"ship: failed for good: no van".to_owned()));
         assert_eq!(world.count(&id("1"), "OrderCanceled"), 1);
         assert_eq!(tally.now().parked, 0);
     });
