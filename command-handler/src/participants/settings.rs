@@ -27,7 +27,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::participants::{Ask, HttpParticipants, NoAddress, Participants};
+    use crate::participants::{Ask, HttpParticipants, NoAddress, NotSent, Participants};
 
     fn ask(url: &str) -> Ask {
         let now = Utc::now();
@@ -70,7 +70,8 @@ mod tests {
             ("http://h/api?tenant=blue", "must not hold '?'"),
         ] {
             let refused = participants.turn(&ask(url), None).await.unwrap_err();
-            assert!(refused.0.contains(reason) && !refused.0.contains("s3cret"), "{url}: {refused:?}");
+            let NotSent::NoTurn(refused) = refused else { panic!("{url}: {refused:?}") };
+            assert!(refused.contains(reason) && !refused.contains("s3cret"), "{url}: {refused}");
         }
         let admitted = participants.turn(&ask("${GOOD_URL}/tax/"), None).await.unwrap().unwrap();
         let target = admitted.service().target(&Settings::default(), "${GOOD_URL}/tax/", &ask("")).unwrap();

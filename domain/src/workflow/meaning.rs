@@ -90,6 +90,7 @@ fn step_meaning(step: &Step) -> Value {
             "give-up-on": sorted(retry.give_up_on.iter().map(is_final)),
         },
         "outcomes": sorted(step.outcomes.iter().cloned()),
+        "outcome": step.outcome_required.then_some("required"),
         "interim": step.interim.iter().map(|(name, wait)| (name.clone(), duration(*wait).into())).collect::<Map<_, _>>(),
         "compensate-on": sorted(step.compensate_on.iter().cloned()),
         "sets-status": step.sets_status,
