@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Skip(commands::operate::SkipArgs),
     /// Erase a customer's personal data, in the log as well
     Forget(commands::forget::ForgetArgs),
+    /// Remove what belongs to a data folder, wherever it is: the log, the database, and the keys of personal data
+    Reset(crate::reset::ResetArgs),
     /// Copy the keys of personal data to an encrypted file, or bring them back from one
     Keys(crate::keys::KeysArgs),
     /// Check that nobody changed what was recorded, and prove it to others
@@ -93,6 +95,7 @@ impl Command {
             | Self::Retry(_)
             | Self::Skip(_)
             | Self::Forget(_)
+            | Self::Reset(_)
             | Self::Keys(_)
             | Self::Audit(_)
             | Self::Workflow(_) => false,

@@ -1,6 +1,8 @@
 //! The log and the database: the ones that are named, or embedded ones under the data folder.
 
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -157,6 +159,21 @@ pub(crate) enum PostgresError {
     Silent { place: String },
 }
 
+/// Makes the data folder, closed to others. Root's database runs as another user, who has to get through to its own part.
+fn make_private(data: &Path) -> Result<(), NoFolder> {
+    let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
+    let made = DirBuilder::new().recursive(true).mode(mode).create(data);
+    made.map_err(|source| NoFolder { folder: data.display().to_string(), source })
+}
+
+/// The data folder cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the data folder {folder} cannot be made: {source}; give one that can be written, with --data or TENUTO_DATA")]
+struct NoFolder {
+    folder: String,
+    source: std::io::Error,
+}
+
 /// The log and the database of `tenuto dev`.
 pub(crate) struct Backends {
     pub event_store: EventStore,
@@ -170,6 +187,7 @@ pub(crate) struct Backends {
 impl Backends {
     /// Connects to the servers that are named, and starts the others.
     pub async fn start(urls: &ServerUrls, data: &Path, node: SocketAddr) -> Result<Self, Box<dyn std::error::Error>> {
+        make_private(data)?;
         let (event_store_url, node) = if let Some(url) = &urls.event_store {
             (url.clone(), None)
         } else {

@@ -19,6 +19,7 @@ mod log_guard;
 mod logging;
 mod metrics;
 mod rebuild;
+mod reset;
 mod roles;
 mod running;
 mod samples;
@@ -80,6 +81,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Retry(args) => Ok(commands::operate::retry(args).await?),
         Command::Skip(args) => Ok(commands::operate::skip(args).await?),
         Command::Forget(args) => Ok(commands::forget::run(args).await?),
+        Command::Reset(args) => reset::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Workflow(args) => Ok(commands::workflow::run(args)?),

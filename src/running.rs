@@ -141,6 +141,14 @@ struct Found {
     lives: bool,
 }
 
+/// Removes the record of a process that has ended without doing so.
+pub(crate) fn forget_ended(data: &Path) -> std::io::Result<()> {
+    if let Ok(None | Some(Found { lives: true, .. })) = look(data) {
+        return Ok(());
+    }
+    std::fs::remove_file(data.join(FILE))
+}
+
 /// The folder in which commands look, unless they are told another.
 fn usual_folder() -> PathBuf {
     std::env::var_os("TENUTO_DATA").map_or_else(|| PathBuf::from(".tenuto"), PathBuf::from)

@@ -5,6 +5,7 @@
 //! <folder>/data/        the cluster; appears by a rename, so it is either whole or not there
 //! <folder>/socket/      where the server listens, when the path is short enough for a socket address
 //! <folder>/MOVED        instead of these: the path of the folder that holds them
+//! <other folder>/FOR    beside them there: the path of the folder
 //! ```
 
 use std::{
@@ -26,9 +27,40 @@ use crate::{
 };
 
 /// Where clusters go whose own folder the server's user cannot reach.
-const REACHABLE: &str = "/var/lib/tenuto";
-/// The note that says where.
-const NOTE: &str = "MOVED";
+pub(crate) const REACHABLE: &str = "/var/lib/tenuto";
+/// A file that names a folder.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Note {
+    /// In a cluster's folder: where the cluster lives instead.
+    Moved,
+    /// Where it lives instead: the cluster's folder, so that what is left of one is found.
+    For,
+}
+
+impl Note {
+    fn file(self, folder: &Path) -> PathBuf {
+        folder.join(match self {
+            Self::Moved => "MOVED",
+            Self::For => "FOR",
+        })
+    }
+
+    /// The folder that is named, if there is such a note.
+    pub(crate) fn read(self, folder: &Path) -> Result<Option<PathBuf>, Error> {
+        let file = self.file(folder);
+        match std::fs::read(&file) {
+            Ok(named) => Ok(Some(PathBuf::from(OsStr::from_bytes(named.trim_ascii())))),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(error).doing(|| format!("read {}", file.display())),
+        }
+    }
+
+    fn write(self, folder: &Path, named: &Path) -> Result<(), Error> {
+        let file = self.file(folder);
+        std::fs::write(&file, named.as_os_str().as_bytes()).doing(|| format!("write {}", file.display()))
+    }
+}
+
 /// What a socket's address can hold is 104 bytes on some systems, a NUL and the socket's own name among them.
 const SOCKET_FOLDER_BYTES_MAX: usize = 104 - 1 - "/.s.PGSQL.5432.lock".len();
 
@@ -44,7 +76,8 @@ pub(crate) struct Home {
 impl Home {
     /// Makes the folder ready for the server's user and takes it for this process.
     pub(crate) fn open(wanted: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(wanted).doing(|| format!("create {}", wanted.display()))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(wanted);
+        made.doing(|| format!("create {}", wanted.display()))?;
         let wanted = wanted.canonicalize().doing(|| format!("find {}", wanted.display()))?;
         let (folder, identity) = settle(wanted)?;
         private_folder(&folder, identity)?;
@@ -73,7 +106,7 @@ impl Home {
     pub(crate) fn socket_folder(&self) -> Result<PathBuf, Error> {
         let mut folder = self.folder.join("socket");
         if folder.as_os_str().len() > SOCKET_FOLDER_BYTES_MAX {
-            folder = PathBuf::from(format!("/tmp/tenuto-{}", short_hash(&self.folder)));
+            folder = short_socket_folder(&self.folder);
         }
         private_folder(&folder, self.identity)?;
         for entry in std::fs::read_dir(&folder).doing(|| format!("list {}", folder.display()))?.flatten() {
@@ -85,19 +118,17 @@ impl Home {
 
 /// The folder itself, or the place that stands in for it when the server's user cannot get there.
 fn settle(wanted: PathBuf) -> Result<(PathBuf, Identity), Error> {
-    let note = wanted.join(NOTE);
-    match std::fs::read(&note) {
-        Ok(place) => {
-            let place = PathBuf::from(OsStr::from_bytes(place.trim_ascii()));
-            if place.is_dir() {
-                let identity = Identity::choose(&place.join("data"))?;
-                return Ok((place, identity));
+    if let Some(place) = Note::Moved.read(&wanted)? {
+        if place.is_dir() {
+            let identity = Identity::choose(&place.join("data"))?;
+            // Earlier versions left no such note.
+            if Note::For.read(&place)?.is_none_or(|named| named != wanted) {
+                Note::For.write(&place, &wanted)?;
             }
-            tracing::warn!(folder = %wanted.display(), place = %place.display(),
-                "the cluster of this folder is gone from where its note says it is: a new one takes its place");
+            return Ok((place, identity));
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).doing(|| format!("read {}", note.display())),
+        tracing::warn!(folder = %wanted.display(), place = %place.display(),
+            "the cluster of this folder is gone from where its note says it is: a new one takes its place");
     }
     let identity = Identity::choose(&wanted.join("data"))?;
     let around = wanted.parent().unwrap_or(&wanted);
@@ -105,7 +136,8 @@ fn settle(wanted: PathBuf) -> Result<(PathBuf, Identity), Error> {
         return Ok((wanted, identity));
     }
     let place = reachable_place()?;
-    std::fs::write(&note, place.as_os_str().as_bytes()).doing(|| format!("write {}", note.display()))?;
+    Note::For.write(&place, &wanted)?;
+    Note::Moved.write(&wanted, &place)?;
     tracing::info!(folder = %wanted.display(), place = %place.display(),
         "the server's user cannot reach the folder: the cluster lives elsewhere");
     Ok((place, identity))
@@ -139,6 +171,11 @@ pub(crate) fn private_folder(path: &Path, identity: Identity) -> Result<(), Erro
     std::fs::set_permissions(path, Permissions::from_mode(0o700)).doing(doing)
 }
 
+/// The lock of a cluster that may be there.
+pub(crate) fn lock_existing(folder: &Path) -> Result<Option<File>, Error> {
+    if folder.join("lock").exists() { lock(folder).map(Some) } else { Ok(None) }
+}
+
 fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join("lock");
     let doing = || format!("lock {}", path.display());
@@ -148,6 +185,11 @@ fn lock(folder: &Path) -> Result<File, Error> {
         Err(TryLockError::WouldBlock) => Err(Error::InUse { folder: folder.to_path_buf() }),
         Err(TryLockError::Error(error)) => Err(error).doing(doing),
     }
+}
+
+/// Where the server listens when its folder's path is too long for a socket.
+pub(crate) fn short_socket_folder(folder: &Path) -> PathBuf {
+    PathBuf::from(format!("/tmp/tenuto-{}", short_hash(folder)))
 }
 
 /// The same for the same folder, so that what stands in `/tmp` for it does not pile up.

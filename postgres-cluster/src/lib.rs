@@ -8,12 +8,14 @@
 //!   else `postgres`, else `nobody`.
 //! - **Where it lives.** In [`Options::folder`]. When we are root and the server's user cannot reach that folder (a
 //!   clone under `/root`, say), under `/var/lib/tenuto` instead, and a note in the folder says where.
+//!   [`Belongings`] finds and removes both.
 //! - **How long it lives.** As long as the [`Cluster`] value, and no longer than the process: where `setpriv` exists the
 //!   kernel stops it when we die, and in any case the next start stops what an earlier process left behind.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
 mod advice;
+mod belongings;
 mod binaries;
 mod cluster;
 mod download;
@@ -27,6 +29,7 @@ mod server;
 mod settings;
 pub mod testing;
 
+pub use belongings::{Belongings, Claimed};
 pub use cluster::Cluster;
 pub use error::Error;
 pub use options::{Options, Search};

@@ -13,6 +13,7 @@ mod erasure;
 mod event_store;
 mod faults;
 mod fresh;
+mod heavy;
 mod leases;
 mod ledger;
 mod live;
@@ -23,6 +24,7 @@ mod operators;
 mod parts;
 mod past;
 mod process;
+mod reset;
 mod restarts;
 mod settings;
 #[path = "../../query-api/tests/it/socket.rs"]

@@ -1,7 +1,7 @@
 //! Starting and stopping: what a process says while something is away, which signals end it, and what it survives.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use reqwest::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
@@ -76,4 +76,40 @@ fn pid_file(data: &Path) -> Option<PathBuf> {
     let moved = std::fs::read_to_string(postgres.join("MOVED")).ok().map(|text| PathBuf::from(text.trim()));
     let places = [Some(postgres), moved].into_iter().flatten();
     places.map(|place| place.join("data/postmaster.pid")).find(|file| file.exists())
+}
+
+/// The exit code of a command, and what it wrote to standard error.
+fn ended(command: &mut Command) -> (Option<i32>, String) {
+    let output = command.stderr(Stdio::piped()).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_role_that_may_open_too_few_files_says_so_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 24; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tenuto")]);
+    command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
+    let (code, told) = ended(&mut command);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("may open 24 files") && told.contains("ulimit -n 4096"), "{told}");
+}
+
+#[test]
+fn a_command_whose_reader_has_gone_ends_as_it_would_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/workflows/order-fulfilment.yaml");
+    let data = folder.path().to_str().unwrap();
+    for (arguments, expected) in [
+        (&["workflow", "schema"][..], 0),
+        (&["workflow", "check", file], 0),
+        (&["workflow", "diagram", file], 0),
+        (&["event-store", "check", "--data", data], 2),
+        (&["event-store", "check", "--json", "--data", data], 2),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let (code, told) = ended(binary().args(arguments).stdout(writer));
+        assert_eq!(code, Some(expected), "{arguments:?}: {told}");
+    }
 }

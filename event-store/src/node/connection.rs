@@ -40,6 +40,7 @@ pub(super) fn accept(
 ) -> impl Stream<Item = io::Result<Connection>> {
     let places = Arc::new(Semaphore::new(max));
     stream::unfold((listener, cut, tasks, places), move |(listener, cut, tasks, places)| async move {
+        let mut is_refused = false;
         let (stream, place) = loop {
             match listener.accept().await.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream)) {
                 Ok(stream) => {
@@ -50,7 +51,9 @@ pub(super) fn accept(
                     break (stream, place);
                 }
                 Err(error) => {
-                    warn!(%error, "a connection to the event store could not be taken");
+                    if !std::mem::replace(&mut is_refused, true) {
+                        warn!(%error, "no connection to the event store can be taken; this is tried again until it is possible");
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
             }

@@ -68,7 +68,7 @@ use service::{
     OperationsService, PersistentService, PersistentSubscriptionsServer, ProjectionsServer, ProjectionsService,
     ServerFeaturesServer, StreamsServer, StreamsService,
 };
-pub use storage::{CheckReport, StorageError, check_log};
+pub use storage::{CheckReport, StorageError, check_log, remove_log};
 pub(crate) use storage::{Direction, Event};
 use web::Pages;
 use writer::Writer;

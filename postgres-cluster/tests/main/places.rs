@@ -2,7 +2,7 @@
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf, time::Instant};
 
-use postgres_cluster::{Cluster, Error, Options, Search};
+use postgres_cluster::{Belongings, Cluster, Error, Options, Search};
 
 use crate::{entries, execute, fleeting, is_root, number, reachable_folder};
 
@@ -80,6 +80,45 @@ async fn a_folder_out_of_the_servers_reach_gets_a_stand_in_and_a_note() {
 
     let cluster = Cluster::start(fleeting(&folder)).await.unwrap();
     assert_eq!(number(&cluster, "postgres", "SELECT n FROM t").await, 7);
+
+    let belongings = Belongings::of(&folder).unwrap().unwrap();
+    assert_eq!(belongings, Belongings { folder: folder.clone(), elsewhere: Some(place.clone()) });
+    assert!(matches!(belongings.clone().claim(), Err(Error::InUse { .. })));
     cluster.stop().await;
-    std::fs::remove_dir_all(place).unwrap();
+    belongings.claim().unwrap().remove().await.unwrap();
+    assert!(!place.exists() && !folder.exists());
+}
+
+#[tokio::test]
+async fn a_cluster_whose_folder_was_deleted_is_found_and_can_be_removed() {
+    if !is_root() {
+        return;
+    }
+    let private = reachable_folder();
+    std::fs::set_permissions(private.path(), Permissions::from_mode(0o700)).unwrap();
+    let folder = private.path().join("postgres");
+    let orphan = || Belongings::orphans().unwrap().into_iter().find(|orphan| orphan.folder == folder);
+    Cluster::start(fleeting(&folder)).await.unwrap().stop().await;
+    assert_eq!(orphan(), None);
+    let place = Belongings::of(&folder).unwrap().unwrap().elsewhere.unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    // Another cluster in the same folder is not taken for it.
+    Cluster::start(fleeting(&folder)).await.unwrap().stop().await;
+    let found = orphan().unwrap();
+    assert_eq!(found.elsewhere, Some(place.clone()));
+    found.claim().unwrap().remove().await.unwrap();
+    assert!(!place.exists() && orphan().is_none());
+    let other = Belongings::of(&folder).unwrap().unwrap();
+    assert!(other.elsewhere.as_ref().unwrap().exists());
+    other.claim().unwrap().remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_note_that_names_what_we_did_not_make_has_nothing_removed() {
+    let (folder, other) = (reachable_folder(), reachable_folder());
+    std::fs::write(folder.path().join("MOVED"), other.path().to_str().unwrap()).unwrap();
+    let belongings = Belongings::of(folder.path()).unwrap().unwrap();
+    assert_eq!(belongings.elsewhere, None);
+    belongings.claim().unwrap().remove().await.unwrap();
+    assert!(other.path().exists() && !folder.path().exists());
 }

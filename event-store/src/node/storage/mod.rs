@@ -381,6 +381,12 @@ fn remove_half_made(folder: &Path, acknowledged: Acknowledged) -> Result<(), Sto
     Ok(std::fs::remove_file(folder.join(ENGINE_LOCK))?)
 }
 
+/// Removes the log in a folder that no node is using.
+pub fn remove_log(folder: &Path) -> Result<(), StorageError> {
+    let _lock = lock(folder)?;
+    Ok(std::fs::remove_dir_all(folder)?)
+}
+
 /// The engine's own lock, held while the folder is looked at without it. `None`: there is no folder of the engine yet.
 fn lock(folder: &Path) -> Result<Option<File>, StorageError> {
     match File::open(folder.join(ENGINE_LOCK)) {

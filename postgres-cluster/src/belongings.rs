@@ -1,0 +1,109 @@
+//! What belongs to a cluster's folder, wherever it is; and how to remove it.
+
+use std::{
+    fs::File,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    error::{Doing, Error},
+    home::{Note, REACHABLE, lock_existing, short_socket_folder},
+    leftover::stop_leftover,
+};
+
+/// What a cluster has on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belongings {
+    /// The folder that the cluster was given.
+    pub folder: PathBuf,
+    /// Where it lives instead, if its server's user cannot reach that folder.
+    pub elsewhere: Option<PathBuf>,
+}
+
+impl Belongings {
+    /// What belongs to this folder. `None`: there is no such folder.
+    pub fn of(folder: &Path) -> Result<Option<Self>, Error> {
+        let folder = match folder.canonicalize() {
+            Ok(folder) => folder,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).doing(|| format!("find {}", folder.display())),
+        };
+        let elsewhere = Note::Moved.read(&folder)?.filter(|place| is_ours(place, &folder));
+        Ok(Some(Self { folder, elsewhere }))
+    }
+
+    /// The clusters whose folder is gone, or has another cluster by now. They live where the server's user reaches them.
+    ///
+    /// Those of versions that did not record their folder are not among them: whether they are in use cannot be known.
+    pub fn orphans() -> Result<Vec<Self>, Error> {
+        let places = match std::fs::read_dir(REACHABLE) {
+            Ok(places) => places,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error).doing(|| format!("list {REACHABLE}")),
+        };
+        let mut orphans = Vec::new();
+        for place in places {
+            let place = place.doing(|| format!("list {REACHABLE}"))?.path();
+            let Some(folder) = Note::For.read(&place)? else { continue };
+            if Note::Moved.read(&folder)?.is_none_or(|moved| moved != place) {
+                orphans.push(Self { folder, elsewhere: Some(place) });
+            }
+        }
+        orphans.sort_by(|one, other| one.elsewhere.cmp(&other.elsewhere));
+        Ok(orphans)
+    }
+
+    /// Takes it from every other process, so that it can be removed. Fails while one uses it.
+    pub fn claim(self) -> Result<Claimed, Error> {
+        let lock = lock_existing(self.home())?;
+        Ok(Claimed { belongings: self, _lock: lock })
+    }
+
+    /// Where the cluster lives.
+    fn home(&self) -> &Path {
+        self.elsewhere.as_ref().unwrap_or(&self.folder)
+    }
+}
+
+/// What belongs to a cluster that no process uses, and none can while this is held.
+#[derive(Debug)]
+pub struct Claimed {
+    belongings: Belongings,
+    _lock: Option<File>,
+}
+
+impl Claimed {
+    /// Removes all of it.
+    pub async fn remove(self) -> Result<(), Error> {
+        let Belongings { folder, elsewhere } = &self.belongings;
+        let home = self.belongings.home();
+        stop_leftover(&home.join("data")).await?;
+        remove_folder(&short_socket_folder(home))?;
+        if let Some(place) = elsewhere {
+            let moved = Note::Moved.read(folder)?;
+            remove_folder(place)?;
+            if moved.is_none_or(|moved| moved != *place) {
+                // The folder is another cluster's by now.
+                return Ok(());
+            }
+        }
+        remove_folder(folder)
+    }
+}
+
+/// Only what we made ourselves is ever removed outside of the folder, whatever a note in it says.
+fn is_ours(place: &Path, folder: &Path) -> bool {
+    let is_named_so = place.file_name().is_some_and(|name| name.to_string_lossy().starts_with("postgres-"));
+    let names_another = || matches!(Note::For.read(place), Ok(Some(other)) if other != *folder);
+    place.parent() == Some(Path::new(REACHABLE)) && is_named_so && place.is_dir() && !names_another()
+}
+
+fn remove_folder(folder: &Path) -> Result<(), Error> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).doing(|| format!("remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
