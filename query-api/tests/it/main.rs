@@ -8,6 +8,7 @@ mod documents;
 mod ends;
 mod filters;
 mod freshness;
+mod fuzz;
 mod http;
 mod live;
 mod orders;
