@@ -14,18 +14,16 @@ use domain::order::WorkflowRef;
 use domain::workflow::address;
 use event_store::client::EventStore;
 use follower::LogAlarm;
-use query_api::LagMeter;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::RoleResult;
+use super::watched::Watched;
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
 use crate::door::{Door, STARTING};
-use crate::health::Footing;
-use crate::log_guard::LogGuard;
-use crate::{backends, health, metrics, serve, signals, workflows};
+use crate::{backends, serve, signals, workflows};
 
 /// How long attempts under way have to come to their end when the process stops.
 const LEAVING: Duration = Duration::from_secs(15);
@@ -98,23 +96,13 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let start = async {
         door.waits_for("Postgres");
         let pool = backends::views_beside(&event_store, &backends::COMMAND_STREAMS, postgres).await?;
-        let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarms.log.clone(), closed.clone());
-        let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
-        let footing = Footing {
-            event_store: Some(event_store.clone()),
-            pool: Some(pool.clone()),
-            lag: lag.clone(),
-            alarm: alarms.log.clone(),
-            unreachable: alarms.unreachable.clone(),
-            door: Some(door.clone()),
-            keys: guard.keys(),
-        };
-        let probes =
-            health::router(footing, stop.clone()).merge(metrics::router(lag, None, alarms.log.clone(), guard.keys()));
+        let (alarms, leaving, closed) = (&alarms, &stop, &closed);
+        let watched = Watched { event_store: &event_store, pool: &pool, alarms, leaving, closed };
+        let (mut guard, probes) = watched.start(Some(&door), None);
         door.waits_behind("the log, which is compared with the views", probes.clone());
         guard.verified().await;
         let (urls, leaving) = (urls_in_environment(), stop.clone());
-        let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving, leaving, &alarms).await?;
+        let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving, leaving, alarms).await?;
         Ok::<_, Box<dyn std::error::Error>>((handler, probes))
     };
     let (handler, probes) = tokio::select! {

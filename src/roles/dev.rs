@@ -7,20 +7,18 @@ use std::time::Duration;
 use clap::Args;
 use participants::Options;
 use projector::ProjectorOptions;
-use query_api::LagMeter;
 use tokio_util::sync::CancellationToken;
 
 use super::RoleResult;
 use super::command_handler::{Alarms, Driving, Handler, urls_in_environment};
 use super::participants::Mail;
+use super::watched::Watched;
 use crate::args::{DataFolder, Listen, ServerUrls};
 use crate::backends::Backends;
 use crate::commands::output;
 use crate::door::Door;
-use crate::health::Footing;
-use crate::log_guard::LogGuard;
 use crate::running::Running;
-use crate::{health, metrics, samples, serve, signals};
+use crate::{samples, serve, signals};
 
 /// How long a request waits for the log and Postgres, which may have to be made first.
 const STARTING_ALL: Duration = Duration::from_secs(10);
@@ -72,24 +70,10 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     };
     let (event_store, pool) = (backends.event_store.clone(), backends.pool.clone());
     let background = CancellationToken::new();
-    let mut guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), background.clone());
-    let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
-    let footing = Footing {
-        event_store: Some(event_store.clone()),
-        pool: Some(pool.clone()),
-        lag: lag.clone(),
-        alarm: alarm.clone(),
-        unreachable: alarms.unreachable.clone(),
-        door: Some(door.clone()),
-        keys: guard.keys(),
-    };
     let queries = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
-    let probes = health::router(footing, stop.clone()).merge(metrics::router(
-        lag,
-        Some(queries.stats.clone()),
-        alarm.clone(),
-        guard.keys(),
-    ));
+    let watched =
+        Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving: &stop, closed: &background };
+    let (mut guard, probes) = watched.start(Some(&door), Some(&queries.stats));
     door.waits_behind("the log, which is compared with the views", probes.clone());
     let (urls, leaving) = (participant_urls(&base), stop.clone());
     let start = async {

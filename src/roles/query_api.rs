@@ -2,16 +2,14 @@
 
 use clap::Args;
 use event_store::client::EventStore;
-use follower::LogAlarm;
-use query_api::LagMeter;
 
 use super::RoleResult;
+use super::command_handler::Alarms;
+use super::watched::Watched;
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
 use crate::door::{Door, STARTING};
-use crate::health::Footing;
-use crate::log_guard::LogGuard;
-use crate::{backends, health, metrics, serve, signals};
+use crate::{backends, serve, signals};
 
 /// Options of `tenuto query-api`.
 #[derive(Debug, Args)]
@@ -36,22 +34,13 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
         () = stop.cancelled() => return Ok(server.await??),
         pool = backends::views_beside(&event_store, &[], postgres) => pool?,
     };
-    let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
-    let alarm = LogAlarm::default();
-    let guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), stop.clone());
-    // Without the log, what is asked of the views is answered all the same: a balancer is told of it, and nothing is refused.
-    let footing = Footing {
-        event_store: Some(event_store.clone()),
-        pool: Some(pool.clone()),
-        lag: lag.clone(),
-        alarm: alarm.clone(),
-        keys: guard.keys(),
-        ..Footing::default()
-    };
+    let alarms = Alarms::default();
+    let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving: &stop, closed: &stop };
     let options = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
-    let router = query_api::router(pool, event_store, &options)
-        .merge(health::router(footing, stop.clone()))
-        .merge(metrics::router(lag, Some(options.stats), alarm, guard.keys()))
+    // Without the log, what is asked of the views is answered all the same: a balancer is told of it, and nothing is refused.
+    let (_guard, probes) = watched.start(None, Some(&options.stats));
+    let router = query_api::router(pool.clone(), event_store.clone(), &options)
+        .merge(probes)
         .method_not_allowed_fallback(query_api::method_not_allowed);
     door.open(router);
     output::announce(&format!("queries at http://{address}/graphql\n"));

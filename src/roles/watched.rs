@@ -1,0 +1,45 @@
+//! What a role that stands on the log and the views watches, and what it says of it to those who probe.
+
+use axum::Router;
+use event_store::client::EventStore;
+use query_api::{LagMeter, LiveStats};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use super::command_handler::Alarms;
+use crate::door::Door;
+use crate::health::Footing;
+use crate::log_guard::LogGuard;
+use crate::{health, metrics};
+
+/// A role's log and views, and who is told of their faults.
+pub(super) struct Watched<'a> {
+    pub event_store: &'a EventStore,
+    pub pool: &'a PgPool,
+    pub alarms: &'a Alarms,
+    /// Canceled when the role begins to leave: it is not ready from then on.
+    pub leaving: &'a CancellationToken,
+    /// Canceled when nothing has to be watched any more.
+    pub closed: &'a CancellationToken,
+}
+
+impl Watched<'_> {
+    /// Begins to compare the log with the views, and returns the routes of the probes. `door`: behind which the role starts, if it
+    /// is not ready before; `live`: its subscriptions, if it has any.
+    pub fn start(&self, door: Option<&Door>, live: Option<&LiveStats>) -> (LogGuard, Router) {
+        let (event_store, pool, alarm) = (self.event_store.clone(), self.pool.clone(), self.alarms.log.clone());
+        let guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), self.closed.clone());
+        let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
+        let footing = Footing {
+            event_store: Some(event_store),
+            pool: Some(pool),
+            lag: lag.clone(),
+            alarm: alarm.clone(),
+            unreachable: self.alarms.unreachable.clone(),
+            door: door.cloned(),
+            keys: guard.keys(),
+        };
+        let metrics = metrics::router(lag, live.cloned(), alarm, guard.keys());
+        (guard, health::router(footing, self.leaving.clone()).merge(metrics))
+    }
+}
