@@ -178,7 +178,11 @@ impl<'a> Group<'a> {
 
     fn standing(&self, stream: &str) -> Result<Standing, StorageError> {
         let found = self.stream(stream)?;
-        let described = described_by(stream).map(|described| self.stream(described)).transpose()?.flatten();
+        // As on a server: what has metadata may be described on, even after it was deleted for good.
+        let described = match described_by(stream) {
+            Some(described) if found.is_none() => self.stream(described)?,
+            _ => None,
+        };
         let limits = self.limits(stream)?;
         Ok(Standing {
             last: found.and_then(|found| found.last_revision),

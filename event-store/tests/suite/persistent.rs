@@ -223,6 +223,24 @@ async fn an_event_that_is_not_answered_in_time_comes_again() {
     until(&world.raw, &stream, |stats| stats.last_checkpointed_event_revision == Some(0)).await;
 }
 
+/// Clients gather their answers for longer than so short a limit.
+#[tokio::test]
+async fn an_answer_shortly_after_its_limit_of_time_counts() {
+    let world = world().await;
+    let stream = group_on(&world, 2, &from_start().message_timeout(Duration::from_millis(50))).await;
+    let mut consumer = buffered(&world.raw, &stream, 1).await;
+    // Now and then a look for late events falls in between. Were each of these answers too late, the event would be parked.
+    loop {
+        let (event, _) = next(&mut consumer).await;
+        if event.get_original_event().revision == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        consumer.ack(event).await.unwrap();
+    }
+    assert_eq!(stats(&world.raw, &stream).await.parked_message_count, 0);
+}
+
 #[tokio::test]
 async fn a_parked_event_is_kept_as_a_link_with_the_reason() {
     let world = world().await;

@@ -17,6 +17,8 @@ use crate::node::storage::{Event, Resolved};
 
 pub(crate) type ConsumerId = u64;
 
+/// As servers do it: until the next look an answer counts, and clients that gather their answers rely on it.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// How many waiting events are looked at for one that a consumer may have.
 const LOOK_AHEAD: usize = 1024;
 /// How many events a group may hold, whatever it was asked to, and about how many bytes.
@@ -93,6 +95,7 @@ pub(super) struct Group {
     checkpoint: Option<u64>,
     since_checkpoint: u32,
     checkpointed: Instant,
+    began: Instant,
     last_turn: ConsumerId,
     pub(super) measure: Measure,
 }
@@ -113,6 +116,7 @@ impl Group {
             checkpoint,
             since_checkpoint: 0,
             checkpointed: now,
+            began: now,
             last_turn: 0,
             measure: Measure::new(now),
         }
@@ -244,9 +248,16 @@ impl Group {
             consumer.in_flight += 1;
             consumer.measure.count();
         }
-        let deadline = self.settings.message_timeout().map(|timeout| now + timeout);
+        let deadline = self.settings.message_timeout().map(|timeout| self.next_look(now + timeout));
         self.in_flight.insert(message.id, InFlight { message: message.clone(), consumer, sent: now, deadline });
         message
+    }
+
+    /// The first look for late events at or after this moment.
+    fn next_look(&self, at: Instant) -> Instant {
+        let since = at.saturating_duration_since(self.began);
+        let looks = since.as_nanos().div_ceil(BETWEEN_LOOKS.as_nanos());
+        self.began + BETWEEN_LOOKS * u32::try_from(looks).unwrap_or(u32::MAX)
     }
 
     fn land(&mut self, consumer: ConsumerId, id: Uuid) -> Option<Message> {
