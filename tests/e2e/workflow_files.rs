@@ -47,10 +47,15 @@ fn check_names_file_line_column_and_reason() {
     let bad = folder.path().join("bad.yaml");
     std::fs::write(&good, MINIMAL).unwrap();
     std::fs::write(&bad, MINIMAL.replace("{ call: mail.send }", "{ call: mail.send, after: [tel] }")).unwrap();
-    let output = binary().args(["workflow", "check"]).args([&good, &bad]).output().unwrap();
+    let skips = folder.path().join("skips.yaml");
+    let guarded = "  ask: { when: order.shipTo != null, await: approval }\n  tell: { after: [ask], call: mail.send }";
+    std::fs::write(&skips, MINIMAL.replace("  tell: { call: mail.send }", guarded)).unwrap();
+    let output = binary().args(["workflow", "check"]).args([&good, &bad, &skips]).output().unwrap();
     let (told, faults) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(1));
     assert!(told.contains("good.yaml: tiny version 1, 1 steps, no faults"), "{told}");
+    assert!(told.contains("skips.yaml:7:3: note: steps.tell: is skipped where ask is skipped"), "{told}");
+    assert_eq!(told.matches("note:").count(), 1, "{told}");
     let place = format!("{}:6:36: steps.tell.after", bad.display());
     assert!(faults.contains(&place) && faults.contains("tel"), "{faults}");
 }

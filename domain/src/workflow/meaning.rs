@@ -178,7 +178,7 @@ steps:
   b:
     after: [a]
     request: q.b
-    when: steps.a.outcome == 'on e' && order.total > 1
+    when: steps.a.outcome == 'on e' && size(order.lines) > 1
     with: { x: order.total, y: order.currency }
     outcomes: [yes, no]
     compensate-on: [no]
@@ -203,7 +203,7 @@ steps:
             ),
             ("attempts: 3 }", "attempts: 3, initial: 200ms }"),
             ("{ x: order.total, y: order.currency }", "\n      y: order.currency\n      x: order.total"),
-            ("== 'on e' && order.total > 1", "=='on e'&&order.total>1"),
+            ("== 'on e' && size(order.lines) > 1", "=='on e'&&size(order.lines)>1"),
             ("[yes, no]", "[no, yes]"),
             ("  p: { url: 'http://p' }\n  q: { events: true }\n", "  q: { events: true }\n  p: { url: 'http://p' }\n"),
         ] {
@@ -217,7 +217,7 @@ steps:
             ("p.a", "p.c", "steps.a.call is p.a in the log and p.c in the file"),
             ("attempts: 3", "attempts: 4", "steps.a.retry.attempts is 3 in the log and 4 in the file"),
             ("60s", "2m", "steps.a.timeout is 60s in the log and 120s in the file"),
-            ("'on e'", "'one'", "steps.b.when is steps.a.outcome=='on e'&&order.total>1 in the log"),
+            ("'on e'", "'one'", "steps.b.when is steps.a.outcome=='on e'&&size(order.lines)>1 in the log"),
             ("http://p", "http://r", "participants.p.url is http://p in the log"),
             (", y: order.currency", "", "steps.b.with.y is order.currency in the log and missing in the file"),
             ("    compensate-on: [no]\n", "", "steps.b.compensate-on is [\"no\"] in the log and [] in the file"),

@@ -199,6 +199,14 @@ impl Workflow {
         report.finish(workflow)
     }
 
+    /// What is no fault of the definition, and seldom meant, if there is anything: for its author.
+    pub fn hints(&self) -> Option<Faults> {
+        let mut report = Report::new(&self.source);
+        let root = yaml::load(&self.source, &mut report)?;
+        check::hints(self, &root, &mut report);
+        report.finish(Some(())).err()
+    }
+
     /// Whether what is asked of a participant, named in one of the steps, is asked by events.
     pub fn is_reached_by_events(&self, participant: &str) -> bool {
         self.participants.get(participant) == Some(&Participant::Events)

@@ -81,6 +81,26 @@ fn a_definition_of_the_log_is_read_by_the_rules_that_it_was_registered_by() {
 }
 
 #[test]
+fn a_step_that_is_skipped_with_a_guarded_one_before_it_is_pointed_out() {
+    for source in [WITH_BACKORDER, WITHOUT_BACKORDER, PARALLEL] {
+        assert_eq!(parsed(source).hints(), None, "the shipped files mean what they say");
+    }
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  check: { call: p.check }
+  approve: { after: [check], when: size(order.lines) > 10, await: approval }
+  charge: { after: [approve], call: p.charge }
+  thank: { after: [approve], when: order.customer.email != null, call: p.thank }
+  ship: { after: [check, approve], call: p.ship }
+";
+    let hints = parsed(source).hints().unwrap().to_string();
+    assert!(hints.starts_with("7:3: steps.charge: is skipped where approve is skipped"), "{hints}");
+    assert_eq!(hints.lines().count(), 1, "{hints}");
+}
+
+#[test]
 fn a_file_that_is_too_large_is_refused_unread() {
     let faults = Workflow::parse(&"#".repeat(256 * 1024 + 1)).unwrap_err().to_string();
     assert_eq!(faults, "1:1: is larger than 256 KiB");

@@ -74,6 +74,16 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, CommandError> {
             let steps = workflow.steps.len() + workflow.compensated.len();
             let (name, version) = (&workflow.name, workflow.version);
             output::print(&format!("{}: {name} version {version}, {steps} steps, no faults\n", file.display()))?;
+            for hint in workflow.hints().iter().flatten() {
+                output::print(&format!(
+                    "{}:{}:{}: note: {}: {}\n",
+                    file.display(),
+                    hint.line,
+                    hint.column,
+                    hint.path,
+                    hint.reason
+                ))?;
+            }
         } else {
             code = ExitCode::FAILURE;
         }

@@ -5,6 +5,7 @@ mod addresses;
 mod compensation;
 mod graph;
 mod guards;
+mod hints;
 mod ids;
 mod notes;
 mod outcomes;
@@ -51,6 +52,14 @@ pub(super) fn all(workflow: &Workflow, root: &Node, report: &mut Report) {
     }
     compensation::check(&compensated, &mut notes);
     reads::check(workflow, &forward, &compensated, &mut notes);
+}
+
+/// Notes what is no fault, and seldom meant.
+pub(super) fn hints(workflow: &Workflow, root: &Node, report: &mut Report) {
+    let mut notes = Notes::new(root, report);
+    for (name, steps) in [("steps", &workflow.steps), ("compensated", &workflow.compensated)] {
+        hints::check(&section(name, steps), &mut notes);
+    }
 }
 
 /// Checks what is checked of a definition that is new, and not of one that was registered before.
