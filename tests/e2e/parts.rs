@@ -34,8 +34,11 @@ impl Parts {
     }
 
     fn start(&self, arguments: &[&str]) -> Process {
-        let servers = [("TENUTO_POSTGRES", self.database.url()), ("TENUTO_EVENTSTORE", self.log.as_str())];
-        Process::start(arguments, &servers)
+        let mut environment = vec![("TENUTO_POSTGRES", self.database.url()), ("TENUTO_EVENTSTORE", self.log.as_str())];
+        // Nobody listens there. Without settings, no order of the shipped workflows is taken.
+        let services = ["ORDERS_URL", "PAYMENTS_URL", "SHIPPING_URL", "NOTIFICATIONS_URL"];
+        environment.extend(services.map(|setting| (setting, "http://127.0.0.1:9")));
+        Process::start(arguments, &environment)
     }
 
     pub fn projector(&self) -> Process {
