@@ -317,3 +317,28 @@ fn data_of_a_rule_is_what_it_looks_like() {
     assert!(Past::of(Vec::new()).is_err());
     assert_eq!(Direction::Do.as_str(), "do");
 }
+
+#[test]
+fn an_answer_that_came_after_its_step_had_failed_settles_it_again() {
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  pay: { call: p.pay, undo: p.refund }
+  send: { after: [pay], request: p.send, undo: p.recall, timeout: 1h, retry: { attempts: 1 } }
+  tell: { after: [send], request: p.tell, timeout: 1h }
+";
+    let workflow = workflow(source);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("pay", done()).whatever();
+    story.answer("send", crate::testing::misconfigured("answered 401")).whatever();
+    story.signal("send", "sent").whatever();
+    story.refuse_later("tell", Direction::Do, "no wire").whatever();
+    story.answer("send", crate::order::Reply::Accepted).whatever();
+    story.tick_after(Duration::from_hours(1)).whatever();
+    story.undone_later("send").whatever();
+    story.answer("pay", done()).whatever();
+    let past = Past::of(story.history().to_vec()).unwrap();
+    assert_eq!(tried(&past, source), Verdict::Same);
+}

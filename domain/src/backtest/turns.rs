@@ -6,7 +6,7 @@ use super::past::{OperationKind, PastAsk, PastReply, Seq, What};
 use super::run::{NewAsk, Run, Source, at_ms};
 use super::unknown::UnknownKind;
 use crate::Timestamp;
-use crate::order::{Command, DecideError, Event, FailureCause, Stage};
+use crate::order::{Command, DecideError, Event, FailureCause, Mode, Stage};
 
 /// What can happen next.
 enum Turn {
@@ -135,11 +135,8 @@ impl Run<'_> {
         let reply = past.replies.get(ask.given).copied();
         let Some(stage) = self.stage(ask) else { return Next::Unknown(UnknownKind::OutOfStep) };
         if !ask.open {
-            // Only an operator opens it again, and only what failed for good.
-            let stands_so = matches!(stage, Stage::UndoFailed | Stage::Failed { .. } | Stage::Held { .. })
-                && self.state.stuck.is_some();
             return match reply {
-                Some(reply) if stands_so && matches!(reply.what, What::Again | What::Skipped) => Next::Reply(reply),
+                Some(reply) if self.opens_again(ask, stage, reply.what) => Next::Reply(reply),
                 _ => Next::Waits,
             };
         }
@@ -160,6 +157,18 @@ impl Run<'_> {
             | (Stage::InFlight { .. }, What::Overdue | What::Again) => Next::Unknown(UnknownKind::OutOfStep),
             _ => Next::Reply(reply),
         }
+    }
+
+    /// Only an operator opens again what failed for good, or the answer that its participant gives after all.
+    fn opens_again(&self, ask: &NewAsk, stage: Stage, what: What) -> bool {
+        let is_request = || self.state.steps.get(&ask.step).is_some_and(|known| known.mode == Some(Mode::Request));
+        let opens = match (stage, what) {
+            (Stage::UndoFailed | Stage::Failed { .. } | Stage::Held { .. }, What::Again | What::Skipped)
+            | (Stage::UndoFailed, What::Later) => true,
+            (Stage::Held { .. }, What::Later) => is_request(),
+            _ => false,
+        };
+        opens && self.state.stuck.is_some()
     }
 
     /// Whether an answer that was not understood then is understood now.

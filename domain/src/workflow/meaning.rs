@@ -79,6 +79,7 @@ fn step_meaning(step: &Step) -> Value {
         "when": step.when.as_ref().map(text),
         "with": step.with.iter().map(|(name, value)| (name.clone(), text(value).into())).collect::<Map<_, _>>(),
         "undo": step.undo.as_ref().map(action),
+        "undo-timeout": step.undo.as_ref().map(|_| duration(step.undo_timeout.unwrap_or(step.answer_timeout))),
         "exchange-timeout": exchange,
         "timeout": timeout,
         "on-timeout": step.on_timeout,

@@ -105,6 +105,8 @@ pub struct Step {
     pub exchange_timeout: Duration,
     /// How long a later answer may take, a person's too; for a `wait`, how long it lasts.
     pub answer_timeout: Duration,
+    /// How long the later answer to its undo may take; none: as long as its own.
+    pub undo_timeout: Option<Duration>,
     /// The answer that is assumed where none comes in time; none: the step fails.
     pub on_timeout: Option<String>,
     /// What to do when an attempt fails.

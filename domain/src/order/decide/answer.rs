@@ -36,7 +36,7 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
         (Reply::Accepted, direction) if answers_later(step, direction) => Event::StepAccepted(StepAccepted {
             step: step.id.clone(),
             direction,
-            deadline: later(decision.at, step.answer_timeout),
+            deadline: later(decision.at, answer_timeout(step, direction)),
             at: decision.at,
         }),
         (Reply::Accepted, _) => misconfigured(step, state, answer, &accepted_in_vain(), None, true, &decision),
@@ -59,6 +59,11 @@ fn answers_later(step: &Step, direction: Direction) -> bool {
         Direction::Do => step.mode == Mode::Request,
         Direction::Undo => true,
     }
+}
+
+fn answer_timeout(step: &Step, direction: Direction) -> Duration {
+    let of_undo = step.undo_timeout.filter(|_| direction == Direction::Undo);
+    of_undo.unwrap_or(step.answer_timeout)
 }
 
 /// The event of an answer that the step knows, given at once or later. Of an undo, whatever it is called, nothing depends on it.

@@ -258,6 +258,29 @@ fn an_undo_may_be_answered_later_whichever_way_its_participant_is_reached() {
 }
 
 #[test]
+fn an_undo_has_its_own_time_for_its_later_answer() {
+    let source = "
+workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  send: { request: p.send, undo: p.recall, timeout: 9d, undo-timeout: 2h }
+  tell: { after: [send], call: p.tell }
+";
+    let workflow = Workflow::parse(source).unwrap();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("send", Reply::Accepted).then(&["send: taken on, to be answered by 1970-01-10 00:00:00 UTC"]);
+    story.signal("send", "sent").whatever();
+    story.answer("tell", refused("no")).whatever();
+    story.answer("send", Reply::Accepted).then(&["undo of send: taken on, to be answered by 1970-01-01 02:00:00 UTC"]);
+    story.tick_after(Duration::from_hours(2)).then(&[
+        "undo of send: failed for good: no answer in time",
+        "The order is stuck and needs a person: p.recall failed for good: no answer in time",
+    ]);
+}
+
+#[test]
 fn an_undo_whose_later_answer_never_comes_is_stuck() {
     let workflow = workflow();
     let mut story = Story::given(&workflow);

@@ -106,6 +106,22 @@ fn golden_files_are_what_is_written() {
 }
 
 #[test]
+fn a_request_under_a_key_of_its_own_says_since_when() {
+    let again = ActionRequested { key_since: 4, ..requested() };
+    assert_eq!(again.idempotency_key(), "10248/ship/do/4");
+    let message = again.message(4, None, TRACE).unwrap();
+    let data: Value = serde_json::from_slice(&message.data).unwrap();
+    let file = golden_file("ActionRequested", &json!(1)).with_extension("key-since.json");
+    let written = format!("{data:#}\n");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
+        fs::write(&file, &written).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), written, "{}", file.display());
+    let (read, _) = decode_request(message.event_type, &message.data, &message.metadata).unwrap();
+    assert_eq!(read, again);
+}
+
+#[test]
 fn what_is_written_is_read() {
     let [request, answer, refusal, _, with_placeholders, in_part] = one_of_each().try_into().unwrap();
     for (message, said) in [(&request, requested()), (&with_placeholders, masked()), (&in_part, masked_in_part())] {

@@ -11,7 +11,7 @@ use crate::workflow::yaml::{Content, Entry, Node};
 use crate::workflow::{Expression, Join, Retry, Step};
 
 /// The keys of a step.
-pub(in crate::workflow) const STEP_KEYS: [&str; 18] = [
+pub(in crate::workflow) const STEP_KEYS: [&str; 19] = [
     "after",
     "join",
     "when",
@@ -21,6 +21,7 @@ pub(in crate::workflow) const STEP_KEYS: [&str; 18] = [
     "await",
     "with",
     "undo",
+    "undo-timeout",
     "timeout",
     "exchange-timeout",
     "on-timeout",
@@ -73,6 +74,7 @@ fn blank(id: &str) -> Step {
         undo: None,
         exchange_timeout: EXCHANGE_TIMEOUT,
         answer_timeout: ANSWER_TIMEOUT,
+        undo_timeout: None,
         on_timeout: None,
         retry: Retry::default(),
         outcomes: Vec::new(),
@@ -144,6 +146,7 @@ fn without_meaning(mode: Mode) -> &'static [&'static str] {
         Mode::Wait => &[
             "with",
             "undo",
+            "undo-timeout",
             "timeout",
             "exchange-timeout",
             "on-timeout",
@@ -153,7 +156,7 @@ fn without_meaning(mode: Mode) -> &'static [&'static str] {
             "interim",
             "compensate-on",
         ],
-        Mode::Await => &["undo", "exchange-timeout", "retry", "outcome", "interim"],
+        Mode::Await => &["undo", "undo-timeout", "exchange-timeout", "retry", "outcome", "interim"],
     }
 }
 
@@ -183,6 +186,10 @@ fn timeouts(step: &mut Step, fields: &Fields, report: &mut Report) {
         }
         Mode::Await => step.answer_timeout = timeout.unwrap_or(ANSWER_TIMEOUT),
         Mode::Wait => {}
+    }
+    step.undo_timeout = fields.get("undo-timeout").and_then(|node| values::duration(node, report));
+    if step.action.is_some() && fields.get("undo").is_none() {
+        fields.fault("undo-timeout", "is only for a step with 'undo': how long its later answer may take", report);
     }
     step.on_timeout = fields.get("on-timeout").and_then(|node| values::word(node, report)).map(str::to_owned);
     if let Some(node) = fields.get("retry") {
