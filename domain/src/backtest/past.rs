@@ -31,6 +31,8 @@ pub struct Past {
     pub(super) milestones: Vec<Milestone>,
     /// All that was asked and answered.
     pub(super) deeds: Vec<Deed>,
+    /// Where decisions were split.
+    splits: Vec<Seq>,
 }
 
 /// A history that cannot be looked at: it does not begin with the order.
@@ -130,6 +132,7 @@ impl Past {
                 operations: Vec::new(),
                 milestones: Vec::new(),
                 deeds: Vec::new(),
+                splits: Vec::new(),
             },
             paused: None,
             paused_ms: 0,
@@ -166,7 +169,22 @@ impl Past {
         (1..=seq).rev().find(|at| self.came_from_outside(*at)).unwrap_or(0)
     }
 
-    fn came_from_outside(&self, seq: Seq) -> bool {
+    /// Where the decision that begins with this event was split, and what was recorded before; `None`: it was not.
+    pub(super) fn split_of(&self, from: Seq) -> Option<(Seq, &[Event])> {
+        let mark = *self.splits.iter().find(|mark| **mark >= from)?;
+        let is_another = (from + 1..mark).any(|at| self.came_from_outside(at) && !self.is_made_again_at_once(at));
+        if is_another { None } else { Some((mark, self.events.get(from..mark)?)) }
+    }
+
+    /// The attempt that was made in place of one before it, in the same decision.
+    fn is_made_again_at_once(&self, seq: Seq) -> bool {
+        let before = seq.checked_sub(1).and_then(|before| self.events.get(before));
+        matches!((before, self.events.get(seq)), (Some(Event::StepAttemptFailed(given_up)), Some(Event::StepStarted(again)))
+            if given_up.step == again.step && given_up.direction == again.direction && given_up.at == again.at)
+    }
+
+    /// Whether somebody, or time, brought this event: it does not follow from another one.
+    pub(super) fn came_from_outside(&self, seq: Seq) -> bool {
         self.asks.iter().any(|ask| ask.replies.iter().any(|reply| reply.seq == seq))
             || self.operations.iter().any(|operation| operation.seq == seq)
     }
@@ -184,10 +202,8 @@ impl Reading {
     fn note(&mut self, seq: Seq, event: &Event) {
         let at = event.at();
         match event {
-            Event::OrderPlaced(_)
-            | Event::StepSkipped(_)
-            | Event::CompensationCompleted(_)
-            | Event::DecisionSplit(_) => {}
+            Event::OrderPlaced(_) | Event::StepSkipped(_) | Event::CompensationCompleted(_) => {}
+            Event::DecisionSplit(_) => self.past.splits.push(seq),
             Event::StepStarted(e) => self.started(seq, e),
             Event::WaitStarted(e) => self.waiting(seq, e),
             Event::StepAccepted(e) => {

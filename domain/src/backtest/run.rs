@@ -15,7 +15,9 @@ use super::rules::Supposed;
 use super::unknown::{Unknown, UnknownKind};
 use crate::Timestamp;
 use crate::ids::StepId;
-use crate::order::{Command, DecideError, Direction, Event, Limits, Mode, Now, OrderState, decide_next, place_again};
+use crate::order::{
+    Command, DecideError, Direction, Event, Mode, Now, OrderState, UNDIVIDED, decide_split_like, place_again,
+};
 use crate::workflow::Workflow;
 
 /// No order takes that many turns: more of them go round in a circle.
@@ -39,6 +41,8 @@ pub(super) struct Run<'a> {
     taken: Vec<bool>,
     pub now: Timestamp,
     seq: Seq,
+    /// Where the decision was split then whose rest is still to come now.
+    split_at: Option<Seq>,
 }
 
 /// What came of a command.
@@ -79,7 +83,9 @@ pub(super) enum Source {
 impl<'a> Run<'a> {
     /// Lives it, as far as its past tells.
     pub fn live(workflow: &'a Workflow, past: &'a Past, options: &'a Options) -> Result<Self, DecideError> {
-        let (events, state) = place_again(workflow, &past.placed, Limits::LOG)?;
+        let split = past.split_of(0);
+        let (events, state) = place_again(workflow, &past.placed, UNDIVIDED, split.map(|(_, at_once)| at_once))?;
+        let split_at = split.map(|(mark, _)| mark).filter(|_| state.split.is_some());
         let mut run = Self {
             workflow,
             past,
@@ -94,6 +100,7 @@ impl<'a> Run<'a> {
             taken: vec![false; past.asks.len()],
             now: past.placed.at,
             seq: 0,
+            split_at,
         };
         run.take(events);
         for _ in 0..MOST_TURNS {
@@ -117,8 +124,34 @@ impl<'a> Run<'a> {
     /// Decides a command on an event of the past. `answered`: the step whose answer it is.
     pub(super) fn decide(&mut self, seq: Seq, command: &Command, answered: Option<&StepId>) -> Result<(), DecideError> {
         self.seq = seq;
-        match decide_next(self.workflow, Some(&self.state), command) {
+        self.decide_like(self.past.split_of(seq), command, answered)
+    }
+
+    /// Decides the rest of a decision that was split then: again in parts, where it was; at once, where something else took it up.
+    pub(super) fn decide_rest(&mut self) -> Result<(), DecideError> {
+        let rest = self.split_at.map(|mark| mark + 1).filter(|rest| !self.past.came_from_outside(*rest));
+        self.decide_like(rest.and_then(|rest| self.past.split_of(rest)), &Command::Tick(self.clock()), None)
+    }
+
+    /// Whether this event of the past took up the rest that is still to come.
+    pub(super) fn takes_up_the_rest(&self, seq: Seq) -> bool {
+        self.split_at.is_some_and(|mark| seq <= mark + 1)
+    }
+
+    /// `then`: where the decision was split then, and what was recorded before.
+    fn decide_like(
+        &mut self,
+        then: Option<(Seq, &[Event])>,
+        command: &Command,
+        answered: Option<&StepId>,
+    ) -> Result<(), DecideError> {
+        let seq = self.seq;
+        match decide_split_like(self.workflow, &self.state, command, then.map(|(_, at_once)| at_once)) {
             Ok((events, state)) => {
+                // A command that changed nothing leaves the rest where it was.
+                if !events.is_empty() {
+                    self.split_at = then.map(|(mark, _)| mark).filter(|_| state.split.is_some());
+                }
                 self.state = state;
                 self.take(events);
             }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use uuid::Uuid;
 
-use crate::order::{CustomerKey, Direction, Event, Operation};
+use crate::order::{CustomerKey, Direction, Event, Limits, Operation};
 use crate::testing::{Story, answered, done, order, refused, unclear};
 
 const SOURCE: &str = "workflow: w
@@ -274,6 +274,74 @@ fn a_back_ordered_order_parts_at_shipping_where_there_is_no_back_order() {
     story.answer("notify-shipped", done()).whatever();
     assert!(story.state().ended());
     assert_eq!(tried(&Past::of(story.history().to_vec()).unwrap(), without), Verdict::Same);
+}
+
+const FOUR: &str = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a, undo: p.not-a }
+  b: { call: p.b, undo: p.not-b }
+  c: { call: p.c, undo: p.not-c }
+  d: { call: p.d, undo: p.not-d }
+";
+
+/// An order under `FOUR` on a log that takes one event at a time: two of its steps have begun.
+fn in_parts(workflow: &Workflow) -> Story<'_> {
+    let mut story = Story::given(workflow).within(Limits { decision: 1, ..Limits::LOG });
+    story.place(order()).whatever();
+    story.tick_after(Duration::ZERO).whatever();
+    story.tick_after(Duration::ZERO).whatever();
+    assert_eq!(story.state().steps.len(), 2);
+    story
+}
+
+/// The order comes to its end, whatever is left of a decision being recorded as soon as it can be.
+fn to_its_end(mut story: Story<'_>) -> Past {
+    while !story.state().ended() {
+        let in_flight = |(id, known): (&String, &crate::order::StepState)| {
+            matches!(known.stage, crate::order::Stage::InFlight { .. }).then(|| id.clone())
+        };
+        match story.state().steps.iter().find_map(in_flight).filter(|_| story.state().split.is_none()) {
+            Some(step) => story.answer(&step, done()).whatever(),
+            None => story.tick_after(Duration::ZERO).whatever(),
+        }
+    }
+    assert!(story.history().iter().filter(|event| event.type_name() == "DecisionSplit").count() > 3);
+    Past::of(story.history().to_vec()).unwrap()
+}
+
+#[test]
+fn what_was_left_of_a_decision_comes_when_it_came_then_or_not_at_all() {
+    let workflow = workflow(FOUR);
+    let whole = in_parts(&workflow);
+    let (mut refused_before, mut canceled, mut held) = (whole.clone(), whole.clone(), whole.clone());
+    assert_eq!(tried(&to_its_end(whole), FOUR), Verdict::Same);
+    // Two steps never began, so nobody knows what they would have been answered; nothing asks for that.
+    refused_before.answer("a", refused("no")).whatever();
+    canceled.operate(Operation::Cancel).whatever();
+    for story in [refused_before, canceled] {
+        let past = to_its_end(story);
+        assert!(past.asks.iter().all(|ask| ask.step == "a" || ask.step == "b"));
+        assert_eq!(tried(&past, FOUR), Verdict::Same);
+    }
+    held.operate(Operation::Pause).whatever();
+    held.answer("b", done()).whatever();
+    held.operate(Operation::Resume).whatever();
+    assert_eq!(tried(&to_its_end(held), FOUR), Verdict::Same);
+}
+
+#[test]
+fn a_definition_that_goes_on_where_a_split_decision_was_cut_off_is_another() {
+    let workflow = workflow(FOUR);
+    let mut story = in_parts(&workflow);
+    story.answer("a", refused("no")).whatever();
+    let past = to_its_end(story);
+    // Whether what is left comes before the "no" is not the definition's doing; that all of it waits for `b` is.
+    let in_turn = FOUR.replace("c: { call", "c: { after: [b], call").replace("d: { call", "d: { after: [b], call");
+    assert_eq!(tried(&past, &in_turn), Verdict::Same);
+    let tolerant = FOUR.replace("a: { call: p.a, undo: p.not-a }", "a: { call: p.a2 }");
+    assert!(!matches!(tried(&past, &tolerant), Verdict::Same));
 }
 
 #[test]

@@ -18,6 +18,8 @@ enum Turn {
     Operate { seq: Seq, at: Timestamp, kind: OperationKind },
     /// A deadline comes.
     Due { at: Timestamp },
+    /// The rest of a decision is due.
+    Rest,
 }
 
 /// What an ask of the past has to say next.
@@ -41,6 +43,7 @@ impl Run<'_> {
             Turn::Suppose { ask } => self.suppose(ask)?,
             Turn::Reply { ask, reply } => self.reply(ask, reply)?,
             Turn::Operate { seq, at, kind } => self.operation(seq, at, kind)?,
+            Turn::Rest => self.decide_rest()?,
             Turn::Due { at } => {
                 self.advance_to(at);
                 self.decide(self.seq(), &Command::Tick(self.clock()), None)?;
@@ -67,13 +70,26 @@ impl Run<'_> {
 
     fn next_turn(&self) -> Option<Turn> {
         if self.state.split.is_some() {
-            return Some(Turn::Due { at: self.now });
+            // The rest is due at once; but what came then before it comes first.
+            return Some(match self.first_and_due() {
+                (Some((seq, turn)), _) if self.takes_up_the_rest(seq) => turn,
+                _ => Turn::Rest,
+            });
         }
         let supposed =
             self.asks.iter().position(|ask| ask.open && ask.given == 0 && matches!(ask.source, Source::Rule(_)));
         if let Some(ask) = supposed {
             return Some(Turn::Suppose { ask });
         }
+        match self.first_and_due() {
+            (Some((_, turn)), Some(due)) if self.moment_of(&turn) <= due => Some(turn),
+            (_, Some(at)) => Some(Turn::Due { at }),
+            (first, None) => first.map(|(_, turn)| turn),
+        }
+    }
+
+    /// What came first then, of what is waited for now; and when time brings something.
+    fn first_and_due(&self) -> (Option<(Seq, Turn)>, Option<Timestamp>) {
         let mut first: Option<(Seq, Turn)> = None;
         if let Some(operation) = self.past.operations.get(self.operations) {
             let turn = Turn::Operate { seq: operation.seq, at: operation.at, kind: operation.kind };
@@ -94,11 +110,7 @@ impl Run<'_> {
                 _ => {}
             }
         }
-        match (first, due) {
-            (Some((_, turn)), Some(due)) if self.moment_of(&turn) <= due => Some(turn),
-            (_, Some(at)) => Some(Turn::Due { at }),
-            (first, None) => first.map(|(_, turn)| turn),
-        }
+        (first, due)
     }
 
     /// When a turn comes: as long after the question as then.
@@ -106,7 +118,7 @@ impl Run<'_> {
         match turn {
             Turn::Reply { ask, reply } => self.moment(*ask, reply),
             Turn::Operate { at, .. } | Turn::Due { at } => (*at).max(self.now),
-            Turn::Suppose { .. } => self.now,
+            Turn::Suppose { .. } | Turn::Rest => self.now,
         }
     }
 

@@ -41,10 +41,6 @@ pub(super) fn otherwise(workflow: &Workflow, life: &Life) -> Option<String> {
 pub(super) fn differs_from_itself(workflow: &Workflow, life: &Life) -> Option<String> {
     use crate::backtest::{Options, Past, Verdict, backtest};
 
-    // A backtest decides the rest of a split decision at once; in a life, answers may come in between.
-    if life.history.iter().any(|event| matches!(event, Event::DecisionSplit(_))) {
-        return None;
-    }
     let past = Past::of(life.history.clone()).ok()?;
     match backtest(workflow, &past, &Options::default()) {
         Ok(trial) if trial.verdict == Verdict::Same => None,

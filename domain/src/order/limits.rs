@@ -5,8 +5,10 @@
 //! for the next decision ([`DecisionSplit`](super::DecisionSplit)); a single value that fits nowhere fails where it came to be.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::event::Event;
+use super::personal::Placeholders;
 use crate::wire;
 
 /// How much one decision may hold, in bytes as the log counts them.
@@ -29,9 +31,65 @@ impl Limits {
 
     /// What an event takes in the log, at most; who acted and why left out.
     pub fn size(event: &Event) -> usize {
-        /// Id, type and metadata.
-        const ENVELOPE: usize = 640;
         wire::data_size(event) + ENVELOPE
+    }
+
+    /// No less than [`size`](Self::size), and found without writing the event: by how long its texts are.
+    pub(crate) fn bound(event: &Event) -> usize {
+        /// Names of fields, numbers, times, marks, and short words of our own.
+        const FIELDS: usize = 400;
+        let told = |input: &Option<Value>, placeholders: &Option<Placeholders>| {
+            input.as_ref().map_or(0, json_bound) + placeholders.as_ref().map_or(0, json_size)
+        };
+        let varies = match event {
+            Event::OrderPlaced(_) => return Self::size(event),
+            Event::StepStarted(e) => texts([&e.step, &e.participant, &e.action]) + told(&e.input, &e.placeholders),
+            Event::WaitStarted(e) => text(&e.step) + texts(&e.awaits) + told(&e.input, &e.placeholders),
+            Event::StepAccepted(e) => text(&e.step),
+            Event::StepCompleted(e) => texts([&e.step, &e.outcome]) + texts(&e.answer_key) + json_bound(&e.data),
+            Event::StepAttemptFailed(e) => texts([&e.step, &e.error]),
+            Event::StepFailed(e) => texts([&e.step, &e.error]) + texts(&e.answer_key),
+            Event::StepSkipped(e) => texts([&e.step, &e.because]),
+            Event::StatusChanged(e) => texts([&e.status, &e.step]),
+            Event::CompensationStarted(e) => texts(&e.step) + text(&e.because),
+            Event::OrderCompleted(e) => {
+                json_bound(&e.result) + e.placeholders.as_ref().map_or(0, json_size) + texts(&e.result_error)
+            }
+            Event::OrderStuck(e) => texts([&e.step, &e.reason]),
+            Event::OrderPaused(_)
+            | Event::OrderResumed(_)
+            | Event::CompensationCompleted(_)
+            | Event::OrderCanceled(_)
+            | Event::DecisionSplit(_) => 0,
+        };
+        ENVELOPE + FIELDS + varies
+    }
+}
+
+/// What an event takes besides its data: id, type and metadata.
+const ENVELOPE: usize = 640;
+
+/// What a text takes as JSON, at most: quotes, and six bytes for a character that has to be escaped.
+fn text(text: &str) -> usize {
+    text.len().saturating_mul(6) + 2
+}
+
+fn texts<'t>(all: impl IntoIterator<Item = &'t String>) -> usize {
+    all.into_iter().map(|one| text(one)).sum()
+}
+
+/// How many bytes a value has as JSON, at most.
+pub(crate) fn json_bound(value: &Value) -> usize {
+    /// The longest number.
+    const NUMBER: usize = 32;
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => NUMBER,
+        Value::String(string) => text(string),
+        Value::Array(items) => items.iter().map(|item| json_bound(item) + 1).sum::<usize>() + 2,
+        Value::Object(fields) => {
+            fields.iter().map(|(name, field)| text(name) + json_bound(field) + 2).sum::<usize>() + 2
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub use command::{
 };
 pub use content::{Address, Customer, Line, NewOrder};
 pub use decide::{DecideError, decide, decide_next, decide_within};
-pub(crate) use decide::{longest_slow_wait, longest_wait, order_seen_by, place_again};
+pub(crate) use decide::{UNDIVIDED, decide_split_like, longest_slow_wait, longest_wait, order_seen_by, place_again};
 pub use event::{
     Basis, CompensationCompleted, CompensationStarted, DecisionSplit, Direction, Event, Mode, OrderCanceled,
     OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted,

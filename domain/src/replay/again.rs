@@ -61,7 +61,7 @@ fn once_more(
     let limits = Limits { value, ..Limits::NONE };
     let (mut events, _) = decide_within(workflow, state, command, limits)?;
     if let Some(placed) = total_written_like(&events, recorded) {
-        (events, _) = place_again(workflow, &placed, limits)?;
+        (events, _) = place_again(workflow, &placed, limits, None)?;
     }
     if let Some((Recorded { event: mark @ Event::DecisionSplit(_), .. }, before)) = recorded.split_last()
         && events.len() > before.len()

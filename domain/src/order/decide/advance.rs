@@ -11,7 +11,7 @@ use crate::order::event::{
     StatusChanged, StepSkipped,
 };
 use crate::order::failure::{given_up, no_guard, no_input, too_large};
-use crate::order::limits::{Limits, json_size};
+use crate::order::limits::{Limits, json_bound, json_size};
 use crate::order::personal::Recorded;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Evaluated, Join, Step, UNITS, Workflow};
@@ -30,8 +30,8 @@ pub(super) fn advance(workflow: &Workflow, decision: &mut Decision, limits: Limi
         return Ok(());
     }
     // Room for the mark that splits it is kept.
-    let taken: usize = decision.events.iter().map(Limits::size).sum::<usize>() + MARK;
-    decision.room = limits.decision.saturating_sub(taken);
+    decision.room = limits.decision.saturating_sub(MARK);
+    decision.at_most = decision.events.iter().map(Limits::bound).sum();
     decision.units = limits.units;
     // Each round records at least one event and moves every order towards its end, so the rounds are bounded by the steps.
     loop {
@@ -250,7 +250,11 @@ fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> (Result<Record
 
 /// A value with its placeholders, unless no append has room for it.
 fn that_fits(recorded: Recorded, name: &str, limits: Limits) -> Result<Recorded, String> {
-    let size = json_size(&recorded.value).saturating_add(recorded.placeholders.as_ref().map_or(0, json_size));
+    let marks = recorded.placeholders.as_ref().map_or(0, json_size);
+    if json_bound(&recorded.value).saturating_add(marks) <= limits.value {
+        return Ok(recorded);
+    }
+    let size = json_size(&recorded.value).saturating_add(marks);
     if size > limits.value { Err(too_large(name, size, limits.value)) } else { Ok(recorded) }
 }
 

@@ -37,12 +37,15 @@ pub(crate) use attempt::{longest_slow_wait, longest_wait};
 pub(crate) use place::place_again;
 pub(crate) use scope::order_seen_by;
 
+use std::collections::BTreeSet;
+
 use super::command::{Command, Operate, Operation, Refusal};
 use super::event::{DecisionSplit, Event};
 use super::evolve::{Misfit, fold};
 use super::limits::Limits;
 use super::state::OrderState;
 use crate::Timestamp;
+use crate::ids::StepId;
 use crate::workflow::Workflow;
 
 /// Why a command gave no events.
@@ -78,6 +81,30 @@ pub fn decide_within(
     command: &Command,
     limits: Limits,
 ) -> Result<(Vec<Event>, OrderState), DecideError> {
+    decide_with(workflow, state, command, limits, None)
+}
+
+/// As [`decide_next`], split where a decision of the past was split, and not for its size. `at_once`: the events of that decision, up
+/// to the mark that split it; `None`: it was not split.
+pub(crate) fn decide_split_like(
+    workflow: &Workflow,
+    state: &OrderState,
+    command: &Command,
+    at_once: Option<&[Event]>,
+) -> Result<(Vec<Event>, OrderState), DecideError> {
+    decide_with(workflow, Some(state), command, UNDIVIDED, at_once)
+}
+
+/// However large a decision is, and whatever its expressions take, it is not split.
+pub(crate) const UNDIVIDED: Limits = Limits { value: Limits::LOG.value, ..Limits::NONE };
+
+fn decide_with(
+    workflow: &Workflow,
+    state: Option<&OrderState>,
+    command: &Command,
+    limits: Limits,
+    at_once: Option<&[Event]>,
+) -> Result<(Vec<Event>, OrderState), DecideError> {
     let mut decision = match (state, command) {
         (None, Command::Place(place)) => place::place(workflow, place)?,
         (Some(_), Command::Place(_)) => return Err(Refusal::AlreadyPlaced.into()),
@@ -94,6 +121,7 @@ pub fn decide_within(
     if decision.events.is_empty() && !matches!(command, Command::Tick(_)) {
         return Ok((decision.events, decision.state));
     }
+    decision.at_once = at_once.map(names);
     advance::advance(workflow, &mut decision, limits)?;
     if matches!(command, Command::Place(_)) {
         place::refuse_what_is_too_large(&decision)?;
@@ -116,22 +144,37 @@ struct Decision {
     state: OrderState,
     events: Vec<Event>,
     at: Timestamp,
-    /// How many bytes may follow.
+    /// How many bytes there is room for beside what was measured.
     room: usize,
     /// How many units expressions may still take.
     units: u64,
+    /// The events from here on are not measured: it costs as much as writing them.
+    measured: usize,
+    /// How much these take at most.
+    at_most: usize,
+    /// What may follow, where the decision is split like one of the past.
+    at_once: Option<BTreeSet<Name>>,
+}
+
+/// Tells an event from the others that can follow in the same decision.
+type Name = (&'static str, Option<StepId>);
+
+fn name(event: &Event) -> Name {
+    (event.type_name(), event.moved_step().cloned())
+}
+
+fn names(events: &[Event]) -> BTreeSet<Name> {
+    events.iter().map(name).collect()
 }
 
 impl Decision {
     fn about(state: &OrderState, at: Timestamp) -> Self {
         // A clock behind the one that decided last must not turn the order's history around.
-        Self {
-            state: state.clone(),
-            events: Vec::new(),
-            at: at.max(state.updated_at),
-            room: usize::MAX,
-            units: u64::MAX,
-        }
+        Self::of(state.clone(), Vec::new(), at.max(state.updated_at))
+    }
+
+    fn of(state: OrderState, events: Vec<Event>, at: Timestamp) -> Self {
+        Self { state, events, at, room: usize::MAX, units: u64::MAX, measured: 0, at_most: 0, at_once: None }
     }
 
     fn record(&mut self, event: Event) -> Result<(), Misfit> {
@@ -146,12 +189,28 @@ impl Decision {
         if self.is_split() {
             return Ok(());
         }
-        let size = Limits::size(&event);
-        let Some(room) = self.room.checked_sub(size).or(self.events.is_empty().then_some(0)) else {
-            return self.record(Event::DecisionSplit(DecisionSplit { at: self.at }));
-        };
-        self.room = room;
-        self.record(event)
+        if self.takes(&event) || self.events.is_empty() {
+            self.record(event)
+        } else {
+            self.record(Event::DecisionSplit(DecisionSplit { at: self.at }))
+        }
+    }
+
+    /// Whether this event may follow, and takes its room.
+    fn takes(&mut self, event: &Event) -> bool {
+        if let Some(at_once) = &self.at_once {
+            return at_once.contains(&name(event));
+        }
+        let at_most = self.at_most.saturating_add(Limits::bound(event));
+        if at_most <= self.room {
+            self.at_most = at_most;
+            return true;
+        }
+        let taken: usize = self.events.iter().skip(self.measured).map(Limits::size).sum();
+        self.room = self.room.saturating_sub(taken);
+        self.measured = self.events.len();
+        self.at_most = Limits::size(event);
+        self.at_most <= self.room
     }
 
     /// What an expression took. Once all is taken, the rest is for the next decision; not before something was recorded, so that

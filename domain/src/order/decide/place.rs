@@ -1,6 +1,6 @@
 //! An order is taken.
 
-use super::{DecideError, Decision, advance};
+use super::{DecideError, Decision, advance, names};
 use crate::order::command::{Place, Refusal};
 use crate::order::event::{Event, OrderPlaced, WorkflowRef};
 use crate::order::evolve::evolve;
@@ -31,11 +31,12 @@ pub(super) fn place(workflow: &Workflow, place: &Place) -> Result<Decision, Deci
 }
 
 /// What follows when an order that was placed before is placed under another definition. Its content is the one that was
-/// recorded, fingerprint and all.
+/// recorded, fingerprint and all. `at_once`: see [`decide_split_like`](super::decide_split_like).
 pub(crate) fn place_again(
     workflow: &Workflow,
     placed: &OrderPlaced,
     limits: Limits,
+    at_once: Option<&[Event]>,
 ) -> Result<(Vec<Event>, OrderState), DecideError> {
     let again = OrderPlaced {
         workflow: WorkflowRef { name: workflow.name.clone(), version: workflow.version },
@@ -43,6 +44,7 @@ pub(crate) fn place_again(
         ..placed.clone()
     };
     let mut decision = taken(Event::OrderPlaced(Box::new(again)))?;
+    decision.at_once = at_once.map(names);
     advance::advance(workflow, &mut decision, limits)?;
     Ok((decision.events, decision.state))
 }
@@ -59,5 +61,5 @@ pub(super) fn refuse_what_is_too_large(decision: &Decision) -> Result<(), Refusa
 fn taken(placed: Event) -> Result<Decision, DecideError> {
     let state = evolve(None, &placed)?;
     let at = placed.at();
-    Ok(Decision { state, events: vec![placed], at, room: usize::MAX, units: u64::MAX })
+    Ok(Decision::of(state, vec![placed], at))
 }

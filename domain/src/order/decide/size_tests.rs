@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::tests::workflow;
+use crate::order::limits::{json_bound, json_size};
 use crate::order::{Event, Lifecycle, Limits, NewOrder, Operation, Phase, Refusal, Reply, Stage, StepState};
 use crate::testing::{Story, done, order, refused};
 use crate::wire::{self, CHAIN_START, Context};
@@ -242,6 +244,7 @@ fn what_the_size_of_an_event_is_taken_for_is_never_less_than_what_is_written() {
     for event in story.history() {
         let (taken, written) = (Limits::size(event), appended(std::slice::from_ref(event)));
         assert!((written..written + 500).contains(&taken), "{taken} for {written}: {event:?}");
+        assert!(Limits::bound(event) >= taken, "{} for {taken}: {event:?}", Limits::bound(event));
     }
 }
 
@@ -313,4 +316,30 @@ fn all_that_one_step_is_told_shares_a_budget() {
     story.place(large()).whatever();
     let error = story.state().steps["a"].last_error.clone().unwrap();
     assert!(error.contains("takes too much work"), "{error}");
+}
+
+/// Any JSON, with texts that have to be escaped.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+        "[\u{0}-\u{1f}\"\\\\]{0,20}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            proptest::collection::btree_map(".{0,8}", inner, 0..6)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_value_has_more_bytes_than_its_bound(value in any_json()) {
+        prop_assert!(json_size(&value) <= json_bound(&value), "{value}");
+    }
 }
