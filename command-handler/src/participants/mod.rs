@@ -13,6 +13,8 @@ mod http;
 pub(crate) mod meaning;
 mod said;
 mod settings;
+#[cfg(test)]
+mod silent_tests;
 mod turns;
 
 use std::future::Future;
