@@ -99,6 +99,8 @@ faults! {
     NeverAnswers = "never answered", 30;
     /// A participant sends a later answer once more, although it was taken.
     AnsweredTwice = "answered twice", 100;
+    /// A participant sends another answer under a key that it has used.
+    OtherAnswer = "other answer", 50;
     /// What a participant or a shop sends looks like a placeholder of ours.
     ForeignPlaceholder = "foreign placeholder", 150;
     /// The key of an order's personal data is lost.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::ids::{OrderId, StepId};
 use domain::order::{Direction, LateRefusal, Signal};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::faults::Fault;
@@ -27,6 +27,9 @@ pub struct Letter {
     pub data: Value,
     pub key: String,
 }
+
+/// How a participant says that it will not do what it has accepted.
+pub const REFUSED_LATER: &str = "it cannot be done after all";
 
 /// How often a participant tries.
 const MOST_TRIES: u32 = 40;
@@ -56,6 +59,10 @@ async fn deliver(simulation: Simulation, members: Members, letter: Letter) {
         match timeout(Duration::from_secs(5), answered).await {
             Ok(Ok(Some(Ok(accepted)))) => {
                 note_taken(&simulation, &letter, &accepted);
+                if letter.outcome.is_some() && simulation.happens(Fault::OtherAnswer) {
+                    let data = json!({ "tracking": "another" });
+                    return Box::pin(deliver(simulation.clone(), members, Letter { data, ..letter })).await;
+                }
                 if !simulation.happens(Fault::AnsweredTwice) {
                     return;
                 }
@@ -82,15 +89,13 @@ async fn hand_over(members: Members, letter: Letter) -> Option<Result<Accepted, 
         let signal = Signal { step, direction, outcome, data, key: Some(key), now };
         return Some(member.signal(order_id, signal).await);
     }
-    let error = "it cannot be done after all".to_owned();
+    let error = REFUSED_LATER.to_owned();
     Some(member.refuse(order_id, LateRefusal { step, direction, error, request: None, key: Some(key), now }).await)
 }
 
 fn note_taken(simulation: &Simulation, letter: &Letter, accepted: &Accepted) {
     let Letter { order_id, step, direction, outcome, data, key } = letter.clone();
     simulation.tell(format_args!("the letter {key} is taken at revision {}", accepted.revision));
-    if let Some(outcome) = outcome {
-        let taken = AnswerTaken { order_id, step, direction, key, outcome, data };
-        simulation.record(|record| record.answers_taken.push(taken));
-    }
+    let taken = AnswerTaken { order_id, step, direction, key, outcome, data };
+    simulation.record(|record| record.answers_taken.push(taken));
 }

@@ -64,7 +64,8 @@ pub struct AnswerTaken {
     pub step: StepId,
     pub direction: Direction,
     pub key: String,
-    pub outcome: String,
+    /// None: a later "no".
+    pub outcome: Option<String>,
     pub data: Value,
 }
 

@@ -1,7 +1,7 @@
 //! Participants with a memory: what they did under a key, they do not do again; what was undone before it was done, they
 //! never do. While they work on a request, they say so (409). Beyond that they do what chance has them do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,6 +36,9 @@ pub struct Services {
 struct Memory {
     /// What was said under which key: the same is said again. With it, what was asked.
     said: BTreeMap<String, (Ask, Response)>,
+    /// The attempts that came, by their keys, and those that a mistake of the deployment turned away.
+    came: BTreeSet<(String, u32)>,
+    turned_away: BTreeSet<(String, u32)>,
     /// What is being worked on, by its key.
     running: BTreeMap<String, Ask>,
     /// What stands, and what never will again.
@@ -74,7 +77,20 @@ impl Services {
     /// Serves one request; `None`: there is no answer.
     pub async fn serve(self, ask: Ask, key: String) -> Option<Response> {
         let simulation = &self.simulation;
-        if let Some(response) = self.deployment.turns_away(simulation).or_else(|| self.turned_away()) {
+        // Copies of one attempt go the same way: what was turned away for one does not arrive by another.
+        let attempt = (key.clone(), ask.attempt.number);
+        let is_a_copy = !lock(&self.memory).came.insert(attempt.clone());
+        if let Some(response) = self.deployment.turns_away(simulation) {
+            if is_a_copy {
+                return None;
+            }
+            lock(&self.memory).turned_away.insert(attempt);
+            return Some(response);
+        }
+        if is_a_copy && lock(&self.memory).turned_away.contains(&attempt) {
+            return None;
+        }
+        if let Some(response) = self.turned_away() {
             return Some(response);
         }
         if let Some((first, response)) = lock(&self.memory).said.get(&key).cloned() {
@@ -152,7 +168,8 @@ impl Services {
     }
 
     fn is_the_same(&self, first: &Ask, ask: &Ask, key: &str) {
-        if (&first.action, first.input()) != (&ask.action, ask.input()) {
+        let without_key = self.simulation.record(|record| record.lost_keys.contains_key(&ask.order_id));
+        if first.action != ask.action || (first.input() != ask.input() && !without_key) {
             let how = format!("{key} was used for {first:?}, and then for {ask:?}");
             self.simulation.wrong("one_key_one_request", how);
         }

@@ -64,6 +64,11 @@ impl StepState {
         }
     }
 
+    /// Whether the same was said in this direction, under whatever key.
+    pub(super) fn has_taken(&self, direction: Direction, content: Content) -> bool {
+        self.answers.iter().any(|taken| taken.direction == direction && taken.content == content)
+    }
+
     /// The keys of the later answers taken so far, in their order.
     pub fn answer_keys(&self) -> Vec<&str> {
         self.answers.iter().map(|taken| taken.key.as_str()).collect()

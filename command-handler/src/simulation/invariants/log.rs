@@ -8,6 +8,7 @@ use domain::wire::{self, CHAIN_START};
 use serde_json::Value;
 
 use super::Wrong;
+use crate::simulation::letters::REFUSED_LATER;
 use crate::simulation::record::{Entry, History, Record};
 
 /// Whoever placed an order and was told so finds it in the log, where he was told, and was told the same each time.
@@ -31,27 +32,32 @@ pub fn no_answer_without_a_record(record: &Record) -> Wrong {
     wrong
 }
 
-/// A later answer that was taken stands in the log once, as it was given.
+/// A later answer that was taken stands in the log once, as it was given; so does a later "no".
 pub fn one_answer_one_event(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for taken in &record.answers_taken {
-        let found: Vec<(&str, &Value)> = record
-            .orders
-            .get(&taken.order_id)
-            .into_iter()
-            .flat_map(|history| &history.entries)
+        let entries = record.orders.get(&taken.order_id).into_iter().flat_map(|history| &history.entries);
+        let found: Vec<(Option<&str>, &Value)> = entries
             .filter_map(|entry| match &entry.event {
                 Event::StepCompleted(e)
                     if e.step == taken.step
                         && e.direction == taken.direction
                         && e.answer_key.as_ref() == Some(&taken.key) =>
                 {
-                    Some((e.outcome.as_str(), &e.data))
+                    Some((Some(e.outcome.as_str()), &e.data))
+                }
+                Event::StepFailed(e)
+                    if e.step == taken.step
+                        && e.direction == taken.direction
+                        && e.answer_key.as_ref() == Some(&taken.key)
+                        && e.error == REFUSED_LATER =>
+                {
+                    Some((None, &taken.data))
                 }
                 _ => None,
             })
             .collect();
-        if found != [(taken.outcome.as_str(), &taken.data)] {
+        if found != [(taken.outcome.as_deref(), &taken.data)] {
             wrong.push(format!("{taken:?} was acknowledged, and the log has {found:?}"));
         }
     }

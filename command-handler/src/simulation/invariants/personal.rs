@@ -44,7 +44,7 @@ pub fn no_one_is_told_what_its_step_does_not_say(record: &Record) -> Wrong {
 }
 
 /// What a step reads of the order, or of an earlier answer, arrives as it is there: personal data filled in, and everything else as it
-/// came. Where a key was lost, an undo may go without them.
+/// came. Where a key was lost, what undoes an order may go without them.
 pub fn what_is_told_is_what_there_is(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for asked in &record.asks {
@@ -54,7 +54,9 @@ pub fn what_is_told_is_what_there_is(record: &Record) -> Wrong {
         else {
             continue;
         };
-        let may_lack = asked.ask.attempt.direction == Direction::Undo && record.lost_keys.contains_key(id);
+        let undoes = asked.ask.attempt.direction == Direction::Undo
+            || record.definition(id).is_some_and(|d| d.compensated.iter().any(|last| last.id == step.id));
+        let may_lack = undoes && record.lost_keys.contains_key(id);
         for (name, expression) in step.with.iter().filter(|_| !may_lack) {
             let source = expression.source();
             let expected = value(source, order).or_else(|| answer_before(history, &step, source));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::order::{Command, Direction, Lifecycle, Operation, Refusal, Reply, Signal, StepStatus};
+use crate::order::{Command, Direction, LateRefusal, Lifecycle, Operation, Refusal, Reply, Signal, StepStatus};
 use crate::testing::{Story, done, misconfigured, order, refused};
 use crate::workflow::Workflow;
 
@@ -184,4 +184,29 @@ fn a_request_that_is_held_takes_the_answer_that_its_participant_gives_after_all(
         .then_refused(&contradicts(Lifecycle::Stuck, "failed: answered 401 (attempt 1, the last)"));
     story.signal("send", "sent").then(&["send: answered \"sent\"", "tell: p is asked to tell"]);
     assert_eq!(story.state().state(), Lifecycle::Running);
+}
+
+#[test]
+fn a_no_under_another_key_is_another_one_even_in_the_same_words() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    story.signal("send", "sold_out").whatever();
+    story.answer("pay", Reply::Accepted).whatever();
+    let refuse = |story: &mut Story<'_>, key: &str| {
+        let (step, error, key) = ("pay".to_owned(), "cannot refund".to_owned(), Some(key.to_owned()));
+        let now = story.now();
+        let late = LateRefusal { step, direction: Direction::Undo, error, request: None, key, now };
+        story.when(&Command::Refuse(late))
+    };
+    refuse(&mut story, "first").whatever();
+    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    refuse(&mut story, "first").then(&[]);
+    // It may be about a request that is still to be read: so it must not be taken for the one on record.
+    assert_ne!(refuse(&mut story, "second"), refuse(&mut story, "first"));
+    story.operate(Operation::Retry { step: None }).whatever();
+    story.answer("pay", Reply::Accepted).whatever();
+    refuse(&mut story, "second").then(&[
+        "undo of pay: failed for good: cannot refund",
+        "The order is stuck and needs a person: p.refund failed for good: cannot refund",
+    ]);
 }

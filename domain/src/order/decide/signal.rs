@@ -102,8 +102,8 @@ fn is_repeated(
         Some(OnRecord::Other(taken)) => {
             Err(Refusal::OtherAnswer { step: step.id.clone(), key: taken.key.clone(), recorded: taken.told() })
         }
-        Some(OnRecord::No) if !said.is_no() => Ok(false),
-        // Histories from before a "no" had a key have only its words.
+        // Histories from before a "no" had a key have only its words. Of one that had a key, another key makes another one.
+        Some(OnRecord::No) if !said.is_no() || known.has_taken(direction, said.content()) => Ok(false),
         Some(OnRecord::No) | None => Ok(is_last_answer(known, direction, said)),
     }
 }
