@@ -15,7 +15,6 @@ mod orders;
 use std::path::Path;
 use std::time::Instant;
 
-use domain::ids::OrderId;
 use event_store::client::{EventStore, Filter, SubscriptionItem};
 use event_store::node::{Node, NodeOptions};
 use serde_json::Value;
@@ -76,7 +75,8 @@ async fn read(folder: &Path, orders: u64) -> f64 {
     let node = Node::start(NodeOptions::in_folder(folder.join("event-store"))).await.unwrap();
     let store = EventStore::embedded(&node).unwrap();
     let began = Instant::now();
-    let mut subscription = store.subscribe_all(Filter::StreamPrefixes(vec![OrderId::STREAM_PREFIX.to_owned()]), None);
+    let mut subscription =
+        store.subscribe_all(Filter::StreamPrefixes(vec![domain::stream_prefix::DEFAULT.to_owned()]), None);
     let mut bytes = 0;
     loop {
         match subscription.next().await {

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use domain::ids::OrderId;
+use domain::stream_prefix;
 use domain::wire::WORKFLOW_STREAM_PREFIX;
 use domain::wire::participants::{REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
 use event_store::client::{AppendError, EventStore, LOG_STREAM, ReadError};
@@ -18,10 +18,8 @@ use tokio::time::timeout;
 
 use crate::args::ServerUrls;
 use crate::running::{self, NotFound};
+use crate::stream_prefix::adopt_in_time;
 
-/// What the names of the streams begin with that a command handler appends to.
-pub(crate) const COMMAND_STREAMS: [&str; 4] =
-    [OrderId::STREAM_PREFIX, WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, "key-"];
 /// The same, of participants that are asked by events.
 pub(crate) const PARTICIPANT_STREAMS: [&str; 1] = [REPLY_STREAM_PREFIX];
 /// The database of the embedded cluster.
@@ -71,13 +69,18 @@ impl ServerUrls {
         let running = running::in_usual_folder("--event-store and --postgres")?;
         let places = running.map(|running| (Some(running.event_store), running.postgres));
         let (event_store, postgres) = places.unwrap_or_default();
-        Ok(Self { event_store, postgres })
+        Ok(Self { event_store, postgres, ..self })
     }
 
     /// The database's URL.
     pub fn named_postgres(&self) -> Result<&str, NotNamed> {
         self.postgres.as_deref().ok_or(NotNamed::POSTGRES)
     }
+}
+
+/// What the names of the streams begin with that a command handler appends to.
+pub(crate) fn command_streams() -> [&'static str; 4] {
+    [stream_prefix::get(), WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, "key-"]
 }
 
 /// Asks whether the log may be read. A user who may not gets that right from an administrator, and not by waiting: the role
@@ -116,14 +119,10 @@ pub(crate) enum NoRight {
     Append { stream: String, source: AppendError },
 }
 
-/// The database, with the views' schema up to date, and a log that may be read, and appended to where its streams' names begin so.
-pub(crate) async fn views_beside(
-    log: &EventStore,
-    prefixes: &[&str],
-    url: &str,
-) -> Result<PgPool, Box<dyn std::error::Error>> {
-    let rights = async { Ok(may_append(log, prefixes).await?) };
-    Ok(tokio::try_join!(views(url), rights)?.0)
+/// The database, with the views' schema up to date, and a log that may be read.
+pub(crate) async fn views_beside(log: &EventStore, url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
+    let may_read = async { Ok(may_read(log).await?) };
+    Ok(tokio::try_join!(views(url), may_read)?.0)
 }
 
 /// The database, with the views' schema up to date.
@@ -206,8 +205,9 @@ impl Backends {
             Some(node) => EventStore::embedded(node)?,
             None => EventStore::connect(&event_store_url)?,
         };
+        adopt_in_time(&event_store, urls.stream_prefix.as_deref()).await?;
         if node.is_none() {
-            may_append(&event_store, &[COMMAND_STREAMS.as_slice(), &PARTICIPANT_STREAMS].concat()).await?;
+            may_append(&event_store, &[command_streams().as_slice(), &PARTICIPANT_STREAMS].concat()).await?;
         }
         let pool = views(&postgres_url).await?;
         Ok(Self { event_store, event_store_url, pool, postgres_url, node, cluster })

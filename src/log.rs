@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use event_store::client::{ConnectError, EventStore, Position, ReadError, RecordedEvent};
+use event_store::client::{ConnectError, EventStore, IdentityError, Position, ReadError, RecordedEvent};
 use event_store::node::{Node, NodeError, NodeHandle, NodeOptions};
 
 use crate::args::DataFolder;
 use crate::backends::{NoRight, may_read};
 use crate::running::{self, NotFound};
+use crate::stream_prefix::{PrefixError, adopt};
 
 /// Which log.
 #[derive(Debug, Clone, Args)]
@@ -28,6 +29,8 @@ pub struct LogArgs {
 pub enum OpenError {
     #[error(transparent)]
     NoRight(#[from] NoRight),
+    #[error(transparent)]
+    Prefix(#[from] PrefixError),
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error(transparent)]
@@ -56,8 +59,24 @@ impl LogArgs {
         }
     }
 
-    /// Connects to the log, or opens it.
+    /// Connects to the log, or opens it, and does as it says.
     pub async fn open(&self) -> Result<Log, OpenError> {
+        let log = self.connect().await?;
+        match adopt(&log.store, None).await {
+            Ok(()) => Ok(log),
+            // Damage is what an audit is there to report.
+            Err(PrefixError::Log(IdentityError::Read(error @ ReadError::Refused(_)))) => {
+                tracing::warn!(%error, "what orders' streams are called cannot be read: the usual name is taken");
+                Ok(log)
+            }
+            Err(error) => {
+                log.close().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Log, OpenError> {
         let Some(data) = &self.data else {
             let place = running::event_store(self.event_store.as_deref())?;
             let store = EventStore::connect(&place)?;

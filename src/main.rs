@@ -25,6 +25,7 @@ mod running;
 mod samples;
 mod serve;
 mod signals;
+mod stream_prefix;
 mod workflows;
 
 use std::process::ExitCode;

@@ -14,6 +14,7 @@ use projector::rebuild::{RebuildOptions, Rebuilt, Stage, View, rebuild};
 use crate::args::ServerUrls;
 use crate::commands::output;
 use crate::commands::progress::{Counts, Progress};
+use crate::stream_prefix::adopt;
 use crate::{backends, signals};
 
 /// The exit code for "the live views are not what the log says".
@@ -102,7 +103,8 @@ pub(crate) async fn run(args: RebuildArgs) -> Result<ExitCode, Box<dyn std::erro
     let stop = signals::stop_token()?;
     let servers = args.servers.or_running()?;
     let log = EventStore::connect(servers.named_event_store()?)?;
-    let pool = backends::views_beside(&log, &[], servers.named_postgres()?).await?;
+    adopt(&log, servers.stream_prefix.as_deref()).await?;
+    let pool = backends::views_beside(&log, servers.named_postgres()?).await?;
     let adopt = match projector::compare_log(&log, &pool).await? {
         Some(mismatch) if args.check => return Err(OtherLog(mismatch).into()),
         Some(mismatch) if !args.yes && !confirmed(&mismatch)? => return Ok(ExitCode::from(NOT_DONE)),

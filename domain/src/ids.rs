@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::stream_prefix;
 use serde::{Deserialize, Serialize};
 
 /// An order's identity: 1 to 64 of `A–Z a–z 0–9 . _ ~ -` (the unreserved characters of RFC 3986), not starting with `.`.
@@ -29,8 +30,6 @@ pub enum InvalidOrderId {
 impl OrderId {
     /// The longest id, in characters.
     pub const MAX_LENGTH: usize = 64;
-    /// What the names of order streams start with.
-    pub const STREAM_PREFIX: &'static str = "order-";
 
     /// Takes a text for an id, if it is one.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidOrderId> {
@@ -57,7 +56,7 @@ impl OrderId {
 
     /// The stream that holds the order's events.
     pub fn stream(&self) -> String {
-        format!("{}{}", Self::STREAM_PREFIX, self.0)
+        format!("{}{}", stream_prefix::get(), self.0)
     }
 
     /// The stream that holds the metadata of that.
@@ -72,7 +71,7 @@ impl OrderId {
 
     /// The order whose events a stream holds, if it is an order's stream.
     pub fn from_stream(stream: &str) -> Option<Self> {
-        stream.strip_prefix(Self::STREAM_PREFIX).and_then(|id| Self::new(id).ok())
+        stream.strip_prefix(stream_prefix::get()).and_then(|id| Self::new(id).ok())
     }
 }
 
@@ -121,7 +120,7 @@ mod tests {
         assert_eq!(OrderId::from_stream(&id.stream()), Some(id));
         assert_eq!(OrderId::from_stream("workflow-x"), None);
         let id = OrderId::new("10248").unwrap();
-        assert!(id.metadata_stream().starts_with(crate::views::METADATA_STREAM_PREFIX));
+        assert_eq!(id.metadata_stream(), "$$order-10248");
         assert_eq!(OrderId::from_metadata_stream(&id.metadata_stream()), Some(id.clone()));
         assert_eq!(OrderId::from_metadata_stream(&id.stream()), None);
     }

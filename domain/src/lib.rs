@@ -19,6 +19,7 @@ pub mod json;
 pub mod order;
 pub mod proof;
 pub mod replay;
+pub mod stream_prefix;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod views;

@@ -10,14 +10,15 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
 use crate::order::{Event, Line, Mode, OrderState, PersonalData, Placeholders, Sealed, StepState, StepStatus, summary};
+use crate::stream_prefix;
 use crate::wire::{Decoded, WORKFLOW_STREAM_PREFIX};
 
-/// What the names of the streams begin with that hold the metadata of orders' streams: an operator of the log hides events by them.
-pub const METADATA_STREAM_PREFIX: &str = "$$order-";
-
 /// What the names of the streams begin with that views are made of: orders', those of workflows' definitions, and the metadata of
-/// the former.
-pub const STREAM_PREFIXES: [&str; 3] = [OrderId::STREAM_PREFIX, WORKFLOW_STREAM_PREFIX, METADATA_STREAM_PREFIX];
+/// the former, by which an operator of the log hides events.
+pub fn stream_prefixes() -> [String; 3] {
+    let orders = stream_prefix::get();
+    [orders.to_owned(), WORKFLOW_STREAM_PREFIX.to_owned(), format!("$${orders}")]
+}
 
 /// An order.
 #[derive(Debug, Clone, PartialEq)]

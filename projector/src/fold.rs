@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::ids::{OrderId, StepId};
 use domain::order::evolve;
-use domain::views::{METADATA_STREAM_PREFIX, steps_moved_by};
+use domain::stream_prefix;
+use domain::views::steps_moved_by;
 use domain::wire::{self, Decoded, WORKFLOW_STREAM_PREFIX};
 use domain::workflow::Workflow;
 use event_store::client::{RecordedEvent, StreamLimits};
@@ -71,9 +72,9 @@ impl Batch {
         for event in events {
             if let Some(order) = OrderId::from_stream(&event.stream) {
                 batch.fold_order_event(states, db, order, event).await?;
-            } else if event.stream.starts_with(METADATA_STREAM_PREFIX) {
+            } else if event.stream.starts_with("$$") {
                 batch.fold_metadata(event);
-            } else if event.stream.starts_with(OrderId::STREAM_PREFIX) && !wire::is_ours(&event.metadata) {
+            } else if event.stream.starts_with(stream_prefix::get()) && !wire::is_ours(&event.metadata) {
                 batch.pass_over(event);
             } else if let Err(reason) = batch.fold_workflow_event(event) {
                 batch.park(event, reason);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::views::STREAM_PREFIXES;
+use domain::views::stream_prefixes;
 use event_store::client::{EventStore, Filter, Position, RecordedEvent};
 use follower::OriginError;
 use sqlx::PgPool;
@@ -114,7 +114,7 @@ impl<'a> Active<'a> {
         let checkpoint = session.checkpoint();
         options.health.activate(checkpoint, parked::count(&mut session.db).await?);
         tracing::info!(from = checkpoint.map(|position| position.commit), "the projector is active");
-        let filter = Filter::StreamPrefixes(STREAM_PREFIXES.map(str::to_owned).to_vec());
+        let filter = Filter::StreamPrefixes(stream_prefixes().to_vec());
         let beat = options.silence / 4;
         let mut heartbeat = interval_at(Instant::now() + beat, beat.max(Duration::from_millis(1)));
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
+use domain::stream_prefix;
 use event_store::client::{Position, RecordedEvent};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -269,7 +270,7 @@ async fn mark_limits(db: &mut PgConnection, limits: &HashMap<OrderId, Option<Par
          WHERE id = ANY($1)",
     )
     .bind(limits.keys().map(OrderId::as_str).collect::<Vec<_>>())
-    .bind(OrderId::STREAM_PREFIX)
+    .bind(stream_prefix::get())
     .execute(db)
     .await?;
     Ok(newly_parked)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::views::STREAM_PREFIXES;
+use domain::views::stream_prefixes;
 use event_store::client::{EventStore, Filter, Position, SubscriptionItem};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
@@ -65,7 +65,7 @@ impl LagMeter {
     }
 
     async fn age_of_the_first_after(&self, views: Option<Position>) -> Option<f64> {
-        let filter = Filter::StreamPrefixes(STREAM_PREFIXES.map(str::to_owned).to_vec());
+        let filter = Filter::StreamPrefixes(stream_prefixes().to_vec());
         let mut coming = self.log.subscribe_all(filter, views);
         let first = async {
             loop {

@@ -131,7 +131,7 @@ impl Verification {
         });
         let Walked { orders, workflows, findings, .. } = walked;
         self.named(log, end, findings).await?;
-        self.removed(log, |stream| stream.starts_with(OrderId::STREAM_PREFIX)).await?;
+        self.removed(log, |stream| stream.starts_with(domain::stream_prefix::get())).await?;
         if let Some(pool) = pool {
             if let Some(reason) = views::of_another_log(log, pool).await? {
                 self.findings.add(Finding::Log { reason });

@@ -23,6 +23,7 @@ use super::watched::Watched;
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
 use crate::door::{Door, STARTING};
+use crate::stream_prefix::adopt_in_time;
 use crate::{backends, serve, signals, workflows};
 
 /// How long attempts under way have to come to their end when the process stops.
@@ -94,8 +95,10 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let mut server = tokio::spawn(serve::serve(listener, door.router(), closed.clone()));
     let alarms = Alarms::default();
     let start = async {
-        door.waits_for("Postgres");
-        let pool = backends::views_beside(&event_store, &backends::COMMAND_STREAMS, postgres).await?;
+        door.waits_for("the log and Postgres");
+        let adopted = async { Ok(adopt_in_time(&event_store, args.servers.stream_prefix.as_deref()).await?) };
+        let (pool, ()) = tokio::try_join!(backends::views_beside(&event_store, postgres), adopted)?;
+        backends::may_append(&event_store, &backends::command_streams()).await?;
         let (alarms, leaving, closed) = (&alarms, &stop, &closed);
         let watched = Watched { event_store: &event_store, pool: &pool, alarms, leaving, closed };
         let (mut guard, probes) = watched.start(Some(&door), None);

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 
 use crate::args::ServerUrls;
 use crate::commands::output::{self, printable};
+use crate::stream_prefix::{adopt, adopt_in_time};
 use crate::{backends, signals};
 
 /// The exit code for "something stays set aside".
@@ -56,7 +57,8 @@ pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::er
         Some(ProjectorCommand::Retry { streams, servers }) => {
             let servers = servers.or_running()?;
             let log = EventStore::connect(servers.named_event_store()?)?;
-            let pool = backends::views_beside(&log, &[], servers.named_postgres()?).await?;
+            adopt(&log, servers.stream_prefix.as_deref()).await?;
+            let pool = backends::views_beside(&log, servers.named_postgres()?).await?;
             retry(&log, &pool, streams).await
         }
     }
@@ -65,7 +67,14 @@ pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::er
 async fn project(servers: &ServerUrls) -> Result<(), Box<dyn std::error::Error>> {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(servers.named_event_store()?)?;
-    let pool = backends::views_beside(&event_store, &[], servers.named_postgres()?).await?;
+    let postgres = servers.named_postgres()?;
+    let adopted = async { Ok(adopt_in_time(&event_store, servers.stream_prefix.as_deref()).await?) };
+    let begin = async { tokio::try_join!(backends::views_beside(&event_store, postgres), adopted) };
+    let (pool, ()) = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(()),
+        begun = begin => begun?,
+    };
     output::announce("projecting\n");
     Ok(projector::run(ProjectorOptions::default(), event_store, pool, stop).await?)
 }

@@ -9,6 +9,7 @@ use super::watched::Watched;
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
 use crate::door::{Door, STARTING};
+use crate::stream_prefix::adopt_in_time;
 use crate::{backends, serve, signals};
 
 /// Options of `tenuto query-api`.
@@ -32,8 +33,15 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let pool = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(server.await??),
-        pool = backends::views_beside(&event_store, &[], postgres) => pool?,
+        pool = backends::views_beside(&event_store, postgres) => pool?,
     };
+    let (adopting, given) = (event_store.clone(), args.servers.stream_prefix.clone());
+    // Views are told without the log too, so this is not waited for: only what the log itself is asked for needs it.
+    tokio::spawn(async move {
+        if let Err(error) = adopt_in_time(&adopting, given.as_deref()).await {
+            tracing::error!(%error, "what orders' streams are called is not known: earlier states of orders are not shown");
+        }
+    });
     let alarms = Alarms::default();
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving: &stop, closed: &stop };
     let options = query_api::Options { leaving: stop.clone(), ..serve::query_options() };

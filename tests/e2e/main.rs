@@ -23,6 +23,7 @@ mod openapi;
 mod operators;
 mod parts;
 mod past;
+mod prefix;
 mod process;
 mod reset;
 mod restarts;

@@ -197,7 +197,7 @@ impl World {
 
     /// The orders in the log.
     pub fn orders(&self) -> Vec<OrderId> {
-        self.log.names(OrderId::STREAM_PREFIX).iter().filter_map(|name| OrderId::from_stream(name)).collect()
+        self.log.names(domain::stream_prefix::DEFAULT).iter().filter_map(|name| OrderId::from_stream(name)).collect()
     }
 
     /// What happened to an order, read and verified: every event can be read, and the chain of hashes has no break.

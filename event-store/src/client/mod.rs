@@ -33,7 +33,7 @@ use connection::{Connection, Retry};
 pub use error::{AppendError, ConnectError, ReadError};
 pub use gaps::{Gaps, Removal};
 pub use history::{History, Record};
-pub use identity::{IdentityError, LOG_BEGUN, LOG_STREAM};
+pub use identity::{IdentityError, LOG_BEGUN, LOG_STREAM, LogSettings};
 pub use limits::StreamLimits;
 pub use subscription::{Subscription, SubscriptionItem};
 pub use types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};

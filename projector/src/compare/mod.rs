@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use domain::ids::OrderId;
+use domain::stream_prefix;
 use domain::wire::WORKFLOW_STREAM_PREFIX;
 use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
 use sqlx::{PgConnection, PgPool};
@@ -119,7 +120,7 @@ impl Comparison {
         remaking.all(&metadata, &mut compared).await?;
         streams.extend(metadata);
         let unreadable = |order: &str| {
-            let is_of = |stream: &String| stream.strip_prefix(OrderId::STREAM_PREFIX) == Some(order);
+            let is_of = |stream: &String| stream.strip_prefix(stream_prefix::get()) == Some(order);
             compared.unreadable.iter().any(|(stream, _)| is_of(stream))
         };
         let mut differences = live.differing_orders(&mut snapshot, range, &streams).await?;

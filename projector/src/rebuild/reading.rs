@@ -1,6 +1,6 @@
 //! Reads `$all` page by page, up to a position and not beyond.
 
-use domain::views::STREAM_PREFIXES;
+use domain::views::stream_prefixes;
 use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
 
 /// Events read at a time.
@@ -41,7 +41,8 @@ impl Reading {
         self.events += page.len() as u64;
         self.through =
             if is_last { Some(target) } else { page.last().map_or(self.through, |last| Some(last.position)) };
-        page.retain(|event| STREAM_PREFIXES.iter().any(|prefix| event.stream.starts_with(prefix)));
+        let prefixes = stream_prefixes();
+        page.retain(|event| prefixes.iter().any(|prefix| event.stream.starts_with(prefix.as_str())));
         Ok(page)
     }
 }

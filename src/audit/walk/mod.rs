@@ -14,6 +14,7 @@ use domain::ids::OrderId;
 use domain::proof::Hash;
 use domain::proof::chain::follow;
 use domain::proof::merkle::{self, Inclusion};
+use domain::stream_prefix;
 use domain::wire::WORKFLOW_STREAM_PREFIX;
 
 use super::error::AuditError;
@@ -146,7 +147,7 @@ impl Walk {
         if self.seen.operators.take(&event) {
             return Ok(());
         }
-        if event.stream.starts_with(OrderId::STREAM_PREFIX) {
+        if event.stream.starts_with(stream_prefix::get()) {
             self.seen.events += 1;
             if self.seen.log.is_none()
                 && let Some(order) = OrderId::from_stream(&event.stream)

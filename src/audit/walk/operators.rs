@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use domain::proof::seal;
-use domain::views::STREAM_PREFIXES;
+use domain::views::stream_prefixes;
 use event_store::client::{LOG_STREAM, RecordedEvent, StreamLimits};
 
 use super::super::findings::Finding;
@@ -50,7 +50,8 @@ pub(in crate::audit) fn in_words(limits: StreamLimits, position: Option<u64>) ->
 }
 
 fn is_ours(stream: &str) -> bool {
-    [LOG_STREAM, seal::STREAM].contains(&stream) || STREAM_PREFIXES.iter().any(|prefix| stream.starts_with(prefix))
+    [LOG_STREAM, seal::STREAM].contains(&stream)
+        || stream_prefixes().iter().any(|prefix| stream.starts_with(prefix.as_str()))
 }
 
 #[cfg(test)]

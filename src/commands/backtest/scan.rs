@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::ids::OrderId;
+use domain::stream_prefix;
 use domain::wire::{self, ENDS};
 use event_store::client::{EventStore, Filter, Position, ReadError, RecordedEvent, SubscriptionItem};
 
@@ -39,7 +39,7 @@ pub struct Scan {
 impl Scan {
     /// All orders, with all their events.
     pub async fn all(store: &EventStore) -> Result<Self, ReadError> {
-        let filter = Filter::StreamPrefixes(vec![OrderId::STREAM_PREFIX.to_owned()]);
+        let filter = Filter::StreamPrefixes(vec![stream_prefix::get().to_owned()]);
         Self::start(store, filter, false).await
     }
 

@@ -1,0 +1,103 @@
+//! What the names of orders' streams start with: a setting of the log, since other applications name streams `order-…` too.
+//!
+//! A process has one log, and so one prefix. It takes it from the log before it reads or writes an order, and keeps it: no
+//! function could do anything sensible with two.
+
+use std::sync::OnceLock;
+
+/// The prefix of a log that names none.
+pub const DEFAULT: &str = "order-";
+/// The longest prefix, in bytes.
+pub const MAX_LENGTH: usize = 64;
+
+/// What the names of Tenuto's other streams start with, or are.
+const RESERVED: [&str; 8] =
+    ["workflow-", "requests-", "replies-", "key-", "parked-replies", "erasures", "audit-seals", "tenuto-log"];
+
+static IN_USE: OnceLock<String> = OnceLock::new();
+
+/// Why a text is no prefix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPrefix {
+    /// Too short or too long.
+    #[error("a stream prefix must have 2 to {MAX_LENGTH} characters")]
+    Length,
+    /// A character that no name of a stream of ours has.
+    #[error("a stream prefix must consist of letters, digits, '.', '_' and '-', found {0:?}")]
+    Character(char),
+    /// Servers tell categories of streams by the first dash.
+    #[error("a stream prefix must end in '-', as order- does")]
+    End,
+    /// Other streams of ours would begin like it, or the other way round.
+    #[error("a stream prefix must not begin like {0}, which Tenuto uses for something else")]
+    Reserved(&'static str),
+}
+
+/// The process uses another prefix already.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this process keeps orders in streams {used:?}…, and cannot change to {wanted:?}…")]
+pub struct InUse {
+    used: String,
+    wanted: String,
+}
+
+/// Whether a text can be a prefix.
+pub fn check(text: &str) -> Result<(), InvalidPrefix> {
+    if !(2..=MAX_LENGTH).contains(&text.len()) {
+        return Err(InvalidPrefix::Length);
+    }
+    if let Some(strange) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || "._-".contains(*c))) {
+        return Err(InvalidPrefix::Character(strange));
+    }
+    if !text.ends_with('-') {
+        return Err(InvalidPrefix::End);
+    }
+    match RESERVED.into_iter().find(|reserved| reserved.starts_with(text) || text.starts_with(reserved)) {
+        Some(reserved) => Err(InvalidPrefix::Reserved(reserved)),
+        None => Ok(()),
+    }
+}
+
+/// Uses a prefix from now on.
+pub fn set(prefix: &str) -> Result<(), InUse> {
+    let used = IN_USE.get_or_init(|| prefix.to_owned());
+    if used == prefix { Ok(()) } else { Err(InUse { used: used.clone(), wanted: prefix.to_owned() }) }
+}
+
+/// The prefix that is used.
+pub fn get() -> &'static str {
+    IN_USE.get().map_or(DEFAULT, String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_names_a_category_of_streams_that_nothing_else_of_ours_is_in() {
+        for good in [DEFAULT, "shop-order-", "a-", "Shop.1_order-"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for (bad, why) in [
+            ("", InvalidPrefix::Length),
+            ("-", InvalidPrefix::Length),
+            (&"a".repeat(65), InvalidPrefix::Length),
+            ("order", InvalidPrefix::End),
+            ("$order-", InvalidPrefix::Character('$')),
+            ("or der-", InvalidPrefix::Character(' ')),
+            ("key-", InvalidPrefix::Reserved("key-")),
+            ("replies-shop-", InvalidPrefix::Reserved("replies-")),
+            ("tenuto-", InvalidPrefix::Reserved("tenuto-log")),
+        ] {
+            assert_eq!(check(bad), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_process_keeps_the_prefix_that_it_began_with() {
+        set(DEFAULT).unwrap();
+        set(DEFAULT).unwrap();
+        assert!(set("shop-").unwrap_err().to_string().contains("order-"));
+        assert_eq!(get(), DEFAULT);
+    }
+}

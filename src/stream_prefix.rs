@@ -1,0 +1,66 @@
+//! What orders' streams are called in this log: the log says so, and every process on it does as the log says.
+
+use std::time::Duration;
+
+use domain::stream_prefix::{DEFAULT, InUse, InvalidPrefix, check, set};
+use event_store::client::{AppendError, EventStore, IdentityError, LOG_STREAM, ReadError};
+
+/// Between two looks at a log that does not answer.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why this log's prefix cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PrefixError {
+    #[error(
+        "--stream-prefix (TENUTO_STREAM_PREFIX) is {given:?}, and this log keeps orders in streams {kept:?}…, which does not change; \
+         leave the option out, or give {kept:?}"
+    )]
+    Other { given: String, kept: String },
+    #[error("the stream {LOG_STREAM} names the stream prefix {prefix:?}: {source}")]
+    Invalid { prefix: String, source: InvalidPrefix },
+    #[error(transparent)]
+    InUse(#[from] InUse),
+    #[error(transparent)]
+    Log(#[from] IdentityError),
+}
+
+impl PrefixError {
+    fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Log(
+                IdentityError::Read(ReadError::Unavailable(_)) | IdentityError::Append(AppendError::Unavailable(_))
+            )
+        )
+    }
+}
+
+/// A prefix on the command line.
+pub(crate) fn parse(text: &str) -> Result<String, InvalidPrefix> {
+    check(text).map(|()| text.to_owned())
+}
+
+/// Takes over what the log says. A log that says nothing gets what is given; where nothing is given, the default holds.
+pub(crate) async fn adopt(log: &EventStore, given: Option<&str>) -> Result<(), PrefixError> {
+    let settings = match given {
+        Some(prefix) => Some(log.begin(Some(prefix)).await?),
+        None => log.settings().await.map_err(IdentityError::from)?,
+    };
+    let Some(settings) = settings else { return Ok(()) };
+    let kept = settings.stream_prefix.unwrap_or_else(|| DEFAULT.to_owned());
+    if let Some(given) = given.filter(|given| *given != kept) {
+        return Err(PrefixError::Other { given: given.to_owned(), kept });
+    }
+    check(&kept).map_err(|source| PrefixError::Invalid { prefix: kept.clone(), source })?;
+    Ok(set(&kept)?)
+}
+
+/// The same, and waits for a log that does not answer.
+pub(crate) async fn adopt_in_time(log: &EventStore, given: Option<&str>) -> Result<(), PrefixError> {
+    loop {
+        match adopt(log, given).await {
+            Err(error) if error.is_passing() => tokio::time::sleep(PAUSE).await,
+            adopted => return adopted,
+        }
+    }
+}
