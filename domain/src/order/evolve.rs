@@ -36,6 +36,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
     match event {
         Event::OrderPlaced(_) => return Err(misfit("the order is placed already".into())),
         _ if state.ended() => return Err(misfit("the order has ended".into())),
+        _ if !state.phase.allows(event) => return Err(misfit(format!("the order's phase is {:?}", state.phase))),
         _ => {}
     }
     let at = event.at();
@@ -116,6 +117,30 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
     state.split = matches!(event, Event::DecisionSplit(_)).then_some(at);
     state.updated_at = at;
     Ok(())
+}
+
+impl Phase {
+    /// Whether an event can happen in this phase. An order completes forward; or it is undone, compensated, and canceled.
+    fn allows(self, event: &Event) -> bool {
+        match event {
+            Event::CompensationStarted(_) | Event::OrderCompleted(_) => self == Phase::Forward,
+            Event::CompensationCompleted(_) => self == Phase::Undoing,
+            Event::OrderCanceled(_) => self == Phase::Compensated,
+            Event::StepStarted(e) => (e.direction == Direction::Undo) == (self == Phase::Undoing),
+            Event::OrderPlaced(_)
+            | Event::WaitStarted(_)
+            | Event::StepAccepted(_)
+            | Event::StepCompleted(_)
+            | Event::StepAttemptFailed(_)
+            | Event::StepFailed(_)
+            | Event::StepSkipped(_)
+            | Event::StatusChanged(_)
+            | Event::OrderPaused(_)
+            | Event::OrderResumed(_)
+            | Event::OrderStuck(_)
+            | Event::DecisionSplit(_) => true,
+        }
+    }
 }
 
 fn placed_state(placed: &OrderPlaced) -> OrderState {

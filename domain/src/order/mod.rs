@@ -18,6 +18,8 @@ mod sealed;
 mod state;
 mod summary;
 mod taken;
+#[cfg(test)]
+mod transition_tests;
 
 pub use asking::{idempotency_key, reply_id, request_id};
 pub use command::{

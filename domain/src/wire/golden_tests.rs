@@ -55,7 +55,7 @@ fn sealed() -> OrderPlaced {
 }
 
 /// The first character of that text.
-fn only(pointer: &str) -> Placeholders {
+pub(crate) fn only(pointer: &str) -> Placeholders {
     serde_json::from_value(json!({ pointer: [0] })).unwrap()
 }
 
