@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, TimeDelta};
+use regex::Regex;
 use serde_json::json;
 
 use super::*;
@@ -54,16 +55,24 @@ struct Situation {
     split: bool,
     unsure: bool,
     undo_attempts: u32,
+    mode: Mode,
 }
 
 impl Situation {
-    const PLAIN: Self =
-        Self { phase: Phase::Forward, paused_at: None, stuck_at: None, split: false, unsure: false, undo_attempts: 1 };
+    const PLAIN: Self = Self {
+        phase: Phase::Forward,
+        paused_at: None,
+        stuck_at: None,
+        split: false,
+        unsure: false,
+        undo_attempts: 1,
+        mode: Mode::Call,
+    };
 
     /// Everything that the fold's guards look at besides the stage.
     fn all() -> Vec<Self> {
         let phases = [Phase::Forward, Phase::Undoing, Phase::Compensated, Phase::Completed, Phase::Canceled];
-        let mut all = Vec::new();
+        let mut all = vec![Self { mode: Mode::Request, ..Self::PLAIN }];
         for phase in phases {
             for paused_at in [None, Some(20)] {
                 for stuck_at in [None, Some(STEP)] {
@@ -112,7 +121,7 @@ impl Situation {
         StepState {
             stage,
             since: at(10),
-            mode: Some(Mode::Call),
+            mode: Some(self.mode),
             asked: Some(Asked { participant: "p".to_owned(), action: "before".to_owned() }),
             input: Arc::new(json!("before")),
             placeholders: Some(only("/before")),
@@ -126,7 +135,8 @@ impl Situation {
             outcome: Some("before".to_owned()),
             basis: Basis::Answer,
             data: json!("before"),
-            answer_keys: vec!["before".to_owned()],
+            answers: Vec::new(),
+            undo_answer: None,
             last_error: Some("before".to_owned()),
             started_at: at(5),
             ended_at: None,
@@ -253,14 +263,16 @@ fn ends(direction: Direction, events: &mut Vec<(String, Event)>) {
         };
         events.push((format!("{way}-done-{kind}"), Event::StepCompleted(completed)));
     }
-    for (kind, maybe_done, misconfigured) in [
-        ("", false, false),
-        ("-maybe-done", true, false),
-        ("-misconfigured", false, true),
-        ("-misconfigured-maybe-done", true, true),
+    for (kind, maybe_done, misconfigured, answer_key) in [
+        ("", false, false, None),
+        ("-by-answer", false, false, Some("new".to_owned())),
+        ("-maybe-done", true, false, None),
+        ("-misconfigured", false, true, None),
+        ("-misconfigured-maybe-done", true, true, None),
     ] {
         let error = "new".to_owned();
-        let failed = StepFailed { step: STEP.to_owned(), direction, error, maybe_done, misconfigured, at: now };
+        let failed =
+            StepFailed { step: STEP.to_owned(), direction, error, maybe_done, misconfigured, answer_key, at: now };
         events.push((format!("{way}-failed{kind}"), Event::StepFailed(failed)));
     }
 }
@@ -305,7 +317,7 @@ fn fields(state: &OrderState) -> BTreeMap<String, String> {
     fields
 }
 
-fn fields_of_step(step: &StepState) -> [(&'static str, String); 20] {
+fn fields_of_step(step: &StepState) -> [(&'static str, String); 21] {
     let StepState {
         stage,
         since,
@@ -323,7 +335,8 @@ fn fields_of_step(step: &StepState) -> [(&'static str, String); 20] {
         outcome,
         basis,
         data,
-        answer_keys,
+        answers,
+        undo_answer,
         last_error,
         started_at,
         ended_at,
@@ -345,16 +358,20 @@ fn fields_of_step(step: &StepState) -> [(&'static str, String); 20] {
         ("outcome", text(outcome)),
         ("basis", text(basis)),
         ("data", text(data)),
-        ("answer_keys", text(answer_keys)),
+        ("answers", text(answers)),
+        ("undo_answer", text(undo_answer)),
         ("last_error", text(last_error)),
         ("started_at", text(started_at)),
         ("ended_at", text(ended_at)),
     ]
 }
 
-/// A value in one line, times as seconds.
+/// A value in one line: of times, minutes and seconds; of hashes, the first byte.
 fn text(value: &impl Debug) -> String {
-    format!("{value:?}").replace("1970-01-01T00:", "").replace("\"before\"", "before").replace("\"new\"", "new")
+    let whole = format!("{value:?}").replace("1970-01-01T00:", "");
+    static HASH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[(\d+)(, \d+){31}\]").unwrap());
+    let whole = HASH.replace_all(&whole, "#$1");
+    whole.replace("\"before\"", "before").replace("\"new\"", "new")
 }
 
 /// The legal events of each stage, in this situation.
@@ -420,6 +437,7 @@ fn written() -> String {
         Situation { phase: Phase::Compensated, ..Situation::PLAIN },
         Situation { paused_at: Some(20), ..Situation::PLAIN },
         Situation { paused_at: Some(2), ..Situation::PLAIN },
+        Situation { mode: Mode::Request, ..Situation::PLAIN },
         Situation { stuck_at: Some(STEP), ..Situation::PLAIN },
         Situation { stuck_at: Some("b"), ..Situation::PLAIN },
         Situation { split: true, ..Situation::PLAIN },
