@@ -229,7 +229,7 @@ fn answers(step: &mut Step, fields: &Fields, report: &mut Report) {
             Some("required") => step.outcome_required = true,
             None => {}
             Some(_) => {
-                report.add_at(node, "must be 'required'; without the key, an answer without an outcome is 'done'")
+                report.add_at(node, "must be 'required'; without the key, an answer without an outcome is 'done'");
             }
         }
     }

@@ -121,7 +121,11 @@ fn details(projection: Projection, standing: &Standing) -> Details {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "the protocol has a 32-bit float here")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the protocol has a 32-bit float here"
+)]
 fn percentage(position: u64, head: u64) -> f32 {
     if head == 0 { 100.0 } else { (position.min(head) as f64 / head as f64 * 100.0) as f32 }
 }
