@@ -48,7 +48,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn other_tasks_of_a_runtime_with_one_worker_go_on_while_a_decision_takes_long() {
         let (others, heard) = mpsc::channel();
-        let long = tokio::spawn(aside(move || heard.recv_timeout(Duration::from_secs(60))));
+        let long = tokio::spawn(aside(move || heard.recv_timeout(Duration::from_mins(1))));
         let other = tokio::spawn(async move { others.send("still here") });
         assert_eq!(long.await.unwrap(), Ok("still here"));
         other.await.unwrap().unwrap();

@@ -38,9 +38,9 @@ impl Default for Limits {
             head_bytes: 64 * 1024,
             head: Duration::from_secs(30),
             // Longer than clients keep a connection for later: they close it, so no request meets a close.
-            idle: Duration::from_secs(120),
+            idle: Duration::from_mins(2),
             body_pause: Duration::from_secs(10),
-            body: Duration::from_secs(60),
+            body: Duration::from_mins(1),
             bodies_bytes: 128 * 1024 * 1024,
             take: Duration::from_secs(30),
         }

@@ -368,8 +368,8 @@ fn fields_of_step(step: &StepState) -> [(&'static str, String); 21] {
 
 /// A value in one line: of times, minutes and seconds; of hashes, the first byte.
 fn text(value: &impl Debug) -> String {
-    let whole = format!("{value:?}").replace("1970-01-01T00:", "");
     static HASH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[(\d+)(, \d+){31}\]").unwrap());
+    let whole = format!("{value:?}").replace("1970-01-01T00:", "");
     let whole = HASH.replace_all(&whole, "#$1");
     whole.replace("\"before\"", "before").replace("\"new\"", "new")
 }
@@ -431,7 +431,7 @@ fn written() -> String {
     }
     let plain = effects(Situation::PLAIN, None);
     writeln!(written, "\n# What changes: Forward").unwrap();
-    plain.iter().for_each(|(key, effect)| writeln!(written, "  {key}: {effect}").unwrap());
+    list(&plain, &mut written);
     for other in [
         Situation { phase: Phase::Undoing, ..Situation::PLAIN },
         Situation { phase: Phase::Compensated, ..Situation::PLAIN },
@@ -446,9 +446,15 @@ fn written() -> String {
         Situation { phase: Phase::Undoing, undo_attempts: 0, unsure: true, ..Situation::PLAIN },
     ] {
         writeln!(written, "\n# What changes otherwise: {}", other.name()).unwrap();
-        effects(other, Some(&plain)).iter().for_each(|(key, effect)| writeln!(written, "  {key}: {effect}").unwrap());
+        list(&effects(other, Some(&plain)), &mut written);
     }
     written
+}
+
+fn list(effects: &BTreeMap<String, String>, written: &mut String) {
+    for (key, effect) in effects {
+        writeln!(written, "  {key}: {effect}").unwrap();
+    }
 }
 
 #[test]

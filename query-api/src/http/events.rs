@@ -20,9 +20,9 @@ use super::{Endpoint, later, to_json};
 const BEAT: Duration = Duration::from_secs(15);
 
 /// Answers so. What is wrong with the operation is told within the stream.
-pub fn stream(endpoint: Arc<Endpoint>, request: Request) -> Response {
+pub fn stream(endpoint: &Arc<Endpoint>, request: Request) -> Response {
     let answers = endpoint.clone().answers(request);
-    stream_of(&endpoint, answers)
+    stream_of(endpoint, answers)
 }
 
 /// The stream that says why an operation is not executed.

@@ -96,7 +96,7 @@ pub async fn post(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, bod
         return refuse(wanted, StatusCode::PAYLOAD_TOO_LARGE, &limit);
     };
     match from_json(&body) {
-        Ok(request) if wanted == Wanted::EventStream => events::stream(endpoint, request),
+        Ok(request) if wanted == Wanted::EventStream => events::stream(&endpoint, request),
         Ok(request) => match endpoint.read(request).await {
             Ok(operation) => endpoint.respond_to(wanted, operation).await,
             Err(error) => respond_with(wanted, Answered::refusal(error)).await,
