@@ -9,19 +9,17 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
 use domain::order::{
-    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, GRACE, HandOver, Lifecycle, Operate,
-    Operation, Refusal, Reply, Stage, pending,
+    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, GRACE, HandOver, PersonalData, Refusal,
+    Reply, Stage, pending,
 };
 use domain::workflow::{ActionRef, Workflow};
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
-use tracing::{debug, error, warn};
-use uuid::Uuid;
+use tracing::{error, warn};
 
 use crate::clock::Clock;
 use crate::deciding::decided;
-use crate::keys::KeyError;
 use crate::log::Log;
 use crate::orchestrator::{Accepted, CommandError, Shared, lock};
 use crate::orders::{Cause, LoadError, Order, SaveError, Saved};
@@ -79,8 +77,6 @@ enum DriveError {
     Lookup(#[from] LookupError),
     #[error(transparent)]
     Save(#[from] SaveError),
-    #[error(transparent)]
-    MissingKey(KeyError),
     #[error("there is no such order")]
     Unknown,
     #[error("workflow {0:?} of the order is not registered")]
@@ -98,12 +94,10 @@ impl DriveError {
             DriveError::Load(
                 LoadError::Wire { .. }
                 | LoadError::Misfit { .. }
-                | LoadError::Open { .. }
                 | LoadError::Incomplete { .. }
                 | LoadError::Foreign { .. },
             )
             | DriveError::NoWorkflow(_)
-            | DriveError::MissingKey(_)
             | DriveError::Inconsistent(_)
             | DriveError::Save(SaveError::Encode(_)) => true,
             DriveError::Refused(_)
@@ -222,8 +216,8 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             return false;
         }
         drivers.remove(&self.id);
-        // One whose key is missing is read again, in case the key is back.
-        if !drive.order.state.ended() && drive.order.missing_key.is_none() {
+        // One whose personal data cannot be read is loaded again, in case the key is back.
+        if !drive.order.state.ended() && drive.order.unreadable.is_none() {
             lock(&self.shared.resting).put(self.id.clone(), drive.order.clone());
         }
         true
@@ -303,22 +297,12 @@ struct Drive<L, P: Participants, C> {
 impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// The moment to stay for, if there is one near.
     fn due_soon(&self) -> Option<Timestamp> {
-        if self.resigned || self.shared.shutdown.is_cancelled() || self.held_for_key().is_some() {
+        if self.resigned || self.shared.shutdown.is_cancelled() {
             return None;
         }
         let patience = TimeDelta::from_std(self.shared.options.patience).unwrap_or(TimeDelta::MAX);
         let horizon = self.shared.clock.now().at.checked_add_signed(patience)?;
         self.order.state.due_at().filter(|due| *due <= horizon)
-    }
-
-    /// The key that the order is held for: while it is missing, nothing goes forward, since participants would be told placeholders.
-    /// An order that is being undone goes on.
-    fn held_for_key(&self) -> Option<Uuid> {
-        let forward = matches!(
-            self.order.state.state(),
-            Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Paused | Lifecycle::Stuck
-        );
-        self.order.missing_key.filter(|_| forward)
     }
 
     /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none.
@@ -369,6 +353,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             return;
         };
         let (shared, id) = (self.shared.clone(), id_of(&attempt));
+        if let Some(error) = self.cannot_be_told(&attempt) {
+            let Attempt { step, direction, number, .. } = attempt;
+            let (reply, now) = (Reply::Held { error }, shared.clock.now());
+            let answer = Answer { step, direction, attempt: number, reply, now };
+            let asking = self.asked.spawn(async move { Made::Answered(answer) });
+            self.making.insert(asking.id(), id);
+            return;
+        }
         let held = self.turns.remove(&(attempt.step.clone(), attempt.direction));
         let asking = self.asked.spawn(async move {
             let turn = if let Some(turn) = held {
@@ -390,10 +382,23 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.making.insert(asking.id(), id);
     }
 
-    fn ask_for(&self, attempt: Attempt) -> Option<Ask> {
+    /// Why the participant cannot be told what it needs, where that is personal data which cannot be read. An undo goes on without them:
+    /// what is undone is named by order and step.
+    fn cannot_be_told(&self, attempt: &Attempt) -> Option<String> {
+        let unreadable = self.order.unreadable.as_ref().filter(|_| attempt.direction == Direction::Do)?;
+        PersonalData::are_in(&attempt.input, attempt.placeholders.as_ref())
+            .then(|| format!("its personal data cannot be read: {unreadable}"))
+    }
+
+    fn ask_for(&self, mut attempt: Attempt) -> Option<Ask> {
         let step = self.workflow.step(&attempt.step)?;
         let action = self.action(&attempt.step, attempt.direction)?;
         let cause = self.order.start_of(&attempt.step, attempt.direction);
+        if self.order.unreadable.is_some() {
+            let (input, placeholders) =
+                PersonalData::without_personal_data(&attempt.input, attempt.placeholders.as_ref());
+            (attempt.input, attempt.placeholders) = (Arc::new(input), Some(placeholders));
+        }
         Some(Ask {
             order_id: self.id.clone(),
             attempt,
@@ -536,10 +541,6 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         if self.shared.shutdown.is_cancelled() {
             return;
         }
-        if let Some(key) = self.held_for_key() {
-            debug!(order = %self.id, %key, "an order is held, since the key of its personal data is missing");
-            return;
-        }
         let now = self.shared.clock.now();
         if self.finds_no_turn(now.at) {
             self.resigned = true;
@@ -587,9 +588,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// Decides a command, appends what it leads to, and performs what that started.
     async fn decide(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
         for _ in 0..MOST_CONFLICTS {
-            if let Some(key) = self.held_for_key().filter(|_| !ends(command)) {
-                return Err(DriveError::MissingKey(KeyError::Missing(key)));
-            }
+            self.shared.orders.open_again(&mut self.order).await;
             let limits = self.shared.options.limits;
             let (events, state) = match decided(&self.workflow, Some(&self.order.state), command, limits).await {
                 Ok(decided) => decided,
@@ -648,11 +647,6 @@ async fn turn_for<L: Log, P: Participants, C: Clock>(shared: &Shared<L, P, C>, a
         turn = shared.participants.turn(ask, shared.share()) => turn,
         () = shared.shutdown.cancelled() => Err(NotSent::NoTurn("the instance that had this attempt is leaving".to_owned())),
     }
-}
-
-/// Whether a command brings an order to its end, for which nobody needs personal data.
-fn ends(command: &Command) -> bool {
-    matches!(command, Command::Operate(Operate { operation: Operation::Cancel, .. }))
 }
 
 fn id_of(attempt: &Attempt) -> AttemptId {

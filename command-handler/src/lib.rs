@@ -45,7 +45,7 @@ pub use http::router;
 pub use in_use::{Unreachable, Usage, look_for_unreachable, watch_unreachable};
 pub use keys::{CustomerKeys, ImportError, Imported, KeptKey, KeyError, KeyTable, import_keys, keys_after};
 pub use log::Log;
-pub use orchestrator::{Accepted, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
+pub use orchestrator::{Accepted, Claim, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
 pub use participants::{
     AllParticipants, Ask, EventParticipants, HttpParticipants, NoAddress, Participants, ServiceState, Settings,
 };

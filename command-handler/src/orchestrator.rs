@@ -23,9 +23,9 @@ use crate::broken::Broken;
 use crate::clock::Clock;
 use crate::deciding::decided;
 use crate::driver::{Driver, Message, Placed, Start};
-use crate::keys::{CustomerKeys, KeyError};
+use crate::keys::CustomerKeys;
 use crate::log::Log;
-use crate::orders::{Cause, LoadError, Lost, Order, Orders, SaveError, Saved};
+use crate::orders::{Cause, LoadError, Lost, Order, Orders, SaveError, Saved, Unreadable};
 use crate::participants::{NoAddress, Participants};
 use crate::resting::Resting;
 use crate::workflows::Workflows;
@@ -91,6 +91,11 @@ pub enum PlaceError {
     /// Another order has that id.
     #[error("order {0} exists, with other content")]
     OtherContent(OrderId),
+    /// Another order has that id, or the same one: its content cannot be compared.
+    #[error(
+        "order {0} exists, and whether with this content cannot be told, since its personal data cannot be read: {1}"
+    )]
+    Unreadable(OrderId, String),
     /// The decider refuses it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -109,6 +114,17 @@ pub enum PlaceError {
     /// The log is not there, or something in it is wrong. Nothing was acknowledged; the same request may be sent again.
     #[error("{0}")]
     Failed(String),
+}
+
+/// The personal data of an order, for a participant that was told placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// Here they are.
+    Readable(PersonalData),
+    /// They were erased.
+    Erased,
+    /// Their key is missing, or wrong: a person has to bring it back.
+    Unreadable(String),
 }
 
 /// Why a command about an order that was placed was not taken.
@@ -306,8 +322,8 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
 
     async fn placed_before(&self, order_id: OrderId, fingerprint: &str) -> Result<Accepted, PlaceError> {
         match self.0.orders.load(&order_id).await {
-            Ok(Some(Order { missing_key: Some(key), .. })) => {
-                Err(PlaceError::Failed(KeyError::Missing(key).to_string()))
+            Ok(Some(Order { unreadable: Some(why), .. })) if why != Unreadable::Erased => {
+                Err(PlaceError::Unreadable(order_id, why.to_string()))
             }
             Ok(Some(order)) if order.state.placed.fingerprint == fingerprint => {
                 Ok(Accepted { order_id, revision: order.placed.revision, position: order.placed.position })
@@ -318,14 +334,12 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         }
     }
 
-    /// The personal data of an order; `None`: they were erased.
-    pub async fn personal_data(&self, order_id: &OrderId) -> Result<Option<PersonalData>, CommandError> {
+    /// The personal data of an order.
+    pub async fn personal_data(&self, order_id: &OrderId) -> Result<Claim, CommandError> {
         match self.0.orders.load(order_id).await {
-            Ok(Some(Order { missing_key: Some(key), .. })) => {
-                Err(CommandError::Broken(KeyError::Missing(key).to_string()))
-            }
-            Ok(Some(order)) if order.state.placed.sealed.is_some() => Ok(None),
-            Ok(Some(order)) => Ok(Some(order.state.placed.personal.clone())),
+            Ok(Some(Order { unreadable: Some(Unreadable::Erased), .. })) => Ok(Claim::Erased),
+            Ok(Some(Order { unreadable: Some(why), .. })) => Ok(Claim::Unreadable(why.to_string())),
+            Ok(Some(order)) => Ok(Claim::Readable(order.state.placed.personal.clone())),
             Ok(None) => Err(CommandError::UnknownOrder(order_id.clone())),
             Err(error) => Err(error.into()),
         }

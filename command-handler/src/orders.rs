@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
-use domain::order::{CustomerKey, Direction, Event, Misfit, OpenError, OrderPlaced, OrderState, evolve};
+use domain::order::{CustomerKey, Direction, Event, Misfit, OrderPlaced, OrderState, evolve};
 use domain::wire::{self, CHAIN_START, Context, Decoded, WireError};
 use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
 use uuid::Uuid;
@@ -39,8 +39,24 @@ pub(crate) struct Order {
     split: Option<Uuid>,
     /// W3C Trace Context of the order, if it came with one.
     pub traceparent: Option<Arc<str>>,
-    /// The key of its personal data, if that is missing: participants would be told placeholders.
-    pub missing_key: Option<Uuid>,
+    /// Why its personal data cannot be read, if they cannot: participants would be told placeholders.
+    pub unreadable: Option<Unreadable>,
+}
+
+/// Why the personal data of an order cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    /// The keys were lost, or are older ones.
+    #[error(
+        "key {0} is missing; bring the keys back (tenuto keys import) and retry, cancel the order, or forget its customer"
+    )]
+    KeyMissing(Uuid),
+    /// What is kept under the key's id is not the key.
+    #[error("{0}; bring the right keys back (tenuto keys import) and retry, or cancel the order")]
+    KeyWrong(String),
+    /// Nobody will ever read them.
+    #[error("they were erased; skip the step, or cancel the order")]
+    Erased,
 }
 
 /// A decision in the log.
@@ -102,8 +118,6 @@ pub(crate) enum LoadError {
     Misfit { stream: String, revision: u64, source: Misfit },
     #[error(transparent)]
     Keys(#[from] KeyError),
-    #[error("event 0 of {stream} cannot be opened: {source}")]
-    Open { stream: String, source: OpenError },
 }
 
 impl LoadError {
@@ -224,11 +238,11 @@ impl<L: Log, C: Clock> Orders<L, C> {
                 }
                 let mut decoded = wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata)
                     .map_err(|source| LoadError::unreadable(&recorded, source))?;
-                let mut missing_key = order.as_ref().and_then(|order| order.missing_key);
+                let mut unreadable = order.as_ref().and_then(|order| order.unreadable.clone());
                 if let Event::OrderPlaced(placed) = &mut decoded.event {
-                    missing_key = self.open(placed).await?;
+                    unreadable = self.open(placed).await?;
                 }
-                order = Some(Order { missing_key, ..apply_recorded(order, &recorded, decoded)? });
+                order = Some(Order { unreadable, ..apply_recorded(order, &recorded, decoded)? });
             }
             if count < PAGE {
                 return Ok(order);
@@ -236,17 +250,25 @@ impl<L: Log, C: Clock> Orders<L, C> {
         }
     }
 
-    /// Reads the personal data of an order, unless they were erased. Gives back the key that they take, if it is missing.
-    async fn open(&self, placed: &mut OrderPlaced) -> Result<Option<Uuid>, LoadError> {
+    /// Reads the personal data of an order. Gives back why they cannot be read, where that is so.
+    async fn open(&self, placed: &mut OrderPlaced) -> Result<Option<Unreadable>, KeyError> {
         let Some(sealed) = &placed.sealed else { return Ok(None) };
-        let key = match self.keys.by_id(sealed.key).await {
-            Ok(Some(key)) => key,
-            Ok(None) => return Ok(None),
-            Err(KeyError::Missing(id)) => return Ok(Some(id)),
-            Err(error) => return Err(error.into()),
-        };
-        placed.open(&key).map_err(|source| LoadError::Open { stream: placed.order_id.stream(), source })?;
-        Ok(None)
+        match self.keys.by_id(sealed.key).await {
+            Ok(Some(key)) => Ok(placed.open(&key).err().map(|error| Unreadable::KeyWrong(error.to_string()))),
+            Ok(None) => Ok(Some(Unreadable::Erased)),
+            Err(KeyError::Missing(id)) => Ok(Some(Unreadable::KeyMissing(id))),
+            Err(KeyError::Wrong(error)) => Ok(Some(Unreadable::KeyWrong(error))),
+            Err(error @ KeyError::Away(_)) => Err(error),
+        }
+    }
+
+    /// Looks whether the personal data of an order can be read by now: its key may be back. While nobody can look, it is as before.
+    pub async fn open_again(&self, order: &mut Order) {
+        if order.unreadable.is_some()
+            && let Ok(unreadable) = self.open(Arc::make_mut(&mut order.state.placed)).await
+        {
+            order.unreadable = unreadable;
+        }
     }
 
     /// What personal data in these events are sealed with, if there are any.
@@ -293,7 +315,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
             started: draft.started,
             split: draft.split,
             traceparent: draft.traceparent,
-            missing_key: order.and_then(|order| order.missing_key),
+            unreadable: order.and_then(|order| order.unreadable.clone()),
         };
         Ok(Saved { order, is_second_life, late })
     }
@@ -394,6 +416,6 @@ fn apply_recorded(order: Option<Order>, recorded: &RecordedEvent, decoded: Decod
         started,
         split,
         traceparent,
-        missing_key: None,
+        unreadable: None,
     })
 }

@@ -18,6 +18,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a test that fails panics")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
@@ -28,8 +29,8 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::ids::OrderId;
 use crate::order::{
-    Answer, Command, Customer, DecideError, Direction, Effect, Event, LateRefusal, Limits, Line, NewOrder, Now,
-    Operate, Operation, OrderState, Place, Refusal, Reply, Signal, Stage, decide_within, evolve, pending, summary,
+    Answer, Command, Customer, CustomerKey, DecideError, Direction, Effect, Event, LateRefusal, Limits, Line, NewOrder,
+    Now, Operate, Operation, OrderState, Place, Refusal, Reply, Signal, Stage, decide_within, evolve, pending, summary,
 };
 use crate::workflow::Workflow;
 
@@ -143,7 +144,8 @@ impl<'w> Story<'w> {
     pub fn refuse_request(&mut self, step: &str, direction: Direction, error: &str, request: Option<Uuid>) -> Then {
         let (step, error) = (step.to_owned(), error.to_owned());
         let key = request.map(|request| format!("no to {request}"));
-        self.when(&Command::Refuse(LateRefusal { step, direction, error, request, key, now: self.now() }))
+        let late = LateRefusal { step, direction, error, request, key, misconfigured: false, now: self.now() };
+        self.when(&Command::Refuse(late))
     }
 
     /// A participant that is reached by events says later that the undo is done.
@@ -178,6 +180,19 @@ impl<'w> Story<'w> {
     /// What there is to do now.
     pub fn pending(&self) -> Vec<Effect> {
         pending(self.state(), self.now)
+    }
+
+    /// From here on the order's personal data are sealed, and nobody can open them.
+    pub fn seal(&mut self, key: &CustomerKey) {
+        let state = self.state.as_mut().expect("place the order first");
+        let sealed = state.placed.sealed_with(key, Uuid::nil()).expect("personal data that can be written");
+        state.placed = Arc::new(sealed);
+    }
+
+    /// From here on they can be read again.
+    pub fn unseal(&mut self, key: &CustomerKey) {
+        let state = self.state.as_mut().expect("place the order first");
+        Arc::make_mut(&mut state.placed).open(key).expect("the key that they were sealed with");
     }
 
     /// Where the order stands.
@@ -231,6 +246,11 @@ pub fn refused(error: &str) -> Reply {
 /// "That is not for me to answer": nothing was done.
 pub fn misconfigured(error: &str) -> Reply {
     Reply::Misconfigured { error: error.to_owned(), retry_after: None, maybe_done: false }
+}
+
+/// What cannot be asked until a person has mended something.
+pub fn held(error: &str) -> Reply {
+    Reply::Held { error: error.to_owned() }
 }
 
 /// "Not now."

@@ -120,8 +120,11 @@ impl<P: Participant> Desk<P> {
         asked: &ActionRequested,
         traceparent: Option<&str>,
     ) -> Result<(), String> {
-        let answer = self.answer(event, asked, traceparent).await?;
-        let Some(reply) = reply_of(asked, &answer)? else { return Ok(()) };
+        let reply = match self.answer(event, asked, traceparent).await? {
+            Handled::Answered(answer) => reply_of(asked, &answer)?,
+            Handled::Held(error) => Some(refused(asked, error, true)),
+        };
+        let Some(reply) = reply else { return Ok(()) };
         match append(&self.log, P::NAME, &reply, event.id, traceparent).await {
             Ok(()) => Ok(()),
             Err(NotSaid::Later(reason)) => Err(reason),
@@ -137,25 +140,34 @@ impl<P: Participant> Desk<P> {
         event: &RecordedEvent,
         asked: &ActionRequested,
         traceparent: Option<&str>,
-    ) -> Result<WireAnswer, String> {
+    ) -> Result<Handled, String> {
         let strike = self.service.context.options.faults.strike(P::NAME, &asked.action);
         if let Some(mishap) = strike.instead().await {
-            return instead(mishap);
+            return instead(mishap).map(Handled::Answered);
         }
         let asked = match self.claims.filled_in(asked.clone()).await {
             Ok(asked) => asked,
             Err(NoClaim::Later(reason)) => return Err(reason),
-            Err(NoClaim::Never(problem)) => return Ok(WireAnswer::of(&problem)),
+            Err(NoClaim::Never(problem)) => return Ok(Handled::Answered(WireAnswer::of(&problem))),
+            // Others would wait behind it, for as long as a person takes to mend it.
+            Err(NoClaim::Held(error)) => return Ok(Handled::Held(error)),
         };
         let answered = match Request::of_event(event.id, &asked, traceparent) {
             Ok(request) => answer(&self.service, &request).await,
             Err(problem) => Err(problem),
         };
         if let Some(mishap) = strike.afterwards() {
-            return instead(mishap);
+            return instead(mishap).map(Handled::Answered);
         }
-        Ok(answered.unwrap_or_else(|problem| WireAnswer::of(&problem)))
+        Ok(Handled::Answered(answered.unwrap_or_else(|problem| WireAnswer::of(&problem))))
     }
+}
+
+/// What became of a request.
+enum Handled {
+    Answered(WireAnswer),
+    /// It was not acted on, and cannot be until a person has mended something.
+    Held(String),
 }
 
 fn instead(mishap: Mishap) -> Result<WireAnswer, String> {
@@ -178,11 +190,11 @@ struct Refusal {
 
 /// What an answer over HTTP is as a reply; nothing, where it is given later; an error, where it says to try again.
 fn reply_of(asked: &ActionRequested, answer: &WireAnswer) -> Result<Option<Reply>, String> {
-    let ActionRequested { order_id, step, direction, .. } = asked.clone();
     if answer.status == StatusCode::ACCEPTED {
         return Ok(None);
     }
     if answer.status.is_success() {
+        let ActionRequested { order_id, step, direction, .. } = asked.clone();
         let Done { outcome, data } = serde_json::from_str(&answer.body).map_err(|error| error.to_string())?;
         let outcome = Some(outcome);
         return Ok(Some(Reply::Answered(ActionAnswered { order_id, step, direction, outcome, data })));
@@ -191,7 +203,12 @@ fn reply_of(asked: &ActionRequested, answer: &WireAnswer) -> Result<Option<Reply
     if Problem::is_passing(answer.status) {
         return Err(detail);
     }
-    Ok(Some(Reply::Refused(ActionRefused { order_id, step, direction, error: detail })))
+    Ok(Some(refused(asked, detail, false)))
+}
+
+fn refused(asked: &ActionRequested, error: String, misconfigured: bool) -> Reply {
+    let ActionRequested { order_id, step, direction, .. } = asked.clone();
+    Reply::Refused(ActionRefused { order_id, step, direction, error, misconfigured })
 }
 
 /// Why a reply was not given.

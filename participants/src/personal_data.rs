@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use domain::order::PersonalData;
 use domain::wire::participants::ActionRequested;
+use serde::Deserialize;
 
 use crate::problem::Problem;
 
@@ -17,12 +18,20 @@ pub(crate) struct Claims {
     client: reqwest::Client,
 }
 
+/// A problem, as far as it is read.
+#[derive(Default, Deserialize)]
+struct Told {
+    detail: Option<String>,
+}
+
 /// Why they did not come.
 pub(crate) enum NoClaim {
     /// It may go better later.
     Later(String),
     /// They are gone.
     Never(Problem),
+    /// They cannot be read until a person has mended something.
+    Held(String),
 }
 
 impl Claims {
@@ -47,6 +56,12 @@ impl Claims {
             StatusCode::OK => response.json().await.map_err(|error| later(error.to_string())),
             StatusCode::GONE => {
                 Err(NoClaim::Never(Problem::new(StatusCode::GONE, "the personal data that it takes were erased")))
+            }
+            StatusCode::FAILED_DEPENDENCY => {
+                let told: Told = response.json().await.unwrap_or_default();
+                Err(NoClaim::Held(
+                    told.detail.unwrap_or_else(|| "the personal data that it takes cannot be read".into()),
+                ))
             }
             status => Err(later(format!("it answered {status}"))),
         }

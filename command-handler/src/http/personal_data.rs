@@ -1,4 +1,4 @@
-//! `GET /orders/{id}/personal-data`: what the placeholders in a request by events stand for, as long as it is not erased.
+//! `GET /orders/{id}/personal-data`: what the placeholders in a request by events stand for, as long as they can be read.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::refused::{named, problem};
 use crate::clock::Clock;
 use crate::log::Log;
+use crate::orchestrator::Claim;
 
 pub(super) async fn handle<L: Log, C: Clock>(
     State(endpoint): State<Handle<L, C>>,
@@ -20,7 +21,13 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let (order_id, _) = named(path, String::as_str)?;
     let read = async { endpoint.orchestrator.personal_data(&order_id).await.map_err(|error| problem(error, "")) };
     match in_time(read).await? {
-        Some(personal) => Ok(Json(personal)),
-        None => Err(Problem::new(StatusCode::GONE, format!("the personal data of order {order_id} were erased"))),
+        Claim::Readable(personal) => Ok(Json(personal)),
+        Claim::Erased => {
+            Err(Problem::new(StatusCode::GONE, format!("the personal data of order {order_id} were erased")))
+        }
+        Claim::Unreadable(why) => Err(Problem::new(
+            StatusCode::FAILED_DEPENDENCY,
+            format!("the personal data of order {order_id} cannot be read: {why}"),
+        )),
     }
 }

@@ -34,6 +34,8 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
             | Refusal::StepNotNow { state, .. }
             | Refusal::NothingToRetry { state } => Problem::conflict(refusal.to_string(), Some(state.as_str())),
             Refusal::TooManyAnswers { .. }
+            | Refusal::TooManyPauses { .. }
+            | Refusal::TooManyAttempts { .. }
             | Refusal::AlreadyPlaced
             | Refusal::NotPlaced
             | Refusal::TotalTooLarge

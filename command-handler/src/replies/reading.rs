@@ -66,6 +66,7 @@ impl Received {
                 error: shortened(&refusal.error),
                 request: self.request,
                 key: Some(self.id.to_string()),
+                misconfigured: refusal.misconfigured,
                 now,
             }),
         }

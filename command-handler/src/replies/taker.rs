@@ -12,7 +12,7 @@ use super::tally::ReplyTally;
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::{CommandError, Orchestrator};
-use crate::participants::{Participants, event};
+use crate::participants::{Participants, event, shortened};
 
 /// The first wait before a reply is tried again.
 const BACK_OFF_FIRST: Duration = Duration::from_millis(20);
@@ -102,7 +102,7 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
             stream: reply.stream.clone(),
             revision: reply.revision,
             event_type: reply.event_type.clone(),
-            reason: reason.to_owned(),
+            reason: shortened(reason),
         };
         let message = match parked.message(reply.id) {
             Ok(message) => message,
@@ -135,6 +135,8 @@ fn refused(refusal: &Refusal) -> End {
         | Refusal::UnknownStep { .. }
         | Refusal::UnknownOutcome { .. }
         | Refusal::TooManyAnswers { .. }
+        | Refusal::TooManyPauses { .. }
+        | Refusal::TooManyAttempts { .. }
         | Refusal::AlreadyPlaced
         | Refusal::NotPlaced
         | Refusal::TotalTooLarge

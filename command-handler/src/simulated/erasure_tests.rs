@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::world::{fulfilment, id, simulate};
 use crate::keys::CustomerKeys;
-use crate::orchestrator::PlaceError;
+use crate::orchestrator::{Claim, PlaceError};
 use crate::participants::{EventParticipants, Participants};
 
 /// What is personal in the order that these tests place.
@@ -50,7 +50,9 @@ fn a_request_by_events_says_where_to_ask_for_personal_data() {
             serde_json::from_slice(&world.log.stream("requests-notifications")[0].data).unwrap();
         assert_eq!(request["input"]["to"], "⟦customer.email⟧");
         assert_eq!(request["personalData"], "http://tenuto.example/orders/1/personal-data");
-        let personal = instance.personal_data(&id("1")).await.unwrap().unwrap();
+        let Claim::Readable(personal) = instance.personal_data(&id("1")).await.unwrap() else {
+            panic!("a key is there")
+        };
         assert_eq!(personal.fill_in(&request["input"], None)["to"], personal.email.unwrap());
     });
 }
@@ -65,7 +67,7 @@ fn once_the_key_is_destroyed_nobody_reads_them_and_nothing_is_told_from_anything
         assert!(instance.place(id("1"), order.clone(), None).await.is_ok());
         assert_eq!(world.keys.destroy(&order.customer.id).await.unwrap(), 1);
         let other = world.instance();
-        assert_eq!(other.personal_data(&id("1")).await.unwrap(), None);
+        assert_eq!(other.personal_data(&id("1")).await.unwrap(), Claim::Erased);
         assert!(matches!(other.place(id("1"), order, None).await, Err(PlaceError::OtherContent(_))));
     });
 }

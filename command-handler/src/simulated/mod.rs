@@ -14,6 +14,7 @@ mod crash_tests;
 mod driving_tests;
 mod erasure_tests;
 mod incomplete_tests;
+mod keyless_tests;
 mod outage_tests;
 mod parallel_tests;
 mod placing_tests;

@@ -61,6 +61,13 @@ fn parked(world: &World) -> Vec<String> {
     world.log.stream(PARKED_REPLIES).iter().map(read).collect()
 }
 
+/// Has the reader of replies take one to the first request of a step.
+pub(super) async fn take(world: &World, instance: &Instance, reply: &Reply, step: &str) {
+    let request = request_id(reply.order_id(), step, Direction::Do, 1);
+    taker(world, instance).0.take(&written(reply, request)).await;
+    world.settle().await;
+}
+
 #[test]
 fn a_reply_is_taken_once_and_one_that_contradicts_it_is_set_aside() {
     simulate(async |world| {
@@ -96,6 +103,7 @@ fn a_later_no_undoes_the_order() {
         world.begin(&instance, fulfilment()).await;
         let (taker, tally) = taker(world, &instance);
         let refused = ActionRefused {
+            misconfigured: false,
             order_id: id("1"),
             step: "ship".to_owned(),
             direction: Direction::Do,

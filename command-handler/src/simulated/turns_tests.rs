@@ -11,7 +11,7 @@ use crate::orchestrator::CommandError;
 
 const STEPS: &str = "steps:\n  go: { call: p.go, undo: p.back, timeout: 5s, retry: { attempts: 1 } }";
 
-fn operate(world: &World, operation: Operation) -> Operate {
+pub(super) fn operate(world: &World, operation: Operation) -> Operate {
     let now = Now { at: world.clock.time(), jitter: 0.5 };
     Operate { operation, actor: "ann".to_owned(), reason: "asked for".to_owned(), now }
 }

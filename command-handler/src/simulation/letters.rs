@@ -90,7 +90,8 @@ async fn hand_over(members: Members, letter: Letter) -> Option<Result<Accepted, 
         return Some(member.signal(order_id, signal).await);
     }
     let error = REFUSED_LATER.to_owned();
-    Some(member.refuse(order_id, LateRefusal { step, direction, error, request: None, key: Some(key), now }).await)
+    let refusal = LateRefusal { step, direction, error, request: None, key: Some(key), misconfigured: false, now };
+    Some(member.refuse(order_id, refusal).await)
 }
 
 fn note_taken(simulation: &Simulation, letter: &Letter, accepted: &Accepted) {

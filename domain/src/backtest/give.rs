@@ -54,6 +54,7 @@ impl Run<'_> {
                 let (error, maybe_done) = (self.error(reply.seq), self.may_have_acted(reply.seq));
                 self.answer(&step, direction, Reply::Misconfigured { error, retry_after: None, maybe_done })
             }
+            What::Held => self.held(&step, direction, self.error(reply.seq)),
             What::Refused => self.refused(&step, direction, self.error(reply.seq)),
             What::Lost => self.lost(&step, direction),
             What::NotSent => self.not_sent(&step, direction, self.error(reply.seq)),
@@ -144,14 +145,19 @@ impl Run<'_> {
         if self.attempt(step).is_some() {
             return self.answer(step, direction, Reply::Refused { error });
         }
-        Command::Refuse(LateRefusal {
-            step: step.clone(),
-            direction,
-            error,
-            request: None,
-            key: None,
-            now: self.clock(),
-        })
+        self.refused_later(step, direction, error, false)
+    }
+
+    fn held(&self, step: &StepId, direction: Direction, error: String) -> Command {
+        if self.attempt(step).is_some() {
+            return self.answer(step, direction, Reply::Held { error });
+        }
+        self.refused_later(step, direction, error, true)
+    }
+
+    fn refused_later(&self, step: &StepId, direction: Direction, error: String, misconfigured: bool) -> Command {
+        let (step, now) = (step.clone(), self.clock());
+        Command::Refuse(LateRefusal { step, direction, error, request: None, key: None, misconfigured, now })
     }
 
     fn lost(&self, step: &StepId, direction: Direction) -> Command {
@@ -189,7 +195,9 @@ impl Run<'_> {
         match self.past.events.get(seq) {
             Some(Event::StepAttemptFailed(e)) => e.error.clone(),
             Some(Event::StepFailed(e)) => match e.cause() {
-                FailureCause::LastAttempt(error) | FailureCause::Misconfigured(error) => error.to_owned(),
+                FailureCause::LastAttempt(error) | FailureCause::Misconfigured(error) | FailureCause::Held(error) => {
+                    error.to_owned()
+                }
                 _ => e.error.clone(),
             },
             _ => String::new(),

@@ -89,6 +89,8 @@ pub(super) enum What {
     Unclear,
     /// A mistake that a person has to mend.
     Misconfigured,
+    /// It could not be done until a person had mended something.
+    Held,
     Lost,
     /// The request was never sent.
     NotSent,
@@ -305,6 +307,7 @@ impl Reading {
             | FailureCause::AcceptedInVain
             | FailureCause::NoOutcome
             | FailureCause::UnknownOutcome(_)) => Some(misconfigured(&cause)),
+            FailureCause::Held(_) => Some(What::Held),
             FailureCause::Overdue => Some(What::Overdue),
             FailureCause::Lost => Some(What::Lost),
             // Nobody said this: it follows from the order's being undone, or from the definition.

@@ -213,6 +213,6 @@ fn in_time(ask: &NewAsk, reply: &PastReply, deadline: Timestamp) -> Next {
         What::Accepted | What::Unclear | What::Misconfigured | What::Lost | What::NotSent | What::Again => {
             Next::Unknown(UnknownKind::OutOfStep)
         }
-        What::Done | What::Later | What::Unreadable | What::Refused | What::Skipped => Next::Reply(*reply),
+        What::Done | What::Later | What::Unreadable | What::Held | What::Refused | What::Skipped => Next::Reply(*reply),
     }
 }

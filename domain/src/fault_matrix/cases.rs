@@ -112,6 +112,7 @@ fn possible(workflow: &Workflow, step: &Step, direction: Direction) -> Vec<Fault
         Fault::AlwaysUnclear,
         Fault::OnceMisconfigured,
         Fault::Misconfigured,
+        Fault::Held,
         Fault::ActedUnheard,
         Fault::Lost,
         Fault::NotSent,

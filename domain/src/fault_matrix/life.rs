@@ -179,7 +179,7 @@ impl Player<'_> {
         if fault == Some(Fault::RefusedLater) {
             let error = "there is none".to_owned();
             let (step, now) = (id.to_owned(), self.now());
-            let refusal = LateRefusal { step, direction, error, request: None, key: None, now };
+            let refusal = LateRefusal { step, direction, error, request: None, key: None, misconfigured: false, now };
             self.decide(&Command::Refuse(refusal), false);
             return true;
         }

@@ -45,6 +45,8 @@ pub(super) enum Fault {
     OnceMisconfigured,
     /// Every attempt fails by a mistake of the deployment.
     Misconfigured,
+    /// It cannot be asked at all until a person has mended something.
+    Held,
     /// The participant acts, and its answer is not heard.
     ActedUnheard,
     /// Whoever made the attempt disappears.
@@ -102,6 +104,7 @@ impl Fault {
             Fault::Refused
             | Fault::AlwaysUnclear
             | Fault::Misconfigured
+            | Fault::Held
             | Fault::UnknownOutcome
             | Fault::NeverAnswered
             | Fault::RefusedLater => false,
@@ -112,7 +115,7 @@ impl Fault {
 impl Fault {
     /// Whether a person has to mend it: going forward, the step is held, and the order is not undone.
     pub fn is_a_mistake(self) -> bool {
-        matches!(self, Fault::Misconfigured | Fault::UnknownOutcome)
+        matches!(self, Fault::Misconfigured | Fault::Held | Fault::UnknownOutcome)
     }
 }
 
@@ -167,6 +170,7 @@ impl fmt::Display for Script {
                 Fault::AlwaysUnclear => "fails at every attempt",
                 Fault::OnceMisconfigured => "is misconfigured for a moment",
                 Fault::Misconfigured => "is misconfigured",
+                Fault::Held => "cannot be asked",
                 Fault::ActedUnheard => "acts unheard",
                 Fault::Lost => "is lost with its driver",
                 Fault::NotSent => "is not sent at first",

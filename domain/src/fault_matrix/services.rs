@@ -32,6 +32,7 @@ impl Services {
             Some(Fault::Refused) => return Some(Reply::Refused { error: "answered 409".to_owned() }),
             Some(Fault::AlwaysUnclear) => return unclear(),
             Some(Fault::Misconfigured) => return misconfigured(),
+            Some(Fault::Held) => return Some(Reply::Held { error: "key 7 is missing".to_owned() }),
             Some(Fault::OnceMisconfigured) if before == 0 => return misconfigured(),
             Some(Fault::OnceUnclear) if before == 0 => return unclear(),
             Some(Fault::Lost) if before == 0 => return None,

@@ -101,6 +101,12 @@ pub enum Reply {
         /// Whether the participant may have acted all the same.
         maybe_done: bool,
     },
+    /// The request cannot be made until a person has mended something, and no further attempt would change that: the key of the
+    /// personal data that it needs is missing, for one. Nothing was sent.
+    Held {
+        /// What is wrong and what to do, for people.
+        error: String,
+    },
 }
 
 /// See [`Command::Refuse`].
@@ -116,6 +122,8 @@ pub struct LateRefusal {
     pub request: Option<Uuid>,
     /// The idempotency key that it came under, if any.
     pub key: Option<String>,
+    /// It is no "no": the participant cannot act until a person has mended something, and has not acted.
+    pub misconfigured: bool,
     /// When.
     pub now: Now,
 }
@@ -343,6 +351,20 @@ pub enum Refusal {
     NothingToRetry {
         /// Where the order stands.
         state: Lifecycle,
+    },
+    /// The order was held more often than anybody needs; it can still be resumed and canceled.
+    #[error("the order was paused {count} times already, which is the most; it can be resumed, or canceled")]
+    TooManyPauses {
+        /// How often.
+        count: u32,
+    },
+    /// The step was tried more often than anybody needs; it can still be skipped, and its order canceled.
+    #[error("step {step:?} was tried {count} times already, which is the most; skip it, or cancel the order")]
+    TooManyAttempts {
+        /// The step.
+        step: StepId,
+        /// How often.
+        count: u32,
     },
     /// More answers for now than anybody needs; one that settles the step is still taken.
     #[error("step {step:?} was answered {count} times already; only an answer that settles it is taken now")]

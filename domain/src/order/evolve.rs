@@ -65,6 +65,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
                 return Err(misfit("the order is paused already".into()));
             }
             state.paused = Some(at);
+            state.pauses = state.pauses.saturating_add(1);
         }
         Event::OrderResumed(_) => {
             let Some(since) = state.paused.take() else { return Err(misfit("the order is not paused".into())) };
@@ -77,6 +78,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
             state.paused = None;
             state.phase = Phase::Undoing;
             state.undone_because = Some(e.because.clone());
+            state.canceled = e.step.is_none();
             // Nothing is held any more: what may have been done is undone.
             state.stuck = None;
             for step in state.steps.values_mut() {
@@ -148,7 +150,9 @@ fn placed_state(placed: &OrderPlaced) -> OrderState {
         status: placed.status.clone(),
         phase: Phase::Forward,
         paused: None,
+        pauses: 0,
         undone_because: None,
+        canceled: false,
         split: None,
         stuck: None,
         steps: BTreeMap::new(),
@@ -193,7 +197,10 @@ impl StepState {
 /// The transition table of a step; the error says where it stood instead.
 fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<StepState, String> {
     let at = event.at();
-    let Some(step) = known else { return first_stage(event).ok_or_else(|| "has not started".to_owned()) };
+    let Some(step) = known else { return first_stage(event, phase).ok_or_else(|| "has not started".to_owned()) };
+    if step.was_held_before_it_began() && !matches!(event, Event::StepCompleted(_)) {
+        return first_stage(event, phase).ok_or_else(|| "was held before it began".to_owned());
+    }
     match event {
         Event::StepStarted(e) if step.may_start(e.direction, e.attempt) => Ok(start(step, e)),
         Event::StepAccepted(e) if step.is_in_flight(e.direction) => {
@@ -227,7 +234,7 @@ fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<St
 }
 
 /// Where a step stands that nothing had happened to before.
-fn first_stage(event: &Event) -> Option<StepState> {
+fn first_stage(event: &Event, phase: Phase) -> Option<StepState> {
     let at = event.at();
     match event {
         Event::StepStarted(e) if e.direction == Direction::Do && e.attempt == 1 => {
@@ -243,13 +250,26 @@ fn first_stage(event: &Event) -> Option<StepState> {
         Event::StepFailed(e) if e.direction == Direction::Do => Some(StepState {
             last_error: Some(e.error.clone()),
             ended_at: Some(at),
-            ..StepState::at_rest(Stage::Failed { maybe_done: false }, at)
+            ..StepState::at_rest(first_failure(e.misconfigured, phase), at)
         }),
         _ => None,
     }
 }
 
+/// Where a step stands that was never asked for anything. One that waits for a person is held wherever steps begin.
+fn first_failure(misconfigured: bool, phase: Phase) -> Stage {
+    match phase {
+        Phase::Forward | Phase::Compensated if misconfigured => Stage::Held { maybe_done: false },
+        _ => Stage::Failed { maybe_done: false },
+    }
+}
+
 impl StepState {
+    /// Whether it waits for a person although nothing was asked of anybody yet: it begins once that is mended.
+    pub(super) fn was_held_before_it_began(&self) -> bool {
+        matches!(self.stage, Stage::Held { .. }) && self.mode.is_none()
+    }
+
     fn is_in_flight(&self, direction: Direction) -> bool {
         matches!(self.stage, Stage::InFlight { direction: way, .. } if way == direction)
     }
@@ -366,7 +386,7 @@ impl Stage {
 
     /// Whether it is more than a failure.
     fn went_on(self) -> bool {
-        self.is_open() || matches!(self, Stage::Completed | Stage::Undone)
+        self.is_open() || matches!(self, Stage::Completed | Stage::Skipped | Stage::Undone)
     }
 
     /// What is waited for is due so much later. An attempt that is being made is not waited for: its exchange goes on.

@@ -4,6 +4,8 @@
 //! so the sentences are made and read in this one place. They are part of what is recorded: a changed one would make old
 //! histories unreadable, and a test holds them fast.
 
+use uuid::Uuid;
+
 use super::event::{StepAttemptFailed, StepFailed};
 use crate::workflow::Step;
 
@@ -18,6 +20,8 @@ pub enum FailureCause<'a> {
     Misconfigured(&'a str),
     /// It was answered without the outcome that the step requires.
     NoOutcome,
+    /// It cannot be done until a person has mended something: nothing was tried again.
+    Held(&'a str),
     /// It was to be answered later, which this action cannot be.
     AcceptedInVain,
     /// The answer is none that the step knows; none: the answer cannot be read off the sentence.
@@ -40,6 +44,17 @@ const NO_ANSWER: &str = "no answer in time";
 const ACCEPTED: &str = "accepted with 202, to be answered later, where the answer has to come at once";
 const NO_OUTCOME: &str = "answered without an outcome, which the step requires";
 const NONE_OF_ITS_OUTCOMES: &str = ", which is none of its outcomes: ";
+
+/// What is kept of an expression's error, in characters: it may name a key, and a key may be as long as the data.
+const LONGEST_ERROR: usize = 500;
+
+/// An error as an event keeps it.
+pub(super) fn excerpt(error: &str) -> String {
+    match error.char_indices().nth(LONGEST_ERROR) {
+        Some((end, _)) => format!("{}…", &error[..end]),
+        None => error.to_owned(),
+    }
+}
 
 pub(super) fn given_up() -> String {
     GIVEN_UP.to_owned()
@@ -77,12 +92,19 @@ pub(super) fn last_attempt(error: &str, attempt: u32) -> String {
     format!("{error} (attempt {attempt}, the last)")
 }
 
+pub(super) fn hidden_guard(key: Uuid) -> String {
+    format!(
+        "`when` needs personal data that cannot be read: key {key} is missing, or was destroyed; \
+         bring the keys back (tenuto keys import) and retry the step, skip it, or cancel the order"
+    )
+}
+
 pub(super) fn no_guard(error: impl std::fmt::Display) -> String {
-    format!("`when` has no answer: {error}")
+    format!("`when` has no answer: {}", excerpt(&error.to_string()))
 }
 
 pub(super) fn no_input(name: &str, error: impl std::fmt::Display) -> String {
-    format!("`with.{name}` has no value: {error}")
+    format!("`with.{name}` has no value: {}", excerpt(&error.to_string()))
 }
 
 pub(super) fn too_large(name: &str, size: usize, most: usize) -> String {
@@ -94,7 +116,11 @@ impl StepFailed {
     pub fn cause(&self) -> FailureCause<'_> {
         let error = self.error.as_str();
         if self.misconfigured {
-            return mistake(last_attempt_in(error).unwrap_or(error));
+            return match (last_attempt_in(error), mistake(error)) {
+                (Some(error), _) => mistake(error),
+                (None, FailureCause::Misconfigured(error)) => FailureCause::Held(error),
+                (None, known) => known,
+            };
         }
         // Only a participant's later "no" comes under a key.
         if self.answer_key.is_some() {
@@ -168,6 +194,8 @@ mod tests {
             let failed = StepFailed { misconfigured: true, ..failed(last_attempt(error, 3)) };
             assert_eq!(failed.cause(), FailureCause::Misconfigured(error));
         }
+        let held = StepFailed { misconfigured: true, ..failed("key 7 is missing".to_owned()) };
+        assert_eq!(held.cause(), FailureCause::Held("key 7 is missing"));
     }
 
     #[test]
@@ -215,6 +243,16 @@ mod tests {
             assert_eq!(written, sentence);
             assert_eq!(failed(written).cause(), cause);
         }
+    }
+
+    #[test]
+    fn an_error_that_names_something_long_is_cut() {
+        let long = "é".repeat(64 * 1024);
+        for sentence in [no_guard(&long), no_input("to", &long)] {
+            assert!(sentence.chars().count() < 600 && sentence.ends_with("é…"), "{}", sentence.len());
+            assert_eq!(failed(sentence).cause(), FailureCause::NoValue);
+        }
+        assert_eq!(excerpt("short"), "short");
     }
 
     #[test]

@@ -101,6 +101,11 @@ impl Recorded {
         let placeholders = Placeholders::of(&value, placeholders);
         Self { value, placeholders }
     }
+
+    /// Whether it has placeholders that stand for personal data.
+    pub fn is_personal(&self) -> bool {
+        PersonalData::are_in(&self.value, self.placeholders.as_ref())
+    }
 }
 
 /// Notes everything within a value that looks like a placeholder.
@@ -145,6 +150,18 @@ impl PersonalData {
     /// A recorded result, as it is shown: a text with a placeholder for what cannot be read is `null`.
     pub fn show_in(&self, result: &Value, placeholders: Option<&Placeholders>) -> Value {
         self.filled_in(result, &mut String::new(), placeholders, true)
+    }
+
+    /// A recorded input as it is told where nobody can read the personal data: a text that has some is `null`. With it, that
+    /// nothing in it stands for personal data any more.
+    pub fn without_personal_data(input: &Value, placeholders: Option<&Placeholders>) -> (Value, Placeholders) {
+        (Self::default().show_in(input, placeholders), Placeholders::default())
+    }
+
+    /// Whether a recorded input has placeholders that stand for personal data.
+    pub fn are_in(input: &Value, placeholders: Option<&Placeholders>) -> bool {
+        placeholders.is_none_or(|Placeholders(ours)| !ours.is_empty())
+            && Self::default().show_in(input, placeholders) != *input
     }
 
     fn filled_in(&self, value: &Value, pointer: &mut String, ours: Option<&Placeholders>, or_null: bool) -> Value {

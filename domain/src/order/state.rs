@@ -23,8 +23,12 @@ pub struct OrderState {
     pub phase: Phase,
     /// Since when an operator holds it, while one does.
     pub paused: Option<Timestamp>,
+    /// How often it was held.
+    pub pauses: u32,
     /// Why it is being undone, once it is.
     pub undone_because: Option<String>,
+    /// It is being undone because an operator canceled it.
+    pub canceled: bool,
     /// Since when the rest of a decision waits that did not fit into one append.
     pub split: Option<Timestamp>,
     /// What a person has to look at.

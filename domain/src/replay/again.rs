@@ -1,5 +1,7 @@
 //! A decision, made once more.
 
+use std::sync::Arc;
+
 use super::{Recorded, command};
 use crate::order::{Command, DecideError, Event, Limits, OrderPlaced, OrderState, decide_within, place_again};
 use crate::workflow::{Expression, Workflow};
@@ -27,9 +29,12 @@ pub(super) fn again(
         let unknown = Again::Unknown("the definition that the order began on is not in the log".to_owned());
         return (candidates.drain(..).next(), unknown);
     };
+    let opened = state.filter(|_| hangs_on_hidden(workflow, state, recorded)).map(opened);
     let mut nearest: Option<(usize, Command, Result<Vec<Event>, String>)> = None;
     for command in candidates {
-        for value in [Limits::LOG.value, Limits::NONE.value] {
+        let values = [Limits::LOG.value, Limits::NONE.value];
+        let once = |state| values.map(|value| (state, value));
+        for (state, value) in once(state).into_iter().chain(opened.iter().flat_map(|opened| once(Some(opened)))) {
             let decided = once_more(workflow, state, &command, value, recorded).map_err(|error| error.to_string());
             let alike = decided.as_ref().map_or(0, |events| alike(events, recorded));
             if alike == recorded.len() && decided.as_ref().is_ok_and(|events| events.len() == alike) {
@@ -112,9 +117,16 @@ fn told_apart_like(again: &mut Event, then: &Event) {
     }
 }
 
+/// The same state, taken for one whose personal data were read then, though nobody can say what they were.
+fn opened(state: &OrderState) -> OrderState {
+    let placed = OrderPlaced { sealed: None, ..(*state.placed).clone() };
+    OrderState { placed: Arc::new(placed), ..state.clone() }
+}
+
 const HIDDEN: &str = "it hangs on personal data that cannot be read: they were erased, or are sealed";
 
-/// Whether what was decided may hang on personal data that cannot be read: on a guard that looks into them.
+/// Whether what was decided may hang on personal data that cannot be read: on a guard that looks into them, or, in a canceled order,
+/// on whether they could be read then.
 fn hangs_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: &[Recorded]) -> bool {
     let sealed = match (state, recorded.first().map(|first| &first.event)) {
         (Some(state), _) => state.placed.sealed.is_some(),
@@ -122,7 +134,8 @@ fn hangs_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: &[
         (None, _) => false,
     };
     let mut steps = workflow.steps.iter().chain(&workflow.compensated);
-    sealed && steps.any(|step| step.when.as_ref().is_some_and(Expression::looks_into_personal_data))
+    let canceled = state.is_some_and(|state| state.canceled);
+    sealed && (canceled || steps.any(|step| step.when.as_ref().is_some_and(Expression::looks_into_personal_data)))
 }
 
 /// How many events are the same from the first on.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Recorded;
 use crate::Timestamp;
+use crate::ids::StepId;
 use crate::order::{
     Answer, AttemptId, Basis, Command, CompensationStarted, Customer, Direction, Event, FailureCause, HandOver,
     LateRefusal, NewOrder, NotSent, Now, Operate, Operation, OrderPlaced, OrderState, Place, Reply, Signal, Stage,
@@ -30,8 +31,11 @@ pub(super) fn candidates(
         Event::StepAttemptFailed(e) if e.unsent => vec![not_sent(e)],
         Event::StepAttemptFailed(e) if e.lost => vec![Command::Tick(now), hand_over(state, decision)],
         Event::StepAttemptFailed(e) => vec![unclear(workflow, state, e)],
+        Event::StepFailed(e) if first.metadata.actor.is_some() => retried(first, &e.step),
         Event::StepFailed(e) => failed(state, decision, e),
         Event::StepStarted(e) => started(first, e),
+        Event::WaitStarted(e) if first.metadata.actor.is_some() => retried(first, &e.step),
+        Event::StepSkipped(e) if first.metadata.actor.is_some() => retried(first, &e.step),
         Event::OrderPaused(_) => vec![operated(first, Operation::Pause)],
         Event::OrderResumed(_) => vec![operated(first, Operation::Resume)],
         Event::CompensationStarted(CompensationStarted { step: None, .. }) => vec![operated(first, Operation::Cancel)],
@@ -141,7 +145,8 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
     let reply = |reply| answer(state, &e.step, e.direction, reply, now);
     let late = || {
         let (step, error, key) = (e.step.clone(), e.error.clone(), e.answer_key.clone());
-        Command::Refuse(LateRefusal { step, direction: e.direction, error, request: None, key, now })
+        let (direction, misconfigured) = (e.direction, e.misconfigured);
+        Command::Refuse(LateRefusal { step, direction, error, request: None, key, misconfigured, now })
     };
     if e.answer_key.is_some() {
         return vec![late()];
@@ -154,6 +159,8 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
             let (error, maybe_done) = (error.to_owned(), e.maybe_done);
             vec![reply(Reply::Misconfigured { error, retry_after: None, maybe_done })]
         }
+        // By the guard of a step, where a decision was split before it.
+        FailureCause::Held(error) => vec![reply(Reply::Held { error: error.to_owned() }), Command::Tick(now)],
         FailureCause::AcceptedInVain => vec![reply(Reply::Accepted)],
         FailureCause::NoOutcome => vec![reply(unnamed())],
         FailureCause::UnknownOutcome(outcome) => outcome.map(|outcome| reply(answered(outcome))).into_iter().collect(),
@@ -183,8 +190,12 @@ fn started(first: &Recorded, e: &StepStarted) -> Vec<Command> {
     if first.metadata.actor.is_none() {
         return vec![Command::Tick(plain(e.at))];
     }
+    retried(first, &e.step)
+}
+
+fn retried(first: &Recorded, step: &StepId) -> Vec<Command> {
     let retry = |step| operated(first, Operation::Retry { step });
-    vec![retry(Some(e.step.clone())), retry(None)]
+    vec![retry(Some(step.clone())), retry(None)]
 }
 
 fn operated(recorded: &Recorded, operation: Operation) -> Command {

@@ -219,6 +219,7 @@ impl Reason<'_> {
                 let attempts = self.step(&e.step).map_or_else(String::new, |step| format!(" {}", step.retry.attempts));
                 return (Rule::RetriesUsedUp, format!("all{attempts} attempts are used up"));
             }
+            FailureCause::Held(_) => (Rule::Answered, "a person has to mend something before it can be done"),
             FailureCause::AcceptedInVain => (Rule::Answered, "an action of this kind is answered at once"),
             FailureCause::UnknownOutcome(_) => (Rule::Answered, "the step does not know this outcome"),
             FailureCause::NoOutcome => (Rule::Answered, "the step requires an outcome"),

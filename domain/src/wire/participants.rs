@@ -115,6 +115,10 @@ pub struct ActionRefused {
     pub direction: Direction,
     /// Why, for people.
     pub error: String,
+    /// It is no "no": the participant cannot act until a person has mended something. The order is held for an operator, and
+    /// nothing is undone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub misconfigured: bool,
 }
 
 /// What a participant says.

@@ -90,6 +90,7 @@ fn kind_of(reply: &Reply) -> &'static str {
         Reply::Refused { .. } => "refused",
         Reply::Unclear { .. } => "unclear",
         Reply::Misconfigured { .. } => "misconfigured",
+        Reply::Held { .. } => "held",
     }
 }
 

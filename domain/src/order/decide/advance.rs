@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::answer::failed;
+use super::answer::{failed, held};
 use super::attempt::{started, waiting};
 use super::scope::{recorded_scope, scope};
 use super::{DecideError, Decision};
@@ -10,7 +10,7 @@ use crate::order::event::{
     Basis, CompensationCompleted, CompensationStarted, Direction, Event, OrderCanceled, OrderCompleted, OrderStuck,
     StatusChanged, StepSkipped,
 };
-use crate::order::failure::{given_up, no_guard, no_input, too_large};
+use crate::order::failure::{excerpt, given_up, hidden_guard, no_guard, no_input, too_large};
 use crate::order::limits::{Limits, json_bound, json_size};
 use crate::order::personal::Recorded;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
@@ -88,7 +88,7 @@ fn forward(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Resu
             || Ok(Evaluated::default()),
             |r| r.evaluate_marked(&recorded_scope(workflow, &decision.state, [r])),
         );
-        let result = result.map_err(|e| e.to_string()).map(Recorded::of);
+        let result = result.map_err(|e| excerpt(&e.to_string())).map(Recorded::of);
         let (Recorded { value: result, placeholders }, result_error) =
             match result.and_then(|recorded| that_fits(recorded, "result", limits)) {
                 Ok(recorded) => (recorded, None),
@@ -135,14 +135,7 @@ fn run_section(
         if decision.is_split() {
             return Ok(());
         }
-        match readiness(workflow, step, decision) {
-            Readiness::NotYet => {}
-            Readiness::Skip(because) => {
-                decision.follow(Event::StepSkipped(StepSkipped { step: step.id.clone(), because, at: decision.at }))?;
-            }
-            Readiness::Go => begin(workflow, step, decision, limits)?,
-            Readiness::Broken(error) => decision.follow(failed(step, Direction::Do, error, false, decision))?,
-        }
+        begin_if_ready(workflow, step, decision, limits)?;
         // Nothing starts in a decision that fails the order, or that has no room.
         let fails = matches!(decision.events.last(), Some(Event::StepFailed(e)) if !e.misconfigured);
         if decision.is_split() || fails {
@@ -152,11 +145,45 @@ fn run_section(
     Ok(())
 }
 
+/// Starts or skips a step, if it is ready for it.
+pub(super) fn begin_if_ready(
+    workflow: &Workflow,
+    step: &Step,
+    decision: &mut Decision,
+    limits: Limits,
+) -> Result<(), DecideError> {
+    match readiness(workflow, step, decision) {
+        Readiness::NotYet => {}
+        Readiness::Skip(because) => {
+            decision.follow(Event::StepSkipped(StepSkipped { step: step.id.clone(), because, at: decision.at }))?;
+        }
+        Readiness::Go => begin(workflow, step, decision, limits)?,
+        Readiness::Broken(error) => decision.follow(failed(step, Direction::Do, error, false, decision))?,
+        Readiness::Hidden(_) if ends_without_personal_data(&decision.state) => {
+            decision.follow(untold(step, decision))?;
+        }
+        Readiness::Hidden(error) => decision.follow(held(step, Direction::Do, error, false, decision))?,
+    }
+    Ok(())
+}
+
+/// Whether an operator canceled an order whose personal data cannot be read: it comes to its end without the steps that need them.
+fn ends_without_personal_data(state: &OrderState) -> bool {
+    state.canceled && state.phase == Phase::Compensated && state.placed.sealed.is_some()
+}
+
+fn untold(step: &Step, decision: &Decision) -> Event {
+    let because = "the order was canceled, and personal data that the step needs cannot be read".to_owned();
+    Event::StepSkipped(StepSkipped { step: step.id.clone(), because, at: decision.at })
+}
+
 enum Readiness {
     NotYet,
     Go,
     Skip(String),
     Broken(String),
+    /// Nobody can say: the guard needs personal data that cannot be read.
+    Hidden(String),
 }
 
 /// See [`Join`] for the rule.
@@ -181,6 +208,10 @@ fn readiness(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Readi
     let Some(guard) = &step.when else {
         return if only_for_now { Readiness::NotYet } else { Readiness::Go };
     };
+    // Placeholders are no personal data: a guard that looks into them would come out as it likes.
+    if let Some(sealed) = state.placed.sealed.as_ref().filter(|_| guard.looks_into_personal_data()) {
+        return if only_for_now { Readiness::NotYet } else { Readiness::Hidden(hidden_guard(sealed.key)) };
+    }
     let (holds, spent) = guard.holds_metered(&scope(workflow, state, guard));
     decision.spend(spent);
     match holds {
@@ -216,6 +247,7 @@ fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision, limits: Limi
     let (input, spent) = input(workflow, step, &decision.state);
     decision.spend(spent);
     let event = match input.and_then(|input| that_fits(input, "with", limits)) {
+        Ok(input) if ends_without_personal_data(&decision.state) && input.is_personal() => Some(untold(step, decision)),
         Ok(input) if step.action.is_none() => Some(waiting(step, input, decision)),
         Ok(input) => started(workflow, step, Direction::Do, 1, Some(input), decision),
         Err(error) => Some(failed(step, Direction::Do, error, false, decision)),
@@ -335,12 +367,14 @@ fn note_if_stuck(section: &[Step], decision: &mut Decision) -> Result<bool, Deci
         let known = decision.state.steps.get(&step.id)?;
         let direction = match (known.stage, decision.state.phase) {
             (Stage::UndoFailed, _) => Direction::Undo,
-            (Stage::Failed { .. }, Phase::Compensated) | (Stage::Held { .. }, Phase::Forward) => Direction::Do,
+            (Stage::Failed { .. }, Phase::Compensated) | (Stage::Held { .. }, Phase::Forward | Phase::Compensated) => {
+                Direction::Do
+            }
             _ => return None,
         };
-        let what = match (decision.state.phase, direction) {
-            (Phase::Forward, _) => "is held for an operator",
-            (_, Direction::Do) if known.attempts == 0 => "was never asked",
+        let what = match (known.stage, decision.state.phase, direction) {
+            (Stage::Held { .. }, ..) | (_, Phase::Forward, _) => "is held for an operator",
+            (_, _, Direction::Do) if known.attempts == 0 => "was never asked",
             _ => "failed for good",
         };
         Some((step, direction, what, known.last_error.clone().unwrap_or_default()))

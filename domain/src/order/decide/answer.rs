@@ -48,6 +48,9 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
         (Reply::Misconfigured { error, retry_after, maybe_done }, _) => {
             misconfigured(step, state, answer, error, *retry_after, *maybe_done, &decision)
         }
+        (Reply::Held { error }, direction) => {
+            held(step, direction, error.clone(), is_unsure(state, &step.id), &decision)
+        }
     };
     decision.record(event)?;
     Ok(decision)
@@ -92,6 +95,12 @@ pub(super) fn completed(
 pub(super) fn failed(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
     let (step, at) = (step.id.clone(), decision.at);
     Event::StepFailed(StepFailed { step, direction, error, maybe_done, misconfigured: false, answer_key: None, at })
+}
+
+/// What waits for a person, and is tried no more until then.
+pub(super) fn held(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
+    let (step, at) = (step.id.clone(), decision.at);
+    Event::StepFailed(StepFailed { step, direction, error, maybe_done, misconfigured: true, answer_key: None, at })
 }
 
 fn is_unsure(state: &OrderState, step: &str) -> bool {

@@ -13,6 +13,8 @@ mod hand_over;
 #[cfg(test)]
 mod hand_over_tests;
 #[cfg(test)]
+mod hidden_tests;
+#[cfg(test)]
 mod hold_tests;
 #[cfg(test)]
 mod late_tests;
@@ -112,7 +114,7 @@ fn decide_with(
         (Some(state), Command::Answer(answer)) => answer::answer(workflow, state, answer)?,
         (Some(state), Command::Signal(signal)) => signal::signal(workflow, state, signal)?,
         (Some(state), Command::Refuse(late)) => signal::refusal(workflow, state, late)?,
-        (Some(state), Command::Operate(operate)) => operated(workflow, state, operate)?,
+        (Some(state), Command::Operate(operate)) => operated(workflow, state, operate, limits)?,
         (Some(state), Command::Tick(now)) => tick::tick(workflow, state, *now)?,
         (Some(state), Command::HandOver(back)) => hand_over::hand_over(workflow, state, back)?,
         (Some(state), Command::NotSent(not_sent)) => not_sent::not_sent(workflow, state, not_sent)?,
@@ -129,12 +131,17 @@ fn decide_with(
     Ok((decision.events, decision.state))
 }
 
-fn operated(workflow: &Workflow, state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
+fn operated(
+    workflow: &Workflow,
+    state: &OrderState,
+    operate: &Operate,
+    limits: Limits,
+) -> Result<Decision, DecideError> {
     match &operate.operation {
         Operation::Cancel => cancel::cancel(state, operate),
         Operation::Pause => pause::pause(state, operate),
         Operation::Resume => pause::resume(state, operate),
-        Operation::Retry { step } => retry::retry(workflow, state, operate, step.as_ref()),
+        Operation::Retry { step } => retry::retry(workflow, state, operate, step.as_ref(), limits),
         Operation::Skip { step, outcome, data } => skip::skip(workflow, state, operate, step, outcome.as_deref(), data),
     }
 }

@@ -5,6 +5,9 @@ use crate::order::command::{Operate, Refusal};
 use crate::order::event::{Event, OrderPaused, OrderResumed};
 use crate::order::state::{Lifecycle, OrderState, Phase};
 
+/// The most pauses of one order: a program that pauses and resumes for ever must not fill its history.
+const MOST_PAUSES: u32 = 1_000;
+
 /// Only what goes on by itself can be held: not what has ended, is held already, or waits for an operator anyway. Where a step
 /// forward is stuck, others may go on.
 pub(super) fn pause(state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
@@ -12,6 +15,9 @@ pub(super) fn pause(state: &OrderState, operate: &Operate) -> Result<Decision, D
         standing @ (Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Compensating | Lifecycle::Stuck)
             if standing != Lifecycle::Stuck || state.phase == Phase::Forward =>
         {
+            if state.pauses >= MOST_PAUSES {
+                return Err(Refusal::TooManyPauses { count: state.pauses }.into());
+            }
             let mut decision = Decision::about(state, operate.now.at);
             decision.record(Event::OrderPaused(OrderPaused { at: decision.at }))?;
             Ok(decision)
@@ -27,4 +33,30 @@ pub(super) fn resume(state: &OrderState, operate: &Operate) -> Result<Decision, 
     let mut decision = Decision::about(state, operate.now.at);
     decision.record(Event::OrderResumed(OrderResumed { at: decision.at }))?;
     Ok(decision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MOST_PAUSES;
+    use crate::order::decide::tests::workflow;
+    use crate::order::{Lifecycle, Operation, Refusal};
+    use crate::testing::{Story, order};
+
+    #[test]
+    fn an_order_that_was_paused_too_often_can_still_be_resumed_and_canceled() {
+        let workflow = workflow("steps:\n  go: { call: p.go, undo: p.come_back }");
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        for _ in 1..MOST_PAUSES {
+            story.operate(Operation::Pause).whatever();
+            story.operate(Operation::Resume).whatever();
+        }
+        story.operate(Operation::Pause).whatever();
+        let mut canceled = story.clone();
+        assert_eq!(story.operate(Operation::Resume).events().len(), 1);
+        story.operate(Operation::Pause).then_refused(&Refusal::TooManyPauses { count: MOST_PAUSES });
+        assert_eq!(story.state().state(), Lifecycle::Running);
+        canceled.operate(Operation::Cancel).whatever();
+        assert_eq!(canceled.state().state(), Lifecycle::Compensating);
+    }
 }

@@ -1,10 +1,12 @@
 //! An operator has something tried again now: what waits for its next attempt, or what failed for good and left the order stuck.
 
-use super::tick::again;
+use super::advance::begin_if_ready;
+use super::tick::{MOST_ATTEMPTS, again};
 use super::{DecideError, Decision};
 use crate::ids::StepId;
 use crate::order::command::{Operate, Refusal};
 use crate::order::event::Direction;
+use crate::order::limits::Limits;
 use crate::order::state::{Lifecycle, OrderState, Stage, StepState};
 use crate::workflow::Workflow;
 
@@ -13,6 +15,7 @@ pub(super) fn retry(
     state: &OrderState,
     operate: &Operate,
     wanted: Option<&StepId>,
+    limits: Limits,
 ) -> Result<Decision, DecideError> {
     let operation = operate.operation.as_str();
     if state.paused.is_some() {
@@ -27,7 +30,12 @@ pub(super) fn retry(
     }
     let mut decision = Decision::about(state, operate.now.at);
     for (id, known) in state.steps.iter().filter(|(id, _)| wanted.is_none_or(|wanted| wanted == *id)) {
-        if let Some((direction, attempts)) = can_be_tried(workflow, id, known) {
+        if known.was_held_before_it_began() {
+            begin_if_ready(workflow, workflow.known_step(id)?, &mut decision, limits)?;
+        } else if let Some((direction, attempts)) = can_be_tried(workflow, id, known) {
+            if attempts >= MOST_ATTEMPTS {
+                return Err(Refusal::TooManyAttempts { step: id.clone(), count: attempts }.into());
+            }
             again(workflow, workflow.known_step(id)?, direction, attempts, &mut decision)?;
         }
     }

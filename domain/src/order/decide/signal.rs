@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::answer::{completed, failed};
+use super::answer::{completed, failed, held};
 use super::{DecideError, Decision};
 use crate::order::command::{LateRefusal, Refusal, Signal};
 use crate::order::event::{Basis, Direction, Event, Mode, StepFailed};
@@ -57,7 +57,8 @@ pub(super) fn refusal(workflow: &Workflow, state: &OrderState, late: &LateRefusa
         }
     }
     waiting(step, state, late.direction, said)?;
-    let event = match failed(step, late.direction, late.error.clone(), false, &decision) {
+    let ends = if late.misconfigured { held } else { failed };
+    let event = match ends(step, late.direction, late.error.clone(), false, &decision) {
         Event::StepFailed(failed) => Event::StepFailed(StepFailed { answer_key: late.key.clone(), ..failed }),
         other => other,
     };

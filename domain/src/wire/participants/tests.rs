@@ -60,6 +60,17 @@ fn refused() -> Reply {
         step: "ship".into(),
         direction: Direction::Undo,
         error: "it has left the house".into(),
+        misconfigured: false,
+    })
+}
+
+fn held() -> Reply {
+    Reply::Refused(ActionRefused {
+        order_id: order(),
+        step: "notify".into(),
+        direction: Direction::Do,
+        error: "the personal data that it takes cannot be read".into(),
+        misconfigured: true,
     })
 }
 
@@ -82,6 +93,24 @@ fn one_of_each() -> Vec<Message> {
     let masked = masked().message(1, None, TRACE).unwrap();
     let in_part = masked_in_part().message(1, None, TRACE).unwrap();
     vec![request, answer, refusal, parked, masked, in_part]
+}
+
+/// What was added to a version later on has a golden file besides.
+#[test]
+fn a_participant_can_say_that_a_person_has_to_mend_something_first() {
+    let message = held().message(Uuid::nil(), None).unwrap();
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/exchange/ActionRefused.v1.misconfigured.json");
+    let written = json!({
+        "id": message.id,
+        "data": serde_json::from_slice::<Value>(&message.data).unwrap(),
+        "metadata": serde_json::from_slice::<Value>(&message.metadata).unwrap(),
+    });
+    if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
+        fs::write(&file, format!("{written:#}\n")).unwrap();
+    }
+    assert_eq!(format!("{written:#}\n"), fs::read_to_string(&file).unwrap(), "{}", file.display());
+    let (read, _) = decode_reply(message.event_type, &message.data, &message.metadata).unwrap();
+    assert_eq!(read, held());
 }
 
 fn golden_file(event_type: &str, version: &Value) -> PathBuf {
