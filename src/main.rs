@@ -27,6 +27,7 @@ mod serve;
 mod signals;
 mod stream_prefix;
 mod workflows;
+mod wrong_log;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! A checkpoint in a table of its owner's.
 
 use event_store::client::Position;
-use sqlx::{FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection, SqlSafeStr};
 use uuid::Uuid;
 
 use crate::origin::{Checkpoint, Mark};
@@ -55,10 +55,19 @@ struct Row {
     mark_event: Option<Uuid>,
 }
 
+/// What a row says, read by a statement like [`Bookmark::read`]: a table's name may be made up at run time.
+pub async fn read_checkpoint(
+    db: &mut PgConnection,
+    statement: impl SqlSafeStr + Send,
+    name: &str,
+) -> Result<Option<Checkpoint>, sqlx::Error> {
+    let row: Option<Row> = sqlx::query_as(statement).bind(name).fetch_optional(db).await?;
+    Ok(row.map(Checkpoint::from))
+}
+
 impl Bookmark {
     pub(crate) async fn read(&self, db: &mut PgConnection) -> Result<Option<Checkpoint>, sqlx::Error> {
-        let row: Option<Row> = sqlx::query_as(self.read).bind(self.name).fetch_optional(db).await?;
-        Ok(row.map(Checkpoint::from))
+        read_checkpoint(db, self.read, self.name).await
     }
 
     pub(crate) async fn write(&self, db: &mut PgConnection, checkpoint: &Checkpoint) -> Result<(), sqlx::Error> {

@@ -21,7 +21,7 @@ mod place;
 mod window;
 
 pub use alarm::LogAlarm;
-pub use bookmark::Bookmark;
+pub use bookmark::{Bookmark, read_checkpoint};
 pub use follow::{FollowOptions, Reader, follow};
 pub use origin::{Checkpoint, Mark, Mismatch, OriginError, compare, verify};
 pub use place::take_place;

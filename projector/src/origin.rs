@@ -4,8 +4,8 @@
 //! Then they take the log's identity. Views that differ stay as they are, until a rebuild, or until the right log is back.
 
 use event_store::client::{EventStore, Position, ReadError};
-use follower::{Checkpoint, Mark, Mismatch, OriginError, compare};
-use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool};
+use follower::{Checkpoint, Mark, Mismatch, OriginError, compare, read_checkpoint};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::session::VIEWS;
@@ -64,16 +64,6 @@ pub(crate) async fn verify_views(log: &EventStore, db: &mut PgConnection) -> Res
     Ok(log_id)
 }
 
-#[derive(Debug, FromRow)]
-struct Row {
-    position: i64,
-    prepare: i64,
-    log_id: Option<Uuid>,
-    mark_position: Option<i64>,
-    mark_prepare: Option<i64>,
-    mark_event: Option<Uuid>,
-}
-
 /// How far the views have come, and of which log they are; where they do not say, the newest order has the mark.
 pub(crate) async fn checkpoint_to_compare(
     db: &mut PgConnection,
@@ -82,26 +72,21 @@ pub(crate) async fn checkpoint_to_compare(
     let query = format!(
         "SELECT position, prepare, log_id, mark_position, mark_prepare, mark_event FROM {checkpoints} WHERE name = $1"
     );
-    let row: Option<Row> = sqlx::query_as(AssertSqlSafe(query)).bind(VIEWS).fetch_optional(&mut *db).await?;
-    let Some(Row { position, prepare, log_id, mark_position, mark_prepare, mark_event }) = row else { return Ok(None) };
-    let mark = match (mark_position, mark_event) {
-        (Some(commit), Some(event)) => Some((commit, mark_prepare.unwrap_or(commit), event)),
-        _ => newest_event(db).await?.map(|(commit, event)| (commit, commit, event)),
-    };
-    let mark = mark.map(|(commit, prepare, event)| Mark { position: at(commit, prepare), event });
-    Ok(Some(Checkpoint { position: at(position, prepare), log: log_id, mark }))
+    let Some(mut checkpoint) = read_checkpoint(&mut *db, AssertSqlSafe(query), VIEWS).await? else { return Ok(None) };
+    if checkpoint.mark.is_none() {
+        checkpoint.mark = newest_event(db).await?;
+    }
+    Ok(Some(checkpoint))
 }
 
 /// The last event of the order that moved last.
-async fn newest_event(db: &mut PgConnection) -> Result<Option<(i64, Uuid)>, sqlx::Error> {
-    sqlx::query_as(
+async fn newest_event(db: &mut PgConnection) -> Result<Option<Mark>, sqlx::Error> {
+    let newest: Option<(i64, Uuid)> = sqlx::query_as(
         "SELECT o.position, t.event_id FROM (SELECT * FROM orders ORDER BY position DESC LIMIT 1) o
          JOIN timeline t ON t.order_id = o.id AND t.revision = o.revision",
     )
     .fetch_optional(db)
-    .await
-}
-
-fn at(commit: i64, prepare: i64) -> Position {
-    Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }
+    .await?;
+    let at = |position: i64| Position { commit: position.cast_unsigned(), prepare: position.cast_unsigned() };
+    Ok(newest.map(|(position, event)| Mark { position: at(position), event }))
 }

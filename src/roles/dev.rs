@@ -18,6 +18,7 @@ use crate::backends::Backends;
 use crate::commands::output;
 use crate::door::Door;
 use crate::running::Running;
+use crate::wrong_log::refused_while_raised;
 use crate::{samples, serve, signals};
 
 /// How long a request waits for the log and Postgres, which may have to be made first.
@@ -96,7 +97,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let own = handler
         .router
         .clone()
-        .merge(query_api::router(pool.clone(), event_store.clone(), &queries))
+        .merge(refused_while_raised(query_api::router(pool.clone(), event_store.clone(), &queries), alarm.clone()))
         .nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let projecting = ProjectorOptions { alarm, ..ProjectorOptions::default() };

@@ -10,6 +10,7 @@ use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
 use crate::door::{Door, STARTING};
 use crate::stream_prefix::adopt_in_time;
+use crate::wrong_log::refused_while_raised;
 use crate::{backends, serve, signals};
 
 /// Options of `tenuto query-api`.
@@ -45,9 +46,10 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let alarms = Alarms::default();
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving: &stop, closed: &stop };
     let options = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
-    // Without the log, what is asked of the views is answered all the same: a balancer is told of it, and nothing is refused.
+    // While the log is away, the views are answered from all the same: a balancer is told of it, and nothing is refused.
     let (_guard, probes) = watched.start(None, Some(&options.stats));
-    let router = query_api::router(pool.clone(), event_store.clone(), &options)
+    let queries = query_api::router(pool.clone(), event_store.clone(), &options);
+    let router = refused_while_raised(queries, alarms.log.clone())
         .merge(probes)
         .method_not_allowed_fallback(query_api::method_not_allowed);
     door.open(router);

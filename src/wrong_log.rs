@@ -1,0 +1,93 @@
+//! While the views are of another log than this one, the query side refuses to answer from them.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use follower::LogAlarm;
+use serde_json::json;
+
+/// The extension `code` of the GraphQL error.
+const CODE: &str = "LOG_MISMATCH";
+
+/// The same routes, which answer 503 with the reason and the remedy while the alarm is raised. The schema's text and the page for
+/// browsers do not come from the views.
+pub(crate) fn refused_while_raised(queries: Router, alarm: LogAlarm) -> Router {
+    queries.layer(from_fn_with_state(alarm, refuse))
+}
+
+async fn refuse(State(alarm): State<LogAlarm>, request: Request, next: Next) -> Response {
+    let is_graphql = request.uri().path() == "/graphql";
+    let is_of_the_views =
+        request.uri().path() != "/schema.graphql" && !(is_graphql && wants(request.headers(), "text/html"));
+    match alarm.reason().filter(|_| is_of_the_views) {
+        None => next.run(request).await,
+        Some(reason) => refusal(&reason, is_graphql, request.headers()),
+    }
+}
+
+fn refusal(reason: &str, is_graphql: bool, headers: &HeaderMap) -> Response {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let (media_type, body) = if is_graphql {
+        let media_type = "application/graphql-response+json";
+        let media_type = if wants(headers, media_type) { media_type } else { "application/json" };
+        (media_type, json!({ "errors": [{ "message": reason, "extensions": { "code": CODE } }] }))
+    } else {
+        let problem = json!({
+            "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "detail": reason,
+        });
+        ("application/problem+json", problem)
+    };
+    (status, [(header::CONTENT_TYPE, media_type)], body.to_string()).into_response()
+}
+
+fn wants(headers: &HeaderMap, media_type: &str) -> bool {
+    let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    accepted.any(|accept| accept.contains(media_type))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn answer(alarm: &LogAlarm, path: &str, accept: &str) -> (StatusCode, String, String) {
+        let answer = || get(|| async { "from the views" });
+        let queries = Router::new()
+            .route("/graphql", answer())
+            .route("/orders/{id}", answer())
+            .route("/schema.graphql", answer());
+        let request = Request::builder().uri(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap();
+        let response = refused_while_raised(queries, alarm.clone()).oneshot(request).await.unwrap();
+        let (status, media_type) =
+            (response.status(), response.headers()[header::CONTENT_TYPE].to_str().unwrap().into());
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        (status, media_type, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn views_of_another_log_are_not_answered_from() {
+        let alarm = LogAlarm::default();
+        assert_eq!(answer(&alarm, "/orders/1", "*/*").await.0, StatusCode::OK);
+        alarm.raise("the views", "this is another log; tenuto rebuild --yes");
+        for (path, accept, media_type) in [
+            ("/orders/1", "*/*", "application/problem+json"),
+            ("/graphql", "application/json", "application/json"),
+            ("/graphql", "application/graphql-response+json", "application/graphql-response+json"),
+        ] {
+            let (status, given, body) = answer(&alarm, path, accept).await;
+            assert_eq!((status, given.as_str()), (StatusCode::SERVICE_UNAVAILABLE, media_type), "{path}");
+            assert!(body.contains("tenuto rebuild --yes"), "{body}");
+        }
+        for (path, accept) in [("/schema.graphql", "*/*"), ("/graphql", "text/html")] {
+            assert_eq!(answer(&alarm, path, accept).await.0, StatusCode::OK, "{path}");
+        }
+        alarm.clear("the views");
+        assert_eq!(answer(&alarm, "/graphql", "application/json").await.0, StatusCode::OK);
+    }
+}
