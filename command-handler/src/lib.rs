@@ -50,7 +50,7 @@ pub use participants::{
     AllParticipants, Ask, EventParticipants, HttpParticipants, NoAddress, Participants, ServiceState, Settings,
 };
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, read_replies_again, run_replies};
-pub use selection::{Amounts, AttributeCriteria, Criteria, Selection, Span, StepCriteria};
+pub use selection::{Amounts, AttributeCriteria, Criteria, Selection, Span, StepCriteria, Unknown};
 pub use todo::{TodoList, TodoOptions, release_leases, run_todo};
 pub use workflows::{RegisterError, Registered, Registration, Workflows};
 

@@ -75,6 +75,17 @@ pub struct Span {
     pub to: Option<Timestamp>,
 }
 
+/// Something that a filter names, and that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// No workflow of that name is registered.
+    Workflow(String),
+    /// The workflow is registered, and that version of it is not; the last that is.
+    Version(String, i32, i32),
+    /// No workflow, or not the one that is named, has a step of that name.
+    Step(String, Option<String>),
+}
+
 /// The views, as the write side needs them.
 pub trait Selection: Send + Sync + 'static {
     /// Why they cannot be read.
@@ -82,6 +93,9 @@ pub trait Selection: Send + Sync + 'static {
 
     /// How many orders match whose ids come after `after`.
     fn count(&self, criteria: &Criteria, after: Option<&str>) -> impl Future<Output = Result<u64, Self::Error>> + Send;
+
+    /// What the criteria name although it does not exist, if there is anything: no order will ever match it.
+    fn unknown(&self, criteria: &Criteria) -> impl Future<Output = Result<Option<Unknown>, Self::Error>> + Send;
 
     /// The ids of the first `most` of them, in their order.
     fn page(
@@ -99,6 +113,30 @@ impl Selection for PgPool {
         let mut query = matching("count(*)", criteria, after);
         let count: i64 = query.build_query_scalar().persistent(false).fetch_one(self).await?;
         Ok(count.try_into().unwrap_or_default())
+    }
+
+    async fn unknown(&self, criteria: &Criteria) -> Result<Option<Unknown>, sqlx::Error> {
+        let (workflow, version) = criteria.workflow.clone().unzip();
+        if let Some(name) = &workflow {
+            let versions: Vec<i32> =
+                sqlx::query_scalar("SELECT version FROM workflows WHERE name = $1 ORDER BY version")
+                    .bind(name)
+                    .fetch_all(self)
+                    .await?;
+            let Some(last) = versions.last() else { return Ok(Some(Unknown::Workflow(name.clone()))) };
+            if let Some(version) = version.flatten().filter(|version| !versions.contains(version)) {
+                return Ok(Some(Unknown::Version(name.clone(), version, *last)));
+            }
+        }
+        let Some(step) = criteria.step.as_ref().and_then(|step| step.name.as_ref()) else { return Ok(None) };
+        let exists: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM workflows WHERE outline @> $1 AND ($2::text IS NULL OR name = $2))",
+        )
+        .bind(json!([{ "id": step }]))
+        .bind(workflow.as_deref())
+        .fetch_one(self)
+        .await?;
+        Ok((!exists).then(|| Unknown::Step(step.clone(), workflow)))
     }
 
     async fn page(&self, criteria: &Criteria, after: Option<&str>, most: usize) -> Result<Vec<String>, sqlx::Error> {

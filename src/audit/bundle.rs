@@ -13,6 +13,13 @@ pub(super) fn verify(file: &Path, keys: &[PublicKey]) -> Result<Report, AuditErr
     let content = |reason| AuditError::Content { file: file.to_owned(), what: "bundle", reason };
     let bundle = Bundle::read(&read_file(file)?).map_err(content)?;
     let Checked { events, sealed_events, faults } = bundle.check(keys);
+    if events == 0 {
+        return Err(AuditError::EmptyBundle(file.to_owned()));
+    }
+    // Whoever names a key wants to know whether it signed this. Faults are told all the same.
+    if bundle.sealed.is_none() && !keys.is_empty() && faults.is_empty() {
+        return Err(AuditError::UnsealedBundle(file.to_owned()));
+    }
     let (order, seal) = (&bundle.order, bundle.sealed.as_ref().map(|sealed| &sealed.seal));
     let name = seal.map_or_else(|| "of the bundle".to_owned(), name_of);
     let mut findings = Findings::default();

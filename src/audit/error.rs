@@ -46,6 +46,12 @@ pub(super) enum AuditError {
         "nothing was verified: the log has no order up to position {0}; is it the right log (--event-store, --data)?"
     )]
     NothingToVerify(u64),
+    #[error("nothing was verified: {} has no events", .0.display())]
+    EmptyBundle(PathBuf),
+    #[error(
+        "the key was not verified: {} has no seal; export the order again once a seal covers it, or leave --public-key out", .0.display()
+    )]
+    UnsealedBundle(PathBuf),
     #[error("--to {to}: {why}")]
     To { to: u64, why: String },
     #[error("the key cannot be made: the system gives no random numbers")]

@@ -27,18 +27,36 @@ pub struct ShowArgs {
     json: bool,
 }
 
-/// Exit code 1: there is no such order.
+/// The exit code for an order that the views do not have yet.
+const NOT_SHOWN: u8 = 2;
+
+/// Exit code 1: there is no such order; 2: it could not be shown.
 pub async fn run(args: ShowArgs) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     output::forgive_closed_pipe(show(&client, &args).await)
 }
 
 async fn show(client: &Client, args: &ShowArgs) -> Result<ExitCode, CommandError> {
+    let order = printable(&args.order);
     let Some(answer) = whole_order(client, &args.order).await? else {
-        let order = printable(&args.order);
+        if views::is_in_log(client, &args.order, 0).await? {
+            output::complain(&format!(
+                "tenuto: order {order} is in the log, and the views at {} do not have it yet: they are behind. Run the same \
+                 command again, or tenuto replay {order}, which reads the log",
+                client.base()
+            ));
+            return Ok(ExitCode::from(NOT_SHOWN));
+        }
         output::complain(&format!("tenuto: there is no order {order} at {}", client.base()));
         return Ok(ExitCode::from(NOT_AS_ASKED));
     };
+    let revision = answer["revision"].as_i64().unwrap_or_default();
+    // An order that has no further revision gives an error here, as does a log that cannot be read.
+    if matches!(views::is_in_log(client, &args.order, revision + 1).await, Ok(true)) {
+        output::complain(&format!(
+            "tenuto: the views are behind: this is order {order} as of revision {revision}, and the log has more of it"
+        ));
+    }
     let text = if args.json {
         format!("{:#}\n", json!({ "data": { "order": answer } }))
     } else {
@@ -95,9 +113,26 @@ struct Workflow {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Customer {
     id: String,
     name: Option<String>,
+    /// The personal data cannot be read, although nobody erased them.
+    #[serde(default)]
+    key_missing: bool,
+    #[serde(default)]
+    erased_at: Option<DateTime<Utc>>,
+}
+
+impl Customer {
+    fn render(&self) -> String {
+        match (&self.name, self.key_missing, self.erased_at) {
+            (Some(name), ..) => format!("{}, {name}", self.id),
+            (None, true, _) => format!("{} (the key of the personal data is missing: tenuto keys import)", self.id),
+            (None, false, Some(at)) => format!("{} (personal data erased at {})", self.id, moment::render(at)),
+            (None, false, None) => self.id.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -136,16 +171,12 @@ impl OrderView {
         let state = palette.paint(state_tint(*state), state.as_str());
         let title = format!("Order {} is {}", printable(&self.id), printable(status));
         let mut head = format!("{} ({state})\n", palette.paint(Tint::Bold, &title));
-        let customer = match &self.customer.name {
-            Some(name) => format!("{}, {name}", self.customer.id),
-            None => self.customer.id.clone(),
-        };
         let total = self.total.as_str().map_or_else(|| self.total.to_string(), str::to_owned);
         let lived = |until| duration::render(timeline::span(self.placed_at, until));
         let (last, at) = self.ended_at.map_or(("updated", self.updated_at), |at| ("ended", at));
         let mut facts = vec![
             ("workflow", format!("{} {}", self.workflow.name, self.workflow.version)),
-            ("customer", customer),
+            ("customer", self.customer.render()),
             ("total", format!("{total} {}", self.currency)),
             ("placed", moment::render(self.placed_at)),
             (last, format!("{}, {} later", moment::render(at), lived(at))),
@@ -324,6 +355,23 @@ Where the time went
         assert_eq!(whole["timeline"]["edges"].as_array().unwrap().len(), 6);
         assert_eq!(whole["timeline"]["pageInfo"]["hasNextPage"], false);
         assert_eq!(stub.queries()[1]["variables"]["after"], "c2");
+    }
+
+    #[test]
+    fn an_order_whose_key_is_missing_is_shown_with_that_instead_of_a_name() {
+        let mut order = order();
+        order["customer"] = json!({ "id": "VINET", "name": null, "keyMissing": true });
+        let shown = OrderView::deserialize(order).unwrap().render(Palette::NONE, None, at(0));
+        assert!(shown.contains("VINET (the key of the personal data is missing: tenuto keys import)"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn an_order_that_only_the_log_has_is_not_called_unknown() {
+        let stub = Stub::start().await;
+        stub.answers([json!({ "data": { "order": null } }), json!({ "data": { "order": { "id": "10248" } } })]);
+        let args = ShowArgs { order: "10248".to_owned(), server: ServerArgs::of(&stub.base), json: false };
+        assert_eq!(run(args).await.unwrap(), ExitCode::from(NOT_SHOWN));
+        assert_eq!(stub.queries()[1]["variables"]["revision"], 0);
     }
 
     #[tokio::test]

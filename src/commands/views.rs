@@ -236,12 +236,20 @@ pub async fn timeline_page(client: &Client, id: &str, after: &str) -> Result<Opt
 pub async fn everything(client: &Client, id: &str) -> Result<Option<Value>, CommandError> {
     let query = format!(
         "query($id: ID!) {{ order(id: $id) {{
-            id {STANDING} workflow {{ name version }} customer {{ id name }} currency total placedAt updatedAt endedAt result resultError
+            id {STANDING} workflow {{ name version }} customer {{ id name keyMissing erasedAt }} currency total
+            placedAt updatedAt endedAt result resultError
             steps {{ id participant action mode status outcome attempts lastError startedAt endedAt nextAttemptAt }}
             timeline(first: 200) {{ {WHOLE_ENTRIES} }}
         }} }}"
     );
     order(client, &query, json!({ "id": id })).await
+}
+
+/// Whether the log has this revision of an order, whatever the views have.
+pub async fn is_in_log(client: &Client, id: &str, revision: i64) -> Result<bool, CommandError> {
+    let query = "query($id: ID!, $revision: Int) { order(id: $id, atRevision: $revision) { id } }";
+    let found: Option<Value> = order(client, query, json!({ "id": id, "revision": revision })).await?;
+    Ok(found.is_some())
 }
 
 async fn order<T: serde::de::DeserializeOwned>(

@@ -7,6 +7,7 @@ use clap::Args;
 use domain::fault_matrix::{self, Report, Samples};
 use domain::order::NewOrder;
 use domain::order::request::check;
+use domain::workflow::Workflow;
 use serde_json::{Value, json};
 
 use super::{FileError, parse, read};
@@ -29,7 +30,10 @@ pub(super) struct TrialArgs {
     data: Option<PathBuf>,
 }
 
-/// Exit code 1: a file is wrong, or did not come through.
+/// The exit code for "nothing was there to test".
+const NOT_KNOWN: u8 = 2;
+
+/// Exit code 1: a file is wrong, or did not come through; 2: nothing was there to test.
 pub(super) fn run(args: &TrialArgs) -> Result<ExitCode, CommandError> {
     let order = args.order.as_deref().map_or_else(|| Ok(northwinds()), |file| content(file, read_order))?;
     let samples = args.data.as_deref().map_or_else(|| Ok(Samples::new()), |file| content(file, read_samples))?;
@@ -43,9 +47,20 @@ pub(super) fn run(args: &TrialArgs) -> Result<ExitCode, CommandError> {
         output::print(&told(file, &report))?;
         if !report.failures.is_empty() {
             code = ExitCode::FAILURE;
+        } else if saw_nothing(&workflow, &report) {
+            eprintln!(
+                "{}: nothing was tested: no step ever begins with this order; give another --order",
+                file.display()
+            );
+            code = if code == ExitCode::SUCCESS { ExitCode::from(NOT_KNOWN) } else { code };
         }
     }
     Ok(code)
+}
+
+/// Whether no step began in any life: then nothing could go wrong.
+fn saw_nothing(workflow: &Workflow, report: &Report) -> bool {
+    report.never_begun.len() == workflow.steps.len() + workflow.compensated.len()
 }
 
 fn told(file: &Path, report: &Report) -> String {
@@ -112,6 +127,21 @@ mod tests {
     #[test]
     fn the_order_to_try_with_is_one() {
         assert_eq!(northwinds().lines.len(), 3);
+    }
+
+    #[test]
+    fn a_workflow_whose_steps_never_begin_was_not_tested() {
+        let folder = tempfile::tempdir().unwrap();
+        let trial = |when: &str| {
+            let file = folder.path().join("w.yaml");
+            let source = format!(
+                "workflow: w\nversion: 1\nparticipants: {{ p: {{ url: 'http://p' }} }}\nsteps: {{ a: {{ call: p.a, when: \"{when}\" }} }}\n"
+            );
+            std::fs::write(&file, source).unwrap();
+            run(&TrialArgs { files: vec![file], order: None, data: None }).unwrap()
+        };
+        assert_eq!(trial("order.currency == 'XXX'"), ExitCode::from(NOT_KNOWN));
+        assert_eq!(trial("order.currency == 'EUR'"), ExitCode::SUCCESS);
     }
 
     #[test]

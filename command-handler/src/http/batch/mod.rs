@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::Orchestrator;
 use crate::participants::AllParticipants;
-use crate::selection::Selection;
+use crate::selection::{Criteria, Selection, Unknown};
 
 #[cfg(test)]
 pub(super) use self::filter::MOST_VALUES;
@@ -106,7 +106,35 @@ async fn beginning<L: Log, C: Clock, V: Selection>(
                 warn!(%error, "a batch's orders could not be counted");
                 Problem::later("the views cannot be read")
             })?;
+            if matches == 0 && after.is_none() {
+                refuse_what_is_unknown(&*batches.views, criteria).await?;
+            }
             Ok(Line::Beginning { matches, before })
+        }
+    }
+}
+
+/// A filter that matches nothing may name what does not exist: a typing error should not look like a day without work.
+async fn refuse_what_is_unknown<V: Selection>(views: &V, criteria: &Criteria) -> Result<(), Problem> {
+    let unknown = views.unknown(criteria).await.map_err(|error| {
+        warn!(%error, "the workflows in the views could not be read");
+        Problem::later("the views cannot be read")
+    })?;
+    match unknown {
+        None => Ok(()),
+        Some(Unknown::Workflow(name)) => {
+            Err(Problem::at("/where/workflow/name", format!("there is no workflow {name:?}, so no order matches")))
+        }
+        Some(Unknown::Version(name, version, last)) => {
+            let detail = format!("workflow {name:?} has no version {version}, so no order matches; its last is {last}");
+            Err(Problem::at("/where/workflow/version", detail))
+        }
+        Some(Unknown::Step(step, None)) => {
+            Err(Problem::at("/where/step/name", format!("no workflow has a step {step:?}, so no order matches")))
+        }
+        Some(Unknown::Step(step, Some(name))) => {
+            let detail = format!("workflow {name:?} has no step {step:?}, so no order matches");
+            Err(Problem::at("/where/step/name", detail))
         }
     }
 }
