@@ -119,6 +119,11 @@ async fn a_log_that_was_lost_takes_no_orders_until_an_operator_says_so() {
     let (status, told) = drill.post("/orders", &order("after", "order-fulfilment", "11", 1)).await;
     assert_eq!(status, 503, "{told}");
 
+    let (status, told) = drill.post("/graphql", &json!({ "query": "{ order(id: \"before\") { id } }" })).await;
+    assert!(status == 503 && told.contains("LOG_MISMATCH") && told.contains("tenuto rebuild"), "{status} {told}");
+    let (status, told) = drill.get("/orders/before").await;
+    assert!(status == 503 && told.contains("tenuto rebuild"), "{status} {told}");
+
     let audit = ends(&drill.tenuto(&["audit", "verify", "--all"]), 1);
     assert!(audit.contains("is not the one that the views were made from") && audit.lines().count() < 12, "{audit}");
     assert!(ends(&drill.tenuto(&["rebuild", "--check"]), 2).contains("nothing was compared"));
@@ -127,6 +132,56 @@ async fn a_log_that_was_lost_takes_no_orders_until_an_operator_says_so() {
     drill.ready().await;
     drill.completes("after").await;
     assert_eq!(drill.get("/orders/before").await.0, 404);
+    Drill::stop(process);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_another_installation_is_refused_and_the_right_one_is_taken_again() {
+    let (drill, other) = (Drill::new().await, Drill::new().await);
+    for drill in [&drill, &other] {
+        let process = drill.start();
+        drill.ready().await;
+        drill.completes("one").await;
+        Drill::stop(process);
+    }
+    let log = drill.folder.path().join("event-store");
+    let (kept, foreign) = (drill.folder.path().join("kept"), other.folder.path().join("event-store"));
+    fs::rename(&log, &kept).unwrap();
+    fs::rename(&foreign, &log).unwrap();
+    let process = drill.start();
+    until("it says what is wrong", async || drill.get("/readyz").await.1.contains("this is another log")).await;
+    let (status, told) = drill.post("/orders", &order("after", "order-fulfilment", "11", 1)).await;
+    assert_eq!(status, 503, "{told}");
+    Drill::stop(process);
+
+    fs::rename(&log, &foreign).unwrap();
+    fs::rename(&kept, &log).unwrap();
+    let process = drill.start();
+    drill.ready().await;
+    drill.completes("after").await;
+    Drill::stop(process);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_lost_is_made_again_from_the_log_and_the_copy_of_the_keys() {
+    let mut drill = Drill::new().await;
+    let process = drill.start();
+    drill.ready().await;
+    drill.completes("one").await;
+    let copy = drill.folder.path().join("keys");
+    ends(&drill.tenuto(&["keys", "export", "--to", text(&copy)]), 0);
+    Drill::stop(process);
+
+    drill.database = database().await;
+    let process = drill.start();
+    drill.ready().await;
+    until("the views are made", async || drill.get("/orders/one").await.0 == 200).await;
+    until("the missing keys are counted", async || drill.get("/readyz").await.1.contains("degraded")).await;
+    assert_eq!(drill.customer("one").await, json!({ "name": null, "keyMissing": true }));
+    ends(&drill.tenuto(&["keys", "import", "--from", text(&copy)]), 0);
+    assert_eq!(drill.customer("one").await, json!({ "name": "Vins et alcools Chevalier", "keyMissing": false }));
+    ends(&drill.tenuto(&["audit", "verify", "--all"]), 0);
+    drill.completes("two").await;
     Drill::stop(process);
 }
 

@@ -9,6 +9,7 @@ mod bounds;
 mod by_events;
 mod by_events_many;
 mod drills;
+mod drills_of_roles;
 mod erasure;
 mod event_store;
 mod faults;

@@ -1,0 +1,221 @@
+//! Disaster drills of an installation whose roles are processes of their own: what each of them says, and what an operator does next.
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use postgres_cluster::testing::{TestDatabase, database};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tempfile::TempDir;
+
+use crate::process::{Address, Process, binary, until};
+use crate::world::order;
+
+/// A log, a database, and where the roles are found.
+struct Site {
+    database: TestDatabase,
+    folder: TempDir,
+    node: Address,
+    handler: Address,
+    client: reqwest::Client,
+}
+
+impl Site {
+    async fn new() -> Self {
+        Self {
+            database: database().await,
+            folder: tempfile::tempdir().unwrap(),
+            node: Address::new(),
+            handler: Address::new(),
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    fn log(&self) -> String {
+        format!("esdb://{}?tls=false", self.node.as_str())
+    }
+
+    fn start(&self, arguments: &[&str], said: &str) -> (Process, String) {
+        let log = self.log();
+        let servers = [("TENUTO_POSTGRES", self.database.url()), ("TENUTO_EVENTSTORE", log.as_str())];
+        let process = Process::start(arguments, &servers);
+        let told = process.told(said);
+        (process, told)
+    }
+
+    fn node(&self) -> Process {
+        let data = self.data();
+        self.start(&["event-store", "--listen", self.node.as_str(), "--data", data.to_str().unwrap()], "the log at ").0
+    }
+
+    fn handler(&self) -> Process {
+        self.start(&["command-handler", "--listen", self.handler.as_str()], "commands at ").0
+    }
+
+    fn projector(&self) -> Process {
+        self.start(&["projector"], "projecting").0
+    }
+
+    /// A query side, and its address.
+    fn queries(&self) -> (Process, String) {
+        let (process, at) = self.start(&["query-api", "--listen", "127.0.0.1:0"], "queries at ");
+        (process, at.trim_end_matches("/graphql").to_owned())
+    }
+
+    /// Services that are reached by events, and their address.
+    fn participants(&self, more: &[&str]) -> (Process, String) {
+        let arguments = [&["participants", "--by-events", "--listen", "127.0.0.1:0"], more].concat();
+        self.start(&arguments, "notifications at ")
+    }
+
+    async fn get(&self, url: &str) -> (u16, String) {
+        match self.client.get(url).send().await {
+            Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
+            Err(_) => (0, String::new()),
+        }
+    }
+
+    async fn post(&self, url: &str, body: &Value) -> (u16, String) {
+        match self.client.post(url).json(body).send().await {
+            Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
+            Err(_) => (0, String::new()),
+        }
+    }
+
+    /// Places an order whose services are all reached by events.
+    async fn place(&self, id: &str) {
+        let url = format!("{}/orders", self.handler.url());
+        let (status, body) = self.post(&url, &order(id, "order-parallel", "11", 1)).await;
+        assert_eq!(status, 202, "{body}");
+    }
+
+    async fn completes(&self, queries: &str, id: &str) {
+        until(&format!("order {id} is completed"), async || {
+            self.get(&format!("{queries}/orders/{id}?wait=10")).await.1.contains("COMPLETED")
+        })
+        .await;
+    }
+
+    fn tenuto(&self, arguments: &[&str]) -> Output {
+        let servers = [("TENUTO_POSTGRES", self.database.url().to_owned()), ("TENUTO_EVENTSTORE", self.log())];
+        binary().args(arguments).envs(servers).env("TENUTO_KEYS_PASSPHRASE", "correct horse battery").output().unwrap()
+    }
+
+    #[track_caller]
+    fn runs(&self, arguments: &[&str]) -> String {
+        let output = self.tenuto(arguments);
+        let told = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+        assert!(output.status.success(), "{arguments:?}: {told}");
+        told
+    }
+}
+
+fn stop(mut process: Process) {
+    process.signal(Signal::TERM);
+    process.ended();
+}
+
+/// The roles run all the while: they notice it by themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_an_operator_goes_on_with_it() {
+    let site = Site::new().await;
+    let node = site.node();
+    let (_handler, _projector) = (site.handler(), site.projector());
+    let ((_queries, queries), (services, participants)) = (site.queries(), site.participants(&[]));
+    site.place("kept").await;
+    site.completes(&queries, "kept").await;
+    let backup = site.folder.path().join("backup");
+    site.runs(&["event-store", "backup", "--from", &site.log(), "--to", backup.to_str().unwrap()]);
+    site.place("lost").await;
+    site.completes(&queries, "lost").await;
+    stop(node);
+    std::fs::remove_dir_all(site.data()).unwrap();
+    std::fs::rename(&backup, site.data()).unwrap();
+
+    let _node = site.node();
+    for role in [site.handler.url(), queries.clone(), participants.clone()] {
+        until(&format!("{role} says that the log is an older one"), async || {
+            let (status, told) = site.get(&format!("{role}/readyz")).await;
+            status == 503 && told.contains("ahead of the log")
+        })
+        .await;
+        assert_eq!(site.get(&format!("{role}/livez")).await.0, 200, "{role}");
+        assert!(site.get(&format!("{role}/metrics")).await.1.contains("tenuto_log_mismatch 1"), "{role}");
+    }
+    let placed = site.post(&format!("{}/orders", site.handler.url()), &order("x", "order-parallel", "11", 1)).await;
+    assert_eq!(placed.0, 503, "{placed:?}");
+    let asked = site.post(&format!("{queries}/graphql"), &json!({ "query": "{ order(id: \"lost\") { id } }" })).await;
+    assert!(asked.0 == 503 && asked.1.contains("LOG_MISMATCH") && asked.1.contains("tenuto rebuild"), "{asked:?}");
+    let asked = site.get(&format!("{queries}/orders/lost")).await;
+    assert!(asked.0 == 503 && asked.1.contains("tenuto rebuild"), "{asked:?}");
+
+    site.runs(&["rebuild", "--yes"]);
+    stop(services);
+    let (_services, participants) = site.participants(&["--read-again"]);
+    for role in [site.handler.url(), queries.clone(), participants] {
+        until(&format!("{role} is ready"), async || site.get(&format!("{role}/readyz")).await.0 == 200).await;
+    }
+    assert_eq!(site.get(&format!("{queries}/orders/kept")).await.0, 200);
+    assert_eq!(site.get(&format!("{queries}/orders/lost")).await.0, 404);
+    site.place("after").await;
+    site.completes(&queries, "after").await;
+    site.runs(&["audit", "verify", "--all"]);
+}
+
+/// More orders than a service handles requests side by side.
+const KEYLESS: usize = 40;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_whose_key_is_missing_are_stuck_with_that_reason_and_new_ones_by_events_do_not_wait_behind_them() {
+    let site = Site::new().await;
+    let _node = site.node();
+    let handler = site.handler();
+    let _projector = site.projector();
+    let (_queries, queries) = site.queries();
+    for number in 0..KEYLESS {
+        site.place(&format!("old-{number}")).await;
+    }
+    let copy = site.folder.path().join("keys");
+    site.runs(&["keys", "export", "--to", copy.to_str().unwrap()]);
+    stop(handler);
+    let pool = PgPool::connect(site.database.url()).await.unwrap();
+    sqlx::query("DELETE FROM customer_keys").execute(&pool).await.unwrap();
+
+    let _handler = site.handler();
+    let (_services, _) = site.participants(&[]);
+    let stuck = async || -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM orders WHERE state = 'STUCK' AND stuck_reason LIKE '%is missing%'")
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+    };
+    until("each order is stuck for want of its key", async || stuck().await == KEYLESS.try_into().unwrap()).await;
+    for role in [site.handler.url(), queries.clone()] {
+        until(&format!("{role} says that keys are missing"), async || {
+            let (status, told) = site.get(&format!("{role}/readyz")).await;
+            status == 200 && told.contains("degraded")
+        })
+        .await;
+    }
+    site.place("new").await;
+    site.completes(&queries, "new").await;
+
+    let at_handler = ["--server", &site.handler.url(), "--actor", "ann", "--reason", "the keys are gone"];
+    let shown = site.runs(&["show", "old-1", "--server", &queries]);
+    assert!(shown.contains("STUCK") && shown.contains("tenuto keys import") && !shown.contains("Chevalier"), "{shown}");
+    site.runs(&[&["cancel", "old-0"], &at_handler[..]].concat());
+    until("a canceled order is undone without personal data", async || {
+        site.get(&format!("{queries}/orders/old-0?wait=10")).await.1.contains("CANCELED")
+    })
+    .await;
+    site.runs(&["keys", "import", "--from", copy.to_str().unwrap()]);
+    site.runs(&[&["retry", "--where", "state=STUCK"], &at_handler[..]].concat());
+    for number in 1..KEYLESS {
+        site.completes(&queries, &format!("old-{number}")).await;
+    }
+}
