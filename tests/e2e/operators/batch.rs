@@ -89,7 +89,7 @@ async fn a_filter_matches_exactly_what_it_matches_over_graphql() {
         json!({ "customer": ["VINE"] }),
         json!({ "workflow": { "name": "approval" } }),
         json!({ "workflow": { "name": "approval", "version": 1 }, "customer": ["VINET", "TOMSP"] }),
-        json!({ "workflow": { "name": "approval", "version": 2 } }),
+        json!({ "workflow": { "name": "approval", "version": 1 }, "customer": ["TOMSP"] }),
         json!({ "placedAt": { "from": first } }),
         json!({ "placedAt": { "to": first } }),
         json!({ "endedAt": { "from": "2020-01-01T00:00:00Z" } }),
@@ -125,6 +125,16 @@ async fn a_filter_matches_exactly_what_it_matches_over_graphql() {
         *sizes.entry(told.len()).or_insert(0) += 1;
     }
     assert!(sizes.len() >= 4, "the filters tell orders apart: {sizes:?}");
+    for (pointer, filter) in [
+        ("/where/workflow/name", json!({ "workflow": { "name": "aproval" } })),
+        ("/where/workflow/version", json!({ "workflow": { "name": "approval", "version": 2 } })),
+        ("/where/step/name", json!({ "step": { "name": "shipp" } })),
+        ("/where/step/name", json!({ "workflow": { "name": "approval" }, "step": { "name": "ship" } })),
+    ] {
+        let body = json!({ "operation": "cancel", "reason": "looking", "where": filter });
+        let (status, problem) = world.post("/orders/batch", &body).await;
+        assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!(pointer)), "{problem}");
+    }
 }
 
 const PAYMENTS: &str = "participants:\n  payments: { url: \"${PAYMENTS_URL}\" }\nsteps:\n  \
