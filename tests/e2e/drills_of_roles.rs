@@ -168,7 +168,7 @@ async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_a
 }
 
 /// More orders than a service handles requests side by side.
-const KEYLESS: usize = 40;
+const KEYLESS: i64 = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_whose_key_is_missing_are_stuck_with_that_reason_and_new_ones_by_events_do_not_wait_behind_them() {
@@ -194,7 +194,7 @@ async fn orders_whose_key_is_missing_are_stuck_with_that_reason_and_new_ones_by_
             .await
             .unwrap()
     };
-    until("each order is stuck for want of its key", async || stuck().await == KEYLESS.try_into().unwrap()).await;
+    until("each order is stuck for want of its key", async || stuck().await == KEYLESS).await;
     for role in [site.handler.url(), queries.clone()] {
         until(&format!("{role} says that keys are missing"), async || {
             let (status, told) = site.get(&format!("{role}/readyz")).await;
