@@ -20,6 +20,7 @@ mod ledger;
 mod live;
 mod many;
 mod northwind;
+mod nothing_to_check;
 mod openapi;
 mod operators;
 mod parts;

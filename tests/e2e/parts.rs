@@ -41,6 +41,11 @@ impl Parts {
         Process::start(arguments, &environment)
     }
 
+    /// The URL of the database.
+    pub fn postgres(&self) -> &str {
+        self.database.url()
+    }
+
     pub fn projector(&self) -> Process {
         let process = self.start(&["projector"]);
         process.told("projecting");
