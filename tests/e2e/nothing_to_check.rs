@@ -50,7 +50,7 @@ async fn every_check_that_had_nothing_to_look_at_ends_with_2_and_says_so() {
         (&["rebuild", "--check"], "nothing was compared"),
         (&["backtest", "--workflow", shipped], "nothing was tried"),
         (&["workflow", "test", workflow], "nothing was tested"),
-        (&["event-store", "check", "--data", &data], "nothing was checked"),
+        (&["event-store", "check", "--data", &data], "there is no log"),
         (&["keys", "export", "--to", &export], "nothing was exported"),
     ];
     for (arguments, said) in cases {
