@@ -169,7 +169,7 @@ impl From<LoadError> for CommandError {
         match error {
             LoadError::Incomplete { .. } => Self::Incomplete(reason),
             LoadError::Foreign { .. } | LoadError::Misfit { .. } => Self::Foreign(reason),
-            LoadError::Wire { .. } | LoadError::Open { .. } => Self::Broken(reason),
+            LoadError::Wire { .. } => Self::Broken(reason),
             LoadError::Read(_) | LoadError::Keys(_) => Self::Failed(reason),
         }
     }

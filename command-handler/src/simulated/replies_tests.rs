@@ -82,6 +82,7 @@ fn a_reply_is_taken_once_and_one_that_contradicts_it_is_set_aside() {
         assert_eq!(world.state(&id("1")).steps["ship"].answer_keys().len(), 2);
         taker.take(&answer("1", "ship", Some("out_of_stock"))).await;
         let refused = ActionRefused {
+            misconfigured: false,
             order_id: id("1"),
             step: "ship".to_owned(),
             direction: Direction::Do,
