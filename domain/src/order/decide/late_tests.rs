@@ -195,7 +195,8 @@ fn a_no_under_another_key_is_another_one_even_in_the_same_words() {
     let refuse = |story: &mut Story<'_>, key: &str| {
         let (step, error, key) = ("pay".to_owned(), "cannot refund".to_owned(), Some(key.to_owned()));
         let now = story.now();
-        let late = LateRefusal { step, direction: Direction::Undo, error, request: None, key, misconfigured: false, now };
+        let late =
+            LateRefusal { step, direction: Direction::Undo, error, request: None, key, misconfigured: false, now };
         story.when(&Command::Refuse(late))
     };
     refuse(&mut story, "first").whatever();
