@@ -83,6 +83,7 @@ fn without_words(reply: Reply) -> Reply {
         Reply::Accepted => Reply::Accepted,
         Reply::Refused { .. } => Reply::Refused { error: words() },
         Reply::Unclear { .. } => Reply::Unclear { error: words(), retry_after: None },
+        Reply::Held { .. } => Reply::Held { error: words() },
         Reply::Misconfigured { maybe_done, .. } => {
             Reply::Misconfigured { error: words(), retry_after: None, maybe_done }
         }

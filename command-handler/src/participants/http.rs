@@ -179,7 +179,7 @@ fn of_a_request_sent_twice(reply: Reply) -> Reply {
         Reply::Misconfigured { error, retry_after, .. } => {
             Reply::Misconfigured { error, retry_after, maybe_done: true }
         }
-        reply @ (Reply::Done { .. } | Reply::Accepted | Reply::Unclear { .. }) => reply,
+        reply @ (Reply::Done { .. } | Reply::Accepted | Reply::Unclear { .. } | Reply::Held { .. }) => reply,
     }
 }
 
