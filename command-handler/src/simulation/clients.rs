@@ -35,7 +35,9 @@ async fn until_acknowledged(simulation: &Simulation, members: &Members, order_id
                 simulation.tell(format_args!("order {order_id} is acknowledged at revision {}", accepted.revision));
                 return simulation.record(|record| record.acknowledged.push(accepted));
             }
-            Ok(Ok(Some(Err(error @ (PlaceError::Overloaded | PlaceError::Failed(_)))))) => {
+            Ok(Ok(Some(Err(
+                error @ (PlaceError::Overloaded | PlaceError::Unreadable(..) | PlaceError::Failed(_)),
+            )))) => {
                 simulation.tell(format_args!("order {order_id} is not acknowledged: {error}"));
             }
             Ok(Ok(Some(Err(PlaceError::TooLarge(why))))) => {
