@@ -123,12 +123,13 @@ fn problem(error: PlaceError) -> Problem {
     match error {
         PlaceError::UnknownWorkflow(_) => Problem::at("/workflow", error.to_string()),
         PlaceError::OtherContent(_) | PlaceError::Foreign(_) => Problem::conflict(error.to_string(), None),
-        // A conflict would tell a client that its own order, whose answer it missed, was not taken.
-        PlaceError::Unreadable(..) => Problem::later(error.to_string()),
         PlaceError::Refused(refusal) => Problem::at("", refusal.to_string()),
         PlaceError::TooLarge(_) => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
         PlaceError::Incomplete(_) => Problem::new(StatusCode::GONE, error.to_string()),
-        PlaceError::Overloaded | PlaceError::NoAddress { .. } => Problem::later(error.to_string()),
+        // A conflict would tell a client that its own order, whose answer it missed, was not taken.
+        PlaceError::Unreadable(..) | PlaceError::Overloaded | PlaceError::NoAddress { .. } => {
+            Problem::later(error.to_string())
+        }
         PlaceError::Failed(ref reason) => {
             warn!(reason, "an order could not be taken");
             Problem::later("the order could not be recorded; send the same request again")
