@@ -48,10 +48,10 @@ pub(super) fn run(args: &TrialArgs) -> Result<ExitCode, CommandError> {
         if !report.failures.is_empty() {
             code = ExitCode::FAILURE;
         } else if saw_nothing(&workflow, &report) {
-            eprintln!(
+            output::complain(&format!(
                 "{}: nothing was tested: no step ever begins with this order; give another --order",
                 file.display()
-            );
+            ));
             code = if code == ExitCode::SUCCESS { ExitCode::from(NOT_KNOWN) } else { code };
         }
     }
