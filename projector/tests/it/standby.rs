@@ -5,7 +5,7 @@ use std::time::Duration;
 use projector::{ProjectorOptions, Role};
 
 use crate::histories::all_ways;
-use crate::support::{Log, Running, Views, batches_of};
+use crate::support::{Log, Running, Views, batches_of, until};
 
 /// Ends the session that holds this database's advisory lock: those of other tests are in the same cluster.
 const TERMINATE_HOLDER: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database
@@ -96,5 +96,6 @@ async fn a_projector_with_nothing_to_do_keeps_its_place() {
     views.sql("SELECT pg_sleep(0.7)").await;
     assert_eq!((before.len(), views.texts(holder).await), (1, before));
     projector.stop().await;
-    assert_eq!(views.texts(holder).await, [""; 0]);
+    // Postgres ends a session a moment after its connection was closed.
+    until("the place is free", async || views.texts(holder).await.is_empty()).await;
 }
