@@ -161,8 +161,8 @@ pub(crate) enum PostgresError {
 /// Makes the data folder, closed to others. Root's database runs as another user, who has to get through to its own part.
 fn make_private(data: &Path) -> Result<(), NoFolder> {
     let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
-    let made = DirBuilder::new().recursive(true).mode(mode).create(data);
-    made.map_err(|source| NoFolder { folder: data.display().to_string(), source })
+    let created = DirBuilder::new().recursive(true).mode(mode).create(data);
+    created.map_err(|source| NoFolder { folder: data.display().to_string(), source })
 }
 
 /// The data folder cannot be made.

@@ -66,8 +66,8 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let done = ExitCode::SUCCESS;
     match command {
         Command::Dev(args) => roles::dev::run(args).await.map(|()| done),
-        Command::CommandHandler(args) => roles::command_handler::run(args).await.map(|()| done),
-        Command::Projector(args) => roles::projector::run(args).await,
+        Command::CommandHandler(args) => Box::pin(roles::command_handler::run(args)).await.map(|()| done),
+        Command::Projector(args) => Box::pin(roles::projector::run(args)).await,
         Command::Rebuild(args) => Box::pin(rebuild::run(args)).await,
         Command::QueryApi(args) => roles::query_api::run(args).await.map(|()| done),
         Command::Participants(args) => Box::pin(roles::participants::run(args)).await.map(|()| done),

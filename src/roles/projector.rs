@@ -49,7 +49,7 @@ enum ProjectorCommand {
 
 pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match args.command {
-        None => project(&args.servers).await.map(|()| ExitCode::SUCCESS),
+        None => Box::pin(project(&args.servers)).await.map(|()| ExitCode::SUCCESS),
         Some(ProjectorCommand::Parked { json, servers }) => {
             let pool = backends::views(servers.or_running()?.named_postgres()?).await?;
             parked(&pool, json).await.map(|()| ExitCode::SUCCESS)
@@ -69,11 +69,11 @@ async fn project(servers: &ServerUrls) -> Result<(), Box<dyn std::error::Error>>
     let event_store = EventStore::connect(servers.named_event_store()?)?;
     let postgres = servers.named_postgres()?;
     let adopted = async { Ok(adopt_in_time(&event_store, servers.stream_prefix.as_deref()).await?) };
-    let begin = async { tokio::try_join!(backends::views_beside(&event_store, postgres), adopted) };
+    let views = async { tokio::try_join!(backends::views_beside(&event_store, postgres), adopted) };
     let (pool, ()) = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),
-        begun = begin => begun?,
+        ready = views => ready?,
     };
     output::announce("projecting\n");
     Ok(projector::run(ProjectorOptions::default(), event_store, pool, stop).await?)

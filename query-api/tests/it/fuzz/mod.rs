@@ -156,15 +156,15 @@ async fn by_socket(url: &str, kept: &mut Option<Socket>, payload: &Value) -> Ans
             Err(_) if answer.bytes > 0 => return answer,
             // A message may be larger than is taken.
             Ok(_) => return Answer { kind: "closed".to_owned(), ..answer },
-            Err(_) => panic!("nothing was said in time"),
+            Err(late) => panic!("nothing was said in time: {late}"),
         };
         answer.bytes = answer.bytes.max(text.len());
         let told: Value = serde_json::from_str(&text).unwrap();
         match told["type"].as_str().unwrap() {
-            "next" => answer.kind = "next".to_owned(),
+            "next" => "next".clone_into(&mut answer.kind),
             "complete" => break,
             kind => {
-                answer.kind = kind.to_owned();
+                kind.clone_into(&mut answer.kind);
                 break;
             }
         }
