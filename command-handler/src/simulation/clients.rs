@@ -40,12 +40,6 @@ async fn until_acknowledged(simulation: &Simulation, members: &Members, order_id
             )))) => {
                 simulation.tell(format_args!("order {order_id} is not acknowledged: {error}"));
             }
-            // Whether it is this order can be compared once its key is back.
-            Ok(Ok(Some(Err(error @ PlaceError::Unreadable(..)))))
-                if simulation.record(|record| record.lost_keys.contains_key(order_id)) =>
-            {
-                simulation.tell(format_args!("order {order_id} is not acknowledged: {error}"));
-            }
             Ok(Ok(Some(Err(PlaceError::TooLarge(why))))) => {
                 return simulation.tell(format_args!("order {order_id} is not taken: {why}"));
             }
