@@ -47,6 +47,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, OwnedWriteBatch, PersistMode};
 use prost::Message;
@@ -65,6 +66,12 @@ pub(crate) use links::{LINK_TYPE, Resolved};
 pub(crate) use pages::{AllPage, Direction, PageLimits, StreamPage};
 pub(crate) use view::View;
 pub(crate) use waste::Waste;
+
+/// How long compaction waits for what is in memory to be on disk; what is not by then is left to the next one.
+const FLUSHING: Duration = Duration::from_secs(5);
+
+/// How often it looks.
+const FLUSH_LOOK: Duration = Duration::from_millis(10);
 
 /// The smallest that `fjall` allows: it bounds the time that opening takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
@@ -332,8 +339,13 @@ impl Storage {
 
     /// Gives the disk back what removed events took. Reads all tables; may take long.
     pub(crate) fn compact(&self) -> Result<(), StorageError> {
+        let until = Instant::now() + FLUSHING;
         for keyspace in [&self.events, &self.revisions, &self.ids] {
-            keyspace.rotate_memtable_and_wait()?;
+            keyspace.rotate_memtable()?;
+            // The engine's own wait for this has no end where its workers have stopped.
+            while keyspace.sealed_memtable_count() > 0 && Instant::now() < until {
+                std::thread::sleep(FLUSH_LOOK);
+            }
             keyspace.major_compact()?;
         }
         Ok(())
