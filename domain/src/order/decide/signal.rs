@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::answer::{completed, failed, held};
+use super::answer::completed;
 use super::{DecideError, Decision};
 use crate::order::command::{LateRefusal, Refusal, Signal};
 use crate::order::event::{Basis, Direction, Event, Mode, StepFailed};
@@ -57,12 +57,15 @@ pub(super) fn refusal(workflow: &Workflow, state: &OrderState, late: &LateRefusa
         }
     }
     waiting(step, state, late.direction, said)?;
-    let ends = if late.misconfigured { held } else { failed };
-    let event = match ends(step, late.direction, late.error.clone(), false, &decision) {
-        Event::StepFailed(failed) => Event::StepFailed(StepFailed { answer_key: late.key.clone(), ..failed }),
-        other => other,
-    };
-    decision.record(event)?;
+    decision.record(Event::StepFailed(StepFailed {
+        step: step.id.clone(),
+        direction: late.direction,
+        error: late.error.clone(),
+        maybe_done: false,
+        misconfigured: late.misconfigured,
+        answer_key: late.key.clone(),
+        at: decision.at,
+    }))?;
     Ok(decision)
 }
 
