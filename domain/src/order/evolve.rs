@@ -295,7 +295,7 @@ impl StepState {
     }
 
     /// While it is open; an operator may also assume that what failed for good is done.
-    fn may_complete(&self, direction: Direction, basis: Basis) -> bool {
+    pub(super) fn may_complete(&self, direction: Direction, basis: Basis) -> bool {
         match (self.stage, basis) {
             (Stage::Failed { .. } | Stage::Held { .. }, Basis::Assumption) => direction == Direction::Do,
             // An answer that comes after all is better than an assumption.

@@ -143,16 +143,11 @@ fn waiting<'s>(
     let not_waiting = || Refusal::NotWaiting { step: step.id.clone(), state: state.state() };
     let known = state.steps.get(&step.id).filter(|_| answered_later).ok_or_else(not_waiting)?;
     // The answer may overtake the acceptance of the request, or follow an attempt whose acceptance got lost.
-    let is_open = known.stage.is_open_in(direction) || (!said.is_no() && comes_after_all(known, direction));
+    let is_open = match said {
+        Said::Answer { .. } => known.may_complete(direction, Basis::Answer),
+        Said::No(_) => known.stage.is_open_in(direction),
+    };
     if is_open && !state.ended() { Ok(known) } else { Err(over(step, state, known, direction, said)) }
-}
-
-/// Whether an answer settles what waits for an operator, since none had come.
-fn comes_after_all(known: &StepState, direction: Direction) -> bool {
-    match direction {
-        Direction::Do => matches!(known.stage, Stage::Held { .. }) && known.mode == Some(Mode::Request),
-        Direction::Undo => known.stage == Stage::UndoFailed,
-    }
 }
 
 /// Why nobody waits for what is said: the step has come to its end, which it may or may not contradict.
