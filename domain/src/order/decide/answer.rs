@@ -118,24 +118,15 @@ fn misconfigured(
     maybe_done: bool,
     decision: &Decision,
 ) -> Event {
-    let (id, direction, at) = (step.id.clone(), answer.direction, decision.at);
+    let (direction, at) = (answer.direction, decision.at);
     let failures = state.steps.get(&answer.step).map_or(0, |s| s.failures) + 1;
     let in_vain = direction == Direction::Do && state.phase == Phase::Undoing;
     if in_vain || failures >= step.retry.attempts {
-        let error = last_attempt(error, answer.attempt);
-        let maybe_done = maybe_done || is_unsure(state, &id);
-        return Event::StepFailed(StepFailed {
-            step: id,
-            direction,
-            error,
-            maybe_done,
-            misconfigured: true,
-            answer_key: None,
-            at,
-        });
+        let maybe_done = maybe_done || is_unsure(state, &step.id);
+        return held(step, direction, last_attempt(error, answer.attempt), maybe_done, decision);
     }
     Event::StepAttemptFailed(StepAttemptFailed {
-        step: id,
+        step: step.id.clone(),
         direction,
         attempt: answer.attempt,
         error: with_wait_asked_for(error, retry_after, at),
