@@ -107,6 +107,14 @@ fn is_unsure(state: &OrderState, step: &str) -> bool {
     state.steps.get(step).is_some_and(|known| known.unsure)
 }
 
+/// How many attempts have failed, the answered one included; `None`: it was the last one. Once an order is being undone, nothing
+/// is tried forward any more: it would only have to be undone as well.
+fn failures_before_another_attempt(step: &Step, state: &OrderState, answer: &Answer) -> Option<u32> {
+    let failures = state.steps.get(&answer.step).map_or(0, |s| s.failures) + 1;
+    let in_vain = answer.direction == Direction::Do && state.phase == Phase::Undoing;
+    (!in_vain && failures < step.retry.attempts).then_some(failures)
+}
+
 /// What failed by a mistake is tried again slowly. After the last attempt it is held for an operator, where the order goes
 /// forward; elsewhere it has failed.
 fn misconfigured(
@@ -119,12 +127,10 @@ fn misconfigured(
     decision: &Decision,
 ) -> Event {
     let (direction, at) = (answer.direction, decision.at);
-    let failures = state.steps.get(&answer.step).map_or(0, |s| s.failures) + 1;
-    let in_vain = direction == Direction::Do && state.phase == Phase::Undoing;
-    if in_vain || failures >= step.retry.attempts {
+    let Some(failures) = failures_before_another_attempt(step, state, answer) else {
         let maybe_done = maybe_done || is_unsure(state, &step.id);
         return held(step, direction, last_attempt(error, answer.attempt), maybe_done, decision);
-    }
+    };
     Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
         direction,
@@ -147,12 +153,9 @@ fn unclear(
     retry_after: Option<Duration>,
     decision: &Decision,
 ) -> Event {
-    let failures = state.steps.get(&answer.step).map_or(0, |s| s.failures) + 1;
-    // Once an order is being undone, nothing is tried forward any more: it would only have to be undone as well.
-    let in_vain = answer.direction == Direction::Do && state.phase == Phase::Undoing;
-    if in_vain || failures >= step.retry.attempts {
+    let Some(failures) = failures_before_another_attempt(step, state, answer) else {
         return failed(step, answer.direction, last_attempt(error, answer.attempt), true, decision);
-    }
+    };
     Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
         direction: answer.direction,
