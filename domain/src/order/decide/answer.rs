@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::attempt::{is_in_flight, later, retry_at, retry_slowly_at, with_wait_asked_for};
+use super::attempt::{is_in_flight, later, longest_slow_wait, longest_wait, retry_at, with_wait_asked_for};
 use super::{DecideError, Decision};
 use crate::order::command::{Answer, Refusal, Reply};
 use crate::order::event::{Basis, Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
@@ -131,6 +131,7 @@ fn misconfigured(
         let maybe_done = maybe_done || is_unsure(state, &step.id);
         return held(step, direction, last_attempt(error, answer.attempt), maybe_done, decision);
     };
+    let longest = longest_slow_wait(&step.retry, failures);
     Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
         direction,
@@ -140,7 +141,7 @@ fn misconfigured(
         unsent: false,
         misconfigured: true,
         maybe_done,
-        retry_at: retry_slowly_at(&step.retry, failures, retry_after, answer.now.jitter, at),
+        retry_at: retry_at(longest, &step.retry, retry_after, answer.now.jitter, at),
         at,
     })
 }
@@ -156,6 +157,7 @@ fn unclear(
     let Some(failures) = failures_before_another_attempt(step, state, answer) else {
         return failed(step, answer.direction, last_attempt(error, answer.attempt), true, decision);
     };
+    let longest = longest_wait(&step.retry, failures);
     Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
         direction: answer.direction,
@@ -165,7 +167,7 @@ fn unclear(
         unsent: false,
         misconfigured: false,
         maybe_done: false,
-        retry_at: retry_at(&step.retry, failures, retry_after, answer.now.jitter, decision.at),
+        retry_at: retry_at(longest, &step.retry, retry_after, answer.now.jitter, decision.at),
         at: decision.at,
     })
 }

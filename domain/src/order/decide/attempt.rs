@@ -77,31 +77,16 @@ pub(super) fn is_in_flight(state: &OrderState, step: &str, towards: Direction, n
     })
 }
 
-/// When to try again after `failures` failures: exponential back-off with "equal jitter" (half of the wait is fixed, half is
-/// random; M. Brooker, "Exponential Backoff And Jitter", 2015), never before the participant's own `Retry-After`.
+/// When to try again, [`longest_wait`] or [`longest_slow_wait`] given: exponential back-off with "equal jitter" (half of the wait
+/// is fixed, half is random; M. Brooker, "Exponential Backoff And Jitter", 2015), never before the participant's own `Retry-After`.
 pub(super) fn retry_at(
+    longest: f64,
     retry: &Retry,
-    failures: u32,
     retry_after: Option<Duration>,
     jitter: f64,
     at: Timestamp,
 ) -> Timestamp {
-    spread_over(longest_wait(retry, failures), retry, retry_after, jitter, at)
-}
-
-/// The same, for what failed by a mistake.
-pub(super) fn retry_slowly_at(
-    retry: &Retry,
-    failures: u32,
-    retry_after: Option<Duration>,
-    jitter: f64,
-    at: Timestamp,
-) -> Timestamp {
-    spread_over(longest_slow_wait(retry, failures), retry, retry_after, jitter, at)
-}
-
-fn spread_over(wait: f64, retry: &Retry, retry_after: Option<Duration>, jitter: f64, at: Timestamp) -> Timestamp {
-    let spread = Duration::try_from_secs_f64(wait * (0.5 + 0.5 * jitter.clamp(0.0, 1.0))).unwrap_or(retry.max);
+    let spread = Duration::try_from_secs_f64(longest * (0.5 + 0.5 * jitter.clamp(0.0, 1.0))).unwrap_or(retry.max);
     later(at, spread.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER)))
 }
 
