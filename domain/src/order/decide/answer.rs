@@ -21,14 +21,14 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
         return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
     }
     let mut decision = Decision::about(state, answer.now.at);
+    // The participant has acted, and answered what the definition does not expect.
+    let unexpected = |error: String| misconfigured(step, state, answer, &error, None, true, &decision);
     let event = match (&answer.reply, answer.direction) {
-        (Reply::Done { outcome: None, .. }, Direction::Do) if step.outcome_required => {
-            misconfigured(step, state, answer, &no_outcome(), None, true, &decision)
-        }
+        (Reply::Done { outcome: None, .. }, Direction::Do) if step.outcome_required => unexpected(no_outcome()),
         (Reply::Done { outcome, data }, direction) => {
             let outcome = outcome.as_deref().unwrap_or(DONE);
             if direction == Direction::Do && !step.knows(outcome) {
-                misconfigured(step, state, answer, &unknown_outcome(step, outcome), None, true, &decision)
+                unexpected(unknown_outcome(step, outcome))
             } else {
                 completed(step, direction, outcome, data, Basis::Answer, None, &decision)
             }
@@ -39,7 +39,7 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
             deadline: later(decision.at, answer_timeout(step, direction)),
             at: decision.at,
         }),
-        (Reply::Accepted, _) => misconfigured(step, state, answer, &accepted_in_vain(), None, true, &decision),
+        (Reply::Accepted, _) => unexpected(accepted_in_vain()),
         // It speaks for this attempt alone: an earlier one, of which nothing clear was heard, may have been done.
         (Reply::Refused { error }, direction) => {
             failed(step, direction, error.clone(), is_unsure(state, &step.id), &decision)
