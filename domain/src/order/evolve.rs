@@ -369,21 +369,6 @@ fn complete(mut step: StepState, e: &StepCompleted) -> StepState {
 }
 
 impl Stage {
-    /// Whether something is still to come in this direction.
-    pub(super) fn is_open_in(self, direction: Direction) -> bool {
-        match self {
-            Stage::InFlight { direction: way, .. }
-            | Stage::BackingOff { direction: way, .. }
-            | Stage::Awaiting { direction: way, .. } => way == direction,
-            Stage::Completed
-            | Stage::Skipped
-            | Stage::Failed { .. }
-            | Stage::Held { .. }
-            | Stage::Undone
-            | Stage::UndoFailed => false,
-        }
-    }
-
     /// Whether it is more than a failure.
     fn went_on(self) -> bool {
         self.is_open() || matches!(self, Stage::Completed | Stage::Skipped | Stage::Undone)

@@ -251,17 +251,29 @@ impl OrderState {
 }
 
 impl Stage {
-    /// Whether something is still to come, in either direction.
-    pub fn is_open(self) -> bool {
+    /// The direction in which something is still to come, if anything is.
+    pub(super) fn open_direction(self) -> Option<Direction> {
         match self {
-            Stage::InFlight { .. } | Stage::BackingOff { .. } | Stage::Awaiting { .. } => true,
+            Stage::InFlight { direction, .. }
+            | Stage::BackingOff { direction, .. }
+            | Stage::Awaiting { direction, .. } => Some(direction),
             Stage::Completed
             | Stage::Skipped
             | Stage::Failed { .. }
             | Stage::Held { .. }
             | Stage::Undone
-            | Stage::UndoFailed => false,
+            | Stage::UndoFailed => None,
         }
+    }
+
+    /// Whether something is still to come, in either direction.
+    pub fn is_open(self) -> bool {
+        self.open_direction().is_some()
+    }
+
+    /// Whether something is still to come in this direction.
+    pub(super) fn is_open_in(self, direction: Direction) -> bool {
+        self.open_direction() == Some(direction)
     }
 }
 
