@@ -8,7 +8,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::event::Event;
-use super::personal::Placeholders;
 use crate::wire;
 
 /// How much one decision may hold, in bytes as the log counts them.
@@ -38,13 +37,12 @@ impl Limits {
     pub(crate) fn bound(event: &Event) -> usize {
         /// Names of fields, numbers, times, marks, and short words of our own.
         const FIELDS: usize = 400;
-        let told = |input: &Option<Value>, placeholders: &Option<Placeholders>| {
-            input.as_ref().map_or(0, json_bound) + placeholders.as_ref().map_or(0, json_size)
-        };
+        let told = |input: &Option<Value>| input.as_ref().map_or(0, json_bound);
+        let placeholders = event.placeholders().map_or(0, json_size);
         let varies = match event {
             Event::OrderPlaced(_) => return Self::size(event),
-            Event::StepStarted(e) => texts([&e.step, &e.participant, &e.action]) + told(&e.input, &e.placeholders),
-            Event::WaitStarted(e) => text(&e.step) + texts(&e.awaits) + told(&e.input, &e.placeholders),
+            Event::StepStarted(e) => texts([&e.step, &e.participant, &e.action]) + told(&e.input),
+            Event::WaitStarted(e) => text(&e.step) + texts(&e.awaits) + told(&e.input),
             Event::StepAccepted(e) => text(&e.step),
             Event::StepCompleted(e) => texts([&e.step, &e.outcome]) + texts(&e.answer_key) + json_bound(&e.data),
             Event::StepAttemptFailed(e) => texts([&e.step, &e.error]),
@@ -52,9 +50,7 @@ impl Limits {
             Event::StepSkipped(e) => texts([&e.step, &e.because]),
             Event::StatusChanged(e) => texts([&e.status, &e.step]),
             Event::CompensationStarted(e) => texts(&e.step) + text(&e.because),
-            Event::OrderCompleted(e) => {
-                json_bound(&e.result) + e.placeholders.as_ref().map_or(0, json_size) + texts(&e.result_error)
-            }
+            Event::OrderCompleted(e) => json_bound(&e.result) + texts(&e.result_error),
             Event::OrderStuck(e) => texts([&e.step, &e.reason]),
             Event::OrderPaused(_)
             | Event::OrderResumed(_)
@@ -62,7 +58,7 @@ impl Limits {
             | Event::OrderCanceled(_)
             | Event::DecisionSplit(_) => 0,
         };
-        ENVELOPE + FIELDS + varies
+        ENVELOPE + FIELDS + placeholders + varies
     }
 }
 
