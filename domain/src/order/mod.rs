@@ -38,7 +38,7 @@ pub use failure::FailureCause;
 pub use limits::Limits;
 pub(crate) use limits::json_size;
 pub use pending::{Attempt, Effect, GRACE, pending};
-pub use personal::{Placeholders, holds_personal_data};
+pub use personal::Placeholders;
 pub use sealed::{Contents, CustomerKey, NoKey, OpenError, Sealed};
 pub use state::{Asked, Lifecycle, OrderState, Phase, Stage, StepState, StepStatus, Stuck};
 pub use summary::summary;

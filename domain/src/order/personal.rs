@@ -76,16 +76,6 @@ impl Placeholders {
     }
 }
 
-/// Whether something in a recorded value stands for personal data.
-pub fn holds_personal_data(value: &Value, placeholders: Option<&Placeholders>) -> bool {
-    if let Some(Placeholders(ours)) = placeholders {
-        return !ours.is_empty();
-    }
-    let mut apparent = BTreeMap::new();
-    look(value, &mut String::new(), &mut apparent);
-    !apparent.is_empty()
-}
-
 /// A value as it is recorded.
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
@@ -158,10 +148,10 @@ impl PersonalData {
         (Self::default().show_in(input, placeholders), Placeholders::default())
     }
 
-    /// Whether a recorded input has placeholders that stand for personal data.
-    pub fn are_in(input: &Value, placeholders: Option<&Placeholders>) -> bool {
+    /// Whether a recorded value has placeholders that stand for personal data.
+    pub fn are_in(value: &Value, placeholders: Option<&Placeholders>) -> bool {
         placeholders.is_none_or(|Placeholders(ours)| !ours.is_empty())
-            && Self::default().show_in(input, placeholders) != *input
+            && Self::default().show_in(value, placeholders) != *value
     }
 
     fn filled_in(&self, value: &Value, pointer: &mut String, ours: Option<&Placeholders>, or_null: bool) -> Value {
@@ -311,10 +301,10 @@ mod tests {
     #[test]
     fn a_value_holds_personal_data_only_where_a_placeholder_is_ours() {
         let value = json!({ "to": ["⟦customer.email⟧"] });
-        assert!(holds_personal_data(&value, None));
-        assert!(!holds_personal_data(&json!(["⟦odd⟧", 1]), None));
-        assert!(!holds_personal_data(&value, Some(&Placeholders::default())));
-        assert!(holds_personal_data(&value, Some(&Placeholders(BTreeMap::from([("/to/0".to_owned(), vec![0])])))));
+        assert!(PersonalData::are_in(&value, None));
+        assert!(!PersonalData::are_in(&json!(["⟦odd⟧", 1]), None));
+        assert!(!PersonalData::are_in(&value, Some(&Placeholders::default())));
+        assert!(PersonalData::are_in(&value, Some(&Placeholders(BTreeMap::from([("/to/0".to_owned(), vec![0])])))));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
-use domain::order::holds_personal_data;
+use domain::order::PersonalData;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -193,7 +193,7 @@ impl Order {
     async fn result(&self) -> Option<Result<Value>> {
         let result = &self.row.result.as_ref()?.0;
         let placeholders = self.row.result_placeholders.as_ref().map(|placeholders| &placeholders.0);
-        if !holds_personal_data(result, placeholders) {
+        if !PersonalData::are_in(result, placeholders) {
             return Some(Ok(result.clone()));
         }
         let personal = self.siblings.personal(&self.row).await;
