@@ -110,9 +110,7 @@ impl Fault {
             | Fault::RefusedLater => false,
         }
     }
-}
 
-impl Fault {
     /// Whether a person has to mend it: going forward, the step is held, and the order is not undone.
     pub fn is_a_mistake(self) -> bool {
         matches!(self, Fault::Misconfigured | Fault::Held | Fault::UnknownOutcome)

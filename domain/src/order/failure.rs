@@ -139,9 +139,7 @@ impl StepFailed {
                 .unwrap_or(FailureCause::Refused),
         }
     }
-}
 
-impl StepFailed {
     /// Whether what the step was to be told is more than the log takes.
     pub(super) fn is_too_large(&self) -> bool {
         self.error.strip_prefix("`with`").is_some_and(|rest| rest.starts_with(TOO_LARGE))
