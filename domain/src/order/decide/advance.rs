@@ -365,17 +365,12 @@ fn after_compensation(workflow: &Workflow, decision: &mut Decision, limits: Limi
 fn note_if_stuck(section: &[Step], decision: &mut Decision) -> Result<bool, DecideError> {
     let found = section.iter().find_map(|step| {
         let known = decision.state.steps.get(&step.id)?;
-        let direction = match (known.stage, decision.state.phase) {
-            (Stage::UndoFailed, _) => Direction::Undo,
-            (Stage::Failed { .. }, Phase::Compensated) | (Stage::Held { .. }, Phase::Forward | Phase::Compensated) => {
-                Direction::Do
-            }
+        let (direction, what) = match (known.stage, decision.state.phase) {
+            (Stage::UndoFailed, _) => (Direction::Undo, "failed for good"),
+            (Stage::Held { .. }, Phase::Forward | Phase::Compensated) => (Direction::Do, "is held for an operator"),
+            (Stage::Failed { .. }, Phase::Compensated) if known.attempts == 0 => (Direction::Do, "was never asked"),
+            (Stage::Failed { .. }, Phase::Compensated) => (Direction::Do, "failed for good"),
             _ => return None,
-        };
-        let what = match (known.stage, decision.state.phase, direction) {
-            (Stage::Held { .. }, ..) | (_, Phase::Forward, _) => "is held for an operator",
-            (_, _, Direction::Do) if known.attempts == 0 => "was never asked",
-            _ => "failed for good",
         };
         Some((step, direction, what, known.last_error.clone().unwrap_or_default()))
     });
