@@ -8,7 +8,8 @@ use crate::ids::StepId;
 use crate::order::{
     Answer, AttemptId, Basis, Command, CompensationStarted, Customer, Direction, Event, FailureCause, HandOver,
     LateRefusal, NewOrder, NotSent, Now, Operate, Operation, OrderPlaced, OrderState, Place, Reply, Signal, Stage,
-    StepAttemptFailed, StepCompleted, StepFailed, StepStarted, longest_slow_wait, longest_wait,
+    StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, longest_slow_wait,
+    longest_wait,
 };
 use crate::workflow::Workflow;
 
@@ -31,16 +32,21 @@ pub(super) fn candidates(
         Event::StepAttemptFailed(e) if e.unsent => vec![not_sent(e)],
         Event::StepAttemptFailed(e) if e.lost => vec![Command::Tick(now), hand_over(state, decision)],
         Event::StepAttemptFailed(e) => vec![unclear(workflow, state, e)],
-        Event::StepFailed(e) if first.metadata.actor.is_some() => retried(first, &e.step),
+        Event::StepStarted(StepStarted { step, .. })
+        | Event::WaitStarted(WaitStarted { step, .. })
+        | Event::StepSkipped(StepSkipped { step, .. })
+        | Event::StepFailed(StepFailed { step, .. })
+            if first.metadata.actor.is_some() =>
+        {
+            retried(first, step)
+        }
         Event::StepFailed(e) => failed(state, decision, e),
-        Event::StepStarted(e) => started(first, e),
-        Event::WaitStarted(e) if first.metadata.actor.is_some() => retried(first, &e.step),
-        Event::StepSkipped(e) if first.metadata.actor.is_some() => retried(first, &e.step),
         Event::OrderPaused(_) => vec![operated(first, Operation::Pause)],
         Event::OrderResumed(_) => vec![operated(first, Operation::Resume)],
         Event::CompensationStarted(CompensationStarted { step: None, .. }) => vec![operated(first, Operation::Cancel)],
-        // What follows from a state by itself, when somebody looks at it.
+        // What follows from a state alone, as soon as a tick is decided.
         Event::CompensationStarted(_)
+        | Event::StepStarted(_)
         | Event::WaitStarted(_)
         | Event::StepSkipped(_)
         | Event::StatusChanged(_)
@@ -186,13 +192,7 @@ fn hand_over(state: Option<&OrderState>, decision: &[Recorded]) -> Command {
     Command::HandOver(HandOver { attempts: decision.iter().filter_map(given_back).collect(), now: plain(at) })
 }
 
-fn started(first: &Recorded, e: &StepStarted) -> Vec<Command> {
-    if first.metadata.actor.is_none() {
-        return vec![Command::Tick(plain(e.at))];
-    }
-    retried(first, &e.step)
-}
-
+/// An operator's retry: of this step, or of each.
 fn retried(first: &Recorded, step: &StepId) -> Vec<Command> {
     let retry = |step| operated(first, Operation::Retry { step });
     vec![retry(Some(step.clone())), retry(None)]
