@@ -157,7 +157,6 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
     if e.answer_key.is_some() {
         return vec![late()];
     }
-    let refused = || vec![reply(Reply::Refused { error: e.error.clone() }), late()];
     let mut candidates = match e.cause() {
         FailureCause::Refused => Vec::new(),
         FailureCause::LastAttempt(error) => vec![reply(Reply::Unclear { error: error.to_owned(), retry_after: None })],
@@ -173,7 +172,7 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
         FailureCause::Lost => vec![Command::Tick(now), hand_over(state, decision)],
         FailureCause::Overdue | FailureCause::GivenUp | FailureCause::NoValue => vec![Command::Tick(now)],
     };
-    candidates.extend(refused());
+    candidates.extend([reply(Reply::Refused { error: e.error.clone() }), late()]);
     candidates
 }
 
