@@ -29,12 +29,14 @@ pub(super) fn again(
         let unknown = Again::Unknown("the definition that the order began on is not in the log".to_owned());
         return (candidates.drain(..).next(), unknown);
     };
-    let opened = state.filter(|_| hangs_on_hidden(workflow, state, recorded)).map(opened);
+    let hidden = hangs_on_hidden(workflow, state, recorded);
+    let opened = state.filter(|_| hidden).map(opened);
+    let states = std::iter::once(state).chain(opened.as_ref().map(Some));
+    let values = [Limits::LOG.value, Limits::NONE.value];
+    let ways: Vec<_> = states.flat_map(|state| values.map(|value| (state, value))).collect();
     let mut nearest: Option<(usize, Command, Result<Vec<Event>, String>)> = None;
     for command in candidates {
-        let values = [Limits::LOG.value, Limits::NONE.value];
-        let once = |state| values.map(|value| (state, value));
-        for (state, value) in once(state).into_iter().chain(opened.iter().flat_map(|opened| once(Some(opened)))) {
+        for &(state, value) in &ways {
             let decided = once_more(workflow, state, &command, value, recorded).map_err(|error| error.to_string());
             let alike = decided.as_ref().map_or(0, |events| alike(events, recorded));
             if alike == recorded.len() && decided.as_ref().is_ok_and(|events| events.len() == alike) {
@@ -46,9 +48,7 @@ pub(super) fn again(
         }
     }
     match nearest {
-        Some((_, command, _)) if hangs_on_hidden(workflow, state, recorded) => {
-            (Some(command), Again::Unknown(HIDDEN.to_owned()))
-        }
+        Some((_, command, _)) if hidden => (Some(command), Again::Unknown(HIDDEN.to_owned())),
         Some((_, command, decided)) => (Some(command), Again::Differs(decided)),
         None => (None, Again::Differs(Err("nothing that can be asked of an order begins with this event".to_owned()))),
     }
