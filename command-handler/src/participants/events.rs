@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::Utc;
-use domain::order::{Direction, Reply};
+use domain::order::Reply;
 use domain::wire::participants::{ActionRequested, Message};
 use domain::workflow::Participant;
 use event_store::client::{AppendError, Expected, NewEvent};
@@ -34,10 +34,7 @@ impl<L: Log> EventParticipants<L> {
             ask.is_personal().then(|| format!("{}/orders/{}/personal-data", self.public_url, ask.order_id));
         let left = ask.attempt.time_left(Utc::now());
         let Ask { order_id, attempt, participant, action, cause, traceparent, .. } = ask;
-        let key_since = match attempt.direction {
-            Direction::Do => attempt.key_since,
-            Direction::Undo => attempt.undo_key_since,
-        };
+        let key_since = attempt.own_key_since();
         let (step, direction, input) = (attempt.step, attempt.direction, Arc::unwrap_or_clone(attempt.input));
         let placeholders = attempt.placeholders.filter(|_| personal_data.is_some());
         let requested =

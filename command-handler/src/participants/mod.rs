@@ -111,11 +111,8 @@ impl Ask {
     /// The same for every attempt and every instance: derived from order, step and direction, and from the attempt that it began
     /// with, where that is not the first.
     pub fn idempotency_key(&self) -> String {
-        let since = match self.attempt.direction {
-            Direction::Do => self.attempt.key_since,
-            Direction::Undo => self.attempt.undo_key_since,
-        };
-        idempotency_key(&self.order_id, &self.attempt.step, self.attempt.direction, since)
+        let Attempt { step, direction, .. } = &self.attempt;
+        idempotency_key(&self.order_id, step, *direction, self.attempt.own_key_since())
     }
 
     /// Of an undo: the key under which was asked for what it undoes.

@@ -56,6 +56,14 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// The attempt that the idempotency key of this one began with.
+    pub fn own_key_since(&self) -> u32 {
+        match self.direction {
+            Direction::Do => self.key_since,
+            Direction::Undo => self.undo_key_since,
+        }
+    }
+
     /// How long the exchange may take, from when the request is sent.
     fn exchange_timeout(&self) -> Duration {
         (self.deadline - self.recorded_at).to_std().unwrap_or(Duration::ZERO)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::backtest::{Options, Past, Verdict, backtest};
-use crate::order::{Direction, Effect, Event, Lifecycle, Operation, Refusal, Reply, StepStatus, idempotency_key};
+use crate::order::{Effect, Event, Lifecycle, Operation, Refusal, Reply, StepStatus, idempotency_key};
 use crate::testing::{Story, answered, done, misconfigured, order, refused, unclear};
 use crate::workflow::Workflow;
 
@@ -46,11 +46,7 @@ fn key_of(story: &Story<'_>, step: &str) -> String {
         _ => None,
     });
     let attempt = attempt.expect("an attempt under way");
-    let since = match attempt.direction {
-        Direction::Do => attempt.key_since,
-        Direction::Undo => attempt.undo_key_since,
-    };
-    idempotency_key(&story.state().placed.order_id, step, attempt.direction, since)
+    idempotency_key(&story.state().placed.order_id, step, attempt.direction, attempt.own_key_since())
 }
 
 #[test]
