@@ -64,13 +64,11 @@ pub fn decode_erasure(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::PathBuf;
-
     use chrono::DateTime;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::wire::golden_tests::assert_golden;
 
     #[test]
     fn what_is_written_is_the_golden_file_and_is_read() {
@@ -85,11 +83,7 @@ mod tests {
             "data": serde_json::from_slice::<Value>(&data).unwrap(),
             "metadata": serde_json::from_slice::<Value>(&metadata).unwrap(),
         });
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/exchange/PersonalDataErased.v1.json");
-        if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
-            fs::write(&file, format!("{written:#}\n")).unwrap();
-        }
-        assert_eq!(format!("{written:#}\n"), fs::read_to_string(&file).unwrap());
+        assert_golden("exchange/PersonalDataErased.v1.json", &written);
         assert_eq!(decode_erasure(event_type, &data, &metadata).unwrap(), erased);
         assert_eq!(decode_erasure("Odd", &data, &metadata).unwrap_err().to_string(), "unknown event type \"Odd\"");
     }

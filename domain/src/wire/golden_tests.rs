@@ -222,17 +222,7 @@ fn with_a_later_field() -> Vec<(&'static str, Event)> {
 fn what_is_written_of_a_later_field_is_the_golden_file() {
     for (field, event) in with_a_later_field() {
         let encoded = encode(&event, Uuid::nil(), CHAIN_START, &Context::default()).unwrap();
-        let written = json!({
-            "data": serde_json::from_slice::<Value>(&encoded.data).unwrap(),
-            "metadata": serde_json::from_slice::<Value>(&encoded.metadata).unwrap(),
-        });
-        let name = format!("golden/{}.v{SCHEMA}.{field}.json", encoded.event_type);
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
-            fs::write(&file, format!("{written:#}\n")).unwrap();
-        }
-        let golden = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        assert_eq!(format!("{written:#}\n"), golden, "{}", file.display());
+        assert_golden(&format!("{}.v{SCHEMA}.{field}.json", encoded.event_type), &written(&encoded));
     }
 }
 
@@ -279,8 +269,24 @@ fn later_additions() -> Vec<(&'static str, Event)> {
     ]
 }
 
-fn golden_file(event_type: &str, version: u64, addition: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{event_type}.v{version}{addition}.json"))
+fn written(encoded: &Encoded) -> Value {
+    json!({
+        "data": serde_json::from_slice::<Value>(&encoded.data).unwrap(),
+        "metadata": serde_json::from_slice::<Value>(&encoded.metadata).unwrap(),
+    })
+}
+
+/// Compares what is written with a file of the folder `golden`. `UPDATE_GOLDEN` writes a file that is missing, and never one that
+/// exists.
+#[track_caller]
+pub(crate) fn assert_golden(name: &str, written: &Value) {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
+    let written = format!("{written:#}\n");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
+        fs::write(&file, &written).unwrap();
+    }
+    let golden = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    assert_eq!(written, golden, "{}", file.display());
 }
 
 #[test]
@@ -298,17 +304,10 @@ fn golden_files_are_what_is_written() {
             key: None,
         };
         let encoded = encode(&event, Uuid::from_u128(number as u128), &chain, &context).unwrap();
+        let written = written(&encoded);
+        let version = &written["metadata"]["schema"];
+        assert_golden(&format!("{}.v{version}{addition}.json", encoded.event_type), &written);
         chain = encoded.hash;
-        let written = json!({
-            "data": serde_json::from_slice::<Value>(&encoded.data).unwrap(),
-            "metadata": serde_json::from_slice::<Value>(&encoded.metadata).unwrap(),
-        });
-        let file = golden_file(encoded.event_type, written["metadata"]["schema"].as_u64().unwrap(), &addition);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
-            fs::write(&file, format!("{written:#}\n")).unwrap();
-        }
-        let golden = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        assert_eq!(format!("{written:#}\n"), golden, "{}", file.display());
     }
 }
 

@@ -1,12 +1,10 @@
 //! One golden file for each event and version, kept for ever, as for the events of orders: participants that others have
 //! written rely on them. `UPDATE_GOLDEN=1 cargo test -p domain golden` writes the files that are missing.
 
-use std::fs;
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use super::*;
+use crate::wire::golden_tests::assert_golden;
 
 fn order() -> OrderId {
     OrderId::new("10248").unwrap()
@@ -99,38 +97,25 @@ fn one_of_each() -> Vec<Message> {
 #[test]
 fn a_participant_can_say_that_a_person_has_to_mend_something_first() {
     let message = held().message(Uuid::nil(), None).unwrap();
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/exchange/ActionRefused.v1.misconfigured.json");
-    let written = json!({
-        "id": message.id,
-        "data": serde_json::from_slice::<Value>(&message.data).unwrap(),
-        "metadata": serde_json::from_slice::<Value>(&message.metadata).unwrap(),
-    });
-    if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
-        fs::write(&file, format!("{written:#}\n")).unwrap();
-    }
-    assert_eq!(format!("{written:#}\n"), fs::read_to_string(&file).unwrap(), "{}", file.display());
+    assert_golden("exchange/ActionRefused.v1.misconfigured.json", &written(&message));
     let (read, _) = decode_reply(message.event_type, &message.data, &message.metadata).unwrap();
     assert_eq!(read, held());
 }
 
-fn golden_file(event_type: &str, version: &Value) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/exchange/{event_type}.v{version}.json"))
+fn written(message: &Message) -> Value {
+    json!({
+        "id": message.id,
+        "data": serde_json::from_slice::<Value>(&message.data).unwrap(),
+        "metadata": serde_json::from_slice::<Value>(&message.metadata).unwrap(),
+    })
 }
 
 #[test]
 fn golden_files_are_what_is_written() {
     for message in one_of_each() {
-        let written = json!({
-            "id": message.id,
-            "data": serde_json::from_slice::<Value>(&message.data).unwrap(),
-            "metadata": serde_json::from_slice::<Value>(&message.metadata).unwrap(),
-        });
-        let file = golden_file(message.event_type, &written["metadata"]["schema"]);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
-            fs::write(&file, format!("{written:#}\n")).unwrap();
-        }
-        let golden = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        assert_eq!(format!("{written:#}\n"), golden, "{}", file.display());
+        let written = written(&message);
+        let version = &written["metadata"]["schema"];
+        assert_golden(&format!("exchange/{}.v{version}.json", message.event_type), &written);
     }
 }
 
@@ -140,12 +125,7 @@ fn a_request_under_a_key_of_its_own_says_since_when() {
     assert_eq!(again.idempotency_key(), "10248/ship/do/4");
     let message = again.message(4, None, TRACE).unwrap();
     let data: Value = serde_json::from_slice(&message.data).unwrap();
-    let file = golden_file("ActionRequested", &json!(1)).with_extension("key-since.json");
-    let written = format!("{data:#}\n");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {
-        fs::write(&file, &written).unwrap();
-    }
-    assert_eq!(fs::read_to_string(&file).unwrap(), written, "{}", file.display());
+    assert_golden("exchange/ActionRequested.v1.key-since.json", &data);
     let (read, _) = decode_request(message.event_type, &message.data, &message.metadata).unwrap();
     assert_eq!(read, again);
 }
