@@ -28,11 +28,26 @@ steps:
 fn held(workflow: &Workflow) -> Story<'_> {
     let mut story = Story::given(workflow);
     story.place(order()).whatever();
-    for _ in 0..2 {
-        story.answer("charge", misconfigured("answered 401")).whatever();
+    use_up(&mut story, "charge", 3, &misconfigured("answered 401"));
+    story
+}
+
+/// All attempts of a step come to this.
+fn use_up(story: &mut Story<'_>, step: &str, attempts: u32, reply: &Reply) {
+    for _ in 1..attempts {
+        story.answer(step, reply.clone()).whatever();
         story.tick_after(SLOWLY).whatever();
     }
-    story.answer("charge", misconfigured("answered 401")).whatever();
+    story.answer(step, reply.clone()).whatever();
+}
+
+/// `charge` is asked to undo what it did, since `ship` cannot be done.
+fn refunding(workflow: &Workflow) -> Story<'_> {
+    let mut story = Story::given(workflow);
+    story.place(order()).whatever();
+    story.answer("tell", done()).whatever();
+    story.answer("charge", done()).whatever();
+    story.answer("ship", refused("no van")).whatever();
     story
 }
 
@@ -168,11 +183,7 @@ fn a_cancel_undoes_what_was_done_and_not_what_a_mistake_kept_from_being_asked() 
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
     story.answer("tell", done()).whatever();
-    for _ in 0..2 {
-        story.answer("charge", answered("unheard-of")).whatever();
-        story.tick_after(SLOWLY).whatever();
-    }
-    story.answer("charge", answered("unheard-of")).whatever();
+    use_up(&mut story, "charge", 3, &answered("unheard-of"));
     assert_eq!(story.state().state(), Lifecycle::Stuck);
     story.operate(Operation::Cancel).whatever();
     assert_eq!(story.state().status_of("charge"), StepStatus::Compensating);
@@ -193,11 +204,7 @@ fn of_two_steps_that_are_held_the_other_keeps_the_order_stuck() {
     let workflow = workflow();
     let mut story = held(&workflow);
     let attempts = workflow.step("tell").unwrap().retry.attempts;
-    for _ in 1..attempts {
-        story.answer("tell", misconfigured("answered 404")).whatever();
-        story.tick_after(SLOWLY).whatever();
-    }
-    story.answer("tell", misconfigured("answered 404")).whatever();
+    use_up(&mut story, "tell", attempts, &misconfigured("answered 404"));
     story.operate(Operation::Retry { step: Some("charge".to_owned()) }).whatever();
     assert_eq!(story.state().stuck.as_ref().map(|stuck| stuck.step.as_str()), Some("tell"));
     story.operate(Operation::Retry { step: Some("tell".to_owned()) }).whatever();
@@ -207,11 +214,7 @@ fn of_two_steps_that_are_held_the_other_keeps_the_order_stuck() {
 #[test]
 fn an_undo_that_fails_by_a_mistake_is_stuck_and_retried_under_a_new_key() {
     let workflow = workflow();
-    let mut story = Story::given(&workflow);
-    story.place(order()).whatever();
-    story.answer("charge", done()).whatever();
-    story.answer("tell", done()).whatever();
-    story.answer("ship", refused("no van")).whatever();
+    let mut story = refunding(&workflow);
     assert_eq!(key_of(&story, "charge"), "1/charge/undo");
     story.answer("charge", refused("the till is closed")).whatever();
     assert_eq!(story.state().state(), Lifecycle::Stuck);
@@ -242,12 +245,8 @@ fn a_refusal_after_mistakes_that_did_nothing_leaves_nothing_to_undo() {
 #[test]
 fn an_undo_may_be_answered_later_whichever_way_its_participant_is_reached() {
     let workflow = workflow();
-    let mut story = Story::given(&workflow);
-    story.place(order()).whatever();
-    story.answer("tell", done()).whatever();
-    story.answer("charge", done()).whatever();
-    story.answer("ship", refused("no van")).whatever();
-    story.answer("charge", crate::order::Reply::Accepted).whatever();
+    let mut story = refunding(&workflow);
+    story.answer("charge", Reply::Accepted).whatever();
     assert_eq!(story.state().state(), Lifecycle::Compensating);
     story.undone_later("charge").whatever();
     assert_eq!(story.state().state(), Lifecycle::Canceled);
@@ -279,12 +278,8 @@ steps:
 #[test]
 fn an_undo_whose_later_answer_never_comes_is_stuck() {
     let workflow = workflow();
-    let mut story = Story::given(&workflow);
-    story.place(order()).whatever();
-    story.answer("tell", done()).whatever();
-    story.answer("charge", done()).whatever();
-    story.answer("ship", refused("no van")).whatever();
-    story.answer("charge", crate::order::Reply::Accepted).whatever();
+    let mut story = refunding(&workflow);
+    story.answer("charge", Reply::Accepted).whatever();
     story.tick_after(Duration::from_hours(24)).whatever();
     assert_eq!(story.state().state(), Lifecycle::Stuck);
 }
