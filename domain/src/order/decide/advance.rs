@@ -33,13 +33,14 @@ pub(super) fn advance(workflow: &Workflow, decision: &mut Decision, limits: Limi
     decision.room = limits.decision.saturating_sub(MARK);
     decision.at_most = decision.events.iter().map(Limits::bound).sum();
     decision.units = limits.units;
+    decision.value = limits.value;
     // Each round records at least one event and moves every order towards its end, so the rounds are bounded by the steps.
     loop {
         let before = decision.events.len();
         match decision.state.phase {
-            Phase::Forward => forward(workflow, decision, limits)?,
+            Phase::Forward => forward(workflow, decision)?,
             Phase::Undoing => undo(workflow, decision)?,
-            Phase::Compensated => after_compensation(workflow, decision, limits)?,
+            Phase::Compensated => after_compensation(workflow, decision)?,
             Phase::Completed | Phase::Canceled => {}
         }
         if decision.events.len() == before {
@@ -72,7 +73,7 @@ fn note_new_status(workflow: &Workflow, decision: &mut Decision) -> Result<(), D
     Ok(())
 }
 
-fn forward(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Result<(), DecideError> {
+fn forward(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     if let Some((step, because)) = reason_to_undo(workflow, &decision.state) {
         decision.follow(Event::CompensationStarted(CompensationStarted {
             step: Some(step),
@@ -82,7 +83,7 @@ fn forward(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Resu
         return Ok(());
     }
     note_if_stuck(&workflow.steps, decision)?;
-    run_section(workflow, &workflow.steps, decision, limits)?;
+    run_section(workflow, &workflow.steps, decision)?;
     if all_settled(&workflow.steps, &decision.state) && reason_to_undo(workflow, &decision.state).is_none() {
         let result = workflow.result.as_ref().map_or_else(
             || Ok(Evaluated::default()),
@@ -90,7 +91,7 @@ fn forward(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Resu
         );
         let result = result.map_err(|e| excerpt(&e.to_string())).map(Recorded::of);
         let (Recorded { value: result, placeholders }, result_error) =
-            match result.and_then(|recorded| that_fits(recorded, "result", limits)) {
+            match result.and_then(|recorded| that_fits(recorded, "result", decision.value)) {
                 Ok(recorded) => (recorded, None),
                 Err(error) => (Recorded::default(), Some(error)),
             };
@@ -121,12 +122,7 @@ fn reason_to_undo(workflow: &Workflow, state: &OrderState) -> Option<(String, St
 
 /// Starts or skips the steps of a section that are ready for it. One pass is enough only where the file lists steps in
 /// their order; the caller repeats until nothing is left to record.
-fn run_section(
-    workflow: &Workflow,
-    section: &[Step],
-    decision: &mut Decision,
-    limits: Limits,
-) -> Result<(), DecideError> {
+fn run_section(workflow: &Workflow, section: &[Step], decision: &mut Decision) -> Result<(), DecideError> {
     for step in section {
         if decision.state.steps.contains_key(&step.id) {
             continue;
@@ -135,7 +131,7 @@ fn run_section(
         if decision.is_split() {
             return Ok(());
         }
-        begin_if_ready(workflow, step, decision, limits)?;
+        begin_if_ready(workflow, step, decision)?;
         // Nothing starts in a decision that fails the order, or that has no room.
         let fails = matches!(decision.events.last(), Some(Event::StepFailed(e)) if !e.misconfigured);
         if decision.is_split() || fails {
@@ -146,18 +142,13 @@ fn run_section(
 }
 
 /// Starts or skips a step, if it is ready for it.
-pub(super) fn begin_if_ready(
-    workflow: &Workflow,
-    step: &Step,
-    decision: &mut Decision,
-    limits: Limits,
-) -> Result<(), DecideError> {
+pub(super) fn begin_if_ready(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<(), DecideError> {
     match readiness(workflow, step, decision) {
         Readiness::NotYet => {}
         Readiness::Skip(because) => {
             decision.follow(Event::StepSkipped(StepSkipped { step: step.id.clone(), because, at: decision.at }))?;
         }
-        Readiness::Go => begin(workflow, step, decision, limits)?,
+        Readiness::Go => begin(workflow, step, decision)?,
         Readiness::Broken(error) => decision.follow(failed(step, Direction::Do, error, false, decision))?,
         Readiness::Hidden(_) if ends_without_personal_data(&decision.state) => {
             decision.follow(untold(step, decision))?;
@@ -243,10 +234,10 @@ impl Before {
     }
 }
 
-fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision, limits: Limits) -> Result<(), DecideError> {
+fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<(), DecideError> {
     let (input, spent) = input(workflow, step, &decision.state);
     decision.spend(spent);
-    let event = match input.and_then(|input| that_fits(input, "with", limits)) {
+    let event = match input.and_then(|input| that_fits(input, "with", decision.value)) {
         Ok(input) if ends_without_personal_data(&decision.state) && input.is_personal() => Some(untold(step, decision)),
         Ok(input) if step.action.is_none() => Some(waiting(step, input, decision)),
         Ok(input) => started(workflow, step, Direction::Do, 1, Some(input), decision),
@@ -280,14 +271,14 @@ fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> (Result<Record
     (Ok(Recorded::of(input)), INPUT_UNITS - left)
 }
 
-/// A value with its placeholders, unless no append has room for it.
-fn that_fits(recorded: Recorded, name: &str, limits: Limits) -> Result<Recorded, String> {
+/// A value with its placeholders, unless no append has room for it: it may take `most` bytes.
+fn that_fits(recorded: Recorded, name: &str, most: usize) -> Result<Recorded, String> {
     let marks = recorded.placeholders.as_ref().map_or(0, json_size);
-    if json_bound(&recorded.value).saturating_add(marks) <= limits.value {
+    if json_bound(&recorded.value).saturating_add(marks) <= most {
         return Ok(recorded);
     }
     let size = json_size(&recorded.value).saturating_add(marks);
-    if size > limits.value { Err(too_large(name, size, limits.value)) } else { Ok(recorded) }
+    if size > most { Err(too_large(name, size, most)) } else { Ok(recorded) }
 }
 
 fn all_settled(section: &[Step], state: &OrderState) -> bool {
@@ -348,11 +339,11 @@ fn give_up_waiting(workflow: &Workflow, decision: &mut Decision) -> Result<(), D
     Ok(())
 }
 
-fn after_compensation(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Result<(), DecideError> {
+fn after_compensation(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     if note_if_stuck(&workflow.compensated, decision)? || decision.state.stuck.is_some() {
         return Ok(());
     }
-    run_section(workflow, &workflow.compensated, decision, limits)?;
+    run_section(workflow, &workflow.compensated, decision)?;
     let failed =
         |step: &Step| matches!(decision.state.steps.get(&step.id).map(|k| k.stage), Some(Stage::Failed { .. }));
     if all_settled(&workflow.compensated, &decision.state) && !workflow.compensated.iter().any(failed) {

@@ -155,6 +155,8 @@ struct Decision {
     room: usize,
     /// How many units expressions may still take.
     units: u64,
+    /// The most bytes of one value.
+    value: usize,
     /// The events from here on are not measured: it costs as much as writing them.
     measured: usize,
     /// How much these take at most.
@@ -181,7 +183,17 @@ impl Decision {
     }
 
     fn of(state: OrderState, events: Vec<Event>, at: Timestamp) -> Self {
-        Self { state, events, at, room: usize::MAX, units: u64::MAX, measured: 0, at_most: 0, at_once: None }
+        Self {
+            state,
+            events,
+            at,
+            room: usize::MAX,
+            units: u64::MAX,
+            value: usize::MAX,
+            measured: 0,
+            at_most: 0,
+            at_once: None,
+        }
     }
 
     fn record(&mut self, event: Event) -> Result<(), Misfit> {

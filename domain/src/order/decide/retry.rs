@@ -28,10 +28,10 @@ pub(super) fn retry(
             return Err(refusal.into());
         }
     }
-    let mut decision = Decision::about(state, operate.now.at);
+    let mut decision = Decision { value: limits.value, ..Decision::about(state, operate.now.at) };
     for (id, known) in state.steps.iter().filter(|(id, _)| wanted.is_none_or(|wanted| wanted == *id)) {
         if known.was_held_before_it_began() {
-            begin_if_ready(workflow, workflow.known_step(id)?, &mut decision, limits)?;
+            begin_if_ready(workflow, workflow.known_step(id)?, &mut decision)?;
         } else if let Some((direction, attempts)) = can_be_tried(workflow, id, known) {
             if attempts >= MOST_ATTEMPTS {
                 return Err(Refusal::TooManyAttempts { step: id.clone(), count: attempts }.into());
