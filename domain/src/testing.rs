@@ -182,7 +182,7 @@ impl<'w> Story<'w> {
         pending(self.state(), self.now)
     }
 
-    /// From here on the order's personal data are sealed, and nobody can open them.
+    /// From here on the order's personal data are sealed, and cannot be read.
     pub fn seal(&mut self, key: &CustomerKey) {
         let state = self.state.as_mut().expect("place the order first");
         let sealed = state.placed.sealed_with(key, Uuid::nil()).expect("personal data that can be written");

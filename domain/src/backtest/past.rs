@@ -185,7 +185,7 @@ impl Past {
             if given_up.step == again.step && given_up.direction == again.direction && given_up.at == again.at)
     }
 
-    /// Whether somebody, or time, brought this event: it does not follow from another one.
+    /// Whether a participant, a person or a deadline brought this event: it does not follow from another one.
     pub(super) fn came_from_outside(&self, seq: Seq) -> bool {
         self.asks.iter().any(|ask| ask.replies.iter().any(|reply| reply.seq == seq))
             || self.operations.iter().any(|operation| operation.seq == seq)

@@ -41,7 +41,7 @@ pub(super) struct Run<'a> {
     taken: Vec<bool>,
     pub now: Timestamp,
     seq: Seq,
-    /// Where the decision was split then whose rest is still to come now.
+    /// Where the past decision was split, while the run has still to decide the rest of it.
     split_at: Option<Seq>,
 }
 
@@ -127,7 +127,8 @@ impl<'a> Run<'a> {
         self.decide_like(self.past.split_of(seq), command, answered)
     }
 
-    /// Decides the rest of a decision that was split then: again in parts, where it was; at once, where something else took it up.
+    /// Decides the rest of a split decision. It is split where the past split the rest again, and it is not where another
+    /// command took up the rest.
     pub(super) fn decide_rest(&mut self) -> Result<(), DecideError> {
         let rest = self.split_at.map(|mark| mark + 1).filter(|rest| !self.past.came_from_outside(*rest));
         self.decide_like(rest.and_then(|rest| self.past.split_of(rest)), &Command::Tick(self.clock()), None)

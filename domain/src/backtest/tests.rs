@@ -317,7 +317,7 @@ fn what_was_left_of_a_decision_comes_when_it_came_then_or_not_at_all() {
     let whole = in_parts(&workflow);
     let (mut refused_before, mut canceled, mut held) = (whole.clone(), whole.clone(), whole.clone());
     assert_eq!(tried(&to_its_end(whole), FOUR), Verdict::Same);
-    // Two steps never began, so nobody knows what they would have been answered; nothing asks for that.
+    // Two steps never began, so their answers are unknown. The run must not need them.
     refused_before.answer("a", refused("no")).whatever();
     canceled.operate(Operation::Cancel).whatever();
     for story in [refused_before, canceled] {

@@ -70,7 +70,7 @@ impl Run<'_> {
 
     fn next_turn(&self) -> Option<Turn> {
         if self.state.split.is_some() {
-            // The rest is due at once; but what came then before it comes first.
+            // The rest is due at once. What came before it in the past still comes first.
             return Some(match self.first_and_due() {
                 (Some((seq, turn)), _) if self.takes_up_the_rest(seq) => turn,
                 _ => Turn::Rest,
@@ -171,7 +171,7 @@ impl Run<'_> {
         }
     }
 
-    /// Only an operator opens again what failed for good, or the answer that its participant gives after all.
+    /// Whether an ask that has ended opens again: an operator retries or skips it, or its participant answers after all.
     fn opens_again(&self, ask: &NewAsk, stage: Stage, what: What) -> bool {
         let is_request = || self.state.steps.get(&ask.step).is_some_and(|known| known.mode == Some(Mode::Request));
         let opens = match (stage, what) {

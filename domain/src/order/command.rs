@@ -236,7 +236,7 @@ pub enum Refusal {
     /// A second order under the same id.
     #[error("the order is placed already")]
     AlreadyPlaced,
-    /// One of the first steps would be told more than the log takes.
+    /// The input of one of the first steps is larger than the log takes.
     #[error("the order is too large for its workflow: step {step:?}: {error}")]
     TooLarge {
         /// The step.
@@ -268,7 +268,7 @@ pub enum Refusal {
         /// The names that it knows.
         known: Vec<String>,
     },
-    /// Nobody waits for that answer: it was never asked for, or the attempt is over.
+    /// The step does not wait for that answer: nothing was asked of it, or the attempt is over.
     #[error("step {step:?} of the order, which is {state}, does not wait for an answer")]
     NotWaiting {
         /// The step.
@@ -352,13 +352,13 @@ pub enum Refusal {
         /// Where the order stands.
         state: Lifecycle,
     },
-    /// The order was held more often than anybody needs; it can still be resumed and canceled.
+    /// The order was paused as often as is allowed. It can still be resumed and canceled.
     #[error("the order was paused {count} times already, which is the most; it can be resumed, or canceled")]
     TooManyPauses {
         /// How often.
         count: u32,
     },
-    /// The step was tried more often than anybody needs; it can still be skipped, and its order canceled.
+    /// The step was tried as often as is allowed. It can still be skipped, and its order canceled.
     #[error("step {step:?} was tried {count} times already, which is the most; skip it, or cancel the order")]
     TooManyAttempts {
         /// The step.
@@ -366,7 +366,7 @@ pub enum Refusal {
         /// How often.
         count: u32,
     },
-    /// More answers for now than anybody needs; one that settles the step is still taken.
+    /// The step has as many answers for now as are allowed. One that settles it is still taken.
     #[error("step {step:?} was answered {count} times already; only an answer that settles it is taken now")]
     TooManyAnswers {
         /// The step.

@@ -140,7 +140,7 @@ impl StepFailed {
         }
     }
 
-    /// Whether what the step was to be told is more than the log takes.
+    /// Whether it failed since the input of the step is larger than the log takes.
     pub(super) fn is_too_large(&self) -> bool {
         self.error.strip_prefix("`with`").is_some_and(|rest| rest.starts_with(TOO_LARGE))
     }

@@ -1,8 +1,8 @@
 //! How much one decision may hold: what the log takes in one append.
 //!
-//! What a command itself does is small by construction, since all that comes in is bounded at the door. What follows from it need not be:
-//! eight steps that start together are each told the order's lines. So what follows is recorded as far as it fits, and the rest is
-//! for the next decision ([`DecisionSplit`](super::DecisionSplit)); a single value that fits nowhere fails where it came to be.
+//! What a command itself does is small, since all that comes in is bounded at the door. What follows from it need not be small:
+//! eight steps that start together may each get the order's lines. So what follows is recorded as far as it fits, and the rest
+//! is for the next decision ([`DecisionSplit`](super::DecisionSplit)). A single value that is too large fails where it is made.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::wire;
 pub struct Limits {
     /// All events of a decision, by [`size`](Limits::size).
     pub decision: usize,
-    /// What one step is told, or what an order gives back, as JSON. One such value fits into a decision.
+    /// The input of one step, or the result of an order, as JSON. One such value fits into a decision.
     pub value: usize,
     /// What the expressions of a decision may take, in units of their budget, before the rest is for the next decision.
     pub units: u64,
@@ -25,7 +25,7 @@ impl Limits {
     /// What every log takes: `EventStoreDB` takes 1 MiB in one append, unless it is configured for more. What is left of that is for
     /// who acted and why, and for what personal data grow by when they are sealed.
     pub const LOG: Self = Self { decision: 1_000_000, value: 960_000, units: 2_000_000 };
-    /// None: histories from before there were limits were decided so.
+    /// No limits: histories from before there were any were decided so.
     pub const NONE: Self = Self { decision: usize::MAX, value: usize::MAX, units: u64::MAX };
 
     /// What an event takes in the log, at most; who acted and why left out.

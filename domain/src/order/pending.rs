@@ -42,8 +42,8 @@ pub struct Attempt {
     pub key_since: u32,
     /// The attempt to undo that the present idempotency key began with.
     pub undo_key_since: u32,
-    /// Whether an attempt before this one may have done something, although nothing clear was heard of it: at the same, or, for an undo,
-    /// at what it undoes. Such an attempt may still be running.
+    /// Whether an earlier attempt had no clear answer and may have acted: an attempt at the same action or, for an undo, at
+    /// the action that it undoes. That attempt may still be running.
     pub unsure: bool,
     /// What the action is told, as recorded: with placeholders for personal data.
     pub input: Arc<Value>,

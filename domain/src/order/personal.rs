@@ -142,8 +142,8 @@ impl PersonalData {
         self.filled_in(result, &mut String::new(), placeholders, true)
     }
 
-    /// A recorded input as it is told where nobody can read the personal data: a text that has some is `null`. With it, that
-    /// nothing in it stands for personal data any more.
+    /// A recorded input for a request while the personal data cannot be read: a text that has some is `null`. The placeholders
+    /// that are returned with it are empty.
     pub fn without_personal_data(input: &Value, placeholders: Option<&Placeholders>) -> (Value, Placeholders) {
         (Self::default().show_in(input, placeholders), Placeholders::default())
     }

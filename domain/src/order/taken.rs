@@ -1,4 +1,4 @@
-//! Later answers that were taken, so that the same one, sent again, is told from another one under its key.
+//! Later answers on record, so that a repetition can be distinguished from another answer under the same key.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -64,7 +64,7 @@ impl StepState {
         }
     }
 
-    /// Whether the same was said in this direction, under whatever key.
+    /// Whether an answer with this content is on record in this direction, under any key.
     pub(super) fn has_taken(&self, direction: Direction, content: Content) -> bool {
         self.answers.iter().any(|taken| taken.direction == direction && taken.content == content)
     }

@@ -54,8 +54,8 @@ pub(super) fn again(
     }
 }
 
-/// Decides without a bound to the whole, and splits the decision where the recorded one was: how much a log takes at once is no rule
-/// of the definition, and was another one before.
+/// Decides without a bound on the whole decision, and splits it where the recorded one was split. How much a log takes at once is
+/// no rule of the definition, and it has changed.
 fn once_more(
     workflow: &Workflow,
     state: Option<&OrderState>,
@@ -77,8 +77,8 @@ fn once_more(
     Ok(sealed_like(events, recorded))
 }
 
-/// The order, with its total written as it was: before it had its currency's digits, `10` could stand for `10.00`, and steps
-/// were told so.
+/// The order, with its total written as it was recorded: `10` for `10.00`, before totals had their currency's digits. The inputs
+/// of its steps have the total in the same form.
 fn total_written_like(decided: &[Event], recorded: &[Recorded]) -> Option<OrderPlaced> {
     let (Some(Event::OrderPlaced(again)), Some(Recorded { event: Event::OrderPlaced(then), .. })) =
         (decided.first(), recorded.first())
@@ -117,7 +117,7 @@ fn told_apart_like(again: &mut Event, then: &Event) {
     }
 }
 
-/// The same state, taken for one whose personal data were read then, though nobody can say what they were.
+/// The same state, as if its personal data could be read at the time. What they were is unknown.
 fn opened(state: &OrderState) -> OrderState {
     let placed = OrderPlaced { sealed: None, ..(*state.placed).clone() };
     OrderState { placed: Arc::new(placed), ..state.clone() }

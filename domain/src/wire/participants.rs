@@ -66,7 +66,7 @@ pub struct ActionRequested {
     /// pointer to each text that has some, and the characters at which they begin, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholders: Option<Placeholders>,
-    /// The attempt that its idempotency key began with, where an operator has had tried again what was surely not done; else 1.
+    /// The attempt that its idempotency key began with: 1, unless an operator retried an action that was surely not done.
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub key_since: u32,
 }

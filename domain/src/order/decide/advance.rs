@@ -16,10 +16,10 @@ use crate::order::personal::Recorded;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Evaluated, Join, Step, UNITS, Workflow};
 
-/// What the mark takes that splits a decision.
+/// The bytes that are kept free for the event that splits a decision.
 const MARK: usize = 1_000;
 
-/// What all that one step is told may take together: twice what one expression may.
+/// The budget of all expressions in the `with` of one step together: twice that of one expression.
 const INPUT_UNITS: u64 = 2 * UNITS;
 
 /// Records everything that the state has made necessary, until it needs nothing more, or there is room for nothing more.
@@ -29,7 +29,6 @@ pub(super) fn advance(workflow: &Workflow, decision: &mut Decision, limits: Limi
     if decision.state.paused.is_some() {
         return Ok(());
     }
-    // Room for the mark that splits it is kept.
     decision.room = limits.decision.saturating_sub(MARK);
     decision.at_most = decision.events.iter().map(Limits::bound).sum();
     decision.units = limits.units;
@@ -173,7 +172,7 @@ enum Readiness {
     Go,
     Skip(String),
     Broken(String),
-    /// Nobody can say: the guard needs personal data that cannot be read.
+    /// The guard needs personal data that cannot be read.
     Hidden(String),
 }
 
@@ -199,7 +198,7 @@ fn readiness(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Readi
     let Some(guard) = &step.when else {
         return if only_for_now { Readiness::NotYet } else { Readiness::Go };
     };
-    // Placeholders are no personal data: a guard that looks into them would come out as it likes.
+    // A guard is not evaluated on placeholders: what it finds in them says nothing about the personal data.
     if let Some(sealed) = state.placed.sealed.as_ref().filter(|_| guard.looks_into_personal_data()) {
         return if only_for_now { Readiness::NotYet } else { Readiness::Hidden(hidden_guard(sealed.key)) };
     }
@@ -249,7 +248,7 @@ fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<()
     Ok(())
 }
 
-/// What a step is told, and what of the budget that took: all of it together may take [`INPUT_UNITS`].
+/// The input of a step, and how many of its [`INPUT_UNITS`] the expressions in it took.
 fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> (Result<Recorded, String>, u64) {
     let mut input = Evaluated { value: Value::Object(Map::new()), placeholders: Vec::new() };
     let mut left = INPUT_UNITS;

@@ -69,7 +69,7 @@ fn answer_timeout(step: &Step, direction: Direction) -> Duration {
     of_undo.unwrap_or(step.answer_timeout)
 }
 
-/// The event of an answer that the step knows, given at once or later. Of an undo, whatever it is called, nothing depends on it.
+/// The event of an answer that the step knows, given at once or later. Nothing depends on what the answer to an undo is called.
 pub(super) fn completed(
     step: &Step,
     direction: Direction,

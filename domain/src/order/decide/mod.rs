@@ -97,7 +97,7 @@ pub(crate) fn decide_split_like(
     decide_with(workflow, Some(state), command, UNDIVIDED, at_once)
 }
 
-/// However large a decision is, and whatever its expressions take, it is not split.
+/// No decision is split, however large it is and whatever its expressions take.
 pub(crate) const UNDIVIDED: Limits = Limits { value: Limits::LOG.value, ..Limits::NONE };
 
 fn decide_with(
@@ -151,17 +151,17 @@ struct Decision {
     state: OrderState,
     events: Vec<Event>,
     at: Timestamp,
-    /// How many bytes there is room for beside what was measured.
+    /// How many bytes are free, those of the measured events deducted.
     room: usize,
     /// How many units expressions may still take.
     units: u64,
     /// The most bytes of one value.
     value: usize,
-    /// The events from here on are not measured: it costs as much as writing them.
+    /// How many of the events are measured. The rest is not, since measuring costs as much as writing.
     measured: usize,
-    /// How much these take at most.
+    /// How many bytes the events that are not measured take at most.
     at_most: usize,
-    /// What may follow, where the decision is split like one of the past.
+    /// The only events that may follow, where the decision is split like one of the past.
     at_once: Option<BTreeSet<Name>>,
 }
 
@@ -202,8 +202,8 @@ impl Decision {
         Ok(())
     }
 
-    /// Records what follows from the command, if there is room for it; else it is for the next decision. Whatever its size, the
-    /// first event of a decision is never left: each goes on.
+    /// Records an event that follows from the command if there is room for it; otherwise splits the decision. The first event
+    /// is recorded whatever its size, so that every decision makes progress.
     fn follow(&mut self, event: Event) -> Result<(), Misfit> {
         if self.is_split() {
             return Ok(());
@@ -232,13 +232,13 @@ impl Decision {
         self.at_most <= self.room
     }
 
-    /// What an expression took. Once all is taken, the rest is for the next decision; not before something was recorded, so that
-    /// each goes on.
+    /// Deducts what an expression took.
     fn spend(&mut self, units: u64) {
         self.units = self.units.saturating_sub(units);
     }
 
-    /// Leaves the rest to the next decision where expressions have taken all that they may.
+    /// Splits the decision once expressions have taken all that they may; not before an event is recorded, so that every
+    /// decision makes progress.
     fn split_if_spent(&mut self) -> Result<(), Misfit> {
         if self.units == 0 && !self.events.is_empty() && !self.is_split() {
             self.record(Event::DecisionSplit(DecisionSplit { at: self.at }))?;
@@ -246,7 +246,7 @@ impl Decision {
         Ok(())
     }
 
-    /// Nothing more is for this decision.
+    /// Whether it is split: all else is for the next decision.
     fn is_split(&self) -> bool {
         matches!(self.events.last(), Some(Event::DecisionSplit(_)))
     }

@@ -8,8 +8,8 @@ use crate::order::state::{Lifecycle, OrderState, Phase};
 /// The most pauses of one order: a program that pauses and resumes for ever must not fill its history.
 const MOST_PAUSES: u32 = 1_000;
 
-/// Only what goes on by itself can be held: not what has ended, is held already, or waits for an operator anyway. Where a step
-/// forward is stuck, others may go on.
+/// An order can be paused while it may continue by itself: not once it has ended, while it is paused, or while it waits for an
+/// operator. An order that is stuck going forward can be paused, since its other steps may continue.
 pub(super) fn pause(state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
     match state.state() {
         standing @ (Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Compensating | Lifecycle::Stuck)

@@ -1,6 +1,7 @@
-//! Somebody answers later: a participant that was asked for something, or a person.
+//! A later answer, from a participant that was asked for something or from a person.
 //!
-//! What is not recorded is never acknowledged: it is on record already, word for word, or it is refused with what is.
+//! Only an answer that is on record is acknowledged: it is recorded now, or it was before, word for word. Any other answer is
+//! refused, and the refusal names what is on record.
 
 use serde_json::Value;
 
@@ -51,7 +52,7 @@ pub(super) fn refusal(workflow: &Workflow, state: &OrderState, late: &LateRefusa
         if is_repeated(step, known, late.direction, late.key.as_deref(), said)? {
             return Ok(decision);
         }
-        // Said of an earlier request, after which an operator has asked anew: the new one has an answer of its own.
+        // It refuses an earlier request. An operator has retried since, and the new request has its own answer.
         if late.request.is_some_and(|id| !state.is_asked_under(id, &step.id, known, late.direction)) {
             return Err(too_late(step, state, "was asked again after that request".to_owned()).into());
         }
@@ -73,7 +74,7 @@ pub(super) fn unknown_outcome(step: &Step, outcome: &str) -> Refusal {
     Refusal::UnknownOutcome { step: step.id.clone(), outcome: outcome.to_owned(), known: step.outcomes.clone() }
 }
 
-/// What somebody says.
+/// The content of a later answer.
 #[derive(Clone, Copy)]
 enum Said<'a> {
     Answer { outcome: &'a str, data: &'a Value },
@@ -106,7 +107,8 @@ fn is_repeated(
         Some(OnRecord::Other(taken)) => {
             Err(Refusal::OtherAnswer { step: step.id.clone(), key: taken.key.clone(), recorded: taken.told() })
         }
-        // Histories from before a "no" had a key have only its words. Of one that had a key, another key makes another one.
+        // Older histories recorded a "no" without its key, so only its words can be compared. If the one on record has a key,
+        // the same words under another key are another "no".
         Some(OnRecord::No) if !said.is_no() || known.has_taken(direction, said.content()) => Ok(false),
         Some(OnRecord::No) | None => Ok(is_last_answer(known, direction, said)),
     }
@@ -150,7 +152,7 @@ fn waiting<'s>(
     if is_open && !state.ended() { Ok(known) } else { Err(over(step, state, known, direction, said)) }
 }
 
-/// Why nobody waits for what is said: the step has come to its end, which it may or may not contradict.
+/// Why the step does not wait for an answer: it has ended, and the answer may contradict how.
 fn over(step: &Step, state: &OrderState, known: &StepState, direction: Direction, said: Said<'_>) -> Refusal {
     let not_waiting = || Refusal::NotWaiting { step: step.id.clone(), state: state.state() };
     let contradicts = |recorded| Refusal::Contradicts { step: step.id.clone(), state: state.state(), recorded };

@@ -12,7 +12,7 @@ use crate::order::pending::GRACE;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Step, Workflow};
 
-/// After so many attempts, one that nobody hears the answer to is not made again: whatever takes its makers away does so each time.
+/// After so many attempts, a lost one is not repeated: what stops the instance that makes it does so each time.
 pub(super) const MOST_ATTEMPTS: u32 = 10_000;
 /// The outcome of a wait that is over.
 const ELAPSED: &str = "elapsed";

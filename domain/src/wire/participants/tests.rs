@@ -93,7 +93,7 @@ fn one_of_each() -> Vec<Message> {
     vec![request, answer, refusal, parked, masked, in_part]
 }
 
-/// What was added to a version later on has a golden file besides.
+/// A field that was added to a version later has its own golden file.
 #[test]
 fn a_participant_can_say_that_a_person_has_to_mend_something_first() {
     let message = held().message(Uuid::nil(), None).unwrap();
