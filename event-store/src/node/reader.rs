@@ -108,6 +108,24 @@ impl Reader {
         self.on_disk(move |view| view.stream_page(&stream, from, direction, limits)).await
     }
 
+    /// The first event of a stream that its readers are shown.
+    pub(crate) async fn first_of(&self, stream: &str) -> Result<Option<Arc<Event>>, ReadFailure> {
+        self.one_of(stream, 0, Direction::Forwards).await
+    }
+
+    /// The last event of a stream that its readers are shown.
+    pub(crate) async fn last_of(&self, stream: &str) -> Result<Option<Arc<Event>>, ReadFailure> {
+        self.one_of(stream, u64::MAX, Direction::Backwards).await
+    }
+
+    async fn one_of(&self, stream: &str, from: u64, direction: Direction) -> Result<Option<Arc<Event>>, ReadFailure> {
+        let one = PageLimits { events: 1, ..PageLimits::default() };
+        match self.stream_page(stream, from, direction, one).await? {
+            StreamPage::Page { events, .. } => Ok(events.into_iter().next()),
+            StreamPage::NotFound | StreamPage::Deleted => Ok(None),
+        }
+    }
+
     /// Follows the links among some events, if the reader wants it.
     pub(crate) async fn resolve(&self, events: Vec<Arc<Event>>, follow: bool) -> Result<Vec<Resolved>, ReadFailure> {
         if !follow || !events.iter().any(|event| event.is_link()) {

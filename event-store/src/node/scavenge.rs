@@ -22,7 +22,7 @@ use super::change::{Change, Failure, Intent, Proposed};
 use super::decision::Expected;
 use super::reader::{ReadFailure, Reader};
 use super::storage::removed::{Progress, REMOVED_TYPE, SCAVENGES};
-use super::storage::{Direction, Event, LINK_TYPE, PageLimits, StreamPage, Waste, event};
+use super::storage::{LINK_TYPE, Waste, event};
 use super::writer::Writer;
 
 const STARTED_TYPE: &str = "$scavengeStarted";
@@ -174,10 +174,11 @@ impl Scavenges {
     }
 
     async fn unfinished(&self) -> Result<Option<Scavenge>, ReadFailure> {
-        let Some(link) = self.last_of(SCAVENGES).await? else { return Ok(None) };
+        let reader = &self.shared.reader;
+        let Some(link) = reader.last_of(SCAVENGES).await? else { return Ok(None) };
         let target = String::from_utf8_lossy(&link.record.data).into_owned();
         let Some((_, stream)) = target.split_once('@') else { return Ok(None) };
-        let (Some(first), Some(last)) = (self.first_of(stream).await?, self.last_of(stream).await?) else {
+        let (Some(first), Some(last)) = (reader.first_of(stream).await?, reader.last_of(stream).await?) else {
             return Ok(None);
         };
         let said: Value = serde_json::from_slice(&first.record.data).unwrap_or_default();
@@ -195,22 +196,6 @@ impl Scavenges {
             began: first.record.created,
             revision: last.record.revision + 1,
         }))
-    }
-
-    async fn first_of(&self, stream: &str) -> Result<Option<Arc<Event>>, ReadFailure> {
-        self.one_of(stream, 0, Direction::Forwards).await
-    }
-
-    async fn last_of(&self, stream: &str) -> Result<Option<Arc<Event>>, ReadFailure> {
-        self.one_of(stream, u64::MAX, Direction::Backwards).await
-    }
-
-    async fn one_of(&self, stream: &str, from: u64, direction: Direction) -> Result<Option<Arc<Event>>, ReadFailure> {
-        let one = PageLimits { events: 1, ..PageLimits::default() };
-        match self.shared.reader.stream_page(stream, from, direction, one).await? {
-            StreamPage::Page { events, .. } => Ok(events.into_iter().next()),
-            StreamPage::NotFound | StreamPage::Deleted => Ok(None),
-        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! What groups write down: which there are, how far each has got, and links to what it has parked. Ordinary events in
 //! streams of the log, named as the server names them, so that any client can look at them.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
@@ -15,7 +13,7 @@ use crate::node::change::{Change, Failure, Intent, Proposed};
 use crate::node::decision::Expected;
 use crate::node::reader::{ReadFailure, Reader};
 use crate::node::storage::event::{METADATA_TYPE, metadata_stream_of};
-use crate::node::storage::{Direction, Event, LINK_TYPE, PageLimits, Resolved, StreamPage};
+use crate::node::storage::{Direction, LINK_TYPE, PageLimits, Resolved, StreamPage};
 use crate::node::writer::Writer;
 
 const CONFIGURATION: &str = "$persistentSubscriptionConfig";
@@ -38,7 +36,7 @@ pub(crate) struct Books {
 
 impl Books {
     pub(super) async fn groups(&self) -> Result<Vec<Entry>, ReadFailure> {
-        let Some(last) = self.last_of(CONFIGURATION).await? else { return Ok(Vec::new()) };
+        let Some(last) = self.reader.last_of(CONFIGURATION).await? else { return Ok(Vec::new()) };
         let read = serde_json::from_slice::<Configuration>(&last.record.data);
         read.map(|read| read.entries).map_err(|error| ReadFailure::Broken(format!("{CONFIGURATION}: {error}")))
     }
@@ -50,7 +48,7 @@ impl Books {
 
     /// The last place up to which the group has dealt with everything.
     pub(super) async fn checkpoint(&self, key: &GroupKey) -> Result<Option<u64>, ReadFailure> {
-        let Some(last) = self.last_of(&key.checkpoint_stream()).await? else { return Ok(None) };
+        let Some(last) = self.reader.last_of(&key.checkpoint_stream()).await? else { return Ok(None) };
         let read = match serde_json::from_slice(&last.record.data) {
             Ok(Value::Number(revision)) => revision.as_u64(),
             Ok(Value::String(position)) => place_in(&position),
@@ -132,14 +130,6 @@ impl Books {
             let _refused = self.writer.change(intent).await?;
         }
         Ok(())
-    }
-
-    async fn last_of(&self, stream: &str) -> Result<Option<Arc<Event>>, ReadFailure> {
-        let one = PageLimits { events: 1, ..PageLimits::default() };
-        match self.reader.stream_page(stream, u64::MAX, Direction::Backwards, one).await? {
-            StreamPage::Page { events, .. } => Ok(events.into_iter().next()),
-            StreamPage::NotFound | StreamPage::Deleted => Ok(None),
-        }
     }
 
     async fn append(&self, stream: String, event_type: &str, data: Value, metadata: Value) -> Result<(), Failure> {

@@ -22,7 +22,7 @@ use super::decision::Expected;
 use super::filter::Filter;
 use super::reader::{ReadFailure, Reader};
 use super::storage::event::{METADATA_TYPE, metadata_stream_of};
-use super::storage::{AllPage, Direction, PageLimits, StreamPage};
+use super::storage::{AllPage, PageLimits};
 use super::writer::Writer;
 pub(super) use kind::Standing;
 pub(super) use kind::{Control, Kind};
@@ -56,13 +56,8 @@ pub(super) struct Projections {
 impl Projections {
     /// Takes the projections up where they were left.
     pub(super) async fn open(reader: Reader, writer: Writer) -> Result<(Self, Control), ReadFailure> {
-        let one = PageLimits { events: 1, ..PageLimits::default() };
-        let checkpoint = match reader.stream_page(CHECKPOINTS, u64::MAX, Direction::Backwards, one).await? {
-            StreamPage::Page { events, .. } => {
-                events.first().map(|last| checkpoint_in(&last.record.data)).transpose()?
-            }
-            StreamPage::NotFound | StreamPage::Deleted => None,
-        };
+        let last = reader.last_of(CHECKPOINTS).await?;
+        let checkpoint = last.map(|last| checkpoint_in(&last.record.data)).transpose()?;
         let (checkpoint, off) = checkpoint.map_or_else(Default::default, |(position, off)| (Some(position), off));
         let (switches_sender, switches) = mpsc::channel(SWITCHES);
         let (standing, standing_receiver) = watch::channel(Standing::default());
