@@ -7,6 +7,7 @@ use std::ops::{Range, RangeInclusive};
 use super::EventStore;
 use super::error::ReadError;
 use super::types::RecordedEvent;
+use crate::node::storage::link_target;
 use crate::node::storage::removed::{Removed, SCAVENGES, recorded};
 
 const PAGE: usize = 500;
@@ -117,7 +118,8 @@ impl EventStore {
 
 /// The stream to whose first event this is a link: one of a scavenge begins with that.
 fn first_event_in(link: &RecordedEvent) -> Option<String> {
-    std::str::from_utf8(&link.data).ok()?.strip_prefix("0@").map(str::to_owned)
+    let (revision, stream) = link_target(&link.data)?;
+    (revision == 0).then(|| stream.to_owned())
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use super::change::{Change, Failure, Intent, Proposed};
 use super::decision::Expected;
 use super::reader::{ReadFailure, Reader};
 use super::storage::removed::{Progress, REMOVED_TYPE, SCAVENGES};
-use super::storage::{LINK_TYPE, Waste, event};
+use super::storage::{LINK_TYPE, Waste, event, link_target};
 use super::writer::Writer;
 
 const STARTED_TYPE: &str = "$scavengeStarted";
@@ -176,8 +176,7 @@ impl Scavenges {
     async fn unfinished(&self) -> Result<Option<Scavenge>, ReadFailure> {
         let reader = &self.shared.reader;
         let Some(link) = reader.last_of(SCAVENGES).await? else { return Ok(None) };
-        let target = String::from_utf8_lossy(&link.record.data).into_owned();
-        let Some((_, stream)) = target.split_once('@') else { return Ok(None) };
+        let Some((_, stream)) = link_target(&link.record.data) else { return Ok(None) };
         let (Some(first), Some(last)) = (reader.first_of(stream).await?, reader.last_of(stream).await?) else {
             return Ok(None);
         };

@@ -40,7 +40,7 @@ impl View<'_> {
         if !event.is_link() {
             return Ok(event.into());
         }
-        let target = match target(&event.record.data) {
+        let target = match link_target(&event.record.data) {
             Some((revision, stream)) => self.visible_event(stream, revision)?,
             None => None,
         };
@@ -48,8 +48,8 @@ impl View<'_> {
     }
 }
 
-/// `REVISION@STREAM`.
-fn target(data: &[u8]) -> Option<(u64, &str)> {
+/// What a link with this data leads to: it is `REVISION@STREAM`.
+pub(crate) fn link_target(data: &[u8]) -> Option<(u64, &str)> {
     let (revision, stream) = std::str::from_utf8(data).ok()?.split_once('@')?;
     Some((revision.parse().ok()?, stream))
 }

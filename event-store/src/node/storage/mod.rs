@@ -62,7 +62,7 @@ pub(crate) use super::wire::storage::{StoredEvent, StoredLimits, StoredStream};
 pub(crate) use batch::{Batch, Replay};
 pub use check::{CheckReport, check_log};
 pub(crate) use event::Event;
-pub(crate) use links::{LINK_TYPE, Resolved};
+pub(crate) use links::{LINK_TYPE, Resolved, link_target};
 pub(crate) use pages::{AllPage, Direction, PageLimits, StreamPage};
 pub(crate) use view::View;
 pub(crate) use waste::Waste;
