@@ -25,6 +25,7 @@ mod scavenge;
 mod service;
 mod stats;
 pub(crate) mod storage;
+mod trouble;
 mod web;
 pub(crate) mod wire;
 mod writer;

@@ -23,6 +23,7 @@ use super::decision::Expected;
 use super::reader::{ReadFailure, Reader};
 use super::storage::removed::{Progress, REMOVED_TYPE, SCAVENGES};
 use super::storage::{LINK_TYPE, Waste, event, link_target};
+use super::trouble::Trouble;
 use super::writer::Writer;
 
 const STARTED_TYPE: &str = "$scavengeStarted";
@@ -73,21 +74,6 @@ pub(super) enum Begun {
     Now(String),
     /// Another one is running.
     Before(String),
-}
-
-/// Why a scavenge cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
-    #[error(transparent)]
-    Unread(#[from] ReadFailure),
-    #[error("the log cannot be written: {0:?}")]
-    Unwritten(Failure),
-}
-
-impl Trouble {
-    fn is_closing(&self) -> bool {
-        matches!(self, Self::Unread(ReadFailure::Closing) | Self::Unwritten(Failure::Closed))
-    }
 }
 
 /// One scavenge on its way.
@@ -287,8 +273,8 @@ impl Scavenge {
 
     async fn write(&self, stream: String, change: Change) -> Result<(), Trouble> {
         let intent = Intent { stream, expected: Expected::Any, change };
-        let written = self.shared.writer.enqueue(intent).await.map_err(Trouble::Unwritten)?;
-        let outcome = written.await.unwrap_or(Err(Failure::Closed)).map_err(Trouble::Unwritten)?;
+        let written = self.shared.writer.enqueue(intent).await?;
+        let outcome = written.await.unwrap_or(Err(Failure::Closed))?;
         outcome.map(drop).map_err(|refusal| Trouble::Unwritten(Failure::Broken(format!("{refusal:?}"))))
     }
 

@@ -26,9 +26,9 @@ pub(crate) use books::Books;
 use engine::{Command, Description, Engine, Handle};
 use settings::{ALL, Entry, FilterText, GroupKey, Settings, Start};
 
-use super::change::Failure;
 use super::reader::ReadFailure;
 use super::storage::{Direction, PageLimits, StreamPage};
+use super::trouble::Trouble;
 
 /// Why nothing was done to a group.
 #[derive(Debug)]
@@ -37,25 +37,6 @@ pub(crate) enum Refusal {
     DoesNotExist,
     /// It cannot start there, for this reason.
     Start(String),
-}
-
-/// Nothing can be said.
-#[derive(Debug)]
-pub(crate) enum Trouble {
-    Unwritten(Failure),
-    Unread(ReadFailure),
-}
-
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        Self::Unwritten(failure)
-    }
-}
-
-impl From<ReadFailure> for Trouble {
-    fn from(failure: ReadFailure) -> Self {
-        Self::Unread(failure)
-    }
 }
 
 type Outcome<T> = Result<Result<T, Refusal>, Trouble>;

@@ -42,7 +42,7 @@ impl Operations for OperationsService {
             let chunk = options.start_from_chunk;
             return Err(refusal::invalid(format!("start_from_chunk must be 0 or more, not {chunk}.")));
         }
-        let begun = self.scavenges.start(options.thread_count).await.map_err(refusal::scavenge_failed)?;
+        let begun = self.scavenges.start(options.thread_count).await.map_err(refusal::trouble)?;
         Ok(Response::new(match begun {
             Begun::Now(id) => answer(id, ScavengeResult::Started),
             Begun::Before(id) => answer(id, ScavengeResult::InProgress),

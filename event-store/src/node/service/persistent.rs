@@ -12,6 +12,7 @@ use crate::node::persistent::measure::Measured;
 use crate::node::persistent::settings::{ALL, Entry, GroupKey, Start};
 use crate::node::persistent::{self, Groups, Refusal};
 use crate::node::reader::Reader;
+use crate::node::trouble::Trouble;
 use crate::node::wire::persistent::persistent_subscriptions_server::PersistentSubscriptions;
 use crate::node::wire::persistent::replay_parked_req::options::StopAtOption;
 use crate::node::wire::persistent::{
@@ -137,7 +138,7 @@ impl PersistentSubscriptions for PersistentService {
     }
 }
 
-fn answered(key: &GroupKey, outcome: Result<Result<(), Refusal>, persistent::Trouble>) -> Result<(), Status> {
+fn answered(key: &GroupKey, outcome: Result<Result<(), Refusal>, Trouble>) -> Result<(), Status> {
     outcome.map_err(refusal::trouble)?.map_err(|refused| match refused {
         Refusal::Exists => refusal::group_exists(&key.source, &key.group),
         Refusal::DoesNotExist => no_group(key),

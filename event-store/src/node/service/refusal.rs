@@ -5,9 +5,8 @@ use tonic::{Code, Status};
 
 use crate::node::change::Failure;
 use crate::node::decision::Expected;
-use crate::node::persistent::Trouble;
 use crate::node::reader::ReadFailure;
-use crate::node::scavenge;
+use crate::node::trouble::Trouble;
 
 const REQUIRED_PROPERTIES: &str = "type,content-type";
 
@@ -64,14 +63,6 @@ pub(super) fn scavenge_not_found(id: String) -> Status {
 
 pub(super) fn projection_not_found(name: &str) -> Status {
     Status::not_found(format!("Projection '{name}' not found"))
-}
-
-/// It cannot be begun.
-pub(super) fn scavenge_failed(trouble: scavenge::Trouble) -> Status {
-    match trouble {
-        scavenge::Trouble::Unread(failure) => unreadable(failure),
-        scavenge::Trouble::Unwritten(failure) => failed(failure),
-    }
 }
 
 /// The client has begun something and not gone on with it.
