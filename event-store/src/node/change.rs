@@ -1,9 +1,13 @@
 //! What a caller wants done to a stream, and what came of it.
 
 use bytes::Bytes;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::decision::Expected;
+use super::storage::LINK_TYPE;
+
+pub(crate) const JSON: &str = "application/json";
 
 pub(crate) struct Intent {
     pub(crate) stream: String,
@@ -31,6 +35,28 @@ pub(crate) struct Proposed {
 }
 
 impl Proposed {
+    /// An event of the node's own: JSON, without metadata.
+    pub(crate) fn own(event_type: &str, data: &Value) -> Self {
+        Self {
+            id: Uuid::new_v4(),
+            event_type: event_type.into(),
+            content_type: JSON.into(),
+            metadata: Bytes::new(),
+            data: data.to_string().into(),
+        }
+    }
+
+    /// A link to `REVISION@STREAM`.
+    pub(crate) fn link(id: Uuid, target: impl Into<Bytes>, metadata: impl Into<Bytes>) -> Self {
+        Self {
+            id,
+            event_type: LINK_TYPE.into(),
+            content_type: "application/octet-stream".into(),
+            metadata: metadata.into(),
+            data: target.into(),
+        }
+    }
+
     /// Its size as `EventStoreDB` counts it against the largest append: text there has two bytes to the character.
     pub(crate) fn size(&self) -> usize {
         self.data.len() + self.metadata.len() + 2 * self.event_type.len()

@@ -10,14 +10,12 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::change::{Change, Intent, Outcome, Proposed, Refusal, Written};
+use super::change::{Change, Intent, JSON, Outcome, Proposed, Refusal, Written};
 use super::decision::{Decision, Expected, History, Standing, decide};
 use super::metadata::object_in;
 use super::storage::event::{METADATA_TYPE, TOMBSTONE_REVISION, TOMBSTONE_TYPE, described_by, metadata_stream_of, now};
 use super::storage::view::SOFT_DELETED;
 use super::storage::{Batch, Event, StorageError, StoredEvent, StoredLimits, StoredStream, View};
-
-const JSON: &str = "application/json";
 
 pub(super) struct Group<'a> {
     view: View<'a>,
@@ -255,11 +253,5 @@ impl History for GroupHistory<'_, '_> {
 }
 
 fn metadata(said: &Value) -> Proposed {
-    Proposed {
-        id: Uuid::new_v4(),
-        event_type: METADATA_TYPE.into(),
-        content_type: JSON.into(),
-        metadata: Bytes::new(),
-        data: said.to_string().into(),
-    }
+    Proposed::own(METADATA_TYPE, said)
 }

@@ -22,7 +22,7 @@ use super::change::{Change, Failure, Intent, Proposed};
 use super::decision::Expected;
 use super::reader::{ReadFailure, Reader};
 use super::storage::removed::{Progress, REMOVED_TYPE, SCAVENGES};
-use super::storage::{LINK_TYPE, Waste, event, link_target};
+use super::storage::{Waste, event, link_target};
 use super::trouble::Trouble;
 use super::writer::Writer;
 
@@ -265,8 +265,8 @@ impl Scavenge {
     async fn write_with_link(&self, event_type: &str, said: &Value, revision: u64) -> Result<(), Trouble> {
         let target = format!("{revision}@{}", self.stream());
         let both = vec![
-            (self.stream(), proposed(event_type, "application/json", said.to_string())),
-            (SCAVENGES.into(), proposed(LINK_TYPE, "application/octet-stream", target)),
+            (self.stream(), Proposed::own(event_type, said)),
+            (SCAVENGES.into(), Proposed::link(Uuid::new_v4(), target, Bytes::new())),
         ];
         self.write(SCAVENGES.into(), Change::Links(both)).await
     }
@@ -291,16 +291,6 @@ impl Scavenge {
 /// Whether trying again would not help.
 fn is_for_good(trouble: &Trouble) -> bool {
     matches!(trouble, Trouble::Unread(ReadFailure::Damaged(_)))
-}
-
-fn proposed(event_type: &str, content_type: &str, data: String) -> Proposed {
-    Proposed {
-        id: Uuid::new_v4(),
-        event_type: event_type.into(),
-        content_type: content_type.into(),
-        metadata: Bytes::new(),
-        data: data.into(),
-    }
 }
 
 /// As a server writes it: hours, minutes, seconds and the rest.

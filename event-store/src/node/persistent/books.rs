@@ -13,7 +13,7 @@ use crate::node::change::{Change, Failure, Intent, Proposed};
 use crate::node::decision::Expected;
 use crate::node::reader::{ReadFailure, Reader};
 use crate::node::storage::event::{METADATA_TYPE, metadata_stream_of};
-use crate::node::storage::{Direction, LINK_TYPE, PageLimits, Resolved, StreamPage};
+use crate::node::storage::{Direction, PageLimits, Resolved, StreamPage};
 use crate::node::writer::Writer;
 
 const CONFIGURATION: &str = "$persistentSubscriptionConfig";
@@ -43,7 +43,7 @@ impl Books {
 
     pub(super) async fn write_groups(&self, entries: Vec<Entry>) -> Result<(), Failure> {
         let configuration = Configuration { version: "2".into(), updated: Utc::now().to_rfc3339(), entries };
-        self.append(CONFIGURATION.into(), CONFIGURATION_TYPE, json!(configuration), Value::Null).await
+        self.append(CONFIGURATION.into(), CONFIGURATION_TYPE, &json!(configuration)).await
     }
 
     /// The last place up to which the group has dealt with everything.
@@ -64,9 +64,9 @@ impl Books {
         if is_first {
             // Only the last counts.
             let metadata = metadata_stream_of(&stream);
-            self.append(metadata, METADATA_TYPE, json!({ "$maxCount": 2 }), Value::Null).await?;
+            self.append(metadata, METADATA_TYPE, &json!({ "$maxCount": 2 })).await?;
         }
-        self.append(stream, CHECKPOINT_TYPE, said, Value::Null).await
+        self.append(stream, CHECKPOINT_TYPE, &said).await
     }
 
     /// Puts an event aside, and gives back the revision of the link to it.
@@ -76,14 +76,8 @@ impl Books {
             "reason": reason,
             "subscriptionEventNumber": message.place,
         });
-        let proposed = Proposed {
-            id: Uuid::new_v4(),
-            event_type: LINK_TYPE.into(),
-            content_type: "application/octet-stream".into(),
-            metadata: Bytes::from(metadata.to_string()),
-            data: link_to(message),
-        };
-        self.write(key.parked_stream(), proposed).await
+        let link = Proposed::link(Uuid::new_v4(), link_to(message), metadata.to_string());
+        self.write(key.parked_stream(), link).await
     }
 
     /// The revisions of the events that are parked: from one to before another.
@@ -119,7 +113,7 @@ impl Books {
     /// Parked events before a revision have been dealt with.
     pub(super) async fn forget_parked(&self, key: &GroupKey, before: u64) -> Result<(), Failure> {
         let metadata = metadata_stream_of(&key.parked_stream());
-        self.append(metadata, METADATA_TYPE, json!({ "$tb": before }), Value::Null).await
+        self.append(metadata, METADATA_TYPE, &json!({ "$tb": before })).await
     }
 
     /// Deletes what a group has written, so that one of the same name begins anew.
@@ -132,16 +126,8 @@ impl Books {
         Ok(())
     }
 
-    async fn append(&self, stream: String, event_type: &str, data: Value, metadata: Value) -> Result<(), Failure> {
-        let text = |value: Value| if value.is_null() { Bytes::new() } else { Bytes::from(value.to_string()) };
-        let proposed = Proposed {
-            id: Uuid::new_v4(),
-            event_type: event_type.into(),
-            content_type: "application/json".into(),
-            metadata: text(metadata),
-            data: text(data),
-        };
-        self.write(stream, proposed).await.map(drop)
+    async fn append(&self, stream: String, event_type: &str, data: &Value) -> Result<(), Failure> {
+        self.write(stream, Proposed::own(event_type, data)).await.map(drop)
     }
 
     /// Appends an event and gives back its revision.

@@ -1,6 +1,5 @@
 //! Which links the system's projections make of an event. Pure.
 
-use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use uuid::{Builder, Uuid};
@@ -8,9 +7,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::node::change::Proposed;
 use crate::node::metadata::{limits_in, object_in};
+use crate::node::storage::Event;
 use crate::node::storage::event::{METADATA_TYPE, described_by};
 use crate::node::storage::view::SOFT_DELETED;
-use crate::node::storage::{Event, LINK_TYPE};
 
 /// The streams in which the node keeps its own books: what happens there is no news, and links to it would never end.
 const BOOKS: [&str; 4] = ["$persistentsubscription-", "$persistentSubscriptionConfig", "$projections-", "$scavenges"];
@@ -124,18 +123,14 @@ fn said_of(event: &Event) -> Map<String, Value> {
 
 fn link(event: &Event, stream: String, target: String, said: Map<String, Value>) -> (String, Proposed) {
     let id = xxh3_128(format!("{}@{stream}", event.position).as_bytes());
-    let link = Proposed {
-        id: Builder::from_custom_bytes(id.to_be_bytes()).into_uuid(),
-        event_type: LINK_TYPE.into(),
-        content_type: "application/octet-stream".into(),
-        metadata: Bytes::from(Value::Object(said).to_string()),
-        data: Bytes::from(target),
-    };
-    (stream, link)
+    let id = Builder::from_custom_bytes(id.to_be_bytes()).into_uuid();
+    (stream, Proposed::link(id, target, Value::Object(said).to_string()))
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::node::storage::StoredEvent;
     use crate::node::storage::event::{TOMBSTONE_REVISION, TOMBSTONE_TYPE};

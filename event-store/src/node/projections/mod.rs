@@ -11,11 +11,9 @@ mod links;
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
-use uuid::Uuid;
 
 use super::change::{Change, Failure, Intent, Proposed};
 use super::decision::Expected;
@@ -175,13 +173,7 @@ impl Projections {
     }
 
     async fn append(&self, stream: String, event_type: &str, data: &Value) -> Result<(), Failure> {
-        let event = Proposed {
-            id: Uuid::new_v4(),
-            event_type: event_type.into(),
-            content_type: "application/json".into(),
-            metadata: Bytes::new(),
-            data: Bytes::from(data.to_string()),
-        };
+        let event = Proposed::own(event_type, data);
         let name = stream.clone();
         let intent = Intent { stream, expected: Expected::Any, change: Change::Append(vec![event]) };
         let refused = |refusal| Failure::Broken(format!("{name} cannot be written: {refusal:?}"));

@@ -5,11 +5,9 @@
 
 use std::ops::RangeInclusive;
 
-use bytes::Bytes;
 use fjall::Readable;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use uuid::Uuid;
 
 use super::event::described_by;
 use super::{Event, StorageError, View, keys};
@@ -86,13 +84,7 @@ impl Progress {
     }
 
     pub(crate) fn event(&self) -> Proposed {
-        Proposed {
-            id: Uuid::new_v4(),
-            event_type: REMOVED_TYPE.into(),
-            content_type: "application/json".into(),
-            metadata: Bytes::new(),
-            data: json!(self).to_string().into(),
-        }
+        Proposed::own(REMOVED_TYPE, &json!(self))
     }
 }
 
