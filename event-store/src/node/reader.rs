@@ -10,7 +10,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::filter::{Filter, TooHard};
 use super::log::Log;
 use super::recent::Recent;
-use super::storage::{AllPage, Direction, Event, PageLimits, Resolved, StorageError, StreamPage, View, Waste};
+use super::storage::{AllPage, Direction, Event, PageLimits, Resolved, Storage, StorageError, StreamPage, View, Waste};
 
 /// Why there is nothing more to read.
 #[derive(Debug, thiserror::Error)]
@@ -141,12 +141,19 @@ impl Reader {
 
     /// Gives the disk back what removed events took.
     pub(crate) async fn compact(&self) -> Result<(), ReadFailure> {
-        self.on_disk(|view| view.storage.compact()).await
+        self.blocking(Storage::compact).await
     }
 
     async fn on_disk<T: Send + 'static>(
         &self,
         read: impl FnOnce(&View<'_>) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, ReadFailure> {
+        self.blocking(move |storage| read(&storage.view())).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Storage) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, ReadFailure> {
         if self.closing.is_cancelled() {
             return Err(ReadFailure::Closing);
@@ -154,7 +161,7 @@ impl Reader {
         let log = self.log.clone();
         let held = self.held.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let outcome = log.with(|storage| read(&storage.view()));
+            let outcome = log.with(act);
             drop(log);
             drop(held);
             outcome

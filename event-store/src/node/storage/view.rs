@@ -11,7 +11,7 @@ use super::{Event, Storage, StorageError, StoredLimits, StoredStream, event, key
 pub(crate) const SOFT_DELETED: u64 = i64::MAX.unsigned_abs();
 
 pub(crate) struct View<'a> {
-    pub(crate) storage: &'a Storage,
+    pub(super) storage: &'a Storage,
     pub(super) snapshot: Snapshot,
 }
 
