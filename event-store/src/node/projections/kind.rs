@@ -71,7 +71,6 @@ impl Off {
 /// How the projections stand.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Standing {
-    pub(crate) head: u64,
     pub(crate) checkpoint: u64,
     /// Events that were looked at since the node started.
     pub(crate) processed: u64,
@@ -114,6 +113,11 @@ impl Control {
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        Standing { head: *self.head.borrow(), ..*self.standing.borrow() }
+        *self.standing.borrow()
+    }
+
+    /// The log's last position.
+    pub(crate) fn head(&self) -> u64 {
+        *self.head.borrow()
     }
 }

@@ -22,8 +22,7 @@ use super::reader::{ReadFailure, Reader};
 use super::storage::event::{METADATA_TYPE, metadata_stream_of};
 use super::storage::{AllPage, PageLimits};
 use super::writer::Writer;
-pub(super) use kind::Standing;
-pub(super) use kind::{Control, Kind};
+pub(super) use kind::{Control, Kind, Standing};
 use kind::{Off, Switch};
 
 /// The stream of checkpoints. Streams that begin like it are none of the projections' business.
@@ -146,13 +145,8 @@ impl Projections {
 
     fn tell(&self) {
         let checkpoint = self.checkpoint.unwrap_or(0);
-        self.standing.send_replace(Standing {
-            head: 0,
-            checkpoint,
-            processed: self.processed,
-            after: self.after,
-            off: self.off,
-        });
+        let Self { processed, after, off, .. } = *self;
+        self.standing.send_replace(Standing { checkpoint, processed, after, off });
     }
 
     async fn write_checkpoint(&mut self) -> Result<(), Failure> {

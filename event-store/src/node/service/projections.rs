@@ -54,10 +54,10 @@ impl Projections for ProjectionsService {
             Mode::All(_) | Mode::Continuous(_) => Projection::ALL.to_vec(),
             Mode::Transient(_) | Mode::OneTime(_) => Vec::new(),
         };
-        let standing = self.control.standing();
+        let (standing, head) = (self.control.standing(), self.control.head());
         let details = asked
             .into_iter()
-            .map(move |projection| Ok(StatisticsResp { details: Some(details(projection, &standing)) }));
+            .map(move |projection| Ok(StatisticsResp { details: Some(details(projection, &standing, head)) }));
         Ok(Response::new(stream::iter(details).boxed()))
     }
 
@@ -105,7 +105,7 @@ impl Projections for ProjectionsService {
     }
 }
 
-fn details(projection: Projection, standing: &Standing) -> Details {
+fn details(projection: Projection, standing: &Standing, head: u64) -> Details {
     let at = |position: u64| format!("C:{position}/P:{position}");
     let position = standing.position_of(projection);
     Details {
@@ -114,7 +114,7 @@ fn details(projection: Projection, standing: &Standing) -> Details {
         status: if standing.is_on(projection) { "Running" } else { "Stopped" }.into(),
         mode: "Continuous".into(),
         position: at(position),
-        progress: percentage(position, standing.head),
+        progress: percentage(position, head),
         last_checkpoint: at(standing.checkpoint),
         events_processed_after_restart: i64::try_from(standing.processed).unwrap_or(i64::MAX),
         ..Details::default()
