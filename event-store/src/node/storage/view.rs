@@ -75,12 +75,16 @@ impl<'a> View<'a> {
         if limits.truncate_before == Some(SOFT_DELETED) {
             return Ok(Visible::Nothing);
         }
-        let counted = limits.max_count.map_or(0, |max| (last + 1).saturating_sub(max));
-        let mut first = limits.truncate_before.unwrap_or(0).max(counted);
-        if let Some(seconds) = limits.max_age {
-            first = self.first_not_older(number, first..last + 1, seconds)?;
-        }
+        let first = self.first_within(limits, number, last)?;
         Ok(Visible::Events { number, first, last })
+    }
+
+    /// The first revision that these limits show of a stream; one after the last when they hide everything.
+    pub(super) fn first_within(&self, limits: StoredLimits, number: u64, last: u64) -> Result<u64, StorageError> {
+        let StoredLimits { truncate_before, max_count, max_age } = limits;
+        let counted = max_count.map_or(0, |max| (last + 1).saturating_sub(max));
+        let first = truncate_before.unwrap_or(0).max(counted);
+        max_age.map_or(Ok(first), |seconds| self.first_not_older(number, first..last + 1, seconds))
     }
 
     /// An event that a reader of its stream may see.
@@ -96,12 +100,7 @@ impl<'a> View<'a> {
 
     /// The first of these revisions that is not older than so many seconds. A stream's events are in the order of their
     /// time.
-    pub(super) fn first_not_older(
-        &self,
-        number: u64,
-        mut within: Range<u64>,
-        seconds: u64,
-    ) -> Result<u64, StorageError> {
+    fn first_not_older(&self, number: u64, mut within: Range<u64>, seconds: u64) -> Result<u64, StorageError> {
         let oldest = event::now().saturating_sub(seconds.saturating_mul(event::TICKS_PER_SECOND));
         while within.start < within.end {
             let middle = within.start + (within.end - within.start) / 2;

@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::event::described_by;
 use super::removed::{Removed, is_of_scavenges};
-use super::{StorageError, StoredLimits, StoredStream, View, keys};
+use super::{StorageError, StoredStream, View, keys};
 
 /// Events that one commit removes: their record must stay small.
 const MAX_EVENTS: u64 = 512;
@@ -104,10 +104,6 @@ impl View<'_> {
         if described_by(name).is_some() {
             return Ok(last);
         }
-        let StoredLimits { truncate_before, max_count, max_age } = self.limits(name)?;
-        let counted = max_count.map_or(0, |max| (last + 1).saturating_sub(max));
-        let hidden = truncate_before.unwrap_or(0).max(counted);
-        let expired = max_age.map_or(Ok(0), |seconds| self.first_not_older(number, 0..last + 1, seconds))?;
-        Ok(hidden.max(expired).min(last))
+        Ok(self.first_within(self.limits(name)?, number, last)?.min(last))
     }
 }
