@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::event::{TOMBSTONE_REVISION, described_by};
-use super::removed::{Removed, recorded};
+use super::removed::{Removed, recorded_by};
 use super::{Event, StorageError, StoredEvent, StoredLimits, StoredStream, View};
 use crate::node::metadata::limits_in;
 
@@ -35,7 +35,7 @@ impl Batch {
             }
             StoredStream { number, last_revision: Some(revision), tombstoned: false }
         };
-        self.removed.extend(recorded(&event.record.stream, &event.record.event_type, &event.record.data));
+        self.removed.extend(recorded_by(&event));
         self.streams.insert(event.record.stream.clone(), after);
         self.events.push((number, Arc::new(event)));
         after

@@ -14,7 +14,7 @@ use prost::Message;
 
 use super::event::{TOMBSTONE_REVISION, described_by, metadata_stream_of};
 use super::journal::Acknowledged;
-use super::removed::{Removed, recorded};
+use super::removed::{Removed, recorded_by};
 use super::{
     Event, Storage, StorageError, StoredLimits, StoredStream, View, acknowledged, guarded, is_made, keys, lock, tables,
 };
@@ -444,8 +444,4 @@ fn place_of(keyspace: &str, key: &[u8]) -> String {
         },
         _ => format!("{:?}", String::from_utf8_lossy(key)),
     }
-}
-
-fn recorded_by(event: &Event) -> Vec<Removed> {
-    recorded(&event.record.stream, &event.record.event_type, &event.record.data)
 }

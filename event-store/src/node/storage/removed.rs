@@ -3,8 +3,6 @@
 //! A removal and its record are one batch: the record names each removed event, so that a gap in the log without a record
 //! is damage, and a copy of the log follows from its events alone. Nobody but the node writes these streams.
 
-use std::ops::RangeInclusive;
-
 use fjall::Readable;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -56,13 +54,9 @@ impl Removed {
         self.positions.iter().flat_map(|(first, last)| *first..=*last)
     }
 
-    fn revisions(&self) -> RangeInclusive<u64> {
-        self.from_revision..=self.to_revision
-    }
-
     /// Whether this record names the event.
     pub(super) fn names(&self, event: &Event) -> bool {
-        event.record.stream == self.stream && self.revisions().contains(&event.record.revision)
+        event.record.stream == self.stream && (self.from_revision..=self.to_revision).contains(&event.record.revision)
     }
 }
 
@@ -86,6 +80,11 @@ impl Progress {
     pub(crate) fn event(&self) -> Proposed {
         Proposed::own(REMOVED_TYPE, &json!(self))
     }
+}
+
+/// What the event records as removed.
+pub(super) fn recorded_by(event: &Event) -> Vec<Removed> {
+    recorded(&event.record.stream, &event.record.event_type, &event.record.data)
 }
 
 /// What an event of this stream and type records as removed. What is no such record removes nothing.
