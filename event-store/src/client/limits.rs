@@ -7,11 +7,8 @@ use std::fmt;
 use super::EventStore;
 use super::error::ReadError;
 use crate::node::limits_in;
-
-/// Beside `$tb`, a stream that was deleted has this.
-const DELETED: u64 = i64::MAX as u64;
-/// A stream of metadata keeps its last event alone.
-const PAGE: usize = 16;
+use crate::node::storage::event::metadata_stream_of;
+use crate::node::storage::view::SOFT_DELETED;
 
 /// The limits in a stream's metadata. They hide events at once, and a scavenge takes these away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,7 +39,7 @@ impl StreamLimits {
 
     /// Whether the stream was deleted, and not for good.
     pub fn is_deleted(&self) -> bool {
-        self.truncate_before == Some(DELETED)
+        self.truncate_before == Some(SOFT_DELETED)
     }
 }
 
@@ -61,7 +58,8 @@ impl fmt::Display for StreamLimits {
 impl EventStore {
     /// The limits in a stream's metadata. The error is `StreamDeleted` for a stream that was deleted for good.
     pub async fn stream_limits(&self, stream: &str) -> Result<StreamLimits, ReadError> {
-        let metadata = self.read_stream(&format!("$${stream}"), 0, PAGE).await.map_err(|error| match error {
+        let metadata = self.read_stream_backwards(&metadata_stream_of(stream), 1).await;
+        let metadata = metadata.map_err(|error| match error {
             ReadError::StreamDeleted(_) => ReadError::StreamDeleted(stream.to_owned()),
             other => other,
         })?;
