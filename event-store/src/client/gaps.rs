@@ -10,8 +10,6 @@ use super::types::RecordedEvent;
 use crate::node::storage::link_target;
 use crate::node::storage::removed::{Removed, SCAVENGES, recorded};
 
-const PAGE: usize = 500;
-
 /// Positions whose events a scavenge has removed. Takes 16 bytes for each run of them.
 #[derive(Debug, Clone, Default)]
 pub struct Gaps {
@@ -86,7 +84,11 @@ impl EventStore {
     /// What scavenges have removed, in the order in which they did; nothing of a server's, which keeps no record of it.
     pub async fn each_removal(&self, mut take: impl FnMut(Removal)) -> Result<(), ReadError> {
         let mut streams = Vec::new();
-        self.each(SCAVENGES, |link| streams.extend(first_event_in(&link))).await?;
+        let link = |link: RecordedEvent| {
+            streams.extend(first_event_in(&link));
+            true
+        };
+        self.each_while(SCAVENGES, link).await?;
         for scavenge in streams {
             let record = |record: RecordedEvent| {
                 for Removed { stream, from_revision, to_revision, positions } in
@@ -95,24 +97,11 @@ impl EventStore {
                     let (scavenge, recorded_at) = (scavenge.clone(), record.position.commit);
                     take(Removal { stream, revisions: from_revision..=to_revision, positions, scavenge, recorded_at });
                 }
+                true
             };
-            self.each(&scavenge, record).await?;
+            self.each_while(&scavenge, record).await?;
         }
         Ok(())
-    }
-
-    /// Reads a stream to its end.
-    async fn each(&self, stream: &str, mut take: impl FnMut(RecordedEvent)) -> Result<(), ReadError> {
-        let mut from = 0;
-        loop {
-            let page = self.read_stream(stream, from, PAGE).await?;
-            let is_last = page.len() < PAGE;
-            from = page.last().map_or(0, |last| last.revision + 1);
-            page.into_iter().for_each(&mut take);
-            if is_last {
-                return Ok(());
-            }
-        }
     }
 }
 

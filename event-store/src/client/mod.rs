@@ -97,15 +97,26 @@ impl EventStore {
 
     /// Reads a whole stream, up to a position of the log, in pages. A stream that does not exist has no events.
     pub async fn read_stream_to(&self, stream: &str, to: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        let mut events = Vec::new();
+        let take = |event: RecordedEvent| {
+            let is_wanted = event.position <= to;
+            events.extend(is_wanted.then_some(event));
+            is_wanted
+        };
+        self.each_while(stream, take).await?;
+        Ok(events)
+    }
+
+    /// Reads a stream in pages, up to its end or to the first event of which `take` says that it is not wanted.
+    async fn each_while(&self, stream: &str, mut take: impl FnMut(RecordedEvent) -> bool) -> Result<(), ReadError> {
         const PAGE: usize = 500;
-        let mut events: Vec<RecordedEvent> = Vec::new();
+        let mut from = 0;
         loop {
-            let from = events.last().map_or(0, |last| last.revision + 1);
             let page = self.read_stream(stream, from, PAGE).await?;
             let is_last = page.len() < PAGE;
-            events.extend(page.into_iter().filter(|event| event.position <= to));
-            if is_last || events.last().is_none_or(|last| last.revision < from) {
-                return Ok(events);
+            from = page.last().map_or(from, |last| last.revision + 1);
+            if !page.into_iter().all(&mut take) || is_last {
+                return Ok(());
             }
         }
     }
