@@ -10,6 +10,7 @@
 //! from there. In a log that was scavenged this holds from the record of the scavenge on: what was removed before it could be
 //! copied is missing, and the check says so, until the backup has come to the record.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -138,13 +139,12 @@ impl Copy {
             if !gaps.cover(expected..found) {
                 return Err(BackupError::NotANode { expected, found });
             }
-            if expected < found {
-                end = end.max(gaps.recorded_at());
-                let storage = self.storage.clone();
-                blocking(&self.folder, move |_| storage.note_removed(expected..found)).await?;
-            }
             if together.ends_before(&record) {
                 self.write(std::mem::take(&mut together)).await?;
+            }
+            if expected < found {
+                end = end.max(gaps.recorded_at());
+                together.removed.push(expected..found);
             }
             together.add(record);
             expected = found + 1;
@@ -177,13 +177,15 @@ impl Copy {
     }
 
     async fn write(&mut self, together: Together) -> Result<(), BackupError> {
-        let Some((last, _)) = together.events.last() else { return Ok(()) };
+        let Together { events, removed, .. } = together;
+        let Some((last, _)) = events.last() else { return Ok(()) };
         self.last = *last;
-        self.added += together.events.len() as u64;
+        self.added += events.len() as u64;
         let storage = self.storage.clone();
         blocking(&self.folder, move |_| {
+            storage.note_removed(removed.into_iter().flatten())?;
             let mut replay = Replay::onto(storage.view())?;
-            for (position, record) in together.events {
+            for (position, record) in events {
                 replay.add(position, record)?;
             }
             storage.commit(&replay.into_batch())
@@ -197,6 +199,8 @@ impl Copy {
 struct Together {
     /// With their positions.
     events: Vec<(u64, StoredEvent)>,
+    /// Positions before these events that a scavenge has emptied. They are noted together: each batch waits for the disk.
+    removed: Vec<Range<u64>>,
     bytes: usize,
 }
 

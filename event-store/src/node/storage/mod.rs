@@ -43,7 +43,6 @@ use std::any::Any;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -326,8 +325,9 @@ impl Storage {
     }
 
     /// Notes that these positions were removed before they could be copied here.
-    pub(crate) fn note_removed(&self, mut positions: Range<u64>) -> Result<(), StorageError> {
-        while !positions.is_empty() {
+    pub(crate) fn note_removed(&self, positions: impl IntoIterator<Item = u64>) -> Result<(), StorageError> {
+        let mut positions = positions.into_iter().peekable();
+        while positions.peek().is_some() {
             let mut writes = self.database.batch().durability(Some(PersistMode::SyncData));
             for position in positions.by_ref().take(NOTED_AT_ONCE) {
                 writes.insert(&self.removed, keys::position(position), []);
