@@ -18,6 +18,7 @@ mod suite {
     mod disk;
     mod filters;
     mod fuzz;
+    mod group_answers;
     mod group_info;
     mod group_settings;
     mod grpc;

@@ -1,15 +1,16 @@
-//! What a group says of itself and of its consumers.
+//! What a group says of itself and of its consumers, and which groups are listed.
+
+use std::collections::HashSet;
 
 use event_store::client::Expected;
 use eventstore::{
-    GetPersistentSubscriptionInfoOptions, PersistentSubscriptionOptions, StreamPosition,
-    SubscribeToPersistentSubscriptionOptions,
+    Error, GetPersistentSubscriptionInfoOptions, ListPersistentSubscriptionsOptions, PersistentSubscriptionOptions,
+    StreamPosition, SubscribeToPersistentSubscriptionOptions,
 };
 use tokio::time::timeout;
 
+use super::persistent::{GROUP, buffered, from_start, group_on, next};
 use super::support::{LIMIT, events, raw, unique, world};
-
-const GROUP: &str = "shipping";
 
 #[tokio::test]
 async fn a_group_says_how_quickly_its_consumers_answer_and_what_they_call_themselves() {
@@ -43,4 +44,43 @@ async fn a_group_says_how_quickly_its_consumers_answer_and_what_they_call_themse
     let time = |name: &str| connection.extra_statistics.get(name).unwrap_or_else(|| panic!("no {name}"));
     assert!(time("Fastest") <= time("Median") && time("Median") <= time("99%") && time("99%") <= time("Highest"));
     assert!(time("Fastest") <= time("Mean") && time("Mean") <= time("Highest"));
+}
+
+#[tokio::test]
+async fn a_group_tells_how_it_stands() {
+    let world = world().await;
+    let stream = group_on(&world, 3, &from_start().max_retry_count(9)).await;
+    let mut consumer = buffered(&world.raw, &stream, 2).await;
+    next(&mut consumer).await;
+    next(&mut consumer).await;
+    let options = GetPersistentSubscriptionInfoOptions::default();
+    let info = world.raw.get_persistent_subscription_info(stream.as_str(), GROUP, &options).await.unwrap();
+    assert_eq!((info.event_source.as_str(), info.group_name.as_str(), info.status.as_str()), (&*stream, GROUP, "Live"));
+    let [connection] = &info.connections[..] else { panic!("one consumer") };
+    assert_eq!((connection.in_flight_messages, connection.available_slots), (2, 0));
+    let settings = info.settings.unwrap();
+    assert_eq!((settings.max_retry_count, settings.checkpoint_lower_bound), (9, 1));
+    assert!(matches!(settings.start_from, StreamPosition::Start));
+    assert_eq!(info.stats.total_in_flight_messages, 2);
+}
+
+#[tokio::test]
+async fn groups_are_listed_by_stream_and_all_together() {
+    let world = world().await;
+    let stream = group_on(&world, 0, &from_start()).await;
+    world.raw.create_persistent_subscription(stream.as_str(), "billing", &from_start()).await.unwrap();
+    let options = ListPersistentSubscriptionsOptions::default();
+    let listed = world.raw.list_persistent_subscriptions_for_stream(stream.as_str(), &options).await.unwrap();
+    let names: HashSet<_> = listed.iter().map(|info| info.group_name.as_str()).collect();
+    assert_eq!(names, HashSet::from([GROUP, "billing"]));
+    let all = world.raw.list_all_persistent_subscriptions(&options).await.unwrap();
+    assert_eq!(all.iter().filter(|info| info.event_source == stream).count(), 2);
+}
+
+#[tokio::test]
+async fn listing_the_groups_of_a_stream_without_any_is_refused() {
+    let world = world().await;
+    let options = ListPersistentSubscriptionsOptions::default();
+    let listed = world.raw.list_persistent_subscriptions_for_stream(unique("order"), &options).await;
+    assert!(matches!(listed, Err(Error::ResourceNotFound)));
 }

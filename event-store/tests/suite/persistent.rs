@@ -1,4 +1,4 @@
-//! Groups of consumers: who gets what, what comes back, what is put aside, and what survives.
+//! Groups of consumers: who gets what, and what survives.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -6,23 +6,22 @@ use std::time::{Duration, Instant};
 use event_store::client::Expected;
 use event_store::node::{Node, NodeOptions};
 use eventstore::{
-    Client, DeletePersistentSubscriptionOptions, Error, GetPersistentSubscriptionInfoOptions,
-    ListPersistentSubscriptionsOptions, NakAction, PersistentSubscription, PersistentSubscriptionEvent,
-    PersistentSubscriptionOptions, PersistentSubscriptionStats, PersistentSubscriptionToAllOptions,
-    ReplayParkedMessagesOptions, ResolvedEvent, StreamPosition, SubscribeToPersistentSubscriptionOptions,
-    SubscriptionFilter, SystemConsumerStrategy,
+    Client, DeletePersistentSubscriptionOptions, Error, GetPersistentSubscriptionInfoOptions, NakAction,
+    PersistentSubscription, PersistentSubscriptionEvent, PersistentSubscriptionOptions, PersistentSubscriptionStats,
+    PersistentSubscriptionToAllOptions, ReplayParkedMessagesOptions, ResolvedEvent, StreamPosition,
+    SubscribeToPersistentSubscriptionOptions, SubscriptionFilter, SystemConsumerStrategy,
 };
 
 use super::support::{LIMIT, World, events, new_ids, raw, unique, world};
 
-const GROUP: &str = "shipping";
+pub const GROUP: &str = "shipping";
 
-fn from_start() -> PersistentSubscriptionOptions {
+pub fn from_start() -> PersistentSubscriptionOptions {
     PersistentSubscriptionOptions::default().start_from(StreamPosition::Start).checkpoint_lower_bound(1)
 }
 
 /// A stream with so many events, and a group that reads it from its beginning.
-async fn group_on(world: &World, count: usize, options: &PersistentSubscriptionOptions) -> String {
+pub async fn group_on(world: &World, count: usize, options: &PersistentSubscriptionOptions) -> String {
     let stream = unique("order");
     if count > 0 {
         world.append(&stream, Expected::NoStream, events(count)).await;
@@ -31,11 +30,11 @@ async fn group_on(world: &World, count: usize, options: &PersistentSubscriptionO
     stream
 }
 
-async fn consumer(client: &Client, stream: &str) -> PersistentSubscription {
+pub async fn consumer(client: &Client, stream: &str) -> PersistentSubscription {
     buffered(client, stream, 10).await
 }
 
-async fn buffered(client: &Client, stream: &str, size: usize) -> PersistentSubscription {
+pub async fn buffered(client: &Client, stream: &str, size: usize) -> PersistentSubscription {
     let options = SubscribeToPersistentSubscriptionOptions::default().buffer_size(size);
     let mut consumer = client.subscribe_to_persistent_subscription(stream, GROUP, &options).await.unwrap();
     let confirmed = consumer.next_subscription_event().await.unwrap();
@@ -44,7 +43,7 @@ async fn buffered(client: &Client, stream: &str, size: usize) -> PersistentSubsc
 }
 
 /// The next event with how often it was handed out before.
-async fn next(consumer: &mut PersistentSubscription) -> (ResolvedEvent, usize) {
+pub async fn next(consumer: &mut PersistentSubscription) -> (ResolvedEvent, usize) {
     let event = tokio::time::timeout(LIMIT, consumer.next_subscription_event()).await.expect("an event in time");
     match event.unwrap() {
         PersistentSubscriptionEvent::EventAppeared { event, retry_count } => (event, retry_count),
@@ -53,7 +52,7 @@ async fn next(consumer: &mut PersistentSubscription) -> (ResolvedEvent, usize) {
 }
 
 /// Takes and acknowledges so many events, and gives back their revisions.
-async fn work(consumer: &mut PersistentSubscription, count: usize) -> Vec<u64> {
+pub async fn work(consumer: &mut PersistentSubscription, count: usize) -> Vec<u64> {
     let mut revisions = Vec::new();
     for _ in 0..count {
         let (event, _) = next(consumer).await;
@@ -65,7 +64,7 @@ async fn work(consumer: &mut PersistentSubscription, count: usize) -> Vec<u64> {
 }
 
 /// A consumer that comes, deals with so many events, one at a time, and leaves when that is known.
-async fn shift(client: &Client, stream: &str, count: usize) -> Vec<u64> {
+pub async fn shift(client: &Client, stream: &str, count: usize) -> Vec<u64> {
     let before = stats(client, stream).await.total_items;
     let mut consumer = buffered(client, stream, 1).await;
     let revisions = work(&mut consumer, count).await;
@@ -76,12 +75,12 @@ async fn shift(client: &Client, stream: &str, count: usize) -> Vec<u64> {
     revisions
 }
 
-async fn stats(client: &Client, stream: &str) -> PersistentSubscriptionStats {
+pub async fn stats(client: &Client, stream: &str) -> PersistentSubscriptionStats {
     let options = GetPersistentSubscriptionInfoOptions::default();
     client.get_persistent_subscription_info(stream, GROUP, &options).await.unwrap().stats
 }
 
-async fn until(client: &Client, stream: &str, is_so: impl Fn(&PersistentSubscriptionStats) -> bool) {
+pub async fn until(client: &Client, stream: &str, is_so: impl Fn(&PersistentSubscriptionStats) -> bool) {
     let begun = Instant::now();
     loop {
         let stats = stats(client, stream).await;
@@ -182,157 +181,6 @@ async fn a_consumer_has_no_more_events_than_it_asked_for() {
     assert!(tokio::time::timeout(Duration::from_millis(200), consumer.next()).await.is_err());
     consumer.ack(held.remove(0)).await.unwrap();
     assert_eq!(next(&mut consumer).await.0.get_original_event().revision, 3);
-}
-
-#[tokio::test]
-async fn an_event_that_is_to_be_tried_again_comes_again_and_says_how_often_it_has() {
-    let world = world().await;
-    let stream = group_on(&world, 1, &from_start().max_retry_count(5)).await;
-    let mut consumer = consumer(&world.raw, &stream).await;
-    for expected in 0..3 {
-        let (event, retries) = next(&mut consumer).await;
-        assert_eq!((event.get_original_event().revision, retries), (0, expected));
-        consumer.nack(event, NakAction::Retry, "not yet").await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn an_event_that_was_tried_too_often_is_parked_and_the_next_one_comes() {
-    let world = world().await;
-    let stream = group_on(&world, 2, &from_start().max_retry_count(2)).await;
-    let mut consumer = buffered(&world.raw, &stream, 1).await;
-    for _ in 0..3 {
-        let (event, _) = next(&mut consumer).await;
-        assert_eq!(event.get_original_event().revision, 0);
-        consumer.nack(event, NakAction::Retry, "never").await.unwrap();
-    }
-    assert_eq!(work(&mut consumer, 1).await, [1]);
-    until(&world.raw, &stream, |stats| stats.parked_message_count == 1).await;
-}
-
-#[tokio::test]
-async fn an_event_that_is_not_answered_in_time_comes_again() {
-    let world = world().await;
-    let options = from_start().message_timeout(Duration::from_millis(300));
-    let stream = group_on(&world, 1, &options).await;
-    let mut consumer = consumer(&world.raw, &stream).await;
-    assert_eq!(next(&mut consumer).await.1, 0);
-    let (event, retries) = next(&mut consumer).await;
-    assert_eq!((event.get_original_event().revision, retries), (0, 1));
-    consumer.ack(event).await.unwrap();
-    until(&world.raw, &stream, |stats| stats.last_checkpointed_event_revision == Some(0)).await;
-}
-
-/// Clients gather their answers for longer than so short a limit.
-#[tokio::test]
-async fn an_answer_shortly_after_its_limit_of_time_counts() {
-    let world = world().await;
-    let stream = group_on(&world, 2, &from_start().message_timeout(Duration::from_millis(50))).await;
-    let mut consumer = buffered(&world.raw, &stream, 1).await;
-    // Now and then a look for late events falls in between. Were each of these answers too late, the event would be parked.
-    loop {
-        let (event, _) = next(&mut consumer).await;
-        if event.get_original_event().revision == 1 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        consumer.ack(event).await.unwrap();
-    }
-    assert_eq!(stats(&world.raw, &stream).await.parked_message_count, 0);
-}
-
-#[tokio::test]
-async fn a_parked_event_is_kept_as_a_link_with_the_reason() {
-    let world = world().await;
-    let stream = group_on(&world, 2, &from_start()).await;
-    let mut consumer = consumer(&world.raw, &stream).await;
-    let (event, _) = next(&mut consumer).await;
-    consumer.nack(event, NakAction::Park, "no such address").await.unwrap();
-    assert_eq!(work(&mut consumer, 1).await, [1]);
-    until(&world.raw, &stream, |stats| stats.parked_message_count == 1).await;
-    let parked = format!("$persistentsubscription-{stream}::{GROUP}-parked");
-    let [link] = &world.store.read_stream(&parked, 0, 10).await.unwrap()[..] else { panic!("one link") };
-    assert_eq!((link.event_type.as_str(), &link.data[..]), ("$>", format!("0@{stream}").as_bytes()));
-    assert!(String::from_utf8_lossy(&link.metadata).contains("no such address"));
-}
-
-#[tokio::test]
-async fn a_skipped_event_is_neither_tried_again_nor_parked() {
-    let world = world().await;
-    let stream = group_on(&world, 2, &from_start()).await;
-    let mut consumer = buffered(&world.raw, &stream, 1).await;
-    let (event, _) = next(&mut consumer).await;
-    consumer.nack(event, NakAction::Skip, "not ours").await.unwrap();
-    assert_eq!(work(&mut consumer, 1).await, [1]);
-    until(&world.raw, &stream, |stats| stats.last_checkpointed_event_revision == Some(1)).await;
-    assert_eq!(stats(&world.raw, &stream).await.parked_message_count, 0);
-}
-
-/// As on a server: it is the consumer's own wish, and its own to follow.
-#[tokio::test]
-async fn a_consumer_that_says_stop_is_not_dropped_and_its_event_comes_again() {
-    let world = world().await;
-    let options = from_start().message_timeout(Duration::from_millis(300));
-    let stream = group_on(&world, 2, &options).await;
-    let mut consumer = consumer(&world.raw, &stream).await;
-    let (event, _) = next(&mut consumer).await;
-    assert_eq!(event.get_original_event().revision, 0);
-    consumer.nack(event, NakAction::Stop, "broken").await.unwrap();
-    assert_eq!(work(&mut consumer, 2).await, [1, 0]);
-}
-
-async fn park_all(world: &World, stream: &str, count: usize) {
-    let mut consumer = consumer(&world.raw, stream).await;
-    for _ in 0..count {
-        let (event, _) = next(&mut consumer).await;
-        consumer.nack(event, NakAction::Park, "later").await.unwrap();
-    }
-    until(&world.raw, stream, |stats| stats.parked_message_count == count).await;
-}
-
-async fn replay(world: &World, stream: &str, options: &ReplayParkedMessagesOptions) {
-    world.raw.replay_parked_messages(stream, GROUP, options).await.unwrap();
-}
-
-#[tokio::test]
-async fn parked_events_are_handed_out_again_when_asked_for() {
-    let world = world().await;
-    let stream = group_on(&world, 3, &from_start()).await;
-    park_all(&world, &stream, 3).await;
-    replay(&world, &stream, &ReplayParkedMessagesOptions::default()).await;
-    let mut consumer = consumer(&world.raw, &stream).await;
-    for expected in 0..3 {
-        let (parked, _) = next(&mut consumer).await;
-        let event = parked.event.as_ref().unwrap();
-        assert_eq!((event.stream_id.as_str(), event.revision), (stream.as_str(), expected));
-        let link = parked.link.as_ref().unwrap();
-        assert_eq!(link.stream_id, format!("$persistentsubscription-{stream}::{GROUP}-parked"));
-        consumer.ack(parked).await.unwrap();
-    }
-    until(&world.raw, &stream, |stats| stats.parked_message_count == 0).await;
-}
-
-#[tokio::test]
-async fn only_as_many_parked_events_are_handed_out_as_were_asked_for() {
-    let world = world().await;
-    let stream = group_on(&world, 3, &from_start()).await;
-    park_all(&world, &stream, 3).await;
-    replay(&world, &stream, &ReplayParkedMessagesOptions::default().stop_at(2)).await;
-    assert_eq!(shift(&world.raw, &stream, 2).await, [0, 1]);
-    until(&world.raw, &stream, |stats| stats.parked_message_count == 1).await;
-    replay(&world, &stream, &ReplayParkedMessagesOptions::default()).await;
-    assert_eq!(shift(&world.raw, &stream, 1).await, [2]);
-}
-
-#[tokio::test]
-async fn an_event_may_be_parked_again() {
-    let world = world().await;
-    let stream = group_on(&world, 1, &from_start()).await;
-    for _ in 0..3 {
-        park_all(&world, &stream, 1).await;
-        replay(&world, &stream, &ReplayParkedMessagesOptions::default()).await;
-    }
-    assert_eq!(work(&mut consumer(&world.raw, &stream).await, 1).await, [0]);
 }
 
 #[tokio::test]
@@ -437,45 +285,6 @@ async fn changing_a_group_drops_its_consumers_and_keeps_its_place() {
 }
 
 #[tokio::test]
-async fn a_group_tells_how_it_stands() {
-    let world = world().await;
-    let stream = group_on(&world, 3, &from_start().max_retry_count(9)).await;
-    let mut consumer = buffered(&world.raw, &stream, 2).await;
-    next(&mut consumer).await;
-    next(&mut consumer).await;
-    let options = GetPersistentSubscriptionInfoOptions::default();
-    let info = world.raw.get_persistent_subscription_info(stream.as_str(), GROUP, &options).await.unwrap();
-    assert_eq!((info.event_source.as_str(), info.group_name.as_str(), info.status.as_str()), (&*stream, GROUP, "Live"));
-    let [connection] = &info.connections[..] else { panic!("one consumer") };
-    assert_eq!((connection.in_flight_messages, connection.available_slots), (2, 0));
-    let settings = info.settings.unwrap();
-    assert_eq!((settings.max_retry_count, settings.checkpoint_lower_bound), (9, 1));
-    assert!(matches!(settings.start_from, StreamPosition::Start));
-    assert_eq!(info.stats.total_in_flight_messages, 2);
-}
-
-#[tokio::test]
-async fn groups_are_listed_by_stream_and_all_together() {
-    let world = world().await;
-    let stream = group_on(&world, 0, &from_start()).await;
-    world.raw.create_persistent_subscription(stream.as_str(), "billing", &from_start()).await.unwrap();
-    let options = ListPersistentSubscriptionsOptions::default();
-    let listed = world.raw.list_persistent_subscriptions_for_stream(stream.as_str(), &options).await.unwrap();
-    let names: HashSet<_> = listed.iter().map(|info| info.group_name.as_str()).collect();
-    assert_eq!(names, HashSet::from([GROUP, "billing"]));
-    let all = world.raw.list_all_persistent_subscriptions(&options).await.unwrap();
-    assert_eq!(all.iter().filter(|info| info.event_source == stream).count(), 2);
-}
-
-#[tokio::test]
-async fn listing_the_groups_of_a_stream_without_any_is_refused() {
-    let world = world().await;
-    let options = ListPersistentSubscriptionsOptions::default();
-    let listed = world.raw.list_persistent_subscriptions_for_stream(unique("order"), &options).await;
-    assert!(matches!(listed, Err(Error::ResourceNotFound)));
-}
-
-#[tokio::test]
 async fn a_group_may_follow_links() {
     let world = world().await;
     let order = unique("order");
@@ -515,29 +324,6 @@ async fn a_group_on_all_gets_what_its_filter_lets_through() {
     assert_eq!(info.event_source, "$all");
     let options = DeletePersistentSubscriptionOptions::default();
     world.raw.delete_persistent_subscription_to_all(&group, &options).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_group_on_all_parks_and_hands_out_again() {
-    let world = world().await;
-    let (group, stream) = (unique("group"), unique("order"));
-    let filter = SubscriptionFilter::on_stream_name().add_prefix(&stream);
-    let options = PersistentSubscriptionToAllOptions::default().filter(filter).start_from(StreamPosition::Start);
-    world.append(&stream, Expected::NoStream, events(1)).await;
-    world.raw.create_persistent_subscription_to_all(&group, &options).await.unwrap();
-    let subscribe = SubscribeToPersistentSubscriptionOptions::default();
-    let mut consumer = world.raw.subscribe_to_persistent_subscription_to_all(&group, &subscribe).await.unwrap();
-    let event = tokio::time::timeout(LIMIT, consumer.next()).await.unwrap().unwrap();
-    consumer.nack(event, NakAction::Park, "later").await.unwrap();
-    let begun = Instant::now();
-    let info = GetPersistentSubscriptionInfoOptions::default();
-    while world.raw.get_persistent_subscription_info_to_all(&group, &info).await.unwrap().stats.parked_message_count < 1
-    {
-        assert!(begun.elapsed() < LIMIT, "it was not parked");
-    }
-    world.raw.replay_parked_messages_to_all(&group, &ReplayParkedMessagesOptions::default()).await.unwrap();
-    let event = tokio::time::timeout(LIMIT, consumer.next()).await.unwrap().unwrap();
-    assert_eq!(event.event.unwrap().stream_id, stream);
 }
 
 /// Consumers come and go, refuse, and stay silent; each event is dealt with all the same.
