@@ -7,8 +7,8 @@
 //!
 //! The copy ends where the log ended when it was begun. On the way there it is always the log as it was at some moment: what
 //! the node wrote at once is written at once. So a backup that was interrupted is an earlier one, and the next goes on
-//! from there. In a log that was scavenged this holds from the record of the scavenge on: what was removed before it could be
-//! copied is missing, and the check says so, until the backup has come to the record.
+//! from there. In a scavenged log this holds only once the copy has the record of the scavenge. Until then the check reports
+//! the events that the scavenge removed before they were copied as missing.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -115,8 +115,8 @@ impl Copy {
 
     /// Adds everything up to a position.
     ///
-    /// What a scavenge has removed is noted as removed. Then the copy goes on to the record of the scavenge, which may have
-    /// been written after the copy was begun: a gap without its record would be damage.
+    /// Positions that a scavenge has emptied are noted as removed. The copy then goes on to the record of that scavenge,
+    /// even if the record was written after the copy was begun: a gap without its record would be damage.
     async fn catch_up(&mut self, log: &EventStore, head: u64, mut gaps: Gaps) -> Result<(), BackupError> {
         if self.last > head {
             return Err(self.other_log(self.last));
@@ -199,7 +199,7 @@ impl Copy {
 struct Together {
     /// With their positions.
     events: Vec<(u64, StoredEvent)>,
-    /// Positions before these events that a scavenge has emptied. They are noted together: each batch waits for the disk.
+    /// Positions before these events that a scavenge has emptied. Noted together, since each batch waits for the disk.
     removed: Vec<Range<u64>>,
     bytes: usize,
 }

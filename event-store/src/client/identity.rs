@@ -30,7 +30,7 @@ struct LogBegun {
 pub struct LogSettings {
     /// Its identity.
     pub id: Uuid,
-    /// What the names of the streams start with that its users keep; `None`: they chose nothing.
+    /// The prefix of the names of its users' streams; `None`: they chose none.
     pub stream_prefix: Option<String>,
 }
 

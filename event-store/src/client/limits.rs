@@ -1,6 +1,6 @@
 //! What a stream's metadata hides of it: an operator of the server deleted the stream, or set a limit on it.
 //!
-//! The stream's own events do not show this. One that was deleted reads like one that never was, and takes events again.
+//! The stream's own events do not show this. A deleted stream reads like one that never existed, and takes events again.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::node::limits_in;
 use crate::node::storage::event::metadata_stream_of;
 use crate::node::storage::view::SOFT_DELETED;
 
-/// The limits in a stream's metadata. They hide events at once, and a scavenge takes these away.
+/// The limits in a stream's metadata. They hide events at once; a scavenge removes the hidden events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StreamLimits {
     /// `$tb`: the first revision that is shown.
@@ -37,7 +37,7 @@ impl StreamLimits {
         *self == Self::default()
     }
 
-    /// Whether the stream was deleted, and not for good.
+    /// Whether the stream was deleted in such a way that it can be written again.
     pub fn is_deleted(&self) -> bool {
         self.truncate_before == Some(SOFT_DELETED)
     }

@@ -109,7 +109,8 @@ pub struct NodeOptions {
     pub advertised: Advertised,
     /// Whether the system's projections run: links by category, by type and by correlation, and to each stream.
     pub system_projections: bool,
-    /// Whether a scavenge that the last node on the folder did not end goes on. Not where a log is only looked at.
+    /// Whether the node resumes a scavenge that the folder's last node did not finish. `false` is for a log that is only
+    /// read.
     pub resumes_scavenges: bool,
     /// How many bytes are to be left free on the disk. When fewer are, appends are refused until there is room again.
     pub kept_free: u64,
@@ -160,7 +161,7 @@ pub enum NodeError {
     /// How far the system's projections have got cannot be read.
     #[error("the event store cannot take up its system projections: {0}")]
     Projections(String),
-    /// Whether a scavenge is to go on cannot be read.
+    /// The node cannot read whether a scavenge has to be resumed.
     #[error("the event store cannot take up its scavenges: {0}")]
     Scavenges(String),
     /// The system gave no thread.

@@ -1,11 +1,12 @@
 //! Scavenges: events that are deleted, expired or truncated leave the log, and the disk.
 //!
-//! One runs at a time. It goes through the streams by name, a part at a time, while appends and reads go on; each part is
-//! removed and recorded in one batch, so that wherever it is killed, it goes on from its last record when the node starts
-//! again. It ends with its streams, or when it is told to stop. Then the tables are compacted.
+//! One runs at a time. It goes through the streams by name, a part at a time, while appends and reads go on. Each part is
+//! removed and recorded in one batch: a scavenge that was killed goes on from its last record when the node starts again.
+//! After the last stream it compacts the tables. A client may stop it before.
 //!
-//! What it writes is what a server writes: `$scavenges-{id}` with `$scavengeStarted` and `$scavengeCompleted`, and links to
-//! both in `$scavenges`. Of its own is [`REMOVED_TYPE`], since the node has no chunks whose end it could tell.
+//! It writes what a server writes: `$scavenges-{id}` with `$scavengeStarted` and `$scavengeCompleted`, and links to both in
+//! `$scavenges`. Only [`REMOVED_TYPE`] is the node's own: a server reports each chunk that it has scavenged, and the node
+//! has no chunks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ use super::writer::Writer;
 const STARTED_TYPE: &str = "$scavengeStarted";
 const COMPLETED_TYPE: &str = "$scavengeCompleted";
 const STOPPED: &str = "Stopped";
-/// By this name a client may mean the one that runs, whatever its id.
+/// A client may use this name instead of the id of the running scavenge.
 const CURRENT: &str = "current";
 /// After something failed.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -43,7 +44,7 @@ pub(super) struct Scavenges {
 struct Shared {
     reader: Reader,
     writer: Writer,
-    /// By which clients know the node.
+    /// The address at which clients reach the node.
     endpoint: String,
     tasks: TaskTracker,
     current: Mutex<Option<Running>>,
@@ -69,7 +70,7 @@ impl Running {
     }
 }
 
-/// What a client is told of a scavenge that it wants to begin.
+/// The answer to a client that starts a scavenge.
 pub(super) enum Begun {
     Now(String),
     /// Another one is running.

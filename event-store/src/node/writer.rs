@@ -106,7 +106,7 @@ impl Writing {
         let mut group = Vec::with_capacity(GROUP);
         while self.jobs.blocking_recv_many(&mut group, GROUP) > 0 {
             if let Err(failure) = self.room() {
-                // A scavenge is what makes room.
+                // A scavenge makes room, so it may write.
                 let makes_no_room = |job: &mut Job| !is_of_scavenges(&job.intent.stream);
                 refuse(group.extract_if(.., makes_no_room), &failure);
                 if group.is_empty() {

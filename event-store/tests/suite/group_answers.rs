@@ -1,5 +1,5 @@
-//! What consumers answer about an event, and what follows: it is tried again, parked, skipped, or handed out again from among
-//! the parked ones.
+//! What consumers answer about an event, and what follows: the event is tried again, parked or skipped, and parked events
+//! are handed out again.
 
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,8 @@ async fn an_answer_shortly_after_its_limit_of_time_counts() {
     let world = world().await;
     let stream = group_on(&world, 2, &from_start().message_timeout(Duration::from_millis(50))).await;
     let mut consumer = buffered(&world.raw, &stream, 1).await;
-    // Now and then a look for late events falls in between. Were each of these answers too late, the event would be parked.
+    // Occasionally a look for late events falls in between. If each of these answers were too late, the event would be
+    // parked.
     loop {
         let (event, _) = next(&mut consumer).await;
         if event.get_original_event().revision == 1 {

@@ -310,7 +310,7 @@ impl Engine {
         Description {
             entry: self.entry.clone(),
             consumers,
-            // Without consumers nothing is read, and nobody waits for it.
+            // A group without consumers reads nothing and is not behind for anyone.
             is_live: self.at_end || self.outlets.is_empty(),
             is_replaying: self.replays.is_some(),
             measured,

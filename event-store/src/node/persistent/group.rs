@@ -17,7 +17,7 @@ use crate::node::storage::{Event, Resolved};
 
 pub(crate) type ConsumerId = u64;
 
-/// As servers do it: until the next look an answer counts, and clients that gather their answers rely on it.
+/// As on a server: an answer counts until the next look for late events. Clients that send answers in batches rely on it.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// How many waiting events are looked at for one that a consumer may have.
 const LOOK_AHEAD: usize = 1024;
@@ -48,7 +48,7 @@ pub(crate) enum Nack {
     Skip,
 }
 
-/// Who a consumer is, as it says and as its connection does.
+/// A consumer's address, and the name that it gives itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Who {
     pub(crate) from: String,

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Of so many of the last answers the time is kept.
+/// How many of the last answers are measured.
 const ANSWERS: usize = 1000;
-/// What servers report of the times, in the parts of a thousand that took no longer.
+/// The figures that servers report. Each is the time that so many of a thousand answers did not exceed.
 const PARTS: [(&str, usize); 13] = [
     ("Median", 500),
     ("Fastest", 0),

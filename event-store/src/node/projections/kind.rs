@@ -105,7 +105,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Answers once that is written down.
+    /// Answers once the switch is recorded in the log.
     pub(crate) async fn switch(&self, kind: Kind, on: bool) -> Result<(), Failure> {
         let (answer, answered) = oneshot::channel();
         self.switches.send(Switch { kind, on, answer }).await.map_err(|_| Failure::Closed)?;

@@ -3,8 +3,10 @@
 //!
 //! One task follows `$all` and writes the links of a page in one piece. The id of a link derives from what it links to, and
 //! a link that is there is not written again: so each is written once, in the order of the log, wherever a crash came. A
-//! checkpoint in the log says from where to go on; it may be an older one, and so need not be written often. One that is
-//! switched off leaves its links out; switched on, it goes on from there, past links of the others that are there already.
+//! checkpoint in the log says from where to go on; it may be an older one, and so need not be written often.
+//!
+//! The task leaves out the links of a projection that is switched off. When it is switched on again, the task goes back to
+//! where it was switched off, and passes over the links that the others have already.
 
 mod kind;
 mod links;
@@ -30,7 +32,7 @@ pub(super) const CHECKPOINTS: &str = "$projections-$system-checkpoint";
 const CHECKPOINT_TYPE: &str = "$ProjectionCheckpoint";
 /// How many events may be looked at again after a crash.
 const EVENTS_PER_CHECKPOINT: u64 = 4096;
-/// Wishes that may wait.
+/// Switches that may wait.
 const SWITCHES: usize = 16;
 /// After something failed.
 const PAUSE: Duration = Duration::from_millis(500);

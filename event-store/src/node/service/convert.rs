@@ -41,8 +41,8 @@ pub(in crate::node) fn checked_name(name: &str) -> Result<(), Status> {
     Ok(())
 }
 
-/// Refuses what is no name of a stream that can be written. What a scavenge has removed, the node alone records: on such a
-/// record other events would be removed.
+/// Refuses what is no name of a stream that can be written. Only the node records what a scavenge has removed: a client's
+/// record would make the node remove other events.
 pub(in crate::node) fn checked_writable_name(name: &str) -> Result<(), Status> {
     checked_name(name)?;
     if name == ALL || is_of_scavenges(name) { Err(refusal::access_denied()) } else { Ok(()) }

@@ -173,7 +173,7 @@ impl PersistentService {
                 .map(|consumer| ConnectionInfo {
                     from: consumer.from,
                     connection_name: consumer.name,
-                    // As whom a server without access control takes everybody.
+                    // A server without access control treats every caller as this user.
                     username: "system".into(),
                     average_items_per_second: small(consumer.measured.per_second),
                     total_items: number(consumer.measured.total),

@@ -135,9 +135,10 @@ struct Walk<'a, 'b> {
     limits_named: u64,
     /// Positions that scavenges recorded as removed.
     recorded: u64,
-    /// Revisions of streams that are not deleted for good: up to the last ones, and recorded as removed. What a stream
-    /// had that is deleted for good, a copy made after a scavenge does not know.
+    /// How many revisions the streams have had. Without streams that are deleted for good: a copy made after a scavenge
+    /// does not know how many those had.
     revisions_due: u64,
+    /// How many of these are recorded as removed.
     revisions_recorded: u64,
 }
 

@@ -1,7 +1,7 @@
 //! What a scavenge has removed, and the events that record it.
 //!
 //! A removal and its record are one batch: the record names each removed event, so that a gap in the log without a record
-//! is damage, and a copy of the log follows from its events alone. Nobody but the node writes these streams.
+//! is damage, and a copy of the log follows from its events alone. Only the node writes these streams.
 
 use fjall::Readable;
 use serde::{Deserialize, Serialize};

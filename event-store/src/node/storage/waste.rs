@@ -1,7 +1,7 @@
 //! What a scavenge may remove: events that no reader of their stream is shown any more.
 //!
-//! Of each stream the last event stays, since the stream's revisions go on from it; of one that is deleted for good only
-//! what says so stays. Of metadata the last one stays.
+//! The last event of each stream stays, since the stream's revisions go on from it. Of a stream that is deleted for good
+//! only the tombstone stays.
 
 use fjall::Readable;
 use prost::Message;
