@@ -6,7 +6,7 @@
 use super::error::{Problem, as_number, named};
 use super::presence::{Present, implied, of_items, path};
 use super::tree::{Call, Gives, Loop, Node, Operator, Part, member};
-use super::types::{ANY, BOOL, NUMBER, ORDER, STEP, Shape, TEXT, Type};
+use super::types::{ANY, BOOL, NUMBER, ORDER, STEP, Shape, TEXT, Type, always};
 use super::value::Kind;
 use crate::workflow::suggest::did_you_mean;
 
@@ -69,13 +69,13 @@ impl Checker {
 
     fn part(&mut self, node: &Node) -> Type {
         match &node.part {
-            Part::Null => Type { shape: Shape::Null, or_null: false },
+            Part::Null => always(Shape::Null),
             Part::Bool(_) => BOOL,
             Part::Int(_) | Part::UInt(_) | Part::Double(_) => NUMBER,
             Part::Text(_) => TEXT,
-            Part::Bytes(_) => Type { shape: Shape::Bytes, or_null: false },
-            Part::Type(_) => Type { shape: Shape::Type, or_null: false },
-            Part::Order => Type { shape: Shape::Map(Some(ORDER)), or_null: false },
+            Part::Bytes(_) => always(Shape::Bytes),
+            Part::Type(_) => always(Shape::Type),
+            Part::Order => always(Shape::Map(Some(ORDER))),
             Part::Steps | Part::Unknown(_) | Part::Meaningless => ANY,
             Part::Local(depth, _) => self.locals.get(*depth).copied().unwrap_or(ANY),
             Part::Select { operand, field, test } => self.select(node, operand, field, *test),
@@ -97,7 +97,7 @@ impl Checker {
                 for entry in entries.iter().flatten() {
                     self.of(entry);
                 }
-                Type { shape: Shape::Map(None), or_null: false }
+                always(Shape::Map(None))
             }
             Part::Call(call) => self.call(node, call),
             Part::Loop(looped) => self.looped(looped),
@@ -116,7 +116,7 @@ impl Checker {
 
     fn select(&mut self, node: &Node, operand: &Node, field: &str, test: bool) -> Type {
         let found = if matches!(operand.part, Part::Index(_) | Part::Select { .. }) && is_step(operand) {
-            Type { shape: Shape::Map(Some(STEP)), or_null: false }
+            always(Shape::Map(Some(STEP)))
         } else {
             self.of(operand)
         };
@@ -293,8 +293,8 @@ impl Checker {
             "string" => (&[Kind::Text, Kind::Bool, Kind::Int, Kind::Bytes], TEXT),
             "double" | "int" | "uint" => (&[Kind::Text, Kind::Int], NUMBER),
             "bool" => (&[Kind::Text, Kind::Bool], BOOL),
-            "bytes" => (&[Kind::Text, Kind::Bytes], Type { shape: Shape::Bytes, or_null: false }),
-            "type" => return Type { shape: Shape::Type, or_null: false },
+            "bytes" => (&[Kind::Text, Kind::Bytes], always(Shape::Bytes)),
+            "type" => return always(Shape::Type),
             _ => return ANY,
         };
         for (argument, found) in call.arguments.iter().zip(&found) {

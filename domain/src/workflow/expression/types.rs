@@ -31,7 +31,7 @@ pub(super) enum Shape {
 /// The fields of a map, by name.
 pub(super) type Fields = &'static [(&'static str, Type)];
 
-const fn always(shape: Shape) -> Type {
+pub(super) const fn always(shape: Shape) -> Type {
     Type { shape, or_null: false }
 }
 
@@ -39,12 +39,12 @@ const fn or_null(shape: Shape) -> Type {
     Type { shape, or_null: true }
 }
 
-pub(super) static ANY: Type = always(Shape::Any);
-pub(super) static BOOL: Type = always(Shape::Bool);
-pub(super) static NUMBER: Type = always(Shape::Number);
-pub(super) static TEXT: Type = always(Shape::Text);
+pub(super) const ANY: Type = always(Shape::Any);
+pub(super) const BOOL: Type = always(Shape::Bool);
+pub(super) const NUMBER: Type = always(Shape::Number);
+pub(super) const TEXT: Type = always(Shape::Text);
 
-const CUSTOMER: Fields = &[("id", TEXT_FIELD), ("name", or_null(Shape::Text)), ("email", or_null(Shape::Text))];
+const CUSTOMER: Fields = &[("id", TEXT), ("name", or_null(Shape::Text)), ("email", or_null(Shape::Text))];
 const ADDRESS: Fields = &[
     ("name", or_null(Shape::Text)),
     ("street", or_null(Shape::Text)),
@@ -53,38 +53,26 @@ const ADDRESS: Fields = &[
     ("postalCode", or_null(Shape::Text)),
     ("country", or_null(Shape::Text)),
 ];
-const LINE_FIELDS: Fields = &[
-    ("sku", TEXT_FIELD),
-    ("name", or_null(Shape::Text)),
-    ("quantity", always(Shape::Number)),
-    ("unitPrice", TEXT_FIELD),
-];
+const LINE_FIELDS: Fields = &[("sku", TEXT), ("name", or_null(Shape::Text)), ("quantity", NUMBER), ("unitPrice", TEXT)];
 /// Of lines that a condition chose, it may have looked at the name.
-const CHOSEN_LINE_FIELDS: Fields = &[
-    ("sku", TEXT_FIELD),
-    ("name", always(Shape::Any)),
-    ("quantity", always(Shape::Number)),
-    ("unitPrice", TEXT_FIELD),
-];
-const TEXT_FIELD: Type = always(Shape::Text);
-static LINE: Type = always(Shape::Map(Some(LINE_FIELDS)));
-static CHOSEN_LINE: Type = always(Shape::Map(Some(CHOSEN_LINE_FIELDS)));
+const CHOSEN_LINE_FIELDS: Fields = &[("sku", TEXT), ("name", ANY), ("quantity", NUMBER), ("unitPrice", TEXT)];
+const LINE: Type = always(Shape::Map(Some(LINE_FIELDS)));
+const CHOSEN_LINE: Type = always(Shape::Map(Some(CHOSEN_LINE_FIELDS)));
 
 /// `order`.
 pub(super) const ORDER: Fields = &[
-    ("id", TEXT_FIELD),
-    ("workflow", TEXT_FIELD),
+    ("id", TEXT),
+    ("workflow", TEXT),
     ("customer", always(Shape::Map(Some(CUSTOMER)))),
-    ("currency", TEXT_FIELD),
-    ("total", TEXT_FIELD),
+    ("currency", TEXT),
+    ("total", TEXT),
     ("lines", always(Shape::List(&LINE))),
     ("shipTo", or_null(Shape::Map(Some(ADDRESS)))),
     ("attributes", always(Shape::Map(None))),
-    ("status", TEXT_FIELD),
+    ("status", TEXT),
 ];
 /// A step of `steps`: what it answered can be anything, and missing.
-pub(super) const STEP: Fields =
-    &[("outcome", always(Shape::Any)), ("data", always(Shape::Any)), ("status", TEXT_FIELD)];
+pub(super) const STEP: Fields = &[("outcome", ANY), ("data", ANY), ("status", TEXT)];
 
 impl Type {
     /// It, where it was tested not to be null.
