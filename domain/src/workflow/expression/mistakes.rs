@@ -115,11 +115,7 @@ impl Checker {
     }
 
     fn select(&mut self, node: &Node, operand: &Node, field: &str, test: bool) -> Type {
-        let found = if matches!(operand.part, Part::Index(_) | Part::Select { .. }) && is_step(operand) {
-            always(Shape::Map(Some(STEP)))
-        } else {
-            self.of(operand)
-        };
+        let found = if is_step(operand) { always(Shape::Map(Some(STEP))) } else { self.of(operand) };
         if test {
             if let Some(kind) = found.kind().filter(|kind| !matches!(kind, Kind::Map | Kind::Null)) {
                 self.problem(operand, &Problem::NoField { of: operand, kind, field });

@@ -88,11 +88,11 @@ fn present(node: &Node) -> Present {
     path(node).into_iter().collect()
 }
 
-/// The paths that begin with one name, with another in its place; not those that go on otherwise.
+/// The paths that begin with one name, with another in its place. `#1` does not begin `#10`.
 fn renamed(present: &Present, from: &str, to: &str) -> Present {
-    let rest = |path: &String| Some(format!("{to}{}", path.strip_prefix(from)?));
-    let whole = |path: &&String| {
-        path.strip_prefix(from).is_some_and(|rest| rest.is_empty() || !rest.starts_with(char::is_numeric))
+    let rest = |path: &String| {
+        let rest = path.strip_prefix(from)?;
+        (!rest.starts_with(char::is_numeric)).then(|| format!("{to}{rest}"))
     };
-    present.iter().filter(whole).filter_map(rest).collect()
+    present.iter().filter_map(rest).collect()
 }
