@@ -174,8 +174,13 @@ impl Problem<'_> {
 }
 
 /// A part as the author wrote it, where that is short.
+fn short(node: &Node) -> Option<String> {
+    node.written().filter(|text| text.len() <= 100)
+}
+
+/// A part as the author wrote it, or what else to call it.
 pub(super) fn named(node: &Node, otherwise: &str) -> String {
-    node.written().filter(|text| text.len() <= 100).unwrap_or_else(|| otherwise.to_owned())
+    short(node).unwrap_or_else(|| otherwise.to_owned())
 }
 
 fn no_field(of: &Node, kind: Kind, field: &str) -> String {
@@ -216,13 +221,11 @@ fn not_an_index(of: &Node, kind: Kind, index: Kind) -> String {
 
 fn not_comparable(sides: &[Node; 2], sign: &str, kinds: [Kind; 2]) -> String {
     let [one, other] = [named(&sides[0], "the left side"), named(&sides[1], "the right side")];
-    let help = match kinds {
-        [Kind::Text, number] if number.is_number() => as_number(sides, sign, true),
-        [number, Kind::Text] if number.is_number() => as_number(sides, sign, false),
+    let help = text_beside_number(sides, sign, kinds).unwrap_or_else(|| match kinds {
         [Kind::Null, _] => format!("; test it first: {one} != null"),
         [_, Kind::Null] => format!("; test it first: {other} != null"),
         _ => String::new(),
-    };
+    });
     let [is, was] = kinds.map(Kind::in_words);
     format!("{one} is {is} and {other} is {was}, which '{sign}' cannot compare{help}")
 }
@@ -248,9 +251,18 @@ fn not_calculable(sides: &[Node; 2], operator: Operator, kinds: [Kind; 2]) -> St
     format!("{one} is {is} and {other} is {was}, which '{sign}' cannot work with{help}")
 }
 
+/// What helps where one side is a text and the other a number.
+pub(super) fn text_beside_number(sides: &[Node; 2], sign: &str, kinds: [Kind; 2]) -> Option<String> {
+    match kinds {
+        [Kind::Text, number] if number.is_number() => Some(as_number(sides, sign, true)),
+        [number, Kind::Text] if number.is_number() => Some(as_number(sides, sign, false)),
+        _ => None,
+    }
+}
+
 /// How a text on the left side, or on the right, is taken for the number that it is.
-pub(super) fn as_number(sides: &[Node; 2], sign: &str, left: bool) -> String {
-    match sides.each_ref().map(|side| side.written().filter(|text| text.len() <= 100)) {
+fn as_number(sides: &[Node; 2], sign: &str, left: bool) -> String {
+    match sides.each_ref().map(short) {
         [Some(one), Some(other)] if left => format!("; write double({one}) {sign} {other}"),
         [Some(one), Some(other)] => format!("; write {one} {sign} double({other})"),
         _ => "; double(…) makes a number of a text".to_owned(),
@@ -266,9 +278,9 @@ fn function(name: &str, arguments: &[Node], kinds: &[Kind]) -> String {
         let argument = named(&arguments[0], "what it is given");
         return format!("{argument} is null here, which {name}() cannot work with; test it first: {argument} != null");
     }
-    let given = arguments.iter().zip(kinds).map(|(argument, kind)| match argument.written() {
-        Some(written) if written.len() <= 100 => format!("{written} ({})", kind.in_words()),
-        _ => kind.in_words().to_owned(),
+    let given = arguments.iter().zip(kinds).map(|(argument, kind)| match short(argument) {
+        Some(written) => format!("{written} ({})", kind.in_words()),
+        None => kind.in_words().to_owned(),
     });
     let given = given.collect::<Vec<_>>();
     let given = if given.is_empty() { "nothing".to_owned() } else { given.join(", ") };

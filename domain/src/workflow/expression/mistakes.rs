@@ -3,7 +3,7 @@
 //!
 //! Of what is not known (attributes, data of steps) nothing is said. Whoever means it writes `dyn(…)`, of which nothing is known.
 
-use super::error::{Problem, as_number, named};
+use super::error::{Problem, named, text_beside_number};
 use super::presence::{Present, implied, of_items, path};
 use super::tree::{Call, Gives, Loop, Node, Operator, Part, member};
 use super::types::{ANY, BOOL, NUMBER, ORDER, STEP, Shape, TEXT, Type, always};
@@ -211,11 +211,7 @@ impl Checker {
         if one != other && ![one, other].contains(&Kind::Null) {
             let sign = if equal { "==" } else { "!=" };
             let [left, right] = [named(&sides[0], "the left side"), named(&sides[1], "the right side")];
-            let help = match [one, other] {
-                [Kind::Text, number] if number.is_number() => as_number(sides, sign, true),
-                [number, Kind::Text] if number.is_number() => as_number(sides, sign, false),
-                _ => String::new(),
-            };
+            let help = text_beside_number(sides, sign, [one, other]).unwrap_or_default();
             let (is, was) = (one.in_words(), other.in_words());
             self.note(node, format!("{left} is {is} and {right} is {was}, which are never equal{help}"));
         }
