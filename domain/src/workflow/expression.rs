@@ -178,6 +178,16 @@ impl PartialEq for Expression {
     }
 }
 
+/// The names of the fields of `order`.
+pub(in crate::workflow) fn order_fields() -> Vec<&'static str> {
+    types::names(types::ORDER)
+}
+
+/// The names of the fields of a step.
+pub(in crate::workflow) fn step_fields() -> Vec<&'static str> {
+    types::names(types::STEP)
+}
+
 #[cfg(test)]
 mod fuzz_tests;
 #[cfg(test)]

@@ -1,5 +1,11 @@
 //! "Did you mean …": the known name that is nearest to an unknown one.
 
+/// Says that something has no such field, and which it has.
+pub(crate) fn has_no_field(of: &str, field: &str, known: &[&str]) -> String {
+    let suggestion = did_you_mean(field, known.iter().copied());
+    format!("{of} has no '{field}'; it has {}{suggestion}", known.join(", "))
+}
+
 /// The nearest known name, ready to follow a sentence; nothing where none is near.
 pub(crate) fn did_you_mean<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let length = unknown.chars().count();

@@ -1,14 +1,9 @@
 //! What expressions read: variables and fields that there are, and steps that come before.
 
 use super::{Notes, Section};
-use crate::workflow::suggest::did_you_mean;
+use crate::workflow::expression::{order_fields, step_fields};
+use crate::workflow::suggest::{did_you_mean, has_no_field};
 use crate::workflow::{Comparison, Expression, Step, Subject, TextPosition, Workflow};
-
-/// The fields of `order`.
-const ORDER_FIELDS: [&str; 9] =
-    ["id", "workflow", "customer", "currency", "total", "lines", "shipTo", "attributes", "status"];
-/// The fields of a step.
-const STEP_FIELDS: [&str; 3] = ["outcome", "data", "status"];
 
 /// Who reads.
 #[derive(Clone, Copy)]
@@ -63,10 +58,12 @@ impl Known<'_> {
 
     fn fault_of(&self, reader: Reader, subject: &Subject) -> Option<String> {
         match subject {
-            Subject::Order { field } => field.as_deref().and_then(|field| unknown_field("order", field, &ORDER_FIELDS)),
+            Subject::Order { field } => {
+                field.as_deref().and_then(|field| unknown_field("order", field, &order_fields()))
+            }
             Subject::Step { id, field } => self.unreadable(reader, id).or_else(|| {
                 let field = field.as_deref()?;
-                unknown_field("a step", field, &STEP_FIELDS)
+                unknown_field("a step", field, &step_fields())
             }),
             Subject::AllSteps => Some("name the step that is read: steps.ship or steps['create-order']".to_owned()),
             Subject::Unknown(name) => Some(self.unknown_variable(name)),
@@ -132,6 +129,5 @@ impl Known<'_> {
 }
 
 fn unknown_field(of: &str, field: &str, known: &[&str]) -> Option<String> {
-    let suggestion = did_you_mean(field, known.iter().copied());
-    (!known.contains(&field)).then(|| format!("{of} has no '{field}'; it has {}{suggestion}", known.join(", ")))
+    (!known.contains(&field)).then(|| has_no_field(of, field, known))
 }

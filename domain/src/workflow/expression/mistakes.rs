@@ -6,9 +6,9 @@
 use super::error::{Problem, named, text_beside_number};
 use super::presence::{Present, implied, of_items, path};
 use super::tree::{Call, Gives, Loop, Node, Operator, Part, member};
-use super::types::{ANY, BOOL, NUMBER, ORDER, STEP, Shape, TEXT, Type, always};
+use super::types::{ANY, BOOL, NUMBER, ORDER, STEP, Shape, TEXT, Type, always, names};
 use super::value::Kind;
-use crate::workflow::suggest::did_you_mean;
+use crate::workflow::suggest::has_no_field;
 
 /// Something that an expression gets wrong.
 #[derive(Debug, PartialEq, Eq)]
@@ -138,13 +138,9 @@ impl Checker {
         if let Some((_, known)) = fields.iter().find(|(name, _)| *name == field) {
             return *known;
         }
-        // The fields of `order` and of steps are looked at where steps are known too.
+        // Of `order` and of steps, the check of what expressions read reports unknown fields.
         if !matches!(of.part, Part::Order) && !is_step(of) {
-            let names = fields.iter().map(|(name, _)| *name);
-            let suggestion = did_you_mean(field, names.clone());
-            let name = named(of, "this");
-            let known = names.collect::<Vec<_>>().join(", ");
-            self.note(node, format!("{name} has no '{field}'; it has {known}{suggestion}"));
+            self.note(node, has_no_field(&named(of, "this"), field, &names(fields)));
         }
         ANY
     }

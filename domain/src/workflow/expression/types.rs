@@ -74,6 +74,11 @@ pub(super) const ORDER: Fields = &[
 /// A step of `steps`: what it answered can be anything, and missing.
 pub(super) const STEP: Fields = &[("outcome", ANY), ("data", ANY), ("status", TEXT)];
 
+/// The names of fields.
+pub(super) fn names(fields: Fields) -> Vec<&'static str> {
+    fields.iter().map(|(name, _)| *name).collect()
+}
+
 impl Type {
     /// It, where it was tested not to be null.
     pub fn there(self) -> Self {
