@@ -41,8 +41,7 @@ impl Section<'_> {
 /// Checks a definition that was read.
 pub(super) fn all(workflow: &Workflow, root: &Node, report: &mut Report) {
     let mut notes = Notes::new(root, report);
-    let forward = section("steps", &workflow.steps);
-    let compensated = section("compensated", &workflow.compensated);
+    let [forward, compensated] = sections(workflow);
     ids::check(&forward, &compensated, &mut notes);
     participants::check(workflow, [&forward, &compensated], &mut notes);
     for (section, other) in [(&forward, &compensated), (&compensated, &forward)] {
@@ -54,21 +53,26 @@ pub(super) fn all(workflow: &Workflow, root: &Node, report: &mut Report) {
     reads::check(workflow, &forward, &compensated, &mut notes);
 }
 
-/// Notes what is no fault, and seldom meant.
+/// Notes what is allowed, and is seldom what the author means.
 pub(super) fn hints(workflow: &Workflow, root: &Node, report: &mut Report) {
     let mut notes = Notes::new(root, report);
-    for (name, steps) in [("steps", &workflow.steps), ("compensated", &workflow.compensated)] {
-        hints::check(&section(name, steps), &mut notes);
+    for section in sections(workflow) {
+        hints::check(&section, &mut notes);
     }
 }
 
-/// Checks what is checked of a definition that is new, and not of one that was registered before.
+/// Checks what a new definition must hold to. Definitions that were registered before these rules need not.
 pub(super) fn new(workflow: &Workflow, root: &Node, report: &mut Report) {
     let mut notes = Notes::new(root, report);
     addresses::check(workflow, &mut notes);
     values::check(workflow, &mut notes);
 }
 
-fn section<'a>(name: &'static str, steps: &'a [Step]) -> Section<'a> {
-    Section { name, steps, graph: Graph::of(steps) }
+/// `steps` and `compensated`.
+fn sections(workflow: &Workflow) -> [Section<'_>; 2] {
+    [("steps", &workflow.steps), ("compensated", &workflow.compensated)].map(|(name, steps)| Section {
+        name,
+        steps,
+        graph: Graph::of(steps),
+    })
 }

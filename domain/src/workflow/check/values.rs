@@ -3,13 +3,13 @@
 //!
 //! It is looked at when a definition is registered, and not when one is read that was registered before: those orders go on.
 
-use super::{Notes, Section, section};
+use super::{Notes, Section, sections};
 use crate::workflow::expression::Present;
 use crate::workflow::{Expression, Step, TextPosition, Workflow};
 
 /// Notes what the expressions of a definition get wrong.
 pub(super) fn check(workflow: &Workflow, notes: &mut Notes) {
-    for section in [section("steps", &workflow.steps), section("compensated", &workflow.compensated)] {
+    for section in sections(workflow) {
         let reached = reached(&section);
         for (step, present) in section.steps.iter().zip(&reached) {
             if let Some(when) = &step.when {
