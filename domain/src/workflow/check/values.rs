@@ -42,14 +42,13 @@ fn reached(section: &Section) -> Vec<Present> {
     let guard = |step: &Step| step.when.as_ref().map(Expression::implied).unwrap_or_default();
     let guards: Vec<Present> = section.steps.iter().map(guard).collect();
     let mut reached = vec![Present::default(); guards.len()];
-    loop {
-        let next: Vec<Present> =
-            section.graph.after.iter().map(|after| on_every_way(after, &guards, &reached)).collect();
-        if next == reached {
-            return reached;
-        }
-        reached = next;
+    // A step has more before it than each of those has. A circle is refused, whatever this makes of it.
+    let mut forward: Vec<usize> = (0..guards.len()).collect();
+    forward.sort_by_key(|step| section.graph.upstream[*step].len());
+    for step in forward {
+        reached[step] = on_every_way(&section.graph.after[step], &guards, &reached);
     }
+    reached
 }
 
 /// What holds after each of some steps that was not skipped. A step is skipped only where all before it were.
