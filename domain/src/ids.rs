@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::stream_prefix;
 use serde::{Deserialize, Serialize};
+
+use crate::stream_prefix;
 
 /// An order's identity: 1 to 64 of `A–Z a–z 0–9 . _ ~ -` (the unreserved characters of RFC 3986), not starting with `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,12 +60,12 @@ impl OrderId {
         format!("{}{}", stream_prefix::get(), self.0)
     }
 
-    /// The stream that holds the metadata of that.
+    /// The stream that holds the metadata of the order's stream.
     pub fn metadata_stream(&self) -> String {
         format!("$${}", self.stream())
     }
 
-    /// The order whose stream's metadata a stream holds, if it does.
+    /// The order whose metadata a stream holds, if it is an order's metadata stream.
     pub fn from_metadata_stream(stream: &str) -> Option<Self> {
         stream.strip_prefix("$$").and_then(Self::from_stream)
     }
@@ -117,9 +118,8 @@ mod tests {
     #[test]
     fn a_stream_leads_back_to_its_order() {
         let id = OrderId::new("10248").unwrap();
-        assert_eq!(OrderId::from_stream(&id.stream()), Some(id));
+        assert_eq!(OrderId::from_stream(&id.stream()), Some(id.clone()));
         assert_eq!(OrderId::from_stream("workflow-x"), None);
-        let id = OrderId::new("10248").unwrap();
         assert_eq!(id.metadata_stream(), "$$order-10248");
         assert_eq!(OrderId::from_metadata_stream(&id.metadata_stream()), Some(id.clone()));
         assert_eq!(OrderId::from_metadata_stream(&id.stream()), None);
