@@ -5,14 +5,27 @@
 
 use std::sync::OnceLock;
 
+use crate::proof::seal;
+use crate::wire::WORKFLOW_STREAM_PREFIX;
+use crate::wire::erasures::ERASURES;
+use crate::wire::participants::{PARKED_REPLIES, REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
+
 /// The prefix of a log that names none.
 pub const DEFAULT: &str = "order-";
 /// The longest prefix, in bytes.
 pub const MAX_LENGTH: usize = 64;
 
 /// What the names of Tenuto's other streams start with, or are.
-const RESERVED: [&str; 8] =
-    ["workflow-", "requests-", "replies-", "key-", "parked-replies", "erasures", "audit-seals", "tenuto-log"];
+const RESERVED: [&str; 8] = [
+    WORKFLOW_STREAM_PREFIX,
+    REQUEST_STREAM_PREFIX,
+    REPLY_STREAM_PREFIX,
+    "key-",
+    PARKED_REPLIES,
+    ERASURES,
+    seal::STREAM,
+    "tenuto-log",
+];
 
 static IN_USE: OnceLock<String> = OnceLock::new();
 
