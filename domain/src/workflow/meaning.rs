@@ -20,7 +20,8 @@ impl Workflow {
         let mut found = Vec::new();
         compare("", Some(&meaning(self)), Some(&meaning(other)), &mut found);
         let more = found.len().saturating_sub(MAX_NAMED);
-        let named = found.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join("; ");
+        found.truncate(MAX_NAMED);
+        let named = found.join("; ");
         match (found.is_empty(), more) {
             (true, _) => None,
             (false, 0) => Some(named),
