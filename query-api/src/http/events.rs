@@ -13,13 +13,13 @@ use futures::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::media::Wanted;
-use super::run::Answered;
+use super::run::{Answered, only};
 use super::{Endpoint, later, to_json};
 
 /// How often a line says that the connection is alive, where nothing else does.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// Answers so. What is wrong with the operation is told within the stream.
+/// Answers a request with a stream. An error of the operation is an event of the stream.
 pub fn stream(endpoint: &Arc<Endpoint>, request: Request) -> Response {
     let answers = endpoint.clone().answers(request);
     stream_of(endpoint, answers)
@@ -27,7 +27,7 @@ pub fn stream(endpoint: &Arc<Endpoint>, request: Request) -> Response {
 
 /// The stream that says why an operation is not executed.
 pub fn refuse(endpoint: &Endpoint, error: ServerError) -> Response {
-    stream_of(endpoint, stream::once(async { Answered::refusal(error) }).boxed())
+    stream_of(endpoint, only(Answered::refusal(error)))
 }
 
 /// These answers as a stream, if there is room for the connection.

@@ -196,7 +196,8 @@ fn internal() -> ServerError {
     ServerError::new(StoreError::Internal.to_string(), None)
 }
 
-fn only(answered: Answered) -> BoxStream<'static, Answered> {
+/// One answer.
+pub(super) fn only(answered: Answered) -> BoxStream<'static, Answered> {
     stream::once(async { answered }).boxed()
 }
 
