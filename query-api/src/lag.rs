@@ -59,9 +59,14 @@ impl LagMeter {
 
     /// How far behind views are that have come to that position.
     pub(crate) async fn of(&self, views: Option<Position>) -> Result<Lag, StoreError> {
-        let log = timeout(PATIENCE, self.log.head()).await.map_err(|_| StoreError::LogUnavailable)??;
+        let log = self.head().await?;
         let seconds = if log <= views { Some(0.0) } else { self.age_of_the_first_after(views).await };
         Ok(Lag { log: log.map(|log| log.commit), views: views.map(|views| views.commit), seconds })
+    }
+
+    /// The position of the log's last event.
+    pub(crate) async fn head(&self) -> Result<Option<Position>, StoreError> {
+        Ok(timeout(PATIENCE, self.log.head()).await.map_err(|_| StoreError::LogUnavailable)??)
     }
 
     async fn age_of_the_first_after(&self, views: Option<Position>) -> Option<f64> {

@@ -61,7 +61,7 @@ pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>
 /// The longest that a caller may wait for an order's end, in seconds.
 const LONGEST_WAIT: u32 = 60;
 
-/// How long the log has to say where it ends, before an unknown order is called so.
+/// How long the log has to report its end, before an order that the views do not have is reported as unknown.
 const HEAD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the handlers reach.
@@ -108,15 +108,12 @@ impl Orders {
         Ok(found)
     }
 
-    /// An order that the views do not have may just have been taken: waits a little for what the log has by now. Says whether
-    /// there was anything to wait for.
+    /// An order that the views do not have may just have been taken: waits a little for what the log has by now. Returns
+    /// whether the views were behind, so that reading them again makes sense.
     async fn catches_up(&self) -> bool {
-        let Ok(Ok(had)) = timeout(HEAD_PATIENCE, store::checkpoint(&self.pool)).await else { return false };
-        let Ok(Ok(lag)) = timeout(HEAD_PATIENCE, self.lag.of(had)).await else { return false };
-        match lag.log {
-            Some(end) if lag.views < Some(end) => self.waiting.until(end, USUAL_WAIT).await.is_ok(),
-            _ => false,
-        }
+        let Ok(Ok(had)) = timeout(HEAD_PATIENCE, store::views_at(&self.pool)).await else { return false };
+        let Ok(Ok(Some(end))) = timeout(HEAD_PATIENCE, self.lag.head()).await else { return false };
+        had < Some(end.commit) && self.waiting.until(end.commit, USUAL_WAIT).await.is_ok()
     }
 
     async fn reach(&self, wanted: u64) -> Result<(), NotTold> {
