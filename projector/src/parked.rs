@@ -1,5 +1,6 @@
 //! Events that cannot be projected, set aside with the reason.
 
+use domain::stream_prefix;
 use event_store::client::RecordedEvent;
 use sqlx::PgConnection;
 
@@ -52,6 +53,19 @@ pub(crate) async fn write(db: &mut PgConnection, parked: &[Parked]) -> Result<u6
     .execute(db)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// Marks orders of which something is set aside, and no longer those of which nothing is.
+pub(crate) async fn mark(db: &mut PgConnection, orders: Vec<&str>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE orders SET parked = EXISTS (SELECT FROM parked AS aside WHERE aside.stream IN ($2 || id, '$$' || $2 || id))
+         WHERE id = ANY($1)",
+    )
+    .bind(orders)
+    .bind(stream_prefix::get())
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// A Postgres text holds everything but NUL; what is set aside must be storable, whatever it is.

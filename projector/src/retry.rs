@@ -13,6 +13,7 @@ use sqlx::{Connection, FromRow, PgConnection, PgPool};
 
 use crate::error::WriteError;
 use crate::fold::Batch;
+use crate::parked::mark;
 use crate::remake::RemakeError;
 use crate::session::begin_generation;
 use crate::states::States;
@@ -108,11 +109,7 @@ pub async fn retry(log: &EventStore, pool: &PgPool, stream: &str) -> Result<Retr
         Err(error) => return Err(error.into()),
     }
     if let Some(order) = OrderId::from_stream(stream) {
-        sqlx::query("UPDATE orders SET parked = EXISTS (SELECT FROM parked WHERE stream = $2) WHERE id = $1")
-            .bind(order.as_str())
-            .bind(order.metadata_stream())
-            .execute(&mut *transaction)
-            .await?;
+        mark(&mut transaction, vec![order.as_str()]).await?;
     }
     transaction.commit().await?;
     Ok(Retried::Projected)

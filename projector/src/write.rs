@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
-use domain::stream_prefix;
 use event_store::client::{Position, RecordedEvent};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -265,14 +264,7 @@ async fn mark_limits(db: &mut PgConnection, limits: &HashMap<OrderId, Option<Par
     sqlx::query("DELETE FROM parked WHERE stream = ANY($1)").bind(streams).execute(&mut *db).await?;
     let hidden: Vec<Parked> = limits.values().flatten().cloned().collect();
     let newly_parked = parked::write(db, &hidden).await?;
-    sqlx::query(
-        "UPDATE orders SET parked = EXISTS (SELECT FROM parked AS aside WHERE aside.stream IN ($2 || id, '$$' || $2 || id))
-         WHERE id = ANY($1)",
-    )
-    .bind(limits.keys().map(OrderId::as_str).collect::<Vec<_>>())
-    .bind(stream_prefix::get())
-    .execute(db)
-    .await?;
+    parked::mark(db, limits.keys().map(OrderId::as_str).collect()).await?;
     Ok(newly_parked)
 }
 
