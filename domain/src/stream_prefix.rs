@@ -35,13 +35,13 @@ pub enum InvalidPrefix {
     /// Too short or too long.
     #[error("a stream prefix must have 2 to {MAX_LENGTH} characters")]
     Length,
-    /// A character that no name of a stream of ours has.
+    /// A character that no name of a stream of Tenuto has.
     #[error("a stream prefix must consist of letters, digits, '.', '_' and '-', found {0:?}")]
     Character(char),
     /// Servers tell categories of streams by the first dash.
     #[error("a stream prefix must end in '-', as order- does")]
     End,
-    /// Other streams of ours would begin like it, or the other way round.
+    /// The names of other streams of Tenuto begin like it, or it begins like theirs.
     #[error("a stream prefix must not begin like {0}, which Tenuto uses for something else")]
     Reserved(&'static str),
 }

@@ -150,7 +150,7 @@ impl Batch {
         Ok(())
     }
 
-    /// The last metadata of a stream count alone.
+    /// Only the last metadata of a stream count.
     fn fold_metadata(&mut self, event: &RecordedEvent) {
         let Some(order) = OrderId::from_metadata_stream(&event.stream) else { return };
         let limits = StreamLimits::in_metadata(&event.data);

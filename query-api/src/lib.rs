@@ -57,7 +57,7 @@ pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
         .with_state(http::Endpoint::new(schema, pool.clone(), waiting.clone(), admission, options));
     let orders = Router::new()
         .route("/orders/{id}", routing::get(order_status::get).fallback(order_status::method_not_allowed))
-        // An order may be called so. The path is the command endpoint's for all other methods.
+        // An order may have the id `batch`. The other methods of this path belong to the command endpoint.
         .route("/orders/batch", routing::get(order_status::get_batch))
         .with_state(order_status::Orders::new(pool, waiting, lag));
     graphql.merge(orders)

@@ -9,7 +9,7 @@ use url::{ParseError, Url};
 const MAX_LENGTH: usize = 2048;
 /// The longest name of a setting, in bytes.
 const MAX_SETTING_LENGTH: usize = 100;
-/// What RFC 3986 has in no URL.
+/// Characters that RFC 3986 allows in no URL.
 const NEVER: &str = "{}<>\"|^`";
 
 /// Why a participant has no address here.
@@ -32,7 +32,7 @@ pub enum AddressFault {
     /// What the definition puts behind a setting would lead elsewhere.
     #[error("the address leads away from what the setting {0} names: behind it, only '/' and a path may follow")]
     LeadsAway(String),
-    /// The definition's address is none.
+    /// The definition's address is not valid.
     #[error("the address of the participant {0}")]
     Faulty(String),
 }

@@ -15,7 +15,7 @@ const MAX_NAMED: usize = 3;
 const MAX_SHOWN: usize = 80;
 
 impl Workflow {
-    /// In what another definition differs from this one, which is registered; `None`: it means the same.
+    /// How the meaning of another definition differs from that of this one, which is registered. `None`: both mean the same.
     pub fn difference(&self, other: &Self) -> Option<String> {
         let mut found = Vec::new();
         compare("", Some(&meaning(self)), Some(&meaning(other)), &mut found);
@@ -109,8 +109,8 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
     names
 }
 
-/// An expression without the blanks that only lay it out. Texts in it stay as they are, and one that could not be told from the
-/// rest by its quotes alone is left as it stands.
+/// An expression without the blanks that only lay it out. Texts in it keep theirs. An expression with comments, escapes or triple
+/// quotes stays as it is: in it, quotes alone do not show where a text ends.
 fn text(expression: &Expression) -> String {
     let source = expression.source().trim();
     if ["//", "\\", "'''", "\"\"\""].iter().any(|rare| source.contains(rare)) {

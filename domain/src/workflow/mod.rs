@@ -185,7 +185,7 @@ impl Workflow {
         Self::read(source, check::new)
     }
 
-    /// Reads a definition that was registered before. What is checked only since then is no fault of it: its orders go on.
+    /// Reads a definition that was registered before. Rules that came later do not apply to it, so that its orders go on.
     pub fn registered(source: &str) -> Result<Self, Faults> {
         Self::read(source, |_, _, _| {})
     }
@@ -201,7 +201,7 @@ impl Workflow {
         report.finish(workflow)
     }
 
-    /// What is no fault of the definition, and seldom meant, if there is anything: for its author.
+    /// Hints for the definition's author: what is allowed and seldom meant. `None`: there are none.
     pub fn hints(&self) -> Option<Faults> {
         let mut report = Report::new(&self.source);
         let root = yaml::load(&self.source, &mut report)?;

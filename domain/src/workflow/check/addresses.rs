@@ -8,7 +8,7 @@ use crate::workflow::{Participant, TextPosition, Workflow, address};
 pub(super) fn check(workflow: &Workflow, notes: &mut Notes) {
     for (name, participant) in &workflow.participants {
         let Participant::Http { url } = participant else { continue };
-        // An empty one takes the place of one that could not be read, which is noted.
+        // A URL that could not be read is empty here, and its fault is noted already.
         let Some(flaw) = address::check(url).err().filter(|_| !url.is_empty()) else { continue };
         let path = format!("participants.{name}.url");
         match flaw.at {

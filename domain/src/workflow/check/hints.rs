@@ -1,5 +1,5 @@
-//! What is no fault, and yet is seldom meant: a step that is skipped with its guarded predecessors. An order of which all but
-//! the first steps are skipped is completed, and nothing was done.
+//! What is allowed and seldom meant: a step without a guard that is skipped because all steps before it were.
+//! If all steps but the first are skipped, the order is completed, though nothing was done for it.
 
 use super::{Notes, Section};
 use crate::workflow::Step;

@@ -1,7 +1,7 @@
-//! What expressions get wrong with values whose types are known: a text that is compared with a number, an address that an order
+//! Mistakes of expressions in values whose types are known: a text is compared with a number, or an address is read that an order
 //! need not have.
 //!
-//! It is looked at when a definition is registered, and not when one is read that was registered before: those orders go on.
+//! Only a definition that is to be registered is checked. The orders of one that was registered before go on.
 
 use super::{Notes, Section, sections};
 use crate::workflow::expression::Present;
@@ -16,7 +16,7 @@ pub(super) fn check(workflow: &Workflow, notes: &mut Notes) {
                 let path = section.path(step, ".when");
                 note(&path, when.mistakes(present, true), notes);
             }
-            // A step is told something only where its guard holds.
+            // The input of a step is evaluated only where its guard holds.
             let mut present = present.clone();
             present.extend(step.when.iter().flat_map(Expression::implied));
             for (name, value) in &step.with {

@@ -230,13 +230,13 @@ const LONGEST: u64 = 3_000_000_000;
 /// The most memory that all evaluations may take at once, in KiB.
 const MOST_MEMORY: u64 = 512 * 1024;
 
-/// For how long this thread has had a core, in nanoseconds; 0 where that is not told.
+/// For how long this thread has had a core, in nanoseconds; 0 where the system does not report it.
 fn time_on_cpu() -> u64 {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     told.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0)
 }
 
-/// The most memory that this process has had, in KiB; 0 where that is not told.
+/// The most memory that this process has had, in KiB; 0 where the system does not report it.
 fn peak_memory() -> u64 {
     let told = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,7 +1,8 @@
-//! What an expression is certain to get wrong, for every order or for those that have something not: found when a workflow is
-//! checked, so that no order has to meet it.
+//! Mistakes of an expression that are certain before any order exists: it fails for every order, or for the orders that lack an
+//! optional value. They are found when a workflow is checked.
 //!
-//! Of what is not known (attributes, data of steps) nothing is said. Whoever means it writes `dyn(…)`, of which nothing is known.
+//! The types of attributes and of steps' data are unknown, so nothing about them is reported. An author who wants no report about
+//! another value writes `dyn(…)` around it.
 
 use super::error::{Problem, named, text_beside_number};
 use super::presence::{Present, implied, of_items, path};

@@ -1,6 +1,6 @@
 //! What is known of values before any order is there: the fields of `order`, whose types are the same for every order.
 //!
-//! The shop's attributes and the participants' data can be anything: [`Shape::Any`], of which nothing is said.
+//! The shop's attributes and the participants' data can be anything: [`Shape::Any`], about which nothing is reported.
 
 use super::value::Kind;
 
