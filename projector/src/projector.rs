@@ -163,10 +163,8 @@ impl<'a> Active<'a> {
         }
         Ok(())
     }
-}
 
-impl Active<'_> {
-    /// The first streams of other applications are named; where there are more, that is said once.
+    /// Names the first streams of other applications in the log; of more, it says once that they are only counted.
     fn report_foreign(&self, streams: &[String]) {
         if streams.is_empty() {
             return;
