@@ -226,9 +226,9 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 }
 
 /// The longest that an evaluation may take of a core, in nanoseconds: a debug build takes some ten times as long as a release.
-const LONGEST: u64 = 3_000_000_000;
+const MAX_TIME: u64 = 3_000_000_000;
 /// The most memory that all evaluations may take at once, in KiB.
-const MOST_MEMORY: u64 = 512 * 1024;
+const MAX_MEMORY: u64 = 512 * 1024;
 
 /// For how long this thread has had a core, in nanoseconds; 0 where the system does not report it.
 fn time_on_cpu() -> u64 {
@@ -268,7 +268,7 @@ fn fuzz_any_expression_stays_within_its_budget_and_comes_out_the_same_again() {
             let began = time_on_cpu();
             let (result, spent) = expression.metered(scope, UNITS);
             let took = time_on_cpu() - began;
-            assert!(took < LONGEST, "round {round} took {took} ns: {source}");
+            assert!(took < MAX_TIME, "round {round} took {took} ns: {source}");
             longest = longest.max(took);
             assert_eq!(expression.metered(scope, UNITS), (result.clone(), spent), "round {round}: {source}");
             assert!(spent <= budget::UNITS, "round {round} spent {spent}: {source}");
@@ -286,7 +286,7 @@ fn fuzz_any_expression_stays_within_its_budget_and_comes_out_the_same_again() {
         println!("{values} values, {faults} faults, {given_up} given up, {refused} refused; at most {most} units");
         let grown = peak_memory() - memory;
         println!("at most {} ms an expression; {grown} KiB more memory at the peak", longest / 1_000_000);
-        assert!(grown < MOST_MEMORY, "{grown} KiB");
+        assert!(grown < MAX_MEMORY, "{grown} KiB");
         assert!(values > rounds / 20 && faults > 0 && given_up > 0, "the grammar writes nothing to the point");
     });
 }

@@ -36,13 +36,13 @@ const DOORS: [&str; 4] = ["POST", "GET", "SSE", "WebSocket"];
 /// Requests under way at once.
 const CLIENTS: u64 = 4;
 /// What a request may take: a query has 30 s, and the test shares its machine.
-const MOST_TIME: Duration = Duration::from_mins(1);
+const MAX_TIME: Duration = Duration::from_mins(1);
 /// What an answer may weigh: `max_answer_bytes`, and the errors beside it.
-const MOST_BYTES: usize = 17 * 1024 * 1024;
+const MAX_BYTES: usize = 17 * 1024 * 1024;
 /// What the process may grow by: large answers (256 MiB together), and what makes them.
-const MOST_GROWTH: usize = 1024 * 1024 * 1024;
+const MAX_GROWTH: usize = 1024 * 1024 * 1024;
 /// How long a probe may take here: the machine has other work. The long run prints what it took.
-const MOST_PROBE: Duration = Duration::from_secs(5);
+const MAX_PROBE: Duration = Duration::from_secs(5);
 /// How long the next message of a subscription is waited for.
 const BEGINNING: Duration = Duration::from_millis(50);
 
@@ -60,8 +60,8 @@ struct Seen {
 
 impl Seen {
     fn add(&mut self, round: u64, door: &str, answer: &Answer, took: Duration) {
-        assert!(took < MOST_TIME, "document {round} took {took:?} ({door})");
-        assert!(answer.bytes < MOST_BYTES, "document {round} was answered with {} bytes ({door})", answer.bytes);
+        assert!(took < MAX_TIME, "document {round} took {took:?} ({door})");
+        assert!(answer.bytes < MAX_BYTES, "document {round} was answered with {} bytes ({door})", answer.bytes);
         *self.answers.entry(format!("{door} {}", answer.kind)).or_insert(0) += 1;
         self.slowest = self.slowest.max((took, round));
         self.largest = self.largest.max((answer.bytes, round));
@@ -134,7 +134,7 @@ async fn events(router: Router, request: Request<Body>) -> Answer {
     let response = router.oneshot(request).await.unwrap();
     let (status, mut body) = (response.status().as_u16(), response.into_body().into_data_stream());
     let mut bytes = 0;
-    while let Ok(Some(event)) = timeout(if bytes == 0 { MOST_TIME } else { BEGINNING }, body.next()).await {
+    while let Ok(Some(event)) = timeout(if bytes == 0 { MAX_TIME } else { BEGINNING }, body.next()).await {
         bytes += event.unwrap().len();
     }
     Answer { bytes, kind: status.to_string() }
@@ -148,7 +148,7 @@ async fn by_socket(url: &str, kept: &mut Option<Socket>, payload: &Value) -> Ans
     socket.say(&json!({ "type": "subscribe", "id": "a", "payload": payload })).await;
     let mut answer = Answer { bytes: 0, kind: String::new() };
     loop {
-        let limit = if answer.bytes == 0 { MOST_TIME } else { BEGINNING };
+        let limit = if answer.bytes == 0 { MAX_TIME } else { BEGINNING };
         let text = match timeout(limit, socket.0.next()).await {
             Ok(Some(Ok(Message::Text(text)))) => text,
             Ok(Some(Ok(Message::Ping(_)))) => continue,
@@ -290,8 +290,8 @@ fn no_document_takes_the_process_or_more_than_its_budget_at_any_door() {
         probed.late,
         probed.growth >> 20
     );
-    assert!(probed.count > 0 && probed.slowest < MOST_PROBE, "/livez took {:?}", probed.slowest);
-    assert!(probed.growth < MOST_GROWTH, "the process grew by {} bytes", probed.growth);
+    assert!(probed.count > 0 && probed.slowest < MAX_PROBE, "/livez took {:?}", probed.slowest);
+    assert!(probed.growth < MAX_GROWTH, "the process grew by {} bytes", probed.growth);
     if rounds.end - rounds.start >= ROUNDS {
         let answered = |kind: &str| seen.answers.get(kind).is_some_and(|count| *count > 20);
         let all = ["POST 200", "POST 400", "GET 200", "GET 400", "SSE 200", "WebSocket next", "WebSocket error"];
