@@ -6,7 +6,7 @@
 use url::{ParseError, Url};
 
 /// The longest address, in bytes.
-const MAX_LENGTH: usize = 2048;
+pub(super) const MAX_LENGTH: usize = 2048;
 /// The longest name of a setting, in bytes.
 const MAX_SETTING_LENGTH: usize = 100;
 /// Characters that RFC 3986 allows in no URL.

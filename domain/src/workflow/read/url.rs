@@ -1,8 +1,9 @@
 //! The address of a participant: an `http` or `https` URL, which may begin with `${NAME}`, a setting of the
 //! command handler.
+//!
+//! Only what holds for every definition, however old, is checked here. [`crate::workflow::address`] has the rules for new ones.
 
-/// The longest address.
-const MAX_LENGTH: usize = 2048;
+use crate::workflow::address::MAX_LENGTH;
 
 /// Says what is wrong with an address.
 pub(super) fn check(url: &str) -> Result<(), String> {
