@@ -88,27 +88,6 @@ enum DriveError {
 }
 
 impl DriveError {
-    /// Whether what is wrong is the order's history, or its definition: trying again is in vain until somebody has mended it.
-    fn is_broken(&self) -> bool {
-        match self {
-            DriveError::Load(
-                LoadError::Wire { .. }
-                | LoadError::Misfit { .. }
-                | LoadError::Incomplete { .. }
-                | LoadError::Foreign { .. },
-            )
-            | DriveError::NoWorkflow(_)
-            | DriveError::Inconsistent(_)
-            | DriveError::Save(SaveError::Encode(_)) => true,
-            DriveError::Refused(_)
-            | DriveError::Load(LoadError::Read(_) | LoadError::Keys(_))
-            | DriveError::Lookup(_)
-            | DriveError::Save(SaveError::Append(_) | SaveError::Keys(_))
-            | DriveError::Unknown
-            | DriveError::Conflicts => self.is_for_good(),
-        }
-    }
-
     /// Whether an operator of the log has changed the order's history: nothing goes on until it is restored.
     fn is_of_the_history(&self) -> bool {
         matches!(
@@ -251,16 +230,19 @@ async fn sleep_until<C: Clock>(clock: &C, moment: Option<Timestamp>) {
 }
 
 fn command_error(id: &OrderId, error: &DriveError) -> CommandError {
+    let reason = error.to_string();
     match error {
         DriveError::Unknown => CommandError::UnknownOrder(id.clone()),
         DriveError::Refused(refusal) => CommandError::Refused(refusal.clone()),
-        DriveError::Load(LoadError::Incomplete { .. })
-        | DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_))) => {
-            CommandError::Incomplete(error.to_string())
+        DriveError::Load(error) => CommandError::from(error),
+        DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_))) => CommandError::Incomplete(reason),
+        DriveError::NoWorkflow(_) | DriveError::Inconsistent(_) | DriveError::Save(SaveError::Encode(_)) => {
+            CommandError::Broken(reason)
         }
-        other if other.is_of_the_history() => CommandError::Foreign(other.to_string()),
-        other if other.is_broken() => CommandError::Broken(other.to_string()),
-        other => CommandError::Failed(other.to_string()),
+        other if other.is_for_good() => CommandError::Broken(reason),
+        DriveError::Lookup(_) | DriveError::Save(SaveError::Append(_) | SaveError::Keys(_)) | DriveError::Conflicts => {
+            CommandError::Failed(reason)
+        }
     }
 }
 

@@ -155,7 +155,7 @@ pub enum CommandError {
 
 impl From<LoadError> for PlaceError {
     fn from(error: LoadError) -> Self {
-        match CommandError::from(error) {
+        match CommandError::from(&error) {
             CommandError::Incomplete(reason) => Self::Incomplete(reason),
             CommandError::Foreign(reason) => Self::Foreign(reason),
             other => Self::Failed(other.to_string()),
@@ -163,8 +163,8 @@ impl From<LoadError> for PlaceError {
     }
 }
 
-impl From<LoadError> for CommandError {
-    fn from(error: LoadError) -> Self {
+impl From<&LoadError> for CommandError {
+    fn from(error: &LoadError) -> Self {
         let reason = error.to_string();
         match error {
             LoadError::Incomplete { .. } => Self::Incomplete(reason),
@@ -341,7 +341,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             Ok(Some(Order { unreadable: Some(why), .. })) => Ok(Claim::Unreadable(why.to_string())),
             Ok(Some(order)) => Ok(Claim::Readable(order.state.placed.personal.clone())),
             Ok(None) => Err(CommandError::UnknownOrder(order_id.clone())),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(CommandError::from(&error)),
         }
     }
 
