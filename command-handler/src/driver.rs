@@ -587,7 +587,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 return Ok(());
             }
             match self.shared.orders.save(&self.id, Some(&self.order), (&events, state), cause).await {
-                Ok(Saved { order, late, .. }) => {
+                Ok(Saved { order, late }) => {
                     self.order = order;
                     self.resigned = false;
                     if late {

@@ -294,14 +294,15 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let (placed, count) = (state.placed.clone(), events.len() as u64);
         let cause = Cause { traceparent, ..Cause::default() };
         match self.0.orders.save(&order_id, None, (&events, state), &cause).await {
-            Ok(Saved { is_second_life: true, order, .. }) => {
+            // The stream was deleted after it was found whole: the order does not begin at revision 0.
+            Ok(Saved { order, .. }) if order.revision >= count => {
                 let begins_at = order.revision + 1 - count;
                 Err(PlaceError::from(LoadError::Incomplete {
                     stream: order_id.stream(),
                     lost: Lost::BeginsAt(begins_at),
                 }))
             }
-            Ok(Saved { order, late, .. }) => {
+            Ok(Saved { order, late }) => {
                 let (revision, position) = (order.revision, order.position);
                 let accepted = Accepted { order_id: order_id.clone(), revision, position };
                 self.begin(order_id, Placed { order, workflow, events }, late, permit);

@@ -64,8 +64,6 @@ pub(crate) enum Unreadable {
 pub(crate) struct Saved {
     /// The order after it.
     pub order: Order,
-    /// The order's first event did not begin its stream: somebody has deleted the stream meanwhile.
-    pub is_second_life: bool,
     /// The log took long to say so: others may have looked at the order meanwhile, and brought it further.
     pub late: bool,
 }
@@ -294,7 +292,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
         let key = self.key_for(events).await?;
         let draft = Draft::new(id, order, events, cause, key.as_ref(), || self.clock.id())?;
         let expected = order.map_or(Expected::NoStream, |order| Expected::Revision(order.revision));
-        let (begun, count) = (self.clock.now().at, draft.events.len() as u64);
+        let begun = self.clock.now().at;
         let appended = self.log.append(&id.stream(), expected, draft.events).await?;
         let late = self.clock.now().at - begun > LATE;
         {
@@ -305,7 +303,6 @@ impl<L: Log, C: Clock> Orders<L, C> {
             .map_or(Placing { id: draft.first, revision: appended.revision, position: appended.position }, |order| {
                 order.placed
             });
-        let is_second_life = order.is_none() && appended.revision >= count;
         let order = Order {
             state,
             revision: appended.revision,
@@ -317,7 +314,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
             traceparent: draft.traceparent,
             unreadable: order.and_then(|order| order.unreadable.clone()),
         };
-        Ok(Saved { order, is_second_life, late })
+        Ok(Saved { order, late })
     }
 }
 
