@@ -272,7 +272,7 @@ struct Drive<L, P: Participants, C> {
     unmade: Vec<AttemptId>,
     /// What is due cannot be done here and now: the to-do list brings it back.
     resigned: bool,
-    /// The log was just asked whether it shows the order's history whole.
+    /// The order was just loaded, and its history found whole: the next decision need not look again.
     is_whole: bool,
 }
 
@@ -500,11 +500,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 self.tick().await;
             }
             Message::Command(command, cause, answer) => {
-                let decided = match self.require_whole().await {
-                    Ok(()) => self.decide(&command, &cause).await,
-                    Err(error) => Err(error),
-                };
-                let result = match decided {
+                let result = match self.decide_if_whole(&command, &cause).await {
                     Ok(()) => Ok(Accepted {
                         order_id: self.id.clone(),
                         revision: self.order.revision,
@@ -529,10 +525,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             return;
         }
         let revision = self.order.revision;
-        let result = match self.require_whole().await {
-            Ok(()) => self.decide(&Command::Tick(now), &Cause::default()).await,
-            Err(error) => Err(error),
-        };
+        let result = self.decide_if_whole(&Command::Tick(now), &Cause::default()).await;
         match &result {
             Ok(()) => {}
             Err(error) if error.is_of_the_history() => lock(&self.shared.broken).note(&self.id, error.to_string()),
@@ -565,6 +558,15 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             Direction::Do => step.action.as_ref(),
             Direction::Undo => step.undo.as_ref(),
         }
+    }
+
+    /// Decides a command, unless the log does not show the order's history whole: an order in memory does not notice that its
+    /// stream was deleted.
+    async fn decide_if_whole(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
+        if !std::mem::take(&mut self.is_whole) {
+            self.shared.orders.require_whole(&self.id).await?;
+        }
+        self.decide(command, cause).await
     }
 
     /// Decides a command, appends what it leads to, and performs what that started.
@@ -604,14 +606,6 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             }
         }
         Err(DriveError::Conflicts)
-    }
-
-    /// Whether the log shows the order's history whole: an order in memory does not notice that its stream was deleted.
-    async fn require_whole(&mut self) -> Result<(), DriveError> {
-        if std::mem::take(&mut self.is_whole) {
-            return Ok(());
-        }
-        Ok(self.shared.orders.require_whole(&self.id).await?)
     }
 
     /// Reads what others have appended; says whether there was anything.
