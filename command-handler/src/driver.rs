@@ -9,8 +9,8 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
 use domain::order::{
-    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, GRACE, HandOver, PersonalData, Refusal,
-    Reply, Stage, pending,
+    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, GRACE, HandOver, Now, PersonalData,
+    Refusal, Reply, Stage, pending,
 };
 use domain::workflow::{ActionRef, Workflow};
 use event_store::client::AppendError;
@@ -336,9 +336,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         };
         let (shared, id) = (self.shared.clone(), id_of(&attempt));
         if let Some(error) = self.cannot_be_told(&attempt) {
-            let Attempt { step, direction, number, .. } = attempt;
-            let (reply, now) = (Reply::Held { error }, shared.clock.now());
-            let answer = Answer { step, direction, attempt: number, reply, now };
+            let answer = answer_to(id.clone(), Reply::Held { error }, shared.clock.now());
             let asking = self.asked.spawn(async move { Made::Answered(answer) });
             self.making.insert(asking.id(), id);
             return;
@@ -358,8 +356,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 }
             };
             let reply = shared.participants.ask(ask, turn).await;
-            let Attempt { step, direction, number, .. } = attempt;
-            Made::Answered(Answer { step, direction, attempt: number, reply, now: shared.clock.now() })
+            Made::Answered(answer_to(id_of(&attempt), reply, shared.clock.now()))
         });
         self.making.insert(asking.id(), id);
     }
@@ -405,14 +402,10 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                         let wait = self.wait_for_a_turn(&attempt);
                         self.record_not_sent(attempt, error, wait).await;
                     }
-                    Made::NotSent(
-                        AttemptId { step, direction, number },
-                        NotSent::Mistake { error, tried_again_in },
-                    ) => {
+                    Made::NotSent(attempt, NotSent::Mistake { error, tried_again_in }) => {
                         let reply =
                             Reply::Misconfigured { error, retry_after: Some(tried_again_in), maybe_done: false };
-                        let now = self.shared.clock.now();
-                        self.record(Answer { step, direction, attempt: number, reply, now }).await;
+                        self.record(answer_to(attempt, reply, self.shared.clock.now())).await;
                     }
                     Made::Late(attempt, turn) => {
                         let key = (attempt.step.clone(), attempt.direction);
@@ -627,6 +620,10 @@ async fn turn_for<L: Log, P: Participants, C: Clock>(shared: &Shared<L, P, C>, a
 
 fn id_of(attempt: &Attempt) -> AttemptId {
     AttemptId { step: attempt.step.clone(), direction: attempt.direction, number: attempt.number }
+}
+
+fn answer_to(AttemptId { step, direction, number }: AttemptId, reply: Reply, now: Now) -> Answer {
+    Answer { step, direction, attempt: number, reply, now }
 }
 
 fn starts(event: &Event, attempt: &Attempt) -> bool {
