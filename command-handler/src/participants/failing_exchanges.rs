@@ -195,8 +195,8 @@ async fn read_request(stream: &mut TcpStream) -> std::io::Result<bool> {
     }
 }
 
-/// An attempt that has a second.
-fn ask(url: &str, number: u32) -> Ask {
+/// An attempt at the participant at `url`, whose exchange may take two seconds.
+pub(super) fn ask(url: &str, number: u32) -> Ask {
     let now = Utc::now();
     let attempt = Attempt {
         step: "a".to_owned(),

@@ -18,43 +18,13 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use chrono::{TimeDelta, Utc};
-    use domain::ids::OrderId;
-    use domain::order::{Attempt, Direction, PersonalData};
-    use domain::workflow::{Participant, Workflow};
-    use serde_json::Value;
+    use domain::workflow::Workflow;
 
     use super::*;
-    use crate::participants::{Ask, HttpParticipants, NoAddress, NotSent, Participants};
+    use crate::participants::{Ask, HttpParticipants, NoAddress, NotSent, Participants, failing_exchanges};
 
     fn ask(url: &str) -> Ask {
-        let now = Utc::now();
-        let attempt = Attempt {
-            step: "tax".to_owned(),
-            direction: Direction::Do,
-            number: 1,
-            since: 1,
-            key_since: 1,
-            undo_key_since: 1,
-            unsure: false,
-            input: Arc::new(Value::Null),
-            recorded_at: now,
-            placeholders: None,
-            deadline: now + TimeDelta::seconds(10),
-        };
-        Ask {
-            order_id: OrderId::new("1").unwrap(),
-            attempt,
-            personal: PersonalData::default(),
-            participant: "tax".to_owned(),
-            reach: Participant::Http { url: url.to_owned() },
-            action: "calculate".to_owned(),
-            give_up_on: Vec::new(),
-            cause: None,
-            traceparent: None,
-        }
+        Ask { participant: "tax".to_owned(), action: "calculate".to_owned(), ..failing_exchanges::ask(url, 1) }
     }
 
     #[tokio::test]
