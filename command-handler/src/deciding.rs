@@ -14,8 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
 /// As many at once as there are cores: each may hold some 64 MiB while it lasts.
-static TURNS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
 
 /// Decides a command, as [`decide_within`] does.
 pub(crate) async fn decided(

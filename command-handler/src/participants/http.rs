@@ -26,7 +26,6 @@ pub struct HttpParticipants {
     client: reqwest::Client,
     /// For what found its connection closed: it keeps none.
     fresh: reqwest::Client,
-    settings: Settings,
     /// Where later answers are to be sent: this instance, or the load balancer before it.
     callback_base: String,
     services: Services,
@@ -43,14 +42,11 @@ impl HttpParticipants {
         let client = builder()?.connector_layer(WatchConnections).build()?;
         let fresh = builder()?.pool_max_idle_per_host(0).build()?;
         let callback_base = callback_base.trim_end_matches('/').to_owned();
-        Ok(Self { client, fresh, settings, callback_base, services: Services::new(most_calls) })
+        Ok(Self { client, fresh, callback_base, services: Services::new(settings, most_calls) })
     }
 
     async fn exchange(&self, ask: &Ask, admitted: Admitted) -> Result<Reply, String> {
-        let Participant::Http { url } = &ask.reach else {
-            return Err("it is not reached over HTTP".to_owned());
-        };
-        let target = admitted.service().target(&self.settings, url, ask)?;
+        let target = admitted.service().target(&ask.action)?;
         let mut request = self
             .client
             .post(target)
@@ -125,7 +121,7 @@ impl Participants for HttpParticipants {
         let service = self.services.at(url);
         service.serves(&ask.participant);
         // A setting that is missing here may be there after a restart, or at another instance: no attempt is used.
-        service.target(&self.settings, url, ask).map_err(NotSent::NoTurn)?;
+        service.target(&ask.action).map_err(NotSent::NoTurn)?;
         let left = (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
         service.admit(&ask.action, Instant::now() + left, share).await.map(Some)
     }
@@ -146,8 +142,9 @@ impl Participants for HttpParticipants {
     fn without_address(&self, workflow: &Workflow) -> Vec<NoAddress> {
         let without = |(name, participant): (&String, &Participant)| {
             let Participant::Http { url } = participant else { return None };
-            let fault = self.services.at(url).address(&self.settings, url, name).err()?.clone();
-            Some(NoAddress { participant: name.clone(), fault })
+            let service = self.services.at(url);
+            service.serves(name);
+            Some(NoAddress { participant: name.clone(), fault: service.address_fault()?.clone() })
         };
         workflow.participants.iter().filter_map(without).collect()
     }

@@ -44,7 +44,7 @@ mod tests {
             assert!(refused.contains(reason) && !refused.contains("s3cret"), "{url}: {refused}");
         }
         let admitted = participants.turn(&ask("${GOOD_URL}/tax/"), None).await.unwrap().unwrap();
-        let target = admitted.service().target(&Settings::default(), "${GOOD_URL}/tax/", &ask("")).unwrap();
+        let target = admitted.service().target("calculate").unwrap();
         assert_eq!(target.as_str(), "http://u:s3cret@h/v1/tax/calculate");
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::workflow::address::AddressFault;
@@ -14,12 +14,13 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use super::breaker::{Breaker, CLOSED, Change, Interrupted, Pass, Reading};
-use super::{Ask, NotSent, Settings};
+use super::{NotSent, Settings};
 use crate::orchestrator::lock;
 
 /// Services by URL, as the workflows have it: there are as many as there are participants.
 #[derive(Debug, Clone)]
 pub(super) struct Services {
+    settings: Settings,
     most_calls: usize,
     known: Arc<Mutex<HashMap<String, Arc<Service>>>>,
 }
@@ -36,7 +37,7 @@ pub(super) struct Service {
     /// What workflows call it.
     names: Mutex<BTreeSet<String>>,
     /// Where it is. Settings do not change while the process runs.
-    address: OnceLock<Result<Url, AddressFault>>,
+    address: Result<Url, AddressFault>,
     /// Where its actions are asked for: as many as its workflows name.
     actions: Mutex<HashMap<String, Url>>,
     /// The circuits to those of its actions that failed by a mistake.
@@ -105,8 +106,8 @@ impl Drop for Place {
 }
 
 impl Services {
-    pub fn new(most_calls: usize) -> Self {
-        Self { most_calls, known: Arc::default() }
+    pub fn new(settings: Settings, most_calls: usize) -> Self {
+        Self { settings, most_calls, known: Arc::default() }
     }
 
     /// The service at this URL.
@@ -121,7 +122,7 @@ impl Services {
             attempts: AtomicUsize::new(0),
             breaker: Arc::default(),
             names: Mutex::default(),
-            address: OnceLock::new(),
+            address: self.settings.resolve(url),
             actions: Mutex::default(),
             mistakes: Mutex::default(),
         });
@@ -138,22 +139,21 @@ impl Services {
 }
 
 impl Service {
-    /// Where the service at `url` is, which workflows call so.
-    pub fn address(&self, settings: &Settings, url: &str, participant: &str) -> Result<&Url, &AddressFault> {
-        self.serves(participant);
-        self.address.get_or_init(|| settings.resolve(url)).as_ref()
+    /// Why it has no address here, if it has none.
+    pub fn address_fault(&self) -> Option<&AddressFault> {
+        self.address.as_ref().err()
     }
 
-    /// Where an action is asked for, of the service at `url`.
-    pub fn target(&self, settings: &Settings, url: &str, ask: &Ask) -> Result<Url, String> {
+    /// The URL of an action.
+    pub fn target(&self, action: &str) -> Result<Url, String> {
         let mut actions = lock(&self.actions);
-        if let Some(target) = actions.get(&ask.action) {
+        if let Some(target) = actions.get(action) {
             return Ok(target.clone());
         }
-        let base = self.address(settings, url, &ask.participant).map_err(ToString::to_string)?;
-        let target = format!("{}/{}", base.as_str().trim_end_matches('/'), ask.action);
+        let base = self.address.as_ref().map_err(ToString::to_string)?;
+        let target = format!("{}/{action}", base.as_str().trim_end_matches('/'));
         let target = Url::parse(&target).map_err(|error| format!("the address of the participant is none: {error}"))?;
-        actions.insert(ask.action.clone(), target.clone());
+        actions.insert(action.to_owned(), target.clone());
         Ok(target)
     }
 
@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     fn service(most_calls: usize) -> Arc<Service> {
-        Services::new(most_calls).at("http://p")
+        Services::new(Settings::default(), most_calls).at("http://p")
     }
 
     fn text(not_sent: &NotSent) -> &str {
