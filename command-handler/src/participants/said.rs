@@ -1,5 +1,6 @@
 //! What a participant's answer says, read off its status, its headers and its body.
 
+use std::cell::LazyCell;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
@@ -100,10 +101,11 @@ fn name_for(text: &str) -> String {
 
 /// Whether the workflow names the answer, by its status or by the type of its problem, as one that is final.
 fn is_final(status: u16, body: &[u8], give_up_on: &[Final]) -> bool {
-    let problem = || serde_json::from_slice::<Value>(body).ok()?.get("type")?.as_str().map(str::to_owned);
+    let problem =
+        LazyCell::new(|| serde_json::from_slice::<Value>(body).ok()?.get("type")?.as_str().map(str::to_owned));
     give_up_on.iter().any(|named| match named {
         Final::Status(code) => status == *code,
-        Final::Problem(uri) => problem().as_ref() == Some(uri),
+        Final::Problem(uri) => problem.as_deref() == Some(uri.as_str()),
     })
 }
 
