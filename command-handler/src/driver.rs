@@ -361,8 +361,8 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.making.insert(asking.id(), id);
     }
 
-    /// Why the participant cannot be told what it needs, where that is personal data which cannot be read. An undo goes on without them:
-    /// what is undone is named by order and step.
+    /// Why the request cannot be sent: it needs personal data, and they cannot be read. An undo is sent without them, since order
+    /// and step name what it undoes.
     fn cannot_be_told(&self, attempt: &Attempt) -> Option<String> {
         let unreadable = self.order.unreadable.as_ref().filter(|_| attempt.direction == Direction::Do)?;
         PersonalData::are_in(&attempt.input, attempt.placeholders.as_ref())

@@ -3,7 +3,8 @@
 //!
 //! In use are the definitions that the handler was given, those that orders follow which have not ended, and the newest of each name,
 //! which orders can be placed for. Of the shipped ones, and of those that the operator names as unused, only what orders follow counts.
-//! What is registered later, at an instance that has the setting, is a warning here: a registration does not take the others away.
+//! A definition may be registered later, at an instance that has the setting. Here it is only a warning: a registration must not make
+//! the other instances unready.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -56,7 +57,7 @@ impl Unreachable {
         lines(&self.read().at_start)
     }
 
-    /// What came to be so while it ran.
+    /// What was found later, while the handler ran.
     pub fn warning(&self) -> Option<String> {
         lines(&self.read().later)
     }
@@ -96,7 +97,7 @@ fn lines(found: &BTreeSet<String>) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Looks once: what the views do not say in time is looked at later.
+/// Looks once. If the views do not answer in time, nothing changes until the next look.
 pub async fn look_for_unreachable<L: Log, P: Participants, C: Clock>(
     orchestrator: &Orchestrator<L, P, C>,
     pool: &PgPool,

@@ -91,7 +91,7 @@ pub enum PlaceError {
     /// Another order has that id.
     #[error("order {0} exists, with other content")]
     OtherContent(OrderId),
-    /// Another order has that id, or the same one: its content cannot be compared.
+    /// An order with that id exists, and its content cannot be compared with this one's.
     #[error(
         "order {0} exists, and whether with this content cannot be told, since its personal data cannot be read: {1}"
     )]
@@ -102,10 +102,10 @@ pub enum PlaceError {
     /// The log does not take that much at once.
     #[error("{0}")]
     TooLarge(String),
-    /// An order had that id, and its history is incomplete: it is not begun again.
+    /// An order with that id was placed, and its history is incomplete. A new order does not take its place.
     #[error("{0}")]
     Incomplete(String),
-    /// An order has that id, and others have written to its history.
+    /// An order with that id exists, and its history holds events that are not Tenuto's, or that cannot have happened.
     #[error("{0}")]
     Foreign(String),
     /// Too much is going on.
@@ -276,7 +276,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let workflow = workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))?;
         self.0.orders.require_whole(&order_id).await?;
         if let Some(cannot) = self.0.participants.without_address(&workflow).into_iter().next() {
-            // One that was placed before is there, whoever can be asked now: it is answered as it was.
+            // An order that was placed before gets the same answer again, even if its participants cannot be asked now.
             if !matches!(self.0.orders.load(&order_id).await, Ok(Some(_))) {
                 return Err(PlaceError::NoAddress { workflow: workflow.name.clone(), cannot });
             }

@@ -54,7 +54,7 @@ pub(crate) enum Unreadable {
     /// What is kept under the key's id is not the key.
     #[error("{0}; bring the right keys back (tenuto keys import) and retry, or cancel the order")]
     KeyWrong(String),
-    /// Nobody will ever read them.
+    /// Their key was destroyed, for good.
     #[error("they were erased; skip the step, or cancel the order")]
     Erased,
 }
@@ -248,7 +248,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
         }
     }
 
-    /// Reads the personal data of an order. Gives back why they cannot be read, where that is so.
+    /// Opens the personal data of an order. Returns why they cannot be read, if they cannot.
     async fn open(&self, placed: &mut OrderPlaced) -> Result<Option<Unreadable>, KeyError> {
         let Some(sealed) = &placed.sealed else { return Ok(None) };
         match self.keys.by_id(sealed.key).await {
@@ -260,7 +260,8 @@ impl<L: Log, C: Clock> Orders<L, C> {
         }
     }
 
-    /// Looks whether the personal data of an order can be read by now: its key may be back. While nobody can look, it is as before.
+    /// Tries again to open personal data that could not be read, since the key may be back. While the keys cannot be reached,
+    /// nothing changes.
     pub async fn open_again(&self, order: &mut Order) {
         if order.unreadable.is_some()
             && let Ok(unreadable) = self.open(Arc::make_mut(&mut order.state.placed)).await
@@ -341,7 +342,7 @@ impl Draft {
         let mut started = order.map(|order| order.started.clone()).unwrap_or_default();
         let mut hash = order.map_or(CHAIN_START, |order| &order.hash).to_owned();
         let traceparent = order.map_or(&cause.traceparent, |order| &order.traceparent).clone();
-        // What nobody has asked for is the rest of the decision before.
+        // Where the last decision was split, a decision without a wish is the rest of it.
         let rest = order.and_then(|order| order.split).filter(|_| cause.wish.is_none());
         let mut causation_id = cause.step.as_ref().map_or(rest, |step| started.get(step).copied());
         let mut split = None;

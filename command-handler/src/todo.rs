@@ -21,7 +21,7 @@ use crate::log::Log;
 use crate::orchestrator::Orchestrator;
 use crate::participants::Participants;
 
-/// How long an order is left alone whose history cannot be driven. An operator's command looks at it at once.
+/// How long an order is put off whose history cannot be driven. An operator's command is tried at once.
 const PUT_OFF: Duration = Duration::from_mins(10);
 
 /// How the list is worked through.
@@ -52,7 +52,8 @@ pub trait TodoList: Send + Sync + 'static {
         options: &TodoOptions,
     ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
 
-    /// Leaves orders alone for so long that were claimed here, unless something happens to them.
+    /// Extends the leases of orders that were claimed here, so that they do not come back before that time has passed, unless
+    /// they get new events.
     fn put_off(&self, orders: &[OrderId], time: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 

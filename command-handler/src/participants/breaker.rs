@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How many attempts wait for one open circuit: each has an order's driver, of which there are not many.
 const MOST_WAITING: usize = 200;
 
-/// How a circuit is called that lets attempts through.
+/// The name of a circuit that lets attempts through.
 pub(super) const CLOSED: &str = "closed";
 
 /// The circuit to one service.
@@ -68,7 +68,7 @@ pub(super) struct Reading {
     pub failures: u32,
     /// What went wrong last.
     pub last_error: Option<String>,
-    /// In how long somebody tries again, where it is open.
+    /// How long until the next attempt is let through, where it is open.
     pub tried_again_in: Option<Duration>,
 }
 
@@ -77,7 +77,7 @@ pub(super) struct Reading {
 pub(super) struct Interrupted {
     /// What has gone wrong last.
     pub because: String,
-    /// In how long somebody tries again.
+    /// How long until the next attempt is let through.
     pub left: Duration,
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tower::{Layer, Service};
 
 tokio::task_local! {
-    /// Whether the request that is being sent has begun a connection of its own.
+    /// Whether the request that is being sent had to open a new connection.
     static CONNECTS: Cell<bool>;
 }
 
@@ -21,7 +21,7 @@ pub(super) async fn watched<F: Future>(sending: F) -> (F::Output, bool) {
     CONNECTS.scope(Cell::new(false), sending).await
 }
 
-/// Notes that a connection is begun for the request that is being sent.
+/// Notes that the request that is being sent opens a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WatchConnections;
 
@@ -47,7 +47,7 @@ impl<S: Service<R>, R> Service<R> for Watched<S> {
     }
 
     fn call(&mut self, target: R) -> S::Future {
-        // One that is begun for nobody in particular is nobody's.
+        // A connection that is opened outside of `watched` counts for no request.
         let _ = CONNECTS.try_with(|connects| connects.set(true));
         self.0.call(target)
     }

@@ -24,7 +24,7 @@ const LARGEST_ANSWER: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub struct HttpParticipants {
     client: reqwest::Client,
-    /// For what found its connection closed: it keeps none.
+    /// For requests that found their connection closed. It keeps no connections.
     fresh: reqwest::Client,
     /// Where later answers are to be sent: this instance, or the load balancer before it.
     callback_base: String,
@@ -166,7 +166,7 @@ async fn reply(response: Response, ask: &Ask, unsure: bool) -> Result<(StatusCod
     Ok((status, said(answer, unsure, &ask.give_up_on, Utc::now())))
 }
 
-/// What a request that was sent twice may have done, its answer does not say alone.
+/// What the second answer means where the request was sent twice: the participant may have acted on the first.
 fn of_a_request_sent_twice(reply: Reply) -> Reply {
     match reply {
         Reply::Refused { error } => {

@@ -72,14 +72,14 @@ pub struct NoAddress {
 /// Why a request was not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotSent {
-    /// Its turn did not come, or its participant does not answer: it is no attempt, and is tried again.
+    /// Its turn did not come, its participant does not answer, or has no address here. No attempt is used, and it is tried again.
     NoTurn(String),
-    /// Others have just failed by a mistake that a person has to mend, and it would too: it counts as they do, so that its step
-    /// comes to be held for an operator.
+    /// Other requests have just failed by a mistake that a person has to mend, and this one would fail too. It counts as a failed
+    /// attempt, so that its step comes to be held for an operator.
     Mistake {
         /// The mistake, for people.
         error: String,
-        /// In how long somebody tries again.
+        /// How long until the next attempt is let through.
         tried_again_in: Duration,
     },
 }

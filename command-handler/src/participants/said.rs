@@ -54,7 +54,7 @@ fn is_problem_type(media_type: &str) -> bool {
 }
 
 /// `{outcome?, data?}`, or the data itself. The status has decided that it is done: what the history cannot keep as it came is
-/// kept as a bounded text. An outcome that is no text goes by the text of it, which is none that a step names.
+/// kept as a bounded text. An outcome that is not a string becomes its JSON text, so that no step takes it for one of its own.
 fn done(body: &[u8]) -> Reply {
     let text = String::from_utf8_lossy(body);
     let as_text = || Value::String(shortened(text.trim()));
@@ -94,7 +94,7 @@ fn outcome(value: &Value) -> Option<String> {
     }
 }
 
-/// What an outcome is called that cannot be called as it came.
+/// A name for an outcome that is not a valid one.
 fn name_for(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(LONGEST_OUTCOME).collect()
 }
@@ -109,7 +109,7 @@ fn is_final(status: u16, body: &[u8], give_up_on: &[Final]) -> bool {
     })
 }
 
-/// The participant's own words: of JSON what is usually said in it, otherwise the text, without the marks of HTML.
+/// The participant's own words: of JSON the field that usually holds a message, otherwise the text, without HTML tags.
 fn detail(body: &[u8]) -> String {
     let text = match serde_json::from_slice::<Value>(body) {
         Ok(said) => said_in(&said).unwrap_or_else(|| unnamed(&said)),
@@ -118,7 +118,7 @@ fn detail(body: &[u8]) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
 
-/// What JSON says where nothing in it is known for saying it: the JSON itself.
+/// What to show of JSON in which no field is known to hold a message: the JSON itself.
 fn unnamed(said: &Value) -> String {
     match said {
         Value::Null => String::new(),

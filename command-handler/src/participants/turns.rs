@@ -62,7 +62,7 @@ pub struct ServiceState {
     failures_in_a_row: u32,
     /// The last of them.
     last_error: Option<String>,
-    /// In how long somebody tries again, where the circuit is open.
+    /// How long until the next attempt is let through, where the circuit is open.
     tried_again_in_ms: Option<u64>,
     /// The actions that are held back by a mistake.
     actions: Vec<ActionState>,
@@ -80,7 +80,7 @@ pub struct ActionState {
     attempts_waiting: usize,
     /// The mistake.
     last_error: Option<String>,
-    /// In how long somebody tries again, where it is open.
+    /// How long until the next attempt is let through, where it is open.
     tried_again_in_ms: Option<u64>,
 }
 
@@ -157,7 +157,7 @@ impl Service {
         Ok(target)
     }
 
-    /// Notes whose service it is, for those who look at it: also while nothing was sent yet.
+    /// Notes a participant's name, so that the service is listed under it, even before anything was sent.
     pub fn serves(&self, participant: &str) {
         let mut names = lock(&self.names);
         if !names.contains(participant) {
@@ -293,7 +293,7 @@ impl Admitted {
 
     /// It has not, or says that it cannot now.
     pub(super) fn failed(self, error: &str) {
-        // What it tries stays open: whether that is mended, the next attempt finds out.
+        // The action's circuit stays open: this attempt does not show whether the mistake is mended, the next may.
         let Self { place, pass, .. } = self;
         if let Some(change) = pass.failed(error) {
             place.0.log(change, error);
@@ -367,7 +367,7 @@ mod tests {
         let probe = service.admit("go", soon(), None).await.unwrap();
         assert_eq!(service.state().circuit, "half-open");
         probe.mistaken("answered 401 Unauthorized");
-        // One that nothing clear is heard of says nothing of the mistake.
+        // An attempt without a clear answer does not show whether the mistake is mended.
         service.admit("go", soon(), None).await.unwrap().failed("no answer in time");
         assert_eq!(service.state().cause, Some("misconfigured"));
         service.admit("go", soon(), None).await.unwrap().answered();
