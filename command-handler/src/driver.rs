@@ -1,6 +1,8 @@
 //! The driver of one order: performs what its own appends started, records what comes of it and decides what follows,
 //! append by append, as long as something is under way. Then the order rests, and its driver ends.
 
+mod attempts;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +10,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
-use domain::order::{
-    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, GRACE, HandOver, Now, PersonalData,
-    Refusal, Reply, Stage, pending,
-};
-use domain::workflow::{ActionRef, Workflow};
+use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Now, Refusal, Reply};
+use domain::workflow::Workflow;
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
@@ -23,7 +22,7 @@ use crate::deciding::decided;
 use crate::log::Log;
 use crate::orchestrator::{Accepted, CommandError, Shared, lock};
 use crate::orders::{Cause, LoadError, Order, SaveError, Saved};
-use crate::participants::{Ask, NotSent, Participants};
+use crate::participants::{NotSent, Participants};
 use crate::workflows::LookupError;
 
 /// How often a command is decided anew because somebody else's decision came first.
@@ -287,22 +286,6 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.order.state.due_at().filter(|due| *due <= horizon)
     }
 
-    /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none.
-    fn perform(&mut self, events: &[Event]) {
-        let leaving = self.shared.shutdown.is_cancelled();
-        for effect in pending(&self.order.state, self.shared.clock.now().at) {
-            let Effect::Perform(attempt) = effect else { continue };
-            if !events.iter().any(|event| starts(event, &attempt)) {
-                continue;
-            }
-            if leaving {
-                self.unmade.push(id_of(&attempt));
-            } else {
-                self.ask(attempt);
-            }
-        }
-    }
-
     /// The same, for events that were appended a while ago: others may have given these attempts up, or ended the order.
     async fn perform_what_is_left(&mut self, events: &[Event]) {
         match self.catch_up().await {
@@ -327,68 +310,6 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     async fn give_up(&mut self) {
         self.asked.shutdown().await;
         self.unmade.extend(self.making.drain().map(|(_, id)| id));
-    }
-
-    fn ask(&mut self, attempt: Attempt) {
-        let Some(ask) = self.ask_for(attempt.clone()) else {
-            error!(order = %self.id, step = attempt.step, "an attempt at an action that its workflow does not have");
-            return;
-        };
-        let (shared, id) = (self.shared.clone(), id_of(&attempt));
-        if let Some(error) = self.cannot_be_told(&attempt) {
-            let answer = answer_to(id.clone(), Reply::Held { error }, shared.clock.now());
-            let asking = self.asked.spawn(async move { Made::Answered(answer) });
-            self.making.insert(asking.id(), id);
-            return;
-        }
-        let held = self.turns.remove(&(attempt.step.clone(), attempt.direction));
-        let asking = self.asked.spawn(async move {
-            let turn = if let Some(turn) = held {
-                turn
-            } else {
-                let began = shared.clock.now().at;
-                match turn_for(&shared, &ask).await {
-                    Err(not_sent) => return Made::NotSent(id_of(&attempt), not_sent),
-                    Ok(turn) if shared.clock.now().at - began > GRACE / 2 => {
-                        return Made::Late(id_of(&attempt), turn);
-                    }
-                    Ok(turn) => turn,
-                }
-            };
-            let reply = shared.participants.ask(ask, turn).await;
-            Made::Answered(answer_to(id_of(&attempt), reply, shared.clock.now()))
-        });
-        self.making.insert(asking.id(), id);
-    }
-
-    /// Why the request cannot be sent: it needs personal data, and they cannot be read. An undo is sent without them, since order
-    /// and step name what it undoes.
-    fn cannot_be_told(&self, attempt: &Attempt) -> Option<String> {
-        let unreadable = self.order.unreadable.as_ref().filter(|_| attempt.direction == Direction::Do)?;
-        PersonalData::are_in(&attempt.input, attempt.placeholders.as_ref())
-            .then(|| format!("its personal data cannot be read: {unreadable}"))
-    }
-
-    fn ask_for(&self, mut attempt: Attempt) -> Option<Ask> {
-        let step = self.workflow.step(&attempt.step)?;
-        let action = self.action(&attempt.step, attempt.direction)?;
-        let cause = self.order.start_of(&attempt.step, attempt.direction);
-        if self.order.unreadable.is_some() {
-            let (input, placeholders) =
-                PersonalData::without_personal_data(&attempt.input, attempt.placeholders.as_ref());
-            (attempt.input, attempt.placeholders) = (Arc::new(input), Some(placeholders));
-        }
-        Some(Ask {
-            order_id: self.id.clone(),
-            attempt,
-            personal: self.order.state.placed.personal.clone(),
-            participant: action.participant.clone(),
-            reach: self.workflow.participants.get(&action.participant)?.clone(),
-            action: action.action.clone(),
-            give_up_on: step.retry.give_up_on.clone(),
-            cause,
-            traceparent: self.order.traceparent.as_deref().map(str::to_owned),
-        })
     }
 
     /// Takes what came of an attempt.
@@ -528,31 +449,6 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.resigned = result.is_err() || in_vain;
     }
 
-    /// Whether all that is due are attempts at participants that have no place for them: recording and not sending them would
-    /// only fill the order's history.
-    fn finds_no_turn(&self, now: Timestamp) -> bool {
-        let Some(share) = self.shared.share() else { return false };
-        let steps = self.order.state.steps.iter();
-        let mut due = steps.filter(|(_, step)| step.stage.due_at().is_some_and(|due| due <= now)).peekable();
-        due.peek().is_some()
-            && due.all(|(id, step)| match step.stage {
-                Stage::BackingOff { direction, .. } => {
-                    let action = self.action(id, direction);
-                    let reach = action.and_then(|action| self.workflow.participants.get(&action.participant));
-                    reach.is_some_and(|reach| !self.shared.participants.has_room(reach, share))
-                }
-                _ => false,
-            })
-    }
-
-    fn action(&self, step: &str, direction: Direction) -> Option<&ActionRef> {
-        let step = self.workflow.step(step)?;
-        match direction {
-            Direction::Do => step.action.as_ref(),
-            Direction::Undo => step.undo.as_ref(),
-        }
-    }
-
     /// Decides a command, unless the log does not show the order's history whole: an order in memory does not notice that its
     /// stream was deleted.
     async fn decide_if_whole(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
@@ -609,24 +505,6 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     }
 }
 
-/// Waits for a turn. An instance that leaves waits for none.
-async fn turn_for<L: Log, P: Participants, C: Clock>(shared: &Shared<L, P, C>, ask: &Ask) -> Result<P::Turn, NotSent> {
-    tokio::select! {
-        biased;
-        turn = shared.participants.turn(ask, shared.share()) => turn,
-        () = shared.shutdown.cancelled() => Err(NotSent::NoTurn("the instance that had this attempt is leaving".to_owned())),
-    }
-}
-
-fn id_of(attempt: &Attempt) -> AttemptId {
-    AttemptId { step: attempt.step.clone(), direction: attempt.direction, number: attempt.number }
-}
-
 fn answer_to(AttemptId { step, direction, number }: AttemptId, reply: Reply, now: Now) -> Answer {
     Answer { step, direction, attempt: number, reply, now }
-}
-
-fn starts(event: &Event, attempt: &Attempt) -> bool {
-    matches!(event, Event::StepStarted(e)
-        if e.step == attempt.step && e.direction == attempt.direction && e.attempt == attempt.number)
 }
