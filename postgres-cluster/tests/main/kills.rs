@@ -93,9 +93,8 @@ async fn a_recorded_number_that_another_process_has_by_now_is_in_nobodys_way() {
     cluster.unwrap().stop().await;
 }
 
-/// Not a test of its own: the process that the tests above start, and kill.
+/// Not a test by itself: what the process runs that the tests above start, and kill. Without a folder there is nothing to do.
 #[tokio::test]
-#[ignore = "is run by other tests, in a process of its own"]
 async fn a_process_that_runs_a_cluster_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let cluster = Cluster::start(Options::new(folder)).await.unwrap();
@@ -108,7 +107,7 @@ async fn a_process_that_runs_a_cluster_until_it_is_killed() {
 fn process_with_a_cluster(home: &Path, prepare: impl FnOnce(&mut Command)) -> (Child, u32) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--exact", "kills::a_process_that_runs_a_cluster_until_it_is_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "kills::a_process_that_runs_a_cluster_until_it_is_killed", "--nocapture"])
         .env(FOLDER, home)
         .stdout(Stdio::piped());
     prepare(&mut command);
