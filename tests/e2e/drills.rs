@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tempfile::TempDir;
 
-use crate::process::{Address, Process, binary, until};
+use crate::process::{Address, Process, binary, ends, tenuto, until};
 use crate::world::order;
 
 /// An installation whose parts can be lost.
@@ -86,16 +86,8 @@ impl Drill {
     }
 
     fn tenuto(&self, arguments: &[&str]) -> Output {
-        let servers = [("TENUTO_POSTGRES", self.database.url().to_owned()), ("TENUTO_EVENTSTORE", self.log())];
-        binary().args(arguments).envs(servers).env("TENUTO_KEYS_PASSPHRASE", "correct horse battery").output().unwrap()
+        tenuto(self.database.url(), &self.log(), arguments)
     }
-}
-
-#[track_caller]
-fn ends(output: &Output, code: i32) -> String {
-    let told = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
-    assert_eq!(output.status.code(), Some(code), "{told}");
-    told
 }
 
 fn text(path: &Path) -> &str {

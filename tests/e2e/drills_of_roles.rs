@@ -1,7 +1,6 @@
 //! Disaster drills of an installation whose roles are processes of their own: what each of them says, and what an operator does next.
 
 use std::path::PathBuf;
-use std::process::Output;
 
 use postgres_cluster::testing::{TestDatabase, database};
 use rustix::process::Signal;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tempfile::TempDir;
 
-use crate::process::{Address, Process, binary, until};
+use crate::process::{Address, Process, tenuto, told, until};
 use crate::world::order;
 
 /// A log, a database, and where the roles are found.
@@ -101,15 +100,10 @@ impl Site {
         .await;
     }
 
-    fn tenuto(&self, arguments: &[&str]) -> Output {
-        let servers = [("TENUTO_POSTGRES", self.database.url().to_owned()), ("TENUTO_EVENTSTORE", self.log())];
-        binary().args(arguments).envs(servers).env("TENUTO_KEYS_PASSPHRASE", "correct horse battery").output().unwrap()
-    }
-
     #[track_caller]
     fn runs(&self, arguments: &[&str]) -> String {
-        let output = self.tenuto(arguments);
-        let told = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+        let output = tenuto(self.database.url(), &self.log(), arguments);
+        let told = told(&output);
         assert!(output.status.success(), "{arguments:?}: {told}");
         told
     }

@@ -6,7 +6,7 @@ use event_store::client::EventStore;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::process::binary;
+use crate::process::{binary, ends};
 use crate::world::{World, order};
 
 /// What is personal of a customer, in words that stand nowhere else.
@@ -33,14 +33,6 @@ fn personal(id: &str, workflow: &str, quantity: u32) -> Value {
 
 fn tenuto(arguments: &[&str]) -> Output {
     binary().args(arguments).output().unwrap()
-}
-
-#[track_caller]
-fn ends(output: &Output, code: i32) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let told = text(&output.stdout) + &text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{told}");
-    told
 }
 
 fn forget(world: &World, customer: &str) -> Output {

@@ -1,15 +1,9 @@
 //! A check that saw nothing does not say that all is well: it ends with 2, and says that it saw nothing.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
 use crate::parts::Parts;
-use crate::process::binary;
-
-fn tenuto(parts: &Parts, arguments: &[&str]) -> Output {
-    let servers = [("TENUTO_EVENTSTORE", parts.log.as_str()), ("TENUTO_POSTGRES", parts.postgres())];
-    binary().args(arguments).envs(servers).env("TENUTO_KEYS_PASSPHRASE", "correct horse battery").output().unwrap()
-}
+use crate::process::{self, told};
 
 /// A file of this text in a folder.
 fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
@@ -33,6 +27,7 @@ const NEVER_BEGUN: &str = "workflow: w\nversion: 1\nparticipants: { p: { url: 'h
 #[tokio::test(flavor = "multi_thread")]
 async fn every_check_that_had_nothing_to_look_at_ends_with_2_and_says_so() {
     let parts = Parts::new().await;
+    let tenuto = |arguments: &[&str]| process::tenuto(parts.postgres(), &parts.log, arguments);
     let folder = tempfile::tempdir().unwrap();
     let within = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let workflow = file(folder.path(), "never.yaml", NEVER_BEGUN);
@@ -41,7 +36,7 @@ async fn every_check_that_had_nothing_to_look_at_ends_with_2_and_says_so() {
     let (key, export, data) = (within("seal.key"), within("keys"), within("no-log"));
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/workflows/order-fulfilment.yaml");
     std::fs::create_dir(&data).unwrap();
-    assert!(tenuto(&parts, &["audit", "keygen", &key]).status.success());
+    assert!(tenuto(&["audit", "keygen", &key]).status.success());
     let cases: [(&[&str], &str); 9] = [
         (&["audit", "verify", "--all"], "nothing was verified"),
         (&["audit", "verify", "no-such-order"], "there is no order"),
@@ -54,8 +49,8 @@ async fn every_check_that_had_nothing_to_look_at_ends_with_2_and_says_so() {
         (&["keys", "export", "--to", &export], "nothing was exported"),
     ];
     for (arguments, said) in cases {
-        let output = tenuto(&parts, arguments);
-        let told = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+        let output = tenuto(arguments);
+        let told = told(&output);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
         assert!(told.contains(said), "{arguments:?}: {told}");
     }

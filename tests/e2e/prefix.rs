@@ -4,13 +4,12 @@ use event_store::client::{EventStore, Expected, NewEvent};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::process::binary;
+use crate::process::{binary, told};
 use crate::world::{World, order};
 
 fn ends(arguments: &[&str], code: i32) -> String {
     let output = binary().args(arguments).output().unwrap();
-    let told = [output.stdout, output.stderr].concat();
-    let told = String::from_utf8_lossy(&told).into_owned();
+    let told = told(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
     told
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -127,6 +127,25 @@ pub fn binary() -> Command {
         command.env("TENUTO_LOG", "error,eventstore=off");
     }
     command
+}
+
+/// Runs a command on these servers to its end.
+pub fn tenuto(postgres: &str, log: &str, arguments: &[&str]) -> Output {
+    let servers = [("TENUTO_POSTGRES", postgres), ("TENUTO_EVENTSTORE", log)];
+    binary().args(arguments).envs(servers).env("TENUTO_KEYS_PASSPHRASE", "correct horse battery").output().unwrap()
+}
+
+/// What a command wrote, to standard output and then to standard error.
+pub fn told(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
+}
+
+/// What a command wrote that has to end with this code.
+#[track_caller]
+pub fn ends(output: &Output, code: i32) -> String {
+    let told = told(output);
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    told
 }
 
 /// Waits until a condition holds, with a limit.

@@ -1,13 +1,11 @@
 //! The settings that participants' addresses hang on, ids and definitions that only look otherwise, and how commands find what runs
 //! in a folder.
 
-use std::process::Output;
-
 use postgres_cluster::testing::{TestDatabase, database};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::process::{Address, Process, binary, until};
+use crate::process::{Address, Process, binary, told, until};
 use crate::world::{World, order};
 
 const TAXED: &str = "workflow: taxed\nversion: 1\nparticipants:\n  tax: { url: \"${TAX_URL}/v1\" }\nsteps:\n  \
@@ -166,10 +164,6 @@ async fn an_order_may_be_called_as_paths_are() {
         let (status, problem) = world.post("/orders", &order(id, "order-fulfilment", "11", 1)).await;
         assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/orderId")), "{id}: {problem}");
     }
-}
-
-fn told(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 #[tokio::test(flavor = "multi_thread")]

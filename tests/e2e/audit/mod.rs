@@ -13,25 +13,12 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::process::binary;
+use crate::process::{binary, ends};
 use crate::world::{World, order};
 
 /// `tenuto audit` with these arguments.
 fn audit(arguments: &[&str]) -> Output {
     binary().arg("audit").args(arguments).output().unwrap()
-}
-
-fn told(output: &Output) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    text(&output.stdout) + &text(&output.stderr)
-}
-
-/// The command has to end so.
-#[track_caller]
-fn ends(output: &Output, code: i32) -> String {
-    let told = told(output);
-    assert_eq!(output.status.code(), Some(code), "{told}");
-    told
 }
 
 /// A log with orders that went different ways, sealed, and at rest; the seal and the keys are in its folder.
