@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::Output;
 
 use postgres_cluster::testing::{TestDatabase, database};
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tempfile::TempDir;
@@ -39,11 +38,6 @@ impl Drill {
         let arguments =
             ["dev", "--data", data, "--listen", self.http.as_str(), "--event-store-port", port, "--no-samples"];
         Process::start(&arguments, &[("TENUTO_POSTGRES", self.database.url())])
-    }
-
-    fn stop(mut process: Process) {
-        process.signal(Signal::TERM);
-        process.ended();
     }
 
     fn log(&self) -> String {
@@ -100,7 +94,7 @@ async fn a_log_that_was_lost_takes_no_orders_until_an_operator_says_so() {
     let process = drill.start();
     drill.ready().await;
     drill.completes("before").await;
-    Drill::stop(process);
+    process.stop();
     fs::remove_dir_all(drill.folder.path().join("event-store")).unwrap();
 
     let process = drill.start();
@@ -123,7 +117,7 @@ async fn a_log_that_was_lost_takes_no_orders_until_an_operator_says_so() {
     drill.ready().await;
     drill.completes("after").await;
     assert_eq!(drill.get("/orders/before").await.0, 404);
-    Drill::stop(process);
+    process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +127,7 @@ async fn the_log_of_another_installation_is_refused_and_the_right_one_is_taken_a
         let process = drill.start();
         drill.ready().await;
         drill.completes("one").await;
-        Drill::stop(process);
+        process.stop();
     }
     let log = drill.folder.path().join("event-store");
     let (kept, foreign) = (drill.folder.path().join("kept"), other.folder.path().join("event-store"));
@@ -143,14 +137,14 @@ async fn the_log_of_another_installation_is_refused_and_the_right_one_is_taken_a
     until("it says what is wrong", async || drill.get("/readyz").await.1.contains("this is another log")).await;
     let (status, told) = drill.post("/orders", &order("after", "order-fulfilment", "11", 1)).await;
     assert_eq!(status, 503, "{told}");
-    Drill::stop(process);
+    process.stop();
 
     fs::rename(&log, &foreign).unwrap();
     fs::rename(&kept, &log).unwrap();
     let process = drill.start();
     drill.ready().await;
     drill.completes("after").await;
-    Drill::stop(process);
+    process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,7 +155,7 @@ async fn a_database_that_was_lost_is_made_again_from_the_log_and_the_copy_of_the
     drill.completes("one").await;
     let copy = drill.folder.path().join("keys");
     ends(&drill.tenuto(&["keys", "export", "--to", text(&copy)]), 0);
-    Drill::stop(process);
+    process.stop();
 
     drill.database = database().await;
     let process = drill.start();
@@ -173,7 +167,7 @@ async fn a_database_that_was_lost_is_made_again_from_the_log_and_the_copy_of_the
     assert_eq!(drill.customer("one").await, json!({ "name": "Vins et alcools Chevalier", "keyMissing": false }));
     ends(&drill.tenuto(&["audit", "verify", "--all"]), 0);
     drill.completes("two").await;
-    Drill::stop(process);
+    process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,7 +178,7 @@ async fn an_audit_without_views_of_a_log_without_orders_says_that_it_saw_nothing
     let empty = binary().args(["audit", "verify", "--all", "--event-store", &drill.log()]).output().unwrap();
     assert!(ends(&empty, 2).contains("nothing was verified"));
     assert!(ends(&drill.tenuto(&["rebuild", "--check"]), 2).contains("nothing was compared"));
-    Drill::stop(process);
+    process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,7 +191,7 @@ async fn keys_that_were_lost_are_counted_and_come_back_from_their_copy() {
     assert!(ends(&drill.tenuto(&["keys", "export", "--to", text(&copy)]), 0).contains("1 keys exported"));
     let pool = PgPool::connect(drill.database.url()).await.unwrap();
     sqlx::query("DELETE FROM customer_keys").execute(&pool).await.unwrap();
-    Drill::stop(process);
+    process.stop();
 
     let process = drill.start();
     drill.ready().await;
@@ -223,7 +217,7 @@ async fn keys_that_were_lost_are_counted_and_come_back_from_their_copy() {
         0,
     );
     assert!(ends(&drill.tenuto(&import), 0).contains("1 were destroyed since the export"));
-    Drill::stop(process);
+    process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,7 +230,7 @@ async fn an_installation_that_was_lost_whole_comes_back_from_its_log_and_its_key
     let (log, keys) = (saved.path().join("log"), saved.path().join("keys"));
     ends(&drill.tenuto(&["event-store", "backup", "--from", &drill.log(), "--to", text(&log)]), 0);
     ends(&drill.tenuto(&["keys", "export", "--to", text(&keys)]), 0);
-    Drill::stop(process);
+    process.stop();
 
     let fresh = Drill::new().await;
     fs::rename(log.join("event-store"), fresh.folder.path().join("event-store")).unwrap();
@@ -247,5 +241,5 @@ async fn an_installation_that_was_lost_whole_comes_back_from_its_log_and_its_key
     assert_eq!(fresh.customer("one").await, json!({ "name": "Vins et alcools Chevalier", "keyMissing": false }));
     ends(&fresh.tenuto(&["audit", "verify", "--all"]), 0);
     fresh.completes("two").await;
-    Drill::stop(process);
+    process.stop();
 }

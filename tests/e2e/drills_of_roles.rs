@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use postgres_cluster::testing::{TestDatabase, database};
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tempfile::TempDir;
@@ -109,11 +108,6 @@ impl Site {
     }
 }
 
-fn stop(mut process: Process) {
-    process.signal(Signal::TERM);
-    process.ended();
-}
-
 /// The roles run all the while: they notice it by themselves.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_an_operator_goes_on_with_it() {
@@ -127,7 +121,7 @@ async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_a
     site.runs(&["event-store", "backup", "--from", &site.log(), "--to", backup.to_str().unwrap()]);
     site.place("lost").await;
     site.completes(&queries, "lost").await;
-    stop(node);
+    node.stop();
     std::fs::remove_dir_all(site.data()).unwrap();
     std::fs::rename(&backup, site.data()).unwrap();
 
@@ -149,7 +143,7 @@ async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_a
     assert!(asked.0 == 503 && asked.1.contains("tenuto rebuild"), "{asked:?}");
 
     site.runs(&["rebuild", "--yes"]);
-    stop(services);
+    services.stop();
     let (_services, participants) = site.participants(&["--read-again"]);
     for role in [site.handler.url(), queries.clone(), participants] {
         until(&format!("{role} is ready"), async || site.get(&format!("{role}/readyz")).await.0 == 200).await;
@@ -176,7 +170,7 @@ async fn orders_whose_key_is_missing_are_stuck_with_that_reason_and_new_ones_by_
     }
     let copy = site.folder.path().join("keys");
     site.runs(&["keys", "export", "--to", copy.to_str().unwrap()]);
-    stop(handler);
+    handler.stop();
     let pool = PgPool::connect(site.database.url()).await.unwrap();
     sqlx::query("DELETE FROM customer_keys").execute(&pool).await.unwrap();
 

@@ -77,6 +77,12 @@ impl Process {
         self.child.wait().unwrap()
     }
 
+    /// Has it stop by itself, and waits for its end.
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended()
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();

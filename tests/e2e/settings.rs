@@ -54,9 +54,8 @@ impl Dev {
         steps.into_iter().find(|step| step["id"] == "tax").unwrap_or_default()
     }
 
-    fn stop(mut self) {
-        self.process.signal(rustix::process::Signal::TERM);
-        assert!(self.process.ended().success());
+    fn stop(self) {
+        assert!(self.process.stop().success());
     }
 }
 

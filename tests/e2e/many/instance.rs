@@ -83,9 +83,8 @@ impl Instance {
 
     /// Tells it to leave, and waits until it has left.
     pub async fn leaves(&self) -> ExitStatus {
-        let mut process = self.process.lock().await.take().unwrap();
-        process.signal(Signal::TERM);
-        block_in_place(|| process.ended())
+        let process = self.process.lock().await.take().unwrap();
+        block_in_place(|| process.stop())
     }
 
     pub async fn runs(&self) -> bool {
