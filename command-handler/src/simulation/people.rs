@@ -79,8 +79,7 @@ async fn look_after(simulation: Simulation, members: Members, order_id: OrderId,
     let (kind, operation) = match simulation.dice.within(0..4) {
         0..2 => (Fault::Retry, Operation::Retry { step: Some(step) }),
         2 => {
-            let definition = simulation.record(|record| record.definition(&order_id));
-            let Some(known) = definition.as_ref().and_then(|definition| definition.step(&step)) else { return };
+            let Some(known) = simulation.record(|record| record.step(&order_id, &step)) else { return };
             // An undo has no answers, and is skipped without one.
             let has_some = !known.outcomes.is_empty() && simulation.dice.hits(500);
             let outcome = has_some.then(|| simulation.dice.pick(&known.outcomes).clone());
@@ -92,8 +91,7 @@ async fn look_after(simulation: Simulation, members: Members, order_id: OrderId,
 }
 
 fn answer(simulation: &Simulation, members: &Members, order_id: &OrderId, step: &StepId, person: u32) {
-    let definition = simulation.record(|record| record.definition(order_id));
-    let Some(known) = definition.as_ref().and_then(|definition| definition.step(step)) else { return };
+    let Some(known) = simulation.record(|record| record.step(order_id, step)) else { return };
     let outcome = if known.outcomes.is_empty() { "done" } else { simulation.dice.pick(&known.outcomes) };
     let letter = Letter {
         order_id: order_id.clone(),

@@ -8,7 +8,7 @@ use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
 use domain::order::{Direction, Event, NewOrder, Operation, OrderState, WorkflowRef, evolve};
 use domain::wire::{self, Metadata};
-use domain::workflow::Workflow;
+use domain::workflow::{Step, Workflow};
 use event_store::client::RecordedEvent;
 use serde_json::Value;
 
@@ -134,6 +134,11 @@ impl Record {
     /// The definition that an order began on.
     pub fn definition(&self, order_id: &OrderId) -> Option<Arc<Workflow>> {
         self.definitions.get(&self.orders.get(order_id)?.placed()?.workflow).cloned()
+    }
+
+    /// A step of that definition.
+    pub fn step(&self, order_id: &OrderId, step: &str) -> Option<Step> {
+        self.definition(order_id)?.step(step).cloned()
     }
 }
 

@@ -157,7 +157,9 @@ impl Services {
     }
 
     fn handle(&self, ask: &Ask, key: &str) -> Response {
-        let Some(step) = self.step(ask) else { return Response::error(422, "answered 422: no such thing".to_owned()) };
+        let Some(step) = self.simulation.record(|record| record.step(&ask.order_id, &ask.attempt.step)) else {
+            return Response::error(422, "answered 422: no such thing".to_owned());
+        };
         let intent = match ask.attempt.direction {
             Direction::Do => self.asked_to_act(&step, self.standing(ask)),
             Direction::Undo => self.asked_to_undo(ask, key, &step),
@@ -204,11 +206,6 @@ impl Services {
         let (order_id, step, direction) = (ask.order_id.clone(), ask.attempt.step.clone(), ask.attempt.direction);
         let deed = Deed { order_id, step, direction, at: self.simulation.now() };
         self.simulation.record(|record| record.deeds.push(deed));
-    }
-
-    fn step(&self, ask: &Ask) -> Option<Step> {
-        let definition = self.simulation.record(|record| record.definition(&ask.order_id))?;
-        definition.step(&ask.attempt.step).cloned()
     }
 
     fn asked_to_act(&self, step: &Step, standing: Option<Standing>) -> Intent {

@@ -27,7 +27,7 @@ pub fn an_order_ends_on_the_version_it_began_on(record: &Record) -> Wrong {
         }
     }
     for Asked { ask, .. } in &record.asks {
-        let step = record.definition(&ask.order_id).and_then(|definition| definition.step(&ask.attempt.step).cloned());
+        let step = record.step(&ask.order_id, &ask.attempt.step);
         let action = step.and_then(|step| match ask.attempt.direction {
             Direction::Do => step.action,
             Direction::Undo => step.undo,

@@ -72,7 +72,7 @@ pub fn what_is_told_is_what_there_is(record: &Record) -> Wrong {
 }
 
 fn step_of(record: &Record, asked: &Asked) -> Option<Step> {
-    record.definition(&asked.ask.order_id)?.step(&asked.ask.attempt.step).cloned()
+    record.step(&asked.ask.order_id, &asked.ask.attempt.step)
 }
 
 /// What the named step had answered last, when this one was begun: `steps.NAME.data`.
