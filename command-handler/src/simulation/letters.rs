@@ -10,7 +10,6 @@ use tokio::time::{sleep, timeout};
 use super::faults::Fault;
 use super::members::Members;
 use super::network::exchange;
-use super::record::AnswerTaken;
 use super::simulation::Simulation;
 use crate::clock::Clock;
 use crate::orchestrator::{Accepted, CommandError};
@@ -95,8 +94,6 @@ async fn hand_over(members: Members, letter: Letter) -> Option<Result<Accepted, 
 }
 
 fn note_taken(simulation: &Simulation, letter: &Letter, accepted: &Accepted) {
-    let Letter { order_id, step, direction, outcome, data, key } = letter.clone();
-    simulation.tell(format_args!("the letter {key} is taken at revision {}", accepted.revision));
-    let taken = AnswerTaken { order_id, step, direction, key, outcome, data };
-    simulation.record(|record| record.answers_taken.push(taken));
+    simulation.tell(format_args!("the letter {} is taken at revision {}", letter.key, accepted.revision));
+    simulation.record(|record| record.answers_taken.push(letter.clone()));
 }

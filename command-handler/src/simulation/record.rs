@@ -12,6 +12,7 @@ use domain::workflow::{Step, Workflow};
 use event_store::client::RecordedEvent;
 use serde_json::Value;
 
+use super::letters::Letter;
 use crate::orchestrator::Accepted;
 use crate::participants::Ask;
 
@@ -57,18 +58,6 @@ pub struct Deed {
     pub at: Timestamp,
 }
 
-/// A later answer that was acknowledged.
-#[derive(Debug, Clone)]
-pub struct AnswerTaken {
-    pub order_id: OrderId,
-    pub step: StepId,
-    pub direction: Direction,
-    pub key: String,
-    /// None: a later "no".
-    pub outcome: Option<String>,
-    pub data: Value,
-}
-
 /// An operator's wish that was acknowledged.
 #[derive(Debug, Clone)]
 pub struct OperationTaken {
@@ -90,7 +79,8 @@ pub struct Record {
     pub deeds: Vec<Deed>,
     /// What was said to those who placed an order, each time that it was.
     pub acknowledged: Vec<Accepted>,
-    pub answers_taken: Vec<AnswerTaken>,
+    /// The later answers that were acknowledged.
+    pub answers_taken: Vec<Letter>,
     pub operations_taken: Vec<OperationTaken>,
     /// An instance was frozen, or its clock was wrong by seconds.
     pub somebody_was_out_of_time: bool,
