@@ -1,21 +1,16 @@
 //! Orders whose histories an operator of the log has changed: they are refused for good, never begun again, and nothing spins.
 
-use bytes::Bytes;
-use domain::order::{Lifecycle, Operate, Operation};
-use event_store::client::{Expected, NewEvent};
 use std::time::Duration;
+
+use bytes::Bytes;
+use domain::order::{Lifecycle, Operation};
+use event_store::client::{Expected, NewEvent};
 use uuid::Uuid;
 
 use super::world::{Instance, World, charging, fulfilment, id, simulate};
-use crate::clock::Clock;
 use crate::orchestrator::{CommandError, PlaceError};
 
 const STREAM: &str = "order-1";
-
-fn cancel(world: &World) -> Operate {
-    let (actor, reason) = ("ann".to_owned(), "asked for".to_owned());
-    Operate { operation: Operation::Cancel, actor, reason, now: world.clock.now() }
-}
 
 /// What is wrong with the order, as each kind of request tells: all are refused for the same reason.
 async fn refused(world: &World, instance: &Instance) -> String {
@@ -23,7 +18,8 @@ async fn refused(world: &World, instance: &Instance) -> String {
     let Err(CommandError::Incomplete(signal)) = instance.signal(id("1"), world.answer("shipped", None)).await else {
         panic!("an answer is not refused");
     };
-    let Err(CommandError::Incomplete(cancel)) = instance.operate(id("1"), cancel(world)).await else {
+    let Err(CommandError::Incomplete(cancel)) = instance.operate(id("1"), world.operate(Operation::Cancel)).await
+    else {
         panic!("a cancel is not refused");
     };
     let Err(PlaceError::Incomplete(place)) = instance.place(id("1"), fulfilment(), None).await else {
@@ -98,7 +94,7 @@ fn an_order_with_a_gap_behind_what_memory_has_is_refused() {
         let known = world.log.length(STREAM) as u64;
         world.send(&other, world.answer("backordered", Some("k"))).await;
         world.log.scavenge_before(STREAM, known + 1);
-        let reason = instance.operate(id("1"), cancel(world)).await.unwrap_err().to_string();
+        let reason = instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap_err().to_string();
         assert!(reason.contains(&format!("revisions {known} to {known} are missing")), "{reason}");
     });
 }

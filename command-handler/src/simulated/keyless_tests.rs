@@ -6,7 +6,6 @@ use domain::order::{Direction, Lifecycle, Operation, StepStatus};
 use domain::wire::participants::{ActionRefused, Reply};
 use serde_json::json;
 
-use super::turns_tests::operate;
 use super::world::{Instance, World, fulfilment, id, simulate};
 use crate::keys::CustomerKeys;
 use crate::orchestrator::{Claim, PlaceError};
@@ -56,11 +55,11 @@ fn a_step_that_needs_no_personal_data_goes_on_and_one_that_does_is_held_with_the
 fn once_the_keys_are_back_a_retry_tells_the_participant_what_it_needs() {
     simulate(async |world| {
         let instance = stuck(world).await;
-        instance.operate(id("1"), operate(world, retry())).await.unwrap();
+        instance.operate(id("1"), world.operate(retry())).await.unwrap();
         world.settle().await;
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Stuck, "the key is still missing");
         world.keys.bring_back();
-        instance.operate(id("1"), operate(world, retry())).await.unwrap();
+        instance.operate(id("1"), world.operate(retry())).await.unwrap();
         world.settle().await;
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
         assert_eq!(mails(world)[0]["to"], json!(fulfilment().customer.email));
@@ -72,7 +71,7 @@ fn an_order_whose_key_is_missing_can_be_canceled_and_no_participant_is_told_a_pl
     simulate(async |world| {
         waiting(world, &world.instance()).await;
         let instance = world.instance();
-        instance.operate(id("1"), operate(world, Operation::Cancel)).await.unwrap();
+        instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
         world.wake_until_done(&instance).await;
         let state = world.state(&id("1"));
         assert_eq!((state.state(), state.status_of("notify-canceled")), (Lifecycle::Canceled, StepStatus::Skipped));

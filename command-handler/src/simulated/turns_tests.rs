@@ -3,18 +3,13 @@
 
 use std::time::Duration;
 
-use domain::order::{Lifecycle, Now, Operate, Operation};
+use domain::order::{Lifecycle, Operation};
 use domain::testing::{done, refused};
 
-use super::world::{World, id, order, simulate};
+use super::world::{id, order, simulate};
 use crate::orchestrator::CommandError;
 
 const STEPS: &str = "steps:\n  go: { call: p.go, undo: p.back, timeout: 5s, retry: { attempts: 1 } }";
-
-pub(super) fn operate(world: &World, operation: Operation) -> Operate {
-    let now = Now { at: world.clock.time(), jitter: 0.5 };
-    Operate { operation, actor: "ann".to_owned(), reason: "asked for".to_owned(), now }
-}
 
 #[test]
 fn a_turn_that_comes_late_leaves_the_participant_all_of_its_time() {
@@ -91,7 +86,7 @@ fn a_silent_participant_fills_the_history_ever_more_slowly() {
         let count = world.count(&id("1"), "StepStarted");
         assert!(count < 60, "{count} tries within an hour");
         world.wake_due(&instance).await;
-        instance.operate(id("1"), operate(world, Operation::Cancel)).await.unwrap();
+        instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
     });
 }
@@ -114,7 +109,7 @@ fn an_operator_gets_through_when_every_driver_is_taken() {
         let signal = world.answer("shipped", None);
         let refused = instance.signal(id("1"), signal).await.unwrap_err();
         assert!(matches!(refused, CommandError::Overloaded), "{refused}");
-        instance.operate(id("1"), operate(world, Operation::Cancel)).await.unwrap();
+        instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
         gates.iter().for_each(super::gate::Gate::open);
         world.settle().await;

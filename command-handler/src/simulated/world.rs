@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::ids::OrderId;
-use domain::order::{Event, NewOrder, OrderState, Signal, evolve, summary};
+use domain::order::{Event, NewOrder, Operate, Operation, OrderState, Signal, evolve, summary};
 use domain::testing::done;
 use domain::wire::{self, CHAIN_START, WORKFLOW_STREAM_PREFIX, WorkflowRegistered};
 use domain::workflow::Workflow;
@@ -255,6 +255,11 @@ impl World {
         for id in self.orders() {
             self.state(&id);
         }
+    }
+
+    /// What an operator wants done.
+    pub fn operate(&self, operation: Operation) -> Operate {
+        Operate { operation, actor: "ann".to_owned(), reason: "asked for".to_owned(), now: self.clock.now() }
     }
 
     /// A later answer of the shipping service.
