@@ -37,20 +37,14 @@ pub fn one_answer_one_event(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for taken in &record.answers_taken {
         let entries = record.orders.get(&taken.order_id).into_iter().flat_map(|history| &history.entries);
+        let answered = (&taken.step, taken.direction, Some(&taken.key));
         let found: Vec<(Option<&str>, &Value)> = entries
             .filter_map(|entry| match &entry.event {
-                Event::StepCompleted(e)
-                    if e.step == taken.step
-                        && e.direction == taken.direction
-                        && e.answer_key.as_ref() == Some(&taken.key) =>
-                {
+                Event::StepCompleted(e) if (&e.step, e.direction, e.answer_key.as_ref()) == answered => {
                     Some((Some(e.outcome.as_str()), &e.data))
                 }
                 Event::StepFailed(e)
-                    if e.step == taken.step
-                        && e.direction == taken.direction
-                        && e.answer_key.as_ref() == Some(&taken.key)
-                        && e.error == REFUSED_LATER =>
+                    if (&e.step, e.direction, e.answer_key.as_ref()) == answered && e.error == REFUSED_LATER =>
                 {
                     Some((None, &taken.data))
                 }
