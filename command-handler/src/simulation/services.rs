@@ -134,12 +134,12 @@ impl Services {
             let is_same = running.attempt.number == ask.attempt.number;
             return Some(if is_same { Busy::WithItself } else { Busy::WithAnother });
         }
-        let concerns = |running: &&Ask| {
+        let does_it = |running: &Ask| {
             running.order_id == ask.order_id
                 && running.attempt.step == ask.attempt.step
                 && running.attempt.direction == Direction::Do
         };
-        let undoes = ask.attempt.direction == Direction::Undo && memory.running.values().any(|r| concerns(&r));
+        let undoes = ask.attempt.direction == Direction::Undo && memory.running.values().any(does_it);
         (undoes && self.simulation.dice.hits(700)).then_some(Busy::WithAnother)
     }
 
