@@ -9,9 +9,11 @@ mod tampering;
 use std::path::Path;
 use std::process::Output;
 
+use event_store::client::{EventStore, Expected, NewEvent};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::process::{binary, ends};
 use crate::world::{World, order};
@@ -19,6 +21,16 @@ use crate::world::{World, order};
 /// `tenuto audit` with these arguments.
 fn audit(arguments: &[&str]) -> Output {
     binary().arg("audit").args(arguments).output().unwrap()
+}
+
+/// The metadata of a stream that was deleted.
+const DELETED: &str = r#"{"$tb":9223372036854775807}"#;
+
+/// Appends an event as an operator of the log would.
+async fn put(log: &EventStore, stream: &str, event_type: &str, data: &'static str) {
+    let (id, event_type) = (Uuid::new_v4(), event_type.to_owned());
+    let event = NewEvent { id, event_type, data: data.into(), metadata: "{}".into() };
+    log.append(stream, Expected::Any, vec![event]).await.unwrap();
 }
 
 /// A log with orders that went different ways, sealed, and at rest; the seal and the keys are in its folder.

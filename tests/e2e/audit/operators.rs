@@ -1,19 +1,10 @@
 //! What operators of the log do to orders' streams: requests are refused with the reason, and `tenuto audit verify` names each stream.
 
-use event_store::client::{EventStore, Expected, NewEvent};
+use event_store::client::EventStore;
 use serde_json::json;
-use uuid::Uuid;
 
-use super::{Audited, audit, ends};
+use super::{Audited, DELETED, audit, ends, put};
 use crate::world::{World, order};
-
-const DELETED: &str = r#"{"$tb":9223372036854775807}"#;
-
-async fn put(log: &EventStore, stream: &str, event_type: &str, data: &'static str) {
-    let (id, event_type) = (Uuid::new_v4(), event_type.to_owned());
-    let event = NewEvent { id, event_type, data: data.into(), metadata: "{}".into() };
-    log.append(stream, Expected::Any, vec![event]).await.unwrap();
-}
 
 /// Status and detail of a cancel, and of placing the order again.
 async fn refused(world: &World, id: &str) -> [(u16, String); 2] {

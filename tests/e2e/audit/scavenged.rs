@@ -1,11 +1,8 @@
 //! What an operator of the log removes in the open is named all the same.
 
-use bytes::Bytes;
-use event_store::client::{EventStore, Expected, NewEvent};
 use tonic::client::Grpc;
 use tonic::codec::ProstCodec;
 use tonic::transport::Endpoint;
-use uuid::Uuid;
 
 use super::*;
 
@@ -35,23 +32,13 @@ async fn start_scavenge(log: &str) {
     client.unary(tonic::Request::new(request), method, codec).await.unwrap();
 }
 
-async fn describe(store: &EventStore, stream: &str, metadata: &Value) {
-    let event = NewEvent {
-        id: Uuid::new_v4(),
-        event_type: "$metadata".into(),
-        data: Bytes::from(metadata.to_string()),
-        metadata: Bytes::new(),
-    };
-    store.append(&format!("$${stream}"), Expected::Any, vec![event]).await.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_that_were_deleted_or_truncated_and_then_scavenged_are_named() {
     let audited = Audited::sealed().await;
     let log = audited.world.log.clone();
     let store = EventStore::connect(&log).unwrap();
-    describe(&store, "order-A", &json!({ "$tb": i64::MAX })).await;
-    describe(&store, "order-B", &json!({ "$tb": 2 })).await;
+    put(&store, "$$order-A", "$metadata", DELETED).await;
+    put(&store, "$$order-B", "$metadata", r#"{"$tb":2}"#).await;
     start_scavenge(&log).await;
     let ended = async || store.read_stream("$scavenges", 0, 9).await.unwrap().len() == 2;
     audited.world.until("the scavenge has ended", ended).await;
