@@ -3,6 +3,7 @@
 use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf, time::Instant};
 
 use postgres_cluster::{Belongings, Cluster, Error, Options, Search};
+use tempfile::TempDir;
 
 use crate::{entries, execute, fleeting, is_root, number, reachable_folder};
 
@@ -60,15 +61,20 @@ async fn an_initdb_that_was_cut_short_is_done_again() {
     cluster.stop().await;
 }
 
+/// A folder that is private to root, as a clone under `/root` is.
+fn private_folder() -> TempDir {
+    let folder = reachable_folder();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+    folder
+}
+
 #[tokio::test]
 async fn a_folder_out_of_the_servers_reach_gets_a_stand_in_and_a_note() {
     if !is_root() {
         // Anybody else reaches his own folders.
         return;
     }
-    // Private to root, as a clone under `/root` is.
-    let private = reachable_folder();
-    std::fs::set_permissions(private.path(), Permissions::from_mode(0o700)).unwrap();
+    let private = private_folder();
     let folder = private.path().join("postgres");
 
     let cluster = Cluster::start(fleeting(&folder)).await.unwrap();
@@ -94,8 +100,7 @@ async fn a_cluster_whose_folder_was_deleted_is_found_and_can_be_removed() {
     if !is_root() {
         return;
     }
-    let private = reachable_folder();
-    std::fs::set_permissions(private.path(), Permissions::from_mode(0o700)).unwrap();
+    let private = private_folder();
     let folder = private.path().join("postgres");
     let orphan = || Belongings::orphans().unwrap().into_iter().find(|orphan| orphan.folder == folder);
     Cluster::start(fleeting(&folder)).await.unwrap().stop().await;
