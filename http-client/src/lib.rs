@@ -63,10 +63,14 @@ mod tests {
         address
     }
 
-    async fn asked(variables: &[(&str, String)], url: &str) -> String {
+    async fn get(variables: &[(&str, String)], url: &str) -> Result<String, Error> {
         let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         let client = with_proxies(variable).unwrap().timeout(Duration::from_secs(20)).build().unwrap();
-        client.get(url).send().await.unwrap().text().await.unwrap()
+        client.get(url).send().await?.text().await
+    }
+
+    async fn asked(variables: &[(&str, String)], url: &str) -> String {
+        get(variables, url).await.unwrap()
     }
 
     #[tokio::test]
@@ -88,9 +92,7 @@ mod tests {
         let own = server("own").await;
         assert_eq!(asked(&variables, &format!("http://{own}/")).await, "own");
         let none = [("http_proxy", format!("http://{proxy}")), ("no_proxy", "shop.example".to_owned())];
-        let variable = |name: &str| none.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-        let client = with_proxies(variable).unwrap().timeout(Duration::from_secs(20)).build().unwrap();
-        assert!(client.get("http://shop.example/").send().await.is_err(), "there is no such host to ask directly");
+        assert!(get(&none, "http://shop.example/").await.is_err(), "there is no such host to ask directly");
     }
 
     #[test]
