@@ -64,8 +64,8 @@ async fn without_a_setting_that_a_workflow_in_use_needs_a_handler_is_not_ready_a
     let (database, folder) = (database().await, tempfile::tempdir().unwrap());
     let data = folder.path().to_str().unwrap();
     let silent = Address::new();
-    let with = [("TAX_URL", silent.url())];
-    let with: Vec<(&str, &str)> = with.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let url = silent.url();
+    let with = [("TAX_URL", url.as_str())];
 
     let dev = Dev::start(&database, data, &with, &[]);
     until("it is ready", async || dev.get("/readyz").await.0 == StatusCode::OK).await;
