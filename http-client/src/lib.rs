@@ -1,14 +1,14 @@
 //! How every outgoing HTTP client of Tenuto is set up.
 //!
-//! Proxies come from `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, less what `NO_PROXY` lists; names in lower case come first. Loopback is
-//! never asked through a proxy: a proxy has another loopback, or refuses it, and what runs on this machine is not its affair.
+//! Proxies come from `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, less what `NO_PROXY` lists; names in lower case come first. Requests
+//! to loopback never go through a proxy: it would reach its own loopback instead, or refuse.
 
 use reqwest::{Client, ClientBuilder, Error, NoProxy, Proxy};
 
-/// What is never asked through a proxy.
+/// What is always reached directly.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
-/// A client's beginnings: Nagle's algorithm is off, and proxies are those of the environment.
+/// A builder of clients: Nagle's algorithm is off, and proxies are those of the environment.
 pub fn builder() -> Result<ClientBuilder, Error> {
     with_proxies(|name| std::env::var(name).ok())
 }
@@ -19,7 +19,7 @@ fn with_proxies(variable: impl Fn(&str) -> Option<String>) -> Result<ClientBuild
         value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     };
     let direct = set("no_proxy").map_or_else(|| LOOPBACK.to_owned(), |others| format!("{LOOPBACK},{others}"));
-    // A lone `*` is only understood alone.
+    // The library understands `*` only as the whole list.
     let direct = if direct.split(',').any(|entry| entry.trim() == "*") { "*".to_owned() } else { direct };
     let direct = NoProxy::from_string(&direct);
     // This also turns off the library's own reading of the environment.

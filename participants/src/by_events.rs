@@ -149,7 +149,7 @@ impl<P: Participant> Desk<P> {
             Ok(asked) => asked,
             Err(NoClaim::Later(reason)) => return Err(reason),
             Err(NoClaim::Never(problem)) => return Ok(Handled::Answered(WireAnswer::of(&problem))),
-            // Others would wait behind it, for as long as a person takes to mend it.
+            // A retry would keep other requests waiting until a person has mended it.
             Err(NoClaim::Held(error)) => return Ok(Handled::Held(error)),
         };
         let answered = match Request::of_event(event.id, &asked, traceparent) {
@@ -163,7 +163,7 @@ impl<P: Participant> Desk<P> {
     }
 }
 
-/// What became of a request.
+/// The result of a request.
 enum Handled {
     Answered(WireAnswer),
     /// It was not acted on, and cannot be until a person has mended something.

@@ -54,7 +54,7 @@ impl Belongings {
         Ok(orphans)
     }
 
-    /// Takes it from every other process, so that it can be removed. Fails while one uses it.
+    /// Locks it against every other process, so that it can be removed. Fails while a process uses it.
     pub fn claim(self) -> Result<Claimed, Error> {
         let lock = lock_existing(self.home())?;
         Ok(Claimed { belongings: self, _lock: lock })
@@ -92,7 +92,7 @@ impl Claimed {
     }
 }
 
-/// Only what we made ourselves is ever removed outside of the folder, whatever a note in it says.
+/// Outside of the folder, only what we made is removed. A note in the folder may name something else.
 fn is_ours(place: &Path, folder: &Path) -> bool {
     let is_named_so = place.file_name().is_some_and(|name| name.to_string_lossy().starts_with("postgres-"));
     let names_another = || matches!(Note::For.read(place), Ok(Some(other)) if other != *folder);

@@ -33,7 +33,7 @@ pub(crate) const REACHABLE: &str = "/var/lib/tenuto";
 pub(crate) enum Note {
     /// In a cluster's folder: where the cluster lives instead.
     Moved,
-    /// Where it lives instead: the cluster's folder, so that what is left of one is found.
+    /// Where it lives instead: the cluster's folder. A cluster whose folder is gone is found by it.
     For,
 }
 

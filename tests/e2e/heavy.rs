@@ -14,9 +14,9 @@ const CLIENTS: usize = 40;
 const ORDERS: usize = 15;
 /// How many times as long an order may take beside them. They keep all cores busy; without admission it is hundreds.
 const MOST_RATIO: u32 = 40;
-/// An order that takes less is not told from one that takes this.
+/// An order that takes less counts as one that takes this.
 const LEAST: Duration = Duration::from_millis(50);
-/// How long a client pauses that was told to come later.
+/// How long a client pauses after a 503.
 const LATER: Duration = Duration::from_millis(100);
 
 /// The longest but one time that orders take from being placed to their end: one may meet a pause of the machine's.

@@ -23,7 +23,7 @@ fn empty_bundle() -> String {
 const NEVER_BEGUN: &str = "workflow: w\nversion: 1\nparticipants: { p: { url: 'http://p' } }\n\
                            steps: { a: { call: p.a, when: \"order.currency == 'XXX'\" } }\n";
 
-/// Whoever adds a command that checks something adds it here.
+/// Every command that checks something belongs in this list.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_check_that_had_nothing_to_look_at_ends_with_2_and_says_so() {
     let parts = Parts::new().await;

@@ -35,7 +35,7 @@ impl Parts {
 
     fn start(&self, arguments: &[&str]) -> Process {
         let mut environment = vec![("TENUTO_POSTGRES", self.database.url()), ("TENUTO_EVENTSTORE", self.log.as_str())];
-        // Nobody listens there. Without settings, no order of the shipped workflows is taken.
+        // No service listens there. Without these settings, no order of the shipped workflows is taken.
         let services = ["ORDERS_URL", "PAYMENTS_URL", "SHIPPING_URL", "NOTIFICATIONS_URL"];
         environment.extend(services.map(|setting| (setting, "http://127.0.0.1:9")));
         Process::start(arguments, &environment)

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use crate::process::{Process, binary};
 
-/// Exit code and output of a reset, with nobody to ask.
+/// Exit code and output of a reset that cannot ask for confirmation.
 fn reset(data: &Path, more: &[&str]) -> (Option<i32>, String) {
     let mut command = binary();
     let output = command.args(["reset", "--data"]).arg(data).args(more).stdin(Stdio::null()).output().unwrap();

@@ -1,5 +1,4 @@
-//! The settings that participants' addresses hang on, ids and definitions that only look otherwise, and how commands find what runs
-//! in a folder.
+//! Settings that participants' addresses need, orders whose ids look like paths, and how commands find the server of their folder.
 
 use postgres_cluster::testing::{TestDatabase, database};
 use reqwest::StatusCode;

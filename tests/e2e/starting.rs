@@ -13,7 +13,7 @@ async fn get(url: &str) -> Option<(StatusCode, String)> {
     Some((response.status(), response.text().await.ok()?))
 }
 
-/// Nobody listens at the address of the log, so the role waits for it.
+/// No process listens at the address of the log, so the role waits for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_waits_for_the_log_answers_probes_and_heeds_every_signal() {
     let database = postgres_cluster::testing::database().await;

@@ -34,7 +34,7 @@ async fn refused(world: &World, instance: &Instance) -> String {
     signal
 }
 
-/// Begins an order, changes its history, and looks at how an instance that has it in memory and one that does not refuse it.
+/// Begins an order and changes its history. Returns why an instance that has the order in memory refuses it, and one that does not.
 async fn refused_after(world: &World, change: impl FnOnce()) -> [String; 2] {
     let (instance, other) = (world.instance(), world.instance());
     world.begin(&instance, fulfilment()).await;

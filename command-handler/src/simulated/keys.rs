@@ -22,8 +22,8 @@ struct Kept {
 }
 
 impl SimulatedKeys {
-    /// Loses the key of a customer, as a table that was restored from before it has lost it: the customer gets another one. Says
-    /// whether there was any.
+    /// Loses the key of a customer, as a restore from an older backup does: the customer gets another key. Returns whether there
+    /// was one.
     pub fn lose(&self, customer: &str) -> bool {
         let mut kept = lock(&self.0);
         let key = kept.key_of(customer);

@@ -124,7 +124,7 @@ impl SimulatedLog {
         streams.limits.insert(stream.to_owned(), StreamLimits::in_metadata(metadata.as_bytes()));
     }
 
-    /// An operator of the log deletes a stream, and not for good.
+    /// An operator of the log deletes a stream, so that it can be restored.
     pub fn delete(&self, stream: &str) {
         self.set_metadata(stream, r#"{"$tb":9223372036854775807}"#);
     }
@@ -134,7 +134,7 @@ impl SimulatedLog {
         lock(&self.streams).tombstones.insert(stream.to_owned());
     }
 
-    /// A scavenge takes the first events of a stream away, and nothing shows that they were there.
+    /// A scavenge removes the first events of a stream, and leaves no record of them.
     pub fn scavenge_before(&self, stream: &str, revision: u64) {
         lock(&self.streams).gone.insert(stream.to_owned(), revision);
     }
@@ -225,7 +225,7 @@ impl Log for SimulatedLog {
 #[derive(Debug, Default)]
 struct Streams {
     by_name: BTreeMap<String, Vec<RecordedEvent>>,
-    /// What metadata hides of streams.
+    /// The limits that the metadata of streams set.
     limits: BTreeMap<String, StreamLimits>,
     /// The first revisions of streams whose first events are gone.
     gone: BTreeMap<String, u64>,
@@ -266,7 +266,7 @@ impl Streams {
             };
         }
         if deleted {
-            // It comes to life again, from its next revision on.
+            // The append recreates the stream, from its next revision on.
             let limits = StreamLimits { truncate_before: Some(existing.len() as u64), ..StreamLimits::default() };
             self.limits.insert(stream.to_owned(), limits);
         }

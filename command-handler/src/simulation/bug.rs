@@ -7,12 +7,12 @@ pub enum Bug {
     PerformsBeforeAppending,
     /// Each attempt has an idempotency key of its own.
     AKeyForEachAttempt,
-    /// Nobody takes over what somebody else once had a lease of.
+    /// A lease never ends, so no other instance takes the order over.
     LeasesNeverEnd,
-    /// A decision is as large as it may be, whatever the log takes.
+    /// Decisions have no limit on their size, although the log has one on appends.
     AppendsThatDoNotFit,
     /// "It is still running" (409) is taken for "no".
     TakesRunningForNo,
-    /// Whatever looks like a placeholder is filled in, whoever wrote it.
+    /// Placeholders are filled in everywhere: also those in text that a shop or a participant sent.
     FillsPlaceholdersEverywhere,
 }

@@ -99,7 +99,7 @@ fn step(dice: &Dice, file: &mut String, version: u32, index: usize, drawn: &[Dra
     Drawn { name, before, going_on: outcomes(dice, file, kind) }
 }
 
-/// What reads personal data, what reads what others wrote, and both together.
+/// An input that reads personal data, text that others wrote, or both.
 fn told(dice: &Dice, file: &mut String, before: &[usize], drawn: &[Drawn]) {
     let own = [("to", EMAIL), ("dear", GREETING), ("at", ADDRESS)];
     let mut fields: Vec<String> =

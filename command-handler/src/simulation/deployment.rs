@@ -1,4 +1,4 @@
-//! Between instances and participants: what turns requests away without the participant's knowing.
+//! What lies between instances and participants. Its mistakes turn requests away before a participant receives them.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use super::faults::Fault;
 use super::response::{MISTAKE, Response};
 use super::simulation::Simulation;
 
-/// The answers that are no participant's word.
-const NO_WORD: [u16; 7] = [401, 403, 404, 405, 407, 431, 308];
+/// The statuses of answers that no participant gave.
+const TURNED_AWAY: [u16; 7] = [401, 403, 404, 405, 407, 431, 308];
 
-/// When the deployment is broken; none: it never is, or only for a request now and then.
+/// When the deployment is broken. `None`: never, except for single requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Deployment(Option<(Timestamp, Timestamp)>);
 
 impl Deployment {
-    /// For a while, until long after everybody has given up, or not at all.
+    /// Broken for a while, for longer than any order is tried, or never.
     pub fn new(dice: &Dice, now: Timestamp) -> Self {
         Self(dice.hits(100).then(|| {
             let after = |longest: Duration| TimeDelta::from_std(dice.up_to(longest)).unwrap_or_default();
@@ -28,7 +28,7 @@ impl Deployment {
         }))
     }
 
-    /// What a request gets that does not arrive because of a mistake. Once a run is calm, somebody has mended it.
+    /// The response to a request that a mistake keeps from its participant. Once a run is calm, the deployment is mended.
     pub fn turns_away(self, simulation: &Simulation) -> Option<Response> {
         let now = simulation.now();
         let is_broken = self.0.is_some_and(|(from, until)| from <= now && now < until);
@@ -37,11 +37,12 @@ impl Deployment {
         } else if !simulation.happens(Fault::Mistake) {
             return None;
         }
-        let status = *simulation.dice.pick(&NO_WORD);
+        let status = *simulation.dice.pick(&TURNED_AWAY);
         Some(Response::error(status, format!("{MISTAKE}{status}")))
     }
 
-    /// An answer that says nothing of what was done: it is elsewhere, or in a form that was not asked for.
+    /// May replace an answer by one that does not say what was done: it is elsewhere (303), or in a form that the caller does
+    /// not accept (406).
     pub fn distorts(simulation: &Simulation, response: Response) -> Response {
         if !simulation.happens(Fault::AnswerLostInForm) {
             return response;

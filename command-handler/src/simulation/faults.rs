@@ -79,9 +79,9 @@ faults! {
     StillRunning = "still running", 0;
     /// A mistake of the deployment turns one request away: a wrong path, a key that has expired.
     Mistake = "mistake", 8;
-    /// A mistake of the deployment turns every request away, until somebody mends it.
+    /// A mistake of the deployment turns every request away, until it is mended.
     BrokenDeployment = "broken deployment", 0;
-    /// A participant acts, and its answer comes as one that says nothing of that (303, 406).
+    /// A participant acts, and its answer arrives as one that does not say so (303, 406).
     AnswerLostInForm = "answer lost in form", 5;
     /// A participant accepts an undo, and answers later.
     UndoAccepted = "undo accepted", 150;

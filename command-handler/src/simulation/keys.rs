@@ -20,7 +20,7 @@ pub async fn may_lose(simulation: Simulation, order_id: OrderId, customer: Strin
     simulation.note(Fault::LostKey);
     simulation.record(|record| record.lost_keys.insert(order_id.clone(), true));
     simulation.tell(format_args!("the key of order {order_id} is lost"));
-    // Whoever waits for the last order to come to its end looks again.
+    // The run, which waits for the last order to end, looks again: it does not wait for this one.
     simulation.written.count();
     if simulation.dice.hits(250) {
         return;

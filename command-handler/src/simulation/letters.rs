@@ -19,7 +19,7 @@ use crate::orchestrator::{Accepted, CommandError};
 pub struct Letter {
     pub order_id: OrderId,
     pub step: StepId,
-    /// Whether it speaks of the step, or of its undo.
+    /// Whether it answers the step, or its undo.
     pub direction: Direction,
     /// None: it says that nothing will be done.
     pub outcome: Option<String>,

@@ -15,7 +15,7 @@ const APPARENT: [&str; 5] = [
     "⟦customer.phone⟧",
 ];
 
-/// Gives an order a customer of its own, and attributes and line names that may look like placeholders.
+/// Gives an order its own customer, and attributes and line names that may look like placeholders.
 pub fn personalise(simulation: &Simulation, order: &mut NewOrder, number: u32) {
     let text = |what: &str| Some(format!("{what} that only customer {number} has"));
     order.customer.id = format!("C{number}");
@@ -59,7 +59,7 @@ pub fn texts(order: &NewOrder) -> Vec<(&'static str, &str)> {
     all.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
 }
 
-/// What an expression of a drawn definition comes to, read off the order as it was placed: `None` if it is another one.
+/// The value of one of the expressions below, taken from the order as it was placed. `None`: it is another expression.
 pub fn value(expression: &str, order: &NewOrder) -> Option<Value> {
     match expression {
         EMAIL => Some(json!(order.customer.email)),

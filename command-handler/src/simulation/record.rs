@@ -40,7 +40,7 @@ pub struct History {
 pub struct Asked {
     pub ask: Ask,
     pub key: String,
-    /// What the participant was told.
+    /// The input that the participant received.
     pub told: Value,
     pub by: String,
     /// The events that the order had then.

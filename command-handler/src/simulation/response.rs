@@ -1,4 +1,4 @@
-//! What a participant answers over the wire, and what the real table makes of it.
+//! What a participant answers over the wire, and what that means by the table that instances use.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use super::bug::Bug;
 use crate::participants::Ask;
 use crate::participants::meaning::{Circumstances, Meaning, meaning};
 
-/// How an answer begins that says that an earlier attempt is still running.
+/// How the error of an answer begins while an earlier attempt is still running.
 pub const STILL_RUNNING: &str = "answered 409: an earlier attempt is still running";
-/// How an answer begins that no participant gave.
+/// How the error of an answer begins that no participant gave.
 pub const MISTAKE: &str = "turned away on the way: ";
 
-/// An answer, as far as it means something.
+/// An answer: the parts that decide what it means.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
     pub status: u16,
@@ -27,7 +27,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// What says why nothing was done.
+    /// An answer that has a status and an error, and nothing else.
     pub fn error(status: u16, error: String) -> Self {
         Self { status, is_problem: false, outcome: None, data: Value::Null, error, retry_after: None }
     }
@@ -47,7 +47,7 @@ impl Response {
         Self::error(409, STILL_RUNNING.to_owned())
     }
 
-    /// What an instance makes of it.
+    /// The reply that an instance reads from it.
     pub fn read(self, ask: &Ask, bug: Option<Bug>) -> Reply {
         let unsure = ask.attempt.unsure && bug != Some(Bug::TakesRunningForNo);
         let Self { status, is_problem, outcome, data, error, retry_after } = self;

@@ -113,8 +113,8 @@ async fn live(simulation: &Simulation) {
     members.dismiss();
 }
 
-/// Waits until every client is through and every order over, and then until the last message has come. For an order whose key is
-/// lost nobody waits.
+/// Waits until every client is through and every order over, and then until the last message has come. It does not
+/// wait for an order whose key is lost.
 async fn come_to_rest(simulation: &Simulation, mut clients: JoinSet<()>) {
     while clients.join_next().await.is_some() {}
     let written = &simulation.written;

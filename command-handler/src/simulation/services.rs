@@ -60,7 +60,7 @@ struct Intent {
     letters: Vec<Option<String>>,
 }
 
-/// Who works on what a request is about.
+/// Which attempt is being worked on when a request arrives.
 enum Busy {
     /// The same attempt, which came twice.
     WithItself,
@@ -77,7 +77,7 @@ impl Services {
     /// Serves one request; `None`: there is no answer.
     pub async fn serve(self, ask: Ask, key: String) -> Option<Response> {
         let simulation = &self.simulation;
-        // Copies of one attempt go the same way: what was turned away for one does not arrive by another.
+        // Copies of one attempt share its fate: once one was turned away, no other arrives.
         let attempt = (key.clone(), ask.attempt.number);
         let is_a_copy = !lock(&self.memory).came.insert(attempt.clone());
         if let Some(response) = self.deployment.turns_away(simulation) {
@@ -111,7 +111,7 @@ impl Services {
         response
     }
 
-    /// Works on a request, at times longer than anybody waits.
+    /// Works on a request, sometimes longer than the caller waits.
     async fn work(&self, ask: &Ask, key: &str) -> Option<Response> {
         let simulation = &self.simulation;
         if simulation.dice.hits(300) {
@@ -127,7 +127,7 @@ impl Services {
         heard.then(|| Deployment::distorts(simulation, response))
     }
 
-    /// An undo may also come before what it undoes is done, and see to it that it never will be.
+    /// The attempt that stands in the way. An undo is sometimes handled before what it undoes is done, which then never will be.
     fn busy(&self, ask: &Ask, key: &str) -> Option<Busy> {
         let memory = lock(&self.memory);
         if let Some(running) = memory.running.get(key) {
@@ -244,7 +244,7 @@ impl Services {
         Intent::act(Response::accepted(), interim.into_iter().chain([last]).map(Some).collect())
     }
 
-    /// It says no: by a status that means that, or with a problem of its own.
+    /// Refuses: with a status that means so, or with a problem that only a participant sends.
     fn refuses(&self, why: &str) -> Response {
         let (status, is_problem) = *self.simulation.dice.pick(&[
             (400, false),

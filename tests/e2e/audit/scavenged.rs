@@ -1,4 +1,4 @@
-//! What an operator of the log removes in the open is named all the same.
+//! `tenuto audit verify` names the events that an operator of the log removed by a scavenge.
 
 use tonic::client::Grpc;
 use tonic::codec::ProstCodec;

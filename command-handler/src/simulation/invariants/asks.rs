@@ -71,7 +71,7 @@ fn start_of<'r>(record: &'r Record, asked: &Asked) -> Option<&'r Entry> {
 }
 
 /// The idempotency key is the same for all attempts at the same thing, and what is asked under it too; no other thing has it.
-/// What surely did nothing, and was tried again by an operator, is another thing.
+/// An attempt that an operator has made again, after one that surely did nothing, is another thing.
 pub fn one_key_for_all_attempts(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     let (mut keys, mut things) = (BTreeMap::new(), BTreeMap::new());

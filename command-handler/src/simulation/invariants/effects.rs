@@ -17,8 +17,8 @@ pub fn each_effect_at_most_once(record: &Record) -> Wrong {
     twice.map(|deed| format!("done twice: {deed:?}")).collect()
 }
 
-/// A mistake of the deployment undoes no order, nor does "it is still running", unless it was said to the last attempt; and an undo
-/// that meets what it undoes still running is made again.
+/// A mistake of the deployment undoes no order. Nor does "it is still running" (409), except as the answer to the last attempt.
+/// An undo that is answered so is tried again.
 pub fn only_a_no_undoes_an_order(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for (id, history) in &record.orders {

@@ -39,7 +39,7 @@ pub fn every_order_ends_or_is_visibly_stuck(record: &Record) -> Wrong {
         let state = history.state()?;
         let stuck = state.stuck_reason().is_some_and(|reason| !reason.is_empty());
         let over = state.ended() || ((stuck || state.paused.is_some()) && history.is_settled());
-        // One whose key is lost waits for it, visibly or not; nothing else does.
+        // An order whose key is lost may wait for it.
         (!over && !record.is_key_lost(id)).then(|| format!("{id} is {}", state.state()))
     };
     record.orders.iter().filter_map(is_open).collect()

@@ -1,4 +1,5 @@
-//! Personal data: sealed in the log, told to those whose step says so, and to nobody else; and data are no template.
+//! Personal data are sealed in the log, and reach only participants whose step reads them. Text that only looks like a
+//! placeholder arrives as it is.
 
 use domain::order::{Direction, Event, StepStarted};
 use domain::workflow::Step;
@@ -43,8 +44,8 @@ pub fn no_one_is_told_what_its_step_does_not_say(record: &Record) -> Wrong {
     wrong
 }
 
-/// What a step reads of the order, or of an earlier answer, arrives as it is there: personal data filled in, and everything else as it
-/// came. Where a key was lost, what undoes an order may go without them.
+/// What a step reads of the order, or of an earlier answer, arrives unchanged, with personal data filled in. Where a key was lost,
+/// an order may be undone without them.
 pub fn what_is_told_is_what_there_is(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for asked in &record.asks {
