@@ -154,6 +154,17 @@ impl SimulatedLog {
         Some(weather.awaited.remove(index).1)
     }
 
+    /// Whether a stream can be read.
+    fn readable(&self, stream: &str) -> Result<(), ReadError> {
+        if lock(&self.weather).down {
+            return Err(ReadError::Unavailable("as the test has it".to_owned()));
+        }
+        if lock(&self.streams).tombstones.contains(stream) {
+            return Err(ReadError::StreamDeleted(stream.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Lets others go first, more or less often.
     async fn dawdle(&self) {
         let rounds = lock(&self.weather).dawdling.as_mut().map_or(0, |dice| dice.random_range(0..4));
@@ -171,32 +182,21 @@ impl Log for SimulatedLog {
     async fn read(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
         let call = async {
             self.dawdle().await;
-            if let Some(Trouble::Unavailable) = self.weather_for(&[]) {
-                return Err(ReadError::Unavailable("as the test has it".to_owned()));
-            }
-            if lock(&self.streams).tombstones.contains(stream) {
-                return Err(ReadError::StreamDeleted(stream.to_owned()));
-            }
+            self.readable(stream)?;
             let page = self.page(stream, usize::try_from(from).unwrap(), max);
             let slow = lock(&self.weather).slow_reads.pop();
             if let Some(gate) = slow {
                 gate.pass().await;
             }
             self.dawdle().await;
-            Ok(page)
+            Ok::<_, ReadError>(page)
         };
         self.life.lead(call).await
     }
 
     async fn limits(&self, stream: &str) -> Result<StreamLimits, ReadError> {
-        if lock(&self.weather).down {
-            return Err(ReadError::Unavailable("as the test has it".to_owned()));
-        }
-        let streams = lock(&self.streams);
-        if streams.tombstones.contains(stream) {
-            return Err(ReadError::StreamDeleted(stream.to_owned()));
-        }
-        Ok(streams.limits.get(stream).copied().unwrap_or_default())
+        self.readable(stream)?;
+        Ok(lock(&self.streams).limits.get(stream).copied().unwrap_or_default())
     }
 
     async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>) -> Result<Appended, AppendError> {
