@@ -94,7 +94,7 @@ impl Services {
             return Some(response);
         }
         if let Some((first, response)) = lock(&self.memory).said.get(&key).cloned() {
-            self.is_the_same(&first, &ask, &key);
+            self.must_be_the_same(&first, &ask, &key);
             return Some(response);
         }
         match self.busy(&ask, &key) {
@@ -169,7 +169,7 @@ impl Services {
         intent.response
     }
 
-    fn is_the_same(&self, first: &Ask, ask: &Ask, key: &str) {
+    fn must_be_the_same(&self, first: &Ask, ask: &Ask, key: &str) {
         let without_key = self.simulation.record(|record| record.lost_keys.contains_key(&ask.order_id));
         if first.action != ask.action || (first.input() != ask.input() && !without_key) {
             let how = format!("{key} was used for {first:?}, and then for {ask:?}");
