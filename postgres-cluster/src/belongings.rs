@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     error::{Doing, Error},
-    home::{Note, REACHABLE, lock_existing, short_socket_folder},
+    home::{Note, PLACE_PREFIX, REACHABLE, lock_existing, short_socket_folder},
     leftover::stop_leftover,
 };
 
@@ -94,7 +94,7 @@ impl Claimed {
 
 /// Outside of the folder, only what we made is removed. A note in the folder may name something else.
 fn is_ours(place: &Path, folder: &Path) -> bool {
-    let is_named_so = place.file_name().is_some_and(|name| name.to_string_lossy().starts_with("postgres-"));
+    let is_named_so = place.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PLACE_PREFIX));
     let names_another = || matches!(Note::For.read(place), Ok(Some(other)) if other != *folder);
     place.parent() == Some(Path::new(REACHABLE)) && is_named_so && place.is_dir() && !names_another()
 }

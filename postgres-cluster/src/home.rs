@@ -28,6 +28,9 @@ use crate::{
 
 /// Where clusters go whose own folder the server's user cannot reach.
 pub(crate) const REACHABLE: &str = "/var/lib/tenuto";
+/// How the name of each one's folder there begins.
+pub(crate) const PLACE_PREFIX: &str = "postgres-";
+
 /// A file that names a folder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Note {
@@ -148,7 +151,7 @@ fn reachable_place() -> Result<PathBuf, Error> {
     let doing = || format!("create a folder in {REACHABLE}");
     std::fs::create_dir_all(REACHABLE).doing(doing)?;
     std::fs::set_permissions(REACHABLE, Permissions::from_mode(0o755)).doing(doing)?;
-    let place = tempfile::Builder::new().prefix("postgres-").rand_bytes(8).tempdir_in(REACHABLE).doing(doing)?;
+    let place = tempfile::Builder::new().prefix(PLACE_PREFIX).rand_bytes(8).tempdir_in(REACHABLE).doing(doing)?;
     Ok(place.keep())
 }
 
