@@ -76,9 +76,9 @@ pub enum BackupError {
 pub async fn backup(log: &EventStore, folder: &Path) -> Result<BackupReport, BackupError> {
     let head = log.head().await?.map_or(0, |position| position.commit);
     // Looked at before anything is written: what cannot be backed up leaves no folder that looks like a backup.
-    let gaps = log.gaps().await?;
+    let mut gaps = log.gaps().await?;
     if let Some(first) = log.history(None).next().await?
-        && !gaps.cover(1..first.event.position.commit)
+        && !are_emptied(log, &mut gaps, 1..first.event.position.commit).await?
     {
         return Err(BackupError::NotANode { expected: 1, found: first.event.position.commit });
     }
@@ -91,6 +91,14 @@ pub async fn backup(log: &EventStore, folder: &Path) -> Result<BackupReport, Bac
     };
     let check = blocking(folder, closed_and_checked).await?;
     Ok(BackupReport { added, position, check })
+}
+
+/// Whether a scavenge has emptied these positions. It may have done so since the gaps were read: then they are read again.
+async fn are_emptied(log: &EventStore, gaps: &mut Gaps, positions: Range<u64>) -> Result<bool, ReadError> {
+    if !gaps.cover(positions.clone()) {
+        *gaps = log.gaps().await?;
+    }
+    Ok(gaps.cover(positions))
 }
 
 /// The copy while it is added to.
@@ -122,7 +130,7 @@ impl Copy {
             return Err(self.other_log(self.last));
         }
         if self.last > 0 {
-            self.compare_with(log, &gaps).await?;
+            self.compare_with(log, &mut gaps).await?;
         }
         let (mut end, mut expected) = (head, self.last + 1);
         let mut history = log.history(position(self.last));
@@ -133,10 +141,7 @@ impl Copy {
             if found < expected {
                 continue;
             }
-            if !gaps.cover(expected..found) {
-                gaps = log.gaps().await?;
-            }
-            if !gaps.cover(expected..found) {
+            if !are_emptied(log, &mut gaps, expected..found).await? {
                 return Err(BackupError::NotANode { expected, found });
             }
             if together.ends_before(&record) {
@@ -153,12 +158,20 @@ impl Copy {
     }
 
     /// Compares the first and the last event that both should have.
-    async fn compare_with(&self, log: &EventStore, gaps: &Gaps) -> Result<(), BackupError> {
+    async fn compare_with(&self, log: &EventStore, gaps: &mut Gaps) -> Result<(), BackupError> {
         let first = log.history(None).next().await?;
         let at = first.as_ref().map_or(self.last, |first| first.event.position.commit);
         self.compare(at, first).await?;
-        let last = gaps.last_outside(self.last).ok_or_else(|| self.other_log(self.last))?;
-        self.compare(last, log.history(position(last)).next().await?).await
+        let mut last = gaps.last_outside(self.last).ok_or_else(|| self.other_log(self.last))?;
+        loop {
+            let there = log.history(position(last)).next().await?;
+            let found = there.as_ref().map_or(u64::MAX, |there| there.event.position.commit);
+            // A scavenge that removes the event meanwhile leaves an earlier one.
+            if found == last || !are_emptied(log, gaps, last..found).await? {
+                return self.compare(last, there).await;
+            }
+            last = gaps.last_outside(self.last).ok_or_else(|| self.other_log(self.last))?;
+        }
     }
 
     fn other_log(&self, position: u64) -> BackupError {
