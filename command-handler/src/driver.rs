@@ -238,7 +238,7 @@ fn command_error(id: &OrderId, error: &DriveError) -> CommandError {
         DriveError::NoWorkflow(_) | DriveError::Inconsistent(_) | DriveError::Save(SaveError::Encode(_)) => {
             CommandError::Broken(reason)
         }
-        other if other.is_for_good() => CommandError::Broken(reason),
+        DriveError::Save(SaveError::Append(_)) if error.is_for_good() => CommandError::Broken(reason),
         DriveError::Lookup(_) | DriveError::Save(SaveError::Append(_) | SaveError::Keys(_)) | DriveError::Conflicts => {
             CommandError::Failed(reason)
         }
