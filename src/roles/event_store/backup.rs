@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use event_store::backup::backup;
+use event_store::backup::{BackupError, BackupReport, backup};
 use event_store::client::EventStore;
 use event_store::node::check_log;
 
@@ -27,13 +27,21 @@ pub(crate) struct BackupArgs {
     to: PathBuf,
 }
 
-/// Takes a copy away that holds nothing, and the data folder around it unless others use that: neither is to look like a backup.
+/// Removes a copy that has no event, and the data folder around it if nothing else is there: neither may look like a backup.
 fn remove(folder: &Path, data: &Path) {
     if let Err(error) = fs::remove_dir_all(folder) {
         tracing::warn!(folder = %folder.display(), %error, "the copy holds no event and could not be removed");
     }
-    // One with anything in it stays.
+    // A folder that holds anything else stays.
     let _ = fs::remove_dir(data);
+}
+
+/// Whether the copy has no event. A backup that ended has counted them; one that failed has not.
+fn holds_nothing(folder: &Path, done: &Result<BackupReport, BackupError>) -> bool {
+    match done {
+        Ok(report) => report.check.events == 0,
+        Err(_) => check_log(folder).is_ok_and(|copy| copy.events == 0),
+    }
 }
 
 /// Exit code 1: something is wrong with the copy.
@@ -43,7 +51,7 @@ pub(super) async fn run(args: BackupArgs) -> Result<ExitCode, Box<dyn std::error
     let folder = DataFolder { data: data.clone() }.event_store();
     let is_new = !folder.exists();
     let done = backup(&log, &folder).await;
-    if is_new && check_log(&folder).is_ok_and(|copy| copy.events == 0) {
+    if is_new && holds_nothing(&folder, &done) {
         remove(&folder, &data);
     }
     let report = done?;
