@@ -1,6 +1,6 @@
 //! `tenuto rebuild`: makes views anew from the log, beside the live ones, and puts them in their place.
 
-use std::io::{BufRead, IsTerminal, Read};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -36,18 +36,15 @@ struct OtherLog(Mismatch);
 )]
 struct NotConfirmed(Mismatch);
 
-/// Asks whoever is at the terminal.
+/// Asks the operator at the terminal.
 fn confirmed(mismatch: &Mismatch) -> Result<bool, Box<dyn std::error::Error>> {
     if !std::io::stdin().is_terminal() {
         return Err(NotConfirmed(mismatch.clone()).into());
     }
-    output::ask(&format!(
+    Ok(output::confirm(&format!(
         "The views were not made from this log: {mismatch}.\nOrders that this log does not have will disappear from the views. \
          Make them from this log? Type yes: "
-    ));
-    let mut answer = String::new();
-    std::io::stdin().lock().take(64).read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
+    ))?)
 }
 
 /// Options of `tenuto rebuild`.

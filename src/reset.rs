@@ -1,7 +1,7 @@
 //! `tenuto reset`: removes what belongs to a data folder, wherever it is.
 
 use std::fs;
-use std::io::{BufRead, ErrorKind, IsTerminal, Read};
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -111,10 +111,7 @@ fn confirmed() -> Result<bool, Box<dyn std::error::Error>> {
     if !std::io::stdin().is_terminal() {
         return Err(ResetError::NotConfirmed.into());
     }
-    output::ask("Type yes to remove it: ");
-    let mut answer = String::new();
-    std::io::stdin().lock().take(64).read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
+    Ok(output::confirm("Type yes to remove it: ")?)
 }
 
 /// What others keep in the folder stays.

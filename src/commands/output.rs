@@ -4,7 +4,7 @@ pub mod pager;
 pub mod screen;
 
 use std::borrow::Cow;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use super::CommandError;
@@ -107,10 +107,14 @@ pub fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Asks whoever is at the terminal; the answer comes on the same line.
-pub fn ask(question: &str) {
-    let mut stderr = io::stderr().lock();
+/// Asks a question at the terminal, and returns whether the answer is `yes`.
+pub fn confirm(question: &str) -> io::Result<bool> {
+    // Not locked: others may log while this waits.
+    let mut stderr = io::stderr();
     let _ = stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush());
+    let mut answer = String::new();
+    io::stdin().lock().take(64).read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
 /// A command whose reader has seen enough (`tenuto show 1 | head`) has done its work.
