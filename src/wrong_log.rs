@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use follower::LogAlarm;
 use serde_json::json;
 
+use crate::door::problem;
+
 /// The extension `code` of the GraphQL error.
 const CODE: &str = "LOG_MISMATCH";
 
@@ -29,16 +31,12 @@ async fn refuse(State(alarm): State<LogAlarm>, request: Request, next: Next) -> 
 
 fn refusal(reason: &str, is_graphql: bool, headers: &HeaderMap) -> Response {
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    let (media_type, body) = if is_graphql {
-        let media_type = "application/graphql-response+json";
-        let media_type = if wants(headers, media_type) { media_type } else { "application/json" };
-        (media_type, json!({ "errors": [{ "message": reason, "extensions": { "code": CODE } }] }))
-    } else {
-        let problem = json!({
-            "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "detail": reason,
-        });
-        ("application/problem+json", problem)
-    };
+    if !is_graphql {
+        return problem(status, reason);
+    }
+    let media_type = "application/graphql-response+json";
+    let media_type = if wants(headers, media_type) { media_type } else { "application/json" };
+    let body = json!({ "errors": [{ "message": reason, "extensions": { "code": CODE } }] });
     (status, [(header::CONTENT_TYPE, media_type)], body.to_string()).into_response()
 }
 
