@@ -89,18 +89,18 @@ impl Connections {
     pub(super) fn enter(&self) -> Entrance {
         let now = Instant::now();
         let all = self.entries();
-        let open: Vec<&Arc<Entry>> = all.iter().filter(|entry| !entry.cut.is_cancelled()).collect();
+        let open = all.iter().filter(|entry| !entry.is_cut()).count();
         let Limits { connections, reserve, .. } = *self.limits;
         let mut is_reserve = false;
-        if open.len() >= connections {
-            match longest_idle(&open) {
+        if open >= connections {
+            match longest_idle(&all) {
                 Some((since, entry)) if since + FRESH <= now => entry.cut.cancel(),
-                Some((since, _)) if open.len() >= connections + reserve => return Entrance::Later(since + FRESH),
-                None if open.len() >= connections + reserve => return Entrance::Full,
+                Some((since, _)) if open >= connections + reserve => return Entrance::Later(since + FRESH),
+                None if open >= connections + reserve => return Entrance::Full,
                 _ => is_reserve = true,
             }
         }
-        if all.len() - open.len() > connections / 2 {
+        if all.len() - open > connections / 2 {
             return Entrance::Later(now + CLOSING);
         }
         Entrance::Entered(self.entry(is_reserve))
@@ -108,9 +108,7 @@ impl Connections {
 
     /// Closes the connection that has been without a request for longest, if there is one.
     pub(super) fn make_room(&self) {
-        let all = self.entries();
-        let open: Vec<&Arc<Entry>> = all.iter().filter(|entry| !entry.cut.is_cancelled()).collect();
-        if let Some((_, entry)) = longest_idle(&open) {
+        if let Some((_, entry)) = longest_idle(&self.entries()) {
             entry.cut.cancel();
         }
     }
@@ -135,8 +133,10 @@ impl Connections {
     }
 }
 
-fn longest_idle<'a>(entries: &[&'a Arc<Entry>]) -> Option<(Instant, &'a Arc<Entry>)> {
-    let idle = entries.iter().filter_map(|entry| Some((lock(&entry.activity).waits_since()?, *entry)));
+/// The connection that has been without a request for longest, of those that are not cut yet.
+fn longest_idle(entries: &[Arc<Entry>]) -> Option<(Instant, &Entry)> {
+    let open = entries.iter().filter(|entry| !entry.is_cut());
+    let idle = open.filter_map(|entry| Some((lock(&entry.activity).waits_since()?, entry.as_ref())));
     idle.min_by_key(|(since, _)| *since)
 }
 
@@ -164,6 +164,10 @@ impl Entry {
     /// Waits until it has to make room.
     pub(super) async fn cut(&self) {
         self.cut.cancelled().await;
+    }
+
+    fn is_cut(&self) -> bool {
+        self.cut.is_cancelled()
     }
 
     fn bytes_came(&self) {
