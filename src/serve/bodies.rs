@@ -1,7 +1,7 @@
 //! Bodies of requests as they arrive: each has to go on, and all of them hold a bounded amount of memory.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use axum::body::Bytes;
@@ -9,6 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::connections::lock;
 use super::limits::Limits;
 
 /// Why a body was not read to its end.
@@ -57,7 +58,7 @@ impl Share {
 
     /// Why the body ended early, if it did.
     pub(super) fn cut(&self) -> Option<Cut> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).cut
+        lock(&self.state).cut
     }
 }
 
@@ -103,7 +104,7 @@ impl<B> Bounded<B> {
     fn hold(&self, bytes: usize) -> Result<(), Cut> {
         let bytes = u32::try_from(bytes).map_err(|_| Cut::NoRoom)?;
         let more = self.bodies.memory.clone().try_acquire_many_owned(bytes).map_err(|_| Cut::NoRoom)?;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         match &mut state.held {
             Some(held) => held.merge(more),
             none => *none = Some(more),
@@ -112,7 +113,7 @@ impl<B> Bounded<B> {
     }
 
     fn end(&self, cut: Cut) -> axum::BoxError {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).cut = Some(cut);
+        lock(&self.state).cut = Some(cut);
         cut.into()
     }
 }

@@ -141,7 +141,7 @@ fn longest_idle(entries: &[Arc<Entry>]) -> Option<(Instant, &Entry)> {
 }
 
 /// Nothing panics under these locks.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
