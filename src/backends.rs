@@ -66,10 +66,8 @@ impl ServerUrls {
         if self.event_store.is_some() || self.postgres.is_some() {
             return Ok(self);
         }
-        let running = running::in_usual_folder("--event-store and --postgres")?;
-        let places = running.map(|running| (Some(running.event_store), running.postgres));
-        let (event_store, postgres) = places.unwrap_or_default();
-        Ok(Self { event_store, postgres, ..self })
+        let Some(running) = running::in_usual_folder("--event-store and --postgres")? else { return Ok(self) };
+        Ok(Self { event_store: Some(running.event_store), postgres: running.postgres, ..self })
     }
 
     /// The database's URL.
