@@ -47,13 +47,16 @@ impl Verification {
         let stream = order.stream();
         match log.store.stream_limits(&stream).await {
             Ok(limits) if limits.is_none() => {}
-            Ok(limits) => self.findings.add(Finding::Stream { stream, reason: in_words(limits, None) }),
+            Ok(limits) => {
+                let reason = in_words(limits, None);
+                self.findings.add(Finding::Stream { stream: stream.clone(), reason });
+            }
             // The read of the stream itself reports it.
             Err(ReadError::StreamDeleted(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        self.removed(log, |stream| stream == order.stream()).await?;
-        match log.stream(&order.stream(), end).await {
+        self.removed(log, |removed| removed == stream).await?;
+        match log.stream(&stream, end).await {
             Ok(events) if self.findings.is_empty() && events.is_empty() && pool.is_none() => {
                 return Err(AuditError::NoSuchOrder(order.to_string()));
             }
@@ -68,7 +71,7 @@ impl Verification {
                 }
             }
             Err(error @ ReadError::Unavailable(_)) => return Err(error.into()),
-            Err(error) => self.findings.add(Finding::Stream { stream: order.stream(), reason: error.to_string() }),
+            Err(error) => self.findings.add(Finding::Stream { stream, reason: error.to_string() }),
         }
         if let Some(pool) = pool {
             let checkpoint = views::checkpoint(log, pool, &mut self.findings).await?;
