@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use domain::stream_prefix;
-use domain::wire::WORKFLOW_STREAM_PREFIX;
 use domain::wire::participants::{REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
+use domain::wire::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
 use event_store::client::{AppendError, EventStore, LOG_STREAM, ReadError};
 use event_store::node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::Cluster;
@@ -78,7 +78,7 @@ impl ServerUrls {
 
 /// What the names of the streams begin with that a command handler appends to.
 pub(crate) fn command_streams() -> [&'static str; 4] {
-    [stream_prefix::get(), WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, "key-"]
+    [stream_prefix::get(), WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, KEY_STREAM_PREFIX]
 }
 
 /// Asks whether the log may be read. A user who may not gets that right from an administrator, and not by waiting: the role

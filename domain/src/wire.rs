@@ -298,6 +298,8 @@ events!(
 
 /// What the streams of workflow definitions start with; the workflow's name follows.
 pub const WORKFLOW_STREAM_PREFIX: &str = "workflow-";
+/// What the streams of idempotency keys start with; the key's hash follows.
+pub const KEY_STREAM_PREFIX: &str = "key-";
 
 /// A definition was registered. The only event of a `workflow-{name}` stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

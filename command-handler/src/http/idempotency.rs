@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use domain::ids::OrderId;
+use domain::wire::KEY_STREAM_PREFIX;
 use event_store::client::{AppendError, Expected, NewEvent};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -124,7 +125,7 @@ impl<L: Log> Keys<L> {
         content: &Content,
     ) -> Result<OrderId, Problem> {
         let digest = Sha256::digest(key);
-        let stream = format!("key-{digest:x}");
+        let stream = format!("{KEY_STREAM_PREFIX}{digest:x}");
         let used = IdempotencyKeyUsed { order_id, fingerprint: content.digest.clone() };
         let data = serde_json::to_vec(&used).map_err(|error| Problem::later(error.to_string()))?;
         let event = NewEvent {
