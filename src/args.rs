@@ -126,10 +126,13 @@ pub(crate) struct Listen {
     pub listen: SocketAddr,
 }
 
+/// The data folder, unless another one is named: servers keep their data there, and commands look for servers there.
+pub(crate) const USUAL_DATA: &str = ".tenuto";
+
 /// Where things are kept.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataFolder {
     /// The folder for all data of the embedded log and database
-    #[arg(long, env = "TENUTO_DATA", default_value = ".tenuto", value_name = "FOLDER")]
+    #[arg(long, env = "TENUTO_DATA", default_value = USUAL_DATA, value_name = "FOLDER")]
     pub data: PathBuf,
 }

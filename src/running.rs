@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::args::DataFolder;
+use crate::args::{DataFolder, USUAL_DATA};
 
 const FILE: &str = "running.json";
 /// URLs may hold passwords.
@@ -151,7 +151,7 @@ pub(crate) fn forget_ended(data: &Path) -> std::io::Result<()> {
 
 /// The folder in which commands look, unless they are told another.
 fn usual_folder() -> PathBuf {
-    std::env::var_os("TENUTO_DATA").map_or_else(|| PathBuf::from(".tenuto"), PathBuf::from)
+    std::env::var_os("TENUTO_DATA").map_or_else(|| PathBuf::from(USUAL_DATA), PathBuf::from)
 }
 
 /// What runs in that folder now; one that was killed is an error.
