@@ -8,18 +8,17 @@ use std::time::Duration;
 use clap::Args;
 use command_handler::{
     Admission, AdmissionBounds, AllParticipants, HttpParticipants, KeyTable, Orchestrator, OrchestratorOptions,
-    Production, RegisterError, ReplyReaderOptions, Settings, SystemClock, TodoOptions, Unreachable, Usage,
+    Production, RegisterError, ReplyReaderOptions, Settings, SystemClock, TodoOptions, Usage,
 };
 use domain::order::WorkflowRef;
 use domain::workflow::address;
 use event_store::client::EventStore;
-use follower::LogAlarm;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::RoleResult;
-use super::watched::Watched;
+use super::watched::{Alarms, Watched};
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
 use crate::door::{Door, STARTING};
@@ -136,15 +135,6 @@ pub(crate) fn urls_in_environment() -> BTreeMap<String, String> {
     let texts =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     texts.filter(|(name, _)| name.ends_with("_URL")).collect()
-}
-
-/// What a command handler is not ready for.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Alarms {
-    /// The log is another one than that of the views.
-    pub log: LogAlarm,
-    /// Participants of workflows in use cannot be asked.
-    pub unreachable: Unreachable,
 }
 
 /// A command handler that is running.

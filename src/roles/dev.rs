@@ -10,9 +10,9 @@ use projector::ProjectorOptions;
 use tokio_util::sync::CancellationToken;
 
 use super::RoleResult;
-use super::command_handler::{Alarms, Driving, Handler, urls_in_environment};
+use super::command_handler::{Driving, Handler, urls_in_environment};
 use super::participants::Mail;
-use super::watched::Watched;
+use super::watched::{Alarms, Watched};
 use crate::args::{DataFolder, Listen, ServerUrls};
 use crate::backends::Backends;
 use crate::commands::output;

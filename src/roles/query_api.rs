@@ -4,8 +4,7 @@ use clap::Args;
 use event_store::client::EventStore;
 
 use super::RoleResult;
-use super::command_handler::Alarms;
-use super::watched::Watched;
+use super::watched::{Alarms, Watched};
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
 use crate::door::{Door, STARTING};

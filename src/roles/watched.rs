@@ -1,16 +1,26 @@
 //! What a role that stands on the log and the views watches, and what it says of it to those who probe.
 
 use axum::Router;
+use command_handler::Unreachable;
 use event_store::client::EventStore;
+use follower::LogAlarm;
 use query_api::{LagMeter, LiveStats};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use super::command_handler::Alarms;
 use crate::door::Door;
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
 use crate::{health, metrics};
+
+/// What keeps a role from being ready.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Alarms {
+    /// The log is not the one that the views were made from.
+    pub log: LogAlarm,
+    /// Participants of workflows in use cannot be asked.
+    pub unreachable: Unreachable,
+}
 
 /// A role's log and views, and who is told of their faults.
 pub(super) struct Watched<'a> {
