@@ -20,7 +20,7 @@ use crate::args::ServerUrls;
 use crate::running::{self, NotFound};
 use crate::stream_prefix::adopt_in_time;
 
-/// The same, of participants that are asked by events.
+/// The prefixes of the streams that participants append to, where they are asked by events.
 pub(crate) const PARTICIPANT_STREAMS: [&str; 1] = [REPLY_STREAM_PREFIX];
 /// The database of the embedded cluster.
 const DATABASE: &str = "tenuto";
@@ -30,13 +30,14 @@ const MOST_CONNECTIONS: u32 = 16;
 const LOG_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// How often in a row the embedded database is started again.
 const MOST_RESTARTS: u32 = 6;
-/// How much longer each time before it is.
+/// The pause before a restart grows by this much each time.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
-/// How long it has to last to count as started.
+/// A database that runs for this long counts as started.
 const LASTING: Duration = Duration::from_mins(1);
 /// How long the first connection may take.
 const CONNECTING: Duration = Duration::from_secs(5);
-/// How long a caller waits for a connection: a command is answered within five seconds, whatever is away.
+/// How long a caller waits for a connection: a command is answered within five seconds, also during
+/// an outage.
 const ACQUIRING: Duration = Duration::from_secs(4);
 
 /// A role on its own needs servers that others reach too.
@@ -61,7 +62,8 @@ impl ServerUrls {
         self.event_store.as_deref().ok_or(NotNamed::EVENT_STORE)
     }
 
-    /// For a command, the servers that are named. Where none is, those of what runs in this folder.
+    /// The servers of a command: the ones that are named, or else those of the process that runs in
+    /// this folder.
     pub fn or_running(self) -> Result<Self, NotFound> {
         if self.event_store.is_some() || self.postgres.is_some() {
             return Ok(self);
@@ -76,20 +78,21 @@ impl ServerUrls {
     }
 }
 
-/// What the names of the streams begin with that a command handler appends to.
+/// The prefixes of the streams that a command handler appends to.
 pub(crate) fn command_streams() -> [&'static str; 4] {
     [stream_prefix::get(), WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, KEY_STREAM_PREFIX]
 }
 
-/// Asks whether the log may be read. A user who may not gets that right from an administrator, and not by waiting: the role
-/// does not start without it.
+/// Checks that the log may be read. Only an administrator can give a missing right, so the role
+/// does not wait for it: it ends.
 pub(crate) async fn may_read(log: &EventStore) -> Result<(), NoRight> {
     may_append(log, &[]).await
 }
 
-/// Asks the same, and whether events may be appended to streams whose names begin so, and to the log's own.
+/// Checks the same, and that events may be appended to streams with these prefixes and to the log's
+/// own stream.
 pub(crate) async fn may_append(log: &EventStore, prefixes: &[&str]) -> Result<(), NoRight> {
-    // It may still be starting, on another machine.
+    // A log that does not answer yet may still be starting, on another machine.
     timeout(LOG_ANSWERS_WITHIN, rights(log, prefixes)).await.unwrap_or(Ok(()))
 }
 
@@ -133,10 +136,12 @@ pub(crate) async fn views(url: &str) -> Result<PgPool, Box<dyn std::error::Error
 /// The database.
 pub(crate) async fn connect(url: &str) -> Result<PgPool, PostgresError> {
     let options: PgConnectOptions = url.parse().map_err(PostgresError::Url)?;
-    // A rebuild's statements take long by their nature. Its progress, and the views' lag, say what an operator can use.
+    // A rebuild has slow statements. Its progress and the views' lag tell an operator more than a
+    // log of them.
     let options = options.disable_statement_logging();
     let place = format!("{}:{}", options.get_host(), options.get_port());
-    // A pool tries again until its time is up, and then tells only of that: one connection tells why.
+    // A pool retries until its time is up, and then reports only the timeout. A single connection
+    // reports the cause.
     match timeout(CONNECTING, options.connect()).await {
         Ok(Ok(connection)) => connection.close().await.unwrap_or_default(),
         Ok(Err(source)) => return Err(PostgresError::Connect { place, source }),
@@ -156,7 +161,8 @@ pub(crate) enum PostgresError {
     Silent { place: String },
 }
 
-/// Makes the data folder, closed to others. Root's database runs as another user, who has to get through to its own part.
+/// Makes the data folder, closed to others. Root's database runs as another user, which must be
+/// able to enter it.
 fn make_private(data: &Path) -> Result<(), NoFolder> {
     let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
     let created = DirBuilder::new().recursive(true).mode(mode).create(data);
@@ -211,7 +217,8 @@ impl Backends {
         Ok(Self { event_store, event_store_url, pool, postgres_url, node, cluster })
     }
 
-    /// Keeps the embedded database going: one that has come to an unexpected end is started again. Returns when that is in vain.
+    /// Restarts the embedded database whenever it ends unexpectedly. Returns when the restarts have
+    /// failed.
     pub async fn broken(&mut self) -> String {
         let Some(cluster) = &mut self.cluster else { return std::future::pending().await };
         let mut tries = 0;
@@ -230,7 +237,7 @@ impl Backends {
                 }
             }
             tracing::warn!(%exit, after_ms = begun.elapsed().as_millis(), "the embedded Postgres was started again");
-            // One that lasts is as good as new.
+            // Failures count only while they follow one another.
             if timeout(LASTING, cluster.exited()).await.is_err() {
                 tries = 0;
             }

@@ -1,7 +1,8 @@
-//! The door of a role: it answers from the first moment on, also while what stands behind it is still starting.
+//! The door of a role: it answers requests from the first moment on, also while the role is still
+//! starting.
 //!
-//! Meanwhile `/livez` says that the process is alive, `/readyz` says what is waited for, and everything else waits a little, and
-//! is then answered "later".
+//! Meanwhile `/livez` reports that the process is alive, and `/readyz` what the role waits for.
+//! Every other request waits a little for the role, and is then answered 503.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +17,18 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
-/// How long a request waits for a role to start: a command is answered within five seconds, whatever is away.
+/// How long a request waits for a role to start: a command is answered within five seconds, also
+/// during an outage.
 pub(crate) const STARTING: Duration = Duration::from_secs(4);
 
-/// What is answered at once.
+/// The paths that are answered at once.
 pub(crate) const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// What is behind the door.
 #[derive(Clone, Debug)]
 enum Behind {
-    /// Nothing yet: this is waited for. The probes say more, once they have something to look at.
+    /// The role starts, and waits for this. Its probes answer as soon as there is something to
+    /// probe.
     Starting(&'static str, Option<Router>),
     Open(Router),
 }
@@ -39,22 +42,23 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// A door behind which nothing is yet. A request waits so long for it to open.
+    /// A closed door. A request waits at most this long for it to open.
     pub fn new(patience: Duration) -> Self {
         Self { behind: Arc::new(watch::Sender::new(Behind::Starting("the process", None))), patience }
     }
 
-    /// What is waited for now.
+    /// From now on, the role waits for this.
     pub fn waits_for(&self, what: &'static str) {
         self.set(Behind::Starting(what, None));
     }
 
-    /// What is waited for now, while these routes answer: `/readyz` and `/metrics`, say.
+    /// From now on, the role waits for this, and these routes answer: `/readyz` and `/metrics`, for
+    /// example.
     pub fn waits_behind(&self, what: &'static str, probes: Router) {
         self.set(Behind::Starting(what, Some(probes)));
     }
 
-    /// What is waited for, unless the door is open.
+    /// What the role waits for; `None`: the door is open.
     pub fn waiting_for(&self) -> Option<&'static str> {
         match *self.behind.borrow() {
             Behind::Starting(what, _) => Some(what),
@@ -114,7 +118,7 @@ async fn unknown_path(method: Method, uri: Uri) -> Response {
     problem(StatusCode::NOT_FOUND, &format!("{method} {path}: this server has no such path"))
 }
 
-/// No route decodes a body. What is encoded would be reported as malformed, which it is not.
+/// No route decodes a body, so an encoded one would be reported as malformed JSON.
 async fn refuse_encoded(headers: HeaderMap, request: Request, next: Next) -> Response {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let encoded = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));

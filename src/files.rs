@@ -2,10 +2,10 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a process of ours needs at least: the log, the database's connections, and some clients.
+/// What a role needs at least: for the log, the connections to the database, and some clients.
 const NEEDED: u64 = 256;
 
-/// What is enough for any.
+/// What is enough for every role.
 const MANY: u64 = 65_536;
 
 /// The process may open too few files.
@@ -18,17 +18,19 @@ pub(crate) struct TooFewFiles {
     allowed: u64,
 }
 
-/// Raises the limit as far as the system lets us: a shell's usual one is for programs that cannot take more.
+/// Raises the limit as far as the system allows. The usual one of a shell is low for the sake of
+/// old programs.
 pub(crate) fn allow_many() {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.map_or(MANY, |maximum| maximum.min(MANY));
     if limit.current.is_some_and(|current| current < most) {
-        // Whether it is enough is looked at by those that need many.
+        // Roles check afterwards whether it is enough.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit }).is_ok();
     }
 }
 
-/// Whether a role has enough. It would fail later, with an error that speaks of something else.
+/// Checks that a role has enough. Without this check it would fail later, with an error about
+/// something else.
 pub(crate) fn suffice() -> Result<(), TooFewFiles> {
     match getrlimit(Resource::Nofile).current {
         Some(allowed) if allowed < NEEDED => Err(TooFewFiles { allowed }),

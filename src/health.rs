@@ -18,7 +18,8 @@ use crate::log_guard::KeyCount;
 
 /// How long whoever asks waits to be told how far behind the views are.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// How long what a process stands on has to answer. A probe is answered within a second, whatever is away.
+/// How long the log and Postgres have to answer. A probe is answered within a second, also during
+/// an outage.
 const PROBE: Duration = Duration::from_millis(600);
 const NOT_KNOWN: &str = "views: how far they are behind the log is not known now\n";
 
@@ -33,9 +34,9 @@ pub(crate) struct Footing {
     pub lag: Option<LagMeter>,
     /// Raised while the log is not the one that the views were made from, or requests and replies were read from.
     pub alarm: LogAlarm,
-    /// Behind which the process starts, if that takes anything.
+    /// The door, of a process that is not ready before it is open.
     pub door: Option<Door>,
-    /// The participants of workflows in use that cannot be asked here.
+    /// The participants of workflows in use that this process cannot call.
     pub unreachable: Unreachable,
     /// The orders whose key is missing: a warning, and nothing to fail for, since all others go on.
     pub keys: KeyCount,

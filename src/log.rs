@@ -59,7 +59,7 @@ impl LogArgs {
         }
     }
 
-    /// Connects to the log, or opens it, and does as it says.
+    /// Connects to the log, or opens it, and takes the stream prefix from it.
     pub async fn open(&self) -> Result<Log, OpenError> {
         let log = self.connect().await?;
         match adopt(&log.store, None).await {
@@ -83,7 +83,7 @@ impl LogArgs {
             may_read(&store).await?;
             return Ok(Log { store, node: None });
         };
-        // What was killed has left the log, and nobody uses it.
+        // After a process was killed, no one uses the log, and it can be opened.
         if let Ok(Some(running)) = running::in_folder(data, "--event-store") {
             return Ok(Log { store: EventStore::connect(&running.event_store)?, node: None });
         }

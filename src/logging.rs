@@ -30,7 +30,7 @@ pub(crate) fn start(dev: bool) -> Result<(), BadFilter> {
     Ok(())
 }
 
-/// A word that is no level is a target to the library: `inof` would log everything of a crate that does not exist, and nothing else.
+/// The library takes a word that is no level for a target: with `inof` it would log nothing at all.
 fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let wrong = |reason: String| BadFilter { value: text.to_owned(), reason };

@@ -3,7 +3,7 @@
 #![deny(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "they panic where the reader has gone: `commands::output` does not"
+    reason = "they panic when the reader has closed the pipe; use `commands::output`"
 )]
 
 mod args;

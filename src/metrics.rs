@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::log_guard::KeyCount;
 
-/// How long the lag may take to be measured: what is away must not hold up the other figures.
+/// How long the lag may take to be measured: an outage must not hold up the other figures.
 const PATIENCE: Duration = Duration::from_millis(800);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 

@@ -114,7 +114,7 @@ fn confirmed() -> Result<bool, Box<dyn std::error::Error>> {
     Ok(output::confirm("Type yes to remove it: ")?)
 }
 
-/// What others keep in the folder stays.
+/// Other files in the folder stay, and so does the folder then.
 fn remove_if_empty(data: &Path) -> std::io::Result<()> {
     match fs::remove_dir(data) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => Ok(()),

@@ -1,7 +1,8 @@
-//! The record of what runs in a data folder: `tenuto dev` (or `tenuto event-store`) notes there where its servers are, so that commands
-//! in the same folder find them by themselves.
+//! The record of what runs in a data folder: `tenuto dev` and `tenuto event-store` write the
+//! addresses of their servers there. Commands in the same folder find the servers by it.
 //!
-//! The process keeps a lock on the record for as long as it lives. A record without one is of a process that was killed.
+//! The process keeps a lock on the record for as long as it lives. A record that is not locked is
+//! of a process that was killed.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -15,14 +16,14 @@ use crate::args::{DataFolder, USUAL_DATA};
 const FILE: &str = "running.json";
 /// URLs may hold passwords.
 const PRIVATE: u32 = 0o600;
-/// A record is not larger.
+/// No record is larger.
 const MAX_BYTES: u64 = 64 * 1024;
-/// How often, and after which pause each, the lock is tried.
+/// How often the lock is tried, and the pause after each try.
 const LOCK_TRIES: usize = 25;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-/// Where a log is that nobody names, and no process of this folder has.
+/// The log, where none is named and no process runs in this folder.
 const USUAL_LOG: &str = "esdb://127.0.0.1:2113?tls=false";
-/// Where a server is that nobody names, and no process of this folder is.
+/// The server, where none is named and no process runs in this folder.
 const USUAL_SERVER: &str = "http://127.0.0.1:7007";
 
 /// Where the servers of a running process are.
@@ -41,7 +42,7 @@ pub(crate) struct Running {
     pub postgres: Option<String>,
 }
 
-/// Where servers are that a command was not told.
+/// Why the servers that a command needs were not found.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotFound {
     #[error(
@@ -58,7 +59,7 @@ pub(crate) enum NotFound {
     Unreadable { file: PathBuf, source: std::io::Error },
 }
 
-/// A record that is kept while the process lives. It goes with the value.
+/// The record of this process. Dropping it removes the record.
 #[derive(Debug)]
 pub(crate) struct Record {
     file: PathBuf,
@@ -67,7 +68,8 @@ pub(crate) struct Record {
 }
 
 impl Running {
-    /// Notes it in the data folder. A process that cannot goes on: commands are then told where it is.
+    /// Writes the record. A process that cannot write it still runs: commands then need the
+    /// addresses as options.
     pub fn record(&self, data: &Path) -> Option<Record> {
         let written = Record::write(data, self);
         let warn = |error: &std::io::Error| {
@@ -78,7 +80,7 @@ impl Running {
 }
 
 impl Record {
-    /// Notes where the servers are.
+    /// Writes the record, and locks it.
     pub fn write(data: &Path, running: &Running) -> std::io::Result<Self> {
         let file = data.join(FILE);
         let mut options = OpenOptions::new();
@@ -86,7 +88,7 @@ impl Record {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
         std::fs::create_dir_all(data)?;
         let mut locked = options.open(&file)?;
-        // One that is there keeps the mode that it had.
+        // A file that exists keeps its mode when it is opened.
         locked.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(PRIVATE))?;
         lock(&locked)?;
         locked.set_len(0)?;
@@ -97,7 +99,7 @@ impl Record {
     }
 }
 
-/// A command that looks at the record holds it for a moment.
+/// A command that reads the record locks it for a moment, so this is tried again.
 fn lock(file: &File) -> std::io::Result<()> {
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
@@ -111,12 +113,13 @@ fn lock(file: &File) -> std::io::Result<()> {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        // One that stays says that its process has ended.
+        // A record that cannot be removed is not locked any more: it counts as that of an ended
+        // process.
         let _ = std::fs::remove_file(&self.file);
     }
 }
 
-/// What runs in a data folder, if anything does or did.
+/// The record in a data folder, if there is one, and whether its process still runs.
 fn look(data: &Path) -> Result<Option<Found>, NotFound> {
     let file = data.join(FILE);
     let unreadable = |source| NotFound::Unreadable { file: file.clone(), source };
@@ -141,7 +144,7 @@ struct Found {
     lives: bool,
 }
 
-/// Removes the record of a process that has ended without doing so.
+/// Removes the record that a killed process has left.
 pub(crate) fn forget_ended(data: &Path) -> std::io::Result<()> {
     if let Ok(None | Some(Found { lives: true, .. })) = look(data) {
         return Ok(());
@@ -154,7 +157,8 @@ fn usual_folder() -> PathBuf {
     std::env::var_os("TENUTO_DATA").map_or_else(|| PathBuf::from(USUAL_DATA), PathBuf::from)
 }
 
-/// What runs in that folder now; one that was killed is an error.
+/// The process that runs in this folder. The record of a killed one is an error, which names these
+/// options.
 pub(crate) fn in_folder(data: &Path, options: &'static str) -> Result<Option<Running>, NotFound> {
     match look(data)? {
         Some(Found { running, lives: true }) => Ok(Some(running)),
@@ -165,7 +169,7 @@ pub(crate) fn in_folder(data: &Path, options: &'static str) -> Result<Option<Run
     }
 }
 
-/// What runs in the folder in which commands look.
+/// The process that runs in the folder in which commands look.
 pub(crate) fn in_usual_folder(options: &'static str) -> Result<Option<Running>, NotFound> {
     in_folder(&usual_folder(), options)
 }

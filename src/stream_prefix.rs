@@ -1,11 +1,11 @@
-//! What orders' streams are called in this log: the log says so, and every process on it does as the log says.
+//! The prefix of orders' streams: the log names it, and every process takes it from there.
 
 use std::time::Duration;
 
 use domain::stream_prefix::{DEFAULT, InUse, InvalidPrefix, check, set};
 use event_store::client::{AppendError, EventStore, IdentityError, LOG_STREAM, ReadError};
 
-/// Between two looks at a log that does not answer.
+/// The pause before a log that does not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why this log's prefix cannot be used.
@@ -40,7 +40,8 @@ pub(crate) fn parse(text: &str) -> Result<String, InvalidPrefix> {
     check(text).map(|()| text.to_owned())
 }
 
-/// Takes over what the log says. A log that says nothing gets what is given; where nothing is given, the default holds.
+/// Takes the prefix from the log. A log that has not begun gets the given one. A log that names no
+/// prefix has the default one.
 pub(crate) async fn adopt(log: &EventStore, given: Option<&str>) -> Result<(), PrefixError> {
     let settings = match given {
         Some(prefix) => Some(log.begin(Some(prefix)).await?),

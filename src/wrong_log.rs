@@ -1,4 +1,5 @@
-//! While the views are of another log than this one, the query side refuses to answer from them.
+//! While the views were made from another log than this one, the query side refuses to answer from
+//! them.
 
 use axum::Router;
 use axum::extract::{Request, State};

@@ -16,7 +16,8 @@ pub(super) fn verify(file: &Path, keys: &[PublicKey]) -> Result<Report, AuditErr
     if events == 0 {
         return Err(AuditError::EmptyBundle(file.to_owned()));
     }
-    // Whoever names a key wants to know whether it signed this. Faults are told all the same.
+    // With a key the question is whether it signed this bundle: without a seal there is no answer.
+    // Faults are reported first.
     if bundle.sealed.is_none() && !keys.is_empty() && faults.is_empty() {
         return Err(AuditError::UnsealedBundle(file.to_owned()));
     }

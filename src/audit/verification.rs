@@ -182,8 +182,8 @@ impl Verification {
         Ok(())
     }
 
-    /// Names what scavenges of an embedded log have removed: an order that was deleted or truncated first is no longer there,
-    /// and that it was done in the open does not make its history whole.
+    /// Names what scavenges of an embedded log have removed. The removal is on record, and the
+    /// order's history is incomplete all the same.
     async fn removed(&mut self, log: &Log, is_looked_at: impl Fn(&str) -> bool) -> Result<(), AuditError> {
         let take = |Removal { stream, revisions, scavenge, recorded_at, .. }: Removal| {
             if is_looked_at(&stream) {

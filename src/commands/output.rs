@@ -96,7 +96,8 @@ pub fn print(text: &str) -> Result<(), CommandError> {
     Ok(stdout.flush()?)
 }
 
-/// Prints what a server says of itself. Where nobody reads that any more, it goes on all the same.
+/// Prints a notice of a server. A closed standard output is no reason to stop, so errors are
+/// ignored.
 pub fn announce(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());

@@ -117,7 +117,7 @@ struct Workflow {
 struct Customer {
     id: String,
     name: Option<String>,
-    /// The personal data cannot be read, although nobody erased them.
+    /// The key of the personal data is missing, and they were not erased.
     #[serde(default)]
     key_missing: bool,
     #[serde(default)]

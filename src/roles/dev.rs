@@ -21,7 +21,7 @@ use crate::running::Running;
 use crate::wrong_log::refused_while_raised;
 use crate::{samples, serve, signals};
 
-/// How long a request waits for the log and Postgres, which may have to be made first.
+/// How long a request waits for the log and Postgres, which may have to be created first.
 const STARTING_ALL: Duration = Duration::from_secs(10);
 
 /// Options of `tenuto dev`.

@@ -36,7 +36,8 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
         pool = backends::views_beside(&event_store, postgres) => pool?,
     };
     let (adopting, given) = (event_store.clone(), args.servers.stream_prefix.clone());
-    // Views are told without the log too, so this is not waited for: only what the log itself is asked for needs it.
+    // Not waited for: views are served without the log too. Only earlier states of orders are read
+    // from the log.
     tokio::spawn(async move {
         if let Err(error) = adopt_in_time(&adopting, given.as_deref()).await {
             tracing::error!(%error, "what orders' streams are called is not known: earlier states of orders are not shown");
@@ -45,7 +46,8 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let alarms = Alarms::default();
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving: &stop, closed: &stop };
     let options = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
-    // While the log is away, the views are answered from all the same: a balancer is told of it, and nothing is refused.
+    // During an outage of the log, queries are still answered from the views; `/readyz` reports the
+    // outage.
     let (_guard, probes) = watched.start(None, Some(&options.stats));
     let queries = query_api::router(pool.clone(), event_store.clone(), &options);
     let router = refused_while_raised(queries, alarms.log.clone())

@@ -1,4 +1,4 @@
-//! What a role that stands on the log and the views watches, and what it says of it to those who probe.
+//! What a role watches that needs the log and the views, and the probes that report it.
 
 use axum::Router;
 use command_handler::Unreachable;
@@ -22,7 +22,7 @@ pub(crate) struct Alarms {
     pub unreachable: Unreachable,
 }
 
-/// A role's log and views, and who is told of their faults.
+/// A role's log and views, and the alarms that their faults raise.
 pub(super) struct Watched<'a> {
     pub event_store: &'a EventStore,
     pub pool: &'a PgPool,

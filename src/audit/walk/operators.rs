@@ -1,6 +1,6 @@
 //! What operators of the log did to our streams: deleted one, for now or for good, or set a limit on it.
 //!
-//! The events are still in `$all` until a scavenge takes them away, so that the chains alone do not show it.
+//! Until a scavenge the events are still in `$all`, so the chains alone do not show it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const TOMBSTONE: &str = "$streamDeleted";
 pub(super) struct Operators(BTreeMap<String, String>);
 
 impl Operators {
-    /// Takes an event that an operator, and not Tenuto, has made. Returns whether it is one.
+    /// Takes an event if an operator, and not Tenuto, has written it. Returns whether that is so.
     pub fn take(&mut self, event: &RecordedEvent) -> bool {
         let position = event.position;
         if event.event_type == TOMBSTONE && is_ours(&event.stream) {
@@ -37,13 +37,13 @@ impl Operators {
         true
     }
 
-    /// The streams of which something is hidden, or gone.
+    /// The streams whose events are hidden or deleted.
     pub fn findings(self) -> impl Iterator<Item = Finding> {
         self.0.into_iter().map(|(stream, reason)| Finding::Stream { stream, reason })
     }
 }
 
-/// What a stream's limits do, and what helps.
+/// What a stream's limits do, and how to lift them.
 pub(in crate::audit) fn in_words(limits: StreamLimits, position: Option<u64>) -> String {
     let place = position.map(|position| format!(", at position {position}")).unwrap_or_default();
     format!("{limits}{place}; until a scavenge, the events come back when the metadata are set to {{}}")

@@ -30,10 +30,10 @@ pub(super) struct TrialArgs {
     data: Option<PathBuf>,
 }
 
-/// The exit code for "nothing was there to test".
+/// The exit code for "there was nothing to test".
 const NOT_KNOWN: u8 = 2;
 
-/// Exit code 1: a file is wrong, or did not come through; 2: nothing was there to test.
+/// Exit code 1: a file is wrong, or failed a case; 2: there was nothing to test.
 pub(super) fn run(args: &TrialArgs) -> Result<ExitCode, CommandError> {
     let order = args.order.as_deref().map_or_else(|| Ok(northwinds()), |file| content(file, read_order))?;
     let samples = args.data.as_deref().map_or_else(|| Ok(Samples::new()), |file| content(file, read_samples))?;

@@ -51,7 +51,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Box<dyn std::error::Erro
         return Err(InUse { folder: folder.display().to_string(), running }.into());
     }
     let report = check_log(&folder).map_err(|source| NotChecked { folder: folder.display().to_string(), source })?;
-    // The exit code says the same to those who do not read on.
+    // A closed standard output does not change the result, which the exit code reports too.
     if args.json {
         output::announce(&(serde_json::to_string_pretty(&report)? + "\n"));
     } else {
