@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::door::Door;
 use crate::log_guard::KeyCount;
 
-/// How long whoever asks waits to be told how far behind the views are.
+/// How long a probe waits to learn how far the views are behind the log.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How long the log and Postgres have to answer. A probe is answered within a second, also during
 /// an outage.
