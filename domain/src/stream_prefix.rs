@@ -6,9 +6,9 @@
 use std::sync::OnceLock;
 
 use crate::proof::seal;
-use crate::wire::WORKFLOW_STREAM_PREFIX;
 use crate::wire::erasures::ERASURES;
 use crate::wire::participants::{PARKED_REPLIES, REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
+use crate::wire::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
 
 /// The prefix of a log that names none.
 pub const DEFAULT: &str = "order-";
@@ -20,7 +20,7 @@ const RESERVED: [&str; 8] = [
     WORKFLOW_STREAM_PREFIX,
     REQUEST_STREAM_PREFIX,
     REPLY_STREAM_PREFIX,
-    "key-",
+    KEY_STREAM_PREFIX,
     PARKED_REPLIES,
     ERASURES,
     seal::STREAM,
