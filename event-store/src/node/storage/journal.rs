@@ -70,6 +70,19 @@ pub(super) struct Mended {
     /// The positions of the first batch. Its number is the one thing in the journals that nothing vouches for, and with a
     /// wrong one the engine would pass the batch over: so once the log is open, these are looked for.
     pub(super) first: Range<u64>,
+    /// The last journal, and where its last whole batch ends.
+    end: Option<(PathBuf, u64)>,
+}
+
+impl Mended {
+    /// The refusal of a log that ends before what was acknowledged, with the place where the rest should follow.
+    pub(super) fn falls_short(&self, last: u64, acknowledged: u64) -> StorageError {
+        let fault = format!("the log ends with position {last}, but {acknowledged} was acknowledged");
+        match &self.end {
+            Some((journal, end)) => damaged(journal, *end, &fault),
+            None => StorageError::Damaged(format!("{fault}, and there is no journal")),
+        }
+    }
 }
 
 /// A piece that was cut off.
@@ -98,6 +111,7 @@ pub(super) fn mend(folder: &Path, acknowledged: Acknowledged) -> Result<Mended, 
     for (index, path) in journals.iter().enumerate() {
         let survey = survey(path, last, limit)?;
         last = survey.last;
+        mended.end = Some((path.clone(), survey.whole));
         if mended.first.is_empty() {
             mended.first = survey.first;
         }

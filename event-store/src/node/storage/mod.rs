@@ -251,7 +251,7 @@ impl Storage {
         let last = self.view().last_position()?;
         let told = acknowledged.position();
         if last < told {
-            return Err(StorageError::Damaged(format!("it ends with position {last}, but {told} was acknowledged")));
+            return Err(self.mended.falls_short(last, told));
         }
         match self.format.get(HEAD_KEY)?.map(|head| keys::number_from(&head)).transpose()? {
             Some(head) if head != last => {

@@ -204,7 +204,22 @@ fn a_log_that_lost_its_journal_is_refused() {
     let folder = log_of(&[2, 3]);
     std::fs::write(journal(&folder), b"").unwrap();
     let refusal = opened(&folder).unwrap_err();
-    assert_eq!(refusal, "the log is damaged: it ends with position 0, but 5 was acknowledged");
+    let fault = "the log ends with position 0, but 5 was acknowledged";
+    assert_eq!(refusal, format!("the log is damaged: {}, byte 0: {fault}", journal(&folder).display()));
+}
+
+#[test]
+fn a_journal_that_ends_before_its_first_event_is_refused_with_the_place() {
+    let original = log_of(&[2, 3]);
+    let boundaries = boundaries(&original);
+    let [.., first_event, _, _] = boundaries[..] else { panic!("there are batches") };
+    for cut in (0..=first_event).step_by(7) {
+        let folder = copy_of(&original);
+        File::options().write(true).open(journal(&folder)).unwrap().set_len(cut as u64).unwrap();
+        let whole = boundaries.iter().rfind(|boundary| **boundary <= cut).unwrap();
+        let refusal = opened(&folder).unwrap_err();
+        assert!(refusal.contains(&format!("0.jnl, byte {whole}: ")), "cut at byte {cut}: {refusal}");
+    }
 }
 
 #[test]
