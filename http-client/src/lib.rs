@@ -3,7 +3,18 @@
 //! Proxies come from `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, less what `NO_PROXY` lists; names in lower case come first. Requests
 //! to loopback never go through a proxy: it would reach its own loopback instead, or refuse.
 
+mod mistake;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod mistake_tests;
+mod names;
+
+use std::sync::Arc;
+
 use reqwest::{Client, ClientBuilder, Error, NoProxy, Proxy};
+
+pub use mistake::{Causes, causes, mistake};
+use names::SystemNames;
 
 /// What is always reached directly.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
@@ -23,7 +34,7 @@ fn with_proxies(variable: impl Fn(&str) -> Option<String>) -> Result<ClientBuild
     let direct = if direct.split(',').any(|entry| entry.trim() == "*") { "*".to_owned() } else { direct };
     let direct = NoProxy::from_string(&direct);
     // This also turns off the library's own reading of the environment.
-    let mut builder = Client::builder().tcp_nodelay(true).no_proxy();
+    let mut builder = Client::builder().tcp_nodelay(true).dns_resolver(Arc::new(SystemNames)).no_proxy();
     if let Some(url) = set("http_proxy") {
         builder = builder.proxy(Proxy::http(url)?.no_proxy(direct.clone()));
     }

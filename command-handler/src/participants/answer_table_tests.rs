@@ -178,9 +178,10 @@ async fn what_every_answer_means_is_the_golden_table() {
     text += &table_of_bodies(&mut asked);
     text += "\n# Exchange that fails\n\n";
     for failing in failing_exchanges::all() {
-        let (reply, requests) = failing.tried().await;
+        let (reply, requests, circuit) = failing.tried().await;
         let (becomes, times) = (asked.all(false, &reply), if requests == 1 { "" } else { "s" });
-        let _ = writeln!(text, "{}: {becomes}; {requests} request{times} reached it", failing.name);
+        let circuit = if circuit == "closed" { "" } else { "; circuit open" };
+        let _ = writeln!(text, "{}: {becomes}; {requests} request{times} reached it{circuit}", failing.name);
     }
     golden("answers.txt", &text);
 }

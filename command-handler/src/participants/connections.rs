@@ -55,18 +55,13 @@ impl<S: Service<R>, R> Service<R> for Watched<S> {
 
 /// Whether a request got no answer because its connection was closed.
 pub(super) fn is_closed(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&dyn Error> = (!error.is_timeout()).then_some(error);
-    while let Some(error) = cause {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
-            return true;
-        }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return matches!(
-                error.kind(),
-                ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe
-            );
-        }
-        cause = error.source();
-    }
-    false
+    let is_closed = |cause: &(dyn Error + 'static)| {
+        let is_incomplete = cause.downcast_ref().is_some_and(hyper::Error::is_incomplete_message);
+        is_incomplete || cause.downcast_ref().is_some_and(is_of_a_closed_connection)
+    };
+    !error.is_timeout() && http_client::causes(error).any(is_closed)
+}
+
+fn is_of_a_closed_connection(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe)
 }

@@ -7,9 +7,14 @@ use chrono::{TimeDelta, Utc};
 use domain::ids::OrderId;
 use domain::order::{Attempt, Direction, PersonalData, Reply};
 use domain::workflow::Participant;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{Ask, HttpParticipants, Participants, Settings};
 
@@ -31,6 +36,8 @@ enum Does {
 enum At {
     Http,
     Https,
+    /// With TLS, and a certificate that nobody trusts.
+    HttpsUntrusted,
     /// At a port where nobody listens.
     Nowhere,
     /// Under a name that has no address.
@@ -64,6 +71,8 @@ pub(super) fn all() -> Vec<Failing> {
         ),
         once("TLS that never comes about", At::Https, &[Hangs]),
         once("TLS that is closed at once", At::Https, &[Closes]),
+        once("TLS that is refused by an alert", At::Https, &[Answers("\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{28}")]),
+        once("certificate of an authority that is not trusted", At::HttpsUntrusted, &[]),
         once("closed without an answer", At::Http, &[Closes]),
         once("no answer in time", At::Http, &[Hangs]),
         once("head cut off", At::Http, &[Answers("HTTP/1.1 200 OK\r\ncontent-le")]),
@@ -110,13 +119,13 @@ pub(super) fn all() -> Vec<Failing> {
 }
 
 impl Failing {
-    /// What came of it, and how many requests reached the participant.
-    pub async fn tried(&self) -> (Reply, usize) {
+    /// What came of it, how many requests reached the participant, and how its circuit stands.
+    pub async fn tried(&self) -> (Reply, usize, Value) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let url = match self.at {
             At::Http | At::Nowhere => format!("http://127.0.0.1:{port}"),
-            At::Https => format!("https://127.0.0.1:{port}"),
+            At::Https | At::HttpsUntrusted => format!("https://127.0.0.1:{port}"),
             At::Nameless => format!("http://participant.invalid:{port}"),
         };
         let requests = Arc::new(AtomicUsize::new(0));
@@ -126,6 +135,7 @@ impl Failing {
                 None
             }
             At::Http | At::Https | At::Nameless => Some(tokio::spawn(serve(listener, self.does, requests.clone()))),
+            At::HttpsUntrusted => Some(tokio::spawn(serve_untrusted(listener, requests.clone()))),
         };
         let participants = HttpParticipants::new(Settings::default(), "http://127.0.0.1:1", 4).unwrap();
         let mut reply = None;
@@ -137,7 +147,8 @@ impl Failing {
         if let Some(server) = server {
             server.abort();
         }
-        (reply.unwrap(), requests.load(Ordering::SeqCst))
+        let states = serde_json::to_value(participants.states()).unwrap();
+        (reply.unwrap(), requests.load(Ordering::SeqCst), states[0]["circuit"].clone())
     }
 }
 
@@ -145,6 +156,25 @@ async fn serve(listener: TcpListener, does: &'static [Does], requests: Arc<Atomi
     let next = Arc::new(AtomicUsize::new(0));
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(converse(stream, does, next.clone(), requests.clone()));
+    }
+}
+
+/// Counts the TLS connections that come about.
+async fn serve_untrusted(listener: TcpListener, connections: Arc<AtomicUsize>) {
+    let file = |name: &str| format!("{}/../http-client/src/certificates/{name}", env!("CARGO_MANIFEST_DIR"));
+    let certificate = CertificateDer::from_pem_file(file("valid.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(file("server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    while let Ok((stream, _)) = listener.accept().await {
+        if acceptor.accept(stream).await.is_ok() {
+            connections.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }
 

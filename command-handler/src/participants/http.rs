@@ -64,9 +64,10 @@ impl HttpParticipants {
         let request = request.build().map_err(|error| plain(&error))?;
         match self.answer(request, ask).await {
             Ok((status, reply)) => {
-                match &reply {
-                    Reply::Misconfigured { error, .. } => admitted.mistaken(error),
-                    _ if is_failing(status) => admitted.failed(&format!("it answered {status}")),
+                // A 5xx says that the service cannot act at all now. A "not now" of a single request does not.
+                match (&reply, status.filter(StatusCode::is_server_error)) {
+                    (Reply::Misconfigured { error, .. }, _) => admitted.mistaken(error),
+                    (_, Some(status)) => admitted.failed(&format!("it answered {status}")),
                     _ => admitted.answered(),
                 }
                 Ok(reply)
@@ -78,22 +79,22 @@ impl HttpParticipants {
         }
     }
 
-    /// The status of the answer, and what it says.
+    /// The status of the answer, if one came, and what it says. A request that gets no connection by a mistake of the deployment has
+    /// certainly not arrived.
     ///
     /// A participant may close a connection that is kept just as a request goes out on it. Such a request is sent once more, on a new
     /// connection, as the same attempt: its key lets the participant act once. Since it may have acted on the first, its "no" to the
     /// second is not taken for its last word: the next attempt is, and whatever was done is undone.
-    async fn answer(&self, request: Request, ask: &Ask) -> Result<(StatusCode, Reply), String> {
+    async fn answer(&self, request: Request, ask: &Ask) -> Result<(Option<StatusCode>, Reply), String> {
         let again = request.try_clone();
         let (sent, is_kept) = watched(self.client.execute(request)).await;
         match (sent, again) {
             (Err(error), Some(mut again)) if is_kept && is_closed(&error) => {
                 *again.timeout_mut() = Some(ask.attempt.time_left(Utc::now()));
-                let response = self.fresh.execute(again).await.map_err(|error| plain(&error))?;
-                let (status, reply) = reply(response, ask, true).await?;
+                let (status, reply) = reply(self.fresh.execute(again).await, ask, true).await?;
                 Ok((status, of_a_request_sent_twice(reply)))
             }
-            (sent, _) => reply(sent.map_err(|error| plain(&error))?, ask, ask.attempt.unsure).await,
+            (sent, _) => reply(sent, ask, ask.attempt.unsure).await,
         }
     }
 
@@ -150,8 +151,20 @@ impl Participants for HttpParticipants {
     }
 }
 
-/// The status of an answer, and what it says.
-async fn reply(response: Response, ask: &Ask, unsure: bool) -> Result<(StatusCode, Reply), String> {
+/// The status of an answer, if one came, and what it says.
+async fn reply(
+    sent: Result<Response, reqwest::Error>,
+    ask: &Ask,
+    unsure: bool,
+) -> Result<(Option<StatusCode>, Reply), String> {
+    let response = match sent {
+        Ok(response) => response,
+        Err(error) => {
+            let mistake = http_client::mistake(&error).ok_or_else(|| plain(&error))?;
+            let error = shortened(&mistake);
+            return Ok((None, Reply::Misconfigured { error, retry_after: None, maybe_done: false }));
+        }
+    };
     let status = response.status();
     let header = |name: HeaderName| {
         let value = response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -163,7 +176,7 @@ async fn reply(response: Response, ask: &Ask, unsure: bool) -> Result<(StatusCod
         return Err(error);
     }
     let answer = Said { status, media_type: &media_type, retry_after: &retry_after, body: &bytes };
-    Ok((status, said(answer, unsure, &ask.give_up_on, Utc::now())))
+    Ok((Some(status), said(answer, unsure, &ask.give_up_on, Utc::now())))
 }
 
 /// What the second answer means where the request was sent twice: the participant may have acted on the first.
@@ -187,11 +200,6 @@ fn callback(base: &str, ask: &Ask) -> String {
         Direction::Undo => "?direction=undo",
     };
     format!("{base}/orders/{}/steps/{}/outcome{direction}", ask.order_id, ask.attempt.step)
-}
-
-/// Whether a status says that the service cannot act at all now. One that says "not now" of a single request can.
-fn is_failing(status: StatusCode) -> bool {
-    status.is_server_error()
 }
 
 /// As much of a body as is read, and why it broke off, if it did.
@@ -219,9 +227,6 @@ fn plain(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
+    let cause = http_client::causes(error).last().map(ToString::to_string).unwrap_or_default();
     if error.is_connect() { format!("no connection: {cause}") } else { format!("the exchange broke: {cause}") }
 }
