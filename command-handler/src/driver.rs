@@ -15,6 +15,7 @@ use domain::workflow::Workflow;
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::clock::Clock;
@@ -122,6 +123,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
         };
         loop {
             drive.hand_over().await;
+            drive.withdraw();
             let due = drive.due_soon();
             if due.is_none() && drive.asked.is_empty() && self.rests(&drive) {
                 return;
@@ -165,6 +167,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             workflow,
             asked: JoinSet::new(),
             turns: HashMap::new(),
+            withdrawn: CancellationToken::new(),
             making: HashMap::new(),
             unmade: Vec::new(),
             resigned: false,
@@ -265,6 +268,8 @@ struct Drive<L, P: Participants, C> {
     asked: JoinSet<Made<P::Turn>>,
     /// Turns that came too late for their attempts, for the attempts that are recorded in their place.
     turns: HashMap<(StepId, Direction), P::Turn>,
+    /// Ends the waiting of forward requests for their turns.
+    withdrawn: CancellationToken,
     /// Which of them makes which attempt.
     making: HashMap<task::Id, AttemptId>,
     /// The attempts recorded here that will not be made here.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::order::{Attempt, AttemptId, Direction, Effect, Event, GRACE, PersonalData, Reply, Stage, pending};
+use domain::order::{Attempt, AttemptId, Direction, Effect, Event, GRACE, PersonalData, Phase, Reply, Stage, pending};
 use domain::workflow::ActionRef;
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{Drive, Made, answer_to};
@@ -43,12 +44,16 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             return;
         }
         let held = self.turns.remove(&(attempt.step.clone(), attempt.direction));
+        let withdrawn = match attempt.direction {
+            Direction::Do => self.withdrawn.clone(),
+            Direction::Undo => CancellationToken::new(),
+        };
         let asking = self.asked.spawn(async move {
             let turn = if let Some(turn) = held {
                 turn
             } else {
                 let began = shared.clock.now().at;
-                match turn_for(&shared, &ask).await {
+                match turn_for(&shared, &ask, &withdrawn).await {
                     Err(not_sent) => return Made::NotSent(id_of(&attempt), not_sent),
                     Ok(turn) if shared.clock.now().at - began > GRACE / 2 => {
                         return Made::Late(id_of(&attempt), turn);
@@ -60,6 +65,15 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             Made::Answered(answer_to(id_of(&attempt), reply, shared.clock.now()))
         });
         self.making.insert(asking.id(), id);
+    }
+
+    /// Ends the waits for a turn of an order that is paused or being undone. What was not sent is not sent then, and the undo need not
+    /// wait until a turn comes.
+    pub(super) fn withdraw(&mut self) {
+        let state = &self.order.state;
+        if state.paused.is_some() || state.phase == Phase::Undoing {
+            std::mem::take(&mut self.withdrawn).cancel();
+        }
     }
 
     /// Why the request cannot be sent: it needs personal data, and they cannot be read. An undo is sent without them, since order
@@ -119,10 +133,15 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 }
 
 /// Waits for a turn. An instance that leaves waits for none.
-async fn turn_for<L: Log, P: Participants, C: Clock>(shared: &Shared<L, P, C>, ask: &Ask) -> Result<P::Turn, NotSent> {
+async fn turn_for<L: Log, P: Participants, C: Clock>(
+    shared: &Shared<L, P, C>,
+    ask: &Ask,
+    withdrawn: &CancellationToken,
+) -> Result<P::Turn, NotSent> {
     tokio::select! {
         biased;
         turn = shared.participants.turn(ask, shared.share()) => turn,
+        () = withdrawn.cancelled() => Err(NotSent::NoTurn("the order was paused or undone before its turn came".to_owned())),
         () = shared.shutdown.cancelled() => Err(NotSent::NoTurn("the instance that had this attempt is leaving".to_owned())),
     }
 }

@@ -117,6 +117,57 @@ fn an_operator_gets_through_when_every_driver_is_taken() {
 }
 
 #[test]
+fn a_cancel_does_not_wait_for_the_turn_of_its_order_and_nothing_is_sent() {
+    simulate(async |world| {
+        world.register_steps("steps:\n  go: { call: p.go, undo: p.back, timeout: 1h, retry: { attempts: 1 } }");
+        let instance = world.instance();
+        let turn = world.participants.turn_comes("go");
+        world.begin(&instance, order("w")).await;
+        instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
+        world.settle().await;
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled, "{:?}", world.told(&id("1")));
+        turn.open();
+        world.settle().await;
+        assert_eq!(world.participants.asked(), [""; 0]);
+        assert_eq!(instance.drivers(), 0);
+    });
+}
+
+#[test]
+fn a_cancel_is_on_record_while_a_participant_is_silent_and_undoes_once_its_exchange_has_ended() {
+    simulate(async |world| {
+        world.register_steps("steps:\n  go: { call: p.go, undo: p.back, timeout: 1h, retry: { attempts: 1 } }");
+        let instance = world.instance();
+        let gate = world.participants.hangs("p.go", done());
+        world.begin(&instance, order("w")).await;
+        instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Compensating);
+        gate.open();
+        world.settle().await;
+        assert_eq!(world.participants.asked(), ["p.go #1", "p.back #1"]);
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
+    });
+}
+
+#[test]
+fn an_order_that_is_paused_while_it_waits_for_a_turn_sends_nothing_until_it_is_resumed() {
+    simulate(async |world| {
+        world.register_steps(STEPS);
+        let instance = world.instance();
+        let turn = world.participants.turn_comes("go");
+        world.begin(&instance, order("w")).await;
+        instance.operate(id("1"), world.operate(Operation::Pause)).await.unwrap();
+        turn.open();
+        world.pass(Duration::from_secs(60)).await;
+        assert_eq!(world.participants.asked(), [""; 0]);
+        instance.operate(id("1"), world.operate(Operation::Resume)).await.unwrap();
+        world.wake_until_done(&instance).await;
+        assert_eq!(world.participants.asked(), ["p.go #1"]);
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+    });
+}
+
+#[test]
 fn an_instance_short_of_drivers_bounds_what_a_participant_holds() {
     simulate(async |world| {
         world.register_steps(STEPS);
