@@ -33,6 +33,9 @@ const LONGEST_HOLD: TimeDelta = TimeDelta::seconds(60);
 /// How long to wait before the log is tried again.
 const HOLD_STEP: TimeDelta = TimeDelta::milliseconds(250);
 
+/// For how long after its own append a driver relies on the history of the order being whole.
+const LONGEST_UNCHECKED: TimeDelta = TimeDelta::seconds(2);
+
 /// How soon a request that was not sent is tried again.
 const SHORTEST_WAIT_FOR_TURN: Duration = Duration::from_secs(5);
 /// How late it is tried again, however long its participant has been silent.
@@ -142,9 +145,12 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
     }
 
     async fn begin(&self, start: Start) -> Result<Drive<L, P, C>, DriveError> {
-        let mut is_whole = false;
+        let (mut is_whole, mut saved_at) = (false, None);
         let Placed { order, workflow, events } = match start {
-            Start::Placed(placed) => *placed,
+            Start::Placed(placed) => {
+                saved_at = Some(self.shared.clock.now().at);
+                *placed
+            }
             Start::Asked => {
                 let resting = lock(&self.shared.resting).pop(&self.id);
                 let order = if let Some(order) = resting {
@@ -172,6 +178,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             unmade: Vec::new(),
             resigned: false,
             is_whole,
+            saved_at,
         };
         drive.perform(&events);
         Ok(drive)
@@ -278,6 +285,8 @@ struct Drive<L, P: Participants, C> {
     resigned: bool,
     /// The order was just loaded, and its history found whole: the next decision need not look again.
     is_whole: bool,
+    /// When this driver last appended to the order.
+    saved_at: Option<Timestamp>,
 }
 
 impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
@@ -455,9 +464,13 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     }
 
     /// Decides a command, unless the log does not show the order's history whole: an order in memory does not notice that its
-    /// stream was deleted.
+    /// stream was deleted. What falls due right after an append of this driver goes on without asking the log again.
     async fn decide_if_whole(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
-        if !std::mem::take(&mut self.is_whole) {
+        let goes_on = match command {
+            Command::Tick(now) => self.saved_at.is_some_and(|saved_at| now.at - saved_at <= LONGEST_UNCHECKED),
+            _ => false,
+        };
+        if !std::mem::take(&mut self.is_whole) && !goes_on {
             self.shared.orders.require_whole(&self.id).await?;
         }
         self.decide(command, cause).await
@@ -486,6 +499,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 Ok(Saved { order, late }) => {
                     self.order = order;
                     self.resigned = false;
+                    self.saved_at = Some(self.shared.clock.now().at);
                     if late {
                         self.perform_what_is_left(&events).await;
                     } else {

@@ -175,6 +175,15 @@ impl From<&LoadError> for CommandError {
     }
 }
 
+/// Where the id of an order that is placed comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdOrigin {
+    /// A client chose it, or an earlier request had it: the order may have been placed before.
+    Given,
+    /// This very request generated it.
+    Generated,
+}
+
 /// No driver is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full;
@@ -271,13 +280,27 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         order: NewOrder,
         traceparent: Option<Arc<str>>,
     ) -> Result<Accepted, PlaceError> {
+        self.place_under(order_id, IdOrigin::Given, order, traceparent).await
+    }
+
+    /// The same, under an id that may have been generated just now. Its stream cannot have been deleted then, so the log is not
+    /// asked.
+    pub(crate) async fn place_under(
+        &self,
+        order_id: OrderId,
+        origin: IdOrigin,
+        order: NewOrder,
+        traceparent: Option<Arc<str>>,
+    ) -> Result<Accepted, PlaceError> {
         let permit = self.permit().map_err(|Full| PlaceError::Overloaded)?;
         let workflow = self.0.workflows.latest(&order.workflow).await.map_err(|e| PlaceError::Failed(e.to_string()))?;
         let workflow = workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))?;
-        self.0.orders.require_whole(&order_id).await?;
+        if origin == IdOrigin::Given {
+            self.0.orders.require_whole(&order_id).await?;
+        }
         if let Some(cannot) = self.0.participants.without_address(&workflow).into_iter().next() {
             // An order that was placed before gets the same answer again, even if its participants cannot be asked now.
-            if !matches!(self.0.orders.load(&order_id).await, Ok(Some(_))) {
+            if origin == IdOrigin::Generated || !matches!(self.0.orders.load(&order_id).await, Ok(Some(_))) {
                 return Err(PlaceError::NoAddress { workflow: workflow.name.clone(), cannot });
             }
         }

@@ -20,7 +20,7 @@ use super::problem::Problem;
 use super::{Handle, body, idempotency};
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::orchestrator::{Accepted, PlaceError};
+use crate::orchestrator::{Accepted, IdOrigin, PlaceError};
 
 /// The answer to every command that is taken.
 #[derive(Debug, Serialize)]
@@ -53,13 +53,15 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let key = idempotency::key(&headers)?;
     let order = check(&value).map_err(Problem::invalid)?;
     let accepted = in_time(async {
-        let Some(key) = key else { return place(&endpoint, new_id(&order), order, &headers).await };
+        let (id, origin) = new_id(&order);
+        let Some(key) = key else { return place(&endpoint, id, origin, order, &headers).await };
         let _running = endpoint.keys.begin(&key)?;
         // Before the key is used up, so that a mended request may use it again.
         require_workflow(&endpoint, &order).await?;
         let content = content(&endpoint, &order).await?;
-        let order_id = endpoint.keys.claim(&key, new_id(&order), order.order_id.is_some(), &content).await?;
-        place(&endpoint, order_id, order, &headers).await
+        let order_id = endpoint.keys.claim(&key, id.clone(), order.order_id.is_some(), &content).await?;
+        let origin = if order_id == id { origin } else { IdOrigin::Given };
+        place(&endpoint, order_id, origin, order, &headers).await
     });
     let accepted = accepted.await?;
     // With the position, a client that follows it waits until the views have the order.
@@ -68,10 +70,13 @@ pub(super) async fn handle<L: Log, C: Clock>(
     Ok((StatusCode::ACCEPTED, location, Json(Receipt::from(&accepted))))
 }
 
-fn new_id(order: &NewOrder) -> OrderId {
-    order.order_id.clone().unwrap_or_else(|| {
-        OrderId::new(Uuid::now_v7().to_string()).expect("a UUID consists of hexadecimal digits and dashes")
-    })
+/// The id that the order brings, or one that is generated for it.
+fn new_id(order: &NewOrder) -> (OrderId, IdOrigin) {
+    if let Some(id) = &order.order_id {
+        return (id.clone(), IdOrigin::Given);
+    }
+    let id = OrderId::new(Uuid::now_v7().to_string()).expect("a UUID consists of hexadecimal digits and dashes");
+    (id, IdOrigin::Generated)
 }
 
 async fn require_workflow<L: Log, C: Clock>(endpoint: &Handle<L, C>, order: &NewOrder) -> Result<(), Problem> {
@@ -96,12 +101,13 @@ async fn content<L: Log, C: Clock>(endpoint: &Handle<L, C>, order: &NewOrder) ->
 async fn place<L: Log, C: Clock>(
     endpoint: &Handle<L, C>,
     order_id: OrderId,
+    origin: IdOrigin,
     order: NewOrder,
     headers: &HeaderMap,
 ) -> Result<Accepted, Problem> {
     let (orchestrator, traceparent) = (endpoint.orchestrator.clone(), traceparent(headers));
     // In a task of its own, which goes on when the client hangs up: an order in the log needs its driver.
-    let placing = tokio::spawn(async move { orchestrator.place(order_id, order, traceparent).await });
+    let placing = tokio::spawn(async move { orchestrator.place_under(order_id, origin, order, traceparent).await });
     placing.await.map_err(|_| Problem::later("placing the order broke down"))?.map_err(problem)
 }
 

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::{Handle, body};
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::participants::{NoAddress, Participants};
+use crate::participants::NoAddress;
 use crate::workflows::{RegisterError, Registered, Registration};
 
 const MEDIA_TYPES: [&str; 3] = ["application/yaml", "application/x-yaml", "text/yaml"];
@@ -44,7 +44,7 @@ pub(super) async fn handle<L: Log, C: Clock>(
 /// is found when it is registered.
 fn check_urls<L: Log, C: Clock>(endpoint: &Handle<L, C>, source: &str) -> Result<(), Problem> {
     let Ok(workflow) = Workflow::registered(source) else { return Ok(()) };
-    let without = endpoint.orchestrator.participants().without_address(&workflow).into_iter();
+    let without = endpoint.orchestrator.participants().http().unresolvable(&workflow).into_iter();
     let by_setting =
         |cannot: &NoAddress| matches!(cannot.fault, AddressFault::Missing(_) | AddressFault::BadSetting { .. });
     let errors: Vec<Violation> = without

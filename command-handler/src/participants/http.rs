@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use domain::ids::OrderId;
 use domain::order::{Direction, Reply};
+use domain::workflow::address::AddressFault;
 use domain::workflow::{Participant, Workflow};
 use reqwest::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use reqwest::{Request, Response, StatusCode};
@@ -98,6 +99,12 @@ impl HttpParticipants {
         }
     }
 
+    /// The participants of a definition that could not be asked here. They are not listed with the services of registered
+    /// definitions: this one may be refused.
+    pub(crate) fn unresolvable(&self, workflow: &Workflow) -> Vec<NoAddress> {
+        address_faults(workflow, |_, url| self.services.address_fault(url))
+    }
+
     /// How each service that was called stands with this instance.
     pub fn states(&self) -> Vec<ServiceState> {
         self.services.states()
@@ -141,14 +148,21 @@ impl Participants for HttpParticipants {
     }
 
     fn without_address(&self, workflow: &Workflow) -> Vec<NoAddress> {
-        let without = |(name, participant): (&String, &Participant)| {
-            let Participant::Http { url } = participant else { return None };
+        address_faults(workflow, |name, url| {
             let service = self.services.at(url);
             service.serves(name);
-            Some(NoAddress { participant: name.clone(), fault: service.address_fault()?.clone() })
-        };
-        workflow.participants.iter().filter_map(without).collect()
+            service.address_fault().cloned()
+        })
     }
+}
+
+/// The participants over HTTP that have a fault, by name and URL.
+fn address_faults(workflow: &Workflow, fault: impl Fn(&str, &str) -> Option<AddressFault>) -> Vec<NoAddress> {
+    let faulty = |(name, participant): (&String, &Participant)| {
+        let Participant::Http { url } = participant else { return None };
+        Some(NoAddress { participant: name.clone(), fault: fault(name, url)? })
+    };
+    workflow.participants.iter().filter_map(faulty).collect()
 }
 
 /// The status of an answer, if one came, and what it says.

@@ -56,6 +56,10 @@ mod tests {
                       told: { events: true }\nsteps: { a: { call: good.a }, b: { call: tax.b }, c: { request: told.c } }";
         let workflow = Workflow::parse(source).unwrap();
         let fault = AddressFault::Missing("TAX_URL".to_owned());
-        assert_eq!(participants.without_address(&workflow), [NoAddress { participant: "tax".to_owned(), fault }]);
+        let cannot = [NoAddress { participant: "tax".to_owned(), fault }];
+        assert_eq!(participants.unresolvable(&workflow), cannot);
+        assert_eq!(participants.states(), [], "a definition that is only checked lists no circuit");
+        assert_eq!(participants.without_address(&workflow), cannot);
+        assert_eq!(participants.states().len(), 2);
     }
 }

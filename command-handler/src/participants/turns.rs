@@ -110,6 +110,11 @@ impl Services {
         Self { settings, most_calls, known: Arc::default() }
     }
 
+    /// Why a URL is no address here, if it is none.
+    pub fn address_fault(&self, url: &str) -> Option<AddressFault> {
+        self.settings.resolve(url).err()
+    }
+
     /// The service at this URL.
     pub fn at(&self, url: &str) -> Arc<Service> {
         let mut known = lock(&self.known);

@@ -21,7 +21,19 @@ use crate::orchestrator::lock;
 pub struct SimulatedLog {
     streams: Arc<Mutex<Streams>>,
     weather: Arc<Mutex<Weather>>,
+    calls: Arc<Mutex<Calls>>,
     life: Life,
+}
+
+/// How often instances called the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Reads of events.
+    pub reads: usize,
+    /// Reads of a stream's metadata.
+    pub limits: usize,
+    /// Appends.
+    pub appends: usize,
 }
 
 /// What happens to an append.
@@ -52,7 +64,7 @@ struct Weather {
 
 impl SimulatedLog {
     pub fn new() -> Self {
-        Self { streams: Arc::default(), weather: Arc::default(), life: Life::long() }
+        Self { streams: Arc::default(), weather: Arc::default(), calls: Arc::default(), life: Life::long() }
     }
 
     /// As an instance reaches it.
@@ -87,6 +99,11 @@ impl SimulatedLog {
     /// From now on, all calls take more or less long.
     pub fn dawdle_from_now_on(&self, seed: u64) {
         lock(&self.weather).dawdling = Some(StdRng::seed_from_u64(seed));
+    }
+
+    /// The calls since the last time that this was asked.
+    pub fn take_calls(&self) -> Calls {
+        std::mem::take(&mut lock(&self.calls))
     }
 
     /// Everything in a stream.
@@ -180,6 +197,7 @@ fn unavailable() -> AppendError {
 
 impl Log for SimulatedLog {
     async fn read(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        lock(&self.calls).reads += 1;
         let call = async {
             self.dawdle().await;
             self.readable(stream)?;
@@ -195,11 +213,13 @@ impl Log for SimulatedLog {
     }
 
     async fn limits(&self, stream: &str) -> Result<StreamLimits, ReadError> {
+        lock(&self.calls).limits += 1;
         self.readable(stream)?;
         Ok(lock(&self.streams).limits.get(stream).copied().unwrap_or_default())
     }
 
     async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>) -> Result<Appended, AppendError> {
+        lock(&self.calls).appends += 1;
         let call = async {
             self.dawdle().await;
             let trouble = self.weather_for(&events);

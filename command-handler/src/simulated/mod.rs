@@ -10,6 +10,7 @@ mod participants;
 pub mod watched;
 pub mod world;
 
+mod calls_tests;
 mod crash_tests;
 mod driving_tests;
 mod erasure_tests;
