@@ -19,6 +19,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
+use event_store::node::is_of_one_connection;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -118,12 +119,6 @@ async fn enter(connections: &Connections) -> Option<Arc<Entry>> {
             Entrance::Full => return None,
         }
     }
-}
-
-/// Whether the connection failed, and not the accepting of it.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// What is served, within its bounds.

@@ -20,10 +20,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::transport::server::Connected;
-use tracing::{debug, warn};
+use tracing::debug;
 
-/// What to wait after a connection could not be taken: the reason, too many open files for one, seldom goes at once.
-const PAUSE: Duration = Duration::from_millis(50);
+use super::accepting;
 
 /// The first words of HTTP/2. Other first words are taken for those of HTTP/1.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -40,24 +39,15 @@ pub(super) fn accept(
 ) -> impl Stream<Item = io::Result<Connection>> {
     let places = Arc::new(Semaphore::new(max));
     stream::unfold((listener, cut, tasks, places), move |(listener, cut, tasks, places)| async move {
-        let mut is_refused = false;
         let (stream, place) = loop {
-            match listener.accept().await.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream)) {
-                Ok(stream) => {
-                    let Ok(place) = places.clone().try_acquire_owned() else {
-                        debug!("a connection to the event store is one too many");
-                        continue;
-                    };
-                    break (stream, place);
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut is_refused, true) {
-                        warn!(%error, "no connection to the event store can be taken; this is tried again until it is possible");
-                    }
-                    tokio::time::sleep(PAUSE).await;
-                }
+            let stream = accepting::next(|context| listener.poll_accept(context)).await;
+            match places.clone().try_acquire_owned() {
+                Ok(place) => break (stream, place),
+                Err(_) => debug!("a connection to the event store is one too many"),
             }
         };
+        // A connection on which this fails is only slower.
+        let _ = stream.set_nodelay(true).is_ok();
         let connection = Connection {
             stream,
             cut: Box::pin(cut.clone().cancelled_owned()),

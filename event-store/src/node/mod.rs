@@ -5,6 +5,7 @@
 //! [`reader`] answers the questions from the [`recent`] events or from the [`storage`]. Memory does not grow with the
 //! history, and nothing that was acknowledged depends on memory.
 
+mod accepting;
 mod admission;
 mod change;
 mod connection;
@@ -46,6 +47,7 @@ use tonic::transport::Server;
 use tracing::{error, info};
 use uuid::Uuid;
 
+pub use accepting::is_of_one_connection;
 use admission::Admission;
 pub(crate) use change::{Proposed, Refusal};
 use connection::Connection;
