@@ -71,8 +71,11 @@ fn every_crate_is_in_the_table() {
 }
 
 #[test]
-fn no_source_imports_the_suites_second_client() {
+fn only_tests_use_the_suites_second_client() {
+    assert!(!dependencies(&root().join("Cargo.toml")).contains(&"eventstore".to_owned()));
     for name in ALLOWED.map(|(name, _)| name) {
+        let used = dependencies(&root().join(name).join("Cargo.toml"));
+        assert!(!used.contains(&"eventstore".to_owned()), "{name} ships eventstore");
         for file in sources(&root().join(name).join("src")) {
             let imports = fs::read_to_string(&file).unwrap().contains("eventstore::");
             assert!(!imports, "{} imports eventstore", file.display());
