@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::args::ServerUrls;
 use crate::running::{self, NotFound};
-use crate::stream_prefix::adopt_in_time;
+use crate::stream_prefix::{adopt_begun, adopt_in_time};
 
 /// The prefixes of the streams that participants append to, where they are asked by events.
 pub(crate) const PARTICIPANT_STREAMS: [&str; 1] = [REPLY_STREAM_PREFIX];
@@ -81,6 +81,18 @@ impl ServerUrls {
 /// The prefixes of the streams that a command handler appends to.
 pub(crate) fn command_streams() -> [&'static str; 4] {
     [stream_prefix::get(), WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, KEY_STREAM_PREFIX]
+}
+
+/// Takes the stream prefix of a log that was found to be the right one. Another role may have begun
+/// the log since this one started, with another prefix.
+pub(crate) async fn adopt_verified(log: &EventStore, given: Option<&str>) -> Result<(), Box<dyn std::error::Error>> {
+    let before = stream_prefix::get();
+    adopt_begun(log, given).await?;
+    let adopted = stream_prefix::get();
+    if adopted != before {
+        may_append(log, &[adopted]).await?;
+    }
+    Ok(())
 }
 
 /// Checks that the log may be read. Only an administrator can give a missing right, so the role

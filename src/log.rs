@@ -63,7 +63,7 @@ impl LogArgs {
     pub async fn open(&self) -> Result<Log, OpenError> {
         let log = self.connect().await?;
         match adopt(&log.store, None).await {
-            Ok(()) => Ok(log),
+            Ok(_) => Ok(log),
             // Damage is what an audit is there to report.
             Err(PrefixError::Log(IdentityError::Read(error @ ReadError::Refused(_)))) => {
                 tracing::warn!(%error, "what orders' streams are called cannot be read: the usual name is taken");

@@ -95,22 +95,39 @@ async fn count_keys(pool: &PgPool, keys: &KeyCount) {
 async fn watch_log(log: &EventStore, pool: &PgPool, alarm: &LogAlarm, verified: &watch::Sender<bool>) {
     let mut is_told = false;
     loop {
-        match verify_log(log, pool).await {
-            Ok(_) => {
-                alarm.clear(VIEWS);
-                verified.send_replace(true);
-            }
-            Err(LogCheckError::Origin(OriginError::Mismatch(mismatch))) => {
-                alarm.raise(VIEWS, &format!("{mismatch}; {REMEDY}"));
-                verified.send_replace(false);
-            }
-            // Probes report an outage. What was known before it stands.
-            Err(error) if !is_told => {
-                is_told = true;
-                tracing::warn!(%error, "the log cannot be compared with the views now; this is tried again each second");
-            }
-            Err(_) => {}
+        if let Some(is_right) = look(log, pool, alarm, &mut is_told).await {
+            verified.send_replace(is_right);
         }
         tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Waits until the log was found to be the right one, and raises the alarm while it is another one.
+pub(crate) async fn until_right(log: &EventStore, pool: &PgPool, alarm: &LogAlarm) {
+    let mut is_told = false;
+    while look(log, pool, alarm, &mut is_told).await != Some(true) {
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Whether the log is the right one; `None`: that cannot be found out now. The first time, a warning
+/// says why.
+async fn look(log: &EventStore, pool: &PgPool, alarm: &LogAlarm, is_told: &mut bool) -> Option<bool> {
+    match verify_log(log, pool).await {
+        Ok(_) => {
+            alarm.clear(VIEWS);
+            Some(true)
+        }
+        Err(LogCheckError::Origin(OriginError::Mismatch(mismatch))) => {
+            alarm.raise(VIEWS, &format!("{mismatch}; {REMEDY}"));
+            Some(false)
+        }
+        // Probes report an outage. What was known before it stands.
+        Err(error) => {
+            if !std::mem::replace(is_told, true) {
+                tracing::warn!(%error, "the log cannot be compared with the views now; this is tried again each second");
+            }
+            None
+        }
     }
 }

@@ -41,27 +41,36 @@ pub(crate) fn parse(text: &str) -> Result<String, InvalidPrefix> {
 }
 
 /// Takes the prefix from the log. A log that has not begun gets the given one. A log that names no
-/// prefix has the default one.
-pub(crate) async fn adopt(log: &EventStore, given: Option<&str>) -> Result<(), PrefixError> {
+/// prefix has the default one. `false`: the log has not begun, and may still get any prefix.
+pub(crate) async fn adopt(log: &EventStore, given: Option<&str>) -> Result<bool, PrefixError> {
     let settings = match given {
         Some(prefix) => Some(log.begin(Some(prefix)).await?),
         None => log.settings().await.map_err(IdentityError::from)?,
     };
-    let Some(settings) = settings else { return Ok(()) };
+    let Some(settings) = settings else { return Ok(false) };
     let kept = settings.stream_prefix.unwrap_or_else(|| DEFAULT.to_owned());
     if let Some(given) = given.filter(|given| *given != kept) {
         return Err(PrefixError::Other { given: given.to_owned(), kept });
     }
     check(&kept).map_err(|source| PrefixError::Invalid { prefix: kept.clone(), source })?;
-    Ok(set(&kept)?)
+    set(&kept)?;
+    Ok(true)
 }
 
 /// The same, and waits for a log that does not answer.
-pub(crate) async fn adopt_in_time(log: &EventStore, given: Option<&str>) -> Result<(), PrefixError> {
+pub(crate) async fn adopt_in_time(log: &EventStore, given: Option<&str>) -> Result<bool, PrefixError> {
     loop {
         match adopt(log, given).await {
             Err(error) if error.is_passing() => tokio::time::sleep(PAUSE).await,
             adopted => return adopted,
         }
     }
+}
+
+/// The same, and waits until the log has begun: whoever begins it gives it its prefix.
+pub(crate) async fn adopt_begun(log: &EventStore, given: Option<&str>) -> Result<(), PrefixError> {
+    while !adopt_in_time(log, given).await? {
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
 }

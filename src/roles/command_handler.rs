@@ -96,13 +96,14 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let start = async {
         door.waits_for("the log and Postgres");
         let adopted = async { Ok(adopt_in_time(&event_store, args.servers.stream_prefix.as_deref()).await?) };
-        let (pool, ()) = tokio::try_join!(backends::views_beside(&event_store, postgres), adopted)?;
+        let (pool, _) = tokio::try_join!(backends::views_beside(&event_store, postgres), adopted)?;
         backends::may_append(&event_store, &backends::command_streams()).await?;
         let (alarms, leaving, closed) = (&alarms, &stop, &closed);
         let watched = Watched { event_store: &event_store, pool: &pool, alarms, leaving, closed };
         let (mut guard, probes) = watched.start(Some(&door), None);
         door.waits_behind("the log, which is compared with the views", probes.clone());
         guard.verified().await;
+        backends::adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
         let (urls, leaving) = (urls_in_environment(), stop.clone());
         let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving, leaving, alarms).await?;
         Ok::<_, Box<dyn std::error::Error>>((handler, probes))

@@ -14,7 +14,7 @@ use super::command_handler::{Driving, Handler, urls_in_environment};
 use super::participants::Mail;
 use super::watched::{Alarms, Watched};
 use crate::args::{DataFolder, Listen, ServerUrls};
-use crate::backends::Backends;
+use crate::backends::{self, Backends};
 use crate::commands::output;
 use crate::door::Door;
 use crate::running::Running;
@@ -79,6 +79,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let (urls, leaving) = (participant_urls(&base), stop.clone());
     let start = async {
         guard.verified().await;
+        backends::adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
         Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving, &alarms).await
     };
     let handler = tokio::select! {

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use event_store::client::EventStore;
+use follower::LogAlarm;
 use projector::{ParkedEvent, ProjectorOptions, Retried};
 use sqlx::PgPool;
 
 use crate::args::ServerUrls;
 use crate::commands::output::{self, printable};
-use crate::stream_prefix::{adopt, adopt_in_time};
-use crate::{backends, signals};
+use crate::stream_prefix::{adopt, adopt_begun, adopt_in_time};
+use crate::{backends, log_guard, signals};
 
 /// The exit code for "something stays set aside".
 const STILL_PARKED: u8 = 1;
@@ -70,13 +71,25 @@ async fn project(servers: &ServerUrls) -> Result<(), Box<dyn std::error::Error>>
     let postgres = servers.named_postgres()?;
     let adopted = async { Ok(adopt_in_time(&event_store, servers.stream_prefix.as_deref()).await?) };
     let views = async { tokio::try_join!(backends::views_beside(&event_store, postgres), adopted) };
-    let (pool, ()) = tokio::select! {
+    let (pool, _) = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),
         ready = views => ready?,
     };
     output::announce("projecting\n");
-    Ok(projector::run(ProjectorOptions::default(), event_store, pool, stop).await?)
+    let alarm = LogAlarm::default();
+    let adopted = async {
+        log_guard::until_right(&event_store, &pool, &alarm).await;
+        // Another role may have begun the log since this one started, with another prefix.
+        adopt_begun(&event_store, servers.stream_prefix.as_deref()).await
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(()),
+        adopted = adopted => adopted?,
+    }
+    let options = ProjectorOptions { alarm, ..ProjectorOptions::default() };
+    Ok(projector::run(options, event_store, pool, stop).await?)
 }
 
 async fn parked(pool: &PgPool, json: bool) -> Result<(), Box<dyn std::error::Error>> {

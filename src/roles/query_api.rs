@@ -8,7 +8,7 @@ use super::watched::{Alarms, Watched};
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
 use crate::door::{Door, STARTING};
-use crate::stream_prefix::adopt_in_time;
+use crate::stream_prefix::adopt_begun;
 use crate::wrong_log::refused_while_raised;
 use crate::{backends, serve, signals};
 
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     // Not waited for: views are served without the log too. Only earlier states of orders are read
     // from the log.
     tokio::spawn(async move {
-        if let Err(error) = adopt_in_time(&adopting, given.as_deref()).await {
+        if let Err(error) = adopt_begun(&adopting, given.as_deref()).await {
             tracing::error!(%error, "what orders' streams are called is not known: earlier states of orders are not shown");
         }
     });
