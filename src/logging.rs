@@ -15,7 +15,10 @@ pub(crate) struct BadFilter {
 
 /// In development the terminal belongs to the timelines, so only what is wrong is logged.
 pub(crate) fn start(dev: bool) -> Result<(), BadFilter> {
-    let default = if dev { "warn" } else { "info,fjall=warn,lsm_tree=warn,sqlx::postgres::notice=warn" };
+    let levels = if dev { "warn" } else { "info,fjall=warn,lsm_tree=warn,sqlx::postgres::notice=warn" };
+    // The engine reports a compaction as failed that the node has stopped. Where one does fail, the
+    // node or the engine's worker reports that too.
+    let default = format!("{levels},lsm_tree::compaction::worker=off");
     let filter = match std::env::var("TENUTO_LOG") {
         Ok(text) if !text.trim().is_empty() => filter(&text)?,
         Ok(_) | Err(VarError::NotPresent) => EnvFilter::new(default),

@@ -1,9 +1,10 @@
 //! The log while the node runs: open, being opened anew after a write failed, or without room.
 
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use super::storage::{Storage, StorageError, guarded};
+use super::storage::{Stop, Storage, StorageError, guarded};
 
 /// The disk has less room than is to be left free on it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -19,12 +20,14 @@ pub(crate) struct Log {
     kept_free: u64,
     /// `None` while it is closed in order to be opened anew.
     storage: RwLock<Option<Storage>>,
+    /// It is about to be opened anew, and everything that takes long has to stop.
+    is_reopening: Arc<AtomicBool>,
 }
 
 impl Log {
     pub(crate) fn open(folder: &Path, kept_free: u64) -> Result<Self, StorageError> {
         let storage = Storage::open(folder)?;
-        Ok(Self { folder: folder.into(), kept_free, storage: RwLock::new(Some(storage)) })
+        Ok(Self { folder: folder.into(), kept_free, storage: RwLock::new(Some(storage)), is_reopening: Arc::default() })
     }
 
     /// Does something with the storage, which is not closed meanwhile. May block.
@@ -34,9 +37,22 @@ impl Log {
         guarded(|| act(storage))
     }
 
+    /// Compacts the tables; `false`: it was told to stop. It also stops where the log has to be opened
+    /// anew, which waits for it, and with it all reads.
+    pub(crate) fn compact(&self, stop: &Stop) -> Result<bool, StorageError> {
+        let (is_reopening, is_told) = (self.is_reopening.clone(), stop.clone());
+        let stop: Stop = Arc::new(move || is_reopening.load(Ordering::Acquire) || is_told());
+        self.with(|storage| match storage.compact(&stop)? {
+            false if self.is_reopening.load(Ordering::Acquire) => Err(StorageError::Reopening),
+            is_whole => Ok(is_whole),
+        })
+    }
+
     /// Closes the storage as soon as nobody reads, and opens it again with what was acknowledged.
     pub(crate) fn reopen(&self, acknowledged: u64) -> Result<(), StorageError> {
+        self.is_reopening.store(true, Ordering::Release);
         let mut storage = self.storage.write().unwrap_or_else(PoisonError::into_inner);
+        self.is_reopening.store(false, Ordering::Release);
         *storage = None;
         *storage = Some(Storage::open_again(&self.folder, acknowledged)?);
         Ok(())

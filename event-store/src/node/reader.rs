@@ -10,7 +10,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::filter::{Filter, TooHard};
 use super::log::Log;
 use super::recent::Recent;
-use super::storage::{AllPage, Direction, Event, PageLimits, Resolved, Storage, StorageError, StreamPage, View, Waste};
+use super::storage::{AllPage, Direction, Event, PageLimits, Resolved, Stop, StorageError, StreamPage, View, Waste};
 
 /// Why there is nothing more to read.
 #[derive(Debug, thiserror::Error)]
@@ -139,21 +139,25 @@ impl Reader {
         self.on_disk(move |view| view.waste((&from.0, from.1), through)).await
     }
 
-    /// Gives the disk back what removed events took.
-    pub(crate) async fn compact(&self) -> Result<(), ReadFailure> {
-        self.blocking(Storage::compact).await
+    /// Gives the disk back what removed events took; `false`: it was stopped before its end. A node
+    /// that closes stops it too.
+    pub(crate) async fn compact(&self, stop: CancellationToken) -> Result<bool, ReadFailure> {
+        let closing = self.closing.clone();
+        let stop: Stop = Arc::new(move || stop.is_cancelled() || closing.is_cancelled());
+        let is_whole = self.blocking(move |log| log.compact(&stop)).await?;
+        if !is_whole && self.closing.is_cancelled() { Err(ReadFailure::Closing) } else { Ok(is_whole) }
     }
 
     async fn on_disk<T: Send + 'static>(
         &self,
         read: impl FnOnce(&View<'_>) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, ReadFailure> {
-        self.blocking(move |storage| read(&storage.view())).await
+        self.blocking(move |log| log.with(|storage| read(&storage.view()))).await
     }
 
     async fn blocking<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&Storage) -> Result<T, StorageError> + Send + 'static,
+        act: impl FnOnce(&Log) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, ReadFailure> {
         if self.closing.is_cancelled() {
             return Err(ReadFailure::Closing);
@@ -161,7 +165,7 @@ impl Reader {
         let log = self.log.clone();
         let held = self.held.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let outcome = log.with(act);
+            let outcome = act(&log);
             drop(log);
             drop(held);
             outcome

@@ -2,7 +2,7 @@
 //!
 //! One runs at a time. It goes through the streams by name, a part at a time, while appends and reads go on. Each part is
 //! removed and recorded in one batch: a scavenge that was killed goes on from its last record when the node starts again.
-//! After the last stream it compacts the tables. A client may stop it before.
+//! After the last stream it compacts the tables. A client may stop it at any time; so does a node that closes.
 //!
 //! It writes what a server writes: `$scavenges-{id}` with `$scavengeStarted` and `$scavengeCompleted`, and links to both in
 //! `$scavenges`. Only [`REMOVED_TYPE`] is the node's own: a server reports each chunk that it has scavenged, and the node
@@ -221,10 +221,17 @@ impl Scavenge {
                 Err(trouble) => self.pause(&trouble, stop).await,
             }
         }
-        if self.progress.events_removed > 0 {
-            self.shared.reader.compact().await?;
+        if self.progress.events_removed == 0 { Ok(true) } else { self.compact(stop).await }
+    }
+
+    /// Gives the disk back what was removed; `false`: it was stopped.
+    async fn compact(&self, stop: &CancellationToken) -> Result<bool, Trouble> {
+        loop {
+            match self.shared.reader.compact(stop.clone()).await {
+                Err(reopening @ ReadFailure::Reopening) => self.pause(&reopening.into(), stop).await,
+                compacted => return Ok(compacted?),
+            }
         }
-        Ok(true)
     }
 
     /// Removes a part, and says where the next one begins.

@@ -27,6 +27,7 @@
 
 mod batch;
 mod check;
+mod compaction;
 pub(crate) mod event;
 mod journal;
 mod keys;
@@ -45,9 +46,9 @@ use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use fjall::compaction::filter::Factory;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, OwnedWriteBatch, PersistMode};
 use prost::Message;
 use tracing::warn;
@@ -60,17 +61,13 @@ use super::filter::TooHard;
 pub(crate) use super::wire::storage::{StoredEvent, StoredLimits, StoredStream};
 pub(crate) use batch::{Batch, Replay};
 pub use check::{CheckReport, check_log};
+pub(crate) use compaction::Stop;
+use compaction::Stoppable;
 pub(crate) use event::Event;
 pub(crate) use links::{LINK_TYPE, Resolved, link_target};
 pub(crate) use pages::{AllPage, Direction, PageLimits, StreamPage};
 pub(crate) use view::View;
 pub(crate) use waste::Waste;
-
-/// How long compaction waits for what is in memory to be on disk; what is not by then is left to the next one.
-const FLUSHING: Duration = Duration::from_secs(5);
-
-/// How often it looks.
-const FLUSH_LOOK: Duration = Duration::from_millis(10);
 
 /// The smallest that `fjall` allows: it bounds the time that opening takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
@@ -102,6 +99,9 @@ pub enum StorageError {
     /// The system failed.
     #[error("{}{}", .0, remedy(.0))]
     System(#[from] io::Error),
+    /// The folder could not be made.
+    #[error("the folder cannot be made: {}{}", .0, remedy_of_folder(.0))]
+    Folder(io::Error),
     /// After a failed write the log is being opened anew.
     #[error("the log is being opened anew")]
     Reopening,
@@ -125,6 +125,14 @@ fn remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": make room on the disk, or move the folder",
         _ if TOO_MANY_OPEN.contains(&error.raw_os_error()) => ": raise the limit of open files (`ulimit -n`)",
         _ => "",
+    }
+}
+
+/// What to do where a folder cannot be made.
+fn remedy_of_folder(error: &io::Error) -> &'static str {
+    match remedy(error) {
+        "" => ": choose a folder that can be made and written",
+        remedy => remedy,
     }
 }
 
@@ -186,7 +194,7 @@ pub(crate) struct Storage {
 impl Storage {
     /// Opens the log of a folder, as the last process left it.
     pub(crate) fn open(folder: &Path) -> Result<Self, StorageError> {
-        private::make_folder(folder)?;
+        private::make_folder(folder).map_err(StorageError::Folder)?;
         let storage = Self::open_mended(folder, acknowledged(folder)?)?.looked_at()?;
         private::close_to_others(folder)?;
         Ok(storage)
@@ -222,6 +230,7 @@ impl Storage {
             .cache_size(CACHE_BYTES)
             .max_journaling_size(JOURNAL_BYTES)
             .worker_threads(1)
+            .with_compaction_filter_factories(Arc::new(|_| Some(Arc::new(Stoppable) as Arc<dyn Factory>)))
             .open()?;
         let keyspace =
             |name: &str| database.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES));
@@ -333,20 +342,6 @@ impl Storage {
                 writes.insert(&self.removed, keys::position(position), []);
             }
             writes.commit()?;
-        }
-        Ok(())
-    }
-
-    /// Gives the disk back what removed events took. Reads all tables; may take long.
-    pub(crate) fn compact(&self) -> Result<(), StorageError> {
-        let until = Instant::now() + FLUSHING;
-        for keyspace in [&self.events, &self.revisions, &self.ids] {
-            keyspace.rotate_memtable()?;
-            // The engine's own wait for this has no end where its workers have stopped.
-            while keyspace.sealed_memtable_count() > 0 && Instant::now() < until {
-                std::thread::sleep(FLUSH_LOOK);
-            }
-            keyspace.major_compact()?;
         }
         Ok(())
     }

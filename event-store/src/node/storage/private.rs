@@ -86,6 +86,19 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_cannot_be_made_is_reported_with_the_cause_and_what_to_do() {
+        let parent = tempfile::tempdir().unwrap();
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        // Nobody can make a folder among the kernel's own.
+        for folder in [file.join("event-store"), PathBuf::from("/proc/1/x/event-store")] {
+            let said = Storage::open(&folder).map(drop).unwrap_err().to_string();
+            assert!(said.starts_with("the folder cannot be made: "), "{said}");
+            assert!(said.contains("os error") && said.ends_with("can be made and written"), "{said}");
+        }
+    }
+
+    #[test]
     fn what_the_system_refuses_is_said_in_plain_words_with_what_to_do() {
         for (kind, remedy) in [
             (io::ErrorKind::PermissionDenied, "needs the right to read and write"),

@@ -3,6 +3,7 @@
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -237,4 +238,32 @@ fn a_folder_that_is_open_is_not_touched() {
     let folder = log_of(&[1]);
     let _open = Storage::open(folder.path()).unwrap();
     assert!(matches!(Storage::open(folder.path()), Err(StorageError::InUse)));
+}
+
+/// Compacts a log, and stops when it has looked so often whether it has to. Returns whether it came
+/// to its end, and how often it has looked.
+fn compacted(storage: &Storage, stops_at: usize) -> (bool, usize) {
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counted = looks.clone();
+    let stop: Stop = Arc::new(move || counted.fetch_add(1, Ordering::SeqCst) >= stops_at);
+    (storage.compact(&stop).unwrap(), looks.load(Ordering::SeqCst))
+}
+
+#[test]
+fn compaction_stops_among_the_rows_of_a_table_and_begins_again_and_loses_nothing() {
+    let folder = log_of(&[10_000, 10_000]);
+    let storage = Storage::open(folder.path()).unwrap();
+    assert!(compacted(&storage, usize::MAX).0);
+    // What was in memory is on disk now, so that it looks only among rows.
+    let (is_whole, looks) = compacted(&storage, usize::MAX);
+    assert!(is_whole && looks > 50, "{looks}");
+    for stops_at in [0, looks / 4, looks / 2] {
+        let (is_whole, looked) = compacted(&storage, stops_at);
+        assert!(!is_whole && looked <= stops_at + 2, "it looked {looked} times, and was to stop after {stops_at}");
+        assert_eq!(storage.view().last_position().unwrap(), 20_000);
+    }
+    assert!(compacted(&storage, usize::MAX).0);
+    drop(storage);
+    let report = check_log(folder.path()).unwrap();
+    assert_eq!((report.events, report.problems), (20_000, vec![]));
 }
