@@ -91,10 +91,16 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    commands::output::complain(&format!("tenuto: {error}"));
+    let mut said = error.to_string();
+    commands::output::complain(&format!("tenuto: {said}"));
     let mut cause = error.source();
     while let Some(deeper) = cause {
-        commands::output::complain(&format!("  because: {deeper}"));
+        let text = deeper.to_string();
+        // Some errors name their cause themselves.
+        if !said.contains(&text) {
+            commands::output::complain(&format!("  because: {text}"));
+            said = text;
+        }
         cause = deeper.source();
     }
     ExitCode::from(2)
