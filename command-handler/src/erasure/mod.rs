@@ -11,7 +11,7 @@ use std::time::Duration;
 use domain::ids::OrderId;
 use domain::wire::erasures::{ERASURES, PersonalDataErased};
 use event_store::client::{AppendError, Expected, Position};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock::Clock;
 use crate::keys::{CustomerKeys, KeyError};
@@ -21,8 +21,8 @@ use crate::participants::{Participants, event};
 
 pub use orders::CustomerOrders;
 
-/// How long the views have to come to what this instance has written.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long it may take: a command is answered within five seconds, whatever is away.
+const PATIENCE: Duration = Duration::from_millis(4_500);
 const POLL: Duration = Duration::from_millis(50);
 /// How many open orders are named.
 const MOST_NAMED: usize = 10;
@@ -57,8 +57,10 @@ pub(crate) enum ForgetError {
         if .0.len() == MOST_NAMED { ", …" } else { "" }
     )]
     OrdersOpen(Vec<String>),
-    #[error("the views are behind")]
+    #[error("the views are behind the log; see that a projector is running")]
     ViewsBehind,
+    #[error("{0} does not answer")]
+    Silent(&'static str),
     #[error(transparent)]
     Keys(#[from] KeyError),
     #[error("the views cannot be read: {0}")]
@@ -67,6 +69,38 @@ pub(crate) enum ForgetError {
     Append(#[from] AppendError),
     #[error("it cannot be written: {0}")]
     Encode(#[from] serde_json::Error),
+}
+
+/// How far it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Nothing,
+    /// Whether the keys are destroyed is not known.
+    Unknown,
+    KeysDestroyed,
+}
+
+impl Progress {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing was done",
+            Self::Unknown => "the keys of the personal data may be destroyed",
+            Self::KeysDestroyed => "the keys of the personal data are destroyed, which is not recorded yet",
+        }
+    }
+}
+
+/// It was not done to the end.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    pub error: ForgetError,
+    pub progress: Progress,
+}
+
+impl Progress {
+    fn with(self, error: ForgetError) -> Unfinished {
+        Unfinished { error, progress: self }
+    }
 }
 
 /// Forgets customers.
@@ -81,26 +115,42 @@ pub(crate) struct Erasure<L, P, C, V> {
 impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
     /// Destroys the customer's keys, unless an order still needs them. An order that another instance takes meanwhile may be missed;
     /// its personal data are gone all the same, within the time for which a key is kept in memory.
-    pub async fn forget(&self, customer: &str, wish: &Wish) -> Result<Forgotten, ForgetError> {
-        self.views_have_all().await?;
-        let open = self.views.open(customer, MOST_NAMED).await.map_err(views)?;
-        if !open.is_empty() {
-            return Err(ForgetError::OrdersOpen(open));
-        }
-        let keys = self.keys.destroy(customer).await?;
-        self.views_have_all().await?;
-        let in_the_clear = self.views.in_the_clear(customer).await.map_err(views)?;
+    pub async fn forget(&self, customer: &str, wish: &Wish) -> Result<Forgotten, Unfinished> {
+        let limit = Instant::now() + PATIENCE;
+        self.require_ended(customer, limit).await.map_err(|error| Progress::Nothing.with(error))?;
+        let destroyed = by(limit, POSTGRES, self.keys.destroy(customer)).await;
+        let keys = destroyed.map_err(|error| Progress::Unknown.with(error))?;
+        let told = self.tell_of_all(customer, keys, wish, limit).await;
+        told.map_err(|error| if keys == 0 { Progress::Nothing } else { Progress::KeysDestroyed }.with(error))
+    }
+
+    /// Refuses while an order still needs the personal data.
+    async fn require_ended(&self, customer: &str, limit: Instant) -> Result<(), ForgetError> {
+        self.views_have_all(limit).await?;
+        let open = by_views(limit, self.views.open(customer, MOST_NAMED)).await?;
+        if open.is_empty() { Ok(()) } else { Err(ForgetError::OrdersOpen(open)) }
+    }
+
+    async fn tell_of_all(
+        &self,
+        customer: &str,
+        keys: u64,
+        wish: &Wish,
+        limit: Instant,
+    ) -> Result<Forgotten, ForgetError> {
+        self.views_have_all(limit).await?;
+        let in_the_clear = by_views(limit, self.views.in_the_clear(customer)).await?;
         let (mut orders, mut position, mut after) = (0, None, None);
         loop {
-            let page =
-                self.views.ended(customer, after.as_ref(), PersonalDataErased::MOST_ORDERS).await.map_err(views)?;
-            let (is_last, is_nothing) = (page.len() < PersonalDataErased::MOST_ORDERS, page.is_empty());
+            let most = PersonalDataErased::MOST_ORDERS;
+            let page = by_views(limit, self.views.ended(customer, after.as_ref(), most)).await?;
+            let (is_last, is_nothing) = (page.len() < most, page.is_empty());
             // A customer whose orders are in no view yet had a key all the same.
             if is_nothing && (position.is_some() || keys == 0) {
                 break;
             }
             (orders, after) = (orders + page.len(), page.last().cloned());
-            position = Some(self.tell(customer, page, wish).await?);
+            position = Some(by(limit, "the log", self.tell(customer, page, wish)).await?);
             if is_last {
                 break;
             }
@@ -118,11 +168,10 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
     }
 
     /// Waits until the views have what this instance has written about orders.
-    async fn views_have_all(&self) -> Result<(), ForgetError> {
+    async fn views_have_all(&self, limit: Instant) -> Result<(), ForgetError> {
         let Some(wanted) = self.orchestrator.last_saved() else { return Ok(()) };
-        let begun = Instant::now();
-        while self.views.position().await.map_err(views)? < Some(wanted.commit) {
-            if begun.elapsed() > LONGEST_WAIT {
+        while by_views(limit, self.views.position()).await? < Some(wanted.commit) {
+            if Instant::now() + POLL > limit {
                 return Err(ForgetError::ViewsBehind);
             }
             sleep(POLL).await;
@@ -131,6 +180,20 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
     }
 }
 
-fn views(error: impl std::fmt::Display) -> ForgetError {
-    ForgetError::Views(error.to_string())
+const POSTGRES: &str = "Postgres";
+
+/// What comes of work that waits for `whom` until the limit.
+async fn by<T, E: Into<ForgetError>>(
+    limit: Instant,
+    whom: &'static str,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, ForgetError> {
+    timeout_at(limit, work).await.map_err(|_| ForgetError::Silent(whom))?.map_err(Into::into)
+}
+
+async fn by_views<T, E: std::fmt::Display>(
+    limit: Instant,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, ForgetError> {
+    by(limit, POSTGRES, async { work.await.map_err(|error| ForgetError::Views(error.to_string())) }).await
 }

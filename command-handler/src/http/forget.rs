@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::instruction::wish;
 use super::problem::Problem;
 use crate::clock::Clock;
-use crate::erasure::{CustomerOrders, Erasure, ForgetError, Forgotten};
+use crate::erasure::{CustomerOrders, Erasure, ForgetError, Forgotten, Progress, Unfinished};
 use crate::log::Log;
 use crate::participants::AllParticipants;
 
@@ -46,24 +46,27 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
     fields.finish()?;
     // No customer has what Postgres cannot compare with.
     if customer_id.contains('\0') {
-        return Err(problem(&ForgetError::Unknown(customer_id)));
+        let (error, progress) = (ForgetError::Unknown(customer_id), Progress::Nothing);
+        return Err(problem(&Unfinished { error, progress }));
     }
     let Forgotten { orders, in_the_clear, position } =
         eraser.forget(&customer_id, &wish).await.map_err(|error| problem(&error))?;
     Ok(Json(Erased { customer_id, orders, in_the_clear, position: position.to_string() }))
 }
 
-fn problem(error: &ForgetError) -> Problem {
+fn problem(Unfinished { error, progress }: &Unfinished) -> Problem {
     match error {
         ForgetError::Unknown(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
         ForgetError::OrdersOpen(_) => Problem::conflict(error.to_string(), None),
         ForgetError::ViewsBehind
+        | ForgetError::Silent(_)
         | ForgetError::Keys(_)
         | ForgetError::Views(_)
         | ForgetError::Append(_)
         | ForgetError::Encode(_) => {
-            warn!(%error, "a customer could not be forgotten");
-            Problem::later("it could not be done to the end; send the same request again")
+            let done = progress.as_str();
+            warn!(%error, done, "a customer could not be forgotten");
+            Problem::later(format!("the customer is not forgotten yet: {error}; {done}; send the same request again"))
         }
     }
 }

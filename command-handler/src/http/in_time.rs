@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::problem::Problem;
 
 /// A command is answered within five seconds, whatever is away.
-const PATIENCE: Duration = Duration::from_millis(4_500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(4_500);
 
 /// What came of a command, or "later". The work ends there as it does when the caller hangs up: what is in the log by then
 /// stands, and the same request again finds it.
@@ -16,6 +16,15 @@ pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, Problem>>) -
         Err(Problem::later(format!(
             "the log has not answered for {PATIENCE:?}, and may still record it; send the same request again"
         )))
+    })
+}
+
+/// What Postgres answers, or "later".
+pub(super) async fn postgres_in_time<T>(work: impl Future<Output = T>) -> Result<T, Problem> {
+    timeout(PATIENCE, work).await.map_err(|_| {
+        Problem::later(format!(
+            "Postgres has not answered for {PATIENCE:?}, and nothing was done; send the same request again"
+        ))
     })
 }
 

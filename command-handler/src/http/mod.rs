@@ -1,5 +1,7 @@
 //! The command endpoint.
 
+#[cfg(test)]
+mod away_tests;
 mod batch;
 mod body;
 mod circuits;

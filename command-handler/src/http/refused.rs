@@ -19,7 +19,7 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
         CommandError::Overloaded => Problem::later(error.to_string()),
         CommandError::Failed(ref reason) | CommandError::Broken(ref reason) => {
             warn!(reason, "a command could not be taken");
-            Problem::later("what was asked could not be recorded; send the same request again")
+            Problem::later(format!("what was asked could not be recorded: {reason}; send the same request again"))
         }
         CommandError::Refused(refusal) => match refusal {
             Refusal::UnknownStep { .. } => Problem::new(StatusCode::NOT_FOUND, refusal.to_string()),

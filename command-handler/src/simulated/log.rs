@@ -54,6 +54,8 @@ pub enum Trouble {
 #[derive(Debug, Default)]
 struct Weather {
     down: bool,
+    /// Calls about streams that begin so are never answered.
+    frozen: Option<String>,
     /// For the next append that has an event of that type.
     awaited: Vec<(&'static str, Trouble)>,
     /// For the next read.
@@ -75,6 +77,18 @@ impl SimulatedLog {
     /// The log goes down, or comes back.
     pub fn set_down(&self, down: bool) {
         lock(&self.weather).down = down;
+    }
+
+    /// From now on, no call about a stream that begins so is answered.
+    pub fn freeze(&self, prefix: &str) {
+        lock(&self.weather).frozen = Some(prefix.to_owned());
+    }
+
+    async fn unless_frozen(&self, stream: &str) {
+        let is_frozen = lock(&self.weather).frozen.as_ref().is_some_and(|prefix| stream.starts_with(prefix));
+        if is_frozen {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// What happens to the next append that has an event of this type.
@@ -198,6 +212,7 @@ fn unavailable() -> AppendError {
 impl Log for SimulatedLog {
     async fn read(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
         lock(&self.calls).reads += 1;
+        self.unless_frozen(stream).await;
         let call = async {
             self.dawdle().await;
             self.readable(stream)?;
@@ -214,12 +229,14 @@ impl Log for SimulatedLog {
 
     async fn limits(&self, stream: &str) -> Result<StreamLimits, ReadError> {
         lock(&self.calls).limits += 1;
+        self.unless_frozen(stream).await;
         self.readable(stream)?;
         Ok(lock(&self.streams).limits.get(stream).copied().unwrap_or_default())
     }
 
     async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>) -> Result<Appended, AppendError> {
         lock(&self.calls).appends += 1;
+        self.unless_frozen(stream).await;
         let call = async {
             self.dawdle().await;
             let trouble = self.weather_for(&events);

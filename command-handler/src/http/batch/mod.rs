@@ -17,14 +17,16 @@ use axum::http::{Request, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use self::line::Line;
 use self::request::{Batch, Which, checked};
-use self::run::Run;
+use self::run::{Progress, Run};
 use super::body;
+use super::in_time::{PATIENCE, postgres_in_time};
 use super::problem::Problem;
 use crate::clock::Clock;
 use crate::log::Log;
@@ -70,7 +72,9 @@ pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
     let Batch { instruction, mut which, dry_run } = checked(value)?;
     let too_many = |_| Problem::later(format!("{MOST_BATCHES} batches are being worked on"));
     let turn = batches.turns.clone().try_acquire_owned().map_err(too_many)?;
-    let beginning = beginning(&batches, &mut which).await?;
+    let answered_by = Instant::now() + PATIENCE;
+    let beginning = postgres_in_time(beginning(&batches, &mut which)).await??;
+    let (begun, begins) = oneshot::channel();
     let (lines, told) = mpsc::channel::<Bytes>(MOST_LINES);
     let Batches { orchestrator, views, leaving, .. } = &*batches;
     let (orchestrator, views, leaving) = (orchestrator.clone(), views.clone(), leaving.clone());
@@ -78,13 +82,18 @@ pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
         let _turn = turn;
         // Whoever asked may have gone: the first order's line will tell.
         let _ = lines.send(beginning.bytes()).await;
-        let run = Run { orchestrator, views, instruction, leaving, lines, in_vain: 0 };
+        let (begun, progress) = (Some(begun), Progress::default());
+        let run = Run { orchestrator, views, instruction, leaving, lines, begun, progress };
         match which {
             _ if dry_run => run.named(Vec::new()).await,
             Which::Named(ids) => run.named(ids).await,
             Which::Matching { criteria, after } => run.matching(&criteria, after).await,
         }
     });
+    // Where nothing can be done about the first order, the answer is 503. A batch that only waits for room begins all the same.
+    if let Ok(Ok(Err(problem))) = timeout_at(answered_by, begins).await {
+        return Err(problem);
+    }
     let body =
         stream::unfold(told, |mut told| async { told.recv().await.map(|line| (Ok::<_, Infallible>(line), told)) });
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], Body::from_stream(body)).into_response())

@@ -1,15 +1,18 @@
 //! Working through a batch: so many orders at once, each told of in its turn, so that whoever goes on later goes on after the last one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::super::instruction::Instruction;
 use super::super::place::Receipt;
+use super::super::problem::Problem;
 use super::super::refused;
 use super::line::Line;
 use crate::clock::Clock;
@@ -29,12 +32,29 @@ const PAUSE: TimeDelta = TimeDelta::milliseconds(50);
 /// A batch is stopped when nothing could be done about so many orders, one after the other.
 const MOST_IN_VAIN: usize = 100;
 
+/// How long the log may take for one order, or Postgres for a chunk of ids.
+const LONGEST_ANSWER: Duration = Duration::from_secs(4);
+/// How long commands may fail one after the other before a batch is stopped.
+const LONGEST_FAILING: Duration = Duration::from_secs(3);
+
 /// Why a batch is not gone on with.
 enum End {
-    /// Whoever asked has gone.
+    /// Whoever asked has gone, or was told that the batch did not begin.
     NobodyListens,
     /// There is no point now, for this reason.
     Stopped(String),
+}
+
+/// What came of an order.
+enum Outcome {
+    /// It was decided about.
+    Decided(Line),
+    /// The instance has no room for it.
+    Busy(Line),
+    /// The log, or what stands behind the command, failed.
+    Failed(Line, Problem),
+    /// The log does not answer: the command may still be recorded.
+    Silent(String),
 }
 
 /// A batch under way.
@@ -44,8 +64,31 @@ pub(super) struct Run<L, P, C, V> {
     pub instruction: Instruction,
     pub leaving: CancellationToken,
     pub lines: mpsc::Sender<Bytes>,
+    /// Whether it began: a batch of which nothing can be done is refused as a whole.
+    pub begun: Option<oneshot::Sender<Result<(), Problem>>>,
+    pub progress: Progress,
+}
+
+/// How far a batch is.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Orders that were decided about.
+    decided: u64,
     /// Orders about which nothing could be done since the last one about which something could.
-    pub in_vain: usize,
+    in_vain: usize,
+    /// Since when commands fail.
+    failing_since: Option<Instant>,
+}
+
+impl Progress {
+    fn stopped(&self, reason: &str) -> End {
+        let decided = match self.decided {
+            0 => "no order was".to_owned(),
+            1 => "1 order was".to_owned(),
+            count => format!("{count} orders were"),
+        };
+        End::Stopped(format!("{reason}; {decided} decided about in this batch"))
+    }
 }
 
 impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
@@ -53,9 +96,12 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
     /// stands in the log.
     pub async fn matching(mut self, criteria: &Criteria, mut after: Option<String>) {
         let end = loop {
-            let ids = match self.views.page(criteria, after.as_deref(), CHUNK).await {
-                Ok(ids) => ids,
-                Err(error) => break Err(End::Stopped(format!("the views cannot be read: {error}"))),
+            let ids = match timeout(LONGEST_ANSWER, self.views.page(criteria, after.as_deref(), CHUNK)).await {
+                Ok(Ok(ids)) => ids,
+                Ok(Err(error)) => break Err(self.progress.stopped(&format!("the views cannot be read: {error}"))),
+                Err(_) => {
+                    break Err(self.progress.stopped(&format!("Postgres has not answered for {LONGEST_ANSWER:?}")));
+                }
             };
             let is_last = ids.len() < CHUNK;
             after = ids.last().cloned().or(after);
@@ -74,67 +120,123 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
         self.finish(end).await;
     }
 
-    async fn finish(&self, end: Result<(), End>) {
+    async fn finish(&mut self, end: Result<(), End>) {
         let line = match end {
-            Ok(()) => Line::Done { done: true },
-            Err(End::Stopped(stopped)) => Line::Stopped { stopped },
+            Ok(()) => {
+                self.begins(Ok(()));
+                Line::Done { done: true }
+            }
+            Err(End::Stopped(stopped)) => {
+                self.begins(Err(Problem::later(format!("{stopped}; send the same request again"))));
+                Line::Stopped { stopped }
+            }
             Err(End::NobodyListens) => return,
         };
         // Whoever asked may have gone: then nobody wants to know.
         let _ = self.lines.send(line.bytes()).await;
     }
 
+    /// Says once whether the batch began.
+    fn begins(&mut self, result: Result<(), Problem>) {
+        if let Some(begun) = self.begun.take() {
+            // Whoever asked may have gone.
+            let _ = begun.send(result);
+        }
+    }
+
     async fn all_of(&mut self, ids: Vec<String>) -> Result<(), End> {
-        let (orchestrator, instruction) = (&self.orchestrator, &self.instruction);
-        let decided = stream::iter(ids).map(|id| decided(orchestrator, instruction, &self.leaving, id));
-        let mut decided = std::pin::pin!(decided.buffered(AT_ONCE));
-        while let Some((line, in_vain)) = decided.next().await {
-            if self.lines.send(line.bytes()).await.is_err() {
-                return Err(End::NobodyListens);
+        let (orchestrator, instruction, leaving) =
+            (self.orchestrator.clone(), self.instruction.clone(), self.leaving.clone());
+        let outcomes = stream::iter(ids).map(|id| outcome(&orchestrator, &instruction, &leaving, id));
+        let mut outcomes = std::pin::pin!(outcomes.buffered(AT_ONCE));
+        while let Some(outcome) = outcomes.next().await {
+            self.tell(outcome).await?;
+            if leaving.is_cancelled() {
+                return Err(self.progress.stopped("this instance is shutting down"));
             }
-            self.in_vain = if in_vain { self.in_vain + 1 } else { 0 };
-            if self.leaving.is_cancelled() {
-                return Err(End::Stopped("this instance is shutting down".to_owned()));
-            }
-            if self.in_vain >= MOST_IN_VAIN {
-                return Err(End::Stopped(format!("nothing could be done about the last {MOST_IN_VAIN} orders")));
+            if self.progress.in_vain >= MOST_IN_VAIN {
+                let reason = format!("nothing could be done about the last {MOST_IN_VAIN} orders");
+                return Err(self.progress.stopped(&reason));
             }
         }
         Ok(())
     }
+
+    async fn tell(&mut self, outcome: Outcome) -> Result<(), End> {
+        let line = match outcome {
+            Outcome::Decided(line) => {
+                let decided = self.progress.decided + 1;
+                self.progress = Progress { decided, ..Progress::default() };
+                line
+            }
+            Outcome::Busy(line) => {
+                self.progress.in_vain += 1;
+                line
+            }
+            Outcome::Failed(_, problem) if self.begun.is_some() => {
+                self.begins(Err(problem));
+                return Err(End::NobodyListens);
+            }
+            Outcome::Failed(line, _) => {
+                self.progress.in_vain += 1;
+                let since = *self.progress.failing_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= LONGEST_FAILING {
+                    let reason =
+                        format!("commands have failed for {LONGEST_FAILING:?}, since the log or Postgres is away");
+                    return Err(self.progress.stopped(&reason));
+                }
+                line
+            }
+            Outcome::Silent(id) => {
+                let reason = format!(
+                    "the log has not answered for {LONGEST_ANSWER:?} about order {id}, and may still record the command"
+                );
+                return Err(self.progress.stopped(&reason));
+            }
+        };
+        self.begins(Ok(()));
+        self.lines.send(line.bytes()).await.map_err(|_| End::NobodyListens)
+    }
 }
 
-/// What becomes of an order, and whether it has to be tried again later.
-async fn decided<L: Log, P: Participants, C: Clock>(
+/// What becomes of an order.
+async fn outcome<L: Log, P: Participants, C: Clock>(
     orchestrator: &Orchestrator<L, P, C>,
     instruction: &Instruction,
     leaving: &CancellationToken,
     id: String,
-) -> (Line, bool) {
-    let taken = match refused::order_id(&id) {
-        Ok(order_id) => {
-            let clock = orchestrator.clock();
-            let give_up = clock.now().at + PATIENCE;
-            loop {
-                let now = clock.now();
-                let impatient = now.at >= give_up || leaving.is_cancelled();
-                // A batch leaves room for orders that are being placed meanwhile.
-                if impatient || orchestrator.has_room() {
-                    match orchestrator.operate(order_id.clone(), instruction.command(now)).await {
-                        Err(CommandError::Overloaded) if !impatient => {}
-                        decided => break decided.map_err(|error| refused::problem(error, "")),
-                    }
-                }
-                clock.sleep_until(now.at + PAUSE).await;
+) -> Outcome {
+    let order_id = match refused::order_id(&id) {
+        Ok(order_id) => order_id,
+        Err(problem) => return Outcome::Decided(Line::Refused { order_id: id, problem }),
+    };
+    let clock = orchestrator.clock();
+    let give_up = clock.now().at + PATIENCE;
+    let taken = loop {
+        let now = clock.now();
+        let impatient = now.at >= give_up || leaving.is_cancelled();
+        // A batch leaves room for orders that are being placed meanwhile.
+        if impatient || orchestrator.has_room() {
+            let operated = orchestrator.operate(order_id.clone(), instruction.command(now));
+            match timeout(LONGEST_ANSWER, operated).await {
+                Err(_) => return Outcome::Silent(id),
+                Ok(Err(CommandError::Overloaded)) if !impatient => {}
+                Ok(taken) => break taken,
             }
         }
-        Err(problem) => Err(problem),
+        clock.sleep_until(now.at + PAUSE).await;
     };
     match taken {
-        Ok(accepted) => (Line::Taken { status: 202, receipt: Receipt::from(&accepted) }, false),
-        Err(problem) => {
-            let in_vain = problem.is_passing();
-            (Line::Refused { order_id: id, problem }, in_vain)
+        Ok(accepted) => Outcome::Decided(Line::Taken { status: 202, receipt: Receipt::from(&accepted) }),
+        Err(error) => {
+            let has_failed = matches!(error, CommandError::Failed(_));
+            let problem = refused::problem(error, "");
+            let line = Line::Refused { order_id: id, problem: problem.clone() };
+            match problem.is_passing() {
+                false => Outcome::Decided(line),
+                true if has_failed => Outcome::Failed(line, problem),
+                true => Outcome::Busy(line),
+            }
         }
     }
 }
