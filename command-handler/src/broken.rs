@@ -1,4 +1,5 @@
-//! Orders whose histories this instance could not drive: each is logged once for each reason, and then put off.
+//! Orders that this instance could not drive, to be put off: those whose histories are broken, each logged once for each reason, and
+//! those whose participants have no address here.
 
 use std::num::NonZeroUsize;
 
@@ -16,11 +17,12 @@ const MAX_WAITING: usize = 10_000;
 pub(crate) struct Broken {
     logged: LruCache<OrderId, String>,
     waiting: Vec<OrderId>,
+    without_address: Vec<OrderId>,
 }
 
 impl Default for Broken {
     fn default() -> Self {
-        Self { logged: LruCache::new(MAX_LOGGED), waiting: Vec::new() }
+        Self { logged: LruCache::new(MAX_LOGGED), waiting: Vec::new(), without_address: Vec::new() }
     }
 }
 
@@ -34,6 +36,18 @@ impl Broken {
         if self.waiting.len() < MAX_WAITING {
             self.waiting.push(order.clone());
         }
+    }
+
+    /// An order only waits for participants that have no address here.
+    pub fn note_without_address(&mut self, order: &OrderId) {
+        if self.without_address.len() < MAX_WAITING {
+            self.without_address.push(order.clone());
+        }
+    }
+
+    /// Those that wait for an address.
+    pub fn take_without_address(&mut self) -> Vec<OrderId> {
+        std::mem::take(&mut self.without_address)
     }
 
     /// Those that are to be put off.

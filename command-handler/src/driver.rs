@@ -449,6 +449,9 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         }
         let now = self.shared.clock.now();
         if self.finds_no_turn(now.at) {
+            if self.finds_no_address(now.at) {
+                lock(&self.shared.broken).note_without_address(&self.id);
+            }
             self.resigned = true;
             return;
         }

@@ -416,6 +416,11 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         lock(&self.0.broken).take()
     }
 
+    /// Orders that were due and only wait for participants without an address here.
+    pub(crate) fn take_without_address(&self) -> Vec<OrderId> {
+        lock(&self.0.broken).take_without_address()
+    }
+
     /// Begins nothing new, and gives what is under way so long to be answered. What is left is handed over, by the log and the
     /// to-do list.
     pub async fn shutdown(&self, patience: Duration) {

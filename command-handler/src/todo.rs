@@ -24,6 +24,9 @@ use crate::participants::Participants;
 /// How long an order is put off whose history cannot be driven. An operator's command is tried at once.
 const PUT_OFF: Duration = Duration::from_mins(10);
 
+/// How long an order is put off whose participants have no address here: another instance may have one.
+const WITHOUT_ADDRESS: Duration = Duration::from_mins(2);
+
 /// How the list is worked through.
 #[derive(Debug, Clone)]
 pub struct TodoOptions {
@@ -72,10 +75,8 @@ pub async fn run_todo<L: Log, P: Participants, C: Clock>(
                 0
             }
         };
-        let in_vain = orchestrator.take_put_off();
-        if let Err(error) = list.put_off(&in_vain, PUT_OFF).await {
-            warn!(%error, orders = in_vain.len(), "orders without a whole history could not be put off: they come back soon");
-        }
+        put_off(&list, &orchestrator.take_put_off(), PUT_OFF).await;
+        put_off(&list, &orchestrator.take_without_address(), WITHOUT_ADDRESS).await;
         // A full helping means that there may be more.
         if claimed == options.most && !stop.is_cancelled() {
             continue;
@@ -85,6 +86,12 @@ pub async fn run_todo<L: Log, P: Participants, C: Clock>(
             () = stop.cancelled() => return,
             () = tokio::time::sleep(options.every) => {}
         }
+    }
+}
+
+async fn put_off(list: &impl TodoList, orders: &[OrderId], time: Duration) {
+    if let Err(error) = list.put_off(orders, time).await {
+        warn!(%error, orders = orders.len(), "orders that cannot be driven could not be put off: they come back soon");
     }
 }
 

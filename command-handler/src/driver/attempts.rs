@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::order::{Attempt, AttemptId, Direction, Effect, Event, GRACE, PersonalData, Phase, Reply, Stage, pending};
-use domain::workflow::ActionRef;
+use domain::workflow::{ActionRef, Participant};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -106,10 +106,21 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         })
     }
 
-    /// Whether all that is due are attempts at participants that have no place for them: recording and not sending them would
-    /// only fill the order's history.
+    /// Whether all that is due are attempts at participants that have no address here, or no place for them: recording and not sending
+    /// them would only fill the order's history.
     pub(super) fn finds_no_turn(&self, now: Timestamp) -> bool {
-        let Some(share) = self.shared.share() else { return false };
+        let Some(share) = self.shared.share() else { return self.finds_no_address(now) };
+        let participants = &self.shared.participants;
+        self.all_due_are(now, |reach| !participants.has_address(reach) || !participants.has_room(reach, share))
+    }
+
+    /// Whether all that is due are attempts at participants that have no address here.
+    pub(super) fn finds_no_address(&self, now: Timestamp) -> bool {
+        self.all_due_are(now, |reach| !self.shared.participants.has_address(reach))
+    }
+
+    /// Whether something is due, and all of it are attempts at participants like this.
+    fn all_due_are(&self, now: Timestamp, like: impl Fn(&Participant) -> bool) -> bool {
         let steps = self.order.state.steps.iter();
         let mut due = steps.filter(|(_, step)| step.stage.due_at().is_some_and(|due| due <= now)).peekable();
         due.peek().is_some()
@@ -117,7 +128,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 Stage::BackingOff { direction, .. } => {
                     let action = self.action(id, direction);
                     let reach = action.and_then(|action| self.workflow.participants.get(&action.participant));
-                    reach.is_some_and(|reach| !self.shared.participants.has_room(reach, share))
+                    reach.is_some_and(&like)
                 }
                 _ => false,
             })

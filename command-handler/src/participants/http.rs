@@ -147,6 +147,13 @@ impl Participants for HttpParticipants {
         }
     }
 
+    fn has_address(&self, reach: &Participant) -> bool {
+        match reach {
+            Participant::Http { url } => self.services.at(url).address_fault().is_none(),
+            Participant::Events => true,
+        }
+    }
+
     fn without_address(&self, workflow: &Workflow) -> Vec<NoAddress> {
         address_faults(workflow, |name, url| {
             let service = self.services.at(url);

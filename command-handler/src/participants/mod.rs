@@ -53,6 +53,11 @@ pub trait Participants: Clone + Send + Sync + 'static {
     /// Whether a participant would have a turn for an attempt, or a place to wait in.
     fn has_room(&self, reach: &Participant, share: usize) -> bool;
 
+    /// Whether a participant can be asked here at all.
+    fn has_address(&self, _reach: &Participant) -> bool {
+        true
+    }
+
     /// The participants of a definition that cannot be asked here.
     fn without_address(&self, _workflow: &Workflow) -> Vec<NoAddress> {
         Vec::new()
@@ -171,6 +176,10 @@ impl<L: Log> Participants for AllParticipants<L> {
 
     fn has_room(&self, reach: &Participant, share: usize) -> bool {
         self.http.has_room(reach, share)
+    }
+
+    fn has_address(&self, reach: &Participant) -> bool {
+        self.http.has_address(reach)
     }
 
     fn without_address(&self, workflow: &Workflow) -> Vec<NoAddress> {

@@ -7,7 +7,8 @@ use domain::order::{Lifecycle, Operation};
 use domain::testing::{done, refused};
 
 use super::world::{id, order, simulate};
-use crate::orchestrator::CommandError;
+use crate::orchestrator::{CommandError, Orchestrator, OrchestratorOptions};
+use crate::participants::{HttpParticipants, Settings};
 
 const STEPS: &str = "steps:\n  go: { call: p.go, undo: p.back, timeout: 5s, retry: { attempts: 1 } }";
 
@@ -206,6 +207,31 @@ fn an_order_whose_participant_has_no_room_is_left_alone_and_nothing_is_recorded(
         world.participants.full(false);
         gates.iter().for_each(super::gate::Gate::open);
         world.wake_until_done(&instance).await;
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+    });
+}
+
+#[test]
+fn an_order_whose_participant_has_no_address_here_is_put_off_and_nothing_is_recorded() {
+    simulate(async |world| {
+        world.register(
+            "workflow: w\nversion: 1\nparticipants: { p: { url: '${TAX_URL}' } }\nsteps:\n  go: { call: p.go, retry: { attempts: 1 } }",
+        );
+        let placing = world.instance();
+        world.participants.no_turn("go");
+        world.begin(&placing, order("w")).await;
+        let before = world.history(&id("1")).len();
+        let http = HttpParticipants::new(Settings::default(), "http://127.0.0.1:1", 4).unwrap();
+        let (log, clock) = (world.log.clone(), world.clock.clone());
+        let without_setting = Orchestrator::new(log, http, world.keys.clone(), clock, OrchestratorOptions::default());
+        for _ in 0..10 {
+            world.clock.advance(Duration::from_mins(2));
+            without_setting.wake(id("1")).unwrap();
+            world.settle().await;
+            assert_eq!(without_setting.take_without_address(), [id("1")]);
+        }
+        assert_eq!(world.history(&id("1")).len(), before);
+        world.wake_until_done(&world.instance()).await;
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
     });
 }
