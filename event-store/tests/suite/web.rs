@@ -74,6 +74,11 @@ async fn gossip_over_http_says_the_same_as_over_grpc() {
     assert_eq!((&member["state"], &member["isAlive"]), (&"Leader".into(), &true.into()));
     assert_eq!(member["httpEndPointIp"], "127.0.0.1");
     assert_eq!(member["httpEndPointPort"], node.address().port());
+    // A client that reads every field that a server has.
+    let operations = eventstore::operations::Client::new(node.connection_string().parse().unwrap());
+    let members = timeout(LIMIT, operations.read_gossip()).await.unwrap().unwrap();
+    assert_eq!(members.len(), 1);
+    assert_eq!(members[0].http_end_point.port, u32::from(node.address().port()));
 }
 
 #[tokio::test]
