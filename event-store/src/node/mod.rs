@@ -6,6 +6,7 @@
 //! history, and nothing that was acknowledged depends on memory.
 
 mod accepting;
+mod admin;
 mod admission;
 mod change;
 mod connection;
@@ -228,13 +229,15 @@ impl Node {
         if options.resumes_scavenges {
             scavenges.resume().await.map_err(|failure| NodeError::Scavenges(failure.to_string()))?;
         }
-        let operations = OperationsService { asked_to_shut_down: asked_to_shut_down.clone(), scavenges };
+        let operations =
+            OperationsService { asked_to_shut_down: asked_to_shut_down.clone(), scavenges: scavenges.clone() };
         let persistent = PersistentService { groups, reader: reader.clone() };
         let intake = Intake::new(options.intake_bytes, options.patience);
         let admission = Admission::new(options.max_calls, intake.clone());
         let max_append_size = options.max_append_size;
         let core = Arc::new(Core { writer: writer.clone(), reader: reader.clone(), max_append_size });
-        let pages = Pages { member: member.clone(), reader: reader.clone(), projections: options.system_projections };
+        let projections_run = options.system_projections;
+        let pages = Pages { member: member.clone(), reader: reader.clone(), scavenges, projections: projections_run };
         let streams = StreamsService { writer, reader, intake, max_append_size };
         let max_message = options.max_append_size.saturating_add(BEYOND_LARGEST);
         let routes = Routes::new(StreamsServer::new(streams).max_decoding_message_size(max_message))

@@ -1,5 +1,5 @@
 //! What probes and tools ask of a server over HTTP, on the port that carries gRPC: `/health/live`, `/ping`, `/info`,
-//! `/gossip` and `/stats`, as a server answers them.
+//! `/gossip`, `/stats` and `/admin/scavenge` (see [`admin`]), as a server answers them.
 //!
 //! Everything that comes as HTTP/1 is answered here, and so is a `GET` over HTTP/2. What is not one of these pages is
 //! refused in words: a browser's page must not be able to reach the log, and gRPC needs HTTP/2.
@@ -11,10 +11,12 @@ use serde_json::json;
 use tonic::body::{BoxBody, boxed};
 use tower::Service;
 
+use super::admin;
 use super::connection::Reached;
 use super::gate::{Answering, Gate};
 use super::member::Member;
 use super::reader::Reader;
+use super::scavenge::Scavenges;
 use super::stats;
 
 /// The pages of a node, before its gRPC services.
@@ -22,6 +24,7 @@ use super::stats;
 pub(super) struct Pages {
     pub(super) member: Member,
     pub(super) reader: Reader,
+    pub(super) scavenges: Scavenges,
     /// Whether the system's projections run.
     pub(super) projections: bool,
 }
@@ -31,6 +34,16 @@ impl Gate for Pages {
     where
         S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>,
     {
+        if let Some(wish) = admin::wish(&request) {
+            let scavenges = self.scavenges.clone();
+            let answer = async move {
+                match wish {
+                    Ok(wish) => admin::answer(wish, scavenges).await,
+                    Err(refusal) => refusal,
+                }
+            };
+            return async { Ok(answer.await.response()) }.boxed();
+        }
         let is_read = [Method::GET, Method::HEAD].contains(request.method());
         if is_read || request.version() < Version::HTTP_2 {
             let page = self.answer(&request);
@@ -55,13 +68,14 @@ impl Pages {
             }
             _ => {
                 let said = format!(
-                    "{path} does not exist on this node. It has /health/live, /ping, /info, /gossip and /stats for HTTP, and \
-                     everything else for gRPC over HTTP/2.\n"
+                    "{path} does not exist on this node. It has /health/live, /ping, /info, /gossip, /stats and {} for HTTP, \
+                     and everything else for gRPC over HTTP/2.\n",
+                    admin::PLACE
                 );
                 return Page::text(StatusCode::NOT_FOUND, said).response();
             }
         };
-        if is_read { page.response() } else { not_allowed(request.method(), path) }
+        if is_read { page.response() } else { Page::not_allowed(request.method(), path, "GET, HEAD").response() }
     }
 
     fn info(&self) -> serde_json::Value {
@@ -82,30 +96,31 @@ fn live_code(query: &str) -> StatusCode {
     wanted.and_then(|code: u16| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::NO_CONTENT)
 }
 
-fn not_allowed(method: &Method, path: &str) -> Response<BoxBody> {
-    let said = format!("{method} is not allowed on {path}; use GET.\n");
-    let mut answer = Page::text(StatusCode::METHOD_NOT_ALLOWED, said).response();
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    answer
-}
-
-struct Page {
+pub(super) struct Page {
     status: StatusCode,
     kind: Option<&'static str>,
+    /// The methods that are allowed, where this one is not.
+    allowed: Option<&'static str>,
     body: String,
 }
 
 impl Page {
     fn nothing(status: StatusCode) -> Self {
-        Self { status, kind: None, body: String::new() }
+        Self { status, kind: None, allowed: None, body: String::new() }
     }
 
-    fn json(body: &serde_json::Value) -> Self {
-        Self { status: StatusCode::OK, kind: Some("application/json; charset=utf-8"), body: body.to_string() }
+    pub(super) fn json(body: &serde_json::Value) -> Self {
+        let kind = Some("application/json; charset=utf-8");
+        Self { status: StatusCode::OK, kind, allowed: None, body: body.to_string() }
     }
 
-    fn text(status: StatusCode, body: String) -> Self {
-        Self { status, kind: Some("text/plain; charset=utf-8"), body }
+    pub(super) fn text(status: StatusCode, body: String) -> Self {
+        Self { status, kind: Some("text/plain; charset=utf-8"), allowed: None, body }
+    }
+
+    pub(super) fn not_allowed(method: &Method, path: &str, allowed: &'static str) -> Self {
+        let said = format!("{method} is not allowed on {path}; use {allowed}.\n");
+        Self { allowed: Some(allowed), ..Self::text(StatusCode::METHOD_NOT_ALLOWED, said) }
     }
 
     fn response(self) -> Response<BoxBody> {
@@ -113,6 +128,9 @@ impl Page {
         *answer.status_mut() = self.status;
         if let Some(kind) = self.kind {
             answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        if let Some(allowed) = self.allowed {
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         }
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         answer

@@ -155,3 +155,65 @@ async fn connections_of_http_count_among_those_that_there_may_be() {
     let _ended = timeout(LIMIT, third.read_to_end(&mut said)).await.expect("closed in time");
     assert!(said.is_empty());
 }
+
+/// What the node answers to an operator who gives a user, or to somebody with other headers.
+async fn admin(node: &NodeHandle, request: &str, headers: &str) -> (u16, String) {
+    let answer = answer_to(
+        node,
+        &format!("{request} HTTP/1.1\r\nHost: node\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n"),
+    )
+    .await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// admin:changeit
+const USER: &str = "Authorization: Basic YWRtaW46Y2hhbmdlaXQ=\r\n";
+
+#[tokio::test]
+async fn a_scavenge_is_started_and_stopped_over_http_by_a_user() {
+    let (node, _folder) = node(|_| {}).await;
+    let store = EventStore::embedded(&node).unwrap();
+    let (status, said) = admin(&node, "POST /admin/scavenge?startFromChunk=0&threads=2", USER).await;
+    assert_eq!(status, 200, "{said}");
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let id = said["scavengeId"].as_str().unwrap();
+    let begun = store.read_stream(&format!("$scavenges-{id}"), 0, 1).await.unwrap();
+    let begun: Value = serde_json::from_slice(&begun[0].data).unwrap();
+    assert_eq!((&begun["scavengeId"], &begun["threads"]), (&id.into(), &2.into()));
+    timeout(LIMIT, async {
+        while store.read_stream("$scavenges", 0, 9).await.unwrap().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("it ends");
+    let (status, said) = admin(&node, &format!("DELETE /admin/scavenge/{id}"), USER).await;
+    assert_eq!((status, said.contains("is not running")), (404, true), "{said}");
+}
+
+#[tokio::test]
+async fn a_scavenge_is_not_started_without_a_user_or_by_a_page_of_a_browser_or_with_wrong_numbers() {
+    let (node, _folder) = node(|_| {}).await;
+    let from_a_page = format!("{USER}Origin: http://elsewhere.example\r\n");
+    // Without a name, and what is no Base64.
+    let (nameless, broken) = ("Authorization: Basic OnNlY3JldA==\r\n", "Authorization: Basic %%%\r\n");
+    for (request, headers, status, part) in [
+        ("POST /admin/scavenge", "", 401, "curl -u"),
+        ("POST /admin/scavenge", nameless, 401, "curl -u"),
+        ("POST /admin/scavenge", broken, 401, "curl -u"),
+        ("DELETE /admin/scavenge/current", "", 401, "curl -u"),
+        ("POST /admin/scavenge", &from_a_page, 403, "browser"),
+        ("POST /admin/scavenge?threads=0", USER, 400, "threads must be"),
+        ("POST /admin/scavenge?startFromChunk=x", USER, 400, "startFromChunk must be"),
+        ("GET /admin/scavenge", USER, 405, "use POST"),
+        ("POST /admin/scavenge/current", USER, 405, "use DELETE"),
+        ("DELETE /admin/scavenge/current", USER, 404, "is not running"),
+        ("POST /admin/scavenges", USER, 404, "does not exist"),
+    ] {
+        let (answered, said) = admin(&node, request, headers).await;
+        assert!(answered == status && said.contains(part), "{request}: {answered} {said}");
+    }
+    let store = EventStore::embedded(&node).unwrap();
+    assert!(store.read_stream("$scavenges", 0, 1).await.unwrap().is_empty());
+}

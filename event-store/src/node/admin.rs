@@ -1,0 +1,88 @@
+//! Scavenges over HTTP, as a server has them: `POST /admin/scavenge` starts one, and
+//! `DELETE /admin/scavenge/{id}` stops it.
+//!
+//! Both need a user, as on a server. The node has no users of its own, and accepts any. A page in a
+//! browser cannot send either: each of its requests names its origin, and is refused.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, ORIGIN};
+use http::{HeaderMap, Method, Request, StatusCode};
+use serde_json::json;
+
+use super::scavenge::{Begun, Scavenges};
+use super::web::Page;
+
+pub(super) const PLACE: &str = "/admin/scavenge";
+
+/// What a client wants of the scavenges.
+pub(super) enum Wish {
+    Start { threads: i32 },
+    Stop { id: String },
+}
+
+/// What a request wants, or why it is refused; `None`: it is about something else.
+pub(super) fn wish<B>(request: &Request<B>) -> Option<Result<Wish, Page>> {
+    let (method, path) = (request.method(), request.uri().path());
+    let wish = match (method, path.strip_prefix(PLACE)?.trim_end_matches('/')) {
+        (&Method::POST, "") => start(request.uri().query().unwrap_or_default()),
+        (_, "") => Err(Page::not_allowed(method, path, "POST")),
+        (method, rest) => match (method, rest.strip_prefix('/')?) {
+            (&Method::DELETE, id) => Ok(Wish::Stop { id: id.to_owned() }),
+            _ => Err(Page::not_allowed(method, path, "DELETE")),
+        },
+    };
+    Some(may_ask(request.headers()).and(wish))
+}
+
+fn may_ask(headers: &HeaderMap) -> Result<(), Page> {
+    if headers.contains_key(ORIGIN) {
+        let said = format!("A page in a browser cannot use {PLACE}; use a client of the command line, such as curl.\n");
+        return Err(Page::text(StatusCode::FORBIDDEN, said));
+    }
+    let credentials = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let is_user = credentials.and_then(|credentials| credentials.strip_prefix("Basic ")).is_some_and(|encoded| {
+        STANDARD.decode(encoded.trim()).is_ok_and(|user| user.iter().position(|byte| *byte == b':') > Some(0))
+    });
+    let said = "Give a user and a password by HTTP Basic, as `curl -u admin:changeit` does; this node accepts any.\n";
+    if is_user { Ok(()) } else { Err(Page::text(StatusCode::UNAUTHORIZED, said.to_owned())) }
+}
+
+fn start(query: &str) -> Result<Wish, Page> {
+    number(query, "startFromChunk", 0)?;
+    Ok(Wish::Start { threads: number(query, "threads", 1)? })
+}
+
+/// A number of the query, or the least that it may be.
+fn number(query: &str, name: &str, least: i32) -> Result<i32, Page> {
+    let Some(text) = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')) else {
+        return Ok(least);
+    };
+    let number = text.parse().ok().filter(|number| *number >= least);
+    number.ok_or_else(|| {
+        let said = format!("{name} must be a number from {least} to {}, not {text:?}.\n", i32::MAX);
+        Page::text(StatusCode::BAD_REQUEST, said)
+    })
+}
+
+/// Does what is wanted.
+pub(super) async fn answer(wish: Wish, scavenges: Scavenges) -> Page {
+    let done = |id: String| Page::json(&json!({ "scavengeId": id }));
+    match wish {
+        Wish::Start { threads } => match scavenges.start(threads).await {
+            Ok(Begun::Now(id)) => done(id),
+            Ok(Begun::Before(id)) => {
+                let said = format!("The scavenge {id} is running; wait for its end, or stop it: DELETE {PLACE}/{id}\n");
+                Page::text(StatusCode::BAD_REQUEST, said)
+            }
+            Err(trouble) => {
+                let said = format!("The scavenge could not be started: {trouble}\n");
+                Page::text(StatusCode::SERVICE_UNAVAILABLE, said)
+            }
+        },
+        Wish::Stop { id } => match scavenges.stop(&id).await {
+            Some(id) => done(id),
+            None => Page::text(StatusCode::NOT_FOUND, format!("The scavenge {id:?} is not running.\n")),
+        },
+    }
+}
