@@ -82,10 +82,10 @@ impl Health {
         });
     }
 
-    pub(crate) fn committed(&self, position: Position, last_event_at: Option<DateTime<Utc>>, newly_parked: u64) {
+    pub(crate) fn committed(&self, position: Position, last_event_at: Option<DateTime<Utc>>, more_parked: i64) {
         self.current.send_modify(|snapshot| {
             snapshot.position = Some(position);
-            snapshot.parked += newly_parked;
+            snapshot.parked = snapshot.parked.saturating_add_signed(more_parked);
             snapshot.trouble = None;
             if let Some(at) = last_event_at {
                 snapshot.last_event_at = Some(at);

@@ -189,7 +189,7 @@ impl Views for Active<'_> {
 
     async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
         let Some(last) = events.last() else { return Ok(()) };
-        let newly_parked = write(&mut self.session, &batch, last).await?;
+        let more_parked = write(&mut self.session, &batch, last).await?;
         for parked in &batch.parked {
             let RecordedEvent { stream, revision, event_type, .. } = &parked.event;
             tracing::error!(%stream, revision, %event_type, reason = %parked.reason, "an event was set aside");
@@ -199,7 +199,7 @@ impl Views for Active<'_> {
         }
         self.report_foreign(&batch.foreign);
         batch.keep(&mut self.states);
-        self.options.health.committed(last.position, Some(last.created), newly_parked);
+        self.options.health.committed(last.position, Some(last.created), more_parked);
         Ok(())
     }
 

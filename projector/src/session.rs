@@ -101,7 +101,8 @@ impl Session {
 
     /// Says that this projector lives, and how far it has come if that is further than the views say: where nothing passes
     /// the filter, only this moves the checkpoint. The event there is looked up in the log, for its id; a log that does not answer
-    /// in time is no reason to lose the place.
+    /// in time is no reason to lose the place. Where somebody else has changed the views, what is remembered of them is void, also
+    /// if nothing is to be written.
     pub async fn keep_alive(&mut self, log: &EventStore, through: Option<Position>) -> Result<(), Interruption> {
         if let Some(through) = through.filter(|through| Some(*through) > self.checkpoint)
             && let Ok(Ok(event)) = timeout(LOOKING_UP, log.event_at(through)).await
@@ -110,8 +111,8 @@ impl Session {
             self.checkpoint = Some(through);
             return Ok(());
         }
-        self.db.ping().await?;
-        Ok(())
+        let (_, generation) = read_checkpoint(&mut self.db).await?;
+        if generation == self.generation { Ok(()) } else { Err(Interruption::CheckpointMoved) }
     }
 
     /// Moves the checkpoint, from where this projector believes it to be, and announces it.

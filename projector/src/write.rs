@@ -19,8 +19,8 @@ use crate::fold::Batch;
 use crate::parked::{self, Parked};
 use crate::session::{Session, VIEWS, moved};
 
-/// Writes and commits. Gives back how many events are newly set aside.
-pub(crate) async fn write(session: &mut Session, batch: &Batch, last: &RecordedEvent) -> Result<u64, WriteError> {
+/// Writes and commits. Gives back by how many the events that are set aside have become more, or fewer.
+pub(crate) async fn write(session: &mut Session, batch: &Batch, last: &RecordedEvent) -> Result<i64, WriteError> {
     let rows = Rows::of(batch)?;
     let moving = Moving {
         from: session.checkpoint(),
@@ -31,17 +31,17 @@ pub(crate) async fn write(session: &mut Session, batch: &Batch, last: &RecordedE
         last_event_at: Some(last.created),
         is_news: true,
     };
-    let mut newly_parked = 0;
+    let mut more_parked = 0;
     if batch.workflows.name.is_empty() && batch.parked.is_empty() && batch.limits.is_empty() {
         // A statement is a transaction by itself.
         write_rows(&mut session.db, &rows, &moving).await?;
     } else {
         let mut transaction = session.db.begin().await?;
-        newly_parked = write_all(&mut transaction, &rows, &moving).await?;
+        more_parked = write_all(&mut transaction, &rows, &moving).await?;
         transaction.commit().await?;
     }
     session.committed(last.position);
-    Ok(newly_parked)
+    Ok(more_parked)
 }
 
 /// How far the checkpoint moves with a batch.
@@ -60,13 +60,14 @@ pub(crate) struct Moving {
     pub is_news: bool,
 }
 
-/// Writes all that becomes of a batch, within a transaction of the caller's. Gives back how many events are newly set aside.
-pub(crate) async fn write_all(db: &mut PgConnection, rows: &Rows<'_>, moving: &Moving) -> Result<u64, WriteError> {
+/// Writes all that becomes of a batch, within a transaction of the caller's. Gives back by how many the events that are set aside
+/// have become more, or fewer.
+pub(crate) async fn write_all(db: &mut PgConnection, rows: &Rows<'_>, moving: &Moving) -> Result<i64, WriteError> {
     write_rows(db, rows, moving).await?;
     write_workflows(db, &rows.batch.workflows).await?;
     let newly_parked = parked::write(db, &rows.batch.parked).await?;
     mark_parked(db, rows.batch).await?;
-    Ok(newly_parked + mark_limits(db, &rows.batch.limits).await?)
+    Ok(newly_parked.cast_signed() + mark_limits(db, &rows.batch.limits).await?)
 }
 
 /// What becomes of the views of orders.
@@ -255,17 +256,18 @@ async fn write_workflows(db: &mut PgConnection, workflows: &WorkflowColumns) -> 
     Ok(())
 }
 
-/// Marks the orders of which events are hidden, and no longer those of which all are shown again. Gives back how many are hidden.
-async fn mark_limits(db: &mut PgConnection, limits: &HashMap<OrderId, Option<Parked>>) -> Result<u64, sqlx::Error> {
+/// Marks the orders of which events are hidden, and no longer those of which all are shown again. Gives back by how many the rows of
+/// `parked` have become more, or fewer: an order whose limits change stays one row, and one that is whole again has none.
+async fn mark_limits(db: &mut PgConnection, limits: &HashMap<OrderId, Option<Parked>>) -> Result<i64, sqlx::Error> {
     if limits.is_empty() {
         return Ok(0);
     }
     let streams: Vec<String> = limits.keys().map(OrderId::metadata_stream).collect();
-    sqlx::query("DELETE FROM parked WHERE stream = ANY($1)").bind(streams).execute(&mut *db).await?;
+    let earlier = sqlx::query("DELETE FROM parked WHERE stream = ANY($1)").bind(streams).execute(&mut *db).await?;
     let hidden: Vec<Parked> = limits.values().flatten().cloned().collect();
-    let newly_parked = parked::write(db, &hidden).await?;
+    let now = parked::write(db, &hidden).await?;
     parked::mark(db, limits.keys().map(OrderId::as_str).collect()).await?;
-    Ok(newly_parked)
+    Ok(now.cast_signed() - earlier.rows_affected().cast_signed())
 }
 
 async fn mark_parked(db: &mut PgConnection, batch: &Batch) -> Result<(), sqlx::Error> {
