@@ -46,15 +46,15 @@ pub(crate) struct Running {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotFound {
     #[error(
-        "the process that used {} (process {pid}) is not running any more: start it again, name other servers ({options}), or \
-         read its log where it lies with --data {}", data.display(), data.display()
+        "the process that used {} (process {pid}) is not running any more: start it again, or name other servers ({options}); \
+         `tenuto replay` and `tenuto audit` read its log where it lies, with --data {}", data.display(), data.display()
     )]
     Ended { data: PathBuf, pid: u32, options: &'static str },
     #[error(
-        "{} is the data folder of `tenuto dev`, which is not running: start it, name another log with --event-store, or read this \
-         one where it lies with --data {}", data.display(), data.display()
+        "{} is the data folder of `tenuto dev`, which is not running: start it, or name other servers ({options}); \
+         `tenuto replay` and `tenuto audit` read its log where it lies, with --data {}", data.display(), data.display()
     )]
-    NotRunning { data: PathBuf },
+    NotRunning { data: PathBuf, options: &'static str },
     #[error("{} cannot be read: {source}", file.display())]
     Unreadable { file: PathBuf, source: std::io::Error },
 }
@@ -174,19 +174,27 @@ pub(crate) fn in_usual_folder(options: &'static str) -> Result<Option<Running>, 
     in_folder(&usual_folder(), options)
 }
 
-/// The log that a command reads: the one that is named, that of what runs in this folder, or the usual one.
-pub(crate) fn event_store(named: Option<&str>) -> Result<String, NotFound> {
-    if let Some(named) = named {
-        return Ok(named.to_owned());
-    }
+/// What a command takes of the process that runs in the folder in which commands look; `None`: no process has ever run there. A
+/// folder that holds the log of a process is an error unless that process runs: the usual servers would be those of another
+/// installation.
+fn of_folder<T>(of: impl FnOnce(Running) -> Option<T>, options: &'static str) -> Result<Option<T>, NotFound> {
     let data = usual_folder();
-    if let Some(running) = in_folder(&data, "--event-store")? {
-        return Ok(running.event_store);
+    if let Some(running) = in_folder(&data, options)? {
+        return Ok(of(running));
     }
     if (DataFolder { data: data.clone() }).event_store().is_dir() {
-        return Err(NotFound::NotRunning { data });
+        return Err(NotFound::NotRunning { data, options });
     }
-    Ok(USUAL_LOG.to_owned())
+    Ok(None)
+}
+
+/// The log that a command reads: the one that is named, that of what runs in this folder, or the usual one.
+pub(crate) fn event_store(named: Option<&str>) -> Result<String, NotFound> {
+    let found = match named {
+        Some(named) => Some(named.to_owned()),
+        None => of_folder(|running| Some(running.event_store), "--event-store")?,
+    };
+    Ok(found.unwrap_or_else(|| USUAL_LOG.to_owned()))
 }
 
 /// The database that a command uses: the one that is named, or that of what runs in this folder.
@@ -198,9 +206,12 @@ pub(crate) fn postgres(named: Option<&str>) -> Result<Option<String>, NotFound> 
 }
 
 /// The server that a client command speaks to: the one that is named, what runs in this folder, or the usual one.
-pub(crate) fn server(named: Option<&str>) -> String {
-    let found = || in_usual_folder("--server").ok()??.server;
-    named.map(str::to_owned).or_else(found).unwrap_or_else(|| USUAL_SERVER.to_owned())
+pub(crate) fn server(named: Option<&str>) -> Result<String, NotFound> {
+    let found = match named {
+        Some(named) => Some(named.to_owned()),
+        None => of_folder(|running| running.server, "--server")?,
+    };
+    Ok(found.unwrap_or_else(|| USUAL_SERVER.to_owned()))
 }
 
 #[cfg(test)]

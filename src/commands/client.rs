@@ -47,7 +47,7 @@ pub struct ServerArgs {
 impl ServerArgs {
     /// A client of that server.
     pub fn client(&self) -> Result<Client, CommandError> {
-        Client::new(&running::server(self.server.as_deref()))
+        Client::new(&running::server(self.server.as_deref())?)
     }
 
     #[cfg(test)]

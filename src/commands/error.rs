@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 
 use super::history::LogError;
 use super::workflow::FileError;
+use crate::running::NotFound;
 
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,8 @@ pub enum CommandError {
     Filter(String),
     #[error("{file} is how far another command came, which asked for {of}")]
     Bookmark { file: String, of: String },
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
