@@ -40,6 +40,18 @@ pub(crate) struct Footing {
     pub unreachable: Unreachable,
     /// The orders whose key is missing: a warning, and nothing to fail for, since all others go on.
     pub keys: KeyCount,
+    /// The projector of this process: told, and nothing to fail for, since another one may be active.
+    pub projector: Option<projector::Health>,
+}
+
+/// Whether a process is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Ready,
+    /// It starts, and waits for this.
+    Starting(&'static str),
+    /// What keeps it from being ready, and what to do, in lines.
+    NotReady(String),
 }
 
 /// `/livez`: the process answers. `/readyz`: what it needs answers too, and it is not about to leave; 503 says what is wrong.
@@ -50,37 +62,59 @@ pub(crate) fn router(footing: Footing, stop: CancellationToken) -> Router {
             if leaving {
                 return (StatusCode::SERVICE_UNAVAILABLE, "leaving\n".to_owned());
             }
-            if let Some(reason) = footing.alarm.reason() {
-                return (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n"));
+            match footing.standing().await {
+                Standing::Ready => (StatusCode::OK, format!("ready\n{}", footing.details().await)),
+                Standing::Starting(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("starting: waits for {what}\n")),
+                Standing::NotReady(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
             }
-            let (log, postgres) = tokio::join!(footing.log(), footing.postgres());
-            let away: String = [log, postgres].into_iter().flatten().collect();
-            if !away.is_empty() {
-                return (StatusCode::SERVICE_UNAVAILABLE, away);
-            }
-            if let Some(what) = footing.door.as_ref().and_then(Door::waiting_for) {
-                return (StatusCode::SERVICE_UNAVAILABLE, format!("starting: waits for {what}\n"));
-            }
-            if let Some(unreachable) = footing.unreachable.reason() {
-                return (StatusCode::SERVICE_UNAVAILABLE, unreachable);
-            }
-            let warnings = format!("{}{}", footing.missing_keys(), footing.unreachable_since());
-            (StatusCode::OK, format!("ready\n{}{warnings}", footing.how_far_behind().await))
         }
     };
     Router::new().route("/livez", get(|| async { "alive\n" })).route("/readyz", get(ready))
 }
 
 impl Footing {
-    fn missing_keys(&self) -> String {
-        let missing = self.keys.now();
-        if missing.orders == 0 { String::new() } else { format!("degraded: {missing}\n") }
+    /// Whether the process is ready.
+    pub async fn standing(&self) -> Standing {
+        if let Some(reason) = self.alarm.reason() {
+            return Standing::NotReady(format!("{reason}\n"));
+        }
+        let (log, postgres) = tokio::join!(self.log(), self.postgres());
+        let away: String = [log, postgres].into_iter().flatten().collect();
+        if !away.is_empty() {
+            return Standing::NotReady(away);
+        }
+        if let Some(what) = self.door.as_ref().and_then(Door::waiting_for) {
+            return Standing::Starting(what);
+        }
+        self.unreachable.reason().map_or(Standing::Ready, Standing::NotReady)
     }
 
-    fn unreachable_since(&self) -> String {
-        let warning = self.unreachable.warning().unwrap_or_default();
-        let lines: Vec<String> = warning.lines().map(|line| format!("degraded: {line}\n")).collect();
-        lines.concat()
+    /// What is wrong, in lines, and does not keep the process from being ready.
+    pub fn warnings(&self) -> Vec<String> {
+        let missing = self.keys.now();
+        let missing = (missing.orders > 0).then(|| missing.to_string());
+        let unreachable = self.unreachable.warning().unwrap_or_default();
+        let parked = self.projector.as_ref().map_or(0, |projector| projector.now().parked);
+        let parked = (parked > 0)
+            .then(|| format!("{parked} events could not be projected; `tenuto projector parked` lists them"));
+        missing.into_iter().chain(unreachable.lines().map(str::to_owned)).chain(parked).collect()
+    }
+
+    async fn details(&self) -> String {
+        let warnings: String = self.warnings().iter().map(|line| format!("degraded: {line}\n")).collect();
+        format!("{}{}{warnings}", self.how_far_behind().await, self.projecting())
+    }
+
+    /// What the projector of this process does.
+    fn projecting(&self) -> String {
+        let Some(now) = self.projector.as_ref().map(projector::Health::now) else { return String::new() };
+        match (now.role, now.trouble) {
+            (projector::Role::Active, _) => "projector: active\n".to_owned(),
+            (projector::Role::Standby, None) => "projector: stands by\n".to_owned(),
+            (projector::Role::Standby, Some(trouble)) => {
+                format!("projector: stands by, since it was interrupted: {trouble}\n")
+            }
+        }
     }
 
     /// What is wrong with the log, if anything is.

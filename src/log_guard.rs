@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 const VIEWS: &str = "the views";
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);
-/// Between two counts of the orders whose key is missing. Each reads every order.
+/// Between two counts of the orders whose key is missing, at most. Each reads every order.
 const COUNTED_EVERY: Duration = Duration::from_mins(5);
+/// After the first count. The pause doubles with each count: views that are being made show more and more orders.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The same, while there are some, so that it soon shows when the keys are back.
 const RECOUNTED_EVERY: Duration = Duration::from_secs(30);
 
@@ -32,8 +34,8 @@ impl KeyCount {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts them, and returns how long that is good for.
-    async fn count(&self, pool: &PgPool) -> Duration {
+    /// Counts them, and returns how long that is good for, if no key is missing for this long.
+    async fn count(&self, pool: &PgPool, while_none: Duration) -> Duration {
         match keyless(pool).await {
             Ok(counted) => {
                 let (before, orders) = (self.now().orders, counted.orders);
@@ -41,7 +43,7 @@ impl KeyCount {
                     tracing::error!("{counted}");
                 }
                 *self.0.write().unwrap_or_else(PoisonError::into_inner) = counted;
-                if orders > 0 { RECOUNTED_EVERY } else { COUNTED_EVERY }
+                if orders > 0 { RECOUNTED_EVERY } else { while_none }
             }
             Err(error) => {
                 tracing::warn!(%error, "orders whose key is missing could not be counted");
@@ -86,9 +88,11 @@ impl LogGuard {
 }
 
 async fn count_keys(pool: &PgPool, keys: &KeyCount) {
+    let mut while_none = FIRST_PAUSE;
     loop {
-        let pause = keys.count(pool).await;
+        let pause = keys.count(pool, while_none).await;
         tokio::time::sleep(pause).await;
+        while_none = (while_none * 2).min(COUNTED_EVERY);
     }
 }
 
@@ -98,14 +102,6 @@ async fn watch_log(log: &EventStore, pool: &PgPool, alarm: &LogAlarm, verified: 
         if let Some(is_right) = look(log, pool, alarm, &mut is_told).await {
             verified.send_replace(is_right);
         }
-        tokio::time::sleep(EVERY).await;
-    }
-}
-
-/// Waits until the log was found to be the right one, and raises the alarm while it is another one.
-pub(crate) async fn until_right(log: &EventStore, pool: &PgPool, alarm: &LogAlarm) {
-    let mut is_told = false;
-    while look(log, pool, alarm, &mut is_told).await != Some(true) {
         tokio::time::sleep(EVERY).await;
     }
 }

@@ -22,6 +22,16 @@ use crate::log_guard::KeyCount;
 const PATIENCE: Duration = Duration::from_millis(800);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Where the figures are from, as far as the process has it.
+#[derive(Default)]
+pub(crate) struct Sources {
+    pub lag: Option<LagMeter>,
+    pub live: Option<LiveStats>,
+    pub alarm: LogAlarm,
+    pub keys: KeyCount,
+    pub projector: Option<projector::Health>,
+}
+
 /// What is told.
 struct Figures {
     registry: Registry,
@@ -29,6 +39,7 @@ struct Figures {
     live: Option<(LiveStats, LiveFigures)>,
     alarm: (LogAlarm, Gauge),
     keys: (KeyCount, KeyFigures),
+    projector: Option<(projector::Health, ProjectorFigures)>,
 }
 
 /// The orders whose key is missing.
@@ -46,6 +57,14 @@ struct LagFigures {
     views: Gauge<u64, AtomicU64>,
 }
 
+/// The projector of this process.
+#[derive(Default)]
+struct ProjectorFigures {
+    active: Gauge,
+    parked: Gauge<u64, AtomicU64>,
+    foreign_streams: Gauge<u64, AtomicU64>,
+}
+
 /// Who follows orders as they change.
 #[derive(Default)]
 struct LiveFigures {
@@ -55,17 +74,18 @@ struct LiveFigures {
 }
 
 /// `GET /metrics`. What has to be measured is measured when it is asked for.
-pub(crate) fn router(lag: Option<LagMeter>, live: Option<LiveStats>, alarm: LogAlarm, keys: KeyCount) -> Router {
-    let figures = Arc::new(Figures::new(lag, live, alarm, keys));
+pub(crate) fn router(sources: Sources) -> Router {
+    let figures = Arc::new(Figures::new(sources));
     Router::new().route("/metrics", get(move || async move { figures.tell().await }))
 }
 
 impl Figures {
-    fn new(lag: Option<LagMeter>, live: Option<LiveStats>, alarm: LogAlarm, keys: KeyCount) -> Self {
+    fn new(Sources { lag, live, alarm, keys, projector }: Sources) -> Self {
         let mut registry = Registry::with_prefix("tenuto");
         registry.register("build", "Which Tenuto this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let lag = lag.map(|meter| (meter, LagFigures::registered(&mut registry)));
         let live = live.map(|stats| (stats, LiveFigures::registered(&mut registry)));
+        let projector = projector.map(|health| (health, ProjectorFigures::registered(&mut registry)));
         let mismatch = Gauge::default();
         let help =
             "1 while the log is not the one that the views were made from, or requests and replies were read from";
@@ -74,7 +94,7 @@ impl Figures {
         registry.register("keyless_orders", "Orders whose key of personal data is missing", missing.orders.clone());
         let help = "Orders whose key of personal data is missing and that have not ended: they are held";
         registry.register("keyless_orders_open", help, missing.open.clone());
-        Self { registry, lag, live, alarm: (alarm, mismatch), keys: (keys, missing) }
+        Self { registry, lag, live, alarm: (alarm, mismatch), keys: (keys, missing), projector }
     }
 
     async fn tell(&self) -> Response {
@@ -83,6 +103,9 @@ impl Figures {
         }
         if let Some((stats, figures)) = &self.live {
             figures.take(stats);
+        }
+        if let Some((health, figures)) = &self.projector {
+            figures.take(&health.now());
         }
         let (alarm, mismatch) = &self.alarm;
         mismatch.set(alarm.is_raised().into());
@@ -118,6 +141,25 @@ impl LagFigures {
             self.log.set(lag.log.unwrap_or_default());
             self.views.set(lag.views.unwrap_or_default());
         }
+    }
+}
+
+impl ProjectorFigures {
+    fn registered(registry: &mut Registry) -> Self {
+        let figures = Self::default();
+        registry.register("projector_active", "1 while this projector writes the views", figures.active.clone());
+        let parked = "Events that could not be projected and are set aside; 0 on a projector that is not active";
+        registry.register("parked_events", parked, figures.parked.clone());
+        let foreign = "Streams named like orders' that this projector came upon and that are another application's";
+        registry.register("foreign_streams", foreign, figures.foreign_streams.clone());
+        figures
+    }
+
+    fn take(&self, now: &projector::Snapshot) {
+        let is_active = now.role == projector::Role::Active;
+        self.active.set(is_active.into());
+        self.parked.set(if is_active { now.parked } else { 0 });
+        self.foreign_streams.set(now.foreign_streams);
     }
 }
 

@@ -59,9 +59,15 @@ pub(crate) async fn adopt(log: &EventStore, given: Option<&str>) -> Result<bool,
 
 /// The same, and waits for a log that does not answer.
 pub(crate) async fn adopt_in_time(log: &EventStore, given: Option<&str>) -> Result<bool, PrefixError> {
+    let mut is_told = false;
     loop {
         match adopt(log, given).await {
-            Err(error) if error.is_passing() => tokio::time::sleep(PAUSE).await,
+            Err(error) if error.is_passing() => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!(%error, "the log does not answer yet; it is asked again each second");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
             adopted => return adopted,
         }
     }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::RoleResult;
-use super::watched::{Alarms, Watched};
+use super::watched::{Alarms, Watched, Watching};
 use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
 use crate::door::{Door, STARTING};
@@ -99,8 +99,8 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         let (pool, _) = tokio::try_join!(backends::views_beside(&event_store, postgres), adopted)?;
         backends::may_append(&event_store, &backends::command_streams()).await?;
         let (alarms, leaving, closed) = (&alarms, &stop, &closed);
-        let watched = Watched { event_store: &event_store, pool: &pool, alarms, leaving, closed };
-        let (mut guard, probes) = watched.start(Some(&door), None);
+        let watched = Watched { event_store: &event_store, pool: &pool, alarms, leaving, closed, projector: None };
+        let Watching { mut guard, probes, .. } = watched.start(Some(&door), None);
         door.waits_behind("the log, which is compared with the views", probes.clone());
         guard.verified().await;
         backends::adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;

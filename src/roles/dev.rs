@@ -12,11 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::RoleResult;
 use super::command_handler::{Driving, Handler, urls_in_environment};
 use super::participants::Mail;
-use super::watched::{Alarms, Watched};
+use super::readiness::Told;
+use super::watched::{Alarms, Watched, Watching};
 use crate::args::{DataFolder, Listen, ServerUrls};
 use crate::backends::{self, Backends};
 use crate::commands::output;
 use crate::door::Door;
+use crate::health::Footing;
 use crate::running::Running;
 use crate::wrong_log::refused_while_raised;
 use crate::{samples, serve, signals};
@@ -61,6 +63,8 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         participants::migrate(&backends.pool).await?;
         Ok::<_, Box<dyn std::error::Error>>(backends)
     };
+    let told = Told::default();
+    let waits = Footing { door: Some(door.clone()), ..Footing::default() };
     let mut backends = tokio::select! {
         biased;
         () = stop.cancelled() => {
@@ -68,13 +72,16 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
             return Ok(server.await??);
         }
         started = start => started?,
+        never = told.tell(&waits) => match never {},
     };
     let (event_store, pool) = (backends.event_store.clone(), backends.pool.clone());
     let background = CancellationToken::new();
     let queries = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
+    let projecting = ProjectorOptions { alarm: alarm.clone(), ..ProjectorOptions::default() };
+    let (leaving, projector) = (&stop, Some(&projecting.health));
     let watched =
-        Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving: &stop, closed: &background };
-    let (mut guard, probes) = watched.start(Some(&door), Some(&queries.stats));
+        Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed: &background, projector };
+    let Watching { mut guard, footing, probes } = watched.start(Some(&door), Some(&queries.stats));
     door.waits_behind("the log, which is compared with the views", probes.clone());
     let (urls, leaving) = (participant_urls(&base), stop.clone());
     let start = async {
@@ -87,6 +94,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         () = stop.cancelled() => Ok(None),
         started = start => started.map(Some),
         reason = backends.broken() => Err(reason.into()),
+        never = told.tell(&footing) => match never {},
     };
     let Some(handler) = handler? else {
         closed.cancel();
@@ -98,10 +106,9 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let own = handler
         .router
         .clone()
-        .merge(refused_while_raised(query_api::router(pool.clone(), event_store.clone(), &queries), alarm.clone()))
+        .merge(refused_while_raised(query_api::router(pool.clone(), event_store.clone(), &queries), alarm))
         .nest("/participants", participants::router(pool.clone(), services.clone()));
 
-    let projecting = ProjectorOptions { alarm, ..ProjectorOptions::default() };
     let projector = projector::run(projecting, event_store.clone(), pool.clone(), background.clone());
     let requests = participants::run_requests(pool.clone(), event_store.clone(), services.clone(), background.clone());
     let deliveries =
@@ -120,6 +127,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let broken = tokio::select! {
         () = stop.cancelled() => None,
         () = shown => None,
+        never = told.tell(&footing) => match never {},
         reason = backends.broken() => Some(reason),
     };
     stop.cancel();

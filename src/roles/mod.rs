@@ -6,6 +6,7 @@ pub(crate) mod event_store;
 pub(crate) mod participants;
 pub(crate) mod projector;
 pub(crate) mod query_api;
+mod readiness;
 mod watched;
 
 /// What goes wrong at start ends the process, with its message.

@@ -10,7 +10,7 @@ use crate::args::{Listen, ServerUrls};
 use crate::commands::output;
 use crate::door::{Door, STARTING};
 use crate::health::Footing;
-use crate::log_guard::KeyCount;
+use crate::metrics::Sources;
 use crate::{backends, health, metrics, serve, signals};
 
 /// Options of `tenuto participants`.
@@ -80,7 +80,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let footing = Footing { pool: Some(pool.clone()), alarm: alarm.clone(), ..Footing::default() };
     let router = participants::router(pool.clone(), options.clone())
         .merge(health::router(footing, stop.clone()))
-        .merge(metrics::router(None, None, alarm, KeyCount::default()));
+        .merge(metrics::router(Sources { alarm, ..Sources::default() }));
     door.open(router);
     output::announce(&format!("orders, payments, shipping and notifications at http://{address}\n"));
     let requests = {

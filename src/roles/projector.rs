@@ -1,17 +1,20 @@
 //! `tenuto projector`: projects the log into the views; and what it has set aside.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use event_store::client::EventStore;
-use follower::LogAlarm;
 use projector::{ParkedEvent, ProjectorOptions, Retried};
 use sqlx::PgPool;
 
+use super::RoleResult;
+use super::watched::{Alarms, Watched, Watching};
 use crate::args::ServerUrls;
 use crate::commands::output::{self, printable};
+use crate::door::{Door, STARTING};
 use crate::stream_prefix::{adopt, adopt_begun, adopt_in_time};
-use crate::{backends, log_guard, signals};
+use crate::{backends, serve, signals};
 
 /// The exit code for "something stays set aside".
 const STILL_PARKED: u8 = 1;
@@ -26,6 +29,10 @@ pub(crate) struct ProjectorArgs {
     command: Option<ProjectorCommand>,
     #[command(flatten)]
     servers: ServerUrls,
+    /// The address at which `/livez`, `/readyz` and `/metrics` are answered; port 0 takes a free one, which is printed
+    // The port of the other roles would be taken on a machine that runs one of them too.
+    #[arg(long, env = "TENUTO_LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,7 +57,7 @@ enum ProjectorCommand {
 
 pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match args.command {
-        None => Box::pin(project(&args.servers)).await.map(|()| ExitCode::SUCCESS),
+        None => Box::pin(project(&args.servers, args.listen)).await.map(|()| ExitCode::SUCCESS),
         Some(ProjectorCommand::Parked { json, servers }) => {
             let pool = backends::views(servers.or_running()?.named_postgres()?).await?;
             parked(&pool, json).await.map(|()| ExitCode::SUCCESS)
@@ -65,31 +72,45 @@ pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::er
     }
 }
 
-async fn project(servers: &ServerUrls) -> Result<(), Box<dyn std::error::Error>> {
+async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(servers.named_event_store()?)?;
     let postgres = servers.named_postgres()?;
+    let listener = serve::bind(listen).await?;
+    let address = listener.local_addr()?;
+    let door = Door::new(STARTING);
+    let server = tokio::spawn(serve::serve(listener, door.router(), stop.clone()));
+    door.waits_for("the log and Postgres");
     let adopted = async { Ok(adopt_in_time(&event_store, servers.stream_prefix.as_deref()).await?) };
     let views = async { tokio::try_join!(backends::views_beside(&event_store, postgres), adopted) };
     let (pool, _) = tokio::select! {
         biased;
-        () = stop.cancelled() => return Ok(()),
+        () = stop.cancelled() => return Ok(server.await??),
         ready = views => ready?,
     };
-    output::announce("projecting\n");
-    let alarm = LogAlarm::default();
+    let alarms = Alarms::default();
+    let options = ProjectorOptions { alarm: alarms.log.clone(), ..ProjectorOptions::default() };
+    let (leaving, closed, projector) = (&stop, &stop, Some(&options.health));
+    let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed, projector };
+    let Watching { mut guard, probes, .. } = watched.start(Some(&door), None);
+    door.waits_behind("the log, which is compared with the views", probes.clone());
+    output::announce(&format!("projecting; probes at http://{address}/readyz\n"));
     let adopted = async {
-        log_guard::until_right(&event_store, &pool, &alarm).await;
+        guard.verified().await;
         // Another role may have begun the log since this one started, with another prefix.
         adopt_begun(&event_store, servers.stream_prefix.as_deref()).await
     };
     tokio::select! {
         biased;
-        () = stop.cancelled() => return Ok(()),
+        () = stop.cancelled() => return Ok(server.await??),
         adopted = adopted => adopted?,
     }
-    let options = ProjectorOptions { alarm, ..ProjectorOptions::default() };
-    Ok(projector::run(options, event_store, pool, stop).await?)
+    door.open(probes);
+    let projected = projector::run(options, event_store.clone(), pool.clone(), stop.clone()).await;
+    // It may have failed by itself; then nothing is left to probe.
+    stop.cancel();
+    server.await??;
+    Ok(projected?)
 }
 
 async fn parked(pool: &PgPool, json: bool) -> Result<(), Box<dyn std::error::Error>> {

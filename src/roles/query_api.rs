@@ -44,11 +44,12 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
         }
     });
     let alarms = Alarms::default();
-    let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving: &stop, closed: &stop };
+    let (leaving, closed) = (&stop, &stop);
+    let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed, projector: None };
     let options = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
     // During an outage of the log, queries are still answered from the views; `/readyz` reports the
     // outage.
-    let (_guard, probes) = watched.start(None, Some(&options.stats));
+    let probes = watched.start(None, Some(&options.stats)).probes;
     let queries = query_api::router(pool.clone(), event_store.clone(), &options);
     let router = refused_while_raised(queries, alarms.log.clone())
         .merge(probes)

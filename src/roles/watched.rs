@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::door::Door;
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
+use crate::metrics::Sources;
 use crate::{health, metrics};
 
 /// What keeps a role from being ready.
@@ -31,15 +32,26 @@ pub(super) struct Watched<'a> {
     pub leaving: &'a CancellationToken,
     /// Canceled when nothing has to be watched any more.
     pub closed: &'a CancellationToken,
+    /// The projector of the process, if it has one.
+    pub projector: Option<&'a projector::Health>,
+}
+
+/// What is watched, and what it shows.
+pub(super) struct Watching {
+    pub guard: LogGuard,
+    pub footing: Footing,
+    /// The routes of the probes.
+    pub probes: Router,
 }
 
 impl Watched<'_> {
-    /// Begins to compare the log with the views, and returns the routes of the probes. `door`: behind which the role starts, if it
-    /// is not ready before; `live`: its subscriptions, if it has any.
-    pub fn start(&self, door: Option<&Door>, live: Option<&LiveStats>) -> (LogGuard, Router) {
+    /// Begins to compare the log with the views. `door`: behind which the role starts, if it is not ready before; `live`: its
+    /// subscriptions, if it has any.
+    pub fn start(&self, door: Option<&Door>, live: Option<&LiveStats>) -> Watching {
         let (event_store, pool, alarm) = (self.event_store.clone(), self.pool.clone(), self.alarms.log.clone());
         let guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), self.closed.clone());
         let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
+        let projector = self.projector.cloned();
         let footing = Footing {
             event_store: Some(event_store),
             pool: Some(pool),
@@ -48,8 +60,10 @@ impl Watched<'_> {
             unreachable: self.alarms.unreachable.clone(),
             door: door.cloned(),
             keys: guard.keys(),
+            projector: projector.clone(),
         };
-        let metrics = metrics::router(lag, live.cloned(), alarm, guard.keys());
-        (guard, health::router(footing, self.leaving.clone()).merge(metrics))
+        let metrics = metrics::router(Sources { lag, live: live.cloned(), alarm, keys: guard.keys(), projector });
+        let probes = health::router(footing.clone(), self.leaving.clone()).merge(metrics);
+        Watching { guard, footing, probes }
     }
 }

@@ -99,6 +99,8 @@ async fn a_log_that_was_lost_takes_no_orders_until_an_operator_says_so() {
 
     let process = drill.start();
     until("it says what is wrong", async || drill.get("/readyz").await.1.contains("tenuto rebuild --yes")).await;
+    let printed = process.told("Not ready: ");
+    assert!(printed.contains("tenuto rebuild --yes"), "{printed}");
     assert_eq!(drill.get("/readyz").await.0, 503);
     assert_eq!(drill.get("/livez").await.0, 200);
     assert!(drill.get("/metrics").await.1.contains("tenuto_log_mismatch 1"));
@@ -114,6 +116,7 @@ async fn a_log_that_was_lost_takes_no_orders_until_an_operator_says_so() {
     assert!(ends(&drill.tenuto(&["rebuild", "--check"]), 2).contains("nothing was compared"));
     assert!(ends(&drill.tenuto(&["rebuild"]), 2).contains("--yes"), "nobody is there to confirm");
     ends(&drill.tenuto(&["rebuild", "--yes"]), 0);
+    process.told("Ready.");
     drill.ready().await;
     drill.completes("after").await;
     assert_eq!(drill.get("/orders/before").await.0, 404);
@@ -196,6 +199,8 @@ async fn keys_that_were_lost_are_counted_and_come_back_from_their_copy() {
     let process = drill.start();
     drill.ready().await;
     until("the missing keys are counted", async || drill.get("/readyz").await.1.contains("degraded")).await;
+    let printed = process.told("Degraded: ");
+    assert!(printed.contains("tenuto keys import"), "{printed}");
     assert!(drill.get("/metrics").await.1.contains("tenuto_keyless_orders 1"));
     assert_eq!(drill.customer("one").await, json!({ "name": null, "keyMissing": true }));
     assert!(ends(&drill.tenuto(&["audit", "verify", "--all"]), 1).contains("tenuto keys import"));

@@ -55,8 +55,10 @@ impl Site {
         self.start(&["command-handler", "--listen", self.handler.as_str()], "commands at ").0
     }
 
-    fn projector(&self) -> Process {
-        self.start(&["projector"], "projecting").0
+    /// A projector, and its address.
+    fn projector(&self) -> (Process, String) {
+        let (process, at) = self.start(&["projector"], "probes at ");
+        (process, at.trim_end_matches("/readyz").to_owned())
     }
 
     /// A query side, and its address.
@@ -113,7 +115,7 @@ impl Site {
 async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_an_operator_goes_on_with_it() {
     let site = Site::new().await;
     let node = site.node();
-    let (_handler, _projector) = (site.handler(), site.projector());
+    let (_handler, (_projector, projector)) = (site.handler(), site.projector());
     let ((_queries, queries), (services, participants)) = (site.queries(), site.participants(&[]));
     site.place("kept").await;
     site.completes(&queries, "kept").await;
@@ -126,7 +128,7 @@ async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_a
     std::fs::rename(&backup, site.data()).unwrap();
 
     let _node = site.node();
-    for role in [site.handler.url(), queries.clone(), participants.clone()] {
+    for role in [site.handler.url(), projector.clone(), queries.clone(), participants.clone()] {
         until(&format!("{role} says that the log is an older one"), async || {
             let (status, told) = site.get(&format!("{role}/readyz")).await;
             status == 503 && told.contains("ahead of the log")
@@ -145,7 +147,7 @@ async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_a
     site.runs(&["rebuild", "--yes"]);
     services.stop();
     let (_services, participants) = site.participants(&["--read-again"]);
-    for role in [site.handler.url(), queries.clone(), participants] {
+    for role in [site.handler.url(), projector, queries.clone(), participants] {
         until(&format!("{role} is ready"), async || site.get(&format!("{role}/readyz")).await.0 == 200).await;
     }
     assert_eq!(site.get(&format!("{queries}/orders/kept")).await.0, 200);

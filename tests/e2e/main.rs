@@ -26,6 +26,7 @@ mod operators;
 mod parts;
 mod past;
 mod prefix;
+mod probes;
 mod process;
 mod reset;
 mod restarts;

@@ -82,6 +82,8 @@ async fn without_a_setting_that_a_workflow_in_use_needs_a_handler_is_not_ready_a
                 .all(|said| text.contains(said))
     })
     .await;
+    let printed = dev.process.told("Not ready: ");
+    assert!(printed.contains("participant tax") && printed.contains("set TAX_URL"), "{printed}");
     let (status, problem) = dev.place("t-2", "taxed").await;
     assert!(status == StatusCode::SERVICE_UNAVAILABLE && problem.contains("TAX_URL"), "{status} {problem}");
     assert_eq!(dev.place("t-1", "taxed").await.0, StatusCode::ACCEPTED, "it was placed before");
@@ -168,7 +170,11 @@ async fn an_order_may_be_called_as_paths_are() {
 async fn commands_in_the_folder_of_dev_find_its_servers_and_say_when_it_does_not_run() {
     let (database, folder) = (database().await, tempfile::tempdir().unwrap());
     let data = folder.path().join(".tenuto");
-    let run = |arguments: &[&str]| binary().current_dir(folder.path()).args(arguments).output().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = binary();
+        command.current_dir(folder.path()).args(arguments).env("TENUTO_KEYS_PASSPHRASE", "correct horse battery");
+        command.output().unwrap()
+    };
     let mut dev = Dev::start(&database, data.to_str().unwrap(), &[], &[]);
     until("it is ready", async || dev.get("/readyz").await.0 == StatusCode::OK).await;
     let stock = json!([{ "sku": "11", "quantity": 10 }]).to_string();
@@ -192,11 +198,38 @@ async fn commands_in_the_folder_of_dev_find_its_servers_and_say_when_it_does_not
     assert!(!in_use.status.success() && told(&in_use).contains("in use by process"), "{}", told(&in_use));
 
     dev.process.kill();
-    for arguments in [&["replay", "f-1"][..], &["audit", "verify", "--all"], &["rebuild", "--check"]] {
+    let orders = folder.path().join("orders.jsonl");
+    std::fs::write(&orders, order("f-2", "order-fulfilment", "11", 1).to_string()).unwrap();
+    // Every command that finds its servers by the folder belongs in this list.
+    let by = ["--actor", "ann", "--reason", "a drill"];
+    let commands = [
+        &["replay", "f-1"][..],
+        &["audit", "verify", "--all"],
+        &["rebuild", "--check"],
+        &["projector", "parked"],
+        &["projector", "retry"],
+        &["event-store", "backup", "--to", "copy-2"],
+        &["keys", "export", "--to", "keys"],
+        &["backtest", "--workflow", concat!(env!("CARGO_MANIFEST_DIR"), "/workflows/order-fulfilment.yaml")],
+        &["place", "--file", "orders.jsonl"],
+        &["show", "f-1"],
+        &["watch", "f-1"],
+        &["cancel", "f-1", by[0], by[1], by[2], by[3]],
+        &["forget", "VINET", by[0], by[1], by[2], by[3]],
+    ];
+    for arguments in commands {
         let output = run(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", told(&output));
         assert!(told(&output).contains("is not running any more"), "{arguments:?}: {}", told(&output));
     }
     let read = run(&["replay", "f-1", "--data", ".tenuto"]);
     assert!(read.status.success(), "{}", told(&read));
+
+    // The record of a process that ended by itself is gone, and the folder still has its log.
+    std::fs::remove_file(data.join("running.json")).unwrap();
+    for arguments in [&["replay", "f-1"][..], &["show", "f-1"], &["place", "--file", "orders.jsonl"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", told(&output));
+        assert!(told(&output).contains("`tenuto dev`, which is not running"), "{arguments:?}: {}", told(&output));
+    }
 }
