@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
@@ -12,6 +13,7 @@ use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
 use serde_json::Value;
 use sqlx::types::Json;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::error::StoreError;
 use crate::paging::Page;
@@ -19,8 +21,11 @@ use crate::store::{Head, OrderRow, StepRow, TimelineRow};
 
 /// Events read at once.
 const PAGE: u64 = 500;
-/// Reads under way at once; more wait for their turn, within the time that their queries have.
+/// Reads under way at once; more wait for their turn.
 const READS: usize = 16;
+/// How long the log has to answer a read, the wait for its turn included: a query is answered within five seconds, also during an
+/// outage.
+const READING: Duration = Duration::from_secs(4);
 
 /// The events of orders.
 #[derive(Clone)]
@@ -166,7 +171,20 @@ impl History {
         Ok(rows)
     }
 
+    /// The place of an order's first event in the log; `None`: the log has no event of it.
+    pub async fn begun_at(&self, order: &OrderId) -> Result<Option<u64>, StoreError> {
+        Ok(self.read(order, 0, 1).await?.first().map(|first| first.position.commit))
+    }
+
     async fn read(&self, order: &OrderId, from: u64, most: u64) -> Result<Vec<RecordedEvent>, StoreError> {
+        let read = timeout(READING, self.read_in_turn(order, from, most)).await;
+        read.unwrap_or_else(|_| {
+            tracing::warn!(stream = %order.stream(), "the log does not answer a read within {READING:?}");
+            Err(StoreError::LogUnavailable)
+        })
+    }
+
+    async fn read_in_turn(&self, order: &OrderId, from: u64, most: u64) -> Result<Vec<RecordedEvent>, StoreError> {
         let _turn = self.turns.acquire().await.map_err(|_| StoreError::Internal)?;
         let most = usize::try_from(most).map_err(|_| StoreError::Internal)?;
         match self.log.read_stream(&order.stream(), from, most).await {

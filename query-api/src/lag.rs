@@ -15,8 +15,10 @@ use crate::store;
 
 /// How long the log has to say where it ends, and then what comes after the views.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a measurement is good for, whoever asks.
+/// How long a measurement is good for, whoever asks. One that failed as well: those who wait for it do not each wait anew.
 const GOOD_FOR: Duration = Duration::from_secs(1);
+/// How long an error that only mentions the lag is held back for it.
+const BESIDE_AN_ERROR: Duration = Duration::from_millis(500);
 
 /// How far the views are behind the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -35,7 +37,7 @@ pub struct Lag {
 pub struct LagMeter {
     pool: PgPool,
     log: EventStore,
-    last: Arc<Mutex<Option<(Instant, Lag)>>>,
+    last: Arc<Mutex<Option<(Instant, Result<Lag, StoreError>)>>>,
 }
 
 impl LagMeter {
@@ -47,14 +49,22 @@ impl LagMeter {
     /// How far they are behind. Those who ask at the same time get the same answer.
     pub async fn measure(&self) -> Result<Lag, StoreError> {
         let mut last = self.last.lock().await;
-        if let Some((at, lag)) = *last
+        if let Some((at, measured)) = *last
             && at.elapsed() < GOOD_FOR
         {
-            return Ok(lag);
+            return measured;
         }
-        let lag = self.of(store::checkpoint(&self.pool).await?).await?;
-        *last = Some((Instant::now(), lag));
-        Ok(lag)
+        let measured = match store::checkpoint(&self.pool).await {
+            Ok(views) => self.of(views).await,
+            Err(error) => Err(error.into()),
+        };
+        *last = Some((Instant::now(), measured));
+        measured
+    }
+
+    /// How far behind views are that have come to that position, if that can be told at once.
+    pub(crate) async fn beside_an_error(&self, views: Option<Position>) -> Option<Lag> {
+        timeout(BESIDE_AN_ERROR, self.of(views)).await.ok()?.ok()
     }
 
     /// How far behind views are that have come to that position.
@@ -65,7 +75,7 @@ impl LagMeter {
     }
 
     /// The position of the log's last event.
-    pub(crate) async fn head(&self) -> Result<Option<Position>, StoreError> {
+    async fn head(&self) -> Result<Option<Position>, StoreError> {
         Ok(timeout(PATIENCE, self.log.head()).await.map_err(|_| StoreError::LogUnavailable)??)
     }
 

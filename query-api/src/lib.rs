@@ -50,7 +50,8 @@ pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
     let waiting = Waiting::new(moves.clone());
     let live = Live::new(pool.clone(), moves.clone(), options.stats.clone());
     let admission = Admission::new(options.max_costly_queries);
-    let schema = schema::schema(History::new(log), lag.clone(), live, Weighing(admission.clone()), options);
+    let history = History::new(log);
+    let schema = schema::schema(history.clone(), lag.clone(), live, Weighing(admission.clone()), options);
     let graphql = Router::new()
         .route("/graphql", routing::get(http::get).post(http::post))
         .route("/schema.graphql", routing::get(http::schema_text))
@@ -59,6 +60,6 @@ pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
         .route("/orders/{id}", routing::get(order_status::get).fallback(order_status::method_not_allowed))
         // An order may have the id `batch`. The other methods of this path belong to the command endpoint.
         .route("/orders/batch", routing::get(order_status::get_batch))
-        .with_state(order_status::Orders::new(pool, waiting, lag));
+        .with_state(order_status::Orders::new(pool, waiting, lag, history));
     graphql.merge(orders)
 }

@@ -1,5 +1,7 @@
 //! What can be set about the query side.
 
+use std::num::NonZero;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -17,7 +19,8 @@ pub struct Options {
     pub max_body_bytes: usize,
     /// Queries that may be under way at once; the next are told to come later.
     pub max_queries: usize,
-    /// Costly queries that may run at once: those of a large document, of a high complexity, or that ask for the schema.
+    /// Costly queries that may run at once: those of a large document, of a high complexity, or that ask for the schema. By default
+    /// one fewer than the machine has processors, at least one and at most eight.
     pub max_costly_queries: usize,
     /// What an answer may weigh as JSON, in bytes.
     pub max_answer_bytes: usize,
@@ -39,6 +42,14 @@ pub struct Options {
     pub leaving: CancellationToken,
 }
 
+/// The most costly queries that run at once, however many processors there are: their answers take memory.
+const MOST_COSTLY: usize = 8;
+
+/// How many costly queries run at once on so many processors: one processor is left for orders and cheap queries.
+fn costly_at_once(processors: usize) -> usize {
+    processors.saturating_sub(1).clamp(1, MOST_COSTLY)
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -47,7 +58,7 @@ impl Default for Options {
             max_complexity: 100_000,
             max_body_bytes: 256 * 1024,
             max_queries: 1_000,
-            max_costly_queries: 4,
+            max_costly_queries: costly_at_once(available_parallelism().map_or(1, NonZero::get)),
             max_answer_bytes: 16 * 1024 * 1024,
             max_answer_values: 200_000,
             max_answers_memory_bytes: 256 * 1024 * 1024,
@@ -58,5 +69,16 @@ impl Default for Options {
             stats: LiveStats::default(),
             leaving: CancellationToken::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costly_queries_leave_a_processor_to_orders() {
+        let at_once = [1, 2, 3, 4, 9, 64].map(costly_at_once);
+        assert_eq!(at_once, [1, 1, 2, 3, 8, 8]);
     }
 }

@@ -8,6 +8,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use domain::ids::OrderId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::postgres::PgRow;
@@ -18,6 +19,7 @@ use crate::ends::Ends;
 use crate::error::StoreError;
 use crate::filter::comparable;
 use crate::freshness::{USUAL_WAIT, ViewsBehind, Waiting};
+use crate::history::History;
 use crate::lag::LagMeter;
 use crate::store;
 
@@ -61,8 +63,8 @@ pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>
 /// The longest that a caller may wait for an order's end, in seconds.
 const LONGEST_WAIT: u32 = 60;
 
-/// How long the log has to report its end, before an order that the views do not have is reported as unknown.
-const HEAD_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the log has to answer, before an order that the views do not have is reported as unknown.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the handlers reach.
 #[derive(Clone)]
@@ -71,6 +73,7 @@ pub(crate) struct Orders {
     ends: Ends,
     waiting: Waiting,
     lag: LagMeter,
+    history: History,
 }
 
 /// Why an order's status is not told.
@@ -86,8 +89,8 @@ impl From<StoreError> for NotTold {
 }
 
 impl Orders {
-    pub fn new(pool: PgPool, waiting: Waiting, lag: LagMeter) -> Self {
-        Self { ends: Ends::new(pool.clone()), pool, waiting, lag }
+    pub fn new(pool: PgPool, waiting: Waiting, lag: LagMeter, history: History) -> Self {
+        Self { ends: Ends::new(pool.clone()), pool, waiting, lag, history }
     }
 
     /// The order once the views have that position, and at its end, if that comes in time; else as it stands.
@@ -102,18 +105,20 @@ impl Orders {
             }
         }
         let found = order_status(&self.pool, id).await?;
-        if found.is_none() && position.is_none() && self.catches_up().await {
+        if found.is_none() && position.is_none() && self.catches_up(id).await {
             return Ok(order_status(&self.pool, id).await?);
         }
         Ok(found)
     }
 
-    /// An order that the views do not have may just have been taken: waits a little for what the log has by now. Returns
-    /// whether the views were behind, so that reading them again makes sense.
-    async fn catches_up(&self) -> bool {
-        let Ok(Ok(had)) = timeout(HEAD_PATIENCE, store::views_at(&self.pool)).await else { return false };
-        let Ok(Ok(Some(end))) = timeout(HEAD_PATIENCE, self.lag.head()).await else { return false };
-        had < Some(end.commit) && self.waiting.until(end.commit, USUAL_WAIT).await.is_ok()
+    /// An order that the views do not have may just have been taken. Then the log has its first event, and the views get a little
+    /// time to have it too. Whatever else the log has does not matter. Returns whether reading the views again makes sense.
+    async fn catches_up(&self, id: &str) -> bool {
+        let Ok(order) = OrderId::new(id) else { return false };
+        match timeout(LOG_PATIENCE, self.history.begun_at(&order)).await {
+            Ok(Ok(Some(begun_at))) => self.waiting.until(begun_at, USUAL_WAIT).await.is_ok(),
+            _ => false,
+        }
     }
 
     async fn reach(&self, wanted: u64) -> Result<(), NotTold> {
@@ -122,7 +127,7 @@ impl Orders {
         if had.map(|had| had.commit) >= Some(wanted) {
             return Ok(());
         }
-        let lag = self.lag.of(had).await.ok();
+        let lag = self.lag.beside_an_error(had).await;
         Err(NotTold::Behind(ViewsBehind { wanted, had: had.map(|had| had.commit), lag }))
     }
 }

@@ -14,6 +14,7 @@ mod erasure;
 mod event_store;
 mod faults;
 mod fresh;
+mod frozen;
 mod heavy;
 mod leases;
 mod ledger;
@@ -31,6 +32,7 @@ mod process;
 mod reset;
 mod restarts;
 mod settings;
+mod shown;
 #[path = "../../query-api/tests/it/socket.rs"]
 mod socket;
 mod starting;

@@ -11,7 +11,8 @@ pub struct Parts {
     pub log: String,
     pub pool: PgPool,
     database: TestDatabase,
-    _node: Process,
+    /// The process of the log.
+    pub node: Process,
     _projector: Option<Process>,
     _folder: TempDir,
 }
@@ -30,7 +31,7 @@ impl Parts {
         let node = Process::start(&arguments, &[]);
         let log = node.told("the log at ");
         let pool = PgPool::connect(database.url()).await.unwrap();
-        Self { log, pool, database, _node: node, _projector: None, _folder: folder }
+        Self { log, pool, database, node, _projector: None, _folder: folder }
     }
 
     fn start(&self, arguments: &[&str]) -> Process {

@@ -30,7 +30,7 @@ mod expression;
 pub(crate) mod fault;
 mod meaning;
 pub(crate) mod read;
-pub(crate) mod suggest;
+pub mod suggest;
 pub(crate) mod yaml;
 
 pub(crate) use expression::UNITS;

@@ -7,7 +7,7 @@ pub(crate) fn has_no_field(of: &str, field: &str, known: &[&str]) -> String {
 }
 
 /// The nearest known name, ready to follow a sentence; nothing where none is near.
-pub(crate) fn did_you_mean<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let length = unknown.chars().count();
     let furthest = (length / 3).clamp(1, 5);
     let nearest = known

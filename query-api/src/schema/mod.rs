@@ -3,6 +3,7 @@
 mod customer;
 mod order;
 mod overview;
+mod parked;
 mod query;
 mod scalars;
 mod siblings;

@@ -205,7 +205,8 @@ impl Order {
         self.row.result_error.as_deref()
     }
 
-    /// Whether an event of it could not be projected and is set aside, so that what is told of it is behind the log.
+    /// Whether an event of it could not be projected and is set aside, so that what is told of it is behind the log. `parkedEvents`
+    /// of the query lists them.
     async fn parked(&self) -> bool {
         self.row.parked
     }

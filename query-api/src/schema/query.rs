@@ -8,6 +8,7 @@ use domain::ids::OrderId;
 use super::connection;
 use super::order::Order;
 use super::overview::{HourCount, Overview};
+use super::parked::ParkedEvent;
 use super::workflow::Workflow;
 use crate::error::coded;
 use crate::filter::{OrderFilter, comparable, within_history};
@@ -47,7 +48,9 @@ impl Query {
         found.transpose()
     }
 
-    /// The orders that meet a filter, the latest first unless said otherwise, at most 200 at a time.
+    /// The orders that meet a filter, the latest first unless said otherwise, at most 200 at a time. A filter that no order meets, and
+    /// that names a workflow, a version or a step which does not exist, is an error with the code `NO_SUCH_WORKFLOW`,
+    /// `NO_SUCH_VERSION` or `NO_SUCH_STEP`.
     #[graphql(complexity = "cost_factor(first, last) * child_complexity")]
     #[expect(clippy::too_many_arguments, reason = "they are Relay's, and GraphQL's are named")]
     async fn orders(
@@ -67,7 +70,15 @@ impl Query {
         let page = sort.page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let criteria = filter.unwrap_or_default().criteria().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         fresh(context, freshness).await?;
-        let Cut { rows, has_previous, has_next } = page.cut(store.orders(&criteria, sort, &page).await?);
+        let rows = store.orders(&criteria, sort, &page).await?;
+        let is_whole = page.after.is_none() && page.before.is_none();
+        if rows.is_empty()
+            && is_whole
+            && let Some(unknown) = store.unknown(&criteria).await?
+        {
+            return Err(unknown.into());
+        }
+        let Cut { rows, has_previous, has_next } = page.cut(rows);
         let cut = Cut { rows: Order::list(store, rows)?, has_previous, has_next };
         Ok(connection(cut, |order| (sort.cursor(order.row()), order)))
     }
@@ -81,6 +92,15 @@ impl Query {
         freshness: Option<Freshness>,
     ) -> Option<Result<Workflow>> {
         definition(context, &name, version, freshness).await.transpose()
+    }
+
+    /// The events of an order that could not be projected and are set aside, each with the reason, in the order of the log; at most
+    /// 100. The order may have others, or not be in the views at all.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn parked_events(&self, context: &Context<'_>, order: ID) -> Result<Vec<ParkedEvent>> {
+        let Ok(order) = OrderId::new(order.as_str()) else { return Ok(Vec::new()) };
+        let rows = context.data::<Store>()?.parked(&order).await?;
+        Ok(rows.into_iter().map(ParkedEvent::from).collect())
     }
 
     /// Everything at a glance.
@@ -126,7 +146,7 @@ async fn fresh(context: &Context<'_>, freshness: Option<Freshness>) -> Result<()
     freshness.wait().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
     let wanted = freshness.position.0;
     let Err(had) = context.data::<Store>()?.at_least(wanted).await? else { return Ok(()) };
-    let lag = context.data::<LagMeter>()?.of(had).await.ok();
+    let lag = context.data::<LagMeter>()?.beside_an_error(had).await;
     Err(ViewsBehind { wanted, had: had.map(|had| had.commit), lag }.into())
 }
 

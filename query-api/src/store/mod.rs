@@ -6,12 +6,14 @@ mod rows;
 mod search;
 #[cfg(test)]
 mod tests;
+mod unknown;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use domain::ids::OrderId;
 use event_store::client::Position;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
@@ -26,7 +28,8 @@ use crate::sort::{OrderCursor, OrderSort};
 use conditions::{Purpose, push_criteria};
 pub use keys::{Keys, Personal};
 pub use rows::{
-    CountRow, Head, HourRow, OrderRow, OutlineStep, ProgressRow, StepRow, TimelineRow, WorkflowKey, WorkflowRow,
+    CountRow, Head, HourRow, OrderRow, OutlineStep, ParkedRow, ProgressRow, StepRow, TimelineRow, WorkflowKey,
+    WorkflowRow,
 };
 use search::Search;
 
@@ -214,6 +217,19 @@ impl Store {
         Ok(row)
     }
 
+    /// The first events of an order that are set aside.
+    pub async fn parked(&self, order: &OrderId) -> Result<Vec<ParkedRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT stream, revision, position, type, recorded_at, reason FROM parked WHERE stream = ANY($1)
+             ORDER BY position, revision LIMIT $2",
+        )
+        .bind([order.stream(), order.metadata_stream()])
+        .bind(MOST_PARKED)
+        .fetch_all(&mut *self.snapshot().await?)
+        .await?;
+        Ok(rows)
+    }
+
     /// How many orders there are of each status and state.
     pub async fn counts(&self) -> Result<Vec<CountRow>, StoreError> {
         let rows = sqlx::query_as(
@@ -249,6 +265,8 @@ impl Store {
     }
 }
 
+/// The most events of an order that are set aside and listed.
+const MOST_PARKED: i64 = 100;
 /// Criteria in one statement: each is some values, and a statement takes 65,535.
 const CRITERIA: usize = 100;
 

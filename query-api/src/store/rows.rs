@@ -115,6 +115,18 @@ pub struct HourRow {
     pub orders: i64,
 }
 
+/// An event that is set aside.
+#[derive(Debug, Clone, FromRow)]
+pub struct ParkedRow {
+    pub stream: String,
+    pub revision: i64,
+    pub position: i64,
+    #[sqlx(rename = "type")]
+    pub event_type: String,
+    pub recorded_at: DateTime<Utc>,
+    pub reason: String,
+}
+
 /// How far the views have come.
 #[derive(Debug, Clone, FromRow)]
 pub struct ProgressRow {

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::order::{
-    Direction, Event, Mode, OrderPaused, OrderPlaced, OrderResumed, PersonalData, StatusChanged, StepAttemptFailed,
-    StepCompleted, StepStarted, WorkflowRef,
+    Direction, Event, Mode, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged,
+    StepAttemptFailed, StepCompleted, StepFailed, StepStarted, WorkflowRef,
 };
 use domain::wire::{self, CHAIN_START, Context};
 use event_store::client::{EventStore, Expected, NewEvent};
@@ -141,6 +141,36 @@ async fn an_order_is_shown_as_each_of_its_events_left_it() {
     assert_eq!((&paused["state"], &paused["updatedAt"]), (&json!("PAUSED"), &json!("2026-01-01T00:00:08+00:00")));
     assert_eq!((&paused["customer"]["name"], &paused["total"]), (&json!("Vins et alcools"), &json!("168.00")));
     assert_eq!((&paused["attributes"], &paused["workflow"]["version"]), (&json!({ "gift": true }), &json!(1)));
+}
+
+#[tokio::test]
+async fn an_order_that_is_held_by_a_mistake_is_shown_as_stuck_with_the_mistake() {
+    let (world, log) = World::with_log().await;
+    let mut events = life("1");
+    events.truncate(2);
+    let error = "401 Unauthorized: the key has expired";
+    events.push(Event::StepFailed(StepFailed {
+        step: "charge".into(),
+        direction: Direction::Do,
+        error: error.into(),
+        maybe_done: false,
+        misconfigured: true,
+        answer_key: None,
+        at: at(2),
+    }));
+    let reason = format!("payments.charge is held for an operator: {error}");
+    events.push(Event::OrderStuck(OrderStuck { step: "charge".into(), direction: Direction::Do, reason, at: at(2) }));
+    record(&log, "1", &events).await;
+    let fields = "state stuckReason endedAt steps { id status lastError nextAttemptAt endedAt }";
+    let held = as_of(&world, "atRevision: 3", fields).await;
+    assert_eq!((&held["state"], &held["endedAt"]), (&json!("STUCK"), &Value::Null));
+    assert!(held["stuckReason"].as_str().unwrap().contains(error), "{held}");
+    assert_eq!((&held["steps"][0]["status"], &held["steps"][0]["nextAttemptAt"]), (&json!("STUCK"), &Value::Null));
+    assert!(held["steps"][0]["lastError"].as_str().unwrap().contains(error), "{held}");
+    assert_eq!(
+        as_of(&world, "atRevision: 1", "state stuckReason").await,
+        json!({ "state": "RUNNING", "stuckReason": null })
+    );
 }
 
 #[tokio::test]

@@ -116,6 +116,104 @@ async fn a_filter_that_cannot_be_meant_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_filter_that_no_order_meets_and_that_names_what_does_not_exist_says_so() {
+    let world = world().await;
+    world
+        .sql(
+            "INSERT INTO workflows SELECT name, version, '', outline::jsonb, now(), 0 FROM (VALUES
+             ('order-fulfilment', 1, '[{\"id\": \"charge\"}, {\"id\": \"ship\"}]'),
+             ('order-fulfilment', 2, '[{\"id\": \"charge\"}, {\"id\": \"ship\"}]'),
+             ('other', 2, '[{\"id\": \"approve\"}]')) AS w (name, version, outline)",
+        )
+        .await;
+    let query = |filter: &str| format!("{{ orders(where: {filter}) {{ nodes {{ id }} }} }}");
+    for (filter, code, unknown, message) in [
+        (
+            "{ workflow: { name: \"order-fulfilmnet\" } }",
+            "NO_SUCH_WORKFLOW",
+            "order-fulfilmnet",
+            "there is no workflow \"order-fulfilmnet\", so no order matches; did you mean 'order-fulfilment'?",
+        ),
+        (
+            "{ workflow: { name: \"a\\u0000b\" } }",
+            "NO_SUCH_WORKFLOW",
+            "a\u{fffd}b",
+            "there is no workflow \"a\u{fffd}b\", so no order matches",
+        ),
+        (
+            "{ workflow: { name: \"other\", version: 9 }, state: RUNNING }",
+            "NO_SUCH_VERSION",
+            "9",
+            "workflow \"other\" has no version 9, so no order matches; its last is 2",
+        ),
+        (
+            "{ step: { name: \"shipp\", status: RETRYING } }",
+            "NO_SUCH_STEP",
+            "shipp",
+            "no workflow has a step \"shipp\", so no order matches; did you mean 'ship'?",
+        ),
+        (
+            "{ workflow: { name: \"other\" }, step: { name: \"ship\" } }",
+            "NO_SUCH_STEP",
+            "ship",
+            "no version of workflow \"other\" has a step \"ship\", so no order matches",
+        ),
+    ] {
+        let answer = world.try_ask(&query(filter), Value::Null).await;
+        let error = &answer["errors"][0];
+        assert_eq!(error["message"], message, "{filter}");
+        assert_eq!(error["extensions"], json!({ "code": code, "unknown": unknown }), "{filter}");
+        assert_eq!(error["path"], json!(["orders"]), "{filter}");
+    }
+    // What exists and is met by no order is no error; nor is the end of a list.
+    for filter in [
+        "{ workflow: { name: \"other\", version: 2 }, state: RUNNING }",
+        "{ step: { name: \"approve\" } }",
+        "{ workflow: { name: \"order-fulfilment\", version: 1 }, step: { name: \"ship\", status: STUCK } }",
+    ] {
+        assert_eq!(found(&world, filter).await, "", "{filter}");
+    }
+    let first = "{ orders(where: { customer: \"TOMSP\" }) { pageInfo { endCursor } } }";
+    let cursor = world.ask(first, Value::Null).await["orders"]["pageInfo"]["endCursor"].take();
+    let next =
+        "query ($after: String) { orders(where: { step: { name: \"shipp\" } }, after: $after) { nodes { id } } }";
+    assert_eq!(world.ask(next, json!({ "after": cursor })).await["orders"]["nodes"], json!([]));
+}
+
+#[tokio::test]
+async fn what_could_not_be_projected_of_an_order_is_listed_with_the_reasons() {
+    let world = world().await;
+    world
+        .sql(
+            "INSERT INTO parked SELECT 9 + n, n, 'order-d', gen_random_uuid(), 'Strange', '2026-01-01', 'unknown', '', ''
+             FROM generate_series(4, 5) AS n;
+             INSERT INTO parked VALUES (20, 0, '$$order-d', gen_random_uuid(), '$metadata', '2026-01-01', 'hidden', '', '');
+             INSERT INTO parked VALUES (21, 0, 'order-dd', gen_random_uuid(), 'Strange', '2026-01-01', 'other', '', '')",
+        )
+        .await;
+    let listed = async |order: &str| {
+        let query =
+            "query ($order: ID!) { parkedEvents(order: $order) { stream revision position type recordedAt reason } }";
+        world.ask(query, json!({ "order": order })).await["parkedEvents"].take()
+    };
+    let event = |stream: &str, revision: u32, position: &str, kind: &str, reason: &str| {
+        json!({ "stream": stream, "revision": revision, "position": position, "type": kind,
+                "recordedAt": "2026-01-01T00:00:00+00:00", "reason": reason })
+    };
+    assert_eq!(
+        listed("d").await,
+        json!([
+            event("order-d", 4, "13", "Strange", "unknown"),
+            event("order-d", 5, "14", "Strange", "unknown"),
+            event("$$order-d", 0, "20", "$metadata", "hidden"),
+        ])
+    );
+    for none in ["a", "unknown", "", "a\0b"] {
+        assert_eq!(listed(none).await, json!([]), "{none:?}");
+    }
+}
+
+#[tokio::test]
 async fn orders_are_counted_by_the_hour_in_which_they_were_placed() {
     let world = World::new().await;
     for (id, placed, status) in [

@@ -88,6 +88,48 @@ async fn the_log_says_how_far_behind_the_views_are() {
     assert_eq!((&extensions["logPosition"], &extensions["lagSeconds"]), (&json!(other.to_string()), &json!(0.0)));
 }
 
+/// How long the views get for an order that the log has. A 404 that waits for nothing takes far less.
+const USUAL_WAIT: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn an_order_that_the_log_does_not_have_is_unknown_at_once_and_one_that_it_has_is_waited_for() {
+    let (world, log) = World::with_log().await;
+    let append = async |stream: &str| {
+        let event = event_store::client::NewEvent {
+            id: uuid::Uuid::now_v7(),
+            event_type: "Happened".to_owned(),
+            data: b"{}".as_slice().into(),
+            metadata: b"{}".as_slice().into(),
+        };
+        let appended = log.append(stream, event_store::client::Expected::Any, vec![event]).await.unwrap();
+        i64::try_from(appended.position.commit).unwrap()
+    };
+    let get = async |path: &str| world.send(Request::get(path).body(Body::empty()).unwrap()).await.0;
+    let first = append("order-0").await;
+    world.project(first, Some(&Row::new("0"))).await;
+    // Neither what is not for the views nor another order's event concerns this one.
+    append("key-1").await;
+    append("order-2").await;
+    let begun = std::time::Instant::now();
+    for path in ["/orders/1", "/orders/1?wait=0", "/orders/a%00b", "/orders/a%2Fb"] {
+        assert_eq!(get(path).await, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert!(begun.elapsed() < USUAL_WAIT / 2, "{:?}", begun.elapsed());
+
+    let placed = append("order-1").await;
+    let projected = async {
+        world.listens().await;
+        world.project(placed, Some(&Row::new("1"))).await;
+    };
+    assert_eq!(tokio::join!(get("/orders/1"), projected).0, StatusCode::OK);
+    // What the views have come past without it, they will not have later.
+    let begun = std::time::Instant::now();
+    let set_aside = append("order-3").await;
+    world.project(set_aside, None).await;
+    assert_eq!(get("/orders/3").await, StatusCode::NOT_FOUND);
+    assert!(begun.elapsed() < USUAL_WAIT / 2, "{:?}", begun.elapsed());
+}
+
 #[tokio::test]
 async fn a_wait_survives_the_loss_of_the_connection_that_listens() {
     let world = World::new().await;

@@ -1,0 +1,36 @@
+//! What could not be projected.
+
+use async_graphql::{ID, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use super::Position;
+use crate::store::ParkedRow;
+
+/// An event that could not be projected and is set aside, until an operator has it tried again (`tenuto projector retry`).
+#[derive(SimpleObject)]
+pub struct ParkedEvent {
+    /// The stream that it is in: that of the order, or that of the stream's metadata.
+    stream: ID,
+    /// Its index there.
+    revision: i64,
+    /// Its place in the log.
+    position: Position,
+    #[graphql(name = "type")]
+    event_type: String,
+    recorded_at: DateTime<Utc>,
+    /// Why it cannot be projected.
+    reason: String,
+}
+
+impl From<ParkedRow> for ParkedEvent {
+    fn from(row: ParkedRow) -> Self {
+        Self {
+            stream: row.stream.into(),
+            revision: row.revision,
+            position: Position(row.position.cast_unsigned()),
+            event_type: row.event_type,
+            recorded_at: row.recorded_at,
+            reason: row.reason,
+        }
+    }
+}

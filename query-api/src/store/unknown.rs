@@ -1,0 +1,95 @@
+//! What a filter names although it does not exist: a typing error should not look like a day without orders.
+
+use async_graphql::ErrorExtensions;
+use domain::workflow::suggest::did_you_mean;
+
+use super::Store;
+use crate::error::{StoreError, coded};
+use crate::filter::Criteria;
+
+/// The most names that are read, to find near ones.
+const MOST_NAMES: i64 = 2_000;
+
+/// Something that a filter names, and that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// No workflow of that name; the near name, as the end of a sentence.
+    #[error("there is no workflow {name:?}, so no order matches{near}")]
+    Workflow { name: String, near: String },
+    /// The workflow is there, and that version of it is not.
+    #[error("workflow {name:?} has no version {version}, so no order matches; its last is {last}")]
+    Version { name: String, version: i32, last: i32 },
+    /// No workflow has such a step; or not the one that the filter names.
+    #[error("{} has a step {step:?}, so no order matches{near}", .workflow.as_ref().map_or_else(
+        || "no workflow".to_owned(), |workflow| format!("no version of workflow {workflow:?}")
+    ))]
+    Step { step: String, workflow: Option<String>, near: String },
+}
+
+impl Unknown {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Workflow { .. } => "NO_SUCH_WORKFLOW",
+            Self::Version { .. } => "NO_SUCH_VERSION",
+            Self::Step { .. } => "NO_SUCH_STEP",
+        }
+    }
+
+    fn what(&self) -> String {
+        match self {
+            Self::Workflow { name, .. } => name.clone(),
+            Self::Version { version, .. } => version.to_string(),
+            Self::Step { step, .. } => step.clone(),
+        }
+    }
+}
+
+impl From<Unknown> for async_graphql::Error {
+    fn from(unknown: Unknown) -> Self {
+        coded(&unknown, unknown.code()).extend_with(|_, extensions| extensions.set("unknown", unknown.what()))
+    }
+}
+
+impl Store {
+    /// What the criteria name although it does not exist, if there is anything. Views that have no workflow at all do not say.
+    pub async fn unknown(&self, criteria: &Criteria) -> Result<Option<Unknown>, StoreError> {
+        if let Some((name, version)) = &criteria.workflow {
+            let versions = self.versions(name).await?;
+            match (versions.last(), version) {
+                (None, _) => {
+                    let names = self.workflow_names().await?;
+                    let near = did_you_mean(name, names.iter().map(String::as_str));
+                    return Ok((!names.is_empty()).then(|| Unknown::Workflow { name: name.clone(), near }));
+                }
+                (Some(last), Some(version)) if !versions.contains(version) => {
+                    return Ok(Some(Unknown::Version { name: name.clone(), version: *version, last: *last }));
+                }
+                (Some(_), _) => {}
+            }
+        }
+        let Some(step) = criteria.step.as_ref().and_then(|step| step.name.as_ref()) else { return Ok(None) };
+        let workflow = criteria.workflow.as_ref().map(|(name, _)| name.clone());
+        let names = self.step_names(workflow.as_deref()).await?;
+        let is_known = names.is_empty() || names.contains(step);
+        let near = did_you_mean(step, names.iter().map(String::as_str));
+        Ok((!is_known).then(|| Unknown::Step { step: step.clone(), workflow, near }))
+    }
+
+    async fn versions(&self, workflow: &str) -> Result<Vec<i32>, StoreError> {
+        let versions = sqlx::query_scalar("SELECT version FROM workflows WHERE name = $1 ORDER BY version");
+        Ok(versions.bind(workflow).fetch_all(&mut *self.snapshot().await?).await?)
+    }
+
+    async fn workflow_names(&self) -> Result<Vec<String>, StoreError> {
+        let names = sqlx::query_scalar("SELECT DISTINCT name FROM workflows ORDER BY name LIMIT $1");
+        Ok(names.bind(MOST_NAMES).fetch_all(&mut *self.snapshot().await?).await?)
+    }
+
+    async fn step_names(&self, workflow: Option<&str>) -> Result<Vec<String>, StoreError> {
+        let names = sqlx::query_scalar(
+            "SELECT DISTINCT step ->> 'id' AS name FROM workflows, jsonb_array_elements(outline) AS step
+             WHERE $1::text IS NULL OR workflows.name = $1 ORDER BY name",
+        );
+        Ok(names.bind(workflow).fetch_all(&mut *self.snapshot().await?).await?)
+    }
+}
