@@ -176,13 +176,23 @@ impl Client {
 
     /// Asks over GraphQL, and gives the answer's `data`.
     pub async fn query<T: DeserializeOwned>(&self, query: &str, variables: &Value) -> Result<T, CommandError> {
+        Ok(self.query_without(None, query, variables).await?.0)
+    }
+
+    /// The same, and goes on without this field of the query where it fails. Why it did comes beside the data.
+    pub async fn query_without<T: DeserializeOwned>(
+        &self,
+        optional: Option<&str>,
+        query: &str,
+        variables: &Value,
+    ) -> Result<(T, Option<CommandError>), CommandError> {
         let url = format!("{}/graphql", self.base);
         let body = json!({ "query": query, "variables": variables });
         let request = || {
             let accepted = "application/graphql-response+json, application/json;q=0.9";
             self.http.post(&url).header(ACCEPT, accepted).json(&body)
         };
-        let again = |answer: &Answer| retry::is_transient(answer.status) || answer.views_are_unavailable();
+        let again = |answer: &Answer| retry::is_transient(answer.status) || answer.views_are_unavailable(optional);
         let answer = self.exchange(&url, request, again).await?;
         let Ok(response) = serde_json::from_slice::<GraphQlAnswer>(&answer.body) else {
             return Err(match answer.status {
@@ -190,13 +200,14 @@ impl Client {
                 _ => answer.failure(url),
             });
         };
-        if !response.errors.is_empty() {
-            // One for each field that failed, often all for the same reason.
-            let messages: BTreeSet<&str> = response.errors.iter().map(|error| error.message.as_str()).collect();
-            let messages: Vec<&str> = messages.into_iter().collect();
-            return Err(CommandError::Query { url, messages: shortened(&messages.join("; ")) });
+        let (forgiven, errors): (Vec<GraphQlError>, Vec<GraphQlError>) =
+            response.errors.into_iter().partition(|error| error.is_of(optional));
+        if let Some(error) = query_failed(&url, &errors) {
+            return Err(error);
         }
-        T::deserialize(response.data).map_err(|error| CommandError::Answer { url, reason: error.to_string() })
+        let forgiven = query_failed(&url, &forgiven);
+        let data = T::deserialize(response.data);
+        Ok((data.map_err(|error| CommandError::Answer { url, reason: error.to_string() })?, forgiven))
     }
 
     /// Sends a request until it gets an answer that is not to be tried `again`, or patience ends.
@@ -297,7 +308,24 @@ struct GraphQlAnswer {
 struct GraphQlError {
     message: String,
     #[serde(default)]
+    path: Vec<Value>,
+    #[serde(default)]
     extensions: Extensions,
+}
+
+impl GraphQlError {
+    /// Whether it is of that field of the query.
+    fn is_of(&self, field: Option<&str>) -> bool {
+        field.is_some_and(|field| self.path.first().is_some_and(|first| first == field))
+    }
+}
+
+/// One message for each field that failed, often all for the same reason.
+fn query_failed(url: &str, errors: &[GraphQlError]) -> Option<CommandError> {
+    let messages: BTreeSet<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+    let messages: Vec<&str> = messages.into_iter().collect();
+    let failed = || CommandError::Query { url: url.to_owned(), messages: shortened(&messages.join("; ")) };
+    (!errors.is_empty()).then(failed)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -319,10 +347,10 @@ impl Answer {
         }
     }
 
-    fn views_are_unavailable(&self) -> bool {
-        serde_json::from_slice::<GraphQlAnswer>(&self.body).is_ok_and(|answer| {
-            answer.errors.iter().any(|error| error.extensions.code.as_deref() == Some("UNAVAILABLE"))
-        })
+    fn views_are_unavailable(&self, optional: Option<&str>) -> bool {
+        let away =
+            |error: &GraphQlError| error.extensions.code.as_deref() == Some("UNAVAILABLE") && !error.is_of(optional);
+        serde_json::from_slice::<GraphQlAnswer>(&self.body).is_ok_and(|answer| answer.errors.iter().any(away))
     }
 
     fn unavailable(self, url: String) -> CommandError {

@@ -12,7 +12,7 @@ use super::client::{Client, ServerArgs};
 use super::output::{self, Palette, Tint, printable, screen};
 use super::table::{Side, Table};
 use super::timeline::spent;
-use super::views::{self, Entry, Standing, State};
+use super::views::{self, Entry, Everything, ParkedEvent, Standing, State};
 use super::{CommandError, NOT_AS_ASKED, duration, moment, timeline};
 
 /// Options of `tenuto show`.
@@ -37,42 +37,72 @@ pub async fn run(args: ShowArgs) -> Result<ExitCode, CommandError> {
 }
 
 async fn show(client: &Client, args: &ShowArgs) -> Result<ExitCode, CommandError> {
-    let order = printable(&args.order);
-    let Some(answer) = whole_order(client, &args.order).await? else {
-        if views::is_in_log(client, &args.order, 0).await? {
-            output::complain(&format!(
-                "tenuto: order {order} is in the log, and the views at {} do not have it yet: they are behind. Run the same \
-                 command again, or tenuto replay {order}, which reads the log",
-                client.base()
-            ));
-            return Ok(ExitCode::from(NOT_SHOWN));
-        }
-        output::complain(&format!("tenuto: there is no order {order} at {}", client.base()));
-        return Ok(ExitCode::from(NOT_AS_ASKED));
-    };
+    let Everything { order: found, in_log, log_error, parked } = views::everything(client, &args.order).await?;
+    let Some(first) = found else { return not_shown(client, &args.order, in_log, log_error, &parked) };
+    let answer = whole_order(client, &args.order, first).await?;
     let revision = answer["revision"].as_i64().unwrap_or_default();
-    // An order that has no further revision gives an error here, as does a log that cannot be read.
-    if matches!(views::is_in_log(client, &args.order, revision + 1).await, Ok(true)) {
+    if parked.is_empty() && in_log.is_some_and(|last| last > revision) {
         output::complain(&format!(
-            "tenuto: the views are behind: this is order {order} as of revision {revision}, and the log has more of it"
+            "tenuto: the views are behind: this is order {} as of revision {revision}, and the log has more of it",
+            printable(&args.order)
         ));
     }
     let text = if args.json {
-        format!("{:#}\n", json!({ "data": { "order": answer } }))
+        format!("{:#}\n", json!({ "data": { "order": answer, "parkedEvents": parked } }))
     } else {
         let order = OrderView::deserialize(answer).map_err(|error| CommandError::Answer {
             url: format!("{}/graphql", client.base()),
             reason: error.to_string(),
         })?;
-        order.render(Palette::of_stdout(), screen::width(), Utc::now())
+        order.render(&parked, Palette::of_stdout(), screen::width(), Utc::now())
     };
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says why the views do not have an order, as far as that is known.
+fn not_shown(
+    client: &Client,
+    id: &str,
+    in_log: Option<i64>,
+    log_error: Option<CommandError>,
+    parked: &[ParkedEvent],
+) -> Result<ExitCode, CommandError> {
+    let (order, base) = (printable(id), client.base());
+    let reads_the_log = format!("tenuto replay {order}, which reads the log");
+    if let Some(first) = parked.first() {
+        output::complain(&printable(&format!(
+            "tenuto: the views at {base} do not have order {order}: {}. See {reads_the_log}",
+            set_aside(first, parked.len())
+        )));
+        return Ok(ExitCode::from(NOT_SHOWN));
+    }
+    if let Some(error) = log_error {
+        return Err(error);
+    }
+    if in_log.is_some() {
+        output::complain(&format!(
+            "tenuto: order {order} is in the log, and the views at {base} do not have it yet: they are behind. Run the same \
+             command again, or {reads_the_log}"
+        ));
+        return Ok(ExitCode::from(NOT_SHOWN));
+    }
+    output::complain(&format!("tenuto: there is no order {order} at {base}"));
+    Ok(ExitCode::from(NOT_AS_ASKED))
+}
+
+/// What is set aside of an order, and what to do.
+fn set_aside(first: &ParkedEvent, count: usize) -> String {
+    let ParkedEvent { revision, kind, reason } = first;
+    let which = if count == 1 { "1 event of it is".to_owned() } else { format!("{count} events of it are") };
+    format!(
+        "{which} set aside, the first at revision {revision} ({kind}): {reason}. Once that is mended, run tenuto projector retry"
+    )
+}
+
 /// The order with all pages of its timeline in one.
-async fn whole_order(client: &Client, id: &str) -> Result<Option<Value>, CommandError> {
-    let Some(mut order) = views::everything(client, id).await? else { return Ok(None) };
+async fn whole_order(client: &Client, id: &str, first: Value) -> Result<Value, CommandError> {
+    let mut order = first;
     while order["timeline"]["pageInfo"]["hasNextPage"] == true {
         let Some(after) = order["timeline"]["pageInfo"]["endCursor"].as_str() else { break };
         let Some(mut page) = views::timeline_page(client, id, after).await? else { break };
@@ -81,7 +111,7 @@ async fn whole_order(client: &Client, id: &str) -> Result<Option<Value>, Command
             edges.extend(more);
         }
     }
-    Ok(Some(order))
+    Ok(order)
 }
 
 /// An order as it is shown.
@@ -153,12 +183,12 @@ struct Step {
 
 impl OrderView {
     /// `now`: until when an order lasts that has not ended.
-    fn render(&self, palette: Palette, width: Option<usize>, now: DateTime<Utc>) -> String {
+    fn render(&self, parked: &[ParkedEvent], palette: Palette, width: Option<usize>, now: DateTime<Utc>) -> String {
         let entries: Vec<Entry> = self.timeline.entries().cloned().collect();
         let spent = spent::of(&entries, self.ended_at.unwrap_or(now));
         format!(
             "{}\n{}\n{}\n{}\n{}",
-            self.head(palette),
+            self.head(parked, palette),
             timeline::table(&entries, palette, width),
             palette.paint(Tint::Bold, "Steps"),
             self.steps(palette),
@@ -166,7 +196,7 @@ impl OrderView {
         )
     }
 
-    fn head(&self, palette: Palette) -> String {
+    fn head(&self, parked: &[ParkedEvent], palette: Palette) -> String {
         let Standing { status, state, stuck_reason, .. } = &self.standing;
         let state = palette.paint(state_tint(*state), state.as_str());
         let title = format!("Order {} is {}", printable(&self.id), printable(status));
@@ -184,6 +214,7 @@ impl OrderView {
         facts.extend(stuck_reason.clone().map(|reason| ("stuck", reason)));
         facts.extend(self.result.as_ref().map(|result| ("result", result.to_string())));
         facts.extend(self.result_error.as_ref().map(|error| ("result", format!("has no value: {error}"))));
+        facts.extend(parked.first().map(|first| ("parked", set_aside(first, parked.len()))));
         for (name, fact) in facts {
             let name = format!("{name:<8}");
             // Writing to a string cannot fail.
@@ -334,14 +365,14 @@ Where the time went
   create-order                                              0.000 s    0 %
   █ waiting for a participant; of 1 m 40 s in all
 ";
-        assert_eq!(OrderView::deserialize(order()).unwrap().render(Palette::NONE, None, at(100_000)), golden);
+        assert_eq!(OrderView::deserialize(order()).unwrap().render(&[], Palette::NONE, None, at(100_000)), golden);
     }
 
     #[test]
     fn a_result_that_failed_is_shown_with_its_reason() {
         let mut order = order();
         order["resultError"] = json!("no such key: tracking");
-        let text = OrderView::deserialize(order).unwrap().render(Palette::NONE, None, at(100_000));
+        let text = OrderView::deserialize(order).unwrap().render(&[], Palette::NONE, None, at(100_000));
         assert!(text.contains("  result    has no value: no such key: tracking\n"), "{text}");
     }
 
@@ -350,28 +381,94 @@ Where the time went
         let stub = Stub::start().await;
         let mut first = order();
         first["timeline"]["pageInfo"]["hasNextPage"] = true.into();
-        stub.answers([json!({ "data": { "order": first } }), json!({ "data": { "order": order() } })]);
-        let whole = whole_order(&stub.client(), "10248").await.unwrap().unwrap();
+        stub.answers([json!({ "data": { "order": order() } })]);
+        let whole = whole_order(&stub.client(), "10248", first).await.unwrap();
         assert_eq!(whole["timeline"]["edges"].as_array().unwrap().len(), 6);
         assert_eq!(whole["timeline"]["pageInfo"]["hasNextPage"], false);
-        assert_eq!(stub.queries()[1]["variables"]["after"], "c2");
+        assert_eq!(stub.queries()[0]["variables"]["after"], "c2");
     }
 
     #[test]
     fn an_order_whose_key_is_missing_is_shown_with_that_instead_of_a_name() {
         let mut order = order();
         order["customer"] = json!({ "id": "VINET", "name": null, "keyMissing": true });
-        let shown = OrderView::deserialize(order).unwrap().render(Palette::NONE, None, at(0));
+        let shown = OrderView::deserialize(order).unwrap().render(&[], Palette::NONE, None, at(0));
         assert!(shown.contains("VINET (the key of the personal data is missing: tenuto keys import)"), "{shown}");
     }
 
     #[tokio::test]
     async fn an_order_that_only_the_log_has_is_not_called_unknown() {
         let stub = Stub::start().await;
-        stub.answers([json!({ "data": { "order": null } }), json!({ "data": { "order": { "id": "10248" } } })]);
-        let args = ShowArgs { order: "10248".to_owned(), server: ServerArgs::of(&stub.base), json: false };
-        assert_eq!(run(args).await.unwrap(), ExitCode::from(NOT_SHOWN));
-        assert_eq!(stub.queries()[1]["variables"]["revision"], 0);
+        stub.answers([json!({ "data": { "order": null, "log": { "revision": 0 }, "parkedEvents": [] } })]);
+        assert_eq!(run(of(&stub)).await.unwrap(), ExitCode::from(NOT_SHOWN));
+        assert_eq!(stub.queries().len(), 1);
+    }
+
+    fn of(stub: &Stub) -> ShowArgs {
+        ShowArgs { order: "10248".to_owned(), server: ServerArgs::of(&stub.base), json: false }
+    }
+
+    /// The answer where the log is away.
+    fn without_log(order: Value) -> Value {
+        let error =
+            json!({ "message": "the log is unavailable", "path": ["log"], "extensions": { "code": "UNAVAILABLE" } });
+        json!({ "data": { "order": order, "log": null, "parkedEvents": [] }, "errors": [error] })
+    }
+
+    #[tokio::test]
+    async fn an_order_is_shown_without_the_log_and_one_that_the_views_do_not_have_is_not_called_unknown_then() {
+        let stub = Stub::start().await;
+        stub.answers([without_log(order())]);
+        assert_eq!(run(of(&stub)).await.unwrap(), ExitCode::SUCCESS);
+        stub.answers([without_log(Value::Null)]);
+        let error = run(of(&stub)).await.unwrap_err().to_string();
+        assert!(error.contains("the log is unavailable"), "{error}");
+        assert_eq!(stub.queries().len(), 2, "a log that is away is no reason to ask again");
+    }
+
+    fn parked(revision: i64) -> ParkedEvent {
+        ParkedEvent {
+            revision,
+            kind: "OrderDanced".to_owned(),
+            reason: "unknown event type \"OrderDanced\"".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_projected_is_shown_with_the_reason_and_the_remedy() {
+        let view = OrderView::deserialize(order()).unwrap();
+        let shown = view.render(&[parked(5), parked(6)], Palette::NONE, None, at(0));
+        let expected = "  parked    2 events of it are set aside, the first at revision 5 (OrderDanced): unknown event type \
+                        \"OrderDanced\". Once that is mended, run tenuto projector retry\n";
+        assert!(shown.contains(expected), "{shown}");
+        assert!(!view.render(&[], Palette::NONE, None, at(0)).contains("parked"));
+    }
+
+    #[tokio::test]
+    async fn an_order_whose_first_event_could_not_be_projected_is_neither_unknown_nor_behind() {
+        let stub = Stub::start().await;
+        stub.answers([json!({ "data": { "order": null, "log": null, "parkedEvents": [parked(0)] } })]);
+        assert_eq!(run(of(&stub)).await.unwrap(), ExitCode::from(NOT_SHOWN));
+        assert!(set_aside(&parked(0), 1).starts_with("1 event of it is set aside, the first at revision 0"));
+    }
+
+    #[test]
+    fn an_order_that_is_held_is_shown_with_the_mistake_and_the_step_that_failed() {
+        let mut held = order();
+        held["stuckReason"] = json!("payments.charge is held for an operator: 401 Unauthorized: the key has expired");
+        held["steps"][1]["status"] = json!("STUCK");
+        held["steps"][1]["lastError"] = json!("401 Unauthorized: the key has expired");
+        held["steps"][1]["nextAttemptAt"] = Value::Null;
+        let shown = OrderView::deserialize(held).unwrap().render(&[], Palette::NONE, None, at(0));
+        assert!(shown.contains("Order 10248 is Placed (STUCK)\n"), "{shown}");
+        assert!(
+            shown.contains(
+                "  stuck     payments.charge is held for an operator: 401 Unauthorized: the key has expired\n"
+            ),
+            "{shown}"
+        );
+        let step = shown.lines().find(|line| line.starts_with("  charge")).unwrap();
+        assert!(step.contains("STUCK") && step.ends_with("401 Unauthorized: the key has expired"), "{step}");
     }
 
     #[tokio::test]

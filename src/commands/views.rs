@@ -232,24 +232,65 @@ pub async fn timeline_page(client: &Client, id: &str, after: &str) -> Result<Opt
     Ok(order.map(|mut order| order["timeline"].take()))
 }
 
-/// All that is shown about an order, as it came, with the first page of its timeline; none if there is no such order.
-pub async fn everything(client: &Client, id: &str) -> Result<Option<Value>, CommandError> {
-    let query = format!(
-        "query($id: ID!) {{ order(id: $id) {{
-            id {STANDING} workflow {{ name version }} customer {{ id name keyMissing erasedAt }} currency total
-            placedAt updatedAt endedAt result resultError
-            steps {{ id participant action mode status outcome attempts lastError startedAt endedAt nextAttemptAt }}
-            timeline(first: 200) {{ {WHOLE_ENTRIES} }}
-        }} }}"
-    );
-    order(client, &query, json!({ "id": id })).await
+/// An event of an order that could not be projected.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParkedEvent {
+    /// Index of the event.
+    pub revision: i64,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Why it could not.
+    pub reason: String,
 }
 
-/// Whether the log has this revision of an order, whatever the views have.
-pub async fn is_in_log(client: &Client, id: &str, revision: i64) -> Result<bool, CommandError> {
-    let query = "query($id: ID!, $revision: Int) { order(id: $id, atRevision: $revision) { id } }";
-    let found: Option<Value> = order(client, query, json!({ "id": id, "revision": revision })).await?;
-    Ok(found.is_some())
+/// All that is shown about an order.
+#[derive(Debug)]
+pub struct Everything {
+    /// As it came, with the first page of its timeline; none if the views have no such order.
+    pub order: Option<Value>,
+    /// The last revision that the log has of it; none if the log has no such order.
+    pub in_log: Option<i64>,
+    /// Why that is not known.
+    pub log_error: Option<CommandError>,
+    /// What of it could not be projected.
+    pub parked: Vec<ParkedEvent>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EverythingRead {
+    order: Option<Value>,
+    #[serde(default)]
+    log: Option<InLog>,
+    #[serde(default)]
+    parked_events: Option<Vec<ParkedEvent>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct InLog {
+    revision: i64,
+}
+
+/// All that is shown about an order, in one query. The log is read for its last revision, and the rest is had without the log too.
+pub async fn everything(client: &Client, id: &str) -> Result<Everything, CommandError> {
+    let query = format!(
+        "query($id: ID!) {{
+            order(id: $id) {{
+                id {STANDING} workflow {{ name version }} customer {{ id name keyMissing erasedAt }} currency total
+                placedAt updatedAt endedAt result resultError
+                steps {{ id participant action mode status outcome attempts lastError startedAt endedAt nextAttemptAt }}
+                timeline(first: 200) {{ {WHOLE_ENTRIES} }}
+            }}
+            log: order(id: $id, asOf: \"9999-12-31T23:59:59Z\") {{ revision }}
+            parkedEvents(order: $id) {{ revision type reason }}
+        }}"
+    );
+    let (read, log_error) = client.query_without(Some("log"), &query, &json!({ "id": id })).await?;
+    let EverythingRead { order, log, parked_events } = read;
+    let (in_log, parked) = (log.map(|log| log.revision), parked_events.unwrap_or_default());
+    Ok(Everything { order, in_log, log_error, parked })
 }
 
 async fn order<T: serde::de::DeserializeOwned>(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::ids::OrderId;
 use domain::order::{Event, NewOrder, Operation, OrderState};
-use domain::testing::{Story, answered, done, order, refused, unclear};
+use domain::testing::{Story, answered, done, held, misconfigured, order, refused, unclear};
 use domain::wire::{self, CHAIN_START, Context};
 use domain::workflow::Workflow;
 use event_store::client::NewEvent;
@@ -22,7 +22,7 @@ pub struct History {
 }
 
 /// An order each way: shipped, back-ordered and waiting, back-ordered and shipped later, undone, backing off, held
-/// meanwhile, stuck, just placed.
+/// meanwhile, stuck, held by a mistake, just placed.
 pub fn all_ways() -> Vec<History> {
     let workflow = Workflow::parse(WORKFLOW).unwrap();
     let mut histories = Vec::new();
@@ -84,6 +84,17 @@ pub fn all_ways() -> Vec<History> {
         until_ship(story);
         story.answer("ship", refused("no such address")).whatever();
         story.answer("charge", refused("the account is closed")).whatever();
+    });
+    tell("held", &|story| {
+        story.answer("create-order", done()).whatever();
+        story.answer("charge", held("the key of the customer is missing")).whatever();
+    });
+    tell("misconfigured", &|story| {
+        story.answer("create-order", done()).whatever();
+        while story.state().stuck_reason().is_none() {
+            story.answer("charge", misconfigured("401 Unauthorized: the key has expired")).whatever();
+            story.tick_after(Duration::from_hours(1)).whatever();
+        }
     });
     histories
 }

@@ -79,6 +79,34 @@ async fn orders_stand_in_the_views_as_their_events_left_them() {
     assert_eq!(views.texts(modes).await, ["CALL", "REQUEST"]);
 }
 
+#[tokio::test]
+async fn an_order_that_is_held_is_stuck_with_the_mistake_and_nothing_of_it_is_due_or_undone() {
+    let (log, last) = Log::with(&all_ways()).await;
+    let views = Views::of(&log, last, batches_of(1_000)).await;
+    for (id, mistake) in
+        [("held", "the key of the customer is missing"), ("misconfigured", "401 Unauthorized: the key has expired")]
+    {
+        let texts = async |query: &'static str| -> Vec<String> {
+            sqlx::query_scalar(query).bind(id).fetch_all(&views.pool).await.unwrap()
+        };
+        let order = texts("SELECT state || ' ' || status || ' ' || stuck_reason FROM orders WHERE id = $1").await;
+        assert!(
+            order[0].starts_with("STUCK Placed payments.charge is held") && order[0].contains(mistake),
+            "{order:?}"
+        );
+        let steps = texts(
+            "SELECT step || ' ' || status || ' ' || coalesce(last_error, '') FROM steps WHERE order_id = $1 ORDER BY started_at, step DESC",
+        )
+        .await;
+        assert_eq!(steps[0], "create-order COMPLETED ");
+        assert!(steps[1].starts_with("charge STUCK ") && steps[1].contains(mistake), "{steps:?}");
+        assert_eq!(steps.len(), 2, "nothing is undone: {steps:?}");
+        assert!(texts("SELECT order_id FROM todo WHERE order_id = $1 AND due_at IS NOT NULL").await.is_empty());
+        let told = texts("SELECT summary FROM timeline WHERE order_id = $1 AND type = 'StepFailed'").await;
+        assert!(told.len() == 1 && told[0].contains(mistake), "{told:?}");
+    }
+}
+
 /// Orders that completed with a result: one that failed, and one in which only one of two texts holds personal data.
 fn with_results() -> Vec<History> {
     let file = |result: &str| {
