@@ -1,9 +1,9 @@
 //! The connections of a listener: how many there are, which are idle, and which are cut to make room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -27,10 +27,21 @@ pub(super) struct Connections {
     open: Arc<Mutex<Open>>,
 }
 
+/// What is done with each connection that comes or goes, and with each request, takes no longer the more connections there are, but
+/// for the search in `waiting`.
 #[derive(Default)]
 struct Open {
     next: u64,
-    entries: BTreeMap<u64, Weak<Entry>>,
+    slots: HashMap<u64, Slot>,
+    /// How many of them are cut, and not closed yet.
+    closing: usize,
+    /// Those that are not cut and wait for a request, the longest first.
+    waiting: BTreeSet<(Instant, u64)>,
+}
+
+struct Slot {
+    cut: CancellationToken,
+    is_cut: bool,
 }
 
 /// What becomes of a new connection.
@@ -88,56 +99,72 @@ impl Connections {
     /// A place for a new connection, for which an idle one may have to go.
     pub(super) fn enter(&self) -> Entrance {
         let now = Instant::now();
-        let all = self.entries();
-        let open = all.iter().filter(|entry| !entry.is_cut()).count();
+        let mut all = lock(&self.open);
+        let open = all.open();
         let Limits { connections, reserve, .. } = *self.limits;
         let mut is_reserve = false;
         if open >= connections {
-            match longest_idle(&all) {
-                Some((since, entry)) if since + FRESH <= now => entry.cut.cancel(),
-                Some((since, _)) if open >= connections + reserve => return Entrance::Later(since + FRESH),
+            match all.waiting.first().map(|(since, _)| *since) {
+                Some(since) if since + FRESH <= now => all.cut_longest_waiting(),
+                Some(since) if open >= connections + reserve => return Entrance::Later(since + FRESH),
                 None if open >= connections + reserve => return Entrance::Full,
                 _ => is_reserve = true,
             }
         }
-        if all.len() - open > connections / 2 {
+        if all.closing > connections / 2 {
             return Entrance::Later(now + CLOSING);
         }
-        Entrance::Entered(self.entry(is_reserve))
+        let (number, cut) = all.add(now);
+        let activity = Mutex::new(Activity::Idle(now));
+        Entrance::Entered(Arc::new(Entry { number, open: self.open.clone(), is_reserve, activity, cut }))
     }
 
     /// Closes the connection that has been without a request for longest, if there is one.
     pub(super) fn make_room(&self) {
-        if let Some((_, entry)) = longest_idle(&self.entries()) {
-            entry.cut.cancel();
-        }
-    }
-
-    fn entries(&self) -> Vec<Arc<Entry>> {
-        lock(&self.open).entries.values().filter_map(Weak::upgrade).collect()
-    }
-
-    fn entry(&self, is_reserve: bool) -> Arc<Entry> {
-        let mut open = lock(&self.open);
-        let number = open.next;
-        open.next += 1;
-        let entry = Arc::new(Entry {
-            number,
-            open: self.open.clone(),
-            is_reserve,
-            activity: Mutex::new(Activity::Idle(Instant::now())),
-            cut: CancellationToken::new(),
-        });
-        open.entries.insert(number, Arc::downgrade(&entry));
-        entry
+        lock(&self.open).cut_longest_waiting();
     }
 }
 
-/// The connection that has been without a request for longest, of those that are not cut yet.
-fn longest_idle(entries: &[Arc<Entry>]) -> Option<(Instant, &Entry)> {
-    let open = entries.iter().filter(|entry| !entry.is_cut());
-    let idle = open.filter_map(|entry| Some((lock(&entry.activity).waits_since()?, entry.as_ref())));
-    idle.min_by_key(|(since, _)| *since)
+impl Open {
+    /// How many there are that are not cut.
+    fn open(&self) -> usize {
+        self.slots.len() - self.closing
+    }
+
+    fn add(&mut self, now: Instant) -> (u64, CancellationToken) {
+        let (number, cut) = (self.next, CancellationToken::new());
+        self.next += 1;
+        self.slots.insert(number, Slot { cut: cut.clone(), is_cut: false });
+        self.waiting.insert((now, number));
+        (number, cut)
+    }
+
+    fn cut_longest_waiting(&mut self) {
+        let Some((_, number)) = self.waiting.pop_first() else { return };
+        if let Some(slot) = self.slots.get_mut(&number) {
+            slot.is_cut = true;
+            slot.cut.cancel();
+            self.closing += 1;
+        }
+    }
+
+    /// A connection waits since another time, or no longer.
+    fn moves(&mut self, number: u64, before: Option<Instant>, after: Option<Instant>) {
+        if let Some(before) = before {
+            self.waiting.remove(&(before, number));
+        }
+        let is_cut = self.slots.get(&number).is_none_or(|slot| slot.is_cut);
+        if let Some(after) = after.filter(|_| !is_cut) {
+            self.waiting.insert((after, number));
+        }
+    }
+
+    fn remove(&mut self, number: u64, waits_since: Option<Instant>) {
+        self.moves(number, waits_since, None);
+        if self.slots.remove(&number).is_some_and(|slot| slot.is_cut) {
+            self.closing -= 1;
+        }
+    }
 }
 
 /// Nothing panics under these locks.
@@ -153,12 +180,12 @@ impl Entry {
 
     /// A request, until it is answered.
     pub(super) fn begin(self: &Arc<Self>) -> Answering {
-        *lock(&self.activity) = Activity::Answering;
+        self.change(|_| Some(Activity::Answering));
         Answering(self.clone())
     }
 
     pub(super) fn upgraded(&self) {
-        *lock(&self.activity) = Activity::Upgraded;
+        self.change(|_| Some(Activity::Upgraded));
     }
 
     /// Waits until it has to make room.
@@ -166,21 +193,23 @@ impl Entry {
         self.cut.cancelled().await;
     }
 
-    fn is_cut(&self) -> bool {
-        self.cut.is_cancelled()
+    fn bytes_came(&self) {
+        self.change(|now| matches!(now, Activity::Idle(_)).then(|| Activity::Head(Instant::now())));
     }
 
-    fn bytes_came(&self) {
+    /// Where it does something else from now on. The lock of one connection is taken before that of all.
+    fn change(&self, to: impl FnOnce(Activity) -> Option<Activity>) {
         let mut activity = lock(&self.activity);
-        if let Activity::Idle(_) = *activity {
-            *activity = Activity::Head(Instant::now());
-        }
+        let Some(next) = to(*activity) else { return };
+        lock(&self.open).moves(self.number, activity.waits_since(), next.waits_since());
+        *activity = next;
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        lock(&self.open).entries.remove(&self.number);
+        let waits_since = lock(&self.activity).waits_since();
+        lock(&self.open).remove(self.number, waits_since);
     }
 }
 
@@ -189,10 +218,7 @@ pub(super) struct Answering(Arc<Entry>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let mut activity = lock(&self.0.activity);
-        if let Activity::Answering = *activity {
-            *activity = Activity::Idle(Instant::now());
-        }
+        self.0.change(|now| matches!(now, Activity::Answering).then(|| Activity::Idle(Instant::now())));
     }
 }
 
@@ -314,5 +340,56 @@ impl AsyncWrite for Io {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+
+    impl Connections {
+        /// What is known of all connections is what looking at each of them finds. `held`: those that are.
+        fn agree_with(&self, held: &[Arc<Entry>]) {
+            let open = lock(&self.open);
+            let cut = held.iter().filter(|entry| entry.cut.is_cancelled()).count();
+            assert_eq!((open.slots.len(), open.closing), (held.len(), cut));
+            let waiting = held.iter().filter(|entry| !entry.cut.is_cancelled());
+            let waiting = waiting.filter_map(|entry| Some((lock(&entry.activity).waits_since()?, entry.number)));
+            assert_eq!(open.waiting, waiting.collect::<BTreeSet<_>>());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_connections_do_the_longest_waiting_is_known_without_a_search() {
+        for seed in 0..50 {
+            let mut dice = StdRng::seed_from_u64(seed);
+            let limits = Limits { connections: 20, reserve: 2, ..Limits::default() };
+            let connections = Connections::new(Arc::new(limits));
+            let (mut held, mut answering) = (Vec::new(), Vec::new());
+            for _ in 0..400 {
+                let some = dice.random_range(0..held.len().max(1));
+                let one: Option<&Arc<Entry>> = held.get(some);
+                match (dice.random_range(0..8), one) {
+                    (3, Some(entry)) => answering.push(entry.begin()),
+                    (4, Some(entry)) => entry.bytes_came(),
+                    (5, _) => drop(answering.pop()),
+                    (6, Some(entry)) if dice.random_ratio(1, 4) => entry.upgraded(),
+                    (6, _) => connections.make_room(),
+                    (7, Some(entry)) if !answering.iter().any(|a: &Answering| a.0.number == entry.number) => {
+                        held.swap_remove(some);
+                    }
+                    _ => {
+                        if let Entrance::Entered(entry) = connections.enter() {
+                            held.push(entry);
+                        }
+                    }
+                }
+                connections.agree_with(&held);
+                tokio::time::advance(Duration::from_millis(dice.random_range(0..80))).await;
+            }
+        }
     }
 }
