@@ -35,6 +35,8 @@ pub enum CommandError {
     Filter(String),
     #[error("{file} is how far another command came, which asked for {of}")]
     Bookmark { file: String, of: String },
+    #[error("the file {file} (--resume) cannot be written: {source}; name one that can be written")]
+    Unwritten { file: String, source: io::Error },
     #[error(transparent)]
     NotFound(#[from] NotFound),
     #[error(transparent)]

@@ -67,19 +67,25 @@ impl Bookmark {
         let Some(file) = &self.file else { return Ok(()) };
         let mut name = file.clone().into_os_string();
         name.push(".new");
-        let text = serde_json::to_vec(&self.place).map_err(io::Error::from)?;
-        std::fs::write(&name, text)?;
-        Ok(std::fs::rename(&name, file)?)
+        let written = serde_json::to_vec(&self.place).map_err(io::Error::from).and_then(|text| {
+            std::fs::write(&name, text)?;
+            std::fs::rename(&name, file)
+        });
+        written.map_err(|source| unwritten(file, source))
     }
 
     /// The batch has come to its end: nothing is left to go on with.
     pub fn remove(&self) -> Result<(), CommandError> {
-        match self.file.as_ref().map(std::fs::remove_file) {
-            None | Some(Ok(())) => Ok(()),
-            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Some(Err(error)) => Err(error.into()),
+        let Some(file) = &self.file else { return Ok(()) };
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten(file, error)),
+            _ => Ok(()),
         }
     }
+}
+
+fn unwritten(file: &Path, source: io::Error) -> CommandError {
+    CommandError::Unwritten { file: file.display().to_string(), source }
 }
 
 #[cfg(test)]
@@ -113,5 +119,13 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "my notes").unwrap();
         assert!(matches!(Bookmark::open(Some(file.path()), json!({})), Err(CommandError::Read { .. })));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named_with_the_option() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("missing/batch.json");
+        let error = Bookmark::open(Some(&file), json!({})).unwrap().write().unwrap_err().to_string();
+        assert!(error.contains("missing/batch.json (--resume)") && error.contains("os error"), "{error}");
     }
 }
