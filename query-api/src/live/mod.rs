@@ -20,6 +20,7 @@ use crate::error::StoreError;
 use crate::filter::Criteria;
 use crate::moves::Moves;
 use crate::schema::Order;
+use crate::store::{Store, Unknown};
 use hub::Hub;
 pub(crate) use stats::Counted;
 pub use stats::LiveStats;
@@ -74,6 +75,11 @@ impl Live {
     /// For the views in that database, told of by those moves.
     pub fn new(pool: PgPool, moves: Moves, stats: LiveStats) -> Self {
         Self { hub: Hub::new(pool, moves), places: Arc::new(Semaphore::new(MOST_SUBSCRIPTIONS)), stats }
+    }
+
+    /// What the criteria name although it does not exist, if there is anything: no change will ever meet them.
+    pub async fn unknown(&self, criteria: &Criteria) -> Result<Option<Unknown>, StoreError> {
+        Store::without_snapshot(self.hub.pool.clone()).unknown(criteria).await
     }
 
     /// What changes, until the subscriber leaves or is let go; the reason is the last item then.

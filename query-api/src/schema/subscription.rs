@@ -28,8 +28,8 @@ impl Subscription {
     }
 
     /// The orders that meet a filter, each whenever something happens to it from now on. With `from`, the position of the last
-    /// change that is known, what came after that is told first.
-    #[expect(clippy::unused_async, reason = "the macro awaits it")]
+    /// change that is known, what came after that is told first. A filter that names a workflow, a version or a step which does not
+    /// exist is an error, as for the query.
     async fn orders(
         &self,
         context: &Context<'_>,
@@ -37,6 +37,10 @@ impl Subscription {
         from: Option<Position>,
     ) -> Result<Changes> {
         let criteria = filter.unwrap_or_default().criteria().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        let live = context.data::<Live>()?;
+        if let Some(unknown) = live.unknown(&criteria).await? {
+            return Err(unknown.into());
+        }
         let from = from.map_or(Begin::Now, |from| Begin::Position(from.0));
         changes(context, Interest::Matching(Box::new(criteria)), from)
     }

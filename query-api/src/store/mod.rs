@@ -32,6 +32,7 @@ pub use rows::{
     WorkflowRow,
 };
 use search::Search;
+pub use unknown::Unknown;
 
 /// The views as they are at one moment: when they are first read. One store serves one request, so that no answer mixes what
 /// was before a change with what came after it.

@@ -115,3 +115,24 @@ async fn server_sent_events_answer_subscriptions_and_queries() {
         "event: next\ndata: {\"data\":{\"__typename\":\"Query\"}}\n\nevent: complete\ndata: \ndata:"
     );
 }
+
+#[tokio::test]
+async fn a_subscription_whose_filter_names_what_does_not_exist_says_so_instead_of_staying_silent() {
+    let world = World::new().await;
+    world.sql("INSERT INTO workflows VALUES ('order-fulfilment', 1, '', '[{\"id\": \"ship\"}]', now(), 0)").await;
+    world.project(5, None).await;
+    for (filter, code) in [
+        ("{ step: { name: \"shipp\" } }", "NO_SUCH_STEP"),
+        ("{ workflow: { name: \"order-fulfilmnet\" } }", "NO_SUCH_WORKFLOW"),
+        ("{ workflow: { name: \"order-fulfilment\", version: 2 } }", "NO_SUCH_VERSION"),
+    ] {
+        let mut silent = events(&world, &format!("subscription {{ orders(where: {filter}) {{ id }} }}")).await;
+        let (_, data) = event(&mut silent).await;
+        assert_eq!(data["errors"][0]["extensions"]["code"], code, "{filter}: {data}");
+        assert_eq!(event(&mut silent).await.0, "complete", "{filter}");
+    }
+    let known = "subscription { orders(where: { workflow: { name: \"order-fulfilment\" } }, from: \"5\") { id status position } }";
+    let mut known = events(&world, known).await;
+    world.project(6, Some(&row("1", "Placed"))).await;
+    assert_eq!(event(&mut known).await.1["data"]["orders"], told("1", "Placed", 6));
+}
