@@ -1,5 +1,7 @@
 //! `/metrics`: figures for a Prometheus, as `OpenMetrics` text.
 
+mod handler;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use tokio::time::timeout;
 
 use crate::log_guard::KeyCount;
 
+pub(crate) use handler::HandlerFigures;
+
 /// How long the lag may take to be measured: an outage must not hold up the other figures.
 const PATIENCE: Duration = Duration::from_millis(800);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -30,6 +34,7 @@ pub(crate) struct Sources {
     pub alarm: LogAlarm,
     pub keys: KeyCount,
     pub projector: Option<projector::Health>,
+    pub handler: HandlerFigures,
 }
 
 /// What is told.
@@ -40,6 +45,7 @@ struct Figures {
     alarm: (LogAlarm, Gauge),
     keys: (KeyCount, KeyFigures),
     projector: Option<(projector::Health, ProjectorFigures)>,
+    handler: HandlerFigures,
 }
 
 /// The orders whose key is missing.
@@ -80,7 +86,7 @@ pub(crate) fn router(sources: Sources) -> Router {
 }
 
 impl Figures {
-    fn new(Sources { lag, live, alarm, keys, projector }: Sources) -> Self {
+    fn new(Sources { lag, live, alarm, keys, projector, handler }: Sources) -> Self {
         let mut registry = Registry::with_prefix("tenuto");
         registry.register("build", "Which Tenuto this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let lag = lag.map(|meter| (meter, LagFigures::registered(&mut registry)));
@@ -94,13 +100,17 @@ impl Figures {
         registry.register("keyless_orders", "Orders whose key of personal data is missing", missing.orders.clone());
         let help = "Orders whose key of personal data is missing and that have not ended: they are held";
         registry.register("keyless_orders_open", help, missing.open.clone());
-        Self { registry, lag, live, alarm: (alarm, mismatch), keys: (keys, missing), projector }
+        registry.register_collector(Box::new(handler.clone()));
+        Self { registry, lag, live, alarm: (alarm, mismatch), keys: (keys, missing), projector, handler }
     }
 
     async fn tell(&self) -> Response {
-        if let Some((meter, figures)) = &self.lag {
-            figures.measure(meter).await;
-        }
+        let lag = async {
+            if let Some((meter, figures)) = &self.lag {
+                figures.measure(meter).await;
+            }
+        };
+        tokio::join!(lag, self.handler.measure());
         if let Some((stats, figures)) = &self.live {
             figures.take(stats);
         }

@@ -21,6 +21,7 @@ mod clock;
 mod deciding;
 mod driver;
 mod erasure;
+mod held;
 mod http;
 mod in_use;
 mod keys;
@@ -41,13 +42,15 @@ mod workflows;
 pub use admission::{Admission, AdmissionBounds, watch_bounds};
 pub use clock::{Clock, SystemClock};
 pub use erasure::CustomerOrders;
+pub use held::held_steps;
 pub use http::router;
 pub use in_use::{Unreachable, Usage, look_for_unreachable, watch_unreachable};
 pub use keys::{CustomerKeys, ImportError, Imported, KeptKey, KeyError, KeyTable, import_keys, keys_after};
 pub use log::Log;
 pub use orchestrator::{Accepted, Claim, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
 pub use participants::{
-    AllParticipants, Ask, EventParticipants, HttpParticipants, NoAddress, Participants, ServiceState, Settings,
+    AllParticipants, Ask, CIRCUIT_STATES, Circuit, EventParticipants, HttpParticipants, NoAddress, Participants,
+    ServiceState, Settings,
 };
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, read_replies_again, run_replies};
 pub use selection::{Amounts, AttributeCriteria, Criteria, Selection, Span, StepCriteria, Unknown};

@@ -262,6 +262,11 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         self.0.orders.last_saved()
     }
 
+    /// How many orders this instance completed without the result that their workflow describes.
+    pub fn failed_results(&self) -> u64 {
+        self.0.orders.failed_results()
+    }
+
     /// How many more orders may be driven at once.
     pub fn free(&self) -> usize {
         self.0.permits.available_permits()

@@ -1,6 +1,7 @@
 //! Orders in the log: loading one is folding its stream; saving a decision is one append at the revision it was made at.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -191,16 +192,23 @@ pub(crate) struct Orders<L, C> {
     clock: C,
     keys: Arc<dyn CustomerKeys>,
     last_saved: Arc<Mutex<Option<Position>>>,
+    /// Orders completed here whose result failed.
+    failed_results: Arc<AtomicU64>,
 }
 
 impl<L: Log, C: Clock> Orders<L, C> {
     pub fn new(log: L, clock: C, keys: Arc<dyn CustomerKeys>) -> Self {
-        Self { log, clock, keys, last_saved: Arc::default() }
+        Self { log, clock, keys, last_saved: Arc::default(), failed_results: Arc::default() }
     }
 
     /// The position of the last decision saved here.
     pub fn last_saved(&self) -> Option<Position> {
         *lock(&self.last_saved)
+    }
+
+    /// How many orders were completed here without the result that their workflow describes.
+    pub fn failed_results(&self) -> u64 {
+        self.failed_results.load(Ordering::Relaxed)
     }
 
     /// The order as its stream tells; `None` if it was never placed.
@@ -296,6 +304,9 @@ impl<L: Log, C: Clock> Orders<L, C> {
         let begun = self.clock.now().at;
         let appended = self.log.append(&id.stream(), expected, draft.events).await?;
         let late = self.clock.now().at - begun > LATE;
+        if events.iter().any(|event| matches!(event, Event::OrderCompleted(e) if e.result_error.is_some())) {
+            self.failed_results.fetch_add(1, Ordering::Relaxed);
+        }
         {
             let mut last_saved = lock(&self.last_saved);
             *last_saved = (*last_saved).max(Some(appended.position));

@@ -225,6 +225,7 @@ impl Handler {
         );
         let router =
             command_handler::router(orchestrator.clone(), event_store.clone(), keys, pool.clone(), leaving, admission);
+        alarms.handler.begin(orchestrator.clone(), pool.clone());
         let (todo, replies) = (tokio::spawn(todo), tokio::spawn(replies));
         let watches = [tokio::spawn(bounds), tokio::spawn(settings)];
         Ok(Self { router, orchestrator, pool: pool.clone(), owner, stop_feeding, todo, replies, watches })

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::door::Door;
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
-use crate::metrics::Sources;
+use crate::metrics::{HandlerFigures, Sources};
 use crate::{health, metrics};
 
 /// What keeps a role from being ready.
@@ -21,6 +21,8 @@ pub(crate) struct Alarms {
     pub log: LogAlarm,
     /// Participants of workflows in use cannot be asked.
     pub unreachable: Unreachable,
+    /// What the command handler of this process tells `/metrics`.
+    pub handler: HandlerFigures,
 }
 
 /// A role's log and views, and the alarms that their faults raise.
@@ -62,7 +64,8 @@ impl Watched<'_> {
             keys: guard.keys(),
             projector: projector.clone(),
         };
-        let metrics = metrics::router(Sources { lag, live: live.cloned(), alarm, keys: guard.keys(), projector });
+        let (live, keys, handler) = (live.cloned(), guard.keys(), self.alarms.handler.clone());
+        let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler });
         let probes = health::router(footing.clone(), self.leaving.clone()).merge(metrics);
         Watching { guard, footing, probes }
     }

@@ -100,3 +100,50 @@ async fn where_too_many_orders_are_overdue_no_order_is_taken_until_they_are_not(
     sqlx::query("DELETE FROM todo WHERE order_id LIKE 'gone-%'").execute(&parts.pool).await.unwrap();
     until("orders are taken again", async || answer(&orders, "D1").await.0 == 202).await;
 }
+
+const WITH_UNKNOWN_HOST: &str = r#"
+workflow: order-lost
+version: 1
+participants: { lost: { url: "http://lost.invalid" } }
+steps: { go: { call: lost.go, retry: { attempts: 1 } } }
+"#;
+
+const WITH_RESULT_THAT_FAILS: &str = r#"
+workflow: order-counted
+version: 1
+participants: { orders: { url: "${ORDERS_URL}" } }
+steps: { record: { call: orders.create, with: { lines: order.lines } } }
+result: "{ 'number': int(order.attributes.number) }"
+"#;
+
+#[tokio::test]
+async fn metrics_report_circuits_held_steps_and_results_that_failed() {
+    let world = world().await;
+    let metrics = async || {
+        let response = world.http.get(format!("{}/metrics", world.base)).send().await.unwrap();
+        response.text().await.unwrap()
+    };
+    let before = metrics().await;
+    for line in ["tenuto_held_steps 0.0", "tenuto_failed_results_total 0"] {
+        assert!(before.lines().any(|known| known == line), "{line}: {before}");
+    }
+    for workflow in [WITH_UNKNOWN_HOST, WITH_RESULT_THAT_FAILS] {
+        let request = world.http.post(format!("{}/workflows", world.base)).header("content-type", "application/yaml");
+        let registered = request.body(workflow).send().await.unwrap();
+        assert_eq!(registered.status(), 201, "{}", registered.text().await.unwrap());
+    }
+    world.place(&order("M1", "order-lost", "11", 1)).await;
+    until("the step is held", async || metrics().await.contains("tenuto_held_steps 1.0")).await;
+    let told = metrics().await;
+    let circuit =
+        |action: &str| format!(r#"tenuto_circuit_state{{participant="lost",action="{action}",state="closed"}}"#);
+    assert!(told.contains(&format!("{} 1", circuit(""))) && told.contains(&format!("{} 0", circuit("go"))), "{told}");
+    let held = world.order("M1", "state stuckReason").await;
+    assert_eq!(held["state"], "STUCK", "{held}");
+    assert!(held["stuckReason"].as_str().unwrap().contains("the host lost.invalid is not found"), "{held}");
+
+    let mut counted = order("M2", "order-counted", "11", 1);
+    counted["attributes"] = json!({ "number": "seven" });
+    world.place(&counted).await;
+    until("the result has failed", async || metrics().await.contains("tenuto_failed_results_total 1")).await;
+}

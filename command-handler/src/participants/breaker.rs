@@ -26,6 +26,10 @@ const MOST_WAITING: usize = 200;
 
 /// The name of a circuit that lets attempts through.
 pub(super) const CLOSED: &str = "closed";
+/// The name of one that lets a single attempt through, to see.
+pub(super) const HALF_OPEN: &str = "half-open";
+/// The name of one that lets none through.
+pub(super) const OPEN: &str = "open";
 
 /// The circuit to one service.
 #[derive(Debug)]
@@ -152,8 +156,8 @@ impl Breaker {
         let state = lock(&self.state);
         let (circuit, tried_again_in) = match state.circuit {
             Circuit::Closed => (CLOSED, None),
-            Circuit::Open { until } => ("open", Some(until.saturating_duration_since(Instant::now()))),
-            Circuit::HalfOpen => ("half-open", None),
+            Circuit::Open { until } => (OPEN, Some(until.saturating_duration_since(Instant::now()))),
+            Circuit::HalfOpen => (HALF_OPEN, None),
         };
         let State { waiting, failures, last_error, .. } = &*state;
         Reading { circuit, waiting: *waiting, failures: *failures, last_error: last_error.clone(), tried_again_in }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::connections::{WatchConnections, is_closed, watched};
 use super::said::{Said, said};
-use super::turns::{Admitted, ServiceState, Services};
+use super::turns::{Admitted, Circuit, ServiceState, Services};
 use super::{Ask, NoAddress, NotSent, Participants, Settings, shortened};
 
 /// The largest answer that is read, in bytes: what it carries ends up in the order's history.
@@ -103,6 +103,11 @@ impl HttpParticipants {
     /// definitions: this one may be refused.
     pub(crate) fn unresolvable(&self, workflow: &Workflow) -> Vec<NoAddress> {
         address_faults(workflow, |_, url| self.services.address_fault(url))
+    }
+
+    /// The circuit of each participant that registered definitions name.
+    pub fn circuits(&self) -> Vec<Circuit> {
+        self.services.circuits()
     }
 
     /// How each service that was called stands with this instance.

@@ -31,7 +31,7 @@ pub use events::EventParticipants;
 pub(crate) use events::event;
 pub use http::HttpParticipants;
 pub use settings::Settings;
-pub use turns::{Admitted, ServiceState};
+pub use turns::{Admitted, CIRCUIT_STATES, Circuit, ServiceState};
 
 use crate::log::Log;
 

@@ -13,9 +13,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
-use super::breaker::{Breaker, CLOSED, Change, Interrupted, Pass, Reading};
+use super::breaker::{Breaker, CLOSED, Change, HALF_OPEN, Interrupted, OPEN, Pass, Reading};
 use super::{NotSent, Settings};
 use crate::orchestrator::lock;
+
+/// The states of a circuit, from good to bad.
+pub const CIRCUIT_STATES: [&str; 3] = [CLOSED, HALF_OPEN, OPEN];
+/// How many circuits are counted at most: each is a series of a metric.
+const MAX_CIRCUITS: usize = 1_000;
 
 /// Services by URL, as the workflows have it: there are as many as there are participants.
 #[derive(Debug, Clone)]
@@ -84,6 +89,17 @@ pub struct ActionState {
     tried_again_in_ms: Option<u64>,
 }
 
+/// The circuit to a participant, or to one of its actions that has failed by a mistake.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Circuit {
+    /// What workflows call the participant.
+    pub participant: String,
+    /// The action; `None` for the participant as a whole.
+    pub action: Option<String>,
+    /// `closed`, `half-open` or `open`.
+    pub state: &'static str,
+}
+
 /// What an attempt needs to be made: its turn, and a circuit that lets it through.
 #[derive(Debug)]
 pub struct Admitted {
@@ -143,7 +159,35 @@ impl Services {
     }
 }
 
+impl Services {
+    /// The circuits, one for each participant and action. Where workflows call several services by one name, the worst counts.
+    pub fn circuits(&self) -> Vec<Circuit> {
+        let services: Vec<Arc<Service>> = lock(&self.known).values().cloned().collect();
+        let mut worst: BTreeMap<(String, Option<String>), &'static str> = BTreeMap::new();
+        for Circuit { participant, action, state } in services.iter().flat_map(|service| service.circuits()) {
+            let known = worst.entry((participant, action)).or_insert(CLOSED);
+            *known = std::cmp::max_by_key(*known, state, |state| CIRCUIT_STATES.iter().position(|s| s == state));
+        }
+        let circuits = worst.into_iter().map(|((participant, action), state)| Circuit { participant, action, state });
+        circuits.take(MAX_CIRCUITS).collect()
+    }
+}
+
 impl Service {
+    fn circuits(&self) -> Vec<Circuit> {
+        let mistakes = lock(&self.mistakes).clone();
+        let actions = mistakes.into_iter().map(|(action, breaker)| (Some(action), breaker));
+        let all: Vec<_> = std::iter::once((None, self.breaker.clone())).chain(actions).collect();
+        let of = |participant: &String| {
+            let circuit = |(action, breaker): &(Option<String>, Arc<Breaker>)| {
+                let (participant, action) = (participant.clone(), action.clone());
+                Circuit { participant, action, state: breaker.reading().circuit }
+            };
+            all.iter().map(circuit).collect::<Vec<_>>()
+        };
+        lock(&self.names).iter().flat_map(of).collect()
+    }
+
     /// Why it has no address here, if it has none.
     pub fn address_fault(&self) -> Option<&AddressFault> {
         self.address.as_ref().err()
@@ -378,5 +422,30 @@ mod tests {
         service.admit("go", soon(), None).await.unwrap().answered();
         let state = service.state();
         assert_eq!((state.circuit, state.cause, state.actions), ("closed", None, Vec::new()));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn each_circuit_is_listed_once_and_the_worst_of_two_services_with_one_name_counts() {
+        let services = Services::new(Settings::default(), 4);
+        let (first, second) = (services.at("http://p"), services.at("http://q"));
+        first.serves("pay");
+        second.serves("pay");
+        second.serves("ship");
+        second.admit("go", soon(), None).await.unwrap().mistaken("answered 401 Unauthorized");
+        let circuit = |participant: &str, action: Option<&str>, state| Circuit {
+            participant: participant.to_owned(),
+            action: action.map(str::to_owned),
+            state,
+        };
+        let held_back = |state| {
+            [("pay", None, CLOSED), ("pay", Some("go"), state), ("ship", None, CLOSED), ("ship", Some("go"), state)]
+                .map(|(participant, action, state)| circuit(participant, action, state))
+        };
+        assert_eq!(services.circuits(), held_back(OPEN));
+        second.admit("go", soon(), None).await.unwrap().answered();
+        assert_eq!(services.circuits(), held_back(CLOSED));
+        for _ in 0..10 {
+            first.admit("go", soon(), None).await.unwrap().failed("no answer in time");
+        }
+        assert_eq!(services.circuits()[0], circuit("pay", None, OPEN));
     }
 }
