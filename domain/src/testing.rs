@@ -128,9 +128,21 @@ impl<'w> Story<'w> {
         self.when(&Command::Signal(Signal {
             step: step.to_owned(),
             direction: Direction::Do,
-            outcome: outcome.to_owned(),
+            outcome: Some(outcome.to_owned()),
             data,
             key: key.map(str::to_owned),
+            now: self.now(),
+        }))
+    }
+
+    /// A participant that is reached by events says later that it has acted, and names no outcome.
+    pub fn signal_unnamed(&mut self, step: &str, key: &str) -> Then {
+        self.when(&Command::Signal(Signal {
+            step: step.to_owned(),
+            direction: Direction::Do,
+            outcome: None,
+            data: Value::Null,
+            key: Some(key.to_owned()),
             now: self.now(),
         }))
     }
@@ -153,7 +165,7 @@ impl<'w> Story<'w> {
         self.when(&Command::Signal(Signal {
             step: step.to_owned(),
             direction: Direction::Undo,
-            outcome: "done".to_owned(),
+            outcome: None,
             data: Value::Null,
             key: None,
             now: self.now(),

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::order::{Attempt, AttemptId, Direction, Effect, Event, GRACE, PersonalData, Phase, Reply, Stage, pending};
+use domain::order::{
+    Attempt, AttemptId, Direction, Effect, Event, GRACE, LONGEST_UNSENT, PersonalData, Phase, Reply, Stage, pending,
+};
 use domain::workflow::{ActionRef, Participant};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -13,6 +16,9 @@ use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::Shared;
 use crate::participants::{Ask, NotSent, Participants};
+
+/// How long a request may be due, and have no place to wait in, before that is recorded.
+const LONGEST_UNRECORDED: TimeDelta = TimeDelta::minutes(10);
 
 impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none.
@@ -107,7 +113,8 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     }
 
     /// Whether all that is due are attempts at participants that have no address here, or no place for them: recording and not sending
-    /// them would only fill the order's history.
+    /// them would only fill the order's history. What waits for long is recorded all the same, so that it comes to be held for a
+    /// person.
     pub(super) fn finds_no_turn(&self, now: Timestamp) -> bool {
         let Some(share) = self.shared.share() else { return self.finds_no_address(now) };
         let participants = &self.shared.participants;
@@ -125,6 +132,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         let mut due = steps.filter(|(_, step)| step.stage.due_at().is_some_and(|due| due <= now)).peekable();
         due.peek().is_some()
             && due.all(|(id, step)| match step.stage {
+                Stage::BackingOff { until, .. } if waits_for_long(step.unsent_since, until, now) => false,
                 Stage::BackingOff { direction, .. } => {
                     let action = self.action(id, direction);
                     let reach = action.and_then(|action| self.workflow.participants.get(&action.participant));
@@ -140,6 +148,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             Direction::Do => step.action.as_ref(),
             Direction::Undo => step.undo.as_ref(),
         }
+    }
+}
+
+/// Whether it has to be recorded that a request waits: that it does, or that it has for as long as it may.
+fn waits_for_long(unsent_since: Option<Timestamp>, due: Timestamp, now: Timestamp) -> bool {
+    match unsent_since {
+        Some(since) => now - since >= LONGEST_UNSENT,
+        None => now - due >= LONGEST_UNRECORDED,
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let direction = direction(query.as_deref())?;
     let Received { answer: Answer { outcome, data, signature }, key, pointer } = received(request).await?;
     let now = endpoint.orchestrator.clock().now();
-    let signal = Signal { step, direction, outcome, data, key, now };
+    let signal = Signal { step, direction, outcome: Some(outcome), data, key, now };
     let recorded = async {
         let answered = match signature {
             None => endpoint.orchestrator.signal(order_id, signal).await,

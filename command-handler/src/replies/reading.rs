@@ -8,9 +8,6 @@ use uuid::Uuid;
 use crate::answer::{data_fault, outcome_fault};
 use crate::participants::shortened;
 
-/// The outcome of a reply that names none.
-const DONE: &str = "done";
-
 /// A reply, and what an order needs to know of where it is from.
 #[derive(Debug, Clone)]
 pub(super) struct Received {
@@ -55,7 +52,7 @@ impl Received {
             Reply::Answered(answer) => Told::Answer(Signal {
                 step: answer.step,
                 direction: answer.direction,
-                outcome: answer.outcome.unwrap_or_else(|| DONE.to_owned()),
+                outcome: answer.outcome,
                 data: answer.data,
                 key: Some(self.id.to_string()),
                 now,

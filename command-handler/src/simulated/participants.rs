@@ -103,6 +103,11 @@ impl SimulatedParticipants {
         lock(&self.stage).turns.entry(action.to_owned()).or_default().push_back(Turn::Never);
     }
 
+    /// Has all further attempts at an action get their turns at once.
+    pub fn turns_come_again(&self, action: &str) {
+        lock(&self.stage).turns.remove(action);
+    }
+
     /// Has participants say that they have no place for another attempt.
     pub fn full(&self, full: bool) {
         lock(&self.stage).full = full;

@@ -1,7 +1,7 @@
 //! Participants that are reached by events: what they are asked, and what becomes of their replies.
 
 use bytes::Bytes;
-use domain::order::{Direction, request_id};
+use domain::order::{Direction, Lifecycle, request_id};
 use domain::wire::participants::{
     ActionAnswered, ActionRefused, ActionRequested, PARKED_REPLIES, Reply, ReplyParked, decode_request,
 };
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::clock::SimulatedClock;
 use super::log::{SimulatedLog, Trouble};
 use super::participants::SimulatedParticipants;
-use super::world::{Instance, World, fulfilment, id, simulate};
+use super::world::{Instance, World, fulfilment, id, order, simulate};
 use crate::participants::{Ask, EventParticipants, Participants};
 use crate::replies::{ReplyTally, Taken, Taker};
 
@@ -94,6 +94,28 @@ fn a_reply_is_taken_once_and_one_that_contradicts_it_is_set_aside() {
         let reasons = parked(world);
         let recorded = "step \"ship\" of the order, which is COMPLETED, answered \"shipped\"";
         assert!(reasons[..2].iter().all(|reason| reason.contains(recorded)), "{reasons:?}");
+    });
+}
+
+#[test]
+fn a_reply_without_the_outcome_that_its_step_requires_has_the_order_held_as_over_http() {
+    simulate(async |world| {
+        world.register_steps("steps:\n  go: { request: p.go, undo: p.back, outcome: required }");
+        let instance = world.instance();
+        world.begin(&instance, order("w")).await;
+        let (taker, tally) = taker(world, &instance);
+        let unnamed = answer("1", "go", None);
+        taker.take(&unnamed).await;
+        taker.take(&unnamed).await;
+        world.settle().await;
+        let state = world.state(&id("1"));
+        assert_eq!((state.state(), world.count(&id("1"), "CompensationStarted")), (Lifecycle::Stuck, 0));
+        assert!(state.stuck_reason().unwrap().contains("without an outcome, which the step requires"));
+        assert_eq!(tally.now(), Taken { recorded: 2, dropped: 0, parked: 0 });
+        // The outcome after all settles it.
+        taker.take(&answer("1", "go", Some("gone"))).await;
+        world.settle().await;
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
     });
 }
 

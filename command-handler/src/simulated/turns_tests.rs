@@ -6,11 +6,27 @@ use std::time::Duration;
 use domain::order::{Lifecycle, Operation};
 use domain::testing::{done, refused};
 
-use super::world::{id, order, simulate};
+use super::gate::Gate;
+use super::world::{Instance, World, id, order, simulate};
 use crate::orchestrator::{CommandError, Orchestrator, OrchestratorOptions};
 use crate::participants::{HttpParticipants, Settings};
 
 const STEPS: &str = "steps:\n  go: { call: p.go, undo: p.back, timeout: 5s, retry: { attempts: 1 } }";
+
+/// An order whose first request found no turn, at an instance that is short of drivers and a participant without room.
+async fn without_room(world: &World) -> (Instance, Vec<Gate>) {
+    world.register_steps(STEPS);
+    let instance = world.instance_for(3);
+    world.participants.no_turn("go");
+    world.begin(&instance, order("w")).await;
+    let gates = (0..2).map(|_| world.participants.hangs("p.go", done())).collect();
+    for other in ["2", "3"] {
+        instance.place(id(other), order("w"), None).await.unwrap();
+    }
+    world.settle().await;
+    world.participants.full(true);
+    (instance, gates)
+}
 
 #[test]
 fn a_turn_that_comes_late_leaves_the_participant_all_of_its_time() {
@@ -93,6 +109,57 @@ fn a_silent_participant_fills_the_history_ever_more_slowly() {
 }
 
 #[test]
+fn a_participant_that_is_away_for_days_has_the_order_held_and_a_retry_carries_it_to_its_end() {
+    simulate(async |world| {
+        world.register_steps(STEPS);
+        let instance = world.instance();
+        for _ in 0..2_000 {
+            world.participants.no_turn("go");
+        }
+        world.begin(&instance, order("w")).await;
+        while world.state(&id("1")).due_at().is_some() {
+            if let Some(next) = world.wake_due(&instance).await {
+                world.clock.advance_to(next);
+            }
+        }
+        let state = world.state(&id("1"));
+        assert_eq!(state.state(), Lifecycle::Stuck);
+        assert!(state.stuck_reason().unwrap().contains("never sent since"), "{:?}", state.stuck_reason());
+        let events = world.history(&id("1")).len();
+        assert!((100..1_500).contains(&events), "{events}");
+        world.pass(Duration::from_hours(72)).await;
+        assert_eq!(world.history(&id("1")).len(), events, "nothing more is recorded until a person acts");
+        world.participants.turns_come_again("go");
+        instance.operate(id("1"), world.operate(Operation::Retry { step: None })).await.unwrap();
+        world.settle().await;
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.participants.asked(), ["p.go #1"]);
+    });
+}
+
+#[test]
+fn an_order_that_finds_no_place_to_wait_in_for_days_is_held_too_and_its_history_stays_short() {
+    simulate(async |world| {
+        let (instance, gates) = without_room(world).await;
+        for _ in 0..10 {
+            world.participants.no_turn("go");
+        }
+        for _ in 0..25 {
+            instance.wake(id("1")).unwrap();
+            world.pass(Duration::from_hours(1)).await;
+        }
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Stuck, "{:?}", world.told(&id("1")));
+        assert!(world.history(&id("1")).len() < 10, "{:?}", world.told(&id("1")));
+        world.participants.full(false);
+        world.participants.turns_come_again("go");
+        gates.iter().for_each(Gate::open);
+        instance.operate(id("1"), world.operate(Operation::Retry { step: None })).await.unwrap();
+        world.settle().await;
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+    });
+}
+
+#[test]
 fn an_operator_gets_through_when_every_driver_is_taken() {
     simulate(async |world| {
         world.register_steps(STEPS);
@@ -112,7 +179,7 @@ fn an_operator_gets_through_when_every_driver_is_taken() {
         assert!(matches!(refused, CommandError::Overloaded), "{refused}");
         instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
-        gates.iter().for_each(super::gate::Gate::open);
+        gates.iter().for_each(Gate::open);
         world.settle().await;
     });
 }
@@ -179,7 +246,7 @@ fn an_instance_short_of_drivers_bounds_what_a_participant_holds() {
             world.settle().await;
         }
         assert_eq!(world.participants.shares(), [0], "the third finds fewer than half of them free");
-        gates.iter().for_each(super::gate::Gate::open);
+        gates.iter().for_each(Gate::open);
         world.settle().await;
     });
 }
@@ -187,16 +254,7 @@ fn an_instance_short_of_drivers_bounds_what_a_participant_holds() {
 #[test]
 fn an_order_whose_participant_has_no_room_is_left_alone_and_nothing_is_recorded() {
     simulate(async |world| {
-        world.register_steps(STEPS);
-        let instance = world.instance_for(3);
-        world.participants.no_turn("go");
-        world.begin(&instance, order("w")).await;
-        let gates: Vec<_> = (0..2).map(|_| world.participants.hangs("p.go", done())).collect();
-        for other in ["2", "3"] {
-            instance.place(id(other), order("w"), None).await.unwrap();
-        }
-        world.settle().await;
-        world.participants.full(true);
+        let (instance, gates) = without_room(world).await;
         world.clock.advance(Duration::from_secs(4));
         let before = world.history(&id("1")).len();
         instance.wake(id("1")).unwrap();
@@ -205,7 +263,7 @@ fn an_order_whose_participant_has_no_room_is_left_alone_and_nothing_is_recorded(
         world.settle().await;
         assert_eq!(world.history(&id("1")).len(), before);
         world.participants.full(false);
-        gates.iter().for_each(super::gate::Gate::open);
+        gates.iter().for_each(Gate::open);
         world.wake_until_done(&instance).await;
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
     });

@@ -267,7 +267,7 @@ impl World {
         Signal {
             step: "ship".to_owned(),
             direction: domain::order::Direction::Do,
-            outcome: outcome.to_owned(),
+            outcome: Some(outcome.to_owned()),
             data: json!({ "tracking": "T-1" }),
             key: key.map(str::to_owned),
             now: self.clock.now(),

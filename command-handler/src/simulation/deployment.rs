@@ -1,4 +1,5 @@
-//! What lies between instances and participants. Its mistakes turn requests away before a participant receives them.
+//! What lies between instances and participants. Its mistakes turn requests away before a participant receives them, and
+//! sometimes no participant can be reached at all.
 
 use std::time::Duration;
 
@@ -12,6 +13,31 @@ use super::simulation::Simulation;
 
 /// The statuses of answers that no participant gave.
 const TURNED_AWAY: [u16; 7] = [401, 403, 404, 405, 407, 431, 308];
+
+/// When no participant can be reached: no request is sent then. `None`: never.
+#[derive(Debug, Clone, Copy)]
+pub struct Absence(Option<(Timestamp, Timestamp)>);
+
+impl Absence {
+    /// For an hour, for more than a day, for days, or never.
+    pub fn new(dice: &Dice, now: Timestamp) -> Self {
+        Self(dice.hits(15).then(|| {
+            let from = now + TimeDelta::from_std(dice.up_to(Duration::from_secs(20))).unwrap_or_default();
+            (from, from + TimeDelta::hours(*dice.pick(&[1, 26, 26, 100])))
+        }))
+    }
+
+    /// Whether it is so now. Once a run is calm, everybody is back.
+    pub fn is_now(self, simulation: &Simulation) -> bool {
+        let now = simulation.now();
+        let is_away = self.0.is_some_and(|(from, until)| from <= now && now < until);
+        if is_away && !simulation.calm.is_cancelled() {
+            simulation.note(Fault::Away);
+            return true;
+        }
+        false
+    }
+}
 
 /// When the deployment is broken. `None`: never, except for single requests.
 #[derive(Debug, Clone, Copy)]

@@ -65,6 +65,8 @@ faults! {
     LateTurn = "late turn", 30;
     /// An attempt's turn at its participant does not come.
     NoTurn = "no turn", 30;
+    /// A participant is away for hours or days, and no attempt at it gets a turn.
+    Away = "participant away", 0;
     /// A participant answers 5xx.
     ServerError = "5xx", 50;
     /// A participant says "later", and when.

@@ -85,7 +85,7 @@ async fn hand_over(members: Members, letter: Letter) -> Option<Result<Accepted, 
     let Letter { order_id, step, direction, outcome, data, key } = letter;
     let now = member.clock().now();
     if let Some(outcome) = outcome {
-        let signal = Signal { step, direction, outcome, data, key: Some(key), now };
+        let signal = Signal { step, direction, outcome: Some(outcome), data, key: Some(key), now };
         return Some(member.signal(order_id, signal).await);
     }
     let error = REFUSED_LATER.to_owned();

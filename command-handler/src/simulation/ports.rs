@@ -168,6 +168,9 @@ impl RemoteParticipants {
     async fn wait_for_turn(&self, ask: &Ask) -> Result<(), NotSent> {
         let simulation = &self.0.simulation;
         let left = (ask.attempt.deadline - self.0.time()).to_std().unwrap_or(Duration::ZERO);
+        if self.1.are_away() {
+            return Err(NotSent::NoTurn("its circuit is open".to_owned()));
+        }
         if simulation.happens(Fault::LateTurn) {
             sleep(simulation.dice.up_to(left)).await;
         } else if simulation.happens(Fault::NoTurn) {

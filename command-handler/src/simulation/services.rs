@@ -11,7 +11,7 @@ use domain::workflow::Step;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::deployment::Deployment;
+use super::deployment::{Absence, Deployment};
 use super::faults::Fault;
 use super::letters::{Letter, post};
 use super::members::Members;
@@ -29,6 +29,7 @@ pub struct Services {
     /// Where later answers go.
     members: Members,
     deployment: Deployment,
+    absence: Absence,
     memory: Arc<Mutex<Memory>>,
 }
 
@@ -71,7 +72,13 @@ enum Busy {
 impl Services {
     pub fn new(simulation: Simulation, members: Members) -> Self {
         let deployment = Deployment::new(&simulation.dice, simulation.now());
-        Self { simulation, members, deployment, memory: Arc::default() }
+        let absence = Absence::new(&simulation.dice, simulation.now());
+        Self { simulation, members, deployment, absence, memory: Arc::default() }
+    }
+
+    /// Whether nobody can be asked now.
+    pub fn are_away(&self) -> bool {
+        self.absence.is_now(&self.simulation)
     }
 
     /// Serves one request; `None`: there is no answer.

@@ -10,8 +10,8 @@ use super::run::{Run, Source};
 use crate::Timestamp;
 use crate::ids::StepId;
 use crate::order::{
-    Answer, AttemptId, Command, DecideError, Direction, Event, FailureCause, HandOver, LateRefusal, NotSent, Operate,
-    Operation, Reply, Signal, Stage,
+    Answer, AttemptId, Command, DecideError, Direction, Event, FailureCause, HandOver, LONGEST_RETRY_AFTER,
+    LateRefusal, NotSent, Operate, Operation, Reply, Signal, Stage,
 };
 
 /// Who acts where an operator acted.
@@ -24,7 +24,7 @@ impl Run<'_> {
         let Source::Rule(supposed) = &ask.source else { return Ok(()) };
         let (said, step, direction) = (supposed.said.clone(), ask.step.clone(), ask.direction);
         let command = match said {
-            Said::Outcome { outcome, data } => self.answered(&step, direction, outcome, data),
+            Said::Outcome { outcome, data } => self.answered(&step, direction, Some(outcome), data),
             Said::Refused(error) => self.refused(&step, direction, error),
         };
         self.decide(self.seq(), &command, Some(&step))
@@ -44,20 +44,24 @@ impl Run<'_> {
                     Some(FailureCause::UnknownOutcome(outcome)) => Some(outcome.unwrap_or_default().to_owned()),
                     _ => Some(String::new()),
                 };
-                self.answer(&step, direction, Reply::Done { outcome, data: Value::Null })
+                self.answered(&step, direction, outcome, Value::Null)
             }
             What::Unclear => {
                 let error = self.error(reply.seq);
-                self.answer(&step, direction, Reply::Unclear { error, retry_after: None })
+                let retry_after = self.waited(reply.seq).map(|waited| waited.min(LONGEST_RETRY_AFTER));
+                self.answer(&step, direction, Reply::Unclear { error, retry_after })
             }
             What::Misconfigured => {
                 let (error, maybe_done) = (self.error(reply.seq), self.may_have_acted(reply.seq));
-                self.answer(&step, direction, Reply::Misconfigured { error, retry_after: None, maybe_done })
+                let retry_after = self.waited(reply.seq).map(|waited| waited.min(LONGEST_RETRY_AFTER));
+                self.answer(&step, direction, Reply::Misconfigured { error, retry_after, maybe_done })
             }
             What::Held => self.held(&step, direction, self.error(reply.seq)),
             What::Refused => self.refused(&step, direction, self.error(reply.seq)),
             What::Lost => self.lost(&step, direction),
-            What::NotSent => self.not_sent(&step, direction, self.error(reply.seq)),
+            What::NotSent => self.not_sent(&step, direction, &reply),
+            // Time had it tried again already, with something else that was due.
+            What::Again if self.attempt(&step).is_some() => return Ok(()),
             What::Again => self.operate(Operation::Retry { step: Some(step.clone()) }),
             What::Overdue => {
                 if let Some(deadline) = self.asks.get(index).and_then(|ask| self.deadline(ask)) {
@@ -73,15 +77,15 @@ impl Run<'_> {
             }
             What::Done => {
                 let (outcome, data) = self.said(reply.seq);
-                self.answered(&step, direction, outcome, data)
+                self.answered(&step, direction, Some(outcome), data)
             }
             What::Later if self.answers_at_once(&step) => {
                 let (outcome, data) = self.said(reply.seq);
-                self.answered(&step, direction, outcome, data)
+                self.answered(&step, direction, Some(outcome), data)
             }
             What::Later => {
                 let (outcome, data) = self.said(reply.seq);
-                self.signaled(&step, direction, outcome, data)
+                self.signaled(&step, direction, Some(outcome), data)
             }
         };
         self.decide(reply.seq, &command, Some(&step))
@@ -128,15 +132,15 @@ impl Run<'_> {
     }
 
     /// An answer in the exchange, while there is one; else one that comes by itself.
-    fn answered(&self, step: &StepId, direction: Direction, outcome: String, data: Value) -> Command {
+    fn answered(&self, step: &StepId, direction: Direction, outcome: Option<String>, data: Value) -> Command {
         if self.attempt(step).is_some() {
-            return self.answer(step, direction, Reply::Done { outcome: Some(outcome), data });
+            return self.answer(step, direction, Reply::Done { outcome, data });
         }
         self.signaled(step, direction, outcome, data)
     }
 
     /// Under a key of its own, so that the same answer twice is two.
-    fn signaled(&self, step: &StepId, direction: Direction, outcome: String, data: Value) -> Command {
+    fn signaled(&self, step: &StepId, direction: Direction, outcome: Option<String>, data: Value) -> Command {
         let (step, key, now) = (step.clone(), Some(format!("answer-{}", self.decided.len())), self.clock());
         Command::Signal(Signal { step, direction, outcome, data, key, now })
     }
@@ -167,10 +171,19 @@ impl Run<'_> {
     }
 
     /// The next attempt comes when it came then, and not with this.
-    fn not_sent(&self, step: &StepId, direction: Direction, error: String) -> Command {
+    fn not_sent(&self, step: &StepId, direction: Direction, reply: &PastReply) -> Command {
         let number = self.attempt(step).unwrap_or_default();
         let attempt = AttemptId { step: step.clone(), direction, number };
-        Command::NotSent(NotSent { attempt, error, wait: Duration::from_secs(1), now: self.clock() })
+        let wait = self.waited(reply.seq).unwrap_or_default().max(Duration::from_secs(1));
+        Command::NotSent(NotSent { attempt, error: self.error(reply.seq), wait, now: self.clock() })
+    }
+
+    /// How long the next attempt was to wait then: nothing else that is due has it made sooner.
+    fn waited(&self, seq: Seq) -> Option<Duration> {
+        match self.past.events.get(seq) {
+            Some(Event::StepAttemptFailed(e)) => (e.retry_at - e.at).to_std().ok(),
+            _ => None,
+        }
     }
 
     /// What an answer of the past said.
@@ -195,9 +208,10 @@ impl Run<'_> {
         match self.past.events.get(seq) {
             Some(Event::StepAttemptFailed(e)) => e.error.clone(),
             Some(Event::StepFailed(e)) => match e.cause() {
-                FailureCause::LastAttempt(error) | FailureCause::Misconfigured(error) | FailureCause::Held(error) => {
-                    error.to_owned()
-                }
+                FailureCause::LastAttempt(error)
+                | FailureCause::Misconfigured(error)
+                | FailureCause::Held(error)
+                | FailureCause::NeverSent(error) => error.to_owned(),
                 _ => e.error.clone(),
             },
             _ => String::new(),

@@ -308,6 +308,7 @@ impl Reading {
             | FailureCause::NoOutcome
             | FailureCause::UnknownOutcome(_)) => Some(misconfigured(&cause)),
             FailureCause::Held(_) => Some(What::Held),
+            FailureCause::NeverSent(_) => Some(What::NotSent),
             FailureCause::Overdue => Some(What::Overdue),
             FailureCause::Lost => Some(What::Lost),
             // Nobody said this: it follows from the order's being undone, or from the definition.

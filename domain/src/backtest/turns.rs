@@ -166,7 +166,7 @@ impl Run<'_> {
                 Stage::BackingOff { .. },
                 What::Unclear | What::Misconfigured | What::Accepted | What::Lost | What::NotSent | What::Overdue,
             )
-            | (Stage::InFlight { .. }, What::Overdue | What::Again) => Next::Unknown(UnknownKind::OutOfStep),
+            | (Stage::InFlight { .. }, What::Overdue) => Next::Unknown(UnknownKind::OutOfStep),
             _ => Next::Reply(reply),
         }
     }

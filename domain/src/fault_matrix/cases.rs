@@ -116,7 +116,11 @@ fn possible(workflow: &Workflow, step: &Step, direction: Direction) -> Vec<Fault
         Fault::ActedUnheard,
         Fault::Lost,
         Fault::NotSent,
+        Fault::NeverSent,
     ];
+    if direction == Direction::Do && step.outcome_required {
+        faults.push(Fault::NoOutcome);
+    }
     if direction == Direction::Do && !step.outcomes.is_empty() {
         faults.push(Fault::UnknownOutcome);
     }

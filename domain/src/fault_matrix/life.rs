@@ -138,10 +138,17 @@ impl Player<'_> {
             Effect::Perform(_) | Effect::Tick | Effect::WakeAt(_) => None,
         });
         let Some(attempt) = unmade else { return false };
-        if self.fault_at(&attempt.step, attempt.direction) == Some(Fault::NotSent) && !self.unsent {
-            self.unsent = true;
-            self.not_sent(attempt);
-            return true;
+        match self.fault_at(&attempt.step, attempt.direction) {
+            Some(Fault::NotSent) if !self.unsent => {
+                self.unsent = true;
+                self.not_sent(attempt, Duration::from_secs(5));
+                return true;
+            }
+            Some(Fault::NeverSent) if !self.life.services.mended => {
+                self.not_sent(attempt, Duration::from_hours(13));
+                return true;
+            }
+            _ => {}
         }
         self.made.insert(key(&attempt));
         let Some(reply) = self.life.services.perform(self.workflow, self.script, &attempt) else { return true };
@@ -155,10 +162,10 @@ impl Player<'_> {
         true
     }
 
-    fn not_sent(&mut self, attempt: Attempt) {
+    fn not_sent(&mut self, attempt: Attempt, wait: Duration) {
         let Attempt { step, direction, number, .. } = attempt;
         let attempt = AttemptId { step, direction, number };
-        let (error, wait) = ("no turn came in time".to_owned(), Duration::from_secs(5));
+        let error = "no turn came in time".to_owned();
         self.decide(&Command::NotSent(NotSent { attempt, error, wait, now: self.now() }), false);
     }
 
@@ -183,14 +190,16 @@ impl Player<'_> {
             self.decide(&Command::Refuse(refusal), false);
             return true;
         }
-        let given = known.answers.len();
+        let given = known.answers.iter().filter(|taken| taken.outcome.is_some()).count();
+        let is_unnamed = fault == Some(Fault::NoOutcome) && !self.life.services.mended;
         let outcome = match direction {
             Direction::Do => self.script.answer_of(step, given),
             Direction::Undo => Some("done".to_owned()),
         };
-        let Some(outcome) = outcome else { return false };
-        let (data, key) = (self.script.data_of(step), Some(format!("{id}-{given}")));
-        let signal = Command::Signal(Signal { step: id.to_owned(), direction, outcome, data, key, now: self.now() });
+        let Some(outcome) = outcome.map(|outcome| (!is_unnamed).then_some(outcome)) else { return false };
+        let (data, key) = (self.script.data_of(step), Some(format!("{id}-{}", known.answers.len())));
+        let step = id.to_owned();
+        let signal = Command::Signal(Signal { step, direction, outcome, data, key, now: self.now() });
         self.decide(&signal, false);
         if fault == Some(Fault::AnsweredTwice) {
             let before = self.life.history.len();

@@ -53,6 +53,10 @@ pub(super) enum Fault {
     Lost,
     /// The first request is never sent: the participant has no turn for it.
     NotSent,
+    /// No request is ever sent: the participant is away.
+    NeverSent,
+    /// The participant acts, and names no outcome where the step requires one.
+    NoOutcome,
     /// The answer is one that the step does not know.
     UnknownOutcome,
     /// The later answer never comes.
@@ -105,6 +109,8 @@ impl Fault {
             | Fault::AlwaysUnclear
             | Fault::Misconfigured
             | Fault::Held
+            | Fault::NeverSent
+            | Fault::NoOutcome
             | Fault::UnknownOutcome
             | Fault::NeverAnswered
             | Fault::RefusedLater => false,
@@ -113,7 +119,20 @@ impl Fault {
 
     /// Whether a person has to mend it: going forward, the step is held, and the order is not undone.
     pub fn is_a_mistake(self) -> bool {
-        matches!(self, Fault::Misconfigured | Fault::Held | Fault::UnknownOutcome)
+        match self {
+            Fault::Misconfigured | Fault::Held | Fault::NeverSent | Fault::NoOutcome | Fault::UnknownOutcome => true,
+            Fault::Refused
+            | Fault::OnceUnclear
+            | Fault::AlwaysUnclear
+            | Fault::OnceMisconfigured
+            | Fault::ActedUnheard
+            | Fault::Lost
+            | Fault::NotSent
+            | Fault::NeverAnswered
+            | Fault::AnsweredTwice
+            | Fault::AnsweredFirst
+            | Fault::RefusedLater => false,
+        }
     }
 }
 
@@ -172,6 +191,8 @@ impl fmt::Display for Script {
                 Fault::ActedUnheard => "acts unheard",
                 Fault::Lost => "is lost with its driver",
                 Fault::NotSent => "is not sent at first",
+                Fault::NeverSent => "is never sent",
+                Fault::NoOutcome => "is answered without an outcome",
                 Fault::UnknownOutcome => "gives an answer that it does not know",
                 Fault::NeverAnswered => "is never answered",
                 Fault::AnsweredTwice => "is answered twice",

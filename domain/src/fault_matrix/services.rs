@@ -40,6 +40,12 @@ impl Services {
                 self.act(place);
                 return unclear();
             }
+            Some(Fault::NoOutcome) => {
+                self.act(place);
+                let is_later = is_answered_later(workflow, workflow.step(&attempt.step)?, attempt.direction);
+                let at_once = Reply::Done { outcome: None, data: Value::Null };
+                return Some(if is_later { Reply::Accepted } else { at_once });
+            }
             Some(Fault::UnknownOutcome) => {
                 self.act(place);
                 return Some(Reply::Done { outcome: Some("unheard-of".to_owned()), data: Value::Null });

@@ -57,6 +57,19 @@ result: steps.a.data.deep",
 }
 
 #[test]
+fn a_required_outcome_that_is_missing_comes_through_everything_by_both_ways() {
+    let report = report(
+        "workflow: w
+version: 1
+participants: { p: { url: 'http://p' }, e: { events: true } }
+steps:
+  a: { request: e.a, undo: e.not-a, outcome: required }
+  b: { after: [a], call: p.b, undo: p.not-b, outcome: required }",
+    );
+    assert_all_right(&report);
+}
+
+#[test]
 fn decisions_that_are_split_come_through_everything() {
     // A log that takes one or two events at once: every decision has a rest.
     let workflow = Workflow::parse(include_str!("../../../workflows/order-parallel.yaml")).unwrap();

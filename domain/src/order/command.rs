@@ -32,6 +32,23 @@ pub enum Command {
     NotSent(NotSent),
 }
 
+impl Command {
+    /// When it is given.
+    pub(super) fn at(&self) -> Timestamp {
+        let now = match self {
+            Command::Place(place) => place.now,
+            Command::Answer(answer) => answer.now,
+            Command::Signal(signal) => signal.now,
+            Command::Refuse(late) => late.now,
+            Command::Operate(operate) => operate.now,
+            Command::Tick(now) => *now,
+            Command::HandOver(back) => back.now,
+            Command::NotSent(not_sent) => not_sent.now,
+        };
+        now.at
+    }
+}
+
 /// The time, and a roll of the dice.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Now {
@@ -220,8 +237,8 @@ pub struct Signal {
     pub step: StepId,
     /// Doing or undoing.
     pub direction: Direction,
-    /// The named answer.
-    pub outcome: String,
+    /// The named answer, if one was given.
+    pub outcome: Option<String>,
     /// What came with it.
     pub data: Value,
     /// The idempotency key that it came under, if any.

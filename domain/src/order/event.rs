@@ -307,6 +307,9 @@ pub struct StepFailed {
     /// the order is not undone for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub misconfigured: bool,
+    /// The request was not sent for so long that a person has to look at it. The attempt counts as none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsent: bool,
     /// The idempotency key under which a later "no" came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_key: Option<String>,
@@ -417,6 +420,9 @@ pub struct OrderStuck {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionSplit {
+    /// The steps that an operator wants retried, and for which there was no room.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retry: Vec<StepId>,
     /// When.
     pub at: Timestamp,
 }

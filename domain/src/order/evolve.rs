@@ -1,12 +1,14 @@
 //! The fold: a state and the next fact give the next state. It is total: what does not fit is a [`Misfit`], never a panic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::event::{Basis, Direction, Event, Mode, OrderPlaced, StepAttemptFailed, StepCompleted, StepStarted};
+use super::event::{
+    Basis, Direction, Event, Mode, OrderPlaced, StepAttemptFailed, StepCompleted, StepFailed, StepStarted,
+};
 use super::state::{Asked, OrderState, Phase, Stage, StepState, Stuck};
 use super::taken::{TakenAnswer, content, content_of_no};
 use crate::Timestamp;
@@ -57,6 +59,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
             state.stuck = None;
         }
         state.steps.insert(id.clone(), next);
+        state.to_retry.remove(id);
     }
     match event {
         Event::StatusChanged(e) => state.status.clone_from(&e.status),
@@ -72,6 +75,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
             // What began within the pause has waited for less than all of it.
             for step in state.steps.values_mut() {
                 step.stage = step.stage.put_off(at - since.max(step.since));
+                step.unsent_since = step.unsent_since.map(|unsent| unsent + (at - since.max(unsent)));
             }
         }
         Event::CompensationStarted(e) => {
@@ -81,6 +85,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
             state.canceled = e.step.is_none();
             // Nothing is held any more: what may have been done is undone.
             state.stuck = None;
+            state.to_retry.clear();
             for step in state.steps.values_mut() {
                 if let Stage::Held { maybe_done } = step.stage {
                     step.stage = Stage::Failed { maybe_done };
@@ -102,6 +107,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
         Event::DecisionSplit(_) if state.split.is_some() || state.paused.is_some() => {
             return Err(misfit("nothing was decided since that could be too much".into()));
         }
+        Event::DecisionSplit(e) => state.to_retry = e.retry.iter().cloned().collect(),
         Event::OrderStuck(e) => {
             state.stuck = Some(Stuck { step: e.step.clone(), direction: e.direction, reason: e.reason.clone() });
         }
@@ -112,8 +118,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
         | Event::StepCompleted(_)
         | Event::StepAttemptFailed(_)
         | Event::StepFailed(_)
-        | Event::StepSkipped(_)
-        | Event::DecisionSplit(_) => {}
+        | Event::StepSkipped(_) => {}
     }
     // Whatever is decided next does what was left, or says again that some is left.
     state.split = matches!(event, Event::DecisionSplit(_)).then_some(at);
@@ -122,13 +127,18 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
 }
 
 impl Phase {
+    /// Whether attempts in this direction start in it.
+    pub(super) fn starts(self, direction: Direction) -> bool {
+        (direction == Direction::Undo) == (self == Phase::Undoing)
+    }
+
     /// Whether an event can happen in this phase. An order completes forward; or it is undone, compensated, and canceled.
     fn allows(self, event: &Event) -> bool {
         match event {
             Event::CompensationStarted(_) | Event::OrderCompleted(_) => self == Phase::Forward,
             Event::CompensationCompleted(_) => self == Phase::Undoing,
             Event::OrderCanceled(_) => self == Phase::Compensated,
-            Event::StepStarted(e) => (e.direction == Direction::Undo) == (self == Phase::Undoing),
+            Event::StepStarted(e) => self.starts(e.direction),
             Event::OrderPlaced(_)
             | Event::WaitStarted(_)
             | Event::StepAccepted(_)
@@ -154,6 +164,7 @@ fn placed_state(placed: &OrderPlaced) -> OrderState {
         undone_because: None,
         canceled: false,
         split: None,
+        to_retry: BTreeSet::new(),
         stuck: None,
         steps: BTreeMap::new(),
         settled: Vec::new(),
@@ -179,6 +190,7 @@ impl StepState {
             undo_attempts: 0,
             asked_since: 1,
             failures: 0,
+            unsent_since: None,
             unsure: false,
             key_since: 1,
             undo_key_since: 1,
@@ -205,29 +217,35 @@ fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<St
         Event::StepStarted(e) if step.may_start(e.direction, e.attempt) => Ok(start(step, e)),
         Event::StepAccepted(e) if step.is_in_flight(e.direction) => {
             let stage = Stage::Awaiting { direction: e.direction, deadline: e.deadline };
-            Ok(StepState { stage, ..step })
+            Ok(StepState { stage, unsent_since: None, ..step })
         }
         Event::StepCompleted(e) if step.may_complete(e.direction, e.basis) => Ok(complete(step, e)),
         Event::StepAttemptFailed(e) if e.unsent && step.makes_attempt(e.direction, e.attempt) => Ok(not_sent(step, e)),
         Event::StepAttemptFailed(e) if step.makes_attempt(e.direction, e.attempt) => Ok(StepState {
             failures: step.failures + u32::from(!e.lost),
+            unsent_since: None,
             unsure: step.unsure || !e.misconfigured || e.maybe_done,
             last_error: Some(e.error.clone()),
             stage: Stage::BackingOff { direction: e.direction, attempt: e.attempt, until: e.retry_at },
             ..step
         }),
-        Event::StepFailed(e) if step.stage.is_open_in(e.direction) => {
-            let mut step = step;
+        Event::StepFailed(e) if step.may_fail(e) => {
+            let mut step = if e.unsent { without_the_attempt(step, e.direction) } else { step };
             if let Some(key) = &e.answer_key {
                 step.answers.push(TakenAnswer::new(e.direction, key.clone(), None, content_of_no(&e.error)));
             }
             let stage = match e.direction {
-                Direction::Do if e.misconfigured && phase == Phase::Forward => Stage::Held { maybe_done: e.maybe_done },
+                Direction::Do
+                    if e.misconfigured && (phase == Phase::Forward || (e.unsent && phase.starts(e.direction))) =>
+                {
+                    Stage::Held { maybe_done: e.maybe_done }
+                }
                 Direction::Do => Stage::Failed { maybe_done: e.maybe_done },
                 Direction::Undo => Stage::UndoFailed,
             };
             let unsure = e.maybe_done;
-            Ok(StepState { stage, unsure, last_error: Some(e.error.clone()), ended_at: Some(at), ..step })
+            let last_error = Some(e.error.clone());
+            Ok(StepState { stage, unsure, unsent_since: None, last_error, ended_at: Some(at), ..step })
         }
         _ => Err(format!("stands at {:?}", step.stage)),
     }
@@ -247,7 +265,7 @@ fn first_stage(event: &Event, phase: Phase) -> Option<StepState> {
             ..StepState::at_rest(Stage::Awaiting { direction: Direction::Do, deadline: e.deadline }, at)
         }),
         Event::StepSkipped(_) => Some(StepState { ended_at: Some(at), ..StepState::at_rest(Stage::Skipped, at) }),
-        Event::StepFailed(e) if e.direction == Direction::Do => Some(StepState {
+        Event::StepFailed(e) if e.direction == Direction::Do && !e.unsent => Some(StepState {
             last_error: Some(e.error.clone()),
             ended_at: Some(at),
             ..StepState::at_rest(first_failure(e.misconfigured, phase), at)
@@ -276,6 +294,11 @@ impl StepState {
 
     fn makes_attempt(&self, direction: Direction, number: u32) -> bool {
         matches!(self.stage, Stage::InFlight { direction: way, attempt, .. } if way == direction && attempt == number)
+    }
+
+    /// While it is open; that it was never sent ends an attempt only.
+    fn may_fail(&self, e: &StepFailed) -> bool {
+        self.stage.is_open_in(e.direction) && (!e.unsent || self.is_in_flight(e.direction))
     }
 
     /// After a back-off; to undo what came to an end; or because an operator has what failed for good tried again.
@@ -315,6 +338,10 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
     if e.attempt == 1 {
         step.unsure = false;
     }
+    // An operator who does not wait for the next try has the time begin anew.
+    if matches!(step.stage, Stage::BackingOff { until, .. } if e.at < until) {
+        step.unsent_since = None;
+    }
     step.stage = Stage::InFlight { direction: e.direction, attempt: e.attempt, deadline: e.deadline };
     if let Some(input) = &e.input {
         step.input = Arc::new(input.clone());
@@ -338,19 +365,25 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
 }
 
 /// What was never sent is no attempt: the next one has its number.
-fn not_sent(mut step: StepState, e: &StepAttemptFailed) -> StepState {
-    let sent = e.attempt.saturating_sub(1);
-    match e.direction {
-        Direction::Do => step.attempts = sent,
-        Direction::Undo => step.undo_attempts = sent,
-    }
-    step.last_error = Some(e.error.clone());
-    step.stage = Stage::BackingOff { direction: e.direction, attempt: sent, until: e.retry_at };
+fn without_the_attempt(mut step: StepState, direction: Direction) -> StepState {
+    let attempts = match direction {
+        Direction::Do => &mut step.attempts,
+        Direction::Undo => &mut step.undo_attempts,
+    };
+    *attempts = attempts.saturating_sub(1);
     step
+}
+
+fn not_sent(step: StepState, e: &StepAttemptFailed) -> StepState {
+    let unsent_since = Some(step.unsent_since.unwrap_or(step.since));
+    let stage = Stage::BackingOff { direction: e.direction, attempt: e.attempt.saturating_sub(1), until: e.retry_at };
+    let step = without_the_attempt(step, e.direction);
+    StepState { stage, unsent_since, last_error: Some(e.error.clone()), ..step }
 }
 
 fn complete(mut step: StepState, e: &StepCompleted) -> StepState {
     step.ended_at = Some(e.at);
+    step.unsent_since = None;
     if let Some(key) = &e.answer_key {
         let content = content(&e.outcome, &e.data);
         step.answers.push(TakenAnswer::new(e.direction, key.clone(), Some(e.outcome.clone()), content));

@@ -7,6 +7,7 @@
 use uuid::Uuid;
 
 use super::event::{StepAttemptFailed, StepFailed};
+use crate::Timestamp;
 use crate::workflow::Step;
 
 /// Why a step failed for good.
@@ -22,6 +23,8 @@ pub enum FailureCause<'a> {
     NoOutcome,
     /// It cannot be done until a person has mended something: nothing was tried again.
     Held(&'a str),
+    /// The request was not sent for so long that a person has to look at it.
+    NeverSent(&'a str),
     /// It was to be answered later, which this action cannot be.
     AcceptedInVain,
     /// The answer is none that the step knows; none: the answer cannot be read off the sentence.
@@ -42,6 +45,7 @@ const HANDED_OVER: &str = "handed over: the instance that had this attempt is le
 const TOO_LARGE: &str = " is too large to be recorded: ";
 const NO_ANSWER: &str = "no answer in time";
 const ACCEPTED: &str = "accepted with 202, to be answered later, where the answer has to come at once";
+const NEVER_SENT: &str = "never sent since ";
 const NO_OUTCOME: &str = "answered without an outcome, which the step requires";
 const NONE_OF_ITS_OUTCOMES: &str = ", which is none of its outcomes: ";
 
@@ -88,6 +92,10 @@ pub(super) fn unknown_outcome(step: &Step, outcome: &str) -> String {
     format!("answered {outcome:?}{NONE_OF_ITS_OUTCOMES}{}", step.outcomes.join(", "))
 }
 
+pub(super) fn never_sent(since: Timestamp, error: &str) -> String {
+    format!("{NEVER_SENT}{} UTC: {error}", since.format("%F %T"))
+}
+
 pub(super) fn last_attempt(error: &str, attempt: u32) -> String {
     format!("{error} (attempt {attempt}, the last)")
 }
@@ -115,6 +123,10 @@ impl StepFailed {
     /// The rule behind the sentence. A participant that refuses in the very words of another rule is taken for that rule.
     pub fn cause(&self) -> FailureCause<'_> {
         let error = self.error.as_str();
+        if self.unsent {
+            let why = error.strip_prefix(NEVER_SENT).and_then(|rest| rest.split_once(" UTC: "));
+            return FailureCause::NeverSent(why.map_or(error, |(_, why)| why));
+        }
         if self.misconfigured {
             return match (last_attempt_in(error), mistake(error)) {
                 (Some(error), _) => mistake(error),
@@ -183,7 +195,16 @@ mod tests {
     fn failed(error: String) -> StepFailed {
         let at = chrono::DateTime::UNIX_EPOCH;
         let (step, direction) = ("a".to_owned(), Direction::Do);
-        StepFailed { step, direction, error, maybe_done: true, misconfigured: false, answer_key: None, at }
+        StepFailed {
+            step,
+            direction,
+            error,
+            maybe_done: true,
+            misconfigured: false,
+            unsent: false,
+            answer_key: None,
+            at,
+        }
     }
 
     #[test]
@@ -194,6 +215,14 @@ mod tests {
         }
         let held = StepFailed { misconfigured: true, ..failed("key 7 is missing".to_owned()) };
         assert_eq!(held.cause(), FailureCause::Held("key 7 is missing"));
+    }
+
+    #[test]
+    fn a_request_that_was_never_sent_is_told_by_its_flag_and_keeps_the_reason() {
+        let error = never_sent(chrono::DateTime::UNIX_EPOCH, "its circuit is open since 10:00 UTC: 503");
+        assert_eq!(error, "never sent since 1970-01-01 00:00:00 UTC: its circuit is open since 10:00 UTC: 503");
+        let failed = StepFailed { misconfigured: true, unsent: true, ..failed(error) };
+        assert_eq!(failed.cause(), FailureCause::NeverSent("its circuit is open since 10:00 UTC: 503"));
     }
 
     #[test]

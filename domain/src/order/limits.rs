@@ -55,8 +55,8 @@ impl Limits {
             Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationCompleted(_)
-            | Event::OrderCanceled(_)
-            | Event::DecisionSplit(_) => 0,
+            | Event::OrderCanceled(_) => 0,
+            Event::DecisionSplit(e) => texts(&e.retry),
         };
         ENVELOPE + FIELDS + placeholders + varies
     }

@@ -26,8 +26,10 @@ pub use command::{
     Answer, AttemptId, Command, HandOver, LateRefusal, NotSent, Now, Operate, Operation, Place, Refusal, Reply, Signal,
 };
 pub use content::{Address, Customer, Line, NewOrder};
-pub use decide::{DecideError, decide, decide_next, decide_within};
-pub(crate) use decide::{UNDIVIDED, decide_split_like, longest_slow_wait, longest_wait, order_seen_by, place_again};
+pub use decide::{DecideError, LONGEST_UNSENT, decide, decide_next, decide_within};
+pub(crate) use decide::{
+    LONGEST_RETRY_AFTER, UNDIVIDED, decide_split_like, longest_slow_wait, longest_wait, order_seen_by, place_again,
+};
 pub use event::{
     Basis, CompensationCompleted, CompensationStarted, DecisionSplit, Direction, Event, Mode, OrderCanceled,
     OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted,

@@ -1,6 +1,6 @@
 //! Where an order stands: what its events, folded, leave behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,6 +31,8 @@ pub struct OrderState {
     pub canceled: bool,
     /// Since when the rest of a decision waits that did not fit into one append.
     pub split: Option<Timestamp>,
+    /// The steps that an operator wanted retried, and for which that decision had no room.
+    pub to_retry: BTreeSet<StepId>,
     /// What a person has to look at.
     pub stuck: Option<Stuck>,
     /// The steps that something has happened to.
@@ -99,6 +101,8 @@ pub struct StepState {
     pub asked_since: u32,
     /// Attempts that failed in the current direction, lost ones not counted.
     pub failures: u32,
+    /// Since when its request waits to be sent, pauses left out; none: the last one was sent, or it was not yet tried in vain.
+    pub unsent_since: Option<Timestamp>,
     /// Whether an attempt in the current direction may have done something, although nothing clear was heard of it.
     pub unsure: bool,
     /// The attempt forward that the present idempotency key began with.

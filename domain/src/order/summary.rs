@@ -22,6 +22,7 @@ pub fn summary(event: &Event) -> String {
         }
         Event::StepCompleted(e) => completed(e),
         Event::StepAttemptFailed(e) => attempt_failed(e),
+        Event::StepFailed(e) if e.unsent => format!("{}: waits for a person: {}", name(&e.step, e.direction), e.error),
         Event::StepFailed(e) if e.misconfigured => {
             format!("{}: failed by a mistake that a person has to mend: {}", name(&e.step, e.direction), e.error)
         }

@@ -54,6 +54,7 @@ struct Situation {
     stuck_at: Option<&'static str>,
     split: bool,
     unsure: bool,
+    unsent_since: Option<i64>,
     undo_attempts: u32,
     mode: Mode,
 }
@@ -65,6 +66,7 @@ impl Situation {
         stuck_at: None,
         split: false,
         unsure: false,
+        unsent_since: None,
         undo_attempts: 1,
         mode: Mode::Call,
     };
@@ -93,6 +95,9 @@ impl Situation {
         if let Some(step) = self.stuck_at {
             write!(name, ", stuck at {step}").unwrap();
         }
+        if let Some(second) = self.unsent_since {
+            write!(name, ", unsent since {second}").unwrap();
+        }
         for (is, flag) in
             [(self.split, ", split"), (self.unsure, ", unsure"), (self.undo_attempts == 0, ", no undo attempted")]
         {
@@ -110,6 +115,7 @@ impl Situation {
             paused: self.paused_at.map(at),
             stuck: self.stuck_at.map(stuck),
             split: self.split.then(|| at(30)),
+            to_retry: self.split.then(|| STEP.to_owned()).into_iter().collect(),
             steps: stage.map(|stage| (STEP.to_owned(), self.step(stage))).into_iter().collect(),
             settled: vec!["first".to_owned(), STEP.to_owned(), "last".to_owned()],
             updated_at: at(30),
@@ -129,6 +135,7 @@ impl Situation {
             undo_attempts: self.undo_attempts,
             asked_since: 1,
             failures: 1,
+            unsent_since: self.unsent_since.map(at),
             unsure: self.unsure,
             key_since: 1,
             undo_key_since: 1,
@@ -188,7 +195,8 @@ fn events() -> Vec<(String, Event)> {
     );
     add("order-canceled", Event::OrderCanceled(OrderCanceled { at: now }));
     add("stuck", Event::OrderStuck(OrderStuck { step: step(), direction: Direction::Do, reason: new(), at: now }));
-    add("split", Event::DecisionSplit(DecisionSplit { at: now }));
+    add("split", Event::DecisionSplit(DecisionSplit { retry: Vec::new(), at: now }));
+    add("split-retry", Event::DecisionSplit(DecisionSplit { retry: vec![step(), "b".to_owned()], at: now }));
     events
 }
 
@@ -263,16 +271,24 @@ fn ends(direction: Direction, events: &mut Vec<(String, Event)>) {
         };
         events.push((format!("{way}-done-{kind}"), Event::StepCompleted(completed)));
     }
-    for (kind, maybe_done, misconfigured, answer_key) in [
-        ("", false, false, None),
-        ("-by-answer", false, false, Some("new".to_owned())),
-        ("-maybe-done", true, false, None),
-        ("-misconfigured", false, true, None),
-        ("-misconfigured-maybe-done", true, true, None),
+    let failed = StepFailed {
+        step: STEP.to_owned(),
+        direction,
+        error: "new".to_owned(),
+        maybe_done: false,
+        misconfigured: false,
+        unsent: false,
+        answer_key: None,
+        at: now,
+    };
+    for (kind, failed) in [
+        ("", failed.clone()),
+        ("-by-answer", StepFailed { answer_key: Some("new".to_owned()), ..failed.clone() }),
+        ("-maybe-done", StepFailed { maybe_done: true, ..failed.clone() }),
+        ("-misconfigured", StepFailed { misconfigured: true, ..failed.clone() }),
+        ("-misconfigured-maybe-done", StepFailed { misconfigured: true, maybe_done: true, ..failed.clone() }),
+        ("-never-sent", StepFailed { misconfigured: true, unsent: true, ..failed }),
     ] {
-        let error = "new".to_owned();
-        let failed =
-            StepFailed { step: STEP.to_owned(), direction, error, maybe_done, misconfigured, answer_key, at: now };
         events.push((format!("{way}-failed{kind}"), Event::StepFailed(failed)));
     }
 }
@@ -288,6 +304,7 @@ fn fields(state: &OrderState) -> BTreeMap<String, String> {
         undone_because,
         canceled,
         split,
+        to_retry,
         stuck,
         steps,
         settled,
@@ -305,6 +322,7 @@ fn fields(state: &OrderState) -> BTreeMap<String, String> {
         ("undone_because", text(undone_because)),
         ("canceled", text(canceled)),
         ("split", text(split)),
+        ("to_retry", text(to_retry)),
         ("stuck", text(stuck)),
         ("settled", text(settled)),
         ("result", text(result)),
@@ -321,7 +339,7 @@ fn fields(state: &OrderState) -> BTreeMap<String, String> {
     fields
 }
 
-fn fields_of_step(step: &StepState) -> [(&'static str, String); 21] {
+fn fields_of_step(step: &StepState) -> [(&'static str, String); 22] {
     let StepState {
         stage,
         since,
@@ -333,6 +351,7 @@ fn fields_of_step(step: &StepState) -> [(&'static str, String); 21] {
         undo_attempts,
         asked_since,
         failures,
+        unsent_since,
         unsure,
         key_since,
         undo_key_since,
@@ -356,6 +375,7 @@ fn fields_of_step(step: &StepState) -> [(&'static str, String); 21] {
         ("undo_attempts", text(undo_attempts)),
         ("asked_since", text(asked_since)),
         ("failures", text(failures)),
+        ("unsent_since", text(unsent_since)),
         ("unsure", text(unsure)),
         ("key_since", text(key_since)),
         ("undo_key_since", text(undo_key_since)),
@@ -446,6 +466,9 @@ fn written() -> String {
         Situation { stuck_at: Some("b"), ..Situation::PLAIN },
         Situation { split: true, ..Situation::PLAIN },
         Situation { unsure: true, ..Situation::PLAIN },
+        Situation { unsent_since: Some(8), ..Situation::PLAIN },
+        Situation { unsent_since: Some(8), paused_at: Some(2), ..Situation::PLAIN },
+        Situation { unsent_since: Some(8), paused_at: Some(20), ..Situation::PLAIN },
         Situation { phase: Phase::Undoing, unsure: true, ..Situation::PLAIN },
         Situation { phase: Phase::Undoing, undo_attempts: 0, unsure: true, ..Situation::PLAIN },
     ] {

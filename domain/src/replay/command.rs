@@ -96,7 +96,7 @@ fn completed(state: Option<&OrderState>, recorded: &Recorded, e: &StepCompleted)
         (Basis::Answer, Some(key)) => Command::Signal(Signal {
             step: e.step.clone(),
             direction: e.direction,
-            outcome,
+            outcome: Some(outcome),
             data,
             key: Some(key.clone()),
             now,
@@ -146,6 +146,18 @@ fn not_sent(e: &StepAttemptFailed) -> Command {
     Command::NotSent(NotSent { attempt, error: e.error.clone(), wait, now: plain(e.at) })
 }
 
+/// A later answer that names no outcome; its data were not recorded.
+fn unnamed_later(e: &StepFailed, key: &str) -> Command {
+    let (step, key, data) = (e.step.clone(), Some(key.to_owned()), serde_json::Value::Null);
+    Command::Signal(Signal { step, direction: e.direction, outcome: None, data, key, now: plain(e.at) })
+}
+
+/// How long until the next try was not recorded, since there is none.
+fn never_sent(state: Option<&OrderState>, e: &StepFailed, error: &str) -> Command {
+    let attempt = AttemptId { step: e.step.clone(), direction: e.direction, number: attempt(state, &e.step) };
+    Command::NotSent(NotSent { attempt, error: error.to_owned(), wait: Duration::from_secs(1), now: plain(e.at) })
+}
+
 fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> Vec<Command> {
     let now = plain(e.at);
     let reply = |reply| answer(state, &e.step, e.direction, reply, now);
@@ -154,8 +166,10 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
         let (direction, misconfigured) = (e.direction, e.misconfigured);
         Command::Refuse(LateRefusal { step, direction, error, request: None, key, misconfigured, now })
     };
-    if e.answer_key.is_some() {
-        return vec![late()];
+    match (&e.answer_key, e.cause()) {
+        (Some(key), FailureCause::NoOutcome) => return vec![unnamed_later(e, key), late()],
+        (Some(_), _) => return vec![late()],
+        (None, _) => {}
     }
     let mut candidates = match e.cause() {
         FailureCause::Refused => Vec::new(),
@@ -166,6 +180,7 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
         }
         // By the guard of a step, where a decision was split before it.
         FailureCause::Held(error) => vec![reply(Reply::Held { error: error.to_owned() }), Command::Tick(now)],
+        FailureCause::NeverSent(error) => vec![never_sent(state, e, error)],
         FailureCause::AcceptedInVain => vec![reply(Reply::Accepted)],
         FailureCause::NoOutcome => vec![reply(unnamed())],
         FailureCause::UnknownOutcome(outcome) => outcome.map(|outcome| reply(answered(outcome))).into_iter().collect(),

@@ -137,7 +137,7 @@ impl Reason<'_> {
             }
             Event::OrderStuck(e) => {
                 if !self.is_being_undone() {
-                    return (Rule::MustNotFail, format!("{} failed by a mistake that a person has to mend", e.step));
+                    return (Rule::MustNotFail, format!("{} waits for a person to mend something", e.step));
                 }
                 let what = if e.direction == Direction::Undo { "an undo" } else { "what follows the undoing" };
                 (Rule::MustNotFail, format!("{what} must not fail, and {} has", e.step))
@@ -220,6 +220,9 @@ impl Reason<'_> {
                 return (Rule::RetriesUsedUp, format!("all{attempts} attempts are used up"));
             }
             FailureCause::Held(_) => (Rule::Answered, "a person has to mend something before it can be done"),
+            FailureCause::NeverSent(_) => {
+                (Rule::NotSent, "the request was not sent for a day: a person has to look at it")
+            }
             FailureCause::AcceptedInVain => (Rule::Answered, "an action of this kind is answered at once"),
             FailureCause::UnknownOutcome(_) => (Rule::Answered, "the step does not know this outcome"),
             FailureCause::NoOutcome => (Rule::Answered, "the step requires an outcome"),

@@ -22,6 +22,7 @@ pub fn state_json(state: &OrderState) -> Value {
         "pausedSince": state.paused,
         "undoneBecause": state.undone_because,
         "splitSince": state.split,
+        "toRetry": state.to_retry,
         "stuck": stuck.map(|stuck| json!({
             "step": stuck.step, "direction": stuck.direction.as_str(), "reason": stuck.reason,
         })),
@@ -44,6 +45,7 @@ fn step_json(step: &StepState) -> Value {
         "attempts": step.attempts,
         "undoAttempts": step.undo_attempts,
         "failures": step.failures,
+        "unsentSince": step.unsent_since,
         "outcome": step.outcome,
         "basis": step.outcome.as_ref().map(|_| step.basis),
         "data": step.data,

@@ -111,6 +111,7 @@ fn one_of_each() -> Vec<Event> {
             error: "answered 402 Payment Required".into(),
             maybe_done: false,
             misconfigured: false,
+            unsent: false,
             answer_key: None,
             at: at(5),
         }),
@@ -146,7 +147,7 @@ fn one_of_each() -> Vec<Event> {
     ]
     .into_iter()
     .chain(with_placeholders())
-    .chain([Event::DecisionSplit(DecisionSplit { at: at(19) })])
+    .chain([Event::DecisionSplit(DecisionSplit { retry: Vec::new(), at: at(19) })])
     .collect()
 }
 
@@ -211,10 +212,25 @@ fn with_a_later_field() -> Vec<(&'static str, Event)> {
                 error: "no van".into(),
                 maybe_done: false,
                 misconfigured: false,
+                unsent: false,
                 answer_key: Some("2b0c7a1e-5e0b-5d43-9a53-0c8e8a8d2f11".into()),
                 at: at(17),
             }),
         ),
+        (
+            "unsent",
+            Event::StepFailed(StepFailed {
+                step: "ship".into(),
+                direction: Direction::Do,
+                error: "never sent since 1970-01-01 00:00:00 UTC: no turn came in time".into(),
+                maybe_done: false,
+                misconfigured: true,
+                unsent: true,
+                answer_key: None,
+                at: at(86_400_018),
+            }),
+        ),
+        ("retry", Event::DecisionSplit(DecisionSplit { retry: vec!["pack".into(), "ship".into()], at: at(19) })),
     ]
 }
 
@@ -246,6 +262,7 @@ fn later_additions() -> Vec<(&'static str, Event)> {
         error: "answered 401 Unauthorized (attempt 2, the last)".into(),
         maybe_done: false,
         misconfigured: true,
+        unsent: false,
         answer_key: None,
         at: at(17),
     };

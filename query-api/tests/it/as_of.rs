@@ -155,6 +155,7 @@ async fn an_order_that_is_held_by_a_mistake_is_shown_as_stuck_with_the_mistake()
         error: error.into(),
         maybe_done: false,
         misconfigured: true,
+        unsent: false,
         answer_key: None,
         at: at(2),
     }));

@@ -140,15 +140,15 @@ struct Undoing {
     done: Vec<StepId>,
     /// What is being done, or undone.
     open: BTreeSet<StepId>,
+    /// What has begun to be undone.
+    undone: BTreeSet<StepId>,
 }
 
 impl Undoing {
     fn next(&mut self, event: &Event, definition: &Workflow) -> Option<String> {
         match event {
-            // A first attempt that was not sent is made again under its number.
-            Event::StepStarted(e)
-                if e.direction == Direction::Undo && e.attempt == 1 && !self.open.contains(&e.step) =>
-            {
+            // A first attempt that was not sent is made again under its number: each undo begins once.
+            Event::StepStarted(e) if e.direction == Direction::Undo && self.undone.insert(e.step.clone()) => {
                 let can_be = |step: &&StepId| definition.step(step).is_some_and(|step| step.undo.is_some());
                 let last = self.done.iter().rev().find(can_be).cloned();
                 self.done.retain(|step| *step != e.step);

@@ -45,6 +45,30 @@ pub fn every_order_ends_or_is_visibly_stuck(record: &Record) -> Wrong {
     record.orders.iter().filter_map(is_open).collect()
 }
 
+/// A request that cannot be sent is not tried for ever: within a day or so it is held for a person. So its history stays short.
+pub fn what_cannot_be_sent_is_held(record: &Record) -> Wrong {
+    /// A day of tries, one in two to four minutes, and those of the beginning.
+    const MOST_TRIES: u32 = 1_000;
+    let mut wrong = Wrong::new();
+    for (id, history) in &record.orders {
+        let mut tries: BTreeMap<&StepId, u32> = BTreeMap::new();
+        for entry in &history.entries {
+            match &entry.event {
+                Event::StepAttemptFailed(e) if e.unsent => {
+                    let tries = tries.entry(&e.step).or_default();
+                    *tries += 1;
+                    if *tries == MOST_TRIES {
+                        wrong.push(format!("{id}: {} was not sent {MOST_TRIES} times on end", e.step));
+                    }
+                }
+                Event::StepStarted(_) => {}
+                other => drop(other.step().map(|step| tries.remove(step))),
+            }
+        }
+    }
+    wrong
+}
+
 /// An order whose cancel was acknowledged ends undone, or needs a person; it is not completed.
 pub fn a_cancel_is_kept(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();

@@ -35,6 +35,7 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("something_is_due_or_it_is_over", ends::something_is_due_or_it_is_over),
     ("every_order_ends_or_is_visibly_stuck", ends::every_order_ends_or_is_visibly_stuck),
     ("nothing_is_asked_after_the_end", asks::nothing_is_asked_after_the_end),
+    ("what_cannot_be_sent_is_held", ends::what_cannot_be_sent_is_held),
     ("a_cancel_is_kept", ends::a_cancel_is_kept),
     ("a_pause_holds", ends::a_pause_holds),
     ("nothing_is_early", ends::nothing_is_early),

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{failed, held};
 use super::attempt::{started, waiting};
+use super::retry::retry_what_is_left;
 use super::scope::{recorded_scope, scope};
 use super::{DecideError, Decision};
 use crate::order::event::{
@@ -11,28 +12,22 @@ use crate::order::event::{
     StatusChanged, StepSkipped,
 };
 use crate::order::failure::{excerpt, given_up, hidden_guard, no_guard, no_input, too_large};
-use crate::order::limits::{Limits, json_bound, json_size};
+use crate::order::limits::{json_bound, json_size};
 use crate::order::personal::Recorded;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Evaluated, Join, Step, UNITS, Workflow};
-
-/// The bytes that are kept free for the event that splits a decision.
-const MARK: usize = 1_000;
 
 /// The budget of all expressions in the `with` of one step together: twice that of one expression.
 const INPUT_UNITS: u64 = 2 * UNITS;
 
 /// Records everything that the state has made necessary, until it needs nothing more, or there is room for nothing more.
-pub(super) fn advance(workflow: &Workflow, decision: &mut Decision, limits: Limits) -> Result<(), DecideError> {
+pub(super) fn advance(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     note_new_status(workflow, decision)?;
     // While an order is paused, answers are taken down, and what follows from them waits.
     if decision.state.paused.is_some() {
         return Ok(());
     }
-    decision.room = limits.decision.saturating_sub(MARK);
-    decision.at_most = decision.events.iter().map(Limits::bound).sum();
-    decision.units = limits.units;
-    decision.value = limits.value;
+    retry_what_is_left(workflow, decision)?;
     // Each round records at least one event and moves every order towards its end, so the rounds are bounded by the steps.
     loop {
         let before = decision.events.len();
@@ -131,9 +126,7 @@ fn run_section(workflow: &Workflow, section: &[Step], decision: &mut Decision) -
             return Ok(());
         }
         begin_if_ready(workflow, step, decision)?;
-        // Nothing starts in a decision that fails the order, or that has no room.
-        let fails = matches!(decision.events.last(), Some(Event::StepFailed(e)) if !e.misconfigured);
-        if decision.is_split() || fails {
+        if decision.starts_nothing_more() {
             return Ok(());
         }
     }

@@ -12,27 +12,26 @@ use crate::order::failure::{accepted_in_vain, last_attempt, no_outcome, unknown_
 use crate::order::state::{OrderState, Phase};
 use crate::workflow::{Step, Workflow};
 
-/// The outcome of an action that gave none.
-pub(super) const DONE: &str = "done";
-
-pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -> Result<Decision, DecideError> {
+pub(super) fn answer(
+    workflow: &Workflow,
+    state: &OrderState,
+    answer: &Answer,
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
     let step = workflow.known_step(&answer.step)?;
     if !is_in_flight(state, &answer.step, answer.direction, answer.attempt) {
         return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
     }
-    let mut decision = Decision::about(state, answer.now.at);
     // The participant has acted, and answered what the definition does not expect.
-    let unexpected = |error: String| misconfigured(step, state, answer, &error, None, true, &decision);
+    let unexpected = |error: String| misconfigured(step, state, answer, &error, None, true, decision);
     let event = match (&answer.reply, answer.direction) {
-        (Reply::Done { outcome: None, .. }, Direction::Do) if step.outcome_required => unexpected(no_outcome()),
-        (Reply::Done { outcome, data }, direction) => {
-            let outcome = outcome.as_deref().unwrap_or(DONE);
-            if direction == Direction::Do && !step.knows(outcome) {
+        (Reply::Done { outcome, data }, direction) => match step.outcome_of(direction, outcome.as_deref()) {
+            None => unexpected(no_outcome()),
+            Some(outcome) if direction == Direction::Do && !step.knows(outcome) => {
                 unexpected(unknown_outcome(step, outcome))
-            } else {
-                completed(step, direction, outcome, data, Basis::Answer, None, &decision)
             }
-        }
+            Some(outcome) => completed(step, direction, outcome, data, Basis::Answer, None, decision),
+        },
         (Reply::Accepted, direction) if answers_later(step, direction) => Event::StepAccepted(StepAccepted {
             step: step.id.clone(),
             direction,
@@ -42,18 +41,18 @@ pub(super) fn answer(workflow: &Workflow, state: &OrderState, answer: &Answer) -
         (Reply::Accepted, _) => unexpected(accepted_in_vain()),
         // It speaks for this attempt alone: an earlier one, of which nothing clear was heard, may have been done.
         (Reply::Refused { error }, direction) => {
-            failed(step, direction, error.clone(), is_unsure(state, &step.id), &decision)
+            failed(step, direction, error.clone(), is_unsure(state, &step.id), decision)
         }
-        (Reply::Unclear { error, retry_after }, _) => unclear(step, state, answer, error, *retry_after, &decision),
+        (Reply::Unclear { error, retry_after }, _) => unclear(step, state, answer, error, *retry_after, decision),
         (Reply::Misconfigured { error, retry_after, maybe_done }, _) => {
-            misconfigured(step, state, answer, error, *retry_after, *maybe_done, &decision)
+            misconfigured(step, state, answer, error, *retry_after, *maybe_done, decision)
         }
         (Reply::Held { error }, direction) => {
-            held(step, direction, error.clone(), is_unsure(state, &step.id), &decision)
+            held(step, direction, error.clone(), is_unsure(state, &step.id), decision)
         }
     };
     decision.record(event)?;
-    Ok(decision)
+    Ok(())
 }
 
 /// Whether the action is one that may be answered later, as every undo may.
@@ -94,13 +93,31 @@ pub(super) fn completed(
 
 pub(super) fn failed(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
     let (step, at) = (step.id.clone(), decision.at);
-    Event::StepFailed(StepFailed { step, direction, error, maybe_done, misconfigured: false, answer_key: None, at })
+    Event::StepFailed(StepFailed {
+        step,
+        direction,
+        error,
+        maybe_done,
+        misconfigured: false,
+        unsent: false,
+        answer_key: None,
+        at,
+    })
 }
 
 /// What waits for a person, and is tried no more until then.
 pub(super) fn held(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
     let (step, at) = (step.id.clone(), decision.at);
-    Event::StepFailed(StepFailed { step, direction, error, maybe_done, misconfigured: true, answer_key: None, at })
+    Event::StepFailed(StepFailed {
+        step,
+        direction,
+        error,
+        maybe_done,
+        misconfigured: true,
+        unsent: false,
+        answer_key: None,
+        at,
+    })
 }
 
 fn is_unsure(state: &OrderState, step: &str) -> bool {

@@ -14,7 +14,7 @@ use crate::workflow::{ActionRef, Retry, Step, Workflow};
 /// How much more slowly what failed by a mistake is tried again: a person has to mend it first.
 const SLOWER: f64 = 10.0;
 /// The longest that a participant's `Retry-After` is followed.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
+pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The event that starts an attempt; `None` where there is nothing to ask (an undo of a step that has none).
 pub(super) fn started(

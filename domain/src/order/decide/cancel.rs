@@ -7,7 +7,7 @@ use crate::order::state::{Lifecycle, OrderState, Phase};
 
 /// From here it is undone, as it would be if a step had failed. A pause ends by it. An order that is being undone already needs
 /// no cancel, and one that has ended takes none.
-pub(super) fn cancel(state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
+pub(super) fn cancel(state: &OrderState, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
     if state.phase != Phase::Forward {
         let refusal = match state.state() {
             state @ (Lifecycle::Paused | Lifecycle::Stuck) => Refusal::UndoneAlready { state },
@@ -15,11 +15,10 @@ pub(super) fn cancel(state: &OrderState, operate: &Operate) -> Result<Decision, 
         };
         return Err(refusal.into());
     }
-    let mut decision = Decision::about(state, operate.now.at);
     decision.record(Event::CompensationStarted(CompensationStarted {
         step: None,
         because: format!("canceled by {}: {}", operate.actor, operate.reason),
         at: decision.at,
     }))?;
-    Ok(decision)
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What the decider asks of a definition.
 
-use crate::order::Refusal;
+use crate::order::{Direction, Refusal};
 use crate::workflow::{Step, Workflow};
 
 impl Workflow {
@@ -15,7 +15,16 @@ impl Workflow {
     }
 }
 
+/// The outcome of an action that gave none.
+pub(super) const DONE: &str = "done";
+
 impl Step {
+    /// What an answer counts as, whichever way it comes; none: the step requires an outcome, and the answer names none.
+    pub(super) fn outcome_of<'a>(&self, direction: Direction, named: Option<&'a str>) -> Option<&'a str> {
+        let is_required = direction == Direction::Do && self.outcome_required;
+        named.or((!is_required).then_some(DONE))
+    }
+
     /// Whether it is an answer that this step can have.
     pub(crate) fn knows(&self, outcome: &str) -> bool {
         self.outcomes.is_empty() || self.outcomes.iter().any(|known| known == outcome)

@@ -9,14 +9,23 @@ use crate::order::failure::handed_over;
 use crate::order::state::OrderState;
 use crate::workflow::Workflow;
 
-pub(super) fn hand_over(workflow: &Workflow, state: &OrderState, back: &HandOver) -> Result<Decision, DecideError> {
-    let mut decision = Decision::about(state, back.now.at);
+pub(super) fn hand_over(
+    workflow: &Workflow,
+    state: &OrderState,
+    back: &HandOver,
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
     for id in &back.attempts {
         if !is_in_flight(state, &id.step, id.direction, id.number) {
             continue;
         }
         // It is for whoever takes the order up to make it again.
-        given_up(workflow.known_step(&id.step)?, id.direction, id.number, handed_over(), false, &mut decision)?;
+        let event = given_up(workflow.known_step(&id.step)?, id.direction, id.number, handed_over(), false, decision);
+        // What has no room is handed over next. No mark is left for it, since the order may be paused.
+        if !decision.takes(&event) {
+            break;
+        }
+        decision.record(event)?;
     }
-    Ok(decision)
+    Ok(())
 }

@@ -126,6 +126,52 @@ steps:
 }
 
 #[test]
+fn a_later_answer_without_the_required_outcome_is_held_too() {
+    let source = "
+workflow: w
+version: 1
+participants: { e: { events: true } }
+steps:
+  charge: { request: e.charge, undo: e.refund, outcome: required }
+";
+    let workflow = Workflow::parse(source).unwrap();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("charge", Reply::Accepted).whatever();
+    let why = "answered without an outcome, which the step requires";
+    story.signal_unnamed("charge", "r1").then(&[
+        &format!("charge: failed by a mistake that a person has to mend: {why}"),
+        &format!("The order is stuck and needs a person: e.charge is held for an operator: {why}"),
+    ]);
+    // Read again, it is on record.
+    story.signal_unnamed("charge", "r1").then(&[]);
+    // It has acted: a cancel undoes it. An outcome after all, or a retry, settles it.
+    let (mut canceled, mut named) = (story.clone(), story.clone());
+    canceled.operate(Operation::Cancel).whatever();
+    assert_eq!(canceled.state().status_of("charge"), StepStatus::Compensating);
+    named.signal_with("charge", "done", Value::Null, Some("r2")).whatever();
+    assert_eq!(named.state().state(), Lifecycle::Completed);
+    story.operate(Operation::Retry { step: None }).whatever();
+    story.answer("charge", Reply::Accepted).whatever();
+    story.signal_with("charge", "done", Value::Null, Some("r2")).whatever();
+    assert_eq!(story.state().state(), Lifecycle::Completed);
+    for story in [story, named, canceled] {
+        let past = Past::of(story.history().to_vec()).unwrap();
+        assert_eq!(backtest(&workflow, &past, &Options::default()).unwrap().verdict, Verdict::Same);
+    }
+}
+
+#[test]
+fn a_later_answer_without_an_outcome_counts_as_done_where_none_is_required() {
+    let source = "workflow: w\nversion: 1\nparticipants: { e: { events: true } }\nsteps: { go: { request: e.go } }";
+    let workflow = Workflow::parse(source).unwrap();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("go", Reply::Accepted).whatever();
+    story.signal_unnamed("go", "r1").then(&["go: done", "The order is completed"]);
+}
+
+#[test]
 fn a_wait_that_is_asked_for_beyond_a_day_is_cut_short_and_says_so() {
     let workflow = workflow();
     let days = |days: u64| Some(Duration::from_hours(24 * days));

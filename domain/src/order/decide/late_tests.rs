@@ -73,7 +73,7 @@ fn a_key_of_an_answer_is_no_key_of_the_answer_to_the_undo() {
     story.answer("tell", refused("no")).whatever();
     story.answer("send", Reply::Accepted).whatever();
     let undone = |now| {
-        let (step, outcome, key) = ("send".to_owned(), "done".to_owned(), Some("k".to_owned()));
+        let (step, outcome, key) = ("send".to_owned(), Some("done".to_owned()), Some("k".to_owned()));
         Command::Signal(Signal { step, direction: Direction::Undo, outcome, data: Value::Null, key, now })
     };
     let now = story.now();

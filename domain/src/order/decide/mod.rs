@@ -35,7 +35,8 @@ mod tick;
 #[cfg(test)]
 mod waiting_tests;
 
-pub(crate) use attempt::{longest_slow_wait, longest_wait};
+pub(crate) use attempt::{LONGEST_RETRY_AFTER, longest_slow_wait, longest_wait};
+pub use not_sent::LONGEST_UNSENT;
 pub(crate) use place::place_again;
 pub(crate) use scope::order_seen_by;
 
@@ -44,7 +45,7 @@ use std::collections::BTreeSet;
 use super::command::{Command, Operate, Operation, Refusal};
 use super::event::{DecisionSplit, Event};
 use super::evolve::{Misfit, fold};
-use super::limits::Limits;
+use super::limits::{Limits, json_size};
 use super::state::OrderState;
 use crate::Timestamp;
 use crate::ids::StepId;
@@ -100,6 +101,7 @@ pub(crate) fn decide_split_like(
 /// No decision is split, however large it is and whatever its expressions take.
 pub(crate) const UNDIVIDED: Limits = Limits { value: Limits::LOG.value, ..Limits::NONE };
 
+/// The one path of every command: its decision has its limits before it records anything.
 fn decide_with(
     workflow: &Workflow,
     state: Option<&OrderState>,
@@ -108,43 +110,63 @@ fn decide_with(
     at_once: Option<&[Event]>,
 ) -> Result<(Vec<Event>, OrderState), DecideError> {
     let mut decision = match (state, command) {
-        (None, Command::Place(place)) => place::place(workflow, place)?,
+        (None, Command::Place(place)) => place::place(workflow, place, limits)?,
         (Some(_), Command::Place(_)) => return Err(Refusal::AlreadyPlaced.into()),
         (None, _) => return Err(Refusal::NotPlaced.into()),
-        (Some(state), Command::Answer(answer)) => answer::answer(workflow, state, answer)?,
-        (Some(state), Command::Signal(signal)) => signal::signal(workflow, state, signal)?,
-        (Some(state), Command::Refuse(late)) => signal::refusal(workflow, state, late)?,
-        (Some(state), Command::Operate(operate)) => operated(workflow, state, operate, limits)?,
-        (Some(state), Command::Tick(now)) => tick::tick(workflow, state, *now)?,
-        (Some(state), Command::HandOver(back)) => hand_over::hand_over(workflow, state, back)?,
-        (Some(state), Command::NotSent(not_sent)) => not_sent::not_sent(workflow, state, not_sent)?,
+        (Some(state), _) => Decision::about(state, command.at(), limits, at_once),
     };
+    if let Some(state) = state {
+        command_itself(workflow, state, command, &mut decision)?;
+    }
     // What was done before changes nothing, and leaves what is due to the tick that brings it.
     if decision.events.is_empty() && !matches!(command, Command::Tick(_)) {
         return Ok((decision.events, decision.state));
     }
-    decision.at_once = at_once.map(names);
-    advance::advance(workflow, &mut decision, limits)?;
+    advance::advance(workflow, &mut decision)?;
     if matches!(command, Command::Place(_)) {
         place::refuse_what_is_too_large(&decision)?;
     }
     Ok((decision.events, decision.state))
 }
 
+/// What a command does to an order, without what follows from it.
+fn command_itself(
+    workflow: &Workflow,
+    state: &OrderState,
+    command: &Command,
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
+    match command {
+        Command::Place(_) => Err(Refusal::AlreadyPlaced.into()),
+        Command::Answer(answer) => answer::answer(workflow, state, answer, decision),
+        Command::Signal(signal) => signal::signal(workflow, state, signal, decision),
+        Command::Refuse(late) => signal::refusal(workflow, state, late, decision),
+        Command::Operate(operate) => operated(workflow, state, operate, decision),
+        Command::Tick(now) => tick::tick(workflow, state, *now, decision),
+        Command::HandOver(back) => hand_over::hand_over(workflow, state, back, decision),
+        Command::NotSent(not_sent) => not_sent::not_sent(workflow, state, not_sent, decision),
+    }
+}
+
 fn operated(
     workflow: &Workflow,
     state: &OrderState,
     operate: &Operate,
-    limits: Limits,
-) -> Result<Decision, DecideError> {
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
     match &operate.operation {
-        Operation::Cancel => cancel::cancel(state, operate),
-        Operation::Pause => pause::pause(state, operate),
-        Operation::Resume => pause::resume(state, operate),
-        Operation::Retry { step } => retry::retry(workflow, state, operate, step.as_ref(), limits),
-        Operation::Skip { step, outcome, data } => skip::skip(workflow, state, operate, step, outcome.as_deref(), data),
+        Operation::Cancel => cancel::cancel(state, operate, decision),
+        Operation::Pause => pause::pause(state, operate, decision),
+        Operation::Resume => pause::resume(state, operate, decision),
+        Operation::Retry { step } => retry::retry(workflow, state, operate, step.as_ref(), decision),
+        Operation::Skip { step, outcome, data } => {
+            skip::skip(workflow, state, operate, step, (outcome.as_deref(), data), decision)
+        }
     }
 }
+
+/// The bytes that are kept free for the event that splits a decision.
+const MARK: usize = 1_000;
 
 /// A decision in the making: the events so far, and the state that they lead to.
 struct Decision {
@@ -163,6 +185,8 @@ struct Decision {
     at_most: usize,
     /// The only events that may follow, where the decision is split like one of the past.
     at_once: Option<BTreeSet<Name>>,
+    /// The steps that an operator wants retried, and that are still to be.
+    to_retry: BTreeSet<StepId>,
 }
 
 /// Tells an event from the others that can follow in the same decision.
@@ -177,27 +201,50 @@ fn names(events: &[Event]) -> BTreeSet<Name> {
 }
 
 impl Decision {
-    fn about(state: &OrderState, at: Timestamp) -> Self {
+    /// See [`decide_split_like`] for `at_once`.
+    fn about(state: &OrderState, at: Timestamp, limits: Limits, at_once: Option<&[Event]>) -> Self {
         // A clock behind the one that decided last must not turn the order's history around.
-        Self::of(state.clone(), Vec::new(), at.max(state.updated_at))
+        let mut decision = Self::of(state.clone(), at.max(state.updated_at), limits, at_once);
+        decision.wants_retried(state.to_retry.clone());
+        decision
     }
 
-    fn of(state: OrderState, events: Vec<Event>, at: Timestamp) -> Self {
+    /// The first decision about an order: it was placed.
+    fn beginning(state: OrderState, placed: Event, limits: Limits, at_once: Option<&[Event]>) -> Self {
+        let decision = Self::of(state, placed.at(), limits, at_once);
+        Self { at_most: Limits::bound(&placed), events: vec![placed], ..decision }
+    }
+
+    fn of(state: OrderState, at: Timestamp, limits: Limits, at_once: Option<&[Event]>) -> Self {
         Self {
             state,
-            events,
+            events: Vec::new(),
             at,
-            room: usize::MAX,
-            units: u64::MAX,
-            value: usize::MAX,
+            room: limits.decision.saturating_sub(MARK),
+            units: limits.units,
+            value: limits.value,
             measured: 0,
             at_most: 0,
-            at_once: None,
+            at_once: at_once.map(names),
+            to_retry: BTreeSet::new(),
         }
+    }
+
+    /// Has steps retried as far as there is room, and keeps some for the mark that names the others.
+    fn wants_retried(&mut self, steps: BTreeSet<StepId>) {
+        self.room = self.room.saturating_sub(json_size(&steps));
+        self.to_retry = steps;
     }
 
     fn record(&mut self, event: Event) -> Result<(), Misfit> {
         fold(&mut self.state, &event)?;
+        match (&event, event.moved_step()) {
+            // Nothing is tried forward any more.
+            (Event::CompensationStarted(_), _) => self.to_retry.clear(),
+            (_, Some(step)) => drop(self.to_retry.remove(step)),
+            (_, None) => {}
+        }
+        self.at_most = self.at_most.saturating_add(Limits::bound(&event));
         self.events.push(event);
         Ok(())
     }
@@ -208,28 +255,31 @@ impl Decision {
         if self.is_split() {
             return Ok(());
         }
-        if self.takes(&event) || self.events.is_empty() {
-            self.record(event)
-        } else {
-            self.record(Event::DecisionSplit(DecisionSplit { at: self.at }))
-        }
+        if self.takes(&event) { self.record(event) } else { self.split() }
     }
 
-    /// Whether this event may follow, and takes its room.
+    /// Whether there is room for this event.
     fn takes(&mut self, event: &Event) -> bool {
+        self.has_room_for(event) || self.events.is_empty()
+    }
+
+    fn has_room_for(&mut self, event: &Event) -> bool {
         if let Some(at_once) = &self.at_once {
             return at_once.contains(&name(event));
         }
-        let at_most = self.at_most.saturating_add(Limits::bound(event));
-        if at_most <= self.room {
-            self.at_most = at_most;
+        if self.at_most.saturating_add(Limits::bound(event)) <= self.room {
             return true;
         }
         let taken: usize = self.events.iter().skip(self.measured).map(Limits::size).sum();
         self.room = self.room.saturating_sub(taken);
         self.measured = self.events.len();
-        self.at_most = Limits::size(event);
-        self.at_most <= self.room
+        self.at_most = 0;
+        Limits::size(event) <= self.room
+    }
+
+    fn split(&mut self) -> Result<(), Misfit> {
+        let retry = self.to_retry.iter().cloned().collect();
+        self.record(Event::DecisionSplit(DecisionSplit { retry, at: self.at }))
     }
 
     /// Deducts what an expression took.
@@ -241,9 +291,14 @@ impl Decision {
     /// decision makes progress.
     fn split_if_spent(&mut self) -> Result<(), Misfit> {
         if self.units == 0 && !self.events.is_empty() && !self.is_split() {
-            self.record(Event::DecisionSplit(DecisionSplit { at: self.at }))?;
+            self.split()?;
         }
         Ok(())
+    }
+
+    /// Whether it fails the order, or has no room.
+    fn starts_nothing_more(&self) -> bool {
+        self.is_split() || matches!(self.events.last(), Some(Event::StepFailed(e)) if !e.misconfigured)
     }
 
     /// Whether it is split: all else is for the next decision.

@@ -1,23 +1,42 @@
 //! A recorded attempt that was never sent: it waited for a turn at its participant, or for a circuit, and none came.
 //!
 //! An exchange's time-out is the participant's time, so it must not be used up by waiting. Nothing was sent, so the attempt counts as
-//! none: it uses up no retry, and there is nothing to undo.
+//! none: it uses up no retry, and there is nothing to undo. A request that cannot be sent for a day is held for a person. That
+//! day does not follow from the step's times: those bound what a participant does with a request, and it has none.
+
+use chrono::TimeDelta;
 
 use super::attempt::{is_in_flight, later};
 use super::tick::again;
 use super::{DecideError, Decision};
+use crate::Timestamp;
 use crate::order::command::{AttemptId, NotSent, Refusal};
-use crate::order::event::{Direction, Event, StepAttemptFailed};
-use crate::order::state::{OrderState, Phase};
-use crate::workflow::Workflow;
+use crate::order::event::{Direction, Event, StepAttemptFailed, StepFailed};
+use crate::order::failure::never_sent;
+use crate::order::state::OrderState;
+use crate::workflow::{Step, Workflow};
 
-pub(super) fn not_sent(workflow: &Workflow, state: &OrderState, not_sent: &NotSent) -> Result<Decision, DecideError> {
+/// How long it is tried to send a request, pauses left out.
+pub const LONGEST_UNSENT: TimeDelta = TimeDelta::days(1);
+
+pub(super) fn not_sent(
+    workflow: &Workflow,
+    state: &OrderState,
+    not_sent: &NotSent,
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
     let AttemptId { step, direction, number } = &not_sent.attempt;
     let step = workflow.known_step(step)?;
     if !is_in_flight(state, &step.id, *direction, *number) {
         return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
     }
-    let mut decision = Decision::about(state, not_sent.now.at);
+    // A pause begins nothing new, and an order that is being undone tries nothing forward.
+    let goes_on = state.paused.is_none() && state.phase.starts(*direction);
+    let since = unsent_since(state, &step.id).filter(|since| decision.at - since >= LONGEST_UNSENT);
+    if let Some(since) = since.filter(|_| goes_on && !not_sent.wait.is_zero()) {
+        let error = never_sent(since, &not_sent.error);
+        return Ok(decision.record(given_up(step, state, *direction, error, decision))?);
+    }
     decision.record(Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
         direction: *direction,
@@ -30,21 +49,43 @@ pub(super) fn not_sent(workflow: &Workflow, state: &OrderState, not_sent: &NotSe
         retry_at: later(decision.at, not_sent.wait),
         at: decision.at,
     }))?;
-    // A pause begins nothing new, and an order that is being undone tries nothing forward.
-    let goes_on = state.paused.is_none() && (state.phase != Phase::Undoing || *direction == Direction::Undo);
     if not_sent.wait.is_zero() && goes_on {
-        again(workflow, step, *direction, number.saturating_sub(1), &mut decision)?;
+        again(workflow, step, *direction, number.saturating_sub(1), decision)?;
     }
-    Ok(decision)
+    Ok(())
+}
+
+/// Since when the request of a step that is being asked waits to be sent.
+fn unsent_since(state: &OrderState, step: &str) -> Option<Timestamp> {
+    let known = state.steps.get(step)?;
+    Some(known.unsent_since.unwrap_or(known.since))
+}
+
+/// An earlier attempt that was sent may have acted.
+fn given_up(step: &Step, state: &OrderState, direction: Direction, error: String, decision: &Decision) -> Event {
+    Event::StepFailed(StepFailed {
+        step: step.id.clone(),
+        direction,
+        error,
+        maybe_done: state.steps.get(&step.id).is_some_and(|known| known.unsure),
+        misconfigured: true,
+        unsent: true,
+        answer_key: None,
+        at: decision.at,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use serde_json::Value;
+
+    use crate::backtest::{Options, Past, Verdict, backtest};
     use crate::order::decide::tests::workflow;
-    use crate::order::{AttemptId, Command, Direction, Lifecycle, NotSent, Operation, Refusal};
+    use crate::order::{AttemptId, Command, Direction, Event, Lifecycle, NotSent, Operation, Refusal, StepStatus};
     use crate::testing::{Story, Then, done, order, refused, unclear};
+    use crate::workflow::Workflow;
 
     const ONE_CALL: &str = "steps:\n  go: { call: p.go, undo: p.come_back, retry: { attempts: 1 } }";
     const WAIT: Duration = Duration::from_secs(5);
@@ -135,6 +176,131 @@ mod tests {
         story.tick_after(WAIT).then(&["undo of go: p is asked to come back"]);
         story.answer("go", done()).whatever();
         assert_eq!(story.state().state(), Lifecycle::Canceled);
+    }
+
+    /// Tries in vain, every hour or so, for as long as nobody is asked to look at it.
+    fn tries_in_vain(story: &mut Story<'_>, step: &str, direction: Direction) -> usize {
+        let mut tries = 0;
+        while story.state().stuck.is_none() {
+            let known = &story.state().steps[step];
+            let number = if direction == Direction::Do { known.attempts } else { known.undo_attempts };
+            let attempt = AttemptId { step: step.to_owned(), direction, number };
+            let (error, wait) = ("its circuit is open".to_owned(), Duration::from_hours(1));
+            let command = NotSent { attempt, error, wait, now: story.now() };
+            story.when(&Command::NotSent(command)).whatever();
+            if story.state().stuck.is_none() {
+                story.tick_after(wait).whatever();
+            }
+            tries += 1;
+            assert!(tries < 100, "it is tried for ever");
+        }
+        tries
+    }
+
+    /// A backtest under its own definition, and each decision once more, give the same history.
+    fn assert_lives_again(story: &Story<'_>, workflow: &Workflow) {
+        let past = Past::of(story.history().to_vec()).unwrap();
+        assert_eq!(backtest(workflow, &past, &Options::default()).unwrap().verdict, Verdict::Same);
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_sent_for_a_day_is_held_for_a_person() {
+        let workflow = workflow(ONE_CALL);
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        assert_eq!(tries_in_vain(&mut story, "go", Direction::Do), 25);
+        let state = story.state();
+        let reason = "p.go is held for an operator: never sent since 1970-01-01 00:00:00 UTC: its circuit is open";
+        assert_eq!((state.state(), state.stuck_reason(), state.due_at()), (Lifecycle::Stuck, Some(reason), None));
+        assert_eq!((state.steps["go"].attempts, state.status_of("go")), (0, StepStatus::Stuck));
+        // There are three ways out.
+        let (mut skipped, mut canceled) = (story.clone(), story.clone());
+        story.operate(Operation::Retry { step: None }).then(&["go: p is asked to go"]);
+        story.answer("go", done()).then(&["go: done", "The order is completed"]);
+        assert_lives_again(&story, &workflow);
+        skipped.operate(Operation::Skip { step: "go".to_owned(), outcome: None, data: Value::Null }).whatever();
+        assert_eq!(skipped.state().state(), Lifecycle::Completed);
+        assert_lives_again(&skipped, &workflow);
+        canceled.operate(Operation::Cancel).whatever();
+        assert_eq!(canceled.state().state(), Lifecycle::Canceled);
+        assert!(
+            !canceled
+                .history()
+                .iter()
+                .any(|event| matches!(event, Event::StepStarted(e) if e.direction == Direction::Undo))
+        );
+        assert_lives_again(&canceled, &workflow);
+    }
+
+    #[test]
+    fn an_operators_retry_has_the_day_begin_anew() {
+        let workflow = workflow(ONE_CALL);
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        not_sent(&mut story, Direction::Do, 1, Duration::from_hours(20)).whatever();
+        story.pass(Duration::from_hours(10));
+        story.operate(Operation::Retry { step: None }).whatever();
+        assert_eq!(tries_in_vain(&mut story, "go", Direction::Do), 25);
+        story.operate(Operation::Retry { step: None }).whatever();
+        assert_eq!(story.state().state(), Lifecycle::Running);
+        assert_eq!(tries_in_vain(&mut story, "go", Direction::Do), 25);
+        assert!(story.state().stuck_reason().unwrap().contains("never sent since 1970-01-02 10:00:00 UTC"));
+        assert_lives_again(&story, &workflow);
+    }
+
+    #[test]
+    fn a_pause_is_no_part_of_the_day() {
+        let workflow = workflow(ONE_CALL);
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        not_sent(&mut story, Direction::Do, 1, Duration::from_hours(1)).whatever();
+        story.operate(Operation::Pause).whatever();
+        story.pass(Duration::from_hours(100));
+        story.operate(Operation::Resume).whatever();
+        story.tick_after(Duration::from_hours(1)).then(&["go: p is asked to go"]);
+        assert_eq!(tries_in_vain(&mut story, "go", Direction::Do), 24);
+        assert_lives_again(&story, &workflow);
+    }
+
+    #[test]
+    fn a_request_that_is_sent_ends_the_wait_and_the_next_one_has_its_own_day() {
+        let workflow = workflow("steps:\n  go: { call: p.go, undo: p.come_back, retry: { attempts: 3 } }");
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        not_sent(&mut story, Direction::Do, 1, Duration::from_hours(23)).whatever();
+        story.tick_after(Duration::from_hours(23)).whatever();
+        story.answer("go", unclear("503")).whatever();
+        assert_eq!(story.state().steps["go"].unsent_since, None);
+        story.tick_after(Duration::from_hours(2)).whatever();
+        assert_eq!(tries_in_vain(&mut story, "go", Direction::Do), 25);
+        // What was sent before may have acted, and is asked for again under the same key.
+        let mut retried = story.clone();
+        retried.operate(Operation::Retry { step: None }).then(&["go: p is asked to go again (attempt 2)"]);
+        assert_eq!(retried.state().steps["go"].key_since, 1);
+        story.operate(Operation::Cancel).whatever();
+        assert_eq!(story.state().status_of("go"), StepStatus::Compensating);
+        assert_lives_again(&story, &workflow);
+    }
+
+    #[test]
+    fn an_undo_and_what_follows_the_undoing_are_held_too() {
+        let source = "steps:\n  go: { call: p.go, undo: p.come_back }\n  on: { after: [go], call: p.on }\ncompensated:\n  tell: { call: p.tell }";
+        let workflow = workflow(source);
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        story.answer("go", done()).whatever();
+        story.answer("on", refused("no")).whatever();
+        assert_eq!(tries_in_vain(&mut story, "go", Direction::Undo), 25);
+        let reason = "p.come_back failed for good: never sent since 1970-01-01 00:00:00 UTC: its circuit is open";
+        assert_eq!((story.state().state(), story.state().stuck_reason()), (Lifecycle::Stuck, Some(reason)));
+        story.operate(Operation::Retry { step: None }).then(&["undo of go: p is asked to come back"]);
+        story.answer("go", done()).whatever();
+        assert_eq!(tries_in_vain(&mut story, "tell", Direction::Do), 25);
+        assert_eq!(story.state().state(), Lifecycle::Stuck);
+        story.operate(Operation::Retry { step: None }).then(&["tell: p is asked to tell"]);
+        story.answer("tell", done()).whatever();
+        assert_eq!(story.state().state(), Lifecycle::Canceled);
+        assert_lives_again(&story, &workflow);
     }
 
     #[test]

@@ -10,7 +10,7 @@ const MOST_PAUSES: u32 = 1_000;
 
 /// An order can be paused while it may continue by itself: not once it has ended, while it is paused, or while it waits for an
 /// operator. An order that is stuck going forward can be paused, since its other steps may continue.
-pub(super) fn pause(state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
+pub(super) fn pause(state: &OrderState, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
     match state.state() {
         standing @ (Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Compensating | Lifecycle::Stuck)
             if standing != Lifecycle::Stuck || state.phase == Phase::Forward =>
@@ -18,21 +18,19 @@ pub(super) fn pause(state: &OrderState, operate: &Operate) -> Result<Decision, D
             if state.pauses >= MOST_PAUSES {
                 return Err(Refusal::TooManyPauses { count: state.pauses }.into());
             }
-            let mut decision = Decision::about(state, operate.now.at);
             decision.record(Event::OrderPaused(OrderPaused { at: decision.at }))?;
-            Ok(decision)
+            Ok(())
         }
         state => Err(Refusal::NotNow { operation: operate.operation.as_str(), state }.into()),
     }
 }
 
-pub(super) fn resume(state: &OrderState, operate: &Operate) -> Result<Decision, DecideError> {
+pub(super) fn resume(state: &OrderState, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
     if state.paused.is_none() {
         return Err(Refusal::NotNow { operation: operate.operation.as_str(), state: state.state() }.into());
     }
-    let mut decision = Decision::about(state, operate.now.at);
     decision.record(Event::OrderResumed(OrderResumed { at: decision.at }))?;
-    Ok(decision)
+    Ok(())
 }
 
 #[cfg(test)]

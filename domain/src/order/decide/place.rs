@@ -1,6 +1,6 @@
 //! An order is taken.
 
-use super::{DecideError, Decision, advance, names};
+use super::{DecideError, Decision, advance};
 use crate::order::command::{Place, Refusal};
 use crate::order::event::{Event, OrderPlaced, WorkflowRef};
 use crate::order::evolve::evolve;
@@ -11,7 +11,7 @@ use crate::workflow::Workflow;
 /// The business status of an order that nothing has happened to yet.
 const FIRST_STATUS: &str = "Placed";
 
-pub(super) fn place(workflow: &Workflow, place: &Place) -> Result<Decision, DecideError> {
+pub(super) fn place(workflow: &Workflow, place: &Place, limits: Limits) -> Result<Decision, DecideError> {
     let order = &place.order;
     let placed = Event::OrderPlaced(Box::new(OrderPlaced {
         order_id: place.order_id.clone(),
@@ -27,7 +27,7 @@ pub(super) fn place(workflow: &Workflow, place: &Place) -> Result<Decision, Deci
         fingerprint: order.fingerprint(),
         at: place.now.at,
     }));
-    taken(placed)
+    taken(placed, limits, None)
 }
 
 /// What follows when an order that was placed before is placed under another definition. Its content is the one that was
@@ -43,9 +43,8 @@ pub(crate) fn place_again(
         status: FIRST_STATUS.to_owned(),
         ..placed.clone()
     };
-    let mut decision = taken(Event::OrderPlaced(Box::new(again)))?;
-    decision.at_once = at_once.map(names);
-    advance::advance(workflow, &mut decision, limits)?;
+    let mut decision = taken(Event::OrderPlaced(Box::new(again)), limits, at_once)?;
+    advance::advance(workflow, &mut decision)?;
     Ok((decision.events, decision.state))
 }
 
@@ -58,8 +57,7 @@ pub(super) fn refuse_what_is_too_large(decision: &Decision) -> Result<(), Refusa
     too_large.map_or(Ok(()), |e| Err(Refusal::TooLarge { step: e.step.clone(), error: e.error.clone() }))
 }
 
-fn taken(placed: Event) -> Result<Decision, DecideError> {
+fn taken(placed: Event, limits: Limits, at_once: Option<&[Event]>) -> Result<Decision, DecideError> {
     let state = evolve(None, &placed)?;
-    let at = placed.at();
-    Ok(Decision::of(state, vec![placed], at))
+    Ok(Decision::beginning(state, placed, limits, at_once))
 }

@@ -6,7 +6,6 @@ use super::{DecideError, Decision};
 use crate::ids::StepId;
 use crate::order::command::{Operate, Refusal};
 use crate::order::event::Direction;
-use crate::order::limits::Limits;
 use crate::order::state::{Lifecycle, OrderState, Stage, StepState};
 use crate::workflow::Workflow;
 
@@ -15,40 +14,62 @@ pub(super) fn retry(
     state: &OrderState,
     operate: &Operate,
     wanted: Option<&StepId>,
-    limits: Limits,
-) -> Result<Decision, DecideError> {
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
     let operation = operate.operation.as_str();
     if state.paused.is_some() {
         return Err(Refusal::NotNow { operation, state: Lifecycle::Paused }.into());
     }
     if let Some(id) = wanted {
         let known = state.steps.get(&workflow.known_step(id)?.id);
-        if known.and_then(|known| can_be_tried(workflow, id, known)).is_none() {
+        if known.and_then(|known| can_be_tried(workflow, state, id, known)).is_none() {
             let refusal = never_asked(workflow, state, Some(id)).unwrap_or_else(|| step_not_now(operation, state, id));
             return Err(refusal.into());
         }
     }
-    let mut decision = Decision { value: limits.value, ..Decision::about(state, operate.now.at) };
+    let mut steps = state.to_retry.clone();
     for (id, known) in state.steps.iter().filter(|(id, _)| wanted.is_none_or(|wanted| wanted == *id)) {
-        if known.was_held_before_it_began() {
-            begin_if_ready(workflow, workflow.known_step(id)?, &mut decision)?;
-        } else if let Some((direction, attempts)) = can_be_tried(workflow, id, known) {
-            if attempts >= MOST_ATTEMPTS {
-                return Err(Refusal::TooManyAttempts { step: id.clone(), count: attempts }.into());
-            }
-            again(workflow, workflow.known_step(id)?, direction, attempts, &mut decision)?;
+        let Some((_, attempts)) = can_be_tried(workflow, state, id, known) else { continue };
+        if attempts >= MOST_ATTEMPTS {
+            return Err(Refusal::TooManyAttempts { step: id.clone(), count: attempts }.into());
         }
+        steps.insert(id.clone());
     }
+    decision.wants_retried(steps);
+    retry_what_is_left(workflow, decision)?;
     if decision.events.is_empty() {
         let refusal = never_asked(workflow, state, None);
         return Err(refusal.unwrap_or_else(|| Refusal::NothingToRetry { state: state.state() }).into());
     }
-    Ok(decision)
+    Ok(())
+}
+
+/// Retries the steps that an operator wants retried, as far as there is room. The mark that splits the decision names those
+/// that are left, and the next decision goes on with them: without a command, nothing else would.
+pub(super) fn retry_what_is_left(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+    for id in decision.to_retry.clone() {
+        let Some(known) = decision.state.steps.get(&id) else { continue };
+        let can_be_tried =
+            can_be_tried(workflow, &decision.state, &id, known).filter(|(_, attempts)| *attempts < MOST_ATTEMPTS);
+        let Some((direction, attempts)) = can_be_tried else { continue };
+        let began = !known.was_held_before_it_began();
+        decision.split_if_spent()?;
+        if decision.starts_nothing_more() {
+            return Ok(());
+        }
+        let step = workflow.known_step(&id)?;
+        if began {
+            again(workflow, step, direction, attempts, decision)?;
+        } else {
+            begin_if_ready(workflow, step, decision)?;
+        }
+    }
+    Ok(())
 }
 
 /// The direction in which a step can be tried again, and the attempts made so far.
-fn can_be_tried(workflow: &Workflow, id: &str, known: &StepState) -> Option<(Direction, u32)> {
-    match known.stage {
+fn can_be_tried(workflow: &Workflow, state: &OrderState, id: &str, known: &StepState) -> Option<(Direction, u32)> {
+    let tried = match known.stage {
         Stage::BackingOff { direction, attempt, .. } => Some((direction, attempt)),
         Stage::UndoFailed => Some((Direction::Undo, known.undo_attempts)),
         Stage::Held { .. } => Some((Direction::Do, known.attempts)),
@@ -63,7 +84,8 @@ fn can_be_tried(workflow: &Workflow, id: &str, known: &StepState) -> Option<(Dir
         | Stage::Skipped
         | Stage::Failed { .. }
         | Stage::Undone => None,
-    }
+    };
+    tried.filter(|(direction, _)| state.phase.starts(*direction))
 }
 
 /// Why the step at which the order is stuck cannot be tried again, where its participant was never asked.

@@ -9,6 +9,7 @@ use super::answer::completed;
 use super::{DecideError, Decision};
 use crate::order::command::{LateRefusal, Refusal, Signal};
 use crate::order::event::{Basis, Direction, Event, Mode, StepFailed};
+use crate::order::failure::no_outcome;
 use crate::order::state::{OrderState, Stage, StepState};
 use crate::order::taken::{Content, OnRecord, content, content_of_no};
 use crate::workflow::{Step, Workflow};
@@ -17,16 +18,23 @@ use crate::workflow::{Step, Workflow};
 /// it is always taken.
 const MOST_ANSWERS: usize = 100;
 
-pub(super) fn signal(workflow: &Workflow, state: &OrderState, signal: &Signal) -> Result<Decision, DecideError> {
+pub(super) fn signal(
+    workflow: &Workflow,
+    state: &OrderState,
+    signal: &Signal,
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
     let step = workflow.known_step(&signal.step)?;
-    let mut decision = Decision::about(state, signal.now.at);
     let Signal { direction, outcome, data, .. } = signal;
+    let Some(outcome) = step.outcome_of(*direction, outcome.as_deref()) else {
+        return without_outcome(step, state, signal, decision);
+    };
     let said = Said::Answer { outcome, data };
     let known = state.steps.get(&step.id);
     if let Some(known) = known
         && is_repeated(step, known, *direction, signal.key.as_deref(), said)?
     {
-        return Ok(decision);
+        return Ok(());
     }
     if *direction == Direction::Do && !step.knows(outcome) {
         return Err(unknown_outcome(step, outcome).into());
@@ -38,19 +46,51 @@ pub(super) fn signal(workflow: &Workflow, state: &OrderState, signal: &Signal) -
     }
     // Every answer is counted by its key, so one without a key gets the next number for one.
     let key = signal.key.clone().unwrap_or_else(|| format!("answer-{}", waiting.answers.len() + 1));
-    let event = completed(step, *direction, outcome, data, Basis::Answer, Some(&key), &decision);
+    let event = completed(step, *direction, outcome, data, Basis::Answer, Some(&key), decision);
     decision.record(event)?;
-    Ok(decision)
+    Ok(())
+}
+
+/// The participant has acted, and asked again it would answer the same: so its step is held at once.
+fn without_outcome(
+    step: &Step,
+    state: &OrderState,
+    signal: &Signal,
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
+    let error = no_outcome();
+    let said = Said::No(&error);
+    if let Some(known) = state.steps.get(&step.id)
+        && is_repeated(step, known, signal.direction, signal.key.as_deref(), said)?
+    {
+        return Ok(());
+    }
+    waiting(step, state, signal.direction, said)?;
+    decision.record(Event::StepFailed(StepFailed {
+        step: step.id.clone(),
+        direction: signal.direction,
+        error,
+        maybe_done: true,
+        misconfigured: true,
+        unsent: false,
+        answer_key: signal.key.clone(),
+        at: decision.at,
+    }))?;
+    Ok(())
 }
 
 /// A participant that accepted a request says later that it will not do it.
-pub(super) fn refusal(workflow: &Workflow, state: &OrderState, late: &LateRefusal) -> Result<Decision, DecideError> {
+pub(super) fn refusal(
+    workflow: &Workflow,
+    state: &OrderState,
+    late: &LateRefusal,
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
     let step = workflow.known_step(&late.step)?;
-    let mut decision = Decision::about(state, late.now.at);
     let said = Said::No(&late.error);
     if let Some(known) = state.steps.get(&step.id) {
         if is_repeated(step, known, late.direction, late.key.as_deref(), said)? {
-            return Ok(decision);
+            return Ok(());
         }
         // It refuses an earlier request. An operator has retried since, and the new request has its own answer.
         if late.request.is_some_and(|id| !state.is_asked_under(id, &step.id, known, late.direction)) {
@@ -64,10 +104,11 @@ pub(super) fn refusal(workflow: &Workflow, state: &OrderState, late: &LateRefusa
         error: late.error.clone(),
         maybe_done: false,
         misconfigured: late.misconfigured,
+        unsent: false,
         answer_key: late.key.clone(),
         at: decision.at,
     }))?;
-    Ok(decision)
+    Ok(())
 }
 
 pub(super) fn unknown_outcome(step: &Step, outcome: &str) -> Refusal {

@@ -5,11 +5,16 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::decide_split_like;
 use super::tests::workflow;
 use crate::order::limits::{json_bound, json_size};
-use crate::order::{Event, Lifecycle, Limits, NewOrder, Operation, Phase, Refusal, Reply, Stage, StepState};
-use crate::testing::{Story, done, order, refused};
+use crate::order::{
+    AttemptId, Command, CustomerKey, DecisionSplit, Direction, Event, HandOver, Lifecycle, Limits, NewOrder, Operate,
+    Operation, Phase, Refusal, Reply, Stage, StepState,
+};
+use crate::testing::{Story, done, order, refused, unclear};
 use crate::wire::{self, CHAIN_START, Context};
+use crate::workflow::Workflow;
 
 const SPLIT: &str = "What follows is too much to record at once, and is recorded in parts";
 
@@ -128,6 +133,152 @@ fn a_wait_that_ends_and_an_undo_that_is_done_leave_a_rest_too() {
     assert_eq!((settle(&mut story), story.state().phase), (1, Phase::Compensated));
     (1..=8).for_each(|n| story.answer(&format!("c{n}"), done()).whatever());
     assert_eq!(story.state().state(), Lifecycle::Canceled);
+}
+
+/// So many steps that are held as long as personal data cannot be read, told the same.
+fn held_without_a_key(count: u32) -> String {
+    let guard = "order.customer.email != null && order.customer.email.endsWith('.example')";
+    let step =
+        |n| format!("  s{n}: {{ after: [charge], when: \"{guard}\", call: p.s{n}, with: {{ lines: order.lines }} }}\n");
+    format!("steps:\n  charge: {{ call: p.charge }}\n{}", (1..=count).map(step).collect::<String>())
+}
+
+/// All of them are held, and what they are held for is mended.
+fn all_held(workflow: &Workflow) -> Story<'_> {
+    let key = CustomerKey::new(uuid::Uuid::from_u128(7), &[7; CustomerKey::LENGTH]).unwrap();
+    let mut story = Story::given(workflow);
+    story.place(large()).whatever();
+    story.seal(&key);
+    story.answer("charge", done()).whatever();
+    assert!((1..=8).all(|n| matches!(stage(&story, &format!("s{n}")), Some(Stage::Held { .. }))));
+    story.unseal(&key);
+    story
+}
+
+fn in_flight(story: &Story<'_>) -> usize {
+    (1..=8).filter(|n| matches!(stage(story, &format!("s{n}")), Some(Stage::InFlight { .. }))).count()
+}
+
+#[test]
+fn a_retry_of_many_held_steps_fits_and_goes_on_until_all_are_retried() {
+    let workflow = workflow(&held_without_a_key(8));
+    let mut story = all_held(&workflow);
+    let events = story.operate(Operation::Retry { step: None }).events();
+    assert_fits(&events);
+    let begun = in_flight(&story);
+    assert!((5..8).contains(&begun), "{begun}");
+    let left: Vec<String> = (begun + 1..=8).map(|n| format!("s{n}")).collect();
+    assert_eq!(events.last(), Some(&Event::DecisionSplit(DecisionSplit { retry: left, at: story.now().at })));
+    assert_eq!((story.state().state(), story.state().due_at()), (Lifecycle::Running, Some(story.now().at)));
+    let (mut answered, mut paused, mut canceled) = (story.clone(), story.clone(), story.clone());
+    assert_eq!((settle(&mut story), in_flight(&story)), (1, 8));
+    assert!(story.state().to_retry.is_empty() && story.state().stuck.is_none());
+    // Whatever is decided next retries the rest; a pause holds it, and a cancel leaves nothing to retry.
+    answered.answer("s1", done()).whatever();
+    settle(&mut answered);
+    assert_eq!(in_flight(&answered), 7);
+    paused.operate(Operation::Pause).whatever();
+    assert_eq!((paused.tick_after(Duration::ZERO).events(), in_flight(&paused)), (Vec::new(), begun));
+    paused.operate(Operation::Resume).whatever();
+    settle(&mut paused);
+    assert_eq!((in_flight(&paused), paused.state().state()), (8, Lifecycle::Running));
+    canceled.operate(Operation::Cancel).whatever();
+    assert!(canceled.state().to_retry.is_empty());
+    live_on(&mut canceled);
+    assert_eq!(canceled.state().state(), Lifecycle::Canceled);
+}
+
+#[test]
+fn a_retry_that_was_split_is_decided_the_same_again() {
+    let workflow = workflow(&held_without_a_key(8));
+    let mut story = all_held(&workflow);
+    let before = story.state().clone();
+    let events = story.operate(Operation::Retry { step: None }).events();
+    let now = story.now();
+    let retry = Operate {
+        operation: Operation::Retry { step: None },
+        actor: "ann".to_owned(),
+        reason: "asked for".to_owned(),
+        now,
+    };
+    let (at_once, _) = events.split_at(events.len() - 1);
+    let again = decide_split_like(&workflow, &before, &Command::Operate(retry), Some(at_once)).unwrap().0;
+    assert_eq!(again, events);
+}
+
+/// So many steps side by side, in a log that takes a few events at once.
+fn side_by_side(count: u32) -> Workflow {
+    let step =
+        |n| format!("  s{n:02}: {{ call: p.s{n}, undo: p.un-s{n}, retry: {{ attempts: 2, initial: 1h, max: 1h }} }}\n");
+    workflow(&format!("steps:\n{}", (1..=count).map(step).collect::<String>()))
+}
+
+const FEW: Limits = Limits { decision: 12_000, ..Limits::LOG };
+
+fn begun_side_by_side(workflow: &Workflow) -> Story<'_> {
+    let mut story = Story::given(workflow).within(FEW);
+    story.place(order()).whatever();
+    settle(&mut story);
+    assert!(story.state().steps.values().all(|known| matches!(known.stage, Stage::InFlight { .. })));
+    story
+}
+
+#[track_caller]
+fn assert_within_few(events: &[Event]) {
+    assert!(!events.is_empty() && appended(events) < FEW.decision, "{} bytes", appended(events));
+}
+
+#[test]
+fn many_lost_attempts_are_made_again_in_parts() {
+    let workflow = side_by_side(30);
+    let mut story = begun_side_by_side(&workflow);
+    story.pass(Duration::from_mins(10));
+    let mut parts = 0;
+    while story.state().steps.values().any(|known| known.attempts < 2) {
+        assert_within_few(&story.tick_after(Duration::ZERO).events());
+        parts += 1;
+    }
+    assert!((3..30).contains(&parts), "{parts}");
+    assert_eq!((story.state().steps.len(), story.state().split), (30, None));
+}
+
+#[test]
+fn many_attempts_are_handed_over_in_parts_even_while_the_order_is_paused() {
+    let workflow = side_by_side(30);
+    let mut story = begun_side_by_side(&workflow);
+    story.operate(Operation::Pause).whatever();
+    let mut parts = 0;
+    loop {
+        let in_flight = story.state().steps.iter().filter(|(_, known)| matches!(known.stage, Stage::InFlight { .. }));
+        let id = |(step, _): (&String, _)| AttemptId { step: step.clone(), direction: Direction::Do, number: 1 };
+        let attempts: Vec<AttemptId> = in_flight.map(id).collect();
+        if attempts.is_empty() {
+            break;
+        }
+        let now = story.now();
+        assert_within_few(&story.when(&Command::HandOver(HandOver { attempts, now })).events());
+        parts += 1;
+    }
+    assert!((2..30).contains(&parts), "{parts}");
+}
+
+#[test]
+fn a_cancel_that_gives_up_many_retries_in_parts_tries_none_of_them_again() {
+    let workflow = side_by_side(30);
+    let mut story = begun_side_by_side(&workflow);
+    (1..=30).for_each(|n| story.answer(&format!("s{n:02}"), unclear("503")).whatever());
+    story.pass(Duration::from_hours(2));
+    assert_within_few(&story.operate(Operation::Cancel).events());
+    assert!(story.state().split.is_some());
+    // All of them are due, and an operator wants them tried: but the order is being undone.
+    let refusal = Refusal::NothingToRetry { state: Lifecycle::Compensating };
+    story.clone().operate(Operation::Retry { step: None }).then_refused(&refusal);
+    while story.state().split.is_some() {
+        assert_within_few(&story.tick_after(Duration::ZERO).events());
+    }
+    let tried = |known: &StepState| known.attempts > 1;
+    assert!(!story.state().steps.values().any(tried));
+    assert_eq!(story.state().state(), Lifecycle::Compensating);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::answer::{DONE, completed};
+use super::answer::completed;
+use super::definition::DONE;
 use super::retry::step_not_now;
 use super::signal::unknown_outcome;
 use super::{DecideError, Decision};
@@ -19,22 +20,21 @@ pub(super) fn skip(
     state: &OrderState,
     operate: &Operate,
     id: &StepId,
-    outcome: Option<&str>,
-    data: &Value,
-) -> Result<Decision, DecideError> {
+    (outcome, data): (Option<&str>, &Value),
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
     let step = workflow.known_step(id)?;
     let direction = direction_of(workflow, state, id)
         // Whoever names an outcome has the step itself in mind: they must not skip an undo that has begun meanwhile.
         .filter(|direction| *direction == Direction::Do || outcome.is_none())
         .ok_or_else(|| step_not_now(operate.operation.as_str(), state, id))?;
     let outcome = outcome.unwrap_or(DONE);
-    let mut decision = Decision::about(state, operate.now.at);
     if direction == Direction::Do && !step.knows(outcome) {
         return Err(unknown_outcome(step, outcome).into());
     }
-    let event = completed(step, direction, outcome, data, Basis::Assumption, None, &decision);
+    let event = completed(step, direction, outcome, data, Basis::Assumption, None, decision);
     decision.record(event)?;
-    Ok(decision)
+    Ok(())
 }
 
 /// What there is to skip: whatever has begun and not come to its end, and whatever the order is stuck at.

@@ -17,17 +17,21 @@ pub(super) const MOST_ATTEMPTS: u32 = 10_000;
 /// The outcome of a wait that is over.
 const ELAPSED: &str = "elapsed";
 
-pub(super) fn tick(workflow: &Workflow, state: &OrderState, now: Now) -> Result<Decision, DecideError> {
-    let mut decision = Decision::about(state, now.at);
+pub(super) fn tick(
+    workflow: &Workflow,
+    state: &OrderState,
+    now: Now,
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
     // Time stands still for an order that is held.
     if state.paused.is_some() {
-        return Ok(decision);
+        return Ok(());
     }
     for (id, known) in &state.steps {
         if let Stage::Awaiting { direction, deadline } = known.stage
             && deadline <= now.at
         {
-            decision.record(overdue(workflow.known_step(id)?, known, direction, &decision))?;
+            decision.follow(overdue(workflow.known_step(id)?, known, direction, decision))?;
         }
     }
     // An order that has just failed tries nothing again.
@@ -36,15 +40,17 @@ pub(super) fn tick(workflow: &Workflow, state: &OrderState, now: Now) -> Result<
         let step = workflow.known_step(id)?;
         match known.stage {
             Stage::InFlight { direction, attempt, deadline } if deadline + GRACE <= now.at => {
-                lost(workflow, step, direction, attempt, failing, &mut decision)?;
+                lost(workflow, step, direction, attempt, failing, decision)?;
             }
-            Stage::BackingOff { direction, attempt, until } if until <= now.at && !failing => {
-                again(workflow, step, direction, attempt, &mut decision)?;
+            Stage::BackingOff { direction, attempt, until }
+                if until <= now.at && !failing && state.phase.starts(direction) =>
+            {
+                again(workflow, step, direction, attempt, decision)?;
             }
             _ => {}
         }
     }
-    Ok(decision)
+    Ok(())
 }
 
 /// A wait has come to its end: as planned, with the answer that is assumed then, or in vain.
@@ -72,35 +78,28 @@ fn lost(
     failing: bool,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
-    match given_up(step, direction, attempt, lost_error(), failing, decision)? {
-        Next::Again => again(workflow, step, direction, attempt, decision),
-        Next::Nothing => Ok(()),
-    }
+    let given_up = given_up(step, direction, attempt, lost_error(), failing, decision);
+    let is_made_again = matches!(given_up, Event::StepAttemptFailed(_));
+    decision.follow(given_up)?;
+    if is_made_again { again(workflow, step, direction, attempt, decision) } else { Ok(()) }
 }
 
-/// What follows an attempt that nobody will hear the answer to.
-pub(super) enum Next {
-    /// It is made again.
-    Again,
-    /// The step has failed: its order is being undone, and tries nothing forward any more; or it was tried often enough.
-    Nothing,
-}
-
-/// Records that nobody will hear the answer to this attempt. That is not the participant's failure, and does not count as one.
+/// Nobody will hear the answer to this attempt. That is not the participant's failure, and does not count as one: the attempt is
+/// made again. But the step has failed if its order is being undone, and tries nothing forward any more, or if it was tried often
+/// enough.
 pub(super) fn given_up(
     step: &Step,
     direction: Direction,
     attempt: u32,
     error: String,
     failing: bool,
-    decision: &mut Decision,
-) -> Result<Next, DecideError> {
+    decision: &Decision,
+) -> Event {
     let in_vain = direction == Direction::Do && (failing || decision.state.phase == Phase::Undoing);
     if in_vain || attempt >= MOST_ATTEMPTS {
-        decision.record(failed(step, direction, error, true, decision))?;
-        return Ok(Next::Nothing);
+        return failed(step, direction, error, true, decision);
     }
-    decision.record(Event::StepAttemptFailed(StepAttemptFailed {
+    Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
         direction,
         attempt,
@@ -111,8 +110,7 @@ pub(super) fn given_up(
         maybe_done: false,
         retry_at: decision.at,
         at: decision.at,
-    }))?;
-    Ok(Next::Again)
+    })
 }
 
 /// The attempt after this one.
@@ -124,7 +122,7 @@ pub(super) fn again(
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
     if let Some(event) = started(workflow, step, direction, attempt.saturating_add(1), None, decision) {
-        decision.record(event)?;
+        decision.follow(event)?;
     }
     Ok(())
 }
