@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
-use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Now, Refusal, Reply};
+use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Now, Refusal, Reply, Stage};
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
@@ -204,8 +204,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             return false;
         }
         drivers.remove(&self.id);
-        // One whose personal data cannot be read is loaded again, in case the key is back.
-        if !drive.order.state.ended() && drive.order.unreadable.is_none() {
+        if !drive.order.state.ended() && !drive.order.may_be_readable_later() {
             lock(&self.shared.resting).put(self.id.clone(), drive.order.clone());
         }
         true
@@ -313,11 +312,27 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         // An order that is being undone may go on to its next undo, which is handed over in its turn.
         while !self.unmade.is_empty() {
             let attempts = std::mem::take(&mut self.unmade);
-            let command = Command::HandOver(HandOver { attempts, now: self.shared.clock.now() });
-            if let Err(error) = self.decide(&command, &Cause::default()).await {
-                warn!(order = %self.id, %error, "what is left could not be handed over: it will count as lost");
+            let revision = self.order.revision;
+            let command = Command::HandOver(HandOver { attempts: attempts.clone(), now: self.shared.clock.now() });
+            match self.decide(&command, &Cause::default()).await {
+                // What had no room in that append is next.
+                Ok(()) if self.order.revision > revision => {
+                    let left = attempts.into_iter().filter(|attempt| self.is_in_flight(attempt));
+                    self.unmade.extend(left.collect::<Vec<_>>());
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    warn!(order = %self.id, %error, "what is left could not be handed over: it will count as lost");
+                }
             }
         }
+    }
+
+    fn is_in_flight(&self, attempt: &AttemptId) -> bool {
+        self.order.state.steps.get(&attempt.step).is_some_and(|known| {
+            matches!(known.stage, Stage::InFlight { direction, attempt: number, .. }
+                if direction == attempt.direction && number == attempt.number)
+        })
     }
 
     /// Waits no longer for the answers to what is being asked.
@@ -359,11 +374,11 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         }
     }
 
-    /// How long until a request that was not sent is tried again: the longer its step has been at it, the longer, so that a
+    /// How long until a request that was not sent is tried again: the longer it waits to be sent, the longer, so that a
     /// participant that stays silent does not fill the order's history.
     fn wait_for_a_turn(&self, attempt: &AttemptId) -> Duration {
         let now = self.shared.clock.now();
-        let since = self.order.state.steps.get(&attempt.step).map(|step| step.ended_at.unwrap_or(step.started_at));
+        let since = self.order.state.steps.get(&attempt.step).map(|step| step.unsent_since.unwrap_or(step.since));
         let age = since.and_then(|since| (now.at - since).to_std().ok()).unwrap_or_default();
         (age / 4).clamp(SHORTEST_WAIT_FOR_TURN, LONGEST_WAIT_FOR_TURN).mul_f64(1.0 + now.jitter)
     }
@@ -417,10 +432,15 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 
     async fn take(&mut self, message: Message) {
         match message {
-            Message::Placed(events) => self.perform_what_is_left(&events).await,
+            Message::Placed(events) => {
+                self.is_whole = false;
+                self.perform_what_is_left(&events).await;
+            }
             Message::Wake => {
                 self.resigned = false;
-                if let Err(error) = self.catch_up().await
+                // What was just loaded for this message has nothing more to read.
+                if !self.is_whole
+                    && let Err(error) = self.catch_up().await
                     && !error.is_of_the_history()
                 {
                     warn!(order = %self.id, %error, "an order that is due could not be read");

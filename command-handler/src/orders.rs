@@ -78,6 +78,14 @@ pub(crate) struct Placing {
 }
 
 impl Order {
+    /// Whether its personal data cannot be read now, and may be once their key is back. What was erased never is.
+    pub fn may_be_readable_later(&self) -> bool {
+        match &self.unreadable {
+            None | Some(Unreadable::Erased) => false,
+            Some(Unreadable::KeyMissing(_) | Unreadable::KeyWrong(_)) => true,
+        }
+    }
+
     /// The event that started what is under way at a step.
     pub fn start_of(&self, step: &str, direction: Direction) -> Option<Uuid> {
         self.started.get(&(step.to_owned(), direction)).copied()
@@ -271,7 +279,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
     /// Tries again to open personal data that could not be read, since the key may be back. While the keys cannot be reached,
     /// nothing changes.
     pub async fn open_again(&self, order: &mut Order) {
-        if order.unreadable.is_some()
+        if order.may_be_readable_later()
             && let Ok(unreadable) = self.open(Arc::make_mut(&mut order.state.placed)).await
         {
             order.unreadable = unreadable;

@@ -58,3 +58,20 @@ fn an_operator_s_command_looks_whether_the_stream_is_still_there_however_recent_
         world.send(&instance, world.answer("shipped", None)).await;
     });
 }
+
+#[test]
+fn an_order_that_is_woken_is_read_once() {
+    simulate(async |world| {
+        world.begin(&world.instance(), fulfilment()).await;
+        world.pass(Duration::from_hours(24 * 40)).await;
+        let instance = world.instance();
+        instance.workflows().latest("order-fulfilment").await.unwrap();
+        // Loaded the first time, and then kept in memory.
+        for _ in 0..3 {
+            world.log.take_calls();
+            instance.wake(id("1")).unwrap();
+            world.settle().await;
+            assert_eq!(world.log.take_calls().reads, 1, "{}", world.state(&id("1")).state());
+        }
+    });
+}

@@ -95,6 +95,30 @@ fn an_order_whose_key_was_destroyed_while_it_was_open_is_held_too() {
 }
 
 #[test]
+fn what_was_erased_is_looked_for_once_and_the_order_rests_in_memory() {
+    simulate(async |world| {
+        world.begin(&world.instance(), fulfilment()).await;
+        world.keys.destroy(&fulfilment().customer.id).await.unwrap();
+        let instance = world.instance();
+        let before = world.keys.looked_up();
+        world.send(&instance, world.answer("backordered", None)).await;
+        world.send(&instance, world.answer("shipped", None)).await;
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Stuck);
+        for _ in 0..3 {
+            instance.operate(id("1"), world.operate(retry())).await.unwrap();
+            world.settle().await;
+        }
+        assert_eq!(world.keys.looked_up() - before, 1);
+        assert_eq!(instance.resting(), 1);
+        // A key that is missing may come back, so it is looked for each time.
+        world.keys.bring_back();
+        instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
+        world.wake_until_done(&instance).await;
+        assert_eq!((world.state(&id("1")).state(), world.keys.looked_up() - before), (Lifecycle::Canceled, 1));
+    });
+}
+
+#[test]
 fn what_is_asked_of_such_an_order_is_answered_with_the_reason() {
     simulate(async |world| {
         waiting(world, &world.instance()).await;

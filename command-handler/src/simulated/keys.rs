@@ -19,6 +19,7 @@ struct Kept {
     forgotten: BTreeMap<String, u64>,
     keys: BTreeMap<Uuid, Option<CustomerKey>>,
     lost: Vec<CustomerKey>,
+    looked_up: usize,
 }
 
 impl SimulatedKeys {
@@ -33,6 +34,11 @@ impl SimulatedKeys {
         kept.lost.push(key);
         *kept.forgotten.entry(customer.to_owned()).or_default() += 1;
         true
+    }
+
+    /// How often a key was looked up so far.
+    pub fn looked_up(&self) -> usize {
+        lock(&self.0).looked_up
     }
 
     /// Brings all lost keys back, beside those that customers have by now.
@@ -61,7 +67,9 @@ impl CustomerKeys for SimulatedKeys {
     }
 
     fn by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<CustomerKey>, KeyError>> {
-        let known = lock(&self.0).keys.get(&id).cloned();
+        let mut kept = lock(&self.0);
+        kept.looked_up += 1;
+        let known = kept.keys.get(&id).cloned();
         ready(known.ok_or(KeyError::Missing(id))).boxed()
     }
 
