@@ -1,9 +1,12 @@
 //! The books: what was ordered and what there was to ship, and what has to be on the services' records by the orders' ends.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+
+use crate::process::LIMIT;
 
 /// Status and state of orders, by id.
 pub type Ends = BTreeMap<String, (String, String)>;
@@ -132,8 +135,7 @@ pub async fn ends(queries: &str) -> Ends {
         let query = "query($after: String) { orders(first: 200, after: $after) { \
                      edges { node { id status state } } pageInfo { hasNextPage endCursor } } }";
         let body = json!({ "query": query, "variables": { "after": after } });
-        let response = http.post(format!("{queries}/graphql")).json(&body).send().await.unwrap();
-        let page: Value = response.json().await.unwrap();
+        let page = answered(&http, queries, &body).await;
         let orders = &page["data"]["orders"];
         for edge in orders["edges"].as_array().unwrap_or_else(|| panic!("{page}")) {
             let text = |name: &str| edge["node"][name].as_str().unwrap().to_owned();
@@ -143,6 +145,20 @@ pub async fn ends(queries: &str) -> Ends {
             return ends;
         }
         after = orders["pageInfo"]["endCursor"].clone();
+    }
+}
+
+/// The answer to a query, once the views can be read: on a busy machine they may be unavailable for a while.
+async fn answered(http: &reqwest::Client, queries: &str, body: &Value) -> Value {
+    let begun = Instant::now();
+    loop {
+        let response = http.post(format!("{queries}/graphql")).json(body).send().await.unwrap();
+        let page: Value = response.json().await.unwrap();
+        if page["errors"][0]["extensions"]["code"] != "UNAVAILABLE" {
+            return page;
+        }
+        assert!(begun.elapsed() < LIMIT, "{page}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
