@@ -156,6 +156,19 @@ async fn a_batch_is_refused_as_a_whole_while_the_log_is_down() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_order_and_a_command_that_cannot_be_recorded_are_answered_with_the_cause() {
+    let site = Site::new(Views { is_away: false }).await;
+    site.log.set_down(true);
+    let order = json!({
+        "workflow": "w", "customer": { "id": "VINET" }, "currency": "EUR",
+        "lines": [{ "sku": "11", "name": "Queso", "quantity": 1, "unitPrice": "14.00" }]
+    });
+    for (path, body) in [("/orders", order), ("/orders/1/cancel", json!({ "reason": "so" }))] {
+        assert_later(site.post(path, &body).await, &["as the test has it", "send the same request again"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_that_the_log_leaves_halfway_says_how_far_it_came() {
     let site = Site::new(Views { is_away: false }).await;
     site.log.freeze("order-2");

@@ -138,7 +138,7 @@ fn problem(error: PlaceError) -> Problem {
         }
         PlaceError::Failed(ref reason) => {
             warn!(reason, "an order could not be taken");
-            Problem::later("the order could not be recorded; send the same request again")
+            Problem::later(format!("the order could not be recorded: {reason}; send the same request again"))
         }
     }
 }

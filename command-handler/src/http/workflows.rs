@@ -69,7 +69,7 @@ fn problem(error: RegisterError) -> Problem {
         RegisterError::Different { .. } => Problem::conflict(error.to_string(), None),
         RegisterError::Lookup(_) | RegisterError::Append(_) | RegisterError::Encode(_) => {
             warn!(%error, "a workflow could not be registered");
-            Problem::later("the workflow could not be recorded; send the same request again")
+            Problem::later(format!("the workflow could not be recorded: {error}; send the same request again"))
         }
     }
 }
