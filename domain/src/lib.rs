@@ -1,6 +1,6 @@
 //! Orders, workflows and the decisions about them, pure: no clock, no randomness, no IO.
 //!
-//! The heart is a decider ([`order`]): [`order::decide`] turns a command into events or refuses it,
+//! The heart is a decider ([`order`]): [`order::decide_next`] turns a command into events or refuses it,
 //! [`order::evolve`] folds events into a state, and [`order::pending`] says what a state is waiting for. Time, ids and
 //! jitter arrive as data and are recorded, so that folding the same events gives the same state, for ever.
 //!

@@ -38,6 +38,8 @@ impl OrderState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Story, order};
+    use crate::workflow::Workflow;
 
     #[test]
     fn ids_derive_from_what_is_asked_and_never_change() {
@@ -56,5 +58,18 @@ mod tests {
         }
         assert_eq!(idempotency_key(&order, "ship", Direction::Undo, 1), "10248/ship/undo");
         assert_eq!(idempotency_key(&order, "ship", Direction::Undo, 3), "10248/ship/undo/3");
+    }
+
+    #[test]
+    fn a_step_is_asked_under_the_id_of_its_last_request_only() {
+        let source = "workflow: w\nversion: 1\nparticipants: { p: { url: 'http://p' } }\nsteps: { go: { call: p.go } }";
+        let workflow = Workflow::parse(source).unwrap();
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        let (state, known) = (story.state(), &story.state().steps["go"]);
+        let id = |direction, since| request_id(&state.placed.order_id, "go", direction, since);
+        assert!(state.is_asked_under(id(Direction::Do, 1), "go", known, Direction::Do));
+        assert!(!state.is_asked_under(id(Direction::Do, 2), "go", known, Direction::Do));
+        assert!(!state.is_asked_under(id(Direction::Undo, 1), "go", known, Direction::Do));
     }
 }

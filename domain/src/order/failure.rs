@@ -284,8 +284,44 @@ mod tests {
 
     #[test]
     fn any_other_sentence_is_a_participants_no() {
-        for error in ["409: no such card", "", "(attempt x, the last)", "answered \"x\""] {
+        for error in [
+            "409: no such card",
+            "",
+            "(attempt x, the last)",
+            "answered \"x\"",
+            "nothing followed \"maybe\"",
+            "no answer followed \"maybe\" in time",
+        ] {
             assert_eq!(failed(error.to_owned()).cause(), FailureCause::Refused, "{error}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_failed_by_a_mistake_says_by_which() {
+        let at = chrono::DateTime::UNIX_EPOCH;
+        let attempt = |error: &str, misconfigured: bool| StepAttemptFailed {
+            step: "a".to_owned(),
+            direction: Direction::Do,
+            attempt: 1,
+            error: error.to_owned(),
+            lost: false,
+            unsent: false,
+            misconfigured,
+            maybe_done: false,
+            retry_at: at,
+            at,
+        };
+        for (error, mistake) in [
+            (ACCEPTED, FailureCause::AcceptedInVain),
+            (NO_OUTCOME, FailureCause::NoOutcome),
+            (
+                "answered \"perhaps\", which is none of its outcomes: yes, no",
+                FailureCause::UnknownOutcome(Some("perhaps")),
+            ),
+            ("answered 401", FailureCause::Misconfigured("answered 401")),
+        ] {
+            assert_eq!(attempt(error, true).mistake(), Some(mistake));
+            assert_eq!(attempt(error, false).mistake(), None);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! An order's life: what is placed, what is decided about it, and what state that leaves it in.
 //!
-//! [`decide`] turns a [`Command`] into [`Event`]s, [`evolve`] folds them into an [`OrderState`], [`pending`] says what that
+//! [`decide_next`] turns a [`Command`] into [`Event`]s, [`evolve`] folds them into an [`OrderState`], [`pending`] says what that
 //! state waits for.
 
 mod asking;
@@ -11,11 +11,15 @@ mod event;
 mod evolve;
 mod failure;
 mod limits;
+#[cfg(test)]
+mod limits_tests;
 mod pending;
 mod personal;
 pub mod request;
 mod sealed;
 mod state;
+#[cfg(test)]
+mod state_tests;
 mod summary;
 mod taken;
 #[cfg(test)]
@@ -26,7 +30,7 @@ pub use command::{
     Answer, AttemptId, Command, HandOver, LateRefusal, NotSent, Now, Operate, Operation, Place, Refusal, Reply, Signal,
 };
 pub use content::{Address, Customer, Line, NewOrder};
-pub use decide::{DecideError, LONGEST_UNSENT, decide, decide_next, decide_within};
+pub use decide::{DecideError, LONGEST_UNSENT, decide_next, decide_within};
 pub(crate) use decide::{
     LONGEST_RETRY_AFTER, UNDIVIDED, decide_split_like, longest_slow_wait, longest_wait, order_seen_by, place_again,
 };

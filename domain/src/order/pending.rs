@@ -180,4 +180,31 @@ steps:
         assumed.answer("on", unclear("503")).whatever();
         assert_eq!(unsure_of_the_undo(&assumed), [true]);
     }
+
+    #[test]
+    fn an_attempt_is_made_until_its_grace_is_over_and_is_lost_from_then_on() {
+        let workflow = Workflow::parse(WORKFLOW).unwrap();
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        let state = story.state();
+        let Stage::InFlight { deadline, .. } = state.steps["go"].stage else { panic!("it is under way") };
+        let lost = deadline + GRACE;
+        let effects = pending(state, lost - TimeDelta::milliseconds(1));
+        assert!(matches!(effects[..], [Effect::Perform(_), Effect::Perform(_), Effect::WakeAt(at)] if at == lost));
+        assert_eq!(pending(state, lost), [Effect::Tick]);
+    }
+
+    #[test]
+    fn an_exchange_has_all_of_its_time_unless_others_would_count_it_as_lost_before() {
+        let workflow = Workflow::parse(WORKFLOW).unwrap();
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        let effects = story.pending();
+        let [Effect::Perform(attempt), ..] = &effects[..] else { panic!("{effects:?}") };
+        let all = (attempt.deadline - attempt.recorded_at).to_std().unwrap();
+        assert!(all > Duration::from_secs(1));
+        assert_eq!(attempt.time_left(attempt.recorded_at), all);
+        assert_eq!(attempt.time_left(attempt.deadline), Duration::from_secs(1));
+        assert_eq!(attempt.time_left(attempt.deadline + GRACE), Duration::ZERO);
+    }
 }

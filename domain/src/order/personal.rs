@@ -225,9 +225,9 @@ fn pieces<'t>(text: &'t str, starts: Option<&'t [u32]>) -> impl Iterator<Item = 
         let length = found.map_or_else(
             || {
                 let mut next = at;
-                let end = rest.char_indices().skip(1).find(|(index, character)| {
+                let end = rest.char_indices().skip(1).find(|(index, _)| {
                     next += 1;
-                    *character == '⟦' && placeholder(&rest[*index..], next).is_some()
+                    placeholder(&rest[*index..], next).is_some()
                 });
                 end.map_or(rest.len(), |(index, _)| index)
             },
@@ -316,5 +316,32 @@ mod tests {
         );
         let foreign = Some(Placeholders::default());
         assert_eq!(PersonalData::default().show_in(&result, foreign.as_ref()), result);
+    }
+
+    #[test]
+    fn of_masked_data_the_region_and_the_country_are_left() {
+        let to = Address { region: Some("Marne".into()), ..personal().ship_to.unwrap() };
+        let left = Address { region: to.region.clone(), country: to.country.clone(), ..Address::default() };
+        let whole = PersonalData { ship_to: Some(to), ..personal() };
+        let expected = PersonalData { ship_to: Some(left), ..PersonalData::default() };
+        assert_eq!(unmasked(&masked(&whole)), expected);
+    }
+
+    #[test]
+    fn an_input_without_personal_data_has_null_for_them_and_says_that_no_placeholder_is_left() {
+        let input = json!({ "to": "⟦customer.email⟧", "note": "⟦customer.email⟧", "count": 1 });
+        let placeholders = Placeholders(BTreeMap::from([("/to".to_owned(), vec![0])]));
+        let (told, left) = PersonalData::without_personal_data(&input, Some(&placeholders));
+        assert_eq!(told, json!({ "to": null, "note": "⟦customer.email⟧", "count": 1 }));
+        assert_eq!(left, Placeholders::default());
+        let recorded = Recorded { value: input, placeholders: Some(placeholders) };
+        assert!(recorded.is_personal() && !Recorded { value: told, placeholders: Some(left) }.is_personal());
+    }
+
+    #[test]
+    fn personal_data_are_empty_while_nothing_is_known_of_the_person() {
+        assert!(PersonalData::default().is_empty());
+        assert!(!personal().is_empty());
+        assert!(!PersonalData { ship_to: Some(Address::default()), ..PersonalData::default() }.is_empty());
     }
 }

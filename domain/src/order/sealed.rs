@@ -205,4 +205,13 @@ mod tests {
         assert_eq!(CustomerKey::new(Uuid::nil(), &[0; 31]).unwrap_err(), NoKey(31));
         assert!(!format!("{:?}", key(1)).contains("7, 7"));
     }
+
+    #[test]
+    fn a_digest_tells_texts_apart_under_one_key_and_keys_apart_for_one_text() {
+        let other = CustomerKey::new(Uuid::from_u128(1), &[8; 32]).unwrap();
+        assert_eq!(key(1).digest("ann"), key(1).digest("ann"));
+        assert_eq!(BASE64_STANDARD.decode(key(1).digest("ann")).unwrap().len(), 32);
+        assert_ne!(key(1).digest("ann"), key(1).digest("bob"));
+        assert_ne!(key(1).digest("ann"), other.digest("ann"));
+    }
 }

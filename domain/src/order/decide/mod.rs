@@ -6,6 +6,8 @@
 
 mod advance;
 mod answer;
+#[cfg(test)]
+mod answer_tests;
 mod attempt;
 mod cancel;
 mod definition;
@@ -25,6 +27,8 @@ mod pause;
 mod place;
 mod retry;
 mod scope;
+#[cfg(test)]
+mod scope_tests;
 mod signal;
 #[cfg(test)]
 mod size_tests;
@@ -63,12 +67,7 @@ pub enum DecideError {
 }
 
 /// Decides about an order that follows `workflow`; no state: it is not placed yet. No events: there is nothing to do, or it
-/// was done before.
-pub fn decide(workflow: &Workflow, state: Option<&OrderState>, command: &Command) -> Result<Vec<Event>, DecideError> {
-    decide_next(workflow, state, command).map(|(events, _)| events)
-}
-
-/// As [`decide`], with the state that the events lead to: whoever appends them need not fold them again.
+/// was done before. Gives the state that the events lead to, too: whoever appends them need not fold them again.
 pub fn decide_next(
     workflow: &Workflow,
     state: Option<&OrderState>,

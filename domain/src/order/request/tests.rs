@@ -195,6 +195,17 @@ fn a_mail_address_is_one_that_can_be_sent_to() {
 }
 
 #[test]
+fn a_mail_address_is_measured_in_bytes_and_may_have_all_that_is_allowed() {
+    let longest = format!("{}@{}.{}.{}", "a".repeat(64), "b".repeat(63), "c".repeat(63), "d".repeat(61));
+    assert_eq!(longest.len(), 254);
+    assert!(check(&with("/customer/email", longest.clone())).is_ok());
+    // As many characters, and a byte more.
+    let byte_more = longest.replacen("bb", "é", 1) + "d";
+    assert_eq!((byte_more.chars().count(), byte_more.len()), (254, 255));
+    assert_eq!(detail("/customer/email", byte_more), "must be at most 254 bytes, found 255");
+}
+
+#[test]
 fn a_quantity_is_a_positive_integer_written_as_one() {
     for (quantity, found) in [
         (json!(0), "0"),

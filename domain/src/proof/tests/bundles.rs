@@ -150,3 +150,19 @@ proptest! {
         prop_assert!(Bundle::read(&bytes).is_err());
     }
 }
+
+#[test]
+fn a_bundle_of_a_later_version_is_refused_with_both_versions() {
+    let mut value = serde_json::to_value(bundle()).unwrap();
+    value["version"] = 2.into();
+    let refusal = Bundle::read(value.to_string().as_bytes()).unwrap_err();
+    assert_eq!(refusal, "it is written in version 2, and this version of Tenuto knows 1");
+}
+
+#[test]
+fn a_bundle_with_neither_events_nor_a_seal_proves_nothing() {
+    let empty = Bundle { events: Vec::new(), sealed: None, ..bundle() };
+    assert_eq!(empty.check(&[]).faults.len(), 1);
+    let unsealed = Bundle { sealed: None, ..bundle() };
+    assert_eq!(unsealed.check(&[]).faults, []);
+}

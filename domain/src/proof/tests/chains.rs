@@ -198,3 +198,11 @@ proptest! {
         prop_assert_eq!(flaws(&events).len(), events.len());
     }
 }
+
+#[test]
+fn a_first_event_that_was_put_in_further_on_is_told_from_one_that_was_changed() {
+    let mut events = ours(5);
+    let first = events[0].clone();
+    events[3] = Stored { revision: 3, ..first };
+    assert!(flaws(&events).contains(&(3, Flaw::Moved { after: None })), "{:?}", flaws(&events));
+}

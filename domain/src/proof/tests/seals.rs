@@ -93,3 +93,18 @@ proptest! {
         prop_assert!(Seal::read(text.as_bytes()).is_err());
     }
 }
+
+#[test]
+fn a_seal_of_a_later_version_is_refused_with_both_versions() {
+    let mut value: Value = serde_json::from_str(&three()[0].to_json()).unwrap();
+    value["version"] = 2.into();
+    let refusal = Seal::read(value.to_string().as_bytes()).unwrap_err().to_string();
+    assert!(refusal.contains("it is written in version 2, and this version of Tenuto knows 1"), "{refusal}");
+}
+
+#[test]
+fn the_event_of_a_seal_has_an_id_of_its_own_and_always_the_same() {
+    let [first, second, third] = three().map(|seal| seal.event_id());
+    assert_eq!([first, second, third], three().map(|seal| seal.event_id()));
+    assert!(first != second && second != third && first != third);
+}
