@@ -289,7 +289,17 @@ fn an_order_whose_participant_has_no_address_here_is_put_off_and_nothing_is_reco
             assert_eq!(without_setting.take_without_address(), [id("1")]);
         }
         assert_eq!(world.history(&id("1")).len(), before);
-        world.wake_until_done(&world.instance()).await;
+        // After a day a person has to look at it, and its history is still short.
+        world.clock.advance(Duration::from_hours(24));
+        without_setting.wake(id("1")).unwrap();
+        world.settle().await;
+        let held = world.state(&id("1"));
+        assert_eq!(held.state(), Lifecycle::Stuck, "{:?}", world.told(&id("1")));
+        assert!(held.stuck_reason().unwrap().contains("TAX_URL"), "{:?}", held.stuck_reason());
+        assert_eq!(world.history(&id("1")).len(), before + 3);
+        let instance = world.instance();
+        instance.operate(id("1"), world.operate(Operation::Retry { step: None })).await.unwrap();
+        world.settle().await;
         assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
     });
 }
