@@ -32,12 +32,15 @@ pub struct Lag {
     pub seconds: Option<f64>,
 }
 
+/// When it was measured last, and what came of that.
+type Measured = (Instant, Result<Lag, StoreError>);
+
 /// Measures it, at most once a second. Cheap to clone.
 #[derive(Clone)]
 pub struct LagMeter {
     pool: PgPool,
     log: EventStore,
-    last: Arc<Mutex<Option<(Instant, Result<Lag, StoreError>)>>>,
+    last: Arc<Mutex<Option<Measured>>>,
 }
 
 impl LagMeter {

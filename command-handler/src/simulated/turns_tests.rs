@@ -226,7 +226,7 @@ fn an_order_that_is_paused_while_it_waits_for_a_turn_sends_nothing_until_it_is_r
         world.begin(&instance, order("w")).await;
         instance.operate(id("1"), world.operate(Operation::Pause)).await.unwrap();
         turn.open();
-        world.pass(Duration::from_secs(60)).await;
+        world.pass(Duration::from_mins(1)).await;
         assert_eq!(world.participants.asked(), [""; 0]);
         instance.operate(id("1"), world.operate(Operation::Resume)).await.unwrap();
         world.wake_until_done(&instance).await;

@@ -41,10 +41,10 @@ pub(super) fn accept(
     stream::unfold((listener, cut, tasks, places), move |(listener, cut, tasks, places)| async move {
         let (stream, place) = loop {
             let stream = accepting::next(|context| listener.poll_accept(context)).await;
-            match places.clone().try_acquire_owned() {
-                Ok(place) => break (stream, place),
-                Err(_) => debug!("a connection to the event store is one too many"),
+            if let Ok(place) = places.clone().try_acquire_owned() {
+                break (stream, place);
             }
+            debug!("a connection to the event store is one too many");
         };
         // A connection on which this fails is only slower.
         let _ = stream.set_nodelay(true).is_ok();
