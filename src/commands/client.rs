@@ -102,6 +102,9 @@ pub struct Forgotten {
     pub orders: u64,
     /// How many of these have them in the log as they were.
     pub in_the_clear: u64,
+    /// The first of those that have not ended; older servers do not list them.
+    #[serde(default)]
+    pub open_orders: Vec<String>,
     /// Where the log tells of it.
     pub position: String,
 }

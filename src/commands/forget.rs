@@ -55,17 +55,26 @@ async fn forget(args: ForgetArgs) -> Result<ExitCode, CommandError> {
     }
 }
 
-fn told(Forgotten { customer_id, orders, in_the_clear, .. }: &Forgotten) -> String {
+fn told(Forgotten { customer_id, orders, in_the_clear, open_orders, .. }: &Forgotten) -> String {
     let many = |count: u64| if count == 1 { "1 order".to_owned() } else { format!("{count} orders") };
     let done =
         format!("customer {customer_id} is forgotten: the personal data of {} cannot be read any more", many(*orders));
-    match in_the_clear {
-        0 => done,
+    let in_the_clear = match in_the_clear {
+        0 => String::new(),
         some => format!(
-            "{done}\nbut for {}, taken before personal data were sealed: the log still has them, and so have the views",
+            "\nbut for {}, taken before personal data were sealed: the log still has them, and so have the views",
             many(*some)
         ),
-    }
+    };
+    let open = if open_orders.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "\nthese orders have not ended: {}; a step that needs personal data leaves them STUCK: cancel the order, or skip the step",
+            open_orders.join(", ")
+        )
+    };
+    format!("{done}{in_the_clear}{open}")
 }
 
 #[cfg(test)]
@@ -74,10 +83,15 @@ mod tests {
 
     #[test]
     fn what_was_done_is_told_and_what_could_not_be() {
-        let told = |orders, in_the_clear| {
+        let told_of_open = |orders, in_the_clear, open: &[&str]| {
             let (customer_id, position) = ("VINET".to_owned(), "7".to_owned());
-            told(&Forgotten { customer_id, orders, in_the_clear, position })
+            let open_orders = open.iter().map(|&id| id.to_owned()).collect();
+            told(&Forgotten { customer_id, orders, in_the_clear, open_orders, position })
         };
+        let told = |orders, in_the_clear| told_of_open(orders, in_the_clear, &[]);
+        assert!(told_of_open(2, 0, &["1", "2"]).ends_with(
+            "have not ended: 1, 2; a step that needs personal data leaves them STUCK: cancel the order, or skip the step"
+        ));
         assert_eq!(told(1, 0), "customer VINET is forgotten: the personal data of 1 order cannot be read any more");
         assert!(told(3, 2).ends_with(
             "but for 2 orders, taken before personal data were sealed: the log still has them, and so have the views"

@@ -156,6 +156,7 @@ async fn a_forgotten_customer_is_found_nowhere_and_what_was_recorded_still_prove
         assert!(!told.contains("Zaphod"), "{told}");
     }
     comes_back(&world).await;
+    names_an_open_order_whose_key_was_lost(&world, &pool).await;
 }
 
 /// Where no participant keeps copies, there is nothing in the clear: not in a page, and not in the write-ahead log.
@@ -188,6 +189,19 @@ async fn refused_while_an_order_is_open(world: &World) {
     let (status, body) = world.post("/orders/Z5/cancel", &json!({ "reason": "to be forgotten" })).await;
     assert_eq!(status, 202, "{body}");
     world.comes_to("Z5", "Canceled", "CANCELED").await;
+}
+
+/// Its personal data are lost anyhow, so it does not stand in the way. But nothing ends it by itself.
+async fn names_an_open_order_whose_key_was_lost(world: &World, pool: &PgPool) {
+    world.place(&personal("Z7", "order-fulfilment", 500)).await;
+    world.comes_to("Z7", "BackOrdered", "WAITING").await;
+    sqlx::query("DELETE FROM customer_keys WHERE customer_id = 'ZB/1'").execute(pool).await.unwrap();
+    let told = ends(&forget(world, "ZB/1"), 0);
+    assert!(told.contains("these orders have not ended: Z7; "), "{told}");
+    let (status, body) = world.post("/orders/Z7/cancel", &json!({ "reason": "forgotten" })).await;
+    assert_eq!(status, 202, "{body}");
+    world.comes_to("Z7", "Canceled", "CANCELED").await;
+    assert!(!ends(&forget(world, "ZB/1"), 0).contains("have not ended"));
 }
 
 /// A customer who comes back is another one, so to speak: with a key of their own, and nothing of before.

@@ -41,6 +41,8 @@ pub(crate) struct Forgotten {
     pub orders: usize,
     /// Those of them that were written before personal data were sealed: in the log they still stand.
     pub in_the_clear: u64,
+    /// The first of those that have not ended: their key was lost before. An operator ends them without personal data.
+    pub open: Vec<String>,
     /// Where the last event of it stands.
     pub position: Position,
 }
@@ -140,6 +142,7 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
     ) -> Result<Forgotten, ForgetError> {
         self.views_have_all(limit).await?;
         let in_the_clear = by_views(limit, self.views.in_the_clear(customer)).await?;
+        let open = by_views(limit, self.views.not_ended(customer, MOST_NAMED)).await?;
         let (mut orders, mut position, mut after) = (0, None, None);
         loop {
             let most = PersonalDataErased::MOST_ORDERS;
@@ -156,7 +159,7 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
             }
         }
         let position = position.ok_or_else(|| ForgetError::Unknown(customer.to_owned()))?;
-        Ok(Forgotten { orders, in_the_clear, position })
+        Ok(Forgotten { orders, in_the_clear, open, position })
     }
 
     /// Tells everybody who keeps copies.

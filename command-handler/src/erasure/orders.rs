@@ -25,6 +25,9 @@ pub trait CustomerOrders: Send + Sync + 'static {
         most: usize,
     ) -> impl Future<Output = Result<Vec<OrderId>, Self::Error>> + Send;
 
+    /// The ids of all orders that have not ended, in their order.
+    fn not_ended(&self, customer: &str, most: usize) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
+
     /// How many orders there are whose personal data are not sealed.
     fn in_the_clear(&self, customer: &str) -> impl Future<Output = Result<u64, Self::Error>> + Send;
 }
@@ -62,6 +65,14 @@ impl CustomerOrders for PgPool {
         .fetch_all(self)
         .await?;
         ids.into_iter().map(|id| OrderId::new(id).map_err(|error| sqlx::Error::Decode(error.into()))).collect()
+    }
+
+    async fn not_ended(&self, customer: &str, most: usize) -> Result<Vec<String>, sqlx::Error> {
+        sqlx::query_scalar("SELECT id FROM orders WHERE customer_id = $1 AND ended_at IS NULL ORDER BY id LIMIT $2")
+            .bind(customer)
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .fetch_all(self)
+            .await
     }
 
     async fn in_the_clear(&self, customer: &str) -> Result<u64, sqlx::Error> {

@@ -76,6 +76,10 @@ impl CustomerOrders for Views {
         self.answer(Vec::new()).await
     }
 
+    async fn not_ended(&self, _: &str, _: usize) -> Result<Vec<String>, Infallible> {
+        self.answer(Vec::new()).await
+    }
+
     async fn in_the_clear(&self, _: &str) -> Result<u64, Infallible> {
         self.answer(0).await
     }

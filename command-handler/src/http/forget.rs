@@ -30,6 +30,8 @@ pub(super) struct Erased {
     orders: usize,
     /// How many of them stand in the log as they were, from before personal data were sealed.
     in_the_clear: u64,
+    /// The first ten of those that have not ended.
+    open_orders: Vec<String>,
     /// A decimal number, as text: it may exceed what a JSON reader keeps exactly.
     position: String,
 }
@@ -49,9 +51,9 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
         let (error, progress) = (ForgetError::Unknown(customer_id), Progress::Nothing);
         return Err(problem(&Unfinished { error, progress }));
     }
-    let Forgotten { orders, in_the_clear, position } =
+    let Forgotten { orders, in_the_clear, open: open_orders, position } =
         eraser.forget(&customer_id, &wish).await.map_err(|error| problem(&error))?;
-    Ok(Json(Erased { customer_id, orders, in_the_clear, position: position.to_string() }))
+    Ok(Json(Erased { customer_id, orders, in_the_clear, open_orders, position: position.to_string() }))
 }
 
 fn problem(Unfinished { error, progress }: &Unfinished) -> Problem {
