@@ -101,8 +101,11 @@ impl Footing {
     }
 
     async fn details(&self) -> String {
-        let warnings: String = self.warnings().iter().map(|line| format!("degraded: {line}\n")).collect();
-        format!("{}{}{warnings}", self.how_far_behind().await, self.projecting())
+        let mut details = self.how_far_behind().await + &self.projecting();
+        for warning in self.warnings() {
+            details.extend(["degraded: ", &warning, "\n"]);
+        }
+        details
     }
 
     /// What the projector of this process does.

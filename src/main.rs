@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let done = ExitCode::SUCCESS;
     match command {
-        Command::Dev(args) => roles::dev::run(args).await.map(|()| done),
+        Command::Dev(args) => Box::pin(roles::dev::run(args)).await.map(|()| done),
         Command::CommandHandler(args) => Box::pin(roles::command_handler::run(args)).await.map(|()| done),
         Command::Projector(args) => Box::pin(roles::projector::run(args)).await,
         Command::Rebuild(args) => Box::pin(rebuild::run(args)).await,

@@ -409,7 +409,7 @@ Where the time went
     }
 
     /// The answer where the log is away.
-    fn without_log(order: Value) -> Value {
+    fn without_log(order: &Value) -> Value {
         let error =
             json!({ "message": "the log is unavailable", "path": ["log"], "extensions": { "code": "UNAVAILABLE" } });
         json!({ "data": { "order": order, "log": null, "parkedEvents": [] }, "errors": [error] })
@@ -418,9 +418,9 @@ Where the time went
     #[tokio::test]
     async fn an_order_is_shown_without_the_log_and_one_that_the_views_do_not_have_is_not_called_unknown_then() {
         let stub = Stub::start().await;
-        stub.answers([without_log(order())]);
+        stub.answers([without_log(&order())]);
         assert_eq!(run(of(&stub)).await.unwrap(), ExitCode::SUCCESS);
-        stub.answers([without_log(Value::Null)]);
+        stub.answers([without_log(&Value::Null)]);
         let error = run(of(&stub)).await.unwrap_err().to_string();
         assert!(error.contains("the log is unavailable"), "{error}");
         assert_eq!(stub.queries().len(), 2, "a log that is away is no reason to ask again");

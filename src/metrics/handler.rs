@@ -53,10 +53,10 @@ impl Collector for HandlerFigures {
         let Some(Source { orchestrator, held_steps, .. }) = self.0.get() else { return Ok(()) };
         encode_circuits(&mut encoder, &orchestrator.participants().http().circuits())?;
         let held = *held_steps.read().unwrap_or_else(PoisonError::into_inner);
-        let help = "Steps that are held for an operator, by the views; NaN: not known";
-        ConstGauge::new(held).encode(encoder.encode_descriptor("held_steps", help, None, MetricType::Gauge)?)?;
-        let help = "Orders that this instance completed without the result that their workflow describes";
-        let counter = encoder.encode_descriptor("failed_results", help, None, MetricType::Counter)?;
+        let meaning = "Steps that are held for an operator, by the views; NaN: not known";
+        ConstGauge::new(held).encode(encoder.encode_descriptor("held_steps", meaning, None, MetricType::Gauge)?)?;
+        let meaning = "Orders that this instance completed without the result that their workflow describes";
+        let counter = encoder.encode_descriptor("failed_results", meaning, None, MetricType::Counter)?;
         ConstCounter::new(orchestrator.failed_results()).encode(counter)
     }
 }

@@ -32,8 +32,8 @@ async fn queries_that_read_a_frozen_log_are_answered_in_time_and_say_so() {
     .await;
 
     parts.node.signal(Signal::STOP);
-    let many: String = (0..40).map(|n| format!("a{n}: order(id: \"1\", atRevision: {n}) {{ id }} ")).collect();
-    let many = format!("{{ {many} }}");
+    let many: Vec<_> = (0..40).map(|n| format!("a{n}: order(id: \"1\", atRevision: {n}) {{ id }}")).collect();
+    let many = format!("{{ {} }}", many.join(" "));
     let moment = "{ order(id: \"1\", asOf: \"2100-01-01T00:00:00Z\") { id } now: order(id: \"1\") { id } }";
     for query in [as_of, moment, many.as_str()] {
         let (answer, took) = ask(query).await;
