@@ -12,9 +12,6 @@ use crate::order::{Event, OrderState, evolve, summary};
 /// Says what came of a run.
 pub(super) fn compare(run: &Run<'_>) -> Verdict {
     let unknown = run.unknown();
-    if unknown.is_empty() && is_plainly_same(run) {
-        return Verdict::Same;
-    }
     let mut parting = Parting { run, past: run.past, is_whole: unknown.is_empty(), found: Vec::new() };
     parting.look();
     match parting.first() {
@@ -22,19 +19,6 @@ pub(super) fn compare(run: &Run<'_>) -> Verdict {
         None if unknown.is_empty() => Verdict::Same,
         None => Verdict::Unknown(unknown),
     }
-}
-
-/// The same asks and answers in the very same order, and the same milestones: no need to look closer.
-fn is_plainly_same(run: &Run<'_>) -> bool {
-    let same_ask = |now: &Deed, then: &Deed| match run.asks.get(now.ask).map(|ask| &ask.source) {
-        Some(Source::Past(index)) => *index == then.ask && now.kind == then.kind,
-        _ => false,
-    };
-    run.refused.is_empty()
-        && run.deeds.len() == run.past.deeds.len()
-        && run.deeds.iter().zip(&run.past.deeds).all(|(now, then)| same_ask(now, then))
-        && run.milestones.len() == run.past.milestones.len()
-        && run.milestones.iter().zip(&run.past.milestones).all(|(now, then)| now.kind == then.kind)
 }
 
 /// Collects where then and now part.
@@ -123,14 +107,14 @@ impl Parting<'_> {
 
     /// Of two, one was answered then before the other was asked, and now it is the other way round.
     fn changed_places(&mut self) {
-        let pairs: Vec<(usize, usize)> = self.pairs().collect();
         let (now, then) = (places(&self.run.deeds), places(&self.past.deeds));
-        for (first_now, first_then) in &pairs {
-            for (other_now, other_then) in &pairs {
-                let before_then = is_before(&then, *first_then, *other_then);
-                if before_then && is_before(&now, *other_now, *first_now) {
-                    let asked = self.run.deeds.iter().find(|deed| deed.ask == *other_now);
-                    let step = self.run.asks.get(*other_now).map(|ask| ask.step.clone());
+        let placed = self.pairs().filter_map(|(ours, theirs)| Some((ours, *now.get(&ours)?, *then.get(&theirs)?)));
+        let placed: Vec<(usize, Place, Place)> = placed.collect();
+        for (_, first_now, first_then) in &placed {
+            for (other, other_now, other_then) in &placed {
+                if first_then.is_before(other_then) && other_now.is_before(first_now) {
+                    let asked = self.run.deeds.get(other_now.asked);
+                    let step = self.run.asks.get(*other).map(|ask| ask.step.clone());
                     self.found.push((asked.map_or(0, |deed| deed.seq), ORDER, step));
                 }
             }
@@ -164,22 +148,30 @@ fn conclusions(deeds: &[Deed], ask: usize) -> Vec<&Deed> {
     deeds.iter().filter(|deed| deed.ask == ask && matches!(deed.kind, DeedKind::Concluded(_))).collect()
 }
 
-/// When each was asked, and first answered: places among the deeds.
-fn places(deeds: &[Deed]) -> HashMap<usize, (usize, Option<usize>)> {
-    let mut places: HashMap<usize, (usize, Option<usize>)> = HashMap::new();
-    for (place, deed) in deeds.iter().enumerate() {
-        let known = places.entry(deed.ask).or_insert((place, None));
-        if matches!(deed.kind, DeedKind::Concluded(_)) && known.1.is_none() {
-            known.1 = Some(place);
+/// When something was asked, and first answered: places among the deeds.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    asked: usize,
+    answered: Option<usize>,
+}
+
+impl Place {
+    /// This was answered before the other was asked.
+    fn is_before(&self, other: &Self) -> bool {
+        matches!(self.answered, Some(answered) if answered < other.asked)
+    }
+}
+
+/// The place of each ask.
+fn places(deeds: &[Deed]) -> HashMap<usize, Place> {
+    let mut places: HashMap<usize, Place> = HashMap::new();
+    for (at, deed) in deeds.iter().enumerate() {
+        let place = places.entry(deed.ask).or_insert(Place { asked: at, answered: None });
+        if matches!(deed.kind, DeedKind::Concluded(_)) {
+            place.answered = place.answered.or(Some(at));
         }
     }
     places
-}
-
-fn is_before(places: &HashMap<usize, (usize, Option<usize>)>, first: usize, other: usize) -> bool {
-    let answered = places.get(&first).and_then(|(_, answered)| *answered);
-    let asked = places.get(&other).map(|(asked, _)| *asked);
-    matches!((answered, asked), (Some(answered), Some(asked)) if answered < asked)
 }
 
 fn difference(run: &Run<'_>, seq: Seq, step: Option<StepId>, is_whole: bool) -> Difference {
@@ -204,5 +196,5 @@ fn folded(events: &[Event]) -> Option<OrderState> {
 }
 
 fn standing(state: &OrderState, is_known: bool) -> Standing {
-    Standing { status: state.status.clone(), state: state.state().as_str(), is_known: is_known || state.ended() }
+    Standing { status: state.status.clone(), state: state.state().as_str(), is_known }
 }

@@ -92,12 +92,13 @@ impl Run<'_> {
     }
 
     pub(super) fn operation(&mut self, seq: Seq, at: Timestamp, kind: OperationKind) -> Result<(), DecideError> {
-        self.operations += 1;
-        // A pause lasts as long as then, even where it begins later now.
-        let lasted = match (kind, self.state.paused) {
-            (OperationKind::Resume, Some(since)) => self.pause_before(seq).map(|paused| since + (at - paused)),
+        let before = self.operations.checked_sub(1).and_then(|before| self.past.operations.get(before));
+        // A pause lasts as long as then, even where it begins later now. Nothing but its end comes after it.
+        let lasted = match (kind, self.state.paused, before) {
+            (OperationKind::Resume, Some(since), Some(pause)) => since.checked_add_signed(at - pause.at),
             _ => None,
         };
+        self.operations += 1;
         self.advance_to(lasted.unwrap_or(at));
         let operation = match kind {
             OperationKind::Cancel => Operation::Cancel,
@@ -106,11 +107,6 @@ impl Run<'_> {
         };
         let command = self.operate(operation);
         self.decide(seq, &command, None)
-    }
-
-    fn pause_before(&self, seq: Seq) -> Option<Timestamp> {
-        let before = self.past.operations.iter().rev().find(|o| o.seq < seq && o.kind == OperationKind::Pause);
-        before.map(|pause| pause.at)
     }
 
     fn operate(&self, operation: Operation) -> Command {

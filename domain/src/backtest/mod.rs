@@ -31,14 +31,22 @@
 mod ask;
 mod compare;
 mod give;
+#[cfg(test)]
+mod itself_tests;
 mod matching;
+#[cfg(test)]
+mod parting_tests;
 mod past;
 mod rules;
+#[cfg(test)]
+mod rules_tests;
 mod run;
 #[cfg(test)]
 mod tests;
 mod turns;
 mod unknown;
+#[cfg(test)]
+mod waiting_tests;
 
 pub use past::{NoBeginning, Past};
 pub use rules::Rules;

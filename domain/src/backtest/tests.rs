@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::order::{CustomerKey, Direction, Event, Limits, Operation};
 use crate::testing::{Story, answered, done, order, refused, unclear};
 
-const SOURCE: &str = "workflow: w
+pub(super) const SOURCE: &str = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }
 steps:
@@ -23,12 +23,12 @@ compensated:
 result: steps.ship.data
 ";
 
-fn workflow(source: &str) -> Workflow {
+pub(super) fn workflow(source: &str) -> Workflow {
     Workflow::parse(source).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 /// An order under `SOURCE`, shipped after an hour.
-fn shipped() -> Past {
+pub(super) fn shipped() -> Past {
     let workflow = workflow(SOURCE);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -43,7 +43,7 @@ fn shipped() -> Past {
 }
 
 /// The same, not in stock.
-fn undone() -> Past {
+pub(super) fn undone() -> Past {
     let workflow = workflow(SOURCE);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -54,16 +54,16 @@ fn undone() -> Past {
     Past::of(story.history().to_vec()).unwrap()
 }
 
-fn tried(past: &Past, source: &str) -> Verdict {
+pub(super) fn tried(past: &Past, source: &str) -> Verdict {
     tried_with(past, source, &Options::default()).verdict
 }
 
-fn tried_with(past: &Past, source: &str, options: &Options) -> Trial {
+pub(super) fn tried_with(past: &Past, source: &str, options: &Options) -> Trial {
     backtest(&workflow(source), past, options).unwrap()
 }
 
 #[track_caller]
-fn difference(verdict: Verdict) -> Difference {
+pub(super) fn difference(verdict: Verdict) -> Difference {
     match verdict {
         Verdict::Differs(difference) => *difference,
         other => panic!("{other:?}"),
@@ -71,14 +71,14 @@ fn difference(verdict: Verdict) -> Difference {
 }
 
 #[track_caller]
-fn unknown(verdict: Verdict) -> Vec<(String, UnknownKind)> {
+pub(super) fn unknown(verdict: Verdict) -> Vec<(String, UnknownKind)> {
     match verdict {
         Verdict::Unknown(unknown) => unknown.into_iter().map(|unknown| (unknown.whom, unknown.kind)).collect(),
         other => panic!("{other:?}"),
     }
 }
 
-fn rules(text: &str, source: &str) -> Options {
+pub(super) fn rules(text: &str, source: &str) -> Options {
     let rules = Rules::parse(text, &workflow(source)).unwrap_or_else(|faults| panic!("{faults}"));
     Options { rules: Some(rules), same_input: false }
 }

@@ -90,27 +90,23 @@ impl Run<'_> {
 
     /// What came first then, of what is waited for now; and when time brings something.
     fn first_and_due(&self) -> (Option<(Seq, Turn)>, Option<Timestamp>) {
-        let mut first: Option<(Seq, Turn)> = None;
-        if let Some(operation) = self.past.operations.get(self.operations) {
-            let turn = Turn::Operate { seq: operation.seq, at: operation.at, kind: operation.kind };
-            first = Some((operation.seq, turn));
-        }
+        let operation = self.past.operations.get(self.operations);
+        let operation = operation.map(|o| (o.seq, Turn::Operate { seq: o.seq, at: o.at, kind: o.kind }));
+        let mut turns: Vec<(Seq, Turn)> = operation.into_iter().collect();
         let mut due: Option<Timestamp> = None;
         for (index, ask) in self.asks.iter().enumerate() {
             let brings = match &ask.source {
                 Source::Past(past) => self.past.asks.get(*past).map(|past| self.next_of(ask, past)),
-                Source::Clock if ask.open => self.deadline(ask).map(Next::Due),
-                Source::Clock | Source::Rule(_) | Source::Nobody(_) => None,
+                Source::Clock => self.deadline(ask).map(Next::Due),
+                Source::Rule(_) | Source::Nobody(_) => None,
             };
             match brings {
-                Some(Next::Reply(reply)) if first.as_ref().is_none_or(|(seq, _)| reply.seq < *seq) => {
-                    first = Some((reply.seq, Turn::Reply { ask: index, reply }));
-                }
+                Some(Next::Reply(reply)) => turns.push((reply.seq, Turn::Reply { ask: index, reply })),
                 Some(Next::Due(at)) if self.state.paused.is_none() => due = Some(due.map_or(at, |due| due.min(at))),
                 _ => {}
             }
         }
-        (first, due)
+        (turns.into_iter().min_by_key(|(seq, _)| *seq), due)
     }
 
     /// When a turn comes: as long after the question as then.
@@ -206,9 +202,9 @@ impl Run<'_> {
 fn in_time(ask: &NewAsk, reply: &PastReply, deadline: Timestamp) -> Next {
     let (now, then) = (ask.allowed_ms.unwrap_or(i64::MAX), reply.allowed_ms.unwrap_or(i64::MAX));
     match reply.what {
+        What::Overdue if now > then && ask.whom != Whom::Time => Next::Unknown(UnknownKind::NotWaitedFor),
         What::Overdue if now == then => Next::Reply(*reply),
-        What::Overdue if now < then || ask.whom == Whom::Time => Next::Due(deadline),
-        What::Overdue => Next::Unknown(UnknownKind::NotWaitedFor),
+        What::Overdue => Next::Due(deadline),
         _ if now < then && reply.took_ms > now => Next::Due(deadline),
         What::Accepted | What::Unclear | What::Misconfigured | What::Lost | What::NotSent | What::Again => {
             Next::Unknown(UnknownKind::OutOfStep)

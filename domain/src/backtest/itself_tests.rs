@@ -1,0 +1,371 @@
+//! Under its own definition a run decides what was decided then, event by event: the same at the same time.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::run::Decided;
+use super::tests::workflow;
+use super::*;
+use crate::order::{
+    AttemptId, Command, Direction, Event, HandOver, Limits, NotSent, Operation, Reply, Stage, StepCompleted,
+    StepStarted,
+};
+use crate::testing::{Story, answered, done, held, misconfigured, order, refused, unclear};
+
+pub(super) const HOUR: Duration = Duration::from_hours(1);
+
+/// All that a run decides.
+pub(super) fn lived(past: &Past, source: &str) -> Vec<Event> {
+    lived_with(past, source, &Options::default())
+}
+
+pub(super) fn lived_with(past: &Past, source: &str, options: &Options) -> Vec<Event> {
+    let workflow = workflow(source);
+    let run = Run::live(&workflow, past, options).unwrap();
+    let decided = run.decided.into_iter().flat_map(|(seq, decided)| match decided {
+        Decided::Events(events) => events,
+        Decided::Refused(why) => panic!("event {seq} is refused: {why}"),
+    });
+    decided.collect()
+}
+
+/// Without what a run cannot repeat: the key of an answer, who cancelled the order and why, how long a request that was not sent
+/// had to wait, and who noticed that an attempt was lost.
+fn comparable(mut event: Event) -> Event {
+    match &mut event {
+        Event::StepCompleted(StepCompleted { answer_key: Some(key), .. }) => key.clear(),
+        Event::CompensationStarted(e) if e.step.is_none() => e.because.clear(),
+        Event::StepAttemptFailed(e) if e.unsent => e.retry_at = e.at,
+        Event::StepAttemptFailed(e) if e.lost => e.error.clear(),
+        _ => {}
+    }
+    event
+}
+
+#[track_caller]
+fn assert_lives_again(story: &Story<'_>, source: &str) {
+    let past = Past::of(story.history().to_vec()).unwrap();
+    let now: Vec<Event> = lived(&past, source).into_iter().map(comparable).collect();
+    let then: Vec<Event> = story.history().iter().cloned().map(comparable).collect();
+    let differs = now.iter().zip(&then).position(|(now, then)| now != then);
+    assert_eq!(differs.map(|at| (&now[at], &then[at])), None);
+    assert_eq!(now.len(), then.len(), "{:#?}", then.get(now.len()));
+    assert_eq!(backtest(&workflow(source), &past, &Options::default()).unwrap().verdict, Verdict::Same);
+}
+
+/// Lets the time come at which something is due, and does it.
+pub(super) fn when_due(story: &mut Story<'_>) {
+    let due = story.state().due_at().expect("something is due");
+    let wait = (due - story.now().at).to_std().unwrap_or_default();
+    story.tick_after(wait).whatever();
+}
+
+fn attempt(story: &Story<'_>, step: &str) -> AttemptId {
+    let Stage::InFlight { direction, attempt, .. } = story.state().steps[step].stage else { panic!("{step}") };
+    AttemptId { step: step.to_owned(), direction, number: attempt }
+}
+
+fn not_sent(story: &mut Story<'_>, step: &str, wait: Duration) {
+    let attempt = attempt(story, step);
+    let command = NotSent { attempt, error: "no turn came".to_owned(), wait, now: story.now() };
+    story.when(&Command::NotSent(command)).whatever();
+}
+
+fn handed_over(story: &mut Story<'_>, step: &str) {
+    let attempts = vec![attempt(story, step)];
+    story.when(&Command::HandOver(HandOver { attempts, now: story.now() })).whatever();
+}
+
+pub(super) fn maybe_done(error: &str) -> Reply {
+    Reply::Misconfigured { error: error.to_owned(), retry_after: None, maybe_done: true }
+}
+
+const CHECKED: &str = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  check: { call: p.check, undo: p.uncheck, outcomes: [good, bad], outcome: required, compensate-on: [bad], retry: { attempts: 9 } }
+  approve: { after: [check], await: approval, with: { total: order.total }, timeout: 2d }
+  cool: { after: [approve], wait: 1h }
+  ship: { after: [cool], request: p.ship, undo: p.unship, timeout: 3d, outcomes: [shipped, later, none], interim: { later: 10d }, compensate-on: [none] }
+  thank: { after: [ship], call: p.thank, sets-status: Shipped }
+compensated:
+  sorry: { call: p.sorry, sets-status: Canceled }
+result: steps.ship.data
+";
+
+/// Checked at once, and approved by a person after an hour.
+fn approved(workflow: &Workflow) -> Story<'_> {
+    let mut story = Story::given(workflow);
+    story.place(order()).whatever();
+    story.answer("check", answered("good")).whatever();
+    story.pass(HOUR);
+    story.signal_with("approve", "approved", json!({ "by": "ann" }), None).whatever();
+    story
+}
+
+#[test]
+fn attempts_that_fail_in_every_way_fail_again_in_that_way() {
+    let workflow = workflow(CHECKED);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    for reply in [
+        unclear("503"),
+        answered("odd"),
+        done(),
+        misconfigured("answered 401"),
+        maybe_done("answered 404"),
+        Reply::Accepted,
+        answered("a\"b"),
+    ] {
+        story.pass(Duration::from_millis(70));
+        story.answer("check", reply).whatever();
+        when_due(&mut story);
+    }
+    not_sent(&mut story, "check", Duration::from_secs(1));
+    when_due(&mut story);
+    handed_over(&mut story, "check");
+    when_due(&mut story);
+    // Nobody records anything, so the attempt is lost, and made again.
+    when_due(&mut story);
+    story.answer("check", answered("good")).whatever();
+    assert_lives_again(&story, CHECKED);
+}
+
+#[test]
+fn answers_waits_and_pauses_take_as_long_again() {
+    let workflow = workflow(CHECKED);
+    let mut story = approved(&workflow);
+    assert_lives_again(&story, CHECKED);
+    when_due(&mut story);
+    story.pass(HOUR);
+    story.answer("ship", Reply::Accepted).whatever();
+    story.pass(HOUR);
+    story.operate(Operation::Pause).whatever();
+    story.pass(HOUR * 100);
+    story.operate(Operation::Resume).whatever();
+    story.pass(HOUR);
+    story.signal_with("ship", "later", json!({ "in": "a week" }), Some("key")).whatever();
+    story.pass(HOUR * 24 * 7);
+    assert_lives_again(&story, CHECKED);
+    story.signal_with("ship", "shipped", json!({ "tracking": "T" }), None).whatever();
+    story.pass(HOUR);
+    story.answer("thank", done()).whatever();
+    assert!(story.state().ended());
+    assert_lives_again(&story, CHECKED);
+}
+
+#[test]
+fn what_is_overdue_is_overdue_again() {
+    let workflow = workflow(CHECKED);
+    let mut unapproved = Story::given(&workflow);
+    unapproved.place(order()).whatever();
+    unapproved.answer("check", answered("good")).whatever();
+    when_due(&mut unapproved);
+    let mut unanswered = approved(&workflow);
+    when_due(&mut unanswered);
+    unanswered.answer("ship", Reply::Accepted).whatever();
+    let mut interim = unanswered.clone();
+    when_due(&mut unanswered);
+    unanswered.answer("ship", Reply::Accepted).whatever();
+    // The undo is overdue, too: the order is stuck, and an operator has it tried again.
+    when_due(&mut unanswered);
+    unanswered.operate(Operation::Retry { step: Some("ship".to_owned()) }).whatever();
+    unanswered.undone_later("ship").whatever();
+    interim.signal("ship", "later").whatever();
+    when_due(&mut interim);
+    interim.answer("ship", done()).whatever();
+    for mut story in [unapproved, unanswered, interim] {
+        story.answer("check", done()).whatever();
+        story.answer("sorry", done()).whatever();
+        assert!(story.state().ended());
+        assert_lives_again(&story, CHECKED);
+    }
+}
+
+#[test]
+fn operators_act_again_where_they_acted() {
+    let workflow = workflow(CHECKED);
+    let mut skipped = Story::given(&workflow);
+    skipped.place(order()).whatever();
+    let skip = |step: &str, outcome: &str, data: Value| Operation::Skip {
+        step: step.to_owned(),
+        outcome: Some(outcome.to_owned()),
+        data,
+    };
+    skipped.answer("check", unclear("503")).whatever();
+    skipped.operate(skip("check", "good", json!({ "by": "ann" }))).whatever();
+    skipped.operate(skip("approve", "approved", Value::Null)).whatever();
+    skipped.operate(skip("cool", "elapsed", Value::Null)).whatever();
+    skipped.answer("ship", Reply::Accepted).whatever();
+    skipped.operate(skip("ship", "shipped", json!({ "tracking": "T" }))).whatever();
+    assert_lives_again(&skipped, CHECKED);
+    let mut canceled = approved(&workflow);
+    canceled.pass(HOUR / 2);
+    canceled.operate(Operation::Pause).whatever();
+    canceled.pass(HOUR);
+    canceled.operate(Operation::Cancel).whatever();
+    canceled.pass(HOUR);
+    canceled.answer("check", refused("too late")).whatever();
+    canceled.operate(Operation::Skip { step: "check".into(), outcome: None, data: Value::Null }).whatever();
+    canceled.answer("sorry", done()).whatever();
+    assert!(canceled.state().ended());
+    assert_lives_again(&canceled, CHECKED);
+}
+
+const HELD: &str = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  charge: { call: p.charge, undo: p.refund, retry: { attempts: 2 } }
+  ship: { request: p.ship, undo: p.unship, retry: { attempts: 1 } }
+";
+
+/// An order whose `charge` comes to this, and which is canceled then.
+fn canceled_after<'w>(workflow: &'w Workflow, replies: &[Reply]) -> Story<'w> {
+    let mut story = Story::given(workflow);
+    story.place(order()).whatever();
+    story.answer("ship", done()).whatever();
+    for (index, reply) in replies.iter().enumerate() {
+        if index > 0 {
+            when_due(&mut story);
+        }
+        story.answer("charge", reply.clone()).whatever();
+    }
+    story.operate(Operation::Cancel).whatever();
+    story
+}
+
+/// Whether its participant is asked to undo `charge`.
+fn undoes_charge(story: &Story<'_>) -> bool {
+    let undo = |e: &StepStarted| e.step == "charge" && e.direction == Direction::Undo;
+    story.history().iter().any(|event| matches!(event, Event::StepStarted(e) if undo(e)))
+}
+
+#[test]
+fn what_may_have_been_done_then_may_have_been_done_now_and_is_undone() {
+    let workflow = workflow(HELD);
+    let no = || misconfigured("answered 401");
+    let maybe = || maybe_done("answered 404");
+    for (replies, is_undone) in [
+        (vec![no(), no()], false),
+        (vec![no(), maybe()], true),
+        (vec![maybe(), no()], true),
+        (vec![maybe(), held("no key")], true),
+        (vec![no(), held("no key")], false),
+        (vec![held("no key")], false),
+    ] {
+        let mut story = canceled_after(&workflow, &replies);
+        story.answer("ship", done()).whatever();
+        assert_eq!(undoes_charge(&story), is_undone, "{replies:?}");
+        assert_lives_again(&story, HELD);
+    }
+    // Of a "no" it is certain that nothing was done, unless an attempt before it is unclear.
+    for (first, is_undone) in [(no(), false), (maybe(), true)] {
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        story.answer("charge", first).whatever();
+        when_due(&mut story);
+        story.answer("charge", refused("no")).whatever();
+        story.answer("ship", done()).whatever();
+        story.answer("ship", done()).whatever();
+        assert_eq!(undoes_charge(&story), is_undone, "{:?}", story.history());
+        assert_lives_again(&story, HELD);
+    }
+}
+
+#[test]
+fn what_is_held_goes_on_as_it_went_on() {
+    let workflow = workflow(HELD);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("charge", held("no key")).whatever();
+    story.operate(Operation::Retry { step: Some("charge".to_owned()) }).whatever();
+    story.answer("ship", maybe_done("answered 404")).whatever();
+    story.answer("charge", done()).whatever();
+    // Its participant answers after all.
+    story.signal("ship", "done").whatever();
+    assert!(story.state().ended());
+    assert_lives_again(&story, HELD);
+}
+
+#[test]
+fn a_split_decision_is_split_where_it_was_split() {
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a, undo: p.not-a, retry: { attempts: 3 } }
+  b: { call: p.b, undo: p.not-b }
+  c: { after: [a], call: p.c }
+  d: { after: [a], call: p.d }
+  e: { after: [a], call: p.e }
+";
+    let workflow = workflow(source);
+    let mut story = Story::given(&workflow).within(Limits { decision: 1, ..Limits::LOG });
+    story.place(order()).whatever();
+    let mut rounds = 0;
+    let mut unsent = false;
+    while !story.state().ended() {
+        rounds += 1;
+        assert!(rounds < 100);
+        let in_flight =
+            |(_, known): &(&String, &crate::order::StepState)| matches!(known.stage, Stage::InFlight { .. });
+        let step = story.state().steps.iter().find(in_flight).map(|(id, _)| id.clone());
+        match step.as_deref() {
+            // The turn comes late: the attempt is recorded again, in the same decision.
+            Some("a") if !unsent => {
+                unsent = true;
+                story.pass(Duration::from_secs(1));
+                not_sent(&mut story, "a", Duration::ZERO);
+            }
+            Some(step) if story.state().split.is_none() => story.answer(step, done()).whatever(),
+            _ => story.tick_after(Duration::ZERO).whatever(),
+        }
+    }
+    assert!(story.history().iter().filter(|event| is_split(event)).count() > 3);
+    let past = Past::of(story.history().to_vec()).unwrap();
+    let mut now: Vec<Event> = lived(&past, source).into_iter().map(comparable).collect();
+    let mut then: Vec<Event> = story.history().iter().cloned().map(comparable).collect();
+    // An attempt that was recorded again at once is recorded again by the rest of the decision now.
+    assert_eq!(
+        now.iter().filter(|event| is_split(event)).count(),
+        then.iter().filter(|event| is_split(event)).count() + 1
+    );
+    now.retain(|event| !is_split(event));
+    then.retain(|event| !is_split(event));
+    assert_eq!(now, then);
+}
+
+fn is_split(event: &Event) -> bool {
+    matches!(event, Event::DecisionSplit(_))
+}
+
+#[test]
+fn a_decision_that_was_not_split_is_not_split_whatever_another_definition_adds_to_it() {
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a }
+  b: { after: [a], call: p.b }
+  c: { after: [b], call: p.c }
+  d: { after: [b], call: p.d }
+";
+    let workflow_then = workflow(source);
+    let mut story = Story::given(&workflow_then);
+    story.place(order()).whatever();
+    story.answer("a", done()).whatever();
+    let mut story = story.within(Limits { decision: 1, ..Limits::LOG });
+    story.answer("b", done()).whatever();
+    assert!(story.state().split.is_some());
+    let more = workflow(&format!("{source}  e: {{ after: [a], call: p.e }}\n"));
+    let past = Past::of(story.history().to_vec()).unwrap();
+    let options = Options::default();
+    let run = Run::live(&more, &past, &options).unwrap();
+    let (_, decided) = &run.decided[1];
+    let Decided::Events(events) = decided else { panic!("{decided:?}") };
+    let told: Vec<&str> = events.iter().map(Event::type_name).collect();
+    assert_eq!(told, ["StepCompleted", "StepStarted", "StepStarted"]);
+}

@@ -1,0 +1,257 @@
+//! Where then and now part: on which event, at which step, and what is decided there instead.
+
+use serde_json::{Value, json};
+
+use super::itself_tests::HOUR;
+use super::tests::{SOURCE, difference, rules, shipped, tried, tried_with, undone, unknown, workflow};
+use super::*;
+use crate::order::{Operation, Reply};
+use crate::testing::{Story, answered, done, misconfigured, order, refused, unclear};
+
+/// A workflow of these steps.
+pub(super) fn steps(steps: &str) -> String {
+    format!("workflow: w\nversion: 1\nparticipants: {{ p: {{ url: 'http://p' }} }}\nsteps:\n{steps}")
+}
+
+/// What comes of an order under this definition.
+pub(super) fn past(source: &str, live: impl FnOnce(&mut Story<'_>)) -> Past {
+    let workflow = workflow(source);
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    live(&mut story);
+    Past::of(story.history().to_vec()).unwrap()
+}
+
+/// The step and the event at which they part.
+#[track_caller]
+fn parts_at(verdict: Verdict) -> (Option<String>, u64) {
+    let difference = difference(verdict);
+    (difference.step, difference.revision)
+}
+
+/// An order, each of whose calls is answered with "done", in this order.
+fn in_turn(source: &str, order: &[&str]) -> Past {
+    past(source, |story| {
+        for step in order {
+            story.answer(step, done()).whatever();
+        }
+    })
+}
+
+#[test]
+fn another_answer_is_a_difference_even_where_nothing_follows_from_it() {
+    let overruled = rules("answers: { p.thank: [{ outcome: odd }] }", SOURCE);
+    let difference = difference(tried_with(&shipped(), SOURCE, &overruled).verdict);
+    assert_eq!((difference.step.as_deref(), difference.ended_now.state), (Some("thank"), "COMPLETED"));
+    let same = rules("answers: { p.thank: [{ outcome: done }] }", SOURCE);
+    assert_eq!(tried_with(&shipped(), SOURCE, &same).verdict, Verdict::Same);
+}
+
+#[test]
+fn a_rule_that_answers_as_was_answered_then_changes_nothing() {
+    // An undo is not taken for the step that it undoes, and a step not for another one that asked for the same.
+    assert_eq!(tried_with(&undone(), SOURCE, &rules("answers: { p.refund: [{}] }", SOURCE)).verdict, Verdict::Same);
+    let twice = steps(
+        "  first: { call: p.ask, with: { n: '1' } }\n  second: { after: [first], call: p.ask, with: { n: '2' } }\n",
+    );
+    let past = past(&twice, |story| {
+        story.answer("first", answered("yes")).whatever();
+        story.answer("second", answered("yes")).whatever();
+    });
+    let yes = rules("answers: { p.ask: [{ outcome: yes }] }", &twice);
+    assert_eq!(tried_with(&past, &twice, &yes).verdict, Verdict::Same);
+}
+
+#[test]
+fn an_answer_that_came_after_an_interim_one_is_missed_where_it_comes_no_more() {
+    let source = steps(
+        "  a: { call: p.a }\n  b: { after: [a], request: p.b, outcomes: [later, made], interim: { later: 5d } }\n  \
+         c: { call: p.c }\n",
+    );
+    let past = past(&source, |story| {
+        story.answer("a", done()).whatever();
+        story.signal("b", "later").whatever();
+        story.pass(HOUR);
+        story.signal("b", "made").whatever();
+        story.pass(HOUR);
+        story.answer("c", done()).whatever();
+    });
+    assert_eq!(tried(&past, &source), Verdict::Same);
+    let parts = difference(tried(&past, &source.replace(", interim: { later: 5d }", "")));
+    assert_eq!((parts.step.as_deref(), parts.now.len()), (Some("b"), 0), "{parts:?}");
+    assert!(parts.then[0].starts_with("b: answered \"made\""), "{parts:?}");
+    assert_eq!(parts.ended_now, Standing { status: "Placed".into(), state: "COMPLETED", is_known: true });
+}
+
+#[test]
+fn an_order_that_is_stuck_is_not_given_what_a_closed_step_was_answered() {
+    let source = steps(
+        "  b: { request: p.b, outcomes: [later, made], interim: { later: 5d } }\n  \
+         c: { call: p.c, retry: { attempts: 1 } }\n",
+    );
+    let past = past(&source, |story| {
+        story.signal("b", "later").whatever();
+        story.answer("c", misconfigured("answered 401")).whatever();
+        story.signal("b", "made").whatever();
+        story.operate(Operation::Skip { step: "c".into(), outcome: None, data: Value::Null }).whatever();
+    });
+    assert_eq!(tried(&past, &source), Verdict::Same);
+    let parts = difference(tried(&past, &source.replace(", interim: { later: 5d }", "")));
+    assert_eq!((parts.step.as_deref(), parts.now.len()), (Some("b"), 0), "{parts:?}");
+}
+
+#[test]
+fn steps_that_were_asked_side_by_side_may_be_asked_in_any_order() {
+    let source = steps("  a: { call: p.a }\n  b: { call: p.b }\n");
+    let turned = steps("  b: { call: p.b }\n  a: { call: p.a }\n");
+    for order in [["a", "b"], ["b", "a"]] {
+        let past = in_turn(&source, &order);
+        assert_eq!(tried(&past, &turned), Verdict::Same);
+    }
+    // One after the other is another matter: whoever was answered first must not be asked last.
+    let after = steps("  b: { call: p.b }\n  a: { after: [b], call: p.a }\n");
+    assert_eq!(tried(&in_turn(&source, &["b", "a"]), &after), Verdict::Same);
+    let serial = steps("  a: { call: p.a }\n  c: { after: [a], call: p.c }\n  b: { after: [c], call: p.b }\n");
+    let past = in_turn(&serial, &["a", "c", "b"]);
+    let other = steps("  b: { call: p.b }\n  c: { after: [b], call: p.c }\n  a: { after: [c], call: p.a }\n");
+    assert_eq!(parts_at(tried(&past, &other)), (Some("b".to_owned()), 0));
+    let late = steps("  a: { after: [c], call: p.a }\n  b: { after: [a], call: p.b }\n  c: { call: p.c }\n");
+    assert_eq!(parts_at(tried(&past, &late)), (Some("c".to_owned()), 0));
+}
+
+/// `a`, then `b`, then an approval that is still to come.
+fn with_statuses(of_a: &str, of_b: &str) -> String {
+    let sets = |status: &str| if status.is_empty() { String::new() } else { format!(", sets-status: {status}") };
+    steps(&format!(
+        "  a: {{ call: p.a{} }}\n  b: {{ after: [a], call: p.b{} }}\n  c: {{ after: [b], await: approval }}\n",
+        sets(of_a),
+        sets(of_b)
+    ))
+}
+
+#[test]
+fn a_status_is_missed_where_it_was_set_or_where_another_one_is_set_now_whichever_is_first() {
+    let (answer_to_a, answer_to_b) = (Some(("a", 2)), Some(("b", 5)));
+    for (then, now, expected) in [
+        (("A", "B"), ("A", "B"), None),
+        (("A", ""), ("", ""), answer_to_a),
+        (("", ""), ("A", ""), answer_to_a),
+        (("", "B"), ("", ""), answer_to_b),
+        (("", ""), ("", "B"), answer_to_b),
+        (("", "B"), ("", "C"), answer_to_b),
+        (("A", ""), ("", "B"), answer_to_a),
+        (("", "B"), ("A", ""), answer_to_a),
+        (("A", "B"), ("A", ""), answer_to_b),
+        (("A", "B"), ("", "B"), answer_to_a),
+    ] {
+        let past = in_turn(&with_statuses(then.0, then.1), &["a", "b"]);
+        let verdict = tried(&past, &with_statuses(now.0, now.1));
+        let Some((step, _)) = expected else {
+            assert_eq!(verdict, Verdict::Same);
+            continue;
+        };
+        let parts = difference(verdict);
+        assert_eq!(parts.step.as_deref(), Some(step), "{then:?} {now:?}");
+        // The event is the answer that led to it.
+        assert_eq!(past.events[usize::try_from(parts.revision).unwrap()].step().map(String::as_str), Some(step));
+        assert_eq!(past.events[usize::try_from(parts.revision).unwrap()].type_name(), "StepCompleted");
+    }
+}
+
+#[test]
+fn of_two_things_on_one_event_the_one_of_now_is_named() {
+    let source = steps("  a: { call: p.a }\n");
+    let past = in_turn(&source, &["a"]);
+    let now = steps("  a: { call: p.a, sets-status: Made }\n");
+    let parts = difference(tried(&past, &now));
+    assert_eq!((parts.step.as_deref(), parts.revision), (Some("a"), 2));
+    assert_eq!(parts.then, ["a: done", "The order is completed"]);
+    assert_eq!(parts.now, ["a: done", "The order is Made", "The order is completed"]);
+    // The other way round there is no step at which it ends.
+    let past = in_turn(&now, &["a"]);
+    assert_eq!(parts_at(tried(&past, &source)), (None, 2));
+}
+
+#[test]
+fn where_something_is_unknown_what_is_missing_may_still_come() {
+    let more = with_statuses("", "B").replace("  b: { after: [a]", "  x: { after: [a], call: p.x }\n  b: { after: [x]");
+    let past = in_turn(&with_statuses("A", "B"), &["a", "b"]);
+    // `x` was never asked, and so `b` is not asked now; that is no difference. Nor is it that its status is missing.
+    let now = more.replace("a: { call: p.a", "a: { call: p.a, sets-status: A");
+    assert_eq!(unknown(tried(&past, &now)), [("p.x".to_owned(), UnknownKind::NeverAsked)]);
+    // Another status than then, set before `x` is asked, is one; and one that is not known to stay out is not.
+    let other = more.replace("a: { call: p.a", "a: { call: p.a, sets-status: C");
+    let parts = difference(tried(&past, &other));
+    assert_eq!(parts.step.as_deref(), Some("a"));
+    assert!(!parts.ended_now.is_known && parts.ended_then.is_known, "{parts:?}");
+    assert_eq!((parts.ended_now.status.as_str(), parts.ended_then.status.as_str()), ("C", "B"));
+    // Beside what is unknown, `b` sets another status than `a` did: the difference is where it is set.
+    let beside = steps(
+        "  x: { call: p.x }\n  a: { call: p.a }\n  b: { after: [a], call: p.b, sets-status: D }\n  c: { after: [b], await: approval }\n",
+    );
+    assert_eq!(parts_at(tried(&past, &beside)).0.as_deref(), Some("b"));
+}
+
+#[test]
+fn a_supposed_interim_answer_is_given_once_and_no_other_is_expected() {
+    let source =
+        SOURCE.replace("outcomes: [shipped, none]", "outcomes: [shipped, none, later], interim: { later: 5d }");
+    let later = rules("answers: { p.ship: [{ outcome: later }] }", &source);
+    let parts = difference(tried_with(&shipped(), &source, &later).verdict);
+    assert_eq!(parts.step.as_deref(), Some("ship"));
+    assert_eq!(
+        parts.now,
+        ["charge: done", "ship: p is asked to ship", "ship: answered \"later\" for now; more is to follow"]
+    );
+    assert_eq!((parts.ended_now.state, parts.ended_now.is_known), ("WAITING", true));
+}
+
+#[test]
+fn what_is_refused_now_is_told_with_the_reason() {
+    let source = steps("  a: { request: p.a, outcomes: [yes, maybe] }\n  b: { after: [a], call: p.b }\n");
+    let past = past(&source, |story| {
+        story.signal_with("a", "maybe", json!({ "n": 1 }), None).whatever();
+        story.answer("b", done()).whatever();
+    });
+    let parts = difference(tried(&past, &source.replace("[yes, maybe]", "[yes, no]")));
+    assert_eq!((parts.step.as_deref(), parts.revision), (Some("a"), 2));
+    assert_eq!(parts.now, ["refused: step \"a\" does not know the outcome \"maybe\"; it knows yes, no"]);
+    // A step that answers at once now takes the later answer for one in the exchange.
+    assert_eq!(tried(&past, &source.replace("request: p.a", "call: p.a")), Verdict::Same);
+    let parts = difference(tried(
+        &past,
+        &source.replace("request: p.a, outcomes: [yes, maybe]", "call: p.a, outcomes: [yes], retry: { attempts: 1 }"),
+    ));
+    assert!(parts.now[0].contains("\"maybe\""), "{parts:?}");
+}
+
+#[test]
+fn an_error_of_then_is_told_without_what_was_said_of_the_attempt() {
+    let source = |attempts: u32| steps(&format!("  a: {{ call: p.a, retry: {{ attempts: {attempts} }} }}\n"));
+    for (reply, error) in [
+        (unclear("503"), "503"),
+        (misconfigured("answered 401"), "answered 401"),
+        (answered("odd"), "odd"),
+        (refused("no"), "no"),
+    ] {
+        let past = past(&source(1).replace("p.a,", "p.a, outcomes: [even],"), |story| {
+            story.answer("a", reply.clone()).whatever();
+        });
+        let now = source(3)
+            .replace("p.a,", "p.a, outcomes: [even],")
+            .replace("  a:", "  z: { wait: 1s, sets-status: Z }\n  a:");
+        let (workflow, options) = (workflow(&now), Options::default());
+        let run = Run::live(&workflow, &past, &options).unwrap();
+        let errors = run.decided.iter().filter_map(|(_, decided)| match decided {
+            super::run::Decided::Events(events) => events.iter().find_map(|event| match event {
+                crate::order::Event::StepAttemptFailed(e) => Some(e.error.clone()),
+                crate::order::Event::StepFailed(e) => Some(e.error.clone()),
+                _ => None,
+            }),
+            super::run::Decided::Refused(why) => Some(why.clone()),
+        });
+        let errors: Vec<String> = errors.collect();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].contains(error) && !errors[0].contains("the last"), "{errors:?}");
+    }
+}

@@ -1,0 +1,56 @@
+//! What rules answer: their guards, their bounds, and their data.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::itself_tests::lived_with;
+use super::tests::{SOURCE, rules, shipped, tried_with, unknown, workflow};
+use super::*;
+use crate::order::{CustomerKey, Event};
+
+#[test]
+fn data_without_quotes_is_what_it_looks_like_and_data_with_quotes_is_text() {
+    let text = "answers:
+  p.ship:
+    - outcome: shipped
+      data: { n: 1.5, i: 7, yes: true, no: false, quoted: 'true', not: \"false\", digits: '1', list: [a, 2, '2', ~], nothing: ~, word: word }
+";
+    let events = lived_with(&shipped(), SOURCE, &rules(text, SOURCE));
+    let result = events.iter().find_map(|event| match event {
+        Event::OrderCompleted(e) => Some(e.result.clone()),
+        _ => None,
+    });
+    let expected = json!({
+        "n": 1.5, "i": 7, "yes": true, "no": false, "quoted": "true", "not": "false", "digits": "1",
+        "list": ["a", 2, "2", null], "nothing": null, "word": "word",
+    });
+    assert_eq!(result, Some(expected));
+}
+
+#[test]
+fn an_entry_holds_up_to_a_thousand_rules() {
+    let of = |count: usize| format!("answers: {{ p.thank: [{}] }}", vec!["{}"; count].join(", "));
+    for (count, is_allowed) in [(1, true), (999, true), (1_000, true), (1_001, false), (1_002, false)] {
+        let read = Rules::parse(&of(count), &workflow(SOURCE));
+        assert_eq!(read.is_ok(), is_allowed, "{count}");
+        if let Err(faults) = read {
+            assert!(faults.to_string().contains("must hold from 1 to 1000 rules"), "{faults}");
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_looks_into_sealed_personal_data_leaves_its_answer_unknown() {
+    let key = CustomerKey::new(Uuid::from_u128(1), &[7; CustomerKey::LENGTH]).unwrap();
+    let mut events = shipped().events;
+    let Some(Event::OrderPlaced(placed)) = events.first_mut() else { panic!("an order is placed first") };
+    **placed = placed.sealed_with(&key, Uuid::from_u128(1)).unwrap();
+    let (readable, past) = (shipped(), Past::of(events).unwrap());
+    let rule = |guard: &str| rules(&format!("answers: {{ p.thank: [{{ when: \"{guard}\" }}] }}"), SOURCE);
+    let harmless = rule("double(order.total) > 1.0 && order.customer.name != null");
+    assert_eq!(tried_with(&past, SOURCE, &harmless).verdict, Verdict::Same);
+    let curious = rule("order.customer.name.startsWith('V')");
+    assert_eq!(tried_with(&readable, SOURCE, &curious).verdict, Verdict::Same);
+    let verdict = tried_with(&past, SOURCE, &curious).verdict;
+    assert_eq!(unknown(verdict), [("p.thank".to_owned(), UnknownKind::PersonalData)]);
+}

@@ -1,0 +1,365 @@
+//! Deadlines, waits and pauses of another definition, and what cannot be known of them.
+
+use serde_json::Value;
+
+use super::itself_tests::{HOUR, lived, when_due};
+use super::parting_tests::{past, steps};
+use super::tests::{difference, tried, tried_with, unknown};
+use super::*;
+use crate::Timestamp;
+use crate::order::{Event, Operation, Reply};
+use crate::testing::{Story, answered, done, order, refused, unclear};
+
+/// When this step is completed or fails.
+fn ended_at(events: &[Event], step: &str) -> Option<chrono::TimeDelta> {
+    events.iter().find_map(|event| match event {
+        Event::StepCompleted(e) if e.step == step => Some(e.at - Timestamp::UNIX_EPOCH),
+        Event::StepFailed(e) if e.step == step => Some(e.at - Timestamp::UNIX_EPOCH),
+        _ => None,
+    })
+}
+
+fn hours(hours: i64) -> Option<chrono::TimeDelta> {
+    Some(chrono::TimeDelta::hours(hours))
+}
+
+fn requested(timeout: &str) -> String {
+    steps(&format!("  a: {{ call: p.a }}\n  b: {{ after: [a], request: p.b, timeout: {timeout} }}\n"))
+}
+
+/// `b` is asked after ten hours, accepts, and answers an hour and a half later, not counting a pause of a hundred hours.
+fn answered_beside_a_pause() -> Past {
+    past(&requested("3d"), |story| {
+        story.pass(HOUR * 10);
+        story.answer("a", done()).whatever();
+        story.answer("b", Reply::Accepted).whatever();
+        story.pass(HOUR / 2);
+        story.operate(Operation::Pause).whatever();
+        story.pass(HOUR * 100);
+        story.operate(Operation::Resume).whatever();
+        story.pass(HOUR);
+        story.signal("b", "done").whatever();
+    })
+}
+
+#[test]
+fn an_answer_comes_in_time_where_it_took_no_longer_than_it_may_pauses_left_out() {
+    let past = answered_beside_a_pause();
+    for (timeout, is_in_time) in [("2h", true), ("90m", true), ("89m", false), ("1h", false), ("10m", false)] {
+        let verdict = tried(&past, &requested(timeout));
+        assert_eq!(verdict == Verdict::Same, is_in_time, "{timeout}: {verdict:?}");
+    }
+    let parts = difference(tried(&past, &requested("1h")));
+    // It is decided when time has passed, after the last event of then: the end of the pause.
+    assert_eq!(
+        (parts.step.as_deref(), past.events[usize::try_from(parts.revision).unwrap()].type_name()),
+        (Some("b"), "OrderResumed")
+    );
+    assert!(parts.now[1].contains("no answer in time"), "{parts:?}");
+    let parts = difference(tried(&past, &requested("10m")));
+    assert_eq!(past.events[usize::try_from(parts.revision).unwrap()].type_name(), "StepAccepted");
+}
+
+#[test]
+fn an_answer_that_was_late_then_and_taken_since_nobody_looked_is_taken_again() {
+    let past = past(&requested("1h"), |story| {
+        story.answer("a", done()).whatever();
+        story.answer("b", Reply::Accepted).whatever();
+        story.pass(HOUR * 2);
+        story.signal("b", "done").whatever();
+    });
+    assert_eq!(tried(&past, &requested("1h")), Verdict::Same);
+    assert_eq!(tried(&past, &requested("3h")), Verdict::Same);
+    assert_eq!(difference(tried(&past, &requested("30m"))).step.as_deref(), Some("b"));
+}
+
+/// Nobody answers `b` within a day; meanwhile, after two hours, `c` is answered.
+fn overdue_beside_another(timeout: &str) -> String {
+    steps(&format!(
+        "  b: {{ request: p.b, timeout: {timeout}, outcomes: [yes, silent], on-timeout: silent }}\n  c: {{ call: p.c }}\n"
+    ))
+}
+
+#[test]
+fn what_was_overdue_is_so_at_its_time_now_and_is_not_known_after_a_longer_wait() {
+    let past = past(&overdue_beside_another("1d"), |story| {
+        story.answer("b", Reply::Accepted).whatever();
+        story.pass(HOUR * 2);
+        story.answer("c", done()).whatever();
+        when_due(story);
+    });
+    for (timeout, b, c) in [("1d", 24, 2), ("3h", 3, 2), ("1h", 1, 2)] {
+        let source = overdue_beside_another(timeout);
+        assert_eq!(tried(&past, &source), Verdict::Same, "{timeout}");
+        let events = lived(&past, &source);
+        assert_eq!((ended_at(&events, "b"), ended_at(&events, "c")), (hours(b), hours(c)), "{timeout}");
+        let order = events.iter().position(|event| matches!(event, Event::StepCompleted(e) if e.step == "b"))
+            < events.iter().position(|event| matches!(event, Event::StepCompleted(e) if e.step == "c"));
+        assert_eq!(order, b < c, "{timeout}");
+    }
+    let verdict = tried(&past, &overdue_beside_another("2d"));
+    assert_eq!(unknown(verdict), [("p.b".to_owned(), UnknownKind::NotWaitedFor)]);
+}
+
+#[test]
+fn a_wait_lasts_as_long_as_the_definition_says_whatever_it_was_then() {
+    let waiting = |wait: &str| {
+        steps(&format!("  w: {{ wait: {wait} }}\n  c: {{ call: p.c }}\n  d: {{ after: [w, c], call: p.d }}\n"))
+    };
+    let past = past(&waiting("3h"), |story| {
+        story.pass(HOUR * 2);
+        story.answer("c", done()).whatever();
+        when_due(story);
+        story.pass(HOUR);
+        story.answer("d", done()).whatever();
+    });
+    for (wait, w, d) in [("3h", 3, 4), ("1h", 1, 3), ("2h", 2, 3), ("5h", 5, 6)] {
+        let source = waiting(wait);
+        assert_eq!(tried(&past, &source), Verdict::Same, "{wait}");
+        let events = lived(&past, &source);
+        let ended = ["w", "c", "d"].map(|step| ended_at(&events, step));
+        assert_eq!(ended, [hours(w), hours(2), hours(d)], "{wait}");
+        assert!(events.iter().map(Event::at).is_sorted(), "{wait}");
+    }
+}
+
+#[test]
+fn a_wait_that_there_was_not_passes_and_moves_what_comes_after_it() {
+    let calls = |first: &str| steps(&format!("{first}  b: {{ call: p.b }}\n  c: {{ after: [b], call: p.c }}\n"));
+    let past = past(&calls(""), |story| {
+        story.pass(HOUR);
+        story.answer("b", done()).whatever();
+        story.pass(HOUR);
+        story.answer("c", done()).whatever();
+    });
+    let beside = calls("  w: { wait: 90m }\n");
+    assert_eq!(tried(&past, &beside), Verdict::Same);
+    let events = lived(&past, &beside);
+    assert_eq!(ended_at(&events, "w"), Some(chrono::TimeDelta::minutes(90)));
+    assert_eq!((ended_at(&events, "b"), ended_at(&events, "c")), (hours(1), hours(2)));
+    let before = calls("  w: { wait: 1d }\n").replace("b: { call", "b: { after: [w], call");
+    assert_eq!(tried(&past, &before), Verdict::Same);
+    let events = lived(&past, &before);
+    assert_eq!((ended_at(&events, "b"), ended_at(&events, "c")), (hours(25), hours(26)));
+}
+
+#[test]
+fn nothing_falls_due_in_a_pause_and_a_wait_goes_on_after_it() {
+    let waiting = |wait: &str| steps(&format!("  w: {{ wait: {wait} }}\n  c: {{ after: [w], call: p.c }}\n"));
+    let past = past(&waiting("1h"), |story| {
+        story.pass(HOUR / 2);
+        story.operate(Operation::Pause).whatever();
+        story.pass(HOUR * 100);
+        story.operate(Operation::Resume).whatever();
+        when_due(story);
+        story.answer("c", done()).whatever();
+    });
+    for (wait, minutes) in [("1h", 60), ("40m", 40), ("2h", 120)] {
+        assert_eq!(tried(&past, &waiting(wait)), Verdict::Same, "{wait}");
+        let ended = ended_at(&lived(&past, &waiting(wait)), "w");
+        assert_eq!(ended, Some(chrono::TimeDelta::hours(100) + chrono::TimeDelta::minutes(minutes)), "{wait}");
+    }
+}
+
+#[test]
+fn a_pause_lasts_as_long_as_then_even_where_it_begins_later() {
+    let calls = |of_b: &str, of_c: &str| {
+        steps(&format!(
+            "  a: {{ call: p.a }}\n  b: {{ {of_b}call: p.b }}\n  c: {{ {of_c}call: p.c }}\n  d: {{ call: p.d }}\n"
+        ))
+    };
+    let (side_by_side, in_turn) = (calls("", ""), calls("after: [a], ", "after: [b], "));
+    let past = past(&side_by_side, |story| {
+        for step in ["c", "b", "a"] {
+            story.pass(HOUR);
+            story.answer(step, done()).whatever();
+        }
+        for (held, after) in [(10, 1), (7, 2)] {
+            story.operate(Operation::Pause).whatever();
+            story.pass(HOUR * held);
+            story.operate(Operation::Resume).whatever();
+            story.pass(HOUR * after);
+        }
+        story.answer("d", done()).whatever();
+    });
+    let pauses = |events: &[Event]| -> Vec<i64> {
+        let at = |event: &Event| (event.at() - Timestamp::UNIX_EPOCH).num_hours();
+        events.iter().filter(|event| matches!(event, Event::OrderPaused(_) | Event::OrderResumed(_))).map(at).collect()
+    };
+    assert_eq!(pauses(&lived(&past, &side_by_side)), [3, 13, 14, 21]);
+    // The second begins as soon as the first has ended, since its time has passed.
+    assert_eq!(pauses(&lived(&past, &in_turn)), [6, 16, 16, 23]);
+    assert_eq!(tried(&past, &in_turn), Verdict::Same);
+}
+
+#[test]
+fn what_was_given_up_then_and_is_waited_for_now_is_not_known() {
+    let source = |undone: &str| {
+        steps(&format!("  a: {{ call: p.a, outcomes: [good, bad]{undone} }}\n  b: {{ request: p.b, timeout: 3d }}\n"))
+    };
+    let past = past(&source(", compensate-on: [bad]"), |story| {
+        story.answer("b", Reply::Accepted).whatever();
+        story.answer("a", answered("bad")).whatever();
+    });
+    assert_eq!(tried(&past, &source(", compensate-on: [bad]")), Verdict::Same);
+    let verdict = tried(&past, &source(""));
+    assert_eq!(unknown(verdict), [("p.b".to_owned(), UnknownKind::NotWaitedFor)]);
+}
+
+#[test]
+fn an_attempt_that_was_not_made_then_is_not_known_unless_it_was_still_to_come() {
+    let source =
+        |attempts: u32| steps(&format!("  a: {{ call: p.a, undo: p.b, retry: {{ attempts: {attempts} }} }}\n"));
+    let used_up = past(&source(1), |story| story.answer("a", unclear("503")).whatever());
+    assert_eq!(unknown(tried(&used_up, &source(3))), [("p.a".to_owned(), UnknownKind::NoFurtherAttempt)]);
+    let backing_off = past(&source(2), |story| story.answer("a", unclear("503")).whatever());
+    for attempts in [2, 3] {
+        assert_eq!(tried(&backing_off, &source(attempts)), Verdict::Same);
+    }
+}
+
+#[test]
+fn an_answer_that_was_not_understood_then_and_is_now_is_not_known_whole() {
+    let source = |known: &str| steps(&format!("  a: {{ call: p.a, {known}, retry: {{ attempts: 3 }} }}\n"));
+    let odd = past(&source("outcomes: [even]"), |story| {
+        story.answer("a", answered("odd")).whatever();
+        when_due(story);
+        story.answer("a", answered("even")).whatever();
+    });
+    for (known, is_known) in
+        [("outcomes: [even]", true), ("outcomes: [even, prime]", true), ("outcomes: [even, odd]", false)]
+    {
+        let verdict = tried(&odd, &source(known));
+        if is_known {
+            assert_eq!(verdict, Verdict::Same, "{known}");
+        } else {
+            assert_eq!(unknown(verdict), [("p.a".to_owned(), UnknownKind::NotRecorded)], "{known}");
+        }
+    }
+    let unnamed = past(&source("outcome: required"), |story| {
+        story.answer("a", done()).whatever();
+        when_due(story);
+        story.answer("a", answered("even")).whatever();
+    });
+    assert_eq!(tried(&unnamed, &source("outcome: required")), Verdict::Same);
+    assert_eq!(unknown(tried(&unnamed, &source("timeout: 9s"))), [("p.a".to_owned(), UnknownKind::NotRecorded)]);
+    // Under fewer attempts it fails for good by the very answer.
+    let once =
+        source("outcomes: [even]").replace("attempts: 3", "attempts: 1").replace("  a:", "  z: { call: p.z }\n  a:");
+    let parts = lived(&odd, &once);
+    let failed = parts.iter().find_map(|event| match event {
+        Event::StepFailed(e) => Some(e.error.as_str()),
+        _ => None,
+    });
+    assert_eq!(failed, Some("answered \"odd\", which is none of its outcomes: even (attempt 1, the last)"));
+}
+
+#[test]
+fn what_was_accepted_in_vain_is_accepted_where_it_may_be_and_what_came_then_is_out_of_step() {
+    let source = |kind: &str| steps(&format!("  a: {{ {kind}: p.a, retry: {{ attempts: 3 }} }}\n"));
+    let in_vain = past(&source("call"), |story| {
+        story.answer("a", Reply::Accepted).whatever();
+        when_due(story);
+        story.answer("a", done()).whatever();
+    });
+    assert_eq!(tried(&in_vain, &source("call")), Verdict::Same);
+    assert_eq!(unknown(tried(&in_vain, &source("request"))), [("p.a".to_owned(), UnknownKind::OutOfStep)]);
+    // The other way round: a request that is overdue after it was accepted, and that may not be accepted now.
+    let overdue = past(&source("request"), |story| {
+        story.answer("a", Reply::Accepted).whatever();
+        when_due(story);
+    });
+    assert_eq!(tried(&overdue, &source("request")), Verdict::Same);
+    assert_eq!(unknown(tried(&overdue, &source("call"))), [("p.a".to_owned(), UnknownKind::OutOfStep)]);
+}
+
+#[test]
+fn an_operator_skips_a_step_with_the_answer_of_then() {
+    let source =
+        steps("  a: { request: p.a, outcomes: [yes, no], compensate-on: [no] }\n  b: { after: [a], call: p.b }\n");
+    let past = past(&source, |story| {
+        story.operate(Operation::Skip { step: "a".into(), outcome: Some("yes".into()), data: Value::Null }).whatever();
+        story.answer("b", done()).whatever();
+    });
+    assert_eq!(tried(&past, &source), Verdict::Same);
+}
+
+#[test]
+fn what_a_person_is_told_is_compared_too() {
+    let source = steps("  a: { await: approval, with: { total: order.total } }\n  b: { after: [a], call: p.b }\n");
+    let past = past(&source, |story| {
+        story.signal("a", "approved").whatever();
+        story.answer("b", done()).whatever();
+    });
+    let strict = Options { same_input: true, ..Options::default() };
+    assert_eq!(tried_with(&past, &source, &strict).verdict, Verdict::Same);
+    let other = source.replace("order.total", "order.currency");
+    let verdict = tried_with(&past, &other, &strict).verdict;
+    assert_eq!(unknown(verdict), [("a person (approval)".to_owned(), UnknownKind::OtherInput)]);
+    assert_eq!(tried(&past, &other), Verdict::Same);
+}
+
+#[test]
+fn a_step_of_another_name_takes_the_answer_of_one_that_there_is_no_more() {
+    let then = steps("  first: { call: p.ask, with: { n: '1' } }\n");
+    let answered_then = past(&then, |story| story.answer("first", answered("yes")).whatever());
+    // With another input, it is not known which answer it would have.
+    let other = steps("  third: { call: p.ask, with: { n: '2' } }\n");
+    assert_eq!(unknown(tried(&answered_then, &other)), [("p.ask".to_owned(), UnknownKind::OtherInput)]);
+    let renamed = steps("  third: { call: p.ask, with: { n: '1' } }\n");
+    assert_eq!(tried(&answered_then, &renamed), Verdict::Same);
+    // The step of that name asks for something else now, so its answer of then is free.
+    let moved = steps("  third: { call: p.ask, with: { n: '1' } }\n  first: { after: [third], wait: 1s }\n");
+    assert_eq!(tried(&answered_then, &moved), Verdict::Same);
+    // One that still asks for the same waits for its own answer, even where another asks before it.
+    let both = steps(
+        "  third: { call: p.ask, with: { n: '1' } }\n  first: { after: [third], call: p.ask, with: { n: '1' } }\n",
+    );
+    assert_eq!(unknown(tried(&answered_then, &both)), [("p.ask".to_owned(), UnknownKind::OtherInput)]);
+}
+
+#[test]
+fn only_other_answers_to_the_same_question_show_that_its_input_matters() {
+    // `b` is asked for something else, with another input, and answers otherwise.
+    let source = |n: &str| {
+        steps(&format!(
+            "  a: {{ call: p.a, with: {{ n: '{n}' }}, undo: p.c }}\n  b: {{ after: [a], call: p.b, with: {{ m: '1' }} }}\n"
+        ))
+    };
+    let past = past(&source("1"), |story| {
+        story.answer("a", answered("yes")).whatever();
+        story.answer("b", answered("no")).whatever();
+    });
+    assert_eq!(tried(&past, &source("2")), Verdict::Same);
+    // Nor does the undo of another step by the same action.
+    let source = |n: &str| {
+        steps(&format!(
+            "  a: {{ call: p.turn, with: {{ n: '{n}' }} }}\n  b: {{ after: [a], call: p.b, with: {{ m: '1' }}, undo: p.turn }}\n  c: {{ after: [b], call: p.c }}\n"
+        ))
+    };
+    let workflow = super::tests::workflow(&source("1"));
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("a", answered("yes")).whatever();
+    story.answer("b", done()).whatever();
+    story.answer("c", refused("no")).whatever();
+    story.answer("b", done()).whatever();
+    let past = Past::of(story.history().to_vec()).unwrap();
+    assert_eq!(tried(&past, &source("2")), Verdict::Same);
+}
+
+#[test]
+fn every_reason_for_not_knowing_has_a_name_and_a_sentence() {
+    use UnknownKind::{NeverAsked, NoFurtherAttempt, NotRecorded, NotWaitedFor, OtherInput, OutOfStep, PersonalData};
+    for (kind, name, sentence) in [
+        (NeverAsked, "never-asked", "was never asked"),
+        (OtherInput, "other-input", "was asked with other input"),
+        (NoFurtherAttempt, "no-further-attempt", "was not asked that often"),
+        (NotWaitedFor, "not-waited-for", "was not waited for that long"),
+        (NotRecorded, "not-recorded", "gave an answer that was not recorded whole"),
+        (PersonalData, "personal-data", "hangs on personal data that cannot be read"),
+        (OutOfStep, "out-of-step", "was not asked in this way"),
+    ] {
+        assert_eq!((kind.as_str(), kind.in_words()), (name, sentence));
+    }
+}
