@@ -65,6 +65,6 @@ fn input_matters(past: &Past, asked: &PastAsk) -> bool {
     };
     let outcome = outcome_of(asked);
     let others = past.asks.iter().filter(|ask| ask.whom == asked.whom && ask.direction == asked.direction);
-    let mut others = others.filter(|ask| !std::ptr::eq(*ask, asked) && past.input(ask) != past.input(asked));
+    let mut others = others.filter(|ask| past.input(ask) != past.input(asked));
     others.any(|other| outcome_of(other).is_some_and(|other| Some(other) != outcome))
 }

@@ -349,6 +349,21 @@ fn only_other_answers_to_the_same_question_show_that_its_input_matters() {
 }
 
 #[test]
+fn other_answers_to_the_very_same_input_do_not_show_that_it_matters() {
+    let source = |n: &str| {
+        steps(&format!(
+            "  first: {{ call: p.ask, with: {{ n: '{n}' }} }}\n  \
+             second: {{ after: [first], call: p.ask, with: {{ n: '1' }} }}\n"
+        ))
+    };
+    let past = past(&source("1"), |story| {
+        story.answer("first", answered("yes")).whatever();
+        story.answer("second", answered("no")).whatever();
+    });
+    assert_eq!(tried(&past, &source("2")), Verdict::Same);
+}
+
+#[test]
 fn every_reason_for_not_knowing_has_a_name_and_a_sentence() {
     use UnknownKind::{NeverAsked, NoFurtherAttempt, NotRecorded, NotWaitedFor, OtherInput, OutOfStep, PersonalData};
     for (kind, name, sentence) in [

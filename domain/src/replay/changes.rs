@@ -71,4 +71,12 @@ mod tests {
         );
         assert_eq!(changes(&before, &before), []);
     }
+
+    #[test]
+    fn what_came_whole_or_empty_is_one_field() {
+        let came = |path: &str, after: Value| Change { path: path.to_owned(), before: None, after: Some(after) };
+        assert_eq!(changes(&Value::Null, &json!({ "a": 1 })), [came("", json!({ "a": 1 }))]);
+        assert_eq!(changes(&json!({}), &json!({ "a": {} })), [came("a", json!({}))]);
+        assert_eq!(changes(&Value::Null, &json!({})), [came("", json!({}))]);
+    }
 }

@@ -191,13 +191,13 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
     candidates
 }
 
-/// All that this decision gave back.
+/// All that this decision gave back. What was not being made in it is left as it is.
 fn hand_over(state: Option<&OrderState>, decision: &[Recorded]) -> Command {
     let given_back = |recorded: &Recorded| match &recorded.event {
-        Event::StepAttemptFailed(e) if e.lost => {
+        Event::StepAttemptFailed(e) => {
             Some(AttemptId { step: e.step.clone(), direction: e.direction, number: e.attempt })
         }
-        Event::StepFailed(e) if e.cause() == FailureCause::Lost => {
+        Event::StepFailed(e) => {
             Some(AttemptId { step: e.step.clone(), direction: e.direction, number: attempt(state, &e.step) })
         }
         _ => None,

@@ -24,7 +24,13 @@ mod rule;
 mod seen;
 
 #[cfg(test)]
+mod again_tests;
+#[cfg(test)]
+mod seen_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod why_tests;
 
 use uuid::Uuid;
 

@@ -6,10 +6,10 @@ use uuid::Uuid;
 use super::*;
 use crate::ids::OrderId;
 use crate::order::{CustomerKey, Direction, NewOrder, Operation, Reply, request_id};
-use crate::testing::{Story, answered, done, order, refused, unclear};
+use crate::testing::{Story, Then, answered, done, order, refused, unclear};
 use crate::wire::SCHEMA;
 
-const SOURCE: &str = "workflow: w
+pub(super) const SOURCE: &str = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }
 steps:
@@ -19,7 +19,7 @@ steps:
 ";
 
 /// A story's history, as the log has it; each decision by itself.
-fn history(decisions: &[(Vec<Event>, Option<&str>)]) -> Vec<Recorded> {
+pub(super) fn history(decisions: &[(Vec<Event>, Option<&str>)]) -> Vec<Recorded> {
     let mut history = Vec::new();
     for (events, actor) in decisions {
         let first = history.len() as u128 + 1;
@@ -45,16 +45,59 @@ fn history(decisions: &[(Vec<Event>, Option<&str>)]) -> Vec<Recorded> {
     history
 }
 
-fn workflow(source: &str) -> Workflow {
+pub(super) fn workflow(source: &str) -> Workflow {
     Workflow::parse(source).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-fn plain(events: Vec<Event>) -> (Vec<Event>, Option<&'static str>) {
+pub(super) fn plain(events: Vec<Event>) -> (Vec<Event>, Option<&'static str>) {
     (events, None)
 }
 
+/// An order's life, decision by decision.
+pub(super) struct Log<'w> {
+    pub story: Story<'w>,
+    decisions: Vec<(Vec<Event>, Option<&'static str>)>,
+}
+
+impl<'w> Log<'w> {
+    /// An order is placed under this definition.
+    pub fn of(workflow: &'w Workflow) -> Self {
+        Self::placing(workflow, order())
+    }
+
+    pub fn placing(workflow: &'w Workflow, order: NewOrder) -> Self {
+        let mut log = Self { story: Story::given(workflow), decisions: Vec::new() };
+        log.does(|story| story.place(order));
+        log
+    }
+
+    pub fn does(&mut self, command: impl FnOnce(&mut Story<'w>) -> Then) {
+        self.decisions.push(plain(command(&mut self.story).events()));
+    }
+
+    pub fn answers(&mut self, step: &str, reply: Reply) {
+        self.does(|story| story.answer(step, reply));
+    }
+
+    pub fn operates(&mut self, operation: Operation) {
+        let events = self.story.operate(operation).events();
+        self.decisions.push((events, Some("ann")));
+    }
+
+    /// The time comes at which something is due.
+    pub fn waits(&mut self) {
+        let due = self.story.state().due_at().expect("something is due");
+        let wait = (due - self.story.now().at).to_std().unwrap_or_default();
+        self.does(|story| story.tick_after(wait));
+    }
+
+    pub fn history(&self) -> Vec<Recorded> {
+        history(&self.decisions)
+    }
+}
+
 /// An order that is charged at the second attempt, shipped, and ends.
-fn shipped(workflow: &Workflow) -> Vec<Recorded> {
+pub(super) fn shipped(workflow: &Workflow) -> Vec<Recorded> {
     let mut story = Story::given(workflow);
     let decisions = [
         plain(story.place(order()).events()),
@@ -67,7 +110,7 @@ fn shipped(workflow: &Workflow) -> Vec<Recorded> {
     history(&decisions)
 }
 
-fn replayed<'h>(workflow: &'h Workflow, history: &'h [Recorded]) -> Vec<Decision<'h>> {
+pub(super) fn replayed<'h>(workflow: &'h Workflow, history: &'h [Recorded]) -> Vec<Decision<'h>> {
     Replay::of(Some(workflow), history).map(|decision| decision.unwrap()).collect()
 }
 
@@ -214,7 +257,7 @@ fn personal_data_is_no_part_of_what_is_shown_of_a_state() {
 }
 
 /// The same history, with the personal data sealed.
-fn sealed(mut history: Vec<Recorded>) -> Vec<Recorded> {
+pub(super) fn sealed(mut history: Vec<Recorded>) -> Vec<Recorded> {
     let key = CustomerKey::new(Uuid::from_u128(1), &[7; CustomerKey::LENGTH]).unwrap();
     let Event::OrderPlaced(placed) = &mut history[0].event else { panic!("an order is placed first") };
     **placed = placed.sealed_with(&key, Uuid::from_u128(1)).unwrap();

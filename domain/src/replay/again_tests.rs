@@ -1,0 +1,236 @@
+//! What a decision comes to that is made once more: the same, another, or what cannot be known.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::tests::{Log, SOURCE, replayed, sealed, shipped, workflow};
+use super::*;
+use crate::order::{AttemptId, Direction, HandOver, Limits, NewOrder, Operation};
+use crate::testing::{done, order, refused};
+
+/// What each decision comes to: `s` the same, `d` differs, `u` unknown.
+fn told(workflow: &Workflow, history: &[Recorded]) -> String {
+    let sign = |decision: &Decision<'_>| match decision.again {
+        Again::Same => 's',
+        Again::Differs(_) => 'd',
+        Again::Unknown(_) => 'u',
+    };
+    replayed(workflow, history).iter().map(sign).collect()
+}
+
+#[test]
+fn each_decision_has_the_time_at_which_it_was_made() {
+    let workflow = workflow(SOURCE);
+    let history = shipped(&workflow);
+    let at: Vec<i64> =
+        replayed(&workflow, &history).iter().map(|decision| decision.at().unwrap().timestamp_millis()).collect();
+    assert_eq!(at, [0, 0, 1000, 1000, 1000, 1000]);
+}
+
+#[test]
+fn a_decision_that_lacks_an_event_or_has_one_too_many_differs() {
+    let workflow = workflow(SOURCE);
+    let mut cut = shipped(&workflow);
+    let last = cut.pop().unwrap();
+    assert_eq!((last.event.type_name(), told(&workflow, &cut).as_str()), ("OrderCompleted", "sssssd"));
+    let decisions = replayed(&workflow, &cut);
+    let Again::Differs(Ok(events)) = &decisions[5].again else { panic!("{:?}", decisions[5].again) };
+    assert_eq!(events.last(), Some(&last.event));
+
+    let mut marked = shipped(&workflow);
+    // Nothing is left to decide where this decision is said to be split.
+    let first = marked[4].clone();
+    marked.truncate(6);
+    let split = Event::DecisionSplit(crate::order::DecisionSplit { at: first.event.at() });
+    let metadata = Metadata { causation_id: Some(first.id), ..marked[5].metadata.clone() };
+    marked.push(Recorded { id: Uuid::from_u128(99), revision: 6, event: split, metadata });
+    assert_eq!(told(&workflow, &marked), "sssd");
+}
+
+#[test]
+fn a_decision_that_was_split_comes_out_the_same_where_it_was_split() {
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a }
+  b: { call: p.b }
+  c: { after: [a], call: p.c }
+  d: { after: [a], call: p.d }
+";
+    let workflow = workflow(source);
+    let mut log = Log::of(&workflow);
+    log.story = log.story.within(Limits { decision: 1, ..Limits::LOG });
+    log.answers("a", done());
+    log.does(|story| story.tick_after(Duration::ZERO));
+    log.does(|story| story.tick_after(Duration::ZERO));
+    let history = log.history();
+    assert_eq!(history.iter().filter(|recorded| recorded.event.type_name() == "DecisionSplit").count(), 2);
+    assert_eq!(told(&workflow, &history), "ssss");
+}
+
+#[test]
+fn a_changed_total_differs_and_one_that_is_written_otherwise_does_not() {
+    let workflow = workflow(SOURCE);
+    for (total, again) in
+        [("14.00", "ssssss"), ("14", "ssssss"), ("14.0000", "ssssss"), ("15", "dsssss"), ("15.00", "dsssss")]
+    {
+        let mut history = shipped(&workflow);
+        let Event::OrderPlaced(placed) = &mut history[0].event else { panic!("an order is placed first") };
+        placed.total = total.parse().unwrap();
+        assert_eq!(told(&workflow, &history), again, "{total}");
+    }
+}
+
+#[test]
+fn of_several_commands_the_nearest_is_named_and_of_those_the_likeliest() {
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a, retry: { attempts: 3 } }
+  b: { request: p.b }
+";
+    let workflow = workflow(source);
+    let mut log = Log::of(&workflow);
+    let attempt = |step: &str| AttemptId { step: step.to_owned(), direction: Direction::Do, number: 1 };
+    let attempts = vec![attempt("a"), attempt("b")];
+    log.does(|story| story.when(&Command::HandOver(HandOver { attempts: attempts.clone(), now: story.now() })));
+    let mut history = log.history();
+    assert_eq!(told(&workflow, &history), "ss");
+    // One of the two is another event than was decided: still it was a hand-over, and not the time.
+    let Event::StepAttemptFailed(failed) = &mut history[4].event else { panic!("{:?}", history[4]) };
+    failed.error = "something else".to_owned();
+    let decisions = replayed(&workflow, &history);
+    assert!(matches!(decisions[1].again, Again::Differs(Ok(_))), "{:?}", decisions[1].again);
+    let Some(Command::HandOver(given_back)) = &decisions[1].command else { panic!("{:?}", decisions[1].command) };
+    assert_eq!(given_back.attempts, attempts);
+
+    // Nothing that can be asked leads to this "no"; an answer in the exchange is the likeliest.
+    let mut log = Log::of(&workflow);
+    log.answers("b", refused("no"));
+    let mut history = log.history();
+    let Event::StepFailed(failed) = &mut history[3].event else { panic!("{:?}", history[3]) };
+    failed.maybe_done = true;
+    let decisions = replayed(&workflow, &history);
+    assert!(matches!(decisions[1].again, Again::Differs(Ok(_))), "{:?}", decisions[1].again);
+    assert!(matches!(decisions[1].command, Some(Command::Answer(_))), "{:?}", decisions[1].command);
+}
+
+#[test]
+fn attempts_that_are_given_back_while_an_order_is_undone_are_given_back_again() {
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a, undo: p.un-a }
+  b: { call: p.b, undo: p.un-b }
+  c: { call: p.c, undo: p.un-c }
+compensated:
+  sorry: { call: p.sorry, with: { x: steps.a.data.x } }
+";
+    let workflow = workflow(source);
+    let mut log = Log::of(&workflow);
+    log.answers("a", done());
+    log.operates(Operation::Cancel);
+    let attempt = |step: &str, direction| AttemptId { step: step.to_owned(), direction, number: 1 };
+    let attempts = vec![attempt("b", Direction::Do), attempt("c", Direction::Do)];
+    log.does(|story| story.when(&Command::HandOver(HandOver { attempts, now: story.now() })));
+    let mut lost = 0;
+    while !log.story.state().ended() && log.story.state().stuck.is_none() {
+        lost += 1;
+        assert!(lost < 20);
+        let in_flight = log.story.state().steps.iter().find_map(|(id, known)| match known.stage {
+            crate::order::Stage::InFlight { direction, attempt, .. } => {
+                Some(AttemptId { step: id.clone(), direction, number: attempt })
+            }
+            _ => None,
+        });
+        match in_flight {
+            Some(attempt) if attempt.number == 1 => {
+                let attempts = vec![attempt];
+                log.does(|story| story.when(&Command::HandOver(HandOver { attempts, now: story.now() })));
+            }
+            Some(attempt) => log.answers(&attempt.step, done()),
+            None => log.waits(),
+        }
+    }
+    let history = log.history();
+    assert!(told(&workflow, &history).chars().all(|sign| sign == 's'), "{}", told(&workflow, &history));
+}
+
+#[test]
+fn a_value_was_limited_or_not_as_it_was_then() {
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a }
+  b: { after: [a], call: p.b, with: { once: order.attributes.text, twice: order.attributes.text } }
+";
+    let workflow = workflow(source);
+    let mut attributes = serde_json::Map::new();
+    attributes.insert("text".to_owned(), json!("x".repeat(600_000)));
+    let large = NewOrder { attributes, ..order() };
+    for (limits, is_too_large) in [(Limits::LOG, true), (Limits::NONE, false)] {
+        let mut log = Log::placing(&workflow, large.clone());
+        log.story = log.story.within(limits);
+        log.answers("a", done());
+        let history = log.history();
+        let failed = history.iter().any(|recorded| matches!(recorded.event, Event::StepFailed(_)));
+        assert_eq!((failed, told(&workflow, &history).as_str()), (is_too_large, "ss"));
+    }
+}
+
+#[test]
+fn what_was_recorded_before_placeholders_were_told_apart_is_decided_the_same() {
+    let source = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a, with: { to: order.customer.email, note: order.attributes.note } }
+  b: { after: [a], await: approval, with: { to: order.customer.email, note: order.attributes.note } }
+result: order.attributes.note
+";
+    let workflow = workflow(source);
+    let mut attributes = serde_json::Map::new();
+    attributes.insert("note".to_owned(), json!("⟦customer.name⟧"));
+    let mut log = Log::placing(&workflow, NewOrder { attributes, ..order() });
+    log.answers("a", done());
+    log.does(|story| story.signal("b", "approved"));
+    let mut history = log.history();
+    assert_eq!(told(&workflow, &history), "sss");
+    let mut stripped = 0;
+    for Recorded { event, .. } in &mut history {
+        let placeholders = match event {
+            Event::StepStarted(e) => &mut e.placeholders,
+            Event::WaitStarted(e) => &mut e.placeholders,
+            Event::OrderCompleted(e) => &mut e.placeholders,
+            _ => continue,
+        };
+        stripped += usize::from(placeholders.take().is_some());
+    }
+    assert_eq!((stripped, told(&workflow, &history).as_str()), (3, "sss"));
+}
+
+#[test]
+fn a_guard_that_looks_into_sealed_personal_data_is_asked_as_if_they_could_be_read() {
+    let with = |guard: &str| workflow(&SOURCE.replace("email != null", &format!("email != null && {guard}")));
+    // It holds for whatever stands there.
+    let any = with("size(order.customer.email) > 1");
+    assert_eq!(told(&any, &sealed(shipped(&any))), "ssssss");
+    let this = with("order.customer.email.endsWith('.example')");
+    assert_eq!(told(&this, &sealed(shipped(&this))), "ssssus");
+    // What can be read is known: a changed event differs, whatever its guards look into.
+    let mut tampered = shipped(&this);
+    let Event::StatusChanged(changed) = &mut tampered[9].event else { panic!("{:?}", tampered[9]) };
+    changed.status = "Delivered".to_owned();
+    assert_eq!(told(&this, &tampered), "sssssd");
+    // Of an order that is sealed, and whose definition looks into nothing, everything is known.
+    let plain = workflow(SOURCE);
+    let mut tampered = sealed(shipped(&plain));
+    let Event::StatusChanged(changed) = &mut tampered[9].event else { panic!("{:?}", tampered[9]) };
+    changed.status = "Delivered".to_owned();
+    assert_eq!(told(&plain, &tampered), "sssssd");
+}
