@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::itself_tests::HOUR;
 use super::tests::{SOURCE, difference, rules, shipped, tried, tried_with, undone, unknown, workflow};
 use super::*;
-use crate::order::{Operation, Reply};
+use crate::order::Operation;
 use crate::testing::{Story, answered, done, misconfigured, order, refused, unclear};
 
 /// A workflow of these steps.

@@ -1,5 +1,6 @@
 //! Deadlines, waits and pauses of another definition, and what cannot be known of them.
 
+use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::itself_tests::{HOUR, lived, when_due};
@@ -11,16 +12,12 @@ use crate::order::{Event, Operation, Reply};
 use crate::testing::{Story, answered, done, order, refused, unclear};
 
 /// When this step is completed or fails.
-fn ended_at(events: &[Event], step: &str) -> Option<chrono::TimeDelta> {
+fn ended_at(events: &[Event], step: &str) -> Option<TimeDelta> {
     events.iter().find_map(|event| match event {
         Event::StepCompleted(e) if e.step == step => Some(e.at - Timestamp::UNIX_EPOCH),
         Event::StepFailed(e) if e.step == step => Some(e.at - Timestamp::UNIX_EPOCH),
         _ => None,
     })
-}
-
-fn hours(hours: i64) -> Option<chrono::TimeDelta> {
-    Some(chrono::TimeDelta::hours(hours))
 }
 
 fn requested(timeout: &str) -> String {
@@ -92,7 +89,11 @@ fn what_was_overdue_is_so_at_its_time_now_and_is_not_known_after_a_longer_wait()
         let source = overdue_beside_another(timeout);
         assert_eq!(tried(&past, &source), Verdict::Same, "{timeout}");
         let events = lived(&past, &source);
-        assert_eq!((ended_at(&events, "b"), ended_at(&events, "c")), (hours(b), hours(c)), "{timeout}");
+        assert_eq!(
+            (ended_at(&events, "b"), ended_at(&events, "c")),
+            (Some(TimeDelta::hours(b)), Some(TimeDelta::hours(c))),
+            "{timeout}"
+        );
         let order = events.iter().position(|event| matches!(event, Event::StepCompleted(e) if e.step == "b"))
             < events.iter().position(|event| matches!(event, Event::StepCompleted(e) if e.step == "c"));
         assert_eq!(order, b < c, "{timeout}");
@@ -118,7 +119,7 @@ fn a_wait_lasts_as_long_as_the_definition_says_whatever_it_was_then() {
         assert_eq!(tried(&past, &source), Verdict::Same, "{wait}");
         let events = lived(&past, &source);
         let ended = ["w", "c", "d"].map(|step| ended_at(&events, step));
-        assert_eq!(ended, [hours(w), hours(2), hours(d)], "{wait}");
+        assert_eq!(ended, [Some(TimeDelta::hours(w)), Some(TimeDelta::hours(2)), Some(TimeDelta::hours(d))], "{wait}");
         assert!(events.iter().map(Event::at).is_sorted(), "{wait}");
     }
 }
@@ -135,12 +136,18 @@ fn a_wait_that_there_was_not_passes_and_moves_what_comes_after_it() {
     let beside = calls("  w: { wait: 90m }\n");
     assert_eq!(tried(&past, &beside), Verdict::Same);
     let events = lived(&past, &beside);
-    assert_eq!(ended_at(&events, "w"), Some(chrono::TimeDelta::minutes(90)));
-    assert_eq!((ended_at(&events, "b"), ended_at(&events, "c")), (hours(1), hours(2)));
+    assert_eq!(ended_at(&events, "w"), Some(TimeDelta::minutes(90)));
+    assert_eq!(
+        (ended_at(&events, "b"), ended_at(&events, "c")),
+        (Some(TimeDelta::hours(1)), Some(TimeDelta::hours(2)))
+    );
     let before = calls("  w: { wait: 1d }\n").replace("b: { call", "b: { after: [w], call");
     assert_eq!(tried(&past, &before), Verdict::Same);
     let events = lived(&past, &before);
-    assert_eq!((ended_at(&events, "b"), ended_at(&events, "c")), (hours(25), hours(26)));
+    assert_eq!(
+        (ended_at(&events, "b"), ended_at(&events, "c")),
+        (Some(TimeDelta::hours(25)), Some(TimeDelta::hours(26)))
+    );
 }
 
 #[test]
@@ -157,7 +164,7 @@ fn nothing_falls_due_in_a_pause_and_a_wait_goes_on_after_it() {
     for (wait, minutes) in [("1h", 60), ("40m", 40), ("2h", 120)] {
         assert_eq!(tried(&past, &waiting(wait)), Verdict::Same, "{wait}");
         let ended = ended_at(&lived(&past, &waiting(wait)), "w");
-        assert_eq!(ended, Some(chrono::TimeDelta::hours(100) + chrono::TimeDelta::minutes(minutes)), "{wait}");
+        assert_eq!(ended, Some(TimeDelta::hours(100) + TimeDelta::minutes(minutes)), "{wait}");
     }
 }
 

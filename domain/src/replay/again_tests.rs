@@ -7,7 +7,7 @@ use serde_json::json;
 use super::tests::{Log, SOURCE, replayed, sealed, shipped, workflow};
 use super::*;
 use crate::order::{AttemptId, Direction, HandOver, Limits, NewOrder, Operation};
-use crate::testing::{done, order, refused};
+use crate::testing::{done, order, refused, unclear};
 
 /// What each decision comes to: `s` the same, `d` differs, `u` unknown.
 fn told(workflow: &Workflow, history: &[Recorded]) -> String {
@@ -26,6 +26,15 @@ fn each_decision_has_the_time_at_which_it_was_made() {
     let at: Vec<i64> =
         replayed(&workflow, &history).iter().map(|decision| decision.at().unwrap().timestamp_millis()).collect();
     assert_eq!(at, [0, 0, 1000, 1000, 1000, 1000]);
+}
+
+#[test]
+fn where_no_definition_says_how_long_a_wait_may_be_it_is_taken_for_the_longest_and_not_for_asked_for() {
+    let history = shipped(&workflow(SOURCE));
+    let decision = Replay::of(None, &history).nth(1).unwrap().unwrap();
+    let Some(Command::Answer(answer)) = decision.command else { panic!("{:?}", decision.command) };
+    assert_eq!(answer.reply, unclear("503"));
+    assert!((answer.now.jitter - 1.0).abs() < f64::EPSILON, "{}", answer.now.jitter);
 }
 
 #[test]
