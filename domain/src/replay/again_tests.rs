@@ -51,7 +51,7 @@ fn a_decision_that_lacks_an_event_or_has_one_too_many_differs() {
     // Nothing is left to decide where this decision is said to be split.
     let first = marked[4].clone();
     marked.truncate(6);
-    let split = Event::DecisionSplit(crate::order::DecisionSplit { at: first.event.at() });
+    let split = Event::DecisionSplit(crate::order::DecisionSplit { retry: Vec::new(), at: first.event.at() });
     let metadata = Metadata { causation_id: Some(first.id), ..marked[5].metadata.clone() };
     marked.push(Recorded { id: Uuid::from_u128(99), revision: 6, event: split, metadata });
     assert_eq!(told(&workflow, &marked), "sssd");

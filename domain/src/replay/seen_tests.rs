@@ -42,6 +42,7 @@ fn a_state_is_shown_whole() {
             "pausedSince": "1970-01-01T00:00:00Z",
             "undoneBecause": null,
             "splitSince": null,
+            "toRetry": [],
             "stuck": null,
             "steps": {
                 "a": {
@@ -54,6 +55,7 @@ fn a_state_is_shown_whole() {
                     "attempts": 1,
                     "undoAttempts": 0,
                     "failures": 0,
+                    "unsentSince": null,
                     "outcome": "even",
                     "basis": "answer",
                     "data": null,
@@ -77,6 +79,7 @@ fn a_state_is_shown_whole() {
                     "attempts": 1,
                     "undoAttempts": 0,
                     "failures": 1,
+                    "unsentSince": null,
                     "outcome": null,
                     "basis": null,
                     "data": null,
@@ -95,6 +98,7 @@ fn a_state_is_shown_whole() {
                     "attempts": 0,
                     "undoAttempts": 0,
                     "failures": 0,
+                    "unsentSince": null,
                     "outcome": null,
                     "basis": null,
                     "data": null,
