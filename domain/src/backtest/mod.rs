@@ -35,6 +35,8 @@ mod give;
 mod itself_tests;
 mod matching;
 #[cfg(test)]
+mod matching_tests;
+#[cfg(test)]
 mod parting_tests;
 mod past;
 mod rules;

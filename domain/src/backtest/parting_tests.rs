@@ -49,7 +49,7 @@ fn another_answer_is_a_difference_even_where_nothing_follows_from_it() {
 
 #[test]
 fn a_rule_that_answers_as_was_answered_then_changes_nothing() {
-    // An undo is not taken for the step that it undoes, and a step not for another one that asked for the same.
+    // An undo is not taken for the step that it undoes, nor a step for another one with the same action.
     assert_eq!(tried_with(&undone(), SOURCE, &rules("answers: { p.refund: [{}] }", SOURCE)).verdict, Verdict::Same);
     let twice = steps(
         "  first: { call: p.ask, with: { n: '1' } }\n  second: { after: [first], call: p.ask, with: { n: '2' } }\n",
@@ -176,16 +176,16 @@ fn of_two_things_on_one_event_the_one_of_now_is_named() {
 fn where_something_is_unknown_what_is_missing_may_still_come() {
     let more = with_statuses("", "B").replace("  b: { after: [a]", "  x: { after: [a], call: p.x }\n  b: { after: [x]");
     let past = in_turn(&with_statuses("A", "B"), &["a", "b"]);
-    // `x` was never asked, and so `b` is not asked now; that is no difference. Nor is it that its status is missing.
+    // `x` was never asked, so `b` is not asked now. Neither that nor its missing status is a difference.
     let now = more.replace("a: { call: p.a", "a: { call: p.a, sets-status: A");
     assert_eq!(unknown(tried(&past, &now)), [("p.x".to_owned(), UnknownKind::NeverAsked)]);
-    // Another status than then, set before `x` is asked, is one; and one that is not known to stay out is not.
+    // Another status than then, which is set before `x` is asked, is one.
     let other = more.replace("a: { call: p.a", "a: { call: p.a, sets-status: C");
     let parts = difference(tried(&past, &other));
     assert_eq!(parts.step.as_deref(), Some("a"));
     assert!(!parts.ended_now.is_known && parts.ended_then.is_known, "{parts:?}");
     assert_eq!((parts.ended_now.status.as_str(), parts.ended_then.status.as_str()), ("C", "B"));
-    // Beside what is unknown, `b` sets another status than `a` did: the difference is where it is set.
+    // Beside what is unknown, `b` sets another status than `a` did: they part where it is set.
     let beside = steps(
         "  x: { call: p.x }\n  a: { call: p.a }\n  b: { after: [a], call: p.b, sets-status: D }\n  c: { after: [b], await: approval }\n",
     );

@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::itself_tests::{HOUR, lived, when_due};
 use super::parting_tests::{past, steps};
-use super::tests::{difference, tried, tried_with, unknown};
+use super::tests::{difference, tried, unknown};
 use super::*;
 use crate::Timestamp;
 use crate::order::{Event, Operation, Reply};
-use crate::testing::{Story, answered, done, order, refused, unclear};
+use crate::testing::{answered, done, unclear};
 
 /// When this step is completed or fails.
 fn ended_at(events: &[Event], step: &str) -> Option<TimeDelta> {
@@ -24,7 +24,8 @@ fn requested(timeout: &str) -> String {
     steps(&format!("  a: {{ call: p.a }}\n  b: {{ after: [a], request: p.b, timeout: {timeout} }}\n"))
 }
 
-/// `b` is asked after ten hours, accepts, and answers an hour and a half later, not counting a pause of a hundred hours.
+/// `b` is asked after ten hours, accepts, and answers an hour and a half later, not counting a pause of a
+/// hundred hours.
 fn answered_beside_a_pause() -> Past {
     past(&requested("3d"), |story| {
         story.pass(HOUR * 10);
@@ -151,6 +152,25 @@ fn a_wait_that_there_was_not_passes_and_moves_what_comes_after_it() {
 }
 
 #[test]
+fn an_attempt_that_time_brings_sooner_now_is_the_one_of_then() {
+    let calls = |first: &str| steps(&format!("{first}  a: {{ call: p.a, retry: {{ attempts: 2 }} }}\n"));
+    let past = past(&calls(""), |story| {
+        story.answer("a", unclear("503")).whatever();
+        // Nobody looks at the order for an hour.
+        story.tick_after(HOUR).whatever();
+        story.answer("a", done()).whatever();
+    });
+    assert_eq!(tried(&past, &calls("")), Verdict::Same);
+    let waiting = calls("  w: { wait: 30m }\n");
+    assert_eq!(tried(&past, &waiting), Verdict::Same);
+    let again = |event: &Event| matches!(event, Event::StepStarted(e) if e.attempt == 2);
+    let events = lived(&past, &waiting);
+    let at: Vec<TimeDelta> =
+        events.iter().filter(|event| again(event)).map(|e| e.at() - Timestamp::UNIX_EPOCH).collect();
+    assert_eq!(at, [TimeDelta::minutes(30)]);
+}
+
+#[test]
 fn nothing_falls_due_in_a_pause_and_a_wait_goes_on_after_it() {
     let waiting = |wait: &str| steps(&format!("  w: {{ wait: {wait} }}\n  c: {{ after: [w], call: p.c }}\n"));
     let past = past(&waiting("1h"), |story| {
@@ -271,7 +291,7 @@ fn what_was_accepted_in_vain_is_accepted_where_it_may_be_and_what_came_then_is_o
     });
     assert_eq!(tried(&in_vain, &source("call")), Verdict::Same);
     assert_eq!(unknown(tried(&in_vain, &source("request"))), [("p.a".to_owned(), UnknownKind::OutOfStep)]);
-    // The other way round: a request that is overdue after it was accepted, and that may not be accepted now.
+    // The other way round: a request was accepted and is overdue, and may not be accepted now.
     let overdue = past(&source("request"), |story| {
         story.answer("a", Reply::Accepted).whatever();
         when_due(story);
@@ -289,85 +309,6 @@ fn an_operator_skips_a_step_with_the_answer_of_then() {
         story.answer("b", done()).whatever();
     });
     assert_eq!(tried(&past, &source), Verdict::Same);
-}
-
-#[test]
-fn what_a_person_is_told_is_compared_too() {
-    let source = steps("  a: { await: approval, with: { total: order.total } }\n  b: { after: [a], call: p.b }\n");
-    let past = past(&source, |story| {
-        story.signal("a", "approved").whatever();
-        story.answer("b", done()).whatever();
-    });
-    let strict = Options { same_input: true, ..Options::default() };
-    assert_eq!(tried_with(&past, &source, &strict).verdict, Verdict::Same);
-    let other = source.replace("order.total", "order.currency");
-    let verdict = tried_with(&past, &other, &strict).verdict;
-    assert_eq!(unknown(verdict), [("a person (approval)".to_owned(), UnknownKind::OtherInput)]);
-    assert_eq!(tried(&past, &other), Verdict::Same);
-}
-
-#[test]
-fn a_step_of_another_name_takes_the_answer_of_one_that_there_is_no_more() {
-    let then = steps("  first: { call: p.ask, with: { n: '1' } }\n");
-    let answered_then = past(&then, |story| story.answer("first", answered("yes")).whatever());
-    // With another input, it is not known which answer it would have.
-    let other = steps("  third: { call: p.ask, with: { n: '2' } }\n");
-    assert_eq!(unknown(tried(&answered_then, &other)), [("p.ask".to_owned(), UnknownKind::OtherInput)]);
-    let renamed = steps("  third: { call: p.ask, with: { n: '1' } }\n");
-    assert_eq!(tried(&answered_then, &renamed), Verdict::Same);
-    // The step of that name asks for something else now, so its answer of then is free.
-    let moved = steps("  third: { call: p.ask, with: { n: '1' } }\n  first: { after: [third], wait: 1s }\n");
-    assert_eq!(tried(&answered_then, &moved), Verdict::Same);
-    // One that still asks for the same waits for its own answer, even where another asks before it.
-    let both = steps(
-        "  third: { call: p.ask, with: { n: '1' } }\n  first: { after: [third], call: p.ask, with: { n: '1' } }\n",
-    );
-    assert_eq!(unknown(tried(&answered_then, &both)), [("p.ask".to_owned(), UnknownKind::OtherInput)]);
-}
-
-#[test]
-fn only_other_answers_to_the_same_question_show_that_its_input_matters() {
-    // `b` is asked for something else, with another input, and answers otherwise.
-    let source = |n: &str| {
-        steps(&format!(
-            "  a: {{ call: p.a, with: {{ n: '{n}' }}, undo: p.c }}\n  b: {{ after: [a], call: p.b, with: {{ m: '1' }} }}\n"
-        ))
-    };
-    let past = past(&source("1"), |story| {
-        story.answer("a", answered("yes")).whatever();
-        story.answer("b", answered("no")).whatever();
-    });
-    assert_eq!(tried(&past, &source("2")), Verdict::Same);
-    // Nor does the undo of another step by the same action.
-    let source = |n: &str| {
-        steps(&format!(
-            "  a: {{ call: p.turn, with: {{ n: '{n}' }} }}\n  b: {{ after: [a], call: p.b, with: {{ m: '1' }}, undo: p.turn }}\n  c: {{ after: [b], call: p.c }}\n"
-        ))
-    };
-    let workflow = super::tests::workflow(&source("1"));
-    let mut story = Story::given(&workflow);
-    story.place(order()).whatever();
-    story.answer("a", answered("yes")).whatever();
-    story.answer("b", done()).whatever();
-    story.answer("c", refused("no")).whatever();
-    story.answer("b", done()).whatever();
-    let past = Past::of(story.history().to_vec()).unwrap();
-    assert_eq!(tried(&past, &source("2")), Verdict::Same);
-}
-
-#[test]
-fn other_answers_to_the_very_same_input_do_not_show_that_it_matters() {
-    let source = |n: &str| {
-        steps(&format!(
-            "  first: {{ call: p.ask, with: {{ n: '{n}' }} }}\n  \
-             second: {{ after: [first], call: p.ask, with: {{ n: '1' }} }}\n"
-        ))
-    };
-    let past = past(&source("1"), |story| {
-        story.answer("first", answered("yes")).whatever();
-        story.answer("second", answered("no")).whatever();
-    });
-    assert_eq!(tried(&past, &source("2")), Verdict::Same);
 }
 
 #[test]

@@ -185,7 +185,7 @@ fn an_order_is_undone_since_a_step_failed_or_answered_what_cannot_be_kept() {
             "OrderCanceled: all-done: all that follows the undoing is done",
         ],
     );
-    // An answer for now is no reason, and neither is one that the step that failed had given before.
+    // The answer for now that the step gave before it failed is no reason.
     let mut interim = begun(&workflow);
     interim.does(|story| story.signal("b", "later"));
     interim.does(|story| story.refuse_later("b", Direction::Do, "sold out"));
