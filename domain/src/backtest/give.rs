@@ -93,8 +93,8 @@ impl Run<'_> {
 
     pub(super) fn operation(&mut self, seq: Seq, at: Timestamp, kind: OperationKind) -> Result<(), DecideError> {
         let before = self.operations.checked_sub(1).and_then(|before| self.past.operations.get(before));
-        // A pause lasts as long as then, even where it begins later now. The operation before its end is
-        // its beginning.
+        // A pause lasts as long as then, even where it begins later now. The operation before its end
+        // is its beginning.
         let lasted = match (kind, self.state.paused, before) {
             (OperationKind::Resume, Some(since), Some(pause)) => since.checked_add_signed(at - pause.at),
             _ => None,

@@ -54,8 +54,8 @@ fn assert_lives_again(story: &Story<'_>, source: &str) {
     assert_eq!(backtest(&workflow(source), &past, &Options::default()).unwrap().verdict, Verdict::Same);
 }
 
-/// The same events and at least as many splits, in any order: an attempt that was recorded again in the
-/// decision that gave it up is recorded again by what is left of the decision now.
+/// The same events and at least as many splits, in any order: an attempt that was recorded again in
+/// the decision that gave it up is recorded again by what is left of the decision now.
 #[track_caller]
 fn assert_lives_again_in_parts(story: &Story<'_>, source: &str) {
     let past = Past::of(story.history().to_vec()).unwrap();
@@ -310,8 +310,8 @@ fn what_is_held_goes_on_as_it_went_on() {
     assert_lives_again(&story, HELD);
 }
 
-/// An order's life on a log that takes this many bytes at once. The first request for `a` waits for its
-/// turn, which comes while a part of the decision is still to be recorded.
+/// An order's life on a log that takes this many bytes at once. The first request for `a` waits for
+/// its turn, which comes while a part of the decision is still to be recorded.
 fn in_parts(workflow: &Workflow, decision: usize) -> Story<'_> {
     let mut story = Story::given(workflow).within(Limits { decision, ..Limits::LOG });
     story.place(order()).whatever();
