@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
+use domain::ids::OrderId;
 
 use super::dice::Dice;
 use super::faults::Fault;
@@ -14,23 +15,25 @@ use super::simulation::Simulation;
 /// The statuses of answers that no participant gave.
 const TURNED_AWAY: [u16; 7] = [401, 403, 404, 405, 407, 431, 308];
 
-/// When no participant can be reached: no request is sent then. `None`: never.
+/// When no participant can be reached for the first order of a run: no request of it is sent then. `None`: never. One order is
+/// enough, since each step tries hundreds of times a day, and a run takes the longer the longer its histories are.
 #[derive(Debug, Clone, Copy)]
 pub struct Absence(Option<(Timestamp, Timestamp)>);
 
 impl Absence {
-    /// For an hour, for more than a day, for days, or never.
+    /// For an hour, for more than a day, or never.
     pub fn new(dice: &Dice, now: Timestamp) -> Self {
-        Self(dice.hits(15).then(|| {
+        Self(dice.hits(10).then(|| {
             let from = now + TimeDelta::from_std(dice.up_to(Duration::from_secs(20))).unwrap_or_default();
-            (from, from + TimeDelta::hours(*dice.pick(&[1, 26, 26, 100])))
+            (from, from + TimeDelta::hours(*dice.pick(&[1, 26])))
         }))
     }
 
     /// Whether it is so now. Once a run is calm, everybody is back.
-    pub fn is_now(self, simulation: &Simulation) -> bool {
+    pub fn is_now(self, simulation: &Simulation, order: &OrderId) -> bool {
         let now = simulation.now();
-        let is_away = self.0.is_some_and(|(from, until)| from <= now && now < until);
+        let is_first = order.as_str() == "o0";
+        let is_away = is_first && self.0.is_some_and(|(from, until)| from <= now && now < until);
         if is_away && !simulation.calm.is_cancelled() {
             simulation.note(Fault::Away);
             return true;

@@ -168,7 +168,7 @@ impl RemoteParticipants {
     async fn wait_for_turn(&self, ask: &Ask) -> Result<(), NotSent> {
         let simulation = &self.0.simulation;
         let left = (ask.attempt.deadline - self.0.time()).to_std().unwrap_or(Duration::ZERO);
-        if self.1.are_away() {
+        if self.1.are_away(&ask.order_id) {
             return Err(NotSent::NoTurn("its circuit is open".to_owned()));
         }
         if simulation.happens(Fault::LateTurn) {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::deployment::{Absence, Deployment};
+use super::dice::Dice;
 use super::faults::Fault;
 use super::letters::{Letter, post};
 use super::members::Members;
@@ -72,13 +73,14 @@ enum Busy {
 impl Services {
     pub fn new(simulation: Simulation, members: Members) -> Self {
         let deployment = Deployment::new(&simulation.dice, simulation.now());
-        let absence = Absence::new(&simulation.dice, simulation.now());
+        // With dice of its own, so that all other runs are as they would be without it.
+        let absence = Absence::new(&Dice::new(!simulation.seed), simulation.now());
         Self { simulation, members, deployment, absence, memory: Arc::default() }
     }
 
-    /// Whether nobody can be asked now.
-    pub fn are_away(&self) -> bool {
-        self.absence.is_now(&self.simulation)
+    /// Whether nobody can be asked about this order now.
+    pub fn are_away(&self, order: &OrderId) -> bool {
+        self.absence.is_now(&self.simulation, order)
     }
 
     /// Serves one request; `None`: there is no answer.

@@ -27,6 +27,7 @@ pub struct Simulation(Arc<Shared>);
 
 #[derive(Debug)]
 pub struct Shared {
+    pub seed: u64,
     pub dice: Dice,
     pub faults: Faults,
     pub log: SimulatedLog,
@@ -55,6 +56,7 @@ impl Simulation {
     pub fn new(seed: u64, bug: Option<Bug>, traced: bool) -> Self {
         let dice = Dice::new(seed);
         Self(Arc::new(Shared {
+            seed,
             faults: Faults::new(&dice),
             dice,
             log: SimulatedLog::new(),
