@@ -208,7 +208,7 @@ fn an_order_is_stuck_since_a_person_has_to_mend_something() {
     at_last.answers("a", misconfigured("answered 401"));
     at_last.waits();
     at_last.answers("a", misconfigured("answered 401"));
-    let stuck = "OrderStuck a: must-not-fail: a failed by a mistake that a person has to mend";
+    let stuck = "OrderStuck a: must-not-fail: a waits for a person to mend something";
     let mended = "StepFailed a: answered: a person has to mend something before it can be done";
     assert_whys(&workflow, &at_once, &[mended, stuck]);
     assert_whys(&workflow, &at_last, &["StepFailed a: retries-used-up: all 2 attempts are used up", stuck]);
