@@ -37,6 +37,16 @@ impl Log {
         guarded(|| act(storage))
     }
 
+    /// The same, at once; `None`: the storage is being opened anew.
+    pub(crate) fn try_with<T>(
+        &self,
+        act: impl FnOnce(&Storage) -> Result<T, StorageError>,
+    ) -> Option<Result<T, StorageError>> {
+        let storage = self.storage.try_read().ok()?;
+        let storage = storage.as_ref()?;
+        Some(guarded(|| act(storage)))
+    }
+
     /// Compacts the tables; `false`: it was told to stop. It also stops where the log has to be opened
     /// anew, which waits for it, and with it all reads.
     pub(crate) fn compact(&self, stop: &Stop) -> Result<bool, StorageError> {

@@ -10,6 +10,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::filter::{Filter, TooHard};
 use super::log::Log;
 use super::recent::Recent;
+use super::storage::event::described_by;
+use super::storage::view::Visible;
 use super::storage::{AllPage, Direction, Event, PageLimits, Resolved, Stop, StorageError, StreamPage, View, Waste};
 
 /// Why there is nothing more to read.
@@ -104,8 +106,26 @@ impl Reader {
         direction: Direction,
         limits: PageLimits,
     ) -> Result<StreamPage, ReadFailure> {
+        if described_by(stream).is_some()
+            && let Some(nothing) = self.nothing_of(stream)?
+        {
+            return Ok(nothing);
+        }
         let stream = stream.to_owned();
         self.on_disk(move |view| view.stream_page(&stream, from, direction, limits)).await
+    }
+
+    /// The answer about a stream of metadata that is not there, as most are not. Filters in memory tell
+    /// so in microseconds, and a thread that may block would cost more than the look itself.
+    fn nothing_of(&self, stream: &str) -> Result<Option<StreamPage>, ReadFailure> {
+        if self.closing.is_cancelled() {
+            return Err(ReadFailure::Closing);
+        }
+        match self.log.try_with(|storage| storage.view().visible(stream)).transpose()? {
+            Some(Visible::Nothing) => Ok(Some(StreamPage::NotFound)),
+            Some(Visible::Deleted) => Ok(Some(StreamPage::Deleted)),
+            Some(Visible::Events { .. }) | None => Ok(None),
+        }
     }
 
     /// The first event of a stream that its readers are shown.
