@@ -128,9 +128,7 @@ async fn metrics_report_circuits_held_steps_and_results_that_failed() {
         assert!(before.lines().any(|known| known == line), "{line}: {before}");
     }
     for workflow in [WITH_UNKNOWN_HOST, WITH_RESULT_THAT_FAILS] {
-        let request = world.http.post(format!("{}/workflows", world.base)).header("content-type", "application/yaml");
-        let registered = request.body(workflow).send().await.unwrap();
-        assert_eq!(registered.status(), 201, "{}", registered.text().await.unwrap());
+        world.register(workflow).await;
     }
     world.place(&order("M1", "order-lost", "11", 1)).await;
     until("the step is held", async || metrics().await.contains("tenuto_held_steps 1.0")).await;

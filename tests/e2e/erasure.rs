@@ -171,8 +171,7 @@ steps:
     timeout: 1d
     outcomes: [shipped, out_of_stock]
 "#;
-    let registered = world.http.post(format!("{}/workflows", world.base)).header("Content-Type", "application/yaml");
-    assert_eq!(registered.body(quiet).send().await.unwrap().status(), 201);
+    world.register(quiet).await;
     world.place(&personal("Z0", "quiet", 1)).await;
     world.comes_to("Z0", "Placed", "COMPLETED").await;
     assert_eq!(files_with_words(cluster), "");
@@ -191,7 +190,8 @@ async fn refused_while_an_order_is_open(world: &World) {
     world.comes_to("Z5", "Canceled", "CANCELED").await;
 }
 
-/// Its personal data are lost anyhow, so it does not stand in the way. But nothing ends it by itself.
+/// The personal data of this order are lost already, so it does not prevent the erasure. But it
+/// does not end by itself.
 async fn names_an_open_order_whose_key_was_lost(world: &World, pool: &PgPool) {
     world.place(&personal("Z7", "order-fulfilment", 500)).await;
     world.comes_to("Z7", "BackOrdered", "WAITING").await;

@@ -19,13 +19,7 @@ const FAILING: &str = "workflow: failing\nversion: 1\nparticipants: { payments: 
                        result: \"{ 'tracking': steps.charge.data.tracking }\"";
 
 impl World {
-    async fn register(&self, workflow: &str) {
-        let posted = self.http.post(format!("{}/workflows", self.base)).header("content-type", "application/yaml");
-        let answer = posted.body(workflow.to_owned()).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), 201, "{}", answer.text().await.unwrap());
-    }
-
-    /// What `tenuto show` prints of an order, with that exit code.
+    /// The output of `tenuto show` for an order; its exit code must be this.
     #[track_caller]
     fn shows(&self, id: &str, code: i32, more: &[&str]) -> String {
         let mut command = binary();
@@ -39,7 +33,8 @@ fn strange(metadata: &Bytes) -> NewEvent {
     NewEvent { id: Uuid::new_v4(), event_type: "OrderDanced".to_owned(), data: "{}".into(), metadata: metadata.clone() }
 }
 
-/// A participant whose key has expired, until it is renewed. Returns its URL and the switch.
+/// A participant that answers 401 until its key is renewed. Returns its URL and the switch that
+/// renews the key.
 async fn expired() -> (String, Arc<AtomicBool>) {
     let renewed = Arc::new(AtomicBool::new(false));
     let is_renewed = renewed.clone();

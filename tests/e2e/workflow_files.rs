@@ -1,42 +1,34 @@
 //! Workflow files: registered, refused, checked.
 
-use serde_json::Value;
-
 use crate::process::binary;
 use crate::world::World;
 
 const MINIMAL: &str = "workflow: tiny\nversion: 1\nparticipants:\n  mail: { url: 'http://127.0.0.1:9' }\nsteps:\n  tell: { call: mail.send }\n";
 
-async fn register(world: &World, text: &str) -> (u16, Value) {
-    let request = world.http.post(format!("{}/workflows", world.base)).header("content-type", "application/yaml");
-    let response = request.body(text.to_owned()).send().await.unwrap();
-    (response.status().as_u16(), response.json().await.unwrap())
-}
-
 #[tokio::test]
 async fn a_registered_text_stays_what_it_is() {
     let world = World::new().await;
-    let (status, registered) = register(&world, MINIMAL).await;
-    assert_eq!((status, register(&world, MINIMAL).await), (201, (200, registered.clone())), "the same answer");
+    let (status, registered) = world.try_register(MINIMAL).await;
+    assert_eq!((status, world.try_register(MINIMAL).await), (201, (200, registered.clone())), "the same answer");
     let position = &registered["position"];
     let query = format!("{{ workflow(name: \"tiny\", freshness: {{position: {position}}}) {{ version }} }}");
     assert_eq!(world.query(&query).await["workflow"]["version"], 1);
     let in_other_words = format!("# The same.\r\n{}\r\n", MINIMAL.replace('\n', "\r\n"));
     assert_eq!(
-        register(&world, &in_other_words).await,
+        world.try_register(&in_other_words).await,
         (200, registered.clone()),
         "comments and line ends mean nothing"
     );
-    let (status, problem) = register(&world, &MINIMAL.replace("tell:", "say:")).await;
+    let (status, problem) = world.try_register(&MINIMAL.replace("tell:", "say:")).await;
     assert_eq!(status, 409);
     assert!(problem["detail"].as_str().unwrap().contains("steps.say is missing in the log"), "{problem}");
-    assert_eq!(register(&world, &MINIMAL.replace("version: 1", "version: 2")).await.0, 201);
-    let (status, problem) = register(&world, &MINIMAL.replace("mail.send", "post.send")).await;
+    assert_eq!(world.try_register(&MINIMAL.replace("version: 1", "version: 2")).await.0, 201);
+    let (status, problem) = world.try_register(&MINIMAL.replace("mail.send", "post.send")).await;
     assert_eq!(status, 422);
     let places: Vec<&str> =
         problem["errors"].as_array().unwrap().iter().filter_map(|e| e["pointer"].as_str()).collect();
     assert!(places.contains(&"line 6, column 17"), "{problem}");
-    let (status, problem) = register(&world, &MINIMAL.replace("http://127.0.0.1:9", "${MAIL_URL}")).await;
+    let (status, problem) = world.try_register(&MINIMAL.replace("http://127.0.0.1:9", "${MAIL_URL}")).await;
     assert_eq!((status, problem["errors"][0]["pointer"].as_str()), (422, Some("/participants/mail/url")), "{problem}");
 }
 

@@ -59,6 +59,18 @@ impl World {
         body["data"].take()
     }
 
+    /// Status and body of the answer to the registration of a workflow file.
+    pub async fn try_register(&self, workflow: &str) -> (u16, Value) {
+        let request = self.http.post(format!("{}/workflows", self.base)).header("content-type", "application/yaml");
+        answer(request.body(workflow.to_owned()).send().await.unwrap()).await
+    }
+
+    /// Registers a workflow file that is new.
+    pub async fn register(&self, workflow: &str) {
+        let (status, body) = self.try_register(workflow).await;
+        assert_eq!(status, 201, "{body}");
+    }
+
     /// Sets the stock of the shipping service.
     pub async fn stock(&self, stock: &Value) {
         let (status, body) = self.post("/participants/shipping/stock", stock).await;

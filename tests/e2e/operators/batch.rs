@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::{fault, register, waiting, world};
+use super::{fault, waiting, world};
 use crate::ledger::{Ends, ends};
 use crate::process::{binary, from_environment};
 use crate::world::{World, order};
@@ -153,7 +153,7 @@ async fn many_running_orders_are_canceled_while_they_run_and_the_answer_says_whi
     let orders = shipped + running;
     let world = World::new().await;
     for workflow in more_workflows() {
-        register(&world, &workflow).await;
+        world.register(&workflow).await;
     }
     world.stock(&json!([{ "sku": "11", "quantity": shipped }])).await;
     // Some are shipped before. Of the rest, half is back-ordered, as far as it comes to that; the others end soon, or after a while.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{answer, entry, fault, operate, operated, refused, register, waiting, world};
+use super::{answer, entry, fault, operate, operated, refused, waiting, world};
 use crate::world::{World, order};
 
 fn none() -> Value {
@@ -97,7 +97,7 @@ async fn what_waits_for_its_next_attempt_is_tried_again_now() {
     let patient = "workflow: patient\nversion: 1\nparticipants:\n  payments: { url: \"${PAYMENTS_URL}\" }\nsteps:\n  charge:\n    \
                    call: payments.charge\n    with: { amount: order.total, currency: order.currency }\n    undo: payments.refund\n    \
                    retry: { attempts: 5, initial: 1h, max: 1h }\n  more: { after: [charge], wait: 1h }\n";
-    register(&world, patient).await;
+    world.register(patient).await;
     let down = json!({ "participant": "payments", "action": "charge", "respond": { "status": 503 }, "times": 1 });
     fault(&world, Some(down)).await;
     world.place(&order("R", "patient", "11", 1)).await;

@@ -28,14 +28,8 @@ steps:
 /// A world whose orders can wait for a person.
 async fn world() -> World {
     let world = World::new().await;
-    register(&world, APPROVAL).await;
+    world.register(APPROVAL).await;
     world
-}
-
-async fn register(world: &World, workflow: &str) {
-    let request = world.http.post(format!("{}/workflows", world.base)).header("content-type", "application/yaml");
-    let response = request.body(workflow.to_owned()).send().await.unwrap();
-    assert_eq!(response.status(), 201, "{}", response.text().await.unwrap());
 }
 
 /// An order that waits for a person.

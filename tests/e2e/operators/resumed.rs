@@ -7,7 +7,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use super::batch::{lines, tenuto};
-use super::{register, waiting, world};
+use super::{waiting, world};
 use crate::process::binary;
 use crate::world::{World, order};
 
@@ -56,7 +56,7 @@ async fn a_batch_whose_reader_has_gone_goes_on_after_the_order_that_was_told_of_
 async fn a_command_that_was_killed_goes_on_where_its_file_says() {
     const ORDERS: usize = 300;
     let world = World::new().await;
-    register(&world, REST).await;
+    world.register(REST).await;
     for number in 0..ORDERS {
         world.place(&order(&format!("K{number:03}"), "rest", "11", 1)).await;
     }
