@@ -28,7 +28,7 @@ async fn participants_that_were_down_find_their_requests_waiting() {
     }
     until("all orders wait", async || parts.count("SELECT count(*) FROM orders WHERE state = 'WAITING'").await == 50)
         .await;
-    let mut participants = parts.participants();
+    let (mut participants, _) = parts.participants();
     until("some are through", async || parts.count(CONFIRMED).await > 0).await;
     participants.kill();
     let _participants = parts.participants();
@@ -55,14 +55,15 @@ async fn participants_that_were_down_find_their_requests_waiting() {
 #[tokio::test]
 async fn one_command_handler_reads_replies_and_another_takes_over_when_it_is_killed() {
     let parts = Parts::new().await;
-    // Whoever is asked for personal data has to be there: a balancer sees to that elsewhere.
+    // Participants request personal data at the public URL, so it must outlive the first handler,
+    // as a balancer's would.
     let address = Address::new();
     let url = address.url();
     let (mut first, orders) = parts.handler_with(&["--public-url", &url]);
     until("the first reads", async || parts.reader().await.is_some()).await;
     let reader = parts.reader().await;
     let (_second, orders_of_second) = parts.handler_at(address.as_str(), &[]);
-    let mut participants = parts.participants();
+    let (mut participants, _) = parts.participants();
     place(&orders, "T1").await;
     until("the first order is through", async || parts.count(CONFIRMED).await == 1).await;
     assert_eq!(parts.reader().await, reader);

@@ -1,20 +1,14 @@
 //! Disaster drills of an installation whose roles are processes of their own: what each of them says, and what an operator does next.
 
-use std::path::PathBuf;
-
-use postgres_cluster::testing::{TestDatabase, database};
 use serde_json::{Value, json};
-use sqlx::PgPool;
-use tempfile::TempDir;
 
+use crate::parts::Parts;
 use crate::process::{Address, Process, tenuto, told, until};
 use crate::world::order;
 
-/// A log, a database, and where the roles are found.
+/// The parts of an installation, with a command handler that keeps its address.
 struct Site {
-    database: TestDatabase,
-    folder: TempDir,
-    node: Address,
+    parts: Parts,
     handler: Address,
     client: reqwest::Client,
 }
@@ -22,55 +16,14 @@ struct Site {
 impl Site {
     async fn new() -> Self {
         Self {
-            database: database().await,
-            folder: tempfile::tempdir().unwrap(),
-            node: Address::new(),
+            parts: Parts::without_projector().await,
             handler: Address::new(),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
         }
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("log")
-    }
-
-    fn log(&self) -> String {
-        format!("esdb://{}?tls=false", self.node.as_str())
-    }
-
-    fn start(&self, arguments: &[&str], said: &str) -> (Process, String) {
-        let log = self.log();
-        let servers = [("TENUTO_POSTGRES", self.database.url()), ("TENUTO_EVENTSTORE", log.as_str())];
-        let process = Process::start(arguments, &servers);
-        let told = process.told(said);
-        (process, told)
-    }
-
-    fn node(&self) -> Process {
-        let data = self.data();
-        self.start(&["event-store", "--listen", self.node.as_str(), "--data", data.to_str().unwrap()], "the log at ").0
-    }
-
     fn handler(&self) -> Process {
-        self.start(&["command-handler", "--listen", self.handler.as_str()], "commands at ").0
-    }
-
-    /// A projector, and its address.
-    fn projector(&self) -> (Process, String) {
-        let (process, at) = self.start(&["projector"], "probes at ");
-        (process, at.trim_end_matches("/readyz").to_owned())
-    }
-
-    /// A query side, and its address.
-    fn queries(&self) -> (Process, String) {
-        let (process, at) = self.start(&["query-api", "--listen", "127.0.0.1:0"], "queries at ");
-        (process, at.trim_end_matches("/graphql").to_owned())
-    }
-
-    /// Services that are reached by events, and their address.
-    fn participants(&self, more: &[&str]) -> (Process, String) {
-        let arguments = [&["participants", "--by-events", "--listen", "127.0.0.1:0"], more].concat();
-        self.start(&arguments, "notifications at ")
+        self.parts.handler_at(self.handler.as_str(), &[]).0
     }
 
     async fn get(&self, url: &str) -> (u16, String) {
@@ -103,7 +56,7 @@ impl Site {
 
     #[track_caller]
     fn runs(&self, arguments: &[&str]) -> String {
-        let output = tenuto(self.database.url(), &self.log(), arguments);
+        let output = tenuto(self.parts.postgres(), &self.parts.log, arguments);
         let told = told(&output);
         assert!(output.status.success(), "{arguments:?}: {told}");
         told
@@ -113,21 +66,20 @@ impl Site {
 /// The roles run all the while: they notice it by themselves.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_an_operator_goes_on_with_it() {
-    let site = Site::new().await;
-    let node = site.node();
-    let (_handler, (_projector, projector)) = (site.handler(), site.projector());
-    let ((_queries, queries), (services, participants)) = (site.queries(), site.participants(&[]));
+    let mut site = Site::new().await;
+    let (_handler, (_projector, projector)) = (site.handler(), site.parts.projector());
+    let ((_queries, queries), (services, participants)) = (site.parts.queries(), site.parts.participants());
     site.place("kept").await;
     site.completes(&queries, "kept").await;
-    let backup = site.folder.path().join("backup");
-    site.runs(&["event-store", "backup", "--from", &site.log(), "--to", backup.to_str().unwrap()]);
+    let backup = site.parts.folder.path().join("backup");
+    site.runs(&["event-store", "backup", "--from", &site.parts.log, "--to", backup.to_str().unwrap()]);
     site.place("lost").await;
     site.completes(&queries, "lost").await;
-    node.stop();
-    std::fs::remove_dir_all(site.data()).unwrap();
-    std::fs::rename(&backup, site.data()).unwrap();
+    site.parts.restart_node(|data| {
+        std::fs::remove_dir_all(data).unwrap();
+        std::fs::rename(&backup, data).unwrap();
+    });
 
-    let _node = site.node();
     for role in [site.handler.url(), projector.clone(), queries.clone(), participants.clone()] {
         until(&format!("{role} says that the log is an older one"), async || {
             let (status, told) = site.get(&format!("{role}/readyz")).await;
@@ -146,7 +98,7 @@ async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_a
 
     site.runs(&["rebuild", "--yes"]);
     services.stop();
-    let (_services, participants) = site.participants(&["--read-again"]);
+    let (_services, participants) = site.parts.participants_with(&["--read-again"]);
     for role in [site.handler.url(), projector, queries.clone(), participants] {
         until(&format!("{role} is ready"), async || site.get(&format!("{role}/readyz")).await.0 == 200).await;
     }
@@ -163,24 +115,23 @@ const KEYLESS: i64 = 40;
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_whose_key_is_missing_are_stuck_with_that_reason_and_new_ones_by_events_do_not_wait_behind_them() {
     let site = Site::new().await;
-    let _node = site.node();
     let handler = site.handler();
-    let _projector = site.projector();
-    let (_queries, queries) = site.queries();
+    let _projector = site.parts.projector();
+    let (_queries, queries) = site.parts.queries();
     for number in 0..KEYLESS {
         site.place(&format!("old-{number}")).await;
     }
-    let copy = site.folder.path().join("keys");
+    let copy = site.parts.folder.path().join("keys");
     site.runs(&["keys", "export", "--to", copy.to_str().unwrap()]);
     handler.stop();
-    let pool = PgPool::connect(site.database.url()).await.unwrap();
-    sqlx::query("DELETE FROM customer_keys").execute(&pool).await.unwrap();
+    let pool = &site.parts.pool;
+    sqlx::query("DELETE FROM customer_keys").execute(pool).await.unwrap();
 
     let _handler = site.handler();
-    let (_services, _) = site.participants(&[]);
+    let _services = site.parts.participants();
     let stuck = async || -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM orders WHERE state = 'STUCK' AND stuck_reason LIKE '%is missing%'")
-            .fetch_one(&pool)
+            .fetch_one(pool)
             .await
             .unwrap()
     };

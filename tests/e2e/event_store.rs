@@ -7,15 +7,11 @@ use event_store::client::{EventStore, Expected, NewEvent};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::process::{Process, binary};
+use crate::process::{Process, binary, told};
 
 /// A command on the log, with its folder last.
 fn run(arguments: &[&str], folder: &Path) -> Output {
     binary().arg("event-store").args(arguments).arg(folder).output().unwrap()
-}
-
-fn told(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr].concat().escape_ascii().to_string()
 }
 
 fn events(count: usize) -> Vec<NewEvent> {

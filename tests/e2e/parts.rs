@@ -1,10 +1,20 @@
 //! Roles, each a process of its own, as few as a test needs.
 
+use std::path::{Path, PathBuf};
+
 use postgres_cluster::testing::{TestDatabase, database};
+use rustix::process::Signal;
 use sqlx::PgPool;
 use tempfile::TempDir;
 
-use crate::process::Process;
+use crate::process::{Address, Process};
+
+/// The settings of the shipped workflows. No service listens there; without them, a command handler
+/// refuses their orders.
+pub const SERVICES: [(&str, &str); 4] = {
+    let nowhere = "http://127.0.0.1:9";
+    [("ORDERS_URL", nowhere), ("PAYMENTS_URL", nowhere), ("SHIPPING_URL", nowhere), ("NOTIFICATIONS_URL", nowhere)]
+};
 
 /// A log, a database, and a projector; command handlers and participants as a test has them.
 pub struct Parts {
@@ -13,33 +23,38 @@ pub struct Parts {
     database: TestDatabase,
     /// The process of the log.
     pub node: Process,
+    node_at: Address,
     _projector: Option<Process>,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl Parts {
     pub async fn new() -> Self {
         let parts = Self::without_projector().await;
-        let projector = parts.projector();
+        let (projector, _) = parts.projector();
         Self { _projector: Some(projector), ..parts }
     }
 
     pub async fn without_projector() -> Self {
-        let database = database().await;
-        let folder = tempfile::tempdir().unwrap();
-        let arguments = ["event-store", "--listen", "127.0.0.1:0", "--data", folder.path().to_str().unwrap()];
-        let node = Process::start(&arguments, &[]);
-        let log = node.told("the log at ");
+        let (database, folder, node_at) = (database().await, tempfile::tempdir().unwrap(), Address::new());
+        let node = start_node(&data_in(&folder), &node_at);
+        let log = format!("esdb://{}?tls=false", node_at.as_str());
         let pool = PgPool::connect(database.url()).await.unwrap();
-        Self { log, pool, database, node, _projector: None, _folder: folder }
+        Self { log, pool, database, node, node_at, _projector: None, folder }
+    }
+
+    /// Stops the log, and starts it again once its data folder has been changed.
+    pub fn restart_node(&mut self, change: impl FnOnce(&Path)) {
+        let data = data_in(&self.folder);
+        self.node.signal(Signal::TERM);
+        self.node.ended();
+        change(&data);
+        self.node = start_node(&data, &self.node_at);
     }
 
     fn start(&self, arguments: &[&str]) -> Process {
-        let mut environment = vec![("TENUTO_POSTGRES", self.database.url()), ("TENUTO_EVENTSTORE", self.log.as_str())];
-        // No service listens there. Without these settings, no order of the shipped workflows is taken.
-        let services = ["ORDERS_URL", "PAYMENTS_URL", "SHIPPING_URL", "NOTIFICATIONS_URL"];
-        environment.extend(services.map(|setting| (setting, "http://127.0.0.1:9")));
-        Process::start(arguments, &environment)
+        let servers = [("TENUTO_POSTGRES", self.database.url()), ("TENUTO_EVENTSTORE", self.log.as_str())];
+        Process::start(arguments, &[&servers[..], &SERVICES].concat())
     }
 
     /// The URL of the database.
@@ -47,10 +62,11 @@ impl Parts {
         self.database.url()
     }
 
-    pub fn projector(&self) -> Process {
+    /// A projector, and its address.
+    pub fn projector(&self) -> (Process, String) {
         let process = self.start(&["projector"]);
-        process.told("projecting");
-        process
+        let base = process.told("probes at ").trim_end_matches("/readyz").to_owned();
+        (process, base)
     }
 
     /// A command handler, and where orders are placed.
@@ -77,10 +93,17 @@ impl Parts {
         (process, base)
     }
 
-    pub fn participants(&self) -> Process {
-        let process = self.start(&["participants", "--by-events", "--listen", "127.0.0.1:0"]);
-        process.told("notifications at ");
-        process
+    /// Services that are reached by events, and their address.
+    pub fn participants(&self) -> (Process, String) {
+        self.participants_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn participants_with(&self, more: &[&str]) -> (Process, String) {
+        let arguments = [&["participants", "--by-events", "--listen", "127.0.0.1:0"], more].concat();
+        let process = self.start(&arguments);
+        let base = process.told("notifications at ");
+        (process, base)
     }
 
     pub async fn count(&self, of: &'static str) -> i64 {
@@ -96,4 +119,14 @@ impl Parts {
         assert!(holders.len() <= 1, "{holders:?} read replies at once");
         holders.first().copied()
     }
+}
+
+fn data_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("log")
+}
+
+fn start_node(data: &Path, at: &Address) -> Process {
+    let node = Process::start(&["event-store", "--listen", at.as_str(), "--data", data.to_str().unwrap()], &[]);
+    node.told("the log at ");
+    node
 }

@@ -1,16 +1,19 @@
-//! Probes: what each role answers on `/livez`, `/readyz` and `/metrics` while what it stands on is away.
+//! Probes: what each role answers on `/livez`, `/readyz` and `/metrics` while the log or Postgres
+//! is down.
 
 use std::time::{Duration, Instant};
 
 use postgres_cluster::testing::OwnCluster;
 use rustix::process::Signal;
 
+use crate::parts::SERVICES;
 use crate::process::{Address, Process, until};
 
 /// A probe is answered within a second; a busy machine may take longer.
 const SOON: Duration = Duration::from_secs(3);
 
-/// Every long-running role that uses the log or Postgres belongs in this list: its arguments, and what stands before its address.
+/// Every long-running role that uses the log or Postgres belongs in this list: its arguments, and
+/// the text that it prints before its address.
 const ROLES: [(&[&str], &str); 4] = [
     (&["command-handler", "--listen", "127.0.0.1:0"], "commands at "),
     (&["projector", "--listen", "127.0.0.1:0"], "probes at "),
@@ -32,7 +35,7 @@ impl Role {
         Self { name: arguments[0], base: base.to_owned(), _process: process }
     }
 
-    /// Status and body of a probe, which is answered soon.
+    /// Status and body of the answer to a probe, which must come soon.
     async fn probe(&self, path: &str) -> (u16, String) {
         let begun = Instant::now();
         let answer = reqwest::get(format!("{}{path}", self.base)).await.unwrap();
@@ -45,7 +48,8 @@ impl Role {
         until(&format!("{} is ready", self.name), async || self.probe("/readyz").await.0 == 200).await;
     }
 
-    /// It lives, its metrics are answered, and it says that it is not ready because of that.
+    /// Waits until `/readyz` gives this as the reason why the role is not ready. Meanwhile `/livez`
+    /// and `/metrics` answer.
     async fn says(&self, what: &str) {
         until(&format!("{} says: {what}", self.name), async || {
             let (status, told) = self.probe("/readyz").await;
@@ -71,8 +75,7 @@ async fn every_role_answers_its_probes_soon_and_names_what_is_away() {
     let (node, log) = (start_node(), format!("esdb://{}?tls=false", at.as_str()));
     let url = postgres.url().to_owned();
     let mut servers = vec![("TENUTO_POSTGRES", url.as_str()), ("TENUTO_EVENTSTORE", log.as_str())];
-    let services = ["ORDERS_URL", "PAYMENTS_URL", "SHIPPING_URL", "NOTIFICATIONS_URL"];
-    servers.extend(services.map(|setting| (setting, "http://127.0.0.1:9")));
+    servers.extend(SERVICES);
     let roles = ROLES.map(|(arguments, before)| Role::start(arguments, before, &servers));
     for role in &roles {
         role.is_ready().await;
@@ -83,7 +86,7 @@ async fn every_role_answers_its_probes_soon_and_names_what_is_away() {
     })
     .await;
 
-    // The participants answer over HTTP without the log: they do not call themselves unready for it.
+    // The participants serve HTTP without the log, so they stay ready.
     let (participants, of_the_log) = roles.split_last().unwrap();
     node.signal(Signal::STOP);
     for role in of_the_log {
