@@ -28,10 +28,16 @@ async fn answer_to(node: &NodeHandle, request: &str) -> String {
     answer
 }
 
-async fn get(node: &NodeHandle, path: &str) -> (u16, String) {
-    let answer = answer_to(node, &format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")).await;
+/// Status and body of the answer to a request: its method and path, and lines of further headers.
+async fn answered(node: &NodeHandle, request: &str, headers: &str) -> (u16, String) {
+    let request = format!("{request} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n{headers}\r\n");
+    let answer = answer_to(node, &request).await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+async fn get(node: &NodeHandle, path: &str) -> (u16, String) {
+    answered(node, &format!("GET {path}"), "").await
 }
 
 async fn json(node: &NodeHandle, path: &str) -> Value {
@@ -74,7 +80,7 @@ async fn gossip_over_http_says_the_same_as_over_grpc() {
     assert_eq!((&member["state"], &member["isAlive"]), (&"Leader".into(), &true.into()));
     assert_eq!(member["httpEndPointIp"], "127.0.0.1");
     assert_eq!(member["httpEndPointPort"], node.address().port());
-    // A client that reads every field that a server has.
+    // This client needs every field of a server's answer.
     let operations = eventstore::operations::Client::new(node.connection_string().parse().unwrap());
     let members = timeout(LIMIT, operations.read_gossip()).await.unwrap().unwrap();
     assert_eq!(members.len(), 1);
@@ -156,15 +162,9 @@ async fn connections_of_http_count_among_those_that_there_may_be() {
     assert!(said.is_empty());
 }
 
-/// What the node answers to an operator who gives a user, or to somebody with other headers.
+/// Status and body of the answer to an operator's request without a body.
 async fn admin(node: &NodeHandle, request: &str, headers: &str) -> (u16, String) {
-    let answer = answer_to(
-        node,
-        &format!("{request} HTTP/1.1\r\nHost: node\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n"),
-    )
-    .await;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    answered(node, request, &format!("Content-Length: 0\r\n{headers}")).await
 }
 
 /// admin:changeit
@@ -196,7 +196,7 @@ async fn a_scavenge_is_started_and_stopped_over_http_by_a_user() {
 async fn a_scavenge_is_not_started_without_a_user_or_by_a_page_of_a_browser_or_with_wrong_numbers() {
     let (node, _folder) = node(|_| {}).await;
     let from_a_page = format!("{USER}Origin: http://elsewhere.example\r\n");
-    // Without a name, and what is no Base64.
+    // A password without a user, and a header that is not Base64.
     let (nameless, broken) = ("Authorization: Basic OnNlY3JldA==\r\n", "Authorization: Basic %%%\r\n");
     for (request, headers, status, part) in [
         ("POST /admin/scavenge", "", 401, "curl -u"),

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use event_store::client::{EventStore, Expected, NewEvent};
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::support::{Row, World};
 
@@ -57,19 +59,18 @@ async fn views_that_do_not_come_there_in_time_are_an_error_that_says_how_far_the
     assert!(message.ends_with("in time: they are at 6"), "{message}");
 }
 
+/// Appends an event, and returns its position.
+async fn append(log: &EventStore, stream: &str) -> i64 {
+    let (id, event_type) = (Uuid::now_v7(), "Happened".to_owned());
+    let event = NewEvent { id, event_type, data: "{}".into(), metadata: "{}".into() };
+    let appended = log.append(stream, Expected::Any, vec![event]).await.unwrap();
+    i64::try_from(appended.position.commit).unwrap()
+}
+
 #[tokio::test]
 async fn the_log_says_how_far_behind_the_views_are() {
     let (world, log) = World::with_log().await;
-    let event = |event_type: &str| event_store::client::NewEvent {
-        id: uuid::Uuid::now_v7(),
-        event_type: event_type.to_owned(),
-        data: b"{}".as_slice().into(),
-        metadata: b"{}".as_slice().into(),
-    };
-    let append = async |stream: &str| {
-        let appended = log.append(stream, event_store::client::Expected::Any, vec![event("Happened")]).await.unwrap();
-        i64::try_from(appended.position.commit).unwrap()
-    };
+    let append = async |stream: &str| append(&log, stream).await;
     let lag =
         async || world.ask("{ overview { lag { logPosition seconds } } }", Value::Null).await["overview"]["lag"].take();
     assert_eq!(lag().await, json!({ "logPosition": null, "seconds": 0.0 }));
@@ -94,20 +95,11 @@ const USUAL_WAIT: Duration = Duration::from_secs(5);
 #[tokio::test]
 async fn an_order_that_the_log_does_not_have_is_unknown_at_once_and_one_that_it_has_is_waited_for() {
     let (world, log) = World::with_log().await;
-    let append = async |stream: &str| {
-        let event = event_store::client::NewEvent {
-            id: uuid::Uuid::now_v7(),
-            event_type: "Happened".to_owned(),
-            data: b"{}".as_slice().into(),
-            metadata: b"{}".as_slice().into(),
-        };
-        let appended = log.append(stream, event_store::client::Expected::Any, vec![event]).await.unwrap();
-        i64::try_from(appended.position.commit).unwrap()
-    };
+    let append = async |stream: &str| append(&log, stream).await;
     let get = async |path: &str| world.send(Request::get(path).body(Body::empty()).unwrap()).await.0;
     let first = append("order-0").await;
     world.project(first, Some(&Row::new("0"))).await;
-    // Neither what is not for the views nor another order's event concerns this one.
+    // The views do not have these events, but none of them is of the orders below.
     append("key-1").await;
     append("order-2").await;
     let begun = std::time::Instant::now();
@@ -122,7 +114,8 @@ async fn an_order_that_the_log_does_not_have_is_unknown_at_once_and_one_that_it_
         world.project(placed, Some(&Row::new("1"))).await;
     };
     assert_eq!(tokio::join!(get("/orders/1"), projected).0, StatusCode::OK);
-    // What the views have come past without it, they will not have later.
+    // The views are past this order's event and do not have the order: a longer wait would not
+    // help.
     let begun = std::time::Instant::now();
     let set_aside = append("order-3").await;
     world.project(set_aside, None).await;
