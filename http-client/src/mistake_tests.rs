@@ -1,4 +1,4 @@
-//! Connections that do not come about, over real sockets.
+//! Connections that fail, over real sockets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::with_proxies;
 
 const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/certificates");
 
-/// A listener whose connections get these bytes and are closed.
+/// A server that answers each connection with these bytes, and closes it.
 async fn server(answer: &'static [u8]) -> u16 {
     serve(move |mut stream: TcpStream| async move {
         let mut request = [0; 4096];
@@ -28,7 +28,8 @@ async fn server(answer: &'static [u8]) -> u16 {
     .await
 }
 
-/// A server with TLS and one of the certificates, that may demand one of its clients. It answers 204.
+/// A server with TLS and one of the certificates. It may demand a certificate of its clients. It
+/// answers 204.
 async fn tls_server(certificate: &str, demands_one: bool) -> u16 {
     let file = |name: &str| format!("{CERTIFICATES}/{name}");
     let chain = CertificateDer::pem_file_iter(file(&format!("{certificate}.pem"))).unwrap();
@@ -122,7 +123,7 @@ async fn a_server_that_demands_a_certificate_of_its_clients_is_a_mistake() {
 
 #[tokio::test]
 async fn a_handshake_that_fails_is_a_mistake() {
-    // An alert: fatal, handshake_failure.
+    // The bytes are a TLS alert: fatal, handshake_failure.
     for (answer, part) in [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n".as_slice(), "does not speak TLS"),
         (&[21, 3, 3, 0, 2, 2, 40], "refuses the TLS handshake (HandshakeFailure)"),

@@ -351,7 +351,8 @@ mod tests {
     use super::*;
 
     impl Connections {
-        /// What is known of all connections is what looking at each of them finds. `held`: those that are.
+        /// Compares the totals with a search through all connections. `held`: the connections that
+        /// are open.
         fn agree_with(&self, held: &[Arc<Entry>]) {
             let open = lock(&self.open);
             let cut = held.iter().filter(|entry| entry.cut.is_cancelled()).count();

@@ -1,4 +1,4 @@
-//! A log that is frozen: whatever reads it for a query is answered within five seconds, with the same error.
+//! A log that does not answer: each query that reads it gets the same error within five seconds.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::parts::Parts;
 use crate::process::until;
 use crate::world::order;
 
-/// Five seconds, and what a busy machine may add. Without a bound it is ten and more.
+/// Five seconds, and some more for a busy machine. Without a bound a query takes ten and more.
 const BOUND: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +41,7 @@ async fn queries_that_read_a_frozen_log_are_answered_in_time_and_say_so() {
         let errors = answer["errors"].as_array().unwrap();
         assert!(errors.iter().all(|error| error["extensions"]["code"] == "UNAVAILABLE"), "{answer}");
         assert!(errors[0]["message"].as_str().unwrap().contains("the log is unavailable"), "{answer}");
-        assert!(query != moment || answer["data"]["now"]["id"] == "1", "the views are answered from: {answer}");
+        assert!(query != moment || answer["data"]["now"]["id"] == "1", "the views answer as before: {answer}");
     }
     // The lag cannot be measured; the rest is answered.
     let far = u64::MAX;

@@ -61,7 +61,7 @@ async fn orders_are_kept_under_the_prefix_that_the_log_keeps_and_no_role_runs_wi
     assert!(told.contains("must not begin like key-"), "{told}");
 }
 
-/// Stands before a Postgres, and holds what connects until it is let through.
+/// A proxy before Postgres. It holds every connection until it is opened.
 struct Held {
     url: String,
     waiting: Arc<AtomicUsize>,
@@ -96,8 +96,8 @@ impl Held {
     }
 }
 
-/// The roles have looked for the log's prefix, found none, and wait for Postgres while another
-/// process begins the log.
+/// Each role has found no prefix in the log, and waits for Postgres. Meanwhile another process
+/// begins the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn roles_that_started_before_the_log_had_begun_keep_orders_under_the_prefix_that_it_then_has() {
     let (database, folder) = (database().await, tempfile::tempdir().unwrap());
@@ -134,7 +134,8 @@ async fn roles_that_started_before_the_log_had_begun_keep_orders_under_the_prefi
     assert!(told.contains("shop-order-"), "{told}");
 }
 
-/// Both begin an empty log at once: one of them does, and the other one ends or follows.
+/// Both try to begin the same empty log. One of them succeeds, and the other one ends with an
+/// error.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_roles_that_begin_a_log_at_once_with_different_prefixes_one_runs() {
     for round in 0..3 {

@@ -62,7 +62,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Sends a signal. It has not been waited for, so the signal reaches it or comes to nothing.
+    /// Sends a signal. Until the process is waited for, no other one can have its number.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -77,7 +77,7 @@ impl Process {
         self.child.wait().unwrap()
     }
 
-    /// Has it stop by itself, and waits for its end.
+    /// Sends SIGTERM, and waits for the end of the process.
     pub fn stop(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.ended()
@@ -98,8 +98,9 @@ impl Drop for Process {
     }
 }
 
-/// An address of this test's own over several lives of a process. It is bound, but nobody listens at it, so that the system
-/// gives it to nobody else while that process is down; and who listens with the usual options may.
+/// An address that a test keeps while a process restarts. This socket is bound to it but does not
+/// listen: so the system gives the port to no other process, and the process can still listen there
+/// with the usual options.
 pub struct Address {
     text: String,
     _bound: TcpSocket,
@@ -129,24 +130,25 @@ pub fn binary() -> Command {
         command.env_remove(name);
     }
     if std::env::var_os("TENUTO_LOG").is_none() {
-        // Whatever is killed here, the others complain; that would drown what tests say.
+        // When a test kills a process, the others log errors, which would drown the output of the
+        // tests.
         command.env("TENUTO_LOG", "error,eventstore=off");
     }
     command
 }
 
-/// Runs a command on these servers to its end.
+/// Runs a command with these servers, and waits for its end.
 pub fn tenuto(postgres: &str, log: &str, arguments: &[&str]) -> Output {
     let servers = [("TENUTO_POSTGRES", postgres), ("TENUTO_EVENTSTORE", log)];
     binary().args(arguments).envs(servers).env("TENUTO_KEYS_PASSPHRASE", "correct horse battery").output().unwrap()
 }
 
-/// What a command wrote, to standard output and then to standard error.
+/// The standard output of a command, and then its standard error.
 pub fn told(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
 }
 
-/// What a command wrote that has to end with this code.
+/// The output of a command, which must have ended with this code.
 #[track_caller]
 pub fn ends(output: &Output, code: i32) -> String {
     let told = told(output);
@@ -163,7 +165,7 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     }
 }
 
-/// A number that whoever runs the tests may set.
+/// A number that the environment may set.
 pub fn from_environment(name: &str, otherwise: u64) -> u64 {
     let set = |text: String| text.parse().unwrap_or_else(|_| panic!("{name} must be a number, and is {text:?}"));
     std::env::var(name).map_or(otherwise, set)

@@ -225,7 +225,7 @@ async fn commands_in_the_folder_of_dev_find_its_servers_and_say_when_it_does_not
     let read = run(&["replay", "f-1", "--data", ".tenuto"]);
     assert!(read.status.success(), "{}", told(&read));
 
-    // The record of a process that ended by itself is gone, and the folder still has its log.
+    // A process that ends by itself removes its record. The folder still has its log.
     std::fs::remove_file(data.join("running.json")).unwrap();
     for arguments in [&["replay", "f-1"][..], &["show", "f-1"], &["place", "--file", "orders.jsonl"]] {
         let output = run(arguments);

@@ -51,14 +51,14 @@ async fn an_event_that_is_not_answered_in_time_comes_again() {
     until(&world.raw, &stream, |stats| stats.last_checkpointed_event_revision == Some(0)).await;
 }
 
-/// Clients gather their answers for longer than so short a limit.
+/// Clients collect their answers for longer than such a short limit, and then send them together.
 #[tokio::test]
 async fn an_answer_shortly_after_its_limit_of_time_counts() {
     let world = world().await;
     let stream = group_on(&world, 2, &from_start().message_timeout(Duration::from_millis(50))).await;
     let mut consumer = buffered(&world.raw, &stream, 1).await;
-    // Occasionally a look for late events falls in between. If each of these answers were too late, the event would be
-    // parked.
+    // The node may look for late events between two answers. If every answer counted as late, it
+    // would park the event.
     loop {
         let (event, _) = next(&mut consumer).await;
         if event.get_original_event().revision == 1 {
@@ -97,7 +97,7 @@ async fn a_skipped_event_is_neither_tried_again_nor_parked() {
     assert_eq!(stats(&world.raw, &stream).await.parked_message_count, 0);
 }
 
-/// As on a server: it is the consumer's own wish, and its own to follow.
+/// As on a server: `Stop` leaves it to the consumer to stop.
 #[tokio::test]
 async fn a_consumer_that_says_stop_is_not_dropped_and_its_event_comes_again() {
     let world = world().await;

@@ -1,4 +1,4 @@
-//! What a group says of itself and of its consumers, and which groups are listed.
+//! The information about a group and its consumers, and the lists of groups.
 
 use std::collections::HashSet;
 

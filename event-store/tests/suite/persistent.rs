@@ -1,4 +1,4 @@
-//! Groups of consumers: who gets what, and what survives.
+//! Groups of consumers: which consumer gets which events, and what survives a restart.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};

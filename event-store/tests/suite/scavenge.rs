@@ -294,7 +294,7 @@ async fn a_scavenge_is_stopped_and_another_one_does_the_rest_while_others_append
         assert!(matches!(stopped.status(), ScavengeStatus::Stopped));
         assert!(matches!(second.status(), ScavengeStatus::InProgress));
         assert_eq!((second.id(), &end["result"]), (id.as_str(), &json!("Stopped")), "{end}");
-        // One that was stopped while it compacted has nothing left to remove.
+        // If it was stopped while it compacted, nothing is left for the next one to remove.
         if removed < 99 * streams {
             break;
         }
@@ -381,7 +381,7 @@ async fn a_backup_made_while_a_scavenge_runs_has_its_record() {
     deleted_streams(&source, 0..60).await;
     let id = start(&source.node.connection_string()).await;
     let copy = tempfile::tempdir().unwrap();
-    // Several, so that events are removed between what a backup reads first and what it reads then.
+    // Several backups, so that the scavenge removes events while one of them reads.
     for _ in 0..5 {
         let other = tempfile::tempdir().unwrap();
         for folder in [copy.path(), other.path()] {
@@ -402,7 +402,7 @@ async fn a_node_closes_within_seconds_whatever_its_scavenge_does_and_the_next_on
     let mut source = Source::new().await;
     deleted_streams(&source, 0..60).await;
     let id = start(&source.node.connection_string()).await;
-    // At its beginning, while it removes, and while it compacts.
+    // The node closes when the scavenge begins, while it removes events, and while it compacts.
     for removed in [0, 1, 5940] {
         let begun = Instant::now();
         let total = async || {

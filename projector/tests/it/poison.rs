@@ -161,7 +161,7 @@ async fn an_order_of_which_an_operator_of_the_log_hides_events_is_marked_until_t
     for projector in &running {
         assert_eq!(projector.reach(hidden).await.parked, 1);
     }
-    // The projector that counted the row counts it no longer once it is gone.
+    // Each projector has counted the row, and no longer counts it once it is deleted.
     let shown = set("{}").await;
     for (views, projector) in all.iter().zip(running) {
         assert_eq!(projector.reach(shown).await.parked, 0);
@@ -208,7 +208,7 @@ async fn what_a_later_version_understands_is_had_after_a_retry_while_the_project
     assert!(projector.until(|now| now.caught_up).await.parked > 0);
     assert_eq!(retry(&log.store, &views.pool, "order-shipped").await.unwrap(), Retried::Projected);
     assert_eq!(retry(&log.store, &views.pool, "order-shipped").await.unwrap(), Retried::NotParked);
-    // The active projector notices, also while nothing happens in the log.
+    // The active projector notices this even when no event is appended.
     projector.until(|now| now.parked == 0 && now.caught_up).await;
     let last = log.append("order-new", just_placed("new").events).await;
     projector.reach(last).await;

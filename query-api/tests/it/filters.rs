@@ -165,7 +165,7 @@ async fn a_filter_that_no_order_meets_and_that_names_what_does_not_exist_says_so
         assert_eq!(error["extensions"], json!({ "code": code, "unknown": unknown }), "{filter}");
         assert_eq!(error["path"], json!(["orders"]), "{filter}");
     }
-    // What exists and is met by no order is no error; nor is the end of a list.
+    // It is no error if the name exists and no order matches, or if the list has ended.
     for filter in [
         "{ workflow: { name: \"other\", version: 2 }, state: RUNNING }",
         "{ step: { name: \"approve\" } }",

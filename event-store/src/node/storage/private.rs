@@ -90,7 +90,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let file = parent.path().join("file");
         fs::write(&file, "").unwrap();
-        // Nobody can make a folder among the kernel's own.
+        // No user can make a folder in /proc.
         for folder in [file.join("event-store"), PathBuf::from("/proc/1/x/event-store")] {
             let said = Storage::open(&folder).map(drop).unwrap_err().to_string();
             assert!(said.starts_with("the folder cannot be made: "), "{said}");

@@ -240,8 +240,8 @@ fn a_folder_that_is_open_is_not_touched() {
     assert!(matches!(Storage::open(folder.path()), Err(StorageError::InUse)));
 }
 
-/// Compacts a log, and stops when it has looked so often whether it has to. Returns whether it came
-/// to its end, and how often it has looked.
+/// Compacts a log, and tells the compaction to stop when it asks for the time `stops_at`. Returns
+/// whether it finished, and how often it asked.
 fn compacted(storage: &Storage, stops_at: usize) -> (bool, usize) {
     let looks = Arc::new(AtomicUsize::new(0));
     let counted = looks.clone();
@@ -254,12 +254,12 @@ fn compaction_stops_among_the_rows_of_a_table_and_begins_again_and_loses_nothing
     let folder = log_of(&[10_000, 10_000]);
     let storage = Storage::open(folder.path()).unwrap();
     assert!(compacted(&storage, usize::MAX).0);
-    // What was in memory is on disk now, so that it looks only among rows.
+    // Everything is on disk by now, so from here on it asks only between rows.
     let (is_whole, looks) = compacted(&storage, usize::MAX);
     assert!(is_whole && looks > 50, "{looks}");
     for stops_at in [0, looks / 4, looks / 2] {
         let (is_whole, looked) = compacted(&storage, stops_at);
-        assert!(!is_whole && looked <= stops_at + 2, "it looked {looked} times, and was to stop after {stops_at}");
+        assert!(!is_whole && looked <= stops_at + 2, "it asked {looked} times, and was to stop after {stops_at}");
         assert_eq!(storage.view().last_position().unwrap(), 20_000);
     }
     assert!(compacted(&storage, usize::MAX).0);

@@ -69,7 +69,7 @@ async fn a_subscriber_that_does_not_take_what_comes_is_let_go_with_a_reason_and_
         let told = json!(position.to_string());
         while event(events).await.1["data"]["orders"]["position"] != told {}
     }
-    // No crowd is larger than what is kept for one subscriber; together they are.
+    // The queue of a subscriber holds one crowd, but not all of them.
     let taken = async {
         for after in [100, 600, 1_100] {
             crowd(&world, after, 500, 1).await;
