@@ -2,6 +2,7 @@
 //! append by append, as long as something is under way. Then the order rests, and its driver ends.
 
 mod attempts;
+mod error;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
-use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Now, Refusal, Reply, Stage};
+use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Now, Reply, Stage};
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
@@ -22,9 +23,9 @@ use crate::clock::Clock;
 use crate::deciding::decided;
 use crate::log::Log;
 use crate::orchestrator::{Accepted, CommandError, Shared, lock};
-use crate::orders::{Cause, LoadError, Order, SaveError, Saved};
+use crate::orders::{Cause, Order, SaveError, Saved};
 use crate::participants::{NotSent, Participants};
-use crate::workflows::LookupError;
+use error::{DriveError, command_error};
 
 /// How often a command is decided anew because somebody else's decision came first.
 const MOST_CONFLICTS: usize = 20;
@@ -67,43 +68,6 @@ pub(crate) struct Placed {
     pub order: Order,
     pub workflow: Arc<Workflow>,
     pub events: Vec<Event>,
-}
-
-/// Why a command came to nothing.
-#[derive(Debug, thiserror::Error)]
-enum DriveError {
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error(transparent)]
-    Lookup(#[from] LookupError),
-    #[error(transparent)]
-    Save(#[from] SaveError),
-    #[error("there is no such order")]
-    Unknown,
-    #[error("workflow {0:?} of the order is not registered")]
-    NoWorkflow(domain::order::WorkflowRef),
-    #[error("{0}")]
-    Inconsistent(#[source] DecideError),
-    #[error("others decided first, {MOST_CONFLICTS} times")]
-    Conflicts,
-}
-
-impl DriveError {
-    /// Whether an operator of the log has changed the order's history: nothing goes on until it is restored.
-    fn is_of_the_history(&self) -> bool {
-        matches!(
-            self,
-            DriveError::Load(LoadError::Incomplete { .. } | LoadError::Foreign { .. } | LoadError::Misfit { .. })
-                | DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_)))
-        )
-    }
-
-    /// Whether the log will never take what was decided.
-    fn is_for_good(&self) -> bool {
-        matches!(self, DriveError::Save(SaveError::Append(AppendError::TooLarge(_) | AppendError::Refused(_))))
-    }
 }
 
 /// One order's driver, and its mail.
@@ -237,23 +201,6 @@ async fn sleep_until<C: Clock>(clock: &C, moment: Option<Timestamp>) {
     }
 }
 
-fn command_error(id: &OrderId, error: &DriveError) -> CommandError {
-    let reason = error.to_string();
-    match error {
-        DriveError::Unknown => CommandError::UnknownOrder(id.clone()),
-        DriveError::Refused(refusal) => CommandError::Refused(refusal.clone()),
-        DriveError::Load(error) => CommandError::from(error),
-        DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_))) => CommandError::Incomplete(reason),
-        DriveError::NoWorkflow(_) | DriveError::Inconsistent(_) | DriveError::Save(SaveError::Encode(_)) => {
-            CommandError::Broken(reason)
-        }
-        DriveError::Save(SaveError::Append(_)) if error.is_for_good() => CommandError::Broken(reason),
-        DriveError::Lookup(_) | DriveError::Save(SaveError::Append(_) | SaveError::Keys(_)) | DriveError::Conflicts => {
-            CommandError::Failed(reason)
-        }
-    }
-}
-
 /// What came of an attempt here.
 enum Made<T> {
     /// It was made.
@@ -315,7 +262,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             let revision = self.order.revision;
             let command = Command::HandOver(HandOver { attempts: attempts.clone(), now: self.shared.clock.now() });
             match self.decide(&command, &Cause::default()).await {
-                // What had no room in that append is next.
+                // Attempts that had no room in that append are handed over by the next.
                 Ok(()) if self.order.revision > revision => {
                     let left = attempts.into_iter().filter(|attempt| self.is_in_flight(attempt));
                     self.unmade.extend(left.collect::<Vec<_>>());
@@ -486,8 +433,8 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.resigned = result.is_err() || in_vain;
     }
 
-    /// Decides a command, unless the log does not show the order's history whole: an order in memory does not notice that its
-    /// stream was deleted. What falls due right after an append of this driver goes on without asking the log again.
+    /// Decides a command if the log shows the order's whole history: an order in memory does not show that its stream was
+    /// deleted. The log is not asked about work that falls due right after an append of this driver.
     async fn decide_if_whole(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
         let goes_on = match command {
             Command::Tick(now) => self.saved_at.is_some_and(|saved_at| now.at - saved_at <= LONGEST_UNCHECKED),

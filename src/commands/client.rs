@@ -5,9 +5,9 @@
 //! what an operator wishes is refused where it was done before.
 
 mod batch;
+mod graphql;
 mod problem;
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use clap::Args;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 pub use self::batch::{Line, Lines, Verdict};
 pub use self::problem::Problem;
@@ -177,42 +177,6 @@ impl Client {
         CommandError::ServerUrl { text: self.base.clone(), reason: reason.to_string() }
     }
 
-    /// Asks over GraphQL, and gives the answer's `data`.
-    pub async fn query<T: DeserializeOwned>(&self, query: &str, variables: &Value) -> Result<T, CommandError> {
-        Ok(self.query_without(None, query, variables).await?.0)
-    }
-
-    /// The same, and goes on without this field of the query where it fails. Why it did comes beside the data.
-    pub async fn query_without<T: DeserializeOwned>(
-        &self,
-        optional: Option<&str>,
-        query: &str,
-        variables: &Value,
-    ) -> Result<(T, Option<CommandError>), CommandError> {
-        let url = format!("{}/graphql", self.base);
-        let body = json!({ "query": query, "variables": variables });
-        let request = || {
-            let accepted = "application/graphql-response+json, application/json;q=0.9";
-            self.http.post(&url).header(ACCEPT, accepted).json(&body)
-        };
-        let again = |answer: &Answer| retry::is_transient(answer.status) || answer.views_are_unavailable(optional);
-        let answer = self.exchange(&url, request, again).await?;
-        let Ok(response) = serde_json::from_slice::<GraphQlAnswer>(&answer.body) else {
-            return Err(match answer.status {
-                StatusCode::OK => answer.not_understood(url, "it is not GraphQL"),
-                _ => answer.failure(url),
-            });
-        };
-        let (forgiven, errors): (Vec<GraphQlError>, Vec<GraphQlError>) =
-            response.errors.into_iter().partition(|error| error.is_of(optional));
-        if let Some(error) = query_failed(&url, &errors) {
-            return Err(error);
-        }
-        let forgiven = query_failed(&url, &forgiven);
-        let data = T::deserialize(response.data);
-        Ok((data.map_err(|error| CommandError::Answer { url, reason: error.to_string() })?, forgiven))
-    }
-
     /// Sends a request until it gets an answer that is not to be tried `again`, or patience ends.
     async fn exchange(
         &self,
@@ -299,44 +263,6 @@ struct Answer {
     body: Bytes,
 }
 
-#[derive(Debug, Deserialize)]
-struct GraphQlAnswer {
-    #[serde(default)]
-    data: Value,
-    #[serde(default)]
-    errors: Vec<GraphQlError>,
-}
-
-#[derive(Debug, Deserialize)]
-struct GraphQlError {
-    message: String,
-    #[serde(default)]
-    path: Vec<Value>,
-    #[serde(default)]
-    extensions: Extensions,
-}
-
-impl GraphQlError {
-    /// Whether it is of that field of the query.
-    fn is_of(&self, field: Option<&str>) -> bool {
-        field.is_some_and(|field| self.path.first().is_some_and(|first| first == field))
-    }
-}
-
-/// One message for each field that failed, often all for the same reason.
-fn query_failed(url: &str, errors: &[GraphQlError]) -> Option<CommandError> {
-    let messages: BTreeSet<&str> = errors.iter().map(|error| error.message.as_str()).collect();
-    let messages: Vec<&str> = messages.into_iter().collect();
-    let failed = || CommandError::Query { url: url.to_owned(), messages: shortened(&messages.join("; ")) };
-    (!errors.is_empty()).then(failed)
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Extensions {
-    #[serde(default)]
-    code: Option<String>,
-}
-
 impl Answer {
     fn read<T: DeserializeOwned>(&self, url: &str) -> Result<T, CommandError> {
         serde_json::from_slice(&self.body).map_err(|error| self.not_understood(url.to_owned(), &error.to_string()))
@@ -348,12 +274,6 @@ impl Answer {
             Ok(problem) if !problem.detail.is_empty() || !problem.errors.is_empty() => problem,
             _ => Problem { detail: format!("{}: {}", self.status, self.text()), errors: Vec::new() },
         }
-    }
-
-    fn views_are_unavailable(&self, optional: Option<&str>) -> bool {
-        let away =
-            |error: &GraphQlError| error.extensions.code.as_deref() == Some("UNAVAILABLE") && !error.is_of(optional);
-        serde_json::from_slice::<GraphQlAnswer>(&self.body).is_ok_and(|answer| answer.errors.iter().any(away))
     }
 
     fn unavailable(self, url: String) -> CommandError {
@@ -494,26 +414,5 @@ mod tests {
         let client = Client::with_patience("http://127.0.0.1:1", patience).unwrap();
         let error = client.place(order(), None).await.unwrap_err().to_string();
         assert!(error.contains("cannot reach the server at http://127.0.0.1:1: Connection refused"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn views_that_are_unavailable_are_asked_again_and_other_errors_are_told() {
-        let stub = Stub::start().await;
-        let unavailable =
-            json!({ "data": null, "errors": [{ "message": "later", "extensions": { "code": "UNAVAILABLE" } }] });
-        let broken = json!({ "errors": [{ "message": "no field b" }, { "message": "no field b" }] });
-        stub.answers([unavailable, json!({ "data": { "a": 1 } }), broken]);
-        let data: Value = stub.client().query("{ a }", &Value::Null).await.unwrap();
-        assert_eq!(data, json!({ "a": 1 }));
-        let error = stub.client().query::<Value>("{ b }", &Value::Null).await.unwrap_err();
-        assert!(error.to_string().ends_with(": no field b"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn an_answer_that_is_no_graphql_is_shown() {
-        let stub = Stub::start().await;
-        stub.answers([json!("<html>")]);
-        let error = stub.client().query::<Value>("{ a }", &Value::Null).await.unwrap_err().to_string();
-        assert!(error.contains("it is not GraphQL: \"<html>\""), "{error}");
     }
 }

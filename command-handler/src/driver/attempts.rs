@@ -73,8 +73,8 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.making.insert(asking.id(), id);
     }
 
-    /// Ends the waits for a turn of an order that is paused or being undone. What was not sent is not sent then, and the undo need not
-    /// wait until a turn comes.
+    /// Ends the waits for a turn of an order that is paused or being undone. Requests that were not sent stay unsent, and the
+    /// undo begins without waiting for a turn.
     pub(super) fn withdraw(&mut self) {
         let state = &self.order.state;
         if state.paused.is_some() || state.phase == Phase::Undoing {
@@ -112,21 +112,21 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         })
     }
 
-    /// Whether all that is due are attempts at participants that have no address here, or no place for them: recording and not sending
-    /// them would only fill the order's history. What waits for long is recorded all the same, so that it comes to be held for a
-    /// person.
+    /// Whether every due attempt is at a participant that has no address here, or no place for it. Recording an attempt that
+    /// cannot be sent would only fill the order's history. An attempt that waits for long is recorded nevertheless, so that its
+    /// step is held for a person in the end.
     pub(super) fn finds_no_turn(&self, now: Timestamp) -> bool {
         let Some(share) = self.shared.share() else { return self.finds_no_address(now) };
         let participants = &self.shared.participants;
         self.all_due_are(now, |reach| !participants.has_address(reach) || !participants.has_room(reach, share))
     }
 
-    /// Whether all that is due are attempts at participants that have no address here.
+    /// Whether every due attempt is at a participant that has no address here.
     pub(super) fn finds_no_address(&self, now: Timestamp) -> bool {
         self.all_due_are(now, |reach| !self.shared.participants.has_address(reach))
     }
 
-    /// Whether something is due, and all of it are attempts at participants like this.
+    /// Whether something is due, and only attempts at participants for which `like` holds.
     fn all_due_are(&self, now: Timestamp, like: impl Fn(&Participant) -> bool) -> bool {
         let steps = self.order.state.steps.iter();
         let mut due = steps.filter(|(_, step)| step.stage.due_at().is_some_and(|due| due <= now)).peekable();
@@ -151,7 +151,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     }
 }
 
-/// Whether it has to be recorded that a request waits: that it does, or that it has for as long as it may.
+/// Whether a waiting request has to be recorded: its first wait lasts long, or all of its waits last as long as they may.
 fn waits_for_long(unsent_since: Option<Timestamp>, due: Timestamp, now: Timestamp) -> bool {
     match unsent_since {
         Some(since) => now - since >= LONGEST_UNSENT,

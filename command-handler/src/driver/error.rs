@@ -1,0 +1,65 @@
+//! Why a driver cannot go on with an order, and what the caller of a command is told then.
+
+use domain::ids::OrderId;
+use domain::order::{DecideError, Refusal, WorkflowRef};
+use event_store::client::AppendError;
+
+use super::MOST_CONFLICTS;
+use crate::orchestrator::CommandError;
+use crate::orders::{LoadError, SaveError};
+use crate::workflows::LookupError;
+
+/// Why a command came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DriveError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    #[error("there is no such order")]
+    Unknown,
+    #[error("workflow {0:?} of the order is not registered")]
+    NoWorkflow(WorkflowRef),
+    #[error("{0}")]
+    Inconsistent(#[source] DecideError),
+    #[error("others decided first, {MOST_CONFLICTS} times")]
+    Conflicts,
+}
+
+impl DriveError {
+    /// Whether an operator of the log has changed the order's history: nothing goes on until it is restored.
+    pub fn is_of_the_history(&self) -> bool {
+        matches!(
+            self,
+            DriveError::Load(LoadError::Incomplete { .. } | LoadError::Foreign { .. } | LoadError::Misfit { .. })
+                | DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_)))
+        )
+    }
+
+    /// Whether the log will never take what was decided.
+    pub fn is_for_good(&self) -> bool {
+        matches!(self, DriveError::Save(SaveError::Append(AppendError::TooLarge(_) | AppendError::Refused(_))))
+    }
+}
+
+/// What the caller of a command is told.
+pub(super) fn command_error(id: &OrderId, error: &DriveError) -> CommandError {
+    let reason = error.to_string();
+    match error {
+        DriveError::Unknown => CommandError::UnknownOrder(id.clone()),
+        DriveError::Refused(refusal) => CommandError::Refused(refusal.clone()),
+        DriveError::Load(error) => CommandError::from(error),
+        DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_))) => CommandError::Incomplete(reason),
+        DriveError::NoWorkflow(_) | DriveError::Inconsistent(_) | DriveError::Save(SaveError::Encode(_)) => {
+            CommandError::Broken(reason)
+        }
+        DriveError::Save(SaveError::Append(_)) if error.is_for_good() => CommandError::Broken(reason),
+        DriveError::Lookup(_) | DriveError::Save(SaveError::Append(_) | SaveError::Keys(_)) | DriveError::Conflicts => {
+            CommandError::Failed(reason)
+        }
+    }
+}

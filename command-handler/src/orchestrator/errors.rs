@@ -1,0 +1,97 @@
+//! Why the orchestrator does not take an order, or a command about one.
+
+use domain::ids::OrderId;
+use domain::order::Refusal;
+
+use crate::orders::LoadError;
+use crate::participants::NoAddress;
+
+/// Why an order was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// No workflow of that name.
+    #[error("there is no workflow {0:?}")]
+    UnknownWorkflow(String),
+    /// A participant of the workflow cannot be asked here, so that the order would only wait.
+    #[error("no order of workflow {workflow:?} is taken here now: {cannot}")]
+    NoAddress {
+        /// Its name.
+        workflow: String,
+        /// Which participant, and why.
+        cannot: NoAddress,
+    },
+    /// Another order has that id.
+    #[error("order {0} exists, with other content")]
+    OtherContent(OrderId),
+    /// An order with that id exists, and its content cannot be compared with this one's.
+    #[error(
+        "order {0} exists, and whether with this content cannot be told, since its personal data cannot be read: {1}"
+    )]
+    Unreadable(OrderId, String),
+    /// The decider refuses it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The log does not take that much at once.
+    #[error("{0}")]
+    TooLarge(String),
+    /// An order with that id was placed, and its history is incomplete. A new order does not take its place.
+    #[error("{0}")]
+    Incomplete(String),
+    /// An order with that id exists, and its history holds events that are not Tenuto's, or that cannot have happened.
+    #[error("{0}")]
+    Foreign(String),
+    /// Too much is going on.
+    #[error("too many orders are being driven")]
+    Overloaded,
+    /// The log is not there, or something in it is wrong. Nothing was acknowledged; the same request may be sent again.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Why a command about an order that was placed was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// No such order.
+    #[error("there is no order {0}")]
+    UnknownOrder(OrderId),
+    /// The decider refuses it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too much is going on.
+    #[error("too many orders are being driven")]
+    Overloaded,
+    /// The log is not there, or something in it is wrong. Nothing was acknowledged; the same request may be sent again.
+    #[error("{0}")]
+    Failed(String),
+    /// The order's history is incomplete: it is refused until an operator of the log has restored it.
+    #[error("{0}")]
+    Incomplete(String),
+    /// Others have written to the order's history, or what stands there cannot have happened.
+    #[error("{0}")]
+    Foreign(String),
+    /// The order's history, or its definition, cannot be worked with: trying again is in vain until somebody has mended it.
+    #[error("the order is broken: {0}")]
+    Broken(String),
+}
+
+impl From<LoadError> for PlaceError {
+    fn from(error: LoadError) -> Self {
+        match CommandError::from(&error) {
+            CommandError::Incomplete(reason) => Self::Incomplete(reason),
+            CommandError::Foreign(reason) => Self::Foreign(reason),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<&LoadError> for CommandError {
+    fn from(error: &LoadError) -> Self {
+        let reason = error.to_string();
+        match error {
+            LoadError::Incomplete { .. } => Self::Incomplete(reason),
+            LoadError::Foreign { .. } | LoadError::Misfit { .. } => Self::Foreign(reason),
+            LoadError::Wire { .. } => Self::Broken(reason),
+            LoadError::Read(_) | LoadError::Keys(_) => Self::Failed(reason),
+        }
+    }
+}
