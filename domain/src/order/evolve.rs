@@ -296,7 +296,7 @@ impl StepState {
         matches!(self.stage, Stage::InFlight { direction: way, attempt, .. } if way == direction && attempt == number)
     }
 
-    /// While it is open; that it was never sent ends an attempt only.
+    /// While it is open. A failure for want of sending can only end an attempt.
     fn may_fail(&self, e: &StepFailed) -> bool {
         self.stage.is_open_in(e.direction) && (!e.unsent || self.is_in_flight(e.direction))
     }
@@ -338,7 +338,7 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
     if e.attempt == 1 {
         step.unsure = false;
     }
-    // An operator who does not wait for the next try has the time begin anew.
+    // It begins before it is due, so an operator has retried it. That restarts the time in which it has to be sent.
     if matches!(step.stage, Stage::BackingOff { until, .. } if e.at < until) {
         step.unsent_since = None;
     }
@@ -364,7 +364,7 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
     step
 }
 
-/// What was never sent is no attempt: the next one has its number.
+/// An attempt that was never sent counts as none: the next one gets its number.
 fn without_the_attempt(mut step: StepState, direction: Direction) -> StepState {
     let attempts = match direction {
         Direction::Do => &mut step.attempts,

@@ -44,7 +44,7 @@ pub(super) fn candidates(
         Event::OrderPaused(_) => vec![operated(first, Operation::Pause)],
         Event::OrderResumed(_) => vec![operated(first, Operation::Resume)],
         Event::CompensationStarted(CompensationStarted { step: None, .. }) => vec![operated(first, Operation::Cancel)],
-        // What follows from a state alone, as soon as a tick is decided.
+        // Events that follow from the state alone, so that a tick leads to them.
         Event::CompensationStarted(_)
         | Event::StepStarted(_)
         | Event::WaitStarted(_)
@@ -152,7 +152,7 @@ fn unnamed_later(e: &StepFailed, key: &str) -> Command {
     Command::Signal(Signal { step, direction: e.direction, outcome: None, data, key, now: plain(e.at) })
 }
 
-/// How long until the next try was not recorded, since there is none.
+/// The wait for the next attempt is not on record, since no attempt followed. Any wait gives the same decision.
 fn never_sent(state: Option<&OrderState>, e: &StepFailed, error: &str) -> Command {
     let attempt = AttemptId { step: e.step.clone(), direction: e.direction, number: attempt(state, &e.step) };
     Command::NotSent(NotSent { attempt, error: error.to_owned(), wait: Duration::from_secs(1), now: plain(e.at) })
@@ -191,7 +191,7 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
     candidates
 }
 
-/// All that this decision gave back. What was not being made in it is left as it is.
+/// The hand-over of all attempts that this decision ended. It leaves attempts alone that are not in flight.
 fn hand_over(state: Option<&OrderState>, decision: &[Recorded]) -> Command {
     let given_back = |recorded: &Recorded| match &recorded.event {
         Event::StepAttemptFailed(e) => {

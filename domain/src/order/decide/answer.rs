@@ -92,35 +92,36 @@ pub(super) fn completed(
 }
 
 pub(super) fn failed(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
-    let (step, at) = (step.id.clone(), decision.at);
-    Event::StepFailed(StepFailed {
-        step,
+    Event::StepFailed(failure(step, direction, error, maybe_done, decision))
+}
+
+/// The step waits for a person, and is not tried again until then.
+pub(super) fn held(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
+    let failure = failure(step, direction, error, maybe_done, decision);
+    Event::StepFailed(StepFailed { misconfigured: true, ..failure })
+}
+
+/// A step that has failed for good, without the marks of a special cause.
+pub(super) fn failure(
+    step: &Step,
+    direction: Direction,
+    error: String,
+    maybe_done: bool,
+    decision: &Decision,
+) -> StepFailed {
+    StepFailed {
+        step: step.id.clone(),
         direction,
         error,
         maybe_done,
         misconfigured: false,
         unsent: false,
         answer_key: None,
-        at,
-    })
+        at: decision.at,
+    }
 }
 
-/// What waits for a person, and is tried no more until then.
-pub(super) fn held(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
-    let (step, at) = (step.id.clone(), decision.at);
-    Event::StepFailed(StepFailed {
-        step,
-        direction,
-        error,
-        maybe_done,
-        misconfigured: true,
-        unsent: false,
-        answer_key: None,
-        at,
-    })
-}
-
-fn is_unsure(state: &OrderState, step: &str) -> bool {
+pub(super) fn is_unsure(state: &OrderState, step: &str) -> bool {
     state.steps.get(step).is_some_and(|known| known.unsure)
 }
 

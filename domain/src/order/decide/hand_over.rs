@@ -21,7 +21,8 @@ pub(super) fn hand_over(
         }
         // It is for whoever takes the order up to make it again.
         let event = given_up(workflow.known_step(&id.step)?, id.direction, id.number, handed_over(), false, decision);
-        // What has no room is handed over next. No mark is left for it, since the order may be paused.
+        // Attempts that have no room are handed over by the caller's next command. The decision is not split for them, since
+        // the order may be paused.
         if !decision.takes(&event) {
             break;
         }

@@ -67,7 +67,7 @@ pub enum DecideError {
 }
 
 /// Decides about an order that follows `workflow`; no state: it is not placed yet. No events: there is nothing to do, or it
-/// was done before. Gives the state that the events lead to, too: whoever appends them need not fold them again.
+/// was done before. Also returns the state after these events, so that the caller need not fold them again.
 pub fn decide_next(
     workflow: &Workflow,
     state: Option<&OrderState>,
@@ -97,7 +97,7 @@ pub(crate) fn decide_split_like(
     decide_with(workflow, Some(state), command, UNDIVIDED, at_once)
 }
 
-/// No decision is split, however large it is and whatever its expressions take.
+/// Limits under which no decision is split. Only single values are bounded.
 pub(crate) const UNDIVIDED: Limits = Limits { value: Limits::LOG.value, ..Limits::NONE };
 
 /// The one path of every command: its decision has its limits before it records anything.
@@ -110,13 +110,13 @@ fn decide_with(
 ) -> Result<(Vec<Event>, OrderState), DecideError> {
     let mut decision = match (state, command) {
         (None, Command::Place(place)) => place::place(workflow, place, limits)?,
-        (Some(_), Command::Place(_)) => return Err(Refusal::AlreadyPlaced.into()),
         (None, _) => return Err(Refusal::NotPlaced.into()),
-        (Some(state), _) => Decision::about(state, command.at(), limits, at_once),
+        (Some(state), _) => {
+            let mut decision = Decision::about(state, command.at(), limits, at_once);
+            command_itself(workflow, state, command, &mut decision)?;
+            decision
+        }
     };
-    if let Some(state) = state {
-        command_itself(workflow, state, command, &mut decision)?;
-    }
     // What was done before changes nothing, and leaves what is due to the tick that brings it.
     if decision.events.is_empty() && !matches!(command, Command::Tick(_)) {
         return Ok((decision.events, decision.state));

@@ -1,11 +1,12 @@
 //! A recorded attempt that was never sent: it waited for a turn at its participant, or for a circuit, and none came.
 //!
 //! An exchange's time-out is the participant's time, so it must not be used up by waiting. Nothing was sent, so the attempt counts as
-//! none: it uses up no retry, and there is nothing to undo. A request that cannot be sent for a day is held for a person. That
-//! day does not follow from the step's times: those bound what a participant does with a request, and it has none.
+//! none: it uses up no retry, and there is nothing to undo. If a request cannot be sent for a day, its step is held for a person.
+//! The day does not follow from the step's times: those bound how long a participant may work on a request, and it received none.
 
 use chrono::TimeDelta;
 
+use super::answer::{failure, is_unsure};
 use super::attempt::{is_in_flight, later};
 use super::tick::again;
 use super::{DecideError, Decision};
@@ -16,7 +17,7 @@ use crate::order::failure::never_sent;
 use crate::order::state::OrderState;
 use crate::workflow::{Step, Workflow};
 
-/// How long it is tried to send a request, pauses left out.
+/// For how long an unsent request is tried again, pauses left out.
 pub const LONGEST_UNSENT: TimeDelta = TimeDelta::days(1);
 
 pub(super) fn not_sent(
@@ -35,7 +36,7 @@ pub(super) fn not_sent(
     let since = unsent_since(state, &step.id).filter(|since| decision.at - since >= LONGEST_UNSENT);
     if let Some(since) = since.filter(|_| goes_on && !not_sent.wait.is_zero()) {
         let error = never_sent(since, &not_sent.error);
-        return Ok(decision.record(given_up(step, state, *direction, error, decision))?);
+        return Ok(decision.record(held_unsent(step, state, *direction, error, decision))?);
     }
     decision.record(Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
@@ -61,18 +62,10 @@ fn unsent_since(state: &OrderState, step: &str) -> Option<Timestamp> {
     Some(known.unsent_since.unwrap_or(known.since))
 }
 
-/// An earlier attempt that was sent may have acted.
-fn given_up(step: &Step, state: &OrderState, direction: Direction, error: String, decision: &Decision) -> Event {
-    Event::StepFailed(StepFailed {
-        step: step.id.clone(),
-        direction,
-        error,
-        maybe_done: state.steps.get(&step.id).is_some_and(|known| known.unsure),
-        misconfigured: true,
-        unsent: true,
-        answer_key: None,
-        at: decision.at,
-    })
+/// The step is held, since its request could not be sent. An earlier attempt that was sent may have acted.
+fn held_unsent(step: &Step, state: &OrderState, direction: Direction, error: String, decision: &Decision) -> Event {
+    let failure = failure(step, direction, error, is_unsure(state, &step.id), decision);
+    Event::StepFailed(StepFailed { misconfigured: true, unsent: true, ..failure })
 }
 
 #[cfg(test)]

@@ -44,14 +44,13 @@ pub(super) fn retry(
     Ok(())
 }
 
-/// Retries the steps that an operator wants retried, as far as there is room. The mark that splits the decision names those
-/// that are left, and the next decision goes on with them: without a command, nothing else would.
+/// Retries the steps that an operator wants retried, as far as there is room. The event that splits the decision names the
+/// other steps, and the next decision retries them: no command will name them again.
 pub(super) fn retry_what_is_left(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     for id in decision.to_retry.clone() {
         let Some(known) = decision.state.steps.get(&id) else { continue };
-        let can_be_tried =
-            can_be_tried(workflow, &decision.state, &id, known).filter(|(_, attempts)| *attempts < MOST_ATTEMPTS);
-        let Some((direction, attempts)) = can_be_tried else { continue };
+        let tried = can_be_tried(workflow, &decision.state, &id, known);
+        let Some((direction, attempts)) = tried.filter(|(_, attempts)| *attempts < MOST_ATTEMPTS) else { continue };
         let began = !known.was_held_before_it_began();
         decision.split_if_spent()?;
         if decision.starts_nothing_more() {

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::answer::completed;
+use super::answer::{completed, failure};
 use super::{DecideError, Decision};
 use crate::order::command::{LateRefusal, Refusal, Signal};
 use crate::order::event::{Basis, Direction, Event, Mode, StepFailed};
@@ -51,7 +51,7 @@ pub(super) fn signal(
     Ok(())
 }
 
-/// The participant has acted, and asked again it would answer the same: so its step is held at once.
+/// The participant has acted, and would answer a second request in the same way. So its step is held at once.
 fn without_outcome(
     step: &Step,
     state: &OrderState,
@@ -66,16 +66,9 @@ fn without_outcome(
         return Ok(());
     }
     waiting(step, state, signal.direction, said)?;
-    decision.record(Event::StepFailed(StepFailed {
-        step: step.id.clone(),
-        direction: signal.direction,
-        error,
-        maybe_done: true,
-        misconfigured: true,
-        unsent: false,
-        answer_key: signal.key.clone(),
-        at: decision.at,
-    }))?;
+    let failure = failure(step, signal.direction, error, true, decision);
+    let answer_key = signal.key.clone();
+    decision.record(Event::StepFailed(StepFailed { misconfigured: true, answer_key, ..failure }))?;
     Ok(())
 }
 
@@ -98,16 +91,9 @@ pub(super) fn refusal(
         }
     }
     waiting(step, state, late.direction, said)?;
-    decision.record(Event::StepFailed(StepFailed {
-        step: step.id.clone(),
-        direction: late.direction,
-        error: late.error.clone(),
-        maybe_done: false,
-        misconfigured: late.misconfigured,
-        unsent: false,
-        answer_key: late.key.clone(),
-        at: decision.at,
-    }))?;
+    let failure = failure(step, late.direction, late.error.clone(), false, decision);
+    let (misconfigured, answer_key) = (late.misconfigured, late.key.clone());
+    decision.record(Event::StepFailed(StepFailed { misconfigured, answer_key, ..failure }))?;
     Ok(())
 }
 

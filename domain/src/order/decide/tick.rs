@@ -84,9 +84,8 @@ fn lost(
     if is_made_again { again(workflow, step, direction, attempt, decision) } else { Ok(()) }
 }
 
-/// Nobody will hear the answer to this attempt. That is not the participant's failure, and does not count as one: the attempt is
-/// made again. But the step has failed if its order is being undone, and tries nothing forward any more, or if it was tried often
-/// enough.
+/// The answer to this attempt is lost. That is not the participant's failure, and does not count as one: the attempt is made
+/// again. The step has failed if its order is being undone, which tries nothing forward, or if it was tried too often.
 pub(super) fn given_up(
     step: &Step,
     direction: Direction,

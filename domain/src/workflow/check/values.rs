@@ -42,7 +42,8 @@ fn reached(section: &Section) -> Vec<Present> {
     let guard = |step: &Step| step.when.as_ref().map(Expression::implied).unwrap_or_default();
     let guards: Vec<Present> = section.steps.iter().map(guard).collect();
     let mut reached = vec![Present::default(); guards.len()];
-    // A step has more before it than each of those has. A circle is refused, whatever this makes of it.
+    // A step has more steps before it than any of those has, so this order visits each after all that come before it. For a
+    // circle the result does not matter: it is refused.
     let mut forward: Vec<usize> = (0..guards.len()).collect();
     forward.sort_by_key(|step| section.graph.upstream[*step].len());
     for step in forward {
