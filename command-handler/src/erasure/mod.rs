@@ -21,8 +21,6 @@ use crate::participants::{Participants, event};
 
 pub use orders::CustomerOrders;
 
-/// How long it may take: a command is answered within five seconds, whatever is away.
-const PATIENCE: Duration = Duration::from_millis(4_500);
 const POLL: Duration = Duration::from_millis(50);
 /// How many open orders are named.
 const MOST_NAMED: usize = 10;
@@ -90,6 +88,10 @@ impl Progress {
             Self::KeysDestroyed => "the keys of the personal data are destroyed, which is not recorded yet",
         }
     }
+
+    fn with(self, error: ForgetError) -> Unfinished {
+        Unfinished { error, progress: self }
+    }
 }
 
 /// It was not done to the end.
@@ -97,12 +99,6 @@ impl Progress {
 pub(crate) struct Unfinished {
     pub error: ForgetError,
     pub progress: Progress,
-}
-
-impl Progress {
-    fn with(self, error: ForgetError) -> Unfinished {
-        Unfinished { error, progress: self }
-    }
 }
 
 /// Forgets customers.
@@ -116,9 +112,8 @@ pub(crate) struct Erasure<L, P, C, V> {
 
 impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
     /// Destroys the customer's keys, unless an order still needs them. An order that another instance takes meanwhile may be missed;
-    /// its personal data are gone all the same, within the time for which a key is kept in memory.
-    pub async fn forget(&self, customer: &str, wish: &Wish) -> Result<Forgotten, Unfinished> {
-        let limit = Instant::now() + PATIENCE;
+    /// its personal data are gone all the same, within the time for which a key is kept in memory. At the limit, it stops.
+    pub async fn forget(&self, customer: &str, wish: &Wish, limit: Instant) -> Result<Forgotten, Unfinished> {
         self.require_ended(customer, limit).await.map_err(|error| Progress::Nothing.with(error))?;
         let destroyed = by(limit, POSTGRES, self.keys.destroy(customer)).await;
         let keys = destroyed.map_err(|error| Progress::Unknown.with(error))?;
@@ -185,7 +180,7 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
 
 const POSTGRES: &str = "Postgres";
 
-/// What comes of work that waits for `whom` until the limit.
+/// The result of work that needs an answer of `whom`, or an error at the limit.
 async fn by<T, E: Into<ForgetError>>(
     limit: Instant,
     whom: &'static str,

@@ -8,10 +8,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{Request, StatusCode};
 use serde::Serialize;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::body;
 use super::fields::Fields;
+use super::in_time::PATIENCE;
 use super::instruction::wish;
 use super::problem::Problem;
 use crate::clock::Clock;
@@ -52,7 +54,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
         return Err(problem(&Unfinished { error, progress }));
     }
     let Forgotten { orders, in_the_clear, open: open_orders, position } =
-        eraser.forget(&customer_id, &wish).await.map_err(|error| problem(&error))?;
+        eraser.forget(&customer_id, &wish, Instant::now() + PATIENCE).await.map_err(|error| problem(&error))?;
     Ok(Json(Erased { customer_id, orders, in_the_clear, open_orders, position: position.to_string() }))
 }
 

@@ -80,7 +80,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
     let (orchestrator, views, leaving) = (orchestrator.clone(), views.clone(), leaving.clone());
     tokio::spawn(async move {
         let _turn = turn;
-        // Whoever asked may have gone: the first order's line will tell.
+        // If the caller has closed the connection, sending the first order's line fails too.
         let _ = lines.send(beginning.bytes()).await;
         let (begun, progress) = (Some(begun), Progress::default());
         let run = Run { orchestrator, views, instruction, leaving, lines, begun, progress };
@@ -90,7 +90,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
             Which::Matching { criteria, after } => run.matching(&criteria, after).await,
         }
     });
-    // Where nothing can be done about the first order, the answer is 503. A batch that only waits for room begins all the same.
+    // If the first order cannot be decided, the answer is 503. A batch that only waits for a free driver begins.
     if let Ok(Ok(Err(problem))) = timeout_at(answered_by, begins).await {
         return Err(problem);
     }

@@ -37,11 +37,11 @@ const LONGEST_ANSWER: Duration = Duration::from_secs(4);
 /// How long commands may fail one after the other before a batch is stopped.
 const LONGEST_FAILING: Duration = Duration::from_secs(3);
 
-/// Why a batch is not gone on with.
+/// Why a batch ends before its last order.
 enum End {
-    /// Whoever asked has gone, or was told that the batch did not begin.
+    /// The caller has closed the connection, or got an error as the answer to the whole batch.
     NobodyListens,
-    /// There is no point now, for this reason.
+    /// Going on makes no sense now, for this reason.
     Stopped(String),
 }
 
@@ -51,7 +51,7 @@ enum Outcome {
     Decided(Line),
     /// The instance has no room for it.
     Busy(Line),
-    /// The log, or what stands behind the command, failed.
+    /// The command failed, since the log or Postgres did.
     Failed(Line, Problem),
     /// The log does not answer: the command may still be recorded.
     Silent(String),
@@ -64,7 +64,7 @@ pub(super) struct Run<L, P, C, V> {
     pub instruction: Instruction,
     pub leaving: CancellationToken,
     pub lines: mpsc::Sender<Bytes>,
-    /// Whether it began: a batch of which nothing can be done is refused as a whole.
+    /// Where to report whether the batch began. If its first order cannot be decided, the whole batch is refused.
     pub begun: Option<oneshot::Sender<Result<(), Problem>>>,
     pub progress: Progress,
 }
@@ -136,10 +136,10 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
         let _ = self.lines.send(line.bytes()).await;
     }
 
-    /// Says once whether the batch began.
+    /// Reports whether the batch began; only the first call counts.
     fn begins(&mut self, result: Result<(), Problem>) {
         if let Some(begun) = self.begun.take() {
-            // Whoever asked may have gone.
+            // It fails where the caller has closed the connection.
             let _ = begun.send(result);
         }
     }
@@ -232,10 +232,12 @@ async fn outcome<L: Log, P: Participants, C: Clock>(
             let has_failed = matches!(error, CommandError::Failed(_));
             let problem = refused::problem(error, "");
             let line = Line::Refused { order_id: id, problem: problem.clone() };
-            match problem.is_passing() {
-                false => Outcome::Decided(line),
-                true if has_failed => Outcome::Failed(line, problem),
-                true => Outcome::Busy(line),
+            if !problem.is_passing() {
+                Outcome::Decided(line)
+            } else if has_failed {
+                Outcome::Failed(line, problem)
+            } else {
+                Outcome::Busy(line)
             }
         }
     }
