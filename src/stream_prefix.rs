@@ -73,7 +73,7 @@ pub(crate) async fn adopt_in_time(log: &EventStore, given: Option<&str>) -> Resu
     }
 }
 
-/// The same, and waits until the log has begun: whoever begins it gives it its prefix.
+/// The same, and waits until the log has begun: the role that begins it gives it its prefix.
 pub(crate) async fn adopt_begun(log: &EventStore, given: Option<&str>) -> Result<(), PrefixError> {
     while !adopt_in_time(log, given).await? {
         tokio::time::sleep(PAUSE).await;

@@ -1,5 +1,5 @@
-//! Orders that this instance could not drive, to be put off: those whose histories are broken, each logged once for each reason, and
-//! those whose participants have no address here.
+//! Orders that this instance puts off, since it cannot drive them. Their histories are broken, which is logged once for each
+//! order and reason, or their participants have no address here.
 
 use std::num::NonZeroUsize;
 
@@ -38,7 +38,7 @@ impl Broken {
         }
     }
 
-    /// An order only waits for participants that have no address here.
+    /// Notes an order whose due steps all wait for participants that have no address here.
     pub fn note_without_address(&mut self, order: &OrderId) {
         if self.without_address.len() < MAX_WAITING {
             self.without_address.push(order.clone());

@@ -58,7 +58,7 @@ impl Version {
 }
 
 impl Version {
-    /// What differs in another definition, if anything does. A version that this build cannot read is compared as text.
+    /// How another definition differs, if it does. A version that this build cannot read is compared as text.
     fn difference(&self, name: &str, other: &Workflow) -> Option<String> {
         if *self.source == *other.source {
             return None;

@@ -55,7 +55,7 @@ pub(crate) async fn write(db: &mut PgConnection, parked: &[Parked]) -> Result<u6
     Ok(done.rows_affected())
 }
 
-/// Marks orders of which something is set aside, and no longer those of which nothing is.
+/// Marks those of these orders that have events set aside, and unmarks the others.
 pub(crate) async fn mark(db: &mut PgConnection, orders: Vec<&str>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE orders SET parked = EXISTS (SELECT FROM parked AS aside WHERE aside.stream IN ($2 || id, '$$' || $2 || id))

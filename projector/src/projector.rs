@@ -164,7 +164,7 @@ impl<'a> Active<'a> {
         Ok(())
     }
 
-    /// Names the first streams of other applications in the log; of more, it says once that they are only counted.
+    /// Logs the names of the first streams of other applications. For more of them it logs once that they are only counted.
     fn report_foreign(&self, streams: &[String]) {
         if streams.is_empty() {
             return;

@@ -101,8 +101,8 @@ impl Session {
 
     /// Says that this projector lives, and how far it has come if that is further than the views say: where nothing passes
     /// the filter, only this moves the checkpoint. The event there is looked up in the log, for its id; a log that does not answer
-    /// in time is no reason to lose the place. Where somebody else has changed the views, what is remembered of them is void, also
-    /// if nothing is to be written.
+    /// in time is no reason to lose the place. If an operator has changed the views meanwhile (a retry, a rebuild), this fails, so
+    /// that the projector reads anew what it remembers of them.
     pub async fn keep_alive(&mut self, log: &EventStore, through: Option<Position>) -> Result<(), Interruption> {
         if let Some(through) = through.filter(|through| Some(*through) > self.checkpoint)
             && let Ok(Ok(event)) = timeout(LOOKING_UP, log.event_at(through)).await

@@ -19,7 +19,7 @@ use crate::fold::Batch;
 use crate::parked::{self, Parked};
 use crate::session::{Session, VIEWS, moved};
 
-/// Writes and commits. Gives back by how many the events that are set aside have become more, or fewer.
+/// Writes and commits. Returns the change in the number of events that are set aside.
 pub(crate) async fn write(session: &mut Session, batch: &Batch, last: &RecordedEvent) -> Result<i64, WriteError> {
     let rows = Rows::of(batch)?;
     let moving = Moving {
@@ -60,8 +60,8 @@ pub(crate) struct Moving {
     pub is_news: bool,
 }
 
-/// Writes all that becomes of a batch, within a transaction of the caller's. Gives back by how many the events that are set aside
-/// have become more, or fewer.
+/// Writes all that becomes of a batch, within the caller's transaction. Returns the change in the number of events that are set
+/// aside.
 pub(crate) async fn write_all(db: &mut PgConnection, rows: &Rows<'_>, moving: &Moving) -> Result<i64, WriteError> {
     write_rows(db, rows, moving).await?;
     write_workflows(db, &rows.batch.workflows).await?;
@@ -256,8 +256,8 @@ async fn write_workflows(db: &mut PgConnection, workflows: &WorkflowColumns) -> 
     Ok(())
 }
 
-/// Marks the orders of which events are hidden, and no longer those of which all are shown again. Gives back by how many the rows of
-/// `parked` have become more, or fewer: an order whose limits change stays one row, and one that is whole again has none.
+/// Marks the orders that have hidden events, and unmarks those that have none any more. Returns the change in the number of rows of
+/// `parked`: an order with hidden events has one row there, whatever its limits.
 async fn mark_limits(db: &mut PgConnection, limits: &HashMap<OrderId, Option<Parked>>) -> Result<i64, sqlx::Error> {
     if limits.is_empty() {
         return Ok(0);

@@ -15,9 +15,9 @@ use crate::store;
 
 /// How long the log has to say where it ends, and then what comes after the views.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a measurement is good for, whoever asks. One that failed as well: those who wait for it do not each wait anew.
+/// How long a measurement is used again, also one that failed: otherwise each caller would wait for the log in turn.
 const GOOD_FOR: Duration = Duration::from_secs(1);
-/// How long an error that only mentions the lag is held back for it.
+/// How long an error waits for the lag that it mentions.
 const BESIDE_AN_ERROR: Duration = Duration::from_millis(500);
 
 /// How far the views are behind the log.
@@ -65,7 +65,7 @@ impl LagMeter {
         measured
     }
 
-    /// How far behind views are that have come to that position, if that can be told at once.
+    /// How far behind views are that have come to that position, if it can be measured quickly.
     pub(crate) async fn beside_an_error(&self, views: Option<Position>) -> Option<Lag> {
         timeout(BESIDE_AN_ERROR, self.of(views)).await.ok()?.ok()
     }

@@ -111,8 +111,8 @@ impl Orders {
         Ok(found)
     }
 
-    /// An order that the views do not have may just have been taken. Then the log has its first event, and the views get a little
-    /// time to have it too. Whatever else the log has does not matter. Returns whether reading the views again makes sense.
+    /// An order that the views do not have may just have been taken. Then the log has its first event, and this waits a little for
+    /// the views to come to that event. Returns whether reading the views again makes sense.
     async fn catches_up(&self, id: &str) -> bool {
         let Ok(order) = OrderId::new(id) else { return false };
         match timeout(LOG_PATIENCE, self.history.begun_at(&order)).await {

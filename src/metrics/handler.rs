@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::PATIENCE;
 
-/// Where the figures are from. A process that is no command handler has none, and one that starts has none yet.
+/// The source of the figures. It is empty in a process without a command handler, and until the handler has started.
 #[derive(Clone, Default)]
 pub(crate) struct HandlerFigures(Arc<OnceLock<Source>>);
 

@@ -97,7 +97,7 @@ async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
     output::announce(&format!("projecting; probes at http://{address}/readyz\n"));
     let adopted = async {
         guard.verified().await;
-        // Another role may have begun the log since this one started, with another prefix.
+        // As for other roles (`backends::adopt_verified`), without rights to append, which a projector does not need.
         adopt_begun(&event_store, servers.stream_prefix.as_deref()).await
     };
     tokio::select! {

@@ -1,4 +1,5 @@
-//! What `tenuto dev` prints of its readiness: each reason why it is not ready, with what to do, once until it is ready again.
+//! What `tenuto dev` prints about its readiness. Each reason why it is not ready is printed once, with what to do, until it is
+//! ready again.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;

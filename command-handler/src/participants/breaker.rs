@@ -26,9 +26,9 @@ const MOST_WAITING: usize = 200;
 
 /// The name of a circuit that lets attempts through.
 pub(super) const CLOSED: &str = "closed";
-/// The name of one that lets a single attempt through, to see.
+/// The name of a circuit that lets a single attempt through, as a test.
 pub(super) const HALF_OPEN: &str = "half-open";
-/// The name of one that lets none through.
+/// The name of a circuit that lets no attempt through.
 pub(super) const OPEN: &str = "open";
 
 /// The circuit to one service.

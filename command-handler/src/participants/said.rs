@@ -54,7 +54,7 @@ fn is_problem_type(media_type: &str) -> bool {
 }
 
 /// `{outcome?, data?}`, or the data itself. The status has decided that it is done: what the history cannot keep as it came is
-/// kept as a bounded text. An outcome that is not a string becomes its JSON text, so that no step takes it for one of its own.
+/// kept as a bounded text. An outcome that is not a string is kept as its JSON text, which equals no outcome of a workflow.
 fn done(body: &[u8]) -> Reply {
     let text = String::from_utf8_lossy(body);
     let as_text = || Value::String(shortened(text.trim()));

@@ -157,9 +157,7 @@ impl Services {
         states.sort_by(|a, b| a.participants.cmp(&b.participants));
         states
     }
-}
 
-impl Services {
     /// The circuits, one for each participant and action. Where workflows call several services by one name, the worst counts.
     pub fn circuits(&self) -> Vec<Circuit> {
         let services: Vec<Arc<Service>> = lock(&self.known).values().cloned().collect();
@@ -423,6 +421,7 @@ mod tests {
         let state = service.state();
         assert_eq!((state.circuit, state.cause, state.actions), ("closed", None, Vec::new()));
     }
+
     #[tokio::test(start_paused = true)]
     async fn each_circuit_is_listed_once_and_the_worst_of_two_services_with_one_name_counts() {
         let services = Services::new(Settings::default(), 4);

@@ -1,8 +1,9 @@
 //! Scavenges over HTTP, as a server has them: `POST /admin/scavenge` starts one, and
 //! `DELETE /admin/scavenge/{id}` stops it.
 //!
-//! Both need a user, as on a server. The node has no users of its own, and accepts any. A page in a
-//! browser cannot send either: each of its requests names its origin, and is refused.
+//! Both requests need a user, as on a server. The node has no list of users, and accepts any name and
+//! password. A web page can start no scavenge: a browser adds `Origin` to its requests, and the node
+//! refuses requests that have it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +22,7 @@ pub(super) enum Wish {
     Stop { id: String },
 }
 
-/// What a request wants, or why it is refused; `None`: it is about something else.
+/// What a request wants of the scavenges, or why it is refused. `None`: the request is for another page.
 pub(super) fn wish<B>(request: &Request<B>) -> Option<Result<Wish, Page>> {
     let (method, path) = (request.method(), request.uri().path());
     let wish = match (method, path.strip_prefix(PLACE)?.trim_end_matches('/')) {

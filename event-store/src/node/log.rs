@@ -20,7 +20,7 @@ pub(crate) struct Log {
     kept_free: u64,
     /// `None` while it is closed in order to be opened anew.
     storage: RwLock<Option<Storage>>,
-    /// It is about to be opened anew, and everything that takes long has to stop.
+    /// The storage is about to be reopened, so a compaction has to stop.
     is_reopening: Arc<AtomicBool>,
 }
 
@@ -47,8 +47,8 @@ impl Log {
         Some(guarded(|| act(storage)))
     }
 
-    /// Compacts the tables; `false`: it was told to stop. It also stops where the log has to be opened
-    /// anew, which waits for it, and with it all reads.
+    /// Compacts the tables; `false`: it was told to stop. It also stops when the log has to be reopened:
+    /// reopening waits for it, and all reads wait for reopening.
     pub(crate) fn compact(&self, stop: &Stop) -> Result<bool, StorageError> {
         let (is_reopening, is_told) = (self.is_reopening.clone(), stop.clone());
         let stop: Stop = Arc::new(move || is_reopening.load(Ordering::Acquire) || is_told());

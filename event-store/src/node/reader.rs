@@ -115,8 +115,9 @@ impl Reader {
         self.on_disk(move |view| view.stream_page(&stream, from, direction, limits)).await
     }
 
-    /// The answer about a stream of metadata that is not there, as most are not. Filters in memory tell
-    /// so in microseconds, and a thread that may block would cost more than the look itself.
+    /// The answer for a metadata stream that does not exist; `None`: it has to be read. Most streams have no
+    /// metadata. Looking that up takes microseconds, since the tables' filters are in memory: less than
+    /// handing the read over to another thread.
     fn nothing_of(&self, stream: &str) -> Result<Option<StreamPage>, ReadFailure> {
         if self.closing.is_cancelled() {
             return Err(ReadFailure::Closing);

@@ -77,7 +77,7 @@ impl Live {
         Self { hub: Hub::new(pool, moves), places: Arc::new(Semaphore::new(MOST_SUBSCRIPTIONS)), stats }
     }
 
-    /// What the criteria name although it does not exist, if there is anything: no change will ever meet them.
+    /// A name in the criteria that does not exist, if there is one: no change would ever meet them.
     pub async fn unknown(&self, criteria: &Criteria) -> Result<Option<Unknown>, StoreError> {
         Store::without_snapshot(self.hub.pool.clone()).unknown(criteria).await
     }

@@ -1,4 +1,4 @@
-//! What a filter names although it does not exist: a typing error should not look like a day without orders.
+//! Names in a filter that do not exist: a typing error should not look like a day without orders.
 
 use async_graphql::ErrorExtensions;
 use domain::workflow::suggest::did_you_mean;
@@ -19,7 +19,7 @@ pub enum Unknown {
     /// The workflow is there, and that version of it is not.
     #[error("workflow {name:?} has no version {version}, so no order matches; its last is {last}")]
     Version { name: String, version: i32, last: i32 },
-    /// No workflow has such a step; or not the one that the filter names.
+    /// No workflow has such a step, or the workflow that the filter names has none.
     #[error("{} has a step {step:?}, so no order matches{near}", .workflow.as_ref().map_or_else(
         || "no workflow".to_owned(), |workflow| format!("no version of workflow {workflow:?}")
     ))]
@@ -51,7 +51,7 @@ impl From<Unknown> for async_graphql::Error {
 }
 
 impl Store {
-    /// What the criteria name although it does not exist, if there is anything. Views that have no workflow at all do not say.
+    /// A name in the criteria that does not exist, if there is one. Where the views have no workflow at all, none is reported.
     pub async fn unknown(&self, criteria: &Criteria) -> Result<Option<Unknown>, StoreError> {
         if let Some((name, version)) = &criteria.workflow {
             let versions = self.versions(name).await?;

@@ -36,7 +36,7 @@ fn remove(folder: &Path, data: &Path) {
     let _ = fs::remove_dir(data);
 }
 
-/// Whether the copy has no event. A backup that ended has counted them; one that failed has not.
+/// Whether the copy has no event. A finished backup has counted them; the copy of a failed one is counted here.
 fn holds_nothing(folder: &Path, done: &Result<BackupReport, BackupError>) -> bool {
     match done {
         Ok(report) => report.check.events == 0,

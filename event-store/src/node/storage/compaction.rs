@@ -54,7 +54,7 @@ impl Storage {
 
 /// Runs a compaction that stops when it has to.
 fn stoppable<T>(stop: &Stop, compact: impl FnOnce() -> T) -> T {
-    /// A panic of the engine's leaves nothing behind either.
+    /// Clears the thread's `STOP`, also after a panic in the engine.
     struct Leaves;
 
     impl Drop for Leaves {
