@@ -29,8 +29,9 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::ids::OrderId;
 use crate::order::{
-    Answer, Command, Customer, CustomerKey, DecideError, Direction, Effect, Event, LateRefusal, Limits, Line, NewOrder,
-    Now, Operate, Operation, OrderState, Place, Refusal, Reply, Signal, Stage, decide_within, evolve, pending, summary,
+    Answer, AttemptId, Command, Customer, CustomerKey, DecideError, Direction, Effect, Event, HandOver, LateRefusal,
+    Limits, Line, NewOrder, NotSent, Now, Operate, Operation, OrderState, Place, Refusal, Reply, Signal, Stage,
+    decide_within, evolve, pending, summary,
 };
 use crate::workflow::Workflow;
 
@@ -110,12 +111,20 @@ impl<'w> Story<'w> {
 
     /// Answers the attempt that the step has under way.
     pub fn answer(&mut self, step: &str, reply: Reply) -> Then {
-        let stage = self.state.as_ref().and_then(|state| state.steps.get(step)).map(|step| step.stage);
-        let (direction, attempt) = match stage {
-            Some(Stage::InFlight { direction, attempt, .. }) => (direction, attempt),
-            _ => (Direction::Do, 1),
-        };
+        let under_way = self.in_flight().into_iter().find(|attempt| attempt.step == step);
+        let (direction, attempt) =
+            under_way.map_or((Direction::Do, 1), |under_way| (under_way.direction, under_way.number));
         self.when(&Command::Answer(Answer { step: step.to_owned(), direction, attempt, reply, now: self.now() }))
+    }
+
+    /// Reports that the request of an attempt was not sent, and is to be tried again after this time.
+    pub fn not_sent(&mut self, attempt: AttemptId, error: &str, wait: Duration) -> Then {
+        self.when(&Command::NotSent(NotSent { attempt, error: error.to_owned(), wait, now: self.now() }))
+    }
+
+    /// Hands attempts over, as an instance does that is leaving.
+    pub fn hand_over(&mut self, attempts: Vec<AttemptId>) -> Then {
+        self.when(&Command::HandOver(HandOver { attempts, now: self.now() }))
     }
 
     /// Sends a later answer.
@@ -125,26 +134,12 @@ impl<'w> Story<'w> {
 
     /// Sends a later answer with data, or under an idempotency key.
     pub fn signal_with(&mut self, step: &str, outcome: &str, data: Value, key: Option<&str>) -> Then {
-        self.when(&Command::Signal(Signal {
-            step: step.to_owned(),
-            direction: Direction::Do,
-            outcome: Some(outcome.to_owned()),
-            data,
-            key: key.map(str::to_owned),
-            now: self.now(),
-        }))
+        self.signal_later(step, Direction::Do, Some(outcome), data, key)
     }
 
     /// A participant that is reached by events says later that it has acted, and names no outcome.
     pub fn signal_unnamed(&mut self, step: &str, key: &str) -> Then {
-        self.when(&Command::Signal(Signal {
-            step: step.to_owned(),
-            direction: Direction::Do,
-            outcome: None,
-            data: Value::Null,
-            key: Some(key.to_owned()),
-            now: self.now(),
-        }))
+        self.signal_later(step, Direction::Do, None, Value::Null, Some(key))
     }
 
     /// A participant that accepted a request says later that it will not do it.
@@ -162,14 +157,19 @@ impl<'w> Story<'w> {
 
     /// A participant that is reached by events says later that the undo is done.
     pub fn undone_later(&mut self, step: &str) -> Then {
-        self.when(&Command::Signal(Signal {
-            step: step.to_owned(),
-            direction: Direction::Undo,
-            outcome: None,
-            data: Value::Null,
-            key: None,
-            now: self.now(),
-        }))
+        self.signal_later(step, Direction::Undo, None, Value::Null, None)
+    }
+
+    fn signal_later(
+        &mut self,
+        step: &str,
+        direction: Direction,
+        outcome: Option<&str>,
+        data: Value,
+        key: Option<&str>,
+    ) -> Then {
+        let (step, outcome, key) = (step.to_owned(), outcome.map(str::to_owned), key.map(str::to_owned));
+        self.when(&Command::Signal(Signal { step, direction, outcome, data, key, now: self.now() }))
     }
 
     /// An operator, Ann, wishes something, because it was asked for.
@@ -187,6 +187,31 @@ impl<'w> Story<'w> {
     pub fn tick_after(&mut self, time: Duration) -> Then {
         self.pass(time);
         self.when(&Command::Tick(self.now()))
+    }
+
+    /// Lets time pass until something is due, and does it.
+    pub fn tick_when_due(&mut self) -> Then {
+        let due = self.state().due_at().expect("something is due");
+        self.tick_after((due - self.now).to_std().unwrap_or_default())
+    }
+
+    /// The attempts that are under way.
+    pub fn in_flight(&self) -> Vec<AttemptId> {
+        let steps = self.state.iter().flat_map(|state| &state.steps);
+        let attempts = steps.filter_map(|(step, known)| match known.stage {
+            Stage::InFlight { direction, attempt, .. } => {
+                Some(AttemptId { step: step.clone(), direction, number: attempt })
+            }
+            _ => None,
+        });
+        attempts.collect()
+    }
+
+    /// The attempt that the step has under way.
+    #[track_caller]
+    pub fn attempt(&self, step: &str) -> AttemptId {
+        let attempt = self.in_flight().into_iter().find(|attempt| attempt.step == step);
+        attempt.unwrap_or_else(|| panic!("{step} has no attempt under way"))
     }
 
     /// What there is to do now.

@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 use super::run::Decided;
 use super::tests::workflow;
 use super::*;
-use crate::order::{
-    AttemptId, Command, Direction, Event, HandOver, Limits, NotSent, Operation, Reply, Stage, StepCompleted,
-    StepStarted,
-};
+use crate::order::{Direction, Event, Limits, Operation, Reply, StepCompleted, StepStarted};
 use crate::testing::{Story, answered, done, held, misconfigured, order, refused, unclear};
 
 pub(super) const HOUR: Duration = Duration::from_hours(1);
@@ -73,27 +70,9 @@ fn assert_lives_again_in_parts(story: &Story<'_>, source: &str) {
     assert_eq!(backtest(&workflow(source), &past, &Options::default()).unwrap().verdict, Verdict::Same);
 }
 
-/// Lets the time come at which something is due, and does it.
-pub(super) fn when_due(story: &mut Story<'_>) {
-    let due = story.state().due_at().expect("something is due");
-    let wait = (due - story.now().at).to_std().unwrap_or_default();
-    story.tick_after(wait).whatever();
-}
-
-fn attempt(story: &Story<'_>, step: &str) -> AttemptId {
-    let Stage::InFlight { direction, attempt, .. } = story.state().steps[step].stage else { panic!("{step}") };
-    AttemptId { step: step.to_owned(), direction, number: attempt }
-}
-
+/// The attempt that the step has under way is not sent.
 fn not_sent(story: &mut Story<'_>, step: &str, wait: Duration) {
-    let attempt = attempt(story, step);
-    let command = NotSent { attempt, error: "no turn came".to_owned(), wait, now: story.now() };
-    story.when(&Command::NotSent(command)).whatever();
-}
-
-fn handed_over(story: &mut Story<'_>, step: &str) {
-    let attempts = vec![attempt(story, step)];
-    story.when(&Command::HandOver(HandOver { attempts, now: story.now() })).whatever();
+    story.not_sent(story.attempt(step), "no turn came", wait).whatever();
 }
 
 pub(super) fn maybe_done(error: &str) -> Reply {
@@ -141,14 +120,14 @@ fn attempts_that_fail_in_every_way_fail_again_in_that_way() {
     ] {
         story.pass(Duration::from_millis(70));
         story.answer("check", reply).whatever();
-        when_due(&mut story);
+        story.tick_when_due().whatever();
     }
     not_sent(&mut story, "check", Duration::from_secs(1));
-    when_due(&mut story);
-    handed_over(&mut story, "check");
-    when_due(&mut story);
+    story.tick_when_due().whatever();
+    story.hand_over(vec![story.attempt("check")]).whatever();
+    story.tick_when_due().whatever();
     // Nobody records anything, so the attempt is lost, and made again.
-    when_due(&mut story);
+    story.tick_when_due().whatever();
     story.answer("check", answered("good")).whatever();
     assert_lives_again(&story, CHECKED);
 }
@@ -158,7 +137,7 @@ fn answers_waits_and_pauses_take_as_long_again() {
     let workflow = workflow(CHECKED);
     let mut story = approved(&workflow);
     assert_lives_again(&story, CHECKED);
-    when_due(&mut story);
+    story.tick_when_due().whatever();
     story.pass(HOUR);
     story.answer("ship", Reply::Accepted).whatever();
     story.pass(HOUR);
@@ -182,19 +161,19 @@ fn what_is_overdue_is_overdue_again() {
     let mut unapproved = Story::given(&workflow);
     unapproved.place(order()).whatever();
     unapproved.answer("check", answered("good")).whatever();
-    when_due(&mut unapproved);
+    unapproved.tick_when_due().whatever();
     let mut unanswered = approved(&workflow);
-    when_due(&mut unanswered);
+    unanswered.tick_when_due().whatever();
     unanswered.answer("ship", Reply::Accepted).whatever();
     let mut interim = unanswered.clone();
-    when_due(&mut unanswered);
+    unanswered.tick_when_due().whatever();
     unanswered.answer("ship", Reply::Accepted).whatever();
     // The undo is overdue, too: the order is stuck, and an operator has it tried again.
-    when_due(&mut unanswered);
+    unanswered.tick_when_due().whatever();
     unanswered.operate(Operation::Retry { step: Some("ship".to_owned()) }).whatever();
     unanswered.undone_later("ship").whatever();
     interim.signal("ship", "later").whatever();
-    when_due(&mut interim);
+    interim.tick_when_due().whatever();
     interim.answer("ship", done()).whatever();
     for mut story in [unapproved, unanswered, interim] {
         story.answer("check", done()).whatever();
@@ -249,7 +228,7 @@ fn canceled_after<'w>(workflow: &'w Workflow, replies: &[Reply]) -> Story<'w> {
     story.answer("ship", done()).whatever();
     for (index, reply) in replies.iter().enumerate() {
         if index > 0 {
-            when_due(&mut story);
+            story.tick_when_due().whatever();
         }
         story.answer("charge", reply.clone()).whatever();
     }
@@ -286,7 +265,7 @@ fn what_may_have_been_done_then_may_have_been_done_now_and_is_undone() {
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
         story.answer("charge", first).whatever();
-        when_due(&mut story);
+        story.tick_when_due().whatever();
         story.answer("charge", refused("no")).whatever();
         story.answer("ship", done()).whatever();
         story.answer("ship", done()).whatever();
@@ -320,10 +299,8 @@ fn in_parts(workflow: &Workflow, decision: usize) -> Story<'_> {
         if story.state().ended() {
             return story;
         }
-        let in_flight =
-            |(_, known): &(&String, &crate::order::StepState)| matches!(known.stage, Stage::InFlight { .. });
-        let step = story.state().steps.iter().find(in_flight).map(|(id, _)| id.clone());
-        match step.as_deref() {
+        let attempt = story.in_flight().into_iter().next();
+        match attempt.as_ref().map(|attempt| attempt.step.as_str()) {
             Some("a") if !unsent => {
                 unsent = true;
                 story.pass(Duration::from_secs(1));

@@ -299,11 +299,8 @@ fn in_parts(workflow: &Workflow) -> Story<'_> {
 /// The order comes to its end, whatever is left of a decision being recorded as soon as it can be.
 fn to_its_end(mut story: Story<'_>) -> Past {
     while !story.state().ended() {
-        let in_flight = |(id, known): (&String, &crate::order::StepState)| {
-            matches!(known.stage, crate::order::Stage::InFlight { .. }).then(|| id.clone())
-        };
-        match story.state().steps.iter().find_map(in_flight).filter(|_| story.state().split.is_none()) {
-            Some(step) => story.answer(&step, done()).whatever(),
+        match story.in_flight().first().filter(|_| story.state().split.is_none()) {
+            Some(attempt) => story.answer(&attempt.step, done()).whatever(),
             None => story.tick_after(Duration::ZERO).whatever(),
         }
     }

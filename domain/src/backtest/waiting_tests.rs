@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::itself_tests::{HOUR, lived, when_due};
+use super::itself_tests::{HOUR, lived};
 use super::parting_tests::{past, steps};
 use super::tests::{difference, tried, unknown};
 use super::*;
@@ -84,7 +84,7 @@ fn what_was_overdue_is_so_at_its_time_now_and_is_not_known_after_a_longer_wait()
         story.answer("b", Reply::Accepted).whatever();
         story.pass(HOUR * 2);
         story.answer("c", done()).whatever();
-        when_due(story);
+        story.tick_when_due().whatever();
     });
     for (timeout, b, c) in [("1d", 24, 2), ("3h", 3, 2), ("1h", 1, 2)] {
         let source = overdue_beside_another(timeout);
@@ -111,7 +111,7 @@ fn a_wait_lasts_as_long_as_the_definition_says_whatever_it_was_then() {
     let past = past(&waiting("3h"), |story| {
         story.pass(HOUR * 2);
         story.answer("c", done()).whatever();
-        when_due(story);
+        story.tick_when_due().whatever();
         story.pass(HOUR);
         story.answer("d", done()).whatever();
     });
@@ -178,7 +178,7 @@ fn nothing_falls_due_in_a_pause_and_a_wait_goes_on_after_it() {
         story.operate(Operation::Pause).whatever();
         story.pass(HOUR * 100);
         story.operate(Operation::Resume).whatever();
-        when_due(story);
+        story.tick_when_due().whatever();
         story.answer("c", done()).whatever();
     });
     for (wait, minutes) in [("1h", 60), ("40m", 40), ("2h", 120)] {
@@ -250,7 +250,7 @@ fn an_answer_that_was_not_understood_then_and_is_now_is_not_known_whole() {
     let source = |known: &str| steps(&format!("  a: {{ call: p.a, {known}, retry: {{ attempts: 3 }} }}\n"));
     let odd = past(&source("outcomes: [even]"), |story| {
         story.answer("a", answered("odd")).whatever();
-        when_due(story);
+        story.tick_when_due().whatever();
         story.answer("a", answered("even")).whatever();
     });
     for (known, is_known) in
@@ -265,7 +265,7 @@ fn an_answer_that_was_not_understood_then_and_is_now_is_not_known_whole() {
     }
     let unnamed = past(&source("outcome: required"), |story| {
         story.answer("a", done()).whatever();
-        when_due(story);
+        story.tick_when_due().whatever();
         story.answer("a", answered("even")).whatever();
     });
     assert_eq!(tried(&unnamed, &source("outcome: required")), Verdict::Same);
@@ -286,7 +286,7 @@ fn what_was_accepted_in_vain_is_accepted_where_it_may_be_and_what_came_then_is_o
     let source = |kind: &str| steps(&format!("  a: {{ {kind}: p.a, retry: {{ attempts: 3 }} }}\n"));
     let in_vain = past(&source("call"), |story| {
         story.answer("a", Reply::Accepted).whatever();
-        when_due(story);
+        story.tick_when_due().whatever();
         story.answer("a", done()).whatever();
     });
     assert_eq!(tried(&in_vain, &source("call")), Verdict::Same);
@@ -294,7 +294,7 @@ fn what_was_accepted_in_vain_is_accepted_where_it_may_be_and_what_came_then_is_o
     // The other way round: a request was accepted and is overdue, and may not be accepted now.
     let overdue = past(&source("request"), |story| {
         story.answer("a", Reply::Accepted).whatever();
-        when_due(story);
+        story.tick_when_due().whatever();
     });
     assert_eq!(tried(&overdue, &source("request")), Verdict::Same);
     assert_eq!(unknown(tried(&overdue, &source("call"))), [("p.a".to_owned(), UnknownKind::OutOfStep)]);

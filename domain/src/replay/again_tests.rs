@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::tests::{Log, SOURCE, replayed, sealed, shipped, workflow};
 use super::*;
-use crate::order::{AttemptId, Direction, HandOver, Limits, NewOrder, Operation};
+use crate::order::{Limits, NewOrder, Operation};
 use crate::testing::{done, order, refused, unclear};
 
 /// What each decision comes to: `s` the same, `d` differs, `u` unknown.
@@ -103,9 +103,8 @@ steps:
 ";
     let workflow = workflow(source);
     let mut log = Log::of(&workflow);
-    let attempt = |step: &str| AttemptId { step: step.to_owned(), direction: Direction::Do, number: 1 };
-    let attempts = vec![attempt("a"), attempt("b")];
-    log.does(|story| story.when(&Command::HandOver(HandOver { attempts: attempts.clone(), now: story.now() })));
+    let attempts = vec![log.story.attempt("a"), log.story.attempt("b")];
+    log.does(|story| story.hand_over(attempts.clone()));
     let mut history = log.history();
     assert_eq!(told(&workflow, &history), "ss");
     // One of the two is another event than was decided: still it was a hand-over, and not the time.
@@ -143,24 +142,14 @@ compensated:
     let mut log = Log::of(&workflow);
     log.answers("a", done());
     log.operates(Operation::Cancel);
-    let attempt = |step: &str, direction| AttemptId { step: step.to_owned(), direction, number: 1 };
-    let attempts = vec![attempt("b", Direction::Do), attempt("c", Direction::Do)];
-    log.does(|story| story.when(&Command::HandOver(HandOver { attempts, now: story.now() })));
+    let attempts = vec![log.story.attempt("b"), log.story.attempt("c")];
+    log.does(|story| story.hand_over(attempts));
     let mut lost = 0;
     while !log.story.state().ended() && log.story.state().stuck.is_none() {
         lost += 1;
         assert!(lost < 20);
-        let in_flight = log.story.state().steps.iter().find_map(|(id, known)| match known.stage {
-            crate::order::Stage::InFlight { direction, attempt, .. } => {
-                Some(AttemptId { step: id.clone(), direction, number: attempt })
-            }
-            _ => None,
-        });
-        match in_flight {
-            Some(attempt) if attempt.number == 1 => {
-                let attempts = vec![attempt];
-                log.does(|story| story.when(&Command::HandOver(HandOver { attempts, now: story.now() })));
-            }
+        match log.story.in_flight().into_iter().next() {
+            Some(attempt) if attempt.number == 1 => log.does(|story| story.hand_over(vec![attempt])),
             Some(attempt) => log.answers(&attempt.step, done()),
             None => log.waits(),
         }

@@ -86,9 +86,7 @@ impl<'w> Log<'w> {
 
     /// The time comes at which something is due.
     pub fn waits(&mut self) {
-        let due = self.story.state().due_at().expect("something is due");
-        let wait = (due - self.story.now().at).to_std().unwrap_or_default();
-        self.does(|story| story.tick_after(wait));
+        self.does(Story::tick_when_due);
     }
 
     pub fn history(&self) -> Vec<Recorded> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::tests::{Log, replayed, workflow};
 use super::*;
-use crate::order::{AttemptId, Direction, HandOver, NotSent, Operation, Reply};
+use crate::order::{Direction, Operation, Reply};
 use crate::testing::{answered, done, held, misconfigured, refused, unclear};
 
 const SOURCE: &str = "workflow: w
@@ -218,11 +218,8 @@ fn an_order_is_stuck_since_a_person_has_to_mend_something() {
 fn attempts_that_were_not_made_or_not_answered_use_up_none() {
     let workflow = workflow(SOURCE);
     let mut log = Log::of(&workflow);
-    let attempt = AttemptId { step: "a".to_owned(), direction: Direction::Do, number: 1 };
-    let (error, wait, now) = ("no turn".to_owned(), Duration::ZERO, log.story.now());
-    let not_sent = NotSent { attempt: attempt.clone(), error, wait, now };
-    log.does(|story| story.when(&Command::NotSent(not_sent)));
-    log.does(|story| story.when(&Command::HandOver(HandOver { attempts: vec![attempt], now: story.now() })));
+    log.does(|story| story.not_sent(story.attempt("a"), "no turn", Duration::ZERO));
+    log.does(|story| story.hand_over(vec![story.attempt("a")]));
     assert_whys(
         &workflow,
         &log,

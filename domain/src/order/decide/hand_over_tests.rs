@@ -1,7 +1,7 @@
 //! Attempts that an instance gives back because it leaves.
 
 use super::tests::workflow;
-use crate::order::{AttemptId, Command, Direction, HandOver, Operation};
+use crate::order::{AttemptId, Direction, Operation};
 use crate::testing::{Story, Then, done, order, refused, unclear};
 
 const ONE_CALL: &str = "steps:\n  go: { call: p.go, undo: p.come_back, retry: { attempts: 1 } }";
@@ -9,8 +9,7 @@ const ONE_CALL: &str = "steps:\n  go: { call: p.go, undo: p.come_back, retry: { 
 fn hand_over(story: &mut Story<'_>, attempts: &[(&str, Direction, u32)]) -> Then {
     let id =
         |&(step, direction, number): &(&str, Direction, u32)| AttemptId { step: step.to_owned(), direction, number };
-    let command = HandOver { attempts: attempts.iter().map(id).collect(), now: story.now() };
-    story.when(&Command::HandOver(command))
+    story.hand_over(attempts.iter().map(id).collect())
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::backtest::{Options, Past, Verdict, backtest};
+use super::tests::assert_backtests_the_same;
 use crate::order::{Effect, Event, Lifecycle, Operation, Refusal, Reply, StepStatus, idempotency_key};
 use crate::testing::{Story, answered, done, misconfigured, order, refused, unclear};
 use crate::workflow::Workflow;
@@ -121,8 +121,7 @@ steps:
     story.operate(Operation::Retry { step: None }).whatever();
     story.answer("charge", answered("done")).whatever();
     assert_eq!(story.state().state(), Lifecycle::Completed);
-    let past = Past::of(story.history().to_vec()).unwrap();
-    assert_eq!(backtest(&workflow, &past, &Options::default()).unwrap().verdict, Verdict::Same);
+    assert_backtests_the_same(&story, &workflow);
 }
 
 #[test]
@@ -156,8 +155,7 @@ steps:
     story.signal_with("charge", "done", Value::Null, Some("r2")).whatever();
     assert_eq!(story.state().state(), Lifecycle::Completed);
     for story in [story, named, canceled] {
-        let past = Past::of(story.history().to_vec()).unwrap();
-        assert_eq!(backtest(&workflow, &past, &Options::default()).unwrap().verdict, Verdict::Same);
+        assert_backtests_the_same(&story, &workflow);
     }
 }
 

@@ -74,19 +74,16 @@ mod tests {
 
     use serde_json::Value;
 
-    use crate::backtest::{Options, Past, Verdict, backtest};
-    use crate::order::decide::tests::workflow;
-    use crate::order::{AttemptId, Command, Direction, Event, Lifecycle, NotSent, Operation, Refusal, StepStatus};
+    use crate::order::decide::tests::{assert_backtests_the_same, workflow};
+    use crate::order::{AttemptId, Direction, Event, Lifecycle, Operation, Refusal, StepStatus};
     use crate::testing::{Story, Then, done, order, refused, unclear};
-    use crate::workflow::Workflow;
 
     const ONE_CALL: &str = "steps:\n  go: { call: p.go, undo: p.come_back, retry: { attempts: 1 } }";
     const WAIT: Duration = Duration::from_secs(5);
 
     fn not_sent(story: &mut Story<'_>, direction: Direction, number: u32, wait: Duration) -> Then {
         let attempt = AttemptId { step: "go".to_owned(), direction, number };
-        let command = NotSent { attempt, error: "no turn came".to_owned(), wait, now: story.now() };
-        story.when(&Command::NotSent(command))
+        story.not_sent(attempt, "no turn came", wait)
     }
 
     #[test]
@@ -171,16 +168,12 @@ mod tests {
         assert_eq!(story.state().state(), Lifecycle::Canceled);
     }
 
-    /// Tries in vain, every hour or so, for as long as nobody is asked to look at it.
-    fn tries_in_vain(story: &mut Story<'_>, step: &str, direction: Direction) -> usize {
+    /// Tries every hour to send the step's request, until the order is stuck. Returns how often it tried.
+    fn tries_in_vain(story: &mut Story<'_>, step: &str) -> usize {
         let mut tries = 0;
         while story.state().stuck.is_none() {
-            let known = &story.state().steps[step];
-            let number = if direction == Direction::Do { known.attempts } else { known.undo_attempts };
-            let attempt = AttemptId { step: step.to_owned(), direction, number };
-            let (error, wait) = ("its circuit is open".to_owned(), Duration::from_hours(1));
-            let command = NotSent { attempt, error, wait, now: story.now() };
-            story.when(&Command::NotSent(command)).whatever();
+            let wait = Duration::from_hours(1);
+            story.not_sent(story.attempt(step), "its circuit is open", wait).whatever();
             if story.state().stuck.is_none() {
                 story.tick_after(wait).whatever();
             }
@@ -190,18 +183,12 @@ mod tests {
         tries
     }
 
-    /// A backtest under its own definition, and each decision once more, give the same history.
-    fn assert_lives_again(story: &Story<'_>, workflow: &Workflow) {
-        let past = Past::of(story.history().to_vec()).unwrap();
-        assert_eq!(backtest(workflow, &past, &Options::default()).unwrap().verdict, Verdict::Same);
-    }
-
     #[test]
     fn a_request_that_cannot_be_sent_for_a_day_is_held_for_a_person() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
-        assert_eq!(tries_in_vain(&mut story, "go", Direction::Do), 25);
+        assert_eq!(tries_in_vain(&mut story, "go"), 25);
         let state = story.state();
         let reason = "p.go is held for an operator: never sent since 1970-01-01 00:00:00 UTC: its circuit is open";
         assert_eq!((state.state(), state.stuck_reason(), state.due_at()), (Lifecycle::Stuck, Some(reason), None));
@@ -210,19 +197,15 @@ mod tests {
         let (mut skipped, mut canceled) = (story.clone(), story.clone());
         story.operate(Operation::Retry { step: None }).then(&["go: p is asked to go"]);
         story.answer("go", done()).then(&["go: done", "The order is completed"]);
-        assert_lives_again(&story, &workflow);
+        assert_backtests_the_same(&story, &workflow);
         skipped.operate(Operation::Skip { step: "go".to_owned(), outcome: None, data: Value::Null }).whatever();
         assert_eq!(skipped.state().state(), Lifecycle::Completed);
-        assert_lives_again(&skipped, &workflow);
+        assert_backtests_the_same(&skipped, &workflow);
         canceled.operate(Operation::Cancel).whatever();
         assert_eq!(canceled.state().state(), Lifecycle::Canceled);
-        assert!(
-            !canceled
-                .history()
-                .iter()
-                .any(|event| matches!(event, Event::StepStarted(e) if e.direction == Direction::Undo))
-        );
-        assert_lives_again(&canceled, &workflow);
+        let is_undo = |event: &Event| matches!(event, Event::StepStarted(e) if e.direction == Direction::Undo);
+        assert!(!canceled.history().iter().any(is_undo));
+        assert_backtests_the_same(&canceled, &workflow);
     }
 
     #[test]
@@ -233,12 +216,12 @@ mod tests {
         not_sent(&mut story, Direction::Do, 1, Duration::from_hours(20)).whatever();
         story.pass(Duration::from_hours(10));
         story.operate(Operation::Retry { step: None }).whatever();
-        assert_eq!(tries_in_vain(&mut story, "go", Direction::Do), 25);
+        assert_eq!(tries_in_vain(&mut story, "go"), 25);
         story.operate(Operation::Retry { step: None }).whatever();
         assert_eq!(story.state().state(), Lifecycle::Running);
-        assert_eq!(tries_in_vain(&mut story, "go", Direction::Do), 25);
+        assert_eq!(tries_in_vain(&mut story, "go"), 25);
         assert!(story.state().stuck_reason().unwrap().contains("never sent since 1970-01-02 10:00:00 UTC"));
-        assert_lives_again(&story, &workflow);
+        assert_backtests_the_same(&story, &workflow);
     }
 
     #[test]
@@ -251,8 +234,8 @@ mod tests {
         story.pass(Duration::from_hours(100));
         story.operate(Operation::Resume).whatever();
         story.tick_after(Duration::from_hours(1)).then(&["go: p is asked to go"]);
-        assert_eq!(tries_in_vain(&mut story, "go", Direction::Do), 24);
-        assert_lives_again(&story, &workflow);
+        assert_eq!(tries_in_vain(&mut story, "go"), 24);
+        assert_backtests_the_same(&story, &workflow);
     }
 
     #[test]
@@ -265,14 +248,14 @@ mod tests {
         story.answer("go", unclear("503")).whatever();
         assert_eq!(story.state().steps["go"].unsent_since, None);
         story.tick_after(Duration::from_hours(2)).whatever();
-        assert_eq!(tries_in_vain(&mut story, "go", Direction::Do), 25);
+        assert_eq!(tries_in_vain(&mut story, "go"), 25);
         // What was sent before may have acted, and is asked for again under the same key.
         let mut retried = story.clone();
         retried.operate(Operation::Retry { step: None }).then(&["go: p is asked to go again (attempt 2)"]);
         assert_eq!(retried.state().steps["go"].key_since, 1);
         story.operate(Operation::Cancel).whatever();
         assert_eq!(story.state().status_of("go"), StepStatus::Compensating);
-        assert_lives_again(&story, &workflow);
+        assert_backtests_the_same(&story, &workflow);
     }
 
     #[test]
@@ -283,17 +266,17 @@ mod tests {
         story.place(order()).whatever();
         story.answer("go", done()).whatever();
         story.answer("on", refused("no")).whatever();
-        assert_eq!(tries_in_vain(&mut story, "go", Direction::Undo), 25);
+        assert_eq!(tries_in_vain(&mut story, "go"), 25);
         let reason = "p.come_back failed for good: never sent since 1970-01-01 00:00:00 UTC: its circuit is open";
         assert_eq!((story.state().state(), story.state().stuck_reason()), (Lifecycle::Stuck, Some(reason)));
         story.operate(Operation::Retry { step: None }).then(&["undo of go: p is asked to come back"]);
         story.answer("go", done()).whatever();
-        assert_eq!(tries_in_vain(&mut story, "tell", Direction::Do), 25);
+        assert_eq!(tries_in_vain(&mut story, "tell"), 25);
         assert_eq!(story.state().state(), Lifecycle::Stuck);
         story.operate(Operation::Retry { step: None }).then(&["tell: p is asked to tell"]);
         story.answer("tell", done()).whatever();
         assert_eq!(story.state().state(), Lifecycle::Canceled);
-        assert_lives_again(&story, &workflow);
+        assert_backtests_the_same(&story, &workflow);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::decide_split_like;
 use super::tests::workflow;
 use crate::order::limits::{json_bound, json_size};
 use crate::order::{
-    AttemptId, Command, CustomerKey, DecisionSplit, Direction, Event, HandOver, Lifecycle, Limits, NewOrder, Operate,
-    Operation, Phase, Refusal, Reply, Stage, StepState,
+    Command, CustomerKey, DecisionSplit, Event, Lifecycle, Limits, NewOrder, Operate, Operation, Phase, Refusal, Reply,
+    Stage, StepState,
 };
 use crate::testing::{Story, done, order, refused, unclear};
 use crate::wire::{self, CHAIN_START, Context};
@@ -155,33 +155,29 @@ fn all_held(workflow: &Workflow) -> Story<'_> {
     story
 }
 
-fn in_flight(story: &Story<'_>) -> usize {
-    (1..=8).filter(|n| matches!(stage(story, &format!("s{n}")), Some(Stage::InFlight { .. }))).count()
-}
-
 #[test]
 fn a_retry_of_many_held_steps_fits_and_goes_on_until_all_are_retried() {
     let workflow = workflow(&held_without_a_key(8));
     let mut story = all_held(&workflow);
     let events = story.operate(Operation::Retry { step: None }).events();
     assert_fits(&events);
-    let begun = in_flight(&story);
+    let begun = story.in_flight().len();
     assert!((5..8).contains(&begun), "{begun}");
     let left: Vec<String> = (begun + 1..=8).map(|n| format!("s{n}")).collect();
     assert_eq!(events.last(), Some(&Event::DecisionSplit(DecisionSplit { retry: left, at: story.now().at })));
     assert_eq!((story.state().state(), story.state().due_at()), (Lifecycle::Running, Some(story.now().at)));
     let (mut answered, mut paused, mut canceled) = (story.clone(), story.clone(), story.clone());
-    assert_eq!((settle(&mut story), in_flight(&story)), (1, 8));
+    assert_eq!((settle(&mut story), story.in_flight().len()), (1, 8));
     assert!(story.state().to_retry.is_empty() && story.state().stuck.is_none());
     // Whatever is decided next retries the rest; a pause holds it, and a cancel leaves nothing to retry.
     answered.answer("s1", done()).whatever();
     settle(&mut answered);
-    assert_eq!(in_flight(&answered), 7);
+    assert_eq!(answered.in_flight().len(), 7);
     paused.operate(Operation::Pause).whatever();
-    assert_eq!((paused.tick_after(Duration::ZERO).events(), in_flight(&paused)), (Vec::new(), begun));
+    assert_eq!((paused.tick_after(Duration::ZERO).events(), paused.in_flight().len()), (Vec::new(), begun));
     paused.operate(Operation::Resume).whatever();
     settle(&mut paused);
-    assert_eq!((in_flight(&paused), paused.state().state()), (8, Lifecycle::Running));
+    assert_eq!((paused.in_flight().len(), paused.state().state()), (8, Lifecycle::Running));
     canceled.operate(Operation::Cancel).whatever();
     assert!(canceled.state().to_retry.is_empty());
     live_on(&mut canceled);
@@ -219,7 +215,7 @@ fn begun_side_by_side(workflow: &Workflow) -> Story<'_> {
     let mut story = Story::given(workflow).within(FEW);
     story.place(order()).whatever();
     settle(&mut story);
-    assert!(story.state().steps.values().all(|known| matches!(known.stage, Stage::InFlight { .. })));
+    assert_eq!(story.in_flight().len(), story.state().steps.len());
     story
 }
 
@@ -248,15 +244,8 @@ fn many_attempts_are_handed_over_in_parts_even_while_the_order_is_paused() {
     let mut story = begun_side_by_side(&workflow);
     story.operate(Operation::Pause).whatever();
     let mut parts = 0;
-    loop {
-        let in_flight = story.state().steps.iter().filter(|(_, known)| matches!(known.stage, Stage::InFlight { .. }));
-        let id = |(step, _): (&String, _)| AttemptId { step: step.clone(), direction: Direction::Do, number: 1 };
-        let attempts: Vec<AttemptId> = in_flight.map(id).collect();
-        if attempts.is_empty() {
-            break;
-        }
-        let now = story.now();
-        assert_within_few(&story.when(&Command::HandOver(HandOver { attempts, now })).events());
+    while !story.in_flight().is_empty() {
+        assert_within_few(&story.hand_over(story.in_flight()).events());
         parts += 1;
     }
     assert!((2..30).contains(&parts), "{parts}");

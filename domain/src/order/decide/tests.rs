@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::backtest::{Options, Past, Verdict, backtest};
 use crate::order::{Effect, Lifecycle, Refusal, StepStatus};
 use crate::testing::{Story, answered, done, order, refused, unclear};
 use crate::workflow::Workflow;
@@ -21,6 +22,13 @@ fn shipped(file: &str) -> Workflow {
 pub(super) fn workflow(steps: &str) -> Workflow {
     let text = format!("workflow: w\nversion: 1\nparticipants:\n  p: {{ url: 'http://p' }}\n{steps}");
     Workflow::parse(&text).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// A backtest under the workflow that the order followed decides the same.
+#[track_caller]
+pub(super) fn assert_backtests_the_same(story: &Story<'_>, workflow: &Workflow) {
+    let past = Past::of(story.history().to_vec()).unwrap();
+    assert_eq!(backtest(workflow, &past, &Options::default()).unwrap().verdict, Verdict::Same);
 }
 
 /// Up to where shipping has been asked and has accepted.
