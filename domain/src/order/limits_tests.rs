@@ -1,4 +1,5 @@
-//! What a decision is measured by: the bound of an event is found from its texts, without writing it.
+//! The bounds that a decision is measured with. That of an event follows from its texts, without
+//! encoding the event.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use crate::order::{
 };
 
 const AT: Timestamp = DateTime::UNIX_EPOCH;
-/// What every event takes besides its texts and values.
+/// The bytes that every event takes besides its texts and values.
 const AROUND: usize = 640 + 400;
 
 /// A text of so many bytes.
@@ -21,12 +22,12 @@ fn s(bytes: usize) -> String {
     "x".repeat(bytes)
 }
 
-/// What it takes at most: quotes, and each byte escaped.
+/// The most bytes that such a text takes in JSON: quotes, and each byte escaped.
 fn most(bytes: usize) -> usize {
     6 * bytes + 2
 }
 
-/// A value, and what it takes at most.
+/// A value, and the most bytes that it takes.
 fn value() -> (Value, usize) {
     (json!({ "ab": null }), most(2) + 5 + 2 + 2)
 }

@@ -1,4 +1,4 @@
-//! What is read off the state of an order and of its steps.
+//! What the state of an order and of its steps reports.
 
 use serde_json::{Value, json};
 

@@ -32,7 +32,7 @@ fn held(workflow: &Workflow) -> Story<'_> {
     story
 }
 
-/// All attempts of a step come to this.
+/// All attempts of a step get this reply.
 fn use_up(story: &mut Story<'_>, step: &str, attempts: u32, reply: &Reply) {
     for _ in 1..attempts {
         story.answer(step, reply.clone()).whatever();
@@ -142,9 +142,9 @@ steps:
         &format!("charge: failed by a mistake that a person has to mend: {why}"),
         &format!("The order is stuck and needs a person: e.charge is held for an operator: {why}"),
     ]);
-    // Read again, it is on record.
+    // The same answer, read again, changes nothing.
     story.signal_unnamed("charge", "r1").then(&[]);
-    // It has acted: a cancel undoes it. An outcome after all, or a retry, settles it.
+    // The participant has acted: a cancel undoes the step. A later outcome or a retry completes it.
     let (mut canceled, mut named) = (story.clone(), story.clone());
     canceled.operate(Operation::Cancel).whatever();
     assert_eq!(canceled.state().status_of("charge"), StepStatus::Compensating);

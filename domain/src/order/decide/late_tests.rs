@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::order::{Command, Direction, LateRefusal, Lifecycle, Operation, Refusal, Reply, Signal, StepStatus};
+use crate::order::{
+    Command, Direction, LateRefusal, Lifecycle, Operation, Refusal, Reply, Signal, StepStatus, request_id,
+};
 use crate::testing::{Story, done, misconfigured, order, refused};
 use crate::workflow::Workflow;
 
@@ -210,4 +212,50 @@ fn a_no_under_another_key_is_another_one_even_in_the_same_words() {
         "undo of pay: failed for good: cannot refund",
         "The order is stuck and needs a person: p.refund failed for good: cannot refund",
     ]);
+}
+
+#[test]
+fn a_no_that_comes_again_under_a_key_repeats_one_that_is_on_record_without_any() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    let request = request_id(&story.state().placed.order_id, "send", Direction::Do, 1);
+    story.refuse_later("send", Direction::Do, "sold out").whatever();
+    story.refuse_request("send", Direction::Do, "sold out", Some(request)).then(&[]);
+    let another = too_late(Lifecycle::Compensating, "failed: sold out");
+    story.refuse_request("send", Direction::Do, "no more", Some(request)).then_refused(&another);
+}
+
+#[test]
+fn the_same_answer_under_another_key_is_told_what_is_on_record() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    story.signal_with("send", "sent", Value::Null, Some("k-1")).whatever();
+    let recorded = too_late(Lifecycle::Running, "answered \"sent\"");
+    story.signal_with("send", "sent", Value::Null, Some("k-2")).then_refused(&recorded);
+}
+
+#[test]
+fn an_undo_that_is_done_later_is_done_once_and_no_no_follows_it() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    story.signal("send", "sent").whatever();
+    story.answer("tell", refused("nobody is there")).whatever();
+    story.answer("send", Reply::Accepted).whatever();
+    story.undone_later("send").whatever();
+    story.undone_later("send").then(&[]);
+    let undone = contradicts(Lifecycle::Compensating, "is undone");
+    story.refuse_later("send", Direction::Undo, "it is gone").then_refused(&undone);
+}
+
+#[test]
+fn an_answer_to_what_failed_contradicts_only_if_nothing_will_undo_it() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    story.tick_after(Duration::from_hours(2)).whatever();
+    let overdue = too_late(Lifecycle::Compensating, "failed: no answer in time");
+    story.signal("send", "sent").then_refused(&overdue);
+
+    let mut story = sending(&workflow);
+    story.refuse_later("send", Direction::Do, "sold out").whatever();
+    story.signal("send", "sent").then_refused(&contradicts(Lifecycle::Compensating, "failed: sold out"));
 }

@@ -1,4 +1,4 @@
-//! What an expression sees of an order: every field that it reads, and nothing else.
+//! Which fields of an order an expression can read.
 
 use serde_json::json;
 

@@ -135,7 +135,7 @@ fn a_wait_that_ends_and_an_undo_that_is_done_leave_a_rest_too() {
     assert_eq!(story.state().state(), Lifecycle::Canceled);
 }
 
-/// So many steps that are held as long as personal data cannot be read, told the same.
+/// So many steps with the same input, each held while personal data cannot be read.
 fn held_without_a_key(count: u32) -> String {
     let guard = "order.customer.email != null && order.customer.email.endsWith('.example')";
     let step =
@@ -143,7 +143,7 @@ fn held_without_a_key(count: u32) -> String {
     format!("steps:\n  charge: {{ call: p.charge }}\n{}", (1..=count).map(step).collect::<String>())
 }
 
-/// All of them are held, and what they are held for is mended.
+/// All of them are held. Then the personal data can be read again.
 fn all_held(workflow: &Workflow) -> Story<'_> {
     let key = CustomerKey::new(uuid::Uuid::from_u128(7), &[7; CustomerKey::LENGTH]).unwrap();
     let mut story = Story::given(workflow);
@@ -169,7 +169,7 @@ fn a_retry_of_many_held_steps_fits_and_goes_on_until_all_are_retried() {
     let (mut answered, mut paused, mut canceled) = (story.clone(), story.clone(), story.clone());
     assert_eq!((settle(&mut story), story.in_flight().len()), (1, 8));
     assert!(story.state().to_retry.is_empty() && story.state().stuck.is_none());
-    // Whatever is decided next retries the rest; a pause holds it, and a cancel leaves nothing to retry.
+    // The next decision retries the rest. A pause delays that; a cancel leaves nothing to retry.
     answered.answer("s1", done()).whatever();
     settle(&mut answered);
     assert_eq!(answered.in_flight().len(), 7);
@@ -202,13 +202,14 @@ fn a_retry_that_was_split_is_decided_the_same_again() {
     assert_eq!(again, events);
 }
 
-/// So many steps side by side, in a log that takes a few events at once.
+/// So many steps side by side.
 fn side_by_side(count: u32) -> Workflow {
     let step =
         |n| format!("  s{n:02}: {{ call: p.s{n}, undo: p.un-s{n}, retry: {{ attempts: 2, initial: 1h, max: 1h }} }}\n");
     workflow(&format!("steps:\n{}", (1..=count).map(step).collect::<String>()))
 }
 
+/// A log that takes a few events at once.
 const FEW: Limits = Limits { decision: 12_000, ..Limits::LOG };
 
 fn begun_side_by_side(workflow: &Workflow) -> Story<'_> {
@@ -259,7 +260,7 @@ fn a_cancel_that_gives_up_many_retries_in_parts_tries_none_of_them_again() {
     story.pass(Duration::from_hours(2));
     assert_within_few(&story.operate(Operation::Cancel).events());
     assert!(story.state().split.is_some());
-    // All of them are due, and an operator wants them tried: but the order is being undone.
+    // All of them are due. An operator's retry is refused, since the order is being undone.
     let refusal = Refusal::NothingToRetry { state: Lifecycle::Compensating };
     story.clone().operate(Operation::Retry { step: None }).then_refused(&refusal);
     while story.state().split.is_some() {
