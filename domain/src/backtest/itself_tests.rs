@@ -1,4 +1,5 @@
-//! Under its own definition a run decides what was decided then, event by event, at the same times.
+//! Under the definition that an order followed, a run decides its recorded events again, at the
+//! same times.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::testing::{Story, answered, done, held, misconfigured, order, refused,
 
 pub(super) const HOUR: Duration = Duration::from_hours(1);
 
-/// All that a run decides.
+/// All events that a run decides.
 pub(super) fn lived(past: &Past, source: &str) -> Vec<Event> {
     lived_with(past, source, &Options::default())
 }
@@ -27,8 +28,8 @@ pub(super) fn lived_with(past: &Past, source: &str, options: &Options) -> Vec<Ev
     decided.collect()
 }
 
-/// Without what a run cannot repeat: the key of an answer, who cancelled the order and why, that a turn
-/// came at once, and who noticed that an attempt was lost.
+/// The event without the details that a run cannot repeat: the key of an answer, who canceled the
+/// order and why, when an unsent request is tried again, and who noticed that an attempt was lost.
 fn comparable(mut event: Event) -> Event {
     match &mut event {
         Event::StepCompleted(StepCompleted { answer_key: Some(key), .. }) => key.clear(),
@@ -51,8 +52,8 @@ fn assert_lives_again(story: &Story<'_>, source: &str) {
     assert_eq!(backtest(&workflow(source), &past, &Options::default()).unwrap().verdict, Verdict::Same);
 }
 
-/// The same events and at least as many splits, in any order: an attempt that was recorded again in
-/// the decision that gave it up is recorded again by what is left of the decision now.
+/// The run decides the same events, in any order, with at least as many splits. A decision recorded
+/// that an attempt was not sent, and started it again: the run may do so in the rest of the decision.
 #[track_caller]
 fn assert_lives_again_in_parts(story: &Story<'_>, source: &str) {
     let past = Past::of(story.history().to_vec()).unwrap();
@@ -126,7 +127,7 @@ fn attempts_that_fail_in_every_way_fail_again_in_that_way() {
     story.tick_when_due().whatever();
     story.hand_over(vec![story.attempt("check")]).whatever();
     story.tick_when_due().whatever();
-    // Nobody records anything, so the attempt is lost, and made again.
+    // No result of the attempt is recorded, so it is lost, and made again.
     story.tick_when_due().whatever();
     story.answer("check", answered("good")).whatever();
     assert_lives_again(&story, CHECKED);
@@ -168,7 +169,7 @@ fn what_is_overdue_is_overdue_again() {
     let mut interim = unanswered.clone();
     unanswered.tick_when_due().whatever();
     unanswered.answer("ship", Reply::Accepted).whatever();
-    // The undo is overdue, too: the order is stuck, and an operator has it tried again.
+    // The undo is overdue, too: the order is stuck, and an operator retries the undo.
     unanswered.tick_when_due().whatever();
     unanswered.operate(Operation::Retry { step: Some("ship".to_owned()) }).whatever();
     unanswered.undone_later("ship").whatever();
@@ -221,7 +222,7 @@ steps:
   ship: { request: p.ship, undo: p.unship, retry: { attempts: 1 } }
 ";
 
-/// An order whose `charge` comes to this, and which is canceled then.
+/// An order whose `charge` gets these replies, and which is canceled then.
 fn canceled_after<'w>(workflow: &'w Workflow, replies: &[Reply]) -> Story<'w> {
     let mut story = Story::given(workflow);
     story.place(order()).whatever();
@@ -260,7 +261,7 @@ fn what_may_have_been_done_then_may_have_been_done_now_and_is_undone() {
         assert_eq!(undoes_charge(&story), is_undone, "{replies:?}");
         assert_lives_again(&story, HELD);
     }
-    // Of a "no" it is certain that nothing was done, unless an attempt before it is unclear.
+    // A refusal means that nothing was done, unless an earlier attempt may have acted.
     for (first, is_undone) in [(no(), false), (maybe(), true)] {
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -283,14 +284,14 @@ fn what_is_held_goes_on_as_it_went_on() {
     story.operate(Operation::Retry { step: Some("charge".to_owned()) }).whatever();
     story.answer("ship", maybe_done("answered 404")).whatever();
     story.answer("charge", done()).whatever();
-    // Its participant answers after all.
+    // The participant answers the held step after all.
     story.signal("ship", "done").whatever();
     assert!(story.state().ended());
     assert_lives_again(&story, HELD);
 }
 
-/// An order's life on a log that takes this many bytes at once. The first request for `a` waits for
-/// its turn, which comes while a part of the decision is still to be recorded.
+/// An order's life on a log that takes this many bytes at once. The first request for `a` gets its
+/// turn late, while a part of the decision is still to be recorded.
 fn in_parts(workflow: &Workflow, decision: usize) -> Story<'_> {
     let mut story = Story::given(workflow).within(Limits { decision, ..Limits::LOG });
     story.place(order()).whatever();
@@ -337,7 +338,7 @@ steps:
         let assert = if again { assert_lives_again_in_parts } else { assert_lives_again };
         assert(&story, source);
     }
-    // The attempt that was not sent is recorded again in the same decision, and a part of it is left.
+    // Some history has both: an unsent attempt that is started again at once, and a split.
     assert!(again_at_once > 0);
 }
 

@@ -1,9 +1,9 @@
-//! Which answer of then is the answer to what is asked now.
+//! Which recorded answer a request of the run gets.
 
 use super::parting_tests::{past, steps};
 use super::tests::{tried, tried_with, unknown};
 use super::*;
-use crate::testing::{Story, answered, done, order, refused};
+use crate::testing::{answered, done, refused};
 
 #[test]
 fn what_a_person_is_told_is_compared_too() {
@@ -24,15 +24,15 @@ fn what_a_person_is_told_is_compared_too() {
 fn a_step_of_another_name_takes_the_answer_of_one_that_there_is_no_more() {
     let then = steps("  first: { call: p.ask, with: { n: '1' } }\n");
     let answered_then = past(&then, |story| story.answer("first", answered("yes")).whatever());
-    // With another input, it is not known which answer it would have.
+    // With another input, its answer is unknown.
     let other = steps("  third: { call: p.ask, with: { n: '2' } }\n");
     assert_eq!(unknown(tried(&answered_then, &other)), [("p.ask".to_owned(), UnknownKind::OtherInput)]);
     let renamed = steps("  third: { call: p.ask, with: { n: '1' } }\n");
     assert_eq!(tried(&answered_then, &renamed), Verdict::Same);
-    // The step of that name asks for something else now, so its answer of then is free.
+    // The step of that name asks for something else now, so another step can get its answer.
     let moved = steps("  third: { call: p.ask, with: { n: '1' } }\n  first: { after: [third], wait: 1s }\n");
     assert_eq!(tried(&answered_then, &moved), Verdict::Same);
-    // One that still asks for the same waits for its own answer, even where another asks before it.
+    // A step that still asks for the same keeps its answer, even if another step asks first.
     let both = steps(
         "  third: { call: p.ask, with: { n: '1' } }\n  first: { after: [third], call: p.ask, with: { n: '1' } }\n",
     );
@@ -41,31 +41,29 @@ fn a_step_of_another_name_takes_the_answer_of_one_that_there_is_no_more() {
 
 #[test]
 fn only_other_answers_to_the_same_question_show_that_its_input_matters() {
-    // `b` is asked for something else, with another input, and answers otherwise.
+    // The answer to `b` differs, but it is the answer to another action.
     let source = |n: &str| {
         steps(&format!(
             "  a: {{ call: p.a, with: {{ n: '{n}' }}, undo: p.c }}\n  b: {{ after: [a], call: p.b, with: {{ m: '1' }} }}\n"
         ))
     };
-    let past = past(&source("1"), |story| {
+    let past_of_two = past(&source("1"), |story| {
         story.answer("a", answered("yes")).whatever();
         story.answer("b", answered("no")).whatever();
     });
-    assert_eq!(tried(&past, &source("2")), Verdict::Same);
-    // Nor does the undo of another step by the same action.
+    assert_eq!(tried(&past_of_two, &source("2")), Verdict::Same);
+    // An undo by the same action does not show it either.
     let source = |n: &str| {
         steps(&format!(
             "  a: {{ call: p.turn, with: {{ n: '{n}' }} }}\n  b: {{ after: [a], call: p.b, with: {{ m: '1' }}, undo: p.turn }}\n  c: {{ after: [b], call: p.c }}\n"
         ))
     };
-    let workflow = super::tests::workflow(&source("1"));
-    let mut story = Story::given(&workflow);
-    story.place(order()).whatever();
-    story.answer("a", answered("yes")).whatever();
-    story.answer("b", done()).whatever();
-    story.answer("c", refused("no")).whatever();
-    story.answer("b", done()).whatever();
-    let past = Past::of(story.history().to_vec()).unwrap();
+    let past = past(&source("1"), |story| {
+        story.answer("a", answered("yes")).whatever();
+        story.answer("b", done()).whatever();
+        story.answer("c", refused("no")).whatever();
+        story.answer("b", done()).whatever();
+    });
     assert_eq!(tried(&past, &source("2")), Verdict::Same);
 }
 

@@ -1,11 +1,11 @@
-//! Where then and now part: on which event, at which step, and what is decided there instead.
+//! Where a run first differs from the past: the event, the step, and what the run decides instead.
 
 use serde_json::{Value, json};
 
-use super::itself_tests::HOUR;
-use super::tests::{SOURCE, difference, rules, shipped, tried, tried_with, undone, unknown, workflow};
+use super::itself_tests::{HOUR, lived};
+use super::tests::{SOURCE, difference, event_at, rules, shipped, tried, tried_with, undone, unknown, workflow};
 use super::*;
-use crate::order::Operation;
+use crate::order::{Event, Operation};
 use crate::testing::{Story, answered, done, misconfigured, order, refused, unclear};
 
 /// A workflow of these steps.
@@ -13,7 +13,7 @@ pub(super) fn steps(steps: &str) -> String {
     format!("workflow: w\nversion: 1\nparticipants: {{ p: {{ url: 'http://p' }} }}\nsteps:\n{steps}")
 }
 
-/// What comes of an order under this definition.
+/// The past of an order under this definition.
 pub(super) fn past(source: &str, live: impl FnOnce(&mut Story<'_>)) -> Past {
     let workflow = workflow(source);
     let mut story = Story::given(&workflow);
@@ -22,7 +22,7 @@ pub(super) fn past(source: &str, live: impl FnOnce(&mut Story<'_>)) -> Past {
     Past::of(story.history().to_vec()).unwrap()
 }
 
-/// The step and the event at which they part.
+/// The step and the event at which the run first differs.
 #[track_caller]
 fn parts_at(verdict: Verdict) -> (Option<String>, u64) {
     let difference = difference(verdict);
@@ -49,7 +49,7 @@ fn another_answer_is_a_difference_even_where_nothing_follows_from_it() {
 
 #[test]
 fn a_rule_that_answers_as_was_answered_then_changes_nothing() {
-    // An undo is not taken for the step that it undoes, nor a step for another one with the same action.
+    // An undo is not the step that it undoes, and two steps with the same action are two.
     assert_eq!(tried_with(&undone(), SOURCE, &rules("answers: { p.refund: [{}] }", SOURCE)).verdict, Verdict::Same);
     let twice = steps(
         "  first: { call: p.ask, with: { n: '1' } }\n  second: { after: [first], call: p.ask, with: { n: '2' } }\n",
@@ -108,7 +108,8 @@ fn steps_that_were_asked_side_by_side_may_be_asked_in_any_order() {
         let past = in_turn(&source, &order);
         assert_eq!(tried(&past, &turned), Verdict::Same);
     }
-    // One after the other is another matter: whoever was answered first must not be asked last.
+    // Calls that were made side by side may be made in turn now. Calls that were made in turn must
+    // not be made in another order now.
     let after = steps("  b: { call: p.b }\n  a: { after: [b], call: p.a }\n");
     assert_eq!(tried(&in_turn(&source, &["b", "a"]), &after), Verdict::Same);
     let serial = steps("  a: { call: p.a }\n  c: { after: [a], call: p.c }\n  b: { after: [c], call: p.b }\n");
@@ -153,8 +154,8 @@ fn a_status_is_missed_where_it_was_set_or_where_another_one_is_set_now_whichever
         let parts = difference(verdict);
         assert_eq!(parts.step.as_deref(), Some(step), "{then:?} {now:?}");
         // The event is the answer that led to it.
-        assert_eq!(past.events[usize::try_from(parts.revision).unwrap()].step().map(String::as_str), Some(step));
-        assert_eq!(past.events[usize::try_from(parts.revision).unwrap()].type_name(), "StepCompleted");
+        let event = event_at(&past, &parts);
+        assert_eq!((event.type_name(), event.step().map(String::as_str)), ("StepCompleted", Some(step)));
     }
 }
 
@@ -167,7 +168,7 @@ fn of_two_things_on_one_event_the_one_of_now_is_named() {
     assert_eq!((parts.step.as_deref(), parts.revision), (Some("a"), 2));
     assert_eq!(parts.then, ["a: done", "The order is completed"]);
     assert_eq!(parts.now, ["a: done", "The order is Made", "The order is completed"]);
-    // The other way round there is no step at which it ends.
+    // Conversely, the run completes the order where a status was set then. A completion names no step.
     let past = in_turn(&now, &["a"]);
     assert_eq!(parts_at(tried(&past, &source)), (None, 2));
 }
@@ -176,7 +177,7 @@ fn of_two_things_on_one_event_the_one_of_now_is_named() {
 fn where_something_is_unknown_what_is_missing_may_still_come() {
     let more = with_statuses("", "B").replace("  b: { after: [a]", "  x: { after: [a], call: p.x }\n  b: { after: [x]");
     let past = in_turn(&with_statuses("A", "B"), &["a", "b"]);
-    // `x` was never asked, so `b` is not asked now. Neither that nor its missing status is a difference.
+    // `x` was never asked, so `b` is not asked now. Neither that nor its missing status differs.
     let now = more.replace("a: { call: p.a", "a: { call: p.a, sets-status: A");
     assert_eq!(unknown(tried(&past, &now)), [("p.x".to_owned(), UnknownKind::NeverAsked)]);
     // Another status than then, which is set before `x` is asked, is one.
@@ -185,7 +186,7 @@ fn where_something_is_unknown_what_is_missing_may_still_come() {
     assert_eq!(parts.step.as_deref(), Some("a"));
     assert!(!parts.ended_now.is_known && parts.ended_then.is_known, "{parts:?}");
     assert_eq!((parts.ended_now.status.as_str(), parts.ended_then.status.as_str()), ("C", "B"));
-    // Beside what is unknown, `b` sets another status than `a` did: they part where it is set.
+    // While `x` is unknown, `b` sets another status than `a` did. That is the difference.
     let beside = steps(
         "  x: { call: p.x }\n  a: { call: p.a }\n  b: { after: [a], call: p.b, sets-status: D }\n  c: { after: [b], await: approval }\n",
     );
@@ -216,7 +217,7 @@ fn what_is_refused_now_is_told_with_the_reason() {
     let parts = difference(tried(&past, &source.replace("[yes, maybe]", "[yes, no]")));
     assert_eq!((parts.step.as_deref(), parts.revision), (Some("a"), 2));
     assert_eq!(parts.now, ["refused: step \"a\" does not know the outcome \"maybe\"; it knows yes, no"]);
-    // A step that answers at once now takes the later answer for one in the exchange.
+    // A step that is a call now gets the later answer as the answer in its exchange.
     assert_eq!(tried(&past, &source.replace("request: p.a", "call: p.a")), Verdict::Same);
     let parts = difference(tried(
         &past,
@@ -240,15 +241,10 @@ fn an_error_of_then_is_told_without_what_was_said_of_the_attempt() {
         let now = source(3)
             .replace("p.a,", "p.a, outcomes: [even],")
             .replace("  a:", "  z: { wait: 1s, sets-status: Z }\n  a:");
-        let (workflow, options) = (workflow(&now), Options::default());
-        let run = Run::live(&workflow, &past, &options).unwrap();
-        let errors = run.decided.iter().filter_map(|(_, decided)| match decided {
-            super::run::Decided::Events(events) => events.iter().find_map(|event| match event {
-                crate::order::Event::StepAttemptFailed(e) => Some(e.error.clone()),
-                crate::order::Event::StepFailed(e) => Some(e.error.clone()),
-                _ => None,
-            }),
-            super::run::Decided::Refused(why) => Some(why.clone()),
+        let errors = lived(&past, &now).into_iter().filter_map(|event| match event {
+            Event::StepAttemptFailed(e) if e.step == "a" => Some(e.error),
+            Event::StepFailed(e) if e.step == "a" => Some(e.error),
+            _ => None,
         });
         let errors: Vec<String> = errors.collect();
         assert_eq!(errors.len(), 1, "{errors:?}");

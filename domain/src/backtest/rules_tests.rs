@@ -1,12 +1,11 @@
 //! What rules answer: their guards, their bounds, and their data.
 
 use serde_json::json;
-use uuid::Uuid;
 
 use super::itself_tests::lived_with;
-use super::tests::{SOURCE, rules, shipped, tried_with, unknown, workflow};
+use super::tests::{SOURCE, rules, shipped, shipped_and_sealed, tried_with, unknown, workflow};
 use super::*;
-use crate::order::{CustomerKey, Event};
+use crate::order::Event;
 
 #[test]
 fn data_without_quotes_is_what_it_looks_like_and_data_with_quotes_is_text() {
@@ -41,11 +40,7 @@ fn an_entry_holds_up_to_a_thousand_rules() {
 
 #[test]
 fn a_rule_that_looks_into_sealed_personal_data_leaves_its_answer_unknown() {
-    let key = CustomerKey::new(Uuid::from_u128(1), &[7; CustomerKey::LENGTH]).unwrap();
-    let mut events = shipped().events;
-    let Some(Event::OrderPlaced(placed)) = events.first_mut() else { panic!("an order is placed first") };
-    **placed = placed.sealed_with(&key, Uuid::from_u128(1)).unwrap();
-    let (readable, past) = (shipped(), Past::of(events).unwrap());
+    let (readable, past) = (shipped(), shipped_and_sealed());
     let rule = |guard: &str| rules(&format!("answers: {{ p.thank: [{{ when: \"{guard}\" }}] }}"), SOURCE);
     let harmless = rule("double(order.total) > 1.0 && order.customer.name != null");
     assert_eq!(tried_with(&past, SOURCE, &harmless).verdict, Verdict::Same);

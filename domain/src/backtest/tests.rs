@@ -42,7 +42,16 @@ pub(super) fn shipped() -> Past {
     Past::of(story.history().to_vec()).unwrap()
 }
 
-/// The same, not in stock.
+/// The same, and its personal data cannot be read.
+pub(super) fn shipped_and_sealed() -> Past {
+    let key = CustomerKey::new(Uuid::from_u128(1), &[7; CustomerKey::LENGTH]).unwrap();
+    let mut events = shipped().events;
+    let Some(Event::OrderPlaced(placed)) = events.first_mut() else { panic!("an order is placed first") };
+    **placed = placed.sealed_with(&key, Uuid::from_u128(1)).unwrap();
+    Past::of(events).unwrap()
+}
+
+/// An order under `SOURCE` that is not in stock.
 pub(super) fn undone() -> Past {
     let workflow = workflow(SOURCE);
     let mut story = Story::given(&workflow);
@@ -60,6 +69,11 @@ pub(super) fn tried(past: &Past, source: &str) -> Verdict {
 
 pub(super) fn tried_with(past: &Past, source: &str, options: &Options) -> Trial {
     backtest(&workflow(source), past, options).unwrap()
+}
+
+/// The event at which the run first differs.
+pub(super) fn event_at<'p>(past: &'p Past, difference: &Difference) -> &'p Event {
+    &past.events[usize::try_from(difference.revision).unwrap()]
 }
 
 #[track_caller]
@@ -91,11 +105,7 @@ fn under_its_own_definition_an_order_is_the_same() {
 
 #[test]
 fn what_hangs_on_sealed_personal_data_cannot_be_known_and_all_else_can() {
-    let key = CustomerKey::new(Uuid::from_u128(1), &[7; CustomerKey::LENGTH]).unwrap();
-    let mut events = shipped().events;
-    let Some(Event::OrderPlaced(placed)) = events.first_mut() else { panic!("an order is placed first") };
-    **placed = placed.sealed_with(&key, Uuid::from_u128(1)).unwrap();
-    let past = Past::of(events).unwrap();
+    let past = shipped_and_sealed();
     assert_eq!(tried(&past, SOURCE), Verdict::Same);
     let guarded = |guard: &str| SOURCE.replace("call: p.thank", &format!("call: p.thank, when: \"{guard}\""));
     assert_eq!(tried(&past, &guarded("order.customer.email != null && order.customer.id != 'nobody'")), Verdict::Same);
@@ -296,7 +306,7 @@ fn in_parts(workflow: &Workflow) -> Story<'_> {
     story
 }
 
-/// The order comes to its end, whatever is left of a decision being recorded as soon as it can be.
+/// The order comes to its end. What is left of a decision is recorded as soon as it is due.
 fn to_its_end(mut story: Story<'_>) -> Past {
     while !story.state().ended() {
         match story.in_flight().first().filter(|_| story.state().split.is_none()) {

@@ -1,11 +1,11 @@
-//! Deadlines, waits and pauses of another definition, and what cannot be known of them.
+//! Deadlines, waits and pauses under another definition, and which of their results are unknown.
 
 use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::itself_tests::{HOUR, lived};
 use super::parting_tests::{past, steps};
-use super::tests::{difference, tried, unknown};
+use super::tests::{difference, event_at, tried, unknown};
 use super::*;
 use crate::Timestamp;
 use crate::order::{Event, Operation, Reply};
@@ -48,14 +48,11 @@ fn an_answer_comes_in_time_where_it_took_no_longer_than_it_may_pauses_left_out()
         assert_eq!(verdict == Verdict::Same, is_in_time, "{timeout}: {verdict:?}");
     }
     let parts = difference(tried(&past, &requested("1h")));
-    // It is decided when time has passed, after the last event of then: the end of the pause.
-    assert_eq!(
-        (parts.step.as_deref(), past.events[usize::try_from(parts.revision).unwrap()].type_name()),
-        (Some("b"), "OrderResumed")
-    );
+    // The run decides it at the deadline. The recorded event before that is the end of the pause.
+    assert_eq!((parts.step.as_deref(), event_at(&past, &parts).type_name()), (Some("b"), "OrderResumed"));
     assert!(parts.now[1].contains("no answer in time"), "{parts:?}");
     let parts = difference(tried(&past, &requested("10m")));
-    assert_eq!(past.events[usize::try_from(parts.revision).unwrap()].type_name(), "StepAccepted");
+    assert_eq!(event_at(&past, &parts).type_name(), "StepAccepted");
 }
 
 #[test]
@@ -71,7 +68,7 @@ fn an_answer_that_was_late_then_and_taken_since_nobody_looked_is_taken_again() {
     assert_eq!(difference(tried(&past, &requested("30m"))).step.as_deref(), Some("b"));
 }
 
-/// Nobody answers `b` within a day; meanwhile, after two hours, `c` is answered.
+/// The participant never answers `b`, and answers `c` after two hours.
 fn overdue_beside_another(timeout: &str) -> String {
     steps(&format!(
         "  b: {{ request: p.b, timeout: {timeout}, outcomes: [yes, silent], on-timeout: silent }}\n  c: {{ call: p.c }}\n"
@@ -156,7 +153,7 @@ fn an_attempt_that_time_brings_sooner_now_is_the_one_of_then() {
     let calls = |first: &str| steps(&format!("{first}  a: {{ call: p.a, retry: {{ attempts: 2 }} }}\n"));
     let past = past(&calls(""), |story| {
         story.answer("a", unclear("503")).whatever();
-        // Nobody looks at the order for an hour.
+        // No instance wakes the order for an hour.
         story.tick_after(HOUR).whatever();
         story.answer("a", done()).whatever();
     });
@@ -214,7 +211,7 @@ fn a_pause_lasts_as_long_as_then_even_where_it_begins_later() {
         events.iter().filter(|event| matches!(event, Event::OrderPaused(_) | Event::OrderResumed(_))).map(at).collect()
     };
     assert_eq!(pauses(&lived(&past, &side_by_side)), [3, 13, 14, 21]);
-    // The second begins as soon as the first has ended, since its time has passed.
+    // The second pause begins as soon as the first has ended, since it was due before.
     assert_eq!(pauses(&lived(&past, &in_turn)), [6, 16, 16, 23]);
     assert_eq!(tried(&past, &in_turn), Verdict::Same);
 }
@@ -270,7 +267,7 @@ fn an_answer_that_was_not_understood_then_and_is_now_is_not_known_whole() {
     });
     assert_eq!(tried(&unnamed, &source("outcome: required")), Verdict::Same);
     assert_eq!(unknown(tried(&unnamed, &source("timeout: 9s"))), [("p.a".to_owned(), UnknownKind::NotRecorded)]);
-    // Under fewer attempts it fails for good by the very answer.
+    // With a single attempt allowed, the step fails for good by the same answer.
     let once =
         source("outcomes: [even]").replace("attempts: 3", "attempts: 1").replace("  a:", "  z: { call: p.z }\n  a:");
     let parts = lived(&odd, &once);
@@ -291,7 +288,7 @@ fn what_was_accepted_in_vain_is_accepted_where_it_may_be_and_what_came_then_is_o
     });
     assert_eq!(tried(&in_vain, &source("call")), Verdict::Same);
     assert_eq!(unknown(tried(&in_vain, &source("request"))), [("p.a".to_owned(), UnknownKind::OutOfStep)]);
-    // The other way round: a request was accepted and is overdue, and may not be accepted now.
+    // Conversely: a request was accepted and is overdue, and now it must not be accepted.
     let overdue = past(&source("request"), |story| {
         story.answer("a", Reply::Accepted).whatever();
         story.tick_when_due().whatever();

@@ -196,7 +196,8 @@ impl Player<'_> {
             Direction::Do => self.script.answer_of(step, given),
             Direction::Undo => Some("done".to_owned()),
         };
-        let Some(outcome) = outcome.map(|outcome| (!is_unnamed).then_some(outcome)) else { return false };
+        let Some(outcome) = outcome else { return false };
+        let outcome = (!is_unnamed).then_some(outcome);
         let (data, key) = (self.script.data_of(step), Some(format!("{id}-{}", known.answers.len())));
         let step = id.to_owned();
         let signal = Command::Signal(Signal { step, direction, outcome, data, key, now: self.now() });
