@@ -1,4 +1,4 @@
-//! What a decision comes to that is made once more: the same, another, or what cannot be known.
+//! What the replay of a decision finds: the same events, other events, or that it cannot know.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::order::{Limits, NewOrder, Operation};
 use crate::testing::{done, order, refused, unclear};
 
-/// What each decision comes to: `s` the same, `d` differs, `u` unknown.
+/// What the replay finds of each decision: `s` the same, `d` differs, `u` unknown.
 fn told(workflow: &Workflow, history: &[Recorded]) -> String {
     let sign = |decision: &Decision<'_>| match decision.again {
         Again::Same => 's',
@@ -17,6 +17,12 @@ fn told(workflow: &Workflow, history: &[Recorded]) -> String {
         Again::Unknown(_) => 'u',
     };
     replayed(workflow, history).iter().map(sign).collect()
+}
+
+/// Changes the status that `shipped` sets in the end.
+fn change_status(history: &mut [Recorded]) {
+    let Event::StatusChanged(changed) = &mut history[9].event else { panic!("{:?}", history[9]) };
+    changed.status = "Delivered".to_owned();
 }
 
 #[test]
@@ -48,7 +54,7 @@ fn a_decision_that_lacks_an_event_or_has_one_too_many_differs() {
     assert_eq!(events.last(), Some(&last.event));
 
     let mut marked = shipped(&workflow);
-    // Nothing is left to decide where this decision is said to be split.
+    // The log says that this decision was split, and no part of it is left to decide.
     let first = marked[4].clone();
     marked.truncate(6);
     let split = Event::DecisionSplit(crate::order::DecisionSplit { retry: Vec::new(), at: first.event.at() });
@@ -107,7 +113,7 @@ steps:
     log.does(|story| story.hand_over(attempts.clone()));
     let mut history = log.history();
     assert_eq!(told(&workflow, &history), "ss");
-    // One of the two is another event than was decided: still it was a hand-over, and not the time.
+    // One of the two events is not as it was decided. The command is still a hand-over, not a tick.
     let Event::StepAttemptFailed(failed) = &mut history[4].event else { panic!("{:?}", history[4]) };
     failed.error = "something else".to_owned();
     let decisions = replayed(&workflow, &history);
@@ -115,7 +121,7 @@ steps:
     let Some(Command::HandOver(given_back)) = &decisions[1].command else { panic!("{:?}", decisions[1].command) };
     assert_eq!(given_back.attempts, attempts);
 
-    // Nothing that can be asked leads to this "no"; an answer in the exchange is the likeliest.
+    // No command leads to this refusal. An answer in the exchange is the likeliest.
     let mut log = Log::of(&workflow);
     log.answers("b", refused("no"));
     let mut history = log.history();
@@ -215,20 +221,18 @@ result: order.attributes.note
 #[test]
 fn a_guard_that_looks_into_sealed_personal_data_is_asked_as_if_they_could_be_read() {
     let with = |guard: &str| workflow(&SOURCE.replace("email != null", &format!("email != null && {guard}")));
-    // It holds for whatever stands there.
+    // This guard holds for every text.
     let any = with("size(order.customer.email) > 1");
     assert_eq!(told(&any, &sealed(shipped(&any))), "ssssss");
     let this = with("order.customer.email.endsWith('.example')");
     assert_eq!(told(&this, &sealed(shipped(&this))), "ssssus");
-    // What can be read is known: a changed event differs, whatever its guards look into.
+    // Personal data that can be read leave nothing unknown: a changed event differs.
     let mut tampered = shipped(&this);
-    let Event::StatusChanged(changed) = &mut tampered[9].event else { panic!("{:?}", tampered[9]) };
-    changed.status = "Delivered".to_owned();
+    change_status(&mut tampered);
     assert_eq!(told(&this, &tampered), "sssssd");
-    // Of an order that is sealed, and whose definition looks into nothing, everything is known.
+    // This definition's guard only asks whether there are any data. That is known of sealed ones too.
     let plain = workflow(SOURCE);
     let mut tampered = sealed(shipped(&plain));
-    let Event::StatusChanged(changed) = &mut tampered[9].event else { panic!("{:?}", tampered[9]) };
-    changed.status = "Delivered".to_owned();
+    change_status(&mut tampered);
     assert_eq!(told(&plain, &tampered), "sssssd");
 }

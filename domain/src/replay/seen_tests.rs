@@ -1,4 +1,4 @@
-//! What is shown of events and states: all fields, by their names.
+//! The JSON of events and states has all their fields, by their names.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ compensated:
 result: steps.b.outcome
 ";
 
-/// A field of what is shown of the order as it stands, by a JSON pointer.
+/// The value at a JSON pointer in the JSON of the order's present state.
 #[track_caller]
 fn shown(log: &Log<'_>, pointer: &str) -> Value {
     let state = state_json(log.story.state());

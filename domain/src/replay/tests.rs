@@ -84,7 +84,7 @@ impl<'w> Log<'w> {
         self.decisions.push((events, Some("ann")));
     }
 
-    /// The time comes at which something is due.
+    /// Time passes until something is due, and it is done.
     pub fn waits(&mut self) {
         self.does(Story::tick_when_due);
     }

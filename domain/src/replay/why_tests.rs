@@ -21,7 +21,7 @@ compensated:
   sorry: { call: p.sorry }
 ";
 
-/// Why each event of a life was decided: its type, its step, the rule, and the words.
+/// Why each event was decided: its type, its step, the rule, and the sentence.
 fn whys(workflow: &Workflow, log: &Log<'_>) -> Vec<String> {
     let history = log.history();
     let decisions = replayed(workflow, &history);
@@ -185,7 +185,7 @@ fn an_order_is_undone_since_a_step_failed_or_answered_what_cannot_be_kept() {
             "OrderCanceled: all-done: all that follows the undoing is done",
         ],
     );
-    // The answer for now that the step gave before it failed is no reason.
+    // The step gave an interim answer before it failed. That answer is not the reason.
     let mut interim = begun(&workflow);
     interim.does(|story| story.signal("b", "later"));
     interim.does(|story| story.refuse_later("b", Direction::Do, "sold out"));
