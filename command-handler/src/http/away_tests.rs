@@ -1,4 +1,5 @@
-//! What commands answer within five seconds while the log or Postgres is away, and what they say was done.
+//! While the log or Postgres is away, commands are answered within five seconds. The answer says
+//! what was done.
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -30,7 +31,7 @@ use crate::simulated::world::registration;
 
 const WORKFLOW: &str = "workflow: w\nversion: 1\nparticipants: { p: { events: true } }\nsteps:\n  a: { wait: 30d }\n  b: { after: [a], request: p.b }\n";
 
-/// Views of a customer without orders, which may not answer.
+/// Views of a customer without orders. While they are away, no call is answered.
 #[derive(Debug, Clone)]
 struct Views {
     is_away: bool,

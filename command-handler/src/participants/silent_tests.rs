@@ -127,7 +127,8 @@ async fn orders_at_a_silent_participant_hold_up_neither_other_orders_nor_operato
         let events = log.stream(&order_id.stream());
         assert!(events.iter().any(|event| event.event_type == "CompensationStarted"), "{order_id}");
     }
-    // An order about which nobody was asked ends at once, whether it waits for its turn or for a place to wait in.
+    // An order that the participant was never asked about ends at once, whether it waits for a turn
+    // or for a place to wait in.
     let (at_participant, rest): (Vec<_>, Vec<_>) =
         canceled.into_iter().partition(|order_id| lock(&asked).contains(order_id.as_str()));
     assert!(count < 1_500 || (!at_participant.is_empty() && rest.len() > 40), "{at_participant:?}");

@@ -54,7 +54,7 @@ pub enum Trouble {
 #[derive(Debug, Default)]
 struct Weather {
     down: bool,
-    /// Calls about streams that begin so are never answered.
+    /// Calls about streams whose names begin with this are never answered.
     frozen: Option<String>,
     /// For the next append that has an event of that type.
     awaited: Vec<(&'static str, Trouble)>,
@@ -79,7 +79,7 @@ impl SimulatedLog {
         lock(&self.weather).down = down;
     }
 
-    /// From now on, no call about a stream that begins so is answered.
+    /// From now on, no call about a stream whose name begins with this is answered.
     pub fn freeze(&self, prefix: &str) {
         lock(&self.weather).frozen = Some(prefix.to_owned());
     }
@@ -115,7 +115,7 @@ impl SimulatedLog {
         lock(&self.weather).dawdling = Some(StdRng::seed_from_u64(seed));
     }
 
-    /// The calls since the last time that this was asked.
+    /// The calls since `take_calls` was last called.
     pub fn take_calls(&self) -> Calls {
         std::mem::take(&mut lock(&self.calls))
     }

@@ -12,6 +12,8 @@ use crate::orchestrator::{CommandError, Orchestrator, OrchestratorOptions};
 use crate::participants::{HttpParticipants, Settings};
 
 const STEPS: &str = "steps:\n  go: { call: p.go, undo: p.back, timeout: 5s, retry: { attempts: 1 } }";
+/// The same, with an exchange that may take an hour.
+const PATIENT: &str = "steps:\n  go: { call: p.go, undo: p.back, timeout: 1h, retry: { attempts: 1 } }";
 
 /// An order whose first request found no turn, at an instance that is short of drivers and a participant without room.
 async fn without_room(world: &World) -> (Instance, Vec<Gate>) {
@@ -187,7 +189,7 @@ fn an_operator_gets_through_when_every_driver_is_taken() {
 #[test]
 fn a_cancel_does_not_wait_for_the_turn_of_its_order_and_nothing_is_sent() {
     simulate(async |world| {
-        world.register_steps("steps:\n  go: { call: p.go, undo: p.back, timeout: 1h, retry: { attempts: 1 } }");
+        world.register_steps(PATIENT);
         let instance = world.instance();
         let turn = world.participants.turn_comes("go");
         world.begin(&instance, order("w")).await;
@@ -204,7 +206,7 @@ fn a_cancel_does_not_wait_for_the_turn_of_its_order_and_nothing_is_sent() {
 #[test]
 fn a_cancel_is_on_record_while_a_participant_is_silent_and_undoes_once_its_exchange_has_ended() {
     simulate(async |world| {
-        world.register_steps("steps:\n  go: { call: p.go, undo: p.back, timeout: 1h, retry: { attempts: 1 } }");
+        world.register_steps(PATIENT);
         let instance = world.instance();
         let gate = world.participants.hangs("p.go", done());
         world.begin(&instance, order("w")).await;
@@ -289,7 +291,7 @@ fn an_order_whose_participant_has_no_address_here_is_put_off_and_nothing_is_reco
             assert_eq!(without_setting.take_without_address(), [id("1")]);
         }
         assert_eq!(world.history(&id("1")).len(), before);
-        // After a day a person has to look at it, and its history is still short.
+        // After a day it is held for an operator, and its history is still short.
         world.clock.advance(Duration::from_hours(24));
         without_setting.wake(id("1")).unwrap();
         world.settle().await;

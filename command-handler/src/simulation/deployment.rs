@@ -15,13 +15,14 @@ use super::simulation::Simulation;
 /// The statuses of answers that no participant gave.
 const TURNED_AWAY: [u16; 7] = [401, 403, 404, 405, 407, 431, 308];
 
-/// When no participant can be reached for the first order of a run: no request of it is sent then. `None`: never. One order is
-/// enough, since each step tries hundreds of times a day, and a run takes the longer the longer its histories are.
+/// When no participant can be reached for the first order of a run, so that none of its requests is
+/// sent. `None`: never. One order is enough: each of its steps tries hundreds of times a day, and
+/// long histories make a run slow.
 #[derive(Debug, Clone, Copy)]
 pub struct Absence(Option<(Timestamp, Timestamp)>);
 
 impl Absence {
-    /// For an hour, for more than a day, or never.
+    /// An absence of an hour, one of more than a day, or none.
     pub fn new(dice: &Dice, now: Timestamp) -> Self {
         Self(dice.hits(10).then(|| {
             let from = now + TimeDelta::from_std(dice.up_to(Duration::from_secs(20))).unwrap_or_default();
@@ -29,7 +30,8 @@ impl Absence {
         }))
     }
 
-    /// Whether it is so now. Once a run is calm, everybody is back.
+    /// Whether no participant can be reached for this order now. Once a run is calm, all
+    /// can be reached.
     pub fn is_now(self, simulation: &Simulation, order: &OrderId) -> bool {
         let now = simulation.now();
         let is_first = order.as_str() == "o0";

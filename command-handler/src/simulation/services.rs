@@ -73,12 +73,13 @@ enum Busy {
 impl Services {
     pub fn new(simulation: Simulation, members: Members) -> Self {
         let deployment = Deployment::new(&simulation.dice, simulation.now());
-        // With dice of its own, so that all other runs are as they would be without it.
+        // The absence has its own dice. A draw from the run's dice would change all later draws of
+        // a seed.
         let absence = Absence::new(&Dice::new(!simulation.seed), simulation.now());
         Self { simulation, members, deployment, absence, memory: Arc::default() }
     }
 
-    /// Whether nobody can be asked about this order now.
+    /// Whether no participant can be reached for this order now.
     pub fn are_away(&self, order: &OrderId) -> bool {
         self.absence.is_now(&self.simulation, order)
     }
