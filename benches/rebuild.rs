@@ -1,8 +1,8 @@
-//! How quickly all views are made anew while orders arrive and are asked for, and what share that is of what `COPY` does with the same
-//! rows and tables.
+//! How quickly all views are rebuilt while orders are placed and queried, as a share of the speed of
+//! `COPY` with the same rows and tables.
 //!
-//! `cargo bench --bench rebuild`. It fills an embedded log with orders (`TENUTO_BENCH_ORDERS` of them, 100,000 unless it says so), has
-//! them projected, copies every view into a table like it, and makes the views anew twice: alone, and with 200 more orders and 50
+//! `cargo bench --bench rebuild`. It fills an embedded log with orders (`TENUTO_BENCH_ORDERS` of them, 100,000 by default), has
+//! them projected, copies every view into a table like it, and rebuilds the views twice: alone, and with 200 more orders and 50
 //! queries a second. Each query reads an order with its steps and its timeline, and fails the benchmark if it fails, or if what it
 //! reads is not of one moment. At the end the views are compared with the log.
 

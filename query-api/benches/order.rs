@@ -42,7 +42,7 @@ const QUERY: &str = "query ($id: ID!) { order(id: $id) {
     } } }";
 
 fn main() {
-    // Cargo says `--bench`; whoever lists or tests the targets of the workspace wants nothing measured.
+    // `cargo bench` passes `--bench`. A run that only lists or tests the targets measures nothing.
     if std::env::args().any(|argument| argument == "--bench") {
         tokio::runtime::Runtime::new().unwrap().block_on(measure());
     }

@@ -65,7 +65,7 @@ fn filters() -> Vec<Value> {
 
 #[tokio::main]
 async fn main() {
-    // Cargo says `--bench`; whoever lists or tests the targets of the workspace wants nothing measured.
+    // `cargo bench` passes `--bench`. A run that only lists or tests the targets measures nothing.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }

@@ -92,7 +92,7 @@ async fn where_too_many_orders_are_overdue_no_order_is_taken_until_they_are_not(
     let parts = Parts::new().await;
     let (_handler, orders) = parts.handler_with(&["--most-overdue", "3"]);
     assert_eq!(answer(&orders, "D0").await.0, 202);
-    // Orders that nobody can look at.
+    // No driver can work on these orders: the log does not have them.
     let overdue = "INSERT INTO todo (order_id, due_at, revision, position)
          SELECT 'gone-' || n, now() - interval '1 hour', 0, 0 FROM generate_series(1, 4) n";
     sqlx::query(overdue).execute(&parts.pool).await.unwrap();

@@ -65,7 +65,7 @@ impl Ledger {
         let recorded = get("/shipping/stock").await;
         assert_eq!(numbers(&recorded, "onHand"), stock);
         assert!(numbers(&recorded, "reserved").values().all(|reserved| *reserved == 0), "{recorded}");
-        // Stock only ever went down: whoever did not get any could not get any now either.
+        // Stock only went down, so an order that lacked stock then lacks it now.
         for id in backordered.iter().chain(&canceled) {
             let short = self.orders[id].needs.iter().any(|(sku, quantity)| stock[sku] < *quantity);
             assert!(short, "order {id} could have been shipped");
@@ -162,7 +162,7 @@ async fn answered(http: &reqwest::Client, queries: &str, body: &Value) -> Value 
     }
 }
 
-/// Whether nothing is to come unless somebody outside acts.
+/// Whether the order goes no further by itself.
 pub fn at_rest(end: &(String, String)) -> bool {
     let (status, state) = (end.0.as_str(), end.1.as_str());
     matches!((status, state), ("Shipped", "COMPLETED") | ("BackOrdered", "WAITING") | ("Canceled", "CANCELED"))

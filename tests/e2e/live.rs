@@ -52,7 +52,8 @@ async fn follow(url: &str) -> Vec<(String, (String, String))> {
     }
 }
 
-/// Whether an order goes no further by itself. (One that is back-ordered is told of before and after its mail is sent.)
+/// Whether an order goes no further by itself. (A back-ordered one is sent twice: before and after
+/// its mail.)
 fn is_end((status, state): &(String, String)) -> bool {
     matches!(state.as_str(), "COMPLETED" | "CANCELED") || (status == "BackOrdered" && state == "WAITING")
 }

@@ -77,7 +77,7 @@ impl Roles {
     }
 }
 
-/// Not a round number of orders, nor a quiet moment: whatever is under way then is cut off wherever it is.
+/// Waits for some more orders, so that the next kill hits work in progress at a random point.
 async fn more_come_to_rest(queries: &str) {
     let before = ends(queries).await.values().filter(|end| at_rest(end)).count();
     until("some more orders came to rest, or all were placed", async || {

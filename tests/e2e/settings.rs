@@ -98,7 +98,7 @@ async fn without_a_setting_that_a_workflow_in_use_needs_a_handler_is_not_ready_a
     .await;
     dev.stop();
 
-    // Of its two attempts, none was used: both are made now, and nobody answers.
+    // Neither of its two attempts was used. Both are made now, and get no answer.
     let dev = Dev::start(&database, data, &with, &[]);
     until("it is ready again", async || dev.get("/readyz").await.0 == StatusCode::OK).await;
     let again = json!({ "actor": "ann", "reason": "the setting is there" }).to_string();

@@ -24,7 +24,7 @@ fn main() {
     if node_process::serve_if_asked() {
         return;
     }
-    // Cargo says `--bench`; whoever lists or tests the targets of the workspace wants nothing measured.
+    // `cargo bench` passes `--bench`. A run that only lists or tests the targets measures nothing.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }

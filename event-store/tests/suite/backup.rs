@@ -101,7 +101,7 @@ async fn backed_up(source: &Source, folder: &Path) -> BackupReport {
     report
 }
 
-/// Some who append until they are told to stop.
+/// Writers that append while this work is done.
 async fn under_load<T>(source: &Source, work: impl Future<Output = T>) -> T {
     let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let writers: Vec<_> = (0..4)
@@ -261,7 +261,7 @@ async fn a_backup_killed_at_any_moment_is_the_log_as_it_was_earlier_and_is_gone_
     let mut after = Duration::from_millis(50);
     while tokio::task::block_in_place(|| interrupted(&source, copy.path(), after)) {
         killed += 1;
-        // Longer each time, so that there is an end to it on any machine.
+        // Longer each time, so that a backup completes on any machine.
         after += Duration::from_millis(30) + after / 10;
         let CheckReport { last_position, problems, .. } = match check_log(copy.path()) {
             Err(StorageError::Missing) => CheckReport::default(),

@@ -66,7 +66,7 @@ async fn survives(restart: impl Fn(&Path, &str) -> NodeProcess) {
 
     let rounds = std::env::var("TENUTO_CRASH_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
     for _ in 0..rounds {
-        // Killed only when it is at work again, and then at a moment that nobody chose.
+        // The node is killed once it appends again, at a random moment.
         let before = count.load(Ordering::Relaxed);
         let begun = Instant::now();
         while count.load(Ordering::Relaxed) < before + 20 {

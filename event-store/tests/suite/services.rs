@@ -113,7 +113,7 @@ async fn the_checksum_grows_with_the_log() {
     let before = checksum().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(3)).await;
-    // A server may take its figures anew only once a second.
+    // A server may update its figures only once a second.
     let grown = async {
         while checksum().await <= before {
             tokio::time::sleep(Duration::from_millis(50)).await;

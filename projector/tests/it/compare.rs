@@ -7,7 +7,7 @@ use crate::histories::all_ways;
 use crate::poison::poisoned;
 use crate::support::{Log, Running, Views, batches_of};
 
-/// Every view, with what its rows are told apart by.
+/// Every view, with the columns of its key.
 const TABLES: [(&str, &[&str]); 7] = [
     ("orders", &["id"]),
     ("steps", &["order_id", "step"]),
@@ -62,7 +62,7 @@ async fn every_column_of_every_view_is_compared() {
         .fetch_all(&views.pool)
         .await
         .unwrap();
-        // Streams that hold no order's events are set aside too, and nobody compares them.
+        // Events of streams that are no order's are set aside too, and are not compared.
         let some = if table == "parked" { "stream = 'order-late'" } else { "true" };
         for (column, data_type) in columns.iter().filter(|(column, _)| !keys.contains(&column.as_str())) {
             let value = another(column, data_type);

@@ -22,7 +22,7 @@ async fn when_the_active_projector_goes_another_takes_over() {
     first.until(|now| now.position.is_some()).await;
     assert_eq!(second.health.now().role, Role::Standby);
 
-    // As when it is killed: nothing is said to anybody.
+    // As if it were killed: it cannot release its place.
     first.task.abort();
     second.until(|now| now.role == Role::Active).await;
     second.reach(last).await;

@@ -210,7 +210,7 @@ async fn requests_that_are_given_up_leave_no_transaction_behind() {
     let world = world().await;
     let left = "SELECT count(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()";
-    // Connections of its own: those of the requests must be seen as they were left.
+    // Separate connections, since a reused one would no longer be idle in a transaction.
     let watching = sqlx::PgPool::connect_with((*world.pool.connect_options()).clone()).await.unwrap();
     for microseconds in (0..300).map(|round| 10 * round) {
         let given_up = world.try_ask("{ order(id: \"10248\") { status steps { outcome } } }", json!({}));

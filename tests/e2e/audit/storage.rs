@@ -1,5 +1,5 @@
-//! What somebody can do who has the log's files, and knows how they are written: rows are rewritten through the storage engine, so
-//! that every checksum is right.
+//! What an attacker can do who has the log's files and knows their format: rows are rewritten through
+//! the storage engine, so that every checksum is right.
 
 use std::path::{Path, PathBuf};
 
@@ -89,7 +89,7 @@ impl Copy {
         });
     }
 
-    /// Flips a bit of the first file of the log in which these bytes stand. Nobody mends the checksums.
+    /// Flips a bit of the first file of the log that has these bytes. The checksums stay as they are.
     pub fn flip_within(&self, bytes: &[u8]) {
         let file = files(&self.log()).into_iter().find(|file| place_of(bytes, file).is_some()).unwrap();
         let at = place_of(bytes, &file).unwrap() + bytes.len() / 2;
@@ -206,7 +206,8 @@ impl Rows {
         std::fs::remove_file(copy.log().join("acknowledged")).unwrap();
     }
 
-    /// Chains the events of an order anew from this one on, as Tenuto would have: nothing in the order shows it.
+    /// Computes the hashes of an order again from this event on, as Tenuto does: nothing in the order
+    /// shows the change.
     pub fn chain_anew(&self, events: &mut [(u64, StoredEvent)], from: usize) {
         for index in from..events.len() {
             let before = index.checked_sub(1).map(|before| hash_of(&events[before].1)).unwrap_or_default();

@@ -73,12 +73,13 @@ fn one_byte(audited: &Audited, data: &Path) {
         told.contains("order A, revision 2, event ") && told.contains("does not have the hash that it says"),
         "{told}"
     );
-    // Nobody signs that by mistake.
+    // An operator cannot sign such a log by mistake.
     let told = ends(&audit(&["seal", "--key", &audited.file("key"), "--data", copy.path()]), 1);
     assert!(told.contains("nothing was sealed"), "{told}");
 }
 
-/// Somebody who knows how hashes are made leaves a chain that holds: the seal and the views tell.
+/// An attacker who computes the hashes again leaves a valid chain. The seal and the views show the
+/// change.
 fn chained_anew(audited: &Audited, data: &Path) {
     let copy = Copy::of(data);
     copy.rewrite(|rows| {

@@ -27,7 +27,7 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 /// What did not go smoothly.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
-    /// Nobody listened there: the next instance got the request.
+    /// No instance listened there: the next one got the request.
     pub unconnected: usize,
     /// No answer in time: the next instance got the request.
     pub timed_out: usize,

@@ -41,7 +41,7 @@ async fn whatever_is_killed_or_stopped_every_order_ends_right_and_every_effect_h
     for id in &placed.acknowledged {
         assert!(history.0.contains_key(id), "order {id} was acknowledged, and is lost");
     }
-    // Whoever gave up was told that the order was not taken, or not told anything: it may have been.
+    // A client that gave up got a refusal or no answer. The order may have been taken all the same.
     let taken: Vec<_> =
         orders.iter().filter(|order| history.0.contains_key(order["orderId"].as_str().unwrap())).collect();
     assert_eq!(placed.acknowledged.len() + placed.given_up.len(), orders.len());

@@ -15,7 +15,7 @@ use super::windows::Windows;
 pub struct Entry {
     pub event: Event,
     pub recorded: DateTime<Utc>,
-    /// When somebody had to look at the order, before this event came.
+    /// When the order's next work was due, before this event came.
     due: Option<DateTime<Utc>>,
 }
 
@@ -25,7 +25,7 @@ pub struct Wait {
     pub lasted: TimeDelta,
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
-    /// Which order, and by which event.
+    /// The order and the event.
     pub what: String,
 }
 

@@ -52,7 +52,7 @@ impl Many {
         let node = Instance::new("node", &["event-store", "--data", data], "the log at ").at(Address::new());
         let log = node.start().await;
         let servers = [("TENUTO_POSTGRES", database.as_str()), ("TENUTO_EVENTSTORE", log.as_str())];
-        // Whatever is not there, the others complain; that would drown what the tests say.
+        // When one process is down, the others log errors, which would drown the output of the tests.
         let quiet = std::env::var("TENUTO_LOG").unwrap_or_else(|_| "off".to_owned());
         let with = |instance: Instance| instance.with(&servers).with(&[("TENUTO_LOG", &quiet)]);
         let participants =

@@ -156,7 +156,8 @@ async fn many_running_orders_are_canceled_while_they_run_and_the_answer_says_whi
         world.register(&workflow).await;
     }
     world.stock(&json!([{ "sku": "11", "quantity": shipped }])).await;
-    // Some are shipped before. Of the rest, half is back-ordered, as far as it comes to that; the others end soon, or after a while.
+    // Some are shipped before. Of the rest, half would be back-ordered; the others end soon, or after
+    // a while.
     let place = async |number: usize| {
         let workflow = match number % 8 {
             1 if number >= shipped => "paid",
@@ -204,7 +205,8 @@ async fn many_running_orders_are_canceled_while_they_run_and_the_answer_says_whi
     world.until("every order has ended as it was told of", async || as_told(&ends(&world.base).await)).await;
     let ended_after = start.elapsed();
 
-    // What the services recorded: whatever was charged is refunded and whatever was reserved is free, but for what was completed.
+    // By the services' records, every charge is refunded and every reservation released, except those of
+    // completed orders.
     let (_, totals) = world.get("/participants/payments/totals").await;
     let money = |name: &str| totals[0][name].as_str().unwrap().parse::<Decimal>().unwrap();
     assert_eq!(money("charged") - money("refunded"), Decimal::from(14 * completed), "{totals}");

@@ -128,7 +128,7 @@ async fn a_stuck_order_goes_on_when_it_is_tried_again_and_when_its_undo_is_assum
         refused(&world, id, "cancel", none(), "STUCK").await;
         refused(&world, id, "pause", none(), "STUCK").await;
     }
-    // Whoever names an outcome has the step in mind, and not its undo.
+    // A skip with an outcome means the step, and not its undo.
     refused(&world, "S1", "skip", skip("charge", "done"), "STUCK").await;
     operated(&world, "S1", "skip", json!({ "step": "charge" })).await;
     world.comes_to("S1", "Placed", "CANCELED").await;

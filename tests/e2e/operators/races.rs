@@ -29,7 +29,7 @@ async fn act(world: &World, id: &str, what: &'static str, number: usize) -> (&'s
             break reply;
         }
     };
-    // Whoever is not first is told where the order stands now.
+    // A command that comes too late gets the state of the order.
     assert!(status == 202 || (status == 409 && told["state"].is_string()), "{what}: {status} {told}");
     (what, status)
 }
@@ -68,7 +68,7 @@ async fn each_command_that_was_taken_is_in_the_history_once_and_none_that_was_no
         let words = ["pause", "resume", "approve", "cancel", "pause", "resume", "pause", "resume"];
         let clients = (0..24).map(|number| act(&world, &id, words[(number + round) % words.len()], number));
         let done = join_all(clients).await;
-        // Whoever held it last lets it go on.
+        // If the last command was a pause, the order is paused: resume it.
         let (status, _) = operate(&world, &id, "resume", json!({})).await;
         let resumed = taken(&done, "resume") + usize::from(status == 202);
         let ended = async || {

@@ -1,4 +1,4 @@
-//! What the disk can do to a log that lies in tables and journals, and whether anybody is told.
+//! Damage that the disk does to the tables and journals of a log: it is reported, or it changes nothing.
 
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -195,7 +195,7 @@ fn a_bit_flipped_in_what_lists_the_tables_or_what_is_in_them_is_refused_with_the
         let bytes = length(&path);
         let looked_at = match name {
             "current" | "version" => 0..bytes,
-            // Earlier ones are left lying about, and nobody reads them.
+            // Earlier manifests stay on the disk, and the engine does not read them.
             name if name == manifest_beside(&path) => 0..bytes,
             _ if path.parent().unwrap().ends_with("tables") => bytes - 38..bytes,
             _ => continue,

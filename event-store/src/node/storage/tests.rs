@@ -60,7 +60,7 @@ fn opened(folder: &TempDir) -> Result<u64, String> {
     storage.view().last_position().map_err(|error| error.to_string())
 }
 
-/// The folder as a crash leaves it in the middle of a commit: the last batch is on disk, and nobody was told of it.
+/// The folder as a crash leaves it in the middle of a commit: the last batch is on disk, and was not acknowledged.
 fn last_batch_not_acknowledged(batches: &[usize]) -> TempDir {
     let folder = log_of(batches);
     let acknowledged: usize = batches[..batches.len() - 1].iter().sum();

@@ -30,7 +30,7 @@ pub struct Hung(pub u64);
 /// How many calls ended with which status; those without one were left, cut off or refused before they were one.
 pub type Statuses = BTreeMap<String, u64>;
 
-/// Makes these requests, `AT_ONCE` of them at a time, on connections that it makes anew when they are cut.
+/// Makes these requests, `AT_ONCE` of them at a time, on connections that it replaces when they are cut.
 pub async fn run(address: SocketAddr, plans: impl Iterator<Item = (u64, Plan)>) -> Result<Statuses, Hung> {
     let mut statuses = Statuses::new();
     let mut count = |status: Option<String>| {
@@ -75,7 +75,7 @@ async fn ready(address: SocketAddr, connection: &mut Option<SendRequest<Bytes>>)
     Ok(connection.insert(open).clone())
 }
 
-/// Whatever comes of it is fine, as long as something does.
+/// Any result of the call is right, as long as there is one.
 async fn make(mut sender: SendRequest<Bytes>, call: Call) -> Option<String> {
     let mut request =
         Request::builder().method(call.verb).uri(format!("http://fuzz{}", call.path)).header("te", "trailers");
@@ -119,7 +119,7 @@ async fn drain(mut body: RecvStream) -> Option<HeaderMap> {
     body.trailers().await.ok().flatten()
 }
 
-/// Says something on a connection of its own, and hangs up, perhaps after a look at what comes back.
+/// Sends bytes on a separate connection and closes it, perhaps after it has read an answer.
 async fn say(address: SocketAddr, bytes: &[u8], lingers: bool) -> Option<String> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     // Cut and not closed: a million closed ones would keep their ports for a minute.

@@ -189,7 +189,7 @@ fn delimited(tag: u32, content: &[u8], bytes: &mut Vec<u8>) {
     bytes.extend(content);
 }
 
-/// A message that protobuf can read and that means nothing; now and then not even that.
+/// A message without a meaning. Protobuf can decode most of them.
 pub fn shapeless(random: &mut StdRng, depth: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..random.random_range(0..6) {
@@ -235,7 +235,7 @@ fn any_field(random: &mut StdRng, tag: u32, depth: usize) -> Vec<u8> {
     bytes
 }
 
-/// Messages in messages, deeper than anybody should follow.
+/// Messages in messages, deeper than a server should decode.
 fn nested(depth: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..depth {

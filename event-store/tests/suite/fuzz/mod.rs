@@ -1,7 +1,7 @@
 //! Whatever a client says, the node does not panic, hang or grow.
 //!
 //! `TENUTO_FUZZ_REQUESTS` says how many requests each test makes; the default keeps the suite short. `TENUTO_FUZZ_SEED`
-//! makes the same ones again. The node is a process of its own, and a panic anywhere in it is its end.
+//! makes the same ones again. The node is a separate process, and any panic ends it.
 
 mod client;
 mod message;
@@ -59,7 +59,7 @@ async fn withstands(make: Make) {
     }
     let rate = u128::from(requests) * 1_000 / begin.elapsed().as_millis().max(1);
 
-    // What calls held is given back soon after their connections have gone.
+    // The node releases what calls held soon after their connections have closed.
     let calm = Instant::now() + LIMIT;
     let mut after = node.usage();
     while (after.tasks > idle.tasks + 8 || after.files > idle.files + 8) && Instant::now() < calm {

@@ -243,7 +243,7 @@ async fn client(server: Server, rounds: Range<u64>, first: u64, seen: Arc<Mutex<
     for round in rounds.filter(|round| round % CLIENTS == first) {
         let mut dice = Dice::seeded(round);
         let written = author::write(&mut dice);
-        // All doors alike, whatever the client.
+        // Each client uses all endpoints equally often.
         let door = dice.below(DOORS.len());
         let start = Instant::now();
         let answer = ask(&server, &mut socket, door, &written).await;

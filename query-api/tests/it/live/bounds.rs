@@ -110,7 +110,7 @@ async fn a_client_that_does_not_read_loses_its_connection_and_slows_nobody() {
     crowd(&world, 100, 400, 100_000).await;
     while reader.order("a").await["position"] != "500" {}
     until("it is let go", || stats.let_go() == 1 && stats.connections() == 1).await;
-    // Whatever was on its way to it when it was let go.
+    // These messages were on their way when the connection was closed.
     while let Some(Ok(_)) = timeout(LIMIT, deaf.0.next()).await.expect("it did not end in time") {}
 }
 

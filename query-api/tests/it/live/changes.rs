@@ -22,7 +22,7 @@ async fn an_order_is_told_as_it_is_and_then_whenever_it_changes() {
         world.project(position, Some(&row("1", status))).await;
         assert_eq!(socket.order("a").await, told("1", status, position));
     }
-    // One that is not there yet is told of once it is.
+    // An order that does not exist yet is sent once it exists.
     socket.subscribe("b", "subscription { order(id: \"3\") { id status position } }").await;
     socket.say(&json!({ "type": "ping", "payload": { "n": 1 } })).await;
     assert_eq!(socket.hear().await, json!({ "type": "pong", "payload": { "n": 1 } }));

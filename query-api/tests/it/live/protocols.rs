@@ -79,7 +79,7 @@ async fn a_connection_is_closed_with_the_code_that_the_protocol_has_for_the_reas
         socket.say_text(&subscribe.replace("\"1\"", &format!("\"s{number}\""))).await;
     }
     assert_eq!(closed(&mut socket).await.0, 4429);
-    // Whoever closes is answered.
+    // A client that closes the connection gets an answer.
     let mut socket = Socket::open(&url).await;
     let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
     socket.0.close(Some(close)).await.unwrap();
@@ -103,7 +103,7 @@ async fn server_sent_events_answer_subscriptions_and_queries() {
     let (name, data) = event(&mut wrong).await;
     assert!(name == "next" && data["errors"][0]["message"].is_string(), "{data}");
     assert_eq!(event(&mut wrong).await.0, "complete");
-    // As a browser asks; and GET changes nothing, whatever is accepted.
+    // As a browser requests it. GET changes nothing, whatever the `accept` header is.
     let request = Request::get("/graphql?query=mutation%7B__typename%7D").header("accept", "text/event-stream");
     let (status, headers, _) = world.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!((status, &headers["allow"]), (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap()));
