@@ -10,7 +10,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::sync::watch;
@@ -68,8 +67,7 @@ impl Door {
 
     /// From now on, this answers.
     pub fn open(&self, router: Router) {
-        let router = router.fallback(unknown_path).layer(from_fn(refuse_encoded));
-        self.set(Behind::Open(router));
+        self.set(Behind::Open(router.fallback(unknown_path)));
     }
 
     fn set(&self, behind: Behind) {
@@ -83,7 +81,7 @@ impl Door {
     }
 
     async fn answer(&self, request: Request) -> Response {
-        if !PROBES.contains(&request.uri().path()) {
+        if self.waiting_for().is_some() && !PROBES.contains(&request.uri().path()) {
             let mut behind = self.behind.subscribe();
             let opened = behind.wait_for(|behind| matches!(behind, Behind::Open(_)));
             // Whether it opened in time is looked at below.
@@ -91,7 +89,10 @@ impl Door {
         }
         let behind = self.behind.borrow().clone();
         match behind {
-            Behind::Open(router) => router.oneshot(request).await.into_response(),
+            Behind::Open(router) => match refusal_of_encoded(request.headers()) {
+                None => router.oneshot(request).await.into_response(),
+                Some(refusal) => refusal,
+            },
             Behind::Starting(what, None) => starting(request.uri(), what),
             Behind::Starting(what, Some(probes)) => {
                 let later = move |uri: Uri| async move { starting(&uri, what) };
@@ -119,14 +120,13 @@ async fn unknown_path(method: Method, uri: Uri) -> Response {
 }
 
 /// No route decodes a body, so an encoded one would be reported as malformed JSON.
-async fn refuse_encoded(headers: HeaderMap, request: Request, next: Next) -> Response {
+fn refusal_of_encoded(headers: &HeaderMap) -> Option<Response> {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-    let encoded = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    let Some(encoding) = encoded else { return next.run(request).await };
+    let encoding = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))?;
     let encoding: String = String::from_utf8_lossy(encoding.as_bytes()).chars().take(40).collect();
     let detail = format!("Content-Encoding {encoding:?} is not accepted: send the body as it is");
     let refusal = problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, &detail);
-    ([(header::ACCEPT_ENCODING, "identity")], refusal).into_response()
+    Some(([(header::ACCEPT_ENCODING, "identity")], refusal).into_response())
 }
 
 /// RFC 9457.
