@@ -24,7 +24,7 @@ pub(crate) struct Standing {
     pub(crate) soft_deleted: bool,
     /// Deleted for good.
     pub(crate) tombstoned: bool,
-    /// Something was said about the stream, even if it has no events.
+    /// Something was said about the stream, although it has no events. Not looked for where it has some.
     pub(crate) has_metadata: bool,
 }
 

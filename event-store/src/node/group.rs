@@ -101,8 +101,7 @@ impl<'a> Group<'a> {
         let mut written = Written { revision: None, position: None };
         for (stream, link) in links {
             let standing = self.standing(&stream)?;
-            let number = self.stream(&stream)?.map(|found| found.number);
-            let is_there = GroupHistory { group: self, number }.revision_of(link.id)?.is_some();
+            let is_there = GroupHistory { group: self, stream: &stream }.revision_of(link.id)?.is_some();
             if !is_there && !standing.tombstoned {
                 written = self.write(&stream, standing, Change::Append(vec![link]))?;
             }
@@ -170,8 +169,7 @@ impl<'a> Group<'a> {
         standing: Standing,
         ids: &[Uuid],
     ) -> Result<Decision, StorageError> {
-        let number = self.stream(stream)?.map(|found| found.number);
-        decide(expected, standing, ids, &GroupHistory { group: self, number })
+        decide(expected, standing, ids, &GroupHistory { group: self, stream })
     }
 
     fn standing(&self, stream: &str) -> Result<Standing, StorageError> {
@@ -182,11 +180,12 @@ impl<'a> Group<'a> {
             _ => None,
         };
         let limits = self.limits(stream)?;
+        let last = found.and_then(|found| found.last_revision);
         Ok(Standing {
-            last: found.and_then(|found| found.last_revision),
+            last,
             soft_deleted: limits.truncate_before == Some(SOFT_DELETED),
             tombstoned: [found, described].into_iter().flatten().any(|stream| stream.tombstoned),
-            has_metadata: self.stream(&metadata_stream_of(stream))?.is_some(),
+            has_metadata: last.is_none() && self.stream(&metadata_stream_of(stream))?.is_some(),
         })
     }
 
@@ -228,23 +227,30 @@ impl<'a> Group<'a> {
     }
 }
 
-/// One stream as the group will leave it; without a number, a stream that has never been written.
+/// One stream as the group will leave it. Most decisions need nothing of it, so it is looked up only when asked.
 struct GroupHistory<'a, 'b> {
     group: &'a Group<'b>,
-    number: Option<u64>,
+    stream: &'a str,
+}
+
+impl GroupHistory<'_, '_> {
+    /// `None`: the stream has never been written.
+    fn number(&self) -> Result<Option<u64>, StorageError> {
+        Ok(self.group.stream(self.stream)?.map(|found| found.number))
+    }
 }
 
 impl History for GroupHistory<'_, '_> {
     type Error = StorageError;
 
     fn id_at(&self, revision: u64) -> Result<Option<Uuid>, StorageError> {
-        let Some(number) = self.number else { return Ok(None) };
+        let Some(number) = self.number()? else { return Ok(None) };
         let Some(position) = self.group.position_of(number, revision)? else { return Ok(None) };
         Ok(self.group.event(position)?.and_then(|event| Uuid::from_slice(&event.record.id).ok()))
     }
 
     fn revision_of(&self, id: Uuid) -> Result<Option<u64>, StorageError> {
-        let Some(number) = self.number else { return Ok(None) };
+        let Some(number) = self.number()? else { return Ok(None) };
         match self.group.ids.get(&(number, id)) {
             Some(revision) => Ok(Some(*revision)),
             None => self.group.view.revision_of(number, id.as_bytes()),
