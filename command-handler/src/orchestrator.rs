@@ -399,10 +399,11 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let (inbox, messages) = mpsc::channel(INBOX);
         drivers.insert(order_id.clone(), inbox.clone());
         let driver = Driver::new(self.0.clone(), order_id, messages);
-        self.0.tasks.spawn(async move {
+        // Boxed, since a runtime moves a task several times until it is done, and this one has 11 KiB.
+        self.0.tasks.spawn(Box::pin(async move {
             driver.run(start).await;
             drop(permit);
-        });
+        }));
         inbox
     }
 

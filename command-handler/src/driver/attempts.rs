@@ -54,7 +54,8 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             Direction::Do => self.withdrawn.clone(),
             Direction::Undo => CancellationToken::new(),
         };
-        let asking = self.asked.spawn(async move {
+        // Boxed, since a runtime moves a task several times until it is done, and this one has 8 KiB.
+        let asking = self.asked.spawn(Box::pin(async move {
             let turn = if let Some(turn) = held {
                 turn
             } else {
@@ -69,7 +70,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             };
             let reply = shared.participants.ask(ask, turn).await;
             Made::Answered(answer_to(id_of(&attempt), reply, shared.clock.now()))
-        });
+        }));
         self.making.insert(asking.id(), id);
     }
 

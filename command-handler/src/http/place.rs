@@ -107,7 +107,8 @@ async fn place<L: Log, C: Clock>(
 ) -> Result<Accepted, Problem> {
     let (orchestrator, traceparent) = (endpoint.orchestrator.clone(), traceparent(headers));
     // In a task of its own, which goes on when the client hangs up: an order in the log needs its driver.
-    let placing = tokio::spawn(async move { orchestrator.place_under(order_id, origin, order, traceparent).await });
+    let placing = Box::pin(async move { orchestrator.place_under(order_id, origin, order, traceparent).await });
+    let placing = tokio::spawn(placing);
     placing.await.map_err(|_| Problem::later("placing the order broke down"))?.map_err(problem)
 }
 
