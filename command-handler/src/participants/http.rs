@@ -8,7 +8,7 @@ use domain::order::{Direction, Reply};
 use domain::workflow::address::AddressFault;
 use domain::workflow::{Participant, Workflow};
 use reqwest::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
-use reqwest::{Request, Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -48,22 +48,7 @@ impl HttpParticipants {
 
     async fn exchange(&self, ask: &Ask, admitted: Admitted) -> Result<Reply, String> {
         let target = admitted.service().target(&ask.action)?;
-        let mut request = self
-            .client
-            .post(target)
-            .timeout(ask.attempt.time_left(Utc::now()))
-            .header("Idempotency-Key", format!("\"{}\"", ask.idempotency_key()))
-            .header("Tenuto-Attempt", ask.attempt.number)
-            .header("Tenuto-Callback", callback(&self.callback_base, ask))
-            .json(&Told { order_id: &ask.order_id, step: &ask.attempt.step, action: &ask.action, input: &ask.input() });
-        if let Some(undone) = ask.undone_key() {
-            request = request.header("Tenuto-Undoes", format!("\"{undone}\""));
-        }
-        if let Some(traceparent) = &ask.traceparent {
-            request = request.header("traceparent", traceparent);
-        }
-        let request = request.build().map_err(|error| plain(&error))?;
-        match self.answer(request, ask).await {
+        match self.answer(&target, ask).await {
             Ok((status, reply)) => {
                 // A 5xx says that the service cannot act at all now. A "not now" of a single request does not.
                 match (&reply, status.filter(StatusCode::is_server_error)) {
@@ -86,17 +71,34 @@ impl HttpParticipants {
     /// A participant may close a connection that is kept just as a request goes out on it. Such a request is sent once more, on a new
     /// connection, as the same attempt: its key lets the participant act once. Since it may have acted on the first, its "no" to the
     /// second is not taken for its last word: the next attempt is, and whatever was done is undone.
-    async fn answer(&self, request: Request, ask: &Ask) -> Result<(Option<StatusCode>, Reply), String> {
-        let again = request.try_clone();
-        let (sent, is_kept) = watched(self.client.execute(request)).await;
-        match (sent, again) {
-            (Err(error), Some(mut again)) if is_kept && is_closed(&error) => {
-                *again.timeout_mut() = Some(ask.attempt.time_left(Utc::now()));
-                let (status, reply) = reply(self.fresh.execute(again).await, ask, true).await?;
+    async fn answer(&self, target: &Url, ask: &Ask) -> Result<(Option<StatusCode>, Reply), String> {
+        let (sent, is_kept) = watched(self.request(&self.client, target, ask).send()).await;
+        match sent {
+            Err(error) if is_kept && is_closed(&error) => {
+                let again = self.request(&self.fresh, target, ask).send().await;
+                let (status, reply) = reply(again, ask, true).await?;
                 Ok((status, of_a_request_sent_twice(reply)))
             }
-            (sent, _) => reply(sent, ask, ask.attempt.unsure).await,
+            sent => reply(sent, ask, ask.attempt.unsure).await,
         }
+    }
+
+    /// The request of an attempt, with the time that is left of it.
+    fn request(&self, client: &reqwest::Client, target: &Url, ask: &Ask) -> RequestBuilder {
+        let mut request = client
+            .post(target.clone())
+            .timeout(ask.attempt.time_left(Utc::now()))
+            .header("Idempotency-Key", format!("\"{}\"", ask.idempotency_key()))
+            .header("Tenuto-Attempt", ask.attempt.number)
+            .header("Tenuto-Callback", callback(&self.callback_base, ask))
+            .json(&Told { order_id: &ask.order_id, step: &ask.attempt.step, action: &ask.action, input: &ask.input() });
+        if let Some(undone) = ask.undone_key() {
+            request = request.header("Tenuto-Undoes", format!("\"{undone}\""));
+        }
+        if let Some(traceparent) = &ask.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
+        request
     }
 
     /// The participants of a definition that could not be asked here. They are not listed with the services of registered
