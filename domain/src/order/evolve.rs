@@ -43,7 +43,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
     }
     let at = event.at();
     if let Some(id) = event.moved_step() {
-        let known = state.steps.remove(id);
+        let known = state.steps.remove(id).map(Arc::unwrap_or_clone);
         let mut next =
             next_step(known, event, state.phase).map_err(|because| misfit(format!("step {id:?} {because}")))?;
         next.since = at;
@@ -58,7 +58,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
         if state.stuck.as_ref().is_some_and(|stuck| stuck.step == *id) && next.stage.went_on() {
             state.stuck = None;
         }
-        state.steps.insert(id.clone(), next);
+        state.steps.insert(id.clone(), Arc::new(next));
         state.to_retry.remove(id);
     }
     match event {
@@ -73,7 +73,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
         Event::OrderResumed(_) => {
             let Some(since) = state.paused.take() else { return Err(misfit("the order is not paused".into())) };
             // What began within the pause has waited for less than all of it.
-            for step in state.steps.values_mut() {
+            for step in state.steps.values_mut().map(Arc::make_mut) {
                 step.stage = step.stage.put_off(at - since.max(step.since));
                 step.unsent_since = step.unsent_since.map(|unsent| unsent + (at - since.max(unsent)));
             }
@@ -88,7 +88,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
             state.to_retry.clear();
             for step in state.steps.values_mut() {
                 if let Stage::Held { maybe_done } = step.stage {
-                    step.stage = Stage::Failed { maybe_done };
+                    Arc::make_mut(step).stage = Stage::Failed { maybe_done };
                 }
             }
         }

@@ -35,8 +35,8 @@ pub struct OrderState {
     pub to_retry: BTreeSet<StepId>,
     /// What a person has to look at.
     pub stuck: Option<Stuck>,
-    /// The steps that something has happened to.
-    pub steps: BTreeMap<StepId, StepState>,
+    /// The steps that something has happened to. Shared, since a state is copied for each decision.
+    pub steps: BTreeMap<StepId, Arc<StepState>>,
     /// Those of them that may have to be undone, in the order in which they came to their answer.
     pub settled: Vec<StepId>,
     /// What the order gave back.
@@ -88,7 +88,7 @@ pub struct StepState {
     pub mode: Option<Mode>,
     /// Whom it asked for what; none: it never came to asking, or asks nobody.
     pub asked: Option<Asked>,
-    /// What the action was told. Shared, since a state is copied for each decision.
+    /// What the action was told. Shared with the attempt that is made of it.
     pub input: Arc<Value>,
     /// Which placeholders in it stand for personal data; none: all.
     pub placeholders: Option<Placeholders>,
@@ -245,7 +245,7 @@ impl OrderState {
 
     /// Where a step stands, whether anything has happened to it or not.
     pub fn status_of(&self, step: &str) -> StepStatus {
-        self.steps.get(step).map_or(StepStatus::Pending, StepState::status)
+        self.steps.get(step).map_or(StepStatus::Pending, |step| step.status())
     }
 
     fn only_awaits_answers(&self) -> bool {

@@ -116,7 +116,7 @@ impl Situation {
             stuck: self.stuck_at.map(stuck),
             split: self.split.then(|| at(30)),
             to_retry: self.split.then(|| STEP.to_owned()).into_iter().collect(),
-            steps: stage.map(|stage| (STEP.to_owned(), self.step(stage))).into_iter().collect(),
+            steps: stage.map(|stage| (STEP.to_owned(), Arc::new(self.step(stage)))).into_iter().collect(),
             settled: vec!["first".to_owned(), STEP.to_owned(), "last".to_owned()],
             updated_at: at(30),
             ..order

@@ -1,5 +1,7 @@
 //! What follows from the last fact: steps start, are skipped, are undone; the order ends.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::answer::{failed, held};
@@ -172,7 +174,7 @@ enum Readiness {
 /// See [`Join`] for the rule.
 fn readiness(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Readiness {
     let state = &decision.state;
-    let before: Vec<Before> = step.after.iter().map(|id| Before::of(state.steps.get(id))).collect();
+    let before: Vec<Before> = step.after.iter().map(|id| Before::of(state.steps.get(id).map(Arc::as_ref))).collect();
     if !before.is_empty() && before.iter().all(|b| *b == Before::Skipped) {
         return Readiness::Skip(format!("{} was skipped", step.after.join(", ")));
     }

@@ -1,6 +1,7 @@
 //! What expressions see of an order: of all that there is, what they read.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -89,7 +90,8 @@ fn field(name: &str, state: &OrderState, personal: &PersonalData) -> Value {
 
 fn steps(workflow: &Workflow, state: &OrderState, wanted: &Wanted<'_>) -> Value {
     let steps = workflow.steps.iter().chain(&workflow.compensated).filter(|step| wanted.step(&step.id));
-    let seen: Map<String, Value> = steps.map(|step| (step.id.clone(), seen(state.steps.get(&step.id)))).collect();
+    let seen: Map<String, Value> =
+        steps.map(|step| (step.id.clone(), seen(state.steps.get(&step.id).map(Arc::as_ref)))).collect();
     Value::Object(seen)
 }
 

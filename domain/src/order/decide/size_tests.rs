@@ -1,5 +1,6 @@
 //! Decisions that are larger than the log takes at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -266,7 +267,7 @@ fn a_cancel_that_gives_up_many_retries_in_parts_tries_none_of_them_again() {
     while story.state().split.is_some() {
         assert_within_few(&story.tick_after(Duration::ZERO).events());
     }
-    let tried = |known: &StepState| known.attempts > 1;
+    let tried = |known: &Arc<StepState>| known.attempts > 1;
     assert!(!story.state().steps.values().any(tried));
     assert_eq!(story.state().state(), Lifecycle::Compensating);
 }
