@@ -44,7 +44,7 @@ impl Claims {
     pub(crate) async fn filled_in(&self, mut asked: ActionRequested) -> Result<ActionRequested, NoClaim> {
         if let Some(url) = asked.personal_data.take() {
             let placeholders = asked.placeholders.take();
-            asked.input = self.claim(&url).await?.fill_in(&asked.input, placeholders.as_ref());
+            asked.input = self.claim(&url).await?.fill_in(&asked.input, placeholders.as_ref()).into_owned();
         }
         Ok(asked)
     }

@@ -17,6 +17,7 @@ mod settings;
 mod silent_tests;
 mod turns;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::time::Duration;
 
@@ -127,13 +128,13 @@ impl Ask {
     }
 
     /// What is told where nothing is kept for ever: personal data filled in.
-    pub fn input(&self) -> Value {
+    pub fn input(&self) -> Cow<'_, Value> {
         self.personal.fill_in(&self.attempt.input, self.attempt.placeholders.as_ref())
     }
 
     /// Whether its input has personal data.
     pub fn is_personal(&self) -> bool {
-        self.input() != *self.attempt.input
+        *self.input() != *self.attempt.input
     }
 }
 

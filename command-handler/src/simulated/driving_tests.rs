@@ -50,7 +50,7 @@ fn an_ask_carries_what_the_log_and_the_workflow_say() {
         let charge = &world.participants.asks()[1].ask;
         assert_eq!(charge.idempotency_key(), "1/charge/do");
         assert_eq!((charge.participant.as_str(), charge.action.as_str()), ("payments", "charge"));
-        assert_eq!(charge.input(), serde_json::json!({ "amount": "14.00", "currency": "EUR" }));
+        assert_eq!(*charge.input(), serde_json::json!({ "amount": "14.00", "currency": "EUR" }));
         assert_eq!(charge.traceparent.as_deref(), Some(traceparent));
         assert!(WITH_BACKORDER.contains("timeout: 5s"));
         assert_eq!(charge.attempt.deadline - world.clock.time(), chrono::TimeDelta::seconds(5));

@@ -33,7 +33,10 @@ fn retry() -> Operation {
 
 fn mails(world: &World) -> Vec<serde_json::Value> {
     let asks = world.participants.asks();
-    asks.iter().filter(|asked| asked.action == "notifications.send").map(|asked| asked.ask.input()).collect()
+    asks.iter()
+        .filter(|asked| asked.action == "notifications.send")
+        .map(|asked| asked.ask.input().into_owned())
+        .collect()
 }
 
 #[test]

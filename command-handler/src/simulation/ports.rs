@@ -219,6 +219,7 @@ impl RemoteParticipants {
             Some(Bug::FillsPlaceholdersEverywhere) => ask.personal.fill_in(&ask.attempt.input, None),
             _ => ask.input(),
         };
+        let told = told.into_owned();
         let by = &self.0.name;
         simulation.tell(format_args!("{by} asks {key} #{}: {}", ask.attempt.number, ask.action));
         let at = simulation.now();

@@ -9,6 +9,7 @@
 //! value looks like a placeholder, [`Placeholders`] are recorded with it, and say which ones are. Without them, all are: so it is in
 //! every event that was written before.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -71,7 +72,9 @@ impl Placeholders {
     fn of(value: &Value, found: impl IntoIterator<Item = (String, Vec<u32>)>) -> Option<Self> {
         let found: BTreeMap<String, Vec<u32>> = found.into_iter().collect();
         let mut apparent = BTreeMap::new();
-        look(value, &mut String::new(), &mut apparent);
+        if may_have_placeholders(value) {
+            look(value, &mut String::new(), &mut apparent);
+        }
         (apparent != found).then_some(Self(found))
     }
 }
@@ -95,6 +98,16 @@ impl Recorded {
     /// Whether it has placeholders that stand for personal data.
     pub fn is_personal(&self) -> bool {
         PersonalData::are_in(&self.value, self.placeholders.as_ref())
+    }
+}
+
+/// Whether something within a value may look like a placeholder: most values have nothing that does.
+fn may_have_placeholders(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(OPEN),
+        Value::Array(items) => items.iter().any(may_have_placeholders),
+        Value::Object(fields) => fields.values().any(may_have_placeholders),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -133,25 +146,33 @@ impl PersonalData {
     }
 
     /// A recorded input, as the participant is told it: its placeholders filled in, as far as there is something to fill in.
-    pub fn fill_in(&self, input: &Value, placeholders: Option<&Placeholders>) -> Value {
-        self.filled_in(input, &mut String::new(), placeholders, false)
+    pub fn fill_in<'v>(&self, input: &'v Value, placeholders: Option<&Placeholders>) -> Cow<'v, Value> {
+        self.with_own_data(input, placeholders, false)
     }
 
     /// A recorded result, as it is shown: a text with a placeholder for what cannot be read is `null`.
-    pub fn show_in(&self, result: &Value, placeholders: Option<&Placeholders>) -> Value {
-        self.filled_in(result, &mut String::new(), placeholders, true)
+    pub fn show_in<'v>(&self, result: &'v Value, placeholders: Option<&Placeholders>) -> Cow<'v, Value> {
+        self.with_own_data(result, placeholders, true)
+    }
+
+    fn with_own_data<'v>(&self, value: &'v Value, ours: Option<&Placeholders>, or_null: bool) -> Cow<'v, Value> {
+        if may_have_placeholders(value) {
+            Cow::Owned(self.filled_in(value, &mut String::new(), ours, or_null))
+        } else {
+            Cow::Borrowed(value)
+        }
     }
 
     /// A recorded input for a request while the personal data cannot be read: a text that has some is `null`. The placeholders
     /// that are returned with it are empty.
     pub fn without_personal_data(input: &Value, placeholders: Option<&Placeholders>) -> (Value, Placeholders) {
-        (Self::default().show_in(input, placeholders), Placeholders::default())
+        (Self::default().show_in(input, placeholders).into_owned(), Placeholders::default())
     }
 
     /// Whether a recorded value has placeholders that stand for personal data.
     pub fn are_in(value: &Value, placeholders: Option<&Placeholders>) -> bool {
         placeholders.is_none_or(|Placeholders(ours)| !ours.is_empty())
-            && Self::default().show_in(value, placeholders) != *value
+            && *Self::default().show_in(value, placeholders) != *value
     }
 
     fn filled_in(&self, value: &Value, pointer: &mut String, ours: Option<&Placeholders>, or_null: bool) -> Value {
@@ -271,7 +292,7 @@ mod tests {
     #[test]
     fn what_is_no_placeholder_stays() {
         for text in ["⟦", "⟦odd⟧ ⟦shipTo.street⟧", "⟧⟦customer.name", "plain"] {
-            assert_eq!(personal().fill_in(&json!(text), None), json!(text));
+            assert_eq!(*personal().fill_in(&json!(text), None), json!(text));
         }
     }
 
@@ -311,11 +332,11 @@ mod tests {
     fn a_shown_result_has_null_for_what_cannot_be_read() {
         let result = json!({ "to": "⟦customer.email⟧", "street": "at ⟦shipTo.street⟧", "city": "⟦shipTo.city⟧" });
         assert_eq!(
-            personal().show_in(&result, None),
+            *personal().show_in(&result, None),
             json!({ "to": "ann@example.org", "street": null, "city": "Reims" })
         );
         let foreign = Some(Placeholders::default());
-        assert_eq!(PersonalData::default().show_in(&result, foreign.as_ref()), result);
+        assert_eq!(*PersonalData::default().show_in(&result, foreign.as_ref()), result);
     }
 
     #[test]

@@ -197,7 +197,7 @@ impl Order {
             return Some(Ok(result.clone()));
         }
         let personal = self.siblings.personal(&self.row).await;
-        Some(personal.map(|personal| personal.data.show_in(result, placeholders)).map_err(Into::into))
+        Some(personal.map(|personal| personal.data.show_in(result, placeholders).into_owned()).map_err(Into::into))
     }
 
     /// Why `result` is null although the workflow gives one back: its expression failed, or its value was too large.

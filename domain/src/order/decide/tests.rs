@@ -340,7 +340,7 @@ fn personal_data_is_told_to_participants_and_kept_in_one_event_only() {
     story.place(order()).whatever();
     let told = story.pending().into_iter().find_map(|effect| match effect {
         Effect::Perform(attempt) => {
-            Some(story.state().placed.personal.fill_in(&attempt.input, attempt.placeholders.as_ref()))
+            Some(story.state().placed.personal.fill_in(&attempt.input, attempt.placeholders.as_ref()).into_owned())
         }
         Effect::Tick | Effect::WakeAt(_) => None,
     });
@@ -367,7 +367,7 @@ fn what_only_looks_like_personal_data_is_told_as_it_came() {
         story.pending().into_iter().find_map(|effect| match effect {
             Effect::Perform(attempt) => {
                 let personal = &story.state().placed.personal;
-                Some(personal.fill_in(&attempt.input, attempt.placeholders.as_ref()))
+                Some(personal.fill_in(&attempt.input, attempt.placeholders.as_ref()).into_owned())
             }
             Effect::Tick | Effect::WakeAt(_) => None,
         })
@@ -381,7 +381,7 @@ fn what_only_looks_like_personal_data_is_told_as_it_came() {
     story.answer("b", done()).whatever();
     story.signal("c", "approved").whatever();
     let state = story.state();
-    assert_eq!(state.placed.personal.show_in(&state.result, state.result_placeholders.as_ref()), expected);
+    assert_eq!(*state.placed.personal.show_in(&state.result, state.result_placeholders.as_ref()), expected);
     // The undo is told what the action was told.
     undone.answer("b", refused("no")).whatever();
     undone.answer("b", done()).whatever();
