@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tower::{Layer, Service};
+use tower::util::Oneshot;
+use tower::{Layer, Service, ServiceExt};
 
 tokio::task_local! {
     /// Whether the request that is being sent had to open a new connection.
@@ -25,31 +27,38 @@ pub(super) async fn watched<F: Future>(sending: F) -> (F::Output, bool) {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WatchConnections;
 
-/// A connector that is watched.
-#[derive(Debug, Clone)]
-pub(super) struct Watched<S>(S);
+/// A connector that is watched. The client copies its connector for each request, and few requests open a connection: the connector
+/// within is copied for those alone.
+#[derive(Debug)]
+pub(super) struct Watched<S>(Arc<S>);
+
+impl<S> Clone for Watched<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl<S> Layer<S> for WatchConnections {
     type Service = Watched<S>;
 
     fn layer(&self, connector: S) -> Watched<S> {
-        Watched(connector)
+        Watched(Arc::new(connector))
     }
 }
 
-impl<S: Service<R>, R> Service<R> for Watched<S> {
+impl<S: Service<R> + Clone, R> Service<R> for Watched<S> {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = Oneshot<S, R>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, target: R) -> S::Future {
+    fn call(&mut self, target: R) -> Oneshot<S, R> {
         // A connection that is opened outside of `watched` counts for no request.
         let _ = CONNECTS.try_with(|connects| connects.set(true));
-        self.0.call(target)
+        S::clone(&self.0).oneshot(target)
     }
 }
 
