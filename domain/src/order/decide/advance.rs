@@ -284,7 +284,7 @@ fn all_settled(section: &[Step], state: &OrderState) -> bool {
 
 /// Undoes one step at a time, the latest first, once nothing forward is under way any more.
 fn undo(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
-    if note_if_stuck(&workflow.steps, decision)? || decision.state.stuck.is_some() {
+    if note_if_stuck(&workflow.steps, decision)? {
         return Ok(());
     }
     give_up_waiting(workflow, decision)?;
@@ -334,7 +334,7 @@ fn give_up_waiting(workflow: &Workflow, decision: &mut Decision) -> Result<(), D
 }
 
 fn after_compensation(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
-    if note_if_stuck(&workflow.compensated, decision)? || decision.state.stuck.is_some() {
+    if note_if_stuck(&workflow.compensated, decision)? {
         return Ok(());
     }
     run_section(workflow, &workflow.compensated, decision)?;

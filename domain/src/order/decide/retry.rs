@@ -50,7 +50,7 @@ pub(super) fn retry_what_is_left(workflow: &Workflow, decision: &mut Decision) -
     for id in decision.to_retry.clone() {
         let Some(known) = decision.state.steps.get(&id) else { continue };
         let tried = can_be_tried(workflow, &decision.state, &id, known);
-        let Some((direction, attempts)) = tried.filter(|(_, attempts)| *attempts < MOST_ATTEMPTS) else { continue };
+        let Some((direction, attempts)) = tried else { continue };
         let began = !known.was_held_before_it_began();
         decision.split_if_spent()?;
         if decision.starts_nothing_more() {
@@ -87,12 +87,13 @@ fn can_be_tried(workflow: &Workflow, state: &OrderState, id: &str, known: &StepS
     tried.filter(|(direction, _)| state.phase.starts(*direction))
 }
 
-/// Why the step at which the order is stuck cannot be tried again, where its participant was never asked.
+/// Why the step at which the order is stuck cannot be tried again, where its participant was never asked. A step that failed
+/// after its participant was asked can be tried again.
 fn never_asked(workflow: &Workflow, state: &OrderState, wanted: Option<&StepId>) -> Option<Refusal> {
     let id = &state.stuck.as_ref()?.step;
     let known = state.steps.get(id)?;
     let fits = wanted.is_none_or(|wanted| wanted == id) && workflow.is_after_compensation(id);
-    let failed = matches!(known.stage, Stage::Failed { .. }) && known.attempts == 0;
+    let failed = matches!(known.stage, Stage::Failed { .. });
     (fits && failed).then(|| Refusal::NeverAsked { step: id.clone(), state: state.state() })
 }
 
