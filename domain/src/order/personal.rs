@@ -115,7 +115,7 @@ fn may_have_placeholders(value: &Value) -> bool {
 fn look(value: &Value, pointer: &mut String, apparent: &mut BTreeMap<String, Vec<u32>>) {
     let length = pointer.len();
     match value {
-        Value::String(text) if text.contains(OPEN) => {
+        Value::String(text) => {
             let starts: Vec<u32> = pieces(text, None).filter_map(|piece| piece.start).collect();
             if !starts.is_empty() {
                 apparent.insert(pointer.clone(), starts);

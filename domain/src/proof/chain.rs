@@ -198,7 +198,7 @@ pub fn check(order: &OrderId, events: &[RawEvent<'_>], known: Option<&Head>) -> 
 fn told_apart(flaw: Flaw, events: &[RawEvent<'_>], index: usize) -> Flaw {
     let event = &events[index];
     let (Flaw::Changed, Ok(metadata)) = (&flaw, event.read()) else { return flaw };
-    if index > 0 && event.follows(None, &metadata) {
+    if event.follows(None, &metadata) {
         return Flaw::Moved { after: None };
     }
     let around = index.saturating_sub(NEIGHBOURS)..events.len().min(index + NEIGHBOURS);

@@ -93,7 +93,7 @@ fn circle(graph: &Graph, first: usize) -> Vec<usize> {
             return way;
         }
         for next in &graph.after[step] {
-            if *next != first && !came_from.contains_key(next) {
+            if !came_from.contains_key(next) {
                 came_from.insert(*next, step);
                 open.push_back(*next);
             }
