@@ -259,3 +259,39 @@ fn an_answer_to_what_failed_contradicts_only_if_nothing_will_undo_it() {
     story.refuse_later("send", Direction::Do, "sold out").whatever();
     story.signal("send", "sent").then_refused(&contradicts(Lifecycle::Compensating, "failed: sold out"));
 }
+
+#[test]
+fn an_answer_to_what_may_have_been_done_and_is_still_to_be_undone_only_comes_late() {
+    let source = SOURCE.replace("  tell: {", "  pack: { after: [pay], call: p.pack }\n  tell: {");
+    let workflow = Workflow::parse(&source).unwrap();
+    let mut story = sending(&workflow);
+    // The undos wait for the attempt to pack.
+    story.operate(Operation::Cancel).whatever();
+    assert_eq!(story.state().status_of("send"), StepStatus::Failed);
+    let given_up = "failed: given up, because the order is being undone";
+    story.signal("send", "sent").then_refused(&too_late(Lifecycle::Compensating, given_up));
+}
+
+#[test]
+fn another_answer_to_an_undo_that_is_done_comes_too_late() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    story.signal("send", "sent").whatever();
+    story.answer("tell", refused("no")).whatever();
+    story.answer("send", Reply::Accepted).whatever();
+    story.undone_later("send").whatever();
+    let (step, data, now) = ("send".to_owned(), json!({ "parcel": "P-77" }), story.now());
+    let other = Signal { step, direction: Direction::Undo, outcome: None, data, key: None, now };
+    story.when(&Command::Signal(other)).then_refused(&too_late(Lifecycle::Compensating, "is undone"));
+}
+
+#[test]
+fn a_no_to_an_undo_that_comes_again_in_the_same_words_is_the_one_on_record() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = sending(&workflow);
+    story.signal("send", "sent").whatever();
+    story.answer("tell", refused("no")).whatever();
+    story.answer("send", Reply::Accepted).whatever();
+    story.refuse_later("send", Direction::Undo, "it is gone").whatever();
+    story.refuse_later("send", Direction::Undo, "it is gone").then(&[]);
+}
