@@ -312,7 +312,9 @@ fn after_the_undoing_such_a_step_leaves_the_order_stuck_and_can_be_skipped() {
 #[test]
 fn a_first_step_that_is_told_too_much_is_refused_at_the_door() {
     let workflow = workflow("steps:\n  a: { call: p.a, with: { lines: order.lines } }");
-    let mut story = Story::given(&workflow).within(Limits { value: 40, ..Limits::LOG });
+    let within = |value| Story::given(&workflow).within(Limits { value, ..Limits::LOG });
+    assert!(within(69).place(order()).events().iter().any(|event| matches!(event, Event::StepStarted(_))));
+    let mut story = within(40);
     let refusal = Refusal::TooLarge {
         step: "a".to_owned(),
         error: "`with` is too large to be recorded: 69 bytes of JSON, where at most 40 are allowed".to_owned(),
@@ -444,6 +446,38 @@ fn what_takes_much_work_is_decided_in_parts_and_all_of_it_starts() {
     let started: Vec<usize> = parts.iter().map(started).collect();
     assert_eq!(started.iter().sum::<usize>(), 10, "{started:?}");
     assert!(started.len() >= 3 && started.iter().all(|started| (1..=4).contains(started)), "{started:?}");
+}
+
+#[test]
+fn what_a_placed_order_takes_leaves_less_room_for_its_first_steps() {
+    let workflow = workflow("steps:\n  a: { call: p.a }");
+    let mut story = Story::given(&workflow).within(Limits { decision: 4_000, ..Limits::LOG });
+    let attributes = [("note".to_owned(), json!("x".repeat(3_000)))].into_iter().collect();
+    let events = story.place(NewOrder { attributes, ..order() }).events();
+    assert_eq!(events.iter().map(Event::type_name).collect::<Vec<_>>(), ["OrderPlaced", "DecisionSplit"]);
+    story.tick_after(Duration::ZERO).then(&["a: p is asked to a"]);
+}
+
+#[test]
+fn the_work_that_an_input_takes_is_work_of_the_decision() {
+    let step = |n| format!("  s{n}: {{ call: p.s{n}, with: {{ x: \"{HEAVY}\" }} }}\n");
+    let workflow = workflow(&format!("steps:\n{}{}", step(1), step(2)));
+    let mut story = Story::given(&workflow).within(Limits { units: 1_000, ..Limits::LOG });
+    let events = story.place(large()).events();
+    assert_eq!(
+        events.iter().map(Event::type_name).collect::<Vec<_>>(),
+        ["OrderPlaced", "StepStarted", "DecisionSplit"]
+    );
+}
+
+#[test]
+fn an_input_without_a_value_takes_no_more_work_than_it_took() {
+    let workflow = workflow(
+        "steps:\n  a: { call: p.a, with: { x: order.attributes.missing } }\ncompensated:\n  tell: { call: p.tell }",
+    );
+    let mut story = Story::given(&workflow).within(Limits { units: 1_000, ..Limits::LOG });
+    let events = story.place(order()).events();
+    assert_eq!(events.last().map(Event::type_name), Some("StepStarted"), "{events:?}");
 }
 
 #[test]
