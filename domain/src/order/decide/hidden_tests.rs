@@ -129,3 +129,13 @@ fn an_order_that_is_undone_by_itself_is_held_where_it_needs_what_cannot_be_read(
     story.answer("sorry", done()).whatever();
     assert_eq!(story.state().state(), Lifecycle::Canceled);
 }
+
+#[test]
+fn a_canceled_order_ends_without_the_steps_whose_guard_needs_what_cannot_be_read() {
+    let steps = "steps:\n  charge: { call: p.charge }\ncompensated:\n";
+    let workflow = super::tests::workflow(&format!("{steps}  sorry: {{ when: \"{LOOKS}\", call: p.tell }}"));
+    let mut story = keyless(&workflow);
+    story.operate(Operation::Cancel).whatever();
+    story.answer("charge", refused("no")).whatever();
+    assert_eq!((story.state().state(), story.state().status_of("sorry")), (Lifecycle::Canceled, StepStatus::Skipped));
+}

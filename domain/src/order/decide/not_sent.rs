@@ -209,6 +209,31 @@ mod tests {
     }
 
     #[test]
+    fn a_first_request_that_was_never_sent_waits_for_a_person_and_then_keeps_its_key() {
+        let workflow = workflow(ONE_CALL);
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        story.pass(Duration::from_hours(24));
+        let error = "never sent since 1970-01-01 00:00:00 UTC: no turn came";
+        not_sent(&mut story, Direction::Do, 1, WAIT).then(&[
+            &format!("go: waits for a person: {error}"),
+            &format!("The order is stuck and needs a person: p.go is held for an operator: {error}"),
+        ]);
+        let events = story.operate(Operation::Retry { step: None }).events();
+        assert!(matches!(&events[..], [Event::StepStarted(e)] if e.attempt == 1 && !e.new_key), "{events:?}");
+    }
+
+    #[test]
+    fn a_turn_that_comes_after_more_than_a_day_still_begins_the_exchange() {
+        let workflow = workflow(ONE_CALL);
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        story.pass(Duration::from_hours(25));
+        not_sent(&mut story, Direction::Do, 1, Duration::ZERO)
+            .then(&["go: attempt 1 was not sent: no turn came; the next try is now", "go: p is asked to go"]);
+    }
+
+    #[test]
     fn an_operators_retry_has_the_day_begin_anew() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::scope::scope;
 use crate::order::{Address, Event, NewOrder};
 use crate::testing::{Story, answered, order};
-use crate::workflow::Workflow;
+use crate::workflow::{Expression, Workflow};
 
 const SOURCE: &str = "
 workflow: w
@@ -45,4 +46,16 @@ fn an_input_is_made_of_every_field_of_the_order_and_of_what_steps_came_to() {
         "to": to, "note": "ring twice", "status": "Paid", "paid": "paid",
     });
     assert_eq!(told, Some(expected));
+}
+
+#[test]
+fn an_expression_is_given_only_what_it_reads() {
+    let workflow = Workflow::parse(SOURCE).unwrap();
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.answer("pay", answered("paid")).whatever();
+    let guard = Expression::compile("order.currency == 'EUR' && steps.pay.outcome == 'paid'").unwrap();
+    let seen = scope(&workflow, story.state(), &guard);
+    assert_eq!(seen.order, json!({ "currency": "EUR" }));
+    assert_eq!(seen.steps, json!({ "pay": { "outcome": "paid", "data": null, "status": "COMPLETED" } }));
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::place_again;
 use crate::backtest::{Options, Past, Verdict, backtest};
-use crate::order::{Effect, Lifecycle, Refusal, StepStatus};
+use crate::order::{Effect, Event, Lifecycle, Limits, OrderPlaced, Refusal, StepStatus};
 use crate::testing::{Story, answered, done, order, refused, unclear};
 use crate::workflow::Workflow;
 
@@ -444,4 +445,35 @@ fn nothing_starts_in_a_decision_that_fails_the_order() {
     let told = story.place(order()).events();
     assert!(!told.iter().any(|event| matches!(event, crate::order::Event::StepStarted(_))), "{told:?}");
     assert_eq!(story.state().state(), Lifecycle::Canceled);
+}
+
+#[test]
+fn a_step_that_follows_no_other_starts_at_once_whatever_its_join() {
+    let workflow = workflow("steps:\n  a: { join: any, call: p.a }");
+    let mut story = Story::given(&workflow);
+    story.place(order()).then(&[PLACED, "a: p is asked to a"]);
+}
+
+#[test]
+fn a_join_of_any_does_not_take_an_answer_for_now_for_the_first_one_done() {
+    let asks = "request: p.x, outcomes: [soon, done], interim: { soon: 1h }";
+    let workflow = workflow(&format!(
+        "steps:\n  a: {{ {asks} }}\n  b: {{ {asks} }}\n  c: {{ after: [a, b], join: any, call: p.c }}"
+    ));
+    let mut story = Story::given(&workflow);
+    story.place(order()).whatever();
+    story.signal("a", "soon").then(&["a: answered \"soon\" for now; more is to follow"]);
+    story.signal("b", "done").then(&["b: done", "c: p is asked to c"]);
+}
+
+#[test]
+fn an_order_that_is_placed_again_begins_under_the_other_definition() {
+    let (first, other) = (shipped("order-fulfilment"), workflow("steps:\n  a: { call: p.a }"));
+    let mut story = Story::given(&first);
+    story.place(order()).whatever();
+    let placed = OrderPlaced { status: "Received".to_owned(), ..(*story.state().placed).clone() };
+    let (events, state) = place_again(&other, &placed, Limits::LOG, None).unwrap();
+    let Some(Event::OrderPlaced(again)) = events.first() else { panic!("{events:?}") };
+    assert_eq!((&again.workflow.name, again.workflow.version), (&other.name, other.version));
+    assert_eq!((again.status.as_str(), state.status.as_str()), ("Placed", "Placed"));
 }
