@@ -286,6 +286,16 @@ fn later_additions() -> Vec<(&'static str, Event)> {
     ]
 }
 
+#[test]
+fn an_acceptance_that_names_no_direction_is_one_of_a_step_forward() {
+    let accepted = |direction| StepAccepted { step: "ship".into(), direction, deadline: at(10), at: at(1) };
+    for (direction, named) in [(Direction::Do, Value::Null), (Direction::Undo, json!("undo"))] {
+        let written = serde_json::to_value(accepted(direction)).unwrap();
+        assert_eq!(written["direction"], named);
+        assert_eq!(serde_json::from_value::<StepAccepted>(written).unwrap(), accepted(direction));
+    }
+}
+
 fn written(encoded: &Encoded) -> Value {
     json!({
         "data": serde_json::from_slice::<Value>(&encoded.data).unwrap(),

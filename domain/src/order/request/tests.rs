@@ -118,6 +118,8 @@ fn an_unknown_field_is_a_violation_that_names_the_known_ones() {
     let mut order = full();
     order["a/b~c"] = Value::Null;
     assert_eq!(violations(&order)[0].pointer, "/a~1b~0c");
+    let longest = format!("/{}", "k".repeat(60));
+    assert_eq!(violations(&with(&longest, 1))[0].pointer, longest);
     let long = with(&format!("/{}", "k".repeat(5000)), 1);
     assert_eq!(violations(&long)[0].pointer, "");
     assert!(violations(&long)[0].detail.len() < 300);
