@@ -35,6 +35,14 @@ fn two_that_changed_places_are_both_named_and_so_is_the_one_behind_them() {
 }
 
 #[test]
+fn the_first_two_that_changed_places_are_both_named() {
+    let mut events = ours(3);
+    events.swap(0, 1);
+    let moved = |after| Flaw::Moved { after };
+    assert_eq!(flaws(&renumbered(events)), [(0, moved(Some(1))), (1, moved(None)), (2, moved(Some(0)))]);
+}
+
+#[test]
 fn one_that_is_missing_is_named_with_its_revision() {
     let mut events = ours(5);
     events.remove(2);
