@@ -239,3 +239,18 @@ fn what_a_guard_tested_is_there_for_all_that_follows_only_it() {
     let faults = Workflow::parse(&file("[label, other]")).unwrap_err();
     assert_eq!(faults.iter().map(|fault| fault.path.as_str()).collect::<Vec<_>>(), ["steps.ship.with.country"]);
 }
+
+#[test]
+fn what_a_guard_tested_stays_there_where_a_later_guard_tests_it_again() {
+    let step = |id: &str, after: &str| {
+        format!(
+            "  {id}: {{ after: [{after}], call: a.x, when: order.shipTo != null, with: {{ city: order.shipTo.city }} }}\n"
+        )
+    };
+    parsed(&format!(
+        "workflow: w\nversion: 1\nparticipants: {{ a: {{ url: 'http://a' }} }}\nsteps:\n{}{}  last: {{ after: [b], call: a.x, \
+         with: {{ country: order.shipTo.country }} }}\n",
+        step("a", ""),
+        step("b", "a")
+    ));
+}
