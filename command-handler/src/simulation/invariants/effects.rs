@@ -179,8 +179,12 @@ impl Undoing {
             }
             Event::StepFailed(e) => {
                 self.open.remove(&e.step);
-                if e.direction == Direction::Do && e.maybe_done {
-                    self.done.push(e.step.clone());
+                if e.direction == Direction::Do {
+                    // It may have been held before, as one that may have been done. Its participant's last word counts.
+                    self.done.retain(|step| *step != e.step);
+                    if e.maybe_done {
+                        self.done.push(e.step.clone());
+                    }
                 }
                 None
             }
