@@ -137,7 +137,6 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             workflow,
             asked: JoinSet::new(),
             turns: HashMap::new(),
-            withdrawn: CancellationToken::new(),
             making: HashMap::new(),
             unmade: Vec::new(),
             resigned: false,
@@ -211,6 +210,13 @@ enum Made<T> {
     Late(AttemptId, T),
 }
 
+/// An attempt that is being made.
+struct Making {
+    attempt: AttemptId,
+    /// Ends its wait for a turn. It stops no request that is being sent.
+    withdrawn: CancellationToken,
+}
+
 /// An order being driven.
 struct Drive<L, P: Participants, C> {
     shared: Arc<Shared<L, P, C>>,
@@ -221,10 +227,8 @@ struct Drive<L, P: Participants, C> {
     asked: JoinSet<Made<P::Turn>>,
     /// Turns that came too late for their attempts, for the attempts that are recorded in their place.
     turns: HashMap<(StepId, Direction), P::Turn>,
-    /// Ends the waiting of forward requests for their turns.
-    withdrawn: CancellationToken,
     /// Which of them makes which attempt.
-    making: HashMap<task::Id, AttemptId>,
+    making: HashMap<task::Id, Making>,
     /// The attempts recorded here that will not be made here.
     unmade: Vec<AttemptId>,
     /// What is due cannot be done here and now: the to-do list brings it back.
@@ -285,7 +289,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// Waits no longer for the answers to what is being asked.
     async fn give_up(&mut self) {
         self.asked.shutdown().await;
-        self.unmade.extend(self.making.drain().map(|(_, id)| id));
+        self.unmade.extend(self.making.drain().map(|(_, making)| making.attempt));
     }
 
     /// Takes what came of an attempt.

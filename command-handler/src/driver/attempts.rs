@@ -11,7 +11,7 @@ use domain::workflow::{ActionRef, Participant};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::{Drive, Made, answer_to};
+use super::{Drive, Made, Making, answer_to};
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::Shared;
@@ -46,14 +46,12 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         if let Some(error) = self.cannot_be_told(&attempt) {
             let answer = answer_to(id.clone(), Reply::Held { error }, shared.clock.now());
             let asking = self.asked.spawn(async move { Made::Answered(answer) });
-            self.making.insert(asking.id(), id);
+            self.making.insert(asking.id(), Making { attempt: id, withdrawn: CancellationToken::new() });
             return;
         }
         let held = self.turns.remove(&(attempt.step.clone(), attempt.direction));
-        let withdrawn = match attempt.direction {
-            Direction::Do => self.withdrawn.clone(),
-            Direction::Undo => CancellationToken::new(),
-        };
+        let withdrawn = CancellationToken::new();
+        let making = Making { attempt: id, withdrawn: withdrawn.clone() };
         // Boxed, since a runtime moves a task several times until it is done, and this one has 8 KiB.
         let asking = self.asked.spawn(Box::pin(async move {
             let turn = if let Some(turn) = held {
@@ -71,15 +69,19 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             let reply = shared.participants.ask(ask, turn).await;
             Made::Answered(answer_to(id_of(&attempt), reply, shared.clock.now()))
         }));
-        self.making.insert(asking.id(), id);
+        self.making.insert(asking.id(), making);
     }
 
-    /// Ends the waits for a turn of an order that is paused or being undone. Requests that were not sent stay unsent, and the
-    /// undo begins without waiting for a turn.
-    pub(super) fn withdraw(&mut self) {
+    /// Ends the waits for a turn of an order that is paused or being undone, and of attempts that are over: an operator skipped
+    /// the step, or an answer came after all. Requests that were not sent stay unsent, and an undo begins without waiting for a
+    /// turn.
+    pub(super) fn withdraw(&self) {
         let state = &self.order.state;
-        if state.paused.is_some() || state.phase == Phase::Undoing {
-            std::mem::take(&mut self.withdrawn).cancel();
+        let none_forward = state.paused.is_some() || state.phase == Phase::Undoing;
+        for Making { attempt, withdrawn } in self.making.values() {
+            if (none_forward && attempt.direction == Direction::Do) || !self.is_in_flight(attempt) {
+                withdrawn.cancel();
+            }
         }
     }
 
@@ -168,8 +170,10 @@ async fn turn_for<L: Log, P: Participants, C: Clock>(
 ) -> Result<P::Turn, NotSent> {
     tokio::select! {
         biased;
+        () = withdrawn.cancelled() => {
+            Err(NotSent::NoTurn("the order was paused, or went on without it, before its turn came".to_owned()))
+        }
         turn = shared.participants.turn(ask, shared.share()) => turn,
-        () = withdrawn.cancelled() => Err(NotSent::NoTurn("the order was paused or undone before its turn came".to_owned())),
         () = shared.shutdown.cancelled() => Err(NotSent::NoTurn("the instance that had this attempt is leaving".to_owned())),
     }
 }

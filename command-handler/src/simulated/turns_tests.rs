@@ -238,6 +238,23 @@ fn an_order_that_is_paused_while_it_waits_for_a_turn_sends_nothing_until_it_is_r
 }
 
 #[test]
+fn a_step_that_an_operator_skips_while_it_waits_for_a_turn_is_never_asked_for() {
+    simulate(async |world| {
+        world.register_steps(PATIENT);
+        let instance = world.instance();
+        let turn = world.participants.turn_comes("go");
+        world.begin(&instance, order("w")).await;
+        let skip = Operation::Skip { step: "go".to_owned(), outcome: None, data: serde_json::Value::Null };
+        instance.operate(id("1"), world.operate(skip)).await.unwrap();
+        turn.open();
+        world.settle().await;
+        assert_eq!(world.participants.asked(), [""; 0]);
+        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed, "{:?}", world.told(&id("1")));
+        assert_eq!(instance.drivers(), 0);
+    });
+}
+
+#[test]
 fn an_instance_short_of_drivers_bounds_what_a_participant_holds() {
     simulate(async |world| {
         world.register_steps(STEPS);
