@@ -54,7 +54,12 @@ fn instances_that_race_on_many_threads_agree_on_every_order() {
             assert!(since.elapsed() < LONGEST, "an order does not end");
             sleep(Duration::from_millis(5)).await;
         }
-        assert_eq!((world.orders().len(), world.participants.asked().len()), (ORDERS, 5 * ORDERS));
+        assert_eq!(world.orders().len(), ORDERS);
+        // An answer that comes before its request was sent leaves nothing to ask for.
+        let (requests, calls): (Vec<_>, Vec<_>) =
+            world.participants.asked().into_iter().partition(|asked| asked.starts_with("shipping.ship "));
+        assert_eq!(calls.len(), 4 * ORDERS);
+        assert!(requests.len() <= ORDERS, "{requests:?}");
         world.assert_at_rest();
     });
 }
