@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::change::{Change, Intent, JSON, Outcome, Proposed, Refusal, Written};
-use super::decision::{Decision, Expected, History, Standing, decide};
+use super::decision::{Decision, History, Standing, decide};
 use super::metadata::object_in;
 use super::storage::event::{METADATA_TYPE, TOMBSTONE_REVISION, TOMBSTONE_TYPE, described_by, metadata_stream_of, now};
 use super::storage::view::SOFT_DELETED;
@@ -59,13 +59,13 @@ impl<'a> Group<'a> {
             // As if an event were written that nobody wrote before: it repeats nothing.
             Change::Delete | Change::Tombstone | Change::Links(_) => vec![Uuid::new_v4()],
         };
-        let standing = self.standing(&stream)?;
-        match self.decide(&stream, expected, standing, &ids)? {
+        let (standing, number) = self.standing(&stream)?;
+        match decide(expected, standing, &ids, &GroupHistory { group: self, number })? {
             Decision::Deleted => Ok(Err(Refusal::StreamDeleted)),
             Decision::WrongExpectedRevision => Ok(Err(Refusal::WrongExpectedRevision { current: standing.last })),
             Decision::Repeated { last } => {
-                let position = match self.stream(&stream)? {
-                    Some(found) => self.position_of(found.number, last)?,
+                let position = match number {
+                    Some(number) => self.position_of(number, last)?,
                     None => None,
                 };
                 Ok(Ok(Written { revision: Some(last), position }))
@@ -100,8 +100,8 @@ impl<'a> Group<'a> {
     fn link(&mut self, links: Vec<(String, Proposed)>) -> Result<Written, StorageError> {
         let mut written = Written { revision: None, position: None };
         for (stream, link) in links {
-            let standing = self.standing(&stream)?;
-            let is_there = GroupHistory { group: self, stream: &stream }.revision_of(link.id)?.is_some();
+            let (standing, number) = self.standing(&stream)?;
+            let is_there = GroupHistory { group: self, number }.revision_of(link.id)?.is_some();
             if !is_there && !standing.tombstoned {
                 written = self.write(&stream, standing, Change::Append(vec![link]))?;
             }
@@ -162,17 +162,8 @@ impl<'a> Group<'a> {
         self.first_position + self.batch.events.len() as u64
     }
 
-    fn decide(
-        &self,
-        stream: &str,
-        expected: Expected,
-        standing: Standing,
-        ids: &[Uuid],
-    ) -> Result<Decision, StorageError> {
-        decide(expected, standing, ids, &GroupHistory { group: self, stream })
-    }
-
-    fn standing(&self, stream: &str) -> Result<Standing, StorageError> {
+    /// How the stream stands, and its number; without a number, it has never been written.
+    fn standing(&self, stream: &str) -> Result<(Standing, Option<u64>), StorageError> {
         let found = self.stream(stream)?;
         // As on a server: what has metadata may be described on, even after it was deleted for good.
         let described = match described_by(stream) {
@@ -181,12 +172,13 @@ impl<'a> Group<'a> {
         };
         let limits = self.limits(stream)?;
         let last = found.and_then(|found| found.last_revision);
-        Ok(Standing {
+        let standing = Standing {
             last,
             soft_deleted: limits.truncate_before == Some(SOFT_DELETED),
             tombstoned: [found, described].into_iter().flatten().any(|stream| stream.tombstoned),
             has_metadata: last.is_none() && self.stream(&metadata_stream_of(stream))?.is_some(),
-        })
+        };
+        Ok((standing, found.map(|found| found.number)))
     }
 
     fn stream(&self, name: &str) -> Result<Option<StoredStream>, StorageError> {
@@ -227,30 +219,23 @@ impl<'a> Group<'a> {
     }
 }
 
-/// One stream as the group will leave it. Most decisions need nothing of it, so it is looked up only when asked.
+/// One stream as the group will leave it; without a number, a stream that has never been written.
 struct GroupHistory<'a, 'b> {
     group: &'a Group<'b>,
-    stream: &'a str,
-}
-
-impl GroupHistory<'_, '_> {
-    /// `None`: the stream has never been written.
-    fn number(&self) -> Result<Option<u64>, StorageError> {
-        Ok(self.group.stream(self.stream)?.map(|found| found.number))
-    }
+    number: Option<u64>,
 }
 
 impl History for GroupHistory<'_, '_> {
     type Error = StorageError;
 
     fn id_at(&self, revision: u64) -> Result<Option<Uuid>, StorageError> {
-        let Some(number) = self.number()? else { return Ok(None) };
+        let Some(number) = self.number else { return Ok(None) };
         let Some(position) = self.group.position_of(number, revision)? else { return Ok(None) };
         Ok(self.group.event(position)?.and_then(|event| Uuid::from_slice(&event.record.id).ok()))
     }
 
     fn revision_of(&self, id: Uuid) -> Result<Option<u64>, StorageError> {
-        let Some(number) = self.number()? else { return Ok(None) };
+        let Some(number) = self.number else { return Ok(None) };
         match self.group.ids.get(&(number, id)) {
             Some(revision) => Ok(Some(*revision)),
             None => self.group.view.revision_of(number, id.as_bytes()),
