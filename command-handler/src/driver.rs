@@ -11,12 +11,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
-use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Now, Reply, Stage};
+use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Reply, Stage};
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::clock::Clock;
@@ -25,6 +24,7 @@ use crate::log::Log;
 use crate::orchestrator::{Accepted, CommandError, Shared, lock};
 use crate::orders::{Cause, Order, SaveError, Saved};
 use crate::participants::{NotSent, Participants};
+use attempts::{Made, Making, answer_to};
 use error::{DriveError, command_error};
 
 /// How often a command is decided anew because somebody else's decision came first.
@@ -198,23 +198,6 @@ async fn sleep_until<C: Clock>(clock: &C, moment: Option<Timestamp>) {
     if let Some(moment) = moment {
         clock.sleep_until(moment).await;
     }
-}
-
-/// What came of an attempt here.
-enum Made<T> {
-    /// It was made.
-    Answered(Answer),
-    /// It was not made.
-    NotSent(AttemptId, NotSent),
-    /// Its turn came so late that its exchange would run beyond the deadline on record.
-    Late(AttemptId, T),
-}
-
-/// An attempt that is being made.
-struct Making {
-    attempt: AttemptId,
-    /// Ends its wait for a turn. It stops no request that is being sent.
-    withdrawn: CancellationToken,
 }
 
 /// An order being driven.
@@ -496,8 +479,4 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.order = self.shared.orders.catch_up(&self.id, &self.order).await?;
         Ok(self.order.revision > before)
     }
-}
-
-fn answer_to(AttemptId { step, direction, number }: AttemptId, reply: Reply, now: Now) -> Answer {
-    Answer { step, direction, attempt: number, reply, now }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::order::{
-    Attempt, AttemptId, Direction, Effect, Event, GRACE, LONGEST_UNSENT, PersonalData, Phase, Reply, Stage, pending,
+    Answer, Attempt, AttemptId, Direction, Effect, Event, GRACE, LONGEST_UNSENT, Now, PersonalData, Phase, Reply,
+    Stage, pending,
 };
 use domain::workflow::{ActionRef, Participant};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::{Drive, Made, Making, answer_to};
+use super::Drive;
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::Shared;
@@ -19,6 +20,23 @@ use crate::participants::{Ask, NotSent, Participants};
 
 /// How long a request may be due, and have no place to wait in, before that is recorded.
 const LONGEST_UNRECORDED: TimeDelta = TimeDelta::minutes(10);
+
+/// What came of an attempt here.
+pub(super) enum Made<T> {
+    /// It was made.
+    Answered(Answer),
+    /// It was not made.
+    NotSent(AttemptId, NotSent),
+    /// Its turn came so late that its exchange would run beyond the deadline on record.
+    Late(AttemptId, T),
+}
+
+/// An attempt that is being made.
+pub(super) struct Making {
+    pub(super) attempt: AttemptId,
+    /// Ends its wait for a turn. It stops no request that is being sent.
+    withdrawn: CancellationToken,
+}
 
 impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none.
@@ -42,16 +60,15 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             error!(order = %self.id, step = attempt.step, "an attempt at an action that its workflow does not have");
             return;
         };
-        let (shared, id) = (self.shared.clone(), id_of(&attempt));
+        let (shared, withdrawn) = (self.shared.clone(), CancellationToken::new());
+        let making = Making { attempt: id_of(&attempt), withdrawn: withdrawn.clone() };
         if let Some(error) = self.cannot_be_told(&attempt) {
-            let answer = answer_to(id.clone(), Reply::Held { error }, shared.clock.now());
+            let answer = answer_to(id_of(&attempt), Reply::Held { error }, shared.clock.now());
             let asking = self.asked.spawn(async move { Made::Answered(answer) });
-            self.making.insert(asking.id(), Making { attempt: id, withdrawn: CancellationToken::new() });
+            self.making.insert(asking.id(), making);
             return;
         }
         let held = self.turns.remove(&(attempt.step.clone(), attempt.direction));
-        let withdrawn = CancellationToken::new();
-        let making = Making { attempt: id, withdrawn: withdrawn.clone() };
         // Boxed, since a runtime moves a task several times until it is done, and this one has 8 KiB.
         let asking = self.asked.spawn(Box::pin(async move {
             let turn = if let Some(turn) = held {
@@ -72,9 +89,9 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         self.making.insert(asking.id(), making);
     }
 
-    /// Ends the waits for a turn of an order that is paused or being undone, and of attempts that are over: an operator skipped
-    /// the step, or an answer came after all. Requests that were not sent stay unsent, and an undo begins without waiting for a
-    /// turn.
+    /// Ends the waits for a turn of an order that is paused or being undone, and of attempts that
+    /// are over: an operator skipped the step, or an answer came after all. Requests that were not
+    /// sent stay unsent, and an undo begins without waiting for a turn.
     pub(super) fn withdraw(&self) {
         let state = &self.order.state;
         let none_forward = state.paused.is_some() || state.phase == Phase::Undoing;
@@ -171,11 +188,15 @@ async fn turn_for<L: Log, P: Participants, C: Clock>(
     tokio::select! {
         biased;
         () = withdrawn.cancelled() => {
-            Err(NotSent::NoTurn("the order was paused, or went on without it, before its turn came".to_owned()))
+            Err(NotSent::NoTurn("the order was paused, or moved on, before the request's turn came".to_owned()))
         }
         turn = shared.participants.turn(ask, shared.share()) => turn,
         () = shared.shutdown.cancelled() => Err(NotSent::NoTurn("the instance that had this attempt is leaving".to_owned())),
     }
+}
+
+pub(super) fn answer_to(AttemptId { step, direction, number }: AttemptId, reply: Reply, now: Now) -> Answer {
+    Answer { step, direction, attempt: number, reply, now }
 }
 
 fn id_of(attempt: &Attempt) -> AttemptId {
