@@ -36,6 +36,15 @@ fn sending(workflow: &Workflow) -> Story<'_> {
     story
 }
 
+/// The order is being undone, and the undo of `send` is accepted.
+fn undoing(workflow: &Workflow) -> Story<'_> {
+    let mut story = sending(workflow);
+    story.signal("send", "sent").whatever();
+    story.answer("tell", refused("no")).whatever();
+    story.answer("send", Reply::Accepted).whatever();
+    story
+}
+
 fn keyed(story: &mut Story<'_>, outcome: &str, data: Value) -> crate::testing::Then {
     story.signal_with("send", outcome, data, Some("k"))
 }
@@ -159,10 +168,7 @@ fn a_paused_order_records_an_answer() {
 #[test]
 fn an_undo_that_is_answered_after_its_deadline_goes_on() {
     let workflow = Workflow::parse(SOURCE).unwrap();
-    let mut story = sending(&workflow);
-    story.signal("send", "sent").whatever();
-    story.answer("tell", refused("no")).whatever();
-    story.answer("send", Reply::Accepted).whatever();
+    let mut story = undoing(&workflow);
     story.tick_after(Duration::from_hours(24)).whatever();
     assert_eq!(story.state().state(), Lifecycle::Stuck);
     let stuck = "could not be undone: failed: no answer in time";
@@ -237,10 +243,7 @@ fn the_same_answer_under_another_key_is_told_what_is_on_record() {
 #[test]
 fn an_undo_that_is_done_later_is_done_once_and_no_no_follows_it() {
     let workflow = Workflow::parse(SOURCE).unwrap();
-    let mut story = sending(&workflow);
-    story.signal("send", "sent").whatever();
-    story.answer("tell", refused("nobody is there")).whatever();
-    story.answer("send", Reply::Accepted).whatever();
+    let mut story = undoing(&workflow);
     story.undone_later("send").whatever();
     story.undone_later("send").then(&[]);
     let undone = contradicts(Lifecycle::Compensating, "is undone");
@@ -275,10 +278,7 @@ fn an_answer_to_what_may_have_been_done_and_is_still_to_be_undone_only_comes_lat
 #[test]
 fn another_answer_to_an_undo_that_is_done_comes_too_late() {
     let workflow = Workflow::parse(SOURCE).unwrap();
-    let mut story = sending(&workflow);
-    story.signal("send", "sent").whatever();
-    story.answer("tell", refused("no")).whatever();
-    story.answer("send", Reply::Accepted).whatever();
+    let mut story = undoing(&workflow);
     story.undone_later("send").whatever();
     let (step, data, now) = ("send".to_owned(), json!({ "parcel": "P-77" }), story.now());
     let other = Signal { step, direction: Direction::Undo, outcome: None, data, key: None, now };
@@ -288,10 +288,7 @@ fn another_answer_to_an_undo_that_is_done_comes_too_late() {
 #[test]
 fn a_no_to_an_undo_that_comes_again_in_the_same_words_is_the_one_on_record() {
     let workflow = Workflow::parse(SOURCE).unwrap();
-    let mut story = sending(&workflow);
-    story.signal("send", "sent").whatever();
-    story.answer("tell", refused("no")).whatever();
-    story.answer("send", Reply::Accepted).whatever();
+    let mut story = undoing(&workflow);
     story.refuse_later("send", Direction::Undo, "it is gone").whatever();
     story.refuse_later("send", Direction::Undo, "it is gone").then(&[]);
 }

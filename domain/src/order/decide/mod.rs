@@ -38,6 +38,8 @@ mod tests;
 mod tick;
 #[cfg(test)]
 mod waiting_tests;
+#[cfg(test)]
+mod work_tests;
 
 pub(crate) use attempt::{LONGEST_RETRY_AFTER, longest_slow_wait, longest_wait};
 pub use not_sent::LONGEST_UNSENT;

@@ -20,7 +20,7 @@ use crate::workflow::Workflow;
 const SPLIT: &str = "What follows is too much to record at once, and is recorded in parts";
 
 /// An order of 500 lines with names of 200 characters.
-fn large() -> NewOrder {
+pub(super) fn large() -> NewOrder {
     let small = order();
     let line = crate::order::Line { name: Some("x".repeat(200)), ..small.lines[0].clone() };
     NewOrder { lines: vec![line; 500], ..small }
@@ -59,7 +59,7 @@ fn assert_fits(events: &[Event]) {
     assert!(appended(events) < Limits::LOG.decision, "{} bytes", appended(events));
 }
 
-fn stage(story: &Story<'_>, step: &str) -> Option<Stage> {
+pub(super) fn stage(story: &Story<'_>, step: &str) -> Option<Stage> {
     story.state().steps.get(step).map(|known| known.stage)
 }
 
@@ -430,24 +430,6 @@ fn next(story: &mut Story<'_>) {
     assert_fits(&events);
 }
 
-/// Over an order of 500 lines it takes most of what one expression may.
-const HEAVY: &str = "order.lines.map(a, order.lines.map(b, 1)[0]).size()";
-
-#[test]
-fn what_takes_much_work_is_decided_in_parts_and_all_of_it_starts() {
-    let step = |n| format!("  s{n}: {{ call: p.s{n}, when: \"{HEAVY} > 0\" }}\n");
-    let workflow = workflow(&format!("steps:\n{}", (0..10).map(step).collect::<String>()));
-    let mut story = Story::given(&workflow);
-    let mut parts = vec![story.place(large()).events()];
-    while story.state().split.is_some() {
-        parts.push(story.tick_after(Duration::ZERO).events());
-    }
-    let started = |part: &Vec<Event>| part.iter().filter(|event| matches!(event, Event::StepStarted(_))).count();
-    let started: Vec<usize> = parts.iter().map(started).collect();
-    assert_eq!(started.iter().sum::<usize>(), 10, "{started:?}");
-    assert!(started.len() >= 3 && started.iter().all(|started| (1..=4).contains(started)), "{started:?}");
-}
-
 #[test]
 fn what_a_placed_order_takes_leaves_less_room_for_its_first_steps() {
     let workflow = workflow("steps:\n  a: { call: p.a }");
@@ -456,42 +438,6 @@ fn what_a_placed_order_takes_leaves_less_room_for_its_first_steps() {
     let events = story.place(NewOrder { attributes, ..order() }).events();
     assert_eq!(events.iter().map(Event::type_name).collect::<Vec<_>>(), ["OrderPlaced", "DecisionSplit"]);
     story.tick_after(Duration::ZERO).then(&["a: p is asked to a"]);
-}
-
-#[test]
-fn the_work_that_an_input_takes_is_work_of_the_decision() {
-    let step = |n| format!("  s{n}: {{ call: p.s{n}, with: {{ x: \"{HEAVY}\" }} }}\n");
-    let workflow = workflow(&format!("steps:\n{}{}", step(1), step(2)));
-    let mut story = Story::given(&workflow).within(Limits { units: 1_000, ..Limits::LOG });
-    let events = story.place(large()).events();
-    assert_eq!(
-        events.iter().map(Event::type_name).collect::<Vec<_>>(),
-        ["OrderPlaced", "StepStarted", "DecisionSplit"]
-    );
-}
-
-#[test]
-fn an_input_without_a_value_takes_no_more_work_than_it_took() {
-    let workflow = workflow(
-        "steps:\n  a: { call: p.a, with: { x: order.attributes.missing } }\ncompensated:\n  tell: { call: p.tell }",
-    );
-    let mut story = Story::given(&workflow).within(Limits { units: 1_000, ..Limits::LOG });
-    let events = story.place(order()).events();
-    assert_eq!(events.last().map(Event::type_name), Some("StepStarted"), "{events:?}");
-}
-
-#[test]
-fn all_that_one_step_is_told_shares_a_budget() {
-    let told = |count| -> String { (0..count).map(|n| format!("f{n}: \"{HEAVY}\"")).collect::<Vec<_>>().join(", ") };
-    let file = |count| format!("steps:\n  a: {{ call: p.a, with: {{ {} }} }}", told(count));
-    let (few, many) = (workflow(&file(2)), workflow(&file(9)));
-    let mut story = Story::given(&few);
-    story.place(large()).whatever();
-    assert!(matches!(stage(&story, "a"), Some(Stage::InFlight { .. })));
-    let mut story = Story::given(&many);
-    story.place(large()).whatever();
-    let error = story.state().steps["a"].last_error.clone().unwrap();
-    assert!(error.contains("takes too much work"), "{error}");
 }
 
 /// Any JSON, with texts that have to be escaped.
