@@ -106,7 +106,8 @@ async fn place<L: Log, C: Clock>(
     headers: &HeaderMap,
 ) -> Result<Accepted, Problem> {
     let (orchestrator, traceparent) = (endpoint.orchestrator.clone(), traceparent(headers));
-    // In a task of its own, which goes on when the client hangs up: an order in the log needs its driver.
+    // In a task of its own, which goes on when the client hangs up: an order in the log needs its
+    // driver. Boxed, since a runtime moves a task several times, and this one is large.
     let placing = Box::pin(async move { orchestrator.place_under(order_id, origin, order, traceparent).await });
     let placing = tokio::spawn(placing);
     placing.await.map_err(|_| Problem::later("placing the order broke down"))?.map_err(problem)

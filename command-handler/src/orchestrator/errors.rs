@@ -69,7 +69,8 @@ pub enum CommandError {
     /// Others have written to the order's history, or what stands there cannot have happened.
     #[error("{0}")]
     Foreign(String),
-    /// The order's history, or its definition, cannot be worked with: trying again is in vain until somebody has mended it.
+    /// Tenuto cannot read the order's history, or cannot use its workflow definition. The same
+    /// command fails again until an operator has repaired the cause.
     #[error("the order is broken: {0}")]
     Broken(String),
 }

@@ -27,8 +27,8 @@ pub(super) async fn watched<F: Future>(sending: F) -> (F::Output, bool) {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WatchConnections;
 
-/// A connector that is watched. The client copies its connector for each request, and few requests open a connection: the connector
-/// within is copied for those alone.
+/// A connector that is watched. The client copies it for each request, although few requests open
+/// a connection. The connector within is copied only for those.
 #[derive(Debug)]
 pub(super) struct Watched<S>(Arc<S>);
 

@@ -49,8 +49,7 @@ pub(super) fn retry(
 pub(super) fn retry_what_is_left(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     for id in decision.to_retry.clone() {
         let Some(known) = decision.state.steps.get(&id) else { continue };
-        let tried = can_be_tried(workflow, &decision.state, &id, known);
-        let Some((direction, attempts)) = tried else { continue };
+        let Some((direction, attempts)) = can_be_tried(workflow, &decision.state, &id, known) else { continue };
         let began = !known.was_held_before_it_began();
         decision.split_if_spent()?;
         if decision.starts_nothing_more() {
