@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
-use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Reply, Stage};
+use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Reply};
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
 use tokio::sync::{mpsc, oneshot};
@@ -24,7 +24,7 @@ use crate::log::Log;
 use crate::orchestrator::{Accepted, CommandError, Shared, lock};
 use crate::orders::{Cause, Order, SaveError, Saved};
 use crate::participants::{NotSent, Participants};
-use attempts::{Made, Making, answer_to};
+use attempts::{Made, Making};
 use error::{DriveError, command_error};
 
 /// How often a command is decided anew because somebody else's decision came first.
@@ -251,7 +251,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             match self.decide(&command, &Cause::default()).await {
                 // Attempts that had no room in that append are handed over by the next.
                 Ok(()) if self.order.revision > revision => {
-                    let left = attempts.into_iter().filter(|attempt| self.is_in_flight(attempt));
+                    let left = attempts.into_iter().filter(|attempt| self.order.state.is_in_flight(attempt));
                     self.unmade.extend(left.collect::<Vec<_>>());
                 }
                 Ok(()) => {}
@@ -260,13 +260,6 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 }
             }
         }
-    }
-
-    fn is_in_flight(&self, attempt: &AttemptId) -> bool {
-        self.order.state.steps.get(&attempt.step).is_some_and(|known| {
-            matches!(known.stage, Stage::InFlight { direction, attempt: number, .. }
-                if direction == attempt.direction && number == attempt.number)
-        })
     }
 
     /// Waits no longer for the answers to what is being asked.
@@ -289,7 +282,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                     Made::NotSent(attempt, NotSent::Mistake { error, tried_again_in }) => {
                         let reply =
                             Reply::Misconfigured { error, retry_after: Some(tried_again_in), maybe_done: false };
-                        self.record(answer_to(attempt, reply, self.shared.clock.now())).await;
+                        self.record(Answer { attempt, reply, now: self.shared.clock.now() }).await;
                     }
                     Made::Late(attempt, turn) => {
                         let key = (attempt.step.clone(), attempt.direction);
@@ -339,7 +332,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 
     /// Records what came of an attempt. While the log cannot be reached, the answer is held for a while.
     async fn record(&mut self, mut answer: Answer) {
-        let cause = Cause::answer_to(&answer.step, answer.direction);
+        let cause = Cause::answer_to(&answer.attempt.step, answer.attempt.direction);
         let give_up = answer.now.at + LONGEST_HOLD;
         loop {
             let now = self.shared.clock.now().at;

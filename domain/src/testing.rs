@@ -30,8 +30,8 @@ use crate::Timestamp;
 use crate::ids::OrderId;
 use crate::order::{
     Answer, AttemptId, Command, Customer, CustomerKey, DecideError, Direction, Effect, Event, HandOver, LateRefusal,
-    Limits, Line, NewOrder, NotSent, Now, Operate, Operation, OrderState, Place, Refusal, Reply, Signal, Stage,
-    decide_within, evolve, pending, summary,
+    Limits, Line, NewOrder, NotSent, Now, Operate, Operation, OrderState, Place, Refusal, Reply, Signal, decide_within,
+    evolve, pending, summary,
 };
 use crate::workflow::Workflow;
 
@@ -112,9 +112,9 @@ impl<'w> Story<'w> {
     /// Answers the attempt that the step has under way.
     pub fn answer(&mut self, step: &str, reply: Reply) -> Then {
         let under_way = self.in_flight().into_iter().find(|attempt| attempt.step == step);
-        let (direction, attempt) =
-            under_way.map_or((Direction::Do, 1), |under_way| (under_way.direction, under_way.number));
-        self.when(&Command::Answer(Answer { step: step.to_owned(), direction, attempt, reply, now: self.now() }))
+        let none = || AttemptId { step: step.to_owned(), direction: Direction::Do, number: 1, recorded_at: self.now };
+        let attempt = under_way.unwrap_or_else(none);
+        self.when(&Command::Answer(Answer { attempt, reply, now: self.now() }))
     }
 
     /// Reports that the request of an attempt was not sent, and is to be tried again after this time.
@@ -197,14 +197,8 @@ impl<'w> Story<'w> {
 
     /// The attempts that are under way.
     pub fn in_flight(&self) -> Vec<AttemptId> {
-        let steps = self.state.iter().flat_map(|state| &state.steps);
-        let attempts = steps.filter_map(|(step, known)| match known.stage {
-            Stage::InFlight { direction, attempt, .. } => {
-                Some(AttemptId { step: step.clone(), direction, number: attempt })
-            }
-            _ => None,
-        });
-        attempts.collect()
+        let Some(state) = &self.state else { return Vec::new() };
+        state.steps.keys().filter_map(|step| state.attempt_in_flight(step)).collect()
     }
 
     /// The attempt that the step has under way.

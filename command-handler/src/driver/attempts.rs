@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::order::{
-    Answer, Attempt, AttemptId, Direction, Effect, Event, GRACE, LONGEST_UNSENT, Now, PersonalData, Phase, Reply,
-    Stage, pending,
+    Answer, Attempt, AttemptId, Direction, Effect, Event, GRACE, LONGEST_UNSENT, PersonalData, Phase, Reply, Stage,
+    pending,
 };
 use domain::workflow::{ActionRef, Participant};
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 continue;
             }
             if leaving {
-                self.unmade.push(id_of(&attempt));
+                self.unmade.push(attempt.id());
             } else {
                 self.ask(attempt);
             }
@@ -61,9 +61,9 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             return;
         };
         let (shared, withdrawn) = (self.shared.clone(), CancellationToken::new());
-        let making = Making { attempt: id_of(&attempt), withdrawn: withdrawn.clone() };
+        let making = Making { attempt: attempt.id(), withdrawn: withdrawn.clone() };
         if let Some(error) = self.cannot_be_told(&attempt) {
-            let answer = answer_to(id_of(&attempt), Reply::Held { error }, shared.clock.now());
+            let answer = Answer { attempt: attempt.id(), reply: Reply::Held { error }, now: shared.clock.now() };
             let asking = self.asked.spawn(async move { Made::Answered(answer) });
             self.making.insert(asking.id(), making);
             return;
@@ -76,15 +76,15 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             } else {
                 let began = shared.clock.now().at;
                 match turn_for(&shared, &ask, &withdrawn).await {
-                    Err(not_sent) => return Made::NotSent(id_of(&attempt), not_sent),
+                    Err(not_sent) => return Made::NotSent(attempt.id(), not_sent),
                     Ok(turn) if shared.clock.now().at - began > GRACE / 2 => {
-                        return Made::Late(id_of(&attempt), turn);
+                        return Made::Late(attempt.id(), turn);
                     }
                     Ok(turn) => turn,
                 }
             };
             let reply = shared.participants.ask(ask, turn).await;
-            Made::Answered(answer_to(id_of(&attempt), reply, shared.clock.now()))
+            Made::Answered(Answer { attempt: attempt.id(), reply, now: shared.clock.now() })
         }));
         self.making.insert(asking.id(), making);
     }
@@ -96,7 +96,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         let state = &self.order.state;
         let none_forward = state.paused.is_some() || state.phase == Phase::Undoing;
         for Making { attempt, withdrawn } in self.making.values() {
-            if (none_forward && attempt.direction == Direction::Do) || !self.is_in_flight(attempt) {
+            if (none_forward && attempt.direction == Direction::Do) || !self.order.state.is_in_flight(attempt) {
                 withdrawn.cancel();
             }
         }
@@ -193,14 +193,6 @@ async fn turn_for<L: Log, P: Participants, C: Clock>(
         turn = shared.participants.turn(ask, shared.share()) => turn,
         () = shared.shutdown.cancelled() => Err(NotSent::NoTurn("the instance that had this attempt is leaving".to_owned())),
     }
-}
-
-pub(super) fn answer_to(AttemptId { step, direction, number }: AttemptId, reply: Reply, now: Now) -> Answer {
-    Answer { step, direction, attempt: number, reply, now }
-}
-
-fn id_of(attempt: &Attempt) -> AttemptId {
-    AttemptId { step: attempt.step.clone(), direction: attempt.direction, number: attempt.number }
 }
 
 fn starts(event: &Event, attempt: &Attempt) -> bool {

@@ -11,7 +11,7 @@ use crate::Timestamp;
 use crate::ids::StepId;
 use crate::order::{
     Answer, AttemptId, Command, DecideError, Direction, Event, FailureCause, HandOver, LONGEST_RETRY_AFTER,
-    LateRefusal, NotSent, Operate, Operation, Reply, Signal, Stage,
+    LateRefusal, NotSent, Operate, Operation, Reply, Signal,
 };
 
 /// Who acts where an operator acted.
@@ -116,16 +116,19 @@ impl Run<'_> {
     }
 
     /// The attempt that is being made.
-    fn attempt(&self, step: &str) -> Option<u32> {
-        match self.state.steps.get(step)?.stage {
-            Stage::InFlight { attempt, .. } => Some(attempt),
-            _ => None,
-        }
+    fn attempt(&self, step: &str) -> Option<AttemptId> {
+        self.state.attempt_in_flight(step)
+    }
+
+    /// The attempt that is being made, or one that does not exist, and is refused.
+    fn attempt_or_none(&self, step: &StepId, direction: Direction) -> AttemptId {
+        let none = || AttemptId { step: step.clone(), direction, number: 0, recorded_at: self.clock().at };
+        self.attempt(step).map_or_else(none, |attempt| AttemptId { direction, ..attempt })
     }
 
     fn answer(&self, step: &StepId, direction: Direction, reply: Reply) -> Command {
-        let attempt = self.attempt(step).unwrap_or_default();
-        Command::Answer(Answer { step: step.clone(), direction, attempt, reply, now: self.clock() })
+        let attempt = self.attempt_or_none(step, direction);
+        Command::Answer(Answer { attempt, reply, now: self.clock() })
     }
 
     /// An answer in the exchange, while there is one; else one that comes by itself.
@@ -162,15 +165,13 @@ impl Run<'_> {
     }
 
     fn lost(&self, step: &StepId, direction: Direction) -> Command {
-        let number = self.attempt(step).unwrap_or_default();
-        let attempts = vec![AttemptId { step: step.clone(), direction, number }];
+        let attempts = vec![self.attempt_or_none(step, direction)];
         Command::HandOver(HandOver { attempts, now: self.clock() })
     }
 
     /// The next attempt comes when it came then, and not with this.
     fn not_sent(&self, step: &StepId, direction: Direction, reply: &PastReply) -> Command {
-        let number = self.attempt(step).unwrap_or_default();
-        let attempt = AttemptId { step: step.clone(), direction, number };
+        let attempt = self.attempt_or_none(step, direction);
         let wait = self.waited(reply.seq).unwrap_or_default().max(Duration::from_secs(1));
         Command::NotSent(NotSent { attempt, error: self.error(reply.seq), wait, now: self.clock() })
     }

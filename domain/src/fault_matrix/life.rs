@@ -11,9 +11,9 @@ use super::services::{Services, is_answered_later};
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
 use crate::order::{
-    Answer, Attempt, AttemptId, Command, DecideError, Direction, Effect, Event, LateRefusal, Limits, Mode, NewOrder,
-    NotSent, Now, Operate, Operation, OrderState, Place as PlaceOrder, Signal, Stage, StepState, decide_within, evolve,
-    pending, summary,
+    Answer, Attempt, Command, DecideError, Direction, Effect, Event, LateRefusal, Limits, Mode, NewOrder, NotSent, Now,
+    Operate, Operation, OrderState, Place as PlaceOrder, Signal, Stage, StepState, decide_within, evolve, pending,
+    summary,
 };
 use crate::wire::{self, CHAIN_START, Context};
 use crate::workflow::{Step, Workflow};
@@ -54,7 +54,7 @@ pub(super) struct Made {
 impl Made {
     fn of(command: &Command, events: usize) -> Self {
         let answered = match command {
-            Command::Answer(answer) => Some((answer.step.clone(), answer.direction)),
+            Command::Answer(answer) => Some((answer.attempt.step.clone(), answer.attempt.direction)),
             Command::Signal(signal) => Some((signal.step.clone(), signal.direction)),
             Command::Refuse(late) => Some((late.step.clone(), late.direction)),
             Command::NotSent(not_sent) => Some((not_sent.attempt.step.clone(), not_sent.attempt.direction)),
@@ -141,30 +141,29 @@ impl Player<'_> {
         match self.fault_at(&attempt.step, attempt.direction) {
             Some(Fault::NotSent) if !self.unsent => {
                 self.unsent = true;
-                self.not_sent(attempt, Duration::from_secs(5));
+                self.not_sent(&attempt, Duration::from_secs(5));
                 return true;
             }
             Some(Fault::NeverSent) if !self.life.services.mended => {
-                self.not_sent(attempt, Duration::from_hours(13));
+                self.not_sent(&attempt, Duration::from_hours(13));
                 return true;
             }
             _ => {}
         }
         self.made.insert(key(&attempt));
         let Some(reply) = self.life.services.perform(self.workflow, self.script, &attempt) else { return true };
-        let Attempt { step, direction, number, .. } = attempt;
-        let overtaken = self.fault_at(&step, direction) == Some(Fault::AnsweredFirst);
-        if overtaken && let Some(known) = state.steps.get(&step) {
-            self.signal(&step, known, direction);
+        let attempt = attempt.id();
+        let overtaken = self.fault_at(&attempt.step, attempt.direction) == Some(Fault::AnsweredFirst);
+        if overtaken && let Some(known) = state.steps.get(&attempt.step) {
+            self.signal(&attempt.step, known, attempt.direction);
         }
-        let answer = Answer { step, direction, attempt: number, reply, now: self.now() };
+        let answer = Answer { attempt, reply, now: self.now() };
         self.decide(&Command::Answer(answer), overtaken);
         true
     }
 
-    fn not_sent(&mut self, attempt: Attempt, wait: Duration) {
-        let Attempt { step, direction, number, .. } = attempt;
-        let attempt = AttemptId { step, direction, number };
+    fn not_sent(&mut self, attempt: &Attempt, wait: Duration) {
+        let attempt = attempt.id();
         let error = "no turn came in time".to_owned();
         self.decide(&Command::NotSent(NotSent { attempt, error, wait, now: self.now() }), false);
     }

@@ -72,12 +72,8 @@ pub struct Place {
 /// See [`Command::Answer`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The step.
-    pub step: StepId,
-    /// Doing or undoing.
-    pub direction: Direction,
     /// The attempt that was made.
-    pub attempt: u32,
+    pub attempt: AttemptId,
     /// What came of it.
     pub reply: Reply,
     /// When.
@@ -174,8 +170,10 @@ pub struct AttemptId {
     pub step: StepId,
     /// Doing or undoing.
     pub direction: Direction,
-    /// From 1, in that direction.
+    /// From 1, in that direction. An attempt that was never sent shares it with the next one.
     pub number: u32,
+    /// When it was recorded. Together with the number this tells it from any other attempt.
+    pub recorded_at: Timestamp,
 }
 
 /// See [`Command::Operate`].

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::command::AttemptId;
 use super::event::Direction;
 use super::personal::Placeholders;
 use super::state::{OrderState, Stage};
@@ -56,6 +57,12 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Its name.
+    pub fn id(&self) -> AttemptId {
+        let Self { step, direction, number, recorded_at, .. } = self;
+        AttemptId { step: step.clone(), direction: *direction, number: *number, recorded_at: *recorded_at }
+    }
+
     /// The attempt that the idempotency key of this one began with.
     pub fn own_key_since(&self) -> u32 {
         match self.direction {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::command::AttemptId;
 use super::event::{Basis, Direction, Mode, OrderPlaced};
 use super::personal::Placeholders;
 use super::taken::{Content, TakenAnswer};
@@ -246,6 +247,26 @@ impl OrderState {
     /// Where a step stands, whether anything has happened to it or not.
     pub fn status_of(&self, step: &str) -> StepStatus {
         self.steps.get(step).map_or(StepStatus::Pending, |step| step.status())
+    }
+
+    /// The attempt that a step has under way.
+    pub fn attempt_in_flight(&self, step: &str) -> Option<AttemptId> {
+        let known = self.steps.get(step)?;
+        match known.stage {
+            Stage::InFlight { direction, attempt: number, .. } => {
+                Some(AttemptId { step: step.to_owned(), direction, number, recorded_at: known.since })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether this very attempt is still to be answered for.
+    pub fn is_in_flight(&self, attempt: &AttemptId) -> bool {
+        self.steps.get(&attempt.step).is_some_and(|known| {
+            let &AttemptId { step: _, direction: towards, number, recorded_at } = attempt;
+            matches!(known.stage, Stage::InFlight { direction, attempt, .. } if direction == towards && attempt == number)
+                && known.since == recorded_at
+        })
     }
 
     fn only_awaits_answers(&self) -> bool {

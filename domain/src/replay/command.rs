@@ -7,7 +7,7 @@ use crate::Timestamp;
 use crate::ids::StepId;
 use crate::order::{
     Answer, AttemptId, Basis, Command, CompensationStarted, Customer, Direction, Event, FailureCause, HandOver,
-    LateRefusal, NewOrder, NotSent, Now, Operate, Operation, OrderPlaced, OrderState, Place, Reply, Signal, Stage,
+    LateRefusal, NewOrder, NotSent, Now, Operate, Operation, OrderPlaced, OrderState, Place, Reply, Signal,
     StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, longest_slow_wait,
     longest_wait,
 };
@@ -29,7 +29,7 @@ pub(super) fn candidates(
         Event::OrderPlaced(e) => vec![place(e)],
         Event::StepAccepted(e) => vec![answer(state, &e.step, e.direction, Reply::Accepted, now)],
         Event::StepCompleted(e) => vec![completed(state, first, e)],
-        Event::StepAttemptFailed(e) if e.unsent => vec![not_sent(e)],
+        Event::StepAttemptFailed(e) if e.unsent => vec![not_sent(state, e)],
         Event::StepAttemptFailed(e) if e.lost => vec![Command::Tick(now), hand_over(state, decision)],
         Event::StepAttemptFailed(e) => vec![unclear(workflow, state, e)],
         Event::StepStarted(StepStarted { step, .. })
@@ -78,15 +78,14 @@ fn place(e: &OrderPlaced) -> Command {
 }
 
 /// The attempt that is being made; the answer to none is refused, which then is what differs.
-fn attempt(state: Option<&OrderState>, step: &str) -> u32 {
-    match state.and_then(|state| state.steps.get(step)).map(|known| known.stage) {
-        Some(Stage::InFlight { attempt, .. }) => attempt,
-        _ => 0,
-    }
+fn attempt(state: Option<&OrderState>, step: &str, direction: Direction) -> AttemptId {
+    let none = || AttemptId { step: step.to_owned(), direction, number: 0, recorded_at: Timestamp::UNIX_EPOCH };
+    let known = state.and_then(|state| state.attempt_in_flight(step));
+    known.map_or_else(none, |attempt| AttemptId { direction, ..attempt })
 }
 
 fn answer(state: Option<&OrderState>, step: &str, direction: Direction, reply: Reply, now: Now) -> Command {
-    Command::Answer(Answer { step: step.to_owned(), direction, attempt: attempt(state, step), reply, now })
+    Command::Answer(Answer { attempt: attempt(state, step, direction), reply, now })
 }
 
 fn completed(state: Option<&OrderState>, recorded: &Recorded, e: &StepCompleted) -> Command {
@@ -140,8 +139,8 @@ fn answered(outcome: &str) -> Reply {
     Reply::Done { outcome: Some(outcome.to_owned()), data: serde_json::Value::Null }
 }
 
-fn not_sent(e: &StepAttemptFailed) -> Command {
-    let attempt = AttemptId { step: e.step.clone(), direction: e.direction, number: e.attempt };
+fn not_sent(state: Option<&OrderState>, e: &StepAttemptFailed) -> Command {
+    let attempt = AttemptId { number: e.attempt, ..attempt(state, &e.step, e.direction) };
     let wait = (e.retry_at - e.at).to_std().unwrap_or_default();
     Command::NotSent(NotSent { attempt, error: e.error.clone(), wait, now: plain(e.at) })
 }
@@ -154,7 +153,7 @@ fn unnamed_later(e: &StepFailed, key: &str) -> Command {
 
 /// The wait for the next attempt is not on record, since no attempt followed. Any wait gives the same decision.
 fn never_sent(state: Option<&OrderState>, e: &StepFailed, error: &str) -> Command {
-    let attempt = AttemptId { step: e.step.clone(), direction: e.direction, number: attempt(state, &e.step) };
+    let attempt = attempt(state, &e.step, e.direction);
     Command::NotSent(NotSent { attempt, error: error.to_owned(), wait: Duration::from_secs(1), now: plain(e.at) })
 }
 
@@ -194,12 +193,8 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
 /// The hand-over of all attempts that this decision ended. It leaves attempts alone that are not in flight.
 fn hand_over(state: Option<&OrderState>, decision: &[Recorded]) -> Command {
     let given_back = |recorded: &Recorded| match &recorded.event {
-        Event::StepAttemptFailed(e) => {
-            Some(AttemptId { step: e.step.clone(), direction: e.direction, number: e.attempt })
-        }
-        Event::StepFailed(e) => {
-            Some(AttemptId { step: e.step.clone(), direction: e.direction, number: attempt(state, &e.step) })
-        }
+        Event::StepAttemptFailed(e) => Some(AttemptId { number: e.attempt, ..attempt(state, &e.step, e.direction) }),
+        Event::StepFailed(e) => Some(attempt(state, &e.step, e.direction)),
         _ => None,
     };
     let at = decision.first().map_or(Timestamp::UNIX_EPOCH, |first| first.event.at());

@@ -235,8 +235,7 @@ fn any_jitter_and_any_patience_that_was_asked_for_are_found_again() {
         let now = crate::order::Now { jitter, ..story.now() };
         let retry_after = retry_after.map(std::time::Duration::from_secs);
         let reply = crate::order::Reply::Unclear { error: "503".to_owned(), retry_after };
-        let (step, direction) = ("charge".to_owned(), Direction::Do);
-        let answer = Command::Answer(crate::order::Answer { step, direction, attempt: 1, reply, now });
+        let answer = Command::Answer(crate::order::Answer { attempt: story.attempt("charge"), reply, now });
         let history = history(&[placed, plain(story.when(&answer).events())]);
         let decisions = replayed(&workflow, &history);
         assert!(decisions.iter().all(|decision| decision.again == Again::Same), "{jitter} {retry_after:?}");

@@ -61,8 +61,8 @@ fn decided(decision: &Decision<'_>, mut before: Option<&mut Value>) -> Value {
 fn command(command: &Command) -> Value {
     match command {
         Command::Place(_) => json!({ "kind": "place" }),
-        Command::Answer(Answer { step, direction, attempt, reply, now }) => json!({
-            "kind": "answer", "step": step, "direction": direction.as_str(), "attempt": attempt,
+        Command::Answer(Answer { attempt, reply, now }) => json!({
+            "kind": "answer", "step": attempt.step, "direction": attempt.direction.as_str(), "attempt": attempt.number,
             "reply": kind_of(reply), "jitter": now.jitter,
         }),
         Command::Signal(signal) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::attempt::{is_in_flight, later, longest_slow_wait, longest_wait, retry_at, with_wait_asked_for};
+use super::attempt::{later, longest_slow_wait, longest_wait, retry_at, with_wait_asked_for};
 use super::{DecideError, Decision};
 use crate::order::command::{Answer, Refusal, Reply};
 use crate::order::event::{Basis, Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
@@ -18,13 +18,13 @@ pub(super) fn answer(
     answer: &Answer,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
-    let step = workflow.known_step(&answer.step)?;
-    if !is_in_flight(state, &answer.step, answer.direction, answer.attempt) {
+    let step = workflow.known_step(&answer.attempt.step)?;
+    if !state.is_in_flight(&answer.attempt) {
         return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
     }
     // The participant has acted, and answered what the definition does not expect.
     let unexpected = |error: String| misconfigured(step, state, answer, &error, None, true, decision);
-    let event = match (&answer.reply, answer.direction) {
+    let event = match (&answer.reply, answer.attempt.direction) {
         (Reply::Done { outcome, data }, direction) => match step.outcome_of(direction, outcome.as_deref()) {
             None => unexpected(no_outcome()),
             Some(outcome) if direction == Direction::Do && !step.knows(outcome) => {
@@ -128,8 +128,8 @@ pub(super) fn is_unsure(state: &OrderState, step: &str) -> bool {
 /// How many attempts have failed, the answered one included; `None`: it was the last one. Once an order is being undone, nothing
 /// is tried forward any more: it would only have to be undone as well.
 fn failures_before_another_attempt(step: &Step, state: &OrderState, answer: &Answer) -> Option<u32> {
-    let failures = state.steps.get(&answer.step).map_or(0, |s| s.failures) + 1;
-    let in_vain = answer.direction == Direction::Do && state.phase == Phase::Undoing;
+    let failures = state.steps.get(&answer.attempt.step).map_or(0, |s| s.failures) + 1;
+    let in_vain = answer.attempt.direction == Direction::Do && state.phase == Phase::Undoing;
     (!in_vain && failures < step.retry.attempts).then_some(failures)
 }
 
@@ -144,16 +144,16 @@ fn misconfigured(
     maybe_done: bool,
     decision: &Decision,
 ) -> Event {
-    let (direction, at) = (answer.direction, decision.at);
+    let (direction, at) = (answer.attempt.direction, decision.at);
     let Some(failures) = failures_before_another_attempt(step, state, answer) else {
         let maybe_done = maybe_done || is_unsure(state, &step.id);
-        return held(step, direction, last_attempt(error, answer.attempt), maybe_done, decision);
+        return held(step, direction, last_attempt(error, answer.attempt.number), maybe_done, decision);
     };
     let longest = longest_slow_wait(&step.retry, failures);
     Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
         direction,
-        attempt: answer.attempt,
+        attempt: answer.attempt.number,
         error: with_wait_asked_for(error, retry_after, at),
         lost: false,
         unsent: false,
@@ -173,13 +173,13 @@ fn unclear(
     decision: &Decision,
 ) -> Event {
     let Some(failures) = failures_before_another_attempt(step, state, answer) else {
-        return failed(step, answer.direction, last_attempt(error, answer.attempt), true, decision);
+        return failed(step, answer.attempt.direction, last_attempt(error, answer.attempt.number), true, decision);
     };
     let longest = longest_wait(&step.retry, failures);
     Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
-        direction: answer.direction,
-        attempt: answer.attempt,
+        direction: answer.attempt.direction,
+        attempt: answer.attempt.number,
         error: with_wait_asked_for(error, retry_after, decision.at),
         lost: false,
         unsent: false,

@@ -8,7 +8,7 @@ use super::Decision;
 use crate::Timestamp;
 use crate::order::event::{Direction, Event, Mode, StepStarted, WaitStarted};
 use crate::order::personal::Recorded;
-use crate::order::state::{OrderState, Stage};
+use crate::order::state::Stage;
 use crate::workflow::{ActionRef, Retry, Step, Workflow};
 
 /// How much more slowly what failed by a mistake is tried again: a person has to mend it first.
@@ -67,13 +67,6 @@ pub(super) fn waiting(step: &Step, input: Recorded, decision: &Decision) -> Even
         placeholders: input.placeholders,
         deadline: later(decision.at, step.answer_timeout),
         at: decision.at,
-    })
-}
-
-/// Whether this very attempt is still to be answered for.
-pub(super) fn is_in_flight(state: &OrderState, step: &str, towards: Direction, number: u32) -> bool {
-    state.steps.get(step).is_some_and(|step| {
-        matches!(step.stage, Stage::InFlight { direction, attempt, .. } if direction == towards && attempt == number)
     })
 }
 

@@ -1,7 +1,6 @@
 //! An instance that leaves gives back the attempts that it has recorded and will not make, or not wait for. Others need not wait
 //! for their deadlines then: they are due at once.
 
-use super::attempt::is_in_flight;
 use super::tick::given_up;
 use super::{DecideError, Decision};
 use crate::order::command::HandOver;
@@ -16,7 +15,7 @@ pub(super) fn hand_over(
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
     for id in &back.attempts {
-        if !is_in_flight(state, &id.step, id.direction, id.number) {
+        if !state.is_in_flight(id) {
             continue;
         }
         // It is for whoever takes the order up to make it again.

@@ -1,23 +1,18 @@
 //! Attempts that an instance gives back because it leaves.
 
 use super::tests::workflow;
-use crate::order::{AttemptId, Direction, Operation};
-use crate::testing::{Story, Then, done, order, refused, unclear};
+use crate::order::Operation;
+use crate::testing::{Story, done, order, refused, unclear};
 
 const ONE_CALL: &str = "steps:\n  go: { call: p.go, undo: p.come_back, retry: { attempts: 1 } }";
-
-fn hand_over(story: &mut Story<'_>, attempts: &[(&str, Direction, u32)]) -> Then {
-    let id =
-        |&(step, direction, number): &(&str, Direction, u32)| AttemptId { step: step.to_owned(), direction, number };
-    story.hand_over(attempts.iter().map(id).collect())
-}
 
 #[test]
 fn what_is_handed_over_is_made_again_at_once_and_counts_as_no_failure() {
     let workflow = workflow(ONE_CALL);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    hand_over(&mut story, &[("go", Direction::Do, 1)])
+    story
+        .hand_over(vec![story.attempt("go")])
         .then(&["go: attempt 1 failed: handed over: the instance that had this attempt is leaving; the next is now"]);
     assert_eq!(story.state().due_at(), Some(story.now().at));
     story.tick_after(std::time::Duration::ZERO).then(&["go: p is asked to go again (attempt 2)"]);
@@ -30,14 +25,14 @@ fn what_has_come_to_an_end_meanwhile_is_left_as_it_is() {
     let workflow = workflow("steps:\n  one: { call: p.one }\n  other: { call: p.other }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
+    let both = story.in_flight();
     story.answer("one", done()).whatever();
     let other = "other: attempt 1 failed: handed over: the instance that had this attempt is leaving; the next is now";
-    let both = [("one", Direction::Do, 1), ("other", Direction::Do, 1)];
-    hand_over(&mut story, &both).then(&[other]);
-    hand_over(&mut story, &both).then(&[]);
+    story.hand_over(both.clone()).then(&[other]);
+    story.hand_over(both.clone()).then(&[]);
     story.tick_after(std::time::Duration::ZERO).whatever();
     // The second attempt is somebody else's.
-    hand_over(&mut story, &both).then(&[]);
+    story.hand_over(both.clone()).then(&[]);
 }
 
 #[test]
@@ -47,7 +42,7 @@ fn an_undo_is_handed_over_too() {
     story.place(order()).whatever();
     story.answer("go", done()).whatever();
     story.answer("on", refused("no")).whatever();
-    hand_over(&mut story, &[("go", Direction::Undo, 1)]).then(&[
+    story.hand_over(vec![story.attempt("go")]).then(&[
         "undo of go: attempt 1 failed: handed over: the instance that had this attempt is leaving; the next is now",
     ]);
     story.tick_after(std::time::Duration::ZERO).then(&["undo of go: p is asked to come back again (attempt 2)"]);
@@ -60,7 +55,7 @@ fn an_order_that_is_being_undone_tries_nothing_forward_again() {
     story.place(order()).whatever();
     story.operate(Operation::Cancel).whatever();
     story.answer("on", unclear("503")).whatever();
-    let back = hand_over(&mut story, &[("go", Direction::Do, 1)]).events();
+    let back = story.hand_over(vec![story.attempt("go")]).events();
     assert!(back.iter().any(|event| event.type_name() == "StepFailed"), "{back:?}");
     assert!(back.iter().any(|event| event.type_name() == "StepStarted"), "it is undone at once: {back:?}");
 }

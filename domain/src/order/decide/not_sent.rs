@@ -7,7 +7,7 @@
 use chrono::TimeDelta;
 
 use super::answer::{failure, is_unsure};
-use super::attempt::{is_in_flight, later};
+use super::attempt::later;
 use super::tick::again;
 use super::{DecideError, Decision};
 use crate::Timestamp;
@@ -26,9 +26,9 @@ pub(super) fn not_sent(
     not_sent: &NotSent,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
-    let AttemptId { step, direction, number } = &not_sent.attempt;
+    let AttemptId { step, direction, number, .. } = &not_sent.attempt;
     let step = workflow.known_step(step)?;
-    if !is_in_flight(state, &step.id, *direction, *number) {
+    if !state.is_in_flight(&not_sent.attempt) {
         return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
     }
     // A pause begins nothing new, and an order that is being undone tries nothing forward.
@@ -75,14 +75,16 @@ mod tests {
     use serde_json::Value;
 
     use crate::order::decide::tests::{assert_backtests_the_same, workflow};
-    use crate::order::{AttemptId, Direction, Event, Lifecycle, Operation, Refusal, StepStatus};
+    use crate::order::{
+        Answer, AttemptId, Command, Direction, Event, Lifecycle, Operation, Refusal, Reply, StepStatus,
+    };
     use crate::testing::{Story, Then, done, order, refused, unclear};
 
     const ONE_CALL: &str = "steps:\n  go: { call: p.go, undo: p.come_back, retry: { attempts: 1 } }";
     const WAIT: Duration = Duration::from_secs(5);
 
     fn not_sent(story: &mut Story<'_>, direction: Direction, number: u32, wait: Duration) -> Then {
-        let attempt = AttemptId { step: "go".to_owned(), direction, number };
+        let attempt = AttemptId { number, direction, ..story.attempt("go") };
         story.not_sent(attempt, "no turn came", wait)
     }
 
@@ -302,6 +304,26 @@ mod tests {
         story.answer("tell", done()).whatever();
         assert_eq!(story.state().state(), Lifecycle::Canceled);
         assert_backtests_the_same(&story, &workflow);
+    }
+
+    #[test]
+    fn a_report_of_an_earlier_attempt_says_nothing_of_a_later_one_with_the_same_number() {
+        let workflow = workflow(ONE_CALL);
+        let mut story = Story::given(&workflow);
+        story.place(order()).whatever();
+        let earlier = story.attempt("go");
+        story.not_sent(earlier.clone(), "no turn came", WAIT).whatever();
+        story.tick_after(WAIT).whatever();
+        assert_eq!(story.attempt("go").number, earlier.number);
+        // The instance did not learn that its report was recorded, and repeats it.
+        let refusal = Refusal::NotWaiting { step: "go".to_owned(), state: Lifecycle::Running };
+        story.not_sent(earlier.clone(), "no turn came", WAIT).then_refused(&refusal);
+        story.hand_over(vec![earlier.clone()]).then(&[]);
+        for reply in [done(), refused("no"), Reply::Held { error: "no key".to_owned() }] {
+            let answer = Answer { attempt: earlier.clone(), reply, now: story.now() };
+            story.when(&Command::Answer(answer)).then_refused(&refusal);
+        }
+        story.answer("go", done()).then(&["go: done", "The order is completed"]);
     }
 
     #[test]

@@ -202,14 +202,9 @@ fn the_answer_to_a_lost_attempt_comes_too_late() {
     let workflow = workflow("steps:\n  a: { call: p.do, timeout: 5s }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
+    let attempt = story.attempt("a");
     story.tick_after(Duration::from_secs(7)).whatever();
-    let late = crate::order::Answer {
-        step: "a".into(),
-        direction: crate::order::Direction::Do,
-        attempt: 1,
-        reply: done(),
-        now: story.now(),
-    };
+    let late = crate::order::Answer { attempt, reply: done(), now: story.now() };
     let refusal = Refusal::NotWaiting { step: "a".into(), state: Lifecycle::Running };
     story.when(&crate::order::Command::Answer(late)).then_refused(&refusal);
 }
