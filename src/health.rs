@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use command_handler::Unreachable;
 use event_store::client::EventStore;
-use follower::LogAlarm;
+use leader_consumer::LogAlarm;
 use query_api::{Lag, LagMeter};
 use sqlx::PgPool;
 use tokio::time::timeout;

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use event_store::client::EventStore;
-use follower::{LogAlarm, OriginError};
+use leader_consumer::{LogAlarm, OriginError};
 use projector::{Keyless, LogCheckError, REMEDY, keyless, verify_log};
 use sqlx::PgPool;
 use tokio::sync::watch;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use event_store::client::EventStore;
-use follower::Mismatch;
+use leader_consumer::Mismatch;
 use projector::REMEDY;
 use projector::compare::Difference;
 use projector::rebuild::{RebuildOptions, Rebuilt, Stage, View, rebuild};

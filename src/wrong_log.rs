@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use follower::LogAlarm;
+use leader_consumer::LogAlarm;
 use serde_json::json;
 
 use crate::door::problem;

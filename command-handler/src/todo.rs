@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::ids::OrderId;
-use follower::LogAlarm;
+use leader_consumer::LogAlarm;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};

@@ -1,7 +1,7 @@
 //! What ends a projector, what only interrupts it, and what is wrong with a single event.
 
 use event_store::client::ReadError;
-use follower::OriginError;
+use leader_consumer::OriginError;
 
 use crate::origin::LogCheckError;
 

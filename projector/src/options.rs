@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use follower::LogAlarm;
+use leader_consumer::LogAlarm;
 
 use crate::Health;
 

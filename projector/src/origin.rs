@@ -4,7 +4,7 @@
 //! Then they take the log's identity. Views that differ stay as they are, until a rebuild, or until the right log is back.
 
 use event_store::client::{EventStore, Position, ReadError};
-use follower::{Checkpoint, Mark, Mismatch, OriginError, compare, read_checkpoint};
+use leader_consumer::{Checkpoint, Mark, Mismatch, OriginError, compare, read_checkpoint};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ impl From<ReadError> for LogCheckError {
 
 pub(crate) async fn verify_views(log: &EventStore, db: &mut PgConnection) -> Result<Uuid, LogCheckError> {
     let checkpoint = checkpoint_to_compare(db, CHECKPOINTS).await?;
-    let log_id = follower::verify(log, checkpoint.as_ref()).await?;
+    let log_id = leader_consumer::verify(log, checkpoint.as_ref()).await?;
     if checkpoint.is_some_and(|checkpoint| checkpoint.log.is_none()) {
         sqlx::query("UPDATE checkpoints SET log_id = $2 WHERE name = $1 AND log_id IS NULL")
             .bind(VIEWS)

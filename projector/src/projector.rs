@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::views::stream_prefixes;
 use event_store::client::{EventStore, Filter, Position, RecordedEvent};
-use follower::OriginError;
+use leader_consumer::OriginError;
 use sqlx::PgPool;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;

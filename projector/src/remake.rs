@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
-use follower::OriginError;
+use leader_consumer::OriginError;
 use sqlx::{Connection, PgConnection};
 
 use crate::apply::{Views, apply};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::ids::OrderId;
 use event_store::client::EventStore;
-use follower::Mismatch;
+use leader_consumer::Mismatch;
 use projector::LogCheckError;
 use projector::compare::{CompareError, Compared, Comparison, Range, ranges};
 use sqlx::PgPool;

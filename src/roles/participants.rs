@@ -2,7 +2,7 @@
 
 use clap::Args;
 use event_store::client::EventStore;
-use follower::LogAlarm;
+use leader_consumer::LogAlarm;
 use participants::{MailServer, Options};
 
 use super::RoleResult;

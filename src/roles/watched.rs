@@ -3,7 +3,7 @@
 use axum::Router;
 use command_handler::Unreachable;
 use event_store::client::EventStore;
-use follower::LogAlarm;
+use leader_consumer::LogAlarm;
 use query_api::{LagMeter, LiveStats};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use command_handler::{TodoList, TodoOptions, release_leases};
-use follower::LogAlarm;
+use leader_consumer::LogAlarm;
 use postgres_cluster::testing::{TestDatabase, database};
 use sqlx::PgPool;
 

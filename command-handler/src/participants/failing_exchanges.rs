@@ -161,7 +161,7 @@ async fn serve(listener: TcpListener, does: &'static [Does], requests: Arc<Atomi
 
 /// Counts the TLS connections that come about.
 async fn serve_untrusted(listener: TcpListener, connections: Arc<AtomicUsize>) {
-    let file = |name: &str| format!("{}/../http-client/src/certificates/{name}", env!("CARGO_MANIFEST_DIR"));
+    let file = |name: &str| format!("{}/../crates/http-client/src/certificates/{name}", env!("CARGO_MANIFEST_DIR"));
     let certificate = CertificateDer::from_pem_file(file("valid.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(file("server.key")).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use domain::wire::participants::REPLY_STREAM_PREFIX;
 use event_store::client::{EventStore, Filter, RecordedEvent};
-use follower::{FollowOptions, LogAlarm, Reader, bookmark_in, follow};
+use leader_consumer::{FollowOptions, LogAlarm, Reader, bookmark_in, follow};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use follower::LogAlarm;
+use leader_consumer::LogAlarm;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 

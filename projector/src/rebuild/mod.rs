@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use event_store::client::{EventStore, Position, ReadError};
-use follower::{Mismatch, verify};
+use leader_consumer::{Mismatch, verify};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

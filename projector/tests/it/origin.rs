@@ -1,7 +1,7 @@
 //! Views are made from one log, and from no other, unless an operator says so.
 
 use event_store::client::{LOG_STREAM, Position};
-use follower::{LogAlarm, Mismatch, OriginError};
+use leader_consumer::{LogAlarm, Mismatch, OriginError};
 use projector::rebuild::{RebuildError, RebuildOptions, View, rebuild};
 use projector::{LogCheckError, ProjectorOptions, compare_log, verify_log};
 use tokio_util::sync::CancellationToken;

@@ -7,7 +7,7 @@ use domain::ids::OrderId;
 use domain::order::Direction;
 use domain::wire::participants::{ActionAnswered, Reply};
 use event_store::client::EventStore;
-use follower::LogAlarm;
+use leader_consumer::LogAlarm;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::Deserialize;

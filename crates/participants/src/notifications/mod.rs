@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use follower::{Bookmark, bookmark_in};
+use leader_consumer::{Bookmark, bookmark_in};
 use lettre::Address;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

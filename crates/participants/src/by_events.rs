@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use domain::wire::participants::{ActionAnswered, ActionRefused, ActionRequested, Reply, decode_request};
 use event_store::client::{AppendError, EventStore, Expected, Filter, NewEvent, RecordedEvent};
-use follower::{FollowOptions, Reader, follow};
+use leader_consumer::{FollowOptions, Reader, follow};
 use serde::Deserialize;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use follower::{Bookmark, bookmark_in};
+use leader_consumer::{Bookmark, bookmark_in};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::json;

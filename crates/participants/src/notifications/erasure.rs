@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::ids::OrderId;
 use domain::wire::erasures::{ERASURES, PersonalDataErased, decode_erasure};
 use event_store::client::{EventStore, Filter, RecordedEvent};
-use follower::{Bookmark, FollowOptions, Reader, bookmark_in, follow};
+use leader_consumer::{Bookmark, FollowOptions, Reader, bookmark_in, follow};
 use sqlx::PgPool;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use follower::LogAlarm;
+use leader_consumer::LogAlarm;
 use tokio::sync::watch;
 
 use crate::faults::Faults;

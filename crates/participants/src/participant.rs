@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use follower::Bookmark;
+use leader_consumer::Bookmark;
 use sqlx::{PgConnection, PgPool};
 
 use crate::contract::{Answer, PathName, Request, WireAnswer, whole_body};

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use follower::{Bookmark, bookmark_in};
+use leader_consumer::{Bookmark, bookmark_in};
 use serde::Deserialize;
 use sqlx::PgConnection;
 

@@ -1,0 +1,102 @@
+//! What ARCHITECTURE.md says of dependencies, enforced over every source file that ships.
+
+mod product;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use product::{Product, product_of};
+
+/// Where each crate is, and which crates of ours it may use. Dependencies point inward; the root knows all.
+const ALLOWED: [(&str, &[&str]); 9] = [
+    ("domain", &[]),
+    ("command-handler", &["domain", "event-store", "leader-consumer", "http-client"]),
+    ("projector", &["domain", "event-store", "leader-consumer"]),
+    ("query-api", &["domain", "event-store"]),
+    ("crates/event-store", &[]),
+    ("crates/http-client", &[]),
+    ("crates/leader-consumer", &["event-store"]),
+    ("crates/participants", &["domain", "event-store", "leader-consumer", "http-client"]),
+    ("crates/postgres-cluster", &[]),
+];
+
+/// What a pure crate does not use: the outside world, and anything that waits.
+const IO: [&str; 6] = ["std::fs", "std::net", "std::env", "std::process", "std::thread", "tokio"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn name_of(folder: &str) -> &str {
+    folder.rsplit('/').next().unwrap_or(folder)
+}
+
+/// The names in the `[dependencies]` of a manifest: what ships, as against what its tests use.
+fn dependencies(manifest: &Path) -> Vec<String> {
+    let text = fs::read_to_string(manifest).unwrap();
+    let section = text.split("\n[").find(|section| section.starts_with("dependencies]")).unwrap_or_default();
+    let name = |line: &str| line.split(['.', ' ', '=']).next().map(str::to_owned);
+    section.lines().skip(1).filter(|line| !line.trim().is_empty() && !line.starts_with('#')).filter_map(name).collect()
+}
+
+/// The source files of a crate that ship. There have to be some: a test that saw nothing proves nothing.
+fn product(folder: &str) -> Vec<Product> {
+    let product = product_of(&root().join(folder).join("src"));
+    assert!(!product.is_empty(), "{folder} has no source files");
+    product
+}
+
+#[test]
+fn dependencies_point_inward() {
+    let ours = ALLOWED.map(|(folder, _)| name_of(folder));
+    for (folder, allowed) in ALLOWED {
+        let used = dependencies(&root().join(folder).join("Cargo.toml"));
+        assert!(!used.is_empty(), "{folder} has dependencies to look at");
+        for dependency in used.iter().filter(|used| ours.contains(&used.as_str())) {
+            assert!(allowed.contains(&dependency.as_str()), "{folder} must not use {dependency}");
+        }
+    }
+}
+
+#[test]
+fn every_crate_is_in_the_table() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = manifest.split("members = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
+    let members: Vec<&str> = members.split(',').map(|member| member.trim().trim_matches('"')).collect();
+    let table: BTreeMap<&str, &[&str]> = ALLOWED.into();
+    for member in members.iter().filter(|member| !member.is_empty()) {
+        assert!(table.contains_key(member), "{member} has no line in the table of allowed dependencies");
+    }
+    assert!(table.keys().all(|folder| members.contains(folder)), "each line is a member of the workspace");
+}
+
+#[test]
+fn only_tests_use_the_suites_second_client() {
+    for folder in ALLOWED.map(|(folder, _)| folder).into_iter().chain(["."]) {
+        let used = dependencies(&root().join(folder).join("Cargo.toml"));
+        assert!(!used.contains(&"eventstore".to_owned()), "{folder} ships eventstore");
+        for file in product(folder) {
+            assert!(!file.uses("eventstore"), "{} uses eventstore", file.path.display());
+        }
+    }
+}
+
+#[test]
+fn the_domain_does_no_io() {
+    for file in product("domain") {
+        for forbidden in IO {
+            assert!(!file.uses(forbidden), "{} uses {forbidden}", file.path.display());
+        }
+    }
+}
+
+#[test]
+fn what_is_for_tests_is_told_from_what_ships() {
+    let own = product("query-api");
+    let has = |name: &str| own.iter().any(|file| file.path.ends_with(name));
+    assert!(has("src/lib.rs") && has("src/store/mod.rs"));
+    assert!(!has("src/store/tests.rs"), "a module that only tests have does not ship");
+    // A name says nothing: this file compares past orders, and ships.
+    assert!(product("domain").iter().any(|file| file.path.ends_with("src/backtest/mod.rs")));
+}

@@ -1,0 +1,115 @@
+//! The source files that ship, and the paths that they use. What only tests have is left out, wherever it stands.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use syn::visit::{self, Visit};
+use syn::{Attribute, File, Item, ItemMod, ItemUse, Meta, UseTree};
+
+/// A source file that ships.
+pub struct Product {
+    pub path: PathBuf,
+    /// Each path that its code names, such as `std::fs::read`, and each that it imports.
+    paths: BTreeSet<String>,
+}
+
+impl Product {
+    /// Whether it names something at or under this path.
+    pub fn uses(&self, path: &str) -> bool {
+        let under =
+            |used: &String| used.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+        self.paths.iter().any(under)
+    }
+}
+
+/// The files that the crate in this folder of sources is made of, from its root on.
+pub fn product_of(sources: &Path) -> Vec<Product> {
+    let mut found = Vec::new();
+    for name in ["lib.rs", "main.rs"] {
+        let path = sources.join(name);
+        if path.exists() {
+            add(&path, sources, &mut found);
+        }
+    }
+    found
+}
+
+/// Adds a file, and those of its modules, which stand in this folder.
+fn add(path: &Path, modules: &Path, found: &mut Vec<Product>) {
+    let text = fs::read_to_string(path).unwrap();
+    let file: File = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut used = Used::default();
+    used.visit_file(&file);
+    found.push(Product { path: path.to_owned(), paths: used.paths });
+    for item in &file.items {
+        if let Item::Mod(module @ ItemMod { content: None, .. }) = item
+            && !is_for_tests(&module.attrs)
+        {
+            let name = module.ident.to_string();
+            let (flat, folder) = (modules.join(format!("{name}.rs")), modules.join(&name));
+            let path = if flat.exists() { flat } else { folder.join("mod.rs") };
+            add(&path, &folder, found);
+        }
+    }
+}
+
+fn is_for_tests(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        let is_test = |meta: &Meta| meta.path().is_ident("test");
+        attribute.path().is_ident("cfg") && attribute.parse_args().is_ok_and(|meta| is_test(&meta))
+    })
+}
+
+#[derive(Default)]
+struct Used {
+    paths: BTreeSet<String>,
+}
+
+impl Used {
+    fn import(&mut self, prefix: &str, tree: &UseTree) {
+        let under = |name: &str| if prefix.is_empty() { name.to_owned() } else { format!("{prefix}::{name}") };
+        match tree {
+            UseTree::Path(path) => self.import(&under(&path.ident.to_string()), &path.tree),
+            UseTree::Name(name) => drop(self.paths.insert(under(&name.ident.to_string()))),
+            UseTree::Rename(name) => drop(self.paths.insert(under(&name.ident.to_string()))),
+            UseTree::Glob(_) => drop(self.paths.insert(prefix.to_owned())),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.import(prefix, tree)),
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Used {
+    fn visit_item(&mut self, item: &'ast Item) {
+        if !item_attributes(item).is_some_and(is_for_tests) {
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.import("", &item.tree);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        self.paths.insert(names.join("::"));
+        visit::visit_path(self, path);
+    }
+}
+
+fn item_attributes(item: &Item) -> Option<&[Attribute]> {
+    Some(match item {
+        Item::Const(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Macro(item) => &item.attrs,
+        Item::Mod(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Trait(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => return None,
+    })
+}
