@@ -18,7 +18,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::Request;
 use axum::routing::get;
-use futures::StreamExt;
+use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout;
@@ -145,8 +145,12 @@ async fn by_socket(url: &str, kept: &mut Option<Socket>, payload: &Value) -> Ans
         Some(socket) => socket,
         None => Socket::open(url).await,
     };
-    socket.say(&json!({ "type": "subscribe", "id": "a", "payload": payload })).await;
     let mut answer = Answer { bytes: 0, kind: String::new() };
+    let asked = json!({ "type": "subscribe", "id": "a", "payload": payload }).to_string();
+    // The server closes the connection at a message that is too large, which may be before all of it is written.
+    if socket.0.send(Message::text(asked)).await.is_err() {
+        return Answer { kind: "closed".to_owned(), ..answer };
+    }
     loop {
         let limit = if answer.bytes == 0 { MAX_TIME } else { BEGINNING };
         let text = match timeout(limit, socket.0.next()).await {
