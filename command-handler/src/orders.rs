@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
-use domain::order::{CustomerKey, Direction, Event, Misfit, OrderPlaced, OrderState, evolve};
+use domain::order::{CustomerKey, Direction, Event, IllegalTransition, OrderPlaced, OrderState, evolve};
 use domain::wire::{self, CHAIN_START, Context, Decoded, WireError};
 use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
 use uuid::Uuid;
@@ -122,7 +122,7 @@ pub(crate) enum LoadError {
     #[error("event {revision} of {stream} cannot be read: {source}")]
     Wire { stream: String, revision: u64, source: WireError },
     #[error("event {revision} of {stream} does not fit: {source}")]
-    Misfit { stream: String, revision: u64, source: Misfit },
+    IllegalTransition { stream: String, revision: u64, source: IllegalTransition },
     #[error(transparent)]
     Keys(#[from] KeyError),
 }
@@ -409,7 +409,7 @@ fn note_start(started: &mut HashMap<(StepId, Direction), Uuid>, event: &Event, i
 
 fn apply_recorded(order: Option<Order>, recorded: &RecordedEvent, decoded: Decoded) -> Result<Order, LoadError> {
     let (stream, revision) = (&recorded.stream, recorded.revision);
-    let misfit = |source| LoadError::Misfit { stream: stream.clone(), revision, source };
+    let misfit = |source| LoadError::IllegalTransition { stream: stream.clone(), revision, source };
     let (state, mut placed, mut started, traceparent) = match order {
         None => {
             let placed = Placing { id: recorded.id, revision, position: recorded.position };

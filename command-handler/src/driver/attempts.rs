@@ -5,8 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::order::{
-    Answer, Attempt, AttemptId, Direction, Effect, Event, GRACE, LONGEST_UNSENT, PersonalData, Phase, Reply, Stage,
-    pending,
+    Answer, Attempt, AttemptId, Direction, Effect, Event, GRACE, MAX_UNSENT, PersonalData, Phase, Reply, Stage, pending,
 };
 use domain::workflow::{ActionRef, Participant};
 use tokio_util::sync::CancellationToken;
@@ -174,7 +173,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 /// Whether a waiting request has to be recorded: its first wait lasts long, or all of its waits last as long as they may.
 fn waits_for_long(unsent_since: Option<Timestamp>, due: Timestamp, now: Timestamp) -> bool {
     match unsent_since {
-        Some(since) => now - since >= LONGEST_UNSENT,
+        Some(since) => now - since >= MAX_UNSENT,
         None => now - due >= LONGEST_UNRECORDED,
     }
 }

@@ -35,8 +35,9 @@ impl DriveError {
     pub fn is_of_the_history(&self) -> bool {
         matches!(
             self,
-            DriveError::Load(LoadError::Incomplete { .. } | LoadError::Foreign { .. } | LoadError::Misfit { .. })
-                | DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_)))
+            DriveError::Load(
+                LoadError::Incomplete { .. } | LoadError::Foreign { .. } | LoadError::IllegalTransition { .. }
+            ) | DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_)))
         )
     }
 

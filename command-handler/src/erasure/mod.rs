@@ -140,7 +140,7 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
         let open = by_views(limit, self.views.not_ended(customer, MOST_NAMED)).await?;
         let (mut orders, mut position, mut after) = (0, None, None);
         loop {
-            let most = PersonalDataErased::MOST_ORDERS;
+            let most = PersonalDataErased::MAX_ORDERS;
             let page = by_views(limit, self.views.ended(customer, after.as_ref(), most)).await?;
             let (is_last, is_nothing) = (page.len() < most, page.is_empty());
             // A customer whose orders are in no view yet had a key all the same.

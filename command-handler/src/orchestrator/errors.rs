@@ -90,7 +90,7 @@ impl From<&LoadError> for CommandError {
         let reason = error.to_string();
         match error {
             LoadError::Incomplete { .. } => Self::Incomplete(reason),
-            LoadError::Foreign { .. } | LoadError::Misfit { .. } => Self::Foreign(reason),
+            LoadError::Foreign { .. } | LoadError::IllegalTransition { .. } => Self::Foreign(reason),
             LoadError::Wire { .. } => Self::Broken(reason),
             LoadError::Read(_) | LoadError::Keys(_) => Self::Failed(reason),
         }

@@ -29,7 +29,7 @@ use crate::problem::Problem;
 use crate::shipping::Shipping;
 
 /// How many requests to one service are handled side by side.
-const MOST_UNDER_WAY: usize = 32;
+const MAX_IN_FLIGHT: usize = 32;
 /// What an operator does when requests were read from another log so far. Handling a request again has no second effect.
 pub(crate) const REMEDY: &str = "connect the log that the requests came from, or restore it whole; to read this log from its beginning \
                                  instead, start once with --read-again";
@@ -68,7 +68,7 @@ async fn serve<P: Participant>(context: &Context, log: &EventStore, stop: &Cance
     // The whole name: another service's may begin like this one's.
     let filter = Filter::StreamRegex(format!("^{}$", ActionRequested::stream(P::NAME)));
     let options = FollowOptions {
-        most_under_way: MOST_UNDER_WAY,
+        most_under_way: MAX_IN_FLIGHT,
         ..FollowOptions::new(P::NAME, P::LOCK, P::BOOKMARK, filter, (context.options.alarm.clone(), REMEDY))
     };
     let claims = match Claims::new() {

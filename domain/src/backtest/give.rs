@@ -10,8 +10,8 @@ use super::run::{Run, Source};
 use crate::Timestamp;
 use crate::ids::StepId;
 use crate::order::{
-    Answer, AttemptId, Command, DecideError, Direction, Event, FailureCause, HandOver, LONGEST_RETRY_AFTER,
-    LateRefusal, NotSent, Operate, Operation, Reply, Signal,
+    Answer, AttemptId, Command, DecideError, Direction, Event, FailureCause, HandOver, LateRefusal, MAX_RETRY_AFTER,
+    NotSent, Operate, Operation, Reply, Signal,
 };
 
 /// Who acts where an operator acted.
@@ -48,12 +48,12 @@ impl Run<'_> {
             }
             What::Unclear => {
                 let error = self.error(reply.seq);
-                let retry_after = self.waited(reply.seq).map(|waited| waited.min(LONGEST_RETRY_AFTER));
+                let retry_after = self.waited(reply.seq).map(|waited| waited.min(MAX_RETRY_AFTER));
                 self.answer(&step, direction, Reply::Unclear { error, retry_after })
             }
             What::Misconfigured => {
                 let (error, maybe_done) = (self.error(reply.seq), self.may_have_acted(reply.seq));
-                let retry_after = self.waited(reply.seq).map(|waited| waited.min(LONGEST_RETRY_AFTER));
+                let retry_after = self.waited(reply.seq).map(|waited| waited.min(MAX_RETRY_AFTER));
                 self.answer(&step, direction, Reply::Misconfigured { error, retry_after, maybe_done })
             }
             What::Held => self.held(&step, direction, self.error(reply.seq)),

@@ -35,7 +35,7 @@ use crate::workflow::{Expression, Faults, Scope, Subject, Workflow};
 const KEYS: [&str; 2] = ["answers", "persons"];
 const RULE_KEYS: [&str; 4] = ["when", "outcome", "data", "refuse"];
 /// The most entries of a section, and rules of an entry.
-const MOST: usize = 1_000;
+const MAX_ENTRIES: usize = 1_000;
 
 /// The answers of a file, by whom they are.
 #[derive(Debug, Clone, Default)]
@@ -147,7 +147,7 @@ fn section(
     rules: &mut BTreeMap<Whom, Vec<Rule>>,
     report: &mut Report,
 ) {
-    for Entry { key, key_at, value } in entries(node, MOST, report).unwrap_or_default() {
+    for Entry { key, key_at, value } in entries(node, MAX_ENTRIES, report).unwrap_or_default() {
         if !known.contains(key) {
             let nearest = did_you_mean(key, known.iter().map(String::as_str));
             report.add(*key_at, &value.path, format!("is nothing that the workflow asks for{nearest}"));
@@ -161,8 +161,8 @@ fn section(
 
 fn list<'a>(node: &'a Node, report: &mut Report) -> &'a [Node] {
     match &node.content {
-        Content::List(rules) if rules.is_empty() || rules.len() > MOST => {
-            report.add_at(node, format!("must hold from 1 to {MOST} rules"));
+        Content::List(rules) if rules.is_empty() || rules.len() > MAX_ENTRIES => {
+            report.add_at(node, format!("must hold from 1 to {MAX_ENTRIES} rules"));
             &[]
         }
         Content::List(rules) => rules,

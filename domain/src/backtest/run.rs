@@ -21,7 +21,7 @@ use crate::order::{
 use crate::workflow::Workflow;
 
 /// No order takes that many turns: more of them go round in a circle.
-const MOST_TURNS: usize = 10_000;
+const MAX_TURNS: usize = 10_000;
 
 /// The life.
 pub(super) struct Run<'a> {
@@ -103,7 +103,7 @@ impl<'a> Run<'a> {
             split_at,
         };
         run.take(events);
-        for _ in 0..MOST_TURNS {
+        for _ in 0..MAX_TURNS {
             if !run.turn()? {
                 break;
             }

@@ -19,7 +19,7 @@ use crate::wire::{self, CHAIN_START, Context};
 use crate::workflow::{Step, Workflow};
 
 /// No order has that many decisions to take: more of them go round in a circle.
-const MOST_ROUNDS: usize = 10_000;
+const MAX_ROUNDS: usize = 10_000;
 /// How long an operator holds an order.
 const PAUSE: TimeDelta = TimeDelta::days(1);
 
@@ -78,12 +78,12 @@ impl Life {
             limits,
         };
         player.place(order);
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             if !player.goes_on() {
                 return player.life;
             }
         }
-        player.life.wrong.push(format!("does not come to an end within {MOST_ROUNDS} steps"));
+        player.life.wrong.push(format!("does not come to an end within {MAX_ROUNDS} steps"));
         player.life
     }
 
@@ -271,7 +271,7 @@ impl Player<'_> {
         for event in &events {
             match evolve(self.life.state.take(), event) {
                 Ok(state) => self.life.state = Some(state),
-                Err(misfit) => return self.life.wrong.push(misfit.to_string()),
+                Err(illegal) => return self.life.wrong.push(illegal.to_string()),
             }
         }
         self.life.made.push(Made::of(command, events.len()));
@@ -325,7 +325,7 @@ pub(super) fn read_back(history: &[Event]) -> Result<Option<OrderState>, String>
         let written =
             wire::encode(event, Uuid::nil(), &hash, &Context::default()).map_err(|error| error.to_string())?;
         let read = wire::decode(written.event_type, &written.data, &written.metadata).map_err(|e| e.to_string())?;
-        state = Some(evolve(state, &read.event).map_err(|misfit| misfit.to_string())?);
+        state = Some(evolve(state, &read.event).map_err(|illegal| illegal.to_string())?);
         hash = written.hash;
     }
     Ok(state)

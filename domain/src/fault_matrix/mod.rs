@@ -61,7 +61,7 @@ impl Report {
 }
 
 /// How often a step is tried at most: what is true of the last of three attempts is true of the last of a thousand.
-const MOST_ATTEMPTS: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// Lives through a definition in every way. `order` is what is ordered; its workflow's name does not matter.
 pub fn run(workflow: &Workflow, order: &NewOrder, samples: &Samples) -> Report {
@@ -84,7 +84,7 @@ fn run_within(workflow: &Workflow, order: &NewOrder, samples: &Samples, limits: 
 fn with_few_attempts(workflow: &Workflow) -> Workflow {
     let mut workflow = workflow.clone();
     for step in workflow.steps.iter_mut().chain(&mut workflow.compensated) {
-        step.retry.attempts = step.retry.attempts.min(MOST_ATTEMPTS);
+        step.retry.attempts = step.retry.attempts.min(MAX_ATTEMPTS);
     }
     workflow
 }

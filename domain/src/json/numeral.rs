@@ -72,8 +72,8 @@ pub(super) fn canonical(number: &Number) -> String {
 
 /// A numeral for a message: never longer than a line.
 pub(super) fn shorten(numeral: &str) -> String {
-    const LONGEST: usize = 40;
-    numeral.get(..LONGEST).map_or_else(|| numeral.to_owned(), |start| format!("{start}…"))
+    const MAX_CHARS: usize = 40;
+    numeral.get(..MAX_CHARS).map_or_else(|| numeral.to_owned(), |start| format!("{start}…"))
 }
 
 /// Its digits without zeros at either end, and the power of ten that the last of them counts. The sign is left out: no

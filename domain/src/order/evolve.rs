@@ -1,4 +1,4 @@
-//! The fold: a state and the next fact give the next state. It is total: what does not fit is a [`Misfit`], never a panic.
+//! The fold: a state and the next fact give the next state. It is total: what does not fit is a [`IllegalTransition`], never a panic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::Timestamp;
 /// An event that cannot follow the state it was applied to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{event} cannot follow here: {because}")]
-pub struct Misfit {
+pub struct IllegalTransition {
     /// The event's type.
     pub event: &'static str,
     /// Why not.
@@ -24,28 +24,28 @@ pub struct Misfit {
 }
 
 /// Folds one event into a state; no state: the order does not exist yet.
-pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, Misfit> {
+pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, IllegalTransition> {
     match (state, event) {
         (None, Event::OrderPlaced(placed)) => Ok(placed_state(placed)),
-        (None, _) => Err(Misfit { event: event.type_name(), because: "the order was never placed".into() }),
+        (None, _) => Err(IllegalTransition { event: event.type_name(), because: "the order was never placed".into() }),
         (Some(mut state), _) => fold(&mut state, event).map(|()| state),
     }
 }
 
 /// Folds one event into the state of a placed order, without a copy of it. A state that it does not fit is not to be used any more.
-pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> {
-    let misfit = |because: String| Misfit { event: event.type_name(), because };
+pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), IllegalTransition> {
+    let illegal = |because: String| IllegalTransition { event: event.type_name(), because };
     match event {
-        Event::OrderPlaced(_) => return Err(misfit("the order is placed already".into())),
-        _ if state.ended() => return Err(misfit("the order has ended".into())),
-        _ if !state.phase.allows(event) => return Err(misfit(format!("the order's phase is {:?}", state.phase))),
+        Event::OrderPlaced(_) => return Err(illegal("the order is placed already".into())),
+        _ if state.ended() => return Err(illegal("the order has ended".into())),
+        _ if !state.phase.allows(event) => return Err(illegal(format!("the order's phase is {:?}", state.phase))),
         _ => {}
     }
     let at = event.at();
     if let Some(id) = event.moved_step() {
         let known = state.steps.remove(id).map(Arc::unwrap_or_clone);
         let mut next =
-            next_step(known, event, state.phase).map_err(|because| misfit(format!("step {id:?} {because}")))?;
+            next_step(known, event, state.phase).map_err(|because| illegal(format!("step {id:?} {because}")))?;
         next.since = at;
         if matches!(
             next.stage,
@@ -65,13 +65,13 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
         Event::StatusChanged(e) => state.status.clone_from(&e.status),
         Event::OrderPaused(_) => {
             if state.paused.is_some() {
-                return Err(misfit("the order is paused already".into()));
+                return Err(illegal("the order is paused already".into()));
             }
             state.paused = Some(at);
             state.pauses = state.pauses.saturating_add(1);
         }
         Event::OrderResumed(_) => {
-            let Some(since) = state.paused.take() else { return Err(misfit("the order is not paused".into())) };
+            let Some(since) = state.paused.take() else { return Err(illegal("the order is not paused".into())) };
             // What began within the pause has waited for less than all of it.
             for step in state.steps.values_mut().map(Arc::make_mut) {
                 step.stage = step.stage.put_off(at - since.max(step.since));
@@ -105,7 +105,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), Misfit> 
             state.ended_at = Some(at);
         }
         Event::DecisionSplit(_) if state.split.is_some() || state.paused.is_some() => {
-            return Err(misfit("nothing was decided since that could be too much".into()));
+            return Err(illegal("nothing was decided since that could be too much".into()));
         }
         Event::DecisionSplit(e) => state.to_retry = e.retry.iter().cloned().collect(),
         Event::OrderStuck(e) => {

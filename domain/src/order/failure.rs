@@ -50,11 +50,11 @@ const NO_OUTCOME: &str = "answered without an outcome, which the step requires";
 const NONE_OF_ITS_OUTCOMES: &str = ", which is none of its outcomes: ";
 
 /// What is kept of an expression's error, in characters: it may name a key, and a key may be as long as the data.
-const LONGEST_ERROR: usize = 500;
+const MAX_ERROR_CHARS: usize = 500;
 
 /// An error as an event keeps it.
 pub(super) fn excerpt(error: &str) -> String {
-    match error.char_indices().nth(LONGEST_ERROR) {
+    match error.char_indices().nth(MAX_ERROR_CHARS) {
         Some((end, _)) => format!("{}…", &error[..end]),
         None => error.to_owned(),
     }

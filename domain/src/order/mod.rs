@@ -30,16 +30,16 @@ pub use command::{
     Answer, AttemptId, Command, HandOver, LateRefusal, NotSent, Now, Operate, Operation, Place, Refusal, Reply, Signal,
 };
 pub use content::{Address, Customer, Line, NewOrder};
-pub use decide::{DecideError, LONGEST_UNSENT, decide_next, decide_within};
+pub use decide::{DecideError, MAX_UNSENT, decide_next, decide_within};
 pub(crate) use decide::{
-    LONGEST_RETRY_AFTER, UNDIVIDED, decide_split_like, longest_slow_wait, longest_wait, order_seen_by, place_again,
+    MAX_RETRY_AFTER, UNDIVIDED, decide_split_like, max_slow_wait, max_wait, order_seen_by, place_again,
 };
 pub use event::{
     Basis, CompensationCompleted, CompensationStarted, DecisionSplit, Direction, Event, Mode, OrderCanceled,
     OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted,
     StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
-pub use evolve::{Misfit, evolve};
+pub use evolve::{IllegalTransition, evolve};
 pub use failure::FailureCause;
 pub use limits::Limits;
 pub(crate) use limits::json_size;

@@ -8,8 +8,7 @@ use crate::ids::StepId;
 use crate::order::{
     Answer, AttemptId, Basis, Command, CompensationStarted, Customer, Direction, Event, FailureCause, HandOver,
     LateRefusal, NewOrder, NotSent, Now, Operate, Operation, OrderPlaced, OrderState, Place, Reply, Signal,
-    StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, longest_slow_wait,
-    longest_wait,
+    StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, max_slow_wait, max_wait,
 };
 use crate::workflow::Workflow;
 
@@ -114,7 +113,7 @@ fn unclear(workflow: Option<&Workflow>, state: Option<&OrderState>, e: &StepAtte
     let given = (e.retry_at - e.at).to_std().unwrap_or_default();
     let failures = state.and_then(|state| state.steps.get(&e.step)).map_or(0, |known| known.failures) + 1;
     let waited = given.saturating_sub(HALF_A_MILLISECOND).as_secs_f64();
-    let longest_of = if e.misconfigured { longest_slow_wait } else { longest_wait };
+    let longest_of = if e.misconfigured { max_slow_wait } else { max_wait };
     let longest = workflow.and_then(|w| w.step(&e.step)).map_or(waited, |step| longest_of(&step.retry, failures));
     let jitter = 2.0 * waited / longest.max(f64::MIN_POSITIVE) - 1.0;
     let retry_after = (jitter > 1.0).then_some(given);

@@ -40,7 +40,7 @@ pub use rule::{Rule, Why};
 pub use seen::{event_json, state_json};
 
 use crate::Timestamp;
-use crate::order::{Command, Effect, Event, Misfit, OrderState, evolve, pending};
+use crate::order::{Command, Effect, Event, IllegalTransition, OrderState, evolve, pending};
 use crate::wire::Metadata;
 use crate::workflow::Workflow;
 
@@ -88,7 +88,7 @@ pub struct BrokenHistory {
     /// Which event.
     pub revision: u64,
     /// Why it does not fit.
-    pub source: Misfit,
+    pub source: IllegalTransition,
 }
 
 /// Goes through a history, decision by decision. It stops where an event does not fit.

@@ -41,7 +41,7 @@ impl PersonalDataErased {
     /// Its name in the log.
     pub const TYPE: &'static str = "PersonalDataErased";
     /// The most orders that one event names, so that it stays well below what a log takes.
-    pub const MOST_ORDERS: usize = 1_000;
+    pub const MAX_ORDERS: usize = 1_000;
 
     /// Writes it.
     pub fn message(&self, id: Uuid, actor: &str, reason: &str) -> Result<Message, serde_json::Error> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::attempt::{later, longest_slow_wait, longest_wait, retry_at, with_wait_asked_for};
+use super::attempt::{later, max_slow_wait, max_wait, retry_at, with_wait_asked_for};
 use super::{DecideError, Decision};
 use crate::order::command::{Answer, Refusal, Reply};
 use crate::order::event::{Basis, Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
@@ -149,7 +149,7 @@ fn misconfigured(
         let maybe_done = maybe_done || is_unsure(state, &step.id);
         return held(step, direction, last_attempt(error, answer.attempt.number), maybe_done, decision);
     };
-    let longest = longest_slow_wait(&step.retry, failures);
+    let longest = max_slow_wait(&step.retry, failures);
     Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
         direction,
@@ -175,7 +175,7 @@ fn unclear(
     let Some(failures) = failures_before_another_attempt(step, state, answer) else {
         return failed(step, answer.attempt.direction, last_attempt(error, answer.attempt.number), true, decision);
     };
-    let longest = longest_wait(&step.retry, failures);
+    let longest = max_wait(&step.retry, failures);
     Event::StepAttemptFailed(StepAttemptFailed {
         step: step.id.clone(),
         direction: answer.attempt.direction,

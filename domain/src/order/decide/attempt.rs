@@ -14,7 +14,7 @@ use crate::workflow::{ActionRef, Retry, Step, Workflow};
 /// How much more slowly what failed by a mistake is tried again: a person has to mend it first.
 const SLOWER: f64 = 10.0;
 /// The longest that a participant's `Retry-After` is followed.
-pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The event that starts an attempt; `None` where there is nothing to ask (an undo of a step that has none).
 pub(super) fn started(
@@ -70,7 +70,7 @@ pub(super) fn waiting(step: &Step, input: Recorded, decision: &Decision) -> Even
     })
 }
 
-/// When to try again, [`longest_wait`] or [`longest_slow_wait`] given: exponential back-off with "equal jitter" (half of the wait
+/// When to try again, [`max_wait`] or [`max_slow_wait`] given: exponential back-off with "equal jitter" (half of the wait
 /// is fixed, half is random; M. Brooker, "Exponential Backoff And Jitter", 2015), never before the participant's own `Retry-After`.
 pub(super) fn retry_at(
     longest: f64,
@@ -80,26 +80,26 @@ pub(super) fn retry_at(
     at: Timestamp,
 ) -> Timestamp {
     let spread = Duration::try_from_secs_f64(longest * (0.5 + 0.5 * jitter.clamp(0.0, 1.0))).unwrap_or(retry.max);
-    later(at, spread.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER)))
+    later(at, spread.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
 }
 
 /// An error, with the wait that its participant asked for, where that is longer than it is followed.
 pub(super) fn with_wait_asked_for(error: &str, retry_after: Option<Duration>, at: Timestamp) -> String {
-    let Some(asked) = retry_after.filter(|asked| *asked > LONGEST_RETRY_AFTER) else { return error.to_owned() };
+    let Some(asked) = retry_after.filter(|asked| *asked > MAX_RETRY_AFTER) else { return error.to_owned() };
     let until = TimeDelta::from_std(asked).ok().and_then(|asked| at.checked_add_signed(asked));
     let until = until.map_or_else(|| "for ever".to_owned(), |until| until.format("until %F %T UTC").to_string());
     format!("{error}; it asks to wait {until}, and is asked again after 24 hours")
 }
 
 /// The wait after `failures` failures, in seconds, before jitter shortens it: by half at the most.
-pub(crate) fn longest_wait(retry: &Retry, failures: u32) -> f64 {
+pub(crate) fn max_wait(retry: &Retry, failures: u32) -> f64 {
     let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
     (retry.initial.as_secs_f64() * retry.factor.powi(exponent)).min(retry.max.as_secs_f64())
 }
 
 /// The same, for what failed by a mistake.
-pub(crate) fn longest_slow_wait(retry: &Retry, failures: u32) -> f64 {
-    (SLOWER * longest_wait(retry, failures)).min(retry.max.as_secs_f64())
+pub(crate) fn max_slow_wait(retry: &Retry, failures: u32) -> f64 {
+    (SLOWER * max_wait(retry, failures)).min(retry.max.as_secs_f64())
 }
 
 /// A moment that much later, in whole milliseconds, rounded up.

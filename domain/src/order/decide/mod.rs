@@ -41,8 +41,8 @@ mod waiting_tests;
 #[cfg(test)]
 mod work_tests;
 
-pub(crate) use attempt::{LONGEST_RETRY_AFTER, longest_slow_wait, longest_wait};
-pub use not_sent::LONGEST_UNSENT;
+pub(crate) use attempt::{MAX_RETRY_AFTER, max_slow_wait, max_wait};
+pub use not_sent::MAX_UNSENT;
 pub(crate) use place::place_again;
 pub(crate) use scope::order_seen_by;
 
@@ -50,7 +50,7 @@ use std::collections::BTreeSet;
 
 use super::command::{Command, Operate, Operation, Refusal};
 use super::event::{DecisionSplit, Event};
-use super::evolve::{Misfit, fold};
+use super::evolve::{IllegalTransition, fold};
 use super::limits::{Limits, json_size};
 use super::state::OrderState;
 use crate::Timestamp;
@@ -65,7 +65,7 @@ pub enum DecideError {
     Refused(#[from] Refusal),
     /// The decision contradicts the fold: a fault in Tenuto, reported rather than written.
     #[error("a decision that its own state cannot follow: {0}")]
-    Inconsistent(#[from] Misfit),
+    Inconsistent(#[from] IllegalTransition),
 }
 
 /// Decides about an order that follows `workflow`; no state: it is not placed yet. No events: there is nothing to do, or it
@@ -237,7 +237,7 @@ impl Decision {
         self.to_retry = steps;
     }
 
-    fn record(&mut self, event: Event) -> Result<(), Misfit> {
+    fn record(&mut self, event: Event) -> Result<(), IllegalTransition> {
         fold(&mut self.state, &event)?;
         match (&event, event.moved_step()) {
             // Nothing is tried forward any more.
@@ -252,7 +252,7 @@ impl Decision {
 
     /// Records an event that follows from the command if there is room for it; otherwise splits the decision. The first event
     /// is recorded whatever its size, so that every decision makes progress.
-    fn follow(&mut self, event: Event) -> Result<(), Misfit> {
+    fn follow(&mut self, event: Event) -> Result<(), IllegalTransition> {
         if self.is_split() {
             return Ok(());
         }
@@ -278,7 +278,7 @@ impl Decision {
         Limits::size(event) <= self.room
     }
 
-    fn split(&mut self) -> Result<(), Misfit> {
+    fn split(&mut self) -> Result<(), IllegalTransition> {
         let retry = self.to_retry.iter().cloned().collect();
         self.record(Event::DecisionSplit(DecisionSplit { retry, at: self.at }))
     }
@@ -290,7 +290,7 @@ impl Decision {
 
     /// Splits the decision once expressions have taken all that they may; not before an event is recorded, so that every
     /// decision makes progress.
-    fn split_if_spent(&mut self) -> Result<(), Misfit> {
+    fn split_if_spent(&mut self) -> Result<(), IllegalTransition> {
         if self.units == 0 && !self.events.is_empty() && !self.is_split() {
             self.split()?;
         }

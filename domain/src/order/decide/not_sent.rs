@@ -18,7 +18,7 @@ use crate::order::state::OrderState;
 use crate::workflow::{Step, Workflow};
 
 /// For how long an unsent request is tried again, pauses left out.
-pub const LONGEST_UNSENT: TimeDelta = TimeDelta::days(1);
+pub const MAX_UNSENT: TimeDelta = TimeDelta::days(1);
 
 pub(super) fn not_sent(
     workflow: &Workflow,
@@ -33,7 +33,7 @@ pub(super) fn not_sent(
     }
     // A pause begins nothing new, and an order that is being undone tries nothing forward.
     let goes_on = state.paused.is_none() && state.phase.starts(*direction);
-    let since = unsent_since(state, &step.id).filter(|since| decision.at - since >= LONGEST_UNSENT);
+    let since = unsent_since(state, &step.id).filter(|since| decision.at - since >= MAX_UNSENT);
     if let Some(since) = since.filter(|_| goes_on && !not_sent.wait.is_zero()) {
         let error = never_sent(since, &not_sent.error);
         return Ok(decision.record(held_unsent(step, state, *direction, error, decision))?);

@@ -6,7 +6,7 @@ use crate::order::event::{Event, OrderPaused, OrderResumed};
 use crate::order::state::{Lifecycle, OrderState, Phase};
 
 /// The most pauses of one order: a program that pauses and resumes for ever must not fill its history.
-const MOST_PAUSES: u32 = 1_000;
+const MAX_PAUSES: u32 = 1_000;
 
 /// An order can be paused while it may continue by itself: not once it has ended, while it is paused, or while it waits for an
 /// operator. An order that is stuck going forward can be paused, since its other steps may continue.
@@ -15,7 +15,7 @@ pub(super) fn pause(state: &OrderState, operate: &Operate, decision: &mut Decisi
         standing @ (Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Compensating | Lifecycle::Stuck)
             if standing != Lifecycle::Stuck || state.phase == Phase::Forward =>
         {
-            if state.pauses >= MOST_PAUSES {
+            if state.pauses >= MAX_PAUSES {
                 return Err(Refusal::TooManyPauses { count: state.pauses }.into());
             }
             decision.record(Event::OrderPaused(OrderPaused { at: decision.at }))?;
@@ -35,7 +35,7 @@ pub(super) fn resume(state: &OrderState, operate: &Operate, decision: &mut Decis
 
 #[cfg(test)]
 mod tests {
-    use super::MOST_PAUSES;
+    use super::MAX_PAUSES;
     use crate::order::decide::tests::workflow;
     use crate::order::{Lifecycle, Operation, Refusal};
     use crate::testing::{Story, order};
@@ -45,14 +45,14 @@ mod tests {
         let workflow = workflow("steps:\n  go: { call: p.go, undo: p.come_back }");
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
-        for _ in 1..MOST_PAUSES {
+        for _ in 1..MAX_PAUSES {
             story.operate(Operation::Pause).whatever();
             story.operate(Operation::Resume).whatever();
         }
         story.operate(Operation::Pause).whatever();
         let mut canceled = story.clone();
         assert_eq!(story.operate(Operation::Resume).events().len(), 1);
-        story.operate(Operation::Pause).then_refused(&Refusal::TooManyPauses { count: MOST_PAUSES });
+        story.operate(Operation::Pause).then_refused(&Refusal::TooManyPauses { count: MAX_PAUSES });
         assert_eq!(story.state().state(), Lifecycle::Running);
         canceled.operate(Operation::Cancel).whatever();
         assert_eq!(canceled.state().state(), Lifecycle::Compensating);

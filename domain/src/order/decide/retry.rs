@@ -1,7 +1,7 @@
 //! An operator has something tried again now: what waits for its next attempt, or what failed for good and left the order stuck.
 
 use super::advance::begin_if_ready;
-use super::tick::{MOST_ATTEMPTS, again};
+use super::tick::{MAX_ATTEMPTS, again};
 use super::{DecideError, Decision};
 use crate::ids::StepId;
 use crate::order::command::{Operate, Refusal};
@@ -30,7 +30,7 @@ pub(super) fn retry(
     let mut steps = state.to_retry.clone();
     for (id, known) in state.steps.iter().filter(|(id, _)| wanted.is_none_or(|wanted| wanted == *id)) {
         let Some((_, attempts)) = can_be_tried(workflow, state, id, known) else { continue };
-        if attempts >= MOST_ATTEMPTS {
+        if attempts >= MAX_ATTEMPTS {
             return Err(Refusal::TooManyAttempts { step: id.clone(), count: attempts }.into());
         }
         steps.insert(id.clone());

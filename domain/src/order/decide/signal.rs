@@ -16,7 +16,7 @@ use crate::workflow::{Step, Workflow};
 
 /// The most answers for now that one step takes: they could go on for ever, and an order's history must not. The answer that settles
 /// it is always taken.
-const MOST_ANSWERS: usize = 100;
+const MAX_ANSWERS: usize = 100;
 
 pub(super) fn signal(
     workflow: &Workflow,
@@ -41,8 +41,8 @@ pub(super) fn signal(
     }
     let waiting = waiting(step, state, *direction, said)?;
     let for_now = *direction == Direction::Do && step.interim.contains_key(outcome);
-    if for_now && waiting.answers.len() >= MOST_ANSWERS {
-        return Err(Refusal::TooManyAnswers { step: step.id.clone(), count: MOST_ANSWERS }.into());
+    if for_now && waiting.answers.len() >= MAX_ANSWERS {
+        return Err(Refusal::TooManyAnswers { step: step.id.clone(), count: MAX_ANSWERS }.into());
     }
     // Every answer is counted by its key, so one without a key gets the next number for one.
     let key = signal.key.clone().unwrap_or_else(|| format!("answer-{}", waiting.answers.len() + 1));

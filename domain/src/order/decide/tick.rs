@@ -13,7 +13,7 @@ use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Step, Workflow};
 
 /// After so many attempts, a lost one is not repeated: what stops the instance that makes it does so each time.
-pub(super) const MOST_ATTEMPTS: u32 = 10_000;
+pub(super) const MAX_ATTEMPTS: u32 = 10_000;
 /// The outcome of a wait that is over.
 const ELAPSED: &str = "elapsed";
 
@@ -95,7 +95,7 @@ pub(super) fn given_up(
     decision: &Decision,
 ) -> Event {
     let in_vain = direction == Direction::Do && (failing || decision.state.phase == Phase::Undoing);
-    if in_vain || attempt >= MOST_ATTEMPTS {
+    if in_vain || attempt >= MAX_ATTEMPTS {
         return failed(step, direction, error, true, decision);
     }
     Event::StepAttemptFailed(StepAttemptFailed {

@@ -32,10 +32,10 @@ pub(super) struct Report {
 
 impl Report {
     /// More than these are counted, not listed, so that no request makes an answer without end.
-    const MOST: usize = 100;
+    const MAX_VIOLATIONS: usize = 100;
 
     fn add(&mut self, pointer: String, detail: String) -> Reported {
-        if self.violations.len() < Self::MOST {
+        if self.violations.len() < Self::MAX_VIOLATIONS {
             self.violations.push(Violation { pointer, detail });
         } else {
             self.unlisted += 1;
@@ -130,7 +130,7 @@ impl<'a> Node<'a> {
         let map = self.object(report)?;
         for name in map.keys().filter(|name| !known.contains(&name.as_str())) {
             let known = known.join(", ");
-            if name.chars().count() > LONGEST_QUOTE {
+            if name.chars().count() > MAX_QUOTE_CHARS {
                 self.violation(format!("unknown field {}; known are {known}", quote(name)), report);
             } else {
                 report.add(
@@ -195,7 +195,7 @@ fn whole(double: f64) -> Option<u64> {
     (double.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&double)).then_some(double as u64)
 }
 
-const LONGEST_QUOTE: usize = 60;
+const MAX_QUOTE_CHARS: usize = 60;
 
 /// A value as it is named in a message.
 pub(super) fn found(value: &Value) -> String {
@@ -214,7 +214,7 @@ pub(super) fn found(value: &Value) -> String {
 
 /// A text as it is shown in a message: in quotes, on one line, and never longer than one.
 pub(super) fn quote(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_QUOTE) {
+    match text.char_indices().nth(MAX_QUOTE_CHARS) {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}…", &text[..end]),
     }
