@@ -49,7 +49,7 @@ async fn main() {
     let cluster = Cluster::start(Options::new(folder.path().join("postgres"))).await.unwrap();
     cluster.create_database("bench").await.unwrap();
     let pool = PgPool::connect(&cluster.url("bench")).await.unwrap();
-    projector::migrate(&pool).await.unwrap();
+    views::migrate(&pool).await.unwrap();
 
     let (health, stop) = (Health::default(), CancellationToken::new());
     let options = ProjectorOptions { health: health.clone(), ..ProjectorOptions::default() };

@@ -141,7 +141,7 @@ pub(crate) async fn views_beside(log: &EventStore, url: &str) -> Result<PgPool, 
 /// The database, with the views' schema up to date.
 pub(crate) async fn views(url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
     let pool = connect(url).await?;
-    projector::migrate(&pool).await?;
+    views::migrate(&pool).await?;
     Ok(pool)
 }
 

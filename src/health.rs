@@ -8,10 +8,10 @@ use axum::routing::get;
 use command_handler::Unreachable;
 use event_store::client::EventStore;
 use leader_consumer::LogAlarm;
-use query_api::{Lag, LagMeter};
 use sqlx::PgPool;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use views::{Lag, LagMeter};
 
 use crate::door::Door;
 use crate::log_guard::KeyCount;
@@ -131,8 +131,8 @@ impl Footing {
 
     /// What is wrong with Postgres, if anything is.
     async fn postgres(&self) -> Option<String> {
-        match timeout(PROBE, sqlx::query("SELECT 1").execute(self.pool.as_ref()?)).await {
-            Ok(Ok(_)) => None,
+        match timeout(PROBE, views::answers(self.pool.as_ref()?)).await {
+            Ok(Ok(())) => None,
             Ok(Err(error)) => Some(format!("Postgres: {error}\n")),
             Err(_) => Some("Postgres does not answer\n".to_owned()),
         }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use event_store::client::EventStore;
 use leader_consumer::{LogAlarm, OriginError};
-use projector::{Keyless, LogCheckError, REMEDY, keyless, verify_log};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use views::{Keyless, LogCheckError, REMEDY, keyless, verify_log};
 
 /// Who raises the alarm.
 const VIEWS: &str = "the views";

@@ -7,9 +7,9 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use event_store::client::EventStore;
 use leader_consumer::Mismatch;
-use projector::REMEDY;
 use projector::compare::Difference;
 use projector::rebuild::{RebuildOptions, Rebuilt, Stage, View, rebuild};
+use views::REMEDY;
 
 use crate::args::ServerUrls;
 use crate::commands::output;
@@ -102,7 +102,7 @@ pub(crate) async fn run(args: RebuildArgs) -> Result<ExitCode, Box<dyn std::erro
     let log = EventStore::connect(servers.named_event_store()?)?;
     adopt(&log, servers.stream_prefix.as_deref()).await?;
     let pool = backends::views_beside(&log, servers.named_postgres()?).await?;
-    let adopt = match projector::compare_log(&log, &pool).await? {
+    let adopt = match views::compare_log(&log, &pool).await? {
         Some(mismatch) if args.check => return Err(OtherLog(mismatch).into()),
         Some(mismatch) if !args.yes && !confirmed(&mismatch)? => return Ok(ExitCode::from(NOT_DONE)),
         mismatch => mismatch.is_some(),
@@ -121,7 +121,7 @@ pub(crate) async fn run(args: RebuildArgs) -> Result<ExitCode, Box<dyn std::erro
     }
     output::print(&report(&rebuilt, &options))?;
     if args.check {
-        let keyless = projector::keyless(&pool).await?;
+        let keyless = views::keyless(&pool).await?;
         if keyless.orders > 0 {
             output::print(&format!("{keyless}\n"))?;
             return Ok(ExitCode::from(DIFFERENCES));

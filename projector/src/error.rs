@@ -2,15 +2,11 @@
 
 use event_store::client::ReadError;
 use leader_consumer::OriginError;
-
-use crate::origin::LogCheckError;
+use views::LogCheckError;
 
 /// What a projector cannot get over by waiting.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectorError {
-    /// The schema could not be brought up to date.
-    #[error("the views' schema could not be brought up to date")]
-    Migration(#[source] sqlx::migrate::MigrateError),
     /// The database is not what the projector was built for.
     #[error("the database has not the views' schema, or the projector no right to it")]
     Schema(#[source] sqlx::Error),

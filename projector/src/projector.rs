@@ -8,13 +8,13 @@ use leader_consumer::OriginError;
 use sqlx::PgPool;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
+use views::REMEDY;
 
 use crate::apply::{Views, apply};
 use crate::error::{Interruption, ProjectorError, WriteError, is_wrong_schema};
 use crate::fold::Batch;
 use crate::intake::{Collected, Intake};
 use crate::options::ProjectorOptions;
-use crate::origin::REMEDY;
 use crate::parked::{self, Parked};
 use crate::session::Session;
 use crate::states::States;

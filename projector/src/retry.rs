@@ -10,14 +10,14 @@ use domain::ids::OrderId;
 use event_store::client::{EventStore, ReadError};
 use serde::Serialize;
 use sqlx::{Connection, FromRow, PgConnection, PgPool};
+use views::CHECKPOINTS;
+use views::checkpoint::begin_generation;
 
 use crate::error::WriteError;
 use crate::fold::Batch;
 use crate::parked::mark;
 use crate::remake::RemakeError;
-use crate::session::begin_generation;
 use crate::states::States;
-use crate::view::CHECKPOINTS;
 use crate::write::{Moving, Rows, write_all};
 
 /// An event that is set aside.

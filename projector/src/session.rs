@@ -5,19 +5,18 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use event_store::client::{EventStore, Position};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::timeout;
 use uuid::Uuid;
+use views::channels;
+use views::checkpoint::{self, VIEWS};
+use views::verify_views;
 
 use crate::error::Interruption;
 use crate::options::ProjectorOptions;
-use crate::origin::verify_views;
-use crate::view::CHECKPOINTS;
 
 /// Any number will do, as long as every projector of a database takes the same.
 const LOCK: i64 = 0x7465_6e75_746f;
-/// The row of `checkpoints`.
-pub(crate) const VIEWS: &str = "views";
 
 /// How long the log has to say which event stands at the checkpoint.
 const LOOKING_UP: Duration = Duration::from_secs(1);
@@ -80,7 +79,7 @@ impl Session {
         let mut db = leader_consumer::take_place(pool, LOCK, options.standby_poll, options.silence).await?;
         sqlx::raw_sql(SETTINGS).execute(&mut db).await?;
         let log_id = verify_views(log, &mut db).await?;
-        let (checkpoint, generation) = read_checkpoint(&mut db).await?;
+        let (checkpoint, generation) = checkpoint::with_generation(&mut db).await?;
         Ok(Self { db, checkpoint, generation, log_id })
     }
 
@@ -111,7 +110,7 @@ impl Session {
             self.checkpoint = Some(through);
             return Ok(());
         }
-        let (_, generation) = read_checkpoint(&mut self.db).await?;
+        let (_, generation) = checkpoint::with_generation(&mut self.db).await?;
         if generation == self.generation { Ok(()) } else { Err(Interruption::CheckpointMoved) }
     }
 
@@ -124,7 +123,7 @@ impl Session {
                 .bind(to.prepare.cast_signed())
                 .bind(None::<DateTime<Utc>>)
                 .bind(self.checkpoint.map(|from| from.commit.cast_signed()))
-                .bind(crate::NOTIFICATIONS)
+                .bind(channels::MOVED)
                 .bind(self.generation)
                 .bind(self.log_id)
                 .bind(event)
@@ -144,47 +143,4 @@ impl Session {
             tracing::debug!(%error, "the projector's connection did not close cleanly");
         }
     }
-}
-
-/// How far the views have come, and which they are.
-async fn read_checkpoint(db: &mut PgConnection) -> Result<(Option<Position>, i64), sqlx::Error> {
-    let row: Option<(i64, i64, i64)> =
-        sqlx::query_as("SELECT position, prepare, generation FROM checkpoints WHERE name = $1")
-            .bind(VIEWS)
-            .fetch_optional(db)
-            .await?;
-    Ok(row.map_or((None, 0), |(commit, prepare, generation)| (Some(position((commit, prepare))), generation)))
-}
-
-/// Where the live views are, quoted, as an ordinary connection sees them.
-pub(crate) async fn live_schema(db: &mut PgConnection) -> Result<String, sqlx::Error> {
-    let schema = sqlx::query_scalar(
-        "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-         WHERE pg_class.oid = 'orders'::regclass",
-    );
-    schema.fetch_one(db).await
-}
-
-/// How far the views of a schema have come.
-pub(crate) async fn checkpoint_in(db: &mut PgConnection, schema: &str) -> Result<Option<Position>, sqlx::Error> {
-    let query = format!("SELECT position, prepare FROM {schema}.{CHECKPOINTS} WHERE name = $1");
-    let row: Option<(i64, i64)> = sqlx::query_as(AssertSqlSafe(query)).bind(VIEWS).fetch_optional(db).await?;
-    Ok(row.map(position))
-}
-
-/// Says that somebody other than the active projector changes the views, whose checkpoints are in that table: it will find out with
-/// its next transaction, which waits for this one. Gives back how far the views have come, and their new generation.
-pub(crate) async fn begin_generation(
-    db: &mut PgConnection,
-    checkpoints: &str,
-) -> Result<Option<(Position, i64)>, sqlx::Error> {
-    let query = format!(
-        "UPDATE {checkpoints} SET generation = generation + 1 WHERE name = $1 RETURNING position, prepare, generation"
-    );
-    let row: Option<(i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(query)).bind(VIEWS).fetch_optional(db).await?;
-    Ok(row.map(|(commit, prepare, generation)| (position((commit, prepare)), generation)))
-}
-
-fn position((commit, prepare): (i64, i64)) -> Position {
-    Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }
 }

@@ -11,13 +11,15 @@ use domain::ids::OrderId;
 use event_store::client::{Position, RecordedEvent};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
+use views::channels;
+use views::checkpoint::VIEWS;
 
 use crate::columns::{OrderColumns, StepColumns, TodoColumns, WorkflowColumns};
 use crate::counts::counted;
 use crate::error::{Interruption, WriteError};
 use crate::fold::Batch;
 use crate::parked::{self, Parked};
-use crate::session::{Session, VIEWS, moved};
+use crate::session::{Session, moved};
 
 /// Writes and commits. Returns the change in the number of events that are set aside.
 pub(crate) async fn write(session: &mut Session, batch: &Batch, last: &RecordedEvent) -> Result<i64, WriteError> {
@@ -161,7 +163,7 @@ async fn write_rows(
         .bind(through.prepare.cast_signed())
         .bind(last_event_at)
         .bind(from.map(|from| from.commit.cast_signed()))
-        .bind(if *is_news { crate::NOTIFICATIONS } else { UNHEARD })
+        .bind(if *is_news { channels::MOVED } else { UNHEARD })
         .bind(&orders.id)
         .bind(&orders.workflow)
         .bind(&orders.workflow_version)
@@ -214,7 +216,7 @@ async fn write_rows(
         .bind(&timeline.correlation_id)
         .bind(&timeline.causation_id)
         .bind(&timeline.hash)
-        .bind(crate::ENDS)
+        .bind(channels::ENDED)
         .bind(if *is_news { ends(orders) } else { Vec::new() })
         .bind(generation)
         .bind(&orders.sealed)

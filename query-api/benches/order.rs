@@ -52,7 +52,7 @@ async fn measure() {
     let (seconds, clients) = (number("TENUTO_BENCH_SECONDS", 3), number("TENUTO_BENCH_CLIENTS", 8));
     let database = database().await;
     let pool = PgPoolOptions::new().max_connections(16).connect(database.url()).await.unwrap();
-    sqlx::migrate!("../projector/migrations").run(&pool).await.unwrap();
+    views::migrate(&pool).await.unwrap();
     fill(&pool).await;
     let log = EventStore::connect("esdb://127.0.0.1:1?tls=false").unwrap();
     let graphql = serve(query_api::router(pool.clone(), log, &Options::default())).await;

@@ -72,8 +72,8 @@ async fn main() {
     let (orders, rounds) = (number("TENUTO_BENCH_ORDERS", 1_000_000), number("TENUTO_BENCH_ROUNDS", 200));
     let database = database().await;
     let pool = PgPool::connect(database.url()).await.unwrap();
-    sqlx::migrate!("../projector/migrations").run(&pool).await.unwrap();
-    let fill = include_str!("../tests/synthetic.sql").replace("$1", &orders.to_string());
+    views::migrate(&pool).await.unwrap();
+    let fill = include_str!("../../crates/views/tests/synthetic.sql").replace("$1", &orders.to_string());
     sqlx::raw_sql(AssertSqlSafe(fill)).execute(&pool).await.unwrap();
     sqlx::raw_sql("VACUUM (ANALYZE) orders, steps").execute(&pool).await.unwrap();
     let log = EventStore::connect("esdb://127.0.0.1:1?tls=false").unwrap();

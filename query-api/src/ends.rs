@@ -10,14 +10,11 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Notify, OnceCell, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use views::{Listening, channels, connect_to_look_up, ended_orders};
 
 use crate::error::StoreError;
-use crate::listening::Listening;
 use crate::order_status::OrderStatus;
-use crate::store::ended_orders;
 
-/// The channel on which the projector tells which orders have ended, or are stuck: their ids, with a space between two.
-const ORDERS_ENDED: &str = "tenuto_ends";
 /// Those whose orders have not been looked at yet; past it the next is told to come later.
 const QUEUE: usize = 1024;
 /// Ends that were heard of and not looked at yet; past it all orders are looked at that are waited for.
@@ -94,7 +91,7 @@ impl Heard {
 
 /// Hears of ends.
 async fn listen(pool: PgPool, heard: Arc<Heard>) {
-    let mut listening = Listening::to(ORDERS_ENDED, pool);
+    let mut listening = Listening::to(channels::ENDED, pool);
     loop {
         match listening.next().await {
             Some(ids) => heard.add(&ids),
@@ -173,17 +170,10 @@ impl Watch {
     async fn ended(&mut self, orders: &[String]) -> Result<Vec<OrderStatus>, sqlx::Error> {
         let mut db = match self.db.take() {
             Some(db) => db,
-            None => connect(&self.pool).await?,
+            None => connect_to_look_up(&self.pool).await?,
         };
         let ended = ended_orders(&mut db, orders).await?;
         self.db = Some(db);
-        Ok(ended)
+        Ok(ended.into_iter().map(OrderStatus::from).collect())
     }
-}
-
-/// A connection that plans a statement once: orders are looked up by their ids, however few the planner thinks there are of them.
-async fn connect(pool: &PgPool) -> Result<PgConnection, sqlx::Error> {
-    let mut db = pool.acquire().await?.detach();
-    sqlx::raw_sql("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").execute(&mut db).await?;
-    Ok(db)
 }

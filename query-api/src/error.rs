@@ -2,6 +2,7 @@
 
 use async_graphql::ErrorExtensions;
 use event_store::client::ReadError;
+use views::{Unknown, ViewsError};
 
 /// Why the views, or the log, gave no answer. The details are in the log; a clone goes to every field that waited for the same rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,30 +27,26 @@ pub enum StoreError {
     Internal,
 }
 
+impl From<ViewsError> for StoreError {
+    fn from(error: ViewsError) -> Self {
+        match error {
+            ViewsError::Unavailable => Self::Unavailable,
+            ViewsError::LogUnavailable => Self::LogUnavailable,
+            ViewsError::Sealed => Self::Sealed,
+            ViewsError::Internal => Self::Internal,
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if is_unavailable(&error) {
-            tracing::warn!(%error, "the views are unavailable");
-            Self::Unavailable
-        } else {
-            tracing::error!(%error, "a query over the views failed");
-            Self::Internal
-        }
+        ViewsError::from(error).into()
     }
 }
 
 impl From<ReadError> for StoreError {
     fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Unavailable(_) => {
-                tracing::warn!(%error, "the log is unavailable");
-                Self::LogUnavailable
-            }
-            ReadError::StreamDeleted(_) | ReadError::Refused(_) => {
-                tracing::error!(%error, "a read of the log failed");
-                Self::Internal
-            }
-        }
+        ViewsError::from(error).into()
     }
 }
 
@@ -70,17 +67,12 @@ pub(crate) fn coded(error: &dyn std::fmt::Display, code: &'static str) -> async_
     async_graphql::Error::new(error.to_string()).extend_with(|_, extensions| extensions.set("code", code))
 }
 
-/// SQLSTATE classes 08 (connection), 53 (out of resources) and 57P (shutting down, starting up).
-fn is_unavailable(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(database) => {
-            database.code().is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class)))
-        }
-        _ => false,
-    }
+/// A name in a filter that does not exist, with a code for what it names.
+pub(crate) fn unknown_name(unknown: &Unknown) -> async_graphql::Error {
+    let (code, name) = match unknown {
+        Unknown::Workflow { name, .. } => ("NO_SUCH_WORKFLOW", name.clone()),
+        Unknown::Version { version, .. } => ("NO_SUCH_VERSION", version.to_string()),
+        Unknown::Step { step, .. } => ("NO_SUCH_STEP", step.clone()),
+    };
+    coded(unknown, code).extend_with(|_, extensions| extensions.set("unknown", name))
 }

@@ -4,16 +4,16 @@
 //! before the snapshot. Whether a field gets what it asked for is then seen in the snapshot itself ([`Store::at_least`]), so that
 //! no answer is stale, whatever was heard.
 //!
-//! [`Store::at_least`]: crate::store::Store::at_least
+//! [`Store::at_least`]: views::Store::at_least
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{ErrorExtensions, InputObject};
 use tokio::sync::Semaphore;
+use views::Lag;
 
 use crate::error::{StoreError, coded};
-use crate::lag::Lag;
 use crate::moves::Moves;
 use crate::schema::Position;
 

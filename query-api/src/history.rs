@@ -14,10 +14,9 @@ use serde_json::Value;
 use sqlx::types::Json;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use views::{Head, OrderRow, Page, StepRow, TimelineRow};
 
 use crate::error::StoreError;
-use crate::paging::Page;
-use crate::store::{Head, OrderRow, StepRow, TimelineRow};
 
 /// Events read at once.
 const PAGE: u64 = 500;

@@ -2,7 +2,7 @@
 //!
 //! [`router`] serves `/graphql` (queries; subscriptions over WebSocket and as server-sent events; a console for browsers), the schema's text at `/schema.graphql`, and
 //! `GET /orders/{id}` for those who only want to know where an order stands. It reads the views that the projector writes, and
-//! the log for orders as they were ([`history`]); it writes nothing. Every `SELECT` is in [`store`].
+//! the log for orders as they were ([`history`]); it writes nothing, and has no statement of its own: these are in `views`.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
@@ -15,8 +15,6 @@ mod filter;
 mod freshness;
 mod history;
 mod http;
-mod lag;
-mod listening;
 mod live;
 mod moves;
 mod options;
@@ -24,7 +22,6 @@ mod order_status;
 mod paging;
 mod schema;
 mod sort;
-mod store;
 
 use axum::Router;
 use axum::routing;
@@ -37,9 +34,9 @@ use freshness::Waiting;
 use history::History;
 use live::Live;
 use moves::Moves;
+use views::LagMeter;
 
 pub use error::StoreError;
-pub use lag::{Lag, LagMeter};
 pub use live::LiveStats;
 pub use options::Options;
 pub use order_status::{OrderStatus, method_not_allowed, order_status};

@@ -5,12 +5,7 @@ use std::sync::Arc;
 
 use sqlx::PgPool;
 use tokio::sync::{OnceCell, watch};
-
-use crate::listening::Listening;
-use crate::store;
-
-/// The channel on which the projector announces.
-const VIEWS_MOVED: &str = "tenuto_views";
+use views::{Listening, channels, checkpoint};
 
 /// The position that the views have; `None`: they have nothing, or it is not known. Whoever holds it is told of each move, and
 /// now and then of one that was none.
@@ -49,7 +44,7 @@ async fn announce(pool: PgPool, moved: watch::Sender<Option<u64>>) {
 }
 
 async fn hear(pool: &PgPool, moved: &watch::Sender<Option<u64>>) {
-    let mut listening = Listening::to(VIEWS_MOVED, pool.clone());
+    let mut listening = Listening::to(channels::MOVED, pool.clone());
     loop {
         match listening.next().await.and_then(|position| position.parse().ok()) {
             Some(position) => drop(moved.send_replace(Some(position))),
@@ -60,7 +55,7 @@ async fn hear(pool: &PgPool, moved: &watch::Sender<Option<u64>>) {
 }
 
 async fn look(pool: &PgPool, moved: &watch::Sender<Option<u64>>) {
-    if let Ok(position) = store::views_at(pool).await {
+    if let Ok(position) = checkpoint::announced(pool).await {
         moved.send_replace(position);
     }
 }

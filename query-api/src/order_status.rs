@@ -11,17 +11,15 @@ use axum::response::{IntoResponse, Response};
 use domain::ids::OrderId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgPool, Row};
+use sqlx::PgPool;
 use tokio::time::timeout;
+use views::{LagMeter, StatusRow, checkpoint};
 
 use crate::ends::Ends;
 use crate::error::StoreError;
 use crate::filter::comparable;
 use crate::freshness::{USUAL_WAIT, ViewsBehind, Waiting};
 use crate::history::History;
-use crate::lag::LagMeter;
-use crate::store;
 
 /// Where an order stands, as of the views.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,22 +40,22 @@ pub struct OrderStatus {
     pub position: String,
 }
 
-impl<'r> FromRow<'r, PgRow> for OrderStatus {
-    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            order_id: row.try_get("id")?,
-            status: row.try_get("status")?,
-            state: row.try_get("state")?,
-            result_error: row.try_get("result_error")?,
-            revision: row.try_get::<i64, _>("revision")?.cast_unsigned(),
-            position: row.try_get::<i64, _>("position")?.cast_unsigned().to_string(),
-        })
+impl From<StatusRow> for OrderStatus {
+    fn from(row: StatusRow) -> Self {
+        Self {
+            order_id: row.id,
+            status: row.status,
+            state: row.state,
+            result_error: row.result_error,
+            revision: row.revision.cast_unsigned(),
+            position: row.position.cast_unsigned().to_string(),
+        }
     }
 }
 
 /// Reads where an order stands; `None`: the views have no such order.
 pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>, StoreError> {
-    Ok(store::order_status(pool, &comparable(id)).await?)
+    Ok(views::order_status(pool, &comparable(id)).await?.map(OrderStatus::from))
 }
 
 /// The longest that a caller may wait for an order's end, in seconds.
@@ -123,7 +121,7 @@ impl Orders {
 
     async fn reach(&self, wanted: u64) -> Result<(), NotTold> {
         self.waiting.until(wanted, USUAL_WAIT).await?;
-        let had = store::checkpoint(&self.pool).await.map_err(StoreError::from)?;
+        let had = checkpoint::read(&self.pool).await.map_err(StoreError::from)?;
         if had.map(|had| had.commit) >= Some(wanted) {
             return Ok(());
         }

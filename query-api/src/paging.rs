@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use views::Page;
 
 /// Rows in a page where nothing is said.
 pub const DEFAULT_SIZE: i32 = 50;
@@ -15,19 +16,6 @@ pub struct PageArguments {
     pub after: Option<String>,
     pub last: Option<i32>,
     pub before: Option<String>,
-}
-
-/// A page to be read: so many rows from one end of what lies between two cursors.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Page<C> {
-    /// Rows.
-    pub size: u16,
-    /// Whether they are counted from the far end.
-    pub from_end: bool,
-    /// Only rows that follow this one.
-    pub after: Option<C>,
-    /// Only rows that this one follows.
-    pub before: Option<C>,
 }
 
 /// What is wrong with the arguments.
@@ -94,23 +82,16 @@ pub struct Cut<T> {
     pub has_next: bool,
 }
 
-impl<C> Page<C> {
-    /// How many rows to read: one more than asked for tells whether there are more.
-    pub fn rows_to_read(&self) -> i64 {
-        i64::from(self.size) + 1
-    }
-
-    /// Makes the page of the rows read, which are in the order in which they are counted.
-    pub fn cut<T>(&self, mut rows: Vec<T>) -> Cut<T> {
-        let more = rows.len() > usize::from(self.size);
-        rows.truncate(usize::from(self.size));
-        if self.from_end {
-            rows.reverse();
-            // A cursor was a row of the list, so there is something on its other side.
-            Cut { rows, has_previous: more, has_next: self.before.is_some() }
-        } else {
-            Cut { rows, has_previous: self.after.is_some(), has_next: more }
-        }
+/// Makes a page of the rows read, which are in the order in which they are counted.
+pub fn cut<T, C>(page: &Page<C>, mut rows: Vec<T>) -> Cut<T> {
+    let more = rows.len() > usize::from(page.size);
+    rows.truncate(usize::from(page.size));
+    if page.from_end {
+        rows.reverse();
+        // A cursor was a row of the list, so there is something on its other side.
+        Cut { rows, has_previous: more, has_next: page.before.is_some() }
+    } else {
+        Cut { rows, has_previous: page.after.is_some(), has_next: more }
     }
 }
 
@@ -145,6 +126,6 @@ mod tests {
     #[test]
     fn a_page_counted_from_the_end_is_in_the_order_of_the_list() {
         let page = check(None, Some(2)).unwrap();
-        assert_eq!(page.cut(vec![9, 8, 7]), Cut { rows: vec![8, 9], has_previous: true, has_next: false });
+        assert_eq!(cut(&page, vec![9, 8, 7]), Cut { rows: vec![8, 9], has_previous: true, has_next: false });
     }
 }

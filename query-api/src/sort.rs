@@ -2,11 +2,10 @@
 
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
+use views::{OrderRow, Page, Place, Sort, SortBy, SortKey};
 
 use crate::filter::within_history;
 use crate::paging::{self, PageArguments};
-use crate::store::OrderRow;
 
 /// The order of a list of orders. Orders that are alike in it are told apart by their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -23,50 +22,15 @@ pub enum OrderSort {
     TotalDesc,
 }
 
-/// What a list is sorted by, whichever end it begins at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SortBy {
-    PlacedAt,
-    UpdatedAt,
-    EndedAt,
-    Total,
-}
-
-/// Where an order stands in a sorted list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderCursor {
-    pub key: SortKey,
-    pub id: String,
-}
-
-/// The value of what a list is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SortKey {
-    Moment(DateTime<Utc>),
-    Amount(Decimal),
-}
-
-impl SortBy {
-    /// The column of `orders`.
-    pub fn column(self) -> &'static str {
-        match self {
-            Self::PlacedAt => "placed_at",
-            Self::UpdatedAt => "updated_at",
-            Self::EndedAt => "ended_at",
-            Self::Total => "total",
-        }
-    }
-
-    fn key(self, text: &str) -> Option<SortKey> {
-        Some(match self {
-            Self::Total => SortKey::Amount(text.parse().ok()?),
-            _ => SortKey::Moment(within_history(DateTime::from_timestamp_micros(text.parse().ok()?)?)),
-        })
-    }
+fn key(by: SortBy, text: &str) -> Option<SortKey> {
+    Some(match by {
+        SortBy::Total => SortKey::Amount(text.parse().ok()?),
+        _ => SortKey::Moment(within_history(DateTime::from_timestamp_micros(text.parse().ok()?)?)),
+    })
 }
 
 impl OrderSort {
-    pub fn by(self) -> SortBy {
+    fn by(self) -> SortBy {
         match self {
             Self::PlacedAtAsc | Self::PlacedAtDesc => SortBy::PlacedAt,
             Self::UpdatedAtAsc | Self::UpdatedAtDesc => SortBy::UpdatedAt,
@@ -75,7 +39,12 @@ impl OrderSort {
         }
     }
 
-    pub fn is_descending(self) -> bool {
+    /// The same for the views.
+    pub fn sort(self) -> Sort {
+        Sort { by: self.by(), is_descending: self.is_descending() }
+    }
+
+    fn is_descending(self) -> bool {
         matches!(self, Self::PlacedAtDesc | Self::UpdatedAtDesc | Self::EndedAtDesc | Self::TotalDesc)
     }
 
@@ -93,18 +62,18 @@ impl OrderSort {
     }
 
     /// Checks paging arguments for a list sorted so.
-    pub fn page(self, arguments: &PageArguments) -> Result<paging::Page<OrderCursor>, paging::PageError> {
+    pub fn page(self, arguments: &PageArguments) -> Result<Page<Place>, paging::PageError> {
         arguments.check(|cursor| self.decode(cursor))
     }
 
-    fn decode(self, cursor: &str) -> Option<OrderCursor> {
+    fn decode(self, cursor: &str) -> Option<Place> {
         let mut parts = cursor.splitn(3, '|');
         if parts.next()? != self.by().column() {
             return None;
         }
-        let key = self.by().key(parts.next()?)?;
+        let key = key(self.by(), parts.next()?)?;
         let id = parts.next()?;
         domain::ids::OrderId::new(id).ok()?;
-        Some(OrderCursor { key, id: id.to_owned() })
+        Some(Place { key, id: id.to_owned() })
     }
 }

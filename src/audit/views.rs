@@ -6,11 +6,11 @@ use std::sync::Arc;
 use domain::ids::OrderId;
 use event_store::client::EventStore;
 use leader_consumer::Mismatch;
-use projector::LogCheckError;
 use projector::compare::{CompareError, Compared, Comparison, Range, ranges};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use views::LogCheckError;
 
 use super::error::AuditError;
 use super::findings::{Finding, Findings};
@@ -38,7 +38,7 @@ pub(super) async fn checkpoint(log: &Log, pool: &PgPool, findings: &mut Findings
 
 /// Whether the views were made from another log. Then a comparison would list every order.
 pub(super) async fn of_another_log(log: &Log, pool: &PgPool) -> Result<Option<String>, AuditError> {
-    match projector::compare_log(&log.store, pool).await {
+    match views::compare_log(&log.store, pool).await {
         Ok(Some(mismatch @ Mismatch::OtherLog { .. })) => {
             Ok(Some(format!("is not the one that the views were made from: {mismatch}; name the database of this log")))
         }
@@ -52,7 +52,7 @@ pub(super) async fn of_another_log(log: &Log, pool: &PgPool) -> Result<Option<St
 
 /// The orders whose keys are missing, if there are any.
 pub(super) async fn missing_keys(pool: &PgPool) -> Result<Option<String>, AuditError> {
-    match projector::keyless(pool).await {
+    match views::keyless(pool).await {
         Ok(keyless) => Ok((keyless.orders > 0).then(|| keyless.to_string())),
         Err(error) if is_older_schema(&error) => Ok(None),
         Err(error) => Err(error.into()),

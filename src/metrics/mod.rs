@@ -15,8 +15,9 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use query_api::{LagMeter, LiveStats};
+use query_api::LiveStats;
 use tokio::time::timeout;
+use views::LagMeter;
 
 use crate::log_guard::KeyCount;
 

@@ -4,9 +4,10 @@ use axum::Router;
 use command_handler::Unreachable;
 use event_store::client::EventStore;
 use leader_consumer::LogAlarm;
-use query_api::{LagMeter, LiveStats};
+use query_api::LiveStats;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
+use views::LagMeter;
 
 use crate::door::Door;
 use crate::health::Footing;

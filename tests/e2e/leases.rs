@@ -17,7 +17,7 @@ impl List {
     async fn new() -> Self {
         let database = database().await;
         let pool = PgPool::connect(database.url()).await.unwrap();
-        projector::migrate(&pool).await.unwrap();
+        views::migrate(&pool).await.unwrap();
         Self { pool, _database: database }
     }
 

@@ -5,9 +5,8 @@
 use event_store::client::Position;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
-
-use crate::session::checkpoint_in;
-use crate::view::{CHECKPOINTS, View};
+use views::checkpoint;
+use views::{CHECKPOINTS, View};
 
 /// The schema that is filled.
 pub(super) const SCHEMA: &str = "tenuto_rebuild";
@@ -35,7 +34,7 @@ pub(super) async fn take_up(
     }
     // From now on every name means the table beside.
     execute(db, &format!("SET search_path TO {SCHEMA}, {live}")).await?;
-    checkpoint_in(db, SCHEMA).await
+    checkpoint::read_in(db, SCHEMA).await
 }
 
 /// Makes the indexes that only questions need: filled all at once, they cost a fraction of what they do row by row.

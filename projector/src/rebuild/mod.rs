@@ -18,14 +18,14 @@ use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use views::CHECKPOINTS;
+use views::{LogCheckError, checkpoint_to_compare, compare_views};
+use views::{checkpoint, live_schema};
 
 use crate::compare::Difference;
-use crate::origin::{LogCheckError, checkpoint_to_compare, compare_views};
 use crate::remake::{Remake, RemakeError};
-use crate::session::{checkpoint_in, live_schema};
-use crate::view::CHECKPOINTS;
-pub use crate::view::View;
 use reading::Reading;
+pub use views::View;
 
 /// Any number will do, as long as every rebuild of a database takes the same.
 const LOCK: i64 = 0x7465_6e75_7262;
@@ -216,7 +216,7 @@ impl<T: Fn(Stage)> Work<'_, T> {
     async fn target(&self, db: &mut PgConnection) -> Result<Option<Position>, RebuildError> {
         match self.adopted {
             Some(_) => Ok(self.log.head().await?),
-            None => Ok(checkpoint_in(db, &self.live).await?),
+            None => Ok(checkpoint::read_in(db, &self.live).await?),
         }
     }
 

@@ -4,11 +4,13 @@
 //! where others hold them for longer it is tried again later. Who waits for a table by its name then finds the new one.
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use views::CHECKPOINTS;
+use views::channels;
+use views::checkpoint::{VIEWS, begin_generation};
+use views::compare::Live;
 
 use super::beside::{self, SCHEMA};
 use super::{RebuildError, RebuildOptions, Rebuilt, Stage, View, Work};
-use crate::session::{VIEWS, begin_generation};
-use crate::view::CHECKPOINTS;
 
 /// How long the locks are waited for, and how long others wait meanwhile.
 const PATIENCE: &str = "SET LOCAL lock_timeout TO '500ms'";
@@ -40,8 +42,9 @@ pub(super) async fn attempt<T: Fn(Stage)>(
     let orders: i64 = orders.fetch_one(&mut *transaction).await?;
     let mut differences = Vec::new();
     if options.only_check {
+        let live = Live { schema: work.live.clone(), made: SCHEMA.to_owned() };
         for view in &options.views {
-            differences.extend(crate::compare::view(&mut transaction, *view, &work.live, SCHEMA).await?);
+            differences.extend(live.differing_view(&mut transaction, *view).await?);
         }
     } else {
         if work.adopted.is_some() {
@@ -117,7 +120,7 @@ async fn exchange(db: &mut PgConnection, live: &str, views: &[View]) -> Result<(
     // The active projector has to forget what it remembers of the old ones.
     if let Some((position, _)) = begin_generation(db, &format!("{live}.{CHECKPOINTS}")).await? {
         sqlx::query("SELECT pg_notify($1, $2)")
-            .bind(crate::NOTIFICATIONS)
+            .bind(channels::MOVED)
             .bind(position.commit.to_string())
             .execute(db)
             .await?;

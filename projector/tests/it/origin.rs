@@ -2,9 +2,10 @@
 
 use event_store::client::{LOG_STREAM, Position};
 use leader_consumer::{LogAlarm, Mismatch, OriginError};
+use projector::ProjectorOptions;
 use projector::rebuild::{RebuildError, RebuildOptions, View, rebuild};
-use projector::{LogCheckError, ProjectorOptions, compare_log, verify_log};
 use tokio_util::sync::CancellationToken;
+use views::{LogCheckError, compare_log, verify_log};
 
 use crate::histories::{all_ways, just_placed};
 use crate::support::{Log, Running, Views, batches_of, until};
@@ -145,11 +146,11 @@ const KEYS_ALONE: &str = "CREATE TABLE customer_keys (
 async fn a_database_that_has_the_keys_alone_gets_the_schema_and_keeps_them() {
     let views = Views::without_schema().await;
     views.sql(KEYS_ALONE).await;
-    let (one, other) = tokio::join!(projector::migrate(&views.pool), projector::migrate(&views.pool));
+    let (one, other) = tokio::join!(views::migrate(&views.pool), views::migrate(&views.pool));
     one.unwrap();
     other.unwrap();
     let kept = "SELECT customer_id || ' ' || (secret IS NOT NULL)::text FROM all_customer_keys ORDER BY id";
     assert_eq!(views.texts(kept).await, ["VINET true", "TOMSP false"]);
-    projector::migrate(&views.pool).await.unwrap();
+    views::migrate(&views.pool).await.unwrap();
     assert_eq!(views.texts("SELECT (to_regclass('restored_customer_keys') IS NULL)::text").await, ["true"]);
 }

@@ -72,7 +72,7 @@ pub struct Views {
 impl Views {
     pub async fn empty() -> Self {
         let views = Self::without_schema().await;
-        projector::migrate(&views.pool).await.unwrap();
+        views::migrate(&views.pool).await.unwrap();
         views
     }
 

@@ -3,8 +3,9 @@
 use std::num::NonZeroUsize;
 
 use chrono::{DateTime, Utc};
-use projector::{NOTIFICATIONS, ProjectorError, ProjectorOptions};
+use projector::{ProjectorError, ProjectorOptions};
 use sqlx::postgres::PgListener;
+use views::channels::MOVED;
 
 use domain::ids::OrderId;
 use domain::order::NewOrder;
@@ -155,7 +156,7 @@ async fn the_migration_gives_earlier_orders_what_a_rebuild_would() {
     let rows = views.rows().await;
     views.sql("ALTER TABLE orders DROP COLUMN result_error, DROP COLUMN result_placeholders").await;
     views.sql("UPDATE timeline SET summary = 'The order is completed' WHERE type = 'OrderCompleted'").await;
-    views.sql(include_str!("../../migrations/0017_results.sql")).await;
+    views.sql(include_str!("../../../crates/views/migrations/0017_results.sql")).await;
     assert_eq!(views.rows().await, rows);
 }
 
@@ -222,7 +223,7 @@ async fn each_committed_batch_is_announced_with_its_position() {
     let (log, last) = Log::with(&all_ways()).await;
     let views = Views::empty().await;
     let mut listener = PgListener::connect_with(&views.pool).await.unwrap();
-    listener.listen(NOTIFICATIONS).await.unwrap();
+    listener.listen(MOVED).await.unwrap();
     let projector = Running::start(&log, &views, batches_of(5));
     projector.reach(last).await;
     let mut announced = 0;

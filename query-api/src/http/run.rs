@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use views::Store;
 
 use super::{Endpoint, operation};
 use crate::admission::{Overloaded, Place};
@@ -20,7 +21,6 @@ use crate::budget::{Budget, Lane, Limits};
 use crate::document::{Document, tokens};
 use crate::error::StoreError;
 use crate::schema::Schema;
-use crate::store::Store;
 
 /// A document of more tokens is parsed on a thread of its own.
 const LIGHT_TOKENS: usize = 1_000;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use sqlx::PgPool;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OnceCell, mpsc, oneshot};
+use views::checkpoint;
+use views::filter::Criteria;
 
 use super::window::{Change, Watched, read};
 use super::{Ended, Interest, QUEUE};
 use crate::error::StoreError;
-use crate::filter::Criteria;
 use crate::moves::{Heard, Moves};
-use crate::store;
 
 /// Those who are about to join; the next wait.
 const JOINING: usize = 1024;
@@ -134,7 +134,7 @@ impl Members {
 
     async fn take_in(&mut self, new: &mut Vec<Joining>) {
         if !new.is_empty() && self.is_empty() {
-            match store::checkpoint(&self.pool).await {
+            match checkpoint::read(&self.pool).await {
                 Ok(checkpoint) => self.through = checkpoint.map_or(0, |at| at.commit.cast_signed()),
                 Err(error) => {
                     tracing::warn!(%error, "the views cannot be read, and nobody can subscribe");

@@ -15,12 +15,12 @@ use std::sync::Arc;
 use futures::Stream;
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
+use views::filter::Criteria;
+use views::{Store, Unknown};
 
 use crate::error::StoreError;
-use crate::filter::Criteria;
 use crate::moves::Moves;
 use crate::schema::Order;
-use crate::store::{Store, Unknown};
 use hub::Hub;
 pub(crate) use stats::Counted;
 pub use stats::LiveStats;
@@ -79,7 +79,7 @@ impl Live {
 
     /// A name in the criteria that does not exist, if there is one: no change would ever meet them.
     pub async fn unknown(&self, criteria: &Criteria) -> Result<Option<Unknown>, StoreError> {
-        Store::without_snapshot(self.hub.pool.clone()).unknown(criteria).await
+        Store::without_snapshot(self.hub.pool.clone()).unknown(criteria).await.map_err(StoreError::from)
     }
 
     /// What changes, until the subscriber leaves or is let go; the reason is the last item then.

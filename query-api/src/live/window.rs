@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use sqlx::PgPool;
+use views::Store;
+use views::filter::Criteria;
 
 use crate::error::StoreError;
-use crate::filter::Criteria;
 use crate::schema::Order;
-use crate::store::Store;
 
 /// Orders read at once.
 const ORDERS: i64 = 500;

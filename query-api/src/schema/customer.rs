@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_graphql::{ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use views::OrderRow;
 
 use super::siblings::Siblings;
-use crate::store::OrderRow;
 
 /// Who ordered.
 pub struct Customer {

@@ -15,11 +15,11 @@ mod workflow;
 
 use async_graphql::connection::{Connection, ConnectionNameType, Edge, EdgeNameType, EmptyFields};
 use async_graphql::{EmptyMutation, OutputType, SDLExportOptions};
+use views::LagMeter;
 
 use crate::Options;
 use crate::budget::Weighing;
 use crate::history::History;
-use crate::lag::LagMeter;
 use crate::live::Live;
 use crate::paging::Cut;
 
@@ -32,7 +32,7 @@ pub use words::{OrderState, StepStatus};
 /// The schema: it can be asked, not told.
 pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;
 
-/// The schema. Each request brings its own [`Store`](crate::store::Store).
+/// The schema. Each request brings its own [`Store`](views::Store).
 pub fn schema(history: History, lag: LagMeter, live: Live, weighing: Weighing, options: &Options) -> Schema {
     Schema::build(Query, EmptyMutation, Subscription)
         .data(history)

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use domain::order::PersonalData;
 use rust_decimal::Decimal;
 use serde_json::Value;
+use views::{OrderRow, StepRow, Store};
 
 use super::connection;
 use super::customer::{Address, Customer};
@@ -19,8 +20,7 @@ use super::words::OrderState;
 use super::workflow::Workflow;
 use crate::error::{StoreError, coded};
 use crate::history::{Earlier, History};
-use crate::paging::{PageArguments, cost_factor};
-use crate::store::{OrderRow, StepRow, Store};
+use crate::paging::{PageArguments, cost_factor, cut};
 
 /// An order.
 #[derive(Clone)]
@@ -185,7 +185,7 @@ impl Order {
         let arguments = PageArguments { first, after, last, before };
         let page = timeline::page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let rows = self.siblings.timeline(&self.row.id, &page).await?;
-        Ok(connection(page.cut(rows), |row| (timeline::cursor(&row), TimelineEntry::from(row))))
+        Ok(connection(cut(&page, rows), |row| (timeline::cursor(&row), TimelineEntry::from(row))))
     }
 
     /// What the workflow gave back. A text in it that holds personal data which cannot be read, because they were erased or

@@ -2,12 +2,12 @@
 
 use async_graphql::{ComplexObject, Context, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use views::LagMeter;
+use views::{CountRow, HourRow, ProgressRow};
 
 use super::scalars::Position;
 use super::words::OrderState;
 use crate::error::StoreError;
-use crate::lag::LagMeter;
-use crate::store::{CountRow, HourRow, ProgressRow};
 
 /// Everything at a glance.
 #[derive(SimpleObject)]
@@ -47,7 +47,7 @@ impl Overview {
     #[graphql(complexity = "50 + child_complexity")]
     async fn lag(&self, context: &Context<'_>) -> Option<Result<ViewsLag>> {
         let measured = async {
-            let lag = context.data::<LagMeter>()?.of(self.checkpoint).await?;
+            let lag = context.data::<LagMeter>()?.of(self.checkpoint).await.map_err(StoreError::from)?;
             Ok(ViewsLag { log_position: lag.log.map(Position), seconds: lag.seconds })
         };
         Some(measured.await)

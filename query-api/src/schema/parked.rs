@@ -2,9 +2,9 @@
 
 use async_graphql::{ID, SimpleObject};
 use chrono::{DateTime, Utc};
+use views::ParkedRow;
 
 use super::Position;
-use crate::store::ParkedRow;
 
 /// An event that could not be projected and is set aside, until an operator has it tried again (`tenuto projector retry`).
 #[derive(SimpleObject)]

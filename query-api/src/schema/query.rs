@@ -4,20 +4,19 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, ErrorExtensions, ID, Object, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::OrderId;
+use views::{LagMeter, Store};
 
 use super::connection;
 use super::order::Order;
 use super::overview::{HourCount, Overview};
 use super::parked::ParkedEvent;
 use super::workflow::Workflow;
-use crate::error::coded;
+use crate::error::{StoreError, coded, unknown_name};
 use crate::filter::{OrderFilter, comparable, within_history};
 use crate::freshness::{Freshness, ViewsBehind};
 use crate::history::{AsOf, History, HistoryError};
-use crate::lag::LagMeter;
-use crate::paging::{Cut, PageArguments, cost_factor};
+use crate::paging::{Cut, PageArguments, cost_factor, cut};
 use crate::sort::OrderSort;
-use crate::store::Store;
 
 /// What can be asked.
 pub struct Query;
@@ -70,15 +69,15 @@ impl Query {
         let page = sort.page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let criteria = filter.unwrap_or_default().criteria().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         fresh(context, freshness).await?;
-        let rows = store.orders(&criteria, sort, &page).await?;
+        let rows = store.orders(&criteria, sort.sort(), &page).await.map_err(StoreError::from)?;
         let is_whole = page.after.is_none() && page.before.is_none();
         if rows.is_empty()
             && is_whole
-            && let Some(unknown) = store.unknown(&criteria).await?
+            && let Some(unknown) = store.unknown(&criteria).await.map_err(StoreError::from)?
         {
-            return Err(unknown.into());
+            return Err(unknown_name(&unknown));
         }
-        let Cut { rows, has_previous, has_next } = page.cut(rows);
+        let Cut { rows, has_previous, has_next } = cut(&page, rows);
         let cut = Cut { rows: Order::list(store, rows)?, has_previous, has_next };
         Ok(connection(cut, |order| (sort.cursor(order.row()), order)))
     }
@@ -99,14 +98,14 @@ impl Query {
     #[graphql(complexity = "10 * child_complexity")]
     async fn parked_events(&self, context: &Context<'_>, order: ID) -> Result<Vec<ParkedEvent>> {
         let Ok(order) = OrderId::new(order.as_str()) else { return Ok(Vec::new()) };
-        let rows = context.data::<Store>()?.parked(&order).await?;
+        let rows = context.data::<Store>()?.parked(&order).await.map_err(StoreError::from)?;
         Ok(rows.into_iter().map(ParkedEvent::from).collect())
     }
 
     /// Everything at a glance.
     async fn overview(&self, context: &Context<'_>) -> Result<Overview> {
         let store = context.data::<Store>()?;
-        let (counts, progress) = tokio::try_join!(store.counts(), store.progress())?;
+        let (counts, progress) = tokio::try_join!(store.counts(), store.progress()).map_err(StoreError::from)?;
         Ok(Overview::of(&counts, &progress)?)
     }
 
@@ -123,7 +122,7 @@ impl Query {
         if to - from > LONGEST_BY_HOUR {
             return Err(coded(&TOO_LONG_BY_HOUR, "BAD_USER_INPUT"));
         }
-        let rows = context.data::<Store>()?.counts_by_hour(from, to).await?;
+        let rows = context.data::<Store>()?.counts_by_hour(from, to).await.map_err(StoreError::from)?;
         Ok(rows.into_iter().map(HourCount::try_from).collect::<std::result::Result<_, _>>()?)
     }
 }
@@ -145,7 +144,7 @@ async fn fresh(context: &Context<'_>, freshness: Option<Freshness>) -> Result<()
     let Some(freshness) = freshness else { return Ok(()) };
     freshness.wait().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
     let wanted = freshness.position.0;
-    let Err(had) = context.data::<Store>()?.at_least(wanted).await? else { return Ok(()) };
+    let Err(had) = context.data::<Store>()?.at_least(wanted).await.map_err(StoreError::from)? else { return Ok(()) };
     let lag = context.data::<LagMeter>()?.beside_an_error(had).await;
     Err(ViewsBehind { wanted, had: had.map(|had| had.commit), lag }.into())
 }
@@ -157,14 +156,14 @@ async fn definition(
     freshness: Option<Freshness>,
 ) -> Result<Option<Workflow>> {
     fresh(context, freshness).await?;
-    let row = context.data::<Store>()?.workflow(&comparable(name), version).await?;
+    let row = context.data::<Store>()?.workflow(&comparable(name), version).await.map_err(StoreError::from)?;
     Ok(row.map(Workflow::from))
 }
 
 async fn present(context: &Context<'_>, id: &str, freshness: Option<Freshness>) -> Result<Option<Order>> {
     fresh(context, freshness).await?;
     let store = context.data::<Store>()?;
-    let row = store.order(&comparable(id)).await?;
+    let row = store.order(&comparable(id)).await.map_err(StoreError::from)?;
     Ok(Order::list(store, Vec::from_iter(row))?.pop())
 }
 

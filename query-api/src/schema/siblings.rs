@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+use views::Page;
+use views::{Head, Keys, OrderRow, Personal, StepRow, Store, TimelineRow, WorkflowKey, WorkflowRow};
 
 use crate::error::StoreError;
 use crate::history::{Earlier, History};
-use crate::paging::Page;
-use crate::store::{Head, Keys, OrderRow, Personal, StepRow, Store, TimelineRow, WorkflowKey, WorkflowRow};
 
 type Shared<T> = Arc<OnceCell<Result<T, StoreError>>>;
 /// By order.
@@ -67,7 +67,7 @@ impl Siblings {
     pub async fn steps(&self, order: &str) -> Result<&[StepRow], StoreError> {
         let read = || async {
             let orders: Vec<String> = self.orders.iter().map(|order| order.id.clone()).collect();
-            self.store.steps(&orders).await
+            self.store.steps(&orders).await.map_err(StoreError::from)
         };
         let steps = self.steps.get_or_init(read).await;
         let steps = steps.as_ref().map_err(|error| *error)?;
@@ -87,10 +87,11 @@ impl Siblings {
     /// The personal data of one, as far as they can be read.
     pub async fn personal(&self, order: &OrderRow) -> Result<Personal, StoreError> {
         if order.sealed.is_none() {
-            return Keys::default().open(order);
+            return Ok(Keys::default().open(order)?);
         }
-        let keys = self.keys.get_or_init(|| self.store.keys(&self.sealed_with)).await;
-        keys.as_ref().map_err(|error| *error)?.open(order)
+        let keys =
+            self.keys.get_or_init(async || self.store.keys(&self.sealed_with).await.map_err(StoreError::from)).await;
+        Ok(keys.as_ref().map_err(|error| *error)?.open(order)?)
     }
 
     /// A page of the timeline of one.
@@ -98,7 +99,7 @@ impl Siblings {
         let read = || async {
             match &self.history {
                 Some(history) => history.timelines(&self.orders, page).await,
-                None => self.store.timelines(&self.orders, page).await,
+                None => self.store.timelines(&self.orders, page).await.map_err(StoreError::from),
             }
         };
         let timelines = self.timelines.get_or_init(page, read).await;

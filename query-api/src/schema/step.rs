@@ -3,10 +3,10 @@
 use async_graphql::{ID, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use views::{OutlineStep, StepRow};
 
 use super::words::{OrderState, StepMode, StepStatus};
 use crate::error::StoreError;
-use crate::store::{OutlineStep, StepRow};
 
 /// A step of an order.
 #[derive(Debug, Clone, PartialEq, SimpleObject)]

@@ -6,7 +6,7 @@ use futures::stream::BoxStream;
 
 use super::order::Order;
 use super::scalars::Position;
-use crate::error::coded;
+use crate::error::{coded, unknown_name};
 use crate::filter::{OrderFilter, comparable};
 use crate::live::{Begin, Ended, Interest, Live};
 
@@ -39,7 +39,7 @@ impl Subscription {
         let criteria = filter.unwrap_or_default().criteria().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let live = context.data::<Live>()?;
         if let Some(unknown) = live.unknown(&criteria).await? {
-            return Err(unknown.into());
+            return Err(unknown_name(&unknown));
         }
         let from = from.map_or(Begin::Now, |from| Begin::Position(from.0));
         changes(context, Interest::Matching(Box::new(criteria)), from)

@@ -4,10 +4,11 @@ use async_graphql::connection::{ConnectionNameType, EdgeNameType};
 use async_graphql::{ID, OutputType, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use views::Page;
+use views::TimelineRow;
 
 use super::Named;
-use crate::paging::{Page, PageArguments, PageError, encode_cursor};
-use crate::store::TimelineRow;
+use crate::paging::{PageArguments, PageError, encode_cursor};
 
 /// Something that happened to an order.
 #[derive(SimpleObject)]

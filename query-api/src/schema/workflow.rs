@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use views::WorkflowRow;
 
 use super::siblings::Siblings;
 use super::words::StepMode;
-use crate::store::WorkflowRow;
 
 /// A definition.
 pub struct Workflow {

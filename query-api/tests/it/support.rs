@@ -90,7 +90,7 @@ impl World {
     async fn over(log: &EventStore, node: Option<(NodeHandle, TempDir)>) -> Self {
         let database = database().await;
         let pool = PgPool::connect(database.url()).await.unwrap();
-        sqlx::migrate!("../projector/migrations").run(&pool).await.unwrap();
+        views::migrate(&pool).await.unwrap();
         let router = query_api::router(pool.clone(), log.clone(), &Options::default());
         Self { pool, router, _database: database, _log: node }
     }

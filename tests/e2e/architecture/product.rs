@@ -81,7 +81,7 @@ impl Used {
 
 impl<'ast> Visit<'ast> for Used {
     fn visit_item(&mut self, item: &'ast Item) {
-        if !item_attributes(item).is_some_and(is_for_tests) {
+        if !is_for_tests_item(item) {
             visit::visit_item(self, item);
         }
     }
@@ -95,6 +95,11 @@ impl<'ast> Visit<'ast> for Used {
         self.paths.insert(names.join("::"));
         visit::visit_path(self, path);
     }
+}
+
+/// Whether only tests have an item.
+pub fn is_for_tests_item(item: &Item) -> bool {
+    item_attributes(item).is_some_and(is_for_tests)
 }
 
 fn item_attributes(item: &Item) -> Option<&[Attribute]> {

@@ -1,8 +1,7 @@
-//! Every `SELECT` over the views. Nothing else in this crate speaks SQL.
+//! What GraphQL reads: every question over the views, each request at one moment of them.
 
 mod conditions;
 mod keys;
-mod rows;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -17,20 +16,20 @@ use domain::ids::OrderId;
 use event_store::client::Position;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder, Transaction};
+use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Transaction};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::error::StoreError;
+use crate::checkpoint::{self, VIEWS};
+use crate::error::ViewsError;
 use crate::filter::Criteria;
-use crate::order_status::OrderStatus;
-use crate::paging::Page;
-use crate::sort::{OrderCursor, OrderSort};
-use conditions::{Purpose, push_criteria};
-pub use keys::{Keys, Personal};
-pub use rows::{
-    CountRow, Head, HourRow, OrderRow, OutlineStep, ParkedRow, ProgressRow, StepRow, TimelineRow, WorkflowKey,
+use crate::page::Page;
+use crate::rows::{
+    CountRow, Head, HourRow, OrderRow, ParkedRow, ProgressRow, StatusRow, StepRow, TimelineRow, WorkflowKey,
     WorkflowRow,
 };
+use crate::sort::{Place, Sort};
+use conditions::{Purpose, push_criteria};
+pub use keys::{Keys, Personal};
 use search::Search;
 pub use unknown::Unknown;
 
@@ -84,7 +83,7 @@ impl Store {
         Self { pool, snapshot: None }
     }
 
-    async fn snapshot(&self) -> Result<Reading<'_>, StoreError> {
+    async fn snapshot(&self) -> Result<Reading<'_>, ViewsError> {
         let Some(snapshot) = &self.snapshot else { return Ok(Reading::ByItself(self.pool.acquire().await?)) };
         let mut snapshot = snapshot.lock().await;
         if snapshot.is_none() {
@@ -95,17 +94,18 @@ impl Store {
     }
 
     /// The position that these views have.
-    pub async fn checkpoint(&self) -> Result<Option<Position>, StoreError> {
-        Ok(checkpoint(&mut *self.snapshot().await?).await?)
+    pub async fn checkpoint(&self) -> Result<Option<Position>, ViewsError> {
+        Ok(checkpoint::read(&mut *self.snapshot().await?).await?)
     }
 
     /// Whether these views have that position; if not, the one that they have.
-    pub async fn at_least(&self, position: u64) -> Result<Result<(), Option<Position>>, StoreError> {
+    pub async fn at_least(&self, position: u64) -> Result<Result<(), Option<Position>>, ViewsError> {
         let had = self.checkpoint().await?;
         Ok(if had.map(|had| had.commit) >= Some(position) { Ok(()) } else { Err(had) })
     }
 
-    pub async fn order(&self, id: &str) -> Result<Option<OrderRow>, StoreError> {
+    /// The order of that id.
+    pub async fn order(&self, id: &str) -> Result<Option<OrderRow>, ViewsError> {
         let mut query = select_orders();
         query.push(" WHERE id = ").push_bind(id);
         Ok(query.build_query_as().fetch_optional(&mut *self.snapshot().await?).await?)
@@ -115,15 +115,15 @@ impl Store {
     pub async fn orders(
         &self,
         criteria: &Criteria,
-        sort: OrderSort,
-        page: &Page<OrderCursor>,
-    ) -> Result<Vec<OrderRow>, StoreError> {
+        sort: Sort,
+        page: &Page<Place>,
+    ) -> Result<Vec<OrderRow>, ViewsError> {
         let search = Search { criteria, sort, page };
         Ok(search.rows(&mut *self.snapshot().await?).await?)
     }
 
     /// Orders that changed after a position, of these or of all, in the order of their last changes.
-    pub async fn changed(&self, after: i64, of: Option<&[String]>, most: i64) -> Result<Vec<OrderRow>, StoreError> {
+    pub async fn changed(&self, after: i64, of: Option<&[String]>, most: i64) -> Result<Vec<OrderRow>, ViewsError> {
         let mut query = select_orders();
         query.push(" WHERE position > ").push_bind(after);
         if let Some(ids) = of {
@@ -134,7 +134,7 @@ impl Store {
     }
 
     /// Which of these orders meet which of the criteria, by their index.
-    pub async fn meeting(&self, ids: &[String], criteria: &[Criteria]) -> Result<Vec<(String, usize)>, StoreError> {
+    pub async fn meeting(&self, ids: &[String], criteria: &[Criteria]) -> Result<Vec<(String, usize)>, ViewsError> {
         let mut met = Vec::new();
         for (chunk, some) in criteria.chunks(CRITERIA).enumerate() {
             let mut query =
@@ -152,7 +152,7 @@ impl Store {
     }
 
     /// The steps that something has happened to, by order.
-    pub async fn steps(&self, orders: &[String]) -> Result<HashMap<String, Vec<StepRow>>, StoreError> {
+    pub async fn steps(&self, orders: &[String]) -> Result<HashMap<String, Vec<StepRow>>, ViewsError> {
         let rows: Vec<StepRow> = sqlx::query_as(
             "SELECT order_id, step, participant, action, mode, status, outcome, data, attempts, last_error, started_at, ended_at,
                     next_attempt_at
@@ -169,7 +169,7 @@ impl Store {
         &self,
         orders: &[Head],
         page: &Page<i64>,
-    ) -> Result<HashMap<String, Vec<TimelineRow>>, StoreError> {
+    ) -> Result<HashMap<String, Vec<TimelineRow>>, ViewsError> {
         let direction = if page.from_end { "DESC" } else { "ASC" };
         let mut query = QueryBuilder::<Postgres>::new("SELECT entry.* FROM unnest(");
         query.push_bind(orders.iter().map(|order| order.id.as_str()).collect::<Vec<_>>()).push("::text[], ");
@@ -192,7 +192,7 @@ impl Store {
     }
 
     /// The definitions of those names and versions, as far as they are known.
-    pub async fn workflows(&self, keys: HashSet<WorkflowKey>) -> Result<HashMap<WorkflowKey, WorkflowRow>, StoreError> {
+    pub async fn workflows(&self, keys: HashSet<WorkflowKey>) -> Result<HashMap<WorkflowKey, WorkflowRow>, ViewsError> {
         let (names, versions): (Vec<String>, Vec<i32>) = keys.into_iter().unzip();
         let rows: Vec<WorkflowRow> = sqlx::query_as(
             "SELECT name, version, source, outline, registered_at FROM workflows
@@ -206,7 +206,7 @@ impl Store {
     }
 
     /// A definition; without a version, the latest.
-    pub async fn workflow(&self, name: &str, version: Option<i32>) -> Result<Option<WorkflowRow>, StoreError> {
+    pub async fn workflow(&self, name: &str, version: Option<i32>) -> Result<Option<WorkflowRow>, ViewsError> {
         let row = sqlx::query_as(
             "SELECT name, version, source, outline, registered_at FROM workflows
              WHERE name = $1 AND ($2::integer IS NULL OR version = $2) ORDER BY version DESC LIMIT 1",
@@ -219,7 +219,7 @@ impl Store {
     }
 
     /// The first events of an order that are set aside.
-    pub async fn parked(&self, order: &OrderId) -> Result<Vec<ParkedRow>, StoreError> {
+    pub async fn parked(&self, order: &OrderId) -> Result<Vec<ParkedRow>, ViewsError> {
         let rows = sqlx::query_as(
             "SELECT stream, revision, position, type, recorded_at, reason FROM parked WHERE stream = ANY($1)
              ORDER BY position, revision LIMIT $2",
@@ -232,7 +232,7 @@ impl Store {
     }
 
     /// How many orders there are of each status and state.
-    pub async fn counts(&self) -> Result<Vec<CountRow>, StoreError> {
+    pub async fn counts(&self) -> Result<Vec<CountRow>, ViewsError> {
         let rows = sqlx::query_as(
             "SELECT status, state, orders FROM order_counts WHERE hour = '-infinity' ORDER BY status, state",
         )
@@ -242,7 +242,7 @@ impl Store {
     }
 
     /// How many orders were placed in each hour that a span of time touches, of each status and state.
-    pub async fn counts_by_hour(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<HourRow>, StoreError> {
+    pub async fn counts_by_hour(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<HourRow>, ViewsError> {
         let rows = sqlx::query_as(
             "SELECT hour, status, state, orders FROM order_counts
              WHERE $1 < $2 AND hour >= date_trunc('hour', $1, 'UTC') AND hour < $2 ORDER BY hour, status, state",
@@ -255,11 +255,12 @@ impl Store {
     }
 
     /// How far the views have come, and how many events they leave out.
-    pub async fn progress(&self) -> Result<ProgressRow, StoreError> {
+    pub async fn progress(&self) -> Result<ProgressRow, ViewsError> {
         let row = sqlx::query_as(
             "SELECT position, prepare, last_event_at, (SELECT count(*) FROM parked) AS parked
-             FROM (VALUES ('views')) AS views (name) LEFT JOIN checkpoints USING (name)",
+             FROM (VALUES ($1)) AS views (name) LEFT JOIN checkpoints USING (name)",
         )
+        .bind(VIEWS)
         .fetch_one(&mut *self.snapshot().await?)
         .await?;
         Ok(row)
@@ -280,32 +281,33 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
 /// In a task of its own, which goes on when the request is given up: cut off at a bad moment, sqlx (0.9) forgets that it has sent
 /// `BEGIN`, and the connection's next user would unknowingly work inside that transaction.
-async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, ViewsError> {
     let begun = tokio::spawn(async move { pool.begin_with(BEGIN).await });
-    Ok(begun.await.map_err(|_| StoreError::Internal)??)
-}
-
-/// How far the views have come.
-pub(crate) async fn checkpoint(db: impl PgExecutor<'_>) -> Result<Option<Position>, sqlx::Error> {
-    let row: Option<(i64, i64)> =
-        sqlx::query_as("SELECT position, prepare FROM checkpoints WHERE name = 'views'").fetch_optional(db).await?;
-    Ok(row.map(|(commit, prepare)| Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }))
-}
-
-/// The same, as it is announced.
-pub(crate) async fn views_at(pool: &PgPool) -> Result<Option<u64>, sqlx::Error> {
-    Ok(checkpoint(pool).await?.map(|position| position.commit))
+    Ok(begun.await.map_err(|_| ViewsError::Internal)??)
 }
 
 /// Where an order stands: one row, and no need for a snapshot.
-pub(crate) async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>, sqlx::Error> {
+pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<StatusRow>, sqlx::Error> {
     let row =
         sqlx::query_as("SELECT id, status, state, result_error, revision, position FROM orders WHERE id = $1").bind(id);
     row.fetch_optional(pool).await
 }
 
+/// A connection for [`ended_orders`]: it plans a statement once, and looks orders up by their ids, however few the planner thinks
+/// there are of them.
+pub async fn connect_to_look_up(pool: &PgPool) -> Result<PgConnection, sqlx::Error> {
+    let mut db = pool.acquire().await?.detach();
+    sqlx::raw_sql("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").execute(&mut db).await?;
+    Ok(db)
+}
+
+/// Whether the database answers.
+pub async fn answers(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT 1").execute(pool).await.map(drop)
+}
+
 /// Those of these orders that have ended, or are stuck.
-pub(crate) async fn ended_orders(db: &mut PgConnection, ids: &[String]) -> Result<Vec<OrderStatus>, sqlx::Error> {
+pub async fn ended_orders(db: &mut PgConnection, ids: &[String]) -> Result<Vec<StatusRow>, sqlx::Error> {
     let rows = sqlx::query_as(
         "SELECT id, status, state, result_error, revision, position FROM orders
          WHERE id = ANY($1) AND (ended_at IS NOT NULL OR stuck_reason IS NOT NULL)",

@@ -5,8 +5,6 @@
 //! orders at a time, in one snapshot with the checkpoint: events behind that are left out, so that views may move meanwhile.
 //! Nothing that others see is written.
 
-mod sql;
-
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
@@ -15,10 +13,11 @@ use domain::stream_prefix;
 use domain::wire::WORKFLOW_STREAM_PREFIX;
 use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
 use sqlx::{PgConnection, PgPool};
+use views::View;
+use views::compare::Live;
 
 use crate::remake::Remake;
-use crate::view::View;
-use sql::Live;
+pub use views::compare::{Compared, Difference, Range, ranges};
 
 /// Events read from the log at a time.
 const PAGE: usize = 500;
@@ -28,56 +27,6 @@ const BATCH_EVENTS: usize = 5_000;
 /// Orders that [`everything`] looks at in one snapshot.
 const ORDERS: usize = 200;
 pub use crate::remake::RemakeError as CompareError;
-
-/// A row, or a column of one, that is not what the log says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The view.
-    pub table: &'static str,
-    /// What tells the row from the others of its table: the order's id first.
-    pub row: String,
-    /// The order that it is about, if it is about one.
-    pub order: Option<String>,
-    /// The column; `None`: the whole row is missing, or should not be there.
-    pub column: Option<String>,
-    /// What the log says; `None`: nothing, or no such row.
-    pub log: Option<String>,
-    /// What the view says; `None`: nothing, or no such row.
-    pub view: Option<String>,
-}
-
-/// What came of a comparison.
-#[derive(Debug, Default)]
-pub struct Compared {
-    /// Everything that differs, up to a bound.
-    pub differences: Vec<Difference>,
-    /// Streams that the log would not give, each with its reason. What the views have of them was not compared.
-    pub unreadable: Vec<(String, String)>,
-}
-
-impl Compared {
-    /// Whether orders stand in the views where the log says: the counts are of nothing else.
-    pub fn has_orders_right(&self) -> bool {
-        self.unreadable.is_empty() && self.differences.iter().all(|difference| difference.table != View::Orders.table())
-    }
-}
-
-/// A range of orders in the byte order of their ids: from one, that one included, up to another, that one left out.
-#[derive(Debug, Clone, Default)]
-pub struct Range {
-    /// Where it begins; `None`: with the first.
-    pub from: Option<String>,
-    /// Where it ends; `None`: behind the last.
-    pub to: Option<String>,
-}
-
-impl Range {
-    /// One order alone.
-    pub fn of(order: &OrderId) -> Self {
-        // No text comes between the two but the id itself: Postgres has no NUL.
-        Self { from: Some(order.to_string()), to: Some(format!("{order}\u{1}")) }
-    }
-}
 
 /// A connection on which views are compared.
 pub struct Comparison {
@@ -178,29 +127,6 @@ pub async fn everything(log: &EventStore, pool: &PgPool) -> Result<Compared, Com
         all.differences.extend(comparison.counts().await?.differences);
     }
     Ok(all)
-}
-
-/// Compares a live view with the one that was made in another schema, as both are now.
-pub(crate) async fn view(
-    db: &mut PgConnection,
-    view: View,
-    live: &str,
-    made: &str,
-) -> Result<Vec<Difference>, sqlx::Error> {
-    Live { schema: live.to_owned(), made: made.to_owned() }.differing_view(db, view).await
-}
-
-/// Ranges of so many of these sorted orders, which together cover everything.
-pub fn ranges(orders: &[OrderId], size: usize) -> impl Iterator<Item = (Range, &[OrderId])> {
-    let count = orders.len().div_ceil(size).max(1);
-    let begin = move |index: usize| {
-        let first = orders.get(index * size).filter(|_| index > 0);
-        first.map(ToString::to_string)
-    };
-    (0..count).map(move |index| {
-        let range = Range { from: begin(index), to: begin(index + 1) };
-        (range, &orders[index * size..orders.len().min((index + 1) * size)])
-    })
 }
 
 /// Makes the views of some streams anew, in the temporary tables.

@@ -1,4 +1,6 @@
-//! The rows of the views, as they are read.
+//! The rows of the views, as they are read. Their fields are the columns that the migrations describe.
+
+#![expect(missing_docs, reason = "the migrations describe the columns")]
 
 use chrono::{DateTime, Utc};
 use domain::order::{Address, Line, Placeholders, Sealed};
@@ -96,6 +98,17 @@ pub struct OutlineStep {
     pub mode: String,
     pub after: Vec<String>,
     pub compensated: bool,
+}
+
+/// Where an order stands.
+#[derive(Debug, Clone, FromRow)]
+pub struct StatusRow {
+    pub id: String,
+    pub status: String,
+    pub state: String,
+    pub result_error: Option<String>,
+    pub revision: i64,
+    pub position: i64,
 }
 
 /// How many orders have a status and a state.

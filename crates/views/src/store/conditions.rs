@@ -3,7 +3,8 @@
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::filter::{AttributeCriteria, Criteria, StepCriteria, TimeRange};
-use crate::schema::{OrderState, StepStatus};
+
+use domain::order::{Lifecycle, StepStatus};
 
 /// What the conditions are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,9 +84,7 @@ fn push_step(query: &mut QueryBuilder<Postgres>, StepCriteria { name, statuses }
         }
         // The index has the status first.
         None if purpose == Purpose::Find => {
-            query
-                .push(" AND steps.status = ANY(")
-                .push_bind(StepStatus::ALL.iter().map(|status| status.as_str()).collect::<Vec<_>>());
+            query.push(" AND steps.status = ANY(").push_bind(StepStatus::BEGUN.map(StepStatus::as_str).to_vec());
             query.push(")");
         }
         None => {}
@@ -99,5 +98,5 @@ fn push_step(query: &mut QueryBuilder<Postgres>, StepCriteria { name, statuses }
 
 /// Every state, as the views spell it.
 pub(super) fn states() -> Vec<&'static str> {
-    OrderState::ALL.iter().map(|state| state.as_str()).collect()
+    Lifecycle::ALL.map(Lifecycle::as_str).to_vec()
 }

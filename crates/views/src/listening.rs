@@ -10,7 +10,7 @@ use tokio::time::sleep;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Hears what is told on a channel.
-pub(crate) struct Listening {
+pub struct Listening {
     pool: PgPool,
     channel: &'static str,
     listener: Option<PgListener>,

@@ -8,8 +8,9 @@ use domain::order::{Contents, CustomerKey, PersonalData, Sealed};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{OrderRow, Store};
-use crate::error::StoreError;
+use super::Store;
+use crate::error::ViewsError;
+use crate::rows::OrderRow;
 
 /// A row of `customer_keys`.
 #[derive(Debug, Clone, FromRow)]
@@ -26,6 +27,7 @@ pub struct Keys(HashMap<Uuid, KeyRow>);
 /// Personal data of an order, as far as they can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Personal {
+    /// What identifies a person.
     pub data: PersonalData,
     /// When the rest was erased.
     pub erased_at: Option<DateTime<Utc>>,
@@ -35,7 +37,7 @@ pub struct Personal {
 
 impl Store {
     /// Those of these ids, as far as they are known.
-    pub async fn keys(&self, ids: &[Uuid]) -> Result<Keys, StoreError> {
+    pub async fn keys(&self, ids: &[Uuid]) -> Result<Keys, ViewsError> {
         let rows: Vec<KeyRow> =
             sqlx::query_as("SELECT id, secret, destroyed_at FROM all_customer_keys WHERE id = ANY($1)")
                 .bind(ids)
@@ -47,7 +49,7 @@ impl Store {
 
 impl Keys {
     /// The personal data of an order, if its key is among these, or was destroyed.
-    pub fn open(&self, row: &OrderRow) -> Result<Personal, StoreError> {
+    pub fn open(&self, row: &OrderRow) -> Result<Personal, ViewsError> {
         let readable = || PersonalData {
             name: row.customer_name.clone(),
             email: row.customer_email.clone(),
@@ -70,13 +72,13 @@ impl Keys {
     }
 }
 
-fn opened(key: Uuid, secret: &[u8], order: &str, sealed: &Sealed) -> Result<Contents, StoreError> {
+fn opened(key: Uuid, secret: &[u8], order: &str, sealed: &Sealed) -> Result<Contents, ViewsError> {
     let key = CustomerKey::new(key, secret).map_err(|error| unreadable(order, &error))?;
     let id = OrderId::new(order).map_err(|error| unreadable(order, &error))?;
     key.open(&id, sealed).map_err(|error| unreadable(order, &error))
 }
 
-fn unreadable(order: &str, why: &dyn std::fmt::Display) -> StoreError {
+fn unreadable(order: &str, why: &dyn std::fmt::Display) -> ViewsError {
     tracing::error!(order, %why, "personal data cannot be read");
-    StoreError::Sealed
+    ViewsError::Sealed
 }

@@ -10,25 +10,26 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, QueryBuilder};
 use super::conditions::{Purpose, push_criteria};
 use super::search::{Search, Way};
 use crate::filter::{AttributeCriteria, Criteria, StepCriteria, TimeRange};
-use crate::paging::{Page, PageArguments};
-use crate::sort::{OrderCursor, OrderSort};
+use crate::page::Page;
+use crate::rows::OrderRow;
+use crate::sort::{Place, Sort, SortBy};
 
-const SORTS: [OrderSort; 8] = [
-    OrderSort::PlacedAtAsc,
-    OrderSort::PlacedAtDesc,
-    OrderSort::UpdatedAtAsc,
-    OrderSort::UpdatedAtDesc,
-    OrderSort::EndedAtAsc,
-    OrderSort::EndedAtDesc,
-    OrderSort::TotalAsc,
-    OrderSort::TotalDesc,
+const SORTS: [Sort; 8] = [
+    Sort { by: SortBy::PlacedAt, is_descending: false },
+    Sort { by: SortBy::PlacedAt, is_descending: true },
+    Sort { by: SortBy::UpdatedAt, is_descending: false },
+    Sort { by: SortBy::UpdatedAt, is_descending: true },
+    Sort { by: SortBy::EndedAt, is_descending: false },
+    Sort { by: SortBy::EndedAt, is_descending: true },
+    Sort { by: SortBy::Total, is_descending: false },
+    Sort { by: SortBy::Total, is_descending: true },
 ];
 
 /// A database with so many orders.
 async fn shop(orders: u32) -> (PgPool, TestDatabase) {
     let database = database().await;
     let pool = PgPool::connect(database.url()).await.unwrap();
-    sqlx::migrate!("../projector/migrations").run(&pool).await.unwrap();
+    crate::migrate(&pool).await.unwrap();
     let fill = include_str!("../../tests/synthetic.sql").replace("$1", &orders.to_string());
     sqlx::raw_sql(AssertSqlSafe(fill)).execute(&pool).await.unwrap();
     sqlx::raw_sql("VACUUM (ANALYZE) orders, steps").execute(&pool).await.unwrap();
@@ -129,23 +130,22 @@ fn mixtures() -> Vec<Criteria> {
     ]
 }
 
-fn page(size: i32, from_end: bool) -> Page<OrderCursor> {
-    let (first, last) = if from_end { (None, Some(size)) } else { (Some(size), None) };
-    PageArguments { first, last, ..PageArguments::default() }.check(|_| None).unwrap()
+fn page(size: u16, from_end: bool) -> Page<Place> {
+    Page { size, from_end, after: None, before: None }
 }
 
 async fn found(search: &Search<'_>, way: Way, db: &mut PgConnection) -> Vec<String> {
     let mut query = search.statement(way, "");
-    let rows: Vec<super::OrderRow> = query.build_query_as().persistent(false).fetch_all(db).await.unwrap();
+    let rows: Vec<OrderRow> = query.build_query_as().persistent(false).fetch_all(db).await.unwrap();
     rows.into_iter().map(|row| row.id).collect()
 }
 
 /// All that meet a filter, by the plainest statement.
-async fn expected(criteria: &Criteria, sort: OrderSort, db: &mut PgConnection) -> Vec<String> {
-    let direction = if sort.is_descending() { "DESC" } else { "ASC" };
+async fn expected(criteria: &Criteria, sort: Sort, db: &mut PgConnection) -> Vec<String> {
+    let direction = if sort.is_descending { "DESC" } else { "ASC" };
     let mut query = QueryBuilder::new("SELECT id FROM orders WHERE true");
     push_criteria(&mut query, criteria, Purpose::Check);
-    let column = sort.by().column();
+    let column = sort.by.column();
     query.push(format_args!(" AND {column} IS NOT NULL ORDER BY {column} {direction}, id {direction}"));
     query.build_query_scalar().persistent(false).fetch_all(db).await.unwrap()
 }

@@ -1,7 +1,9 @@
 //! The views, which are tables: what they are called, and what their rows are told apart by.
 
+use sqlx::PgConnection;
+
 /// How far the views have come: a table that moves in one transaction with them.
-pub(crate) const CHECKPOINTS: &str = "checkpoints";
+pub const CHECKPOINTS: &str = "checkpoints";
 
 /// A view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +43,7 @@ impl View {
     }
 
     /// The columns by which its rows are told apart.
-    pub(crate) fn keys(self) -> &'static [&'static str] {
+    pub fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Orders => &["id"],
             Self::Steps => &["order_id", "step"],
@@ -54,7 +56,16 @@ impl View {
     }
 
     /// Its tables in a schema, as a list for SQL.
-    pub(crate) fn all_in(schema: &str) -> String {
+    pub fn all_in(schema: &str) -> String {
         Self::ALL.map(|view| format!("{schema}.{}", view.table())).join(", ")
     }
+}
+
+/// Where the live views are, quoted, as an ordinary connection sees them.
+pub async fn live_schema(db: &mut PgConnection) -> Result<String, sqlx::Error> {
+    let schema = sqlx::query_scalar(
+        "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE pg_class.oid = 'orders'::regclass",
+    );
+    schema.fetch_one(db).await
 }

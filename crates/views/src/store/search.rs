@@ -13,11 +13,12 @@ use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
+use super::ORDER_COLUMNS;
 use super::conditions::{Purpose, push_criteria, states};
-use super::{ORDER_COLUMNS, OrderRow};
 use crate::filter::Criteria;
-use crate::paging::Page;
-use crate::sort::{OrderCursor, OrderSort, SortBy, SortKey};
+use crate::page::Page;
+use crate::rows::OrderRow;
+use crate::sort::{Place, Sort, SortBy, SortKey};
 
 /// How many orders a walk looks at for each that is wanted, and at most.
 const LOOKED_AT: i64 = 128;
@@ -31,8 +32,8 @@ const GUESS: i64 = 2;
 /// A page that is wanted.
 pub(super) struct Search<'a> {
     pub criteria: &'a Criteria,
-    pub sort: OrderSort,
-    pub page: &'a Page<OrderCursor>,
+    pub sort: Sort,
+    pub page: &'a Page<Place>,
 }
 
 /// How orders are looked for.
@@ -173,7 +174,7 @@ impl Search<'_> {
     }
 
     fn collect(&self, prefix: &str) -> QueryBuilder<Postgres> {
-        let (by, direction) = (self.sort.by().column(), self.direction());
+        let (by, direction) = (self.sort.by.column(), self.direction());
         let mut query = QueryBuilder::new(prefix);
         query.push(format_args!(
             "WITH found AS MATERIALIZED (SELECT id AS found_id, {by} AS key FROM orders WHERE true"
@@ -191,7 +192,7 @@ impl Search<'_> {
     /// Those in which there are walks, the narrowest first. Money is spread evenly enough over all orders.
     pub fn streams(&self) -> Vec<Streams> {
         let Criteria { statuses, states, customers, workflow, .. } = self.criteria;
-        let by = self.sort.by();
+        let by = self.sort.by;
         let streams: Vec<Streams> = [
             (Streams::Customers, by == SortBy::PlacedAt && customers.as_ref().is_some_and(|some| !some.is_empty())),
             (Streams::Standings, by != SortBy::Total && (statuses.is_some() || states.is_some())),
@@ -206,7 +207,7 @@ impl Search<'_> {
     /// What bounds the sort's index, and what each order on the way has to be asked.
     fn split(&self, streams: Streams) -> (Criteria, Criteria) {
         let (mut own, mut rest) = (Criteria::default(), self.criteria.clone());
-        match self.sort.by() {
+        match self.sort.by {
             SortBy::PlacedAt => std::mem::swap(&mut own.placed_at, &mut rest.placed_at),
             SortBy::UpdatedAt => std::mem::swap(&mut own.updated_at, &mut rest.updated_at),
             SortBy::EndedAt => std::mem::swap(&mut own.ended_at, &mut rest.ended_at),
@@ -258,8 +259,8 @@ impl Search<'_> {
 
     /// Which orders are in the list at all, and on this page or behind it.
     fn push_place(&self, query: &mut QueryBuilder<Postgres>) {
-        let (by, is_descending) = (self.sort.by().column(), self.sort.is_descending());
-        if self.sort.by() == SortBy::EndedAt {
+        let (by, is_descending) = (self.sort.by.column(), self.sort.is_descending);
+        if self.sort.by == SortBy::EndedAt {
             query.push(" AND ended_at IS NOT NULL");
         }
         let (follows, precedes) = if is_descending { ("<", ">") } else { (">", "<") };
@@ -275,11 +276,11 @@ impl Search<'_> {
     }
 
     fn direction(&self) -> &'static str {
-        if self.sort.is_descending() == self.page.from_end { "ASC" } else { "DESC" }
+        if self.sort.is_descending == self.page.from_end { "ASC" } else { "DESC" }
     }
 
     fn order(&self) -> String {
-        let (by, direction) = (self.sort.by().column(), self.direction());
+        let (by, direction) = (self.sort.by.column(), self.direction());
         format!("{by} {direction}, id {direction}")
     }
 }

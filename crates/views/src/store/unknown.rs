@@ -1,10 +1,9 @@
 //! Names in a filter that do not exist: a typing error should not look like a day without orders.
 
-use async_graphql::ErrorExtensions;
 use domain::workflow::suggest::did_you_mean;
 
 use super::Store;
-use crate::error::{StoreError, coded};
+use crate::error::ViewsError;
 use crate::filter::Criteria;
 
 /// The most names that are read, to find near ones.
@@ -15,44 +14,39 @@ const MOST_NAMES: i64 = 2_000;
 pub enum Unknown {
     /// No workflow of that name; the near name, as the end of a sentence.
     #[error("there is no workflow {name:?}, so no order matches{near}")]
-    Workflow { name: String, near: String },
+    Workflow {
+        /// As the filter has it.
+        name: String,
+        /// The end of the sentence.
+        near: String,
+    },
     /// The workflow is there, and that version of it is not.
     #[error("workflow {name:?} has no version {version}, so no order matches; its last is {last}")]
-    Version { name: String, version: i32, last: i32 },
+    Version {
+        /// The workflow.
+        name: String,
+        /// As the filter has it.
+        version: i32,
+        /// The last that is registered.
+        last: i32,
+    },
     /// No workflow has such a step, or the workflow that the filter names has none.
     #[error("{} has a step {step:?}, so no order matches{near}", .workflow.as_ref().map_or_else(
         || "no workflow".to_owned(), |workflow| format!("no version of workflow {workflow:?}")
     ))]
-    Step { step: String, workflow: Option<String>, near: String },
-}
-
-impl Unknown {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Workflow { .. } => "NO_SUCH_WORKFLOW",
-            Self::Version { .. } => "NO_SUCH_VERSION",
-            Self::Step { .. } => "NO_SUCH_STEP",
-        }
-    }
-
-    fn what(&self) -> String {
-        match self {
-            Self::Workflow { name, .. } => name.clone(),
-            Self::Version { version, .. } => version.to_string(),
-            Self::Step { step, .. } => step.clone(),
-        }
-    }
-}
-
-impl From<Unknown> for async_graphql::Error {
-    fn from(unknown: Unknown) -> Self {
-        coded(&unknown, unknown.code()).extend_with(|_, extensions| extensions.set("unknown", unknown.what()))
-    }
+    Step {
+        /// As the filter has it.
+        step: String,
+        /// The workflow that the filter names.
+        workflow: Option<String>,
+        /// The end of the sentence.
+        near: String,
+    },
 }
 
 impl Store {
     /// A name in the criteria that does not exist, if there is one. Where the views have no workflow at all, none is reported.
-    pub async fn unknown(&self, criteria: &Criteria) -> Result<Option<Unknown>, StoreError> {
+    pub async fn unknown(&self, criteria: &Criteria) -> Result<Option<Unknown>, ViewsError> {
         if let Some((name, version)) = &criteria.workflow {
             let versions = self.versions(name).await?;
             match (versions.last(), version) {
@@ -75,17 +69,17 @@ impl Store {
         Ok((!is_known).then(|| Unknown::Step { step: step.clone(), workflow, near }))
     }
 
-    async fn versions(&self, workflow: &str) -> Result<Vec<i32>, StoreError> {
+    async fn versions(&self, workflow: &str) -> Result<Vec<i32>, ViewsError> {
         let versions = sqlx::query_scalar("SELECT version FROM workflows WHERE name = $1 ORDER BY version");
         Ok(versions.bind(workflow).fetch_all(&mut *self.snapshot().await?).await?)
     }
 
-    async fn workflow_names(&self) -> Result<Vec<String>, StoreError> {
+    async fn workflow_names(&self) -> Result<Vec<String>, ViewsError> {
         let names = sqlx::query_scalar("SELECT DISTINCT name FROM workflows ORDER BY name LIMIT $1");
         Ok(names.bind(MOST_NAMES).fetch_all(&mut *self.snapshot().await?).await?)
     }
 
-    async fn step_names(&self, workflow: Option<&str>) -> Result<Vec<String>, StoreError> {
+    async fn step_names(&self, workflow: Option<&str>) -> Result<Vec<String>, ViewsError> {
         let names = sqlx::query_scalar(
             "SELECT DISTINCT step ->> 'id' AS name FROM workflows, jsonb_array_elements(outline) AS step
              WHERE $1::text IS NULL OR workflows.name = $1 ORDER BY name",

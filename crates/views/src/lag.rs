@@ -10,8 +10,8 @@ use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::error::StoreError;
-use crate::store;
+use crate::checkpoint;
+use crate::error::ViewsError;
 
 /// How long the log has to say where it ends, and then what comes after the views.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -33,7 +33,7 @@ pub struct Lag {
 }
 
 /// When it was measured last, and what came of that.
-type Measured = (Instant, Result<Lag, StoreError>);
+type Measured = (Instant, Result<Lag, ViewsError>);
 
 /// Measures it, at most once a second. Cheap to clone.
 #[derive(Clone)]
@@ -50,14 +50,14 @@ impl LagMeter {
     }
 
     /// How far they are behind. Those who ask at the same time get the same answer.
-    pub async fn measure(&self) -> Result<Lag, StoreError> {
+    pub async fn measure(&self) -> Result<Lag, ViewsError> {
         let mut last = self.last.lock().await;
         if let Some((at, measured)) = *last
             && at.elapsed() < GOOD_FOR
         {
             return measured;
         }
-        let measured = match store::checkpoint(&self.pool).await {
+        let measured = match checkpoint::read(&self.pool).await {
             Ok(views) => self.of(views).await,
             Err(error) => Err(error.into()),
         };
@@ -66,20 +66,20 @@ impl LagMeter {
     }
 
     /// How far behind views are that have come to that position, if it can be measured quickly.
-    pub(crate) async fn beside_an_error(&self, views: Option<Position>) -> Option<Lag> {
+    pub async fn beside_an_error(&self, views: Option<Position>) -> Option<Lag> {
         timeout(BESIDE_AN_ERROR, self.of(views)).await.ok()?.ok()
     }
 
     /// How far behind views are that have come to that position.
-    pub(crate) async fn of(&self, views: Option<Position>) -> Result<Lag, StoreError> {
+    pub async fn of(&self, views: Option<Position>) -> Result<Lag, ViewsError> {
         let log = self.head().await?;
         let seconds = if log <= views { Some(0.0) } else { self.age_of_the_first_after(views).await };
         Ok(Lag { log: log.map(|log| log.commit), views: views.map(|views| views.commit), seconds })
     }
 
     /// The position of the log's last event.
-    async fn head(&self) -> Result<Option<Position>, StoreError> {
-        Ok(timeout(PATIENCE, self.log.head()).await.map_err(|_| StoreError::LogUnavailable)??)
+    async fn head(&self) -> Result<Option<Position>, ViewsError> {
+        Ok(timeout(PATIENCE, self.log.head()).await.map_err(|_| ViewsError::LogUnavailable)??)
     }
 
     async fn age_of_the_first_after(&self, views: Option<Position>) -> Option<f64> {

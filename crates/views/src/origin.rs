@@ -8,8 +8,8 @@ use leader_consumer::{Checkpoint, Mark, Mismatch, OriginError, compare, read_che
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::session::VIEWS;
-use crate::view::CHECKPOINTS;
+use crate::checkpoint::VIEWS;
+use crate::tables::CHECKPOINTS;
 
 /// What an operator does when the views were made from another log.
 pub const REMEDY: &str = "connect the log that the views were made from, or restore it whole; to go on with this log instead, make the \
@@ -27,7 +27,8 @@ pub async fn compare_log(log: &EventStore, pool: &PgPool) -> Result<Option<Misma
     compare_views(log, &mut *pool.acquire().await?).await
 }
 
-pub(crate) async fn compare_views(log: &EventStore, db: &mut PgConnection) -> Result<Option<Mismatch>, LogCheckError> {
+/// The same, on a connection.
+pub async fn compare_views(log: &EventStore, db: &mut PgConnection) -> Result<Option<Mismatch>, LogCheckError> {
     match checkpoint_to_compare(db, CHECKPOINTS).await? {
         Some(checkpoint) => Ok(compare(log, &checkpoint).await?),
         None => Ok(None),
@@ -51,7 +52,8 @@ impl From<ReadError> for LogCheckError {
     }
 }
 
-pub(crate) async fn verify_views(log: &EventStore, db: &mut PgConnection) -> Result<Uuid, LogCheckError> {
+/// [`verify_log`] on a connection.
+pub async fn verify_views(log: &EventStore, db: &mut PgConnection) -> Result<Uuid, LogCheckError> {
     let checkpoint = checkpoint_to_compare(db, CHECKPOINTS).await?;
     let log_id = leader_consumer::verify(log, checkpoint.as_ref()).await?;
     if checkpoint.is_some_and(|checkpoint| checkpoint.log.is_none()) {
@@ -65,7 +67,7 @@ pub(crate) async fn verify_views(log: &EventStore, db: &mut PgConnection) -> Res
 }
 
 /// How far the views have come, and of which log they are; where they do not say, the newest order has the mark.
-pub(crate) async fn checkpoint_to_compare(
+pub async fn checkpoint_to_compare(
     db: &mut PgConnection,
     checkpoints: &str,
 ) -> Result<Option<Checkpoint>, sqlx::Error> {

@@ -1,4 +1,6 @@
-//! The statements that compare. They name no column but the keys', so that no column can be forgotten.
+//! The comparison of the views with what the log makes of the same events, which another has written to tables of the same names.
+//!
+//! The statements name no column but the keys', so that no column can be forgotten.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +9,8 @@ use event_store::client::Position;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Transaction};
 
-use super::{Difference, Range};
-
-use crate::session::{checkpoint_in, live_schema};
-use crate::view::{CHECKPOINTS, View};
+use crate::checkpoint;
+use crate::tables::{CHECKPOINTS, View, live_schema};
 
 /// Differences of one table that are told at once. A range with so many has more.
 const MOST: i64 = 1_000;
@@ -18,8 +18,71 @@ const MOST: i64 = 1_000;
 /// The views that tell of orders, each by the column that holds the order's id: the first by which its rows are told apart.
 const OF_ORDERS: [View; 4] = [View::Orders, View::Steps, View::Timeline, View::Todo];
 
+/// A row, or a column of one, that is not what the log says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The view.
+    pub table: &'static str,
+    /// What tells the row from the others of its table: the order's id first.
+    pub row: String,
+    /// The order that it is about, if it is about one.
+    pub order: Option<String>,
+    /// The column; `None`: the whole row is missing, or should not be there.
+    pub column: Option<String>,
+    /// What the log says; `None`: nothing, or no such row.
+    pub log: Option<String>,
+    /// What the view says; `None`: nothing, or no such row.
+    pub view: Option<String>,
+}
+
+/// What came of a comparison.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// Everything that differs, up to a bound.
+    pub differences: Vec<Difference>,
+    /// Streams that the log would not give, each with its reason. What the views have of them was not compared.
+    pub unreadable: Vec<(String, String)>,
+}
+
+impl Compared {
+    /// Whether orders stand in the views where the log says: the counts are of nothing else.
+    pub fn has_orders_right(&self) -> bool {
+        self.unreadable.is_empty() && self.differences.iter().all(|difference| difference.table != View::Orders.table())
+    }
+}
+
+/// A range of orders in the byte order of their ids: from one, that one included, up to another, that one left out.
+#[derive(Debug, Clone, Default)]
+pub struct Range {
+    /// Where it begins; `None`: with the first.
+    pub from: Option<String>,
+    /// Where it ends; `None`: behind the last.
+    pub to: Option<String>,
+}
+
+impl Range {
+    /// One order alone.
+    pub fn of(order: &OrderId) -> Self {
+        // No text comes between the two but the id itself: Postgres has no NUL.
+        Self { from: Some(order.to_string()), to: Some(format!("{order}\u{1}")) }
+    }
+}
+
+/// Ranges of so many of these sorted orders, which together cover everything.
+pub fn ranges(orders: &[OrderId], size: usize) -> impl Iterator<Item = (Range, &[OrderId])> {
+    let count = orders.len().div_ceil(size).max(1);
+    let begin = move |index: usize| {
+        let first = orders.get(index * size).filter(|_| index > 0);
+        first.map(ToString::to_string)
+    };
+    (0..count).map(move |index| {
+        let range = Range { from: begin(index), to: begin(index + 1) };
+        (range, &orders[index * size..orders.len().min((index + 1) * size)])
+    })
+}
+
 /// The tables that are there for everybody, and those of the same names that they are compared with.
-pub(super) struct Live {
+pub struct Live {
     /// Where they are, quoted.
     pub schema: String,
     /// Where the others are.
@@ -51,7 +114,7 @@ impl Live {
 
     /// How far the views have come.
     pub async fn checkpoint(&self, db: &mut PgConnection) -> Result<Option<Position>, sqlx::Error> {
-        checkpoint_in(db, &self.schema).await
+        checkpoint::read_in(db, &self.schema).await
     }
 
     /// The orders of a range that any view knows of.

@@ -1,0 +1,62 @@
+//! Why the views, or the log that they are compared with, gave no answer.
+
+use event_store::client::ReadError;
+
+/// Why there is no answer. The details are in the log lines of this process; what a caller reads holds no SQL and no server's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ViewsError {
+    /// The database cannot be reached, or has no connection free: it may work later.
+    #[error("the views are unavailable, try again later")]
+    Unavailable,
+    /// The log cannot be reached: it may work later.
+    #[error("the log is unavailable, try again later")]
+    LogUnavailable,
+    /// Personal data do not open.
+    #[error("the personal data of this order cannot be read; an operator finds in the server's own log why")]
+    Sealed,
+    /// A fault of ours.
+    #[error("the query failed for a reason that is not yours")]
+    Internal,
+}
+
+impl From<sqlx::Error> for ViewsError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_unavailable(&error) {
+            tracing::warn!(%error, "the views are unavailable");
+            Self::Unavailable
+        } else {
+            tracing::error!(%error, "a query over the views failed");
+            Self::Internal
+        }
+    }
+}
+
+impl From<ReadError> for ViewsError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(_) => {
+                tracing::warn!(%error, "the log is unavailable");
+                Self::LogUnavailable
+            }
+            ReadError::StreamDeleted(_) | ReadError::Refused(_) => {
+                tracing::error!(%error, "a read of the log failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+/// SQLSTATE classes 08 (connection), 53 (out of resources) and 57P (shutting down, starting up).
+fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(database) => {
+            database.code().is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class)))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,42 @@
+//! The read model's one home. Views are tables in Postgres that are made of the log, and can be rebuilt from it at any time.
+//!
+//! The projector writes them, GraphQL and the command handler read them, and none of these three knows another. What they have to
+//! agree on stands here and nowhere else: the schema ([`migrate`]), the names of tables, columns and channels ([`View`],
+//! [`channels`]), the rows, how far the views have come ([`checkpoint`]) and of which log they are ([`verify_log`]). No statement
+//! on one of these tables stands in another crate; a test of the whole system reads every source file for that.
+//!
+//! What is **not** here: folding of events (the projector's), GraphQL, HTTP, and any decision about an order.
+
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
+
+pub mod channels;
+pub mod checkpoint;
+pub mod compare;
+mod error;
+pub mod filter;
+mod keyless;
+mod lag;
+mod listening;
+mod migrate;
+mod origin;
+mod page;
+mod restored;
+mod rows;
+mod sort;
+mod store;
+mod tables;
+
+pub use error::ViewsError;
+pub use keyless::{Keyless, keyless};
+pub use lag::{Lag, LagMeter};
+pub use listening::Listening;
+pub use migrate::{MigrateError, migrate};
+pub use origin::{LogCheckError, REMEDY, checkpoint_to_compare, compare_log, compare_views, verify_log, verify_views};
+pub use page::Page;
+pub use rows::{
+    CountRow, Head, HourRow, OrderRow, OutlineStep, ParkedRow, ProgressRow, StatusRow, StepRow, TimelineRow,
+    WorkflowKey, WorkflowRow,
+};
+pub use sort::{Place, Sort, SortBy, SortKey};
+pub use store::{Keys, Personal, Store, Unknown, answers, connect_to_look_up, ended_orders, order_status};
+pub use tables::{CHECKPOINTS, View, live_schema};

@@ -1,0 +1,28 @@
+//! Brings the schema up to date.
+
+use sqlx::PgPool;
+
+use crate::restored;
+
+/// Why the schema is not up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// A migration failed, or the database has other migrations than this program.
+    #[error("the views' schema could not be brought up to date")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// The database failed, or is not what this program was built for.
+    #[error("the database has not the views' schema, or this program no right to it")]
+    Schema(#[source] sqlx::Error),
+}
+
+/// Brings the schema up to date. Safe to call from many processes at once, and on a database that has the table of keys alone.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    let mut db = pool.acquire().await.map_err(MigrateError::Schema)?;
+    restored::put_aside(&mut db).await.map_err(MigrateError::Schema)?;
+    sqlx::migrate!().run(&mut *db).await.map_err(MigrateError::Migration)?;
+    let restored = restored::put_back(&mut db).await.map_err(MigrateError::Schema)?;
+    if restored > 0 {
+        tracing::info!(keys = restored, "the database had the keys of personal data alone: they were taken over");
+    }
+    Ok(())
+}
