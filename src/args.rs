@@ -1,11 +1,9 @@
 //! The command line. Every option can also be given in the environment.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands;
 use crate::roles::dev::DevArgs;
 
 /// An order orchestrator: drives every order to an end that everybody can explain.
@@ -30,7 +28,7 @@ pub(crate) enum Command {
     /// Projects the log into the views; or tells what it has set aside, and tries that again
     Projector(crate::roles::projector::ProjectorArgs),
     /// Make views anew from the log, beside the live ones, and put them in their place; or check the live ones
-    Rebuild(crate::rebuild::RebuildArgs),
+    Rebuild(maintenance::rebuild::RebuildArgs),
     /// GraphQL over the views
     QueryApi(crate::roles::query_api::QueryApiArgs),
     /// The reference services: orders, payments, shipping, notifications
@@ -38,35 +36,35 @@ pub(crate) enum Command {
     /// The embedded `EventStoreDB` node alone; or check its log, or back it up
     EventStore(crate::roles::event_store::EventStoreArgs),
     /// Place orders from a file
-    Place(commands::place::PlaceArgs),
+    Place(cli::place::PlaceArgs),
     /// Show an order and its timeline
-    Show(commands::show::ShowArgs),
+    Show(cli::show::ShowArgs),
     /// Watch an order as it happens
-    Watch(commands::watch::WatchArgs),
+    Watch(cli::watch::WatchArgs),
     /// Step through an order's life: what happened, what it left, what was pending, and why; and decide all of it again
-    Replay(commands::replay::ReplayArgs),
+    Replay(lab::replay::ReplayArgs),
     /// Try another definition on the orders of the past: which would have gone otherwise, and where
-    Backtest(commands::backtest::BacktestArgs),
+    Backtest(lab::backtest::BacktestArgs),
     /// Cancel orders: what was done is undone
-    Cancel(commands::operate::OperateArgs),
+    Cancel(cli::operate::OperateArgs),
     /// Hold orders: nothing new begins, answers are recorded
-    Pause(commands::operate::OperateArgs),
+    Pause(cli::operate::OperateArgs),
     /// Let orders that are held go on
-    Resume(commands::operate::OperateArgs),
+    Resume(cli::operate::OperateArgs),
     /// Try again now what waits for its next attempt, or is stuck
-    Retry(commands::operate::RetryArgs),
+    Retry(cli::operate::RetryArgs),
     /// Assume the answer of a step
-    Skip(commands::operate::SkipArgs),
+    Skip(cli::operate::SkipArgs),
     /// Erase a customer's personal data, in the log as well
-    Forget(commands::forget::ForgetArgs),
+    Forget(cli::forget::ForgetArgs),
     /// Remove what belongs to a data folder, wherever it is: the log, the database, and the keys of personal data
-    Reset(crate::reset::ResetArgs),
+    Reset(maintenance::reset::ResetArgs),
     /// Copy the keys of personal data to an encrypted file, or bring them back from one
-    Keys(crate::keys::KeysArgs),
+    Keys(maintenance::keys::KeysArgs),
     /// Check that nobody changed what was recorded, and prove it to others
-    Audit(crate::audit::AuditArgs),
+    Audit(audit::AuditArgs),
     /// Check workflow files, draw them, or print the schema of the format
-    Workflow(commands::workflow::WorkflowArgs),
+    Workflow(lab::workflow::WorkflowArgs),
 }
 
 impl Command {
@@ -103,36 +101,10 @@ impl Command {
     }
 }
 
-/// The servers that the roles share.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ServerUrls {
-    /// The `EventStoreDB` (or `KurrentDB`) that holds the log, as a connection string
-    #[arg(long, env = "TENUTO_EVENTSTORE", value_name = "esdb://HOST:PORT?tls=…", hide_env_values = true)]
-    pub event_store: Option<String>,
-    /// The Postgres that holds the views
-    #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
-    pub postgres: Option<String>,
-    /// What the names of orders' streams start with, in a log that other applications use too: a log takes it with its first
-    /// start, keeps it, and tells it to every other role and command [default: as the log says, or order-]
-    #[arg(long, env = "TENUTO_STREAM_PREFIX", value_name = "PREFIX", value_parser = crate::stream_prefix::parse)]
-    pub stream_prefix: Option<String>,
-}
-
 /// Where a role is reached.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Listen {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "TENUTO_LISTEN", default_value = "127.0.0.1:7007", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
-}
-
-/// The data folder, unless another one is named: servers keep their data there, and commands look for servers there.
-pub(crate) const USUAL_DATA: &str = ".tenuto";
-
-/// Where things are kept.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct DataFolder {
-    /// The folder for all data of the embedded log and database
-    #[arg(long, env = "TENUTO_DATA", default_value = USUAL_DATA, value_name = "FOLDER")]
-    pub data: PathBuf,
 }

@@ -9,74 +9,24 @@ use std::time::{Duration, Instant};
 use domain::stream_prefix;
 use domain::wire::participants::{REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
 use domain::wire::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
-use event_store::client::{AppendError, EventStore, LOG_STREAM, ReadError};
+use event_store::client::EventStore;
 use event_store::node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::Cluster;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use servers::stream_prefix::{adopt_begun, adopt_in_time};
+use servers::{ServerUrls, may_append, views};
+use sqlx::PgPool;
 use tokio::time::timeout;
-
-use crate::args::ServerUrls;
-use crate::running::{self, NotFound};
-use crate::stream_prefix::{adopt_begun, adopt_in_time};
 
 /// The prefixes of the streams that participants append to, where they are asked by events.
 pub(crate) const PARTICIPANT_STREAMS: [&str; 1] = [REPLY_STREAM_PREFIX];
 /// The database of the embedded cluster.
 const DATABASE: &str = "tenuto";
-/// Connections a process keeps.
-const MOST_CONNECTIONS: u32 = 16;
-/// A role that cannot tell so soon whether it may read the log goes on without knowing.
-const LOG_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// How often in a row the embedded database is started again.
 const MOST_RESTARTS: u32 = 6;
 /// The pause before a restart grows by this much each time.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// A database that runs for this long counts as started.
 const LASTING: Duration = Duration::from_mins(1);
-/// How long the first connection may take.
-const CONNECTING: Duration = Duration::from_secs(5);
-/// How long a caller waits for a connection: a command is answered within five seconds, also during
-/// an outage.
-const ACQUIRING: Duration = Duration::from_secs(4);
-
-/// A role on its own needs servers that others reach too.
-#[derive(Debug, thiserror::Error)]
-#[error("{what} is not named: give {flag} or {variable}")]
-pub(crate) struct NotNamed {
-    what: &'static str,
-    flag: &'static str,
-    variable: &'static str,
-}
-
-impl NotNamed {
-    /// The log is not.
-    pub const EVENT_STORE: Self = Self { what: "the log", flag: "--event-store", variable: "TENUTO_EVENTSTORE" };
-    /// The database is not.
-    pub const POSTGRES: Self = Self { what: "the database", flag: "--postgres", variable: "TENUTO_POSTGRES" };
-}
-
-impl ServerUrls {
-    /// The log's connection string.
-    pub fn named_event_store(&self) -> Result<&str, NotNamed> {
-        self.event_store.as_deref().ok_or(NotNamed::EVENT_STORE)
-    }
-
-    /// The servers of a command: the ones that are named, or else those of the process that runs in
-    /// this folder.
-    pub fn or_running(self) -> Result<Self, NotFound> {
-        if self.event_store.is_some() || self.postgres.is_some() {
-            return Ok(self);
-        }
-        let Some(running) = running::in_usual_folder("--event-store and --postgres")? else { return Ok(self) };
-        Ok(Self { event_store: Some(running.event_store), postgres: running.postgres, ..self })
-    }
-
-    /// The database's URL.
-    pub fn named_postgres(&self) -> Result<&str, NotNamed> {
-        self.postgres.as_deref().ok_or(NotNamed::POSTGRES)
-    }
-}
 
 /// The prefixes of the streams that a command handler appends to.
 pub(crate) fn command_streams() -> [&'static str; 4] {
@@ -93,84 +43,6 @@ pub(crate) async fn adopt_verified(log: &EventStore, given: Option<&str>) -> Res
         may_append(log, &[adopted]).await?;
     }
     Ok(())
-}
-
-/// Checks that the log may be read. Only an administrator can give a missing right, so the role
-/// does not wait for it: it ends.
-pub(crate) async fn may_read(log: &EventStore) -> Result<(), NoRight> {
-    may_append(log, &[]).await
-}
-
-/// Checks the same, and that events may be appended to streams with these prefixes and to the log's
-/// own stream.
-pub(crate) async fn may_append(log: &EventStore, prefixes: &[&str]) -> Result<(), NoRight> {
-    // A log that does not answer yet may still be starting, on another machine.
-    timeout(LOG_ANSWERS_WITHIN, rights(log, prefixes)).await.unwrap_or(Ok(()))
-}
-
-async fn rights(log: &EventStore, prefixes: &[&str]) -> Result<(), NoRight> {
-    if let Err(error @ ReadError::Refused(_)) = log.head().await {
-        return Err(NoRight::Read(error));
-    }
-    // No order, workflow or participant has such a name.
-    let probes = prefixes.iter().map(|prefix| format!("{prefix}.rights"));
-    let own = (!prefixes.is_empty()).then(|| LOG_STREAM.to_owned());
-    for stream in own.into_iter().chain(probes) {
-        if let Err(source @ AppendError::Refused(_)) = log.may_append(&stream).await {
-            return Err(NoRight::Append { stream, source });
-        }
-    }
-    Ok(())
-}
-
-/// What the user of the connection string may not do.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NoRight {
-    #[error("$all cannot be read by the user of --event-store (TENUTO_EVENTSTORE): {0}")]
-    Read(ReadError),
-    #[error("the stream {stream} cannot be appended to by the user of --event-store (TENUTO_EVENTSTORE): {source}")]
-    Append { stream: String, source: AppendError },
-}
-
-/// The database, with the views' schema up to date, and a log that may be read.
-pub(crate) async fn views_beside(log: &EventStore, url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
-    let may_read = async { Ok(may_read(log).await?) };
-    Ok(tokio::try_join!(views(url), may_read)?.0)
-}
-
-/// The database, with the views' schema up to date.
-pub(crate) async fn views(url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
-    let pool = connect(url).await?;
-    views::migrate(&pool).await?;
-    Ok(pool)
-}
-
-/// The database.
-pub(crate) async fn connect(url: &str) -> Result<PgPool, PostgresError> {
-    let options: PgConnectOptions = url.parse().map_err(PostgresError::Url)?;
-    // A rebuild has slow statements. Its progress and the views' lag tell an operator more than a
-    // log of them.
-    let options = options.disable_statement_logging();
-    let place = format!("{}:{}", options.get_host(), options.get_port());
-    // A pool retries until its time is up, and then reports only the timeout. A single connection
-    // reports the cause.
-    match timeout(CONNECTING, options.connect()).await {
-        Ok(Ok(connection)) => connection.close().await.unwrap_or_default(),
-        Ok(Err(source)) => return Err(PostgresError::Connect { place, source }),
-        Err(_) => return Err(PostgresError::Silent { place }),
-    }
-    Ok(PgPoolOptions::new().max_connections(MOST_CONNECTIONS).acquire_timeout(ACQUIRING).connect_lazy_with(options))
-}
-
-/// Why the database cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PostgresError {
-    #[error("--postgres (TENUTO_POSTGRES) is no URL of a Postgres: {0}; give postgres://USER@HOST:PORT/DATABASE")]
-    Url(#[source] sqlx::Error),
-    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), cannot be used: {source}")]
-    Connect { place: String, source: sqlx::Error },
-    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), does not answer within {CONNECTING:?}")]
-    Silent { place: String },
 }
 
 /// Makes the data folder, closed to others. Root's database runs as another user, which must be

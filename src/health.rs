@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use views::{Lag, LagMeter};
 
-use crate::door::Door;
 use crate::log_guard::KeyCount;
+use http_server::door::Door;
 
 /// How long a probe waits to learn how far the views are behind the log.
 const PATIENCE: Duration = Duration::from_millis(300);

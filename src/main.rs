@@ -3,29 +3,18 @@
 #![deny(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "they panic when the reader has closed the pipe; use `commands::output`"
+    reason = "they panic when the reader has closed the pipe; use `command_line::output`"
 )]
 
 mod args;
-mod audit;
 mod backends;
-mod commands;
-mod door;
 mod files;
 mod health;
-mod keys;
-mod log;
 mod log_guard;
 mod logging;
 mod metrics;
-mod rebuild;
-mod reset;
 mod roles;
-mod running;
-mod samples;
-mod serve;
 mod signals;
-mod stream_prefix;
 mod workflows;
 mod wrong_log;
 
@@ -34,7 +23,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Cli, Command};
-use crate::commands::operate::Word;
+use cli::operate::Word;
 
 /// Orders are many small pieces that come and go: that is what this allocator is for.
 #[global_allocator]
@@ -68,37 +57,37 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Dev(args) => Box::pin(roles::dev::run(args)).await.map(|()| done),
         Command::CommandHandler(args) => Box::pin(roles::command_handler::run(args)).await.map(|()| done),
         Command::Projector(args) => Box::pin(roles::projector::run(args)).await,
-        Command::Rebuild(args) => Box::pin(rebuild::run(args)).await,
+        Command::Rebuild(args) => Box::pin(maintenance::rebuild::run(args, &signals::stop_token()?)).await,
         Command::QueryApi(args) => roles::query_api::run(args).await.map(|()| done),
         Command::Participants(args) => Box::pin(roles::participants::run(args)).await.map(|()| done),
         Command::EventStore(args) => roles::event_store::run(args).await,
-        Command::Place(args) => Ok(commands::place::run(args).await?),
-        Command::Show(args) => Ok(commands::show::run(args).await?),
-        Command::Watch(args) => Ok(commands::watch::run(args).await?),
-        Command::Replay(args) => Ok(commands::replay::run(args).await?),
-        Command::Backtest(args) => Ok(commands::backtest::run(args).await?),
-        Command::Cancel(args) => Ok(commands::operate::run(Word::Cancel, args).await?),
-        Command::Pause(args) => Ok(commands::operate::run(Word::Pause, args).await?),
-        Command::Resume(args) => Ok(commands::operate::run(Word::Resume, args).await?),
-        Command::Retry(args) => Ok(commands::operate::retry(args).await?),
-        Command::Skip(args) => Ok(commands::operate::skip(args).await?),
-        Command::Forget(args) => Ok(commands::forget::run(args).await?),
-        Command::Reset(args) => reset::run(args).await,
-        Command::Keys(args) => keys::run(args).await,
+        Command::Place(args) => Ok(cli::place::run(args).await?),
+        Command::Show(args) => Ok(cli::show::run(args).await?),
+        Command::Watch(args) => Ok(cli::watch::run(args).await?),
+        Command::Replay(args) => Ok(lab::replay::run(args).await?),
+        Command::Backtest(args) => Ok(lab::backtest::run(args).await?),
+        Command::Cancel(args) => Ok(cli::operate::run(Word::Cancel, args).await?),
+        Command::Pause(args) => Ok(cli::operate::run(Word::Pause, args).await?),
+        Command::Resume(args) => Ok(cli::operate::run(Word::Resume, args).await?),
+        Command::Retry(args) => Ok(cli::operate::retry(args).await?),
+        Command::Skip(args) => Ok(cli::operate::skip(args).await?),
+        Command::Forget(args) => Ok(cli::forget::run(args).await?),
+        Command::Reset(args) => maintenance::reset::run(args).await,
+        Command::Keys(args) => maintenance::keys::run(args).await,
         Command::Audit(args) => Box::pin(audit::run(args)).await,
-        Command::Workflow(args) => Ok(commands::workflow::run(args)?),
+        Command::Workflow(args) => Ok(lab::workflow::run(args)?),
     }
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
     let mut said = error.to_string();
-    commands::output::complain(&format!("tenuto: {said}"));
+    command_line::output::complain(&format!("tenuto: {said}"));
     let mut cause = error.source();
     while let Some(deeper) = cause {
         let text = deeper.to_string();
         // Some errors name their cause themselves.
         if !said.contains(&text) {
-            commands::output::complain(&format!("  because: {text}"));
+            command_line::output::complain(&format!("  because: {text}"));
             said = text;
         }
         cause = deeper.source();

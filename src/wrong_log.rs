@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use leader_consumer::LogAlarm;
 use serde_json::json;
 
-use crate::door::problem;
+use http_server::door::problem;
 
 /// The extension `code` of the GraphQL error.
 const CODE: &str = "LOG_MISMATCH";

@@ -19,11 +19,12 @@ use uuid::Uuid;
 
 use super::RoleResult;
 use super::watched::{Alarms, Watched, Watching};
-use crate::args::{Listen, ServerUrls};
-use crate::commands::output;
-use crate::door::{Door, STARTING};
-use crate::stream_prefix::adopt_in_time;
-use crate::{backends, serve, signals, workflows};
+use crate::args::Listen;
+use crate::{backends, signals, workflows};
+use command_line::output;
+use http_server::door::{Door, STARTING};
+use servers::ServerUrls;
+use servers::stream_prefix::adopt_in_time;
 
 /// How long attempts under way have to come to their end when the process stops.
 const LEAVING: Duration = Duration::from_secs(15);
@@ -86,18 +87,18 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
-    let listener = serve::bind(args.listen.listen).await?;
+    let listener = http_server::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
     address::base(&public_url).map_err(BadPublicUrl)?;
     let (door, closed) = (Door::new(STARTING), CancellationToken::new());
-    let mut server = tokio::spawn(serve::serve(listener, door.router(), closed.clone()));
+    let mut server = tokio::spawn(http_server::serve(listener, door.router(), closed.clone()));
     let alarms = Alarms::default();
     let start = async {
         door.waits_for("the log and Postgres");
         let adopted = async { Ok(adopt_in_time(&event_store, args.servers.stream_prefix.as_deref()).await?) };
-        let (pool, _) = tokio::try_join!(backends::views_beside(&event_store, postgres), adopted)?;
-        backends::may_append(&event_store, &backends::command_streams()).await?;
+        let (pool, _) = tokio::try_join!(servers::views_beside(&event_store, postgres), adopted)?;
+        servers::may_append(&event_store, &backends::command_streams()).await?;
         let (alarms, leaving, closed) = (&alarms, &stop, &closed);
         let watched = Watched { event_store: &event_store, pool: &pool, alarms, leaving, closed, projector: None };
         let Watching { mut guard, probes, .. } = watched.start(Some(&door), None);

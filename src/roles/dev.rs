@@ -14,14 +14,16 @@ use super::command_handler::{Driving, Handler, urls_in_environment};
 use super::participants::Mail;
 use super::readiness::Told;
 use super::watched::{Alarms, Watched, Watching};
-use crate::args::{DataFolder, Listen, ServerUrls};
+use crate::args::Listen;
 use crate::backends::{self, Backends};
-use crate::commands::output;
-use crate::door::Door;
 use crate::health::Footing;
-use crate::running::Running;
+use crate::signals;
 use crate::wrong_log::refused_while_raised;
-use crate::{samples, serve, signals};
+use command_line::data_folder::DataFolder;
+use command_line::output;
+use command_line::running::Running;
+use http_server::door::Door;
+use servers::ServerUrls;
 
 /// How long a request waits for the log and Postgres, which may have to be created first.
 const STARTING_ALL: Duration = Duration::from_secs(10);
@@ -49,11 +51,11 @@ pub(crate) struct DevArgs {
 
 pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    let listener = serve::bind(args.listen.listen).await?;
+    let listener = http_server::bind(args.listen.listen).await?;
     let base = format!("http://{}", listener.local_addr()?);
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
     let (door, closed) = (Door::new(STARTING_ALL), CancellationToken::new());
-    let server = tokio::spawn(serve::serve(listener, door.router(), closed.clone()));
+    let server = tokio::spawn(http_server::serve(listener, door.router(), closed.clone()));
     let alarms = Alarms::default();
     let alarm = alarms.log.clone();
     let services = Options { alarm: alarm.clone(), ..args.mail.options()? };
@@ -76,7 +78,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     };
     let (event_store, pool) = (backends.event_store.clone(), backends.pool.clone());
     let background = CancellationToken::new();
-    let queries = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
+    let queries = super::query_api::options(stop.clone());
     let projecting = ProjectorOptions { alarm: alarm.clone(), ..ProjectorOptions::default() };
     let (leaving, projector) = (&stop, Some(&projecting.health));
     let watched =
@@ -120,7 +122,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     print_places(&base, &backends, &args);
     let shown = async {
         if !args.no_samples {
-            samples::show(&base).await;
+            cli::samples::show(&base).await;
         }
         std::future::pending::<()>().await;
     };

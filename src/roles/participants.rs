@@ -6,12 +6,13 @@ use leader_consumer::LogAlarm;
 use participants::{MailServer, Options};
 
 use super::RoleResult;
-use crate::args::{Listen, ServerUrls};
-use crate::commands::output;
-use crate::door::{Door, STARTING};
+use crate::args::Listen;
 use crate::health::Footing;
 use crate::metrics::Sources;
-use crate::{backends, health, metrics, serve, signals};
+use crate::{backends, health, metrics, signals};
+use command_line::output;
+use http_server::door::{Door, STARTING};
+use servers::ServerUrls;
 
 /// Options of `tenuto participants`.
 #[derive(Debug, Args)]
@@ -56,15 +57,15 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let alarm = LogAlarm::default();
     let options = Options { alarm: alarm.clone(), ..args.mail.options()? };
     let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
-    let listener = serve::bind(args.listen.listen).await?;
+    let listener = http_server::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let door = Door::new(STARTING);
-    let server = tokio::spawn(serve::serve(listener, door.router(), stop.clone()));
+    let server = tokio::spawn(http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("Postgres");
     let start = async {
-        let pool = backends::connect(postgres).await?;
+        let pool = servers::connect(postgres).await?;
         if let Some(log) = &log {
-            backends::may_append(log, &backends::PARTICIPANT_STREAMS).await?;
+            servers::may_append(log, &backends::PARTICIPANT_STREAMS).await?;
         }
         participants::migrate(&pool).await?;
         if args.read_again {

@@ -5,21 +5,16 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use event_store::client::EventStore;
-use projector::{ParkedEvent, ProjectorOptions, Retried};
-use sqlx::PgPool;
+use maintenance::parked;
+use projector::ProjectorOptions;
 
 use super::RoleResult;
 use super::watched::{Alarms, Watched, Watching};
-use crate::args::ServerUrls;
-use crate::commands::output::{self, printable};
-use crate::door::{Door, STARTING};
-use crate::stream_prefix::{adopt, adopt_begun, adopt_in_time};
-use crate::{backends, serve, signals};
-
-/// The exit code for "something stays set aside".
-const STILL_PARKED: u8 = 1;
-/// Events that are read from the database at a time.
-const PAGE: u32 = 500;
+use crate::signals;
+use command_line::output;
+use http_server::door::{Door, STARTING};
+use servers::ServerUrls;
+use servers::stream_prefix::{adopt, adopt_begun, adopt_in_time};
 
 /// Options of `tenuto projector`.
 #[derive(Debug, Args)]
@@ -59,15 +54,15 @@ pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::er
     match args.command {
         None => Box::pin(project(&args.servers, args.listen)).await.map(|()| ExitCode::SUCCESS),
         Some(ProjectorCommand::Parked { json, servers }) => {
-            let pool = backends::views(servers.or_running()?.named_postgres()?).await?;
-            parked(&pool, json).await.map(|()| ExitCode::SUCCESS)
+            let pool = servers::views(servers.or_running()?.named_postgres()?).await?;
+            parked::list(&pool, json).await.map(|()| ExitCode::SUCCESS)
         }
         Some(ProjectorCommand::Retry { streams, servers }) => {
             let servers = servers.or_running()?;
             let log = EventStore::connect(servers.named_event_store()?)?;
             adopt(&log, servers.stream_prefix.as_deref()).await?;
-            let pool = backends::views_beside(&log, servers.named_postgres()?).await?;
-            retry(&log, &pool, streams).await
+            let pool = servers::views_beside(&log, servers.named_postgres()?).await?;
+            parked::retry(&log, &pool, streams).await
         }
     }
 }
@@ -76,13 +71,13 @@ async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(servers.named_event_store()?)?;
     let postgres = servers.named_postgres()?;
-    let listener = serve::bind(listen).await?;
+    let listener = http_server::bind(listen).await?;
     let address = listener.local_addr()?;
     let door = Door::new(STARTING);
-    let server = tokio::spawn(serve::serve(listener, door.router(), stop.clone()));
+    let server = tokio::spawn(http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("the log and Postgres");
     let adopted = async { Ok(adopt_in_time(&event_store, servers.stream_prefix.as_deref()).await?) };
-    let views = async { tokio::try_join!(backends::views_beside(&event_store, postgres), adopted) };
+    let views = async { tokio::try_join!(servers::views_beside(&event_store, postgres), adopted) };
     let (pool, _) = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(server.await??),
@@ -111,49 +106,4 @@ async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
     stop.cancel();
     server.await??;
     Ok(projected?)
-}
-
-async fn parked(pool: &PgPool, json: bool) -> Result<(), Box<dyn std::error::Error>> {
-    let mut after = None;
-    let mut count = 0;
-    loop {
-        let page = projector::parked(pool, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some((last.position, last.revision));
-        count += page.len();
-        for event in &page {
-            let line = if json { serde_json::to_string(event)? } else { in_words(event) };
-            output::print(&format!("{line}\n"))?;
-        }
-    }
-    if count == 0 && !json {
-        output::print("nothing is set aside\n")?;
-    }
-    Ok(())
-}
-
-fn in_words(event: &ParkedEvent) -> String {
-    let ParkedEvent { stream, revision, position, event_type, recorded_at, reason } = event;
-    let at = recorded_at.format("%F %T UTC");
-    printable(&format!("{stream} {revision} {event_type} at {position}, {at}: {reason}")).into_owned()
-}
-
-async fn retry(log: &EventStore, pool: &PgPool, streams: Vec<String>) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let streams = if streams.is_empty() { projector::parked_streams(pool).await? } else { streams };
-    let mut still = false;
-    for stream in &streams {
-        let outcome = match projector::retry(log, pool, stream).await? {
-            Retried::Projected => "projected".to_owned(),
-            Retried::NotParked => "nothing of it is set aside".to_owned(),
-            Retried::StillParked(reason) => {
-                still = true;
-                format!("still set aside: {reason}")
-            }
-        };
-        output::print(&format!("{}\n", printable(&format!("{stream}: {outcome}"))))?;
-    }
-    if streams.is_empty() {
-        output::print("nothing is set aside\n")?;
-    }
-    Ok(if still { ExitCode::from(STILL_PARKED) } else { ExitCode::SUCCESS })
 }

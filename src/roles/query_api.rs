@@ -2,15 +2,17 @@
 
 use clap::Args;
 use event_store::client::EventStore;
+use tokio_util::sync::CancellationToken;
 
 use super::RoleResult;
 use super::watched::{Alarms, Watched};
-use crate::args::{Listen, ServerUrls};
-use crate::commands::output;
-use crate::door::{Door, STARTING};
-use crate::stream_prefix::adopt_begun;
+use crate::args::Listen;
+use crate::signals;
 use crate::wrong_log::refused_while_raised;
-use crate::{backends, serve, signals};
+use command_line::output;
+use http_server::door::{Door, STARTING};
+use servers::ServerUrls;
+use servers::stream_prefix::adopt_begun;
 
 /// Options of `tenuto query-api`.
 #[derive(Debug, Args)]
@@ -21,19 +23,26 @@ pub(crate) struct QueryApiArgs {
     listen: Listen,
 }
 
+/// Subscriptions take at most three quarters of a listener's connections, so that requests are answered besides.
+pub(super) fn options(leaving: CancellationToken) -> query_api::Options {
+    let options = query_api::Options::default();
+    let most = http_server::max_connections() * 3 / 4;
+    query_api::Options { leaving, max_connections: options.max_connections.min(most), ..options }
+}
+
 pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
-    let listener = serve::bind(args.listen.listen).await?;
+    let listener = http_server::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let door = Door::new(STARTING);
-    let server = tokio::spawn(serve::serve(listener, door.router(), stop.clone()));
+    let server = tokio::spawn(http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("Postgres");
     let pool = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(server.await??),
-        pool = backends::views_beside(&event_store, postgres) => pool?,
+        pool = servers::views_beside(&event_store, postgres) => pool?,
     };
     let (adopting, given) = (event_store.clone(), args.servers.stream_prefix.clone());
     // Not waited for: views are served without the log too. Only earlier states of orders are read
@@ -46,7 +55,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let alarms = Alarms::default();
     let (leaving, closed) = (&stop, &stop);
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed, projector: None };
-    let options = query_api::Options { leaving: stop.clone(), ..serve::query_options() };
+    let options = options(stop.clone());
     // During an outage of the log, queries are still answered from the views; `/readyz` reports the
     // outage.
     let probes = watched.start(None, Some(&options.stats)).probes;

@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::commands::output;
 use crate::health::{Footing, Standing};
+use command_line::output;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);

@@ -9,11 +9,11 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use views::LagMeter;
 
-use crate::door::Door;
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
 use crate::metrics::{HandlerFigures, Sources};
 use crate::{health, metrics};
+use http_server::door::Door;
 
 /// What keeps a role from being ready.
 #[derive(Debug, Clone, Default)]

@@ -1,22 +1,19 @@
 //! `tenuto event-store`: the embedded `EventStoreDB` node alone, and what looks after its log.
 
-mod backup;
-mod check;
-
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use event_store::node::{Advertised, Node, NodeOptions};
+use maintenance::{backup, check};
 use rustix::fs::Mode;
 
 use super::RoleResult;
-use crate::args::DataFolder;
-use crate::commands::output;
-use crate::running::Running;
 use crate::signals;
+use command_line::data_folder::DataFolder;
+use command_line::output;
+use command_line::running::Running;
 
 /// Options of `tenuto event-store`.
 #[derive(Debug, Args)]
@@ -63,13 +60,6 @@ struct NodeArgs {
 enum ProjectionsArg {
     None,
     System,
-}
-
-impl DataFolder {
-    /// Where the embedded log is among all data.
-    pub(crate) fn event_store(&self) -> PathBuf {
-        self.data.join("event-store")
-    }
 }
 
 pub(crate) async fn run(args: EventStoreArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {

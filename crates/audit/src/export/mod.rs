@@ -1,0 +1,137 @@
+//! `tenuto audit export`: an order's history, for those who do not have the log.
+
+mod csv;
+mod entry;
+mod html;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use domain::ids::OrderId;
+use domain::proof::bundle::{self, Bundle, BundledEvent, SealedPart};
+use event_store::client::RecordedEvent;
+
+use super::error::AuditError;
+use super::findings::Finding;
+use super::histories::faults;
+use super::seals::Seals;
+use super::walk::walk;
+use super::{code, keygen, order_id, print};
+use command_line::output;
+use entry::Entry;
+use servers::log::{Log, LogArgs};
+
+/// A history is nobody's business but its owner's: it may hold personal data.
+const PRIVATE: u32 = 0o600;
+
+/// Options of `tenuto audit export`.
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// The order's id
+    #[arg(value_parser = order_id)]
+    order: OrderId,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Bundle)]
+    format: Format,
+    /// Write to this file, which must not be there yet [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Events, chain, and the proof that the newest seal covers them, as JSON: `tenuto audit verify --bundle` checks it
+    Bundle,
+    /// A table for spreadsheets (RFC 4180)
+    Csv,
+    /// One JSON object a line
+    Jsonl,
+    /// A page to read or to print, with nothing to load
+    Html,
+}
+
+/// Exit code 1: the history was written, and something in it is not as it was recorded.
+pub(super) async fn run(args: ExportArgs) -> Result<ExitCode, AuditError> {
+    let log = args.log.open().await?;
+    let exported = export(&args, &log).await;
+    log.close().await;
+    let (text, findings) = exported?;
+    match &args.out {
+        Some(out) => keygen::write_new(out, text.as_bytes(), PRIVATE)?,
+        None => print(&text)?,
+    }
+    for finding in &findings {
+        output::complain(&output::printable(&format!("tenuto: {finding}")));
+    }
+    Ok(code(findings.is_empty()))
+}
+
+async fn export(args: &ExportArgs, log: &Log) -> Result<(String, Vec<Finding>), AuditError> {
+    let order = &args.order;
+    let events = log.stream(&order.stream(), log.end().await?).await?;
+    if events.is_empty() {
+        return Err(AuditError::NoSuchOrder(order.to_string()));
+    }
+    let faults = faults(order, &events, None);
+    let mut findings: Vec<Finding> =
+        faults.into_iter().map(|fault| Finding::Order { order: order.clone(), fault }).collect();
+    let entries = || Entry::of_all(&events);
+    let text = match args.format {
+        Format::Bundle => {
+            let (bundle, more) = bundled(log, order, &events).await?;
+            findings.extend(more);
+            in_json(serde_json::to_string_pretty(&bundle))?
+        }
+        Format::Csv => csv::table(&entries()),
+        Format::Jsonl => {
+            entries().iter().map(|entry| in_json(serde_json::to_string(entry))).collect::<Result<_, _>>()?
+        }
+        Format::Html => html::page(order, &events, &entries(), &findings),
+    };
+    Ok((text, findings))
+}
+
+fn in_json(text: Result<String, serde_json::Error>) -> Result<String, AuditError> {
+    text.map(|text| text + "\n").map_err(|error| AuditError::Broken(error.to_string()))
+}
+
+/// The order with its proof; and what is wrong with what the seal covers.
+async fn bundled(log: &Log, order: &OrderId, events: &[RecordedEvent]) -> Result<(Bundle, Vec<Finding>), AuditError> {
+    let mut findings = Vec::new();
+    let mut seals = Seals::read(log, &[]).await?;
+    let first = events.first().map_or(0, |event| event.position.commit);
+    seals.known.retain(|seal| seal.position >= first);
+    let mut sealed = None;
+    if let Some(seal) = seals.known.pop() {
+        let position = seal.position;
+        seals.known = vec![seal.clone()];
+        let mut inclusion = None;
+        walk(log, position, &[position], |tree| {
+            findings.extend(seals.differing(&tree));
+            inclusion = tree.prove(order);
+        })
+        .await?;
+        let covered = events.iter().rfind(|event| event.position.commit <= position);
+        sealed =
+            inclusion.zip(covered).map(|(inclusion, last)| SealedPart { revision: last.revision, inclusion, seal });
+    }
+    let events = events.iter().map(bundled_event).collect();
+    let bundle =
+        Bundle { kind: bundle::Kind::OrderBundle, version: bundle::VERSION, order: order.clone(), events, sealed };
+    Ok((bundle, findings))
+}
+
+fn bundled_event(event: &RecordedEvent) -> BundledEvent {
+    BundledEvent {
+        revision: event.revision,
+        position: event.position.commit,
+        recorded_at: event.created,
+        id: event.id,
+        event_type: event.event_type.clone(),
+        data: event.data.as_ref().into(),
+        metadata: event.metadata.as_ref().into(),
+    }
+}

@@ -1,0 +1,130 @@
+//! `tenuto audit seal`: signs what all orders are, up to a position.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chrono::{SubsecRound, Utc};
+use clap::Args;
+use domain::proof::keys::SigningKey;
+use domain::proof::seal::{EVENT_TYPE, STREAM, Seal, Sealed};
+use event_store::client::{AppendError, Appended, Expected, NewEvent};
+
+use super::error::AuditError;
+use super::findings::{Findings, Report};
+use super::seals::{Seals, read_file};
+use super::walk::{Tree, walk};
+use super::{code, heads, keygen, print};
+use servers::log::{Log, LogArgs};
+
+/// For everybody to read: the worth of a seal is that others have it.
+const READABLE: u32 = 0o644;
+
+/// Options of `tenuto audit seal`.
+#[derive(Debug, Args)]
+pub(super) struct SealArgs {
+    /// The private key to sign with (see `tenuto audit keygen`)
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Seal everything up to this position of the log [default: where the log ends now]
+    #[arg(long, value_name = "POSITION")]
+    to: Option<u64>,
+    /// Also write the seal to this file, which must not be there yet
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Also write each order's last revision and hash, a line each, to this file, which must not be there yet: with it, `verify` names
+    /// the very orders that are no longer as they were sealed
+    #[arg(long, value_name = "FILE")]
+    heads: Option<PathBuf>,
+    /// Seal though something is not as it was written; the seal says in how many orders
+    #[arg(long)]
+    despite_faults: bool,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// Exit code 1: something is not as it was written, and nothing was sealed.
+pub(super) async fn run(args: SealArgs) -> Result<ExitCode, AuditError> {
+    let key = SigningKey::from_pem(&read_file(&args.key)?)
+        .map_err(|source| AuditError::Key { file: args.key.clone(), source })?;
+    // Looked at before anything is appended, so that no seal goes without its copy for a mistake in the name.
+    if let Some(file) = args.out.iter().chain(&args.heads).find(|file| file.exists()) {
+        return Err(AuditError::File { file: file.clone(), source: std::io::ErrorKind::AlreadyExists.into() });
+    }
+    let log = args.log.open().await?;
+    let code = seal(&args, &key, &log).await;
+    log.close().await;
+    code
+}
+
+async fn seal(args: &SealArgs, key: &SigningKey, log: &Log) -> Result<ExitCode, AuditError> {
+    let end = log.end().await?;
+    let to = args.to.unwrap_or(end);
+    let to_fault = |why: String| AuditError::To { to, why };
+    if to > end {
+        return Err(to_fault(format!("the log ends at position {end}")));
+    }
+    let mut seals = Seals::read(log, &[]).await?;
+    if let Some(last) = seals.known.last().filter(|last| last.position > to) {
+        return Err(to_fault(format!("seal {} covers the log up to position {} already", last.number, last.position)));
+    }
+    let mut findings = Findings::default();
+    findings.extend(std::mem::take(&mut seals.findings));
+    let mut tree = None;
+    let mut stops = seals.stops(to);
+    stops.push(to);
+    stops.dedup();
+    let walked = walk(log, to, &stops, |stopped| {
+        findings.extend(seals.differing(&stopped));
+        tree = Some(stopped);
+    })
+    .await?;
+    findings.join(walked.findings);
+    if !findings.is_empty() && !args.despite_faults {
+        let looked_at = vec![format!("log: {} events of {} orders", walked.events, walked.orders.len())];
+        let notes = vec!["nothing was sealed (--despite-faults does it nevertheless)".to_owned()];
+        print(&Report::new(looked_at, notes, findings).to_text())?;
+        return Ok(code(false));
+    }
+    let (Some(tree), Some(identity)) = (tree, walked.log) else { return Err(AuditError::NothingToSeal(to)) };
+    let Tree { position, faulty, .. } = tree;
+    let sealed = Sealed { log: identity, position, orders: tree.orders(), faulty_orders: faulty, root: tree.root() };
+    let seal = Seal::sign(sealed, seals.known.last(), Utc::now().trunc_subsecs(3), key);
+    let appended = append(log, &seals, &seal).await?;
+    if let Some(out) = &args.out {
+        keygen::write_new(out, format!("{}\n", seal.to_json()).as_bytes(), READABLE)?;
+    }
+    if let Some(heads) = &args.heads {
+        keygen::write_new(heads, heads::lines(&walked.orders).as_bytes(), READABLE)?;
+    }
+    print(&told(&seal, appended, args.out.as_ref()))?;
+    Ok(code(true))
+}
+
+async fn append(log: &Log, seals: &Seals, seal: &Seal) -> Result<Appended, AuditError> {
+    let expected = seals.recorded.checked_sub(1).map_or(Expected::NoStream, Expected::Revision);
+    let event = NewEvent {
+        id: seal.event_id(),
+        event_type: EVENT_TYPE.to_owned(),
+        data: seal.to_json().into(),
+        metadata: "{}".into(),
+    };
+    match log.store.append(STREAM, expected, vec![event]).await {
+        Ok(appended) => Ok(appended),
+        Err(AppendError::WrongExpectedRevision { .. }) => Err(AuditError::SealedMeanwhile),
+        Err(error) => Err(AuditError::Append(error)),
+    }
+}
+
+fn told(seal: &Seal, appended: Appended, out: Option<&PathBuf>) -> String {
+    let Seal { number, position, orders, root, public_key, .. } = seal;
+    let copy = match out {
+        Some(out) => format!("  outside   {}\n", out.display()),
+        None => {
+            "  outside   nothing was kept (--out); a seal that is only in the log goes where the log goes\n".to_owned()
+        }
+    };
+    format!(
+        "Seal {number} covers {orders} orders up to position {position}\n  root      {root}\n  key       {public_key}\n  log       {STREAM}, position {}\n{copy}",
+        appended.position
+    )
+}

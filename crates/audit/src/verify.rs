@@ -1,0 +1,96 @@
+//! `tenuto audit verify`: whether log, chains, seals and views are what was written.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Args};
+use domain::ids::OrderId;
+use domain::proof::keys::PublicKey;
+use event_store::node::{NodeError, StorageError};
+
+use super::error::AuditError;
+use super::findings::{Finding, Findings, Report};
+use super::seals::read_keys;
+use super::verification::Verification;
+use super::{bundle, code, order_id, print};
+use servers::log::{LogArgs, OpenError};
+use servers::{NotNamed, connect};
+
+/// Options of `tenuto audit verify`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").args(["order", "all", "bundle"]).required(true)))]
+pub(super) struct VerifyArgs {
+    /// Check this order alone: its chain, and what the views have of it
+    #[arg(value_parser = order_id)]
+    order: Option<OrderId>,
+    /// Check everything: the log, each order's chain, the seals, the views
+    #[arg(long)]
+    all: bool,
+    /// Check this bundle (see `tenuto audit export`): its chain, proof and signature. No server is needed
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+    /// A seal that was kept outside the log: the log has to hold it still, and what it covers. May be given several times
+    #[arg(long, value_name = "FILE", requires = "all")]
+    seal: Vec<PathBuf>,
+    /// The orders of a seal (see `tenuto audit seal --heads`): those that are no longer as they were sealed are named. May be given
+    /// several times
+    #[arg(long, value_name = "FILE", requires = "all")]
+    heads: Vec<PathBuf>,
+    /// The public key (PEM) that seals have to be signed with. May be given several times, for keys that followed one another
+    #[arg(long, value_name = "FILE")]
+    public_key: Vec<PathBuf>,
+    /// Fail if no database is named, instead of leaving the views out
+    #[arg(long)]
+    views: bool,
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    log: LogArgs,
+    /// The Postgres that holds the views [default: that of what runs in the folder .tenuto, where the log is that one's]
+    #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
+    postgres: Option<String>,
+}
+
+/// Exit code 1: something is not as it was written.
+pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode, AuditError> {
+    let keys = read_keys(&args.public_key)?;
+    let report = match &args.bundle {
+        Some(file) => bundle::verify(file, &keys)?,
+        None => with_log(&args, keys).await?,
+    };
+    print(&if args.json { report.to_json() } else { report.to_text() })?;
+    Ok(code(report.is_clean()))
+}
+
+async fn with_log(args: &VerifyArgs, keys: Vec<PublicKey>) -> Result<Report, AuditError> {
+    let views = match &args.postgres {
+        None => args.log.views().map_err(OpenError::from)?,
+        named => named.clone(),
+    };
+    let pool = match &views {
+        Some(url) => Some(connect(url).await?),
+        None if args.views => return Err(NotNamed::POSTGRES.into()),
+        None => None,
+    };
+    let log = match args.log.open().await {
+        Err(OpenError::Node { source: NodeError::Log { folder, source: StorageError::Damaged(reason) }, .. }) => {
+            return Ok(damaged(&format!("in {} cannot be opened: it is damaged: {reason}", folder.display())));
+        }
+        opened => opened?,
+    };
+    let mut verification = Verification::with(keys);
+    let done = match &args.order {
+        Some(order) => verification.order(&log, pool.as_ref(), order).await,
+        None => verification.all(&log, pool.as_ref(), &args.seal, &args.heads).await,
+    };
+    log.close().await;
+    done?;
+    verification.report()
+}
+
+fn damaged(reason: &str) -> Report {
+    let mut findings = Findings::default();
+    findings.add(Finding::Log { reason: reason.to_owned() });
+    Report::new(vec![], vec!["nothing else could be looked at".to_owned()], findings)
+}

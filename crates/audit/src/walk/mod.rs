@@ -1,0 +1,202 @@
+//! One way through the whole log, from the first event: each order's chain is followed, and at some positions the tree over all
+//! orders is made, as they stood there.
+//!
+//! What is kept of an order is its id and where its chain stands, so memory grows with the number of orders and not with their
+//! events. The log is read in one go, and the chains are followed on all cores.
+
+mod operators;
+mod reader;
+mod shard;
+
+use std::collections::BTreeSet;
+
+use domain::ids::OrderId;
+use domain::proof::Hash;
+use domain::proof::chain::follow;
+use domain::proof::merkle::{self, Inclusion};
+use domain::stream_prefix;
+use domain::wire::WORKFLOW_STREAM_PREFIX;
+
+use super::error::AuditError;
+use super::findings::{Finding, Findings};
+use super::histories::raw;
+use command_line::progress::{Counts, Progress};
+use operators::Operators;
+pub(super) use operators::in_words;
+use reader::{Next, Reader, Spoilt};
+use servers::log::Log;
+use shard::{Leaves, Shards};
+pub(super) use shard::{Standing, cores};
+
+/// The progress is told of after so many events.
+const TELL_EACH: u64 = 512;
+
+/// All orders, as they stood at a position.
+pub(super) struct Tree {
+    pub position: u64,
+    leaves: Vec<(OrderId, Hash)>,
+    /// In how many orders something is not as it was written.
+    pub faulty: u64,
+}
+
+impl Tree {
+    /// How many orders there were.
+    pub fn orders(&self) -> u64 {
+        self.leaves.len() as u64
+    }
+
+    /// Their ids, sorted.
+    pub fn ids(&self) -> impl Iterator<Item = &OrderId> {
+        self.leaves.iter().map(|(order, _)| order)
+    }
+
+    /// The leaf of an order.
+    pub fn leaf(&self, order: &OrderId) -> Option<Hash> {
+        self.index(order).map(|index| self.leaves[index].1)
+    }
+
+    /// The root over them.
+    pub fn root(&self) -> Hash {
+        merkle::root(&self.hashes())
+    }
+
+    /// The proof that an order was among them.
+    pub fn prove(&self, order: &OrderId) -> Option<Inclusion> {
+        Inclusion::prove(&self.hashes(), self.index(order)?)
+    }
+
+    fn index(&self, order: &OrderId) -> Option<usize> {
+        self.leaves.binary_search_by(|(id, _)| id.cmp(order)).ok()
+    }
+
+    fn hashes(&self) -> Vec<Hash> {
+        self.leaves.iter().map(|(_, hash)| *hash).collect()
+    }
+}
+
+/// What the walk has seen.
+pub(super) struct Walked {
+    /// Every order, in the order of the ids.
+    pub orders: Vec<(OrderId, Standing)>,
+    /// How many events of orders there are.
+    pub events: u64,
+    /// The log's identity; `None`: it has no order.
+    pub log: Option<Hash>,
+    /// The streams of workflows.
+    pub workflows: BTreeSet<String>,
+    pub findings: Findings,
+}
+
+/// Walks up to a position. `stops` are positions on the way, sorted; `at_stop` is given the tree at each.
+pub(super) async fn walk(
+    log: &Log,
+    to: u64,
+    stops: &[u64],
+    mut at_stop: impl FnMut(Tree),
+) -> Result<Walked, AuditError> {
+    let progress = Progress::start(Walking { to, ..Walking::default() });
+    let mut walk = Walk { shards: Shards::start(), seen: Seen::default() };
+    let mut reader = Reader::new(log, to);
+    let mut stops = stops.iter().copied().peekable();
+    loop {
+        let event = match reader.next().await? {
+            Next::Event(event) => event,
+            Next::Spoilt(spoilt) => {
+                walk.seen.findings.add(unreadable(&spoilt));
+                continue;
+            }
+            Next::End => break,
+        };
+        let position = event.position.commit;
+        while let Some(stop) = stops.next_if(|stop| *stop < position) {
+            at_stop(walk.tree(stop).await?);
+        }
+        walk.take(event).await?;
+        if walk.seen.events.is_multiple_of(TELL_EACH) {
+            progress.change(|walking| (walking.position, walking.events) = (position, walk.seen.events));
+        }
+    }
+    for stop in stops {
+        at_stop(walk.tree(stop).await?);
+    }
+    progress.finish();
+    walk.finish().await
+}
+
+fn unreadable(Spoilt { from, to, reason }: &Spoilt) -> Finding {
+    let place = if from == to { format!("position {from}") } else { format!("positions {from} to {to}") };
+    Finding::Log { reason: format!("{place}: cannot be read: {reason}") }
+}
+
+struct Walk {
+    shards: Shards,
+    seen: Seen,
+}
+
+#[derive(Default)]
+struct Seen {
+    events: u64,
+    log: Option<Hash>,
+    workflows: BTreeSet<String>,
+    operators: Operators,
+    findings: Findings,
+}
+
+impl Walk {
+    async fn take(&mut self, event: event_store::client::RecordedEvent) -> Result<(), AuditError> {
+        if self.seen.operators.take(&event) {
+            return Ok(());
+        }
+        if event.stream.starts_with(stream_prefix::get()) {
+            self.seen.events += 1;
+            if self.seen.log.is_none()
+                && let Some(order) = OrderId::from_stream(&event.stream)
+            {
+                self.seen.log = follow(&order, None, &raw(&event)).0.hash;
+            }
+            self.shards.add(event).await?;
+        } else if event.stream.starts_with(WORKFLOW_STREAM_PREFIX) {
+            self.seen.workflows.insert(event.stream);
+        }
+        Ok(())
+    }
+
+    async fn tree(&mut self, position: u64) -> Result<Tree, AuditError> {
+        let Leaves { leaves, faulty } = self.shards.leaves().await?;
+        Ok(Tree { position, leaves, faulty })
+    }
+
+    async fn finish(self) -> Result<Walked, AuditError> {
+        let Seen { events, log, workflows, operators, mut findings } = self.seen;
+        findings.extend(operators.findings());
+        let mut orders = Vec::new();
+        for found in self.shards.finish().await? {
+            orders.extend(found.standings);
+            findings.join(found.findings);
+        }
+        orders.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(Walked { orders, events, log, workflows, findings })
+    }
+}
+
+/// How far the walk has come.
+#[derive(Debug, Default)]
+struct Walking {
+    position: u64,
+    to: u64,
+    events: u64,
+}
+
+impl Counts for Walking {
+    fn total(&self) -> Option<u64> {
+        Some(self.to)
+    }
+
+    fn done(&self) -> u64 {
+        self.position
+    }
+
+    fn in_words(&self) -> String {
+        format!("log: {} events of orders, up to position {} of {}", self.events, self.position, self.to)
+    }
+}

@@ -1,0 +1,418 @@
+//! The server, as a client sees it: orders are placed over HTTP, and asked about over GraphQL.
+//!
+//! Whatever may mend itself (a server that restarts, is overloaded, or cannot be reached for a moment) is tried again with
+//! back-off, for as long as [`Patience`] lasts. That is safe: placing an order twice is placing it once, asking changes nothing, and
+//! what an operator wishes is refused where it was done before.
+
+mod batch;
+mod graphql;
+mod problem;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use clap::Args;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use self::batch::{Line, Lines, Verdict};
+pub use self::problem::Problem;
+use crate::CommandError;
+use crate::retry::{self, Patience};
+use command_line::output::printable;
+use command_line::running;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest answer taken, in bytes: a page of timeline entries with room to spare.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// How much of a strange answer is shown.
+const LONGEST_DETAIL: usize = 300;
+
+/// Which server to speak to.
+#[derive(Debug, Clone, Args)]
+pub struct ServerArgs {
+    /// The server's address: orders are posted to URL/orders, queries to URL/graphql [default: what runs in the folder .tenuto,
+    /// or `http://127.0.0.1:7007`]
+    #[arg(long, env = "TENUTO_SERVER", value_name = "URL")]
+    server: Option<String>,
+}
+
+impl ServerArgs {
+    /// A client of that server.
+    pub fn client(&self) -> Result<Client, CommandError> {
+        Client::new(&running::server(self.server.as_deref())?)
+    }
+
+    #[cfg(test)]
+    pub fn of(server: &str) -> Self {
+        Self { server: Some(server.to_owned()) }
+    }
+}
+
+/// A client of one server. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    patience: Patience,
+    /// Whether the server has ever answered.
+    reached: Arc<AtomicBool>,
+}
+
+/// What the server says to an order.
+#[derive(Debug)]
+pub enum Placement {
+    /// It is recorded.
+    Accepted(Receipt),
+    /// It is not, and the same order never will be.
+    Refused(Problem),
+}
+
+/// An order is recorded.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// The order's id: its own, or the one it was given.
+    pub order_id: String,
+}
+
+/// What the server says to a wish to have a customer forgotten.
+#[derive(Debug)]
+pub enum Erasure {
+    /// It is done.
+    Done(Forgotten),
+    /// It is not.
+    Refused(Problem),
+}
+
+/// A customer is forgotten.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forgotten {
+    /// The shop's id of the customer.
+    pub customer_id: String,
+    /// How many orders there are whose personal data are gone.
+    pub orders: u64,
+    /// How many of these have them in the log as they were.
+    pub in_the_clear: u64,
+    /// The first of those that have not ended; older servers do not list them.
+    #[serde(default)]
+    pub open_orders: Vec<String>,
+    /// Where the log tells of it.
+    pub position: String,
+}
+
+impl Client {
+    /// A client of the server at that base URL.
+    pub fn new(base: &str) -> Result<Self, CommandError> {
+        Self::with_patience(base, Patience::default())
+    }
+
+    /// A client that gives up sooner, or later.
+    pub fn with_patience(base: &str, patience: Patience) -> Result<Self, CommandError> {
+        let base = checked_base(base)?;
+        let http = http_client::builder()
+            .map_err(CommandError::Setup)?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("tenuto/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(CommandError::Setup)?;
+        Ok(Self { http, base, patience, reached: Arc::default() })
+    }
+
+    /// The server's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Places an order. One without an id of its own needs a `key`, so that sending it again is safe.
+    pub async fn place(&self, order: Bytes, key: Option<&str>) -> Result<Placement, CommandError> {
+        let url = format!("{}/orders", self.base);
+        let request = || {
+            let request = self.http.post(&url).header(CONTENT_TYPE, "application/json").body(order.clone());
+            match key {
+                Some(key) => request.header("Idempotency-Key", format!("\"{key}\"")),
+                None => request,
+            }
+        };
+        // With a key, 409 says that an earlier attempt is still being worked on.
+        let again = |answer: &Answer| {
+            retry::is_transient(answer.status) || (key.is_some() && answer.status == StatusCode::CONFLICT)
+        };
+        let answer = self.exchange(&url, request, again).await?;
+        match answer.status {
+            StatusCode::ACCEPTED => Ok(Placement::Accepted(answer.read(&url)?)),
+            status if status.is_client_error() => Ok(Placement::Refused(answer.problem())),
+            _ => Err(answer.failure(url)),
+        }
+    }
+
+    /// Has a customer forgotten.
+    pub async fn forget(&self, customer: &str, wish: &Map<String, Value>) -> Result<Erasure, CommandError> {
+        let mut url = Url::parse(&self.base).map_err(|error| self.no_address(&error))?;
+        let mut path = url.path_segments_mut().map_err(|()| self.no_address(&"it has no path"))?;
+        path.pop_if_empty().extend(["customers", customer, "forget"]);
+        drop(path);
+        let url = url.to_string();
+        let answer = self
+            .exchange(&url, || self.http.post(&url).json(wish), |answer| retry::is_transient(answer.status))
+            .await?;
+        match answer.status {
+            StatusCode::OK => Ok(Erasure::Done(answer.read(&url)?)),
+            status if status.is_client_error() => Ok(Erasure::Refused(answer.problem())),
+            _ => Err(answer.failure(url)),
+        }
+    }
+
+    fn no_address(&self, reason: &dyn std::fmt::Display) -> CommandError {
+        CommandError::ServerUrl { text: self.base.clone(), reason: reason.to_string() }
+    }
+
+    /// Sends a request until it gets an answer that is not to be tried `again`, or patience ends.
+    async fn exchange(
+        &self,
+        url: &str,
+        request: impl Fn() -> RequestBuilder,
+        again: impl Fn(&Answer) -> bool,
+    ) -> Result<Answer, CommandError> {
+        self.patiently(async || match self.send(url, request()).await {
+            Ok(answer) if !again(&answer) => Ok(Attempt::Answered(answer)),
+            Ok(answer) => Ok(Attempt::NotNow(answer.asked_delay, answer.unavailable(url.to_owned()))),
+            Err(error @ CommandError::Unreachable { .. }) => Ok(Attempt::NotNow(None, error)),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
+    /// Tries something again, with back-off, until it is answered or patience ends.
+    async fn patiently<T>(
+        &self,
+        attempt: impl AsyncFn() -> Result<Attempt<T>, CommandError>,
+    ) -> Result<T, CommandError> {
+        let began = Instant::now();
+        let mut failures = 0;
+        loop {
+            let (asked_delay, error) = match attempt().await? {
+                Attempt::Answered(answer) => return Ok(answer),
+                Attempt::NotNow(asked_delay, error) => (asked_delay, error),
+            };
+            failures += 1;
+            let delay = retry::delay(failures, asked_delay, rand::random());
+            if began.elapsed() + delay > self.patience() {
+                return Err(error);
+            }
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn send(&self, url: &str, request: RequestBuilder) -> Result<Answer, CommandError> {
+        let response = self.open(request).await?;
+        self.read(url, response).await
+    }
+
+    /// Sends a request; what is to be read of the answer is its body.
+    async fn open(&self, request: RequestBuilder) -> Result<Response, CommandError> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.reached.store(true, Ordering::Relaxed);
+        Ok(response)
+    }
+
+    async fn read(&self, url: &str, response: Response) -> Result<Answer, CommandError> {
+        let (status, asked_delay) = (response.status(), retry::asked_delay(response.headers()));
+        match body(response).await {
+            Ok(Some(body)) => Ok(Answer { status, asked_delay, body }),
+            Ok(None) => Err(CommandError::Answer {
+                url: url.to_owned(),
+                reason: format!("it is longer than {LARGEST_ANSWER} bytes"),
+            }),
+            Err(error) => Err(self.unreachable(&error)),
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> CommandError {
+        CommandError::Unreachable { server: self.base.clone(), reason: innermost(error) }
+    }
+
+    /// How long something is tried again and again.
+    pub fn patience(&self) -> Duration {
+        if self.reached.load(Ordering::Relaxed) { self.patience.later } else { self.patience.first_contact }
+    }
+}
+
+/// What came of an attempt.
+enum Attempt<T> {
+    Answered(T),
+    /// It may fare better in a while; how long the server asked to be left alone, and what is told when patience ends.
+    NotNow(Option<Duration>, CommandError),
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    asked_delay: Option<Duration>,
+    body: Bytes,
+}
+
+impl Answer {
+    fn read<T: DeserializeOwned>(&self, url: &str) -> Result<T, CommandError> {
+        serde_json::from_slice(&self.body).map_err(|error| self.not_understood(url.to_owned(), &error.to_string()))
+    }
+
+    /// What is wrong, in the server's words if it is a problem document, else in those of whatever stands before the server.
+    fn problem(&self) -> Problem {
+        match serde_json::from_slice::<Problem>(&self.body) {
+            Ok(problem) if !problem.detail.is_empty() || !problem.errors.is_empty() => problem,
+            _ => Problem { detail: format!("{}: {}", self.status, self.text()), errors: Vec::new() },
+        }
+    }
+
+    fn unavailable(self, url: String) -> CommandError {
+        CommandError::Unavailable { url, status: self.status, detail: self.detail() }
+    }
+
+    fn failure(self, url: String) -> CommandError {
+        CommandError::Failed { url, status: self.status, detail: self.detail() }
+    }
+
+    fn not_understood(&self, url: String, reason: &str) -> CommandError {
+        CommandError::Answer { url, reason: format!("{}, {reason}: {}", self.status, self.text()) }
+    }
+
+    fn detail(&self) -> String {
+        match serde_json::from_slice::<Problem>(&self.body) {
+            Ok(problem) if !problem.detail.is_empty() => shortened(&problem.detail),
+            _ => self.text(),
+        }
+    }
+
+    fn text(&self) -> String {
+        shortened(&String::from_utf8_lossy(&self.body))
+    }
+}
+
+fn shortened(text: &str) -> String {
+    let text = text.trim();
+    let end = text.char_indices().nth(LONGEST_DETAIL).map_or(text.len(), |(index, _)| index);
+    let dots = if end < text.len() { "…" } else { "" };
+    printable(&format!("{}{dots}", &text[..end])).into_owned()
+}
+
+/// The whole body, unless it is too large.
+async fn body(mut response: Response) -> Result<Option<Bytes>, reqwest::Error> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body.freeze()))
+}
+
+/// The reason at the bottom of it: the layers above say only that there is one.
+fn innermost(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+fn checked_base(text: &str) -> Result<String, CommandError> {
+    let wrong = |reason: &str| CommandError::ServerUrl { text: text.to_owned(), reason: reason.to_owned() };
+    let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("it must start with http:// or https://"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("it must end with its path"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stub::{Reply, Stub};
+
+    fn order() -> Bytes {
+        Bytes::from_static(b"{}")
+    }
+
+    #[test]
+    fn a_base_url_keeps_its_path_and_loses_its_last_slash() {
+        assert_eq!(checked_base("http://127.0.0.1:7007").unwrap(), "http://127.0.0.1:7007");
+        assert_eq!(checked_base("https://shop.example/tenuto/").unwrap(), "https://shop.example/tenuto");
+    }
+
+    #[test]
+    fn what_is_no_base_url_is_refused_in_words() {
+        for text in ["", "127.0.0.1:7007", "localhost", "ftp://a", "http://", "http://a?b", "http://a#b"] {
+            assert!(matches!(checked_base(text), Err(CommandError::ServerUrl { .. })), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_overloaded_server_is_asked_again() {
+        let stub = Stub::start().await;
+        stub.replies([Reply::status(503).retry_after(0), Reply::status(502), Reply::accepted("1")]);
+        let placement = stub.client().place(order(), None).await.unwrap();
+        assert!(matches!(placement, Placement::Accepted(receipt) if receipt.order_id == "1"));
+        assert_eq!(stub.placed().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stays_overloaded_is_given_up() {
+        let stub = Stub::start().await;
+        stub.replies_for_ever(Reply::status(503));
+        let error = stub.client().place(order(), None).await.unwrap_err();
+        assert!(matches!(error, CommandError::Unavailable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_plain_failure_is_not_tried_again() {
+        let stub = Stub::start().await;
+        stub.replies([Reply::status(500)]);
+        let error = stub.client().place(order(), None).await.unwrap_err();
+        assert!(matches!(error, CommandError::Failed { .. }), "{error}");
+        assert_eq!(stub.placed().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_an_answer() {
+        let stub = Stub::start().await;
+        stub.replies([Reply::refused("/currency", "must be three capital letters")]);
+        let Placement::Refused(problem) = stub.client().place(order(), None).await.unwrap() else { panic!() };
+        assert_eq!(problem.errors[0].pointer, "/currency");
+    }
+
+    #[tokio::test]
+    async fn a_conflict_is_waited_for_only_where_it_means_that_the_first_attempt_still_runs() {
+        let stub = Stub::start().await;
+        stub.replies([Reply::status(409), Reply::accepted("1"), Reply::status(409)]);
+        assert!(matches!(stub.client().place(order(), Some("k")).await.unwrap(), Placement::Accepted(_)));
+        assert!(matches!(stub.client().place(order(), None).await.unwrap(), Placement::Refused(_)));
+        assert_eq!(stub.placed()[0].key.as_deref(), Some("\"k\""));
+    }
+
+    #[tokio::test]
+    async fn nobody_at_the_address_is_said_so_with_the_reason() {
+        let patience = Patience { first_contact: Duration::ZERO, later: Duration::from_mins(1) };
+        let client = Client::with_patience("http://127.0.0.1:1", patience).unwrap();
+        let error = client.place(order(), None).await.unwrap_err().to_string();
+        assert!(error.contains("cannot reach the server at http://127.0.0.1:1: Connection refused"), "{error}");
+    }
+}

@@ -1,0 +1,241 @@
+//! A batch as the client carries it through: whatever breaks off is gone on with after the order that was told of last.
+
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+
+use super::bookmark::Bookmark;
+use super::tally::Tally;
+use super::word::Word;
+use crate::CommandError;
+use crate::client::{Client, Line, Lines, Verdict};
+use crate::retry;
+use command_line::output;
+use command_line::progress::{self, Progress};
+
+/// The most orders that one request names.
+const MOST_NAMED: usize = 500;
+/// The server has no room for this order, or cannot record anything now.
+const LATER: u16 = 503;
+
+/// What is asked, of whatever orders.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub word: Word,
+    /// The fields of the request, but for those that say which orders.
+    pub fields: Map<String, Value>,
+    /// Whether each order's line is printed.
+    pub json: bool,
+}
+
+/// A batch under way.
+pub struct Job<'a> {
+    client: &'a Client,
+    asked: &'a Asked,
+    bookmark: Bookmark,
+    tally: Tally,
+    progress: Option<Progress<Counted>>,
+    /// Lines about orders so far.
+    told: usize,
+}
+
+/// How many orders were told of.
+struct Counted {
+    total: u64,
+    told: u64,
+}
+
+impl progress::Counts for Counted {
+    fn total(&self) -> Option<u64> {
+        Some(self.total)
+    }
+
+    fn done(&self) -> u64 {
+        self.told
+    }
+
+    fn in_words(&self) -> String {
+        format!("{} of {} orders", self.told, self.total)
+    }
+}
+
+/// How long a batch that goes nowhere is tried again.
+struct Stamina {
+    since: Instant,
+    failures: u32,
+}
+
+impl Stamina {
+    fn fresh() -> Self {
+        Self { since: Instant::now(), failures: 0 }
+    }
+
+    /// Pauses, or gives up with what broke off.
+    async fn rest(&mut self, client: &Client, progressed: bool, broken: CommandError) -> Result<(), CommandError> {
+        if progressed {
+            *self = Self::fresh();
+        }
+        self.failures += 1;
+        let delay = retry::delay(self.failures, None, rand::random());
+        if self.since.elapsed() + delay > client.patience() {
+            return Err(broken);
+        }
+        tokio::time::sleep(delay).await;
+        Ok(())
+    }
+}
+
+impl<'a> Job<'a> {
+    /// A batch that stands where the bookmark says.
+    pub fn new(client: &'a Client, asked: &'a Asked, bookmark: Bookmark) -> Self {
+        Self { client, asked, bookmark, tally: Tally::of(asked.word), progress: None, told: 0 }
+    }
+
+    /// Carries it through for the orders that match, as the filter's fields say.
+    pub async fn matching(&mut self, filter: Map<String, Value>) -> Result<(), CommandError> {
+        let mut stamina = Stamina::fresh();
+        loop {
+            let mut which = match &self.bookmark.place.filter {
+                Some(filter) => Map::from_iter([("where".to_owned(), filter.clone())]),
+                None => filter.clone(),
+            };
+            which.extend(self.bookmark.place.after.clone().map(|after| ("after".to_owned(), json!(after))));
+            let before = self.told;
+            let broken = self.request(which).await;
+            self.bookmark.write()?;
+            let Some(broken) = broken? else { break };
+            stamina.rest(self.client, self.told > before, broken).await?;
+        }
+        self.once_more().await?;
+        self.bookmark.remove()
+    }
+
+    /// Carries it through for these orders.
+    pub async fn named(&mut self, ids: &[String]) -> Result<(), CommandError> {
+        self.begin(ids.len() as u64);
+        self.each(ids).await?;
+        self.once_more().await
+    }
+
+    /// What became of the orders so far.
+    pub fn end(self) -> Tally {
+        if let Some(progress) = &self.progress {
+            progress.finish();
+        }
+        self.tally
+    }
+
+    async fn each(&mut self, ids: &[String]) -> Result<(), CommandError> {
+        let mut stamina = Stamina::fresh();
+        for chunk in ids.chunks(MOST_NAMED) {
+            let mut left = chunk;
+            loop {
+                let before = self.told;
+                let broken = self.request(Map::from_iter([("orders".to_owned(), json!(left))])).await?;
+                // Orders are told of in the order in which they are named.
+                let told = self.told - before;
+                left = left.get(told..).unwrap_or_default();
+                match broken {
+                    Some(broken) if !left.is_empty() => stamina.rest(self.client, told > 0, broken).await?,
+                    _ => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries those again that there was no room for. Those for which there still is none count as not decided.
+    async fn once_more(&mut self) -> Result<(), CommandError> {
+        let mut stamina = Stamina::fresh();
+        while !self.bookmark.place.later.is_empty() {
+            let ids = std::mem::take(&mut self.bookmark.place.later);
+            self.each(&ids).await?;
+            let left = self.bookmark.place.later.len();
+            let detail = format!("the server had no room for {left} orders");
+            let broken = CommandError::BrokenOff { why: detail.clone() };
+            if left > 0 && stamina.rest(self.client, left < ids.len(), broken).await.is_err() {
+                for order_id in std::mem::take(&mut self.bookmark.place.later) {
+                    let problem = crate::client::Problem { detail: detail.clone(), errors: Vec::new() };
+                    self.tally.add(&Verdict { order_id, status: LATER, state: None, problem });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a request about these orders, and takes what is told of them. Gives what broke it off, if anything did.
+    async fn request(&mut self, which: Map<String, Value>) -> Result<Option<CommandError>, CommandError> {
+        let mut batch = self.asked.fields.clone();
+        batch.extend(which);
+        let lines = self.client.batch(&Value::Object(batch)).await?;
+        match self.read(lines).await {
+            Err(broken @ CommandError::Unreachable { .. }) => Ok(Some(broken)),
+            other => other,
+        }
+    }
+
+    async fn read(&mut self, mut lines: Lines) -> Result<Option<CommandError>, CommandError> {
+        while let Some((text, line)) = lines.next().await? {
+            match line {
+                Line::Beginning { matches, before } => {
+                    self.begin(matches);
+                    self.pin(before);
+                }
+                Line::Order(verdict) => self.take(&text, verdict)?,
+                Line::Done { .. } => return Ok(None),
+                Line::Stopped { stopped } => return Ok(Some(CommandError::BrokenOff { why: stopped })),
+            }
+        }
+        Ok(Some(CommandError::BrokenOff { why: "the answer ended before its end".to_owned() }))
+    }
+
+    /// The first time, it is known how many orders there are.
+    fn begin(&mut self, total: u64) {
+        self.progress.get_or_insert_with(|| Progress::start(Counted { total, told: 0 }));
+    }
+
+    /// Whatever is gone on with is about the orders that there were in the beginning.
+    fn pin(&mut self, before: String) {
+        if self.bookmark.place.filter.is_some() {
+            return;
+        }
+        let mut filter = self.bookmark.place.asked["where"].clone();
+        if !filter.is_object() {
+            filter = json!({});
+        }
+        if !filter["placedAt"].is_object() {
+            filter["placedAt"] = json!({});
+        }
+        filter["placedAt"]["to"] = Value::String(before);
+        self.bookmark.place.filter = Some(filter);
+    }
+
+    fn take(&mut self, text: &str, verdict: Verdict) -> Result<(), CommandError> {
+        self.told += 1;
+        self.bookmark.place.after = Some(verdict.order_id.clone());
+        if verdict.status == LATER {
+            self.bookmark.place.later.push(verdict.order_id);
+            return self.bookmark.told();
+        }
+        self.tally.add(&verdict);
+        if let Some(progress) = &self.progress {
+            progress.change(|counted| counted.told += 1);
+        }
+        if self.asked.json {
+            output::print(&format!("{text}\n"))?;
+        }
+        self.bookmark.told()
+    }
+}
+
+/// How many orders match.
+pub async fn count(client: &Client, asked: &Asked, which: Map<String, Value>) -> Result<u64, CommandError> {
+    let mut batch = asked.fields.clone();
+    batch.extend(which);
+    batch.insert("dryRun".to_owned(), json!(true));
+    let mut lines = client.batch(&Value::Object(batch)).await?;
+    match lines.next().await? {
+        Some((_, Line::Beginning { matches, .. })) => Ok(matches),
+        _ => Err(CommandError::BrokenOff { why: "the answer ended before its end".to_owned() }),
+    }
+}

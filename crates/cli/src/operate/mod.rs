@@ -1,0 +1,205 @@
+//! `tenuto cancel | pause | resume | retry | skip`: an operator acts on orders, named or matching a filter, one or a million.
+
+mod bookmark;
+mod job;
+mod tally;
+mod word;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use self::bookmark::Bookmark;
+use self::job::{Asked, Job};
+pub use self::word::Word;
+use crate::CommandError;
+use crate::client::{Client, ServerArgs};
+use command_line::filter::{self, Conditions};
+use command_line::output::{self, Palette};
+
+/// What the options alone do not say.
+const AFTER_HELP: &str = "\
+A filter's conditions all have to be met: state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31. There are status, \
+state, customer, workflow (name or name@version), sku, total with >= and <=, placedAt, updatedAt, endedAt with >= and <, step and \
+stepStatus (of one and the same step), stuckReason (a part of it), and attributes.KEY.KEY, whose value may be *. The same key again is \
+another value that will do, where that makes sense; a value with a comma stands in double quotes. It matches as the views have it, and only orders placed before \
+the command began; what becomes of each is decided by the order as it stands in the log.
+
+The same command again does no harm: orders that it was done to are told as being there already. With --resume, it goes on where it \
+was broken off.
+
+`canceled now` means that undoing has begun; tenuto show tells how it goes.
+
+Exit code: 0 when every order is as asked; 1 when one had ended otherwise, was refused or does not exist; 2 when the server cannot \
+be reached or the command is wrong.";
+
+/// Options of all of them.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct OperateArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+    #[command(flatten)]
+    more: MoreArgs,
+}
+
+/// Which orders.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct WhichArgs {
+    /// The orders' ids
+    #[arg(value_name = "ORDER")]
+    orders: Vec<String>,
+    /// Every order that matches, like state=RUNNING,status=Placed; more than one: all have to be met
+    #[arg(long = "where", value_name = "FILTER", value_parser = filter::conditions)]
+    filters: Vec<Conditions>,
+    /// Every single order
+    #[arg(long)]
+    all: bool,
+}
+
+/// Who wishes it, and why.
+#[derive(Debug, Args)]
+pub(super) struct WishArgs {
+    /// Why: it is recorded
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Who does it [default: the user]
+    #[arg(long, env = "TENUTO_ACTOR", value_name = "NAME")]
+    actor: Option<String>,
+}
+
+impl WishArgs {
+    /// As fields of a request.
+    pub fn into_fields(self) -> Map<String, Value> {
+        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
+        let actor = self.actor.or_else(user).map(|actor| ("actor".to_owned(), json!(actor)));
+        [("reason".to_owned(), json!(self.reason))].into_iter().chain(actor).collect()
+    }
+}
+
+/// What is not about which orders.
+#[derive(Debug, Args)]
+struct MoreArgs {
+    #[command(flatten)]
+    wish: WishArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Only count the orders that match
+    #[arg(long, conflicts_with = "orders")]
+    dry_run: bool,
+    /// Where a command that is broken off notes how far it came; given again, it goes on from there
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["orders", "dry_run"])]
+    resume: Option<PathBuf>,
+    /// Print a line of JSON for each order, and one for all
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `tenuto retry`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    #[command(flatten)]
+    operate: OperateArgs,
+    /// Only this step
+    #[arg(long, value_name = "STEP")]
+    step: Option<String>,
+}
+
+/// Options of `tenuto skip`.
+#[derive(Debug, Args)]
+pub struct SkipArgs {
+    #[command(flatten)]
+    operate: OperateArgs,
+    /// The step whose answer is assumed
+    #[arg(long, value_name = "STEP")]
+    step: String,
+    /// The answer [default: done, for a step that names none]; to skip the undo of a step, name none
+    #[arg(long, value_name = "OUTCOME")]
+    outcome: Option<String>,
+    /// What would have come with it, as JSON
+    #[arg(long, value_name = "JSON", value_parser = json_value)]
+    data: Option<Value>,
+}
+
+fn json_value(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))
+}
+
+/// `tenuto cancel`, `pause` or `resume`.
+pub async fn run(word: Word, args: OperateArgs) -> Result<ExitCode, CommandError> {
+    with(word, Map::new(), args).await
+}
+
+/// `tenuto retry`.
+pub async fn retry(args: RetryArgs) -> Result<ExitCode, CommandError> {
+    let step = args.step.map(|step| ("step".to_owned(), json!(step)));
+    with(Word::Retry, step.into_iter().collect(), args.operate).await
+}
+
+/// `tenuto skip`.
+pub async fn skip(args: SkipArgs) -> Result<ExitCode, CommandError> {
+    let fields = [("step", Some(json!(args.step))), ("outcome", args.outcome.map(Value::String)), ("data", args.data)];
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    with(Word::Skip, fields.collect(), args.operate).await
+}
+
+async fn with(word: Word, fields: Map<String, Value>, args: OperateArgs) -> Result<ExitCode, CommandError> {
+    let client = args.more.server.client()?;
+    output::forgive_closed_pipe(operate(&client, word, fields, args).await)
+}
+
+async fn operate(
+    client: &Client,
+    word: Word,
+    mut fields: Map<String, Value>,
+    args: OperateArgs,
+) -> Result<ExitCode, CommandError> {
+    let OperateArgs { which: WhichArgs { orders, filters, all }, more } = args;
+    let filter = filter::as_json(filters.iter().flat_map(|filter| &filter.0)).map_err(CommandError::Filter)?;
+    let which = if all { ("all", json!(true)) } else { ("where", filter) };
+    let which = Map::from_iter([(which.0.to_owned(), which.1)]);
+    fields.insert("operation".to_owned(), json!(word.as_str()));
+    let mut asked = fields.clone();
+    asked.extend(which.clone());
+    asked.insert("server".to_owned(), json!(client.base()));
+    fields.extend(more.wish.into_fields());
+    let bookmark = Bookmark::open(more.resume.as_deref(), Value::Object(asked))?;
+    let asked = Asked { word, fields, json: more.json };
+    if more.dry_run {
+        let matches = job::count(client, &asked, which).await?;
+        let text = if more.json { json!({ "matches": matches }).to_string() } else { matching(matches) };
+        output::print(&format!("{text}\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let began = Instant::now();
+    let mut job = Job::new(client, &asked, bookmark);
+    let carried = if orders.is_empty() { job.matching(which).await } else { job.named(&without_repeats(orders)).await };
+    let tally = job.end();
+    for complaint in tally.complaints() {
+        output::complain(&complaint);
+    }
+    if carried.is_ok() || tally.orders() > 0 {
+        let summary = || tally.render(began.elapsed(), Palette::of_stdout());
+        output::print(&if more.json { format!("{}\n", tally.as_json()) } else { summary() })?;
+    }
+    carried.map(|()| tally.exit_code())
+}
+
+fn matching(matches: u64) -> String {
+    match matches {
+        1 => "1 order matches".to_owned(),
+        many => format!("{many} orders match"),
+    }
+}
+
+fn without_repeats(ids: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    ids.into_iter().filter(|id| seen.insert(id.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests;

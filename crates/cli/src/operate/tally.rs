@@ -1,0 +1,241 @@
+//! What became of the orders: counts, the first complaints, and whether all went as asked.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::word::Word;
+use crate::NOT_AS_ASKED;
+use crate::client::Verdict;
+use crate::views::State;
+use command_line::complaints::{self, Complaints};
+use command_line::duration;
+use command_line::output::{Palette, Tint, printable};
+use command_line::table::{Side, Table};
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    /// What was asked.
+    Done,
+    /// Nothing: it stands there already, or is on its way there.
+    Already(State),
+    /// Nothing: it had ended.
+    Ended(State),
+    /// Nothing: it makes no sense where the order stands.
+    Refused(State),
+    /// Nothing: the order, or its step, does not exist.
+    Unknown,
+    /// Nothing: what was asked is wrong for this order.
+    Wrong,
+    /// Nothing that is known of: the server could not decide.
+    Undecided,
+}
+
+impl Fate {
+    fn of(word: Word, verdict: &Verdict) -> Self {
+        match (verdict.status, verdict.state) {
+            (202, _) => Self::Done,
+            (404, _) => Self::Unknown,
+            (409, Some(state)) if word.is_fulfilled_by(state) => Self::Already(state),
+            (409, Some(state @ (State::Completed | State::Canceled))) => Self::Ended(state),
+            (409, Some(state)) => Self::Refused(state),
+            (400..500, _) => Self::Wrong,
+            _ => Self::Undecided,
+        }
+    }
+
+    fn is_as_asked(self) -> bool {
+        matches!(self, Self::Done | Self::Already(_))
+    }
+
+    fn in_words(self, word: Word) -> String {
+        match self {
+            Self::Done => word.done().to_owned(),
+            Self::Already(state @ (State::Completed | State::Canceled)) | Self::Ended(state) => {
+                format!("had already ended: {}", state.as_str())
+            }
+            Self::Already(state) => format!("no need: {}", state.as_str()),
+            Self::Refused(state) => format!("refused: {}", state.as_str()),
+            Self::Unknown => "not there".to_owned(),
+            Self::Wrong => "refused".to_owned(),
+            Self::Undecided => "not decided: try again".to_owned(),
+        }
+    }
+
+    fn tint(self) -> Tint {
+        match self {
+            Self::Done => Tint::Good,
+            Self::Already(_) | Self::Ended(_) => Tint::Plain,
+            Self::Refused(_) => Tint::Uneasy,
+            Self::Unknown | Self::Wrong | Self::Undecided => Tint::Bad,
+        }
+    }
+
+    /// The word for it in JSON.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Already(_) => "already",
+            Self::Ended(_) => "ended",
+            Self::Refused(_) | Self::Wrong => "refused",
+            Self::Unknown => "unknown",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// Counts what becomes of orders.
+#[derive(Debug)]
+pub struct Tally {
+    word: Word,
+    fates: BTreeMap<Fate, u64>,
+    complaints: Complaints<String>,
+    /// The last order: worth naming where it is the only one.
+    last: String,
+}
+
+impl Tally {
+    /// Nothing has become of anything.
+    pub fn of(word: Word) -> Self {
+        Self { word, fates: BTreeMap::new(), complaints: Complaints::default(), last: String::new() }
+    }
+
+    /// Takes what became of an order.
+    pub fn add(&mut self, verdict: &Verdict) {
+        let fate = Fate::of(self.word, verdict);
+        *self.fates.entry(fate).or_default() += 1;
+        self.last.clone_from(&verdict.order_id);
+        if !fate.is_as_asked() {
+            self.complaints.add(format!("order {}: {}", verdict.order_id, verdict.problem.in_words()));
+        }
+    }
+
+    /// How many orders there were.
+    pub fn orders(&self) -> u64 {
+        self.fates.values().sum()
+    }
+
+    /// Whether every order went as asked.
+    pub fn exit_code(&self) -> ExitCode {
+        let as_asked = self.fates.keys().all(|fate| fate.is_as_asked());
+        if as_asked { ExitCode::SUCCESS } else { ExitCode::from(NOT_AS_ASKED) }
+    }
+
+    /// The first complaints.
+    pub fn complaints(&self) -> Vec<String> {
+        let first = self.complaints.first().iter().map(|complaint| printable(complaint).into_owned());
+        let more = self.complaints.more();
+        first.chain((more > 0).then(|| format!("… and {more} more than these {}", complaints::MOST))).collect()
+    }
+
+    /// The summary, for programs.
+    pub fn as_json(&self) -> Value {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for (fate, orders) in &self.fates {
+            *counts.entry(fate.name()).or_default() += orders;
+        }
+        json!({ "orders": self.orders(), "became": counts })
+    }
+
+    /// The summary.
+    pub fn render(&self, time: Duration, palette: Palette) -> String {
+        let (orders, span) = (self.orders(), duration::render(time));
+        match (orders, self.fates.keys().next()) {
+            (0, _) | (_, None) => "No order matches\n".to_owned(),
+            (1, Some(fate)) => format!("Order {}: {}\n", printable(&self.last), fate.in_words(self.word)),
+            (_, Some(_)) => {
+                let mut table = Table::new([("WHAT BECAME OF THEM", Side::Left), ("ORDERS", Side::Right)]);
+                for (fate, orders) in &self.fates {
+                    table.row([(fate.in_words(self.word), fate.tint()), (orders.to_string(), Tint::Plain)]);
+                }
+                format!("{}\n{orders} orders in {span}{}\n", table.render(palette), duration::rate(orders, time))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(order: &str, status: u16, state: Option<&str>) -> Verdict {
+        let detail = format!("{status} it is");
+        serde_json::from_value(json!({ "orderId": order, "status": status, "state": state, "detail": detail })).unwrap()
+    }
+
+    fn tally(word: Word, verdicts: &[(u16, Option<&str>)]) -> Tally {
+        let mut tally = Tally::of(word);
+        for (order, (status, state)) in verdicts.iter().enumerate() {
+            tally.add(&verdict(&order.to_string(), *status, *state));
+        }
+        tally
+    }
+
+    #[test]
+    fn the_summary_counts_what_became_of_the_orders() {
+        let ended = (409, Some("COMPLETED"));
+        let tally = tally(
+            Word::Cancel,
+            &[
+                (202, None),
+                (202, None),
+                ended,
+                (409, Some("CANCELED")),
+                (409, Some("COMPENSATING")),
+                (409, Some("STUCK")),
+                (404, None),
+                (503, None),
+            ],
+        );
+        let golden = "  \
+  WHAT BECAME OF THEM           ORDERS
+  canceled now                       2
+  no need: COMPENSATING              1
+  had already ended: CANCELED        1
+  had already ended: COMPLETED       1
+  refused: STUCK                     1
+  not there                          1
+  not decided: try again             1
+
+8 orders in 2.000 s (4.0 a second)
+";
+        assert_eq!(tally.render(Duration::from_secs(2), Palette::NONE), golden);
+        assert_eq!(tally.exit_code(), ExitCode::from(NOT_AS_ASKED));
+        assert_eq!(
+            tally.complaints(),
+            ["order 2: 409 it is", "order 5: 409 it is", "order 6: 404 it is", "order 7: 503 it is"]
+        );
+        let became = json!({ "done": 2, "already": 2, "ended": 1, "refused": 1, "unknown": 1, "undecided": 1 });
+        assert_eq!(tally.as_json(), json!({ "orders": 8, "became": became }));
+    }
+
+    #[test]
+    fn an_order_that_stands_where_it_should_is_as_asked() {
+        for (word, state, as_asked) in [
+            (Word::Cancel, "CANCELED", true),
+            (Word::Cancel, "COMPENSATING", true),
+            (Word::Cancel, "COMPLETED", false),
+            (Word::Cancel, "STUCK", false),
+            (Word::Pause, "PAUSED", true),
+            (Word::Pause, "COMPLETED", false),
+            (Word::Resume, "RUNNING", true),
+            (Word::Resume, "CANCELED", false),
+            (Word::Retry, "RUNNING", false),
+            (Word::Skip, "WAITING", false),
+        ] {
+            let code = tally(word, &[(409, Some(state))]).exit_code();
+            assert_eq!(code == ExitCode::SUCCESS, as_asked, "{word:?} {state}");
+        }
+    }
+
+    #[test]
+    fn a_single_order_is_named() {
+        let one = |verdict| tally(Word::Pause, &[verdict]).render(Duration::ZERO, Palette::NONE);
+        assert_eq!(one((202, None)), "Order 0: held now\n");
+        assert_eq!(one((409, Some("COMPLETED"))), "Order 0: had already ended: COMPLETED\n");
+        assert_eq!(tally(Word::Pause, &[]).render(Duration::ZERO, Palette::NONE), "No order matches\n");
+    }
+}

@@ -1,0 +1,85 @@
+//! Spans of time, as people write and read them.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+/// Reads `500ms`, `30s`, `10m` or `2h`.
+pub fn parse(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a span of time; write one like 500ms, 30s, 10m or 2h");
+    let digits = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    // A year is more than anybody waits, and can be added to any clock.
+    match number.checked_mul(millis).map(Duration::from_millis) {
+        Some(span) if span <= Duration::from_hours(366 * 24) => Ok(span),
+        _ => Err(format!("{text} is longer than a year")),
+    }
+}
+
+/// From one moment to the next; clocks of two machines may disagree, so that the next may seem to be earlier.
+pub fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
+    (to - from).to_std().unwrap_or_default()
+}
+
+/// Writes a span so that its size is seen at a glance: milliseconds where they matter, days where they do not.
+pub fn render(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..60 => format!("{seconds}.{:03} s", span.subsec_millis()),
+        60..3_600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {:02} m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// Orders a second, where there are enough of them for that to mean something.
+pub fn rate(orders: u64, time: Duration) -> String {
+    if orders < 2 || time.is_zero() {
+        return String::new();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "it is rounded to a tenth")]
+    let rate = orders as f64 / time.as_secs_f64();
+    format!(" ({rate:.1} a second)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_with_their_unit() {
+        assert_eq!(parse("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse("10m"), Ok(Duration::from_mins(10)));
+        assert_eq!(parse("2h"), Ok(Duration::from_hours(2)));
+    }
+
+    #[test]
+    fn what_is_no_span_is_refused_in_words() {
+        for text in ["", "10", "m", "1.5s", "-1s", "10 s", "10d", "99999999999999999999h", "9999999h"] {
+            assert!(parse(text).unwrap_err().contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_are_written_as_coarsely_as_they_are_long() {
+        let cases = [
+            (7, "0.007 s"),
+            (59_999, "59.999 s"),
+            (61_000, "1 m 01 s"),
+            (3_660_000, "1 h 01 m"),
+            (90_000_000, "1 d 01 h"),
+        ];
+        for (millis, text) in cases {
+            assert_eq!(render(Duration::from_millis(millis)), text);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What is printed: colours where they are wanted, and no control characters that came from elsewhere.
+
+pub mod pager;
+pub mod screen;
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::process::ExitCode;
+
+/// How a piece of text is told from the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tint {
+    /// Not at all.
+    Plain,
+    /// Less important.
+    Dim,
+    /// More important.
+    Bold,
+    /// Ended well.
+    Good,
+    /// Went wrong, and is being dealt with.
+    Uneasy,
+    /// Went wrong for good.
+    Bad,
+    /// One of several things side by side.
+    Label(usize),
+}
+
+/// Colours for labels; none of them means anything elsewhere.
+const LABEL_COLOURS: [&str; 4] = ["36", "35", "34", "96"];
+
+impl Tint {
+    /// How an event is told in the life of an order, by the name of its type.
+    pub fn of_event(event_type: &str) -> Self {
+        match event_type {
+            "OrderCompleted" => Self::Good,
+            "StatusChanged" | "OrderCanceled" => Self::Bold,
+            "StepAttemptFailed" | "CompensationStarted" => Self::Uneasy,
+            "StepFailed" | "OrderStuck" => Self::Bad,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// Whether text is painted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Palette {
+    colours: bool,
+}
+
+impl Palette {
+    /// No colours.
+    pub const NONE: Self = Self { colours: false };
+    /// All colours.
+    pub const FULL: Self = Self { colours: true };
+
+    /// Colours where standard output is a terminal that takes them, unless `NO_COLOR` is set (<https://no-color.org>).
+    pub fn of_stdout() -> Self {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let dumb = set("TERM").is_some_and(|term| term == "dumb");
+        Self { colours: io::stdout().is_terminal() && set("NO_COLOR").is_none() && !dumb }
+    }
+
+    /// The text, painted.
+    pub fn paint(self, tint: Tint, text: &str) -> Cow<'_, str> {
+        let code = match tint {
+            Tint::Plain => return Cow::Borrowed(text),
+            Tint::Dim => "2",
+            Tint::Bold => "1",
+            Tint::Good => "32",
+            Tint::Uneasy => "33",
+            Tint::Bad => "31",
+            Tint::Label(index) => LABEL_COLOURS[index % LABEL_COLOURS.len()],
+        };
+        if self.colours && !text.is_empty() {
+            Cow::Owned(format!("\u{1b}[{code}m{text}\u{1b}[0m"))
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+}
+
+/// The text with everything escaped that would move the cursor, colour the terminal or turn the writing around: names and error
+/// messages come from outside.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if acts(character) {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Standard output cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the output")]
+pub struct WriteError(#[from] io::Error);
+
+impl WriteError {
+    /// Whether no one is left to write to: the other end of the pipe has seen enough.
+    pub fn is_closed_pipe(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+/// Why a command failed, where one of the reasons is that its output could not be written.
+pub trait Failure {
+    /// The error of writing, if it is that.
+    fn of_writing(&self) -> Option<&WriteError>;
+}
+
+impl Failure for WriteError {
+    fn of_writing(&self) -> Option<&WriteError> {
+        Some(self)
+    }
+}
+
+/// Prints to standard output, at once.
+pub fn print(text: &str) -> Result<(), WriteError> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
+/// Prints a notice of a server. A closed standard output is no reason to stop, so errors are
+/// ignored.
+pub fn announce(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Prints a line to standard error. Where that cannot be written, nobody is left to be told.
+pub fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Asks a question at the terminal, and returns whether the answer is `yes`.
+pub fn confirm(question: &str) -> io::Result<bool> {
+    // Not locked: others may log while this waits.
+    let mut stderr = io::stderr();
+    let _ = stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush());
+    let mut answer = String::new();
+    io::stdin().lock().take(64).read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
+
+/// A command whose reader has seen enough (`tenuto show 1 | head`) has done its work.
+pub fn forgive_closed_pipe<E: Failure>(result: Result<ExitCode, E>) -> Result<ExitCode, E> {
+    match result {
+        Err(error) if error.of_writing().is_some_and(WriteError::is_closed_pipe) => Ok(ExitCode::SUCCESS),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_painted_only_where_colours_are_wanted() {
+        assert_eq!(Palette::FULL.paint(Tint::Bad, "stuck"), "\u{1b}[31mstuck\u{1b}[0m");
+        assert_eq!(Palette::FULL.paint(Tint::Plain, "placed"), "placed");
+        assert_eq!(Palette::FULL.paint(Tint::Label(usize::MAX), ""), "");
+        assert_eq!(Palette::NONE.paint(Tint::Bad, "stuck"), "stuck");
+    }
+
+    #[test]
+    fn what_would_act_on_the_terminal_is_escaped() {
+        assert_eq!(printable("Wolski Zajazd, Łódź"), "Wolski Zajazd, Łódź");
+        assert_eq!(printable("a\u{1b}[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\nc\\u{202e}d");
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_failure() {
+        let closed = WriteError(io::ErrorKind::BrokenPipe.into());
+        assert!(forgive_closed_pipe(Err(closed)).is_ok());
+        let full = WriteError(io::ErrorKind::StorageFull.into());
+        assert!(forgive_closed_pipe(Err(full)).is_err());
+    }
+}

@@ -1,0 +1,204 @@
+//! The door of a role: it answers requests from the first moment on, also while the role is still
+//! starting.
+//!
+//! Meanwhile `/livez` reports that the process is alive, and `/readyz` what the role waits for.
+//! Every other request waits a little for the role, and is then answered 503.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tower::ServiceExt;
+
+/// How long a request waits for a role to start: a command is answered within five seconds, also
+/// during an outage.
+pub const STARTING: Duration = Duration::from_secs(4);
+
+/// The paths that are answered at once.
+pub const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
+/// What is behind the door.
+#[derive(Clone, Debug)]
+enum Behind {
+    /// The role starts, and waits for this. Its probes answer as soon as there is something to
+    /// probe.
+    Starting(&'static str, Option<Router>),
+    Open(Router),
+}
+
+/// A door. Clones are the same door.
+#[derive(Clone, Debug)]
+pub struct Door {
+    behind: Arc<watch::Sender<Behind>>,
+    /// How long a request waits for the process to start.
+    patience: Duration,
+}
+
+impl Door {
+    /// A closed door. A request waits at most this long for it to open.
+    pub fn new(patience: Duration) -> Self {
+        Self { behind: Arc::new(watch::Sender::new(Behind::Starting("the process", None))), patience }
+    }
+
+    /// From now on, the role waits for this.
+    pub fn waits_for(&self, what: &'static str) {
+        self.set(Behind::Starting(what, None));
+    }
+
+    /// From now on, the role waits for this, and these routes answer: `/readyz` and `/metrics`, for
+    /// example.
+    pub fn waits_behind(&self, what: &'static str, probes: Router) {
+        self.set(Behind::Starting(what, Some(probes)));
+    }
+
+    /// What the role waits for; `None`: the door is open.
+    pub fn waiting_for(&self) -> Option<&'static str> {
+        match *self.behind.borrow() {
+            Behind::Starting(what, _) => Some(what),
+            Behind::Open(_) => None,
+        }
+    }
+
+    /// From now on, this answers.
+    pub fn open(&self, router: Router) {
+        self.set(Behind::Open(router.fallback(unknown_path)));
+    }
+
+    fn set(&self, behind: Behind) {
+        self.behind.send_replace(behind);
+    }
+
+    /// What to serve.
+    pub fn router(&self) -> Router {
+        let door = self.clone();
+        Router::new().fallback(move |request: Request| async move { door.answer(request).await })
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        if self.waiting_for().is_some() && !PROBES.contains(&request.uri().path()) {
+            let mut behind = self.behind.subscribe();
+            let opened = behind.wait_for(|behind| matches!(behind, Behind::Open(_)));
+            // Whether it opened in time is looked at below.
+            let _ = timeout(self.patience, opened).await.is_ok();
+        }
+        let behind = self.behind.borrow().clone();
+        match behind {
+            Behind::Open(router) => match refusal_of_encoded(request.headers()) {
+                None => router.oneshot(request).await.into_response(),
+                Some(refusal) => refusal,
+            },
+            Behind::Starting(what, None) => starting(request.uri(), what),
+            Behind::Starting(what, Some(probes)) => {
+                let later = move |uri: Uri| async move { starting(&uri, what) };
+                probes.fallback(later).oneshot(request).await.into_response()
+            }
+        }
+    }
+}
+
+fn starting(uri: &Uri, what: &str) -> Response {
+    match uri.path() {
+        "/livez" => "alive\n".into_response(),
+        "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, format!("starting: waits for {what}\n")).into_response(),
+        _ => {
+            let detail = format!("this instance is starting, and waits for {what}: send the same request later");
+            let later = problem(StatusCode::SERVICE_UNAVAILABLE, &detail);
+            ([(header::RETRY_AFTER, "1")], later).into_response()
+        }
+    }
+}
+
+async fn unknown_path(method: Method, uri: Uri) -> Response {
+    let path: String = uri.path().chars().take(200).collect();
+    problem(StatusCode::NOT_FOUND, &format!("{method} {path}: this server has no such path"))
+}
+
+/// No route decodes a body, so an encoded one would be reported as malformed JSON.
+fn refusal_of_encoded(headers: &HeaderMap) -> Option<Response> {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let encoding = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))?;
+    let encoding: String = String::from_utf8_lossy(encoding.as_bytes()).chars().take(40).collect();
+    let detail = format!("Content-Encoding {encoding:?} is not accepted: send the body as it is");
+    let refusal = problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, &detail);
+    Some(([(header::ACCEPT_ENCODING, "identity")], refusal).into_response())
+}
+
+/// RFC 9457.
+pub fn problem(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason();
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::routing::post;
+
+    use super::*;
+
+    async fn answer(door: &Door, request: Request) -> (StatusCode, String) {
+        let response = door.router().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn get(path: &str) -> Request {
+        Request::get(path).body(Body::empty()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn probes_are_answered_while_the_process_starts_and_say_what_is_waited_for() {
+        let door = Door::new(Duration::ZERO);
+        door.waits_for("the log");
+        assert_eq!(answer(&door, get("/livez")).await.0, StatusCode::OK);
+        let (status, text) = answer(&door, get("/readyz")).await;
+        assert_eq!((status, text.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "starting: waits for the log\n"));
+        let (status, text) = answer(&door, get("/orders/1")).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(text.contains("waits for the log"), "{text}");
+        door.open(Router::new().route("/orders/1", axum::routing::get(|| async { "here" })));
+        assert_eq!(answer(&door, get("/orders/1")).await, (StatusCode::OK, "here".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_comes_while_the_process_starts_is_answered_once_it_has() {
+        let door = Door::new(Duration::from_mins(1));
+        let asked = answer(&door, get("/orders/1"));
+        let opening = async {
+            tokio::task::yield_now().await;
+            door.open(Router::new().route("/orders/1", axum::routing::get(|| async { "here" })));
+        };
+        assert_eq!(tokio::join!(asked, opening).0, (StatusCode::OK, "here".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_path_that_does_not_exist_is_a_problem_that_names_it() {
+        let door = Door::new(Duration::ZERO);
+        door.open(Router::new());
+        let (status, text) = answer(&door, get("/ordres")).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert!(text.contains("GET /ordres: this server has no such path"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_encoded_body_is_refused_and_not_called_malformed() {
+        let door = Door::new(Duration::ZERO);
+        door.open(Router::new().route("/orders", post(|| async { "taken" })));
+        let posted = |encoding: &str| {
+            Request::post("/orders").header(header::CONTENT_ENCODING, encoding).body(Body::from("{}")).unwrap()
+        };
+        let (status, text) = answer(&door, posted("gzip")).await;
+        assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert!(text.contains("gzip"), "{text}");
+        assert_eq!(answer(&door, posted("Identity")).await.0, StatusCode::OK);
+    }
+}

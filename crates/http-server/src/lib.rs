@@ -1,0 +1,194 @@
+//! HTTP/1: one listener, with bounds on what clients can hold. Nagle's algorithm is off, and requests under way are
+//! finished before the process leaves.
+//!
+//! A head has to arrive in time, a body has to go on, and an answer has to be taken. Connections and the memory of bodies
+//! are bounded. Past the bound of connections, the one that has been idle longest is closed for a new one. Where none is
+//! idle, probes are still answered, and all other requests are told to come later.
+
+mod bodies;
+mod connections;
+pub mod door;
+mod limits;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use event_store::node::is_of_one_connection;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::door::{PROBES, problem};
+use bodies::{Bodies, Cut};
+use connections::{Answer, Connections, Entrance, Entry, Io};
+use limits::Limits;
+
+/// The address could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}; choose another address with --listen or TENUTO_LISTEN")]
+pub struct ListenError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// Takes the address.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| ListenError { address, source })
+}
+
+/// How many connections a listener takes.
+pub fn max_connections() -> usize {
+    Limits::default().connections
+}
+
+/// How long requests under way have to come to their end.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long nothing is accepted after the system refused a connection: the reason, such as too many open files, seldom
+/// goes at once.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How much of a body the library reads ahead, in bytes.
+const READ_AHEAD: usize = 128 * 1024;
+
+/// Serves until told to stop; then finishes what is under way, if its client plays along.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+    serve_within(Limits::default(), listener, router, stop).await
+}
+
+async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let limits = Arc::new(limits);
+    let connections = Connections::new(limits.clone());
+    let door = Guarded { router, bodies: Bodies::new(limits.clone()), limits, stop: stop.clone() };
+    let mut tasks = JoinSet::new();
+    let mut is_refused = false;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(_) = tasks.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                is_refused = false;
+                if let Some(entry) = enter(&connections).await {
+                    tasks.spawn(door.clone().converse(stream, entry));
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut is_refused, true) {
+                    tracing::warn!(%error, "no connection can be accepted; idle ones are closed until it is possible");
+                }
+                connections.make_room();
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let all_ended = async { while tasks.join_next().await.is_some() {} };
+    // Clients that do not play along are cut off.
+    let _ = tokio::time::timeout(DRAIN, all_ended).await.is_ok();
+    Ok(())
+}
+
+/// A place for a connection, once there is one. Meanwhile others wait in the system's queue.
+async fn enter(connections: &Connections) -> Option<Arc<Entry>> {
+    loop {
+        match connections.enter() {
+            Entrance::Entered(entry) => return Some(entry),
+            Entrance::Later(at) => sleep_until(at).await,
+            Entrance::Full => return None,
+        }
+    }
+}
+
+/// What is served, within its bounds.
+#[derive(Clone)]
+struct Guarded {
+    router: Router,
+    bodies: Bodies,
+    limits: Arc<Limits>,
+    stop: CancellationToken,
+}
+
+impl Guarded {
+    /// Answers the requests of a connection.
+    async fn converse(self, stream: TcpStream, entry: Arc<Entry>) {
+        // A connection on which this fails is only slower.
+        let _ = stream.set_nodelay(true).is_ok();
+        let (limits, stop, of) = (self.limits.clone(), self.stop.clone(), entry.clone());
+        let service = service_fn(move |request| self.clone().answer(request, of.clone()));
+        let mut protocol = http1::Builder::new();
+        protocol.max_header_size(limits.head_bytes).max_buf_size(READ_AHEAD);
+        let io = TokioIo::new(Io::new(stream, entry.clone(), limits));
+        let connection = protocol.serve_connection(io, service).with_upgrades();
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = entry.cut() => return,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection has failed");
+        }
+    }
+
+    async fn answer(self, request: Request<Incoming>, entry: Arc<Entry>) -> Result<Response<Answer>, Infallible> {
+        let answering = entry.begin();
+        let response = if entry.is_reserve() && !PROBES.contains(&request.uri().path()) {
+            last(StatusCode::SERVICE_UNAVAILABLE, "this instance has as many connections as it takes; try again later")
+        } else {
+            let share = self.bodies.begin();
+            let response = self.router.oneshot(request.map(|body| Body::new(share.bounded(body)))).await?;
+            match share.cut() {
+                None => response,
+                Some(cut @ Cut::NoRoom) => {
+                    last(StatusCode::SERVICE_UNAVAILABLE, &format!("{cut}: send the same request later"))
+                }
+                Some(cut @ Cut::Late) => {
+                    let Limits { body_pause, body, .. } = &*self.limits;
+                    let allowed = format!("it may pause for {body_pause:?}, and take {body:?} in all");
+                    last(StatusCode::REQUEST_TIMEOUT, &format!("{cut}: {allowed}; send the request again"))
+                }
+            }
+        };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            entry.upgraded();
+        }
+        Ok(response.map(|body| Answer::new(body, answering)))
+    }
+}
+
+/// A refusal after which the connection is closed.
+fn last(status: StatusCode, detail: &str) -> Response<Body> {
+    let mut response = ([(header::CONNECTION, "close")], problem(status, detail)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests;

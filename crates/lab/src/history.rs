@@ -1,0 +1,66 @@
+//! Orders' histories and their definitions, as the log has them.
+
+use domain::ids::OrderId;
+use domain::order::WorkflowRef;
+use domain::replay::Recorded;
+use domain::wire::{self, WORKFLOW_STREAM_PREFIX};
+use domain::workflow::Workflow;
+use event_store::client::{ReadError, RecordedEvent};
+
+use servers::log::{Log, OpenError};
+
+/// Why the log gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An event cannot be decoded.
+    #[error("event {revision} of {stream} cannot be read: {reason}")]
+    Event {
+        /// The stream.
+        stream: String,
+        /// The event's index in it.
+        revision: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A registered definition cannot be decoded.
+    #[error("workflow {name:?} in the log cannot be read: {reason}")]
+    Workflow {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The order's whole history; empty where there is none.
+pub async fn of_order(log: &Log, id: &OrderId) -> Result<Vec<Recorded>, LogError> {
+    log.stream(&id.stream(), u64::MAX).await?.iter().map(recorded).collect()
+}
+
+/// A definition; `None` where it was never registered.
+pub async fn workflow(log: &Log, reference: &WorkflowRef) -> Result<Option<Workflow>, LogError> {
+    let WorkflowRef { name, version } = reference;
+    let faulty = |reason: String| LogError::Workflow { name: name.clone(), reason };
+    for event in log.stream(&format!("{WORKFLOW_STREAM_PREFIX}{name}"), u64::MAX).await? {
+        let registered =
+            wire::decode_workflow(&event.event_type, &event.data).map_err(|error| faulty(error.to_string()))?;
+        if registered.version == *version {
+            return Workflow::registered(&registered.source).map(Some).map_err(|faults| faulty(faults.to_string()));
+        }
+    }
+    Ok(None)
+}
+
+/// An event of an order, read.
+pub fn recorded(event: &RecordedEvent) -> Result<Recorded, LogError> {
+    let unreadable = |reason| LogError::Event { stream: event.stream.clone(), revision: event.revision, reason };
+    let read = wire::decode(&event.event_type, &event.data, &event.metadata);
+    let read = read.map_err(|error| unreadable(error.to_string()))?;
+    Ok(Recorded { id: event.id, revision: event.revision, event: read.event, metadata: read.metadata })
+}

@@ -1,0 +1,70 @@
+//! The database that holds the views.
+
+use std::time::Duration;
+
+use event_store::client::EventStore;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgPool};
+use tokio::time::timeout;
+
+use crate::rights::may_read;
+
+/// Connections a process keeps.
+const MOST_CONNECTIONS: u32 = 16;
+/// How long the first connection may take.
+const CONNECTING: Duration = Duration::from_secs(5);
+/// How long a caller waits for a connection: a command is answered within five seconds, also during
+/// an outage.
+const ACQUIRING: Duration = Duration::from_secs(4);
+
+/// The database, with the views' schema up to date, and a log that may be read.
+pub async fn views_beside(log: &EventStore, url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
+    let may_read = async { Ok(may_read(log).await?) };
+    Ok(tokio::try_join!(views(url), may_read)?.0)
+}
+
+/// The database, with the views' schema up to date.
+pub async fn views(url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
+    let pool = connect(url).await?;
+    views::migrate(&pool).await?;
+    Ok(pool)
+}
+
+/// The database.
+pub async fn connect(url: &str) -> Result<PgPool, PostgresError> {
+    let options: PgConnectOptions = url.parse().map_err(PostgresError::Url)?;
+    // A rebuild has slow statements. Its progress and the views' lag tell an operator more than a
+    // log of them.
+    let options = options.disable_statement_logging();
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    // A pool retries until its time is up, and then reports only the timeout. A single connection
+    // reports the cause.
+    match timeout(CONNECTING, options.connect()).await {
+        Ok(Ok(connection)) => connection.close().await.unwrap_or_default(),
+        Ok(Err(source)) => return Err(PostgresError::Connect { place, source }),
+        Err(_) => return Err(PostgresError::Silent { place }),
+    }
+    Ok(PgPoolOptions::new().max_connections(MOST_CONNECTIONS).acquire_timeout(ACQUIRING).connect_lazy_with(options))
+}
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// The URL is none of a Postgres.
+    #[error("--postgres (TENUTO_POSTGRES) is no URL of a Postgres: {0}; give postgres://USER@HOST:PORT/DATABASE")]
+    Url(#[source] sqlx::Error),
+    /// The first connection failed.
+    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), cannot be used: {source}")]
+    Connect {
+        /// Host and port.
+        place: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// It does not answer in time.
+    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), does not answer within {CONNECTING:?}")]
+    Silent {
+        /// Host and port.
+        place: String,
+    },
+}
