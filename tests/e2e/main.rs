@@ -5,6 +5,7 @@
 mod architecture;
 mod as_of;
 mod audit;
+mod book;
 mod bounds;
 mod by_events;
 mod by_events_many;

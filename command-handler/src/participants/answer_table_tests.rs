@@ -186,7 +186,7 @@ async fn what_every_answer_means_is_the_golden_table() {
     golden("answers.txt", &text);
 }
 
-/// Pieces of a cell of README's table that are statuses, `5xx` for a hundred of them.
+/// Pieces of a cell of the book's table that are statuses, `5xx` for a hundred of them.
 fn statuses_in(cell: &str) -> Vec<String> {
     let pieces = cell.split([',', ';']).map(str::trim);
     let is_status = |piece: &&str| piece.len() == 3 && piece.starts_with(|c: char| c.is_ascii_digit());
@@ -194,9 +194,9 @@ fn statuses_in(cell: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_table_in_readme_says_the_same() {
-    let readme = include_str!("../../../README.md");
-    let rows = readme.lines().skip_while(|line| !line.starts_with("| answer | means | then |")).skip(2);
+fn the_table_in_the_book_says_the_same() {
+    let page = include_str!("../../../docs/participant/http.md");
+    let rows = page.lines().skip_while(|line| !line.starts_with("| answer | means | then |")).skip(2);
     let rows: Vec<Vec<&str>> =
         rows.take_while(|line| line.starts_with('|')).map(|line| line.split('|').map(str::trim).collect()).collect();
     let listed: Vec<String> = rows.iter().flat_map(|row| statuses_in(row[1])).collect();
@@ -210,7 +210,7 @@ fn the_table_in_readme_says_the_same() {
             "a mistake of the deployment" => &["misconfigured", "misconfigured, and may be done"],
             // Nothing was sent, so no status can be in that row.
             "nothing" => &[],
-            other => panic!("README says {other:?}"),
+            other => panic!("the book says {other:?}"),
         };
         for status in statuses_in(row[1]) {
             let hundred = status.strip_suffix("xx").map(|first| first.parse::<u16>().unwrap() * 100);
@@ -220,10 +220,10 @@ fn the_table_in_readme_says_the_same() {
                     continue;
                 }
                 let becomes = Asked::new().becomes("request", false, &answered(status, "", b"", false, &[]));
-                assert!(expected.contains(&becomes.as_str()), "{status}: README says {}, it is {becomes}", row[2]);
+                assert!(expected.contains(&becomes.as_str()), "{status}: the book says {}, it is {becomes}", row[2]);
                 seen += 1;
             }
         }
     }
-    assert!(seen > 300, "only {seen} statuses of README's table were looked at");
+    assert!(seen > 300, "only {seen} statuses of the table were looked at");
 }

@@ -139,7 +139,7 @@ fn not_allowed(user: Option<&Credentials>) -> String {
     match user {
         Some(Credentials { user, .. }) => format!(
             "the user {user} does not have the right to this; reading $all, too, is a right that an administrator grants \
-             (README, \"Rights on a server\")"
+             (docs/platform/rights.md)"
         ),
         None => {
             "this requires a user with the right to it; put USER:PASSWORD@ before the host in the connection string"

@@ -1,0 +1,133 @@
+//! Words and phrases that do not come back, and the width of prose. The language is plain technical
+//! English: a named subject, the field's own term, one idea a sentence.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use super::words::{lines_with, prose_of_rust, words_of};
+use super::{files_below, pages, root};
+
+/// What is never right, and what to write instead.
+const BANNED: [(&str, &str); 34] = [
+    ("anew", "again, or rebuilt"),
+    ("are said", "are reported, or stated"),
+    ("are told", "receive"),
+    ("as if not", "by default"),
+    ("beside the live", "shadow"),
+    ("broken off", "interrupted"),
+    ("came of", "result"),
+    ("comes of it", "result"),
+    ("given back", "returned, or released"),
+    ("gives back", "returns, or releases"),
+    ("go on with", "continue, or resume"),
+    ("goes on with", "continues, or resumes"),
+    ("gone on with", "resumed"),
+    ("in the words of", "as, or with"),
+    ("in which it came", "in arrival order"),
+    ("is said", "is reported, or stated"),
+    ("is told", "receives"),
+    ("mended", "corrected, or repaired"),
+    ("nobody", "no one, or name the role"),
+    ("not said", "not set, or missing"),
+    ("now and then", "occasionally"),
+    ("of its own", "own"),
+    ("of ours", "our"),
+    ("somebody", "caller, operator, participant, instance"),
+    ("stands in for", "takes over from"),
+    ("stood in for", "taken over"),
+    ("that there is not", "that does not exist"),
+    ("there is none", "does not exist, or missing"),
+    ("told apart", "distinguished"),
+    ("told from", "distinguished from"),
+    ("told of", "reported as"),
+    ("told that", "receives"),
+    ("what it left", "resulting state"),
+    ("whoever", "caller, client, operator, instance"),
+];
+
+/// Folders of Rust sources whose comments and texts are held to the same rules. All of `crates/` and
+/// the four crates at the top belong here in the end.
+const SOURCES: [&str; 1] = ["tests/e2e/book"];
+
+/// The widest line of prose.
+const WIDTH: usize = 100;
+
+/// This file lists the phrases.
+const SELF: &str = "tests/e2e/book/tidy.rs";
+
+fn sources() -> Vec<PathBuf> {
+    let all = SOURCES.iter().flat_map(|folder| files_below(&root().join(folder), ".rs"));
+    all.filter(|path| !path.ends_with(SELF)).collect()
+}
+
+/// A line may be wider if it cannot be wrapped: a row of a table, or a long word.
+fn may_be_wide(line: &str) -> bool {
+    let words = line.trim_start_matches(['/', '!', ' ', '-', '#', '>']);
+    line.starts_with('|') || !words.contains(' ')
+}
+
+#[test]
+fn phrases_that_were_replaced_do_not_come_back() {
+    let mut found = String::new();
+    let pages = pages().into_iter().map(|page| (page.path.clone(), page.text));
+    let sources = sources().into_iter().map(|path| {
+        let prose = prose_of_rust(&fs::read_to_string(&path).unwrap());
+        (path, prose)
+    });
+    for (path, text) in pages.chain(sources) {
+        let words = words_of(&text);
+        for (phrase, instead) in BANNED {
+            for line in lines_with(&words, phrase) {
+                found +=
+                    &format!("{}:{line}: {phrase:?}: write: {instead}\n", path.strip_prefix(root()).unwrap().display());
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found}");
+}
+
+#[test]
+fn prose_is_at_most_100_columns_wide() {
+    let mut found = String::new();
+    let mut check = |name: &str, number: usize, line: &str| {
+        if line.chars().count() > WIDTH && !may_be_wide(line) {
+            found += &format!("{name}:{number}: {} columns\n", line.chars().count());
+        }
+    };
+    for page in pages() {
+        for (number, line) in page.prose() {
+            check(&page.name(), number, line);
+        }
+    }
+    for path in sources() {
+        for (index, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            // Of code rustfmt decides.
+            if line.trim_start().starts_with("//") {
+                check(&path.display().to_string(), index + 1, line);
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found}");
+}
+
+/// Prints how often each folder of sources has a banned phrase: `cargo test --test e2e -- --ignored
+/// --nocapture banned_phrases`.
+#[test]
+#[ignore = "a report, and not a check"]
+fn banned_phrases_are_counted_for_each_crate() {
+    let folders = ["benches", "command-handler", "crates", "domain", "projector", "query-api", "src", "tests"];
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for path in folders.iter().flat_map(|folder| files_below(&root().join(folder), ".rs")) {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        let depth = if name.starts_with("crates/") { 2 } else { 1 };
+        let folder = name.split('/').take(depth).collect::<Vec<_>>().join("/");
+        let words = words_of(&prose_of_rust(&fs::read_to_string(&path).unwrap()));
+        let found: usize = BANNED.iter().map(|(phrase, _)| lines_with(&words, phrase).len()).sum();
+        *counts.entry(folder).or_default() += if name == SELF { 0 } else { found };
+    }
+    for (folder, count) in &counts {
+        println!("{count:5} {folder}");
+    }
+    println!("{:5} in all", counts.values().sum::<usize>());
+}
