@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use event_store::client::{EventStore, Filter, SubscriptionItem};
-use event_store::node::{Node, NodeOptions};
+use event_store_node::{Node, NodeOptions};
 use serde_json::Value;
 
 use process::{Process, binary, from_environment};
@@ -30,7 +30,7 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let began = Instant::now();
     let node = Node::start(NodeOptions::in_folder(folder.path().join("event-store"))).await.unwrap();
-    let events = orders::fill(&EventStore::embedded(&node).unwrap(), 0..orders).await;
+    let events = orders::fill(&EventStore::in_process(node.in_process()).unwrap(), 0..orders).await;
     node.shutdown().await;
     println!("{orders} orders, {events} events, filled in {:.1} s", began.elapsed().as_secs_f64());
     for _ in 0..ROUNDS {
@@ -73,7 +73,7 @@ fn per_second(orders: u64, seconds: f64) -> f64 {
 /// Orders a second of a plain read of all their events, in this process.
 async fn read(folder: &Path, orders: u64) -> f64 {
     let node = Node::start(NodeOptions::in_folder(folder.join("event-store"))).await.unwrap();
-    let store = EventStore::embedded(&node).unwrap();
+    let store = EventStore::in_process(node.in_process()).unwrap();
     let began = Instant::now();
     let mut subscription =
         store.subscribe_all(Filter::StreamPrefixes(vec![domain::stream_prefix::DEFAULT.to_owned()]), None);

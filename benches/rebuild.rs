@@ -18,7 +18,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use event_store::client::{EventStore, Expected, NewEvent};
-use event_store::node::{Node, NodeOptions};
+use event_store_node::{Node, NodeOptions};
 use postgres_cluster::{Cluster, Options};
 use projector::rebuild::{RebuildOptions, Rebuilt, View, rebuild};
 use projector::{Health, ProjectorOptions};
@@ -43,7 +43,7 @@ async fn main() {
     // The database's user has to get in.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path().join("event-store"))).await.unwrap();
-    let store = EventStore::embedded(&node).unwrap();
+    let store = EventStore::in_process(node.in_process()).unwrap();
     register(&store).await;
     let events = orders::fill(&store, 0..count).await;
     let cluster = Cluster::start(Options::new(folder.path().join("postgres"))).await.unwrap();

@@ -10,7 +10,7 @@ use domain::stream_prefix;
 use domain::wire::participants::{REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
 use domain::wire::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
 use event_store::client::EventStore;
-use event_store::node::{Node, NodeHandle, NodeOptions};
+use event_store_node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::Cluster;
 use servers::stream_prefix::{adopt_begun, adopt_in_time};
 use servers::{ServerUrls, may_append, views};
@@ -90,7 +90,7 @@ impl Backends {
             (cluster.url(DATABASE), Some(cluster))
         };
         let event_store = match &node {
-            Some(node) => EventStore::embedded(node)?,
+            Some(node) => EventStore::in_process(node.in_process())?,
             None => EventStore::connect(&event_store_url)?,
         };
         adopt_in_time(&event_store, urls.stream_prefix.as_deref()).await?;

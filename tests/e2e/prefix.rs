@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use event_store::client::{EventStore, Expected, NewEvent};
-use event_store::node::{Node, NodeOptions};
+use event_store_node::{Node, NodeOptions};
 use postgres_cluster::testing::database;
 use reqwest::Url;
 use serde_json::json;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{ArgGroup, Args};
 use domain::ids::OrderId;
 use domain::proof::keys::PublicKey;
-use event_store::node::{NodeError, StorageError};
+use event_store_node::{NodeError, StorageError};
 
 use super::error::AuditError;
 use super::findings::{Finding, Findings, Report};

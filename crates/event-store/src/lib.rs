@@ -1,21 +1,48 @@
-//! `EventStoreDB`, in two halves that meet on the wire, or in one process without it.
+//! The one client of the log: append with an expected revision, read, and subscribe from a position, against whatever
+//! `EventStoreDB` a connection string names. It does not know what an order is.
 //!
-//! [`client`] is what the rest of Tenuto uses: append with an expected revision, read, and subscribe from a position,
-//! against whatever `EventStoreDB` a connection string names.
+//! It speaks the server's gRPC protocol itself, in the few calls that Tenuto makes ([`link`]), with the settings that every
+//! client's connection string has ([`settings`]), on one connection to the node that leads ([`discovery`]), which is
+//! replaced when it breaks ([`connection`]). A call whose answer never came may have been carried out, so an append is
+//! repeated with the same event ids, which the server recognises. A dropped subscription is taken up again after the last
+//! position handed out ([`subscription`]).
 //!
-//! [`node`] is the embedded default: `EventStoreDB`'s own gRPC protocol, served in-process on loopback and durable on
-//! local disk, so that everything above runs the same code against it and against a real cluster. It is one node, for
-//! development, tests and one-machine installs.
-//!
-//! Neither knows what an order is. One suite of tests runs against the node and against any server that
-//! `TENUTO_EVENTSTORE` names, and so keeps the node honest. A client in the node's own process can also ask it directly
-//! ([`client::EventStore::embedded`]), by the same rules and with the same answers, which the same suite compares: it
-//! spares each append what the wire costs.
-//!
-//! [`backup`] has a use for both: it reads a running node as any client, and writes what it reads as the node does.
+//! A server in the same process implements [`InProcess`]: it spares each append what the wire costs, by the same rules
+//! and with the same answers. One suite of tests runs against the embedded node both ways, and against any server that
+//! `TENUTO_EVENTSTORE` names.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
-pub mod backup;
-pub mod client;
-pub mod node;
+mod connection;
+mod convert;
+mod dial;
+mod discovery;
+mod error;
+mod fault;
+mod gaps;
+mod history;
+mod identity;
+mod in_process;
+mod limits;
+mod link;
+mod rights;
+mod settings;
+mod store;
+mod subscription;
+#[cfg(test)]
+mod tests;
+mod types;
+
+/// Everything here, by the path that it had while this crate also had the node.
+#[doc(hidden)]
+pub extern crate self as client;
+
+pub use error::{AppendError, ConnectError, ReadError};
+pub use gaps::{Gaps, Removal};
+pub use history::{History, Record};
+pub use identity::{IdentityError, LOG_BEGUN, LOG_STREAM, LogSettings};
+pub use in_process::{Cursor, InProcess, InProcessError, Passed};
+pub use limits::StreamLimits;
+pub use store::EventStore;
+pub use subscription::{Subscription, SubscriptionItem};
+pub use types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};

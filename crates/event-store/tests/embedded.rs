@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(dead_code, reason = "the suite shares its support, of which this half does not need everything")]
 
-/// How the suite's store is reached.
+/// Whether the suite's store is reached in the same process.
 const EMBEDDED: bool = true;
 
 mod suite {
@@ -17,4 +17,5 @@ mod suite {
     mod read;
     mod subscribe;
     mod support;
+    mod world;
 }

@@ -1,6 +1,6 @@
 //! A checkpoint in a table of its owner's.
 
-use event_store::client::Position;
+use event_store::Position;
 use sqlx::{FromRow, PgConnection, SqlSafeStr};
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::client::{EventStore, Filter, Position, RecordedEvent, Subscription, SubscriptionItem};
+use event_store::{EventStore, Filter, Position, RecordedEvent, Subscription, SubscriptionItem};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use event_store::client::{EventStore, IdentityError, Position, ReadError};
+use event_store::{EventStore, IdentityError, Position, ReadError};
 use uuid::Uuid;
 
 /// A checkpoint, and what it says of its log.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use event_store::client::Position;
+use event_store::Position;
 use uuid::Uuid;
 
 use crate::origin::Mark;

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use event_store::backup::{BackupError, BackupReport, backup};
 use event_store::client::EventStore;
-use event_store::node::check_log;
+use event_store_node::backup::{BackupError, BackupReport, backup};
+use event_store_node::check_log;
 
 use crate::check;
 use command_line::data_folder::DataFolder;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use event_store::node::{CheckReport, StorageError, check_log};
+use event_store_node::{CheckReport, StorageError, check_log};
 
 use command_line::data_folder::DataFolder;
 use command_line::output;

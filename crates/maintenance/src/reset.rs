@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use event_store::node::{StorageError, remove_log};
+use event_store_node::{StorageError, remove_log};
 use postgres_cluster::Belongings;
 
 use command_line::data_folder::DataFolder;

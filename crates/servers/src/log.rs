@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use event_store::client::{ConnectError, EventStore, IdentityError, Position, ReadError, RecordedEvent};
-use event_store::node::{Node, NodeError, NodeHandle, NodeOptions};
+use event_store_node::{Node, NodeError, NodeHandle, NodeOptions};
 
 use crate::rights::{NoRight, may_read};
 use crate::stream_prefix::{PrefixError, adopt};
@@ -106,7 +106,7 @@ impl LogArgs {
         let options = NodeOptions { resumes_scavenges: false, ..NodeOptions::in_folder(&folder) };
         let node = Node::start(options).await;
         let node = node.map_err(|source| OpenError::Node { folder, source })?;
-        Ok(Log { store: EventStore::embedded(&node)?, node: Some(node) })
+        Ok(Log { store: EventStore::in_process(node.in_process())?, node: Some(node) })
     }
 }
 

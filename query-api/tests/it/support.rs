@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use event_store::client::EventStore;
-use event_store::node::{Node, NodeHandle, NodeOptions};
+use event_store_node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::testing::{TestDatabase, database};
 use query_api::Options;
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ impl World {
     pub async fn with_log() -> (Self, EventStore) {
         let folder = tempfile::tempdir().unwrap();
         let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
-        let log = EventStore::embedded(&node).unwrap();
+        let log = EventStore::in_process(node.in_process()).unwrap();
         (Self::over(&log, Some((node, folder))).await, log)
     }
 

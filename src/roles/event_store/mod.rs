@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use event_store::node::{Advertised, Node, NodeOptions};
+use event_store_node::{Advertised, Node, NodeOptions};
 use maintenance::{backup, check};
 use rustix::fs::Mode;
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// An event as it is stored (`crates/event-store/proto/storage.proto`).
+/// An event as it is stored (`crates/event-store-node/src/storage/stored.rs`).
 #[derive(Clone, PartialEq, Message)]
 pub struct StoredEvent {
     #[prost(string, tag = "1")]

@@ -1,9 +1,10 @@
 //! Reading `$all`.
 
-use event_store::client::{Expected, Position};
+use event_store::{Expected, Position};
 use eventstore::{ReadAllOptions, StreamPosition};
 
-use super::support::{World, all_of, events, unique, world};
+use super::support::{all_of, events, unique};
+use super::world::{World, world};
 
 fn at(position: Position) -> StreamPosition<eventstore::Position> {
     StreamPosition::Position(eventstore::Position { commit: position.commit, prepare: position.prepare })

@@ -1,11 +1,12 @@
 //! Appending: expected revisions, repeats, limits.
 
 use bytes::Bytes;
-use event_store::client::{AppendError, Expected, NewEvent};
+use event_store::{AppendError, Expected, NewEvent};
 use futures::future::join_all;
 use uuid::Uuid;
 
-use super::support::{event, events, ids, new_ids, unique, world};
+use super::support::{event, events, ids, new_ids, unique};
+use super::world::world;
 
 fn conflict(outcome: Result<impl std::fmt::Debug, AppendError>) -> Option<u64> {
     match outcome.expect_err("the append should have been refused") {

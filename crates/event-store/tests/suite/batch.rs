@@ -1,12 +1,13 @@
 //! Many appends on one call, as other clients make them.
 
-use event_store::client::Expected;
+use event_store::Expected;
 use eventstore::{BatchAppendOptions, Error, EventData, ExpectedRevision};
 use futures::future::join_all;
 use tonic::Code;
 use uuid::Uuid;
 
-use super::support::{events, unique, world};
+use super::support::{events, unique};
+use super::world::world;
 
 fn data(count: usize) -> Vec<EventData> {
     (0..count).map(|number| EventData::json("Happened", &number).unwrap().id(Uuid::new_v4())).collect()

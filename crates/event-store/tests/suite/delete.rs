@@ -1,12 +1,13 @@
 //! Streams that are deleted, for now or for good, and what their metadata hides.
 
-use event_store::client::{AppendError, Expected, ReadError};
+use event_store::{AppendError, Expected, ReadError};
 use eventstore::{
     AppendToStreamOptions, DeleteStreamOptions, Error, ExpectedRevision, StreamMetadataBuilder, StreamPosition,
     SubscribeToStreamOptions, TombstoneStreamOptions,
 };
 
-use super::support::{events, unique, world};
+use super::support::{events, unique};
+use super::world::world;
 
 #[tokio::test]
 async fn a_deleted_stream_reads_as_if_it_had_never_been() {

@@ -1,18 +1,19 @@
 //! What only the way into a node in the same process has: an end.
 
 use bytes::Bytes;
-use event_store::client::{AppendError, EventStore, Expected, Filter, NewEvent, ReadError, SubscriptionItem};
-use event_store::node::{Node, NodeOptions};
+use event_store::{AppendError, EventStore, Expected, Filter, NewEvent, ReadError, SubscriptionItem};
+use event_store_node::{Node, NodeOptions};
 use futures::FutureExt;
 use uuid::Uuid;
 
-use super::support::{LIMIT, event, events, next, unique, world};
+use super::support::{LIMIT, event, events, next, unique};
+use super::world::world;
 
 #[tokio::test]
 async fn a_node_closes_with_clients_inside_it_and_tells_them_so() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
-    let store = EventStore::embedded(&node).unwrap();
+    let store = EventStore::in_process(node.in_process()).unwrap();
     let stream = unique("order");
     store.append(&stream, Expected::NoStream, events(2)).await.unwrap();
     let mut subscription = store.subscribe_all(Filter::ExcludeSystem, None);
@@ -28,7 +29,7 @@ async fn a_node_closes_with_clients_inside_it_and_tells_them_so() {
     assert_eq!(subscription.next().now_or_never(), None);
 
     let again = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
-    let read = EventStore::embedded(&again).unwrap().read_stream(&stream, 0, 10).await.unwrap();
+    let read = EventStore::in_process(again.in_process()).unwrap().read_stream(&stream, 0, 10).await.unwrap();
     assert_eq!(read.len(), 2);
 }
 

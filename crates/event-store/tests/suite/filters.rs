@@ -1,9 +1,10 @@
 //! What the server leaves out.
 
-use event_store::client::{Expected, Filter};
+use event_store::{Expected, Filter};
 use eventstore::{AppendToStreamOptions, Error, StreamMetadataBuilder, SubscribeToAllOptions, SubscriptionFilter};
 
-use super::support::{World, event, events, next_checkpoint, next_event, next_events, unique, until_caught_up, world};
+use super::support::{event, events, next_checkpoint, next_event, next_events, unique, until_caught_up};
+use super::world::{World, world};
 
 /// Appends one event to each stream and gives back the streams of the first `count` events that pass the filter.
 async fn passing(world: &World, filter: Filter, written: &[(String, &str)], count: usize) -> Vec<String> {

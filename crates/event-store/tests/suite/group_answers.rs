@@ -3,14 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use event_store::client::Expected;
+use event_store::Expected;
 use eventstore::{
     GetPersistentSubscriptionInfoOptions, NakAction, PersistentSubscriptionToAllOptions, ReplayParkedMessagesOptions,
     StreamPosition, SubscribeToPersistentSubscriptionOptions, SubscriptionFilter,
 };
 
 use super::persistent::{GROUP, buffered, consumer, from_start, group_on, next, shift, stats, until, work};
-use super::support::{LIMIT, World, events, unique, world};
+use super::support::{LIMIT, events, unique};
+use super::world::{World, world};
 
 #[tokio::test]
 async fn an_event_that_is_to_be_tried_again_comes_again_and_says_how_often_it_has() {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use event_store::client::Expected;
+use event_store::Expected;
 use eventstore::{
     Error, GetPersistentSubscriptionInfoOptions, ListPersistentSubscriptionsOptions, PersistentSubscriptionOptions,
     StreamPosition, SubscribeToPersistentSubscriptionOptions,
@@ -10,7 +10,8 @@ use eventstore::{
 use tokio::time::timeout;
 
 use super::persistent::{GROUP, buffered, from_start, group_on, next};
-use super::support::{LIMIT, events, raw, unique, world};
+use super::support::{LIMIT, events, raw, unique};
+use super::world::world;
 
 #[tokio::test]
 async fn a_group_says_how_quickly_its_consumers_answer_and_what_they_call_themselves() {

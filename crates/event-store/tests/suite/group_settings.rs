@@ -1,6 +1,6 @@
 //! Where a group of consumers begins, which settings it may have, and how it refuses those that it may not have.
 
-use event_store::client::Expected;
+use event_store::Expected;
 use eventstore::{
     Client, PersistentSubscriptionOptions, PersistentSubscriptionToAllOptions, Position, StreamPosition,
     SubscribeToPersistentSubscriptionOptions,
@@ -9,8 +9,9 @@ use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use super::grpc;
-use super::support::{LIMIT, World, events, numbered, unique, world};
+use super::support::{LIMIT, events, numbered, unique};
 use super::wire::{self, CREATE_GROUP, Settings, create_group, settings};
+use super::world::{World, world};
 
 /// Appends one event to a stream, and gives back where it stands.
 async fn written(world: &World, stream: &str, number: usize) -> Position {

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tonic::client::Grpc;
 use tonic::codec::ProstCodec;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Request, Status};
 
 pub async fn channel(connection_string: &str) -> Channel {
     let address = connection_string.trim_start_matches("esdb://").split(['?', ',', '/']).next().unwrap();
@@ -47,14 +47,4 @@ pub fn framed(message: &impl Message) -> Bytes {
     let message = message.encode_to_vec();
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     [&[0], &length[..], &message].concat().into()
-}
-
-/// How a call has ended.
-pub async fn status(answer: ResponseFuture) -> Option<Code> {
-    let (head, mut body) = answer.await.ok()?.into_parts();
-    while let Some(Ok(piece)) = body.data().await {
-        body.flow_control().release_capacity(piece.len()).ok()?;
-    }
-    let tail = body.trailers().await.ok()?.unwrap_or(head.headers);
-    Some(Code::from_bytes(tail.get("grpc-status")?.as_bytes()))
 }

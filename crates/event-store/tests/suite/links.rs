@@ -1,14 +1,15 @@
 //! Events that stand for another event, followed for readers who want it.
 
 use bytes::Bytes;
-use event_store::client::Expected;
+use event_store::Expected;
 use eventstore::{
     AppendToStreamOptions, DeleteStreamOptions, EventData, ReadAllOptions, ReadStreamOptions, ResolvedEvent,
     StreamMetadataBuilder, StreamPosition, SubscribeToAllOptions, SubscribeToStreamOptions, SubscriptionEvent,
     SubscriptionFilter, TombstoneStreamOptions,
 };
 
-use super::support::{World, events, unique, world};
+use super::support::{events, unique};
+use super::world::{World, world};
 
 /// A stream with a link to each of these places, and its name.
 async fn links_to(world: &World, places: &[String]) -> String {

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use event_store::client::{Expected, ReadError, StreamLimits};
+use event_store::{Expected, ReadError, StreamLimits};
 use eventstore::{
     AppendToStreamOptions, DeleteStreamOptions, Error, EventData, ExpectedRevision, ReadStreamOptions,
     StreamAclBuilder, StreamMetadata, StreamMetadataBuilder, StreamMetadataResult, StreamPosition,
     TombstoneStreamOptions,
 };
 
-use super::support::{LIMIT, World, all_of, events, unique, world};
+use super::support::{LIMIT, all_of, events, unique};
+use super::world::{World, world};
 
 async fn say(world: &World, stream: &str, metadata: &StreamMetadata) {
     let options = AppendToStreamOptions::default();

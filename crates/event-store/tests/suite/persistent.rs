@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use event_store::client::Expected;
-use event_store::node::{Node, NodeOptions};
+use event_store::Expected;
+use event_store_node::{Node, NodeOptions};
 use eventstore::{
     Client, DeletePersistentSubscriptionOptions, Error, GetPersistentSubscriptionInfoOptions, NakAction,
     PersistentSubscription, PersistentSubscriptionEvent, PersistentSubscriptionOptions, PersistentSubscriptionStats,
@@ -12,7 +12,8 @@ use eventstore::{
     SubscribeToPersistentSubscriptionOptions, SubscriptionFilter, SystemConsumerStrategy,
 };
 
-use super::support::{LIMIT, World, events, new_ids, raw, unique, world};
+use super::support::{LIMIT, events, new_ids, raw, unique};
+use super::world::{World, world};
 
 pub const GROUP: &str = "shipping";
 
@@ -381,7 +382,7 @@ async fn groups_survive_a_restart_of_the_node_with_their_place_and_what_they_par
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let client = raw(&node.connection_string());
-    let store = event_store::client::EventStore::connect(&node.connection_string()).unwrap();
+    let store = event_store::EventStore::connect(&node.connection_string()).unwrap();
     store.append("order-1", Expected::NoStream, events(4)).await.unwrap();
     client.create_persistent_subscription("order-1", GROUP, &from_start().max_retry_count(3)).await.unwrap();
     let mut first = buffered(&client, "order-1", 1).await;

@@ -1,10 +1,11 @@
 //! Reading one stream.
 
 use chrono::{TimeDelta, Utc};
-use event_store::client::Expected;
+use event_store::Expected;
 use eventstore::{Error, ReadEvent, ReadStreamOptions, StreamPosition};
 
-use super::support::{events, ids, new_ids, unique, world};
+use super::support::{events, ids, new_ids, unique};
+use super::world::world;
 
 #[tokio::test]
 async fn a_stream_that_is_not_there_has_no_events() {

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use event_store::client::Expected;
+use event_store::Expected;
 use eventstore::operations::{OperationalOptions, RawStatistics, StatsOptions};
 use eventstore::{CreateProjectionOptions, Error, GenericProjectionOptions, ProjectionClient};
 use tokio::time::timeout;
 use tonic::Code;
 
 use super::grpc;
-use super::support::{LIMIT, World, events, unique, world};
+use super::support::{LIMIT, events, unique};
+use super::world::{World, world};
 
 /// As in the protocol; only what is looked at.
 mod wire {

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use event_store::client::Expected;
+use event_store::Expected;
 use futures::future::poll_fn;
 use prost::Message;
 use tokio::time::timeout;
 
 use super::grpc::{self, begin, connection, framed};
-use super::support::{LIMIT, World, events, unique, world};
+use super::support::{LIMIT, events, unique};
 use super::wire::{
     self, AboutStream, AboutStreamOptions, BATCH_APPEND, BatchAppendReq, BatchAppendResp, BatchOptions, Moment, READ,
     TOMBSTONE,
 };
+use super::world::{World, world};
 
 fn address(world: &World) -> String {
     world.connection_string.trim_start_matches("esdb://").split('?').next().unwrap().to_owned()

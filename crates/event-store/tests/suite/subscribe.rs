@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use event_store::client::{Expected, Filter, NewEvent, SubscriptionItem};
+use event_store::{Expected, Filter, NewEvent, SubscriptionItem};
 use eventstore::{
     StreamPosition, SubscribeToAllOptions, SubscribeToStreamOptions, SubscriptionEvent, SubscriptionFilter,
 };
 use futures::future::join_all;
 
-use super::support::{
-    LIMIT, event, events, ids, new_ids, next, next_event, next_events, unique, until_caught_up, world,
-};
+use super::support::{LIMIT, event, events, ids, new_ids, next, next_event, next_events, unique, until_caught_up};
+use super::world::world;
 
 fn only(stream: &str) -> Filter {
     Filter::StreamPrefixes(vec![stream.into()])

@@ -1,46 +1,13 @@
-//! A server to test against, and short words for what the tests do with it.
+//! Short words for what the tests of a log do with it.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use event_store::client::{
-    Appended, EventStore, Expected, Filter, NewEvent, Position, RecordedEvent, Subscription, SubscriptionItem,
-};
-use event_store::node::{Node, NodeHandle, NodeOptions};
-use tempfile::TempDir;
+use event_store::{NewEvent, Position, RecordedEvent, Subscription, SubscriptionItem};
 use uuid::Uuid;
 
 /// What anything may take before its test has failed.
 pub const LIMIT: Duration = Duration::from_secs(20);
-
-/// A server, our client of it, and a raw one for what ours does not offer.
-pub struct World {
-    pub store: EventStore,
-    pub raw: eventstore::Client,
-    pub connection_string: String,
-    _node: Option<(NodeHandle, TempDir)>,
-}
-
-/// The server that the environment names, else a node of its own.
-pub async fn world() -> World {
-    if let Ok(connection_string) = std::env::var("TENUTO_EVENTSTORE") {
-        return connected(&connection_string, None);
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
-    let embedded = crate::EMBEDDED.then(|| EventStore::embedded(&node).unwrap());
-    let world = connected(&node.connection_string(), Some((node, folder)));
-    World { store: embedded.unwrap_or(world.store), ..world }
-}
-
-fn connected(connection_string: &str, node: Option<(NodeHandle, TempDir)>) -> World {
-    World {
-        store: EventStore::connect(connection_string).unwrap(),
-        raw: raw(connection_string),
-        connection_string: connection_string.into(),
-        _node: node,
-    }
-}
 
 pub fn raw(connection_string: &str) -> eventstore::Client {
     let quickly = format!("{connection_string}&discoveryInterval=10");
@@ -75,18 +42,6 @@ pub fn ids(events: &[RecordedEvent]) -> Vec<Uuid> {
 
 pub fn new_ids(events: &[NewEvent]) -> Vec<Uuid> {
     events.iter().map(|event| event.id).collect()
-}
-
-impl World {
-    pub async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>) -> Appended {
-        self.store.append(stream, expected, events).await.unwrap()
-    }
-
-    /// Subscribes to one stream's events, and its like, from here on.
-    pub async fn subscribe_from_here(&self, filter: Filter) -> Subscription {
-        let head = self.store.head().await.unwrap();
-        self.store.subscribe_all(filter, head)
-    }
 }
 
 pub async fn next(subscription: &mut Subscription) -> SubscriptionItem {

@@ -1,0 +1,153 @@
+//! One consumer of a group: what it is sent, and what it answers.
+//!
+//! Both directions are one stream of steps. While the consumer does not take its messages its answers are not looked at
+//! either; it has no more events out than it asked for, so it has to take them before it can say more.
+
+use event_store_protocol::persistent::read_req::nack::Action;
+use event_store_protocol::persistent::read_req::options::StreamOption;
+use event_store_protocol::persistent::read_req::{Content, Options};
+use event_store_protocol::persistent::read_resp::{Content as Sent, ReadEvent, SubscriptionConfirmation, read_event};
+use event_store_protocol::persistent::{ReadReq, ReadResp};
+use event_store_protocol::shared;
+use futures::{StreamExt, stream};
+use tokio::sync::{mpsc, oneshot};
+use tonic::{Status, Streaming};
+use uuid::Uuid;
+
+use super::convert::{self, IdForm};
+use super::persistent_settings::group_key;
+use super::refusal;
+use super::streams::Answers;
+use crate::persistent::Groups;
+use crate::persistent::engine::{Command, Connected, Handle};
+use crate::persistent::group::{ConsumerId, Message, Nack, Who};
+use crate::persistent::settings::GroupKey;
+
+pub(super) async fn consume(
+    groups: &Groups,
+    who: Who,
+    mut requests: Streaming<ReadReq>,
+) -> Result<Answers<ReadResp>, Status> {
+    let Some(Content::Options(options)) = requests.message().await?.and_then(|request| request.content) else {
+        return Err(refusal::missing("Options"));
+    };
+    let Options { stream_option, group_name, buffer_size, uuid_option } = options;
+    let key = group_key(
+        group_name,
+        |stream| match stream {
+            StreamOption::StreamIdentifier(stream) => Some(stream),
+            StreamOption::All(_) => None,
+        },
+        stream_option,
+    )?;
+    let ids = IdForm::from_wire(uuid_option.and_then(|option| option.content))?;
+    let slots = usize::try_from(buffer_size).ok().filter(|slots| *slots > 0);
+    let slots = slots.ok_or_else(|| refusal::invalid("BufferSize must be positive."))?;
+
+    let no_group = || refusal::group_does_not_exist(&key.source, &key.group);
+    let handle = groups.find(&key).await.ok_or_else(no_group)?;
+    let (answer, connected) = oneshot::channel();
+    handle.send(Command::Connect { who, slots, answer }).await.map_err(|_| no_group())?;
+    let connected = connected.await.map_err(|_| no_group())?;
+    let Connected { id, events, departures } =
+        connected.ok_or_else(|| refusal::too_many_consumers(&key.source, &key.group))?;
+
+    let confirmation = SubscriptionConfirmation { subscription_id: format!("{}::{}", key.source, key.group) };
+    let session =
+        Session { key, handle, ids, requests: Some(requests), events, departure: Departure { id, departures } };
+    let confirmed = stream::once(async { Ok(response(Sent::SubscriptionConfirmation(confirmation))) });
+    Ok(confirmed.chain(stream::try_unfold(session, Session::next)).boxed())
+}
+
+struct Session {
+    key: GroupKey,
+    handle: Handle,
+    ids: IdForm,
+    /// `None` once the client has nothing more to say.
+    requests: Option<Streaming<ReadReq>>,
+    events: mpsc::Receiver<Message>,
+    departure: Departure,
+}
+
+/// Says that the consumer has left, however it did.
+struct Departure {
+    id: ConsumerId,
+    departures: mpsc::UnboundedSender<ConsumerId>,
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        // A group that has ended needs no word of it.
+        let _ = self.departures.send(self.id);
+    }
+}
+
+impl Session {
+    async fn next(mut self) -> Result<Option<(ReadResp, Self)>, Status> {
+        loop {
+            let request = async {
+                match &mut self.requests {
+                    Some(requests) => requests.message().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = self.events.recv() => {
+                    let Some(message) = event else { return Err(self.dropped()) };
+                    let sent = sent(&message, self.ids);
+                    return Ok(Some((sent, self)));
+                }
+                request = request => match request? {
+                    Some(request) => self.take(request).await?,
+                    // As with any server, a client that closes its side has left.
+                    None => return Ok(None),
+                },
+            }
+        }
+    }
+
+    async fn take(&mut self, request: ReadReq) -> Result<(), Status> {
+        let consumer = self.departure.id;
+        let command = match request.content {
+            Some(Content::Ack(ack)) => Command::Acknowledge { consumer, ids: uuids(ack.ids)? },
+            Some(Content::Nack(nack)) => {
+                let action = nack.action();
+                let ids = uuids(nack.ids)?;
+                let said = match action {
+                    Action::Retry | Action::Unknown => Nack::Retry,
+                    Action::Park => Nack::Park,
+                    Action::Skip => Nack::Skip,
+                    // A server takes this for no answer and drops nobody: the consumer itself is the one to stop. What it
+                    // had comes again when its time is over, or the consumer has left.
+                    Action::Stop => return Ok(()),
+                };
+                Command::Refuse { consumer, ids, nack: said, reason: nack.reason }
+            }
+            Some(Content::Options(_)) | None => return Err(refusal::invalid("An ack or a nack was expected.")),
+        };
+        self.handle.send(command).await.map_err(|_| self.dropped())
+    }
+
+    fn dropped(&self) -> Status {
+        refusal::group_dropped(&self.key.source, &self.key.group)
+    }
+}
+
+fn uuids(wire: Vec<shared::Uuid>) -> Result<Vec<Uuid>, Status> {
+    wire.into_iter().map(|id| convert::uuid(Some(id))).collect()
+}
+
+fn sent(message: &Message, ids: IdForm) -> ReadResp {
+    let (event, link, position) = convert::resolved(&message.event, ids);
+    let retries = i32::try_from(message.retries).unwrap_or(i32::MAX);
+    response(Sent::Event(ReadEvent {
+        event,
+        link,
+        position: position.map(read_event::Position::CommitPosition),
+        count: Some(read_event::Count::RetryCount(retries)),
+    }))
+}
+
+fn response(content: Sent) -> ReadResp {
+    ReadResp { content: Some(content) }
+}

@@ -1,0 +1,56 @@
+//! The `Streams` service: which call is answered where.
+
+use std::pin::Pin;
+
+use event_store_protocol::streams::streams_server::Streams;
+use event_store_protocol::streams::{
+    AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, ReadResp,
+};
+use futures::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{append, batch_append, delete, read};
+use crate::change::Change;
+use crate::intake::Intake;
+use crate::reader::Reader;
+use crate::writer::Writer;
+
+pub(crate) struct StreamsService {
+    pub(crate) writer: Writer,
+    pub(crate) reader: Reader,
+    pub(crate) intake: Intake,
+    pub(crate) max_append_size: usize,
+}
+
+pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Streams for StreamsService {
+    type ReadStream = Answers<ReadResp>;
+    type BatchAppendStream = Answers<BatchAppendResp>;
+
+    async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
+        read::read(&self.reader, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn append(&self, request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {
+        append::append(&self.writer, &self.intake, self.max_append_size, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn delete(&self, request: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
+        delete::delete(&self.writer, request.into_inner(), Change::Delete).await.map(Response::new)
+    }
+
+    async fn tombstone(&self, request: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
+        delete::delete(&self.writer, request.into_inner(), Change::Tombstone).await.map(Response::new)
+    }
+
+    async fn batch_append(
+        &self,
+        request: Request<Streaming<BatchAppendReq>>,
+    ) -> Result<Response<Self::BatchAppendStream>, Status> {
+        let answers =
+            batch_append::answers(self.writer.clone(), self.intake.clone(), self.max_append_size, request.into_inner());
+        Ok(Response::new(answers))
+    }
+}

@@ -1,0 +1,41 @@
+//! An event in memory: what is stored, and where.
+
+use bytes::Bytes;
+use chrono::Utc;
+use prost::Message;
+
+use super::{StorageError, StoredEvent};
+
+pub(crate) const TOMBSTONE_TYPE: &str = "$streamDeleted";
+/// The revision that the protocol gives to a tombstone, whatever the stream's last one is.
+pub(crate) const TOMBSTONE_REVISION: u64 = i64::MAX.unsigned_abs();
+
+/// The protocol counts time in ticks of 100 ns since 1970.
+pub(crate) const TICKS_PER_SECOND: u64 = 10_000_000;
+
+pub(crate) fn now() -> u64 {
+    u64::try_from(Utc::now().timestamp_micros()).unwrap_or(0) * 10
+}
+
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) position: u64,
+    pub(crate) record: StoredEvent,
+}
+
+impl Event {
+    pub(super) fn decode(position: u64, value: Bytes) -> Result<Self, StorageError> {
+        Ok(Self { position, record: StoredEvent::decode(value)? })
+    }
+
+    /// Whether it says that its stream was deleted for good.
+    pub(crate) fn is_tombstone(&self) -> bool {
+        self.record.event_type == TOMBSTONE_TYPE
+    }
+
+    /// About what it takes in memory and on the wire.
+    pub(crate) fn size(&self) -> usize {
+        let record = &self.record;
+        record.stream.len() + record.event_type.len() + record.metadata.len() + record.data.len() + 128
+    }
+}

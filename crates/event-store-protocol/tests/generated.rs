@@ -1,0 +1,46 @@
+//! The committed messages are what `proto/` says.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// The source files in a folder, by name.
+fn sources(folder: &Path) -> BTreeMap<String, String> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let source =
+        |path: &Path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap());
+    files.map(|path| source(&path)).collect()
+}
+
+/// `protox` is written in Rust, so that no `protoc` needs to be installed.
+fn generate(proto: &Path, into: &Path) {
+    let files = fs::read_dir(proto).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    let described = protox::compile(files, [proto]).unwrap();
+    let mut config = tonic_build::Config::new();
+    // The details of a refusal are packed with the names of their types.
+    config.enable_type_names().type_name_domain(["."], "type.googleapis.com");
+    let builder = tonic_build::configure().build_client(false).bytes(["."]).out_dir(into);
+    builder.compile_fds_with_config(config, described).unwrap();
+}
+
+/// `UPDATE_GOLDEN=1 cargo test --workspace --test generated` writes the files again.
+#[test]
+fn the_committed_messages_are_what_the_protocol_says() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (proto, committed) = (home.join("proto"), home.join("src/generated"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        generate(&proto, &committed);
+    }
+    let fresh = tempfile::tempdir().unwrap();
+    generate(&proto, fresh.path());
+    let (expected, found) = (sources(fresh.path()), sources(&committed));
+    assert!(expected.len() >= 9, "{:?}", expected.keys());
+    assert_eq!(expected.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>());
+    for (name, text) in expected {
+        assert!(found[&name] == text, "src/generated/{name} differs from proto/: run the test with UPDATE_GOLDEN=1");
+    }
+}

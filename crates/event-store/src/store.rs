@@ -1,0 +1,159 @@
+//! The client: append, read and subscribe, with reconnection.
+
+use std::sync::Arc;
+
+use event_store_protocol::streams::ReadReq;
+
+use super::connection::{Connection, Retry};
+use super::error::{AppendError, ConnectError, ReadError};
+use super::history::History;
+use super::in_process::InProcess;
+use super::subscription::Subscription;
+use super::types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
+use super::{convert, error, in_process};
+
+/// A connection to an `EventStoreDB`, made when first used and remade whenever it breaks. Cheap to clone; the clones
+/// share the connection, which carries any number of calls at once.
+#[derive(Clone)]
+pub struct EventStore {
+    connection: Arc<Connection>,
+    /// The server itself, where it is in this process.
+    in_process: Option<Arc<dyn InProcess>>,
+}
+
+impl EventStore {
+    /// Takes a connection string, `esdb://127.0.0.1:2113?tls=false` for one. No server needs to be there yet.
+    pub fn connect(connection_string: &str) -> Result<Self, ConnectError> {
+        Ok(Self { connection: Arc::new(Connection::new(connection_string)?), in_process: None })
+    }
+
+    /// A server in this process, reached without a wire: all that a connection does, for a fraction of the work.
+    pub fn in_process(server: Arc<dyn InProcess>) -> Result<Self, ConnectError> {
+        Ok(Self { in_process: Some(server.clone()), ..Self::connect(server.connection_string())? })
+    }
+
+    /// Appends all events or none, and answers once they are durable.
+    ///
+    /// A failure of the connection is retried for some seconds with the same event ids, so that an append that was
+    /// carried out without our hearing of it is not made twice. The error is `Unavailable` when that was not enough;
+    /// the events may then be in the stream or not, and the same call may safely be made again.
+    pub async fn append(
+        &self,
+        stream: &str,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError> {
+        if events.is_empty() {
+            return Err(AppendError::Refused("an append without events".into()));
+        }
+        events.iter().try_for_each(NewEvent::check)?;
+        if let Some(server) = &self.in_process {
+            return in_process::append(&**server, stream, expected, events).await;
+        }
+        let messages = convert::append(stream, expected, events);
+        let mut retry = Retry::new();
+        loop {
+            let written = self.connection.call(async |link| convert::appended(link.append(&messages).await?)).await;
+            match written {
+                Ok(written) => return Ok(written),
+                Err(fault) if fault.is_worth_another_try() && retry.pause().await => {}
+                Err(fault) => return Err(error::append_error(stream, expected, fault)),
+            }
+        }
+    }
+
+    /// Reads a stream forwards from a revision, that one included. A stream that does not exist has no events.
+    pub async fn read_stream(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        if let Some(server) = &self.in_process {
+            return in_process::read_forwards(&**server, stream, from, max).await;
+        }
+        self.read(stream, |count| convert::read_stream(stream, from, count), max).await
+    }
+
+    /// Reads a whole stream, up to a position of the log, in pages. A stream that does not exist has no events.
+    pub async fn read_stream_to(&self, stream: &str, to: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        let mut events = Vec::new();
+        let take = |event: RecordedEvent| {
+            let is_wanted = event.position <= to;
+            events.extend(is_wanted.then_some(event));
+            is_wanted
+        };
+        self.each_while(stream, take).await?;
+        Ok(events)
+    }
+
+    /// Reads a stream in pages, up to its end or to the first event of which `take` says that it is not wanted.
+    pub(super) async fn each_while(
+        &self,
+        stream: &str,
+        mut take: impl FnMut(RecordedEvent) -> bool,
+    ) -> Result<(), ReadError> {
+        const PAGE: usize = 500;
+        let mut from = 0;
+        loop {
+            let page = self.read_stream(stream, from, PAGE).await?;
+            let is_last = page.len() < PAGE;
+            from = page.last().map_or(from, |last| last.revision + 1);
+            if !page.into_iter().all(&mut take) || is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads a stream backwards from its end. A stream that does not exist has no events.
+    pub async fn read_stream_backwards(&self, stream: &str, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        if let Some(server) = &self.in_process {
+            return in_process::read_backwards(&**server, stream, max).await;
+        }
+        self.read(stream, |count| convert::read_stream_backwards(stream, count), max).await
+    }
+
+    /// The position of the last event of all, or `None` while there is none.
+    pub async fn head(&self) -> Result<Option<Position>, ReadError> {
+        if let Some(server) = &self.in_process {
+            return in_process::head(&**server);
+        }
+        let events = self.read("$all", |_| convert::read_all_backwards(1), 1).await?;
+        Ok(events.first().map(|event| event.position))
+    }
+
+    /// Reads `$all` forwards from a position, that one included, or from the beginning.
+    pub async fn read_all(&self, from: Option<Position>, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        self.read("$all", |count| convert::read_all(from, count), max).await
+    }
+
+    /// Subscribes to `$all` after a position, or from the beginning. See [`Subscription`]. Must be called on a Tokio
+    /// runtime.
+    pub fn subscribe_all(&self, filter: Filter, after: Option<Position>) -> Subscription {
+        match &self.in_process {
+            Some(server) => Subscription::in_process(server.clone(), &filter, after),
+            None => Subscription::start(self.connection.clone(), filter, after),
+        }
+    }
+
+    /// Everything in `$all` from a position on, that one included, or from the beginning.
+    pub fn history(&self, from: Option<Position>) -> History {
+        History::start(self.connection.clone(), from)
+    }
+
+    /// Reads at most so many events, and starts over when the connection breaks on the way.
+    async fn read(
+        &self,
+        stream: &str,
+        request: impl Fn(u64) -> ReadReq,
+        max: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let request = request(max as u64);
+        let mut retry = Retry::new();
+        loop {
+            match self.connection.call(async |link| convert::collect(link.read(request.clone()).await?).await).await {
+                Ok(events) => return Ok(events),
+                Err(fault) if fault.is_worth_another_try() && retry.pause().await => {}
+                Err(fault) => return Err(error::read_error(stream, fault)),
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The client on clusters that lose their leader, and on servers that it cannot talk to.
+
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tonic::Code;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber, span};
+use uuid::Uuid;
+
+use super::stubs::Cluster;
+use crate::{AppendError, EventStore, Expected, Filter, NewEvent, ReadError};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn event() -> NewEvent {
+    NewEvent {
+        id: Uuid::from_u128(7),
+        event_type: "Happened".into(),
+        data: Bytes::from_static(b"{}"),
+        metadata: Bytes::new(),
+    }
+}
+
+async fn append(store: &EventStore) -> Result<(), AppendError> {
+    store.append("a", Expected::Any, vec![event()]).await.map(drop)
+}
+
+async fn why_not(connection_string: &str) -> String {
+    let store = EventStore::connect(connection_string).unwrap();
+    timeout(LIMIT, store.read_stream("a", 0, 1)).await.unwrap().unwrap_err().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_leader_is_left_for_the_next_within_eight_seconds() {
+    let cluster = Cluster::start(3).await;
+    let store = EventStore::connect(&cluster.connection_string("")).unwrap();
+    append(&store).await.unwrap();
+    assert_eq!(cluster.appends(0), 1);
+
+    let since = Instant::now();
+    cluster.freeze(0);
+    let electing = async {
+        // What a cluster takes to notice by itself; until then the others still name the old leader.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        cluster.elect(Some(2));
+    };
+    let (appended, ()) = tokio::join!(append(&store), electing);
+    appended.unwrap();
+    let gap = since.elapsed();
+    println!("the frozen leader's gap: {gap:?}");
+    assert_eq!(cluster.appends(2), 1);
+    assert!(gap < Duration::from_secs(8), "{gap:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connection_string_says_how_soon_a_silent_leader_is_left() {
+    let cluster = Cluster::start(3).await;
+    let impatient = cluster.connection_string("&keepAliveInterval=100&keepAliveTimeout=100");
+    let store = EventStore::connect(&impatient).unwrap();
+    append(&store).await.unwrap();
+    cluster.freeze(0);
+    cluster.elect(Some(1));
+    let since = Instant::now();
+    append(&store).await.unwrap();
+    assert_eq!(cluster.appends(1), 1);
+    // Less than what the defaults take.
+    assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_lead_is_left_for_the_one_that_it_names() {
+    let cluster = Cluster::start(3).await;
+    let store = EventStore::connect(&cluster.connection_string_of(2)).unwrap();
+    append(&store).await.unwrap();
+    assert_eq!((cluster.appends(0), cluster.appends(2)), (1, 0));
+}
+
+#[tokio::test]
+async fn without_a_leader_the_cluster_is_said_to_have_none() {
+    let cluster = Cluster::start(3).await;
+    cluster.elect(None);
+    let store = EventStore::connect(&cluster.connection_string("")).unwrap();
+    let error = append(&store).await.unwrap_err();
+    assert!(matches!(&error, AppendError::Unavailable(why) if why.contains("no node leads")), "{error}");
+    cluster.elect(Some(1));
+    append(&store).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_outage_is_one_warning_however_many_calls_it_meets() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let cluster = Cluster::start(3).await;
+    let store = EventStore::connect(&cluster.connection_string("")).unwrap();
+    append(&store).await.unwrap();
+    let mut subscription = store.subscribe_all(Filter::ExcludeSystem, None);
+    let _ = timeout(Duration::from_millis(100), subscription.next()).await;
+    cluster.elect(None);
+    let calls = (0..50).map(|_| append(&store));
+    let answers = futures::future::join_all(calls).await;
+    assert!(answers.iter().all(Result::is_err));
+    cluster.elect(Some(1));
+    append(&store).await.unwrap();
+    let lines = lines.0.lock().unwrap();
+    let count = |level: Level| lines.iter().filter(|(at, _)| *at == level).count();
+    // The stub ends subscriptions, so that the first outage is over, and another begins, before there is no leader.
+    assert!((1..=4).contains(&count(Level::WARN)), "{lines:?}");
+    assert_eq!(count(Level::ERROR), 0, "{lines:?}");
+    assert!(lines.iter().any(|(level, line)| *level == Level::INFO && line.contains("available again")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_user_who_is_missing_or_unknown_or_has_no_right_is_told_what_to_do_and_at_once() {
+    let cluster = Cluster::start(1).await;
+    let without = cluster.connection_string("");
+    let with = without.replace("esdb://", "esdb://anna:secret@");
+    for (code, connection_string, parts) in [
+        (Code::Unauthenticated, &with, ["anna", "USER:PASSWORD"]),
+        (Code::Unauthenticated, &without, ["requires a user", "USER:PASSWORD@"]),
+        (Code::PermissionDenied, &with, ["anna does not have the right", "Rights on a server"]),
+        (Code::PermissionDenied, &without, ["requires a user", "USER:PASSWORD@"]),
+    ] {
+        cluster.refuse(Some(code));
+        let store = EventStore::connect(connection_string).unwrap();
+        let (read, appended) = (store.read_stream("a", 0, 1).await, append(&store).await);
+        let (Err(ReadError::Refused(read)), Err(AppendError::Refused(appended))) = (read, appended) else {
+            panic!("{code:?} is a refusal");
+        };
+        for said in [read, appended] {
+            assert!(parts.iter().all(|part| said.contains(part)) && !said.contains("secret"), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_may_read_and_not_write_is_found_out_without_an_event() {
+    let cluster = Cluster::start(1).await;
+    cluster.refuse_appends(Code::PermissionDenied);
+    let store = EventStore::connect(&cluster.connection_string("").replace("esdb://", "esdb://anna:secret@")).unwrap();
+    store.read_stream("a", 0, 1).await.unwrap();
+    let Err(AppendError::Refused(reason)) = store.may_append("a").await else { panic!("the right is missing") };
+    assert!(reason.contains("anna does not have the right"), "{reason}");
+    assert_eq!(cluster.appends(0), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_named_with_the_reason() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port();
+    drop(taken);
+    let refused = why_not(&format!("esdb://127.0.0.1:{port}?tls=false")).await;
+    assert!(refused.contains(&format!("127.0.0.1:{port} refuses the connection")), "{refused}");
+    let unknown = why_not("esdb://log.invalid:2113?tls=false").await;
+    assert!(unknown.contains("the host log.invalid is not found"), "{unknown}");
+}
+
+#[tokio::test]
+async fn tls_to_a_server_without_it_says_so_at_once() {
+    let cluster = Cluster::start(1).await;
+    let with_tls = cluster.connection_string_of(0).replace("tls=false", "tls=true&tlsVerifyCert=false");
+    let since = Instant::now();
+    let said = why_not(&with_tls).await;
+    assert!(said.contains("TLS") && said.contains("tls=false"), "{said}");
+    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn a_server_with_tls_says_what_is_wrong_with_the_connection() {
+    let ca = format!("{CERTIFICATES}/ca.pem");
+    for (certificate, options, parts) in [
+        ("localhost", "?tls=false".to_owned(), ["ends the connection without an answer", "remove tls=false"]),
+        ("localhost", "?tls=true".to_owned(), ["is signed by an authority that is not trusted", "tlsCAFile"]),
+        ("other", format!("?tlsCAFile={ca}"), ["is not for the name localhost", "connect by a name"]),
+        ("expired", format!("?tlsCAFile={ca}"), ["has expired", "renew it"]),
+    ] {
+        let port = tls_server(certificate).await;
+        let since = Instant::now();
+        let said = why_not(&format!("esdb://localhost:{port}{options}")).await;
+        assert!(parts.iter().all(|part| said.contains(part)), "{certificate}{options}: {said}");
+        assert!(since.elapsed() < Duration::from_secs(3), "{certificate}{options}: {:?}", since.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_named_authority_is_trusted_and_any_where_none_is_checked() {
+    let ca = format!("{CERTIFICATES}/ca.pem");
+    for (certificate, options) in
+        [("localhost", format!("tlsCAFile={ca}")), ("expired", "tlsVerifyCert=false".to_owned())]
+    {
+        let port = tls_server(certificate).await;
+        let store = EventStore::connect(&format!("esdb://localhost:{port}?{options}")).unwrap();
+        assert_eq!(store.read_stream("a", 0, 1).await.unwrap(), []);
+    }
+}
+
+const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/certificates");
+
+/// A node behind TLS, with one of the certificates that stand beside this file.
+async fn tls_server(certificate: &str) -> u16 {
+    let file = |ending: &str| format!("{CERTIFICATES}/{certificate}.{ending}");
+    let chain = CertificateDer::pem_file_iter(file("pem")).unwrap().collect::<Result<_, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(file("key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let mut config = config
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("localhost:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let behind = Cluster::start(1).await;
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let Ok(mut client) = acceptor.accept(tcp).await else { continue };
+            let mut server = tokio::net::TcpStream::connect(behind.address(0)).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    port
+}
+
+/// The lines of a log, as far as it is this crate's.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("event_store") && *metadata.level() <= Level::INFO
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.lock().unwrap().push((*event.metadata().level(), line.0));
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
