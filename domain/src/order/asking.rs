@@ -1,4 +1,5 @@
-//! How a participant tells one thing asked of it from another, whichever way and however often it is asked.
+//! Ids of requests to participants: idempotency keys, request ids and reply ids. A participant
+//! recognises a repeated request by them, on every transport.
 
 use uuid::Uuid;
 
@@ -6,30 +7,32 @@ use super::event::Direction;
 use super::state::{OrderState, StepState};
 use crate::ids::OrderId;
 
-/// Every id of a request derives from this one.
+/// The namespace of every request id.
 const REQUESTS: Uuid = Uuid::from_u128(0x5f1c_6f0a_3c7e_4d0b_9a55_7465_6e75_746f);
 
-/// The same for every attempt and every instance: the participant acts once under it. `since` is the attempt that it began with:
-/// an operator's retry of what was surely not done has its own key.
+/// The idempotency key: the same for every attempt and every instance, so that the participant acts
+/// once. `since` is the first attempt under this key. An operator's retry has its own key if the
+/// earlier request certainly did nothing.
 pub fn idempotency_key(order: &OrderId, step: &str, direction: Direction, since: u32) -> String {
     let key = format!("{order}/{step}/{}", direction.as_str());
     if since == 1 { key } else { format!("{key}/{since}") }
 }
 
-/// The id of a request to a participant that is reached by events. Attempts that follow one another are one request, so that
-/// asking again changes nothing. After an end there is a new one, since the participant has answered the old one: `since` is
-/// the attempt that it began with.
+/// The id of a request to a participant that is reached by events. Consecutive attempts share one
+/// request, so a repeated request changes nothing. After a conclusion, the next request has another
+/// id, because the participant has answered the old one. `since` is the first attempt under this
+/// id.
 pub fn request_id(order: &OrderId, step: &str, direction: Direction, since: u32) -> Uuid {
     Uuid::new_v5(&REQUESTS, idempotency_key(order, step, direction, since).as_bytes())
 }
 
-/// The id of a reply to a request. `what` tells it from the others to the same request: its outcome.
+/// The id of a reply to a request. `what` (its outcome) distinguishes replies to the same request.
 pub fn reply_id(request: Uuid, what: &str) -> Uuid {
     Uuid::new_v5(&request, what.as_bytes())
 }
 
 impl OrderState {
-    /// Whether a step is being asked under this id, or was the last time.
+    /// Whether this is the id of the last request of a step.
     pub(super) fn is_asked_under(&self, id: Uuid, step: &str, known: &StepState, direction: Direction) -> bool {
         id == request_id(&self.placed.order_id, step, direction, known.asked_since)
     }

@@ -1,4 +1,4 @@
-//! What can be asked of an order, and how it is refused.
+//! Commands about an order, and the refusals of them.
 
 use std::time::Duration;
 
@@ -11,29 +11,30 @@ use super::state::{Lifecycle, StepStatus};
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
 
-/// A wish. Time, ids and jitter come with it, so that deciding is pure.
+/// A command to an order. It carries time, ids and jitter, so that decisions are pure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Take an order.
+    /// Place an order.
     Place(Box<Place>),
-    /// Record what came of an attempt.
+    /// Record the result of an attempt.
     Answer(Answer),
-    /// Record a later answer, sent by the participant or by a person.
+    /// Record a later answer from a participant or a person.
     Signal(Signal),
-    /// Record a later "no", sent by the participant.
+    /// Record a later refusal from a participant.
     Refuse(LateRefusal),
-    /// Do what an operator wishes.
+    /// Perform an operator's operation.
     Operate(Operate),
-    /// Do what time has made due.
+    /// Decide due work: retries, deadlines, waits.
     Tick(Now),
-    /// Give back attempts, for others to make.
+    /// Release attempts, so that another instance makes them.
     HandOver(HandOver),
-    /// Record that a request was never sent: no turn came in time, or the circuit is open.
+    /// Record that an instance never sent a request: the participant had no capacity in time, or
+    /// its circuit is open.
     NotSent(NotSent),
 }
 
 impl Command {
-    /// When it is given.
+    /// The time of the command.
     pub(super) fn at(&self) -> Timestamp {
         let now = match self {
             Command::Place(place) => place.now,
@@ -49,7 +50,7 @@ impl Command {
     }
 }
 
-/// The time, and a roll of the dice.
+/// The time, and a random number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Now {
     /// The time.
@@ -61,61 +62,62 @@ pub struct Now {
 /// See [`Command::Place`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Place {
-    /// The id the order gets.
+    /// The id of the order.
     pub order_id: OrderId,
-    /// What is ordered.
+    /// The content of the order.
     pub order: NewOrder,
-    /// When.
+    /// The time and the jitter.
     pub now: Now,
 }
 
 /// See [`Command::Answer`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The attempt that was made.
+    /// The attempt.
     pub attempt: AttemptId,
-    /// What came of it.
+    /// Its result.
     pub reply: Reply,
-    /// When.
+    /// The time and the jitter.
     pub now: Now,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
-    /// Done.
+    /// The participant has done it.
     Done {
-        /// The named answer, if one was given.
+        /// The outcome, if the answer names one.
         outcome: Option<String>,
-        /// What came with it.
+        /// The data of the answer.
         data: Value,
     },
-    /// Accepted, to be answered later.
+    /// The participant has accepted the request, and answers later.
     Accepted,
-    /// Refused for good: the action was not done, and will not be.
+    /// The participant refuses for good: it has not acted, and will not.
     Refused {
-        /// Why, for people.
+        /// The reason, for people.
         error: String,
     },
-    /// No answer, or one that says "not now": it may or may not have been done.
+    /// No answer, or "not now": the participant may have acted.
     Unclear {
-        /// What happened, for people.
+        /// The error, for people.
         error: String,
-        /// How long the participant asked to wait.
+        /// How long the participant asks to wait.
         retry_after: Option<Duration>,
     },
-    /// A mistake of the deployment or of the definition, and not the participant's word: a key that has expired, a wrong path,
-    /// a setting without a value. It is tried again slowly, and then held for a person.
+    /// A mistake of the deployment or of the definition, not the participant's answer: an expired
+    /// key, a wrong path, a setting without a value. Retries are slow; after the last one an
+    /// operator decides.
     Misconfigured {
         /// What is wrong and what to do, for people.
         error: String,
-        /// How long to wait at least, where that is known.
+        /// The minimum wait, if it is known.
         retry_after: Option<Duration>,
-        /// Whether the participant may have acted all the same.
+        /// Whether the participant may have acted.
         maybe_done: bool,
     },
-    /// The request cannot be made until a person has mended something, and no further attempt would change that: the key of the
-    /// personal data that it needs is missing, for one. Nothing was sent.
+    /// The instance cannot make the request until a person corrects something; for example, the key
+    /// of the personal data is missing. It sent nothing, and further attempts would fail, too.
     Held {
         /// What is wrong and what to do, for people.
         error: String,
@@ -127,96 +129,101 @@ pub enum Reply {
 pub struct LateRefusal {
     /// The step.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     pub direction: Direction,
-    /// Why, for people.
+    /// The reason, for people.
     pub error: String,
-    /// The id of the request that it answers ([`request_id`](super::request_id)), if it says so.
+    /// The id of the request that it answers ([`request_id`](super::request_id)), if it names one.
     pub request: Option<Uuid>,
-    /// The idempotency key that it came under, if any.
+    /// The idempotency key of the answer, if it has one.
     pub key: Option<String>,
-    /// It is no "no": the participant cannot act until a person has mended something, and has not acted.
+    /// This is not a refusal: the participant has not acted, and cannot until a person corrects
+    /// something.
     pub misconfigured: bool,
-    /// When.
+    /// The time and the jitter.
     pub now: Now,
 }
 
 /// See [`Command::HandOver`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct HandOver {
-    /// The attempts that nobody here will hear the answer to. Those that have come to an end meanwhile are left as they are.
+    /// The attempts whose answers this instance will not receive. The decider ignores those that
+    /// have ended.
     pub attempts: Vec<AttemptId>,
-    /// When.
+    /// The time and the jitter.
     pub now: Now,
 }
 
 /// See [`Command::NotSent`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotSent {
-    /// The attempt that was recorded and not made.
+    /// The attempt that was recorded but not sent.
     pub attempt: AttemptId,
-    /// Why, for people.
+    /// The reason, for people.
     pub error: String,
-    /// How long until the next try; zero: the turn has come, and the attempt is recorded again with a new deadline.
+    /// The time until the next try. Zero: the instance can send now, and the attempt is recorded
+    /// again with another deadline.
     pub wait: Duration,
-    /// When.
+    /// The time and the jitter.
     pub now: Now,
 }
 
-/// Names one attempt of an order.
+/// Identifies one attempt of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptId {
     /// The step.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     pub direction: Direction,
-    /// From 1, in that direction. An attempt that was never sent shares it with the next one.
+    /// From 1, in that direction. An attempt that was never sent shares its number with the next
+    /// one.
     pub number: u32,
-    /// When it was recorded. Together with the number this tells it from any other attempt.
+    /// When it was recorded. The number and this time together identify the attempt.
     pub recorded_at: Timestamp,
 }
 
 /// See [`Command::Operate`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operate {
-    /// What is wished.
+    /// The operation.
     pub operation: Operation,
-    /// Who wishes it.
+    /// The operator.
     pub actor: String,
-    /// Why.
+    /// The operator's reason.
     pub reason: String,
-    /// When.
+    /// The time and the jitter.
     pub now: Now,
 }
 
-/// What an operator can do about an order.
+/// An operator's operation on an order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
-    /// Undo what was done, and end it. What waits is given up at once; what is being asked comes to its end first.
+    /// Compensate the order and end it. Waits are given up at once; attempts in flight are
+    /// concluded first.
     Cancel,
-    /// Hold it: nothing new begins, nothing falls due, answers are taken down.
+    /// Pause the order: no step starts, no deadline passes; answers are recorded.
     Pause,
-    /// Let it go on.
+    /// Resume the order.
     Resume,
-    /// Try again now what waits for its next attempt, or is stuck.
+    /// Try again now: steps that wait for their next attempt, or at which the order is stuck.
     Retry {
-        /// Which step; none: each of them.
+        /// The step; `None`: all of them.
         step: Option<StepId>,
     },
-    /// Assume a step's answer: it is no longer waited for, or asked for.
+    /// Assume a step's answer: the order no longer waits for it or requests it.
     Skip {
-        /// Which step.
+        /// The step.
         step: StepId,
-        /// The answer to assume; none: `done`, where the step does not say which answers it knows. An undo has no answers, and is
-        /// skipped without one.
+        /// The assumed outcome. `None`: `done`, if the step declares no outcomes. An undo has no
+        /// outcomes, so it is skipped without one.
         outcome: Option<String>,
-        /// What would have come with it.
+        /// The assumed data.
         data: Value,
     },
 }
 
 impl Operation {
-    /// The word for it.
+    /// The name of the operation.
     pub fn as_str(&self) -> &'static str {
         match self {
             Operation::Cancel => "cancel",
@@ -233,85 +240,85 @@ impl Operation {
 pub struct Signal {
     /// The step.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     pub direction: Direction,
-    /// The named answer, if one was given.
+    /// The outcome, if the answer names one.
     pub outcome: Option<String>,
-    /// What came with it.
+    /// The data of the answer.
     pub data: Value,
-    /// The idempotency key that it came under, if any.
+    /// The idempotency key of the answer, if it has one.
     pub key: Option<String>,
-    /// When.
+    /// The time and the jitter.
     pub now: Now,
 }
 
-/// Why a command is not allowed. Nothing is broken: the order stands where it stood.
+/// Why a command is not allowed. A refusal changes nothing about the order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// A second order under the same id.
+    /// An order with this id exists.
     #[error("the order is placed already")]
     AlreadyPlaced,
-    /// The input of one of the first steps is larger than the log takes.
+    /// The input of a first step is larger than the log allows.
     #[error("the order is too large for its workflow: step {step:?}: {error}")]
     TooLarge {
         /// The step.
         step: StepId,
-        /// How large it is, and what is allowed.
+        /// The size, and the limit.
         error: String,
     },
-    /// No order under that id.
+    /// No order has this id.
     #[error("there is no such order")]
     NotPlaced,
     /// The sum over the lines is out of range.
     #[error("the total of the order is too large")]
     TotalTooLarge,
-    /// The workflow has no step of that name.
+    /// The workflow has no step of this name.
     #[error("workflow {workflow:?} has no step {step:?}")]
     UnknownStep {
         /// The order's workflow.
         workflow: String,
-        /// The name that was given.
+        /// The given name.
         step: StepId,
     },
-    /// The step does not know that answer.
+    /// The step does not know this outcome.
     #[error("step {step:?} does not know the outcome {outcome:?}; it knows {}", known.join(", "))]
     UnknownOutcome {
         /// The step.
         step: StepId,
-        /// The name that was given.
+        /// The given name.
         outcome: String,
-        /// The names that it knows.
+        /// The outcomes that it knows.
         known: Vec<String>,
     },
-    /// The step does not wait for that answer: nothing was asked of it, or the attempt is over.
+    /// The step does not wait for this answer: no request was sent, or the attempt has ended.
     #[error("step {step:?} of the order, which is {state}, does not wait for an answer")]
     NotWaiting {
         /// The step.
         step: StepId,
-        /// Where the order stands.
+        /// The state of the order.
         state: Lifecycle,
     },
-    /// The answer comes after the step's end, and would change nothing about it.
+    /// The answer comes after the step has ended, and would change nothing.
     #[error("step {step:?} of the order, which is {state}, does not wait for an answer any more: it {recorded}")]
     TooLate {
         /// The step.
         step: StepId,
-        /// Where the order stands.
+        /// The state of the order.
         state: Lifecycle,
         /// How the step ended.
         recorded: String,
     },
-    /// The answer comes after the step's end, and contradicts it.
+    /// The answer comes after the step has ended, and contradicts the recorded result.
     #[error("the answer contradicts what is on record: step {step:?} of the order, which is {state}, {recorded}")]
     Contradicts {
         /// The step.
         step: StepId,
-        /// Where the order stands.
+        /// The state of the order.
         state: Lifecycle,
         /// How the step ended.
         recorded: String,
     },
-    /// Another answer came under the same key.
+    /// Another answer is on record under this key.
     #[error(
         "another answer to step {step:?} is on record under the key {key:?}: {recorded}; \
          a different answer needs a key of its own"
@@ -321,24 +328,25 @@ pub enum Refusal {
         step: StepId,
         /// The key.
         key: String,
-        /// What was recorded under it.
+        /// The recorded answer.
         recorded: String,
     },
-    /// The operation makes no sense where the order stands.
+    /// The state of the order does not allow the operation.
     #[error("cannot {operation} an order that is {state}")]
     NotNow {
-        /// What was wished.
+        /// The operation.
         operation: &'static str,
-        /// Where the order stands.
+        /// The state of the order.
         state: Lifecycle,
     },
-    /// It is being undone, and held or stuck meanwhile: another cancel would change nothing.
+    /// The order is paused or stuck during compensation: another cancel would change nothing.
     #[error("the order is being undone already, and is {state}: {}", undoing_goes_on(*.state))]
     UndoneAlready {
-        /// Where the order stands.
+        /// The state of the order.
         state: Lifecycle,
     },
-    /// The step failed before its participant was asked: its input has no value, or is too large, and would be so again.
+    /// The step failed before a request was sent, because its input has no value or is too large. A
+    /// retry would fail again.
     #[error(
         "step {step:?} of the order, which is {state}, was never asked for anything, since its input has no value or is too \
          large, and asking again would not change that: skip the step instead"
@@ -346,52 +354,54 @@ pub enum Refusal {
     NeverAsked {
         /// The step.
         step: StepId,
-        /// Where the order stands.
+        /// The state of the order.
         state: Lifecycle,
     },
-    /// The operation makes no sense where the step stands.
+    /// The state of the step does not allow the operation.
     #[error("cannot {operation} step {step:?}, which is {status}, of an order that is {state}")]
     StepNotNow {
-        /// What was wished.
+        /// The operation.
         operation: &'static str,
         /// The step.
         step: StepId,
-        /// Where it stands.
+        /// The status of the step.
         status: StepStatus,
-        /// Where the order stands.
+        /// The state of the order.
         state: Lifecycle,
     },
-    /// No step waits for another attempt, or is stuck.
+    /// No step waits for another attempt, and the order is not stuck.
     #[error("nothing to retry: no step of the order, which is {state}, waits for another attempt or is stuck")]
     NothingToRetry {
-        /// Where the order stands.
+        /// The state of the order.
         state: Lifecycle,
     },
-    /// The order was paused as often as is allowed. It can still be resumed and canceled.
+    /// The order has reached the limit of pauses. An operator can still resume or cancel it.
     #[error("the order was paused {count} times already, which is the most; it can be resumed, or canceled")]
     TooManyPauses {
-        /// How often.
+        /// The number so far.
         count: u32,
     },
-    /// The step was tried as often as is allowed. It can still be skipped, and its order canceled.
+    /// The step has reached the limit of attempts. An operator can still skip it, or cancel the
+    /// order.
     #[error("step {step:?} was tried {count} times already, which is the most; skip it, or cancel the order")]
     TooManyAttempts {
         /// The step.
         step: StepId,
-        /// How often.
+        /// The number so far.
         count: u32,
     },
-    /// The step has as many answers for now as are allowed. One that settles it is still taken.
+    /// The step has reached the limit of interim answers. It still takes the answer that settles
+    /// it.
     #[error("step {step:?} was answered {count} times already; only an answer that settles it is taken now")]
     TooManyAnswers {
         /// The step.
         step: StepId,
-        /// How often.
+        /// The number so far.
         count: usize,
     },
 }
 
-/// What an operator does so that the undoing goes on.
+/// What an operator does so that the compensation continues.
 fn undoing_goes_on(state: Lifecycle) -> &'static str {
     match state {
         Lifecycle::Paused => "resume it, and the undoing goes on",

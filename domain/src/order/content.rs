@@ -1,4 +1,4 @@
-//! What a shop asks for when it places an order.
+//! The content of an order, as a shop places it.
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -10,35 +10,35 @@ use super::request::minor_units;
 use crate::ids::OrderId;
 use crate::json;
 
-/// A checked order request. JSON names are those of `POST /orders`.
+/// A checked order request. The JSON names are those of `POST /orders`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewOrder {
-    /// The shop's own id, or none: then one is minted.
+    /// The shop's own id; `None`: the command handler mints one.
     pub order_id: Option<OrderId>,
-    /// The name of the workflow to follow.
+    /// The name of the workflow.
     pub workflow: String,
-    /// Who orders.
+    /// The customer.
     pub customer: Customer,
     /// ISO 4217, three capital letters.
     pub currency: String,
-    /// What is ordered: at least one line.
+    /// The lines, at least one.
     pub lines: Vec<Line>,
-    /// Where it goes.
+    /// The delivery address.
     pub ship_to: Option<Address>,
-    /// Whatever else the shop wants to keep with the order; expressions can read it.
+    /// Other data that the shop keeps with the order. Expressions can read it.
     #[serde(default)]
     pub attributes: Map<String, Value>,
 }
 
-/// Who orders.
+/// The customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
     /// The shop's id of the customer: not personal data.
     pub id: String,
-    /// Personal.
+    /// Personal data.
     pub name: Option<String>,
-    /// Personal.
+    /// Personal data.
     pub email: Option<String>,
 }
 
@@ -48,11 +48,11 @@ pub struct Customer {
 pub struct Line {
     /// Stock-keeping unit.
     pub sku: String,
-    /// What people call it.
+    /// The name for people.
     pub name: Option<String>,
-    /// Pieces, at least one.
+    /// The number of pieces, at least one.
     pub quantity: u32,
-    /// Price of one piece, in the order's currency; negative: a discount.
+    /// The price of one piece in the order's currency. A discount is negative.
     pub unit_price: Decimal,
 }
 
@@ -70,23 +70,24 @@ pub struct Address {
 }
 
 impl NewOrder {
-    /// The sum over the lines, with the digits of its currency's minor unit; `None` where it exceeds what a [`Decimal`]
-    /// holds (about 7.9 · 10²⁸). A checked order's is exact and always there.
+    /// The sum over the lines, with the digits of the currency's minor unit; `None` if a
+    /// [`Decimal`] cannot hold it (about 7.9 · 10²⁸). A checked order always has an exact total.
     pub fn total(&self) -> Option<Decimal> {
         total(&self.lines, &self.currency)
     }
 
-    /// What in it identifies a person.
+    /// The personal data of the order.
     pub fn personal(&self) -> PersonalData {
         let Customer { name, email, .. } = self.customer.clone();
         PersonalData { name, email, ship_to: self.ship_to.clone() }
     }
 
-    /// SHA-256 (hex) of the content: tells a repeated request from another one under the same id or key.
+    /// SHA-256 (hex) of the content. It tells a repeated request from another one with the same id
+    /// or key.
     ///
-    /// The id itself is left out, and so is what changes no meaning: the order of keys, white space, the trailing zeros
-    /// of a price, `null` for what may be left out. It is recorded in the log and has to stay the same for ever: a later
-    /// optional field must be left out of the content when it is absent.
+    /// It ignores the id, and what changes no meaning: the order of keys, white space, trailing
+    /// zeros of a price, and `null` for optional members. The log records it, so it must stay the
+    /// same for ever: a future optional field must not enter the content while it is absent.
     pub fn fingerprint(&self) -> String {
         let content = json!({
             "workflow": self.workflow,
@@ -100,8 +101,8 @@ impl NewOrder {
     }
 }
 
-/// The sum over lines in a currency. It is never rounded: an order from before amounts had to fit their currency keeps
-/// its digits.
+/// The sum over lines in a currency. It is never rounded: an order from before amounts had to fit
+/// their currency keeps its digits.
 pub(super) fn total(lines: &[Line], currency: &str) -> Option<Decimal> {
     let sum = lines.iter().try_fold(Decimal::ZERO, |sum, line| {
         sum.checked_add(line.unit_price.checked_mul(Decimal::from(line.quantity))?)
@@ -117,7 +118,7 @@ fn line_content(line: &Line) -> Value {
     content
 }
 
-/// An object without its members that are `null`; not deeper.
+/// An object without its own members that are `null`. Deeper members stay.
 fn without_nulls(mut value: Value) -> Value {
     if let Value::Object(members) = &mut value {
         members.retain(|_, member| !member.is_null());

@@ -1,4 +1,4 @@
-//! What happens in an order's life: facts, in the past tense, each with the time it was decided.
+//! The events of an order's life: facts in the past tense, each with the time of its decision.
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub enum Event {
     DecisionSplit(DecisionSplit),
 }
 
-/// Whether an action moves an order on, or undoes what another did.
+/// Whether an action moves an order forward, or undoes a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -44,7 +44,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// As it is written.
+    /// The recorded name.
     pub fn as_str(self) -> &'static str {
         match self {
             Direction::Do => "do",
@@ -52,7 +52,7 @@ impl Direction {
         }
     }
 
-    /// Whether it is forward, as it is where an event does not say.
+    /// Whether this is forward, the default when an event names no direction.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     fn is_do(&self) -> bool {
         *self == Direction::Do
@@ -63,22 +63,22 @@ impl Direction {
     }
 }
 
-/// How a step comes to its answer.
+/// How a step gets its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Answered in the same exchange.
+    /// A participant answers in the exchange.
     Call,
-    /// Accepted now, answered later.
+    /// A participant accepts, and answers later.
     Request,
-    /// Nobody is asked: time has to pass.
+    /// The step waits for a time.
     Wait,
     /// A person answers.
     Await,
 }
 
 impl Mode {
-    /// As GraphQL spells it.
+    /// The name in GraphQL.
     pub fn as_str(self) -> &'static str {
         match self {
             Mode::Call => "CALL",
@@ -98,39 +98,39 @@ pub struct WorkflowRef {
     pub version: u32,
 }
 
-/// The order was taken. Its first event.
+/// An order was placed: its first event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderPlaced {
     /// The order.
     pub order_id: OrderId,
-    /// The definition that it began on and will end on.
+    /// The definition that it follows from start to end.
     pub workflow: WorkflowRef,
     /// The shop's id of the customer.
     pub customer_id: String,
-    /// All that is personal, in one place. Where it is sealed: placeholders for what there was.
+    /// All personal data, in one place; if sealed, placeholders.
     pub personal: PersonalData,
-    /// The personal data themselves, where they are not readable here.
+    /// The sealed personal data, if they are not readable here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<Sealed>,
     /// ISO 4217.
     pub currency: String,
-    /// What was ordered.
+    /// The lines.
     pub lines: Vec<Line>,
     /// The sum over the lines.
     pub total: Decimal,
-    /// What else the shop keeps with the order.
+    /// Other data that the shop keeps with the order.
     pub attributes: Map<String, Value>,
-    /// The business status to begin with.
+    /// The first business status.
     pub status: String,
-    /// SHA-256 (hex) of the request's content: tells a repeated request from another one under the same id. Sealed with the
-    /// personal data; then it is empty.
+    /// SHA-256 (hex) of the request's content: it tells a repeated request from another one with
+    /// the same id. It is sealed with the personal data, and empty here then.
     pub fingerprint: String,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// What identifies a person.
+/// Data that identify a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PersonalData {
@@ -138,44 +138,46 @@ pub struct PersonalData {
     pub name: Option<String>,
     /// The customer's mail address.
     pub email: Option<String>,
-    /// Where the order goes.
+    /// The delivery address.
     pub ship_to: Option<Address>,
 }
 
-/// An attempt at a step's action (or at its undo) is about to be made: recorded first, performed second.
+/// An attempt at a step's action or undo was recorded. The request follows: append first, perform
+/// second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepStarted {
     /// The step.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     pub direction: Direction,
     /// 1 for the first attempt in this direction.
     pub attempt: u32,
-    /// Who acts.
+    /// The participant.
     pub participant: String,
-    /// What it is asked to do.
+    /// The action.
     pub action: String,
     /// How it answers.
     pub mode: Mode,
-    /// What it is told, with placeholders for personal data. Recorded with the first attempt to do; every later attempt,
-    /// and the undo, is told the same.
+    /// The input, with placeholders for personal data. The first attempt records it; later attempts
+    /// and the undo send the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
-    /// Which placeholders in it stand for personal data, where something else looks like one; none: all do.
+    /// Which placeholders stand for personal data, if other text looks like one; `None`: all of
+    /// them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholders: Option<Placeholders>,
-    /// This attempt, and those after it, carry an idempotency key of their own: it is certain that nothing was done under the
-    /// key before, and a participant that keeps its answers would repeat its "no".
+    /// This attempt and later ones have another idempotency key. Under the old key certainly
+    /// nothing was done, and a participant that keeps its answers would repeat its refusal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub new_key: bool,
-    /// When the exchange is given up.
+    /// The deadline of the exchange.
     pub deadline: Timestamp,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// A step waits for time to pass, or for a person to answer. Nothing is asked of a participant.
+/// A step waits for a time, or for a person. No participant gets a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitStarted {
@@ -183,46 +185,48 @@ pub struct WaitStarted {
     pub step: StepId,
     /// [`Mode::Wait`] or [`Mode::Await`].
     pub mode: Mode,
-    /// What a person is to give: an approval, for one.
+    /// What a person must give, for example an approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits: Option<String>,
-    /// What the person is told, with placeholders for personal data.
+    /// The input that the person sees, with placeholders for personal data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
-    /// Which placeholders in it stand for personal data, where something else looks like one; none: all do.
+    /// Which placeholders stand for personal data, if other text looks like one; `None`: all of
+    /// them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholders: Option<Placeholders>,
-    /// When the wait is over, or the answer has to be there.
+    /// When the wait ends, or the deadline for the answer.
     pub deadline: Timestamp,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// The participant took the request and will answer later.
+/// The participant accepted the request, and answers later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepAccepted {
     /// The step.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     #[serde(default = "Direction::forward", skip_serializing_if = "Direction::is_do")]
     pub direction: Direction,
-    /// When the answer has to be there.
+    /// The deadline for the answer.
     pub deadline: Timestamp,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// What an outcome rests on.
+/// The basis of an outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
     /// An answer.
     #[default]
     Answer,
-    /// An operator's word: the step was skipped, and this is taken for its answer.
+    /// An operator's assumption: the operator skipped the step with this outcome.
     Assumption,
-    /// Time: the wait is over, or nobody answered, and this is what the definition says then.
+    /// A deadline: the wait ended, or no answer came in time, and the definition names this
+    /// outcome.
     Deadline,
 }
 
@@ -233,99 +237,103 @@ impl Basis {
     }
 }
 
-/// The step has its answer: the action, or its undo, is done.
+/// A step has its answer: the action, or its undo, is done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepCompleted {
     /// The step.
     pub step: StepId,
-    /// Done or undone.
+    /// Do or undo.
     pub direction: Direction,
-    /// The named answer.
+    /// The outcome.
     pub outcome: String,
-    /// Where it is from, unless it was answered.
+    /// The basis of the outcome, if it is not an answer.
     #[serde(default, skip_serializing_if = "Basis::is_answer")]
     pub basis: Basis,
-    /// What came with it.
+    /// The data of the answer.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub data: Value,
-    /// The idempotency key under which a later answer came.
+    /// The idempotency key of a later answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_key: Option<String>,
-    /// For an interim outcome: when the next answer has to be there. The step stays open until then.
+    /// For an interim outcome: the deadline for the next answer. The step stays open until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_until: Option<Timestamp>,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// An attempt came to nothing, and there will be another one.
+/// An attempt failed, and another one follows.
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the event, false where it is not written")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepAttemptFailed {
     /// The step.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     pub direction: Direction,
-    /// Which attempt.
+    /// The number of the attempt.
     pub attempt: u32,
-    /// What went wrong, for people.
+    /// The error, for people.
     pub error: String,
-    /// Whoever had the attempt disappeared before it recorded an answer, or handed it over: this does not count against the retries.
+    /// The instance disappeared before it recorded an answer, or released the attempt. This uses up
+    /// no retry.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
-    /// The request was never sent. It counts as no attempt, and there is nothing to undo.
+    /// The request was never sent. The attempt does not count, and needs no undo.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsent: bool,
-    /// The attempt failed by a mistake of the deployment or of the definition, which a person has to mend. Then the attempts
-    /// follow one another slowly.
+    /// A mistake of the deployment or of the definition, which a person has to correct. The retries
+    /// are slow.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub misconfigured: bool,
-    /// Of a misconfigured attempt: whether the participant may have acted all the same. After any other it may have.
+    /// For a misconfigured attempt: whether the participant may have acted. After other failures it
+    /// may have.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub maybe_done: bool,
     /// When to try again.
     pub retry_at: Timestamp,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// The step has failed for good.
+/// A step failed for good.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepFailed {
     /// The step.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     pub direction: Direction,
-    /// Why, for people.
+    /// The reason, for people.
     pub error: String,
-    /// Whether the participant may have acted all the same (no answer, or an unclear one): then the step is undone too.
+    /// Whether the participant may have acted (no answer, or an unclear one). If so, compensation
+    /// undoes the step.
     pub maybe_done: bool,
-    /// It failed by a mistake of the deployment or of the definition. Going forward, such a step is held for an operator, and
-    /// the order is not undone for it.
+    /// A mistake of the deployment or of the definition. A forward step is then held for an
+    /// operator, and the order is not compensated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub misconfigured: bool,
-    /// The request was not sent for so long that a person has to look at it. The attempt counts as none.
+    /// The request was not sent for so long that an operator has to decide. The attempt does not
+    /// count.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsent: bool,
-    /// The idempotency key under which a later "no" came.
+    /// The idempotency key of a later refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_key: Option<String>,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// The step is not needed: its guard does not hold, or nothing that it follows has run.
+/// A step is not needed: its guard does not hold, or none of its predecessors ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepSkipped {
     /// The step.
     pub step: StepId,
-    /// Why, for people.
+    /// The reason, for people.
     pub because: String,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
@@ -337,35 +345,35 @@ pub struct StatusChanged {
     pub status: String,
     /// The step that set it.
     pub step: StepId,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// An operator holds the order: nothing new begins, nothing falls due; answers are taken down.
+/// An operator pauses the order: no step starts, no deadline passes; answers are recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderPaused {
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// The order goes on. Everything that it waits for is due later by the length of the pause.
+/// An operator resumes the order. All its deadlines move by the length of the pause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderResumed {
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// The order cannot be kept, or an operator cancels it: what was done is undone from here on. It ends a pause.
+/// The order cannot be kept, or an operator cancels it: compensation begins. It ends a pause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CompensationStarted {
-    /// The step that led to it; none: an operator's cancel did.
+    /// The step that caused it; `None`: an operator's cancel.
     pub step: Option<StepId>,
-    /// Why, for people.
+    /// The reason, for people.
     pub because: String,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
@@ -373,62 +381,64 @@ pub struct CompensationStarted {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CompensationCompleted {
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// The order came to its end as planned. A last event.
+/// The order ended as planned. A last event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderCompleted {
-    /// What the workflow's `result` gave.
+    /// The value of the workflow's `result`.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub result: Value,
-    /// Which placeholders in it stand for personal data, where something else looks like one; none: all do.
+    /// Which placeholders stand for personal data, if other text looks like one; `None`: all of
+    /// them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholders: Option<Placeholders>,
-    /// Why the workflow's `result` gave nothing, where it should have.
+    /// Why the workflow's `result` has no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_error: Option<String>,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// The order was undone to the end. A last event.
+/// The order ended after compensation. A last event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderCanceled {
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// The order needs a person: something that must not fail has failed for good.
+/// The order needs an operator: something that must not fail has failed for good.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderStuck {
-    /// Where.
+    /// The step.
     pub step: StepId,
-    /// In which direction.
+    /// Do or undo.
     pub direction: Direction,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
-/// What follows from a decision is too large for one append. This ends the decision; the rest is due at once, and decided next.
+/// The consequences of a decision are too large for one append. This event ends the decision; the
+/// rest is due at once, as the next decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionSplit {
-    /// The steps that an operator wants retried, and for which there was no room.
+    /// The steps that an operator retries, and for which there was no room.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retry: Vec<StepId>,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
 impl Event {
-    /// Which placeholders in what it records stand for personal data, where it says so.
+    /// Which placeholders in its value stand for personal data, if the event lists them.
     pub(crate) fn placeholders(&self) -> Option<&Placeholders> {
         match self {
             Event::StepStarted(e) => e.placeholders.as_ref(),
@@ -451,7 +461,7 @@ impl Event {
         }
     }
 
-    /// Its name in the log.
+    /// The name in the log.
     pub fn type_name(&self) -> &'static str {
         match self {
             Event::OrderPlaced(_) => "OrderPlaced",
@@ -497,7 +507,7 @@ impl Event {
         }
     }
 
-    /// The step it speaks of, if it speaks of one.
+    /// The step that it names, if any.
     pub fn step(&self) -> Option<&StepId> {
         match self {
             Event::StatusChanged(e) => Some(&e.step),
@@ -507,7 +517,7 @@ impl Event {
         }
     }
 
-    /// The step whose stage it changes, if it changes one.
+    /// The step whose stage it changes, if any.
     pub(super) fn moved_step(&self) -> Option<&StepId> {
         match self {
             Event::StepStarted(e) => Some(&e.step),

@@ -1,4 +1,5 @@
-//! The fold: a state and the next fact give the next state. It is total: what does not fit is a [`IllegalTransition`], never a panic.
+//! The fold: a state and the next event give the next state. It is total: an event that does not
+//! fit is an [`IllegalTransition`], never a panic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,17 +14,17 @@ use super::state::{Asked, OrderState, Phase, Stage, StepState, Stuck};
 use super::taken::{TakenAnswer, content, content_of_no};
 use crate::Timestamp;
 
-/// An event that cannot follow the state it was applied to.
+/// An event that cannot follow the present state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{event} cannot follow here: {because}")]
 pub struct IllegalTransition {
-    /// The event's type.
+    /// The type of the event.
     pub event: &'static str,
-    /// Why not.
+    /// The reason.
     pub because: String,
 }
 
-/// Folds one event into a state; no state: the order does not exist yet.
+/// Folds one event into a state. No state: the order does not exist yet.
 pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, IllegalTransition> {
     match (state, event) {
         (None, Event::OrderPlaced(placed)) => Ok(placed_state(placed)),
@@ -32,7 +33,8 @@ pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, Il
     }
 }
 
-/// Folds one event into the state of a placed order, without a copy of it. A state that it does not fit is not to be used any more.
+/// Folds one event into the state of a placed order, without a copy. After an error, do not use the
+/// state any more.
 pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), IllegalTransition> {
     let illegal = |because: String| IllegalTransition { event: event.type_name(), because };
     match event {
@@ -54,7 +56,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), IllegalT
             state.settled.retain(|settled| settled != id);
             state.settled.push(id.clone());
         }
-        // Somebody looked after what it was stuck at.
+        // The step at which the order was stuck has changed.
         if state.stuck.as_ref().is_some_and(|stuck| stuck.step == *id) && next.stage.went_on() {
             state.stuck = None;
         }
@@ -72,7 +74,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), IllegalT
         }
         Event::OrderResumed(_) => {
             let Some(since) = state.paused.take() else { return Err(illegal("the order is not paused".into())) };
-            // What began within the pause has waited for less than all of it.
+            // What began during the pause waited for only a part of it.
             for step in state.steps.values_mut().map(Arc::make_mut) {
                 step.stage = step.stage.put_off(at - since.max(step.since));
                 step.unsent_since = step.unsent_since.map(|unsent| unsent + (at - since.max(unsent)));
@@ -83,7 +85,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), IllegalT
             state.phase = Phase::Undoing;
             state.undone_because = Some(e.because.clone());
             state.canceled = e.step.is_none();
-            // Nothing is held any more: what may have been done is undone.
+            // Compensation ends every hold: what may have been done is undone.
             state.stuck = None;
             state.to_retry.clear();
             for step in state.steps.values_mut() {
@@ -120,19 +122,20 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), IllegalT
         | Event::StepFailed(_)
         | Event::StepSkipped(_) => {}
     }
-    // Whatever is decided next does what was left, or says again that some is left.
+    // The next decision does the rest, or is split again.
     state.split = matches!(event, Event::DecisionSplit(_)).then_some(at);
     state.updated_at = at;
     Ok(())
 }
 
 impl Phase {
-    /// Whether attempts in this direction start in it.
+    /// Whether attempts in this direction start in this phase.
     pub(super) fn starts(self, direction: Direction) -> bool {
         (direction == Direction::Undo) == (self == Phase::Undoing)
     }
 
-    /// Whether an event can happen in this phase. An order completes forward; or it is undone, compensated, and canceled.
+    /// Whether an event is legal in this phase. An order completes while it goes forward; or it is
+    /// undone, compensated, and canceled.
     fn allows(self, event: &Event) -> bool {
         match event {
             Event::CompensationStarted(_) | Event::OrderCompleted(_) => self == Phase::Forward,
@@ -206,7 +209,7 @@ impl StepState {
     }
 }
 
-/// The transition table of a step; the error says where it stood instead.
+/// The transition table of a step. The error names its present stage.
 fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<StepState, String> {
     let at = event.at();
     let Some(step) = known else { return first_stage(event, phase).ok_or_else(|| "has not started".to_owned()) };
@@ -251,7 +254,7 @@ fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<St
     }
 }
 
-/// Where a step stands that nothing had happened to before.
+/// The first stage of a step.
 fn first_stage(event: &Event, phase: Phase) -> Option<StepState> {
     let at = event.at();
     match event {
@@ -274,7 +277,7 @@ fn first_stage(event: &Event, phase: Phase) -> Option<StepState> {
     }
 }
 
-/// Where a step stands that was never asked for anything. One that waits for a person is held wherever steps begin.
+/// The first stage of a step that failed before a request. A mistake holds it wherever steps begin.
 fn first_failure(misconfigured: bool, phase: Phase) -> Stage {
     match phase {
         Phase::Forward | Phase::Compensated if misconfigured => Stage::Held { maybe_done: false },
@@ -283,7 +286,8 @@ fn first_failure(misconfigured: bool, phase: Phase) -> Stage {
 }
 
 impl StepState {
-    /// Whether it waits for a person although nothing was asked of anybody yet: it begins once that is mended.
+    /// Whether the step is held although no request was sent: it begins once a person has corrected
+    /// the cause.
     pub(super) fn was_held_before_it_began(&self) -> bool {
         matches!(self.stage, Stage::Held { .. }) && self.mode.is_none()
     }
@@ -296,12 +300,13 @@ impl StepState {
         matches!(self.stage, Stage::InFlight { direction: way, attempt, .. } if way == direction && attempt == number)
     }
 
-    /// While it is open. A failure for want of sending can only end an attempt.
+    /// A step may fail while it is open. A failure to send ends only an attempt.
     fn may_fail(&self, e: &StepFailed) -> bool {
         self.stage.is_open_in(e.direction) && (!e.unsent || self.is_in_flight(e.direction))
     }
 
-    /// After a back-off; to undo what came to an end; or because an operator has what failed for good tried again.
+    /// An attempt may start after a back-off, to undo a settled step, or when an operator retries a
+    /// failed step.
     fn may_start(&self, direction: Direction, number: u32) -> bool {
         let next = match direction {
             Direction::Do => self.attempts + 1,
@@ -317,11 +322,12 @@ impl StepState {
         stands_so && number == next
     }
 
-    /// While it is open; an operator may also assume that what failed for good is done.
+    /// A step may complete while it is open. An operator may also assume that a failed step is
+    /// done.
     pub(super) fn may_complete(&self, direction: Direction, basis: Basis) -> bool {
         match (self.stage, basis) {
             (Stage::Failed { .. } | Stage::Held { .. }, Basis::Assumption) => direction == Direction::Do,
-            // An answer that comes after all is better than an assumption.
+            // A late answer is better than an assumption.
             (Stage::UndoFailed, Basis::Assumption | Basis::Answer) => direction == Direction::Undo,
             (Stage::Held { .. }, Basis::Answer) => direction == Direction::Do && self.mode == Some(Mode::Request),
             (stage, _) => stage.is_open_in(direction),
@@ -330,7 +336,8 @@ impl StepState {
 }
 
 fn start(mut step: StepState, e: &StepStarted) -> StepState {
-    // After an end, what failed before counts no more, and what was asked before is answered.
+    // This is another request, so earlier failures no longer count, and the old request id is
+    // answered.
     if !matches!(step.stage, Stage::BackingOff { .. }) {
         step.failures = 0;
         step.asked_since = e.attempt;
@@ -338,7 +345,8 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
     if e.attempt == 1 {
         step.unsure = false;
     }
-    // It begins before it is due, so an operator has retried it. That restarts the time in which it has to be sent.
+    // The attempt begins before it is due, so an operator has retried it. That restarts the time
+    // limit for sending.
     if matches!(step.stage, Stage::BackingOff { until, .. } if e.at < until) {
         step.unsent_since = None;
     }
@@ -364,7 +372,7 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
     step
 }
 
-/// An attempt that was never sent counts as none: the next one gets its number.
+/// An attempt that was never sent does not count: the next one gets its number.
 fn without_the_attempt(mut step: StepState, direction: Direction) -> StepState {
     let attempts = match direction {
         Direction::Do => &mut step.attempts,
@@ -402,12 +410,12 @@ fn complete(mut step: StepState, e: &StepCompleted) -> StepState {
 }
 
 impl Stage {
-    /// Whether it is more than a failure.
+    /// Whether the step has continued.
     fn went_on(self) -> bool {
         self.is_open() || matches!(self, Stage::Completed | Stage::Skipped | Stage::Undone)
     }
 
-    /// What is waited for is due so much later. An attempt that is being made is not waited for: its exchange goes on.
+    /// Moves the deadlines. An attempt in flight keeps its deadline: its exchange continues.
     fn put_off(self, by: TimeDelta) -> Self {
         let later = |moment: Timestamp| moment.checked_add_signed(by).unwrap_or(moment);
         match self {

@@ -1,8 +1,9 @@
-//! What is written of a step that failed for good, and what can be told from it again.
+//! The sentences that events record about failures, and how to read them again.
 //!
-//! An event keeps the reason as a sentence for people. Whoever reads a history later (replay, backtest) needs the rule behind it,
-//! so the sentences are made and read in this one place. They are part of what is recorded: a changed one would make old
-//! histories unreadable, and a test holds them fast.
+//! An event keeps its reason as a sentence for people. Replay and backtest need the cause behind
+//! it, so this file alone writes and reads the sentences. They are a wire format: a changed
+//! sentence would make old histories unreadable, and a test fixes each one. So they keep their
+//! wording, whatever their style.
 
 use uuid::Uuid;
 
@@ -13,29 +14,30 @@ use crate::workflow::Step;
 /// Why a step failed for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FailureCause<'a> {
-    /// The participant said no, at once or later.
+    /// The participant refused, in the exchange or later.
     Refused,
-    /// Nothing clear was heard, and there was no further attempt: all were made, or the order was being undone.
+    /// There was no clear answer, and no further attempt: the retries were used up, or the order
+    /// was being undone.
     LastAttempt(&'a str),
-    /// A mistake of the deployment or of the definition, and there was no further attempt.
+    /// A mistake of the deployment or of the definition, without a further attempt.
     Misconfigured(&'a str),
-    /// It was answered without the outcome that the step requires.
+    /// The answer lacked the outcome that the step requires.
     NoOutcome,
-    /// It cannot be done until a person has mended something: nothing was tried again.
+    /// A person has to correct something first, so there was no retry.
     Held(&'a str),
-    /// The request was not sent for so long that a person has to look at it.
+    /// The request was not sent for so long that an operator has to decide.
     NeverSent(&'a str),
-    /// It was to be answered later, which this action cannot be.
+    /// The participant accepted a call, which cannot be answered later.
     AcceptedInVain,
-    /// The answer is none that the step knows; none: the answer cannot be read off the sentence.
+    /// The step does not know the outcome; `None`: the sentence does not show the outcome exactly.
     UnknownOutcome(Option<&'a str>),
     /// No answer came in time.
     Overdue,
-    /// The order is being undone, and what was waited for is so no more.
+    /// Compensation gave up the wait.
     GivenUp,
-    /// Whoever made the attempt has gone, and the order is being undone.
+    /// The instance that made the attempt is gone, and the order is being undone.
     Lost,
-    /// An expression of the definition had no value, or one that is too large.
+    /// An expression of the definition had no value, or its value is too large.
     NoValue,
 }
 
@@ -49,10 +51,10 @@ const NEVER_SENT: &str = "never sent since ";
 const NO_OUTCOME: &str = "answered without an outcome, which the step requires";
 const NONE_OF_ITS_OUTCOMES: &str = ", which is none of its outcomes: ";
 
-/// What is kept of an expression's error, in characters: it may name a key, and a key may be as long as the data.
+/// The limit for an expression's error: it may contain a key, and a key may be as long as the data.
 const MAX_ERROR_CHARS: usize = 500;
 
-/// An error as an event keeps it.
+/// An error as an event records it.
 pub(super) fn excerpt(error: &str) -> String {
     match error.char_indices().nth(MAX_ERROR_CHARS) {
         Some((end, _)) => format!("{}…", &error[..end]),
@@ -120,7 +122,8 @@ pub(super) fn too_large(name: &str, size: usize, most: usize) -> String {
 }
 
 impl StepFailed {
-    /// The rule behind the sentence. A participant that refuses in the very words of another rule is taken for that rule.
+    /// The cause behind the sentence. A refusal with the text of another cause counts as that
+    /// cause.
     pub fn cause(&self) -> FailureCause<'_> {
         let error = self.error.as_str();
         if self.unsent {
@@ -134,7 +137,7 @@ impl StepFailed {
                 (None, known) => known,
             };
         }
-        // Only a participant's later "no" comes under a key.
+        // Only a participant's later refusal has a key.
         if self.answer_key.is_some() {
             return FailureCause::Refused;
         }
@@ -152,20 +155,20 @@ impl StepFailed {
         }
     }
 
-    /// Whether it failed since the input of the step is larger than the log takes.
+    /// Whether the input of the step is larger than the log allows.
     pub(super) fn is_too_large(&self) -> bool {
         self.error.strip_prefix("`with`").is_some_and(|rest| rest.starts_with(TOO_LARGE))
     }
 }
 
 impl StepAttemptFailed {
-    /// The mistake behind the sentence, where the attempt failed by one.
+    /// The mistake behind the sentence, if a mistake failed the attempt.
     pub fn mistake(&self) -> Option<FailureCause<'_>> {
         self.misconfigured.then(|| mistake(&self.error))
     }
 }
 
-/// Which mistake. The decider itself finds three of them in an answer.
+/// The kind of mistake. The decider itself finds three kinds in an answer.
 fn mistake(error: &str) -> FailureCause<'_> {
     match unknown_outcome_in(error) {
         _ if error == ACCEPTED => FailureCause::AcceptedInVain,
@@ -177,7 +180,7 @@ fn mistake(error: &str) -> FailureCause<'_> {
 
 fn unknown_outcome_in(error: &str) -> Option<FailureCause<'_>> {
     let (outcome, _) = error.strip_prefix("answered \"")?.split_once(&format!("\"{NONE_OF_ITS_OUTCOMES}"))?;
-    // What had to be escaped is not what was answered.
+    // An escaped outcome is not exactly the answered one.
     Some(FailureCause::UnknownOutcome((!outcome.contains('\\')).then_some(outcome)))
 }
 

@@ -1,8 +1,9 @@
-//! How much one decision may hold: what the log takes in one append.
+//! The limits of one decision: what the log takes in one append.
 //!
-//! What a command itself does is small, since all that comes in is bounded at the door. What follows from it need not be small:
-//! eight steps that start together may each get the order's lines. So what follows is recorded as far as it fits, and the rest
-//! is for the next decision ([`DecisionSplit`](super::DecisionSplit)). A single value that is too large fails where it is made.
+//! The own effect of a command is small, because every input is bounded. Its consequences may be
+//! large: eight steps that start together may each get the order's lines. So a decision records as
+//! many as fit, and the rest is the next decision ([`DecisionSplit`](super::DecisionSplit)). A
+//! single value that is too large fails its step.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,32 +11,34 @@ use serde_json::Value;
 use super::event::Event;
 use crate::wire;
 
-/// How much one decision may hold, in bytes as the log counts them.
+/// The limits of one decision, in bytes of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// All events of a decision, by [`size`](Limits::size).
     pub decision: usize,
-    /// The input of one step, or the result of an order, as JSON. One such value fits into a decision.
+    /// The input of one step, or the result of an order, as JSON. One such value fits into a
+    /// decision.
     pub value: usize,
-    /// What the expressions of a decision may take, in units of their budget, before the rest is for the next decision.
+    /// The budget of all expressions of a decision, in units. What exceeds it is the next decision.
     pub units: u64,
 }
 
 impl Limits {
-    /// What every log takes: `EventStoreDB` takes 1 MiB in one append, unless it is configured for more. What is left of that is for
-    /// who acted and why, and for what personal data grow by when they are sealed.
+    /// What every log takes: `EventStoreDB` takes 1 MiB in one append by default. The rest of that
+    /// is for actors and reasons, and for the growth of personal data by sealing.
     pub const LOG: Self = Self { decision: 1_000_000, value: 960_000, units: 2_000_000 };
-    /// No limits: histories from before there were any were decided so.
+    /// No limits, as for histories from before limits existed.
     pub const NONE: Self = Self { decision: usize::MAX, value: usize::MAX, units: u64::MAX };
 
-    /// What an event takes in the log, at most; who acted and why left out.
+    /// An upper bound for the bytes of an event in the log, without actor and reason.
     pub fn size(event: &Event) -> usize {
         wire::data_size(event) + ENVELOPE
     }
 
-    /// No less than [`size`](Self::size), and found without writing the event: by how long its texts are.
+    /// An upper bound for [`size`](Self::size), from the lengths of texts, without writing the
+    /// event.
     pub(crate) fn bound(event: &Event) -> usize {
-        /// Names of fields, numbers, times, marks, and short words of our own.
+        /// Names of fields, numbers, times, marks, and short fixed words.
         const FIELDS: usize = 400;
         let told = |input: &Option<Value>| input.as_ref().map_or(0, json_bound);
         let placeholders = event.placeholders().map_or(0, json_size);
@@ -62,10 +65,10 @@ impl Limits {
     }
 }
 
-/// What an event takes besides its data: id, type and metadata.
+/// The bytes of an event around its data: id, type and metadata.
 const ENVELOPE: usize = 640;
 
-/// What a text takes as JSON, at most: quotes, and six bytes for a character that has to be escaped.
+/// An upper bound for a text as JSON: quotes, and six bytes for an escaped character.
 fn text(text: &str) -> usize {
     text.len().saturating_mul(6) + 2
 }
@@ -74,7 +77,7 @@ fn texts<'t>(all: impl IntoIterator<Item = &'t String>) -> usize {
     all.into_iter().map(|one| text(one)).sum()
 }
 
-/// How many bytes a value has as JSON, at most.
+/// An upper bound for the bytes of a value as JSON.
 pub(crate) fn json_bound(value: &Value) -> usize {
     /// The longest number.
     const NUMBER: usize = 32;
@@ -89,10 +92,10 @@ pub(crate) fn json_bound(value: &Value) -> usize {
     }
 }
 
-/// How many bytes a value has as JSON.
+/// The bytes of a value as JSON.
 pub(crate) fn json_size(value: &impl Serialize) -> usize {
     let mut counter = Counter(0);
-    // Counting cannot fail, and what cannot be written is refused when it is.
+    // To count cannot fail, and a value that cannot be written is refused when it is written.
     match serde_json::to_writer(&mut counter, value) {
         Ok(()) => counter.0,
         Err(_) => usize::MAX / 2,

@@ -1,7 +1,7 @@
-//! An order's life: what is placed, what is decided about it, and what state that leaves it in.
+//! An order's life: its content, its commands and events, and its state.
 //!
-//! [`decide_next`] turns a [`Command`] into [`Event`]s, [`evolve`] folds them into an [`OrderState`], [`pending`] says what that
-//! state waits for.
+//! [`decide_next`] turns a [`Command`] into [`Event`]s, [`evolve`] folds them into an
+//! [`OrderState`], and [`pending`] lists the due work of that state.
 
 mod asking;
 mod command;

@@ -1,4 +1,4 @@
-//! What a state is waiting for, recomputed from it at any time: after an append, or after a restart.
+//! The due work of a state. It is recomputed at any time: after an append, or after a restart.
 
 use std::cmp::min;
 use std::sync::Arc;
@@ -14,56 +14,58 @@ use super::state::{OrderState, Stage};
 use crate::Timestamp;
 use crate::ids::StepId;
 
-/// How long after an attempt's deadline it counts as lost: whoever makes it has this long to record that it timed out.
+/// How long after its deadline an attempt counts as lost. Its instance has this long to record a
+/// time-out.
 pub const GRACE: TimeDelta = TimeDelta::seconds(2);
 
-/// Something to be done about an order.
+/// Due work of an order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Ask the participant. Only whoever appended the attempt may do it; if nobody does, the attempt becomes lost.
+    /// Send the request. Only the instance that appended the attempt may do it; otherwise the
+    /// attempt is lost.
     Perform(Attempt),
     /// Something is due: decide `Command::Tick`.
     Tick,
-    /// Nothing is due before this moment.
+    /// Nothing is due before this time.
     WakeAt(Timestamp),
 }
 
-/// One attempt at an action, as recorded.
+/// One recorded attempt at an action.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     /// The step.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     pub direction: Direction,
     /// From 1, in that direction.
     pub number: u32,
-    /// The attempt that the request began with of which this is one.
+    /// The first attempt under the present request id.
     pub since: u32,
-    /// The attempt forward that the present idempotency key began with.
+    /// The first forward attempt under the present idempotency key.
     pub key_since: u32,
-    /// The attempt to undo that the present idempotency key began with.
+    /// The first undo attempt under the present idempotency key.
     pub undo_key_since: u32,
-    /// Whether an earlier attempt had no clear answer and may have acted: an attempt at the same action or, for an undo, at
-    /// the action that it undoes. That attempt may still be running.
+    /// Whether an earlier attempt without a clear answer may have acted, at the same action or, for
+    /// an undo, at the action that it undoes. That attempt may still be running.
     pub unsure: bool,
-    /// What the action is told, as recorded: with placeholders for personal data.
+    /// The recorded input, with placeholders for personal data.
     pub input: Arc<Value>,
     /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// Which placeholders in it stand for personal data; none: all.
+    /// Which placeholders stand for personal data; `None`: all of them.
     pub placeholders: Option<Placeholders>,
-    /// When the exchange is given up.
+    /// The deadline of the exchange.
     pub deadline: Timestamp,
 }
 
 impl Attempt {
-    /// Its name.
+    /// The id of the attempt.
     pub fn id(&self) -> AttemptId {
         let Self { step, direction, number, recorded_at, .. } = self;
         AttemptId { step: step.clone(), direction: *direction, number: *number, recorded_at: *recorded_at }
     }
 
-    /// The attempt that the idempotency key of this one began with.
+    /// The first attempt under the idempotency key of this one.
     pub fn own_key_since(&self) -> u32 {
         match self.direction {
             Direction::Do => self.key_since,
@@ -71,19 +73,20 @@ impl Attempt {
         }
     }
 
-    /// How long the exchange may take, from when the request is sent.
+    /// The time-out of the exchange, from when the request is sent.
     fn exchange_timeout(&self) -> Duration {
         (self.deadline - self.recorded_at).to_std().unwrap_or(Duration::ZERO)
     }
 
-    /// How long the exchange may take, if the request is sent now: all of its time, unless others would count it as lost before.
+    /// The time for the exchange if the request is sent now: all of its time-out, unless other
+    /// instances would count the attempt as lost before.
     pub fn time_left(&self, now: Timestamp) -> Duration {
         let until_lost = (self.deadline + GRACE / 2 - now).to_std().unwrap_or(Duration::ZERO);
         until_lost.min(self.exchange_timeout())
     }
 }
 
-/// What is to be done about an order in this state, at this time.
+/// The due work of an order in this state, at this time.
 pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
     let mut effects: Vec<Effect> = state
         .steps
@@ -116,21 +119,22 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
 }
 
 impl OrderState {
-    /// When somebody has to look at the order again, whatever happens until then: the due time of the to-do list.
-    /// `None` once it has ended, while it is paused, or while it is stuck with nothing under way.
+    /// When an instance has to drive the order again at the latest: the due time of the to-do list.
+    /// `None` once it has ended, while it is paused, or while it is stuck with no step open.
     pub fn due_at(&self) -> Option<Timestamp> {
         if self.paused.is_some() {
             return None;
         }
         let next = self.steps.values().filter_map(|step| step.stage.due_at()).chain(self.split).reduce(min);
         let idle = next.is_none() && !self.ended() && self.stuck.is_none();
-        // An order that is neither ended nor stuck always has something open; were that ever untrue, it would be seen at once.
+        // An order that is neither ended nor stuck always has an open step. If that were ever
+        // untrue, the order is due at once, so that operators notice.
         if idle { Some(self.updated_at) } else { next }
     }
 }
 
 impl Stage {
-    /// When this stage has lasted too long.
+    /// When this stage is due.
     pub fn due_at(self) -> Option<Timestamp> {
         match self {
             Stage::InFlight { deadline, .. } => Some(deadline + GRACE),
@@ -160,7 +164,7 @@ steps:
   go: { call: p.go, undo: p.come_back, retry: { attempts: 1 } }
   on: { call: p.on }";
 
-    /// Whether an undo that is to be asked for may meet an attempt that is still running.
+    /// Whether a due undo may overlap an attempt that is still running.
     fn unsure_of_the_undo(story: &Story<'_>) -> Vec<bool> {
         let undo = |effect: &Effect| match effect {
             Effect::Perform(attempt) if attempt.direction == Direction::Undo => Some(attempt.unsure),

@@ -1,13 +1,15 @@
-//! Personal data stays in `OrderPlaced`: what steps are told is recorded with placeholders, filled in when a request is made.
+//! Personal data stay in `OrderPlaced`. Events record inputs with placeholders, which are filled in
+//! when a request is sent.
 //!
-//! So that a customer's data can be encrypted, or erased, in one place, without touching the rest of the history. Guards see
-//! the real values, since only "yes" or "no" remains of them; inputs see `⟦customer.email⟧` and the like. Country and region
-//! point at nobody and decide much (carriers, taxes): they are no placeholders.
+//! So one place can encrypt or erase a customer's data, and the rest of the history stays as it is.
+//! Guards read the real values, because events keep only their result. Inputs contain
+//! `⟦customer.email⟧` and the like. Country and region identify no person and decide much
+//! (carriers, taxes), so they stay.
 //!
-//! Data is no template: the same text from a participant, a shop or a workflow file is passed on as it came. An evaluation follows
-//! what it takes from personal data ([`Evaluated::placeholders`](crate::workflow::Evaluated)). Where something else in a recorded
-//! value looks like a placeholder, [`Placeholders`] are recorded with it, and say which ones are. Without them, all are: so it is in
-//! every event that was written before.
+//! Text that only looks like a placeholder is passed on unchanged. An evaluation tracks what it
+//! takes from personal data ([`Evaluated::placeholders`](crate::workflow::Evaluated)). If other
+//! text in a recorded value looks like a placeholder, the event also records [`Placeholders`],
+//! which list the real ones. Without that list all are real, as in every event from before.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -25,7 +27,7 @@ const CLOSE: &str = "⟧";
 
 type Field = (&'static str, fn(&mut PersonalData) -> Option<&mut String>);
 
-/// What identifies a person, and where it stands.
+/// The fields that identify a person.
 const FIELDS: [Field; 6] = [
     ("customer.name", |p| p.name.as_mut()),
     ("customer.email", |p| p.email.as_mut()),
@@ -39,7 +41,7 @@ fn address(personal: &mut PersonalData) -> Option<&mut Address> {
     personal.ship_to.as_mut()
 }
 
-/// The same data with a placeholder for everything that is there.
+/// The same data, with a placeholder for every value.
 pub(super) fn masked(personal: &PersonalData) -> PersonalData {
     let mut masked = personal.clone();
     for (name, field) in FIELDS {
@@ -50,7 +52,7 @@ pub(super) fn masked(personal: &PersonalData) -> PersonalData {
     masked
 }
 
-/// Of masked data, what is no placeholder.
+/// The part of masked data that is not a placeholder.
 pub(super) fn unmasked(masked: &PersonalData) -> PersonalData {
     let mut rest = masked.clone();
     rest.name = None;
@@ -61,14 +63,14 @@ pub(super) fn unmasked(masked: &PersonalData) -> PersonalData {
     rest
 }
 
-/// Which placeholders of a recorded value stand for personal data: a JSON pointer (RFC 6901) to each text that has some, and the
-/// characters at which they begin, from 0.
+/// Which placeholders of a recorded value stand for personal data: a JSON pointer (RFC 6901) to
+/// each text that has some, and the characters at which they begin, from 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Placeholders(BTreeMap<String, Vec<u32>>);
 
 impl Placeholders {
-    /// Those of a value; `None`: there is nothing else in it that looks like one, and so nothing to tell apart.
+    /// The placeholders of a value; `None`: no other text looks like one, so no list is needed.
     fn of(value: &Value, found: impl IntoIterator<Item = (String, Vec<u32>)>) -> Option<Self> {
         let found: BTreeMap<String, Vec<u32>> = found.into_iter().collect();
         let mut apparent = BTreeMap::new();
@@ -79,29 +81,29 @@ impl Placeholders {
     }
 }
 
-/// A value as it is recorded.
+/// A value as an event records it.
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
     /// The value, with placeholders.
     pub value: Value,
-    /// Which of them stand for personal data, where that has to be said.
+    /// Which of them stand for personal data, if a list is needed.
     pub placeholders: Option<Placeholders>,
 }
 
 impl Recorded {
-    /// What an expression came to.
+    /// The value of an expression.
     pub fn of(Evaluated { value, placeholders }: Evaluated) -> Self {
         let placeholders = Placeholders::of(&value, placeholders);
         Self { value, placeholders }
     }
 
-    /// Whether it has placeholders that stand for personal data.
+    /// Whether it has placeholders for personal data.
     pub fn is_personal(&self) -> bool {
         PersonalData::are_in(&self.value, self.placeholders.as_ref())
     }
 }
 
-/// Whether something within a value may look like a placeholder: most values have nothing that does.
+/// Whether a text within a value may look like a placeholder. In most values none does.
 fn may_have_placeholders(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains(OPEN),
@@ -111,7 +113,7 @@ fn may_have_placeholders(value: &Value) -> bool {
     }
 }
 
-/// Notes everything within a value that looks like a placeholder.
+/// Finds all text within a value that looks like a placeholder.
 fn look(value: &Value, pointer: &mut String, apparent: &mut BTreeMap<String, Vec<u32>>) {
     let length = pointer.len();
     match value {
@@ -140,17 +142,18 @@ fn look(value: &Value, pointer: &mut String, apparent: &mut BTreeMap<String, Vec
 }
 
 impl PersonalData {
-    /// Whether there are none.
+    /// Whether no field has a value.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// A recorded input, as the participant is told it: its placeholders filled in, as far as there is something to fill in.
+    /// A recorded input as the participant gets it: placeholders are filled in where a value
+    /// exists.
     pub fn fill_in<'v>(&self, input: &'v Value, placeholders: Option<&Placeholders>) -> Cow<'v, Value> {
         self.with_own_data(input, placeholders, false)
     }
 
-    /// A recorded result, as it is shown: a text with a placeholder for what cannot be read is `null`.
+    /// A recorded result as it is shown: a text whose placeholder has no value is `null`.
     pub fn show_in<'v>(&self, result: &'v Value, placeholders: Option<&Placeholders>) -> Cow<'v, Value> {
         self.with_own_data(result, placeholders, true)
     }
@@ -163,13 +166,13 @@ impl PersonalData {
         }
     }
 
-    /// A recorded input for a request while the personal data cannot be read: a text that has some is `null`. The placeholders
-    /// that are returned with it are empty.
+    /// A recorded input for a request while the personal data cannot be read: a text with
+    /// placeholders is `null`. The returned placeholders are empty.
     pub fn without_personal_data(input: &Value, placeholders: Option<&Placeholders>) -> (Value, Placeholders) {
         (Self::default().show_in(input, placeholders).into_owned(), Placeholders::default())
     }
 
-    /// Whether a recorded value has placeholders that stand for personal data.
+    /// Whether a recorded value has placeholders for personal data.
     pub fn are_in(value: &Value, placeholders: Option<&Placeholders>) -> bool {
         placeholders.is_none_or(|Placeholders(ours)| !ours.is_empty())
             && *Self::default().show_in(value, placeholders) != *value
@@ -218,17 +221,17 @@ impl PersonalData {
     }
 }
 
-/// A placeholder, or the text up to the next one.
+/// A placeholder, or the text before the next one.
 struct Piece<'t> {
     text: &'t str,
-    /// What it stands for.
+    /// The field that the placeholder stands for.
     field: Option<fn(&mut PersonalData) -> Option<&mut String>>,
     /// The character at which a placeholder begins.
     start: Option<u32>,
 }
 
-/// A text in one pass from left to right, so that what is filled in is not looked at again. `starts`: where the placeholders are;
-/// `None`: whatever looks like one is one.
+/// Splits a text in one pass from left to right, so that filled-in values are not read again.
+/// `starts`: where the placeholders begin; `None`: all that looks like a placeholder is one.
 fn pieces<'t>(text: &'t str, starts: Option<&'t [u32]>) -> impl Iterator<Item = Piece<'t>> {
     let (mut rest, mut at) = (text, 0_u32);
     std::iter::from_fn(move || {

@@ -1,8 +1,9 @@
-//! Personal data under a customer's key: once the key is destroyed, nobody can read them, wherever copies of them are.
+//! Seals personal data with a customer's key. After the key is destroyed, no one can read any copy.
 //!
-//! What is sealed leaves a mask behind: placeholders for the names, the mail address and the like, so that it still shows
-//! what there was, though not what it said; and what points at nobody. AES-256-GCM (NIST SP 800-38D), with the order's id as
-//! associated data, so that what belongs to one order opens in no other.
+//! Sealed data leave a mask: placeholders for names, mail address and address, which show that a
+//! value exists; and the region and the country, which identify no person. The cipher is
+//! AES-256-GCM (NIST SP 800-38D). The order's id is the associated data, so the data of one order
+//! do not open in another.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,22 +18,23 @@ use super::event::{OrderPlaced, PersonalData};
 use super::personal::{masked, unmasked};
 use crate::ids::OrderId;
 
-/// Personal data that take a key to be read.
+/// Personal data that need a key to be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
-    /// Which key.
+    /// The id of the key.
     pub key: Uuid,
     /// Base64 of the nonce (12 bytes), the encrypted JSON of [`Contents`], and the tag (16 bytes).
     pub text: String,
 }
 
-/// What is sealed of an order.
+/// The sealed part of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
-    /// What identifies a person.
+    /// The data that identify a person.
     #[serde(flatten)]
     pub personal: PersonalData,
-    /// The request's, which covers the personal data: whoever guesses them all could see that it is them.
+    /// The fingerprint of the request. It covers the personal data, so it would confirm a correct
+    /// guess of them.
     pub fingerprint: String,
 }
 
@@ -41,14 +43,14 @@ pub struct Contents {
 pub struct CustomerKey {
     id: Uuid,
     key: LessSafeKey,
-    /// For what is compared and not read.
+    /// For digests, which are compared and never read.
     digests: hmac::Key,
 }
 
-/// Of a key, in bytes.
+/// The length of a key, in bytes.
 const LENGTH: usize = 32;
 
-/// A key has a wrong length.
+/// A key of a wrong length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key has {LENGTH} bytes, not {0}")]
 pub struct NoKey(usize);
@@ -59,21 +61,21 @@ pub enum OpenError {
     /// They were sealed with another key.
     #[error("personal data of this order are under key {sealed}, not {given}")]
     OtherKey {
-        /// The key that it takes.
+        /// The key that sealed them.
         sealed: Uuid,
-        /// The one that was tried.
+        /// The given key.
         given: Uuid,
     },
-    /// They are not what was sealed for this order.
+    /// They were changed, or sealed for another order.
     #[error("personal data of this order were changed since they were sealed, or sealed for another order")]
     Changed,
 }
 
 impl CustomerKey {
-    /// Its length in bytes.
+    /// The length in bytes.
     pub const LENGTH: usize = LENGTH;
 
-    /// A key by its id and its bytes.
+    /// A key from its id and its bytes.
     pub fn new(id: Uuid, bytes: &[u8]) -> Result<Self, NoKey> {
         let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| NoKey(bytes.len()))?;
         let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, bytes), b"digests");
@@ -81,18 +83,19 @@ impl CustomerKey {
         Ok(Self { id, key: LessSafeKey::new(key), digests })
     }
 
-    /// Its id, which says nothing about it.
+    /// The id, which does not reveal the key.
     pub fn id(&self) -> Uuid {
         self.id
     }
 
-    /// HMAC-SHA-256 (Base64) of a text: tells it from another, and gives nothing away to whoever has no key to try guesses with.
+    /// HMAC-SHA-256 (Base64) of a text: it distinguishes texts, and without the key no one can test
+    /// a guess.
     pub fn digest(&self, text: &str) -> String {
         BASE64_STANDARD.encode(hmac::sign(&self.digests, text.as_bytes()))
     }
 
-    /// Seals what belongs to an order. The nonce is of the event's id, which is no other event's: of its last 12 bytes, which in
-    /// ids of versions 4 and 7 are random for the most part.
+    /// Seals data for an order. The nonce is the last 12 bytes of the event's id, which is unique;
+    /// in versions 4 and 7 they are mostly random.
     fn seal(&self, order: &OrderId, contents: &Contents, event: Uuid) -> Result<Sealed, serde_json::Error> {
         let mut nonce = [0; NONCE_LEN];
         nonce.copy_from_slice(&event.as_bytes()[16 - NONCE_LEN..]);
@@ -104,7 +107,7 @@ impl CustomerKey {
         Ok(Sealed { key: self.id, text })
     }
 
-    /// Reads what was sealed for an order.
+    /// Opens what was sealed for an order.
     pub fn open(&self, order: &OrderId, sealed: &Sealed) -> Result<Contents, OpenError> {
         if sealed.key != self.id {
             return Err(OpenError::OtherKey { sealed: sealed.key, given: self.id });
@@ -118,7 +121,8 @@ impl CustomerKey {
 }
 
 impl OrderPlaced {
-    /// The same order with its personal data sealed, in the event of that id. Those that are sealed already stay as they are.
+    /// The same order with its personal data sealed, for the event with this id. Sealed data stay
+    /// as they are.
     pub fn sealed_with(&self, key: &CustomerKey, event: Uuid) -> Result<Self, serde_json::Error> {
         if self.sealed.is_some() {
             return Ok(self.clone());
@@ -128,7 +132,7 @@ impl OrderPlaced {
         Ok(Self { personal: masked(&self.personal), fingerprint: String::new(), sealed, ..self.clone() })
     }
 
-    /// Reads its personal data, if they are sealed.
+    /// Opens the personal data, if they are sealed.
     pub fn open(&mut self, key: &CustomerKey) -> Result<(), OpenError> {
         if let Some(sealed) = &self.sealed {
             Contents { personal: self.personal, fingerprint: self.fingerprint } = key.open(&self.order_id, sealed)?;
@@ -137,14 +141,15 @@ impl OrderPlaced {
         Ok(())
     }
 
-    /// What can be read of its personal data without a key: of sealed ones, what points at nobody.
+    /// The part of the personal data that needs no key. Of sealed data, this is what identifies no
+    /// person.
     pub fn readable(&self) -> Cow<'_, PersonalData> {
         if self.sealed.is_some() { Cow::Owned(unmasked(&self.personal)) } else { Cow::Borrowed(&self.personal) }
     }
 }
 
 impl fmt::Debug for CustomerKey {
-    /// The key itself is not to get into anybody's logs.
+    /// The key itself must not appear in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CustomerKey").field("id", &self.id).finish_non_exhaustive()
     }

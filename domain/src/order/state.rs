@@ -1,4 +1,4 @@
-//! Where an order stands: what its events, folded, leave behind.
+//! The state of an order: the fold of its events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,167 +16,170 @@ use crate::ids::StepId;
 /// An order after some of its events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OrderState {
-    /// What was ordered.
+    /// The order as it was placed.
     pub placed: Arc<OrderPlaced>,
-    /// The business status that the workflow gave it.
+    /// The business status, from the workflow.
     pub status: String,
-    /// Which part of the workflow it is in.
+    /// The phase: which part of the workflow applies.
     pub phase: Phase,
-    /// Since when an operator holds it, while one does.
+    /// Since when the order is paused, if it is.
     pub paused: Option<Timestamp>,
-    /// How often it was held.
+    /// The number of pauses.
     pub pauses: u32,
-    /// Why it is being undone, once it is.
+    /// Why it is compensated, once it is.
     pub undone_because: Option<String>,
-    /// It is being undone because an operator canceled it.
+    /// An operator's cancel caused the compensation.
     pub canceled: bool,
-    /// Since when the rest of a decision waits that did not fit into one append.
+    /// Since when the rest of a split decision is due.
     pub split: Option<Timestamp>,
-    /// The steps that an operator wanted retried, and for which that decision had no room.
+    /// The steps that an operator retries, and for which that decision had no room.
     pub to_retry: BTreeSet<StepId>,
-    /// What a person has to look at.
+    /// Why the order is stuck, if it is.
     pub stuck: Option<Stuck>,
-    /// The steps that something has happened to. Shared, since a state is copied for each decision.
+    /// The steps that have begun or were skipped. Shared, because each decision copies the state.
     pub steps: BTreeMap<StepId, Arc<StepState>>,
-    /// Those of them that may have to be undone, in the order in which they came to their answer.
+    /// The steps that compensation may have to undo, in the order in which they were settled.
     pub settled: Vec<StepId>,
-    /// What the order gave back.
+    /// The result of the order.
     pub result: Value,
-    /// Which placeholders in it stand for personal data; none: all.
+    /// Which placeholders in it stand for personal data; `None`: all of them.
     pub result_placeholders: Option<Placeholders>,
-    /// Why the workflow's `result` gave nothing, where it should have.
+    /// Why the workflow's `result` has no value.
     pub result_error: Option<String>,
     /// When its last event was decided.
     pub updated_at: Timestamp,
-    /// When it came to its end.
+    /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
 
-/// Which part of the workflow an order is in.
+/// The part of the workflow that applies to an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// `steps`.
     Forward,
-    /// The undos of what was done.
+    /// The undos of completed steps.
     Undoing,
-    /// `compensated`: what there is to do once everything is undone.
+    /// `compensated`: the steps after the undos.
     Compensated,
     /// Ended as planned.
     Completed,
-    /// Ended undone.
+    /// Ended after compensation.
     Canceled,
 }
 
 /// Something that must not fail has failed for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stuck {
-    /// Where.
+    /// The step.
     pub step: StepId,
-    /// In which direction.
+    /// Do or undo.
     pub direction: Direction,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
 }
 
-/// What has happened to one step.
+/// The state of one step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepState {
-    /// Where it stands.
+    /// The stage.
     pub stage: Stage,
-    /// Since when.
+    /// When the stage began.
     pub since: Timestamp,
-    /// How it comes to its answer; none: it never began.
+    /// How the step gets its answer; `None`: it never began.
     pub mode: Option<Mode>,
-    /// Whom it asked for what; none: it never came to asking, or asks nobody.
+    /// The requested action; `None`: no request was made, or the step makes none.
     pub asked: Option<Asked>,
-    /// What the action was told. Shared with the attempt that is made of it.
+    /// The input of the action. Shared with its attempts.
     pub input: Arc<Value>,
-    /// Which placeholders in it stand for personal data; none: all.
+    /// Which placeholders in it stand for personal data; `None`: all of them.
     pub placeholders: Option<Placeholders>,
-    /// Attempts made forward.
+    /// The number of forward attempts.
     pub attempts: u32,
-    /// Attempts made to undo it.
+    /// The number of undo attempts.
     pub undo_attempts: u32,
-    /// The attempt that the present request began with: those that follow one another are one request, and after an end
-    /// there is a new one.
+    /// The first attempt under the present request id. Consecutive attempts share one request;
+    /// after a conclusion, the next request has another id.
     pub asked_since: u32,
-    /// Attempts that failed in the current direction, lost ones not counted.
+    /// Failed attempts in the present direction, without lost ones.
     pub failures: u32,
-    /// Since when its request waits to be sent, pauses left out; none: the last one was sent, or it was not yet tried in vain.
+    /// Since when its request waits to be sent, without pauses; `None`: the last request was sent,
+    /// or no try has failed yet.
     pub unsent_since: Option<Timestamp>,
-    /// Whether an attempt in the current direction may have done something, although nothing clear was heard of it.
+    /// Whether an attempt in the present direction may have acted, although it has no clear answer.
     pub unsure: bool,
-    /// The attempt forward that the present idempotency key began with.
+    /// The first forward attempt under the present idempotency key.
     pub key_since: u32,
-    /// The attempt to undo it that the present idempotency key began with.
+    /// The first undo attempt under the present idempotency key.
     pub undo_key_since: u32,
-    /// The named answer.
+    /// The outcome.
     pub outcome: Option<String>,
-    /// What the outcome rests on.
+    /// The basis of the outcome.
     pub basis: Basis,
-    /// What came with it.
+    /// The data of the answer.
     pub data: Value,
-    /// The later answers taken so far.
+    /// The recorded later answers.
     pub answers: Vec<TakenAnswer>,
-    /// What the answer to its undo said.
+    /// The content of the answer to its undo.
     pub undo_answer: Option<Content>,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<String>,
-    /// When it first did something.
+    /// When it began.
     pub started_at: Timestamp,
-    /// When it last came to an end.
+    /// When it was last settled.
     pub ended_at: Option<Timestamp>,
 }
 
-/// An action asked of a participant.
+/// An action of a participant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Who.
+    /// The participant.
     pub participant: String,
-    /// What.
+    /// The action.
     pub action: String,
 }
 
-/// Where a step stands. The table of what may follow what is in `evolve`.
+/// The stage of a step. The transition table is in `evolve`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// An attempt is recorded and being made.
+    /// An attempt is recorded and in flight.
     InFlight {
-        /// Doing or undoing.
+        /// Do or undo.
         direction: Direction,
-        /// Which attempt in that direction.
+        /// The number of the attempt in that direction.
         attempt: u32,
-        /// When the exchange is given up.
+        /// The deadline of the exchange.
         deadline: Timestamp,
     },
-    /// An attempt failed, the next one waits.
+    /// An attempt failed, and the next one is not due yet.
     BackingOff {
-        /// Doing or undoing.
+        /// Do or undo.
         direction: Direction,
-        /// The attempt that failed.
+        /// The failed attempt.
         attempt: u32,
         /// When the next one is due.
         until: Timestamp,
     },
-    /// Accepted by the participant, or answered for the time being, or waiting by itself: an answer is still to come.
+    /// An answer is still to come: the participant has accepted, or has given an interim answer, or
+    /// the step waits for a time or a person.
     Awaiting {
-        /// Doing or undoing.
+        /// Do or undo.
         direction: Direction,
-        /// When it has to be there.
+        /// The deadline of the answer.
         deadline: Timestamp,
     },
-    /// Answered.
+    /// The step has its answer.
     Completed,
-    /// Not needed.
+    /// The step is not needed.
     Skipped,
     /// Failed for good.
     Failed {
-        /// Whether the participant may have acted all the same.
+        /// Whether the participant may have acted.
         maybe_done: bool,
     },
-    /// Failed by a mistake that a person has to mend: held for an operator, who retries it, skips it, or cancels the order.
+    /// Failed by a mistake that a person has to correct. An operator retries it, skips it, or
+    /// cancels the order.
     Held {
-        /// Whether the participant may have acted all the same.
+        /// Whether the participant may have acted.
         maybe_done: bool,
     },
     /// Its undo is done.
@@ -185,26 +188,26 @@ pub enum Stage {
     UndoFailed,
 }
 
-/// Where an order's execution stands, in the words of the query side.
+/// The state of an order, with the names of the query side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lifecycle {
-    /// Something is being done, or about to be tried again.
+    /// A step is in flight, or about to be tried again.
     Running,
-    /// Nothing to do until an answer comes.
+    /// The order waits for an answer.
     Waiting,
-    /// Held by an operator.
+    /// An operator has paused it.
     Paused,
-    /// Being undone.
+    /// Compensation is in progress.
     Compensating,
     /// Ended as planned.
     Completed,
-    /// Ended undone.
+    /// Ended after compensation.
     Canceled,
-    /// Waits for an operator.
+    /// It waits for an operator.
     Stuck,
 }
 
-/// Where a step stands, in the words of the query side.
+/// The status of a step, with the names of the query side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum StepStatus {
@@ -221,7 +224,7 @@ pub enum StepStatus {
 }
 
 impl OrderState {
-    /// Where its execution stands.
+    /// The state of the order.
     pub fn state(&self) -> Lifecycle {
         match self.phase {
             Phase::Completed => Lifecycle::Completed,
@@ -234,22 +237,22 @@ impl OrderState {
         }
     }
 
-    /// Whether it came to an end.
+    /// Whether the order has ended.
     pub fn ended(&self) -> bool {
         matches!(self.phase, Phase::Completed | Phase::Canceled)
     }
 
-    /// Why it needs a person, if it does.
+    /// Why the order is stuck, if it is.
     pub fn stuck_reason(&self) -> Option<&str> {
         self.stuck.as_ref().map(|stuck| stuck.reason.as_str())
     }
 
-    /// Where a step stands, whether anything has happened to it or not.
+    /// The status of a step, also of one that has not begun.
     pub fn status_of(&self, step: &str) -> StepStatus {
         self.steps.get(step).map_or(StepStatus::Pending, |step| step.status())
     }
 
-    /// The attempt that a step has under way.
+    /// The attempt in flight of a step.
     pub fn attempt_in_flight(&self, step: &str) -> Option<AttemptId> {
         let known = self.steps.get(step)?;
         match known.stage {
@@ -260,7 +263,7 @@ impl OrderState {
         }
     }
 
-    /// Whether this very attempt is still to be answered for.
+    /// Whether exactly this attempt is in flight.
     pub fn is_in_flight(&self, attempt: &AttemptId) -> bool {
         self.steps.get(&attempt.step).is_some_and(|known| {
             let &AttemptId { step: _, direction: towards, number, recorded_at } = attempt;
@@ -276,7 +279,7 @@ impl OrderState {
 }
 
 impl Stage {
-    /// The direction in which something is still to come, if anything is.
+    /// The direction in which the step is open, if it is.
     pub(super) fn open_direction(self) -> Option<Direction> {
         match self {
             Stage::InFlight { direction, .. }
@@ -291,19 +294,19 @@ impl Stage {
         }
     }
 
-    /// Whether something is still to come, in either direction.
+    /// Whether the step is open in either direction.
     pub fn is_open(self) -> bool {
         self.open_direction().is_some()
     }
 
-    /// Whether something is still to come in this direction.
+    /// Whether the step is open in this direction.
     pub(super) fn is_open_in(self, direction: Direction) -> bool {
         self.open_direction() == Some(direction)
     }
 }
 
 impl StepState {
-    /// Where it stands.
+    /// The stage.
     pub fn status(&self) -> StepStatus {
         match self.stage {
             Stage::InFlight { direction: Direction::Undo, .. }
@@ -320,7 +323,7 @@ impl StepState {
         }
     }
 
-    /// When the next attempt is due, while one waits.
+    /// When the next attempt is due, during a back-off.
     pub fn next_attempt_at(&self) -> Option<Timestamp> {
         match self.stage {
             Stage::BackingOff { until, .. } => Some(until),
@@ -328,23 +331,23 @@ impl StepState {
         }
     }
 
-    /// Whether its participant has answered it: the outcome is not only assumed.
+    /// Whether the participant has answered, so that the outcome is not assumed.
     pub(super) fn has_answered(&self) -> bool {
         self.outcome.is_some() && self.basis == Basis::Answer
     }
 
-    /// Whether it has an answer for the time being, and another one is still to come.
+    /// Whether the step has an interim answer, and waits for another one.
     pub fn answered_for_now(&self) -> bool {
         matches!(self.stage, Stage::Awaiting { direction: Direction::Do, .. }) && self.outcome.is_some()
     }
 }
 
 impl Lifecycle {
-    /// Where the execution of an order can stand.
+    /// All states of an order.
     pub const ALL: [Self; 7] =
         [Self::Running, Self::Waiting, Self::Paused, Self::Compensating, Self::Completed, Self::Canceled, Self::Stuck];
 
-    /// As GraphQL spells it.
+    /// The name in GraphQL.
     pub fn as_str(self) -> &'static str {
         match self {
             Lifecycle::Running => "RUNNING",
@@ -359,7 +362,7 @@ impl Lifecycle {
 }
 
 impl StepStatus {
-    /// Where a step can stand that something has happened to.
+    /// All statuses of a step that has begun.
     pub const BEGUN: [Self; 9] = [
         Self::Running,
         Self::Waiting,
@@ -372,7 +375,7 @@ impl StepStatus {
         Self::Stuck,
     ];
 
-    /// As GraphQL spells it.
+    /// The name in GraphQL.
     pub fn as_str(self) -> &'static str {
         match self {
             StepStatus::Pending => "PENDING",

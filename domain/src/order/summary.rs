@@ -1,13 +1,15 @@
-//! One plain sentence for each event: what a timeline shows to people who know the shop, and nothing of what runs it.
+//! One plain sentence for each event. A timeline shows it to people who know the shop, so it names
+//! nothing of the machinery.
 //!
-//! A sentence begins with the step it speaks of, by the name that the workflow gives it. Names of actions and outcomes are read as
-//! words. What is for those who write workflows (a guard, for one) stands in the event's data, and in `tenuto replay`.
+//! A sentence begins with the step, as the workflow names it. Names of actions and outcomes are
+//! shown as words. What only workflow authors need (a guard, for example) is in the event's data,
+//! and in `tenuto replay`. Users and golden files know these sentences, so their wording stays.
 
 use super::event::{
     Basis, Direction, Event, Mode, StepAttemptFailed, StepCompleted, StepSkipped, StepStarted, WaitStarted,
 };
 
-/// What happened, in a sentence without a full stop.
+/// An event in a sentence without a full stop.
 pub fn summary(event: &Event) -> String {
     match event {
         Event::OrderPlaced(e) => {
@@ -80,7 +82,7 @@ fn attempt_failed(e: &StepAttemptFailed) -> String {
     format!("{name}: attempt {} {failed}: {}; the next {next}", e.attempt, e.error)
 }
 
-/// A guard is for those who write workflows.
+/// Only workflow authors need the guard.
 fn skipped(e: &StepSkipped) -> String {
     match e.because.strip_suffix(" was skipped") {
         Some(before) => format!("{}: not needed either, like {before}", e.step),

@@ -1,7 +1,9 @@
-//! The transition table, whole: each event in each state of an order and a step, legal or refused, and what each legal one changes.
+//! The transition table, whole: each event in each state of an order and a step, legal or refused,
+//! and what each legal one changes.
 //!
 //! Audit and views rely on the fold to refuse what cannot follow, so no guard may change unnoticed.
-//! `UPDATE_GOLDEN=1 cargo test -p domain transition` writes the file again: read the difference, rule by rule.
+//! `UPDATE_GOLDEN=1 cargo test -p domain transition` writes the file again: read the difference,
+//! rule by rule.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};

@@ -1,4 +1,4 @@
-//! What follows from the last fact: steps start, are skipped, are undone; the order ends.
+//! The consequences of a command: steps start, are skipped or are undone; the order ends.
 
 use std::sync::Arc;
 
@@ -19,18 +19,19 @@ use crate::order::personal::Recorded;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Evaluated, Join, Step, UNITS, Workflow};
 
-/// The budget of all expressions in the `with` of one step together: twice that of one expression.
+/// The budget of all expressions in the `with` of one step: twice that of one expression.
 const INPUT_UNITS: u64 = 2 * UNITS;
 
-/// Records everything that the state has made necessary, until it needs nothing more, or there is room for nothing more.
+/// Records all consequences of the state, as far as there is room.
 pub(super) fn advance(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     note_new_status(workflow, decision)?;
-    // While an order is paused, answers are taken down, and what follows from them waits.
+    // While an order is paused, answers are recorded, and their consequences wait.
     if decision.state.paused.is_some() {
         return Ok(());
     }
     retry_what_is_left(workflow, decision)?;
-    // Each round records at least one event and moves every order towards its end, so the rounds are bounded by the steps.
+    // Each round records at least one event and brings the order nearer to its end. So the number
+    // of steps bounds the rounds.
     loop {
         let before = decision.events.len();
         match decision.state.phase {
@@ -45,7 +46,8 @@ pub(super) fn advance(workflow: &Workflow, decision: &mut Decision) -> Result<()
     }
 }
 
-/// A step that was just completed gives the order its new status; not while it is open, nor by an answer that undoes the order.
+/// A completed step sets the order's status. An interim answer, or one that leads to compensation,
+/// sets none.
 fn note_new_status(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     let completed: Vec<&Step> = decision
         .events
@@ -101,7 +103,7 @@ fn forward(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideErr
     Ok(())
 }
 
-/// The first step that failed, or whose outcome calls for it.
+/// The first step that failed, or whose outcome requires compensation.
 fn reason_to_undo(workflow: &Workflow, state: &OrderState) -> Option<(String, String)> {
     workflow.steps.iter().find_map(|step| {
         let known = state.steps.get(&step.id)?;
@@ -116,8 +118,8 @@ fn reason_to_undo(workflow: &Workflow, state: &OrderState) -> Option<(String, St
     })
 }
 
-/// Starts or skips the steps of a section that are ready for it. One pass is enough only where the file lists steps in
-/// their order; the caller repeats until nothing is left to record.
+/// Starts or skips the steps of a section that are ready. Steps may stand in any order, so the
+/// caller repeats this until nothing is recorded.
 fn run_section(workflow: &Workflow, section: &[Step], decision: &mut Decision) -> Result<(), DecideError> {
     for step in section {
         if decision.state.steps.contains_key(&step.id) {
@@ -135,7 +137,7 @@ fn run_section(workflow: &Workflow, section: &[Step], decision: &mut Decision) -
     Ok(())
 }
 
-/// Starts or skips a step, if it is ready for it.
+/// Starts or skips a step if it is ready.
 pub(super) fn begin_if_ready(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<(), DecideError> {
     match readiness(workflow, step, decision) {
         Readiness::NotYet => {}
@@ -152,7 +154,8 @@ pub(super) fn begin_if_ready(workflow: &Workflow, step: &Step, decision: &mut De
     Ok(())
 }
 
-/// Whether an operator canceled an order whose personal data cannot be read: it comes to its end without the steps that need them.
+/// Whether an operator canceled an order whose personal data cannot be read. Such an order ends
+/// without the steps that need them.
 fn ends_without_personal_data(state: &OrderState) -> bool {
     state.canceled && state.phase == Phase::Compensated && state.placed.sealed.is_some()
 }
@@ -193,7 +196,8 @@ fn readiness(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Readi
     let Some(guard) = &step.when else {
         return if only_for_now { Readiness::NotYet } else { Readiness::Go };
     };
-    // A guard is not evaluated on placeholders: what it finds in them says nothing about the personal data.
+    // A guard is not evaluated on placeholders, because they do not have the values of personal
+    // data.
     if let Some(sealed) = state.placed.sealed.as_ref().filter(|_| guard.looks_into_personal_data()) {
         return if only_for_now { Readiness::NotYet } else { Readiness::Hidden(hidden_guard(sealed.key)) };
     }
@@ -201,14 +205,14 @@ fn readiness(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Readi
     decision.spend(spent);
     match holds {
         Ok(true) => Readiness::Go,
-        // What it waits for, or cannot be evaluated without, may come with the next answer.
+        // The next answer may bring what the guard needs.
         Ok(false) | Err(_) if only_for_now => Readiness::NotYet,
         Ok(false) => Readiness::Skip(format!("{} does not hold", guard.source())),
         Err(error) => Readiness::Broken(no_guard(error)),
     }
 }
 
-/// What a step means for those that follow it.
+/// The state of a step, as its successors see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     Unsettled,
@@ -243,7 +247,7 @@ fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<()
     Ok(())
 }
 
-/// The input of a step, and how many of its [`INPUT_UNITS`] the expressions in it took.
+/// The input of a step, and how many of its [`INPUT_UNITS`] its expressions used.
 fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> (Result<Recorded, String>, u64) {
     let mut input = Evaluated { value: Value::Object(Map::new()), placeholders: Vec::new() };
     let mut left = INPUT_UNITS;
@@ -265,7 +269,8 @@ fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> (Result<Record
     (Ok(Recorded::of(input)), INPUT_UNITS - left)
 }
 
-/// A value with its placeholders, unless no append has room for it: it may take `most` bytes.
+/// A value with its placeholders, if it takes at most `most` bytes; a larger one fits into no
+/// append.
 fn that_fits(recorded: Recorded, name: &str, most: usize) -> Result<Recorded, String> {
     let marks = recorded.placeholders.as_ref().map_or(0, json_size);
     if json_bound(&recorded.value).saturating_add(marks) <= most {
@@ -282,7 +287,7 @@ fn all_settled(section: &[Step], state: &OrderState) -> bool {
     })
 }
 
-/// Undoes one step at a time, the latest first, once nothing forward is under way any more.
+/// Undoes one step at a time, the latest first, once no forward step is open.
 fn undo(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     if note_if_stuck(&workflow.steps, decision)? {
         return Ok(());
@@ -306,8 +311,9 @@ fn undo(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError>
     Ok(())
 }
 
-/// A step whose very answer was "no" (one of `compensate-on`) did nothing that could be undone. Where "no" is only assumed, by
-/// an operator or because time has come, nobody knows.
+/// Whether a step must be undone. A participant that answered with an outcome of `compensate-on`
+/// has done nothing. If an operator or a deadline assumed that outcome, the participant may have
+/// acted.
 fn has_to_be_undone(step: &Step, known: &StepState) -> bool {
     let says_no = known.outcome.as_ref().is_some_and(|outcome| step.compensate_on.contains(outcome));
     match known.stage {
@@ -317,7 +323,7 @@ fn has_to_be_undone(step: &Step, known: &StepState) -> bool {
     }
 }
 
-/// Steps that wait for a retry or for an answer are given up; an attempt under way is let come to its end.
+/// Gives up steps that wait for a retry or an answer. Attempts in flight are concluded first.
 fn give_up_waiting(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     for step in &workflow.steps {
         let Some(known) = decision.state.steps.get(&step.id) else { continue };
@@ -325,7 +331,8 @@ fn give_up_waiting(workflow: &Workflow, decision: &mut Decision) -> Result<(), D
             known.stage,
             Stage::BackingOff { direction: Direction::Do, .. } | Stage::Awaiting { direction: Direction::Do, .. }
         ) {
-            // A participant that was asked may have acted; a wait, or a request that was never sent, has done nothing.
+            // A participant that received a request may have acted. A wait or an unsent request did
+            // nothing.
             let maybe_done = step.action.is_some() && known.attempts > 0;
             decision.follow(failed(step, Direction::Do, given_up(), maybe_done, decision))?;
         }
@@ -346,7 +353,8 @@ fn after_compensation(workflow: &Workflow, decision: &mut Decision) -> Result<()
     Ok(())
 }
 
-/// An undo, or a step after all undos, that failed for good needs a person, and so does a step that is held.
+/// The order is stuck if an undo failed for good, if a step after the compensation failed for good,
+/// or if a step is held.
 fn note_if_stuck(section: &[Step], decision: &mut Decision) -> Result<bool, DecideError> {
     let found = section.iter().find_map(|step| {
         let known = decision.state.steps.get(&step.id)?;

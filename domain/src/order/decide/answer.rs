@@ -1,4 +1,4 @@
-//! An attempt came to something, or to nothing.
+//! Records the result of an attempt.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) fn answer(
     if !state.is_in_flight(&answer.attempt) {
         return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
     }
-    // The participant has acted, and answered what the definition does not expect.
+    // The participant has acted, and its answer is not one that the definition expects.
     let unexpected = |error: String| misconfigured(step, state, answer, &error, None, true, decision);
     let event = match (&answer.reply, answer.attempt.direction) {
         (Reply::Done { outcome, data }, direction) => match step.outcome_of(direction, outcome.as_deref()) {
@@ -39,7 +39,8 @@ pub(super) fn answer(
             at: decision.at,
         }),
         (Reply::Accepted, _) => unexpected(accepted_in_vain()),
-        // It speaks for this attempt alone: an earlier one, of which nothing clear was heard, may have been done.
+        // The refusal is about this attempt only. An earlier attempt without a clear result may
+        // have acted.
         (Reply::Refused { error }, direction) => {
             failed(step, direction, error.clone(), is_unsure(state, &step.id), decision)
         }
@@ -55,7 +56,7 @@ pub(super) fn answer(
     Ok(())
 }
 
-/// Whether the action is one that may be answered later, as every undo may.
+/// Whether the participant may answer later. Every undo may be answered later.
 fn answers_later(step: &Step, direction: Direction) -> bool {
     match direction {
         Direction::Do => step.mode == Mode::Request,
@@ -68,7 +69,8 @@ fn answer_timeout(step: &Step, direction: Direction) -> Duration {
     of_undo.unwrap_or(step.answer_timeout)
 }
 
-/// The event of an answer that the step knows, given at once or later. Nothing depends on what the answer to an undo is called.
+/// The event of an answer that the step knows, in the exchange or later. The outcome of an undo has
+/// no consequences.
 pub(super) fn completed(
     step: &Step,
     direction: Direction,
@@ -95,13 +97,13 @@ pub(super) fn failed(step: &Step, direction: Direction, error: String, maybe_don
     Event::StepFailed(failure(step, direction, error, maybe_done, decision))
 }
 
-/// The step waits for a person, and is not tried again until then.
+/// The step waits for an operator, and is not tried again until then.
 pub(super) fn held(step: &Step, direction: Direction, error: String, maybe_done: bool, decision: &Decision) -> Event {
     let failure = failure(step, direction, error, maybe_done, decision);
     Event::StepFailed(StepFailed { misconfigured: true, ..failure })
 }
 
-/// A step that has failed for good, without the marks of a special cause.
+/// The event of a step that failed for good, without the marks of a special cause.
 pub(super) fn failure(
     step: &Step,
     direction: Direction,
@@ -125,16 +127,16 @@ pub(super) fn is_unsure(state: &OrderState, step: &str) -> bool {
     state.steps.get(step).is_some_and(|known| known.unsure)
 }
 
-/// How many attempts have failed, the answered one included; `None`: it was the last one. Once an order is being undone, nothing
-/// is tried forward any more: it would only have to be undone as well.
+/// How many attempts have failed, with the present one; `None`: it was the last one. During
+/// compensation, no forward step is tried again: it would have to be undone, too.
 fn failures_before_another_attempt(step: &Step, state: &OrderState, answer: &Answer) -> Option<u32> {
     let failures = state.steps.get(&answer.attempt.step).map_or(0, |s| s.failures) + 1;
     let in_vain = answer.attempt.direction == Direction::Do && state.phase == Phase::Undoing;
     (!in_vain && failures < step.retry.attempts).then_some(failures)
 }
 
-/// What failed by a mistake is tried again slowly. After the last attempt it is held for an operator, where the order goes
-/// forward; elsewhere it has failed.
+/// A mistake is tried again slowly. After the last attempt, a forward step is held for an operator;
+/// any other step has failed.
 fn misconfigured(
     step: &Step,
     state: &OrderState,

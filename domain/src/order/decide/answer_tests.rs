@@ -1,4 +1,4 @@
-//! What the answer to an attempt leads to.
+//! The consequences of the answer to an attempt.
 
 use crate::order::{Direction, Event, Lifecycle, Mode, Reply, StepStarted};
 use crate::testing::{Story, answered, done, order, refused};

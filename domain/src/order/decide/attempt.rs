@@ -1,4 +1,4 @@
-//! How a step starts: an attempt at its action, or a wait; and when the next attempt is due.
+//! How a step starts (an attempt or a wait), and when its next attempt is due.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::order::personal::Recorded;
 use crate::order::state::Stage;
 use crate::workflow::{ActionRef, Retry, Step, Workflow};
 
-/// How much more slowly what failed by a mistake is tried again: a person has to mend it first.
+/// The factor by which retries after a mistake are slower: a person has to correct it first.
 const SLOWER: f64 = 10.0;
-/// The longest that a participant's `Retry-After` is followed.
+/// The limit for a participant's `Retry-After`.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
-/// The event that starts an attempt; `None` where there is nothing to ask (an undo of a step that has none).
+/// The event that starts an attempt; `None` if the step has no undo.
 pub(super) fn started(
     workflow: &Workflow,
     step: &Step,
@@ -50,7 +50,7 @@ pub(super) fn started(
     }))
 }
 
-/// Whether what came to its end, and is tried again, surely did nothing: then the old key has served.
+/// Whether a concluded request that is tried again certainly did nothing. Then it gets another key.
 fn is_surely_undone(decision: &Decision, step: &Step) -> bool {
     decision.state.steps.get(&step.id).is_some_and(|known| {
         matches!(known.stage, Stage::Failed { .. } | Stage::Held { .. } | Stage::UndoFailed) && !known.unsure
@@ -70,8 +70,9 @@ pub(super) fn waiting(step: &Step, input: Recorded, decision: &Decision) -> Even
     })
 }
 
-/// When to try again, [`max_wait`] or [`max_slow_wait`] given: exponential back-off with "equal jitter" (half of the wait
-/// is fixed, half is random; M. Brooker, "Exponential Backoff And Jitter", 2015), never before the participant's own `Retry-After`.
+/// When to try again, from [`max_wait`] or [`max_slow_wait`]: exponential back-off with "equal
+/// jitter" (half of the wait is fixed, half is random; M. Brooker, "Exponential Backoff And
+/// Jitter", 2015), but never before the participant's `Retry-After`.
 pub(super) fn retry_at(
     longest: f64,
     retry: &Retry,
@@ -83,7 +84,7 @@ pub(super) fn retry_at(
     later(at, spread.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
 }
 
-/// An error, with the wait that its participant asked for, where that is longer than it is followed.
+/// An error, with the participant's `Retry-After` if that exceeds the limit.
 pub(super) fn with_wait_asked_for(error: &str, retry_after: Option<Duration>, at: Timestamp) -> String {
     let Some(asked) = retry_after.filter(|asked| *asked > MAX_RETRY_AFTER) else { return error.to_owned() };
     let until = TimeDelta::from_std(asked).ok().and_then(|asked| at.checked_add_signed(asked));
@@ -91,18 +92,18 @@ pub(super) fn with_wait_asked_for(error: &str, retry_after: Option<Duration>, at
     format!("{error}; it asks to wait {until}, and is asked again after 24 hours")
 }
 
-/// The wait after `failures` failures, in seconds, before jitter shortens it: by half at the most.
+/// The wait after `failures` failures, in seconds. Jitter shortens it by at most half.
 pub(crate) fn max_wait(retry: &Retry, failures: u32) -> f64 {
     let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
     (retry.initial.as_secs_f64() * retry.factor.powi(exponent)).min(retry.max.as_secs_f64())
 }
 
-/// The same, for what failed by a mistake.
+/// The wait after a mistake.
 pub(crate) fn max_slow_wait(retry: &Retry, failures: u32) -> f64 {
     (SLOWER * max_wait(retry, failures)).min(retry.max.as_secs_f64())
 }
 
-/// A moment that much later, in whole milliseconds, rounded up.
+/// The time after a wait, in whole milliseconds, rounded up.
 pub(super) fn later(at: Timestamp, wait: Duration) -> Timestamp {
     let milliseconds = i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i64::MAX);
     TimeDelta::try_milliseconds(milliseconds).and_then(|wait| at.checked_add_signed(wait)).unwrap_or(Timestamp::MAX_UTC)

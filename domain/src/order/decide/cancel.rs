@@ -5,8 +5,8 @@ use crate::order::command::{Operate, Refusal};
 use crate::order::event::{CompensationStarted, Event};
 use crate::order::state::{Lifecycle, OrderState, Phase};
 
-/// From here it is undone, as it would be if a step had failed. A pause ends by it. An order that is being undone already needs
-/// no cancel, and one that has ended takes none.
+/// The order is compensated, as if a step had failed. A cancel ends a pause. An order that is being
+/// undone, or has ended, refuses it.
 pub(super) fn cancel(state: &OrderState, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
     if state.phase != Phase::Forward {
         let refusal = match state.state() {

@@ -1,31 +1,31 @@
-//! What the decider asks of a definition.
+//! What the decider reads from a definition.
 
 use crate::order::{Direction, Refusal};
 use crate::workflow::{Step, Workflow};
 
 impl Workflow {
-    /// The step of that name, in either section; otherwise the refusal that says so.
+    /// The step of this name, in either section; otherwise a refusal.
     pub(crate) fn known_step(&self, id: &str) -> Result<&Step, Refusal> {
         self.step(id).ok_or_else(|| Refusal::UnknownStep { workflow: self.name.clone(), step: id.to_owned() })
     }
 
-    /// Whether it is one of `compensated`: if such a step fails, the order is stuck.
+    /// Whether this is a step of `compensated`. If such a step fails, the order is stuck.
     pub(crate) fn is_after_compensation(&self, id: &str) -> bool {
         self.compensated.iter().any(|step| step.id == id)
     }
 }
 
-/// The outcome of an action that gave none.
+/// The outcome of an answer that names none.
 pub(super) const DONE: &str = "done";
 
 impl Step {
-    /// What an answer counts as, whichever way it comes; none: the step requires an outcome, and the answer names none.
+    /// The outcome of an answer; `None`: the step requires an outcome, and the answer names none.
     pub(super) fn outcome_of<'a>(&self, direction: Direction, named: Option<&'a str>) -> Option<&'a str> {
         let is_required = direction == Direction::Do && self.outcome_required;
         named.or((!is_required).then_some(DONE))
     }
 
-    /// Whether it is an answer that this step can have.
+    /// Whether the step can have this outcome.
     pub(crate) fn knows(&self, outcome: &str) -> bool {
         self.outcomes.is_empty() || self.outcomes.iter().any(|known| known == outcome)
     }

@@ -1,5 +1,5 @@
-//! An instance that leaves gives back the attempts that it has recorded and will not make, or not wait for. Others need not wait
-//! for their deadlines then: they are due at once.
+//! An instance that stops releases the attempts that it recorded and whose answers it will not
+//! receive. They are due at once, so other instances need not wait for their deadlines.
 
 use super::tick::given_up;
 use super::{DecideError, Decision};
@@ -18,10 +18,10 @@ pub(super) fn hand_over(
         if !state.is_in_flight(id) {
             continue;
         }
-        // It is for whoever takes the order up to make it again.
+        // The next instance that drives the order makes the attempt again.
         let event = given_up(workflow.known_step(&id.step)?, id.direction, id.number, handed_over(), false, decision);
-        // Attempts that have no room are handed over by the caller's next command. The decision is not split for them, since
-        // the order may be paused.
+        // The caller's next command releases the attempts that have no room here. The decision is
+        // not split for them, because the order may be paused.
         if !decision.takes(&event) {
             break;
         }

@@ -1,4 +1,4 @@
-//! Attempts that an instance gives back because it leaves.
+//! Attempts that an instance releases because it stops.
 
 use super::tests::workflow;
 use crate::order::Operation;
@@ -16,7 +16,7 @@ fn what_is_handed_over_is_made_again_at_once_and_counts_as_no_failure() {
         .then(&["go: attempt 1 failed: handed over: the instance that had this attempt is leaving; the next is now"]);
     assert_eq!(story.state().due_at(), Some(story.now().at));
     story.tick_after(std::time::Duration::ZERO).then(&["go: p is asked to go again (attempt 2)"]);
-    // It has one attempt that may fail, and that is the second one made.
+    // One attempt may fail, and this is the second one made.
     story.answer("go", done()).then(&["go: done", "The order is completed"]);
 }
 
@@ -31,7 +31,7 @@ fn what_has_come_to_an_end_meanwhile_is_left_as_it_is() {
     story.hand_over(both.clone()).then(&[other]);
     story.hand_over(both.clone()).then(&[]);
     story.tick_after(std::time::Duration::ZERO).whatever();
-    // The second attempt is somebody else's.
+    // The second attempt belongs to another instance.
     story.hand_over(both.clone()).then(&[]);
 }
 

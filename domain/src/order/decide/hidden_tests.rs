@@ -1,4 +1,5 @@
-//! Orders whose personal data cannot be read: what needs them is held for an operator, all else goes on.
+//! Orders whose personal data cannot be read. A step that needs them is held for an operator; the
+//! other steps continue.
 
 use uuid::Uuid;
 
@@ -76,7 +77,7 @@ fn a_guard_does_not_take_a_placeholder_for_personal_data() {
     story.answer("charge", done()).whatever();
     assert_eq!((story.state().state(), story.state().status_of("tell")), (Lifecycle::Stuck, StepStatus::Stuck));
     assert!(story.state().stuck_reason().unwrap().contains(&key().id().to_string()));
-    // While the key is missing, it comes to the same.
+    // While the key is missing, the step is held again.
     assert_eq!(story.operate(retry()).events().len(), 1);
     assert_eq!(story.state().state(), Lifecycle::Stuck);
     story.unseal(&key());

@@ -1,4 +1,5 @@
-//! A step that fails by a mistake is held for an operator, and under which key what came to its end is tried again.
+//! A step that fails by a mistake is held for an operator. A retry of a concluded request has the
+//! right key.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ steps:
     Workflow::parse(source).unwrap()
 }
 
-/// `charge` is held after its three attempts, and `tell` is still under way.
+/// `charge` is held after its three attempts, and `tell` is in flight.
 fn held(workflow: &Workflow) -> Story<'_> {
     let mut story = Story::given(workflow);
     story.place(order()).whatever();
@@ -41,7 +42,7 @@ fn use_up(story: &mut Story<'_>, step: &str, attempts: u32, reply: &Reply) {
     story.answer(step, reply.clone()).whatever();
 }
 
-/// `charge` is asked to undo what it did, since `ship` cannot be done.
+/// The undo of `charge` is requested, because `ship` failed.
 fn refunding(workflow: &Workflow) -> Story<'_> {
     let mut story = Story::given(workflow);
     story.place(order()).whatever();
@@ -112,7 +113,7 @@ steps:
         "The order is stuck and needs a person: p.charge is held for an operator: answered without an outcome, which the \
          step requires (attempt 2, the last)",
     ]);
-    // The participant has said that it is done: a cancel undoes it, and an outcome under any name settles it.
+    // The participant has acted: a cancel undoes the step, and any outcome settles it.
     let mut canceled = story.clone();
     canceled.operate(Operation::Cancel).whatever();
     assert_eq!(canceled.state().status_of("charge"), StepStatus::Compensating);

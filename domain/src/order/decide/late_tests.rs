@@ -1,4 +1,5 @@
-//! Later answers that come again, late, or against what is on record: each is recorded, or refused with what is.
+//! Later answers that are repeated, late, or in contradiction to the recorded ones. Each is
+//! recorded, or refused with the recorded answer.
 
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ fn another_answer_under_the_same_key_is_refused_with_what_was_recorded() {
     keyed(&mut story, "sent", json!({ "parcel": "P-77" })).then_refused(&other("\"queued\""));
     keyed(&mut story, "queued", json!({ "place": 3 })).then_refused(&other("\"queued\""));
     story.signal_with("send", "sent", json!({ "parcel": 77 }), Some("k2")).whatever();
-    // A repetition stays one, whatever came between, and however its numbers are written.
+    // A repetition stays one after other answers, and in another notation of its numbers.
     keyed(&mut story, "queued", Value::Null).then(&[]);
     story.signal_with("send", "sent", json!({ "parcel": 77.0 }), Some("k2")).then(&[]);
 }
@@ -210,7 +211,8 @@ fn a_no_under_another_key_is_another_one_even_in_the_same_words() {
     refuse(&mut story, "first").whatever();
     assert_eq!(story.state().state(), Lifecycle::Stuck);
     refuse(&mut story, "first").then(&[]);
-    // It may be about a request that is still to be read: so it must not be taken for the one on record.
+    // It may answer a request that is still unread, so it must not count as a repetition of the
+    // recorded one.
     assert_ne!(refuse(&mut story, "second"), refuse(&mut story, "first"));
     story.operate(Operation::Retry { step: None }).whatever();
     story.answer("pay", Reply::Accepted).whatever();
@@ -268,7 +270,7 @@ fn an_answer_to_what_may_have_been_done_and_is_still_to_be_undone_only_comes_lat
     let source = SOURCE.replace("  tell: {", "  pack: { after: [pay], call: p.pack }\n  tell: {");
     let workflow = Workflow::parse(&source).unwrap();
     let mut story = sending(&workflow);
-    // The undos wait for the attempt to pack.
+    // The undos wait for the attempt at `pack`.
     story.operate(Operation::Cancel).whatever();
     assert_eq!(story.state().status_of("send"), StepStatus::Failed);
     let given_up = "failed: given up, because the order is being undone";

@@ -1,8 +1,9 @@
 //! The decider: a state and a command give events, or a refusal.
 //!
-//! Each command first has its own effect (one file each), then [`advance`] does all that follows from it, so that one
-//! command is one append: "charged" and "shipping requested" stand in the log together or not at all. Only where that is more than
-//! the log takes at once, the rest is the next decision, and due at once.
+//! Each command first has its own effect (one file each); [`advance`] then adds all consequences.
+//! So one command is one append: the log holds "charged" and "shipping requested" together, or
+//! neither. If a decision exceeds the limits of the log, the rest is a second decision, which is
+//! due at once.
 
 mod advance;
 mod answer;
@@ -63,13 +64,15 @@ pub enum DecideError {
     /// The command is not allowed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The decision contradicts the fold: a fault in Tenuto, reported rather than written.
+    /// The decision contradicts the fold. This is a fault in Tenuto, so it is reported and not
+    /// written.
     #[error("a decision that its own state cannot follow: {0}")]
     Inconsistent(#[from] IllegalTransition),
 }
 
-/// Decides about an order that follows `workflow`; no state: it is not placed yet. No events: there is nothing to do, or it
-/// was done before. Also returns the state after these events, so that the caller need not fold them again.
+/// Decides a command on an order that follows `workflow`. No state: the order is not placed yet. No
+/// events: nothing is to do, or it was done before. Also returns the resulting state, so that the
+/// caller need not fold the events again.
 pub fn decide_next(
     workflow: &Workflow,
     state: Option<&OrderState>,
@@ -78,7 +81,7 @@ pub fn decide_next(
     decide_within(workflow, state, command, Limits::LOG)
 }
 
-/// As [`decide_next`], for a log that takes that much at once.
+/// As [`decide_next`], with the limits of another log.
 pub fn decide_within(
     workflow: &Workflow,
     state: Option<&OrderState>,
@@ -88,8 +91,8 @@ pub fn decide_within(
     decide_with(workflow, state, command, limits, None)
 }
 
-/// As [`decide_next`], split where a decision of the past was split, and not for its size. `at_once`: the events of that decision, up
-/// to the mark that split it; `None`: it was not split.
+/// As [`decide_next`], but split where a recorded decision was split, not by size. `at_once`: the
+/// events of that decision before the split; `None`: it was not split.
 pub(crate) fn decide_split_like(
     workflow: &Workflow,
     state: &OrderState,
@@ -102,7 +105,7 @@ pub(crate) fn decide_split_like(
 /// Limits under which no decision is split. Only single values are bounded.
 pub(crate) const UNDIVIDED: Limits = Limits { value: Limits::LOG.value, ..Limits::NONE };
 
-/// The one path of every command: its decision has its limits before it records anything.
+/// The one path of every command. The limits apply before the first event is recorded.
 fn decide_with(
     workflow: &Workflow,
     state: Option<&OrderState>,
@@ -119,7 +122,7 @@ fn decide_with(
             decision
         }
     };
-    // What was done before changes nothing, and leaves what is due to the tick that brings it.
+    // A repeated command changes nothing, and leaves due work to the next tick.
     if decision.events.is_empty() && !matches!(command, Command::Tick(_)) {
         return Ok((decision.events, decision.state));
     }
@@ -130,7 +133,7 @@ fn decide_with(
     Ok((decision.events, decision.state))
 }
 
-/// What a command does to an order, without what follows from it.
+/// The own effect of a command, without consequences.
 fn command_itself(
     workflow: &Workflow,
     state: &OrderState,
@@ -166,31 +169,32 @@ fn operated(
     }
 }
 
-/// The bytes that are kept free for the event that splits a decision.
+/// The bytes reserved for the event that splits a decision.
 const MARK: usize = 1_000;
 
-/// A decision in the making: the events so far, and the state that they lead to.
+/// A decision in progress: its events, and the resulting state.
 struct Decision {
     state: OrderState,
     events: Vec<Event>,
     at: Timestamp,
-    /// How many bytes are free, those of the measured events deducted.
+    /// How many bytes are free after the measured events.
     room: usize,
-    /// How many units expressions may still take.
+    /// How many units expressions may still use.
     units: u64,
-    /// The most bytes of one value.
+    /// The limit for one value, in bytes.
     value: usize,
-    /// How many of the events are measured. The rest is not, since measuring costs as much as writing.
+    /// How many events are measured. The others are not, because to measure costs as much as to
+    /// write.
     measured: usize,
-    /// How many bytes the events that are not measured take at most.
+    /// An upper bound for the bytes of the events that are not measured.
     at_most: usize,
-    /// The only events that may follow, where the decision is split like one of the past.
+    /// The only events that may follow, if the decision is split like a recorded one.
     at_once: Option<BTreeSet<Name>>,
-    /// The steps that an operator wants retried, and that are still to be.
+    /// The steps that an operator retries, and that have no next attempt yet.
     to_retry: BTreeSet<StepId>,
 }
 
-/// Tells an event from the others that can follow in the same decision.
+/// Identifies an event among the possible consequences of one decision.
 type Name = (&'static str, Option<StepId>);
 
 fn name(event: &Event) -> Name {
@@ -204,13 +208,14 @@ fn names(events: &[Event]) -> BTreeSet<Name> {
 impl Decision {
     /// See [`decide_split_like`] for `at_once`.
     fn about(state: &OrderState, at: Timestamp, limits: Limits, at_once: Option<&[Event]>) -> Self {
-        // A clock behind the one that decided last must not turn the order's history around.
+        // If this clock is behind that of the last decision, the order of times in the history must
+        // stay.
         let mut decision = Self::of(state.clone(), at.max(state.updated_at), limits, at_once);
         decision.wants_retried(state.to_retry.clone());
         decision
     }
 
-    /// The first decision about an order: it was placed.
+    /// The first decision about an order.
     fn beginning(state: OrderState, placed: Event, limits: Limits, at_once: Option<&[Event]>) -> Self {
         let decision = Self::of(state, placed.at(), limits, at_once);
         Self { at_most: Limits::bound(&placed), events: vec![placed], ..decision }
@@ -231,7 +236,8 @@ impl Decision {
         }
     }
 
-    /// Has steps retried as far as there is room, and keeps some for the mark that names the others.
+    /// Retries steps as far as there is room. It reserves room for the split event, which names the
+    /// others.
     fn wants_retried(&mut self, steps: BTreeSet<StepId>) {
         self.room = self.room.saturating_sub(json_size(&steps));
         self.to_retry = steps;
@@ -240,7 +246,7 @@ impl Decision {
     fn record(&mut self, event: Event) -> Result<(), IllegalTransition> {
         fold(&mut self.state, &event)?;
         match (&event, event.moved_step()) {
-            // Nothing is tried forward any more.
+            // No forward step is tried again.
             (Event::CompensationStarted(_), _) => self.to_retry.clear(),
             (_, Some(step)) => drop(self.to_retry.remove(step)),
             (_, None) => {}
@@ -250,8 +256,8 @@ impl Decision {
         Ok(())
     }
 
-    /// Records an event that follows from the command if there is room for it; otherwise splits the decision. The first event
-    /// is recorded whatever its size, so that every decision makes progress.
+    /// Records a consequence if there is room for it; otherwise splits the decision. The first
+    /// event is always recorded, so that every decision makes progress.
     fn follow(&mut self, event: Event) -> Result<(), IllegalTransition> {
         if self.is_split() {
             return Ok(());
@@ -283,13 +289,13 @@ impl Decision {
         self.record(Event::DecisionSplit(DecisionSplit { retry, at: self.at }))
     }
 
-    /// Deducts what an expression took.
+    /// Subtracts the units that an expression used.
     fn spend(&mut self, units: u64) {
         self.units = self.units.saturating_sub(units);
     }
 
-    /// Splits the decision once expressions have taken all that they may; not before an event is recorded, so that every
-    /// decision makes progress.
+    /// Splits the decision when expressions have used all units, but only after its first event, so
+    /// that every decision makes progress.
     fn split_if_spent(&mut self) -> Result<(), IllegalTransition> {
         if self.units == 0 && !self.events.is_empty() && !self.is_split() {
             self.split()?;
@@ -297,12 +303,12 @@ impl Decision {
         Ok(())
     }
 
-    /// Whether it fails the order, or has no room.
+    /// Whether the decision failed the order, or has no room left.
     fn starts_nothing_more(&self) -> bool {
         self.is_split() || matches!(self.events.last(), Some(Event::StepFailed(e)) if !e.misconfigured)
     }
 
-    /// Whether it is split: all else is for the next decision.
+    /// Whether the decision is split: the rest is for the next one.
     fn is_split(&self) -> bool {
         matches!(self.events.last(), Some(Event::DecisionSplit(_)))
     }

@@ -1,8 +1,10 @@
-//! A recorded attempt that was never sent: it waited for a turn at its participant, or for a circuit, and none came.
+//! A recorded attempt that was never sent: its participant had no capacity in time, or its circuit
+//! was open.
 //!
-//! An exchange's time-out is the participant's time, so it must not be used up by waiting. Nothing was sent, so the attempt counts as
-//! none: it uses up no retry, and there is nothing to undo. If a request cannot be sent for a day, its step is held for a person.
-//! The day does not follow from the step's times: those bound how long a participant may work on a request, and it received none.
+//! The exchange time-out is the participant's time, so waiting must not use it up. An unsent
+//! attempt does not count: it uses up no retry, and it needs no undo. After a day without sending,
+//! the step is held for an operator. The day does not depend on the step's times: those bound how
+//! long a participant may work on a request, and it has received none.
 
 use chrono::TimeDelta;
 
@@ -17,7 +19,7 @@ use crate::order::failure::never_sent;
 use crate::order::state::OrderState;
 use crate::workflow::{Step, Workflow};
 
-/// For how long an unsent request is tried again, pauses left out.
+/// How long an unsent request is tried again, without pauses.
 pub const MAX_UNSENT: TimeDelta = TimeDelta::days(1);
 
 pub(super) fn not_sent(
@@ -31,7 +33,7 @@ pub(super) fn not_sent(
     if !state.is_in_flight(&not_sent.attempt) {
         return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
     }
-    // A pause begins nothing new, and an order that is being undone tries nothing forward.
+    // A paused order starts nothing, and an order under compensation starts no forward step.
     let goes_on = state.paused.is_none() && state.phase.starts(*direction);
     let since = unsent_since(state, &step.id).filter(|since| decision.at - since >= MAX_UNSENT);
     if let Some(since) = since.filter(|_| goes_on && !not_sent.wait.is_zero()) {
@@ -56,13 +58,13 @@ pub(super) fn not_sent(
     Ok(())
 }
 
-/// Since when the request of a step that is being asked waits to be sent.
+/// Since when the request of a step waits to be sent.
 fn unsent_since(state: &OrderState, step: &str) -> Option<Timestamp> {
     let known = state.steps.get(step)?;
     Some(known.unsent_since.unwrap_or(known.since))
 }
 
-/// The step is held, since its request could not be sent. An earlier attempt that was sent may have acted.
+/// Holds the step because its request could not be sent. An earlier attempt may have acted.
 fn held_unsent(step: &Step, state: &OrderState, direction: Direction, error: String, decision: &Decision) -> Event {
     let failure = failure(step, direction, error, is_unsure(state, &step.id), decision);
     Event::StepFailed(StepFailed { misconfigured: true, unsent: true, ..failure })
@@ -98,7 +100,7 @@ mod tests {
         assert_eq!(story.state().steps["go"].attempts, 0);
         assert_eq!(story.state().steps["go"].failures, 0);
         story.tick_after(WAIT).then(&["go: p is asked to go"]);
-        // It is the first attempt still, so a "no" leaves nothing to undo.
+        // This is still the first attempt, so a refusal leaves nothing to undo.
         story.answer("go", refused("no")).then(&[
             "go: failed for good: no",
             "The order cannot be kept and is being undone: no",
@@ -170,7 +172,8 @@ mod tests {
         assert_eq!(story.state().state(), Lifecycle::Canceled);
     }
 
-    /// Tries every hour to send the step's request, until the order is stuck. Returns how often it tried.
+    /// Tries every hour to send the step's request, until the order is stuck. Returns how often it
+    /// tried.
     fn tries_in_vain(story: &mut Story<'_>, step: &str) -> usize {
         let mut tries = 0;
         while story.state().stuck.is_none() {

@@ -1,4 +1,4 @@
-//! What operators do: cancel, pause, resume, retry, skip.
+//! Operators' operations: cancel, pause, resume, retry, skip.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn not_now(operation: &'static str, state: Lifecycle) -> Refusal {
     Refusal::NotNow { operation, state }
 }
 
-/// Up to where the shipment is waited for.
+/// An order that waits for its shipment.
 fn shipping(workflow: &crate::workflow::Workflow) -> Story<'_> {
     let mut story = Story::given(workflow);
     story.place(order()).whatever();
@@ -147,7 +147,7 @@ fn what_waits_for_its_next_attempt_is_tried_now() {
     story.operate(retry(Some("create"))).then(&["create: p is asked to create again (attempt 2)"]);
 }
 
-/// Up to where the undo of `create` has failed for good.
+/// An order whose undo of `create` has failed for good.
 fn stuck(workflow: &crate::workflow::Workflow) -> Story<'_> {
     let mut story = Story::given(workflow);
     story.place(order()).whatever();

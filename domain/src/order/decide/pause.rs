@@ -1,15 +1,16 @@
-//! An operator holds an order, or lets it go on.
+//! An operator pauses or resumes an order.
 
 use super::{DecideError, Decision};
 use crate::order::command::{Operate, Refusal};
 use crate::order::event::{Event, OrderPaused, OrderResumed};
 use crate::order::state::{Lifecycle, OrderState, Phase};
 
-/// The most pauses of one order: a program that pauses and resumes for ever must not fill its history.
+/// The limit of pauses of one order: a client in a loop must not fill its history.
 const MAX_PAUSES: u32 = 1_000;
 
-/// An order can be paused while it may continue by itself: not once it has ended, while it is paused, or while it waits for an
-/// operator. An order that is stuck going forward can be paused, since its other steps may continue.
+/// An order can be paused while it can continue by itself: not after its end, not while it is
+/// paused, not while it waits for an operator. An order that is stuck going forward can be paused,
+/// because its other steps may continue.
 pub(super) fn pause(state: &OrderState, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
     match state.state() {
         standing @ (Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Compensating | Lifecycle::Stuck)

@@ -1,4 +1,4 @@
-//! An order is taken.
+//! A caller places an order.
 
 use super::{DecideError, Decision, advance};
 use crate::order::command::{Place, Refusal};
@@ -8,7 +8,7 @@ use crate::order::limits::Limits;
 use crate::order::state::OrderState;
 use crate::workflow::Workflow;
 
-/// The business status of an order that nothing has happened to yet.
+/// The first business status of every order.
 const FIRST_STATUS: &str = "Placed";
 
 pub(super) fn place(workflow: &Workflow, place: &Place, limits: Limits) -> Result<Decision, DecideError> {
@@ -30,8 +30,8 @@ pub(super) fn place(workflow: &Workflow, place: &Place, limits: Limits) -> Resul
     taken(placed, limits, None)
 }
 
-/// What follows when an order that was placed before is placed under another definition. Its content is the one that was
-/// recorded, fingerprint and all. `at_once`: see [`decide_split_like`](super::decide_split_like).
+/// Places a past order again, under another definition. The content is the recorded one, with its
+/// fingerprint. `at_once`: see [`decide_split_like`](super::decide_split_like).
 pub(crate) fn place_again(
     workflow: &Workflow,
     placed: &OrderPlaced,
@@ -48,7 +48,7 @@ pub(crate) fn place_again(
     Ok((decision.events, decision.state))
 }
 
-/// What is too large for a first step is refused at the door, and not found out by an order that fails at once.
+/// Refuses an order whose first steps have too large an input. Otherwise it would fail at once.
 pub(super) fn refuse_what_is_too_large(decision: &Decision) -> Result<(), Refusal> {
     let too_large = decision.events.iter().find_map(|event| match event {
         Event::StepFailed(failed) if failed.is_too_large() => Some(failed),

@@ -1,4 +1,4 @@
-//! An operator has something tried again now: what waits for its next attempt, or what failed for good and left the order stuck.
+//! An operator retries now: steps that wait for their next attempt, or at which the order is stuck.
 
 use super::advance::begin_if_ready;
 use super::tick::{MAX_ATTEMPTS, again};
@@ -44,8 +44,8 @@ pub(super) fn retry(
     Ok(())
 }
 
-/// Retries the steps that an operator wants retried, as far as there is room. The event that splits the decision names the
-/// other steps, and the next decision retries them: no command will name them again.
+/// Retries the requested steps, as far as there is room. The split event names the others, and the
+/// next decision retries them: no command names them again.
 pub(super) fn retry_what_is_left(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     for id in decision.to_retry.clone() {
         let Some(known) = decision.state.steps.get(&id) else { continue };
@@ -65,14 +65,14 @@ pub(super) fn retry_what_is_left(workflow: &Workflow, decision: &mut Decision) -
     Ok(())
 }
 
-/// The direction in which a step can be tried again, and the attempts made so far.
+/// The direction in which a step can be tried again, and the attempts so far.
 fn can_be_tried(workflow: &Workflow, state: &OrderState, id: &str, known: &StepState) -> Option<(Direction, u32)> {
     let tried = match known.stage {
         Stage::BackingOff { direction, attempt, .. } => Some((direction, attempt)),
         Stage::UndoFailed => Some((Direction::Undo, known.undo_attempts)),
         Stage::Held { .. } => Some((Direction::Do, known.attempts)),
-        // Of a step forward that failed, the order is undone; only after that is it stuck at one. One whose input had no value
-        // was never asked for anything, and would have none again.
+        // A failed forward step leads to compensation, so the order is stuck only at a step after
+        // it. A step whose input had no value sent no request, and would have no value again.
         Stage::Failed { .. } if known.attempts > 0 && workflow.is_after_compensation(id) => {
             Some((Direction::Do, known.attempts))
         }
@@ -86,8 +86,7 @@ fn can_be_tried(workflow: &Workflow, state: &OrderState, id: &str, known: &StepS
     tried.filter(|(direction, _)| state.phase.starts(*direction))
 }
 
-/// Why the step at which the order is stuck cannot be tried again, where its participant was never asked. A step that failed
-/// after its participant was asked can be tried again.
+/// Why the step at which the order is stuck cannot be tried again: no request was ever sent for it.
 fn never_asked(workflow: &Workflow, state: &OrderState, wanted: Option<&StepId>) -> Option<Refusal> {
     let id = &state.stuck.as_ref()?.step;
     let known = state.steps.get(id)?;

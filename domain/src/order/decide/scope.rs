@@ -1,4 +1,4 @@
-//! What expressions see of an order: of all that there is, what they read.
+//! The values that expressions read of an order, restricted to what they use.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::workflow::{Expression, Scope, Subject, Workflow};
 const FIELDS: [&str; 9] =
     ["id", "workflow", "customer", "currency", "total", "lines", "shipTo", "attributes", "status"];
 
-/// What a guard sees.
+/// The values that a guard reads.
 pub(super) fn scope(workflow: &Workflow, state: &OrderState, guard: &Expression) -> Scope {
     Scope {
         order: order_seen_by(guard, state),
@@ -23,12 +23,12 @@ pub(super) fn scope(workflow: &Workflow, state: &OrderState, guard: &Expression)
     }
 }
 
-/// What a guard sees of `order`.
+/// The value of `order` for a guard.
 pub(crate) fn order_seen_by(guard: &Expression, state: &OrderState) -> Value {
     order(state, &state.placed.personal, &Wanted::by([guard]))
 }
 
-/// What inputs and results see, which are recorded: placeholders for personal data.
+/// The values that inputs and results read. These are recorded, so personal data are placeholders.
 pub(super) fn recorded_scope<'a>(
     workflow: &Workflow,
     state: &OrderState,
@@ -43,7 +43,7 @@ pub(super) fn recorded_scope<'a>(
     Scope { order: order(state, &personal, &wanted), steps: steps(workflow, state, &wanted), placeholders: true }
 }
 
-/// What some expressions read.
+/// The references of some expressions.
 struct Wanted<'a>(Vec<&'a Subject>);
 
 impl<'a> Wanted<'a> {

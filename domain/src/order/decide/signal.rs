@@ -1,7 +1,7 @@
-//! A later answer, from a participant that was asked for something or from a person.
+//! A later answer, from a participant with an open request, or from a person.
 //!
-//! Only an answer that is on record is acknowledged: it is recorded now, or it was before, word for word. Any other answer is
-//! refused, and the refusal names what is on record.
+//! An answer is acknowledged only if it is on record: recorded now, or recorded before with the
+//! same content. Any other answer is refused, and the refusal names the recorded one.
 
 use serde_json::Value;
 
@@ -14,8 +14,8 @@ use crate::order::state::{OrderState, Stage, StepState};
 use crate::order::taken::{Content, OnRecord, content, content_of_no};
 use crate::workflow::{Step, Workflow};
 
-/// The most answers for now that one step takes: they could go on for ever, and an order's history must not. The answer that settles
-/// it is always taken.
+/// The limit of interim answers of one step, so that they cannot fill an order's history. The
+/// answer that settles the step is always taken.
 const MAX_ANSWERS: usize = 100;
 
 pub(super) fn signal(
@@ -44,14 +44,15 @@ pub(super) fn signal(
     if for_now && waiting.answers.len() >= MAX_ANSWERS {
         return Err(Refusal::TooManyAnswers { step: step.id.clone(), count: MAX_ANSWERS }.into());
     }
-    // Every answer is counted by its key, so one without a key gets the next number for one.
+    // Answers are counted by their keys, so an answer without a key gets the next number.
     let key = signal.key.clone().unwrap_or_else(|| format!("answer-{}", waiting.answers.len() + 1));
     let event = completed(step, *direction, outcome, data, Basis::Answer, Some(&key), decision);
     decision.record(event)?;
     Ok(())
 }
 
-/// The participant has acted, and would answer a second request in the same way. So its step is held at once.
+/// The participant has acted, and would answer a second request in the same way. So the step is
+/// held at once.
 fn without_outcome(
     step: &Step,
     state: &OrderState,
@@ -72,7 +73,7 @@ fn without_outcome(
     Ok(())
 }
 
-/// A participant that accepted a request says later that it will not do it.
+/// A participant that accepted a request refuses it later.
 pub(super) fn refusal(
     workflow: &Workflow,
     state: &OrderState,
@@ -85,7 +86,8 @@ pub(super) fn refusal(
         if is_repeated(step, known, late.direction, late.key.as_deref(), said)? {
             return Ok(());
         }
-        // It refuses an earlier request. An operator has retried since, and the new request has its own answer.
+        // This refuses an earlier request. An operator has retried since, and the present request
+        // has its own answer.
         if late.request.is_some_and(|id| !state.is_asked_under(id, &step.id, known, late.direction)) {
             return Err(too_late(step, state, "was asked again after that request".to_owned()).into());
         }
@@ -121,7 +123,8 @@ impl Said<'_> {
     }
 }
 
-/// Whether the very same is on record. Another answer under a key that was used is refused, as the draft on Idempotency-Key has it.
+/// Whether the same answer is on record. Another answer under a used key is refused, as the
+/// Idempotency-Key draft requires.
 fn is_repeated(
     step: &Step,
     known: &StepState,
@@ -134,14 +137,14 @@ fn is_repeated(
         Some(OnRecord::Other(taken)) => {
             Err(Refusal::OtherAnswer { step: step.id.clone(), key: taken.key.clone(), recorded: taken.told() })
         }
-        // Older histories recorded a "no" without its key, so only its words can be compared. If the one on record has a key,
-        // the same words under another key are another "no".
+        // Older histories recorded a refusal without its key, so only its text can be compared. If
+        // the recorded refusal has a key, the same text under another key is another refusal.
         Some(OnRecord::No) if !said.is_no() || known.has_taken(direction, said.content()) => Ok(false),
         Some(OnRecord::No) | None => Ok(is_last_answer(known, direction, said)),
     }
 }
 
-/// Whether the last thing on record in this direction is the same, word for word.
+/// Whether the last recorded answer in this direction has the same content.
 fn is_last_answer(known: &StepState, direction: Direction, said: Said<'_>) -> bool {
     match (said, direction) {
         (Said::Answer { outcome, data }, Direction::Do) => {
@@ -158,7 +161,7 @@ fn is_last_answer(known: &StepState, direction: Direction, said: Said<'_>) -> bo
     }
 }
 
-/// The step, if it is one that is answered later, and its answer is still to come.
+/// The step, if it takes a later answer and still waits for one.
 fn waiting<'s>(
     step: &Step,
     state: &'s OrderState,
@@ -171,7 +174,7 @@ fn waiting<'s>(
     };
     let not_waiting = || Refusal::NotWaiting { step: step.id.clone(), state: state.state() };
     let known = state.steps.get(&step.id).filter(|_| answered_later).ok_or_else(not_waiting)?;
-    // The answer may overtake the acceptance of the request, or follow an attempt whose acceptance got lost.
+    // The answer may arrive before the acceptance of its request, or the acceptance may be lost.
     let is_open = match said {
         Said::Answer { .. } => known.may_complete(direction, Basis::Answer),
         Said::No(_) => known.stage.is_open_in(direction),
@@ -179,7 +182,8 @@ fn waiting<'s>(
     if is_open && !state.ended() { Ok(known) } else { Err(over(step, state, known, direction, said)) }
 }
 
-/// Why the step does not wait for an answer: it has ended, and the answer may contradict how.
+/// Why the step does not wait for this answer: it has ended, perhaps in contradiction to the
+/// answer.
 fn over(step: &Step, state: &OrderState, known: &StepState, direction: Direction, said: Said<'_>) -> Refusal {
     let not_waiting = || Refusal::NotWaiting { step: step.id.clone(), state: state.state() };
     let contradicts = |recorded| Refusal::Contradicts { step: step.id.clone(), state: state.state(), recorded };
@@ -195,7 +199,7 @@ fn over(step: &Step, state: &OrderState, known: &StepState, direction: Direction
     if known.stage == Stage::Skipped {
         return not_waiting();
     }
-    // An answer for now is no end.
+    // An interim answer does not end the step.
     let settled = known.outcome.as_ref().filter(|outcome| !step.interim.contains_key(*outcome));
     match (settled, said) {
         (Some(outcome), Said::Answer { outcome: other, data }) if outcome == other && known.data == *data => {
@@ -204,7 +208,7 @@ fn over(step: &Step, state: &OrderState, known: &StepState, direction: Direction
         (Some(outcome), _) => contradicts(recorded(outcome, known.basis)),
         (None, Said::No(_)) if matches!(known.stage, Stage::Held { .. }) => contradicts(failed()),
         (None, Said::No(_)) => too_late(step, state, failed()),
-        // What may have been done is undone, unless nothing undoes it.
+        // What may have been done is undone, unless the step has no undo.
         (None, Said::Answer { .. }) => match known.stage {
             Stage::Failed { maybe_done } if !maybe_done || step.undo.is_none() => contradicts(failed()),
             _ => too_late(step, state, failed()),
@@ -216,7 +220,7 @@ fn too_late(step: &Step, state: &OrderState, recorded: String) -> Refusal {
     Refusal::TooLate { step: step.id.clone(), state: state.state(), recorded }
 }
 
-/// How a step came to its outcome, for people.
+/// How a step got its outcome, for people.
 fn recorded(outcome: &str, basis: Basis) -> String {
     match basis {
         Basis::Answer => format!("answered {outcome:?}"),

@@ -1,4 +1,4 @@
-//! Decisions that are larger than the log takes at once.
+//! Decisions that are larger than one append.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,19 +26,19 @@ pub(super) fn large() -> NewOrder {
     NewOrder { lines: vec![line; 500], ..small }
 }
 
-/// So many steps after `after`, each of which is told the lines.
+/// This many steps after `after`, each with the lines as input.
 fn told(count: u32, after: &str) -> String {
     let step = |n| format!("  s{n}: {{ {after}call: p.s{n}, with: {{ lines: order.lines }}, undo: p.un-s{n} }}\n");
     (1..=count).map(step).collect()
 }
 
-/// So many steps after the undoing, told the same.
+/// This many steps of `compensated`, each with the lines as input.
 fn told_at_last(count: u32) -> String {
     let step = |n| format!("  c{n}: {{ call: p.c{n}, with: {{ lines: order.lines }} }}\n");
     (1..=count).map(step).collect()
 }
 
-/// What a log would count.
+/// The bytes that a log would count.
 fn appended(events: &[Event]) -> usize {
     let context = Context {
         correlation_id: "x".repeat(64),
@@ -63,7 +63,7 @@ pub(super) fn stage(story: &Story<'_>, step: &str) -> Option<Stage> {
     story.state().steps.get(step).map(|known| known.stage)
 }
 
-/// Ticks until nothing is left of a decision; every part of it fits.
+/// Ticks until the decision is complete. Every part of it fits.
 fn settle(story: &mut Story<'_>) -> usize {
     let mut parts = 0;
     while story.state().split.is_some() {
@@ -87,7 +87,7 @@ fn an_answer_is_recorded_with_as_much_as_fits_and_the_rest_follows_at_once() {
     assert_eq!((events[0].type_name(), events.len()), ("StepCompleted", begun + 2));
     assert!((5..8).contains(&begun), "{begun}");
     assert_eq!(events.last().map(Event::type_name), Some("DecisionSplit"));
-    // It is due now, though the answers that are awaited are due later.
+    // The rest is due now, although the awaited answers are due later.
     assert_eq!((story.state().due_at(), story.state().state()), (Some(story.now().at), Lifecycle::Running));
     assert_eq!(settle(&mut story), 1);
     assert!((1..=8).all(|n| matches!(stage(&story, &format!("s{n}")), Some(Stage::InFlight { .. }))));
@@ -103,12 +103,12 @@ fn whatever_is_decided_next_takes_up_what_is_left() {
     let mut answered = story.clone();
     answered.answer("s1", done()).whatever();
     assert_eq!((begun(&answered), answered.state().split), (8, None));
-    // What fails the order leaves nothing to begin.
+    // After a failure of the order, nothing starts.
     let mut failed = story.clone();
     failed.answer("s1", refused("no")).whatever();
     assert!(begun(&failed) < 8 && failed.state().split.is_none());
     assert_eq!(failed.state().state(), Lifecycle::Compensating);
-    // A cancel as well; a pause holds it, and the resume goes on with it.
+    // The same holds after a cancel. A pause delays the rest, and the resume continues it.
     let mut canceled = story.clone();
     canceled.operate(Operation::Cancel).whatever();
     assert!(begun(&canceled) < 8 && canceled.state().split.is_none());
@@ -130,13 +130,13 @@ fn a_wait_that_ends_and_an_undo_that_is_done_leave_a_rest_too() {
     assert_eq!(settle(&mut story), 1);
     story.operate(Operation::Cancel).whatever();
     (1..=8).for_each(|n| story.answer(&format!("s{n}"), refused("no")).whatever());
-    // The last answer ends the undoing, which has nothing to undo: eight steps are to follow.
+    // The last answer ends the compensation, which has nothing to undo. Eight steps follow.
     assert_eq!((settle(&mut story), story.state().phase), (1, Phase::Compensated));
     (1..=8).for_each(|n| story.answer(&format!("c{n}"), done()).whatever());
     assert_eq!(story.state().state(), Lifecycle::Canceled);
 }
 
-/// So many steps with the same input, each held while personal data cannot be read.
+/// This many steps with the same input, each held while personal data cannot be read.
 fn held_without_a_key(count: u32) -> String {
     let guard = "order.customer.email != null && order.customer.email.endsWith('.example')";
     let step =
@@ -203,14 +203,14 @@ fn a_retry_that_was_split_is_decided_the_same_again() {
     assert_eq!(again, events);
 }
 
-/// So many steps side by side.
+/// This many parallel steps.
 fn side_by_side(count: u32) -> Workflow {
     let step =
         |n| format!("  s{n:02}: {{ call: p.s{n}, undo: p.un-s{n}, retry: {{ attempts: 2, initial: 1h, max: 1h }} }}\n");
     workflow(&format!("steps:\n{}", (1..=count).map(step).collect::<String>()))
 }
 
-/// A log that takes a few events at once.
+/// An order on a log that takes a few events in one append.
 const FEW: Limits = Limits { decision: 12_000, ..Limits::LOG };
 
 fn begun_side_by_side(workflow: &Workflow) -> Story<'_> {
@@ -261,7 +261,7 @@ fn a_cancel_that_gives_up_many_retries_in_parts_tries_none_of_them_again() {
     story.pass(Duration::from_hours(2));
     assert_within_few(&story.operate(Operation::Cancel).events());
     assert!(story.state().split.is_some());
-    // All of them are due. An operator's retry is refused, since the order is being undone.
+    // All of them are due. An operator's retry is refused, because the order is being undone.
     let refusal = Refusal::NothingToRetry { state: Lifecycle::Compensating };
     story.clone().operate(Operation::Retry { step: None }).then_refused(&refusal);
     while story.state().split.is_some() {
@@ -369,7 +369,7 @@ fn an_attempt_that_gets_lost_each_time_is_not_made_for_ever() {
         ticks += 1;
     }
     assert_eq!(ticks, 10_000);
-    // The undo is given up as well, where it gets lost as often: then an operator has to look.
+    // The undo is given up, too, after as many lost attempts. Then an operator has to decide.
     while story.state().stuck.is_none() {
         story.tick_after(Duration::from_secs(3)).whatever();
     }
@@ -417,7 +417,7 @@ fn live_on(story: &mut Story<'_>) {
     }
 }
 
-/// What is left of a decision, or else the next answer.
+/// The rest of a split decision, or else the next answer.
 fn next(story: &mut Story<'_>) {
     let in_flight = |known: &StepState| matches!(known.stage, Stage::InFlight { .. });
     let asked = story.state().steps.iter().find(|(_, known)| in_flight(known)).map(|(id, _)| id.clone());

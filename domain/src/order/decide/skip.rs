@@ -1,4 +1,4 @@
-//! An operator assumes a step's answer, which is then no longer waited for, or asked for.
+//! An operator assumes a step's answer. The order no longer waits for it or requests it.
 
 use serde_json::Value;
 
@@ -13,8 +13,7 @@ use crate::order::event::{Basis, Direction};
 use crate::order::state::{OrderState, Stage};
 use crate::workflow::Workflow;
 
-/// The step counts as answered so. What it may have done is undone with the order, should it be: whether it did act is not
-/// known.
+/// The step counts as answered. The participant may have acted, so compensation undoes the step.
 pub(super) fn skip(
     workflow: &Workflow,
     state: &OrderState,
@@ -25,7 +24,8 @@ pub(super) fn skip(
 ) -> Result<(), DecideError> {
     let step = workflow.known_step(id)?;
     let direction = direction_of(workflow, state, id)
-        // Whoever names an outcome has the step itself in mind: they must not skip an undo that has begun meanwhile.
+        // An operator who names an outcome means the forward step, and must not skip an undo that
+        // has begun.
         .filter(|direction| *direction == Direction::Do || outcome.is_none())
         .ok_or_else(|| step_not_now(operate.operation.as_str(), state, id))?;
     let outcome = outcome.unwrap_or(DONE);
@@ -37,7 +37,7 @@ pub(super) fn skip(
     Ok(())
 }
 
-/// What there is to skip: whatever has begun and not come to its end, and whatever the order is stuck at.
+/// The direction to skip: a step that has begun and not ended, or at which the order is stuck.
 fn direction_of(workflow: &Workflow, state: &OrderState, id: &str) -> Option<Direction> {
     match state.steps.get(id)?.stage {
         Stage::InFlight { direction, .. } | Stage::BackingOff { direction, .. } | Stage::Awaiting { direction, .. } => {

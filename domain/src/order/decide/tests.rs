@@ -32,7 +32,7 @@ pub(super) fn assert_backtests_the_same(story: &Story<'_>, workflow: &Workflow) 
     assert_eq!(backtest(workflow, &past, &Options::default()).unwrap().verdict, Verdict::Same);
 }
 
-/// Up to where shipping has been asked and has accepted.
+/// An order whose `ship` has been requested and accepted.
 fn waiting_for_shipping(workflow: &Workflow) -> Story<'_> {
     let mut story = Story::given(workflow);
     story.place(order()).then(&[PLACED, "create-order: orders is asked to create"]);
@@ -149,7 +149,8 @@ fn a_refusal_says_nothing_of_the_attempts_before_it() {
     story.place(order()).whatever();
     story.answer("a", unclear("no answer in time")).whatever();
     story.tick_after(Duration::from_secs(1)).whatever();
-    // The first attempt may have been done; what refuses the second may not even be the participant.
+    // The first attempt may have acted. The refusal of the second may not even come from the
+    // participant.
     story.answer("a", refused("answered 404")).then(&[
         "a: failed for good: answered 404",
         "The order cannot be kept and is being undone: answered 404",
@@ -174,7 +175,7 @@ fn a_failed_attempt_is_made_again_after_a_growing_wait() {
     let workflow = workflow("steps:\n  a: { call: p.do, retry: { attempts: 3, initial: 1s, factor: 2, max: 1m } }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    // With the dice at their middle, a wait is three quarters of the whole.
+    // With jitter in the middle, a wait is three quarters of its maximum.
     story.answer("a", unclear("503")).then(&["a: attempt 1 failed: 503; the next is at 00:00:00.750"]);
     assert_eq!(story.state().steps["a"].status(), StepStatus::Retrying);
     story.tick_after(Duration::from_millis(749)).then(&[]);
@@ -378,7 +379,7 @@ fn what_only_looks_like_personal_data_is_told_as_it_came() {
     story.signal("c", "approved").whatever();
     let state = story.state();
     assert_eq!(*state.placed.personal.show_in(&state.result, state.result_placeholders.as_ref()), expected);
-    // The undo is told what the action was told.
+    // The undo has the input of the action.
     undone.answer("b", refused("no")).whatever();
     undone.answer("b", done()).whatever();
     let every_event = undone.history().iter().chain(story.history());

@@ -12,9 +12,10 @@ use crate::order::pending::GRACE;
 use crate::order::state::{OrderState, Phase, Stage, StepState};
 use crate::workflow::{Step, Workflow};
 
-/// After so many attempts, a lost one is not repeated: what stops the instance that makes it does so each time.
+/// After this many attempts, a lost one is not repeated: probably the attempt itself stops each
+/// instance that makes it.
 pub(super) const MAX_ATTEMPTS: u32 = 10_000;
-/// The outcome of a wait that is over.
+/// The outcome of a wait that has ended.
 const ELAPSED: &str = "elapsed";
 
 pub(super) fn tick(
@@ -23,7 +24,7 @@ pub(super) fn tick(
     now: Now,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
-    // Time stands still for an order that is held.
+    // The clock of a paused order stands still.
     if state.paused.is_some() {
         return Ok(());
     }
@@ -53,7 +54,7 @@ pub(super) fn tick(
     Ok(())
 }
 
-/// A wait has come to its end: as planned, with the answer that is assumed then, or in vain.
+/// A deadline has passed: the step is completed with the assumed outcome, or has failed.
 fn overdue(step: &Step, known: &StepState, direction: Direction, decision: &Decision) -> Event {
     let assumed = match (direction, step.mode) {
         (Direction::Undo, _) => None,
@@ -69,7 +70,8 @@ fn overdue(step: &Step, known: &StepState, direction: Direction, decision: &Deci
     }
 }
 
-/// Nobody recorded what came of the attempt: whoever made it is gone. It is made again, and does not count as a failure.
+/// The result of the attempt is not recorded: its instance is gone. The attempt is made again, and
+/// does not count as a failure.
 fn lost(
     workflow: &Workflow,
     step: &Step,
@@ -84,8 +86,9 @@ fn lost(
     if is_made_again { again(workflow, step, direction, attempt, decision) } else { Ok(()) }
 }
 
-/// The answer to this attempt is lost. That is not the participant's failure, and does not count as one: the attempt is made
-/// again. The step has failed if its order is being undone, which tries nothing forward, or if it was tried too often.
+/// The answer to this attempt is lost. That is not a failure of the participant: the attempt is
+/// made again. The step fails if its order is being undone, or if it has reached the limit of
+/// attempts.
 pub(super) fn given_up(
     step: &Step,
     direction: Direction,
@@ -112,7 +115,7 @@ pub(super) fn given_up(
     })
 }
 
-/// The attempt after this one.
+/// Starts the next attempt.
 pub(super) fn again(
     workflow: &Workflow,
     step: &Step,

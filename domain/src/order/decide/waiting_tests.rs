@@ -1,4 +1,4 @@
-//! Steps that wait, for time or for a person, and participants that are reached by events.
+//! Steps that wait for a time or a person, and participants that are reached by events.
 
 use std::time::Duration;
 

@@ -1,15 +1,16 @@
-//! What else a shop keeps with an order: any JSON object, within bounds, since every event's reader carries it along.
+//! Other data of the shop: any JSON object, within limits, because every reader of the event loads
+//! it.
 
 use serde_json::{Map, Value};
 
-use super::reader::{Checked, Node, Report, quote};
+use super::reader::{Checked, Node, ViolationReport, quote};
 
 const MAX_KEYS: usize = 64;
 const MAX_BYTES: usize = 16 * 1024;
-/// How many objects and arrays may be open at once, the attributes themselves being the first.
+/// The limit for nested objects and arrays; the attributes themselves count as the first.
 const MAX_DEPTH: usize = 8;
 
-pub(super) fn attributes(node: Node, report: &mut Report) -> Checked<Map<String, Value>> {
+pub(super) fn attributes(node: Node, report: &mut ViolationReport) -> Checked<Map<String, Value>> {
     let map = node.object(report)?;
     if map.len() > MAX_KEYS {
         return Err(node.violation(format!("must have at most {MAX_KEYS} keys, found {}", map.len()), report));
@@ -27,7 +28,7 @@ pub(super) fn attributes(node: Node, report: &mut Report) -> Checked<Map<String,
     Ok(map.clone())
 }
 
-/// Whether more than so many arrays and objects are open at once. Looks no deeper than that.
+/// Whether arrays and objects are nested deeper. It looks no deeper than the limit.
 fn is_deeper(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
@@ -36,7 +37,8 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// A string or key that Postgres could not hold. [`crate::json::parse`] lets none through; other makers of values may.
+/// A string or key that Postgres cannot store. [`crate::json::parse`] refuses them, but values from
+/// other sources may have them.
 fn text_with_nul(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => text.contains('\0').then_some(text),

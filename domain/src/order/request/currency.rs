@@ -2,7 +2,7 @@
 
 use super::reader::quote;
 
-/// The codes of the currencies in use, sorted. Those of funds, metals and tests are not among them.
+/// The codes of the currencies in use, sorted, without those of funds, metals and tests.
 const CODES: &[&str] = &[
     "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BHD", "BIF", "BMD", "BND",
     "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLP", "CNY", "COP", "CRC", "CUP", "CVE",
@@ -23,7 +23,7 @@ const WITHOUT_MINOR_UNIT: &[&str] =
 /// Currencies whose minor unit is a thousandth.
 const IN_THOUSANDTHS: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 
-/// How many digits an amount in a currency has after the point; `None`: the currency is unknown.
+/// How many digits after the point an amount in a currency has; `None`: the currency is unknown.
 pub(in crate::order) fn minor_units(code: &str) -> Option<u32> {
     CODES.contains(&code).then(|| match code {
         _ if WITHOUT_MINOR_UNIT.contains(&code) => 0,
@@ -32,7 +32,7 @@ pub(in crate::order) fn minor_units(code: &str) -> Option<u32> {
     })
 }
 
-/// A currency by its code.
+/// Checks a currency code.
 pub(super) fn code(text: &str) -> Result<String, String> {
     if CODES.contains(&text) {
         return Ok(text.to_owned());

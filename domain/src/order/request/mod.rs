@@ -1,8 +1,7 @@
-//! What a shop sends to `POST /orders`, checked whole: every violation at once, each with where it is, what was found
-//! and what is allowed.
+//! Checks the body of `POST /orders` as a whole: it reports every violation at once, each with its
+//! place, what was found and what is allowed.
 //!
-//! A field that is not known is a violation too, since a typo would otherwise be lost in silence. `null` stands for a
-//! field that is left out.
+//! An unknown field is a violation, because it may be a typo. `null` counts as a missing field.
 
 mod attributes;
 mod currency;
@@ -20,26 +19,26 @@ use serde_json::Value;
 
 use super::content::{Address, Customer, Line, NewOrder, total};
 use crate::ids::OrderId;
-use reader::{Checked, Node, Report};
+use reader::{Checked, Node, ViolationReport};
 
 pub(super) use currency::minor_units;
 pub use reader::Violation;
 
-/// The most lines of one order.
+/// The limit for lines of one order.
 pub const MAX_LINES: usize = 500;
-/// The most pieces in one line.
+/// The limit for pieces in one line.
 pub const MAX_QUANTITY: u32 = 1_000_000;
 
-/// Takes a JSON value for an order, or says all that is wrong with it: the list is never empty.
+/// Reads a JSON value as an order, or returns all violations: the list is never empty.
 pub fn check(value: &Value) -> Result<NewOrder, Vec<Violation>> {
-    let mut report = Report::default();
+    let mut report = ViolationReport::default();
     match order(Node::root(value), &mut report) {
         Ok(order) if report.is_empty() => Ok(order),
         _ => Err(report.into_violations()),
     }
 }
 
-fn order(node: Node, report: &mut Report) -> Checked<NewOrder> {
+fn order(node: Node, report: &mut ViolationReport) -> Checked<NewOrder> {
     let fields =
         node.fields(&["orderId", "workflow", "customer", "currency", "lines", "shipTo", "attributes"], report)?;
     let order_id = fields.optional("orderId", report, |node, report| {
@@ -63,7 +62,7 @@ fn order(node: Node, report: &mut Report) -> Checked<NewOrder> {
     })
 }
 
-fn customer(node: Node, report: &mut Report) -> Checked<Customer> {
+fn customer(node: Node, report: &mut ViolationReport) -> Checked<Customer> {
     let fields = node.fields(&["id", "name", "email"], report)?;
     let id = fields.required("id", report, |node, report| node.text(report, |text| text::id(text, 128)));
     let name = fields.optional("name", report, short_text);
@@ -71,7 +70,7 @@ fn customer(node: Node, report: &mut Report) -> Checked<Customer> {
     Ok(Customer { id: id?, name: name?, email: email? })
 }
 
-fn lines(node: Node, currency: Option<&str>, report: &mut Report) -> Checked<Vec<Line>> {
+fn lines(node: Node, currency: Option<&str>, report: &mut ViolationReport) -> Checked<Vec<Line>> {
     let items = node.items(1..=MAX_LINES, report)?;
     let lines: Vec<Checked<Line>> = items.map(|item| line(item, currency, report)).collect();
     let lines: Vec<Line> = lines.into_iter().collect::<Checked<_>>()?;
@@ -85,7 +84,7 @@ fn lines(node: Node, currency: Option<&str>, report: &mut Report) -> Checked<Vec
     Ok(lines)
 }
 
-fn line(node: Node, currency: Option<&str>, report: &mut Report) -> Checked<Line> {
+fn line(node: Node, currency: Option<&str>, report: &mut ViolationReport) -> Checked<Line> {
     let fields = node.fields(&["sku", "name", "quantity", "unitPrice"], report)?;
     let sku = fields.required("sku", report, |node, report| node.text(report, |text| text::id(text, 64)));
     let name = fields.optional("name", report, short_text);
@@ -94,7 +93,7 @@ fn line(node: Node, currency: Option<&str>, report: &mut Report) -> Checked<Line
     Ok(Line { sku: sku?, name: name?, quantity: quantity?, unit_price: unit_price? })
 }
 
-fn address(node: Node, report: &mut Report) -> Checked<Address> {
+fn address(node: Node, report: &mut ViolationReport) -> Checked<Address> {
     let fields = node.fields(&["name", "street", "city", "region", "postalCode", "country"], report)?;
     let mut field = |name| fields.optional(name, report, short_text);
     let (name, street, city) = (field("name"), field("street"), field("city"));
@@ -109,6 +108,6 @@ fn address(node: Node, report: &mut Report) -> Checked<Address> {
     })
 }
 
-fn short_text(node: Node, report: &mut Report) -> Checked<String> {
+fn short_text(node: Node, report: &mut ViolationReport) -> Checked<String> {
     node.text(report, |text| text::printable(text, 200))
 }

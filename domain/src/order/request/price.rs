@@ -1,17 +1,17 @@
-//! Amounts of money: decimal strings, so that no reader makes a binary fraction of them.
+//! Amounts of money: decimal strings, so that no reader turns them into binary fractions.
 
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::currency::minor_units;
-use super::reader::{Checked, Node, Report, quote};
+use super::reader::{Checked, Node, ViolationReport, quote};
 
-/// With these two, the total of the most and largest lines is exact in a [`Decimal`].
+/// Within these two limits, the largest total is exact in a [`Decimal`].
 const MAX_WHOLE_DIGITS: usize = 15;
 const MAX_FRACTION_DIGITS: usize = 4;
 
-/// The price of one piece, in that currency, where it is known. A negative one is a discount.
-pub(super) fn price(node: Node, currency: Option<&str>, report: &mut Report) -> Checked<Decimal> {
+/// The price of one piece, in this currency if it is known. A discount is negative.
+pub(super) fn price(node: Node, currency: Option<&str>, report: &mut ViolationReport) -> Checked<Decimal> {
     if let Value::Number(number) = node.value() {
         let hint = format!("expected an amount as a string, found a number: write \"{number}\" in quotes");
         return Err(node.violation(hint, report));
@@ -43,7 +43,7 @@ fn amount(text: &str) -> Result<Decimal, String> {
     Ok(amount)
 }
 
-/// Whether an amount can be paid in a currency. Zeros beyond the minor unit change no amount.
+/// Whether an amount can be paid in a currency. Zeros beyond the minor unit do not matter.
 fn whole_minor_units(amount: Decimal, currency: &str, text: &str) -> Result<(), String> {
     let Some(digits) = minor_units(currency) else { return Ok(()) };
     if amount.normalize().scale() <= digits {

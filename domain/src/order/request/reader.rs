@@ -1,4 +1,4 @@
-//! Reading a JSON value field by field, and keeping a list of all that is wrong on the way.
+//! Reads a JSON value field by field, and collects all violations.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -7,31 +7,31 @@ use serde_json::{Map, Value};
 
 use crate::json::push_token;
 
-/// One thing that is wrong with a request.
+/// One violation of a request.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Violation {
-    /// Where (RFC 6901).
+    /// The place, as a JSON pointer (RFC 6901).
     pub pointer: String,
     /// What was found, and what is allowed.
     pub detail: String,
 }
 
-/// Something was wrong, and the report says so: only [`Report::add`] makes one.
+/// Proof that a violation is reported: only [`ViolationReport::add`] creates one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reported(());
 
-/// A part of a request, unless something was wrong with it.
+/// A part of a request, unless a violation was reported.
 pub(super) type Checked<T> = Result<T, Reported>;
 
-/// All that is wrong so far.
+/// All violations so far.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(super) struct ViolationReport {
     violations: Vec<Violation>,
     unlisted: usize,
 }
 
-impl Report {
-    /// More than these are counted, not listed, so that no request makes an answer without end.
+impl ViolationReport {
+    /// Further violations are counted and not listed, so that every answer is bounded.
     const MAX_VIOLATIONS: usize = 100;
 
     fn add(&mut self, pointer: String, detail: String) -> Reported {
@@ -56,7 +56,7 @@ impl Report {
     }
 }
 
-/// Where a value is: a chain of tokens that lies on the stack, made into a pointer only when something is wrong.
+/// The place of a value: a chain of tokens on the stack. Only a violation turns it into a pointer.
 #[derive(Clone, Copy)]
 enum Path<'a> {
     Root,
@@ -78,7 +78,7 @@ impl Path<'_> {
     }
 }
 
-/// A value and where it is.
+/// A value and its place.
 #[derive(Clone, Copy)]
 pub(super) struct Node<'a> {
     value: &'a Value,
@@ -94,24 +94,28 @@ impl<'a> Node<'a> {
         self.value
     }
 
-    pub(super) fn violation(&self, detail: impl Into<String>, report: &mut Report) -> Reported {
+    pub(super) fn violation(&self, detail: impl Into<String>, report: &mut ViolationReport) -> Reported {
         report.add(self.path.pointer(), detail.into())
     }
 
-    fn expected(&self, what: impl Display, report: &mut Report) -> Reported {
+    fn expected(&self, what: impl Display, report: &mut ViolationReport) -> Reported {
         self.violation(format!("expected {what}, found {}", found(self.value)), report)
     }
 
-    /// A string that keeps to a rule; the rule says what is wrong with one that does not.
-    pub(super) fn text<T>(&self, report: &mut Report, rule: impl FnOnce(&str) -> Result<T, String>) -> Checked<T> {
+    /// A string that keeps a rule. The rule explains its violations.
+    pub(super) fn text<T>(
+        &self,
+        report: &mut ViolationReport,
+        rule: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Checked<T> {
         match self.value {
             Value::String(text) => rule(text).map_err(|detail| self.violation(detail, report)),
             _ => Err(self.expected("a string", report)),
         }
     }
 
-    /// A whole number, however it is written: JSON makes no difference between `1` and `1.0`.
-    pub(super) fn integer(&self, range: RangeInclusive<u32>, report: &mut Report) -> Checked<u32> {
+    /// A whole number in any notation: to JSON, `1` and `1.0` are equal.
+    pub(super) fn integer(&self, range: RangeInclusive<u32>, report: &mut ViolationReport) -> Checked<u32> {
         self.value
             .as_u64()
             .or_else(|| self.value.as_f64().and_then(whole))
@@ -121,12 +125,12 @@ impl<'a> Node<'a> {
     }
 
     /// An object.
-    pub(super) fn object(&self, report: &mut Report) -> Checked<&'a Map<String, Value>> {
+    pub(super) fn object(&self, report: &mut ViolationReport) -> Checked<&'a Map<String, Value>> {
         self.value.as_object().ok_or_else(|| self.expected("an object", report))
     }
 
-    /// An object whose fields are known by name; every other field is reported.
-    pub(super) fn fields(&'a self, known: &[&str], report: &mut Report) -> Checked<Fields<'a>> {
+    /// An object with known fields; every other field is a violation.
+    pub(super) fn fields(&'a self, known: &[&str], report: &mut ViolationReport) -> Checked<Fields<'a>> {
         let map = self.object(report)?;
         for name in map.keys().filter(|name| !known.contains(&name.as_str())) {
             let known = known.join(", ");
@@ -142,11 +146,11 @@ impl<'a> Node<'a> {
         Ok(Fields { map, path: &self.path })
     }
 
-    /// An array of so many items.
+    /// An array with this many items.
     pub(super) fn items(
         &'a self,
         count: RangeInclusive<usize>,
-        report: &mut Report,
+        report: &mut ViolationReport,
     ) -> Checked<impl Iterator<Item = Node<'a>> + use<'a>> {
         match self.value {
             Value::Array(items) if count.contains(&items.len()) => {
@@ -164,12 +168,12 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// A field that must be there.
+    /// A field that must exist.
     pub(super) fn required<T>(
         &self,
         name: &'a str,
-        report: &mut Report,
-        read: impl FnOnce(Node, &mut Report) -> Checked<T>,
+        report: &mut ViolationReport,
+        read: impl FnOnce(Node, &mut ViolationReport) -> Checked<T>,
     ) -> Checked<T> {
         self.optional(name, report, read)?
             .ok_or_else(|| report.add(Path::Field(self.path, name).pointer(), "must be given".to_owned()))
@@ -179,8 +183,8 @@ impl<'a> Fields<'a> {
     pub(super) fn optional<T>(
         &self,
         name: &'a str,
-        report: &mut Report,
-        read: impl FnOnce(Node, &mut Report) -> Checked<T>,
+        report: &mut ViolationReport,
+        read: impl FnOnce(Node, &mut ViolationReport) -> Checked<T>,
     ) -> Checked<Option<T>> {
         match self.map.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -189,7 +193,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A double that is a whole number of 32 bits.
+/// A double that is a whole 32-bit number.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
 fn whole(double: f64) -> Option<u64> {
     (double.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&double)).then_some(double as u64)
@@ -197,7 +201,7 @@ fn whole(double: f64) -> Option<u64> {
 
 const MAX_QUOTE_CHARS: usize = 60;
 
-/// A value as it is named in a message.
+/// A value as messages show it.
 pub(super) fn found(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -212,7 +216,7 @@ pub(super) fn found(value: &Value) -> String {
     }
 }
 
-/// A text as it is shown in a message: in quotes, on one line, and never longer than one.
+/// A text as messages show it: in quotes, on one line, shortened.
 pub(super) fn quote(text: &str) -> String {
     match text.char_indices().nth(MAX_QUOTE_CHARS) {
         None => format!("{text:?}"),

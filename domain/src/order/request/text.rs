@@ -1,15 +1,15 @@
-//! Rules for strings. Each gives the text back, or says what was found and what is allowed.
+//! Rules for strings. Each returns the text, or what was found and what is allowed.
 
 use super::reader::quote;
 
-/// The longest name of a workflow, in characters.
+/// The limit for the name of a workflow, in characters.
 const MAX_NAME_LENGTH: usize = 64;
-/// The longest mail address that SMTP carries, in bytes.
+/// The limit of SMTP for a mail address, in bytes.
 const MAX_EMAIL_LENGTH: usize = 254;
 const MAX_EMAIL_LOCAL_PART: usize = 64;
 const MAX_DOMAIN_LABEL: usize = 63;
 
-/// A name that goes into stream names and URLs: lower-case letters, digits and `-`.
+/// A name for stream names and URLs: lower-case letters, digits and `-`.
 pub(super) fn name(text: &str) -> Result<String, String> {
     const ALLOWED: &str =
         "must start with a lower-case letter and go on with lower-case letters, digits and '-', 64 characters at most";
@@ -22,7 +22,8 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     }
 }
 
-/// The identity of something outside: printable, not empty, and no white space around it that nobody sees.
+/// The id of something outside Tenuto: printable, not empty, without invisible white space around
+/// it.
 pub(super) fn id(text: &str, longest: usize) -> Result<String, String> {
     if text.is_empty() {
         return Err(format!("must not be empty: 1 to {longest} characters"));
@@ -35,7 +36,7 @@ pub(super) fn id(text: &str, longest: usize) -> Result<String, String> {
     }
 }
 
-/// A text for people, on one line. The text itself is not repeated in a message: it may be personal.
+/// A text for people, on one line. Messages do not repeat the text: it may be personal data.
 pub(super) fn printable(text: &str, longest: usize) -> Result<String, String> {
     if let Some((index, strange)) = text.chars().enumerate().find(|(_, c)| !is_printable(*c)) {
         let code = u32::from(strange);
@@ -48,13 +49,13 @@ pub(super) fn printable(text: &str, longest: usize) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Controls are not printable, nor is what breaks a line, or turns the direction of what stands around it: a text must
-/// not change how a log or a screen reads.
+/// A text must not change how a log or a screen reads. So control characters, line breaks, and
+/// marks that turn the direction of text are not printable.
 fn is_printable(c: char) -> bool {
     !(c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
 }
 
-/// A mail address as programs write them: no quotes, no comments, no address literal.
+/// A mail address as programs write it: no quotes, no comments, no address literal.
 pub(super) fn email(text: &str) -> Result<String, String> {
     let text = printable(text, MAX_EMAIL_LENGTH)?;
     if text.len() > MAX_EMAIL_LENGTH {
