@@ -1,4 +1,5 @@
-//! The words in which then and now are compared.
+//! The terms in which the recorded history and a run are compared: addressees, request events and
+//! milestones.
 
 use serde_json::Value;
 
@@ -7,19 +8,20 @@ use crate::ids::StepId;
 use crate::order::{Direction, OrderCompleted, StatusChanged};
 use crate::workflow::Step;
 
-/// Who is asked.
+/// The addressee of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Whom {
-    /// A participant, for an action.
+    /// A participant, with its action.
     Participant { name: String, action: String },
-    /// A person, for what is awaited.
+    /// A person, with what the step awaits.
     Person(String),
-    /// Nobody: time has to pass.
+    /// No one: a step waits for a time.
     Time,
 }
 
 impl Whom {
-    /// Who is asked by a step of a definition.
+    /// The addressee of a step of a definition; `None` where the step sends nothing in this
+    /// direction.
     pub fn of(step: &Step, direction: Direction) -> Option<Self> {
         let action = match direction {
             Direction::Do => step.action.as_ref(),
@@ -33,7 +35,7 @@ impl Whom {
         }
     }
 
-    /// For people.
+    /// The name that messages show.
     pub fn name(&self) -> String {
         match self {
             Whom::Participant { name, action } => format!("{name}.{action}"),
@@ -43,12 +45,12 @@ impl Whom {
     }
 }
 
-/// Something asked or answered.
+/// A request, or its conclusion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Deed {
-    /// The event, or the event that is answered by what led to it.
+    /// The recorded event. In a run: the recorded event on which the run decided this.
     pub seq: Seq,
-    /// Which ask, by its index on its own side.
+    /// The index of the request, among the requests of its own side (history or run).
     pub ask: usize,
     pub kind: DeedKind,
 }
@@ -56,7 +58,7 @@ pub(super) struct Deed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DeedKind {
     Asked,
-    /// An outcome; none: it failed for good.
+    /// The outcome; `None`: the request failed for good.
     Concluded(Option<String>),
 }
 
@@ -70,11 +72,11 @@ impl Deed {
     }
 }
 
-/// Something that concerns the order as a whole.
+/// An event that concerns the order as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Milestone {
     pub seq: Seq,
-    /// The step that led to it, where there is one.
+    /// The step that caused it, if a step did.
     pub step: Option<StepId>,
     pub kind: MilestoneKind,
 }
@@ -84,7 +86,7 @@ pub(super) enum MilestoneKind {
     Status(String),
     Undoing,
     Stuck,
-    /// With its result; none: the result had no value.
+    /// The result; `None`: the result had no value.
     Completed(Option<Value>),
     Canceled,
 }

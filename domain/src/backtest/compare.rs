@@ -1,4 +1,4 @@
-//! Whether then and now are the same, and where they part.
+//! Compares a run with the recorded history, and finds where they first differ.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::{Difference, Standing, Verdict};
 use crate::ids::StepId;
 use crate::order::{Event, OrderState, evolve, summary};
 
-/// Says what came of a run.
+/// Returns the verdict on a finished run.
 pub(super) fn compare(run: &Run<'_>) -> Verdict {
     let unknown = run.unknown();
     let mut parting = Parting { run, past: run.past, is_whole: unknown.is_empty(), found: Vec::new() };
@@ -21,17 +21,18 @@ pub(super) fn compare(run: &Run<'_>) -> Verdict {
     }
 }
 
-/// Collects where then and now part.
+/// Collects the differences between the run and the recorded history.
 struct Parting<'a> {
     run: &'a Run<'a>,
     past: &'a Past,
-    /// Nothing is unknown, so that what did not happen now will not happen.
+    /// Nothing is unknown, so what the run has not done, it never does.
     is_whole: bool,
-    /// On which event, how near to the cause, and at which step.
+    /// For each difference: the recorded event, its rank (how near it is to the cause), and the
+    /// step.
     found: Vec<(Seq, u8, Option<StepId>)>,
 }
 
-/// How near a finding is to the cause, of those on the same event.
+/// Ranks of differences on the same event: the lowest is nearest to the cause.
 const ANSWER: u8 = 0;
 const ASK: u8 = 1;
 const ORDER: u8 = 2;
@@ -47,13 +48,13 @@ impl Parting<'_> {
         self.milestones();
     }
 
-    /// The event at which they part, and the step.
+    /// The event and the step of the first difference.
     fn first(&self) -> Option<(Seq, Option<StepId>)> {
         let nearest = self.found.iter().min_by_key(|(seq, rank, _)| (*seq, *rank));
         nearest.map(|(seq, _, step)| (*seq, step.clone()))
     }
 
-    /// The asks of now that are asks of then, each by its index.
+    /// Pairs of requests, by index: a request of the run, and the recorded request that it repeats.
     fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
         self.run.asks.iter().enumerate().filter(|(_, ask)| ask.whom != Whom::Time).filter_map(|(now, ask)| {
             match ask.source {
@@ -64,7 +65,8 @@ impl Parting<'_> {
         })
     }
 
-    /// What a rule answers may have been asked then all the same, by the step of that name.
+    /// A rule answers this request of the run. The recorded request of the same step still pairs
+    /// with it.
     fn overruled(&self, now: usize) -> Option<usize> {
         let ask = self.run.asks.get(now)?;
         let same = |then: &super::past::PastAsk| {
@@ -105,7 +107,8 @@ impl Parting<'_> {
         }
     }
 
-    /// Of two, one was answered then before the other was asked, and now it is the other way round.
+    /// Finds two requests whose order is reversed: in the history, one was concluded before the
+    /// other was sent; in the run, it is the other way round.
     fn changed_places(&mut self) {
         let (now, then) = (places(&self.run.deeds), places(&self.past.deeds));
         let placed = self.pairs().filter_map(|(ours, theirs)| Some((ours, *now.get(&ours)?, *then.get(&theirs)?)));
@@ -148,7 +151,7 @@ fn conclusions(deeds: &[Deed], ask: usize) -> Vec<&Deed> {
     deeds.iter().filter(|deed| deed.ask == ask && matches!(deed.kind, DeedKind::Concluded(_))).collect()
 }
 
-/// When something was asked, and first answered: places among the deeds.
+/// When a request was sent, and when it was first concluded: indexes among the request events.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     asked: usize,
@@ -156,13 +159,13 @@ struct Place {
 }
 
 impl Place {
-    /// This was answered before the other was asked.
+    /// This request was concluded before the other was sent.
     fn is_before(&self, other: &Self) -> bool {
         matches!(self.answered, Some(answered) if answered < other.asked)
     }
 }
 
-/// The place of each ask.
+/// The place of each request.
 fn places(deeds: &[Deed]) -> HashMap<usize, Place> {
     let mut places: HashMap<usize, Place> = HashMap::new();
     for (at, deed) in deeds.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Gives a run what came then, as a command of today.
+//! Turns each recorded reply and operation into a command for the run.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::order::{
     NotSent, Operate, Operation, Reply, Signal,
 };
 
-/// Who acts where an operator acted.
+/// The principal of every operator command of a run.
 const OPERATOR: &str = "operator";
 
 impl Run<'_> {
@@ -60,7 +60,7 @@ impl Run<'_> {
             What::Refused => self.refused(&step, direction, self.error(reply.seq)),
             What::Lost => self.lost(&step, direction),
             What::NotSent => self.not_sent(&step, direction, &reply),
-            // Time had it tried again already, with something else that was due.
+            // A tick has made this attempt already, together with other due work.
             What::Again if self.attempt(&step).is_some() => return Ok(()),
             What::Again => self.operate(Operation::Retry { step: Some(step.clone()) }),
             What::Overdue => {
@@ -71,7 +71,7 @@ impl Run<'_> {
             }
             What::Skipped => {
                 let (outcome, data) = self.said(reply.seq);
-                // An undo has no answers, and is skipped without one.
+                // An undo has no outcomes, so an operator skips it without one.
                 let outcome = (direction == Direction::Do).then_some(outcome);
                 self.operate(Operation::Skip { step: step.clone(), outcome, data })
             }
@@ -93,8 +93,8 @@ impl Run<'_> {
 
     pub(super) fn operation(&mut self, seq: Seq, at: Timestamp, kind: OperationKind) -> Result<(), DecideError> {
         let before = self.operations.checked_sub(1).and_then(|before| self.past.operations.get(before));
-        // A pause lasts as long as then, even where it begins later now. The operation before its end
-        // is its beginning.
+        // A pause lasts as long as recorded, even if it begins later in the run. The operation
+        // before a resume is its pause.
         let lasted = match (kind, self.state.paused, before) {
             (OperationKind::Resume, Some(since), Some(pause)) => since.checked_add_signed(at - pause.at),
             _ => None,
@@ -115,12 +115,12 @@ impl Run<'_> {
         Command::Operate(Operate { operation, actor, reason, now: self.clock() })
     }
 
-    /// The attempt that is being made.
+    /// The attempt in flight.
     fn attempt(&self, step: &str) -> Option<AttemptId> {
         self.state.attempt_in_flight(step)
     }
 
-    /// The attempt that is being made, or one that does not exist, and is refused.
+    /// The attempt in flight; if none is, an id that no attempt has, which the decider refuses.
     fn attempt_or_none(&self, step: &StepId, direction: Direction) -> AttemptId {
         let none = || AttemptId { step: step.clone(), direction, number: 0, recorded_at: self.clock().at };
         self.attempt(step).map_or_else(none, |attempt| AttemptId { direction, ..attempt })
@@ -131,7 +131,7 @@ impl Run<'_> {
         Command::Answer(Answer { attempt, reply, now: self.clock() })
     }
 
-    /// An answer in the exchange, while there is one; else one that comes by itself.
+    /// An answer in the exchange if an attempt is in flight; otherwise a later answer.
     fn answered(&self, step: &StepId, direction: Direction, outcome: Option<String>, data: Value) -> Command {
         if self.attempt(step).is_some() {
             return self.answer(step, direction, Reply::Done { outcome, data });
@@ -139,7 +139,7 @@ impl Run<'_> {
         self.signaled(step, direction, outcome, data)
     }
 
-    /// Under a key of its own, so that the same answer twice is two.
+    /// Each answer has its own key, so that two equal answers count as two.
     fn signaled(&self, step: &StepId, direction: Direction, outcome: Option<String>, data: Value) -> Command {
         let (step, key, now) = (step.clone(), Some(format!("answer-{}", self.decided.len())), self.clock());
         Command::Signal(Signal { step, direction, outcome, data, key, now })
@@ -169,14 +169,15 @@ impl Run<'_> {
         Command::HandOver(HandOver { attempts, now: self.clock() })
     }
 
-    /// The next attempt comes when it came then, and not with this.
+    /// The history says when the next attempt comes, so this command must not start it.
     fn not_sent(&self, step: &StepId, direction: Direction, reply: &PastReply) -> Command {
         let attempt = self.attempt_or_none(step, direction);
         let wait = self.waited(reply.seq).unwrap_or_default().max(Duration::from_secs(1));
         Command::NotSent(NotSent { attempt, error: self.error(reply.seq), wait, now: self.clock() })
     }
 
-    /// How long the next attempt was to wait then: nothing else that is due has it made sooner.
+    /// How long the recorded attempt was to wait for the next one. Other due work does not shorten
+    /// it.
     fn waited(&self, seq: Seq) -> Option<Duration> {
         match self.past.events.get(seq) {
             Some(Event::StepAttemptFailed(e)) => (e.retry_at - e.at).to_std().ok(),
@@ -184,7 +185,7 @@ impl Run<'_> {
         }
     }
 
-    /// What an answer of the past said.
+    /// The outcome and the data of a recorded answer.
     fn said(&self, seq: Seq) -> (String, Value) {
         match self.past.events.get(seq) {
             Some(Event::StepCompleted(e)) => (e.outcome.clone(), e.data.clone()),
@@ -192,7 +193,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whether a misconfigured attempt of the past may have acted.
+    /// Whether a recorded misconfigured attempt may have acted.
     fn may_have_acted(&self, seq: Seq) -> bool {
         match self.past.events.get(seq) {
             Some(Event::StepAttemptFailed(e)) => e.maybe_done,
@@ -201,7 +202,7 @@ impl Run<'_> {
         }
     }
 
-    /// What went wrong with an attempt of the past.
+    /// The error of a recorded attempt.
     fn error(&self, seq: Seq) -> String {
         match self.past.events.get(seq) {
             Some(Event::StepAttemptFailed(e)) => e.error.clone(),

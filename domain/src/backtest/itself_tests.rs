@@ -53,7 +53,8 @@ fn assert_lives_again(story: &Story<'_>, source: &str) {
 }
 
 /// The run decides the same events, in any order, with at least as many splits. A decision recorded
-/// that an attempt was not sent, and started it again: the run may do so in the rest of the decision.
+/// that an attempt was not sent, and started it again: the run may do so in the rest of the
+/// decision.
 #[track_caller]
 fn assert_lives_again_in_parts(story: &Story<'_>, source: &str) {
     let past = Past::of(story.history().to_vec()).unwrap();

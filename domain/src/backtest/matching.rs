@@ -1,10 +1,12 @@
-//! Which of the things asked then is what is asked now.
+//! Matches a request of the run with a recorded request.
 //!
-//! The same participant for the same action, in the same direction; and either by the step of the same name, or, where a step is
-//! called otherwise now, with the same input. The input of a step of the same name may differ, since definitions are changed in
-//! just that; but not where it matters:
-//! - where the caller says that it does ([`Options::same_input`](super::Options)),
-//! - or where the history itself shows that it does: the same action, asked elsewhere in it with another input, had another outcome.
+//! Both name the same participant, the same action and the same direction. The step has the same
+//! name; or, if the step was renamed, the input is the same. A step of the same name may have
+//! another input, because that is what authors change in a definition. Two rules forbid another
+//! input:
+//! - the caller forbids it ([`Options::same_input`](super::Options)),
+//! - the history shows that the input matters: the same action with another input had another
+//!   outcome.
 
 use serde_json::Value;
 
@@ -14,7 +16,7 @@ use super::unknown::UnknownKind;
 use crate::order::Direction;
 use crate::workflow::Workflow;
 
-/// Something that is asked now.
+/// A request of the run.
 pub(super) struct Asking<'a> {
     pub step: &'a str,
     pub direction: Direction,
@@ -22,7 +24,8 @@ pub(super) struct Asking<'a> {
     pub input: &'a Value,
 }
 
-/// The ask of the past that this one is, by its index; otherwise why it is none. `taken`: those that others are.
+/// The index of the recorded request that matches, or why no request matches. `taken` marks
+/// recorded requests that other requests of the run matched.
 pub(super) fn find(
     past: &Past,
     workflow: &Workflow,
@@ -41,7 +44,7 @@ pub(super) fn find(
             Err(UnknownKind::OtherInput)
         };
     }
-    // A step that is called otherwise now. One that there still is waits for its own answer.
+    // The step was renamed. A recorded step that the definition still has keeps its own answer.
     let is_there_still = |ask: &PastAsk| {
         workflow.step(&ask.step).and_then(|step| Whom::of(step, ask.direction)).is_some_and(|whom| whom == ask.whom)
     };
@@ -53,7 +56,7 @@ pub(super) fn find(
     Err(if ever { UnknownKind::OtherInput } else { UnknownKind::NeverAsked })
 }
 
-/// Whether the history shows that what is told changes what is answered.
+/// Whether the history shows that another input leads to another outcome.
 fn input_matters(past: &Past, asked: &PastAsk) -> bool {
     let outcome_of = |wanted: &PastAsk| {
         past.deeds.iter().find_map(|deed| match &deed.kind {

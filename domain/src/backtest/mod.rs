@@ -1,32 +1,37 @@
-//! Backtest: a past order, run through another definition with the real decider.
+//! Backtest: runs a past order through another definition with the real decider.
 //!
-//! Every action is answered with what its participant answered then ([`matching`]); what operators and persons did is done again, at
-//! the same point. What comes out is the same, or it differs, or it cannot be known.
+//! The run answers each action as its participant answered in the history ([`matching`]). It
+//! repeats what operators and persons did at the same points. The verdict is "same", "differs" or
+//! "unknown".
 //!
 //! # What "the same" means
 //!
-//! - The order comes by the same business statuses, is undone, gets stuck and ends, in the same sequence.
-//! - It asks the same participants for the same actions, and the same persons, and comes to the same outcomes. A failure for good is
-//!   one outcome, whatever the words.
-//! - The order of asking is compatible: no two of them have changed places, the one having been answered then before the other was
-//!   asked, and the other being answered now before the one is asked. What was done side by side may be done one after the other,
-//!   and the other way round.
+//! - The order takes the same business statuses, is undone, gets stuck and ends, in the same
+//!   sequence.
+//! - It sends the same actions to the same participants, asks the same persons, and gets the same
+//!   outcomes. A failure for good counts as one outcome, whatever its error text.
+//! - The order of requests is compatible. Two requests are not reversed: the history concluded the
+//!   first before it sent the second, and the run concludes the second before it sends the first.
+//!   Parallel requests may become serial, and serial requests parallel.
 //! - It gives the same result.
 //!
-//! Left out are times and how long waits last, numbers of attempts, steps that are skipped, names of steps, and inputs. What a rule
-//! answers that was never asked ([`Rules`]) is left out as well: what comes of it is compared.
+//! The comparison ignores times, lengths of waits, numbers of attempts, skipped steps, names of
+//! steps, and inputs. It also ignores the request that a rule answers and that was never sent
+//! ([`Rules`]); the consequences of that answer are compared.
 //!
-//! An order that has not ended is compared as far as it came: what it waits for then, it has to wait for now.
+//! An order that has not ended is compared up to its last event: the run must wait for the same.
 //!
-//! # What cannot be known
+//! # What is unknown
 //!
-//! A run goes on where an answer is missing, as far as nothing depends on it. If then and now part before, or beside it, the order
-//! differs; else it cannot be known.
+//! A run without an answer continues as far as nothing depends on that answer. If it differs from
+//! the history before that, or on a parallel branch, the verdict is "differs"; otherwise it is
+//! "unknown".
 //!
 //! # Personal data
 //!
-//! Inputs are recorded with placeholders, and are compared so. Guards see the real values. Where these are sealed, or erased, guards
-//! still see whether there are any; where a guard looks into them, what comes of the order cannot be known.
+//! Inputs are recorded with placeholders, and the comparison uses the placeholders. Guards read the
+//! real values. If these are sealed or erased, a guard still reads whether they exist. If a guard
+//! reads more than that, the verdict is "unknown".
 
 mod ask;
 mod compare;
@@ -64,57 +69,58 @@ use crate::workflow::{Expression, Workflow};
 /// How to run an order.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Answers that nobody gave.
+    /// Answers to requests that the history never sent.
     pub rules: Option<Rules>,
-    /// An action that is told something else than then is not known, even where nothing shows that it matters.
+    /// An answer counts as unknown if its input differs from the recorded one, even where nothing
+    /// shows that the input matters.
     pub same_input: bool,
 }
 
-/// What came of running an order.
+/// The result of running an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
-    /// Whether it is the same.
+    /// Whether the run equals the history.
     pub verdict: Verdict,
-    /// What rules answered: `participant.action`.
+    /// The actions that rules answered: `participant.action`.
     pub supposed: Vec<String>,
 }
 
-/// Whether an order comes out the same.
+/// Whether the run of an order equals its history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does.
+    /// The run equals the history.
     Same,
-    /// It does not.
+    /// The run differs.
     Differs(Box<Difference>),
-    /// Answers are missing: these.
+    /// These answers are missing.
     Unknown(Vec<Unknown>),
 }
 
-/// Where then and now part.
+/// Where the run first differs from the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The step, where it is one.
+    /// The step, if a step differs.
     pub step: Option<StepId>,
-    /// The event, by its revision then, that was decided on otherwise.
+    /// The revision of the recorded event on which the run decides otherwise.
     pub revision: u64,
-    /// What was decided then, in sentences; empty: nothing.
+    /// What the history decided, in sentences; empty: nothing.
     pub then: Vec<String>,
-    /// What is decided now, in sentences; empty: nothing.
+    /// What the run decides, in sentences; empty: nothing.
     pub now: Vec<String>,
-    /// Where the order stood at the end of its history.
+    /// The state of the order at the end of its history.
     pub ended_then: Standing,
-    /// Where it comes to now.
+    /// The state of the order at the end of the run.
     pub ended_now: Standing,
 }
 
-/// Where an order stands.
+/// The status and state of an order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     /// The business status.
     pub status: String,
-    /// As GraphQL spells it.
+    /// The state, spelled as in GraphQL.
     pub state: &'static str,
-    /// Nothing is missing for saying so; else it is as far as it can be known.
+    /// No answer is missing. Otherwise this is the last state that the run reached.
     pub is_known: bool,
 }
 
@@ -130,7 +136,7 @@ pub fn backtest(workflow: &Workflow, past: &Past, options: &Options) -> Result<T
     Ok(Trial { verdict: compare::compare(&run), supposed })
 }
 
-/// The steps that hang on personal data which cannot be read.
+/// The steps that depend on personal data which cannot be read.
 fn hidden(workflow: &Workflow, past: &Past, options: &Options) -> Vec<Unknown> {
     if past.placed.sealed.is_none() {
         return Vec::new();

@@ -168,7 +168,8 @@ fn of_two_things_on_one_event_the_one_of_now_is_named() {
     assert_eq!((parts.step.as_deref(), parts.revision), (Some("a"), 2));
     assert_eq!(parts.then, ["a: done", "The order is completed"]);
     assert_eq!(parts.now, ["a: done", "The order is Made", "The order is completed"]);
-    // Conversely, the run completes the order where a status was set then. A completion names no step.
+    // Conversely, the run completes the order where a status was set then. A completion names no
+    // step.
     let past = in_turn(&now, &["a"]);
     assert_eq!(parts_at(tried(&past, &source)), (None, 2));
 }

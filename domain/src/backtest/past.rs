@@ -1,6 +1,7 @@
-//! What an order's history says of its past: whom it asked for what, what they answered and when, and what operators did.
+//! Reads a history: which requests the order sent, which replies came and when, and what operators
+//! did.
 //!
-//! It is told from the events alone, without the definition that they were decided by.
+//! It reads the events alone, without the definition that decided them.
 
 use std::sync::Arc;
 
@@ -13,83 +14,83 @@ use crate::order::{
     Basis, Direction, Event, FailureCause, Mode, OrderPlaced, StepCompleted, StepFailed, StepStarted, WaitStarted,
 };
 
-/// Index of an event in its history: what came first has the lower one.
+/// The index of an event in its history; earlier events have lower ones.
 pub(super) type Seq = usize;
 
-/// A history, looked at.
+/// A history that was read.
 #[derive(Debug)]
 pub struct Past {
-    /// What was ordered.
+    /// The order as it was placed.
     pub(super) placed: Arc<OrderPlaced>,
-    /// Everything that happened, in its order.
+    /// All events, in their order.
     pub(super) events: Vec<Event>,
-    /// Whom it asked, in the order in which it began to.
+    /// All requests, in the order in which they were first sent.
     pub(super) asks: Vec<PastAsk>,
     /// What operators did to the order as a whole.
     pub(super) operations: Vec<PastOperation>,
-    /// Statuses, undoing, and ends.
+    /// Statuses, the start of compensation, and ends.
     pub(super) milestones: Vec<Milestone>,
-    /// All that was asked and answered.
+    /// All requests and conclusions, in their order.
     pub(super) deeds: Vec<Deed>,
     /// Where decisions were split.
     splits: Vec<Seq>,
 }
 
-/// A history that cannot be looked at: it does not begin with the order.
+/// A history that cannot be read: its first event is not `OrderPlaced`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an order's history begins with OrderPlaced, not with {0}")]
 pub struct NoBeginning(&'static str);
 
-/// Somebody who was asked for something: one step in one direction, with all attempts.
+/// A recorded request: one step in one direction, with all attempts.
 #[derive(Debug)]
 pub(super) struct PastAsk {
     pub step: StepId,
     pub direction: Direction,
     pub whom: Whom,
-    /// The event that has what was told.
+    /// The event that recorded the input.
     pub told: Option<Seq>,
     pub at: Timestamp,
-    /// What came of it, in its order.
+    /// The replies, in their order.
     pub replies: Vec<PastReply>,
-    /// Something was still to come at the end of the history.
+    /// At the end of the history, the request had no conclusion yet.
     pub open: bool,
-    /// Since when the answer that comes next is waited for, and for how long it may be.
+    /// The current wait: since when, and how long it may last.
     waiting: Waiting,
 }
 
-/// A wait for an answer, pauses left out.
+/// A wait for an answer, without pauses.
 #[derive(Debug, Clone, Copy, Default)]
 struct Waiting {
     since_ms: i64,
     allowed_ms: Option<i64>,
 }
 
-/// Something that came of being asked.
+/// A recorded reply to a request: an answer, a failed attempt, or an operator's action on it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PastReply {
     pub seq: Seq,
     pub at: Timestamp,
     pub what: What,
-    /// How long it was waited for, pauses left out.
+    /// How long the order waited for it, without pauses.
     pub took_ms: i64,
-    /// How long it might have been waited for, where that was bounded.
+    /// How long the order would have waited; `None`: without limit.
     pub allowed_ms: Option<i64>,
 }
 
-/// Which kind of thing; the event has the rest.
+/// The kind of a reply; its event holds the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Accepted,
     /// An answer in the exchange.
     Done,
-    /// An answer that came by itself.
+    /// A later answer, outside of an exchange.
     Later,
-    /// An answer that the definition did not know, and whose data was not recorded.
+    /// An answer that the definition did not know. The event did not record its data.
     Unreadable,
     Unclear,
-    /// A mistake that a person has to mend.
+    /// A mistake of the deployment, which a person has to correct.
     Misconfigured,
-    /// It could not be done until a person had mended something.
+    /// The participant cannot act until a person has corrected something.
     Held,
     Lost,
     /// The request was never sent.
@@ -99,7 +100,7 @@ pub(super) enum What {
     Again,
     /// An operator's assumption.
     Skipped,
-    /// Time had come.
+    /// The deadline passed.
     Overdue,
 }
 
@@ -119,14 +120,14 @@ pub(super) enum OperationKind {
 }
 
 impl Past {
-    /// Looks at a history: all events of an order, from its first.
+    /// Reads a history: all events of an order, from the first.
     pub fn of(events: Vec<Event>) -> Result<Self, NoBeginning> {
         let placed = match events.first() {
             Some(Event::OrderPlaced(placed)) => Arc::new((**placed).clone()),
             Some(other) => return Err(NoBeginning(other.type_name())),
             None => return Err(NoBeginning("nothing")),
         };
-        let mut reading = Reading {
+        let mut reader = HistoryReader {
             past: Self {
                 placed,
                 events: Vec::new(),
@@ -140,17 +141,17 @@ impl Past {
             paused_ms: 0,
         };
         for (seq, event) in events.iter().enumerate() {
-            reading.note(seq, event);
+            reader.note(seq, event);
         }
-        Ok(Self { events, ..reading.past })
+        Ok(Self { events, ..reader.past })
     }
 
-    /// What was ordered.
+    /// The order as it was placed.
     pub fn placed(&self) -> &OrderPlaced {
         &self.placed
     }
 
-    /// What somebody was told.
+    /// The recorded input of a request.
     pub(super) fn input(&self, ask: &PastAsk) -> &Value {
         let input = match ask.told.and_then(|seq| self.events.get(seq)) {
             Some(Event::StepStarted(e)) => e.input.as_ref(),
@@ -160,47 +161,49 @@ impl Past {
         input.unwrap_or(&Value::Null)
     }
 
-    /// The events that were decided together with this one, which came from outside, as its consequences.
+    /// The events of one decision: an event from outside, and its consequences.
     pub(super) fn decision(&self, seq: Seq) -> &[Event] {
         let end = (seq + 1..self.events.len()).find(|at| self.came_from_outside(*at)).unwrap_or(self.events.len());
         self.events.get(seq..end).unwrap_or_default()
     }
 
-    /// The event from outside that this one is a consequence of.
+    /// The event from outside that caused this one.
     pub(super) fn cause(&self, seq: Seq) -> Seq {
         (1..=seq).rev().find(|at| self.came_from_outside(*at)).unwrap_or(0)
     }
 
-    /// Where the decision that begins with this event was split, and what was recorded before; `None`: it was not.
+    /// Where the decision that begins with this event was split, and the events recorded before the
+    /// split; `None`: it was not split.
     pub(super) fn split_of(&self, from: Seq) -> Option<(Seq, &[Event])> {
         let mark = *self.splits.iter().find(|mark| **mark >= from)?;
         let is_another = (from + 1..mark).any(|at| self.came_from_outside(at) && !self.is_made_again_at_once(at));
         if is_another { None } else { Some((mark, self.events.get(from..mark)?)) }
     }
 
-    /// The attempt that was made in place of one before it, in the same decision.
+    /// An attempt that replaces the one before it, in the same decision.
     fn is_made_again_at_once(&self, seq: Seq) -> bool {
         let before = seq.checked_sub(1).and_then(|before| self.events.get(before));
         matches!((before, self.events.get(seq)), (Some(Event::StepAttemptFailed(given_up)), Some(Event::StepStarted(again)))
             if given_up.step == again.step && given_up.direction == again.direction && given_up.at == again.at)
     }
 
-    /// Whether a participant, a person or a deadline brought this event: it does not follow from another one.
+    /// Whether a participant, a person or a deadline caused this event directly. If not, another
+    /// event did.
     pub(super) fn came_from_outside(&self, seq: Seq) -> bool {
         self.asks.iter().any(|ask| ask.replies.iter().any(|reply| reply.seq == seq))
             || self.operations.iter().any(|operation| operation.seq == seq)
     }
 }
 
-/// The history so far.
-struct Reading {
+/// Reads a history event by event.
+struct HistoryReader {
     past: Past,
     paused: Option<Timestamp>,
-    /// How long pauses have lasted in all, but for the present one.
+    /// The length of all ended pauses.
     paused_ms: i64,
 }
 
-impl Reading {
+impl HistoryReader {
     fn note(&mut self, seq: Seq, event: &Event) {
         let at = event.at();
         match event {
@@ -311,7 +314,7 @@ impl Reading {
             FailureCause::NeverSent(_) => Some(What::NotSent),
             FailureCause::Overdue => Some(What::Overdue),
             FailureCause::Lost => Some(What::Lost),
-            // Nobody said this: it follows from the order's being undone, or from the definition.
+            // No reply caused these: they follow from the compensation, or from the definition.
             FailureCause::GivenUp | FailureCause::NoValue => None,
         };
         if let Some(what) = what {
@@ -362,13 +365,13 @@ impl Reading {
         }
     }
 
-    /// The time, with the clock stopped while the order was held.
+    /// The time, with the clock stopped during pauses.
     fn net_ms(&self, at: Timestamp) -> i64 {
         self.paused.unwrap_or(at).timestamp_millis() - self.paused_ms
     }
 }
 
-/// What came, where it was a mistake: two of them are answers that the definition did not expect.
+/// The kind of reply behind a mistake. Two kinds are answers that the definition did not expect.
 fn misconfigured(mistake: &FailureCause<'_>) -> What {
     match mistake {
         FailureCause::AcceptedInVain => What::Accepted,

@@ -1,4 +1,4 @@
-//! Answers that nobody gave then: a file of rules says what they would have been.
+//! Rules: a file that answers requests which the history never sent.
 //!
 //! ```yaml
 //! answers:                        # by participant.action, do or undo alike
@@ -13,10 +13,11 @@
 //!   approval: [{ outcome: approved }]
 //! ```
 //!
-//! The first rule whose guard holds answers, in the place of what was answered then; where none holds, the past answers. Guards are
-//! those of workflow files. `order` is the order; `steps` is how its steps stood at the end of the **past**, by the names that they
-//! had then: `outcome` is the last of `outcomes`, `data` came with it. A guard without a value, because a step is not there for one,
-//! does not hold.
+//! The first rule whose guard holds answers, in place of the recorded answer. If no guard holds,
+//! the recorded answer is used. Guards are those of workflow files. `order` is the order. `steps`
+//! is the state of its steps at the end of the **history**, under their recorded names: `outcome`
+//! is the last of `outcomes`, and `data` is its data. A guard without a value does not hold, for
+//! example because a step does not exist.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ use serde_json::{Map, Number, Value, json};
 use super::ask::{DeedKind, Whom};
 use super::past::Past;
 use crate::order::{Direction, Event, OrderState, order_seen_by};
-use crate::workflow::fault::Report;
+use crate::workflow::fault::FaultReport;
 use crate::workflow::read::fields::{Fields, entries};
 use crate::workflow::read::values;
 use crate::workflow::suggest::did_you_mean;
@@ -34,10 +35,10 @@ use crate::workflow::{Expression, Faults, Scope, Subject, Workflow};
 
 const KEYS: [&str; 2] = ["answers", "persons"];
 const RULE_KEYS: [&str; 4] = ["when", "outcome", "data", "refuse"];
-/// The most entries of a section, and rules of an entry.
+/// The limit for entries of a section, and for rules of an entry.
 const MAX_ENTRIES: usize = 1_000;
 
-/// The answers of a file, by whom they are.
+/// The answers of a file, by addressee.
 #[derive(Debug, Clone, Default)]
 pub struct Rules(BTreeMap<Whom, Vec<Rule>>);
 
@@ -47,7 +48,7 @@ struct Rule {
     said: Said,
 }
 
-/// What a rule has somebody say.
+/// The answer of a rule.
 #[derive(Debug, Clone)]
 pub(super) enum Said {
     Outcome { outcome: String, data: Value },
@@ -61,15 +62,15 @@ pub(super) struct Supposed {
 }
 
 impl Rules {
-    /// Reads a file of rules for a definition, and checks it whole: every fault is named with its line and column.
+    /// Reads and checks a file of rules against a definition. Each fault names its line and column.
     pub fn parse(source: &str, workflow: &Workflow) -> Result<Self, Faults> {
-        let mut report = Report::new(source);
+        let mut report = FaultReport::new(source);
         let Some(root) = yaml::load(source, &mut report) else { return report.finish(None) };
         let rules = read(&root, workflow, &mut report);
         report.finish(rules)
     }
 
-    /// Of whom something is supposed that hangs on what personal data say.
+    /// Whether a rule for this addressee reads personal data.
     pub(super) fn look_into_personal_data(&self, whom: &Whom) -> bool {
         let guards = self.0.get(whom).into_iter().flatten().filter_map(|rule| rule.when.as_ref());
         guards.into_iter().any(Expression::looks_into_personal_data)
@@ -90,7 +91,7 @@ impl Rule {
     }
 }
 
-/// The steps as they stood at the end of the past.
+/// The state of the steps at the end of the history.
 fn steps_then(past: &Past) -> Value {
     let mut steps = Map::new();
     for ask in past.asks.iter().filter(|ask| ask.direction == Direction::Do) {
@@ -111,7 +112,7 @@ fn steps_then(past: &Past) -> Value {
     Value::Object(steps)
 }
 
-fn read(root: &Node, workflow: &Workflow, report: &mut Report) -> Option<Rules> {
+fn read(root: &Node, workflow: &Workflow, report: &mut FaultReport) -> Option<Rules> {
     let fields = Fields::of(root, root.at, &KEYS, report)?;
     let mut rules = BTreeMap::new();
     let asked = asked(workflow);
@@ -133,7 +134,7 @@ fn read(root: &Node, workflow: &Workflow, report: &mut Report) -> Option<Rules> 
     Some(Rules(rules))
 }
 
-/// Whom a definition may ask.
+/// All addressees of a definition.
 fn asked(workflow: &Workflow) -> Vec<Whom> {
     let steps = workflow.steps.iter().chain(&workflow.compensated);
     let both = steps.flat_map(|step| [Whom::of(step, Direction::Do), Whom::of(step, Direction::Undo)]);
@@ -145,7 +146,7 @@ fn section(
     known: &[String],
     whom: impl Fn(&str) -> Option<Whom>,
     rules: &mut BTreeMap<Whom, Vec<Rule>>,
-    report: &mut Report,
+    report: &mut FaultReport,
 ) {
     for Entry { key, key_at, value } in entries(node, MAX_ENTRIES, report).unwrap_or_default() {
         if !known.contains(key) {
@@ -159,7 +160,7 @@ fn section(
     }
 }
 
-fn list<'a>(node: &'a Node, report: &mut Report) -> &'a [Node] {
+fn list<'a>(node: &'a Node, report: &mut FaultReport) -> &'a [Node] {
     match &node.content {
         Content::List(rules) if rules.is_empty() || rules.len() > MAX_ENTRIES => {
             report.add_at(node, format!("must hold from 1 to {MAX_ENTRIES} rules"));
@@ -173,7 +174,7 @@ fn list<'a>(node: &'a Node, report: &mut Report) -> &'a [Node] {
     }
 }
 
-fn read_rule(node: &Node, report: &mut Report) -> Option<Rule> {
+fn read_rule(node: &Node, report: &mut FaultReport) -> Option<Rule> {
     let fields = Fields::of(node, node.at, &RULE_KEYS, report)?;
     let when = fields.get("when").and_then(|node| guard(node, report));
     let outcome = fields.get("outcome").and_then(|node| values::word(node, report));
@@ -190,7 +191,7 @@ fn read_rule(node: &Node, report: &mut Report) -> Option<Rule> {
     Some(Rule { when, said })
 }
 
-fn guard(node: &Node, report: &mut Report) -> Option<Expression> {
+fn guard(node: &Node, report: &mut FaultReport) -> Option<Expression> {
     let guard = values::expression(node, report)?;
     for reference in guard.references() {
         if let Subject::Unknown(name) = &reference.subject {
@@ -200,7 +201,7 @@ fn guard(node: &Node, report: &mut Report) -> Option<Expression> {
     Some(guard)
 }
 
-/// A value of YAML, as JSON: without quotes, `true`, `false` and numbers are what they look like.
+/// A YAML value as JSON. Without quotes, `true`, `false` and numbers are not text.
 fn json_of(node: &Node) -> Value {
     match &node.content {
         Content::Nothing => Value::Null,

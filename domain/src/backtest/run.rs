@@ -1,8 +1,9 @@
-//! An order's life under another definition: the real decider, answered as the order's participants answered then.
+//! Runs an order under another definition: the real decider, with the recorded answers.
 //!
-//! Answers are given in the order in which they came, as far as the definition asks for them; each as long after the question as
-//! then. Timing decides nothing but deadlines: an answer that took longer than it now may is too late. What operators did is
-//! done again, at the same point. Jitter is in the middle; an attempt in flight is waited for as long as it took.
+//! The run takes the recorded answers in their order, as far as the definition asks for them. Each
+//! answer takes as long as it took in the history. Times decide only about deadlines: an answer
+//! that takes longer than the definition allows is too late. The run repeats operators' actions at
+//! the same points. Jitter is always in the middle. An attempt in flight takes as long as it took.
 
 use chrono::DateTime;
 use serde_json::Value;
@@ -20,10 +21,10 @@ use crate::order::{
 };
 use crate::workflow::Workflow;
 
-/// No order takes that many turns: more of them go round in a circle.
+/// The limit for turns of a run. Real orders need fewer, so a run beyond it is in a loop.
 const MAX_TURNS: usize = 10_000;
 
-/// The life.
+/// The state of a run.
 pub(super) struct Run<'a> {
     pub workflow: &'a Workflow,
     pub past: &'a Past,
@@ -31,28 +32,28 @@ pub(super) struct Run<'a> {
     pub asks: Vec<NewAsk>,
     pub milestones: Vec<Milestone>,
     pub deeds: Vec<Deed>,
-    /// What was decided, each under the event of the past that it was decided on.
+    /// All decisions, each with the recorded event that caused it.
     pub decided: Vec<(Seq, Decided)>,
-    /// Answers of the past that the order refuses now, each with its step.
+    /// Recorded answers that the order now refuses, each with its step.
     pub refused: Vec<(Seq, StepId)>,
-    /// How many of the past's operations have been done.
+    /// How many recorded operations the run has repeated.
     pub operations: usize,
     options: &'a Options,
     taken: Vec<bool>,
     pub now: Timestamp,
     seq: Seq,
-    /// Where the past decision was split, while the run has still to decide the rest of it.
+    /// Where the recorded decision was split, while the run still has to decide the rest.
     split_at: Option<Seq>,
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Debug)]
 pub(super) enum Decided {
     Events(Vec<Event>),
     Refused(String),
 }
 
-/// Somebody who is asked for something now.
+/// A request of the run.
 #[derive(Debug)]
 pub(super) struct NewAsk {
     pub step: StepId,
@@ -60,28 +61,28 @@ pub(super) struct NewAsk {
     pub whom: Whom,
     pub at: Timestamp,
     pub source: Source,
-    /// How many of the source's replies have been given.
+    /// How many replies of the source the run has used.
     pub given: usize,
     pub open: bool,
-    /// How long the answer that is waited for may take.
+    /// How long the order waits for the answer.
     pub allowed_ms: Option<i64>,
 }
 
-/// Where the answers are from.
+/// The source of the answers.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// The past, by the index of its ask.
+    /// The history: the index of the recorded request.
     Past(usize),
     /// A rule.
     Rule(Supposed),
-    /// Time has to pass.
+    /// The clock: a wait ends by itself.
     Clock,
-    /// Nobody knows them.
+    /// The answers are unknown.
     Nobody(UnknownKind),
 }
 
 impl<'a> Run<'a> {
-    /// Lives it, as far as its past tells.
+    /// Runs the order, as far as the history has answers.
     pub fn live(workflow: &'a Workflow, past: &'a Past, options: &'a Options) -> Result<Self, DecideError> {
         let split = past.split_of(0);
         let (events, state) = place_again(workflow, &past.placed, UNDIVIDED, split.map(|(_, at_once)| at_once))?;
@@ -111,7 +112,7 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    /// Whether the order still waits for somebody, or for something.
+    /// The requests that the order still waits for, and whose answers are unknown.
     pub fn unknown(&self) -> Vec<Unknown> {
         let open = self.asks.iter().filter(|_| !self.state.ended());
         open.filter_map(|ask| {
@@ -121,25 +122,25 @@ impl<'a> Run<'a> {
         .collect()
     }
 
-    /// Decides a command on an event of the past. `answered`: the step whose answer it is.
+    /// Decides a command on a recorded event. `answered` is the step that the command answers.
     pub(super) fn decide(&mut self, seq: Seq, command: &Command, answered: Option<&StepId>) -> Result<(), DecideError> {
         self.seq = seq;
         self.decide_like(self.past.split_of(seq), command, answered)
     }
 
-    /// Decides the rest of a split decision. It is split where the past split the rest again, and it is not where another
-    /// command took up the rest.
+    /// Decides the rest of a split decision. It is split again where the history split the rest. It
+    /// is not split if another command continued the rest.
     pub(super) fn decide_rest(&mut self) -> Result<(), DecideError> {
         let rest = self.split_at.map(|mark| mark + 1).filter(|rest| !self.past.came_from_outside(*rest));
         self.decide_like(rest.and_then(|rest| self.past.split_of(rest)), &Command::Tick(self.clock()), None)
     }
 
-    /// Whether this event of the past took up the rest that is still to come.
+    /// Whether this recorded event continued the rest of the split decision.
     pub(super) fn takes_up_the_rest(&self, seq: Seq) -> bool {
         self.split_at.is_some_and(|mark| seq <= mark + 1)
     }
 
-    /// `then`: where the decision was split then, and what was recorded before.
+    /// `then`: where the history split the decision, and the events recorded before the split.
     fn decide_like(
         &mut self,
         then: Option<(Seq, &[Event])>,
@@ -149,7 +150,7 @@ impl<'a> Run<'a> {
         let seq = self.seq;
         match decide_split_like(self.workflow, &self.state, command, then.map(|(_, at_once)| at_once)) {
             Ok((events, state)) => {
-                // A command that changed nothing leaves the rest where it was.
+                // A command without events leaves the rest as it was.
                 if !events.is_empty() {
                     self.split_at = then.map(|(mark, _)| mark).filter(|_| state.split.is_some());
                 }
@@ -157,7 +158,7 @@ impl<'a> Run<'a> {
                 self.take(events);
             }
             Err(DecideError::Refused(refusal)) => {
-                // An operator's wish that makes no sense any more is none.
+                // An operator's command that no longer applies is ignored.
                 if let Some(step) = answered {
                     self.refused.push((seq, step.clone()));
                     self.decided.push((seq, Decided::Refused(refusal.to_string())));
@@ -168,17 +169,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The time and the dice.
+    /// The current time and jitter.
     pub(super) fn clock(&self) -> Now {
         Now { at: self.now, jitter: 0.5 }
     }
 
-    /// Lets time pass: it never goes back.
+    /// Advances the clock, which never goes back.
     pub(super) fn advance_to(&mut self, at: Timestamp) {
         self.now = self.now.max(at);
     }
 
-    /// What is told of a step.
+    /// The input of a step.
     fn input(&self, step: &str) -> &Value {
         self.state.steps.get(step).map_or(&Value::Null, |known| &*known.input)
     }
@@ -238,7 +239,7 @@ impl<'a> Run<'a> {
         self.asks.push(NewAsk { step, direction, whom, at, source, given: 0, open: true, allowed_ms });
     }
 
-    /// Where the answers are from: a rule, where one holds; else the past.
+    /// The source of the answers: a rule if one holds, otherwise the history.
     fn source(&self, step: &str, direction: Direction, whom: &Whom) -> Source {
         if let Some(rules) = &self.options.rules
             && let Some(supposed) = rules.answer(whom, self.past, &self.state)
@@ -248,7 +249,7 @@ impl<'a> Run<'a> {
         let asking = Asking { step, direction, whom, input: self.input(step) };
         match matching::find(self.past, self.workflow, &self.taken, &asking, self.options.same_input) {
             Ok(index) => Source::Past(index),
-            // However long it lasts, it comes to its end.
+            // A wait always ends, whatever its length.
             Err(_) if *whom == Whom::Time => Source::Clock,
             Err(kind) => Source::Nobody(kind),
         }
@@ -271,18 +272,18 @@ impl<'a> Run<'a> {
         self.asks.iter_mut().find(|ask| ask.step == step && ask.direction == direction)
     }
 
-    /// Whether a step answers in the exchange only.
+    /// Whether a step answers only in its exchange.
     pub(super) fn answers_at_once(&self, step: &str) -> bool {
         self.workflow.step(step).is_some_and(|step| step.mode == Mode::Call)
     }
 
-    /// The event that everything since is decided on.
+    /// The recorded event on which the run decides.
     pub(super) fn seq(&self) -> Seq {
         self.seq
     }
 }
 
-/// A moment by its milliseconds.
+/// A time from its milliseconds.
 pub(super) fn at_ms(ms: i64) -> Timestamp {
     DateTime::from_timestamp_millis(ms).unwrap_or(Timestamp::MAX_UTC)
 }

@@ -1,5 +1,5 @@
-//! Past orders, run through other definitions. That each life of the fault matrix is the same under its own definition is looked
-//! at there.
+//! Past orders, run through other definitions. The tests of the fault matrix check that each of its
+//! lives is the same under its own definition.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub(super) fn shipped() -> Past {
     Past::of(story.history().to_vec()).unwrap()
 }
 
-/// The same, and its personal data cannot be read.
+/// The same order, whose personal data cannot be read.
 pub(super) fn shipped_and_sealed() -> Past {
     let key = CustomerKey::new(Uuid::from_u128(1), &[7; CustomerKey::LENGTH]).unwrap();
     let mut events = shipped().events;
@@ -185,7 +185,7 @@ fn a_rule_sees_how_the_past_ended_and_takes_the_place_of_its_answer() {
     );
     let difference = difference(tried_with(&shipped(), SOURCE, &overruled).verdict);
     assert_eq!((difference.step.as_deref(), difference.ended_now.state), (Some("ship"), "CANCELED"));
-    // Where its guard has no value, or does not hold, the past answers.
+    // If the guard has no value or does not hold, the history answers.
     assert_eq!(
         tried_with(&undone(), SOURCE, &rules("answers: { p.ship: [{ when: steps.shop.outcome == 'x' }] }", SOURCE))
             .verdict,
@@ -250,7 +250,7 @@ fn what_operators_did_is_done_again_at_the_same_point() {
     story.answer("sorry", done()).whatever();
     let past = Past::of(story.history().to_vec()).unwrap();
     assert_eq!(tried(&past, SOURCE), Verdict::Same);
-    // Under a definition in which it cannot be undone, it is not.
+    // A definition without the undo does not undo it.
     let cannot = SOURCE.replace("undo: p.refund, ", "");
     assert_eq!(difference(tried(&past, &cannot)).step.as_deref(), Some("charge"));
 }
@@ -306,7 +306,7 @@ fn in_parts(workflow: &Workflow) -> Story<'_> {
     story
 }
 
-/// The order comes to its end. What is left of a decision is recorded as soon as it is due.
+/// The order until its end. The rest of a split decision is recorded as soon as it is due.
 fn to_its_end(mut story: Story<'_>) -> Past {
     while !story.state().ended() {
         match story.in_flight().first().filter(|_| story.state().split.is_none()) {
@@ -344,7 +344,8 @@ fn a_definition_that_goes_on_where_a_split_decision_was_cut_off_is_another() {
     let mut story = in_parts(&workflow);
     story.answer("a", refused("no")).whatever();
     let past = to_its_end(story);
-    // Whether what is left comes before the "no" is not the definition's doing; that all of it waits for `b` is.
+    // Whether the rest comes before the refusal does not depend on the definition. That all of it
+    // waits for `b` does.
     let in_turn = FOUR.replace("c: { call", "c: { after: [b], call").replace("d: { call", "d: { after: [b], call");
     assert_eq!(tried(&past, &in_turn), Verdict::Same);
     let tolerant = FOUR.replace("a: { call: p.a, undo: p.not-a }", "a: { call: p.a2 }");
@@ -386,7 +387,7 @@ fn data_of_a_rule_is_what_it_looks_like() {
     let text =
         "answers: { p.ship: [{ outcome: shipped, data: { n: 1.5, yes: true, text: '1', list: [a, ~], big: 1e400 } }] }";
     let trial = tried_with(&shipped(), SOURCE, &rules(text, SOURCE));
-    // The same outcome, and so the same course; but the result is what the rule says.
+    // The outcome and the course are the same, but the result is what the rule says.
     let parts = difference(trial.verdict);
     assert_eq!(parts.step, None);
     assert!(Past::of(Vec::new()).is_err());

@@ -1,5 +1,5 @@
-//! What happens next in a run: the first of the answers that came then, as far as somebody waits for them now, or what time brings
-//! before that.
+//! Chooses the next turn of a run: the earliest recorded answer that the order waits for, or what
+//! the clock brings before that.
 
 use super::ask::Whom;
 use super::past::{OperationKind, PastAsk, PastReply, Seq, What};
@@ -8,32 +8,32 @@ use super::unknown::UnknownKind;
 use crate::Timestamp;
 use crate::order::{Command, DecideError, Event, FailureCause, Mode, Stage};
 
-/// What can happen next.
+/// The next turn of a run.
 enum Turn {
     /// A rule answers.
     Suppose { ask: usize },
-    /// The past answers.
+    /// The history answers.
     Reply { ask: usize, reply: PastReply },
-    /// An operator acted.
+    /// An operator acts.
     Operate { seq: Seq, at: Timestamp, kind: OperationKind },
-    /// A deadline comes.
+    /// A deadline passes.
     Due { at: Timestamp },
-    /// The rest of a decision is due.
+    /// The rest of a split decision is due.
     Rest,
 }
 
-/// What an ask of the past has to say next.
+/// What a recorded request brings next.
 enum Next {
     Reply(PastReply),
-    /// Time brings something before it does.
+    /// The clock brings something first.
     Due(Timestamp),
-    /// Nothing yet: it waited then, too.
+    /// Nothing: the history still waited, too.
     Waits,
     Unknown(UnknownKind),
 }
 
 impl Run<'_> {
-    /// Lets the next thing happen; `false`: there is none.
+    /// Takes the next turn. `false`: none is left.
     pub(super) fn turn(&mut self) -> Result<bool, DecideError> {
         if self.state.ended() {
             return Ok(false);
@@ -52,7 +52,7 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Why an ask is not answered; `None`: it is, or it waited then, too.
+    /// Why a request has no answer; `None`: it has one, or the history still waited for it.
     pub(super) fn unknown_of(&self, ask: &NewAsk) -> Option<UnknownKind> {
         if !ask.open {
             return None;
@@ -63,14 +63,14 @@ impl Run<'_> {
                 Next::Unknown(kind) => Some(kind),
                 Next::Reply(_) | Next::Due(_) | Next::Waits => None,
             },
-            // An interim answer that was supposed has no other after it.
+            // No other answer follows a rule's interim answer.
             Source::Rule(_) | Source::Clock => None,
         }
     }
 
     fn next_turn(&self) -> Option<Turn> {
         if self.state.split.is_some() {
-            // The rest is due at once. What came before it in the past still comes first.
+            // The rest is due at once. What came before it in the history still comes first.
             return Some(match self.first_and_due() {
                 (Some((seq, turn)), _) if self.takes_up_the_rest(seq) => turn,
                 _ => Turn::Rest,
@@ -88,7 +88,8 @@ impl Run<'_> {
         }
     }
 
-    /// What came first then, of what is waited for now; and when time brings something.
+    /// The earliest recorded turn that the order waits for, and the time at which the clock brings
+    /// one.
     fn first_and_due(&self) -> (Option<(Seq, Turn)>, Option<Timestamp>) {
         let operation = self.past.operations.get(self.operations);
         let operation = operation.map(|o| (o.seq, Turn::Operate { seq: o.seq, at: o.at, kind: o.kind }));
@@ -109,7 +110,7 @@ impl Run<'_> {
         (turns.into_iter().min_by_key(|(seq, _)| *seq), due)
     }
 
-    /// When a turn comes: as long after the question as then.
+    /// When a turn comes: as long after its request as recorded.
     fn moment_of(&self, turn: &Turn) -> Timestamp {
         match turn {
             Turn::Reply { ask, reply } => self.moment(*ask, reply),
@@ -167,7 +168,8 @@ impl Run<'_> {
         }
     }
 
-    /// Whether an ask that has ended opens again: an operator retries or skips it, or its participant answers after all.
+    /// Whether a concluded request opens again: an operator retries or skips it, or its participant
+    /// answers after all.
     fn opens_again(&self, ask: &NewAsk, stage: Stage, what: What) -> bool {
         let is_request = || self.state.steps.get(&ask.step).is_some_and(|known| known.mode == Some(Mode::Request));
         let opens = match (stage, what) {
@@ -179,7 +181,7 @@ impl Run<'_> {
         opens && self.state.stuck.is_some()
     }
 
-    /// Whether an answer that was not understood then is understood now.
+    /// Whether this definition knows an answer that the recorded definition did not know.
     fn knows_it(&self, ask: &NewAsk, reply: &PastReply) -> bool {
         match (self.unreadable(reply), self.workflow.step(&ask.step)) {
             (Some(FailureCause::UnknownOutcome(Some(outcome))), Some(step)) => step.knows(outcome),
@@ -188,7 +190,7 @@ impl Run<'_> {
         }
     }
 
-    /// Why an answer was not understood then.
+    /// Why the recorded definition did not know an answer.
     pub(super) fn unreadable(&self, reply: &PastReply) -> Option<FailureCause<'_>> {
         match self.past.events.get(reply.seq) {
             Some(Event::StepFailed(e)) => Some(e.cause()),
@@ -198,7 +200,8 @@ impl Run<'_> {
     }
 }
 
-/// Whether what came then comes in time now. What was tolerated then, since nobody looked, is so again.
+/// Whether a recorded reply comes in time in the run. An answer that came late, but before an
+/// instance noticed, counts as in time again.
 fn in_time(ask: &NewAsk, reply: &PastReply, deadline: Timestamp) -> Next {
     let (now, then) = (ask.allowed_ms.unwrap_or(i64::MAX), reply.allowed_ms.unwrap_or(i64::MAX));
     match reply.what {

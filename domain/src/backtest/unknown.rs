@@ -1,42 +1,43 @@
-//! What a history cannot tell.
+//! Answers that a history does not contain.
 
 use crate::ids::StepId;
 use crate::order::Direction;
 
-/// An answer that is needed, and that nobody knows.
+/// A missing answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
     /// The step that needs it.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     pub direction: Direction,
-    /// Who would have been asked for what: `participant.action`.
+    /// The addressee: `participant.action`.
     pub whom: String,
-    /// Why it is not known.
+    /// Why it is unknown.
     pub kind: UnknownKind,
 }
 
-/// Why an answer is not known.
+/// Why an answer is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum UnknownKind {
-    /// This was never asked of this order.
+    /// The order never sent this request.
     NeverAsked,
-    /// It was asked, and told something else, which matters.
+    /// The order sent this request with another input, and the input matters.
     OtherInput,
-    /// Fewer attempts were made then.
+    /// The order made fewer attempts.
     NoFurtherAttempt,
-    /// It was not waited for as long then, or given up.
+    /// The order waited for a shorter time, or gave the request up.
     NotWaitedFor,
-    /// The answer was not understood then, and what came with it was not recorded.
+    /// The recorded definition did not know the answer, and its data was not recorded.
     NotRecorded,
-    /// It hangs on personal data that cannot be read: they were erased, or are sealed.
+    /// The answer depends on personal data that cannot be read: they were erased, or are sealed.
     PersonalData,
-    /// The history does not say what comes next here: the order is asked in a way that its past never was.
+    /// The history has no fitting event: the run sends the request in another way than the order
+    /// did.
     OutOfStep,
 }
 
 impl UnknownKind {
-    /// As it is written.
+    /// The machine-readable name.
     pub fn as_str(self) -> &'static str {
         match self {
             UnknownKind::NeverAsked => "never-asked",
@@ -49,7 +50,7 @@ impl UnknownKind {
         }
     }
 
-    /// For people, of something asked.
+    /// A sentence about a request, for people.
     pub fn in_words(self) -> &'static str {
         match self {
             UnknownKind::NeverAsked => "was never asked",

@@ -24,8 +24,8 @@ fn requested(timeout: &str) -> String {
     steps(&format!("  a: {{ call: p.a }}\n  b: {{ after: [a], request: p.b, timeout: {timeout} }}\n"))
 }
 
-/// `b` is asked after ten hours, accepts, and answers an hour and a half later, not counting a pause of a
-/// hundred hours.
+/// `b` is asked after ten hours, accepts, and answers an hour and a half later, not counting a
+/// pause of a hundred hours.
 fn answered_beside_a_pause() -> Past {
     past(&requested("3d"), |story| {
         story.pass(HOUR * 10);

@@ -1,18 +1,19 @@
-//! The address of a participant: an `http` or `https` URL, or `${NAME}`, a setting of the command handler, with a path behind it.
+//! The address of a participant: an `http` or `https` URL; or `${NAME}`, a setting of the command
+//! handler, with a path after it.
 //!
-//! A setting's value may hold a password, so a definition can only add a path to it. The action is put behind the address, so
-//! that an address with a query or a fragment would lose the action.
+//! The value of a setting may contain a password, so a definition can only add a path to it. The
+//! action follows the address, so an address with a query or a fragment would lose the action.
 
 use url::{ParseError, Url};
 
-/// The longest address, in bytes.
+/// The limit for an address, in bytes.
 pub(super) const MAX_LENGTH: usize = 2048;
-/// The longest name of a setting, in bytes.
+/// The limit for the name of a setting, in bytes.
 const MAX_SETTING_LENGTH: usize = 100;
 /// Characters that RFC 3986 allows in no URL.
 const NEVER: &str = "{}<>\"|^`";
 
-/// Why a participant has no address here.
+/// Why a participant has no usable address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressFault {
     /// The setting has no value.
@@ -21,15 +22,16 @@ pub enum AddressFault {
          the participant"
     )]
     Missing(String),
-    /// The setting's value is no address. The value is left out, since it may hold a password.
+    /// The value of the setting is not an address. The error omits the value, which may contain a
+    /// password.
     #[error("the value of the setting {setting} {reason}")]
     BadSetting {
-        /// Its name.
+        /// The name of the setting.
         setting: String,
         /// What is wrong with its value.
         reason: String,
     },
-    /// What the definition puts behind a setting would lead elsewhere.
+    /// The text of the definition after a setting would lead to another place.
     #[error("the address leads away from what the setting {0} names: behind it, only '/' and a path may follow")]
     LeadsAway(String),
     /// The definition's address is not valid.
@@ -37,7 +39,7 @@ pub enum AddressFault {
     Faulty(String),
 }
 
-/// What is wrong with an address, and at which of its characters (from 0), where it is one.
+/// What is wrong with an address, and at which of its characters (from 0), if at one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Flaw {
     pub reason: String,
@@ -50,7 +52,7 @@ impl Flaw {
     }
 }
 
-/// The address that a definition's text stands for, with `setting` giving the values of settings.
+/// The address of a participant. `setting` returns the values of settings.
 pub fn resolve<'a>(address: &str, setting: impl FnOnce(&str) -> Option<&'a str>) -> Result<Url, AddressFault> {
     let Some((name, path)) = with_setting(address) else {
         return parse(address).map_err(|flaw| AddressFault::Faulty(flaw.reason));
@@ -62,11 +64,11 @@ pub fn resolve<'a>(address: &str, setting: impl FnOnce(&str) -> Option<&'a str>)
     check_path(path).map_err(|_| AddressFault::LeadsAway(name.to_owned()))?;
     let whole = format!("{}{path}", base.as_str().trim_end_matches('/'));
     let resolved = parse(&whole).map_err(|flaw| AddressFault::Faulty(flaw.reason))?;
-    // The checks above make this so. A misreading of theirs must not send a password elsewhere.
+    // The checks above ensure this. If one of them is wrong, it must not send a password elsewhere.
     if is_within(&resolved, &base) { Ok(resolved) } else { Err(AddressFault::LeadsAway(name.to_owned())) }
 }
 
-/// Says what is wrong with the address of a definition that is to be registered.
+/// Checks the address of a definition that an author registers.
 pub(crate) fn check(address: &str) -> Result<(), Flaw> {
     let Some((name, path)) = with_setting(address) else {
         let url = parse(address)?;
@@ -86,12 +88,12 @@ pub(crate) fn check(address: &str) -> Result<(), Flaw> {
     check_path(path).map_err(|flaw| Flaw { at: flaw.at.map(|at| at + name.len() + "${}".len()), ..flaw })
 }
 
-/// Reads a URL behind which a path can be put.
+/// Reads a URL to which a path can be added.
 pub fn base(text: &str) -> Result<Url, String> {
     parse(text).map_err(|flaw| flaw.reason)
 }
 
-/// The setting's name, and what follows it.
+/// The setting's name, and the text after it.
 fn with_setting(address: &str) -> Option<(&str, &str)> {
     address.strip_prefix("${")?.split_once('}')
 }
@@ -107,7 +109,7 @@ fn parse(text: &str) -> Result<Url, Flaw> {
     });
     let rest = rest.ok_or_else(|| Flaw::new("must start with http:// or https:// and a host"))?;
     let authority = rest.split('/').next().unwrap_or_default();
-    // The library takes the host from behind further slashes.
+    // The library would skip further slashes and read the host after them.
     if authority.is_empty() {
         return Err(Flaw::new("must have a host after http:// or https://"));
     }
@@ -123,7 +125,7 @@ fn parse(text: &str) -> Result<Url, Flaw> {
     if url.port() == Some(0) || authority.ends_with(':') { Err(Flaw::new(no_port)) } else { Ok(url) }
 }
 
-/// What may stand behind a setting.
+/// Checks the text after a setting.
 fn check_path(path: &str) -> Result<(), Flaw> {
     if !path.is_empty() && !path.starts_with('/') {
         let reason = "only '/' and a path may follow a setting: anything else could send its value elsewhere";
@@ -145,7 +147,7 @@ fn check_characters(text: &str) -> Result<(), Flaw> {
     Err(Flaw { reason, at: Some(at) })
 }
 
-/// A URL's reader takes `..` for "one up", which leaves the path that a setting names.
+/// A URL parser reads `..` as "one up", which leaves the path of a setting.
 fn check_segments(path: &str) -> Result<(), Flaw> {
     let is_dots = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
     if path.split('/').any(is_dots) {
@@ -154,7 +156,7 @@ fn check_segments(path: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// Whether an address is the other one, or a path behind it.
+/// Whether an address equals the base, or is a path below it.
 fn is_within(url: &Url, base: &Url) -> bool {
     let place = |url: &Url| {
         let host = url.host().map(|host| host.to_owned());

@@ -1,13 +1,13 @@
 //! A workflow as a Mermaid flowchart, for people.
 
-// Writing to a text cannot fail: the results of `write!` are let go.
+// Writing to a text cannot fail, so the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 use super::{Join, Step, Workflow};
 use crate::order::Mode;
 
 impl Workflow {
-    /// The steps and what they follow, as a Mermaid flowchart.
+    /// The steps and their order, as a Mermaid flowchart.
     pub fn diagram(&self) -> String {
         let mut chart = String::from("flowchart TD\n");
         section(&mut chart, "steps", &self.steps);
@@ -33,7 +33,7 @@ fn section(chart: &mut String, name: &str, steps: &[Step]) {
     line(chart, format_args!("  end"));
 }
 
-/// A request, and whatever else is waited for, has round ends.
+/// A step that waits for an answer or a time has round ends.
 fn shape(step: &Step) -> String {
     let mut label = format!("{}<br/>{}", step.id, what(step));
     if let Some(undo) = &step.undo {
@@ -59,7 +59,7 @@ fn what(step: &Step) -> String {
     }
 }
 
-/// Text that Mermaid shows as it is: signs with a meaning of their own as entities.
+/// Text that Mermaid shows unchanged: special characters become entities.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

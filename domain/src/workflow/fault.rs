@@ -1,32 +1,32 @@
-//! What is wrong with a workflow file, and where.
+//! The faults of a workflow file, with their places.
 
 use std::fmt;
 
 use super::TextPosition;
 use super::yaml::Node;
 
-/// One thing that is wrong.
+/// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// What it is about, such as `steps.ship.after`; empty: the file as a whole.
+    /// The path, such as `steps.ship.after`; empty: the file as a whole.
     pub path: String,
-    /// What is wrong with it, for people.
+    /// The reason, for people.
     pub reason: String,
 }
 
-/// All that is wrong with a file (the first 200 things), at least one, in the order of the file.
+/// The faults of a file, at least one and at most 200, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults(Vec<Fault>);
 
-/// The most faults that are noted: past it, a file says nothing new about what is wrong with it.
+/// The limit of reported faults; further ones would help no author.
 const MAX_FAULTS: usize = 200;
 
-/// Collects faults while a file is read and checked.
-pub(crate) struct Report<'a> {
+/// Collects the faults of a file.
+pub(crate) struct FaultReport<'a> {
     lines: Vec<&'a str>,
     faults: Vec<Fault>,
 }
@@ -78,37 +78,37 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-impl<'a> Report<'a> {
-    /// Nothing is wrong with the file yet.
+impl<'a> FaultReport<'a> {
+    /// A report without faults.
     pub fn new(source: &'a str) -> Self {
         Self { lines: source.lines().collect(), faults: Vec::new() }
     }
 
-    /// Notes a fault.
+    /// Adds a fault.
     pub fn add(&mut self, at: TextPosition, path: &str, reason: impl Into<String>) {
         if !self.is_full() {
             self.faults.push(Fault { line: at.line, column: at.column, path: path.to_owned(), reason: reason.into() });
         }
     }
 
-    /// Notes a fault of a value.
+    /// Adds a fault of a value.
     pub fn add_at(&mut self, node: &Node, reason: impl Into<String>) {
         self.add(node.at, &node.path, reason);
     }
 
-    /// Notes a fault at a place within the text of a value.
+    /// Adds a fault at a place within the text of a value.
     pub fn add_within(&mut self, node: &Node, inner: TextPosition, reason: impl Into<String>) {
         if !self.is_full() {
             self.add(node.within(inner, &self.lines), &node.path, reason);
         }
     }
 
-    /// Whether further faults go unnoted.
+    /// Whether the report takes no more faults.
     pub fn is_full(&self) -> bool {
         self.faults.len() >= MAX_FAULTS
     }
 
-    /// What was read, if nothing is wrong with it.
+    /// The value, if there are no faults.
     pub fn finish<T>(mut self, read: Option<T>) -> Result<T, Faults> {
         self.faults.sort();
         self.faults.dedup();

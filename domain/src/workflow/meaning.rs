@@ -1,5 +1,5 @@
-//! What a definition means, whatever its file looks like: comments, line ends, quotes, the order of keys and values that are the
-//! default anyway make no other workflow.
+//! The meaning of a definition, independent of its file's form: comments, line ends, quotes, the
+//! order of keys, and explicit default values do not make another workflow.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -9,13 +9,14 @@ use serde_json::{Map, Value, json};
 use super::{ActionRef, Expression, Final, Join, Participant, Step, Workflow};
 use crate::order::Mode;
 
-/// How many differences are named.
+/// The limit of named differences.
 const MAX_NAMED: usize = 3;
-/// How much of a value is shown, in characters.
+/// The limit for a shown value, in characters.
 const MAX_SHOWN: usize = 80;
 
 impl Workflow {
-    /// How the meaning of another definition differs from that of this one, which is registered. `None`: both mean the same.
+    /// How the meaning of another definition differs from that of this registered one. `None`: both
+    /// mean the same.
     pub fn difference(&self, other: &Self) -> Option<String> {
         let mut found = Vec::new();
         compare("", Some(&meaning(self)), Some(&meaning(other)), &mut found);
@@ -30,7 +31,7 @@ impl Workflow {
     }
 }
 
-/// The definition as JSON, with what makes no difference left out.
+/// The definition as JSON, without what makes no difference.
 fn meaning(workflow: &Workflow) -> Value {
     let participants = workflow.participants.iter().map(|(name, participant)| {
         let reached = match participant {
@@ -109,8 +110,8 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
     names
 }
 
-/// An expression without the blanks that only lay it out. Texts in it keep theirs. An expression with comments, escapes or triple
-/// quotes stays as it is: in it, quotes alone do not show where a text ends.
+/// An expression without layout blanks. Blanks in texts stay. An expression with comments, escapes
+/// or triple quotes stays as it is, because in it quotes alone do not show where a text ends.
 fn text(expression: &Expression) -> String {
     let source = expression.source().trim();
     if ["//", "\\", "'''", "\"\"\""].iter().any(|rare| source.contains(rare)) {

@@ -1,27 +1,28 @@
-//! What an order follows: steps, what each asks of whom, and how they depend on one another.
+//! The definition that an order follows: steps, their actions, and their dependencies.
 //!
-//! A definition is read from a YAML file by [`Workflow::parse`], which checks it whole and reports every fault with its line and column.
-//! One that is registered is read by [`Workflow::registered`], which does not hold it to rules that came later.
-//! `workflows/schema.json` describes the format for editors.
+//! [`Workflow::parse`] reads a definition from a YAML file. It checks it as a whole, and reports
+//! every fault with line and column. [`Workflow::registered`] reads a registered definition, and
+//! does not apply later rules to it. `workflows/schema.json` describes the format for editors.
 //!
 //! # When a step starts
 //!
-//! A step that follows nothing starts when its section does. Any other is *ready*
-//! - with `join: all` (as if not said): once every step that it follows is completed or skipped;
+//! A step without predecessors starts when its section does. Any other step is *ready*
+//! - with `join: all` (the default): once every step that it follows is completed or skipped;
 //! - with `join: any`: once one of them is completed.
 //!
-//! A step is skipped when *all* that it follows were skipped. A ready step starts, unless its guard (`when`) does not hold: then it is
-//! skipped.
+//! A step is skipped when *all* steps that it follows were skipped. A ready step starts if its
+//! guard (`when`) holds; otherwise it is skipped.
 //!
-//! A step asks a participant (`call`, answered in the same exchange; `request`, answered later), lets time pass (`wait`), or has a person
-//! answer (`await`). Whatever it waits for has a deadline, after which it fails, or is answered by `on-timeout`.
+//! A step sends a participant a request (`call`: the answer comes in the exchange; `request`: the
+//! answer comes later), waits for a time (`wait`), or waits for a person (`await`). Every wait has
+//! a deadline. After it, the step fails, or gets the outcome of `on-timeout`.
 //!
-//! A request can answer with an *interim* outcome: its step stays open for a further answer. Meanwhile a follower starts only
-//! if it has a guard, and the guard holds; one without a guard, or whose guard does not hold yet, goes on waiting for the answer
-//! that completes the step.
+//! A request can have an *interim* outcome: its step stays open for another answer. Meanwhile a
+//! follower starts only if it has a guard and the guard holds. A follower without a guard, or whose
+//! guard does not hold yet, waits for the answer that completes the step.
 //!
-//! An outcome in `compensate-on` completes its step and undoes the order: nothing of `steps` starts after it. When every undo has
-//! run, the steps of `compensated` follow, by the same rules.
+//! An outcome in `compensate-on` completes its step and undoes the order: no further step of
+//! `steps` starts. After every undo, the steps of `compensated` follow, by the same rules.
 
 pub mod address;
 mod check;
@@ -43,7 +44,7 @@ pub use fault::{Fault, Faults};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fault::Report;
+use fault::FaultReport;
 
 use crate::ids::StepId;
 use crate::order::Mode;
@@ -55,25 +56,25 @@ pub struct Workflow {
     pub name: String,
     /// Its version, from 1.
     pub version: u32,
-    /// The services that act, by name.
+    /// The participants, by name.
     pub participants: BTreeMap<String, Participant>,
-    /// The steps forward, in the order of the file.
+    /// The forward steps, in the order of the file.
     pub steps: Vec<Step>,
-    /// The steps after every undo has run, in the order of the file.
+    /// The steps after all undos, in the order of the file.
     pub compensated: Vec<Step>,
-    /// What a completed order gives back.
+    /// The result of a completed order.
     pub result: Option<Expression>,
-    /// The text it was read from, which is what the log keeps.
+    /// The text of the file, as the log keeps it.
     pub source: String,
 }
 
-/// How a service that acts is reached.
+/// How a participant is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Participant {
     /// Over HTTP.
     Http {
-        /// Where it is. `${NAME}` stands for a setting of the command handler, put in when it is called, so that a
-        /// definition outlives a move of the service.
+        /// Its address. `${NAME}` is a setting of the command handler, read for each call. So the
+        /// service can move without a new definition.
         url: String,
     },
     /// By events: requests and replies are streams of the log.
@@ -85,79 +86,81 @@ pub enum Participant {
 pub struct Step {
     /// Its name, unique in the workflow.
     pub id: StepId,
-    /// What it follows; nothing: it starts at once.
+    /// Its predecessors. Empty: it starts at once.
     pub after: Vec<StepId>,
-    /// When it may start, if it follows several.
+    /// When it may start after several predecessors.
     pub join: Join,
-    /// Must hold for the step to run.
+    /// The guard, which must hold for the step to run.
     pub when: Option<Expression>,
-    /// How it comes to its answer.
+    /// How it gets its answer.
     pub mode: Mode,
-    /// What is asked of whom; none for a step that waits by itself, or for a person.
+    /// The action; `None`: the step waits for a time or a person.
     pub action: Option<ActionRef>,
-    /// What a person is to give.
+    /// What a person must give.
     pub awaits: Option<String>,
-    /// The input to the action: names and what they are, in the order of the file.
+    /// The input of the action: names and values, in the order of the file.
     pub with: Vec<(String, Expression)>,
-    /// What undoes it; same participant or another.
+    /// The action that undoes it, at the same participant or another one.
     pub undo: Option<ActionRef>,
-    /// How long one exchange may take.
+    /// The time-out of one exchange.
     pub exchange_timeout: Duration,
-    /// How long a later answer may take, a person's too; for a `wait`, how long it lasts.
+    /// The time-out of a later answer, also a person's; for a `wait`, its length.
     pub answer_timeout: Duration,
-    /// How long the later answer to its undo may take; none: as long as its own.
+    /// The time-out of the later answer to its undo; `None`: the same as for the step.
     pub undo_timeout: Option<Duration>,
-    /// The answer that is assumed where none comes in time; none: the step fails.
+    /// The outcome after a time-out; `None`: the step fails.
     pub on_timeout: Option<String>,
-    /// What to do when an attempt fails.
+    /// The retries after failed attempts.
     pub retry: Retry,
-    /// The answers it knows; empty: any.
+    /// The outcomes that it knows; empty: any.
     pub outcomes: Vec<String>,
-    /// Whether a "done" that names no outcome is none.
+    /// Whether an answer must name an outcome.
     pub outcome_required: bool,
-    /// Outcomes that leave the step open, and how long the next answer may take.
+    /// Outcomes that leave the step open, with the time-out of the next answer.
     pub interim: BTreeMap<String, Duration>,
-    /// Outcomes after which the order is undone.
+    /// Outcomes after which the order is compensated.
     pub compensate_on: Vec<String>,
-    /// The business status that the order has once the step is completed.
+    /// The business status of the order after the step.
     pub sets_status: Option<String>,
 }
 
-/// When a step that follows several may start. Either way it is skipped when all that it follows were skipped.
+/// When a step with several predecessors may start. In both cases it is skipped when all of them
+/// were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Join {
-    /// Once all that it follows are completed or skipped.
+    /// Once all predecessors are completed or skipped.
     #[default]
     All,
-    /// Once one that it follows is completed.
+    /// Once one predecessor is completed.
     Any,
 }
 
 /// An action of a participant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionRef {
-    /// Who.
+    /// The participant.
     pub participant: String,
-    /// What.
+    /// The action.
     pub action: String,
 }
 
-/// Exponential back-off: attempt `n + 1` follows attempt `n` after `initial · factorⁿ⁻¹`, at most `max`.
+/// Exponential back-off: attempt `n + 1` follows attempt `n` after `initial · factorⁿ⁻¹`, at most
+/// `max`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Retry {
-    /// Attempts in all, the first included.
+    /// Attempts in total, with the first.
     pub attempts: u32,
     /// The first wait.
     pub initial: Duration,
-    /// What each wait is multiplied by.
+    /// The factor between waits.
     pub factor: f64,
     /// The longest wait.
     pub max: Duration,
-    /// After which answers there is no further attempt, though their status says "later".
+    /// Answers after which no further attempt follows, although their status means "later".
     pub give_up_on: Vec<Final>,
 }
 
-/// An answer of a participant that is final, whatever its status says otherwise.
+/// An answer that is final, although its status means "later".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Final {
     /// By HTTP status.
@@ -166,7 +169,7 @@ pub enum Final {
     Problem(String),
 }
 
-/// Some twenty minutes in all: a service that is restarted, or failed over, costs time and not orders.
+/// About twenty minutes in total: a restart or a failover of a service costs time, but no orders.
 impl Default for Retry {
     fn default() -> Self {
         Self {
@@ -180,18 +183,18 @@ impl Default for Retry {
 }
 
 impl Workflow {
-    /// Reads a definition and checks it whole. Gives all that is wrong with it, not only the first fault.
+    /// Reads and checks a definition. Reports all faults, not only the first.
     pub fn parse(source: &str) -> Result<Self, Faults> {
         Self::read(source, check::new)
     }
 
-    /// Reads a definition that was registered before. Rules that came later do not apply to it, so that its orders go on.
+    /// Reads a registered definition. Later rules do not apply to it, so its orders can continue.
     pub fn registered(source: &str) -> Result<Self, Faults> {
         Self::read(source, |_, _, _| {})
     }
 
-    fn read(source: &str, more: impl FnOnce(&Self, &yaml::Node, &mut Report)) -> Result<Self, Faults> {
-        let mut report = Report::new(source);
+    fn read(source: &str, more: impl FnOnce(&Self, &yaml::Node, &mut FaultReport)) -> Result<Self, Faults> {
+        let mut report = FaultReport::new(source);
         let Some(root) = yaml::load(source, &mut report) else { return report.finish(None) };
         let workflow = read::workflow(&root, source, &mut report);
         if let Some(workflow) = &workflow {
@@ -201,32 +204,32 @@ impl Workflow {
         report.finish(workflow)
     }
 
-    /// Hints for the definition's author: what is allowed and seldom meant. `None`: there are none.
+    /// Hints for the author: what is allowed but rarely meant. `None`: no hints.
     pub fn hints(&self) -> Option<Faults> {
-        let mut report = Report::new(&self.source);
+        let mut report = FaultReport::new(&self.source);
         let root = yaml::load(&self.source, &mut report)?;
         check::hints(self, &root, &mut report);
         report.finish(Some(())).err()
     }
 
-    /// Whether what is asked of a participant, named in one of the steps, is asked by events.
+    /// Whether this participant is reached by events.
     pub fn is_reached_by_events(&self, participant: &str) -> bool {
         self.participants.get(participant) == Some(&Participant::Events)
     }
 
-    /// Every expression of the definition.
+    /// All expressions of the definition.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let steps = self.steps.iter().chain(&self.compensated);
         let of_steps = steps.flat_map(|step| step.when.iter().chain(step.with.iter().map(|(_, value)| value)));
         of_steps.chain(&self.result)
     }
 
-    /// Whether a decision under it may take long, since an expression of it may.
+    /// Whether a decision may take long, because an expression of the definition may.
     pub fn may_take_long(&self) -> bool {
         self.expressions().any(Expression::may_take_long)
     }
 
-    /// The step of that name, in either section.
+    /// The step of this name, in either section.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().chain(&self.compensated).find(|step| step.id == id)
     }

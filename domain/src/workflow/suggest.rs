@@ -1,12 +1,12 @@
-//! "Did you mean …": the known name that is nearest to an unknown one.
+//! "Did you mean …": the known name nearest to an unknown one.
 
-/// Says that something has no such field, and which it has.
+/// A message that a value has no such field, with the fields that it has.
 pub(crate) fn has_no_field(of: &str, field: &str, known: &[&str]) -> String {
     let suggestion = did_you_mean(field, known.iter().copied());
     format!("{of} has no '{field}'; it has {}{suggestion}", known.join(", "))
 }
 
-/// The nearest known name, ready to follow a sentence; nothing where none is near.
+/// The nearest known name, as the end of a sentence; empty if no name is near.
 pub fn did_you_mean<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let length = unknown.chars().count();
     let furthest = (length / 3).clamp(1, 5);

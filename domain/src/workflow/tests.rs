@@ -1,4 +1,4 @@
-//! The shipped files, a file for each kind of fault, and files that nobody meant.
+//! The shipped files, a file for each kind of fault, and random files.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ fn what_a_file_does_not_say_has_a_default() {
     assert_eq!((workflow.version, workflow.compensated.len()), (7, 0));
 }
 
-/// Each file under `faulty` begins with the faults that it has to be refused with, one a line, as comments.
+/// Each file under `faulty` begins with comments that list its expected faults, one in each line.
 #[test]
 fn every_kind_of_fault_is_refused_with_its_place_and_its_reason() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/workflow/faulty");
@@ -131,7 +131,7 @@ fn a_diagram_shows_steps_and_guards() {
     assert!(diagram.contains("subgraph compensated"), "{diagram}");
 }
 
-/// Whatever is read has to be whole; whatever is refused, refused with places in the file.
+/// An accepted file must be complete. A refused file must have faults with places in the file.
 fn read_or_refused(source: &str) -> Result<(), TestCaseError> {
     match Workflow::parse(source) {
         Ok(workflow) => {
@@ -153,7 +153,7 @@ fn read_or_refused(source: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A change to a text: what to cut, by tenths of thousandths of the whole, and what to put there.
+/// A change to a text: what to cut, in ten-thousandths of the whole, and what to insert.
 fn change() -> impl Strategy<Value = (usize, usize, String)> {
     let scrap =
         prop_oneof!["[ -~\n]{0,6}", prop::sample::select(SCRAPS.to_vec()).prop_map(str::to_owned), "\\PC{1,3}",];

@@ -1,25 +1,26 @@
 //! YAML as a tree in which every node knows its place and its path.
 //!
-//! Only the part of YAML that a workflow file needs: anchors, aliases and tags are refused, so that no file means more than it
-//! says; size and depth are bounded. The parser hands out events, and this stops at the first that goes too far.
+//! Only the part of YAML that workflow files need: anchors, aliases and tags are refused, because
+//! they make a file mean more than it shows. Size and depth are bounded. The parser emits events,
+//! and loading stops at the first event beyond a limit.
 
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
 
 use super::TextPosition;
-use super::fault::Report;
+use super::fault::FaultReport;
 
-/// The largest file, in bytes.
+/// The limit for a file, in bytes.
 const MAX_LENGTH: usize = 256 * 1024;
-/// The deepest nesting.
+/// The limit for nesting.
 const MAX_DEPTH: usize = 16;
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub at: TextPosition,
-    /// Where it stands for people: `steps.ship.after[0]`.
+    /// The path for people: `steps.ship.after[0]`.
     pub path: String,
     pub content: Content,
 }
@@ -47,19 +48,19 @@ pub(crate) struct Entry {
 }
 
 impl Node {
-    /// Where a place within the text of a value stands in the file: the beginning of the value where the file writes the text
-    /// otherwise than it reads (with escapes, or folded).
+    /// The place in the file of a place within the text of a value. It is the start of the value if
+    /// the file writes the text in another form (with escapes, or folded).
     pub fn within(&self, inner: TextPosition, lines: &[&str]) -> TextPosition {
         let Content::Scalar { text, .. } = &self.content else { return self.at };
         let Some(wanted) = text.lines().nth(inner.line - 1).filter(|line| !line.is_empty()) else { return self.at };
-        // A block scalar begins in the line after its sign, any other where it stands.
+        // A block scalar begins in the line after its sign, any other value at its place.
         [self.at.line + inner.line - 1, self.at.line + inner.line]
             .into_iter()
             .find_map(|line| self.find(line, wanted, lines).map(|column| (line, column)))
             .map_or(self.at, |(line, column)| TextPosition { line, column: column + inner.column - 1 })
     }
 
-    /// The column of a text in a line of the file, not before the value begins.
+    /// The column of a text in a line of the file, at or after the start of the value.
     fn find(&self, line: usize, wanted: &str, lines: &[&str]) -> Option<usize> {
         let raw = lines.get(line - 1)?;
         let skip = if line == self.at.line { self.at.column - 1 } else { 0 };
@@ -68,7 +69,7 @@ impl Node {
         Some(skip + raw[start..start + found].chars().count() + 1)
     }
 
-    /// Every node with its path, and where its key stands (for an item of a list, where it stands itself).
+    /// Every node, with the place of its key (for an item of a list, the item's own place).
     pub fn visit<'a>(&'a self, key_at: TextPosition, found: &mut impl FnMut(&'a Node, TextPosition)) {
         found(self, key_at);
         match &self.content {
@@ -80,7 +81,7 @@ impl Node {
 }
 
 impl Content {
-    /// What people call it.
+    /// The name for people.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Nothing => "empty",
@@ -91,8 +92,8 @@ impl Content {
     }
 }
 
-/// Reads a file. Nothing comes back where it is no YAML at all.
-pub(crate) fn load<'a>(source: &'a str, report: &mut Report<'a>) -> Option<Node> {
+/// Reads a file; `None`: it is not YAML.
+pub(crate) fn load<'a>(source: &'a str, report: &mut FaultReport<'a>) -> Option<Node> {
     if source.len() > MAX_LENGTH {
         report.add(TextPosition::START, "", format!("is larger than {} KiB", MAX_LENGTH / 1024));
         return None;
@@ -113,7 +114,7 @@ type Read<T> = Result<T, Stop>;
 
 struct Loader<'a, 'r> {
     parser: Parser<'a, StrInput<'a>>,
-    report: &'r mut Report<'a>,
+    report: &'r mut FaultReport<'a>,
 }
 
 impl<'a> Loader<'a, '_> {
@@ -188,7 +189,7 @@ impl<'a> Loader<'a, '_> {
         }
     }
 
-    /// The entries of a map. Of a key that appears twice the first counts.
+    /// The entries of a map. Of two equal keys, the first counts.
     fn map(&mut self, path: &str, depth: usize) -> Read<Vec<Entry>> {
         let mut entries = Vec::new();
         let mut known: HashMap<String, TextPosition> = HashMap::new();

@@ -1,8 +1,8 @@
-//! Steps of `compensated` are the end of the way back: nothing undoes them.
+//! Steps of `compensated` end the compensation, so nothing undoes them.
 
 use super::{Notes, Section};
 
-/// Notes what would undo a step of `compensated`.
+/// Reports keys that would undo a step of `compensated`.
 pub(super) fn check(compensated: &Section, notes: &mut Notes) {
     for step in compensated.steps {
         let undo = compensated.path(step, ".undo");

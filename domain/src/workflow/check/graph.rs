@@ -1,4 +1,4 @@
-//! How the steps of a section follow one another: known steps only, each once, and never in a circle.
+//! The order of the steps of a section: known steps only, each once, without circles.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,11 +6,12 @@ use super::{Notes, Section};
 use crate::workflow::Step;
 use crate::workflow::suggest::did_you_mean;
 
-/// Which steps each step follows, by position in the section. Names that are unknown, and the step's own, are left out.
+/// Which steps each step follows, by position in the section. It omits unknown names, and the
+/// step's own.
 pub(super) struct Graph {
-    /// By step: what it follows.
+    /// By step: its direct predecessors.
     pub after: Vec<Vec<usize>>,
-    /// By step: what it follows, directly or not.
+    /// By step: all its predecessors, direct or not.
     pub upstream: Vec<BTreeSet<usize>>,
 }
 
@@ -38,7 +39,7 @@ fn upstream(after: &[Vec<usize>], step: usize) -> BTreeSet<usize> {
     found
 }
 
-/// Notes names in `after` that cannot stand there, and circles.
+/// Reports wrong names in `after`, and circles.
 pub(super) fn check(section: &Section, other: &Section, notes: &mut Notes) {
     for step in section.steps {
         for (index, id) in step.after.iter().enumerate() {
@@ -66,7 +67,7 @@ fn unknown(id: &str, section: &Section, other: &Section) -> String {
     format!("there is no step '{id}'{suggestion}")
 }
 
-/// Notes each circle once, at the step that comes first in the file.
+/// Reports each circle once, at its first step in the file.
 fn circles(section: &Section, notes: &mut Notes) {
     let mut seen = BTreeSet::new();
     for first in 0..section.steps.len() {
@@ -79,7 +80,7 @@ fn circles(section: &Section, notes: &mut Notes) {
     }
 }
 
-/// A way back from a step to itself, each following the one before it in the list.
+/// A path from a step back to itself; each step follows the one before it in the list.
 fn circle(graph: &Graph, first: usize) -> Vec<usize> {
     let mut came_from: HashMap<usize, usize> = HashMap::new();
     let mut open = std::collections::VecDeque::from([first]);

@@ -1,13 +1,13 @@
-//! Steps that can never run: their guard asks for what cannot be, or all that they follow never runs.
+//! Steps that can never run: their guard can never hold, or all their predecessors never run.
 //!
-//! Only the plain form is looked at, `steps.ship.outcome == 'shipped'`, by itself or joined to the rest by `&&`.
+//! It checks only the plain form `steps.ship.outcome == 'shipped'`, alone or joined by `&&`.
 
 use std::collections::BTreeMap;
 
 use super::{Notes, Section};
 use crate::workflow::{Comparison, Step};
 
-/// Notes the steps of a section that can never run.
+/// Reports the steps of a section that can never run.
 pub(super) fn check(section: &Section, forward: &Section, notes: &mut Notes) {
     let mut dead: Vec<bool> = section.steps.iter().map(|step| cannot_hold(section, forward, step, notes)).collect();
     while let Some(step) = next_dead(section, &dead) {
@@ -17,7 +17,7 @@ pub(super) fn check(section: &Section, forward: &Section, notes: &mut Notes) {
     }
 }
 
-/// A step that is not known to be dead yet, though all that it follows is.
+/// A step whose predecessors are all dead, and that is not marked as dead yet.
 fn next_dead(section: &Section, dead: &[bool]) -> Option<usize> {
     let follows_only_dead = |step: &usize| {
         let after = &section.graph.after[*step];
@@ -26,7 +26,7 @@ fn next_dead(section: &Section, dead: &[bool]) -> Option<usize> {
     (0..dead.len()).find(|step| !dead[*step] && follows_only_dead(step))
 }
 
-/// Whether the guard of a step can never hold. Notes why, unless [`super::reads`] does.
+/// Whether the guard of a step can never hold. Reports why, unless [`super::reads`] does.
 fn cannot_hold(section: &Section, forward: &Section, step: &Step, notes: &mut Notes) -> bool {
     let Some(guard) = &step.when else { return false };
     let path = section.path(step, ".when");
@@ -52,7 +52,7 @@ fn cannot_hold(section: &Section, forward: &Section, step: &Step, notes: &mut No
     never
 }
 
-/// The step of that name, as a section sees it.
+/// The step of this name, as a section sees it.
 fn find<'a>(section: &Section<'a>, forward: &Section<'a>, id: &str) -> Option<&'a Step> {
     section.steps.iter().chain(forward.steps).find(|step| step.id == id)
 }

@@ -1,10 +1,11 @@
-//! What is allowed and seldom meant: a step without a guard that is skipped because all steps before it were.
-//! If all steps but the first are skipped, the order is completed, though nothing was done for it.
+//! What is allowed but rarely meant: a step without a guard that is skipped because all steps
+//! before it were skipped. If all steps but the first are skipped, the order completes although
+//! nothing was done for it.
 
 use super::{Notes, Section};
 use crate::workflow::Step;
 
-/// Notes the steps without a guard that only follow steps with one.
+/// Reports the steps without a guard that only follow steps with one.
 pub(super) fn check(section: &Section, notes: &mut Notes) {
     for step in section.steps {
         let is_guarded = |id: &String| section.position(id).is_some_and(|at| section.steps[at].when.is_some());

@@ -1,8 +1,8 @@
-//! Ids are unique across both sections. Within one, YAML's own keys see to it.
+//! Ids are unique across both sections. Within one section, YAML keys are unique.
 
 use super::{Notes, Section};
 
-/// Notes the steps of `compensated` whose name is taken.
+/// Reports the steps of `compensated` whose name `steps` uses, too.
 pub(super) fn check(forward: &Section, compensated: &Section, notes: &mut Notes) {
     for step in compensated.steps.iter().filter(|step| forward.position(&step.id).is_some()) {
         let path = compensated.path(step, "");

@@ -1,5 +1,5 @@
-//! What has to hold between the parts of a definition. Each file looks at one thing, reads the definition whole, and notes what it
-//! finds at the place in the file.
+//! Rules between the parts of a definition. Each file checks one rule on the whole definition, and
+//! reports faults at their places in the file.
 
 mod addresses;
 mod compensation;
@@ -16,11 +16,11 @@ mod values;
 use graph::Graph;
 use notes::Notes;
 
-use super::fault::Report;
+use super::fault::FaultReport;
 use super::yaml::Node;
 use super::{Step, Workflow};
 
-/// `steps` or `compensated`, and how its steps follow one another.
+/// `steps` or `compensated`, with the order of its steps.
 struct Section<'a> {
     name: &'static str,
     steps: &'a [Step],
@@ -38,8 +38,8 @@ impl Section<'_> {
     }
 }
 
-/// Checks a definition that was read.
-pub(super) fn all(workflow: &Workflow, root: &Node, report: &mut Report) {
+/// Checks a definition.
+pub(super) fn all(workflow: &Workflow, root: &Node, report: &mut FaultReport) {
     let mut notes = Notes::new(root, report);
     let [forward, compensated] = sections(workflow);
     ids::check(&forward, &compensated, &mut notes);
@@ -53,16 +53,17 @@ pub(super) fn all(workflow: &Workflow, root: &Node, report: &mut Report) {
     reads::check(workflow, &forward, &compensated, &mut notes);
 }
 
-/// Notes what is allowed, and is seldom what the author means.
-pub(super) fn hints(workflow: &Workflow, root: &Node, report: &mut Report) {
+/// Reports what is allowed but rarely meant.
+pub(super) fn hints(workflow: &Workflow, root: &Node, report: &mut FaultReport) {
     let mut notes = Notes::new(root, report);
     for section in sections(workflow) {
         hints::check(&section, &mut notes);
     }
 }
 
-/// Checks what a new definition must hold to. Definitions that were registered before these rules need not.
-pub(super) fn new(workflow: &Workflow, root: &Node, report: &mut Report) {
+/// Checks the rules for new definitions. Definitions registered before these rules need not keep
+/// them.
+pub(super) fn new(workflow: &Workflow, root: &Node, report: &mut FaultReport) {
     let mut notes = Notes::new(root, report);
     addresses::check(workflow, &mut notes);
     values::check(workflow, &mut notes);

@@ -1,19 +1,20 @@
-//! Faults by path: the checks know what is wrong with `steps.ship.after[0]`, this knows where that stands.
+//! Faults by path: a check finds a fault of `steps.ship.after[0]`, and this file finds its line and
+//! column.
 
 use std::collections::HashMap;
 
 use crate::workflow::TextPosition;
-use crate::workflow::fault::Report;
+use crate::workflow::fault::FaultReport;
 use crate::workflow::yaml::Node;
 
-/// Takes down faults at the places that paths stand for.
+/// Collects faults at the places of paths.
 pub(super) struct Notes<'a, 'r, 's> {
     nodes: HashMap<&'a str, (&'a Node, TextPosition)>,
-    report: &'r mut Report<'s>,
+    report: &'r mut FaultReport<'s>,
 }
 
 impl<'a, 'r, 's> Notes<'a, 'r, 's> {
-    pub fn new(root: &'a Node, report: &'r mut Report<'s>) -> Self {
+    pub fn new(root: &'a Node, report: &'r mut FaultReport<'s>) -> Self {
         let mut nodes = HashMap::new();
         root.visit(root.at, &mut |node, key_at| {
             nodes.insert(node.path.as_str(), (node, key_at));
@@ -21,7 +22,7 @@ impl<'a, 'r, 's> Notes<'a, 'r, 's> {
         Self { nodes, report }
     }
 
-    /// Whether the file says something there.
+    /// Whether the file has a value at this path.
     pub fn has(&self, path: &str) -> bool {
         self.nodes.contains_key(path)
     }
@@ -31,7 +32,7 @@ impl<'a, 'r, 's> Notes<'a, 'r, 's> {
         self.nodes.get(path).map_or(TextPosition::START, |(_, key_at)| *key_at).line
     }
 
-    /// Whether further faults go unnoted, so that there is no need to look for them.
+    /// Whether the report takes no more faults, so that checks can stop.
     pub fn is_full(&self) -> bool {
         self.report.is_full()
     }
@@ -42,7 +43,7 @@ impl<'a, 'r, 's> Notes<'a, 'r, 's> {
         self.report.add(at, path, reason);
     }
 
-    /// A fault of what a key stands for as a whole.
+    /// A fault of a key with all that it contains.
     pub fn at_key(&mut self, path: &str, reason: impl Into<String>) {
         let at = self.nodes.get(path).map_or(TextPosition::START, |(_, key_at)| *key_at);
         self.report.add(at, path, reason);

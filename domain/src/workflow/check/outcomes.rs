@@ -1,11 +1,12 @@
-//! Outcomes: what a step may answer, and what follows from it.
+//! Outcomes: the answers of a step, and their consequences.
 
 use super::{Notes, Section};
 use crate::order::Mode;
 use crate::workflow::Step;
 use crate::workflow::suggest::did_you_mean;
 
-/// Notes outcomes that nobody declared, that mean two things, or that leave no way on.
+/// Reports outcomes that are not declared, that have two meanings, or after which no path
+/// continues.
 pub(super) fn check(section: &Section, notes: &mut Notes) {
     for step in section.steps {
         let path = |within: &str| section.path(step, within);
@@ -41,7 +42,7 @@ fn declared(section: &Section, step: &Step, notes: &mut Notes) {
     }
 }
 
-/// What is assumed when no answer comes has to be one, and one that ends the step.
+/// The outcome assumed after a time-out must be declared, and must end the step.
 fn on_timeout(section: &Section, step: &Step, notes: &mut Notes) {
     let Some(word) = &step.on_timeout else { return };
     let path = section.path(step, ".on-timeout");

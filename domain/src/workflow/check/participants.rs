@@ -1,4 +1,4 @@
-//! Every action is asked of a participant that the file names, and every one that it names is asked for something.
+//! The file names the participant of every action, and uses every participant that it names.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::order::Mode;
 use crate::workflow::suggest::did_you_mean;
 use crate::workflow::{ActionRef, Step, Workflow};
 
-/// Notes unknown participants, and those that nobody asks for anything.
+/// Reports unknown participants, and unused ones.
 pub(super) fn check(workflow: &Workflow, sections: [&Section; 2], notes: &mut Notes) {
     let mut asked = BTreeSet::new();
     let mut all_read = !workflow.steps.is_empty();
@@ -22,7 +22,7 @@ pub(super) fn check(workflow: &Workflow, sections: [&Section; 2], notes: &mut No
             all_read &= reads_whole(section, step, notes);
         }
     }
-    // One that is named in an action that could not be read is not idle.
+    // A participant in an action that could not be read may be in use.
     if all_read {
         for idle in workflow.participants.keys().filter(|name| !asked.contains(name.as_str())) {
             notes.at_key(&format!("participants.{idle}"), "is not asked for anything");
@@ -30,7 +30,7 @@ pub(super) fn check(workflow: &Workflow, sections: [&Section; 2], notes: &mut No
     }
 }
 
-/// The answer of a participant that is reached by events comes later.
+/// A participant that is reached by events answers later, so its action cannot be a call.
 fn answered_at_once(workflow: &Workflow, section: &Section, step: &Step, notes: &mut Notes) {
     let Some(ActionRef { participant, .. }) = step.action.as_ref().filter(|_| step.mode == Mode::Call) else { return };
     if workflow.is_reached_by_events(participant) {
@@ -45,7 +45,7 @@ fn actions<'a>(section: &Section, step: &'a Step, word: &str) -> Vec<(String, &'
     action.into_iter().chain(undo).collect()
 }
 
-/// Whether every action that the file names here could be read.
+/// Whether every action of the step could be read.
 fn reads_whole(section: &Section, step: &Step, notes: &Notes) -> bool {
     let asks = matches!(step.mode, Mode::Call | Mode::Request);
     (!asks || step.action.is_some()) && (step.undo.is_some() || !notes.has(&section.path(step, ".undo")))

@@ -1,20 +1,20 @@
-//! What expressions read: variables and fields that there are, and steps that come before.
+//! What expressions read: existing variables and fields, and steps that come before.
 
 use super::{Notes, Section};
 use crate::workflow::expression::{order_fields, step_fields};
 use crate::workflow::suggest::{did_you_mean, has_no_field};
 use crate::workflow::{Comparison, Expression, Step, Subject, TextPosition, Workflow};
 
-/// Who reads.
+/// The expression that reads.
 #[derive(Clone, Copy)]
 enum Reader<'a> {
-    /// A step, by its section and its position there.
+    /// A step's, by its section and its position.
     Step(&'a Section<'a>, usize),
     /// `result`.
     Result,
 }
 
-/// Notes what expressions read though it is not there.
+/// Reports what expressions read although it does not exist.
 pub(super) fn check(workflow: &Workflow, forward: &Section, compensated: &Section, notes: &mut Notes) {
     let known = Known { forward, compensated };
     for section in [forward, compensated] {
@@ -41,7 +41,8 @@ impl Known<'_> {
     fn check(&self, reader: Reader, path: &str, expression: &Expression, notes: &mut Notes) {
         let mut last: Option<(&Subject, TextPosition)> = None;
         for reference in expression.references() {
-            // The same thing at the same place comes twice where CEL repeats a part of the text.
+            // CEL macros repeat a part of the text, so the same reference at the same place may
+            // come twice.
             if last.replace((&reference.subject, reference.at)) == Some((&reference.subject, reference.at)) {
                 continue;
             }
@@ -112,7 +113,7 @@ impl Known<'_> {
         }
     }
 
-    /// Why a comparison makes no sense: the step never gives that answer.
+    /// Why a comparison makes no sense: the step never has that outcome.
     fn never_answered(&self, comparison: &Comparison) -> Option<String> {
         let step = self.find(&comparison.step)?;
         if step.outcomes.is_empty() || step.outcomes.contains(&comparison.outcome) {

@@ -1,11 +1,12 @@
-//! What an expression reads, found without evaluating it.
+//! Finds what an expression reads, without evaluating it.
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 
 use super::{ExpressionError, TextPosition, personal};
 use crate::workflow::suggest::did_you_mean;
 
-/// Functions that an expression may call. Those of CEL that would read a clock or a time zone are not among them.
+/// Functions that an expression may call. CEL's functions that read a clock or a time zone are left
+/// out.
 const FUNCTIONS: [&str; 13] = [
     "bool",
     "bytes",
@@ -21,9 +22,9 @@ const FUNCTIONS: [&str; 13] = [
     "type",
     "uint",
 ];
-/// Functions that the parser has replaced by then; kept for suggestions.
+/// Macros, which the parser has replaced by now. Suggestions need their names.
 const MACROS: [&str; 6] = ["has", "all", "exists", "exists_one", "filter", "map"];
-/// Names of types, which can be compared with `type(x)`.
+/// Names of types, for comparison with `type(x)`.
 const TYPES: [&str; 9] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "uint"];
 
 /// What an expression reads.
@@ -36,46 +37,46 @@ pub(super) struct Analysis {
     pub may_take_long: bool,
 }
 
-/// Something within the data of a step's answer that an expression reads: `steps.ship.data.tracking`.
+/// A path within the data of a step's answer: `steps.ship.data.tracking`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataPath {
     /// The step.
     pub step: String,
-    /// The names on the way, from the outside.
+    /// The names on the path, from the outside.
     pub names: Vec<String>,
 }
 
 /// A variable or a step that an expression reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// What.
+    /// The variable or step.
     pub subject: Subject,
-    /// Where in the text.
+    /// The place in the text.
     pub at: TextPosition,
 }
 
-/// What can be read.
+/// What an expression can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     /// The order, or one of its fields.
     Order {
-        /// The field, where one is named: `order.total`.
+        /// The field, if the expression names one: `order.total`.
         field: Option<String>,
     },
     /// One step: `steps.ship` or `steps['create-order']`, or one of its fields.
     Step {
         /// The step.
         id: String,
-        /// The field, where one is named: `steps.ship.outcome`.
+        /// The field, if the expression names one: `steps.ship.outcome`.
         field: Option<String>,
     },
-    /// `steps` by itself, or indexed by something that is known only when it is evaluated.
+    /// `steps` alone, or with an index that only the evaluation knows.
     AllSteps,
-    /// A variable that no workflow has.
+    /// An unknown variable.
     Unknown(String),
 }
 
-/// A comparison of a step's outcome with a fixed text: `steps.ship.outcome == 'shipped'`.
+/// A comparison of a step's outcome with a constant text: `steps.ship.outcome == 'shipped'`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
     /// The step.
@@ -84,13 +85,13 @@ pub struct Comparison {
     pub outcome: String,
     /// `==`, not `!=`.
     pub equal: bool,
-    /// The expression cannot hold unless this comparison does: it is the whole, or joined to the rest by `&&`.
+    /// The expression cannot hold without this comparison: it is the whole, or one side of `&&`.
     pub required: bool,
-    /// Where the text stands.
+    /// The place of the text.
     pub at: TextPosition,
 }
 
-/// Finds what a tree reads; refuses what cannot be meant.
+/// Finds what a tree reads. Refuses what cannot be meant.
 pub(super) fn analyse(tree: &IdedExpr, places: &SourceInfo, source: &str) -> Result<Analysis, ExpressionError> {
     let mut walk = Walk { places, source, bound: Vec::new(), required: Vec::new(), found: Analysis::default() };
     conjuncts(tree, &mut walk.required);
@@ -105,9 +106,9 @@ pub(super) fn analyse(tree: &IdedExpr, places: &SourceInfo, source: &str) -> Res
 struct Walk<'a> {
     places: &'a SourceInfo,
     source: &'a str,
-    /// Names that the comprehensions around bind.
+    /// Names that the surrounding comprehensions bind.
     bound: Vec<String>,
-    /// The parts that have to hold for the whole to hold.
+    /// The parts that must hold for the whole to hold.
     required: Vec<u64>,
     found: Analysis,
 }
@@ -178,7 +179,7 @@ impl Walk<'_> {
         self.bound.iter().any(|bound| bound == name)
     }
 
-    /// Notes what is read, unless a `-` in a name was taken for a subtraction.
+    /// Records a reference, unless the parser read a `-` in a name as a subtraction.
     fn read(&mut self, subject: Subject, place: &IdedExpr) -> Result<(), ExpressionError> {
         let at = self.at(place);
         if let Subject::Step { id, .. } = &subject {
@@ -194,7 +195,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What a tree reads, if it selects from `order` or `steps`, and the variable that it selects from.
+    /// What a tree reads, if it selects from `order` or `steps`, and the variable that it selects
+    /// from.
     fn subject_of<'t>(&self, tree: &'t IdedExpr) -> Option<(Subject, &'t IdedExpr)> {
         if let Some((id, steps)) = self.step_of(tree) {
             return Some((Subject::Step { id, field: None }, steps));
@@ -220,7 +222,7 @@ impl Walk<'_> {
         Some(path)
     }
 
-    /// The step that a tree names, and the part of the tree that says `steps`.
+    /// The step that a tree names, and the part of the tree that is `steps`.
     fn step_of<'t>(&self, tree: &'t IdedExpr) -> Option<(String, &'t IdedExpr)> {
         let (base, id) = selection(tree)?;
         self.is_variable(base, "steps").then_some((id, base))
@@ -254,20 +256,20 @@ impl Walk<'_> {
         TextPosition::of_byte(self.source, self.start(tree))
     }
 
-    /// The name of a function that is called: the parser places a call at its bracket.
+    /// The place of a called function's name. The parser places a call at its bracket.
     fn at_name(&self, name: &str, call: &IdedExpr) -> TextPosition {
         let bracket = self.start(call);
         let name = self.source.get(..bracket).and_then(|before| before.rfind(name));
         TextPosition::of_byte(self.source, name.unwrap_or(bracket))
     }
 
-    /// The byte at which a part of the tree begins.
+    /// The first byte of a part of the tree.
     fn start(&self, tree: &IdedExpr) -> usize {
         self.places.offset_for(tree.id).map_or(0, |(start, _)| start as usize)
     }
 }
 
-/// The variable of that name.
+/// The variable of this name.
 fn variable(name: &str) -> Subject {
     match name {
         "order" => Subject::Order { field: None },
@@ -276,7 +278,7 @@ fn variable(name: &str) -> Subject {
     }
 }
 
-/// What is selected from, and the name of what is selected: `base.name` or `base['name']`.
+/// The base and the selected name of `base.name` or `base['name']`.
 pub(super) fn selection(tree: &IdedExpr) -> Option<(&IdedExpr, String)> {
     match &tree.expr {
         Expr::Select(select) => Some((select.operand.as_ref(), select.field.clone())),
@@ -288,7 +290,7 @@ pub(super) fn selection(tree: &IdedExpr) -> Option<(&IdedExpr, String)> {
     }
 }
 
-/// The parts that `&&` joins to a whole.
+/// The parts that `&&` joins.
 fn conjuncts(tree: &IdedExpr, found: &mut Vec<u64>) {
     found.push(tree.id);
     if let Expr::Call(call) = &tree.expr
@@ -298,7 +300,7 @@ fn conjuncts(tree: &IdedExpr, found: &mut Vec<u64>) {
     }
 }
 
-/// The text, if it is one by itself.
+/// The text, if the tree is a constant text.
 pub(super) fn text_of(tree: &IdedExpr) -> Option<String> {
     match &tree.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner().to_owned()),

@@ -1,19 +1,20 @@
-//! What one evaluation may spend. Everything that takes time or memory pays before it is done.
+//! The budget of one evaluation. Everything that takes time or memory pays before it is done.
 //!
-//! One unit pays for one step (a node of the tree, an item compared or copied) or for 32 bytes read or built. So an
-//! evaluation takes at most [`UNITS`] steps and holds at most 64 MiB, whatever it does, and whatever it shares.
+//! One unit pays for one step (a node of the tree, an item compared or copied) or for 32 bytes read
+//! or built. So every evaluation takes at most [`UNITS`] steps and holds at most 64 MiB, with all
+//! shared values.
 
 use std::cell::Cell;
 
 use super::error::Trouble;
 
-/// What an evaluation may spend. An order of 500 lines spends some 5,000 on a pass over its lines.
+/// The budget of an evaluation. A pass over an order of 500 lines spends about 5,000 units.
 pub(crate) const UNITS: u64 = 1_000_000;
 
 /// The bytes that one unit pays for.
 const BYTES_PER_UNIT: usize = 32;
 
-/// What an evaluation still has.
+/// The remaining budget of an evaluation.
 pub(super) struct Budget {
     had: u64,
     left: Cell<u64>,
@@ -24,7 +25,7 @@ impl Budget {
         Self { had: units, left: Cell::new(units) }
     }
 
-    /// Pays for so many steps.
+    /// Pays for this many steps.
     pub fn spend<'t>(&self, units: u64) -> Result<(), Trouble<'t>> {
         let Some(left) = self.left.get().checked_sub(units) else {
             self.left.set(0);
@@ -34,17 +35,17 @@ impl Budget {
         Ok(())
     }
 
-    /// Pays for so many items that are copied or looked at.
+    /// Pays for this many items that are copied or read.
     pub fn items<'t>(&self, count: usize) -> Result<(), Trouble<'t>> {
         self.spend(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
-    /// Pays for so many bytes that are read or built.
+    /// Pays for this many bytes that are read or built.
     pub fn bytes<'t>(&self, count: usize) -> Result<(), Trouble<'t>> {
         self.items(count / BYTES_PER_UNIT + 1)
     }
 
-    /// What was spent.
+    /// The spent units.
     pub fn spent(&self) -> u64 {
         self.had - self.left.get()
     }

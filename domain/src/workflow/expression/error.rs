@@ -1,4 +1,4 @@
-//! What can be wrong with an expression, when it is compiled and when it is evaluated.
+//! The errors of an expression, when it is compiled and when it is evaluated.
 
 use cel::ParseErrors;
 
@@ -6,26 +6,27 @@ use super::TextPosition;
 use super::tree::{Node, Operator, Part, member};
 use super::value::Kind;
 
-/// Why a text is no expression.
+/// Why a text is not an expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{}: {reason}", at.line, at.column)]
 pub struct ExpressionError {
-    /// Where in the text.
+    /// The place in the text.
     pub at: TextPosition,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
 }
 
-/// Why an expression has no value in a scope. Messages name types and keys, never values, which may be personal.
+/// Why an expression has no value in a scope. Messages name types and keys, but never values, which
+/// may be personal data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluationError {
-    /// Something it reads is not there, or not of a type it can work with.
+    /// Something that it reads does not exist, or has a wrong type.
     #[error("{0}")]
     Failed(String),
-    /// It was to be true or false.
+    /// The value must be true or false.
     #[error("must be true or false, is {found}")]
     NotABool {
-        /// The type that it has.
+        /// Its type.
         found: &'static str,
     },
     /// Its value cannot be written as JSON.
@@ -47,19 +48,21 @@ impl ExpressionError {
 
 /// Why an evaluation stops.
 pub(super) enum Trouble<'t> {
-    /// A part of the expression has no value. `||`, `&&` and the loops over them can still have one.
+    /// A part of the expression has no value. `||`, `&&` and the loops over them can still have
+    /// one.
     Fault(Box<Fault<'t>>),
-    /// The budget is spent: whatever else the expression says, it has no value.
+    /// The budget is spent, so the expression has no value.
     TooMuchWork,
 }
 
-/// A part of an expression that has no value. What it says is put into words only where nothing overrides it.
+/// A part of an expression without a value. Its message is written only if no other part overrides
+/// it.
 pub(super) struct Fault<'t> {
     at: Option<&'t Node>,
     problem: Problem<'t>,
 }
 
-/// Why a part has no value. It never holds a value of the scope, which may be personal.
+/// Why a part has no value. It never contains a value of the scope, which may be personal data.
 pub(super) enum Problem<'t> {
     NoField { of: &'t Node, kind: Kind, field: &'t str },
     NoKey { of: &'t Node, key: &'t Node },
@@ -84,19 +87,19 @@ pub(super) enum Problem<'t> {
 }
 
 impl<'t> Problem<'t> {
-    /// As the fault of a part.
+    /// The problem as the fault of a part.
     pub fn at(self, node: &'t Node) -> Trouble<'t> {
         Trouble::Fault(Box::new(Fault { at: Some(node), problem: self }))
     }
 
-    /// As the fault of the expression as a whole.
+    /// The problem as the fault of the whole expression.
     pub fn at_start(self) -> Trouble<'t> {
         Trouble::Fault(Box::new(Fault { at: None, problem: self }))
     }
 }
 
 impl EvaluationError {
-    /// Says what is wrong, where, and what helps.
+    /// The message: what is wrong, where, and what helps.
     pub(super) fn of(trouble: &Trouble<'_>, source: &str) -> Self {
         let Trouble::Fault(fault) = trouble else { return Self::TooMuchWork };
         let words = fault.problem.in_words();
@@ -173,12 +176,12 @@ impl Problem<'_> {
     }
 }
 
-/// A part as the author wrote it, where that is short.
+/// A part as the author wrote it, if it is short.
 fn short(node: &Node) -> Option<String> {
     node.written().filter(|text| text.len() <= 100)
 }
 
-/// A part as the author wrote it, or what else to call it.
+/// A part as the author wrote it, or another name for it.
 pub(super) fn named(node: &Node, otherwise: &str) -> String {
     short(node).unwrap_or_else(|| otherwise.to_owned())
 }
@@ -200,7 +203,7 @@ fn no_field(of: &Node, kind: Kind, field: &str) -> String {
 fn no_key(of: &Node, key: &Node) -> String {
     let name = named(of, "the map");
     match (&key.part, key.written()) {
-        // What is written is the author's; what a name stands for may be personal.
+        // A constant comes from the author. The value of a name may be personal data.
         (Part::Text(_) | Part::Int(_) | Part::UInt(_) | Part::Bool(_) | Part::Double(_), Some(written)) => {
             format!("{name} has no {written}; test it first: {written} in {name}")
         }
@@ -251,7 +254,7 @@ fn not_calculable(sides: &[Node; 2], operator: Operator, kinds: [Kind; 2]) -> St
     format!("{one} is {is} and {other} is {was}, which '{sign}' cannot work with{help}")
 }
 
-/// What helps where one side is a text and the other a number.
+/// What helps when one side is a text and the other one a number.
 pub(super) fn text_beside_number(sides: &[Node; 2], sign: &str, kinds: [Kind; 2]) -> Option<String> {
     match kinds {
         [Kind::Text, number] if number.is_number() => Some(as_number(sides, sign, true)),
@@ -260,7 +263,7 @@ pub(super) fn text_beside_number(sides: &[Node; 2], sign: &str, kinds: [Kind; 2]
     }
 }
 
-/// How a text on the left side, or on the right, is taken for the number that it is.
+/// How to convert the text on the left or right side into a number.
 fn as_number(sides: &[Node; 2], sign: &str, left: bool) -> String {
     match sides.each_ref().map(short) {
         [Some(one), Some(other)] if left => format!("; write double({one}) {sign} {other}"),
@@ -287,7 +290,7 @@ fn function(name: &str, arguments: &[Node], kinds: &[Kind]) -> String {
     format!("{name}() cannot work with {given}; {}", usage(name))
 }
 
-/// How a function is called.
+/// How to call a function.
 fn usage(name: &str) -> &'static str {
     match name {
         "contains" | "endsWith" | "startsWith" => "it is called on a text, with a text",
@@ -301,7 +304,7 @@ fn usage(name: &str) -> &'static str {
     }
 }
 
-/// The first thing that the parser found wrong.
+/// The first error of the parser.
 pub(super) fn of_parser(source: &str, errors: ParseErrors) -> ExpressionError {
     let Some(first) = errors.errors.into_iter().next() else {
         return ExpressionError::new(TextPosition::START, "is no expression");
@@ -315,7 +318,7 @@ pub(super) fn of_parser(source: &str, errors: ParseErrors) -> ExpressionError {
     ExpressionError::new(at, in_words(&first.msg))
 }
 
-/// What the parser says, without the long lists of what it would have liked instead.
+/// The parser's message, without its long lists of expected tokens.
 fn in_words(message: &str) -> String {
     let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
     let (found, _) = message.split_once(" expecting ").unwrap_or((message, ""));

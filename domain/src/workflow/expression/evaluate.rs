@@ -1,4 +1,4 @@
-//! The value of an expression: its tree, walked once. Each part pays for what it does before it does it.
+//! The value of an expression: one walk over its tree. Each part pays before it is evaluated.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -13,19 +13,19 @@ use super::tree::{Comparator, Gives, Loop, Node, Part};
 use super::value::{Bytes, Key, KeyView, Kind, Origin, Text, Value, Viewed};
 use super::{functions, operators};
 
-/// What a part comes to.
+/// The value of a part.
 pub(super) type Outcome<'a> = Result<Value<'a>, Trouble<'a>>;
 
-/// A compiled pattern, and what a byte of text costs with it.
+/// A compiled pattern, and the cost of matching one byte of text.
 pub(super) type Pattern = (Rc<Regex>, u64);
 
 /// One evaluation.
 pub(super) struct Evaluation<'a> {
     scope: &'a Scope,
     pub budget: Budget,
-    /// What the loops around bind, from the outside.
+    /// The variables of the surrounding loops, from the outside.
     locals: RefCell<Vec<Value<'a>>>,
-    /// What was made of each pattern so far; none: it is no pattern, or too large a one.
+    /// The patterns compiled so far; `None`: not a pattern, or too large.
     pub patterns: RefCell<HashMap<String, Option<Pattern>>>,
 }
 
@@ -99,12 +99,12 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// `false` on either side decides, whatever is wrong with the other.
+    /// `false` on either side decides, even if the other side is a fault.
     fn both(&self, sides: &'a [Node; 2]) -> Outcome<'a> {
         self.decided(sides, false)
     }
 
-    /// `true` on either side decides, whatever is wrong with the other.
+    /// `true` on either side decides, even if the other side is a fault.
     fn either(&self, sides: &'a [Node; 2]) -> Outcome<'a> {
         self.decided(sides, true)
     }
@@ -124,7 +124,7 @@ impl<'a> Evaluation<'a> {
         let found = match &value {
             Value::Object(fields, origin) => Value::of_field(fields, *origin, field)?,
             Value::Map(entries) => entries.get(&KeyView::Text(field) as &dyn Viewed).cloned(),
-            // What is not there has no fields: has(order.shipTo.city) asks for both.
+            // Null has no fields: has(order.shipTo.city) tests both.
             Value::Null if test => None,
             other => return Err(Problem::NoField { of: operand, kind: other.kind(), field }.at(operand)),
         };
@@ -218,7 +218,7 @@ impl<'a> Evaluation<'a> {
         let mut map = BTreeMap::new();
         for [key, value] in entries {
             let key = self.key(key)?;
-            // The same number of another type is the same key.
+            // Equal numbers of different types are the same key.
             if lookup(&map, &key.value()).is_some() {
                 return Err(Problem::KeyTwice.at(node));
             }
@@ -256,7 +256,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// `all` and `exists`: one item can decide, whatever is wrong with those before it.
+    /// `all` and `exists`: one item can decide, even if an earlier item is a fault.
     fn decided_by_items(&self, looped: &'a Loop, items: Vec<Value<'a>>, deciding: bool) -> Outcome<'a> {
         let mut fault = None;
         for item in items {
@@ -282,7 +282,7 @@ impl<'a> Evaluation<'a> {
         Ok(Value::list(mapped))
     }
 
-    /// Evaluates something with one more name bound.
+    /// Evaluates with one more bound variable.
     fn with<T>(&self, item: Value<'a>, evaluate: impl FnOnce() -> Result<T, Trouble<'a>>) -> Result<T, Trouble<'a>> {
         self.budget.spend(1)?;
         self.locals.borrow_mut().push(item);
@@ -291,13 +291,13 @@ impl<'a> Evaluation<'a> {
         result
     }
 
-    /// The items of a list; the keys of a map, in their order.
+    /// The items of a list, or the keys of a map, in their order.
     fn items(&self, range: &Value<'a>, part: &'a Node) -> Result<Vec<Value<'a>>, Trouble<'a>> {
         items_of(&self.budget, range)?.ok_or_else(|| Problem::NotARange { part, kind: range.kind() }.at(part))
     }
 }
 
-/// The items of a list; the keys of a map, in their order; `None`: it has none.
+/// The items of a list, or the keys of a map, in their order; `None`: the value has none.
 pub(super) fn items_of<'a>(budget: &Budget, range: &Value<'a>) -> Result<Option<Vec<Value<'a>>>, Trouble<'a>> {
     Ok(Some(match range {
         Value::Array(items) => {
@@ -322,7 +322,7 @@ pub(super) fn items_of<'a>(budget: &Budget, range: &Value<'a>) -> Result<Option<
     }))
 }
 
-/// A whole number, whatever its type.
+/// A whole number of any type.
 fn whole(value: &Value<'_>) -> Option<i128> {
     match value {
         Value::Int(int) => Some(i128::from(*int)),
@@ -346,7 +346,7 @@ fn item<'a>(list: &Value<'a>, place: usize) -> Option<Outcome<'a>> {
     }
 }
 
-/// What a map has under a key; nothing under what cannot be one.
+/// The value of a key in a map; none for a value that cannot be a key.
 pub(super) fn under<'a>(map: &Value<'a>, key: &Value<'a>) -> Result<Option<Value<'a>>, Trouble<'a>> {
     match (map, key) {
         (Value::Object(fields, origin), Value::Text(name)) => Value::of_field(fields, *origin, name.as_str()),
@@ -355,12 +355,12 @@ pub(super) fn under<'a>(map: &Value<'a>, key: &Value<'a>) -> Result<Option<Value
     }
 }
 
-/// Whether a map can be asked for it. A double is never a key, and can be the same number as one.
+/// Whether a value can be a key. A double never is one, but may equal one.
 fn is_key(value: &Value<'_>) -> bool {
     value.kind().is_number() || matches!(value, Value::Text(_) | Value::Bool(_))
 }
 
-/// Keys that are numbers are found by any number that is the same.
+/// Finds numeric keys by any equal number.
 fn lookup<'a>(entries: &BTreeMap<Key<'a>, Value<'a>>, key: &Value<'a>) -> Option<Value<'a>> {
     let get = |view: KeyView<'_>| entries.get(&view as &dyn Viewed).cloned();
     match key {

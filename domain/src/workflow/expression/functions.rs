@@ -10,15 +10,16 @@ use super::operators::length;
 use super::tree::{Call, Node};
 use super::value::{Bytes, Kind, Text, Value};
 
-/// Patterns by their size once compiled, in bytes, and what they cost: a byte of text so many units, for the worst text there
-/// is. Measured: `[01]*1[01]{n}2` takes 0.5, 2.4 and 14 µs for a byte of zeros and ones in the last three. Larger ones are
-/// refused.
+/// The limits of compiled patterns, in bytes, and the units for each byte of text, for the worst
+/// possible text. Measured: `[01]*1[01]{n}2` takes 0.5, 2.4 and 14 µs for a byte of zeros and ones
+/// in the last three. Larger patterns are refused.
 const PATTERNS: [(usize, u64); 4] = [(1 << 10, 2), (4 << 10, 8), (32 << 10, 64), (256 << 10, 512)];
-/// What compiling a pattern costs, once an evaluation: in any case, and for each byte. Classes such as `(?i)\PL` are expanded
-/// before any size is known, once for each of these sizes: 180 µs for each byte of the pattern.
+/// The cost of compiling a pattern, once in each evaluation: a fixed part, and a part for each
+/// byte. Classes such as `(?i)\PL` are expanded before the size is known, once for each of these
+/// limits: 180 µs for each byte of the pattern.
 const PATTERN: u64 = 20_000;
 const PATTERN_BYTE: u64 = 2_000;
-/// What a pattern may keep in memory to match faster, in bytes.
+/// The cache of a pattern for faster matching, in bytes.
 const PATTERN_CACHE: usize = 512 << 10;
 
 /// Calls a function.
@@ -89,7 +90,7 @@ fn compiled<'a>(evaluation: &Evaluation<'a>, pattern: &str) -> Result<Option<Pat
     Ok(compiled)
 }
 
-/// A value as one of another type; `None`: it is of none that can be.
+/// A value converted to another type; `None`: this type cannot be converted.
 fn converted<'a>(
     evaluation: &Evaluation<'a>,
     name: &'a str,
@@ -124,7 +125,7 @@ fn converted<'a>(
 
 enum Converted<'a> {
     Value(Value<'a>),
-    /// The type can be converted, this value cannot.
+    /// The type can be converted, but this value cannot.
     OutOfRange,
     WrongType,
 }
@@ -160,7 +161,7 @@ fn to_double<'a>(value: &Value<'a>) -> Converted<'a> {
 
 #[expect(clippy::cast_possible_truncation, reason = "what is within the range loses its fraction, as CEL has it")]
 fn to_int<'a>(value: &Value<'a>) -> Converted<'a> {
-    // 2^63 on either side is left out, as CEL has it.
+    // Both limits are exclusive, as in CEL.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     Converted::some(match value {
         Value::Int(int) => Some(Value::Int(*int)),
@@ -189,7 +190,7 @@ fn string<'a>(
     argument: &'a Node,
     node: &'a Node,
 ) -> Result<Option<Value<'a>>, Trouble<'a>> {
-    // The longest of a number is a double's: some 330 digits.
+    // The longest number is a double, with about 330 digits.
     evaluation.budget.bytes(if value.kind() == Kind::Double { 330 } else { 20 })?;
     let text = match value {
         Value::Text(_) => return Ok(Some(value.clone())),

@@ -1,6 +1,8 @@
-//! Random expressions, by a grammar: nested loops, values used many times over, orders of up to 500 lines.
+//! Random expressions from a grammar: nested loops, values used many times, orders of up to 500
+//! lines.
 //!
-//! `TENUTO_EXPRESSIONS=1000000 cargo test --release -p domain fuzz` evaluates a million; `TENUTO_SEED` begins elsewhere.
+//! `TENUTO_EXPRESSIONS=1000000 cargo test --release -p domain fuzz` evaluates a million of them;
+//! `TENUTO_SEED` sets another start.
 
 use std::collections::HashMap;
 
@@ -10,12 +12,12 @@ use serde_json::json;
 
 use super::*;
 
-/// A generator of random numbers that is the same everywhere (Marsaglia, "Xorshift RNGs", 2003).
+/// A generator of random numbers, equal on every platform (Marsaglia, "Xorshift RNGs", 2003).
 struct Dice(u64);
 
 impl Dice {
     fn seeded(seed: u64) -> Self {
-        // Neighbouring seeds give nothing alike.
+        // Neighbouring seeds must not give similar numbers.
         Self((seed.wrapping_add(1)).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
@@ -31,11 +33,11 @@ impl Dice {
     }
 }
 
-/// Writes an expression. Names that loops bind are used as often as those that are there.
+/// Writes an expression. It uses names that loops bind as often as existing ones.
 struct Author<'d> {
     dice: &'d mut Dice,
     bound: Vec<String>,
-    /// Whether only what the library evaluates as well is written.
+    /// Write only what the library can evaluate, too.
     plain: bool,
 }
 
@@ -52,7 +54,7 @@ impl Author<'_> {
             4 | 5 => self.list(depth),
             6 => format!("({} ? {} : {})", self.truth(depth - 1), self.any(depth - 1), self.any(depth - 1)),
             7 => format!("{{'a': {}, 'b': {}}}", self.any(depth - 1), self.any(depth - 1)),
-            // The library appends the keys of a map in no order.
+            // The library appends the keys of a map in random order.
             8 if self.plain => self.list(depth),
             8 => format!("({} + {})", self.any(depth - 1), self.any(depth - 1)),
             _ => format!("{}[{}]", self.list(depth - 1), self.number(depth - 1)),
@@ -191,7 +193,7 @@ impl Author<'_> {
         }
     }
 
-    /// A loop over all lines that builds a copy of something at each.
+    /// A loop over all lines that builds a copy in each round.
     fn copies(&mut self, depth: usize) -> String {
         let name = ["x", "y", "z", "l"][self.bound.len() % 4].to_owned();
         self.bound.push(name.clone());
@@ -201,7 +203,7 @@ impl Author<'_> {
     }
 
     fn looped(&mut self, depth: usize, write: impl FnOnce(&mut Self, &str, &str) -> String) -> String {
-        // The library goes through the keys of a map in no order.
+        // The library iterates over the keys of a map in random order.
         let range = if self.plain || self.dice.below(4) > 0 { self.list(depth) } else { self.any(depth) };
         let name = ["x", "y", "z", "l"][self.bound.len() % 4].to_owned();
         self.bound.push(name.clone());
@@ -225,25 +227,26 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// The longest that an evaluation may take of a core, in nanoseconds: a debug build takes some ten times as long as a release.
+/// The limit of CPU time for an evaluation, in nanoseconds. A debug build takes about ten times as
+/// long as a release build.
 const MAX_TIME: u64 = 3_000_000_000;
-/// The most memory that all evaluations may take at once, in KiB.
+/// The limit of memory for all evaluations together, in KiB.
 const MAX_MEMORY: u64 = 512 * 1024;
 
-/// For how long this thread has had a core, in nanoseconds; 0 where the system does not report it.
+/// The CPU time of this thread, in nanoseconds; 0 if the system does not report it.
 fn time_on_cpu() -> u64 {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     told.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0)
 }
 
-/// The most memory that this process has had, in KiB; 0 where the system does not report it.
+/// The peak memory of this process, in KiB; 0 if the system does not report it.
 fn peak_memory() -> u64 {
     let told = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
-/// On a stack that is smaller than any that an order is decided on.
+/// Runs on a stack smaller than any that decides orders.
 fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
 }
@@ -339,7 +342,7 @@ fn to_cel(value: &Value) -> CelValue {
     }
 }
 
-/// `None`: JSON has nothing like it.
+/// `None`: JSON has no such value.
 fn from_cel(value: &CelValue) -> Option<Value> {
     Some(match value {
         CelValue::Null => Value::Null,

@@ -1,19 +1,20 @@
-//! A look at the characters of an expression before it is parsed.
+//! Checks the characters of an expression before it is parsed.
 //!
-//! The parser descends once for each bracket, and evaluation once for each link of a chain (`a.b.c`, `a + b + c`). Both
-//! are bounded here, where it costs no stack. To count rightly this has to see literals exactly as the parser will, so a
-//! literal that the parser could not read is refused here too.
+//! The parser recurses once for each bracket, and the evaluation once for each link of a chain
+//! (`a.b.c`, `a + b + c`). This check bounds both, and needs no stack. To count correctly, it must
+//! read literals exactly as the parser does. So it also refuses a literal that the parser could not
+//! read.
 
 use super::{ExpressionError, TextPosition};
 
-/// The longest text, in bytes.
+/// The limit for a text, in bytes.
 const MAX_LENGTH: usize = 4096;
-/// The deepest nesting of brackets.
+/// The limit for nested brackets.
 const MAX_NESTING: usize = 12;
-/// The most operators, selections, calls and brackets in all.
+/// The limit for operators, selections, calls and brackets in total.
 const MAX_LINKS: usize = 200;
 
-/// Refuses a text that is too much for the parser.
+/// Refuses a text beyond the limits.
 pub(super) fn check(source: &str) -> Result<(), ExpressionError> {
     if source.len() > MAX_LENGTH {
         let reason = format!("is longer than {MAX_LENGTH} bytes");
@@ -90,7 +91,7 @@ impl Scan {
         if self.links > MAX_LINKS { Err(format!("has more than {MAX_LINKS} operators")) } else { Ok(()) }
     }
 
-    /// A literal in quotes, up to and with its end.
+    /// A literal in quotes, with its end.
     fn literal(&mut self, raw: bool) -> Result<(), String> {
         let Some(quote) = self.peek(0) else { return Ok(()) };
         let triple = self.peek(1) == Some(quote) && self.peek(2) == Some(quote);

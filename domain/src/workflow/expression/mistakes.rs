@@ -1,8 +1,8 @@
-//! Mistakes of an expression that are certain before any order exists: it fails for every order, or for the orders that lack an
-//! optional value. They are found when a workflow is checked.
+//! Finds mistakes that are certain before any order exists: the expression fails for every order,
+//! or for every order without an optional value. The check of a workflow reports them.
 //!
-//! The types of attributes and of steps' data are unknown, so nothing about them is reported. An author who wants no report about
-//! another value writes `dyn(…)` around it.
+//! The types of attributes and of steps' data are unknown, so nothing is reported about them.
+//! `dyn(…)` around another value suppresses reports about it.
 
 use super::error::{Problem, named, text_beside_number};
 use super::presence::{Present, implied, of_items, path};
@@ -11,7 +11,7 @@ use super::types::{ANY, BOOL, NUMBER, ORDER, STEP, Shape, TEXT, Type, always, na
 use super::value::Kind;
 use crate::workflow::suggest::has_no_field;
 
-/// Something that an expression gets wrong.
+/// A mistake in an expression.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
     /// The byte of the text.
@@ -19,7 +19,7 @@ pub(super) struct Mistake {
     pub reason: String,
 }
 
-/// Finds the mistakes of an expression. `present`: what is known not to be null where it is evaluated.
+/// Finds the mistakes of an expression. `present`: the values that are certainly not null there.
 pub(super) fn find(tree: &Node, present: &Present, is_condition: bool) -> Vec<Mistake> {
     let mut checker = Checker { present: present.clone(), locals: Vec::new(), found: Vec::new() };
     if is_condition {
@@ -32,7 +32,7 @@ pub(super) fn find(tree: &Node, present: &Present, is_condition: bool) -> Vec<Mi
 
 struct Checker {
     present: Present,
-    /// What the loops around bind.
+    /// The types of the surrounding loops' variables.
     locals: Vec<Type>,
     found: Vec<Mistake>,
 }
@@ -46,7 +46,7 @@ impl Checker {
         self.note(node, problem.in_words());
     }
 
-    /// Notes a value that is null for some orders, where that does not do.
+    /// Reports a value that is null for some orders, where null is not allowed.
     fn unless_null(&mut self, node: &Node, found: Type, what: &str) {
         if found.or_null {
             let name = named(node, "this");
@@ -54,7 +54,7 @@ impl Checker {
         }
     }
 
-    /// Looks at a part with more that is known not to be null.
+    /// Checks a part for which more values are certainly not null.
     fn knowing<T>(&mut self, more: &Present, look: impl FnOnce(&mut Self) -> T) -> T {
         let known = self.present.clone();
         self.present.extend(more.iter().cloned());
@@ -105,7 +105,7 @@ impl Checker {
         }
     }
 
-    /// A part that has to be true or false.
+    /// A part that must be true or false.
     fn truth(&mut self, node: &Node) -> Type {
         let found = self.of(node);
         match found.kind() {
@@ -139,7 +139,7 @@ impl Checker {
         if let Some((_, known)) = fields.iter().find(|(name, _)| *name == field) {
             return *known;
         }
-        // Of `order` and of steps, the check of what expressions read reports unknown fields.
+        // For `order` and for steps, the check of what expressions read reports unknown fields.
         if !matches!(of.part, Part::Order) && !is_step(of) {
             self.note(node, has_no_field(&named(of, "this"), field, &names(fields)));
         }
@@ -181,7 +181,8 @@ impl Checker {
         NUMBER
     }
 
-    /// `&&` and `||`. Either side decides, whatever is wrong with the other: so each may count on the other not to have.
+    /// `&&` and `||`. Either side decides, even if the other is a fault. So each side may assume
+    /// that the other one does not decide.
     fn joined(&mut self, sides: &[Node; 2], and: bool) -> Type {
         let known = sides.each_ref().map(|side| {
             let implied = implied(side, self.locals.len());
@@ -319,7 +320,7 @@ impl Checker {
         }
     }
 
-    /// What a loop makes of an item.
+    /// The type that a loop produces for an item.
     fn body(&mut self, looped: &Loop, item: Type) -> Type {
         if looped.gives != Gives::List {
             return self.truth(&looped.body);

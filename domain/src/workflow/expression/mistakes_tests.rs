@@ -1,4 +1,4 @@
-//! What is found of an expression before any order is there. Each mistake is one that an evaluation makes too.
+//! Mistakes found before any order exists. An evaluation makes each of them, too.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn full() -> serde_json::Value {
     })
 }
 
-/// An order with as little as an order may have.
+/// The smallest order.
 fn bare() -> serde_json::Value {
     let mut order = full();
     order["customer"] = json!({ "id": "C1", "name": null, "email": null });

@@ -1,11 +1,13 @@
 //! Expressions of a workflow file: CEL, compiled once, evaluated over `order` and `steps`.
 //!
-//! The crate `cel` parses; the evaluation is our own (`tree`, `evaluate`), since a library's does not pay for what it builds,
-//! takes JSON's numbers for three types that do not mix, and speaks of overloads where an author wrote `order.shipTo`.
+//! The crate `cel` parses. The evaluation is in this project (`tree`, `evaluate`), because a
+//! library's has no budget for what it builds, treats JSON numbers as three types that do not mix,
+//! and reports overloads where an author wrote `order.shipTo`.
 //!
-//! An expression is pure and its result depends on nothing but its scope: there are no clock functions, maps are gone through in
-//! the order of their keys, and messages hold no values, so that neither chance nor personal data gets into the log. Text,
-//! nesting, steps and bytes are bounded (`budget`): an expression that is refused or given up is an error, never a hang or a crash.
+//! An expression is pure, and its result depends only on its scope: there are no clock functions,
+//! maps are iterated in the order of their keys, and messages contain no values. So neither chance
+//! nor personal data enter the log. Text, nesting, steps and bytes are bounded (`budget`): an
+//! expression beyond them is an error, never a hang or a crash.
 
 mod analysis;
 mod budget;
@@ -41,7 +43,7 @@ use evaluate::Evaluation;
 use output::Failure;
 use tree::Node;
 
-/// The standard library of CEL, without optional values and without time.
+/// CEL's standard library, without optional values and without time.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
 
 /// A compiled CEL expression.
@@ -51,25 +53,25 @@ pub struct Expression {
     program: Arc<Program>,
 }
 
-/// What an expression was compiled to.
+/// The result of compilation.
 struct Program {
     tree: Node,
     analysis: Analysis,
 }
 
-/// What an expression can see, as JSON.
+/// The values that an expression can read, as JSON.
 #[derive(Debug, Clone)]
 pub struct Scope {
     /// The value of `order`.
     pub order: Value,
     /// The value of `steps`: an object by step id.
     pub steps: Value,
-    /// Whether what is personal in `order` is a placeholder, of which an evaluation says where it ended up.
+    /// Whether personal data in `order` are placeholders. If so, the evaluation tracks them.
     pub placeholders: bool,
 }
 
 impl Expression {
-    /// Compiles a text. Names of variables are not checked: see [`Expression::references`].
+    /// Compiles a text. It does not check the names of variables: see [`Expression::references`].
     pub fn compile(source: &str) -> Result<Self, ExpressionError> {
         lexical::check(source)?;
         let (parsed, places) =
@@ -84,12 +86,12 @@ impl Expression {
         self.evaluate_marked(scope).map(|evaluated| evaluated.value)
     }
 
-    /// The value of the expression, and where in it placeholders for personal data stand.
+    /// The value of the expression, with the places of placeholders for personal data.
     pub fn evaluate_marked(&self, scope: &Scope) -> Result<Evaluated, EvaluationError> {
         self.metered(scope, UNITS).0
     }
 
-    /// The value, and what of a budget of so many units it took.
+    /// The value, and how many units of this budget it used.
     pub(crate) fn metered(&self, scope: &Scope, units: u64) -> (Result<Evaluated, EvaluationError>, u64) {
         let evaluation = Evaluation::of(scope, units.min(UNITS));
         let value = evaluation.value(&self.program.tree).map_err(Failure::from);
@@ -101,12 +103,12 @@ impl Expression {
         (result, evaluation.budget.spent())
     }
 
-    /// Whether the expression holds: it has to be true or false.
+    /// Whether the expression holds. Its value must be true or false.
     pub fn holds(&self, scope: &Scope) -> Result<bool, EvaluationError> {
         self.holds_metered(scope).0
     }
 
-    /// Whether it holds, and what of the budget that took.
+    /// Whether it holds, and how many units that used.
     pub(crate) fn holds_metered(&self, scope: &Scope) -> (Result<bool, EvaluationError>, u64) {
         let (evaluated, spent) = self.metered(scope, UNITS);
         let holds = evaluated.and_then(|evaluated| match evaluated.value {
@@ -116,7 +118,7 @@ impl Expression {
         (holds, spent)
     }
 
-    /// The text it was compiled from.
+    /// The text of the expression.
     pub fn source(&self) -> &str {
         &self.source
     }
@@ -134,33 +136,34 @@ impl Expression {
         })
     }
 
-    /// Where it compares the outcome of a step with a fixed text.
+    /// Comparisons of a step's outcome with a constant text.
     pub fn comparisons(&self) -> &[Comparison] {
         &self.program.analysis.comparisons
     }
 
-    /// What it reads within the data of steps' answers.
+    /// The paths that it reads within the data of steps' answers.
     pub fn data(&self) -> &[DataPath] {
         &self.program.analysis.data
     }
 
-    /// Whether it goes through lists, or matches patterns: what it takes depends on the order.
+    /// Whether it loops or matches patterns, so that its cost depends on the order.
     pub fn may_take_long(&self) -> bool {
         self.program.analysis.may_take_long
     }
 
-    /// What of the order is not null where it holds.
+    /// The values of the order that are certainly not null where the expression holds.
     pub(in crate::workflow) fn implied(&self) -> Present {
         presence::implied(&self.program.tree, 0).holds
     }
 
-    /// What it gets wrong for some orders, or for all, and where. `present`: what is not null where it is evaluated.
+    /// Mistakes for all orders or for some, with their places. `present`: the values that are
+    /// certainly not null where it is evaluated.
     pub(in crate::workflow) fn mistakes(&self, present: &Present, is_condition: bool) -> Vec<(TextPosition, String)> {
         let found = mistakes::find(&self.program.tree, present, is_condition);
         found.into_iter().map(|found| (TextPosition::of_byte(&self.source, found.start), found.reason)).collect()
     }
 
-    /// Whether its value hangs on what personal data say, and not only on whether there are any.
+    /// Whether its value depends on the content of personal data, not only on whether they exist.
     pub fn looks_into_personal_data(&self) -> bool {
         self.program.analysis.looks_into_personal_data
     }

@@ -1,4 +1,5 @@
-//! Arithmetic, order and equality. Numbers are numbers, as in JSON: what is not whole makes the result a double.
+//! Arithmetic, order and equality. As in JSON, there is one kind of number: a fraction makes the
+//! result a double.
 
 use std::cmp::Ordering;
 
@@ -8,7 +9,7 @@ use super::evaluate::{Outcome, items_of, under};
 use super::tree::{Node, Operator};
 use super::value::{Bytes, Kind, Text, Value, joined};
 
-/// The result of an operator of arithmetic.
+/// The result of an arithmetic operator.
 pub(super) fn calculated<'a>(
     budget: &Budget,
     operator: Operator,
@@ -43,13 +44,14 @@ enum Fails {
     NotDefined,
 }
 
-/// Whole numbers: an int, or a uint where both are one. Of an int and a uint, an int where the result is one.
+/// Whole numbers: the result is an int, or a uint if both are. Of an int and a uint, it is an int
+/// if it fits.
 fn whole<'a>(operator: Operator, one: &Value<'a>, other: &Value<'a>) -> Result<Value<'a>, Fails> {
     let kinds = [one.kind(), other.kind()];
     let (Some(one), Some(other)) = (as_whole(one), as_whole(other)) else { return Err(Fails::NotDefined) };
     let result = match operator {
         Operator::Divide | Operator::Remainder if other == 0 => return Err(Fails::ByZero),
-        // As CEL has it, though the result would be 0.
+        // As in CEL, although the result would be 0.
         Operator::Remainder if kinds == [Kind::Int; 2] && one == i64::MIN.into() && other == -1 => {
             return Err(Fails::TooLarge);
         }
@@ -96,12 +98,12 @@ fn as_double(value: &Value<'_>) -> Option<f64> {
     }
 }
 
-/// Two texts, bytes or lists, one after the other; `None`: they are something else.
+/// Two texts, bytes or lists, joined; `None`: they are something else.
 fn concatenated<'a>(budget: &Budget, one: Value<'a>, other: Value<'a>) -> Result<Option<Value<'a>>, Trouble<'a>> {
     match (one, other) {
         (Value::Text(one), Value::Text(other)) => {
             let (head, tail) = (one.as_str(), other.as_str());
-            // Built, and then copied to where it is kept.
+            // The text is built, and then copied.
             budget.bytes((head.len() + tail.len()) * 2)?;
             let marks = joined(&one.marks, head.len(), &other.marks);
             Ok(Some(Value::Text(Text::built(&[head, tail].concat(), marks))))
@@ -123,7 +125,7 @@ fn concatenated<'a>(budget: &Budget, one: Value<'a>, other: Value<'a>) -> Result
     }
 }
 
-/// How two values are ordered; `None`: they cannot be compared.
+/// The order of two values; `None`: they cannot be compared.
 pub(super) fn compared<'a>(
     budget: &Budget,
     one: &Value<'a>,
@@ -147,7 +149,8 @@ pub(super) fn compared<'a>(
     })
 }
 
-/// Whether two values are the same, to the last item. Values of different kinds are not, except for numbers.
+/// Whether two values are equal, to the last item. Values of different kinds are not, except for
+/// numbers.
 pub(super) fn equal<'a>(budget: &Budget, one: &Value<'a>, other: &Value<'a>) -> Result<bool, Trouble<'a>> {
     budget.spend(1)?;
     match (one, other) {

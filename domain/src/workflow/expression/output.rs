@@ -1,4 +1,4 @@
-//! The value of an evaluation as JSON, and where in it placeholders for personal data stand.
+//! The value of an evaluation as JSON, with the places of placeholders for personal data.
 
 use serde_json::{Map, Number, Value as Json};
 
@@ -8,9 +8,9 @@ use super::error::Trouble;
 use super::value::{Key, Origin, Text, Value};
 use crate::json::push_token;
 
-/// The largest value, in bytes of JSON: about what an event can hold.
+/// The limit for a value, in bytes of JSON: about the size of an event.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
-/// Deeper values are refused: whoever reads them recurses.
+/// The limit for nesting, because readers recurse.
 const MAX_DEPTH: usize = 128;
 
 /// A value as JSON.
@@ -18,8 +18,8 @@ const MAX_DEPTH: usize = 128;
 pub struct Evaluated {
     /// The value.
     pub value: Json,
-    /// The placeholders in it that stand for personal data: a JSON pointer to each text that has some, and the characters at
-    /// which they begin.
+    /// Its placeholders for personal data: a JSON pointer to each text that has some, and the
+    /// characters at which they begin.
     pub placeholders: Vec<(String, Vec<u32>)>,
 }
 
@@ -143,7 +143,8 @@ impl Output<'_> {
                 let before = text.as_str().get(..*mark)?;
                 u32::try_from(before.chars().count()).ok()
             });
-            // Counted from the start for each: at most the square of the text's length, which is paid for.
+            // Each mark is counted from the start of the text: at most the square of its length,
+            // and the budget pays.
             self.budget.bytes(text.as_str().len().saturating_mul(marks.len()))?;
             self.budget.bytes(self.pointer.len())?;
             self.placeholders.push((self.pointer.clone(), characters.collect()));
@@ -159,7 +160,7 @@ impl Output<'_> {
     }
 }
 
-/// No text that comes in has it, and the views cannot keep it.
+/// Incoming texts cannot contain NUL, and the views cannot store it.
 fn without_nul<'a>(text: &str) -> Result<(), Failure<'a>> {
     if text.contains('\0') { Err(not_json("a text must not contain the NUL character")) } else { Ok(()) }
 }
@@ -168,7 +169,7 @@ fn not_json<'a>(reason: &str) -> Failure<'a> {
     Failure::Output(EvaluationError::NotJson(reason.to_owned()))
 }
 
-/// What people call the type of a JSON value.
+/// The type of a JSON value, for people.
 pub(super) fn type_name(value: &Json) -> &'static str {
     match value {
         Json::Null => "null",

@@ -1,11 +1,12 @@
-//! Whether an expression looks into personal data: whether its value hangs on more than whether there are any.
+//! Whether the value of an expression depends on the content of personal data, not only on whether
+//! they exist.
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::analysis::selection;
 
-/// What is asked of personal data that still can be answered when they are sealed: `order.customer.email != null`. Country and
-/// region point at nobody, and neither does the shop's id of the customer.
+/// `order.customer.email != null` can still be answered when the data are sealed. Country, region
+/// and the shop's customer id identify no person.
 pub(super) fn looks_into(tree: &IdedExpr) -> bool {
     if let Some(path) = path(tree) {
         return is_personal(&path);
@@ -31,7 +32,7 @@ pub(super) fn looks_into(tree: &IdedExpr) -> bool {
     }
 }
 
-/// The names that lead from `order` to what a tree selects, from the outside.
+/// The names on the path from `order` to what a tree selects.
 fn path(tree: &IdedExpr) -> Option<Vec<String>> {
     if let Expr::Ident(name) = &tree.expr {
         return (name == "order").then(Vec::new);

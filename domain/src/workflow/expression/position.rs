@@ -1,6 +1,6 @@
 //! Places within a text, as people count them.
 
-/// A place within a text: line and column count from 1, columns in characters.
+/// A place within a text. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TextPosition {
     /// The line.
@@ -10,10 +10,10 @@ pub struct TextPosition {
 }
 
 impl TextPosition {
-    /// The beginning of a text.
+    /// The start of a text.
     pub const START: Self = Self { line: 1, column: 1 };
 
-    /// The place of the character that starts at that byte.
+    /// The place of the character at this byte.
     pub(super) fn of_byte(text: &str, index: usize) -> Self {
         text.char_indices()
             .take_while(|(start, _)| *start < index)
@@ -21,7 +21,7 @@ impl TextPosition {
             .fold(Self::START, Self::after)
     }
 
-    /// The place of the character with that index.
+    /// The place of the character at this index.
     pub(super) fn of_character(text: &str, index: usize) -> Self {
         text.chars().take(index).fold(Self::START, Self::after)
     }

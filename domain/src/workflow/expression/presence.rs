@@ -1,21 +1,22 @@
-//! What a condition says of what can be null: where `order.shipTo != null` holds, there is an address.
+//! What a condition implies about null: if `order.shipTo != null` holds, an address exists.
 
 use std::collections::BTreeSet;
 
 use super::tree::{Gives, Node, Part, member};
 use super::value::Kind;
 
-/// What is known not to be null, by its path.
+/// Paths that are certainly not null.
 pub(in crate::workflow) type Present = BTreeSet<String>;
 
-/// What is not null where a condition holds, and where it does not.
+/// What is not null if a condition holds, and if it does not.
 #[derive(Debug, Default)]
 pub(super) struct Implied {
     pub holds: Present,
     pub fails: Present,
 }
 
-/// What a part reads, if it is a field of a field of a variable. `#0` is what the outermost loop binds.
+/// The path of a part, if it selects fields from a variable. `#0` is the variable of the outermost
+/// loop.
 pub(super) fn path(node: &Node) -> Option<String> {
     match &node.part {
         Part::Order => Some("order".to_owned()),
@@ -31,7 +32,7 @@ pub(super) fn path(node: &Node) -> Option<String> {
     }
 }
 
-/// What a condition implies. `loops`: how many are around it.
+/// What a condition implies. `loops`: how many loops surround it.
 pub(super) fn implied(condition: &Node, loops: usize) -> Implied {
     match &condition.part {
         Part::Not(operand) => {
@@ -51,7 +52,7 @@ pub(super) fn implied(condition: &Node, loops: usize) -> Implied {
             let Implied { holds, fails } = equality(one, other).or_else(|| equality(other, one)).unwrap_or_default();
             if *equal { Implied { holds, fails } } else { Implied { holds: fails, fails: holds } }
         }
-        // A field of null is not there.
+        // A null value has no fields.
         Part::Select { operand, test: true, .. } => Implied { holds: present(operand), ..Implied::default() },
         Part::Loop(looped) if looped.gives == Gives::All && looped.guard.is_none() => {
             let holds = implied(&looped.body, loops + 1).holds;
@@ -62,7 +63,7 @@ pub(super) fn implied(condition: &Node, loops: usize) -> Implied {
     }
 }
 
-/// What is known of the items of a list, as what a loop over it binds.
+/// What is known of the items of a list, under the name of a loop's variable.
 pub(super) fn of_items(present: &Present, range: &Node, loops: usize) -> Present {
     path(range).map_or_else(Present::default, |range| renamed(present, &format!("{range}[]"), &format!("#{loops}")))
 }
@@ -88,7 +89,7 @@ fn present(node: &Node) -> Present {
     path(node).into_iter().collect()
 }
 
-/// The paths that begin with one name, with another in its place. `#1` does not begin `#10`.
+/// The paths that begin with `from`, with `to` in its place. `#1` does not begin `#10`.
 fn renamed(present: &Present, from: &str, to: &str) -> Present {
     let rest = |path: &String| {
         let rest = path.strip_prefix(from)?;

@@ -259,7 +259,7 @@ fn the_largest_texts_that_pass_are_parsed_and_evaluated_on_a_small_stack() {
     std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
 }
 
-/// An order of that many lines with names of that length.
+/// An order with this many lines, each with a name of this length.
 fn large(lines: usize, name: usize) -> Scope {
     let mut scope = scope();
     let line = json!({"sku": "11", "name": "N".repeat(name), "quantity": 1, "unitPrice": "1.00"});
@@ -290,7 +290,7 @@ fn what_builds_or_goes_through_too_much_is_given_up() {
     ] {
         let (result, spent) = Expression::compile(&source).unwrap().metered(&large(500, 200), UNITS);
         let given_up = matches!(result, Err(EvaluationError::TooMuchWork | EvaluationError::TooLarge));
-        // A list of 12 nested copies is given up by its depth.
+        // A list of 12 nested copies is refused for its depth.
         assert!(given_up || source.starts_with("[1].map(x, [x"), "{source}: {result:?}");
         assert!(spent <= budget::UNITS);
     }

@@ -1,5 +1,5 @@
-//! What an expression is compiled to: the parser's tree, with names resolved, macros as the loops that they mean, and the place
-//! of each part.
+//! The compiled form of an expression: the parser's tree with resolved names, macros as loops, and
+//! the place of each part.
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 
@@ -7,7 +7,7 @@ use super::value::Kind;
 
 /// A part of an expression.
 pub(super) struct Node {
-    /// The byte of the text at which it begins.
+    /// Its first byte in the text.
     pub start: usize,
     pub part: Part,
 }
@@ -23,7 +23,7 @@ pub(super) enum Part {
     Type(Kind),
     Order,
     Steps,
-    /// What a loop around it binds: by its depth, from the outside.
+    /// The variable of a loop, by depth from the outside.
     Local(usize, String),
     Unknown(String),
     /// `operand.field`, or `has(operand.field)`.
@@ -49,28 +49,28 @@ pub(super) enum Part {
     Map(Vec<[Node; 2]>),
     Call(Box<Call>),
     Loop(Box<Loop>),
-    /// Something that the parser takes and that has no meaning here.
+    /// The parser accepts it, but it has no meaning here.
     Meaningless,
 }
 
 /// A call of a function.
 pub(super) struct Call {
     pub function: String,
-    /// `target.function(…)`; the target is then the first argument.
+    /// `target.function(…)`; the target is the first argument.
     pub is_method: bool,
     pub arguments: Vec<Node>,
 }
 
-/// A list, or the keys of a map, gone through.
+/// A loop over a list, or over the keys of a map.
 pub(super) struct Loop {
     pub range: Node,
     pub gives: Gives,
-    /// Of `map` with a condition, and of `filter`: which items count.
+    /// The condition of `filter`, or of `map` with a condition.
     pub guard: Option<Node>,
     pub body: Node,
 }
 
-/// What a loop gives.
+/// The result of a loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gives {
     All,
@@ -79,7 +79,7 @@ pub(super) enum Gives {
     List,
 }
 
-/// An operator between two values that can be put in order.
+/// An operator that compares the order of two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Comparator {
     Less,
@@ -88,7 +88,7 @@ pub(super) enum Comparator {
     GreaterOrEqual,
 }
 
-/// An operator of arithmetic.
+/// An arithmetic operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operator {
     Add,
@@ -149,7 +149,7 @@ pub(super) fn build(tree: &IdedExpr, places: &SourceInfo) -> Node {
 
 struct Builder<'t> {
     places: &'t SourceInfo,
-    /// The names that the loops around bind, from the outside.
+    /// The variables of the surrounding loops, from the outside.
     bound: Vec<&'t str>,
 }
 
@@ -258,7 +258,7 @@ impl<'t> Builder<'t> {
         })
     }
 
-    /// The loop that a macro stands for: the parser writes each as a fold with an accumulator of its own name.
+    /// The loop behind a macro: the parser writes each macro as a fold with an accumulator.
     fn comprehension(&mut self, fold: &'t ComprehensionExpr) -> Option<Part> {
         if fold.iter_var2.is_some() {
             return None;
@@ -273,7 +273,7 @@ impl<'t> Builder<'t> {
     }
 }
 
-/// What a fold gives, its condition for an item to count, and what it does with each.
+/// The result of a fold, its condition for items, and its body.
 fn folded(fold: &ComprehensionExpr) -> Option<(Gives, Option<&IdedExpr>, &IdedExpr)> {
     let Expr::Call(step) = &fold.loop_step.expr else { return None };
     let is_accumulator = |tree: &IdedExpr| matches!(&tree.expr, Expr::Ident(name) if *name == fold.accu_var);
@@ -324,7 +324,7 @@ fn constant(literal: &LiteralValue) -> Part {
 }
 
 impl Node {
-    /// How it is written, where it is a name, a field of a field of a name, or a constant: what an author recognises.
+    /// The text of a name, a chain of fields, or a constant: what an author recognises.
     pub fn written(&self) -> Option<String> {
         Some(match &self.part {
             Part::Null => "null".to_owned(),
@@ -349,7 +349,7 @@ impl Node {
     }
 }
 
-/// How a field is selected: by a dot where its name allows that.
+/// How to select a field: with a dot if its name allows that.
 pub(super) fn member(field: &str) -> String {
     let is_name = field.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && field.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

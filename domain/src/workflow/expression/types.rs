@@ -1,10 +1,12 @@
-//! What is known of values before any order is there: the fields of `order`, whose types are the same for every order.
+//! What is known of values before any order exists: the fields of `order`, whose types are the same
+//! for every order.
 //!
-//! The shop's attributes and the participants' data can be anything: [`Shape::Any`], about which nothing is reported.
+//! The shop's attributes and the participants' data can be anything: [`Shape::Any`]. Nothing is
+//! reported about them.
 
 use super::value::Kind;
 
-/// What a part of an expression can come to.
+/// The possible values of a part of an expression.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Type {
     pub shape: Shape,
@@ -12,7 +14,7 @@ pub(super) struct Type {
     pub or_null: bool,
 }
 
-/// A kind of value, as far as it is known.
+/// The kind of a value, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Shape {
     Any,
@@ -22,9 +24,9 @@ pub(super) enum Shape {
     Text,
     Bytes,
     Type,
-    /// A list of such items.
+    /// A list of items of this type.
     List(&'static Type),
-    /// A map with exactly these fields; none: whatever fields.
+    /// A map with exactly these fields; `None`: with any fields.
     Map(Option<Fields>),
 }
 
@@ -54,7 +56,7 @@ const ADDRESS: Fields = &[
     ("country", or_null(Shape::Text)),
 ];
 const LINE_FIELDS: Fields = &[("sku", TEXT), ("name", or_null(Shape::Text)), ("quantity", NUMBER), ("unitPrice", TEXT)];
-/// Of lines that a condition chose, it may have looked at the name.
+/// The condition that chose these lines may have tested the name.
 const CHOSEN_LINE_FIELDS: Fields = &[("sku", TEXT), ("name", ANY), ("quantity", NUMBER), ("unitPrice", TEXT)];
 const LINE: Type = always(Shape::Map(Some(LINE_FIELDS)));
 const CHOSEN_LINE: Type = always(Shape::Map(Some(CHOSEN_LINE_FIELDS)));
@@ -71,7 +73,7 @@ pub(super) const ORDER: Fields = &[
     ("attributes", always(Shape::Map(None))),
     ("status", TEXT),
 ];
-/// A step of `steps`: what it answered can be anything, and missing.
+/// A step of `steps`: its outcome and data can be anything, or missing.
 pub(super) const STEP: Fields = &[("outcome", ANY), ("data", ANY), ("status", TEXT)];
 
 /// The names of fields.
@@ -80,12 +82,12 @@ pub(super) fn names(fields: Fields) -> Vec<&'static str> {
 }
 
 impl Type {
-    /// It, where it was tested not to be null.
+    /// The type after a test for null.
     pub fn there(self) -> Self {
         Self { or_null: false, ..self }
     }
 
-    /// What either of two comes to.
+    /// The type of a value that has one of two types.
     pub fn or(self, other: Self) -> Self {
         let or_null = self.or_null || other.or_null;
         match (self.shape, other.shape) {
@@ -96,18 +98,18 @@ impl Type {
         }
     }
 
-    /// A list of such items.
+    /// A list of items of this type.
     pub fn listed(self) -> Self {
         let known = [&BOOL, &NUMBER, &TEXT, &LINE, &CHOSEN_LINE].into_iter().find(|known| **known == self);
         always(Shape::List(known.unwrap_or(&ANY)))
     }
 
-    /// Such items, of which a condition chose some. What it tested is not known.
+    /// Items that a condition chose. What it tested is unknown.
     pub fn chosen(self) -> Self {
         if self == LINE { CHOSEN_LINE } else { self.there() }
     }
 
-    /// Its kind, where that is certain: for a message, in which all numbers are alike.
+    /// The kind, if it is certain; for messages, in which all numbers are one kind.
     pub fn kind(self) -> Option<Kind> {
         Some(match self.shape {
             _ if self.or_null => return None,

@@ -1,4 +1,5 @@
-//! The values of an evaluation. What the scope has is read where it is; only what an expression builds is new.
+//! The values of an evaluation. Values of the scope are read in place; an expression allocates only
+//! what it builds.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -24,16 +25,17 @@ pub(super) enum Value<'a> {
     Array(&'a [Json]),
     /// A map of the scope.
     Object(&'a Map<String, Json>, Origin),
-    /// A list that was built.
+    /// A list that the expression built.
     List(Rc<Vec<Value<'a>>>),
-    /// A map that was built.
+    /// A map that the expression built.
     Map(Rc<BTreeMap<Key<'a>, Value<'a>>>),
 }
 
-/// What a map of the scope is, where that matters: which of its texts are placeholders for personal data.
+/// The source of a map of the scope: it decides which of its texts are placeholders for personal
+/// data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Nothing in it is a placeholder, whatever it looks like.
+    /// No text in it is a placeholder, even if it looks like one.
     Data,
     /// `order` with placeholders.
     Order,
@@ -61,10 +63,10 @@ impl Origin {
     }
 }
 
-/// The bytes at which placeholders begin that an expression took from personal data.
+/// The bytes at which placeholders from personal data begin.
 pub(super) type Marks = Option<Rc<Vec<usize>>>;
 
-/// The marks of two runs, the other at the end of the one, which has that length.
+/// The marks of two joined texts; `length` is that of the first.
 pub(super) fn joined(one: &Marks, length: usize, other: &Marks) -> Marks {
     match (one, other) {
         (None, None) => None,
@@ -76,7 +78,7 @@ pub(super) fn joined(one: &Marks, length: usize, other: &Marks) -> Marks {
     }
 }
 
-/// A text, and where in it placeholders begin.
+/// A text, and where placeholders in it begin.
 #[derive(Clone)]
 pub(super) struct Text<'a> {
     characters: Characters<'a>,
@@ -110,14 +112,14 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Bytes, and where in them placeholders begin.
+/// Bytes, and where placeholders in them begin.
 #[derive(Clone)]
 pub(super) struct Bytes {
     pub bytes: Rc<[u8]>,
     pub marks: Marks,
 }
 
-/// A key of a map that was built.
+/// A key of a map that the expression built.
 #[derive(Clone)]
 pub(super) enum Key<'a> {
     Int(i64),
@@ -126,7 +128,7 @@ pub(super) enum Key<'a> {
     Text(Text<'a>),
 }
 
-/// A key as it is compared: by its kind, then by its value.
+/// A key for comparison: by kind, then by value.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
 pub(super) enum KeyView<'k> {
     Int(i64),
@@ -135,7 +137,7 @@ pub(super) enum KeyView<'k> {
     Text(&'k str),
 }
 
-/// What a key can be looked up by, without a copy of a text.
+/// Looks up a key without copying a text.
 pub(super) trait Viewed {
     fn view(&self) -> KeyView<'_>;
 }
@@ -214,7 +216,7 @@ impl<'a> Key<'a> {
     }
 }
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Null,
@@ -243,12 +245,12 @@ impl Kind {
         Kind::Type,
     ];
 
-    /// The one that CEL calls that.
+    /// The kind with this CEL name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// What CEL calls it.
+    /// The CEL name.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Null => "null_type",
@@ -268,7 +270,7 @@ impl Kind {
         matches!(self, Kind::Int | Kind::UInt | Kind::Double)
     }
 
-    /// What people call it.
+    /// The name for people.
     pub fn in_words(self) -> &'static str {
         match self {
             Kind::Null => "null",

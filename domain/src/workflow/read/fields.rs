@@ -1,21 +1,21 @@
 //! Maps with known keys.
 
 use crate::workflow::TextPosition;
-use crate::workflow::fault::Report;
+use crate::workflow::fault::FaultReport;
 use crate::workflow::suggest::did_you_mean;
 use crate::workflow::yaml::{Content, Entry, Node};
 
-/// A map whose keys are known.
+/// A map with known keys.
 pub(crate) struct Fields<'a> {
     path: &'a str,
-    /// Where a missing key is missed.
+    /// Where a missing key is reported.
     at: TextPosition,
     entries: &'a [Entry],
 }
 
 impl<'a> Fields<'a> {
-    /// Takes a node for a map; reports what it is instead, and every unknown key.
-    pub fn of(node: &'a Node, at: TextPosition, known: &[&str], report: &mut Report) -> Option<Self> {
+    /// Reads a node as a map. Reports any other type, and every unknown key.
+    pub fn of(node: &'a Node, at: TextPosition, known: &[&str], report: &mut FaultReport) -> Option<Self> {
         let Content::Map(entries) = &node.content else {
             report.add_at(node, format!("must be a map, is {}", node.content.kind()));
             return None;
@@ -41,8 +41,8 @@ impl<'a> Fields<'a> {
         self.entry(key).map(|entry| &entry.value)
     }
 
-    /// The value of a key that must be there.
-    pub fn required(&self, key: &str, report: &mut Report) -> Option<&'a Node> {
+    /// The value of a key that must exist.
+    pub fn required(&self, key: &str, report: &mut FaultReport) -> Option<&'a Node> {
         let value = self.get(key);
         if value.is_none() {
             report.add(self.at, self.path, format!("'{key}' is missing"));
@@ -51,20 +51,20 @@ impl<'a> Fields<'a> {
     }
 
     /// Reports a fault of the map as a whole.
-    pub fn fault_of_all(&self, reason: &str, report: &mut Report) {
+    pub fn fault_of_all(&self, reason: &str, report: &mut FaultReport) {
         report.add(self.at, self.path, reason);
     }
 
-    /// Reports a fault at a key that is there.
-    pub fn fault(&self, key: &str, reason: impl Into<String>, report: &mut Report) {
+    /// Reports a fault at a key, if it exists.
+    pub fn fault(&self, key: &str, reason: impl Into<String>, report: &mut FaultReport) {
         if let Some(entry) = self.entry(key) {
             report.add(entry.key_at, &entry.value.path, reason);
         }
     }
 }
 
-/// The entries of a map whose keys are free, within a limit.
-pub(crate) fn entries<'a>(node: &'a Node, limit: usize, report: &mut Report) -> Option<&'a [Entry]> {
+/// The entries of a map with free keys, within a limit.
+pub(crate) fn entries<'a>(node: &'a Node, limit: usize, report: &mut FaultReport) -> Option<&'a [Entry]> {
     match &node.content {
         Content::Map(entries) if entries.len() > limit => {
             report.add_at(node, format!("holds {}, more than {limit}", entries.len()));

@@ -1,7 +1,8 @@
-//! From YAML to a [`Workflow`]: keys and types, value by value. What holds between parts is for `check`.
+//! From YAML to a [`Workflow`]: keys and types, value by value. `check` has the rules between
+//! parts.
 //!
-//! Reading goes on after a fault, so that all are found at once; a stand-in then takes the place of what could not be read. It
-//! never gets out, because a file with a fault gives no workflow.
+//! Reading continues after a fault, so that all faults are found together. A placeholder replaces
+//! what could not be read. It is never used, because a file with a fault gives no workflow.
 
 pub(crate) mod fields;
 mod step;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 
 use fields::Fields;
 
-use super::fault::Report;
+use super::fault::FaultReport;
 use super::yaml::{Content, Entry, Node};
 use super::{Participant, Step, Workflow};
 
@@ -23,13 +24,13 @@ pub(super) const PARTICIPANT_KEYS: [&str; 2] = ["url", "events"];
 #[cfg(test)]
 pub(super) use step::{RETRY_KEYS, STEP_KEYS};
 
-/// The most steps of one section.
+/// The limit for steps of one section.
 const MAX_STEPS: usize = 200;
-/// The most participants.
+/// The limit for participants.
 const MAX_PARTICIPANTS: usize = 50;
 
-/// Reads a definition. Nothing comes back where there is too little to check.
-pub(super) fn workflow(root: &Node, source: &str, report: &mut Report) -> Option<Workflow> {
+/// Reads a definition; `None`: too little of it can be checked.
+pub(super) fn workflow(root: &Node, source: &str, report: &mut FaultReport) -> Option<Workflow> {
     let fields = Fields::of(root, root.at, &WORKFLOW_KEYS, report)?;
     let name = fields.required("workflow", report).and_then(|node| values::name(node, report));
     let version = fields.required("version", report).and_then(|node| values::version(node, report));
@@ -49,7 +50,7 @@ pub(super) fn workflow(root: &Node, source: &str, report: &mut Report) -> Option
     })
 }
 
-fn participants(node: &Node, report: &mut Report) -> BTreeMap<String, Participant> {
+fn participants(node: &Node, report: &mut FaultReport) -> BTreeMap<String, Participant> {
     let Some(entries) = fields::entries(node, MAX_PARTICIPANTS, report) else { return BTreeMap::new() };
     let participant = |entry: &Entry| {
         values::check_name(&entry.key, entry.key_at, &entry.value.path, report);
@@ -60,7 +61,7 @@ fn participants(node: &Node, report: &mut Report) -> BTreeMap<String, Participan
 }
 
 /// How a participant is reached.
-fn reached(fields: &Fields, report: &mut Report) -> Option<Participant> {
+fn reached(fields: &Fields, report: &mut FaultReport) -> Option<Participant> {
     match (fields.get("url"), fields.get("events")) {
         (Some(url), None) => values::url(url, report).map(|url| Participant::Http { url }),
         (None, Some(events)) => {
@@ -78,7 +79,7 @@ fn reached(fields: &Fields, report: &mut Report) -> Option<Participant> {
     }
 }
 
-/// Takes the place of a participant that could not be read.
+/// Replaces a participant that could not be read.
 fn stand_in() -> Participant {
     Participant::Http { url: String::new() }
 }
@@ -92,7 +93,7 @@ fn is_empty(node: &Node) -> bool {
 }
 
 /// The steps under `steps` or `compensated`.
-fn section(node: &Node, report: &mut Report) -> Vec<Step> {
+fn section(node: &Node, report: &mut FaultReport) -> Vec<Step> {
     if is_empty(node) {
         return Vec::new();
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fields::{Fields, entries};
 use super::{MAX_STEPS, values};
 use crate::order::Mode;
-use crate::workflow::fault::Report;
+use crate::workflow::fault::FaultReport;
 use crate::workflow::yaml::{Content, Entry, Node};
 use crate::workflow::{Expression, Join, Retry, Step};
 
@@ -34,22 +34,22 @@ pub(in crate::workflow) const STEP_KEYS: [&str; 19] = [
 ];
 /// The keys of `retry`.
 pub(in crate::workflow) const RETRY_KEYS: [&str; 5] = ["attempts", "initial", "factor", "max", "give-up-on"];
-/// The keys that say what a step does: each has one of them.
+/// The keys that define what a step does: each step has exactly one of them.
 const KINDS: [&str; 4] = ["call", "request", "wait", "await"];
 
-/// How long one exchange may take where the file does not say.
+/// The default time-out of an exchange.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a later answer may take where the file does not say.
+/// The default time-out of a later answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_hours(24);
-/// The most names in `with`.
+/// The limit for names in `with`.
 const MAX_INPUTS: usize = 50;
-/// The most outcomes.
+/// The limit for outcomes.
 const MAX_OUTCOMES: usize = 50;
-/// The most answers to give up on.
+/// The limit for answers to give up on.
 const MAX_FINALS: usize = 50;
 
 /// Reads a step.
-pub(super) fn read(entry: &Entry, report: &mut Report) -> Step {
+pub(super) fn read(entry: &Entry, report: &mut FaultReport) -> Step {
     values::check_name(&entry.key, entry.key_at, &entry.value.path, report);
     let mut step = blank(&entry.key);
     if let Some(fields) = Fields::of(&entry.value, entry.key_at, &STEP_KEYS, report) {
@@ -85,7 +85,7 @@ fn blank(id: &str) -> Step {
     }
 }
 
-fn order_of_steps(step: &mut Step, fields: &Fields, report: &mut Report) {
+fn order_of_steps(step: &mut Step, fields: &Fields, report: &mut FaultReport) {
     if let Some(node) = fields.get("after") {
         step.after = values::texts(node, MAX_STEPS, report);
     }
@@ -99,8 +99,8 @@ fn order_of_steps(step: &mut Step, fields: &Fields, report: &mut Report) {
     step.when = fields.get("when").and_then(|node| values::expression(node, report));
 }
 
-/// What the step does, and with what.
-fn kind(step: &mut Step, fields: &Fields, report: &mut Report) {
+/// The action of the step, and its input.
+fn kind(step: &mut Step, fields: &Fields, report: &mut FaultReport) {
     let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| fields.get(kind).is_some()).collect();
     match kinds[..] {
         [] => fields.fault_of_all("'call', 'request', 'wait' or 'await' is missing", report),
@@ -118,7 +118,7 @@ fn kind(step: &mut Step, fields: &Fields, report: &mut Report) {
     step.sets_status = fields.get("sets-status").and_then(|node| values::status(node, report));
 }
 
-fn said(step: &mut Step, kind: &str, fields: &Fields, report: &mut Report) {
+fn said(step: &mut Step, kind: &str, fields: &Fields, report: &mut FaultReport) {
     let Some(node) = fields.get(kind) else { return };
     match kind {
         "call" | "request" => {
@@ -139,7 +139,7 @@ fn said(step: &mut Step, kind: &str, fields: &Fields, report: &mut Report) {
     }
 }
 
-/// The keys that say nothing of a step that asks no participant.
+/// The keys without meaning for a step that sends no request.
 fn without_meaning(mode: Mode) -> &'static [&'static str] {
     match mode {
         Mode::Call | Mode::Request => &[],
@@ -160,7 +160,7 @@ fn without_meaning(mode: Mode) -> &'static [&'static str] {
     }
 }
 
-fn inputs(node: &Node, report: &mut Report) -> Vec<(String, Expression)> {
+fn inputs(node: &Node, report: &mut FaultReport) -> Vec<(String, Expression)> {
     let entries = entries(node, MAX_INPUTS, report).unwrap_or_default();
     let input = |entry: &Entry| {
         values::check_word(&entry.key, entry.key_at, &entry.value.path, report);
@@ -169,7 +169,7 @@ fn inputs(node: &Node, report: &mut Report) -> Vec<(String, Expression)> {
     entries.iter().filter_map(input).collect()
 }
 
-fn timeouts(step: &mut Step, fields: &Fields, report: &mut Report) {
+fn timeouts(step: &mut Step, fields: &Fields, report: &mut FaultReport) {
     let timeout = fields.get("timeout").and_then(|node| values::duration(node, report));
     let exchange = fields.get("exchange-timeout").and_then(|node| values::duration(node, report));
     match step.mode {
@@ -197,7 +197,7 @@ fn timeouts(step: &mut Step, fields: &Fields, report: &mut Report) {
     }
 }
 
-fn retry(node: &Node, report: &mut Report) -> Retry {
+fn retry(node: &Node, report: &mut FaultReport) -> Retry {
     let default = Retry::default();
     let Some(fields) = Fields::of(node, node.at, &RETRY_KEYS, report) else { return default };
     let retry = Retry {
@@ -217,7 +217,7 @@ fn retry(node: &Node, report: &mut Report) -> Retry {
     retry
 }
 
-fn answers(step: &mut Step, fields: &Fields, report: &mut Report) {
+fn answers(step: &mut Step, fields: &Fields, report: &mut FaultReport) {
     if let Some(node) = fields.get("outcomes") {
         step.outcomes = values::words(node, MAX_OUTCOMES, report);
         if matches!(&node.content, Content::List(items) if items.is_empty()) {

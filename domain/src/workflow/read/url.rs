@@ -1,11 +1,12 @@
-//! The address of a participant: an `http` or `https` URL, which may begin with `${NAME}`, a setting of the
-//! command handler.
+//! The address of a participant: an `http` or `https` URL, which may begin with `${NAME}`, a
+//! setting of the command handler.
 //!
-//! Only what holds for every definition, however old, is checked here. [`crate::workflow::address`] has the rules for new ones.
+//! This file checks only rules for all definitions, also for old ones. [`crate::workflow::address`]
+//! has the rules for new ones.
 
 use crate::workflow::address::MAX_LENGTH;
 
-/// Says what is wrong with an address.
+/// Checks an address.
 pub(super) fn check(url: &str) -> Result<(), String> {
     if url.is_empty() {
         return Err("must not be empty".to_owned());
@@ -17,7 +18,7 @@ pub(super) fn check(url: &str) -> Result<(), String> {
         return Err("must not hold spaces".to_owned());
     }
     let Some(start) = url.find("${") else { return starts_like_a_url(url) };
-    // Elsewhere, the setting's value would be sent to whatever stands before it.
+    // At another place, the setting's value would be sent to the host before it.
     if start > 0 || url[2..].contains("${") {
         return Err("must have a setting like ${SHIPPING_URL} at its very start only".to_owned());
     }
