@@ -1,7 +1,8 @@
-//! A bundle: one order's history, and all that it takes to prove it, in one file that needs no server.
+//! A bundle: one order's history with its proof, in one file that needs no server.
 //!
-//! What it proves is three things, each on its own: that its events hang together; that the seal's tree had this very history up
-//! to some revision; and that the seal was signed. Who signed it is only known to who has the public key from elsewhere.
+//! It proves three things, each independently: its events form a chain; the seal's tree contained
+//! exactly this history up to some revision; the seal is signed. The reader must know from
+//! elsewhere whose public key it is.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -15,10 +16,10 @@ use super::seal::{Seal, SealFault};
 use crate::ids::OrderId;
 use crate::{Timestamp, json};
 
-/// The version that all bundles are written in.
+/// The version of all bundles.
 pub const VERSION: u32 = 1;
 
-/// What a bundle says it is.
+/// The type of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// The history of an order.
@@ -30,65 +31,65 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Bundle {
-    /// That it is one.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// How it is written.
+    /// The version of the format.
     pub version: u32,
     /// The order.
     pub order: OrderId,
-    /// Its events, as they stood in the log when it was made.
+    /// Its events in the log at the time of the export.
     pub events: Vec<BundledEvent>,
-    /// The newest seal that covers the order; none: no seal does.
+    /// The newest seal that covers the order; `None`: no seal does.
     pub sealed: Option<SealedPart>,
 }
 
-/// What a seal says of the order.
+/// The part of a seal that covers the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SealedPart {
-    /// The order's last event that the seal covers.
+    /// The last event that the seal covers.
     pub revision: u64,
-    /// That the order's head then is in the seal's tree.
+    /// The proof that the order's head at that time is in the seal's tree.
     pub inclusion: Inclusion,
-    /// The seal, with the key that it is signed with.
+    /// The seal, with its public key.
     pub seal: Seal,
 }
 
-/// An event with the very bytes that are hashed.
+/// An event with the exact bytes of the hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BundledEvent {
-    /// Its index in the order's stream.
+    /// The revision in the order's stream.
     pub revision: u64,
-    /// Its place in the log.
+    /// The position in the log.
     pub position: u64,
-    /// When the log recorded it. Not covered by the hash: the server says so.
+    /// When the log recorded it. The hash does not cover this statement of the server.
     pub recorded_at: Timestamp,
-    /// The id that its writer gave it.
+    /// The id from its writer.
     pub id: Uuid,
-    /// The name of the fact.
+    /// The type.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// The fact.
+    /// The data.
     pub data: Content,
-    /// What is known about the event itself.
+    /// The metadata.
     pub metadata: Content,
 }
 
-/// Bytes, as text where they are text, so that people can read them.
+/// Bytes, as readable text if they are UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Content {
     /// UTF-8.
     Text(String),
-    /// Anything else.
+    /// Other bytes.
     Base64(#[serde(with = "base64_text")] Vec<u8>),
 }
 
 impl From<&[u8]> for Content {
     fn from(bytes: &[u8]) -> Self {
-        // JSON's NUL is text that not every reader takes.
+        // Not every JSON reader accepts NUL.
         match str::from_utf8(bytes) {
             Ok(text) if !text.contains('\0') => Self::Text(text.to_owned()),
             _ => Self::Base64(bytes.to_vec()),
@@ -133,33 +134,33 @@ impl BundledEvent {
     }
 }
 
-/// What is wrong with a bundle.
+/// A fault of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
 #[serde(tag = "in", rename_all = "camelCase")]
 pub enum BundleFault {
-    /// With one of its events.
+    /// A fault of an event.
     #[error("revision {}{}: {}", .0.revision, .0.event_id.map(|id| format!(", event {id}")).unwrap_or_default(), .0.flaw)]
     Chain(Fault),
-    /// With the seal.
+    /// A fault of the seal.
     #[error("seal: {0}")]
     Seal(SealFault),
-    /// The order, as it is here, is not in the seal's tree.
+    /// The seal's tree does not contain this history.
     #[error("proof: {reason}")]
     Proof {
-        /// What does not agree.
+        /// The difference.
         reason: String,
     },
 }
 
-/// What checking a bundle has shown.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checked {
-    /// How many events it has.
+    /// The number of events.
     pub events: u64,
     /// How many of them, from the first, the seal covers.
     pub sealed_events: u64,
-    /// What is wrong.
+    /// The faults.
     pub faults: Vec<BundleFault>,
 }
 
@@ -177,10 +178,11 @@ impl Bundle {
         Self::deserialize(value).map_err(|error| error.to_string())
     }
 
-    /// Checks everything, with one of these keys where any is given, and with the seal's own where none is.
+    /// Checks everything. The seal's key must be one of `keys`, if any are given.
     pub fn check(&self, keys: &[PublicKey]) -> Checked {
         let events: Vec<RawEvent<'_>> = self.events.iter().map(BundledEvent::raw).collect();
-        // What was cut off before the sealed revision, the chain's check names by this; the hash is compared through the tree.
+        // With this, the chain's check reports events cut off before the sealed revision. The tree
+        // compares the hash.
         let known = self.sealed.as_ref().map(|sealed| Head { revision: sealed.revision, hash: None });
         let chain = chain::check(&self.order, &events, known.as_ref());
         let mut faults: Vec<BundleFault> = chain.into_iter().map(BundleFault::Chain).collect();
@@ -201,7 +203,7 @@ impl Bundle {
         Checked { events: events.len() as u64, sealed_events, faults }
     }
 
-    /// Whether the order, as it is here, is in the seal's tree.
+    /// Whether the seal's tree contains this history.
     fn included(&self, SealedPart { revision, inclusion, seal }: &SealedPart) -> Result<(), BundleFault> {
         if inclusion.size != seal.orders {
             let (size, orders) = (inclusion.size, seal.orders);

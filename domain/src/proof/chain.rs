@@ -1,8 +1,9 @@
-//! The chain of hashes through an order's events: whether each is what was written, in the place where it was written.
+//! The hash chain of an order's events: whether each event is unchanged and in its place.
 //!
-//! A hash covers an event's id, type, data and metadata, and the hash before it ([`wire::link`]). It does not cover what the
-//! server says of the event: its revision, its position, and when it was recorded. Revisions are checked by counting them.
-//! A chain does not know where it ends: what was cut off behind is only missed by who knows of a later [`Head`].
+//! A hash covers an event's id, type, data and metadata, and the hash before it ([`wire::link`]).
+//! It does not cover what the server states: revision, position, and the time of recording.
+//! Revisions are checked by counting. A chain does not know its end: only a later [`Head`] shows
+//! that events at the end were cut off.
 
 use std::fmt;
 
@@ -14,88 +15,88 @@ use super::Hash;
 use crate::ids::OrderId;
 use crate::{json, wire};
 
-/// How many events before and behind one that does not follow are looked at for the one that it does follow.
+/// How many events before and after a wrong event are searched for its real predecessor.
 const NEIGHBOURS: usize = 512;
 
-/// An event as the log gives it, whatever is in it.
+/// An event from the log, with any content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawEvent<'a> {
-    /// Its index in its stream.
+    /// The revision in its stream.
     pub revision: u64,
-    /// Its place in the log.
+    /// The position in the log.
     pub position: u64,
-    /// The id that its writer gave it.
+    /// The id from its writer.
     pub id: Uuid,
-    /// The name of the fact.
+    /// The type.
     pub event_type: &'a str,
-    /// The fact.
+    /// The data.
     pub data: &'a [u8],
-    /// What is known about the event itself.
+    /// The metadata.
     pub metadata: &'a [u8],
 }
 
-/// How far a chain has come.
+/// The end of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// The revision of the last event.
     pub revision: u64,
-    /// The hash that it carries; `None`: it carries none.
+    /// Its hash; `None`: it has none.
     pub hash: Option<Hash>,
 }
 
-/// Something that is not as it was written.
+/// A difference from what was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fault {
-    /// Where in the order's stream.
+    /// The revision in the order's stream.
     pub revision: u64,
-    /// The event that stands there, if one does.
+    /// The event at this revision, if one exists.
     pub event_id: Option<Uuid>,
-    /// Where that stands in the log.
+    /// Its position in the log.
     pub position: Option<u64>,
-    /// What is wrong.
+    /// The reason.
     #[serde(flatten)]
     pub flaw: Flaw,
 }
 
-/// What can be wrong with an event, or where one should be.
+/// A flaw of an event, or of a gap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "fault", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Flaw {
-    /// Its hash is neither that of its contents after the event before it, nor after another one.
+    /// Its hash does not fit its contents after any event.
     Changed,
-    /// It is unchanged, and stands in another place than where it was written.
+    /// It is unchanged, but not in its original place.
     Moved {
-        /// The revision at which the event now stands that it was written after; `None`: it was written as the first.
+        /// The present revision of its original predecessor; `None`: it was the first event.
         after: Option<u64>,
     },
-    /// There are no events of these revisions, though there are later ones.
+    /// Events of these revisions are missing before a later one.
     Missing {
-        /// The first of them.
+        /// The first one.
         from: u64,
-        /// The last of them.
+        /// The last one.
         to: u64,
     },
-    /// Its revision is not greater than that of the event before it.
+    /// Its revision is not greater than the one before it.
     Repeated,
-    /// It says that it belongs to something else.
+    /// Its metadata name another order.
     Foreign {
-        /// To what.
+        /// The other order.
         belongs_to: String,
     },
-    /// It has no hash, or nothing that could be checked against it.
+    /// It has no hash that can be checked.
     Unreadable {
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
-    /// The order ends here, and is known to have had more events.
+    /// The order ends here, but is known to have had more events.
     Cut {
-        /// The revision of the last that it is known to have had.
+        /// The last known revision.
         to: u64,
     },
-    /// The chain holds, but this event is another one than the one that is known: it and all behind it were written anew.
+    /// The chain holds, but this is not the known event: it and all later ones were written again.
     Rewritten {
-        /// The hash that is known.
+        /// The known hash.
         known: Hash,
     },
 }
@@ -128,7 +129,7 @@ impl RawEvent<'_> {
         Fault { revision: self.revision, event_id: Some(self.id), position: Some(self.position), flaw }
     }
 
-    /// What the metadata say about it: the order, and its hash.
+    /// The order and the hash in its metadata.
     fn read(&self) -> Result<Metadata, String> {
         let value = json::parse(self.metadata).map_err(|error| format!("its metadata: {error}"))?;
         let text = |name: &str| {
@@ -139,7 +140,7 @@ impl RawEvent<'_> {
         Ok(Metadata { order, hash, value })
     }
 
-    /// Whether it was written after an event with this hash, or as the first.
+    /// Whether it was written after an event with this hash, or as the first event.
     fn follows(&self, before: Option<Hash>, metadata: &Metadata) -> bool {
         let before = before.map_or_else(|| wire::CHAIN_START.to_owned(), |hash| hash.to_string());
         wire::link(&before, self.id, self.event_type, self.data, &metadata.value) == metadata.hash.to_string()
@@ -152,8 +153,8 @@ struct Metadata {
     value: Value,
 }
 
-/// Takes up the next event of an order: the head then, and what is wrong with the event. Whatever that is, the next one is
-/// compared with what this one says, so that each fault is found once.
+/// Checks the next event of an order: the resulting head, and the event's flaw. The next event is
+/// compared with this one's own hash, so that each flaw is reported once.
 pub fn follow(order: &OrderId, before: Option<&Head>, event: &RawEvent<'_>) -> (Head, Option<Flaw>) {
     let due = before.map_or(0, |head| head.revision.saturating_add(1));
     let metadata = match event.read() {
@@ -174,14 +175,14 @@ pub fn follow(order: &OrderId, before: Option<&Head>, event: &RawEvent<'_>) -> (
     }
     let holds = match before {
         None => event.follows(None, &metadata),
-        // What stands before cannot be read, so nothing can be said about this one.
+        // The event before is unreadable, so nothing is known about this one.
         Some(Head { hash: None, .. }) => true,
         Some(Head { hash, .. }) => event.follows(*hash, &metadata),
     };
     (head, (!holds).then_some(Flaw::Changed))
 }
 
-/// Checks all events of an order, as they stand in its stream, and `known`, the latest head that it is known to have had.
+/// Checks all events of an order in its stream, and the latest known head.
 pub fn check(order: &OrderId, events: &[RawEvent<'_>], known: Option<&Head>) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut head = None;
@@ -194,7 +195,7 @@ pub fn check(order: &OrderId, events: &[RawEvent<'_>], known: Option<&Head>) -> 
     faults
 }
 
-/// An event that does not follow the one before it may still be whole: then it follows another one.
+/// An event that does not follow the one before it may be unchanged. If so, it follows another one.
 fn told_apart(flaw: Flaw, events: &[RawEvent<'_>], index: usize) -> Flaw {
     let event = &events[index];
     let (Flaw::Changed, Ok(metadata)) = (&flaw, event.read()) else { return flaw };
@@ -208,7 +209,7 @@ fn told_apart(flaw: Flaw, events: &[RawEvent<'_>], index: usize) -> Flaw {
     before.map_or(flaw, |before| Flaw::Moved { after: Some(before.revision) })
 }
 
-/// Whether an order still has a head that it is known to have had.
+/// Whether an order still has its known head.
 fn against(events: &[RawEvent<'_>], head: Option<&Head>, known: &Head) -> Option<Fault> {
     let last = head.map_or(0, |head| head.revision);
     if head.is_none_or(|head| head.revision < known.revision) {

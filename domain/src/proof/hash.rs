@@ -1,4 +1,4 @@
-//! SHA-256, as it is written and compared.
+//! SHA-256, in text form and as a value.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,18 +6,18 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// A SHA-256, written as 64 lower-case hex digits.
+/// A SHA-256 hash, written as 64 lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Hash([u8; 32]);
 
-/// A text that is no [`Hash`].
+/// A text that is not a [`Hash`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a SHA-256 is 64 lower-case hex digits")]
 pub struct NotAHash;
 
 impl Hash {
-    /// The hash of these parts, one after the other.
+    /// The hash of these parts, joined.
     pub fn of(parts: &[&[u8]]) -> Self {
         let mut digest = Sha256::new();
         for part in parts {
@@ -26,7 +26,7 @@ impl Hash {
         Self(digest.finalize().into())
     }
 
-    /// Its 32 bytes.
+    /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -1,4 +1,5 @@
-//! Ed25519 keys in the text forms that other tools read: PEM of PKCS#8 and of `SubjectPublicKeyInfo` (RFC 8410).
+//! Ed25519 keys in the text forms of other tools: PEM of PKCS#8 and of `SubjectPublicKeyInfo` (RFC
+//! 8410).
 
 use std::fmt;
 
@@ -9,22 +10,23 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 use serde::{Deserialize, Serialize};
 
-/// How long a seed is, and a public key.
+/// The length of a seed, and of a public key.
 const BYTES: usize = 32;
-/// What stands before the seed in a private key (RFC 8410, section 7, in the form without the public key, which all tools read).
+/// The bytes before the seed in a private key (RFC 8410, section 7, without the public key, as all
+/// tools read it).
 const PRIVATE_START: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
-/// What stands before the key in a public one (RFC 8410, section 4).
+/// The bytes before a public key (RFC 8410, section 4).
 const PUBLIC_START: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 
-/// Why a text is no key.
+/// Why a text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Not PEM, or PEM of something else.
+    /// Not PEM, or PEM of another kind.
     #[error("it is no PEM file of {expected}: {reason}")]
     Pem {
-        /// What it should be.
+        /// The expected kind.
         expected: &'static str,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// A private key of another kind, or a damaged one.
@@ -48,12 +50,12 @@ impl SigningKey {
         Ok(Self(pair.map_err(|error| KeyError::Private(error.to_string()))?))
     }
 
-    /// The text form of the key that follows from 32 random bytes.
+    /// The text form of the key from 32 random bytes.
     pub fn pem_of(seed: &[u8; BYTES]) -> String {
         pem("PRIVATE KEY", &[PRIVATE_START, seed].concat())
     }
 
-    /// Who checks what this one signs.
+    /// The public key that checks its signatures.
     pub fn public_key(&self) -> PublicKey {
         let mut bytes = [0; BYTES];
         bytes.copy_from_slice(self.0.public_key().as_ref());
@@ -65,7 +67,7 @@ impl SigningKey {
     }
 }
 
-/// A public key. Its short form is the line of base64 in its PEM file.
+/// A public key. Its short form is the base64 line of its PEM file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicKey([u8; BYTES]);
@@ -117,7 +119,7 @@ impl From<PublicKey> for String {
     }
 }
 
-/// What a key makes of a text, in base64.
+/// A signature, in base64.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Signature(Vec<u8>);

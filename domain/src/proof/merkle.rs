@@ -1,7 +1,9 @@
-//! The tree over the heads of all orders: a Merkle tree as in RFC 9162, section 2.1 (which is RFC 6962's).
+//! The tree over the heads of all orders: a Merkle tree as in RFC 9162, section 2.1 (the same as in
+//! RFC 6962).
 //!
-//! Leaves and nodes are hashed differently, so that none can be taken for the other. The leaf of an order is its id, the revision of
-//! its last event and the hash of that, one to a line; leaves stand in the byte order of the ids.
+//! Leaves and nodes are hashed differently, so neither can replace the other. The leaf of an order
+//! is its id, the revision of its last event, and its hash, one in each line. Leaves are sorted by
+//! the bytes of the ids.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,20 +44,21 @@ fn split(size: usize) -> usize {
     1 << (size - 1).ilog2()
 }
 
-/// That a leaf is in a tree: the hashes beside the way from it to the root (RFC 9162, section 2.1.3).
+/// The proof that a leaf is in a tree: the sibling hashes on the path to the root (RFC 9162,
+/// section 2.1.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inclusion {
-    /// Which leaf it is, from 0.
+    /// The index of the leaf, from 0.
     pub index: u64,
-    /// How many leaves the tree has.
+    /// The number of leaves.
     pub size: u64,
-    /// The hashes beside the way, from the leaf's neighbour up.
+    /// The sibling hashes, from the leaf up.
     pub path: Vec<Hash>,
 }
 
 impl Inclusion {
-    /// The proof for one of these leaves; `None`: there is no such leaf.
+    /// The proof for a leaf; `None`: no leaf has this index.
     pub fn prove(leaves: &[Hash], index: usize) -> Option<Self> {
         let mut path = Vec::new();
         let (mut within, mut at) = (leaves, index);
@@ -75,7 +78,8 @@ impl Inclusion {
         Some(Self { index: index as u64, size: leaves.len() as u64, path })
     }
 
-    /// The root of a tree that has this leaf at this place (section 2.1.3.2); `None`: the path does not fit the place.
+    /// The root of a tree with this leaf at this place (section 2.1.3.2); `None`: the path does not
+    /// fit the place.
     pub fn root(&self, leaf: Hash) -> Option<Hash> {
         if self.index >= self.size {
             return None;
@@ -88,7 +92,7 @@ impl Inclusion {
             }
             if at & 1 == 1 || at == last {
                 hash = node(beside, &hash);
-                // Where a subtree is not full, the way goes up some levels without a neighbour.
+                // In an incomplete subtree, the path goes up some levels without a sibling.
                 while at & 1 == 0 && at != 0 {
                     at >>= 1;
                     last >>= 1;
@@ -109,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// The entries, roots and paths with which Certificate Transparency's implementations test theirs.
+    /// The entries, roots and paths from the tests of Certificate Transparency's implementations.
     const ENTRIES: [&[u8]; 8] = [
         b"",
         b"\x00",

@@ -1,10 +1,12 @@
-//! Proof: whether a history is the one that was written, for somebody who trusts neither the log nor whoever hands it over.
+//! Proof: whether a history is unchanged, for a reader who trusts neither the log nor its sender.
 //!
-//! Three links, each of which can be checked without the one before: the events of an order hang together by their hashes
-//! ([`chain`]); the heads of all orders hang together in a tree ([`merkle`]); a [`seal`] signs the root of that tree, and names the
-//! seal before it. A [`bundle`] has one order's share of all three, and needs no server to be checked.
+//! There are three links, and each can be checked alone. The hashes of an order's events form a
+//! [`chain`]. The heads of all orders form a tree ([`merkle`]). A [`seal`] signs the root of that
+//! tree, and names the seal before it. A [`bundle`] contains all three for one order, so the check
+//! needs no server.
 //!
-//! Nothing here reads what an event says: events whose data are encrypted, or of a type that is not known yet, prove as well.
+//! This module does not read the data of events, so it also proves encrypted events and unknown
+//! types.
 
 pub mod bundle;
 pub mod chain;

@@ -1,7 +1,8 @@
-//! A seal: a signed statement of what all orders' heads were, up to a position of the log.
+//! A seal: a signed statement of the heads of all orders up to a position of the log.
 //!
-//! Seals are a chain too: each names the hash of the one before it, and each is at the same position or a later one. What is
-//! signed is the seal as JSON without its signature, in the one form that equal values share ([`json::canonical`]).
+//! Seals form a chain, too: each names the hash of the seal before it, and its position is not
+//! lower. The signature covers the seal as JSON without the signature, in canonical form
+//! ([`json::canonical`]).
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,14 +12,14 @@ use super::Hash;
 use super::keys::{PublicKey, Signature, SigningKey};
 use crate::{Timestamp, json};
 
-/// The stream that holds a log's seals.
+/// The stream of a log's seals.
 pub const STREAM: &str = "audit-seals";
-/// The name of the event that holds a seal.
+/// The event type of a seal.
 pub const EVENT_TYPE: &str = "LogSealed";
-/// The version that all seals are written in.
+/// The version of all seals.
 pub const VERSION: u32 = 1;
 
-/// What a seal says it is, so that no other signed text can be taken for one.
+/// The type, so that no other signed text counts as a seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// A seal of a log.
@@ -26,95 +27,95 @@ pub enum Kind {
     LogSeal,
 }
 
-/// What is known of a log when it is sealed.
+/// The state of a log to be sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sealed {
-    /// The log's identity: the hash of the first event of the order that began first.
+    /// The log's identity: the hash of the first event of its first order.
     pub log: Hash,
-    /// Everything up to here is sealed.
+    /// The position up to which everything is sealed.
     pub position: u64,
-    /// How many orders there are.
+    /// The number of orders.
     pub orders: u64,
-    /// In how many of them something is not as it was written.
+    /// The number of orders with faults.
     pub faulty_orders: u64,
     /// The root of the tree over their heads.
     pub root: Hash,
 }
 
-/// A seal as it stands in the log, and outside.
+/// A seal, inside the log and outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Seal {
-    /// That it is one.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// How it is written.
+    /// The version of the format.
     pub version: u32,
     /// Its number, from 0: its revision in [`STREAM`].
     pub number: u64,
-    /// The log's identity: the hash of the first event of the order that began first.
+    /// The log's identity: the hash of the first event of its first order.
     pub log: Hash,
-    /// Everything up to here is sealed.
+    /// The position up to which everything is sealed.
     pub position: u64,
-    /// How many orders there are.
+    /// The number of orders.
     pub orders: u64,
-    /// In how many of them something was not as it was written, when they were sealed.
+    /// The number of orders that had faults when the seal was made.
     pub faulty_orders: u64,
     /// The root of the tree over their heads.
     pub root: Hash,
-    /// When it was made, by the clock of whoever made it.
+    /// When it was made, by the clock of its instance.
     pub at: Timestamp,
     /// The hash of the seal before it.
     pub previous: Option<Hash>,
-    /// Who checks the signature.
+    /// The key that checks the signature.
     pub public_key: PublicKey,
-    /// The signature over all the rest.
+    /// The signature over the rest.
     pub signature: Signature,
 }
 
-/// Why a seal cannot be believed.
+/// Why a seal is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
 #[serde(tag = "fault", rename_all = "camelCase")]
 pub enum SealFault {
-    /// It is none.
+    /// It is not a seal.
     #[error("it is no seal: {reason}")]
     Unreadable {
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
-    /// Its signature is not that of its key.
+    /// The signature does not fit the key.
     #[error("its signature does not hold: it was changed after it was signed, or never signed")]
     Signature,
-    /// It is signed with another key than the one that is expected.
+    /// It has an unexpected key.
     #[error("it is signed with another key than expected: {found}")]
     Key {
         /// The key, in base64.
         found: String,
     },
-    /// It has not the number of its place.
+    /// Its number does not fit its place.
     #[error("its number is {found}, where {expected} was due: a seal was taken out or put in")]
     Number {
-        /// The number of its place.
+        /// The expected number.
         expected: u64,
-        /// The number that it has.
+        /// Its number.
         found: u64,
     },
-    /// The seal before it is another one than the one that it names.
+    /// The seal before it is not the one that it names.
     #[error("the seal before it is not the one that it names")]
     Previous,
-    /// It is of another log.
+    /// It belongs to another log.
     #[error("it is of another log, whose first hash is {found}")]
     OtherLog {
-        /// That log's identity.
+        /// The identity of that log.
         found: Hash,
     },
-    /// It covers less than the one before it.
+    /// It covers less than the seal before it.
     #[error("it covers less than the one before it")]
     Backwards,
 }
 
 impl Seal {
-    /// Seals what is known of a log, after the seal before.
+    /// Seals the state of a log after the previous seal.
     pub fn sign(sealed: Sealed, previous: Option<&Seal>, at: Timestamp, key: &SigningKey) -> Self {
         let Sealed { log, position, orders, faulty_orders, root } = sealed;
         let mut seal = Self {
@@ -135,7 +136,7 @@ impl Seal {
         seal
     }
 
-    /// Reads a seal and checks that it holds by itself.
+    /// Reads a seal, and checks its signature.
     pub fn read(text: &[u8]) -> Result<Self, SealFault> {
         let unreadable = |reason: String| SealFault::Unreadable { reason };
         let value = json::parse(text).map_err(|error| unreadable(error.to_string()))?;
@@ -153,19 +154,19 @@ impl Seal {
         Ok(seal)
     }
 
-    /// Whether its signature is that of its key. Whether that is the right key is for the caller to know.
+    /// Whether its signature fits its key. The caller must know whether the key is the right one.
     pub fn verify(&self) -> Result<(), SealFault> {
         let holds = self.public_key.verifies(self.signed_text().as_bytes(), &self.signature);
         holds.then_some(()).ok_or(SealFault::Signature)
     }
 
-    /// Whether it is signed with one of these keys; any will do where none is given.
+    /// Whether it is signed with one of these keys; with none given, any key is right.
     pub fn verify_key(&self, keys: &[PublicKey]) -> Result<(), SealFault> {
         let known = keys.is_empty() || keys.contains(&self.public_key);
         known.then_some(()).ok_or_else(|| SealFault::Key { found: self.public_key.to_string() })
     }
 
-    /// Whether it comes right after another seal of the same log, or is the first.
+    /// Whether it directly follows another seal of the same log, or is the first.
     pub fn follows(&self, previous: Option<&Self>) -> Result<(), SealFault> {
         let expected = previous.map_or(0, |previous| previous.number.saturating_add(1));
         if self.number != expected {
@@ -181,17 +182,17 @@ impl Seal {
         }
     }
 
-    /// What the next seal names it by.
+    /// The hash by which the next seal names it.
     pub fn hash(&self) -> Hash {
         Hash::of(&[self.to_json().as_bytes()])
     }
 
-    /// The seal as it is written.
+    /// The seal as text.
     pub fn to_json(&self) -> String {
         json::canonical(&self.value())
     }
 
-    /// The id of the event that holds it: a seal that is appended again is not made twice.
+    /// The id of its event, so that a repeated append changes nothing.
     pub fn event_id(&self) -> Uuid {
         Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("tenuto:seal:{}", self.hash()).as_bytes())
     }
@@ -205,7 +206,7 @@ impl Seal {
     }
 
     fn value(&self) -> Value {
-        // Nothing in it can fail to be written: texts, numbers and no map with other keys.
+        // It has only texts, numbers and maps with text keys, so writing cannot fail.
         serde_json::to_value(self).unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! A decision, made once more.
+//! Repeats a recorded decision.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use super::{Recorded, command};
 use crate::order::{Command, DecideError, Event, Limits, OrderPlaced, OrderState, decide_within, place_again};
 use crate::workflow::{Expression, Workflow};
 
-/// What the decider of today makes of what led to a decision.
+/// What today's decider decides in the situation of a recorded decision.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Again {
     /// The same events.
     Same,
-    /// Others, or none: why not, in words.
+    /// Other events, or an error: the reason, for people.
     Differs(Result<Vec<Event>, String>),
-    /// It cannot be asked: why not, in words.
+    /// The decision cannot be repeated: the reason, for people.
     Unknown(String),
 }
 
-/// The command that these events are taken to have come of, and what comes of it now. Of several that could have been, it is the
-/// one that comes nearest.
+/// The command that caused these events, and its decision today. If several commands are possible,
+/// this is the one with the nearest decision.
 pub(super) fn again(
     workflow: Option<&Workflow>,
     state: Option<&OrderState>,
@@ -54,8 +54,8 @@ pub(super) fn again(
     }
 }
 
-/// Decides without a bound on the whole decision, and splits it where the recorded one was split. How much a log takes at once is
-/// no rule of the definition, and it has changed.
+/// Decides without a limit for the whole decision, and splits it where the recorded one was split.
+/// The limits of the log are not part of the definition, and have changed.
 fn once_more(
     workflow: &Workflow,
     state: Option<&OrderState>,
@@ -77,8 +77,8 @@ fn once_more(
     Ok(sealed_like(events, recorded))
 }
 
-/// The order, with its total written as it was recorded: `10` for `10.00`, before totals had their currency's digits. The inputs
-/// of its steps have the total in the same form.
+/// The order, with its total in the recorded form: `10` instead of `10.00`, from before totals had
+/// the digits of their currency. The inputs of its steps have the same form.
 fn total_written_like(decided: &[Event], recorded: &[Recorded]) -> Option<OrderPlaced> {
     let (Some(Event::OrderPlaced(again)), Some(Recorded { event: Event::OrderPlaced(then), .. })) =
         (decided.first(), recorded.first())
@@ -89,8 +89,8 @@ fn total_written_like(decided: &[Event], recorded: &[Recorded]) -> Option<OrderP
     rewritten.then(|| OrderPlaced { total: then.total, ..(**again).clone() })
 }
 
-/// What cannot be decided again of an order whose personal data cannot be read is taken from what was recorded: the data, and the
-/// fingerprint of the request that they were part of.
+/// Copies what cannot be decided without readable personal data: the sealed data, and the
+/// fingerprint of the request.
 fn sealed_like(mut decided: Vec<Event>, recorded: &[Recorded]) -> Vec<Event> {
     if let (Some(Event::OrderPlaced(again)), Some(Event::OrderPlaced(then))) =
         (decided.first_mut(), recorded.first().map(|first| &first.event))
@@ -105,7 +105,7 @@ fn sealed_like(mut decided: Vec<Event>, recorded: &[Recorded]) -> Vec<Event> {
     decided
 }
 
-/// What was recorded before placeholders were told from what only looks like one said nothing of it.
+/// Older events did not list their real placeholders.
 fn told_apart_like(again: &mut Event, then: &Event) {
     match (again, then) {
         (Event::StepStarted(again), Event::StepStarted(then)) => again.placeholders.clone_from(&then.placeholders),
@@ -117,7 +117,7 @@ fn told_apart_like(again: &mut Event, then: &Event) {
     }
 }
 
-/// The same state, as if its personal data could be read at the time. What they were is unknown.
+/// The same state, as if its personal data were readable. Their values are unknown.
 fn opened(state: &OrderState) -> OrderState {
     let placed = OrderPlaced { sealed: None, ..(*state.placed).clone() };
     OrderState { placed: Arc::new(placed), ..state.clone() }
@@ -125,8 +125,8 @@ fn opened(state: &OrderState) -> OrderState {
 
 const HIDDEN: &str = "it hangs on personal data that cannot be read: they were erased, or are sealed";
 
-/// Whether what was decided may hang on personal data that cannot be read: on a guard that looks into them, or, in a canceled order,
-/// on whether they could be read then.
+/// Whether the decision may depend on unreadable personal data: on a guard that reads them, or, for
+/// a canceled order, on whether they were readable.
 fn hangs_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: &[Recorded]) -> bool {
     let sealed = match (state, recorded.first().map(|first| &first.event)) {
         (Some(state), _) => state.placed.sealed.is_some(),
@@ -138,12 +138,13 @@ fn hangs_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: &[
     sealed && (canceled || steps.any(|step| step.when.as_ref().is_some_and(Expression::looks_into_personal_data)))
 }
 
-/// How many events are the same from the first on.
+/// How many events are equal, from the first one.
 fn alike(decided: &[Event], recorded: &[Recorded]) -> usize {
     decided.iter().zip(recorded).take_while(|(decided, recorded)| says_the_same(decided, &recorded.event)).count()
 }
 
-/// Whether two events say the same. Why an order is stuck is a sentence for people, which has been worded in several ways.
+/// Whether two events mean the same. The reason of a stuck order is a sentence for people, and its
+/// wording has changed.
 fn says_the_same(decided: &Event, recorded: &Event) -> bool {
     match (decided, recorded) {
         (Event::OrderStuck(decided), Event::OrderStuck(recorded)) => {

@@ -230,7 +230,8 @@ fn a_guard_that_looks_into_sealed_personal_data_is_asked_as_if_they_could_be_rea
     let mut tampered = shipped(&this);
     change_status(&mut tampered);
     assert_eq!(told(&this, &tampered), "sssssd");
-    // This definition's guard only asks whether there are any data. That is known of sealed ones too.
+    // This definition's guard only asks whether there are any data. That is known of sealed ones
+    // too.
     let plain = workflow(SOURCE);
     let mut tampered = sealed(shipped(&plain));
     change_status(&mut tampered);

@@ -1,19 +1,20 @@
-//! What one JSON value has that another has not, field by field.
+//! The difference of two JSON values, field by field.
 
 use serde_json::{Map, Value};
 
-/// A field that is another now.
+/// A changed field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Where it is: `steps.charge.stage.attempt`.
+    /// Its path: `steps.charge.stage.attempt`.
     pub path: String,
-    /// What it was; `None`: it was not there, or was `null`.
+    /// The old value; `None`: missing or `null`.
     pub before: Option<Value>,
-    /// What it is; `None`: it is not there, or is `null`.
+    /// The new value; `None`: missing or `null`.
     pub after: Option<Value>,
 }
 
-/// Every field that differs, in the order of their names. A list counts as one field, and so does an object that went.
+/// Every field that differs, sorted by name. A list counts as one field, and so does a removed
+/// object.
 pub fn changes(before: &Value, after: &Value) -> Vec<Change> {
     let mut found = Vec::new();
     compare("", before, after, &mut found);
@@ -27,7 +28,7 @@ fn compare(path: &str, before: &Value, after: &Value, found: &mut Vec<Change>) {
     let nothing = Map::new();
     let fields = match (before, after) {
         (Value::Object(old), Value::Object(new)) => Some((old, new)),
-        // What came is told field by field, too.
+        // An added object is listed field by field, too.
         (Value::Null, Value::Object(new)) if !path.is_empty() && !new.is_empty() => Some((&nothing, new)),
         _ => None,
     };

@@ -1,4 +1,4 @@
-//! Which commands a decision can have come of, told from its events.
+//! The commands that may have caused a decision, from its events.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::order::{
 };
 use crate::workflow::Workflow;
 
-/// What is rounded up when a wait is put into whole milliseconds is taken for half of one.
+/// A recorded wait is rounded up to a millisecond; this assumes that half of one was added.
 const HALF_A_MILLISECOND: Duration = Duration::from_micros(500);
 
-/// The commands that these events can have come of, the likeliest first. Where several lead to the same, it does not matter
-/// which it was.
+/// The commands that may have caused these events, the likeliest first. Several that give the same
+/// events are equivalent.
 pub(super) fn candidates(
     workflow: Option<&Workflow>,
     state: Option<&OrderState>,
@@ -43,7 +43,7 @@ pub(super) fn candidates(
         Event::OrderPaused(_) => vec![operated(first, Operation::Pause)],
         Event::OrderResumed(_) => vec![operated(first, Operation::Resume)],
         Event::CompensationStarted(CompensationStarted { step: None, .. }) => vec![operated(first, Operation::Cancel)],
-        // Events that follow from the state alone, so that a tick leads to them.
+        // These events are consequences of the state, so a tick causes them.
         Event::CompensationStarted(_)
         | Event::StepStarted(_)
         | Event::WaitStarted(_)
@@ -76,7 +76,7 @@ fn place(e: &OrderPlaced) -> Command {
     Command::Place(Box::new(Place { order_id: e.order_id.clone(), order, now: plain(e.at) }))
 }
 
-/// The attempt that is being made; the answer to none is refused, which then is what differs.
+/// The attempt in flight; if none is, an id that the decider refuses, which then is the difference.
 fn attempt(state: Option<&OrderState>, step: &str, direction: Direction) -> AttemptId {
     let none = || AttemptId { step: step.to_owned(), direction, number: 0, recorded_at: Timestamp::UNIX_EPOCH };
     let known = state.and_then(|state| state.attempt_in_flight(step));
@@ -100,7 +100,7 @@ fn completed(state: Option<&OrderState>, recorded: &Recorded, e: &StepCompleted)
             now,
         }),
         (Basis::Assumption, _) => {
-            // An undo has no answers, and is skipped without one.
+            // An undo has no outcomes, so an operator skips it without one.
             let outcome = (e.direction == Direction::Do).then_some(outcome);
             operated(recorded, Operation::Skip { step: e.step.clone(), outcome, data })
         }
@@ -108,7 +108,7 @@ fn completed(state: Option<&OrderState>, recorded: &Recorded, e: &StepCompleted)
     }
 }
 
-/// The wait that was recorded, as jitter or as the participant's own wish.
+/// The recorded wait, as jitter or as the participant's `Retry-After`.
 fn unclear(workflow: Option<&Workflow>, state: Option<&OrderState>, e: &StepAttemptFailed) -> Command {
     let given = (e.retry_at - e.at).to_std().unwrap_or_default();
     let failures = state.and_then(|state| state.steps.get(&e.step)).map_or(0, |known| known.failures) + 1;
@@ -144,13 +144,13 @@ fn not_sent(state: Option<&OrderState>, e: &StepAttemptFailed) -> Command {
     Command::NotSent(NotSent { attempt, error: e.error.clone(), wait, now: plain(e.at) })
 }
 
-/// A later answer that names no outcome; its data were not recorded.
+/// A later answer without an outcome. Its data were not recorded.
 fn unnamed_later(e: &StepFailed, key: &str) -> Command {
     let (step, key, data) = (e.step.clone(), Some(key.to_owned()), serde_json::Value::Null);
     Command::Signal(Signal { step, direction: e.direction, outcome: None, data, key, now: plain(e.at) })
 }
 
-/// The wait for the next attempt is not on record, since no attempt followed. Any wait gives the same decision.
+/// No attempt followed, so the wait is not recorded. Any wait gives the same decision.
 fn never_sent(state: Option<&OrderState>, e: &StepFailed, error: &str) -> Command {
     let attempt = attempt(state, &e.step, e.direction);
     Command::NotSent(NotSent { attempt, error: error.to_owned(), wait: Duration::from_secs(1), now: plain(e.at) })
@@ -176,7 +176,7 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
             let (error, maybe_done) = (error.to_owned(), e.maybe_done);
             vec![reply(Reply::Misconfigured { error, retry_after: None, maybe_done })]
         }
-        // By the guard of a step, where a decision was split before it.
+        // A tick, if a decision was split before the step whose guard holds it.
         FailureCause::Held(error) => vec![reply(Reply::Held { error: error.to_owned() }), Command::Tick(now)],
         FailureCause::NeverSent(error) => vec![never_sent(state, e, error)],
         FailureCause::AcceptedInVain => vec![reply(Reply::Accepted)],
@@ -189,7 +189,8 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
     candidates
 }
 
-/// The hand-over of all attempts that this decision ended. It leaves attempts alone that are not in flight.
+/// The release of all attempts that this decision ended. The decider ignores attempts that are not
+/// in flight.
 fn hand_over(state: Option<&OrderState>, decision: &[Recorded]) -> Command {
     let given_back = |recorded: &Recorded| match &recorded.event {
         Event::StepAttemptFailed(e) => Some(AttemptId { number: e.attempt, ..attempt(state, &e.step, e.direction) }),
@@ -200,7 +201,7 @@ fn hand_over(state: Option<&OrderState>, decision: &[Recorded]) -> Command {
     Command::HandOver(HandOver { attempts: decision.iter().filter_map(given_back).collect(), now: plain(at) })
 }
 
-/// An operator's retry: of this step, or of each.
+/// An operator's retry of this step, or of all steps.
 fn retried(first: &Recorded, step: &StepId) -> Vec<Command> {
     let retry = |step| operated(first, Operation::Retry { step });
     vec![retry(Some(step.clone())), retry(None)]

@@ -1,17 +1,17 @@
-//! Where one decision ends and the next begins.
+//! Where one decision ends and the next one begins.
 
 use super::Recorded;
 use crate::ids::StepId;
 use crate::order::{Direction, Event};
 
-/// How many of these events were decided together with the first.
+/// How many of these events belong to the decision of the first.
 pub(super) fn length(history: &[Recorded]) -> usize {
     let Some((first, rest)) = history.split_first() else { return 0 };
     1 + rest.iter().take_while(|next| follows(first, next)).count()
 }
 
-/// Everything in a decision is caused by its first event. So is the answer to an attempt that was the first event itself; but
-/// nothing is answered in the decision that asked for it.
+/// The first event of a decision causes its other events. It also causes the answer to an attempt
+/// that it started, but that answer is another decision.
 fn follows(first: &Recorded, next: &Recorded) -> bool {
     next.metadata.causation_id == Some(first.id) && !answers(&first.event, &next.event)
 }
@@ -20,7 +20,7 @@ fn answers(asked: &Event, next: &Event) -> bool {
     matches!((turn(asked), turn(next)), (Some((of, way, true)), Some((about, back, false))) if (of, way) == (about, back))
 }
 
-/// Which step somebody is asked about, or answers about, in which direction; and whether it is asked.
+/// The step and direction of a request or an answer, and whether it is the request.
 fn turn(event: &Event) -> Option<(&StepId, Direction, bool)> {
     match event {
         Event::StepStarted(e) => Some((&e.step, e.direction, true)),

@@ -1,20 +1,24 @@
-//! An order's history, decided again.
+//! Replay: repeats the decisions of an order's history.
 //!
-//! A history is a sequence of decisions. Each was made of three things: the definition, the state before it, and a command. The
-//! definition is in the log, the state is the fold of what came before, and the command can be told from the events that it led
-//! to ([`commands`](command)). So every decision can be made once more by the decider of today, and has to come out as it is
-//! recorded: that is what makes a history an explanation, years later as well.
+//! A history is a sequence of decisions. Each had three inputs: the definition, the state before
+//! it, and a command. The definition is in the log, the state is the fold of the earlier events,
+//! and the command can be derived from the events that it caused ([`commands`](command)). So
+//! today's decider can repeat every decision, and the result must equal the recorded events. That
+//! makes a history an explanation, even years later.
 //!
 //! # What is derived, and what cannot be
 //!
-//! - Where one decision ends and the next begins: from `$causationId`, by which everything in a decision follows from its first event.
-//! - The time: each event has it. Where the clock that decided was behind the order's last event, the later of the two is what was
-//!   recorded, and is taken.
-//! - The jitter: from `retryAt`, where a wait lies within what jitter can do to it. A longer one was the participant's `Retry-After`.
-//! - A key that an answer came without: its number was recorded in its place.
-//! - Not derived, since nothing was recorded: commands that were refused, and those that led to nothing because they had been done.
-//! - Two commands that lead to the same events are one to a history: a refusal at once and one later, an operator's retry of all
-//!   steps where there was one.
+//! - Where one decision ends and the next begins: from `$causationId`. The first event of a
+//!   decision causes the others.
+//! - The time: each event has it. If the deciding clock was behind the order's last event, the
+//!   later time was recorded.
+//! - The jitter: from `retryAt`, if jitter can explain the wait. A longer wait was the
+//!   participant's `Retry-After`.
+//! - The key of an answer without a key: its number was recorded as the key.
+//! - Not derived, because nothing was recorded: refused commands, and repeated commands without
+//!   effect.
+//! - Two commands that cause the same events cannot be distinguished: a refusal in the exchange and
+//!   a later one, or an operator's retry of all steps when only one could be retried.
 
 mod again;
 mod changes;
@@ -44,29 +48,29 @@ use crate::order::{Command, Effect, Event, IllegalTransition, OrderState, evolve
 use crate::wire::Metadata;
 use crate::workflow::Workflow;
 
-/// An event as it was read from the log.
+/// An event from the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
     /// Its id.
     pub id: Uuid,
-    /// Its index in the order's stream.
+    /// Its revision in the order's stream.
     pub revision: u64,
-    /// What happened.
+    /// The event.
     pub event: Event,
-    /// What is known besides.
+    /// Its metadata.
     pub metadata: Metadata,
 }
 
-/// Some events that were decided together.
+/// The events of one decision.
 #[derive(Debug, Clone)]
 pub struct Decision<'h> {
-    /// The command that is taken for having led to them; `None`: there is none that could have.
+    /// The command that caused it; `None`: no known command can have caused it.
     pub command: Option<Command>,
-    /// Each event, why, and what it left.
+    /// Each event, its reason, and the resulting state.
     pub moments: Vec<Moment<'h>>,
-    /// What the state after them waits for, at the time of the last.
+    /// The due work of the resulting state, at the time of the last event.
     pub pending: Vec<Effect>,
-    /// What the decider of today makes of the same command.
+    /// The result of the repeated decision.
     pub again: Again,
 }
 
@@ -75,23 +79,23 @@ pub struct Decision<'h> {
 pub struct Moment<'h> {
     /// The event.
     pub recorded: &'h Recorded,
-    /// The rule that it follows from.
+    /// The rule behind it.
     pub why: Why,
     /// The order after it.
     pub state: OrderState,
 }
 
-/// A history that cannot be gone through: an event does not fit what came before.
+/// A broken history: an event does not fit the state before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("event {revision}: {source}")]
 pub struct BrokenHistory {
-    /// Which event.
+    /// The revision of the event.
     pub revision: u64,
     /// Why it does not fit.
     pub source: IllegalTransition,
 }
 
-/// Goes through a history, decision by decision. It stops where an event does not fit.
+/// Replays a history, decision by decision, up to the first event that does not fit.
 #[derive(Debug)]
 pub struct Replay<'h> {
     workflow: Option<&'h Workflow>,
@@ -100,7 +104,7 @@ pub struct Replay<'h> {
 }
 
 impl<'h> Replay<'h> {
-    /// The whole history of an order, from its first event on, and the definition that it began on, if that is known.
+    /// The whole history of an order from its first event, and its definition, if known.
     pub fn of(workflow: Option<&'h Workflow>, history: &'h [Recorded]) -> Self {
         Self { workflow, rest: history, state: None }
     }
@@ -138,7 +142,7 @@ impl<'h> Iterator for Replay<'h> {
 }
 
 impl Decision<'_> {
-    /// When it was made.
+    /// The time of the decision.
     pub fn at(&self) -> Option<Timestamp> {
         self.moments.first().map(|first| first.recorded.event.at())
     }

@@ -1,4 +1,5 @@
-//! Why an event was decided: the rule that it follows from, and what made the rule hold.
+//! The rule behind an event, and what made the rule apply. Timelines, the command line and golden
+//! files show these sentences, so their wording stays.
 
 use super::Recorded;
 use crate::order::{
@@ -10,55 +11,55 @@ use crate::workflow::{Join, Step, Workflow};
 /// A rule of the decider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// Somebody asked for it: the shop, or an operator.
+    /// The shop or an operator requested it.
     Asked,
-    /// A participant, or a person, answered.
+    /// A participant or a person answered.
     Answered,
-    /// What a step follows is through, and its guard, if it has one, holds.
+    /// The predecessors of a step are settled, and its guard holds, if it has one.
     Ready,
     /// A step is not needed.
     NotNeeded,
-    /// Attempts are left, so there is another one.
+    /// Attempts remain, so another one follows.
     Retry,
-    /// No attempt is left.
+    /// No attempt remains.
     RetriesUsedUp,
-    /// Nobody recorded what came of an attempt.
+    /// The result of an attempt is not recorded.
     Lost,
-    /// The request was never sent: no turn came in time, or the circuit is open.
+    /// The request was never sent: the participant had no capacity in time, or its circuit is open.
     NotSent,
-    /// Time has come.
+    /// A deadline passed.
     Deadline,
-    /// The answer is one of `compensate-on`.
+    /// The outcome is in `compensate-on`.
     CompensateOn,
     /// A step failed, so the order cannot be kept.
     StepFailed,
-    /// An order that is being undone waits for nothing more.
+    /// An order under compensation gives up its waits.
     GivenUp,
     /// An expression had no value.
     NoValue,
-    /// The last thing done is undone first.
+    /// The latest completed step is undone first.
     UndoInReverse,
-    /// The step says which status it sets.
+    /// The step sets this status.
     SetsStatus,
-    /// Nothing is left to do.
+    /// No work remains.
     AllDone,
     /// What must not fail has failed.
     MustNotFail,
-    /// A decision is as large as the log takes.
+    /// A decision reached the limits of the log.
     Split,
 }
 
-/// The rule, and what made it hold.
+/// A rule, and what made it apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why {
-    /// Which.
+    /// The rule.
     pub rule: Rule,
-    /// For people, without a full stop.
+    /// The reason for people, without a full stop.
     pub text: String,
 }
 
 impl Rule {
-    /// As it is written.
+    /// The machine-readable name.
     pub fn as_str(self) -> &'static str {
         match self {
             Rule::Asked => "asked",
@@ -83,7 +84,8 @@ impl Rule {
     }
 }
 
-/// Why an event was decided. `before` is the state that it was applied to, `first` the first event of its decision.
+/// Why an event was decided. `before` is the state before it, `first` the first event of its
+/// decision.
 pub(super) fn why(
     workflow: Option<&Workflow>,
     before: Option<&OrderState>,
@@ -98,10 +100,10 @@ pub(super) fn why(
     Why { rule, text }
 }
 
-/// A person's wish stands at the first event of what it led to.
+/// The first event of an operator's command has the actor.
 fn operator(first: &Recorded, recorded: &Recorded) -> Option<String> {
     let actor = recorded.metadata.actor.as_ref().filter(|_| first.revision == recorded.revision)?;
-    // A person who answers a step is a participant, in a way.
+    // A person who answers a step acts like a participant.
     let answers = matches!(&recorded.event, Event::StepCompleted(e) if e.basis == Basis::Answer);
     let verb = if answers { "answered" } else { "asked for it" };
     Some(match &recorded.metadata.reason {
@@ -163,7 +165,7 @@ impl Reason<'_> {
         }
     }
 
-    /// What it follows, and the guard that held.
+    /// The predecessors, and the guard that held.
     fn ready(&self, id: &str) -> (Rule, String) {
         let Some(step) = self.step(id) else { return (Rule::Ready, "it was ready".to_owned()) };
         let join = if step.join == Join::Any && step.after.len() > 1 { "one of " } else { "" };
@@ -250,7 +252,7 @@ impl Reason<'_> {
     }
 }
 
-/// Where a step stands, in a word.
+/// The outcome or the status of a step, in one word.
 fn stands(state: &OrderState, id: &str) -> String {
     let known = state.steps.get(id);
     match known.and_then(|known| known.outcome.as_ref()) {

@@ -1,17 +1,17 @@
-//! Events and states as JSON, for people and programs that look at a history.
+//! Events and states as JSON, for people and programs.
 
 use serde_json::{Map, Value, json};
 
 use crate::order::{Direction, Event, OrderState, Phase, Stage, StepState};
 use crate::wire;
 
-/// An event's data, as the log has it.
+/// The data of an event, as in the log.
 pub fn event_json(event: &Event) -> Value {
     wire::data_json(event).unwrap_or_default()
 }
 
-/// All that the events have left behind, but for what was ordered: that stands in the first event, and never changes. Fields are
-/// those of [`OrderState`].
+/// The state without the placed order, which is in the first event and never changes. The fields
+/// are those of [`OrderState`].
 pub fn state_json(state: &OrderState) -> Value {
     let steps: Map<String, Value> = state.steps.iter().map(|(id, step)| (id.clone(), step_json(step))).collect();
     let stuck = state.stuck.as_ref();

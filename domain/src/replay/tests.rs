@@ -1,4 +1,4 @@
-//! Histories, decided again: the fault matrix does it with every life that it lives. Here is what it does not come by.
+//! Replayed histories. The fault matrix replays every life; these tests cover the rest.
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ steps:
   thank: { after: [ship], when: order.customer.email != null, call: p.thank, sets-status: Shipped }
 ";
 
-/// A story's history, as the log has it; each decision by itself.
+/// A story's history in the form of the log, decision by decision.
 pub(super) fn history(decisions: &[(Vec<Event>, Option<&str>)]) -> Vec<Recorded> {
     let mut history = Vec::new();
     for (events, actor) in decisions {
@@ -84,7 +84,7 @@ impl<'w> Log<'w> {
         self.decisions.push((events, Some("ann")));
     }
 
-    /// Time passes until something is due, and it is done.
+    /// Time passes until something is due. Then a tick decides it.
     pub fn waits(&mut self) {
         self.does(Story::tick_when_due);
     }

@@ -1,7 +1,8 @@
-//! That a customer's personal data were erased, for everybody who keeps copies of them: in the stream `erasures`.
+//! The stream `erasures`: a customer's personal data were erased, so every holder of copies must
+//! erase them.
 //!
-//! Tenuto's own copies are sealed, and gone with the key. Participants keep theirs as they like; whoever follows this stream erases
-//! them too.
+//! Tenuto's own copies are sealed, and unreadable without the key. Participants store theirs as
+//! they like; they follow this stream, and erase theirs, too.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -11,39 +12,39 @@ use super::{SCHEMA, WireError, read};
 use crate::Timestamp;
 use crate::ids::OrderId;
 
-/// Where erasures are told.
+/// The stream of erasures.
 pub const ERASURES: &str = "erasures";
 
-/// The keys of a customer's personal data were destroyed. Of many orders it is said in several events.
+/// The keys of a customer's personal data were destroyed. Many orders need several events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PersonalDataErased {
     /// The shop's id of the customer.
     pub customer_id: String,
-    /// The orders whose personal data are gone.
+    /// The orders whose personal data are erased.
     pub orders: Vec<OrderId>,
-    /// When.
+    /// When the keys were destroyed.
     pub at: Timestamp,
 }
 
-/// Who had it done, and why.
+/// The actor and the reason of an erasure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErasureMetadata {
-    /// Who.
+    /// The actor.
     pub actor: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// The version that the data is written in.
+    /// The schema version of the data.
     pub schema: u32,
 }
 
 impl PersonalDataErased {
-    /// Its name in the log.
+    /// The name in the log.
     pub const TYPE: &'static str = "PersonalDataErased";
-    /// The most orders that one event names, so that it stays well below what a log takes.
+    /// The limit for orders of one event, which keeps it well below the limits of the log.
     pub const MAX_ORDERS: usize = 1_000;
 
-    /// Writes it.
+    /// Encodes the event.
     pub fn message(&self, id: Uuid, actor: &str, reason: &str) -> Result<Message, serde_json::Error> {
         let metadata = ErasureMetadata { actor: actor.to_owned(), reason: reason.to_owned(), schema: SCHEMA };
         let (data, metadata) = (serde_json::to_vec(self)?, serde_json::to_vec(&metadata)?);
@@ -51,7 +52,7 @@ impl PersonalDataErased {
     }
 }
 
-/// Reads an event of that stream.
+/// Decodes an event of this stream.
 pub fn decode_erasure(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<PersonalDataErased, WireError> {
     if event_type != PersonalDataErased::TYPE {
         return Err(WireError::UnknownType(event_type.to_owned()));

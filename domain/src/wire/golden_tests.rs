@@ -1,7 +1,7 @@
-//! One golden file for each event and version, kept for ever: what was written once can be read for good.
+//! One golden file for each event and version, kept for ever: Tenuto reads every old event.
 //!
-//! A changed event needs a new version, a new golden file, and a lift from the old one; never a changed golden file.
-//! `UPDATE_GOLDEN=1 cargo test -p domain golden` writes the files that are missing.
+//! A changed event needs a new version, a new golden file, and a conversion from the old version. A
+//! golden file never changes. `UPDATE_GOLDEN=1 cargo test -p domain golden` writes missing files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -59,7 +59,7 @@ pub(crate) fn only(pointer: &str) -> Placeholders {
     serde_json::from_value(json!({ pointer: [0] })).unwrap()
 }
 
-/// One of each; the match in `type_name` keeps the list from missing one, by the count below.
+/// One event of each type. The match in `type_name` and the count below keep the list complete.
 fn one_of_each() -> Vec<Event> {
     let step = || "ship".to_owned();
     vec![
@@ -151,7 +151,7 @@ fn one_of_each() -> Vec<Event> {
     .collect()
 }
 
-/// Those that tell placeholders from what only looks like one.
+/// The events that list their real placeholders.
 fn with_placeholders() -> [Event; 3] {
     let step = || "ship".to_owned();
     [
@@ -186,7 +186,7 @@ fn with_placeholders() -> [Event; 3] {
     ]
 }
 
-/// Events with a field that came later, each with the name of it.
+/// Events with a later field, each with the name of the field.
 fn with_a_later_field() -> Vec<(&'static str, Event)> {
     vec![
         (
@@ -242,7 +242,7 @@ fn what_is_written_of_a_later_field_is_the_golden_file() {
     }
 }
 
-/// Events with what was added to them later, and a word for it.
+/// Events with later additions, each with a name for them.
 fn later_additions() -> Vec<(&'static str, Event)> {
     let attempt = StepAttemptFailed {
         step: "ship".into(),
@@ -303,8 +303,8 @@ fn written(encoded: &Encoded) -> Value {
     })
 }
 
-/// Compares what is written with a file of the folder `golden`. `UPDATE_GOLDEN` writes a file that is missing, and never one that
-/// exists.
+/// Compares an event with a golden file. `UPDATE_GOLDEN` writes a missing file, and never changes
+/// one.
 #[track_caller]
 pub(crate) fn assert_golden(name: &str, written: &Value) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);

@@ -1,7 +1,9 @@
-//! How events are written in the log: names, versions, metadata, and the chain of hashes. Nothing else knows.
+//! The wire form of events in the log: names, versions, metadata, and the hash chain. No other
+//! module knows it.
 //!
-//! The data of an event is the JSON of its struct. Its metadata tells which version of that struct it is, what it belongs to
-//! and what caused it, and carries the link of the hash chain: SHA-256 over the link before it and everything in this event.
+//! The data of an event is the JSON of its struct. The metadata name the version of that struct,
+//! the order and the cause. They also hold the link of the hash chain: SHA-256 over the previous
+//! link and everything in this event.
 
 pub mod erasures;
 #[cfg(test)]
@@ -18,119 +20,121 @@ use crate::Timestamp;
 use crate::json;
 use crate::order::{CustomerKey, Event, json_size};
 
-/// The version that events are written in, but for [`SEALED`] and [`TOLD_APART`] ones.
+/// The schema version of events, except for [`SEALED`] and [`TOLD_APART`] ones.
 pub const SCHEMA: u32 = 1;
 
-/// The version of an `OrderPlaced` whose personal data are sealed. The first version has them in the clear.
+/// The version of an `OrderPlaced` with sealed personal data. In the first version they are
+/// readable.
 pub const SEALED: u32 = 2;
 
-/// The version of an event that says which placeholders stand for personal data. A build that does not know it would fill in
-/// what only looks like one.
+/// The version of an event that lists its real placeholders. A build without this version would
+/// also fill in text that only looks like one.
 pub const TOLD_APART: u32 = 2;
 
-/// The events that nothing follows in an order's stream.
+/// The last events of an order's stream.
 pub const ENDS: [&str; 2] = ["OrderCompleted", "OrderCanceled"];
 
-/// The event that personal data stand in.
+/// The event with personal data.
 const PLACED: &str = "OrderPlaced";
 
-/// The events that record what an expression came to.
+/// The events that record values of expressions.
 const WITH_PLACEHOLDERS: [&str; 3] = ["StepStarted", "WaitStarted", "OrderCompleted"];
 
-/// What stands before the first link of every chain.
+/// The link before the first event of every chain.
 pub const CHAIN_START: &str = "";
 
-/// What is known of an event besides its data. `$…` names are `EventStoreDB`'s conventions.
+/// The metadata of an event. Names with `$` are `EventStoreDB`'s conventions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
     /// The order.
     #[serde(rename = "$correlationId")]
     pub correlation_id: String,
-    /// The event that led to this one.
+    /// The event that caused this one.
     #[serde(rename = "$causationId", default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<Uuid>,
     /// W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// Who acted, where a person did.
+    /// The principal, if a person acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
-    /// Why, where a person said.
+    /// The reason, if a person gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The version that the data is written in.
+    /// The schema version of the data.
     pub schema: u32,
     /// The link of the hash chain, in hex.
     pub hash: String,
 }
 
-/// An event as the log takes it.
+/// An event in the form of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// Its name.
+    /// The name.
     pub event_type: &'static str,
     /// JSON.
     pub data: Vec<u8>,
     /// JSON.
     pub metadata: Vec<u8>,
-    /// The link of the hash chain: what the next event's hash builds on.
+    /// The link of the hash chain, on which the next event's link builds.
     pub hash: String,
 }
 
-/// An event read from the log.
+/// An event from the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
-    /// What happened.
+    /// The event.
     pub event: Event,
-    /// What is known besides.
+    /// Its metadata.
     pub metadata: Metadata,
 }
 
-/// What the writer knows of an event besides its data.
+/// What the writer adds to an event.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     /// The order.
     pub correlation_id: String,
-    /// The event that led to this one.
+    /// The event that caused this one.
     pub causation_id: Option<Uuid>,
     /// W3C Trace Context.
     pub traceparent: Option<String>,
-    /// Who acted.
+    /// The principal.
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// What personal data are sealed with; none: they are written as they are.
+    /// The key that seals personal data; `None`: they stay readable.
     pub key: Option<CustomerKey>,
 }
 
-/// Why bytes are no event.
+/// Why bytes are not an event.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
-    /// No event is called that.
+    /// No event has this name.
     #[error("unknown event type {0:?}")]
     UnknownType(String),
-    /// Written by a later version of Tenuto.
+    /// A later version of Tenuto wrote it.
     #[error("{event_type} is written in schema version {found}, which this version of Tenuto does not know")]
     UnknownVersion {
         /// The event's name.
         event_type: String,
-        /// Its version.
+        /// The version.
         found: u32,
     },
-    /// Not the JSON that it should be.
+    /// The JSON has another form.
     #[error("the {part} of {event_type} cannot be read: {source}")]
     Malformed {
         /// Data or metadata.
         part: &'static str,
         /// The event's name.
         event_type: String,
-        /// What is wrong, and where.
+        /// The error, with its place.
         source: serde_json::Error,
     },
 }
 
-/// Writes an event, with its link to the one before, which had the hash `previous` ([`CHAIN_START`] for the first).
+/// Encodes an event, and links it to the event before it, whose hash is `previous` ([`CHAIN_START`]
+/// for the first event).
 pub fn encode(event: &Event, id: Uuid, previous: &str, context: &Context) -> Result<Encoded, serde_json::Error> {
     let event_type = event.type_name();
     let (schema, data) = match (event, &context.key) {
@@ -153,18 +157,18 @@ pub fn encode(event: &Event, id: Uuid, previous: &str, context: &Context) -> Res
     Ok(Encoded { event_type, data, metadata: serde_json::to_vec(&metadata)?, hash })
 }
 
-/// Whether an event was written by Tenuto, of this version or another: its metadata have what ours always have.
+/// Whether any version of Tenuto wrote this event: its metadata have our fields.
 pub fn is_ours(metadata: &[u8]) -> bool {
     serde_json::from_slice::<Metadata>(metadata).is_ok_and(|metadata| !metadata.hash.is_empty())
 }
 
-/// Reads an event of an order's stream.
+/// Decodes an event of an order's stream.
 pub fn decode(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<Decoded, WireError> {
     let metadata: Metadata = read(event_type, "metadata", metadata)?;
     Ok(Decoded { event: event_in(metadata.schema, event_type, data)?, metadata })
 }
 
-/// Reads an event of an order's stream, and of its metadata only the version.
+/// Decodes an event of an order's stream, and only the version of its metadata.
 pub fn decode_event(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<Event, WireError> {
     #[derive(Deserialize)]
     struct Written {
@@ -186,7 +190,7 @@ fn event_in(schema: u32, event_type: &str, data: &[u8]) -> Result<Event, WireErr
             let source = serde::de::Error::custom("`sealed` does not go with the version");
             Err(WireError::Malformed { part: "data", event_type: event_type.to_owned(), source })
         }
-        // An earlier version that says it all the same would be filled in otherwise by a reader of that version alone.
+        // A reader of that earlier version would ignore the list, and fill in other text.
         _ if event.placeholders().is_some() != (schema == TOLD_APART && event_type != PLACED) => {
             let source = serde::de::Error::custom("`placeholders` does not go with the version");
             Err(WireError::Malformed { part: "data", event_type: event_type.to_owned(), source })
@@ -200,8 +204,8 @@ pub fn data_json(event: &Event) -> Result<Value, serde_json::Error> {
     serde_json::from_slice(&data_of(event)?)
 }
 
-/// The link of the chain: SHA-256 (hex) over the link before, the event's id, its type, its data as stored and its metadata
-/// without the link itself (as [`json::canonical`]), one to a line.
+/// The link of the chain: SHA-256 (hex) over the previous link, the event's id, its type, its
+/// stored data, and its metadata without the link (as [`json::canonical`]), one in each line.
 pub fn link(previous: &str, id: Uuid, event_type: &str, data: &[u8], metadata: &Value) -> String {
     let mut covered = metadata.clone();
     if let Some(fields) = covered.as_object_mut() {
@@ -220,7 +224,8 @@ fn digest(previous: &str, id: Uuid, event_type: &str, data: &[u8], metadata: &[u
     format!("{:x}", digest.finalize())
 }
 
-/// What the hash covers of the metadata: the same text as [`link`] makes of it, written at once. The names are in their order.
+/// The part of the metadata that the hash covers: the same text as in [`link`], written directly.
+/// The names are sorted.
 fn covered(metadata: &Metadata) -> Result<Vec<u8>, serde_json::Error> {
     #[derive(Serialize)]
     struct Covered<'a> {
@@ -255,14 +260,14 @@ fn read<T: DeserializeOwned>(event_type: &str, part: &'static str, bytes: &[u8])
     })
 }
 
-/// One line an event: its name in the log is its variant's.
+/// One line for each event. Its name in the log is the name of its variant.
 macro_rules! events {
     ($($name:ident),* $(,)?) => {
         fn data_of(event: &Event) -> Result<Vec<u8>, serde_json::Error> {
             match event { $(Event::$name(data) => serde_json::to_vec(data),)* }
         }
 
-        /// How many bytes the data of an event has, personal data in the clear.
+        /// The bytes of an event's data, with readable personal data.
         pub(crate) fn data_size(event: &Event) -> usize {
             match event { $(Event::$name(data) => json_size(data),)* }
         }
@@ -296,30 +301,30 @@ events!(
     DecisionSplit,
 );
 
-/// What the streams of workflow definitions start with; the workflow's name follows.
+/// The prefix of streams of workflow definitions; the workflow's name follows.
 pub const WORKFLOW_STREAM_PREFIX: &str = "workflow-";
-/// What the streams of idempotency keys start with; the key's hash follows.
+/// The prefix of streams of idempotency keys; the key's hash follows.
 pub const KEY_STREAM_PREFIX: &str = "key-";
 
-/// A definition was registered. The only event of a `workflow-{name}` stream.
+/// An author registered a definition. This is the only event of `workflow-{name}` streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowRegistered {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its version.
+    /// The version.
     pub version: u32,
-    /// The YAML text, as it was given.
+    /// The YAML text of the author.
     pub source: String,
-    /// When.
+    /// When it was registered.
     pub at: Timestamp,
 }
 
 impl WorkflowRegistered {
-    /// Its name in the log.
+    /// The name in the log.
     pub const TYPE: &'static str = "WorkflowRegistered";
 }
 
-/// Reads an event of a workflow's stream.
+/// Decodes an event of a workflow's stream.
 pub fn decode_workflow(event_type: &str, data: &[u8]) -> Result<WorkflowRegistered, WireError> {
     if event_type != WorkflowRegistered::TYPE {
         return Err(WireError::UnknownType(event_type.to_owned()));

@@ -7,7 +7,7 @@ use crate::proof::chain::Flaw;
 use crate::proof::merkle::{Inclusion, leaf};
 use crate::proof::seal::SealFault;
 
-/// A bundle of an order of six events, of which the seal covers four, among other orders.
+/// A bundle of an order of six events. The seal covers four of them, among other orders.
 pub fn bundle() -> Bundle {
     let (order, before, after) = (id("10248"), id("10247"), id("7-bis"));
     let events = history(&order, 6);
@@ -93,7 +93,7 @@ fn a_tail_cut_off_before_the_sealed_revision_is_named_and_one_behind_it_cannot_b
     assert_eq!(behind.check(&[]).faults, []);
 }
 
-/// Alters one thing somewhere in a value, and says whether it did.
+/// Alters one thing in a value. Returns whether it did.
 fn alter(value: &mut Value, place: prop::sample::Index) -> bool {
     fn leaves(value: &Value) -> usize {
         match value {
@@ -137,7 +137,7 @@ proptest! {
         let mut value = serde_json::to_value(&original).unwrap();
         prop_assume!(alter(&mut value, place));
         let Ok(read) = Bundle::read(value.to_string().as_bytes()) else { return Ok(()) };
-        // Neither is covered by a hash: the server says so of each event.
+        // The hash covers neither: the server states them.
         let mut said = original.clone();
         for (event, other) in said.events.iter_mut().zip(&read.events) {
             (event.position, event.recorded_at) = (other.position, other.recorded_at);

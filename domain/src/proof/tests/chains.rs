@@ -7,7 +7,7 @@ fn flaws(events: &[Stored]) -> Vec<(u64, Flaw)> {
     check(&id("10248"), &raw(events), None).into_iter().map(|fault| (fault.revision, fault.flaw)).collect()
 }
 
-/// The events stand in the order in which they are given, as if written so.
+/// The events with revisions in the given order.
 fn renumbered(mut events: Vec<Stored>) -> Vec<Stored> {
     for (revision, event) in (0..).zip(&mut events) {
         event.revision = revision;
@@ -82,7 +82,7 @@ fn what_has_no_hash_cannot_be_checked_and_is_named() {
         let found = flaws(&events);
         assert!(matches!(found.as_slice(), [(1, Flaw::Unreadable { .. })]), "{metadata}: {found:?}");
     }
-    // Readers differ about which of two counts.
+    // Readers disagree about which of two counts.
     let mut events = ours(2);
     let text = String::from_utf8(events[1].metadata.clone()).unwrap();
     events[1].metadata = text.replacen('{', r#"{"actor":"bob","#, 1).into();
@@ -99,7 +99,7 @@ fn a_tail_that_is_cut_off_is_missed_by_who_knows_of_it_and_by_nobody_else() {
     let faults = check(&order, &raw(cut), Some(&known));
     assert_eq!((faults[0].revision, &faults[0].flaw), (3, &Flaw::Cut { to: 5 }));
     assert_eq!(check(&order, &[], Some(&known))[0].flaw, Flaw::Cut { to: 5 });
-    // More events than were known are no fault.
+    // More events than the known ones are not a fault.
     assert_eq!(check(&order, &raw(&events), Some(&head(&order, cut))), []);
 }
 
@@ -108,7 +108,7 @@ fn a_history_that_was_written_anew_is_told_by_the_head_that_is_known() {
     let order = id("10248");
     let mut events = ours(6);
     let known = head(&order, &events);
-    // As an attacker would who knows how hashes are made: another order of the events, chained anew.
+    // An attacker who can compute hashes: another order of the events, chained again.
     events = history(&order, 7);
     assert_eq!(check(&order, &raw(&events), Some(&known)), []);
     let mut forged = events.clone();
@@ -126,7 +126,7 @@ fn a_history_that_was_written_anew_is_told_by_the_head_that_is_known() {
     assert_eq!((faults[0].revision, &faults[0].flaw), (5, &Flaw::Rewritten { known: known.hash.unwrap() }));
 }
 
-/// Which part of an event is tampered with.
+/// The part of an event to tamper with.
 #[derive(Debug, Clone, Copy)]
 enum Part {
     Id,
@@ -164,7 +164,7 @@ proptest! {
         }
         let found = flaws(&events);
         prop_assert_eq!(found[0].0, index as u64, "{:?}", found);
-        // A hash that was changed is what the next one does not follow from.
+        // The next event does not follow from a changed hash.
         prop_assert!(found.len() <= 2, "{:?}", found);
     }
 
@@ -177,7 +177,7 @@ proptest! {
         renumber: bool,
     ) {
         let mut events = ours(count);
-        // The last one can be taken out: that is what a known head is for.
+        // Only a known head shows that the last event was removed.
         let from = from.index(events.len() - 1);
         match kind {
             0 => drop(events.remove(from)),

@@ -4,8 +4,8 @@ use super::bundles::bundle;
 use super::*;
 use crate::proof::bundle::Bundle;
 
-/// What was sealed and exported once can be checked for good: a golden file for each version, kept for ever.
-/// `UPDATE_GOLDEN=1` writes the files that are missing.
+/// Exported seals and bundles stay valid: a golden file for each version, kept for ever.
+/// `UPDATE_GOLDEN=1` writes missing files.
 fn golden(name: &str, written: &str) -> Vec<u8> {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/proof").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() && !file.exists() {

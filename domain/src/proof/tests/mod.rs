@@ -1,4 +1,4 @@
-//! Histories that are written as Tenuto writes them, and then tampered with in every way.
+//! Histories in Tenuto's form, tampered with in many ways.
 
 mod bundles;
 mod chains;
@@ -42,7 +42,7 @@ pub fn id(text: &str) -> OrderId {
     OrderId::new(text).unwrap()
 }
 
-/// So many events of an order, chained.
+/// This many chained events of an order.
 pub fn history(order: &OrderId, count: u64) -> Vec<Stored> {
     let mut hash = wire::CHAIN_START.to_owned();
     let context = Context { correlation_id: order.to_string(), actor: Some("änn".to_owned()), ..Context::default() };

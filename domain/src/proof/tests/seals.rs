@@ -83,7 +83,7 @@ proptest! {
             value[name] = altered(&value[name], nudge);
         }
         let read = Seal::read(value.to_string().as_bytes());
-        // A time may be written in two ways; what is hashed is written in one.
+        // A time can be written in two ways, but the hash covers one canonical form.
         prop_assert!(read.is_err() || read.as_ref() == Ok(&seal), "{}: {:?}", name, read);
     }
 

@@ -1,7 +1,8 @@
-//! How requests to participants, and their replies, are written in the log, for participants that are reached by events.
+//! The wire form of requests and replies, for participants that are reached by events.
 //!
-//! Requests are in `requests-{participant}`, replies in `replies-{participant}`. Both sides share this file; participants in
-//! other languages follow the golden files. Replies come from outside: what they say is read as strictly as a request over HTTP.
+//! Requests are in `requests-{participant}`, replies in `replies-{participant}`. Tenuto and
+//! participants in Rust share this file; participants in other languages follow the golden files.
+//! Replies come from outside, so they are read as strictly as HTTP requests.
 
 #[cfg(test)]
 mod tests;
@@ -15,58 +16,61 @@ use crate::ids::{OrderId, StepId};
 use crate::json;
 use crate::order::{Direction, Placeholders, idempotency_key, reply_id, request_id};
 
-/// What the streams of requests start with; the participant's name follows.
+/// The prefix of request streams; the participant's name follows.
 pub const REQUEST_STREAM_PREFIX: &str = "requests-";
-/// What the streams of replies start with; the participant's name follows.
+/// The prefix of reply streams; the participant's name follows.
 pub const REPLY_STREAM_PREFIX: &str = "replies-";
-/// Where replies are set aside that cannot be taken.
+/// The stream of parked replies, which cannot be accepted.
 pub const PARKED_REPLIES: &str = "parked-replies";
 
-/// What tells the id of a refusal from those of answers.
+/// Distinguishes the id of a refusal from those of answers.
 const REFUSED: &str = "refused";
 
-/// What is known of a request or a reply besides its data.
+/// The metadata of a request or a reply.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExchangeMetadata {
     /// The order.
     #[serde(rename = "$correlationId", default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// Of a request: the event that started the attempt. Of a reply: the request.
+    /// For a request: the event that started the attempt. For a reply: the request.
     #[serde(rename = "$causationId", default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<Uuid>,
     /// W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// The version that the data is written in; none: the first.
+    /// The schema version of the data; `None`: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<u32>,
 }
 
-/// A participant is asked to act.
+/// A request to a participant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionRequested {
-    /// For which order.
+    /// The order.
     pub order_id: OrderId,
-    /// For which of its steps.
+    /// The step.
     pub step: StepId,
-    /// What it is asked to do.
+    /// The action.
     pub action: String,
-    /// Doing, or undoing what was done.
+    /// Do or undo.
     pub direction: Direction,
-    /// What it is told. With `personal_data`: with placeholders, `⟦customer.email⟧`, wherever there would be some.
+    /// The input. With `personal_data`, it has placeholders such as `⟦customer.email⟧` for personal
+    /// data.
     #[serde(default)]
     pub input: Value,
-    /// A URL that gives the personal data, as long as they are not erased; what is in the log stays there for ever. See
-    /// [`PersonalData::fill_in`].
+    /// A URL that returns the personal data until they are erased. The log keeps everything for
+    /// ever, so it must not hold them. See [`PersonalData::fill_in`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub personal_data: Option<String>,
-    /// Which placeholders stand for personal data, where something else in the input looks like one; none: all do. A JSON
-    /// pointer to each text that has some, and the characters at which they begin, from 0.
+    /// Which placeholders stand for personal data, if other text in the input looks like one;
+    /// `None`: all of them. A JSON pointer to each text that has some, and the characters at which
+    /// they begin, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholders: Option<Placeholders>,
-    /// The attempt that its idempotency key began with: 1, unless an operator retried an action that was surely not done.
+    /// The first attempt under its idempotency key: 1, unless an operator retried an action that
+    /// was certainly not done.
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub key_since: u32,
 }
@@ -80,48 +84,50 @@ fn is_first(since: &u32) -> bool {
     *since == 1
 }
 
-/// The version of a request whose input has placeholders: whoever does not know what they are must not act on it.
+/// The version of a request with placeholders. A participant that does not know them must not act
+/// on it.
 const MASKED: u32 = 2;
-/// The version of a request that tells placeholders from what only looks like one: whoever fills in all of them must not act on it.
+/// The version of a request that lists its real placeholders. A participant that fills in all of
+/// them must not act on it.
 const MASKED_IN_PART: u32 = 3;
 
-/// A participant has acted, or says how far it is.
+/// A participant has acted, or reports its progress.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionAnswered {
-    /// For which order.
+    /// The order.
     pub order_id: OrderId,
-    /// For which of its steps.
+    /// The step.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     pub direction: Direction,
-    /// The named answer; none: it is done.
+    /// The outcome; `None`: done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
-    /// What comes with it.
+    /// The data of the answer.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub data: Value,
 }
 
-/// A participant has not acted and will not.
+/// A participant has not acted, and will not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionRefused {
-    /// For which order.
+    /// The order.
     pub order_id: OrderId,
-    /// For which of its steps.
+    /// The step.
     pub step: StepId,
-    /// Doing or undoing.
+    /// Do or undo.
     pub direction: Direction,
-    /// Why, for people.
+    /// The reason, for people.
     pub error: String,
-    /// It is no "no": the participant cannot act until a person has mended something. The order is held for an operator, and
-    /// nothing is undone.
+    /// This is not a refusal: the participant cannot act until a person corrects something. The
+    /// order is held for an operator, and nothing is undone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub misconfigured: bool,
 }
 
-/// What a participant says.
+/// A participant's reply.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "each struct says it")]
 pub enum Reply {
@@ -129,26 +135,26 @@ pub enum Reply {
     Refused(ActionRefused),
 }
 
-/// A reply that cannot be taken was set aside. It stays where it is; this says so, and why.
+/// A reply cannot be accepted, and was parked. It stays in its stream; this event has the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplyParked {
-    /// The stream that the reply is in.
+    /// The stream of the reply.
     pub stream: String,
-    /// Its place there.
+    /// Its revision in that stream.
     pub revision: u64,
     /// Its type.
     pub event_type: String,
-    /// Why it cannot be taken.
+    /// The reason.
     pub reason: String,
 }
 
-/// A request, a reply, or what became of one, as the log takes it.
+/// A request, a reply, or a parked reply, in the form of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Derived, so that saying it again changes nothing.
+    /// Derived, so that a repeated append changes nothing.
     pub id: Uuid,
-    /// Its name.
+    /// The name.
     pub event_type: &'static str,
     /// JSON.
     pub data: Vec<u8>,
@@ -157,20 +163,21 @@ pub struct Message {
 }
 
 impl ActionRequested {
-    /// Its name in the log.
+    /// The name in the log.
     pub const TYPE: &'static str = "ActionRequested";
 
-    /// Where it goes.
+    /// The stream.
     pub fn stream(participant: &str) -> String {
         format!("{REQUEST_STREAM_PREFIX}{participant}")
     }
 
-    /// The key under which the participant acts once.
+    /// The idempotency key, under which the participant acts once.
     pub fn idempotency_key(&self) -> String {
         idempotency_key(&self.order_id, &self.step, self.direction, self.key_since)
     }
 
-    /// Writes it. `since` is the attempt that the request began with, `cause` the event that started this one.
+    /// Encodes the request. `since` is the first attempt under its request id; `cause` is the event
+    /// that started this attempt.
     pub fn message(
         &self,
         since: u32,
@@ -188,18 +195,18 @@ impl ActionRequested {
 }
 
 impl Reply {
-    /// Where it goes.
+    /// The stream.
     pub fn stream(participant: &str) -> String {
         format!("{REPLY_STREAM_PREFIX}{participant}")
     }
 
-    /// Writes it, as one to this request. A request has one reply of each outcome, and one refusal.
+    /// Encodes a reply to this request. A request has one reply for each outcome, and one refusal.
     pub fn message(&self, request: Uuid, traceparent: Option<&str>) -> Result<Message, serde_json::Error> {
         let cause = Some(request);
         match self {
             Reply::Answered(answer) => {
                 let what = answer.outcome.as_deref().unwrap_or_default();
-                // Outcomes are one to a name; the stroke keeps them apart from the refusal.
+                // Each outcome has its own id; the stroke distinguishes it from the refusal.
                 let id = reply_id(request, &format!("answered/{what}"));
                 message(id, ActionAnswered::TYPE, answer, SCHEMA, Some(&answer.order_id), cause, traceparent)
             }
@@ -210,7 +217,7 @@ impl Reply {
         }
     }
 
-    /// The order that it is about.
+    /// The order of the reply.
     pub fn order_id(&self) -> &OrderId {
         match self {
             Reply::Answered(answer) => &answer.order_id,
@@ -220,20 +227,20 @@ impl Reply {
 }
 
 impl ActionAnswered {
-    /// Its name in the log.
+    /// The name in the log.
     pub const TYPE: &'static str = "ActionAnswered";
 }
 
 impl ActionRefused {
-    /// Its name in the log.
+    /// The name in the log.
     pub const TYPE: &'static str = "ActionRefused";
 }
 
 impl ReplyParked {
-    /// Its name in the log.
+    /// The name in the log.
     pub const TYPE: &'static str = "ReplyParked";
 
-    /// Writes it. It derives from the reply that was set aside.
+    /// Encodes the event. Its id derives from the parked reply.
     pub fn message(&self, reply: Uuid) -> Result<Message, serde_json::Error> {
         message(reply_id(reply, "parked"), Self::TYPE, self, SCHEMA, None, Some(reply), None)
     }
@@ -257,7 +264,7 @@ fn message<T: Serialize>(
     Ok(Message { id, event_type, data: serde_json::to_vec(data)?, metadata: serde_json::to_vec(&metadata)? })
 }
 
-/// Reads an event of a stream of requests.
+/// Decodes an event of a request stream.
 pub fn decode_request(
     event_type: &str,
     data: &[u8],
@@ -270,8 +277,8 @@ pub fn decode_request(
     }
 }
 
-/// Reads an event of a stream of replies, which anybody may have written there. Fields besides those known are the
-/// participant's own affair.
+/// Decodes an event of a reply stream. Any client may have written it. Unknown fields are the
+/// participant's own.
 pub fn decode_reply(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<(Reply, ExchangeMetadata), WireError> {
     let metadata = metadata_of(event_type, metadata, SCHEMA)?;
     let reply = match event_type {
@@ -282,7 +289,7 @@ pub fn decode_reply(event_type: &str, data: &[u8], metadata: &[u8]) -> Result<(R
     Ok((reply, metadata))
 }
 
-/// Metadata may be missing altogether: whoever writes a first participant by hand has none.
+/// Metadata may be missing: a first participant, written by hand, has none.
 fn metadata_of(event_type: &str, metadata: &[u8], newest: u32) -> Result<ExchangeMetadata, WireError> {
     if metadata.is_empty() {
         return Ok(ExchangeMetadata::default());
@@ -298,7 +305,7 @@ fn metadata_of(event_type: &str, metadata: &[u8], newest: u32) -> Result<Exchang
 fn read_strictly<T: for<'de> Deserialize<'de>>(event_type: &str, data: &[u8]) -> Result<T, WireError> {
     let malformed = |source| WireError::Malformed { part: "data", event_type: event_type.to_owned(), source };
     let value = json::parse(data).map_err(|error| malformed(serde::de::Error::custom(error)))?;
-    // A list of the fields' values, without their names, would be read as well.
+    // Without this check, serde would also read a list of the values without names.
     if !value.is_object() {
         return Err(malformed(serde::de::Error::custom("it is not an object")));
     }

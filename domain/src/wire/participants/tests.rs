@@ -1,5 +1,5 @@
-//! One golden file for each event and version, kept for ever, as for the events of orders: participants that others have
-//! written rely on them. `UPDATE_GOLDEN=1 cargo test -p domain golden` writes the files that are missing.
+//! One golden file for each event and version, kept for ever. Participants in other languages rely
+//! on them. `UPDATE_GOLDEN=1 cargo test -p domain golden` writes missing files.
 
 use serde_json::json;
 
@@ -93,7 +93,7 @@ fn one_of_each() -> Vec<Message> {
     vec![request, answer, refusal, parked, masked, in_part]
 }
 
-/// A field that was added to a version later has its own golden file.
+/// A field added later to a version has its own golden file.
 #[test]
 fn a_participant_can_say_that_a_person_has_to_mend_something_first() {
     let message = held().message(Uuid::nil(), None).unwrap();
