@@ -1,4 +1,4 @@
-//! Which lives there are to live.
+//! The scripts of the matrix.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::ids::StepId;
 use crate::order::{Direction, Mode};
 use crate::workflow::{Expression, Step, Workflow};
 
-/// Each way of answering: as planned, and each step in each other way that it knows.
+/// Each path through the outcomes: as planned, and each step with each other outcome that it knows.
 pub(super) fn paths(workflow: &Workflow, samples: &Samples) -> Vec<Script> {
     let steps = || workflow.steps.iter().chain(&workflow.compensated);
     let as_planned = Script {
@@ -39,13 +39,13 @@ pub(super) fn paths(workflow: &Workflow, samples: &Samples) -> Vec<Script> {
     paths
 }
 
-/// The answer with which an order goes on.
+/// The outcome with which an order continues.
 fn usual(step: &Step) -> String {
     let leads_on = |outcome: &&String| !step.interim.contains_key(*outcome) && !step.compensate_on.contains(*outcome);
     step.outcomes.iter().find(leads_on).cloned().unwrap_or_else(|| "done".to_owned())
 }
 
-/// What the answer carries: what is given, and a text wherever an expression reads something.
+/// The data of the answer: the given sample, or a text wherever an expression reads something.
 fn data(workflow: &Workflow, step: &Step, samples: &Samples) -> Value {
     if let Some(sample) = samples.get(&step.id) {
         return sample.clone();
@@ -72,7 +72,7 @@ fn put(into: &mut Value, names: &[String]) {
     }
 }
 
-/// Each fault of each action that a life came by, but for those that were seen to already.
+/// Each possible fault of each action of a life, except for those that were tried.
 pub(super) fn faults(workflow: &Workflow, script: &Script, life: &Life, seen: &mut BTreeSet<Place>) -> Vec<Script> {
     let mut scripts = Vec::new();
     for place in places(life).into_iter().filter(|place| seen.insert(place.clone())) {
@@ -91,7 +91,7 @@ pub(super) fn faults(workflow: &Workflow, script: &Script, life: &Life, seen: &m
     scripts
 }
 
-/// The actions that were asked for, and the persons.
+/// The requested actions, and the awaited persons.
 fn places(life: &Life) -> BTreeSet<Place> {
     let awaited = life.state.iter().flat_map(|state| &state.steps);
     let awaited = awaited.filter(|(_, known)| known.mode == Some(Mode::Await));
@@ -99,7 +99,7 @@ fn places(life: &Life) -> BTreeSet<Place> {
     life.services.asked.iter().cloned().chain(awaited.map(|(id, _)| place(id))).collect()
 }
 
-/// What can go wrong there.
+/// The possible faults of an action.
 fn possible(workflow: &Workflow, step: &Step, direction: Direction) -> Vec<Fault> {
     let later = is_answered_later(workflow, step, direction);
     let by_a_person = direction == Direction::Do && step.mode == Mode::Await;
@@ -136,14 +136,14 @@ pub(super) fn interventions(script: &Script, life: &Life) -> Vec<Script> {
     after.map(|(after, turn)| script.with_turn(after, turn)).collect()
 }
 
-/// The driver disappears after each of the decisions that come after the script's last turn.
+/// The driver disappears after each decision after the script's last turn.
 pub(super) fn restarts(script: &Script, life: &Life) -> Vec<Script> {
     let from = script.turns.last().map_or(1, |(after, _)| after + 1);
     let after = (from..life.decisions).flat_map(|after| [Turn::Crash, Turn::CrashUnheard].map(|turn| (after, turn)));
     after.map(|(after, turn)| script.with_turn(after, turn)).collect()
 }
 
-/// A cancel at the last moment: everything was done, and everything is undone.
+/// A cancel at the last moment: every step is done, and every step is undone.
 pub(super) fn late_cancel(script: &Script, life: &Life) -> Option<Script> {
     (life.decisions > 1 && script.turns.is_empty()).then(|| script.with_turn(life.decisions - 1, Turn::Cancel))
 }

@@ -1,4 +1,4 @@
-//! Whether a life came to a right end.
+//! Checks a finished life.
 
 use super::life::{Life, read_back};
 use super::replayed;
@@ -6,7 +6,7 @@ use super::script::{Fault, Place, Remedy, Script};
 use crate::order::{Direction, Event, Lifecycle, NewOrder, OrderState, Stage, StepFailed};
 use crate::workflow::{Step, Workflow};
 
-/// Everything that is wrong with a life. `model`: the life that it is a variation of.
+/// All faults of a life. `model`: the life of which it is a variation.
 pub(super) fn all(
     workflow: &Workflow,
     order: &NewOrder,
@@ -33,7 +33,7 @@ pub(super) fn all(
     wrong
 }
 
-/// The log alone gives the same order.
+/// The log alone gives the same state.
 fn folds_back(life: &Life) -> Option<String> {
     match read_back(&life.history) {
         Ok(state) => (state != life.state).then(|| "its history, read back, gives another state".to_owned()),
@@ -41,14 +41,14 @@ fn folds_back(life: &Life) -> Option<String> {
     }
 }
 
-/// It ends as its script has it.
+/// It ends as its script requires.
 fn right_end(workflow: &Workflow, script: &Script, state: &OrderState, model: Option<&OrderState>) -> Option<String> {
     let found = state.state();
     let expected = expected_end(workflow, script, state, model)?;
     (found != expected).then(|| format!("is {found}, and should be {expected}"))
 }
 
-/// Where it has to end; `None`: in one of the two ways.
+/// The required end; `None`: one of two.
 fn expected_end(
     workflow: &Workflow,
     script: &Script,
@@ -68,7 +68,8 @@ fn expected_end(
     }
 }
 
-/// Where it ends when nothing goes wrong: undone, if it was answered so; and as it may, if an answer is still to come.
+/// The end without a fault: compensated if an outcome requires that. With an open interim answer,
+/// either end is right.
 fn planned_end(workflow: &Workflow, script: &Script, state: &OrderState) -> Option<Lifecycle> {
     let mut end = Some(Lifecycle::Completed);
     for step in &workflow.steps {
@@ -88,7 +89,7 @@ fn has_a_default(workflow: &Workflow, place: &Place) -> bool {
     place.direction == Direction::Do && workflow.step(&place.step).is_some_and(|step| step.on_timeout.is_some())
 }
 
-/// What must not fail, and did, needed a person.
+/// If something that must not fail has failed, the order must have been stuck.
 fn was_stuck(workflow: &Workflow, script: &Script, life: &Life) -> Option<String> {
     let (place, _) = script.fault.as_ref().filter(|(_, fault)| !fault.is_passing())?;
     let must_not_fail = place.direction == Direction::Undo || workflow.is_after_compensation(&place.step);
@@ -101,8 +102,8 @@ fn was_stuck(workflow: &Workflow, script: &Script, life: &Life) -> Option<String
     (failed && !stuck).then(|| "something that must not fail has failed, and it was not stuck".to_owned())
 }
 
-/// What only fails for a moment, a pause, and another driver change nothing about what is done; only what follows an interim
-/// answer may be overtaken by the next one.
+/// A passing fault, a pause or another driver changes nothing about the actions. But the next
+/// answer may come before the steps after an interim answer.
 fn same_acts(script: &Script, life: &Life, model: Option<&Life>) -> Option<String> {
     let state = |life: &Life| life.state.as_ref().map(OrderState::state);
     let model = model.filter(|model| state(model) == Some(Lifecycle::Completed) && state(life) == state(model))?;
@@ -117,7 +118,8 @@ fn same_acts(script: &Script, life: &Life, model: Option<&Life>) -> Option<Strin
         .then(|| format!("did {:?}, and should have done {:?}", acts(life), acts(model)))
 }
 
-/// A completed order has nothing undone. Of a canceled one, everything is undone that was done and can be.
+/// A completed order has no undone step. In a canceled one, every completed step with an undo is
+/// undone.
 fn undone(workflow: &Workflow, script: &Script, life: &Life, state: &OrderState) -> Vec<String> {
     let acts = &life.services.acts;
     let is_undone = |step: &str| acts.iter().any(|act| act.step == step && act.direction == Direction::Undo);
@@ -140,7 +142,7 @@ fn undone(workflow: &Workflow, script: &Script, life: &Life, state: &OrderState)
     }
 }
 
-/// Its very answer was that it did nothing.
+/// The participant answered that it did nothing.
 fn said_no(state: &OrderState, step: &Step) -> bool {
     let known = state.steps.get(&step.id);
     let outcome = known.and_then(|known| known.outcome.as_ref());
@@ -152,7 +154,7 @@ fn is_skipped_undo(script: &Script, step: &str) -> bool {
     script.remedy == Remedy::Skip && script.fault_at(step, Direction::Undo).is_some()
 }
 
-/// Undone is in the reverse order of what came to its answer.
+/// Steps are undone in the reverse order in which they were settled.
 fn undone_in_reverse(life: &Life) -> Option<String> {
     let mut settled: Vec<&str> = Vec::new();
     let mut undone: Vec<&str> = Vec::new();
@@ -189,7 +191,7 @@ fn evaluated(life: &Life) -> Vec<String> {
     life.history.iter().filter_map(fault).collect()
 }
 
-/// Personal data stands in the first event alone.
+/// Only the first event contains personal data.
 fn keeps_secrets(order: &NewOrder, life: &Life) -> Vec<String> {
     let address = order.ship_to.as_ref();
     let personal = [

@@ -1,4 +1,4 @@
-//! One life: the real decider, driven by a script to the end.
+//! One life: a script drives the real decider until the order ends.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,36 +18,36 @@ use crate::order::{
 use crate::wire::{self, CHAIN_START, Context};
 use crate::workflow::{Step, Workflow};
 
-/// No order has that many decisions to take: more of them go round in a circle.
+/// The limit for rounds. Real orders need fewer, so a life beyond it is in a loop.
 const MAX_ROUNDS: usize = 10_000;
-/// How long an operator holds an order.
+/// The length of an operator's pause.
 const PAUSE: TimeDelta = TimeDelta::days(1);
 
-/// What came of a life.
+/// The result of a life.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Life {
-    /// The order at its end.
+    /// The final state.
     pub state: Option<OrderState>,
-    /// Everything that happened.
+    /// All events.
     pub history: Vec<Event>,
-    /// How many decisions were taken.
+    /// The number of decisions.
     pub decisions: usize,
-    /// What each of them came of.
+    /// The decisions.
     pub made: Vec<Made>,
-    /// What the participants did.
+    /// The participants, and their actions.
     pub services: Services,
-    /// What went wrong on the way.
+    /// The faults found on the way.
     pub wrong: Vec<String>,
 }
 
-/// A decision, as far as the log tells it from others.
+/// A decision, as the log shows it.
 #[derive(Debug, Clone)]
 pub(super) struct Made {
-    /// How many events it has.
+    /// The number of its events.
     pub events: usize,
-    /// What was answered, if it came of an answer.
+    /// The request that it answers, if it is an answer.
     pub answered: Option<(StepId, Direction)>,
-    /// Whether an operator wished it.
+    /// Whether an operator commanded it.
     pub operated: bool,
 }
 
@@ -65,7 +65,7 @@ impl Made {
 }
 
 impl Life {
-    /// Lives it.
+    /// Runs the script.
     pub fn live(workflow: &Workflow, order: &NewOrder, script: &Script, limits: Limits) -> Self {
         let mut player = Player {
             workflow,
@@ -87,13 +87,13 @@ impl Life {
         player.life
     }
 
-    /// The steps that came to more than being skipped.
+    /// The steps that began.
     pub fn begun(&self) -> impl Iterator<Item = &StepId> {
         let steps = self.state.iter().flat_map(|state| &state.steps);
         steps.filter(|(_, known)| known.mode.is_some()).map(|(id, _)| id)
     }
 
-    /// What happened, in sentences.
+    /// The events, in sentences.
     pub fn told(&self) -> Vec<String> {
         self.history.iter().map(summary).collect()
     }
@@ -104,14 +104,14 @@ struct Player<'a> {
     workflow: &'a Workflow,
     script: &'a Script,
     life: Life,
-    /// The attempts that were made, or never will be by this driver.
+    /// The attempts that this driver has made, or will never make.
     made: BTreeSet<(StepId, Direction, u32)>,
     now: Timestamp,
-    /// How many of the script's turns have come.
+    /// How many of the script's turns were taken.
     turned: usize,
-    /// The request that the script has not sent has been come by.
+    /// The script's unsent request was reached.
     unsent: bool,
-    /// How much the log takes at once.
+    /// The limits of the log.
     limits: Limits,
 }
 
@@ -122,7 +122,7 @@ impl Player<'_> {
         self.decide(&Command::Place(Box::new(place)), false);
     }
 
-    /// Does the next thing there is to do; `false`: there is none.
+    /// Takes the next action. `false`: none is left.
     fn goes_on(&mut self) -> bool {
         let Some(state) = self.life.state.clone().filter(|state| !state.ended()) else { return false };
         self.answers_an_attempt(&state)
@@ -175,7 +175,7 @@ impl Player<'_> {
         })
     }
 
-    /// Sends what the script says that a participant, or a person, answers later.
+    /// Sends the script's later answer of a participant or a person.
     fn signal(&mut self, id: &str, known: &StepState, direction: Direction) -> bool {
         let Some(step) = self.workflow.step(id) else { return false };
         let fault = self.fault_at(id, direction);
@@ -231,7 +231,7 @@ impl Player<'_> {
         let operation = match self.script.remedy {
             Remedy::Retry => Operation::Retry { step: None },
             Remedy::Skip => {
-                // An undo has no answers, and is skipped without one.
+                // An undo has no outcomes, so an operator skips it without one.
                 let step = self.workflow.step(&stuck.step).filter(|_| stuck.direction == Direction::Do);
                 let outcome = step.and_then(|step| self.script.answer_of(step, 0));
                 let data = step.map(|step| self.script.data_of(step)).unwrap_or_default();
@@ -280,7 +280,7 @@ impl Player<'_> {
         self.turn();
     }
 
-    /// What the script has happen after this decision.
+    /// Takes the script's turn after this decision.
     fn turn(&mut self) {
         let due = self.script.turns.get(self.turned).filter(|(after, _)| *after <= self.life.decisions);
         let Some((_, turn)) = due else { return };
@@ -293,7 +293,7 @@ impl Player<'_> {
         }
     }
 
-    /// Another driver takes over, which knows nothing but what the log says.
+    /// Another driver takes over. It knows only the log.
     fn crash(&mut self, after_performing: bool) {
         let Some(state) = &self.life.state else { return };
         for effect in pending(state, self.now) {
@@ -317,7 +317,7 @@ impl Player<'_> {
     }
 }
 
-/// The order as its history tells, written and read again as the log would have it.
+/// The order from its history, encoded and decoded as in the log.
 pub(super) fn read_back(history: &[Event]) -> Result<Option<OrderState>, String> {
     let mut state = None;
     let mut hash = CHAIN_START.to_owned();

@@ -1,11 +1,11 @@
-//! The fault matrix: what a workflow does when everything that can go wrong goes wrong, one thing at a time.
+//! The fault matrix: what a workflow does under every possible fault, one at a time.
 //!
-//! It takes any definition and lives through it with the real decider, on participants that say what a script says: each step
-//! answers in each way it knows, fails in each way there is, each action and each undo is repeated, an operator intervenes after
-//! each decision, and a new driver that remembers nothing takes over after each decision. Each life is then looked at:
-//! it has to come to an end that its own history explains (`check`).
+//! It runs any definition with the real decider and scripted participants. Each step gives each
+//! outcome that it knows, and fails in each possible way. Each action and each undo is repeated. An
+//! operator intervenes after each decision. Another driver, without memory, takes over after each
+//! decision. Each life is checked (`check`): it must reach an end that its history explains.
 //!
-//! The idea is that of `omicron`'s test helpers for sagas: every saga inherits the tests of failure.
+//! The idea comes from `omicron`'s test helpers for sagas: every saga inherits the failure tests.
 
 mod cases;
 mod check;
@@ -28,51 +28,52 @@ use crate::workflow::Workflow;
 use life::Life;
 use script::{Place, Script};
 
-/// What the steps' answers carry, where an expression reads more of them than can be made up.
+/// The data of the steps' answers, where an expression needs more than generated data.
 pub type Samples = BTreeMap<StepId, Value>;
 
-/// What the matrix has found.
+/// The results of the matrix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// How many lives of each kind were lived.
+pub struct MatrixReport {
+    /// The number of lives of each kind.
     pub kinds: BTreeMap<&'static str, usize>,
-    /// Those that did not come to a right end.
+    /// The lives with faults.
     pub failures: Vec<Failure>,
-    /// Steps that began in no life: their guards ask for another order, or for other data.
+    /// Steps that began in no life: their guards need another order, or other data.
     pub never_begun: Vec<StepId>,
 }
 
-/// A life that went wrong.
+/// A life with faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What was tried.
+    /// Its script.
     pub case: String,
-    /// What is wrong with how it went.
+    /// Its faults.
     pub wrong: Vec<String>,
-    /// What happened, in sentences.
+    /// Its events, in sentences.
     pub history: Vec<String>,
 }
 
-impl Report {
-    /// How many lives were lived.
+impl MatrixReport {
+    /// The number of lives.
     pub fn cases(&self) -> usize {
         self.kinds.values().sum()
     }
 }
 
-/// How often a step is tried at most: what is true of the last of three attempts is true of the last of a thousand.
+/// The limit for attempts of a step. The last of three attempts behaves like the last of a
+/// thousand.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Lives through a definition in every way. `order` is what is ordered; its workflow's name does not matter.
-pub fn run(workflow: &Workflow, order: &NewOrder, samples: &Samples) -> Report {
+/// Runs the matrix on a definition. `order` is the placed order; its workflow name does not matter.
+pub fn run(workflow: &Workflow, order: &NewOrder, samples: &Samples) -> MatrixReport {
     run_within(workflow, order, samples, Limits::LOG)
 }
 
-/// The same, on a log that takes that much at once.
-fn run_within(workflow: &Workflow, order: &NewOrder, samples: &Samples, limits: Limits) -> Report {
+/// The same, with the limits of another log.
+fn run_within(workflow: &Workflow, order: &NewOrder, samples: &Samples, limits: Limits) -> MatrixReport {
     let workflow = &with_few_attempts(workflow);
     let order = &NewOrder { workflow: workflow.name.clone(), ..order.clone() };
-    let mut matrix = Matrix { workflow, order, limits, report: Report::default(), begun: BTreeSet::new() };
+    let mut matrix = Matrix { workflow, order, limits, report: MatrixReport::default(), begun: BTreeSet::new() };
     for path in cases::paths(workflow, samples) {
         matrix.explore(&path);
     }
@@ -93,19 +94,21 @@ struct Matrix<'w> {
     workflow: &'w Workflow,
     order: &'w NewOrder,
     limits: Limits,
-    report: Report,
+    report: MatrixReport,
     begun: BTreeSet<StepId>,
 }
 
 impl Matrix<'_> {
-    /// One way of answering: without a fault, with each fault of each action on the way, with each intervention after each
-    /// decision; and, but for the interventions, again with another driver from each decision on.
+    /// One path: without a fault, with each fault of each action, and with each intervention after
+    /// each decision. Except for the interventions, each life is repeated with another driver after
+    /// each decision.
     fn explore(&mut self, path: &Script) {
         let plain = self.live(path, None);
         self.take_over(path, &plain);
         let mut seen = BTreeSet::new();
         self.fail(path, &plain, &mut seen);
-        // Everything is done, and then undone: what has not been seen to yet are the undos, and what follows them.
+        // Every step is done and then undone. New here are the faults of undos and of the steps
+        // after them.
         if let Some(late) = cases::late_cancel(path, &plain) {
             let canceled = self.live(&late, Some(&plain));
             self.take_over(&late, &canceled);
@@ -123,14 +126,15 @@ impl Matrix<'_> {
         }
     }
 
-    /// A driver that remembers nothing goes on after each decision: what it does has to lead to the same end.
+    /// A driver without memory takes over after each decision, and must reach the same end.
     fn take_over(&mut self, script: &Script, whole: &Life) {
         for script in cases::restarts(script, whole) {
             self.live(&script, Some(whole));
         }
     }
 
-    /// Lives one life, and looks at it. `model` is the life whose end it has to have, unless its script says otherwise.
+    /// Runs one life and checks it. It must end like `model`, unless its script requires another
+    /// end.
     fn live(&mut self, script: &Script, model: Option<&Life>) -> Life {
         let life = Life::live(self.workflow, self.order, script, self.limits);
         let wrong = check::all(self.workflow, self.order, script, &life, model);

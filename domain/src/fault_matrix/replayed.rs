@@ -1,4 +1,4 @@
-//! Whether a life's decisions come out the same when they are made once more from its log.
+//! Checks that a replay of a life's log repeats its decisions.
 
 use std::collections::HashMap;
 
@@ -11,12 +11,12 @@ use crate::replay::{Again, Recorded, Replay};
 use crate::wire::{Metadata, SCHEMA};
 use crate::workflow::Workflow;
 
-/// Who acts in a life.
+/// The operator of every life.
 const OPERATOR: &str = "operator";
-/// Why.
+/// The reason.
 const REASON: &str = "the fault matrix";
 
-/// The first decision that does not.
+/// The first decision that differs.
 pub(super) fn otherwise(workflow: &Workflow, life: &Life) -> Option<String> {
     let history = recorded(life);
     let mut seen = 0;
@@ -36,7 +36,7 @@ pub(super) fn otherwise(workflow: &Workflow, life: &Life) -> Option<String> {
     (seen != history.len()).then(|| "its history has more decisions than were made".to_owned())
 }
 
-/// Under its own definition, with its own answers, it is the same life.
+/// A backtest under its own definition, with its own answers, must give the same life.
 #[cfg(test)]
 pub(super) fn differs_from_itself(workflow: &Workflow, life: &Life) -> Option<String> {
     use crate::backtest::{Options, Past, Verdict, backtest};
@@ -48,7 +48,7 @@ pub(super) fn differs_from_itself(workflow: &Workflow, life: &Life) -> Option<St
     }
 }
 
-/// The life's history as the log has it.
+/// The history in the form of the log.
 pub(super) fn recorded(life: &Life) -> Vec<Recorded> {
     let mut started: HashMap<(StepId, Direction), Uuid> = HashMap::new();
     let mut recorded: Vec<Recorded> = Vec::with_capacity(life.history.len());

@@ -1,4 +1,4 @@
-//! What happens in one life: how each step is answered, and the one thing that goes wrong.
+//! The script of one life: how each step is answered, and the one fault.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,20 +8,20 @@ use serde_json::Value;
 use crate::ids::StepId;
 use crate::order::Direction;
 
-/// One life's plot.
+/// The script of one life.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Script {
-    /// What each step answers, one answer after the other where the first are interim ones.
+    /// The outcomes of each step, in their order; all but the last are interim ones.
     pub answers: BTreeMap<StepId, Vec<String>>,
-    /// What each answer carries.
+    /// The data of each answer.
     pub data: BTreeMap<StepId, Value>,
-    /// The answers of this path in a word or two.
+    /// A short name for the outcomes of this path.
     pub path: String,
-    /// What goes wrong at an action.
+    /// The fault at an action.
     pub fault: Option<(Place, Fault)>,
-    /// What happens after so many decisions.
+    /// What happens after which number of decisions.
     pub turns: Vec<(usize, Turn)>,
-    /// What an operator does about an order that is stuck.
+    /// An operator's remedy for a stuck order.
     pub remedy: Remedy,
 }
 
@@ -32,32 +32,32 @@ pub(super) struct Place {
     pub direction: Direction,
 }
 
-/// What can go wrong at an action.
+/// A fault of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The participant says no, for good.
+    /// The participant refuses for good.
     Refused,
-    /// One attempt comes to nothing.
+    /// One attempt has no clear answer.
     OnceUnclear,
-    /// Every attempt comes to nothing.
+    /// No attempt has a clear answer.
     AlwaysUnclear,
-    /// One attempt fails by a mistake of the deployment.
+    /// A mistake of the deployment fails one attempt.
     OnceMisconfigured,
-    /// Every attempt fails by a mistake of the deployment.
+    /// A mistake of the deployment fails every attempt.
     Misconfigured,
-    /// It cannot be asked at all until a person has mended something.
+    /// The request cannot be made until a person corrects something.
     Held,
-    /// The participant acts, and its answer is not heard.
+    /// The participant acts, and its answer is lost.
     ActedUnheard,
-    /// Whoever made the attempt disappears.
+    /// The driver with the attempt disappears.
     Lost,
-    /// The first request is never sent: the participant has no turn for it.
+    /// The first request is not sent: the participant has no capacity.
     NotSent,
-    /// No request is ever sent: the participant is away.
+    /// No request is ever sent: the participant is unreachable.
     NeverSent,
-    /// The participant acts, and names no outcome where the step requires one.
+    /// The participant acts, but its answer lacks the required outcome.
     NoOutcome,
-    /// The answer is one that the step does not know.
+    /// The step does not know the outcome.
     UnknownOutcome,
     /// The later answer never comes.
     NeverAnswered,
@@ -65,37 +65,37 @@ pub(super) enum Fault {
     AnsweredTwice,
     /// The later answer comes before the request is accepted.
     AnsweredFirst,
-    /// The participant accepts, and says no later.
+    /// The participant accepts, and refuses later.
     RefusedLater,
 }
 
-/// What can happen after a decision.
+/// What happens after a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
     /// An operator cancels the order.
     Cancel,
     /// An operator pauses the order for a day, and resumes it.
     Pause,
-    /// The driver disappears before it performs what it decided.
+    /// The driver disappears before it performs its decision.
     Crash,
-    /// The driver disappears after it performed what it decided, and before it heard an answer.
+    /// The driver performs its decision, and disappears before it receives an answer.
     CrashUnheard,
 }
 
-/// How an order that is stuck gets on.
+/// The remedy for a stuck order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Remedy {
-    /// The fault is mended, and an operator has it tried again.
+    /// The cause is corrected, and an operator retries.
     #[default]
     Retry,
-    /// An operator takes it for done.
+    /// An operator skips it.
     Skip,
     /// An operator cancels the order.
     Cancel,
 }
 
 impl Fault {
-    /// Whether the order comes to the same end as without it.
+    /// Whether the order ends as without this fault.
     pub fn is_passing(self) -> bool {
         match self {
             Fault::OnceUnclear
@@ -117,7 +117,7 @@ impl Fault {
         }
     }
 
-    /// Whether a person has to mend it: going forward, the step is held, and the order is not undone.
+    /// Whether a person must correct it: a forward step is held, and the order is not compensated.
     pub fn is_a_mistake(self) -> bool {
         match self {
             Fault::Misconfigured | Fault::Held | Fault::NeverSent | Fault::NoOutcome | Fault::UnknownOutcome => true,
@@ -137,19 +137,19 @@ impl Fault {
 }
 
 impl Script {
-    /// The same, with one thing going wrong.
+    /// The same script with a fault.
     pub fn with_fault(&self, place: Place, fault: Fault, remedy: Remedy) -> Self {
         Self { fault: Some((place, fault)), remedy, ..self.clone() }
     }
 
-    /// The same, with something happening after so many decisions.
+    /// The same script with a turn after this number of decisions.
     pub fn with_turn(&self, after: usize, turn: Turn) -> Self {
         let mut turned = self.clone();
         turned.turns.push((after, turn));
         turned
     }
 
-    /// The fault at an action, if it is this one that has it.
+    /// The fault of an action, if the script has it there.
     pub fn fault_at(&self, step: &str, direction: Direction) -> Option<Fault> {
         let (place, fault) = self.fault.as_ref()?;
         (place.step == step && place.direction == direction).then_some(*fault)
@@ -160,7 +160,7 @@ impl Script {
         self.remedy == Remedy::Cancel || self.turns.iter().any(|(_, turn)| *turn == Turn::Cancel)
     }
 
-    /// The kind of life, for the count.
+    /// The kind of life, for the counts.
     pub fn kind(&self) -> &'static str {
         let fault = self.fault.as_ref().map(|(place, fault)| (place.direction, fault.is_passing()));
         match (self.turns.last(), fault) {

@@ -1,4 +1,4 @@
-//! Participants that keep to a script, and to their contract: under the same idempotency key they act once.
+//! Scripted participants that keep their contract: they act once for each idempotency key.
 
 use serde_json::{Value, json};
 
@@ -9,16 +9,18 @@ use crate::workflow::{Step, Workflow};
 /// All participants of a workflow.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Services {
-    /// What was done, each once, in its order. The key is derived from step and direction, so the place stands for it.
+    /// The actions, each once, in their order. Step and direction determine the idempotency key, so
+    /// the place is enough.
     pub acts: Vec<Place>,
-    /// Who was asked, each time.
+    /// Exported seals and bundles stay valid: a golden file for each version, kept for ever.
+    /// `UPDATE_GOLDEN=1` writes missing files.
     pub asked: Vec<Place>,
-    /// An operator has had the fault mended.
+    /// An operator has had the cause corrected.
     pub mended: bool,
 }
 
 impl Services {
-    /// What comes of an attempt; `None`: whoever made it disappears, and nobody hears.
+    /// The reply to an attempt; `None`: its driver disappears, and the answer is lost.
     pub fn perform(&mut self, workflow: &Workflow, script: &Script, attempt: &Attempt) -> Option<Reply> {
         let place = Place { step: attempt.step.clone(), direction: attempt.direction };
         let before = self.asked.iter().filter(|asked| **asked == place).count();
@@ -68,7 +70,7 @@ impl Services {
     }
 }
 
-/// Whether the answer to an action comes later.
+/// Whether an action is answered later.
 pub(super) fn is_answered_later(workflow: &Workflow, step: &Step, direction: Direction) -> bool {
     match direction {
         Direction::Do => step.mode == Mode::Request,
@@ -77,13 +79,13 @@ pub(super) fn is_answered_later(workflow: &Workflow, step: &Step, direction: Dir
 }
 
 impl Script {
-    /// The answer that a step gives after so many others.
+    /// The outcome of a step after `given` earlier ones.
     pub fn answer_of(&self, step: &Step, given: usize) -> Option<String> {
         let named = self.answers.get(&step.id).and_then(|answers| answers.get(given)).cloned();
         named.or_else(|| (step.outcome_required && given == 0).then(|| "done".to_owned()))
     }
 
-    /// What its answer carries.
+    /// The data of its answer.
     pub fn data_of(&self, step: &Step) -> Value {
         self.data.get(&step.id).cloned().unwrap_or_else(|| json!({}))
     }

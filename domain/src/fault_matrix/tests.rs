@@ -1,14 +1,14 @@
-//! The matrix over the shipped workflows, and over some that are wrong in ways that only a life shows.
+//! The matrix on the shipped workflows, and on workflows whose mistakes only a life shows.
 
 use super::*;
 use crate::testing::order;
 
-fn report(source: &str) -> Report {
+fn report(source: &str) -> MatrixReport {
     run(&Workflow::parse(source).unwrap_or_else(|faults| panic!("{faults}")), &order(), &Samples::new())
 }
 
 #[track_caller]
-fn assert_all_right(report: &Report) {
+fn assert_all_right(report: &MatrixReport) {
     let first: Vec<_> = report.failures.iter().take(3).collect();
     assert!(first.is_empty(), "{} of {} went wrong: {first:#?}", report.failures.len(), report.cases());
     assert_eq!(report.never_begun, Vec::<String>::new());
@@ -71,7 +71,7 @@ steps:
 
 #[test]
 fn decisions_that_are_split_come_through_everything() {
-    // A log that takes one or two events at once: every decision has a rest.
+    // A log that takes one or two events in one append, so that every decision is split.
     let workflow = Workflow::parse(include_str!("../../../workflows/order-parallel.yaml")).unwrap();
     for decision in [1, 2_500] {
         let limits = Limits { decision, ..Limits::LOG };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use domain::fault_matrix::{self, Report, Samples};
+use domain::fault_matrix::{self, MatrixReport, Samples};
 use domain::order::NewOrder;
 use domain::order::request::check;
 use domain::workflow::Workflow;
@@ -60,11 +60,11 @@ pub(super) fn run(args: &TrialArgs) -> Result<ExitCode, LabError> {
 }
 
 /// Whether no step began in any life: then nothing could go wrong.
-fn saw_nothing(workflow: &Workflow, report: &Report) -> bool {
+fn saw_nothing(workflow: &Workflow, report: &MatrixReport) -> bool {
     report.never_begun.len() == workflow.steps.len() + workflow.compensated.len()
 }
 
-fn told(file: &Path, report: &Report) -> String {
+fn told(file: &Path, report: &MatrixReport) -> String {
     let (cases, failures) = (report.cases(), report.failures.len());
     let mut lines = vec![format!("{}: {cases} cases, {} right, {failures} wrong", file.display(), cases - failures)];
     lines.extend(report.kinds.iter().map(|(kind, count)| format!("  {count:>6}  {kind}")));
