@@ -1,4 +1,4 @@
-//! Names that travel through URLs, stream names and idempotency keys, and therefore keep to a safe alphabet.
+//! Names in URLs, stream names and idempotency keys, which need a safe alphabet.
 
 use std::fmt;
 
@@ -6,15 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::stream_prefix;
 
-/// An order's identity: 1 to 64 of `A–Z a–z 0–9 . _ ~ -` (the unreserved characters of RFC 3986), not starting with `.`.
+/// The id of an order: 1 to 64 of `A–Z a–z 0–9 . _ ~ -` (the unreserved characters of RFC 3986),
+/// not starting with `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OrderId(String);
 
-/// Why a text is no [`OrderId`].
+/// Why a text is not an [`OrderId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOrderId {
-    /// Nothing at all.
+    /// Empty.
     #[error("must not be empty")]
     Empty,
     /// More than [`OrderId::MAX_LENGTH`] characters.
@@ -23,16 +24,16 @@ pub enum InvalidOrderId {
     /// A character outside the alphabet.
     #[error("must consist of letters, digits, '.', '_', '~' and '-', found {0:?}")]
     Character(char),
-    /// A leading dot, which paths take for something else.
+    /// A leading dot, which has another meaning in paths.
     #[error("must not start with '.'")]
     LeadingDot,
 }
 
 impl OrderId {
-    /// The longest id, in characters.
+    /// The limit for an id, in characters.
     pub const MAX_LENGTH: usize = 64;
 
-    /// Takes a text for an id, if it is one.
+    /// Checks a text as an id.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidOrderId> {
         let text = text.into();
         if text.is_empty() {
@@ -55,22 +56,22 @@ impl OrderId {
         &self.0
     }
 
-    /// The stream that holds the order's events.
+    /// The stream of the order's events.
     pub fn stream(&self) -> String {
         format!("{}{}", stream_prefix::get(), self.0)
     }
 
-    /// The stream that holds the metadata of the order's stream.
+    /// The metadata stream of the order's stream.
     pub fn metadata_stream(&self) -> String {
         format!("$${}", self.stream())
     }
 
-    /// The order whose metadata a stream holds, if it is an order's metadata stream.
+    /// The order of a metadata stream, if it is an order's.
     pub fn from_metadata_stream(stream: &str) -> Option<Self> {
         stream.strip_prefix("$$").and_then(Self::from_stream)
     }
 
-    /// The order whose events a stream holds, if it is an order's stream.
+    /// The order of a stream, if it is an order's.
     pub fn from_stream(stream: &str) -> Option<Self> {
         stream.strip_prefix(stream_prefix::get()).and_then(|id| Self::new(id).ok())
     }

@@ -1,7 +1,8 @@
-//! What the names of orders' streams start with: a setting of the log, since other applications name streams `order-…` too.
+//! The prefix of the names of orders' streams. It is a setting of the log, because other
+//! applications use `order-…`, too.
 //!
-//! A process has one log, and so one prefix. It takes it from the log before it reads or writes an order, and keeps it: no
-//! function could do anything sensible with two.
+//! A process has one log, and so one prefix. It reads the prefix from the log before it reads or
+//! writes an order, and never changes it: no function could work with two.
 
 use std::sync::OnceLock;
 
@@ -10,12 +11,12 @@ use crate::wire::erasures::ERASURES;
 use crate::wire::participants::{PARKED_REPLIES, REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
 use crate::wire::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
 
-/// The prefix of a log that names none.
+/// The default prefix.
 pub const DEFAULT: &str = "order-";
-/// The longest prefix, in bytes.
+/// The limit for a prefix, in bytes.
 pub const MAX_LENGTH: usize = 64;
 
-/// What the names of Tenuto's other streams start with, or are.
+/// The names or prefixes of Tenuto's other streams.
 const RESERVED: [&str; 8] = [
     WORKFLOW_STREAM_PREFIX,
     REQUEST_STREAM_PREFIX,
@@ -29,19 +30,19 @@ const RESERVED: [&str; 8] = [
 
 static IN_USE: OnceLock<String> = OnceLock::new();
 
-/// Why a text is no prefix.
+/// Why a text is not a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPrefix {
     /// Too short or too long.
     #[error("a stream prefix must have 2 to {MAX_LENGTH} characters")]
     Length,
-    /// A character that no name of a stream of Tenuto has.
+    /// A character that Tenuto's stream names do not use.
     #[error("a stream prefix must consist of letters, digits, '.', '_' and '-', found {0:?}")]
     Character(char),
-    /// Servers tell categories of streams by the first dash.
+    /// It has no dash at its end. The first dash ends a server's category of streams.
     #[error("a stream prefix must end in '-', as order- does")]
     End,
-    /// The names of other streams of Tenuto begin like it, or it begins like theirs.
+    /// It begins like other streams of Tenuto, or they begin like it.
     #[error("a stream prefix must not begin like {0}, which Tenuto uses for something else")]
     Reserved(&'static str),
 }
@@ -71,13 +72,13 @@ pub fn check(text: &str) -> Result<(), InvalidPrefix> {
     }
 }
 
-/// Uses a prefix from now on.
+/// Sets the prefix of this process.
 pub fn set(prefix: &str) -> Result<(), InUse> {
     let used = IN_USE.get_or_init(|| prefix.to_owned());
     if used == prefix { Ok(()) } else { Err(InUse { used: used.clone(), wanted: prefix.to_owned() }) }
 }
 
-/// The prefix that is used.
+/// The prefix of this process.
 pub fn get() -> &'static str {
     IN_USE.get().map_or(DEFAULT, String::as_str)
 }

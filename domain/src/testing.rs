@@ -1,4 +1,4 @@
-//! A kit for testing workflows: given what happened, when something is asked, then this is decided.
+//! A kit for workflow tests: given these events, when a command comes, then this is decided.
 //!
 //! ```
 //! use domain::testing::{Story, done, order};
@@ -35,7 +35,7 @@ use crate::order::{
 };
 use crate::workflow::Workflow;
 
-/// One order's life, with a clock that only moves when told to. Every method that decides panics, as tests do, where its
+/// One order's life, with a clock that only the test moves. Every method that decides panics if its
 /// decision contradicts the fold.
 #[derive(Debug, Clone)]
 pub struct Story<'w> {
@@ -46,13 +46,13 @@ pub struct Story<'w> {
     limits: Limits,
 }
 
-/// What a command led to.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "compare it with what was expected: .then(&[…]), .then_refused(…)"]
 pub struct Then(Result<Vec<Event>, Refusal>);
 
 impl Then {
-    /// Compares the events, told by their [`summary`].
+    /// Compares the events by their [`summary`].
     #[track_caller]
     pub fn then(self, sentences: &[&str]) {
         let told: Vec<String> = self.events().iter().map(summary).collect();
@@ -71,23 +71,23 @@ impl Then {
         self.0.unwrap_or_else(|refusal| panic!("refused: {refusal}"))
     }
 
-    /// Takes whatever it is.
+    /// Accepts any result.
     pub fn whatever(self) {}
 }
 
 impl<'w> Story<'w> {
-    /// An order that is about to follow this workflow.
+    /// An order to be placed under this workflow.
     pub fn given(workflow: &'w Workflow) -> Self {
         Self { workflow, state: None, history: Vec::new(), now: DateTime::UNIX_EPOCH, limits: Limits::LOG }
     }
 
-    /// The same, in a log that takes that much at once.
+    /// The same, with the limits of another log.
     #[must_use]
     pub fn within(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// Decides a command, and folds what it leads to.
+    /// Decides a command, and folds its events.
     pub fn when(&mut self, command: &Command) -> Then {
         match decide_within(self.workflow, self.state.as_ref(), command, self.limits) {
             Ok((events, _)) => {
@@ -109,7 +109,7 @@ impl<'w> Story<'w> {
         self.when(&Command::Place(Box::new(Place { order_id, order, now: self.now() })))
     }
 
-    /// Answers the attempt that the step has under way.
+    /// Answers the attempt in flight of a step.
     pub fn answer(&mut self, step: &str, reply: Reply) -> Then {
         let under_way = self.in_flight().into_iter().find(|attempt| attempt.step == step);
         let none = || AttemptId { step: step.to_owned(), direction: Direction::Do, number: 1, recorded_at: self.now };
@@ -117,12 +117,12 @@ impl<'w> Story<'w> {
         self.when(&Command::Answer(Answer { attempt, reply, now: self.now() }))
     }
 
-    /// Reports that the request of an attempt was not sent, and is to be tried again after this time.
+    /// Reports that the request of an attempt was not sent, and when to try again.
     pub fn not_sent(&mut self, attempt: AttemptId, error: &str, wait: Duration) -> Then {
         self.when(&Command::NotSent(NotSent { attempt, error: error.to_owned(), wait, now: self.now() }))
     }
 
-    /// Hands attempts over, as an instance does that is leaving.
+    /// Releases attempts, as an instance does when it stops.
     pub fn hand_over(&mut self, attempts: Vec<AttemptId>) -> Then {
         self.when(&Command::HandOver(HandOver { attempts, now: self.now() }))
     }
@@ -132,22 +132,22 @@ impl<'w> Story<'w> {
         self.signal_with(step, outcome, Value::Null, None)
     }
 
-    /// Sends a later answer with data, or under an idempotency key.
+    /// Sends a later answer with data, or with an idempotency key.
     pub fn signal_with(&mut self, step: &str, outcome: &str, data: Value, key: Option<&str>) -> Then {
         self.signal_later(step, Direction::Do, Some(outcome), data, key)
     }
 
-    /// A participant that is reached by events says later that it has acted, and names no outcome.
+    /// A participant that is reached by events answers later, without an outcome.
     pub fn signal_unnamed(&mut self, step: &str, key: &str) -> Then {
         self.signal_later(step, Direction::Do, None, Value::Null, Some(key))
     }
 
-    /// A participant that accepted a request says later that it will not do it.
+    /// A participant that accepted a request refuses it later.
     pub fn refuse_later(&mut self, step: &str, direction: Direction, error: &str) -> Then {
         self.refuse_request(step, direction, error, None)
     }
 
-    /// The same, as the answer to this request.
+    /// The same, as the reply to this request.
     pub fn refuse_request(&mut self, step: &str, direction: Direction, error: &str, request: Option<Uuid>) -> Then {
         let (step, error) = (step.to_owned(), error.to_owned());
         let key = request.map(|request| format!("no to {request}"));
@@ -155,7 +155,7 @@ impl<'w> Story<'w> {
         self.when(&Command::Refuse(late))
     }
 
-    /// A participant that is reached by events says later that the undo is done.
+    /// A participant that is reached by events answers later that the undo is done.
     pub fn undone_later(&mut self, step: &str) -> Then {
         self.signal_later(step, Direction::Undo, None, Value::Null, None)
     }
@@ -172,71 +172,71 @@ impl<'w> Story<'w> {
         self.when(&Command::Signal(Signal { step, direction, outcome, data, key, now: self.now() }))
     }
 
-    /// An operator, Ann, wishes something, because it was asked for.
+    /// The operator Ann performs an operation, with the reason "asked for".
     pub fn operate(&mut self, operation: Operation) -> Then {
         let (actor, reason) = ("ann".to_owned(), "asked for".to_owned());
         self.when(&Command::Operate(Operate { operation, actor, reason, now: self.now() }))
     }
 
-    /// Lets time pass, in which nobody looks at the order.
+    /// Lets time pass without a decision.
     pub fn pass(&mut self, time: Duration) {
         self.now += TimeDelta::from_std(time).expect("a test's time is short");
     }
 
-    /// Lets time pass, and does what it has made due.
+    /// Lets time pass, and decides due work.
     pub fn tick_after(&mut self, time: Duration) -> Then {
         self.pass(time);
         self.when(&Command::Tick(self.now()))
     }
 
-    /// Lets time pass until something is due, and does it.
+    /// Lets time pass until something is due, and decides it.
     pub fn tick_when_due(&mut self) -> Then {
         let due = self.state().due_at().expect("something is due");
         self.tick_after((due - self.now).to_std().unwrap_or_default())
     }
 
-    /// The attempts that are under way.
+    /// The attempts in flight.
     pub fn in_flight(&self) -> Vec<AttemptId> {
         let Some(state) = &self.state else { return Vec::new() };
         state.steps.keys().filter_map(|step| state.attempt_in_flight(step)).collect()
     }
 
-    /// The attempt that the step has under way.
+    /// The attempt in flight of a step.
     #[track_caller]
     pub fn attempt(&self, step: &str) -> AttemptId {
         let attempt = self.in_flight().into_iter().find(|attempt| attempt.step == step);
         attempt.unwrap_or_else(|| panic!("{step} has no attempt under way"))
     }
 
-    /// What there is to do now.
+    /// The due work at the present time.
     pub fn pending(&self) -> Vec<Effect> {
         pending(self.state(), self.now)
     }
 
-    /// From here on the order's personal data are sealed, and cannot be read.
+    /// Seals the order's personal data. From now on they cannot be read.
     pub fn seal(&mut self, key: &CustomerKey) {
         let state = self.state.as_mut().expect("place the order first");
         let sealed = state.placed.sealed_with(key, Uuid::nil()).expect("personal data that can be written");
         state.placed = Arc::new(sealed);
     }
 
-    /// From here on they can be read again.
+    /// Opens the personal data again.
     pub fn unseal(&mut self, key: &CustomerKey) {
         let state = self.state.as_mut().expect("place the order first");
         Arc::make_mut(&mut state.placed).open(key).expect("the key that they were sealed with");
     }
 
-    /// Where the order stands.
+    /// The state of the order.
     pub fn state(&self) -> &OrderState {
         self.state.as_ref().expect("place the order first")
     }
 
-    /// Everything that happened.
+    /// All events.
     pub fn history(&self) -> &[Event] {
         &self.history
     }
 
-    /// The clock, with the dice at their middle.
+    /// The clock, with jitter in the middle.
     pub fn now(&self) -> Now {
         Now { at: self.now, jitter: 0.5 }
     }
@@ -259,32 +259,32 @@ pub fn order() -> NewOrder {
     }
 }
 
-/// "It is done."
+/// The participant has acted.
 pub fn done() -> Reply {
     Reply::Done { outcome: None, data: Value::Null }
 }
 
-/// "It is done, and this is what came of it."
+/// The participant has acted, with this outcome.
 pub fn answered(outcome: &str) -> Reply {
     Reply::Done { outcome: Some(outcome.to_owned()), data: Value::Null }
 }
 
-/// "No."
+/// The participant refuses.
 pub fn refused(error: &str) -> Reply {
     Reply::Refused { error: error.to_owned() }
 }
 
-/// "That is not for me to answer": nothing was done.
+/// A mistake of the deployment: the participant did nothing.
 pub fn misconfigured(error: &str) -> Reply {
     Reply::Misconfigured { error: error.to_owned(), retry_after: None, maybe_done: false }
 }
 
-/// What cannot be asked until a person has mended something.
+/// The request cannot be made until a person corrects something.
 pub fn held(error: &str) -> Reply {
     Reply::Held { error: error.to_owned() }
 }
 
-/// "Not now."
+/// The participant answers "not now".
 pub fn unclear(error: &str) -> Reply {
     Reply::Unclear { error: error.to_owned(), retry_after: None }
 }

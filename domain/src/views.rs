@@ -1,5 +1,6 @@
-//! What is shown of an order: the fields of its row, of its steps' rows and of its timeline's entries, each a pure function of its
-//! events. The projector writes them, and whoever folds an order as of an earlier moment shows the same.
+//! What users see of an order: the fields of its row, of its steps' rows and of its timeline's
+//! entries, each a pure function of its events. The projector writes them; a reader that folds an
+//! order up to an earlier time shows the same fields.
 
 use std::borrow::Cow;
 
@@ -13,8 +14,8 @@ use crate::order::{Event, Line, Mode, OrderState, PersonalData, Placeholders, Se
 use crate::stream_prefix;
 use crate::wire::{Decoded, WORKFLOW_STREAM_PREFIX};
 
-/// What the names of the streams begin with that views are made of: orders', those of workflows' definitions, and the metadata of
-/// the former, by which an operator of the log hides events.
+/// The stream prefixes of all events behind the views: orders, workflow definitions, and the
+/// metadata of orders' streams, with which an operator of the log hides events.
 pub fn stream_prefixes() -> [String; 3] {
     let orders = stream_prefix::get();
     [orders.to_owned(), WORKFLOW_STREAM_PREFIX.to_owned(), format!("$${orders}")]
@@ -25,94 +26,94 @@ pub fn stream_prefixes() -> [String; 3] {
 pub struct OrderView<'a> {
     /// The order.
     pub id: &'a OrderId,
-    /// The definition that it follows.
+    /// The workflow that it follows.
     pub workflow: &'a str,
-    /// The version of that definition.
+    /// The version of that workflow.
     pub workflow_version: u32,
     /// The business status.
     pub status: &'a str,
-    /// Where the execution stands, as GraphQL spells it.
+    /// The state, with GraphQL's name.
     pub state: &'static str,
     /// The shop's id of the customer.
     pub customer_id: &'a str,
-    /// What identifies a person, as far as it can be read.
+    /// The readable part of the data that identify a person.
     pub personal: Cow<'a, PersonalData>,
-    /// What takes a key to be read.
+    /// The sealed personal data.
     pub sealed: Option<&'a Sealed>,
     /// ISO 4217.
     pub currency: &'a str,
     /// The sum over the lines.
     pub total: Decimal,
-    /// What was ordered.
+    /// The lines.
     pub lines: &'a [Line],
-    /// What else the shop keeps with the order.
+    /// Other data that the shop keeps with the order.
     pub attributes: &'a Map<String, Value>,
-    /// What the workflow gave back, unless that is nothing.
+    /// The result, unless it is null.
     pub result: Option<&'a Value>,
-    /// Which placeholders in it stand for personal data; none: all.
+    /// Which placeholders in it stand for personal data; `None`: all of them.
     pub result_placeholders: Option<&'a Placeholders>,
-    /// Why the workflow gave nothing back, where it should have.
+    /// Why the workflow's `result` has no value.
     pub result_error: Option<&'a str>,
-    /// Why it needs a person.
+    /// Why the order is stuck.
     pub stuck_reason: Option<&'a str>,
     /// When it was placed.
     pub placed_at: Timestamp,
-    /// When something last happened to it.
+    /// When its last event was decided.
     pub updated_at: Timestamp,
-    /// When it came to its end.
+    /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
 
-/// A step that something has happened to.
+/// A step that has begun or was skipped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepView<'a> {
     /// The step.
     pub id: &'a StepId,
-    /// Who acts, once somebody was asked.
+    /// The participant, once a request was made.
     pub participant: Option<&'a str>,
-    /// What was asked.
+    /// The requested action.
     pub action: Option<&'a str>,
-    /// How it comes to its answer, as GraphQL spells it; none: it never began.
+    /// How it gets its answer, with GraphQL's name; `None`: it never began.
     pub mode: Option<&'static str>,
-    /// Where it stands.
+    /// The status.
     pub status: StepStatus,
-    /// The named answer.
+    /// The outcome.
     pub outcome: Option<&'a str>,
-    /// What came with the answer, unless that is nothing.
+    /// The data of the answer, unless it is null.
     pub data: Option<&'a Value>,
-    /// Attempts made forward.
+    /// The number of forward attempts.
     pub attempts: u32,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<&'a str>,
-    /// When it first did something.
+    /// When it began.
     pub started_at: Timestamp,
-    /// When it last came to an end.
+    /// When it was last settled.
     pub ended_at: Option<Timestamp>,
-    /// When the next attempt is due, while one waits.
+    /// When the next attempt is due, during a back-off.
     pub next_attempt_at: Option<Timestamp>,
 }
 
-/// An event, as a timeline tells of it. What the log itself says of the event (revision, type, time, data) stands beside it.
+/// An event in a timeline. The log's own fields (revision, type, time, data) are kept with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EntryView<'a> {
-    /// What happened, in a sentence.
+    /// The event, in a sentence.
     pub summary: String,
-    /// The step that it speaks of.
+    /// Its step.
     pub step: Option<&'a StepId>,
-    /// The person who did it, if a person did.
+    /// The principal, if a person acted.
     pub actor: Option<&'a str>,
-    /// Why that person did it.
+    /// The reason, if a person gave one.
     pub reason: Option<&'a str>,
     /// The order.
     pub correlation_id: &'a str,
-    /// The event that led to it.
+    /// The event that caused it.
     pub causation_id: Option<Uuid>,
-    /// Its link in the chain of hashes.
+    /// Its link of the hash chain.
     pub hash: &'a str,
 }
 
 impl<'a> OrderView<'a> {
-    /// The order in that state.
+    /// The order in this state.
     pub fn of(state: &'a OrderState) -> Self {
         let placed = &*state.placed;
         Self {
@@ -140,7 +141,7 @@ impl<'a> OrderView<'a> {
 }
 
 impl<'a> StepView<'a> {
-    /// A step in that state.
+    /// A step in this state.
     pub fn of(id: &'a StepId, step: &'a StepState) -> Self {
         let asked = step.asked.as_ref();
         Self {
@@ -161,7 +162,7 @@ impl<'a> StepView<'a> {
 }
 
 impl<'a> EntryView<'a> {
-    /// An event that was read.
+    /// A decoded event.
     pub fn of(decoded: &'a Decoded) -> Self {
         let Decoded { event, metadata } = decoded;
         Self {
@@ -176,16 +177,16 @@ impl<'a> EntryView<'a> {
     }
 }
 
-/// The steps whose rows are others after this event, which led to that state.
+/// The steps whose rows change with this event. `state` is the state after it.
 pub fn steps_moved_by(event: &Event, state: &OrderState) -> Vec<StepId> {
     match event {
-        // What waits for its next attempt is put off.
+        // A resume moves the deadlines of all waiting steps.
         Event::OrderResumed(_) => state.steps.keys().cloned().collect(),
         _ => event.step().cloned().into_iter().collect(),
     }
 }
 
-/// JSON's null is nothing.
+/// `None` for JSON null.
 fn unless_null(value: &Value) -> Option<&Value> {
     (!value.is_null()).then_some(value)
 }

@@ -1,8 +1,8 @@
-//! JSON as this system takes it from outside: RFC 8259, and none of what one reader would take differently from another.
+//! JSON from outside: RFC 8259, without anything that two readers could read differently.
 //!
-//! [`parse`] refuses what `serde_json` lets pass but the next reader loses or misreads: a key given twice, a number that
-//! does not come back as it was written, NUL (which Postgres' `jsonb` cannot hold), nesting without end.
-//! [`canonical`] writes a value in the one form that equal values share.
+//! [`parse`] refuses what `serde_json` accepts but the next reader loses or misreads: a repeated
+//! key, a number that cannot be written back exactly, NUL (which Postgres' `jsonb` cannot store),
+//! unlimited nesting. [`canonical`] writes equal values in the same form.
 
 mod numeral;
 
@@ -14,16 +14,16 @@ use serde_json::{Map, Number, Value};
 
 use numeral::Numerals;
 
-/// How many arrays and objects may be open at once.
+/// The limit for nested arrays and objects.
 pub const MAX_DEPTH: usize = 32;
 
-/// Why a text is not taken for JSON, and where.
+/// Why a text was refused, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{fault} (line {line}, column {column})")]
 pub struct JsonError {
-    /// What is wrong.
+    /// The fault.
     pub fault: JsonFault,
-    /// Which value was being read (RFC 6901).
+    /// The value being read (RFC 6901).
     pub pointer: String,
     /// From 1.
     pub line: usize,
@@ -31,16 +31,16 @@ pub struct JsonError {
     pub column: usize,
 }
 
-/// What can be wrong with a text that should be JSON.
+/// A fault of a text that should be JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonFault {
-    /// Nothing, or nothing but white space.
+    /// Empty, or only white space.
     #[error("expected JSON, found nothing")]
     Empty,
-    /// Bytes that are no text.
+    /// Bytes that are not UTF-8.
     #[error("JSON must be UTF-8, found a byte sequence that is not")]
     NotUtf8,
-    /// Against the grammar; the words are the parser's.
+    /// Against the grammar, with the parser's message.
     #[error("not valid JSON: {0}")]
     Malformed(String),
     /// The same key twice in one object: readers disagree about which one counts.
@@ -52,7 +52,7 @@ pub enum JsonFault {
     /// U+0000 in a string or a key.
     #[error("a string must not contain the NUL character (\\u0000)")]
     Nul,
-    /// A number that a double does not hold as it is written, nor a 64-bit integer.
+    /// A number that neither a double nor a 64-bit integer holds exactly.
     #[error("the number {0} cannot be held exactly: write it as a string, or with fewer digits")]
     InexactNumber(String),
 }
@@ -63,14 +63,14 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     if text.trim().is_empty() {
         return Err(JsonError { fault: JsonFault::Empty, pointer: String::new(), line: 1, column: 1 });
     }
-    let reading = RefCell::new(Reading { path: Vec::new(), numerals: Numerals::new(text), fault: None });
+    let state = RefCell::new(ParseState { path: Vec::new(), numerals: Numerals::new(text), fault: None });
     let mut parser = serde_json::Deserializer::from_str(text);
-    let result = Strict(&reading).deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
-    result.map_err(|error| reading.into_inner().explain(&error))
+    let result = Strict(&state).deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
+    result.map_err(|error| state.into_inner().explain(&error))
 }
 
-/// Writes a value so that equal values give equal texts: keys sorted, no white space, and numbers without the
-/// differences that JSON gives no meaning to (`1.0` is `1`).
+/// Writes a value so that equal values give equal texts: sorted keys, no white space, and one form
+/// for equal numbers (`1.0` is `1`).
 pub fn canonical(value: &Value) -> String {
     let mut text = String::new();
     write_canonical(value, &mut text);
@@ -102,7 +102,7 @@ fn write_canonical(value: &Value, text: &mut String) {
     }
 }
 
-/// A pointer with one more token at its end, escaped as RFC 6901 asks.
+/// Adds a token to a pointer, escaped as in RFC 6901.
 pub(crate) fn push_token(pointer: &mut String, token: &str) {
     pointer.push('/');
     pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
@@ -114,21 +114,21 @@ fn not_utf8(bytes: &[u8], valid_up_to: usize) -> JsonError {
     JsonError { fault: JsonFault::NotUtf8, pointer: String::new(), line: lines.len(), column }
 }
 
-/// What is known in the middle of a text.
-struct Reading<'a> {
+/// The state of a parse.
+struct ParseState<'a> {
     path: Vec<Token>,
     numerals: Numerals<'a>,
     fault: Option<JsonFault>,
 }
 
-/// One step down from an object or an array.
+/// One step into an object or an array.
 enum Token {
     Key(String),
     Index(usize),
 }
 
-impl Reading<'_> {
-    /// Turns the parser's error, or the fault that made it stop, into ours.
+impl ParseState<'_> {
+    /// The error of the parse: the parser's, or the fault that stopped it.
     fn explain(self, error: &serde_json::Error) -> JsonError {
         let (line, column) = (error.line(), error.column());
         let fault = self.fault.unwrap_or_else(|| {
@@ -149,10 +149,11 @@ impl Reading<'_> {
 
 /// Builds a [`Value`], and stops at the first fault.
 #[derive(Clone, Copy)]
-struct Strict<'r, 'a>(&'r RefCell<Reading<'a>>);
+struct Strict<'r, 'a>(&'r RefCell<ParseState<'a>>);
 
 impl Strict<'_, '_> {
-    /// Notes the fault for [`Reading::explain`] and stops the parser, whose error then carries line and column.
+    /// Stores the fault for [`ParseState::explain`] and stops the parser, whose error then has line
+    /// and column.
     fn stop<T, E: de::Error>(self, fault: JsonFault) -> Result<T, E> {
         let stopped = Err(E::custom(&fault));
         self.0.borrow_mut().fault = Some(fault);
@@ -167,12 +168,12 @@ impl Strict<'_, '_> {
         self.0.borrow_mut().path.pop();
     }
 
-    /// An array or object is opened: the path is as long as the number of those around it.
+    /// Opens an array or object. The length of the path is the number of those around it.
     fn open<E: de::Error>(self) -> Result<(), E> {
         if self.0.borrow().path.len() >= MAX_DEPTH { self.stop(JsonFault::TooDeep) } else { Ok(()) }
     }
 
-    /// A number has been read: `number` is what the parser made of it.
+    /// Checks a number: `number` is the parser's value of it.
     fn number<E: de::Error>(self, number: Option<Number>) -> Result<Value, E> {
         let numeral = self.0.borrow_mut().numerals.next().unwrap_or_default();
         match number {

@@ -1,12 +1,12 @@
-//! Numbers as they stand in a JSON text, before a double makes something else of them.
+//! Numbers as a JSON text has them, before a conversion to double changes them.
 
 use std::ops::Range;
 
 use serde_json::Number;
 
-/// The numbers of a JSON text, as they are written, in order.
+/// The numbers of a JSON text in their original form, in order.
 ///
-/// It is advanced in step with a parser, so that it never goes beyond what the parser has found to be JSON.
+/// It advances together with the parser, so it never reads beyond checked JSON.
 pub(super) struct Numerals<'a> {
     rest: &'a str,
 }
@@ -36,7 +36,7 @@ impl<'a> Iterator for Numerals<'a> {
     }
 }
 
-/// What follows a string whose opening quote is passed.
+/// The text after a string whose opening quote was read.
 fn after_string(text: &str) -> &str {
     let mut escaped = false;
     let end = text.bytes().position(|byte| {
@@ -47,19 +47,19 @@ fn after_string(text: &str) -> &str {
     end.map_or("", |quote| &text[quote + 1..])
 }
 
-/// Whether a number holds all that was written.
+/// Whether a number is exactly the written one.
 pub(super) fn is_exact(written: &str, number: &Number) -> bool {
     if number.is_f64() {
-        // The shortest text that reads back as this double: what any later reader will see.
+        // The shortest text of this double, as any later reader sees it.
         decimal(written).is_some_and(|written| Some(written) == decimal(&number.to_string()))
     } else {
         true
     }
 }
 
-/// The same text for equal numbers, however they were held.
+/// The same text for equal numbers of any type.
 pub(super) fn canonical(number: &Number) -> String {
-    /// The doubles that a 64-bit integer, signed or not, could be instead.
+    /// The doubles in the range of 64-bit integers, signed or unsigned.
     const INTEGERS: Range<f64> = -9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0;
     match number.as_f64() {
         // Adding zero makes a negative zero positive.
@@ -70,14 +70,14 @@ pub(super) fn canonical(number: &Number) -> String {
     }
 }
 
-/// A numeral for a message: never longer than a line.
+/// A numeral for a message, shortened to one line.
 pub(super) fn shorten(numeral: &str) -> String {
     const MAX_CHARS: usize = 40;
     numeral.get(..MAX_CHARS).map_or_else(|| numeral.to_owned(), |start| format!("{start}…"))
 }
 
-/// Its digits without zeros at either end, and the power of ten that the last of them counts. The sign is left out: no
-/// double loses it. `None` where the exponent is beyond any number.
+/// The significant digits, and the power of ten of the last one. It ignores the sign, which every
+/// double keeps. `None`: the exponent is out of range.
 fn decimal(numeral: &str) -> Option<(String, i64)> {
     let unsigned = numeral.trim_start_matches('-');
     let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));

@@ -94,7 +94,7 @@ fn equal_values_have_one_canonical_text() {
     assert_eq!(canonical(&json!(1e19)), canonical(&json!(10_000_000_000_000_000_000_u64)));
 }
 
-/// Any value that can be written as JSON and is within the limits.
+/// Any value within the limits that can be written as JSON.
 pub(crate) fn any_value() -> impl Strategy<Value = Value> {
     let text = "[^\0]{0,12}";
     let leaf = prop_oneof![
@@ -123,7 +123,7 @@ proptest! {
     fn any_scrap_of_json_is_read_or_refused_without_a_panic(text in r#"([\[\]{}:,"\\0-9eE.+-]|null|\\u00|\\ud8){0,24}"#) {
         let ours = parse(text.as_bytes());
         let theirs = serde_json::from_str::<Value>(&text);
-        // We take nothing that the parser refuses, and no other value than it.
+        // We accept nothing that the parser refuses, and return the same value.
         if let Ok(value) = ours {
             prop_assert_eq!(value, theirs.unwrap());
         }
