@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::ask::{Deed, DeedKind, Milestone, Whom};
 use super::past::{Past, Seq};
+use super::requests::{Addressee, Milestone, RequestEvent, RequestEventKind};
 use super::run::{Decided, Run, Source};
 use super::{Difference, Standing, Verdict};
 use crate::ids::StepId;
@@ -12,7 +12,7 @@ use crate::order::{Event, OrderState, evolve, summary};
 /// Returns the verdict on a finished run.
 pub(super) fn compare(run: &Run<'_>) -> Verdict {
     let unknown = run.unknown();
-    let mut parting = Parting { run, past: run.past, is_whole: unknown.is_empty(), found: Vec::new() };
+    let mut parting = Differences { run, past: run.past, is_whole: unknown.is_empty(), found: Vec::new() };
     parting.look();
     match parting.first() {
         Some((seq, step)) => Verdict::Differs(Box::new(difference(run, seq, step, unknown.is_empty()))),
@@ -22,7 +22,7 @@ pub(super) fn compare(run: &Run<'_>) -> Verdict {
 }
 
 /// Collects the differences between the run and the recorded history.
-struct Parting<'a> {
+struct Differences<'a> {
     run: &'a Run<'a>,
     past: &'a Past,
     /// Nothing is unknown, so what the run has not done, it never does.
@@ -38,13 +38,13 @@ const ASK: u8 = 1;
 const ORDER: u8 = 2;
 const MILESTONE: u8 = 3;
 
-impl Parting<'_> {
+impl Differences<'_> {
     fn look(&mut self) {
         let refused = self.run.refused.iter().map(|(seq, step)| (*seq, ANSWER, Some(step.clone())));
         self.found.extend(refused);
         self.answers();
-        self.missing_asks();
-        self.changed_places();
+        self.missing_requests();
+        self.reversed_requests();
         self.milestones();
     }
 
@@ -56,29 +56,30 @@ impl Parting<'_> {
 
     /// Pairs of requests, by index: a request of the run, and the recorded request that it repeats.
     fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.run.asks.iter().enumerate().filter(|(_, ask)| ask.whom != Whom::Time).filter_map(|(now, ask)| {
-            match ask.source {
+        self.run.requests.iter().enumerate().filter(|(_, request)| request.addressee != Addressee::Time).filter_map(
+            |(now, request)| match request.source {
                 Source::Past(then) => Some((now, then)),
                 Source::Rule(_) => self.overruled(now).map(|then| (now, then)),
-                Source::Clock | Source::Nobody(_) => None,
-            }
-        })
+                Source::Clock | Source::Unknown(_) => None,
+            },
+        )
     }
 
     /// A rule answers this request of the run. The recorded request of the same step still pairs
     /// with it.
     fn overruled(&self, now: usize) -> Option<usize> {
-        let ask = self.run.asks.get(now)?;
-        let same = |then: &super::past::PastAsk| {
-            then.step == ask.step && then.direction == ask.direction && then.whom == ask.whom
+        let request = self.run.requests.get(now)?;
+        let same = |then: &super::past::RecordedRequest| {
+            then.step == request.step && then.direction == request.direction && then.addressee == request.addressee
         };
-        self.past.asks.iter().position(same)
+        self.past.requests.iter().position(same)
     }
 
     fn answers(&mut self) {
         for (now, then) in self.pairs().collect::<Vec<_>>() {
-            let (ours, theirs) = (conclusions(&self.run.deeds, now), conclusions(&self.past.deeds, then));
-            let step = self.run.asks.get(now).map(|ask| ask.step.clone());
+            let (ours, theirs) =
+                (conclusions(&self.run.request_events, now), conclusions(&self.past.request_events, then));
+            let step = self.run.requests.get(now).map(|request| request.step.clone());
             for index in 0..ours.len().max(theirs.len()) {
                 let seq = match (ours.get(index), theirs.get(index)) {
                     (Some(our), Some(their)) if our.kind == their.kind => continue,
@@ -93,32 +94,32 @@ impl Parting<'_> {
         }
     }
 
-    fn missing_asks(&mut self) {
+    fn missing_requests(&mut self) {
         if !self.is_whole {
             return;
         }
         let asked: Vec<usize> = self.pairs().map(|(_, then)| then).collect();
-        for (index, ask) in self.past.asks.iter().enumerate() {
-            if ask.whom == Whom::Time || asked.contains(&index) {
+        for (index, request) in self.past.requests.iter().enumerate() {
+            if request.addressee == Addressee::Time || asked.contains(&index) {
                 continue;
             }
-            let seq = self.past.deeds.iter().find(|deed| deed.ask == index).map_or(0, |deed| deed.seq);
-            self.found.push((self.past.cause(seq), ASK, Some(ask.step.clone())));
+            let seq = self.past.request_events.iter().find(|event| event.request == index).map_or(0, |event| event.seq);
+            self.found.push((self.past.cause(seq), ASK, Some(request.step.clone())));
         }
     }
 
     /// Finds two requests whose order is reversed: in the history, one was concluded before the
     /// other was sent; in the run, it is the other way round.
-    fn changed_places(&mut self) {
-        let (now, then) = (places(&self.run.deeds), places(&self.past.deeds));
+    fn reversed_requests(&mut self) {
+        let (now, then) = (places(&self.run.request_events), places(&self.past.request_events));
         let placed = self.pairs().filter_map(|(ours, theirs)| Some((ours, *now.get(&ours)?, *then.get(&theirs)?)));
         let placed: Vec<(usize, Place, Place)> = placed.collect();
         for (_, first_now, first_then) in &placed {
             for (other, other_now, other_then) in &placed {
                 if first_then.is_before(other_then) && other_now.is_before(first_now) {
-                    let asked = self.run.deeds.get(other_now.asked);
-                    let step = self.run.asks.get(*other).map(|ask| ask.step.clone());
-                    self.found.push((asked.map_or(0, |deed| deed.seq), ORDER, step));
+                    let asked = self.run.request_events.get(other_now.asked);
+                    let step = self.run.requests.get(*other).map(|request| request.step.clone());
+                    self.found.push((asked.map_or(0, |event| event.seq), ORDER, step));
                 }
             }
         }
@@ -147,8 +148,11 @@ fn place(milestone: &Milestone) -> Option<StepId> {
     milestone.step.clone()
 }
 
-fn conclusions(deeds: &[Deed], ask: usize) -> Vec<&Deed> {
-    deeds.iter().filter(|deed| deed.ask == ask && matches!(deed.kind, DeedKind::Concluded(_))).collect()
+fn conclusions(request_events: &[RequestEvent], request: usize) -> Vec<&RequestEvent> {
+    request_events
+        .iter()
+        .filter(|event| event.request == request && matches!(event.kind, RequestEventKind::Concluded(_)))
+        .collect()
 }
 
 /// When a request was sent, and when it was first concluded: indexes among the request events.
@@ -166,11 +170,11 @@ impl Place {
 }
 
 /// The place of each request.
-fn places(deeds: &[Deed]) -> HashMap<usize, Place> {
+fn places(request_events: &[RequestEvent]) -> HashMap<usize, Place> {
     let mut places: HashMap<usize, Place> = HashMap::new();
-    for (at, deed) in deeds.iter().enumerate() {
-        let place = places.entry(deed.ask).or_insert(Place { asked: at, answered: None });
-        if matches!(deed.kind, DeedKind::Concluded(_)) {
+    for (at, event) in request_events.iter().enumerate() {
+        let place = places.entry(event.request).or_insert(Place { asked: at, answered: None });
+        if matches!(event.kind, RequestEventKind::Concluded(_)) {
             place.answered = place.answered.or(Some(at));
         }
     }

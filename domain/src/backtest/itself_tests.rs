@@ -14,13 +14,13 @@ use crate::testing::{Story, answered, done, held, misconfigured, order, refused,
 pub(super) const HOUR: Duration = Duration::from_hours(1);
 
 /// All events that a run decides.
-pub(super) fn lived(past: &Past, source: &str) -> Vec<Event> {
-    lived_with(past, source, &Options::default())
+pub(super) fn run_events(past: &Past, source: &str) -> Vec<Event> {
+    run_events_with(past, source, &Options::default())
 }
 
-pub(super) fn lived_with(past: &Past, source: &str, options: &Options) -> Vec<Event> {
+pub(super) fn run_events_with(past: &Past, source: &str, options: &Options) -> Vec<Event> {
     let workflow = workflow(source);
-    let run = Run::live(&workflow, past, options).unwrap();
+    let run = Run::execute(&workflow, past, options).unwrap();
     let decided = run.decided.into_iter().flat_map(|(seq, decided)| match decided {
         Decided::Events(events) => events,
         Decided::Refused(why) => panic!("event {seq} is refused: {why}"),
@@ -42,9 +42,9 @@ fn comparable(mut event: Event) -> Event {
 }
 
 #[track_caller]
-fn assert_lives_again(story: &Story<'_>, source: &str) {
+fn assert_runs_the_same(story: &Story<'_>, source: &str) {
     let past = Past::of(story.history().to_vec()).unwrap();
-    let now: Vec<Event> = lived(&past, source).into_iter().map(comparable).collect();
+    let now: Vec<Event> = run_events(&past, source).into_iter().map(comparable).collect();
     let then: Vec<Event> = story.history().iter().cloned().map(comparable).collect();
     let differs = now.iter().zip(&then).position(|(now, then)| now != then);
     assert_eq!(differs.map(|at| (&now[at], &then[at])), None);
@@ -56,17 +56,17 @@ fn assert_lives_again(story: &Story<'_>, source: &str) {
 /// that an attempt was not sent, and started it again: the run may do so in the rest of the
 /// decision.
 #[track_caller]
-fn assert_lives_again_in_parts(story: &Story<'_>, source: &str) {
+fn assert_runs_the_same_in_parts(story: &Story<'_>, source: &str) {
     let past = Past::of(story.history().to_vec()).unwrap();
     let parts = |events: &[Event]| -> (usize, Vec<String>) {
         let (splits, events): (Vec<&Event>, Vec<&Event>) =
             events.iter().partition(|event| matches!(event, Event::DecisionSplit(_)));
-        let mut told: Vec<String> =
+        let mut kinds: Vec<String> =
             events.into_iter().map(|event| format!("{:?}", comparable(event.clone()))).collect();
-        told.sort();
-        (splits.len(), told)
+        kinds.sort();
+        (splits.len(), kinds)
     };
-    let (now, then) = (parts(&lived(&past, source)), parts(story.history()));
+    let (now, then) = (parts(&run_events(&past, source)), parts(story.history()));
     assert!(now.0 >= then.0, "{} splits now, {} then", now.0, then.0);
     assert_eq!(now.1, then.1);
     assert_eq!(backtest(&workflow(source), &past, &Options::default()).unwrap().verdict, Verdict::Same);
@@ -106,7 +106,7 @@ fn approved(workflow: &Workflow) -> Story<'_> {
 }
 
 #[test]
-fn attempts_that_fail_in_every_way_fail_again_in_that_way() {
+fn attempts_fail_in_the_run_as_they_failed_in_the_history() {
     let workflow = workflow(CHECKED);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -131,14 +131,14 @@ fn attempts_that_fail_in_every_way_fail_again_in_that_way() {
     // No result of the attempt is recorded, so it is lost, and made again.
     story.tick_when_due().whatever();
     story.answer("check", answered("good")).whatever();
-    assert_lives_again(&story, CHECKED);
+    assert_runs_the_same(&story, CHECKED);
 }
 
 #[test]
 fn answers_waits_and_pauses_take_as_long_again() {
     let workflow = workflow(CHECKED);
     let mut story = approved(&workflow);
-    assert_lives_again(&story, CHECKED);
+    assert_runs_the_same(&story, CHECKED);
     story.tick_when_due().whatever();
     story.pass(HOUR);
     story.answer("ship", Reply::Accepted).whatever();
@@ -149,16 +149,16 @@ fn answers_waits_and_pauses_take_as_long_again() {
     story.pass(HOUR);
     story.signal_with("ship", "later", json!({ "in": "a week" }), Some("key")).whatever();
     story.pass(HOUR * 24 * 7);
-    assert_lives_again(&story, CHECKED);
+    assert_runs_the_same(&story, CHECKED);
     story.signal_with("ship", "shipped", json!({ "tracking": "T" }), None).whatever();
     story.pass(HOUR);
     story.answer("thank", done()).whatever();
     assert!(story.state().ended());
-    assert_lives_again(&story, CHECKED);
+    assert_runs_the_same(&story, CHECKED);
 }
 
 #[test]
-fn what_is_overdue_is_overdue_again() {
+fn an_overdue_answer_is_overdue_again() {
     let workflow = workflow(CHECKED);
     let mut unapproved = Story::given(&workflow);
     unapproved.place(order()).whatever();
@@ -181,12 +181,12 @@ fn what_is_overdue_is_overdue_again() {
         story.answer("check", done()).whatever();
         story.answer("sorry", done()).whatever();
         assert!(story.state().ended());
-        assert_lives_again(&story, CHECKED);
+        assert_runs_the_same(&story, CHECKED);
     }
 }
 
 #[test]
-fn operators_act_again_where_they_acted() {
+fn operators_actions_are_repeated_at_the_same_points() {
     let workflow = workflow(CHECKED);
     let mut skipped = Story::given(&workflow);
     skipped.place(order()).whatever();
@@ -201,7 +201,7 @@ fn operators_act_again_where_they_acted() {
     skipped.operate(skip("cool", "elapsed", Value::Null)).whatever();
     skipped.answer("ship", Reply::Accepted).whatever();
     skipped.operate(skip("ship", "shipped", json!({ "tracking": "T" }))).whatever();
-    assert_lives_again(&skipped, CHECKED);
+    assert_runs_the_same(&skipped, CHECKED);
     let mut canceled = approved(&workflow);
     canceled.pass(HOUR / 2);
     canceled.operate(Operation::Pause).whatever();
@@ -212,7 +212,7 @@ fn operators_act_again_where_they_acted() {
     canceled.operate(Operation::Skip { step: "check".into(), outcome: None, data: Value::Null }).whatever();
     canceled.answer("sorry", done()).whatever();
     assert!(canceled.state().ended());
-    assert_lives_again(&canceled, CHECKED);
+    assert_runs_the_same(&canceled, CHECKED);
 }
 
 const HELD: &str = "workflow: w
@@ -245,7 +245,7 @@ fn undoes_charge(story: &Story<'_>) -> bool {
 }
 
 #[test]
-fn what_may_have_been_done_then_may_have_been_done_now_and_is_undone() {
+fn a_step_that_may_have_acted_is_undone_in_the_run_too() {
     let workflow = workflow(HELD);
     let no = || misconfigured("answered 401");
     let maybe = || maybe_done("answered 404");
@@ -260,7 +260,7 @@ fn what_may_have_been_done_then_may_have_been_done_now_and_is_undone() {
         let mut story = canceled_after(&workflow, &replies);
         story.answer("ship", done()).whatever();
         assert_eq!(undoes_charge(&story), is_undone, "{replies:?}");
-        assert_lives_again(&story, HELD);
+        assert_runs_the_same(&story, HELD);
     }
     // A refusal means that nothing was done, unless an earlier attempt may have acted.
     for (first, is_undone) in [(no(), false), (maybe(), true)] {
@@ -272,12 +272,12 @@ fn what_may_have_been_done_then_may_have_been_done_now_and_is_undone() {
         story.answer("ship", done()).whatever();
         story.answer("ship", done()).whatever();
         assert_eq!(undoes_charge(&story), is_undone, "{:?}", story.history());
-        assert_lives_again(&story, HELD);
+        assert_runs_the_same(&story, HELD);
     }
 }
 
 #[test]
-fn what_is_held_goes_on_as_it_went_on() {
+fn a_held_step_continues_as_recorded() {
     let workflow = workflow(HELD);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -288,7 +288,7 @@ fn what_is_held_goes_on_as_it_went_on() {
     // The participant answers the held step after all.
     story.signal("ship", "done").whatever();
     assert!(story.state().ended());
-    assert_lives_again(&story, HELD);
+    assert_runs_the_same(&story, HELD);
 }
 
 /// An order's life on a log that takes this many bytes at once. The first request for `a` gets its
@@ -316,7 +316,7 @@ fn in_parts(workflow: &Workflow, decision: usize) -> Story<'_> {
 }
 
 #[test]
-fn a_split_decision_is_split_where_it_was_split() {
+fn backtest_splits_a_decision_where_it_was_split() {
     let source = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }
@@ -333,10 +333,10 @@ steps:
     let mut again_at_once = 0;
     for decision in (0..20).map(|n| 1 + 200 * n) {
         let story = in_parts(&workflow, decision);
-        let told: Vec<&str> = story.history().iter().map(Event::type_name).collect();
-        let again = told.windows(2).any(|told| told == ["StepAttemptFailed", "StepStarted"]);
-        again_at_once += usize::from(again && told.contains(&"DecisionSplit"));
-        let assert = if again { assert_lives_again_in_parts } else { assert_lives_again };
+        let kinds: Vec<&str> = story.history().iter().map(Event::type_name).collect();
+        let again = kinds.windows(2).any(|kinds| kinds == ["StepAttemptFailed", "StepStarted"]);
+        again_at_once += usize::from(again && kinds.contains(&"DecisionSplit"));
+        let assert = if again { assert_runs_the_same_in_parts } else { assert_runs_the_same };
         assert(&story, source);
     }
     // Some history has both: an unsent attempt that is started again at once, and a split.
@@ -344,7 +344,7 @@ steps:
 }
 
 #[test]
-fn a_decision_that_was_not_split_is_not_split_whatever_another_definition_adds_to_it() {
+fn an_unsplit_decision_stays_unsplit_under_any_definition() {
     let source = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }
@@ -364,9 +364,9 @@ steps:
     let more = workflow(&format!("{source}  e: {{ after: [a], call: p.e }}\n"));
     let past = Past::of(story.history().to_vec()).unwrap();
     let options = Options::default();
-    let run = Run::live(&more, &past, &options).unwrap();
+    let run = Run::execute(&more, &past, &options).unwrap();
     let (_, decided) = &run.decided[1];
     let Decided::Events(events) = decided else { panic!("{decided:?}") };
-    let told: Vec<&str> = events.iter().map(Event::type_name).collect();
-    assert_eq!(told, ["StepCompleted", "StepStarted", "StepStarted"]);
+    let kinds: Vec<&str> = events.iter().map(Event::type_name).collect();
+    assert_eq!(kinds, ["StepCompleted", "StepStarted", "StepStarted"]);
 }

@@ -10,17 +10,17 @@
 
 use serde_json::Value;
 
-use super::ask::{DeedKind, Whom};
-use super::past::{Past, PastAsk};
+use super::past::{Past, RecordedRequest};
+use super::requests::{Addressee, RequestEventKind};
 use super::unknown::UnknownKind;
 use crate::order::Direction;
 use crate::workflow::Workflow;
 
 /// A request of the run.
-pub(super) struct Asking<'a> {
+pub(super) struct NewRequest<'a> {
     pub step: &'a str,
     pub direction: Direction,
-    pub whom: &'a Whom,
+    pub addressee: &'a Addressee,
     pub input: &'a Value,
 }
 
@@ -30,44 +30,57 @@ pub(super) fn find(
     past: &Past,
     workflow: &Workflow,
     taken: &[bool],
-    asking: &Asking<'_>,
+    new_request: &NewRequest<'_>,
     same_input: bool,
 ) -> Result<usize, UnknownKind> {
-    let alike = |ask: &PastAsk| ask.direction == asking.direction && ask.whom == *asking.whom;
-    let mut candidates =
-        past.asks.iter().enumerate().filter(|(index, ask)| alike(ask) && !taken.get(*index).copied().unwrap_or(true));
-    if let Some((index, ask)) = candidates.clone().find(|(_, ask)| ask.step == asking.step) {
-        let same = past.input(ask) == asking.input;
-        return if same || !(same_input || input_matters(past, ask)) {
+    let alike = |request: &RecordedRequest| {
+        request.direction == new_request.direction && request.addressee == *new_request.addressee
+    };
+    let mut candidates = past
+        .requests
+        .iter()
+        .enumerate()
+        .filter(|(index, request)| alike(request) && !taken.get(*index).copied().unwrap_or(true));
+    if let Some((index, request)) = candidates.clone().find(|(_, request)| request.step == new_request.step) {
+        let same = past.input(request) == new_request.input;
+        return if same || !(same_input || input_matters(past, request)) {
             Ok(index)
         } else {
             Err(UnknownKind::OtherInput)
         };
     }
     // The step was renamed. A recorded step that the definition still has keeps its own answer.
-    let is_there_still = |ask: &PastAsk| {
-        workflow.step(&ask.step).and_then(|step| Whom::of(step, ask.direction)).is_some_and(|whom| whom == ask.whom)
+    let is_there_still = |request: &RecordedRequest| {
+        workflow
+            .step(&request.step)
+            .and_then(|step| Addressee::of(step, request.direction))
+            .is_some_and(|addressee| addressee == request.addressee)
     };
-    let renamed = candidates.find(|(_, ask)| !is_there_still(ask) && past.input(ask) == asking.input);
+    let renamed = candidates.find(|(_, request)| !is_there_still(request) && past.input(request) == new_request.input);
     if let Some((index, _)) = renamed {
         return Ok(index);
     }
-    let ever = past.asks.iter().any(alike);
+    let ever = past.requests.iter().any(alike);
     Err(if ever { UnknownKind::OtherInput } else { UnknownKind::NeverAsked })
 }
 
 /// Whether the history shows that another input leads to another outcome.
-fn input_matters(past: &Past, asked: &PastAsk) -> bool {
-    let outcome_of = |wanted: &PastAsk| {
-        past.deeds.iter().find_map(|deed| match &deed.kind {
-            DeedKind::Concluded(outcome) if past.asks.get(deed.ask).is_some_and(|ask| std::ptr::eq(ask, wanted)) => {
+fn input_matters(past: &Past, asked: &RecordedRequest) -> bool {
+    let outcome_of = |wanted: &RecordedRequest| {
+        past.request_events.iter().find_map(|event| match &event.kind {
+            RequestEventKind::Concluded(outcome)
+                if past.requests.get(event.request).is_some_and(|request| std::ptr::eq(request, wanted)) =>
+            {
                 Some(outcome)
             }
-            DeedKind::Asked | DeedKind::Concluded(_) => None,
+            RequestEventKind::Asked | RequestEventKind::Concluded(_) => None,
         })
     };
     let outcome = outcome_of(asked);
-    let others = past.asks.iter().filter(|ask| ask.whom == asked.whom && ask.direction == asked.direction);
-    let mut others = others.filter(|ask| past.input(ask) != past.input(asked));
+    let others = past
+        .requests
+        .iter()
+        .filter(|request| request.addressee == asked.addressee && request.direction == asked.direction);
+    let mut others = others.filter(|request| past.input(request) != past.input(asked));
     others.any(|other| outcome_of(other).is_some_and(|other| Some(other) != outcome))
 }

@@ -1,12 +1,12 @@
 //! Which recorded answer a request of the run gets.
 
-use super::parting_tests::{past, steps};
+use super::difference_tests::{past, steps};
 use super::tests::{tried, tried_with, unknown};
 use super::*;
 use crate::testing::{answered, done, refused};
 
 #[test]
-fn what_a_person_is_told_is_compared_too() {
+fn the_input_of_a_person_is_compared_too() {
     let source = steps("  a: { await: approval, with: { total: order.total } }\n  b: { after: [a], call: p.b }\n");
     let past = past(&source, |story| {
         story.signal("a", "approved").whatever();
@@ -21,7 +21,7 @@ fn what_a_person_is_told_is_compared_too() {
 }
 
 #[test]
-fn a_step_of_another_name_takes_the_answer_of_one_that_there_is_no_more() {
+fn a_renamed_step_gets_the_answer_of_the_removed_one() {
     let then = steps("  first: { call: p.ask, with: { n: '1' } }\n");
     let answered_then = past(&then, |story| story.answer("first", answered("yes")).whatever());
     // With another input, its answer is unknown.
@@ -29,10 +29,10 @@ fn a_step_of_another_name_takes_the_answer_of_one_that_there_is_no_more() {
     assert_eq!(unknown(tried(&answered_then, &other)), [("p.ask".to_owned(), UnknownKind::OtherInput)]);
     let renamed = steps("  third: { call: p.ask, with: { n: '1' } }\n");
     assert_eq!(tried(&answered_then, &renamed), Verdict::Same);
-    // The step of that name asks for something else now, so another step can get its answer.
+    // The step of that name requests for something else now, so another step can get its answer.
     let moved = steps("  third: { call: p.ask, with: { n: '1' } }\n  first: { after: [third], wait: 1s }\n");
     assert_eq!(tried(&answered_then, &moved), Verdict::Same);
-    // A step that still asks for the same keeps its answer, even if another step asks first.
+    // A step that still requests for the same keeps its answer, even if another step requests first.
     let both = steps(
         "  third: { call: p.ask, with: { n: '1' } }\n  first: { after: [third], call: p.ask, with: { n: '1' } }\n",
     );
@@ -40,7 +40,7 @@ fn a_step_of_another_name_takes_the_answer_of_one_that_there_is_no_more() {
 }
 
 #[test]
-fn only_other_answers_to_the_same_question_show_that_its_input_matters() {
+fn only_other_answers_to_the_same_action_show_that_its_input_matters() {
     // The answer to `b` differs, but it is the answer to another action.
     let source = |n: &str| {
         steps(&format!(
@@ -68,7 +68,7 @@ fn only_other_answers_to_the_same_question_show_that_its_input_matters() {
 }
 
 #[test]
-fn other_answers_to_the_very_same_input_do_not_show_that_it_matters() {
+fn other_answers_to_the_same_input_do_not_show_that_it_matters() {
     let source = |n: &str| {
         steps(&format!(
             "  first: {{ call: p.ask, with: {{ n: '{n}' }} }}\n  \

@@ -8,7 +8,7 @@
 //!
 //! - The order takes the same business statuses, is undone, gets stuck and ends, in the same
 //!   sequence.
-//! - It sends the same actions to the same participants, asks the same persons, and gets the same
+//! - It sends the same actions to the same participants, requests the same persons, and gets the same
 //!   outcomes. A failure for good counts as one outcome, whatever its error text.
 //! - The order of requests is compatible. Two requests are not reversed: the history concluded the
 //!   first before it sent the second, and the run concludes the second before it sends the first.
@@ -33,17 +33,17 @@
 //! real values. If these are sealed or erased, a guard still reads whether they exist. If a guard
 //! reads more than that, the verdict is "unknown".
 
-mod ask;
+mod commands;
 mod compare;
-mod give;
+#[cfg(test)]
+mod difference_tests;
 #[cfg(test)]
 mod itself_tests;
 mod matching;
 #[cfg(test)]
 mod matching_tests;
-#[cfg(test)]
-mod parting_tests;
 mod past;
+mod requests;
 mod rules;
 #[cfg(test)]
 mod rules_tests;
@@ -59,7 +59,7 @@ pub use past::{NoBeginning, Past};
 pub use rules::Rules;
 pub use unknown::{Unknown, UnknownKind};
 
-use ask::Whom;
+use requests::Addressee;
 use run::{Run, Source};
 
 use crate::ids::StepId;
@@ -130,9 +130,9 @@ pub fn backtest(workflow: &Workflow, past: &Past, options: &Options) -> Result<T
     if !hidden.is_empty() {
         return Ok(Trial { verdict: Verdict::Unknown(hidden), supposed: Vec::new() });
     }
-    let run = Run::live(workflow, past, options)?;
-    let supposed = run.asks.iter().filter(|ask| matches!(ask.source, Source::Rule(_)));
-    let supposed = supposed.map(|ask| ask.whom.name()).collect();
+    let run = Run::execute(workflow, past, options)?;
+    let supposed = run.requests.iter().filter(|request| matches!(request.source, Source::Rule(_)));
+    let supposed = supposed.map(|request| request.addressee.name()).collect();
     Ok(Trial { verdict: compare::compare(&run), supposed })
 }
 
@@ -144,13 +144,13 @@ fn hidden(workflow: &Workflow, past: &Past, options: &Options) -> Vec<Unknown> {
     let steps = workflow.steps.iter().chain(&workflow.compensated);
     steps
         .filter_map(|step| {
-            let whom = Whom::of(step, Direction::Do)?;
-            let supposed = options.rules.as_ref().is_some_and(|rules| rules.look_into_personal_data(&whom));
+            let addressee = Addressee::of(step, Direction::Do)?;
+            let supposed = options.rules.as_ref().is_some_and(|rules| rules.look_into_personal_data(&addressee));
             let guarded = step.when.as_ref().is_some_and(Expression::looks_into_personal_data);
             (guarded || supposed).then(|| Unknown {
                 step: step.id.clone(),
                 direction: Direction::Do,
-                whom: whom.name(),
+                addressee: addressee.name(),
                 kind: UnknownKind::PersonalData,
             })
         })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::ask::{Deed, Milestone, Whom};
+use super::requests::{Addressee, Milestone, RequestEvent};
 use crate::Timestamp;
 use crate::ids::StepId;
 use crate::order::{
@@ -25,13 +25,13 @@ pub struct Past {
     /// All events, in their order.
     pub(super) events: Vec<Event>,
     /// All requests, in the order in which they were first sent.
-    pub(super) asks: Vec<PastAsk>,
+    pub(super) requests: Vec<RecordedRequest>,
     /// What operators did to the order as a whole.
-    pub(super) operations: Vec<PastOperation>,
+    pub(super) operations: Vec<RecordedOperation>,
     /// Statuses, the start of compensation, and ends.
     pub(super) milestones: Vec<Milestone>,
     /// All requests and conclusions, in their order.
-    pub(super) deeds: Vec<Deed>,
+    pub(super) request_events: Vec<RequestEvent>,
     /// Where decisions were split.
     splits: Vec<Seq>,
 }
@@ -43,15 +43,15 @@ pub struct NoBeginning(&'static str);
 
 /// A recorded request: one step in one direction, with all attempts.
 #[derive(Debug)]
-pub(super) struct PastAsk {
+pub(super) struct RecordedRequest {
     pub step: StepId,
     pub direction: Direction,
-    pub whom: Whom,
+    pub addressee: Addressee,
     /// The event that recorded the input.
-    pub told: Option<Seq>,
+    pub input_at: Option<Seq>,
     pub at: Timestamp,
     /// The replies, in their order.
-    pub replies: Vec<PastReply>,
+    pub replies: Vec<RecordedReply>,
     /// At the end of the history, the request had no conclusion yet.
     pub open: bool,
     /// The current wait: since when, and how long it may last.
@@ -67,10 +67,10 @@ struct Waiting {
 
 /// A recorded reply to a request: an answer, a failed attempt, or an operator's action on it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PastReply {
+pub(super) struct RecordedReply {
     pub seq: Seq,
     pub at: Timestamp,
-    pub what: What,
+    pub kind: ReplyKind,
     /// How long the order waited for it, without pauses.
     pub took_ms: i64,
     /// How long the order would have waited; `None`: without limit.
@@ -79,7 +79,7 @@ pub(super) struct PastReply {
 
 /// The kind of a reply; its event holds the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum ReplyKind {
     Accepted,
     /// An answer in the exchange.
     Done,
@@ -106,7 +106,7 @@ pub(super) enum What {
 
 /// What an operator did to an order.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PastOperation {
+pub(super) struct RecordedOperation {
     pub seq: Seq,
     pub at: Timestamp,
     pub kind: OperationKind,
@@ -131,10 +131,10 @@ impl Past {
             past: Self {
                 placed,
                 events: Vec::new(),
-                asks: Vec::new(),
+                requests: Vec::new(),
                 operations: Vec::new(),
                 milestones: Vec::new(),
-                deeds: Vec::new(),
+                request_events: Vec::new(),
                 splits: Vec::new(),
             },
             paused: None,
@@ -152,8 +152,8 @@ impl Past {
     }
 
     /// The recorded input of a request.
-    pub(super) fn input(&self, ask: &PastAsk) -> &Value {
-        let input = match ask.told.and_then(|seq| self.events.get(seq)) {
+    pub(super) fn input(&self, request: &RecordedRequest) -> &Value {
+        let input = match request.input_at.and_then(|seq| self.events.get(seq)) {
             Some(Event::StepStarted(e)) => e.input.as_ref(),
             Some(Event::WaitStarted(e)) => e.input.as_ref(),
             _ => None,
@@ -190,7 +190,7 @@ impl Past {
     /// Whether a participant, a person or a deadline caused this event directly. If not, another
     /// event did.
     pub(super) fn came_from_outside(&self, seq: Seq) -> bool {
-        self.asks.iter().any(|ask| ask.replies.iter().any(|reply| reply.seq == seq))
+        self.requests.iter().any(|request| request.replies.iter().any(|reply| reply.seq == seq))
             || self.operations.iter().any(|operation| operation.seq == seq)
     }
 }
@@ -212,18 +212,18 @@ impl HistoryReader {
             Event::StepStarted(e) => self.started(seq, e),
             Event::WaitStarted(e) => self.waiting(seq, e),
             Event::StepAccepted(e) => {
-                self.reply(seq, &e.step, e.direction, at, What::Accepted);
+                self.reply(seq, &e.step, e.direction, at, ReplyKind::Accepted);
                 self.waits(&e.step, e.direction, at, e.deadline);
             }
             Event::StepCompleted(e) => self.completed(seq, e),
             Event::StepAttemptFailed(e) => {
-                let what = match e.mistake() {
+                let kind = match e.mistake() {
                     Some(mistake) => misconfigured(&mistake),
-                    None if e.unsent => What::NotSent,
-                    None if e.lost => What::Lost,
-                    None => What::Unclear,
+                    None if e.unsent => ReplyKind::NotSent,
+                    None if e.lost => ReplyKind::Lost,
+                    None => ReplyKind::Unclear,
                 };
-                self.reply(seq, &e.step, e.direction, at, what);
+                self.reply(seq, &e.step, e.direction, at, kind);
             }
             Event::StepFailed(e) => self.failed(seq, e),
             Event::StatusChanged(e) => self.past.milestones.push(Milestone::status(seq, e)),
@@ -249,37 +249,45 @@ impl HistoryReader {
     }
 
     fn started(&mut self, seq: Seq, e: &StepStarted) {
-        if self.ask(&e.step, e.direction).is_some() {
-            self.reply(seq, &e.step, e.direction, e.at, What::Again);
-            if let Some(ask) = self.ask(&e.step, e.direction) {
-                ask.open = true;
+        if self.request(&e.step, e.direction).is_some() {
+            self.reply(seq, &e.step, e.direction, e.at, ReplyKind::Again);
+            if let Some(request) = self.request(&e.step, e.direction) {
+                request.open = true;
             }
             return;
         }
-        let told = match e.direction {
+        let input_at = match e.direction {
             Direction::Do => Some(seq),
-            Direction::Undo => self.ask(&e.step, Direction::Do).and_then(|done| done.told),
+            Direction::Undo => self.request(&e.step, Direction::Do).and_then(|done| done.input_at),
         };
-        let whom = Whom::Participant { name: e.participant.clone(), action: e.action.clone() };
-        self.begin(seq, &e.step, e.direction, whom, told, e.at);
+        let addressee = Addressee::Participant { name: e.participant.clone(), action: e.action.clone() };
+        self.begin(seq, &e.step, e.direction, addressee, input_at, e.at);
     }
 
     fn waiting(&mut self, seq: Seq, e: &WaitStarted) {
-        let whom = match e.mode {
-            Mode::Wait => Whom::Time,
-            Mode::Call | Mode::Request | Mode::Await => Whom::Person(e.awaits.clone().unwrap_or_default()),
+        let addressee = match e.mode {
+            Mode::Wait => Addressee::Time,
+            Mode::Call | Mode::Request | Mode::Await => Addressee::Person(e.awaits.clone().unwrap_or_default()),
         };
-        self.begin(seq, &e.step, Direction::Do, whom, Some(seq), e.at);
+        self.begin(seq, &e.step, Direction::Do, addressee, Some(seq), e.at);
         self.waits(&e.step, Direction::Do, e.at, e.deadline);
     }
 
-    fn begin(&mut self, seq: Seq, step: &str, direction: Direction, whom: Whom, told: Option<Seq>, at: Timestamp) {
-        self.past.deeds.push(Deed::asked(seq, self.past.asks.len()));
-        self.past.asks.push(PastAsk {
+    fn begin(
+        &mut self,
+        seq: Seq,
+        step: &str,
+        direction: Direction,
+        addressee: Addressee,
+        input_at: Option<Seq>,
+        at: Timestamp,
+    ) {
+        self.past.request_events.push(RequestEvent::asked(seq, self.past.requests.len()));
+        self.past.requests.push(RecordedRequest {
             step: step.to_owned(),
             direction,
-            whom,
-            told,
+            addressee,
+            input_at,
             at,
             replies: Vec::new(),
             open: true,
@@ -288,13 +296,13 @@ impl HistoryReader {
     }
 
     fn completed(&mut self, seq: Seq, e: &StepCompleted) {
-        let what = match e.basis {
-            Basis::Answer if e.answer_key.is_some() => What::Later,
-            Basis::Answer => What::Done,
-            Basis::Assumption => What::Skipped,
-            Basis::Deadline => What::Overdue,
+        let kind = match e.basis {
+            Basis::Answer if e.answer_key.is_some() => ReplyKind::Later,
+            Basis::Answer => ReplyKind::Done,
+            Basis::Assumption => ReplyKind::Skipped,
+            Basis::Deadline => ReplyKind::Overdue,
         };
-        self.reply(seq, &e.step, e.direction, e.at, what);
+        self.reply(seq, &e.step, e.direction, e.at, kind);
         self.concludes(seq, &e.step, e.direction, Some(e.outcome.clone()));
         match e.open_until {
             Some(until) => self.waits(&e.step, e.direction, e.at, until),
@@ -303,60 +311,61 @@ impl HistoryReader {
     }
 
     fn failed(&mut self, seq: Seq, e: &StepFailed) {
-        let what = match e.cause() {
-            FailureCause::Refused => Some(What::Refused),
-            FailureCause::LastAttempt(_) => Some(What::Unclear),
+        let kind = match e.cause() {
+            FailureCause::Refused => Some(ReplyKind::Refused),
+            FailureCause::LastAttempt(_) => Some(ReplyKind::Unclear),
             cause @ (FailureCause::Misconfigured(_)
             | FailureCause::AcceptedInVain
             | FailureCause::NoOutcome
             | FailureCause::UnknownOutcome(_)) => Some(misconfigured(&cause)),
-            FailureCause::Held(_) => Some(What::Held),
-            FailureCause::NeverSent(_) => Some(What::NotSent),
-            FailureCause::Overdue => Some(What::Overdue),
-            FailureCause::Lost => Some(What::Lost),
+            FailureCause::Held(_) => Some(ReplyKind::Held),
+            FailureCause::NeverSent(_) => Some(ReplyKind::NotSent),
+            FailureCause::Overdue => Some(ReplyKind::Overdue),
+            FailureCause::Lost => Some(ReplyKind::Lost),
             // No reply caused these: they follow from the compensation, or from the definition.
             FailureCause::GivenUp | FailureCause::NoValue => None,
         };
-        if let Some(what) = what {
-            self.reply(seq, &e.step, e.direction, e.at, what);
+        if let Some(kind) = kind {
+            self.reply(seq, &e.step, e.direction, e.at, kind);
         }
         self.concludes(seq, &e.step, e.direction, None);
         self.ends(&e.step, e.direction);
     }
 
-    fn reply(&mut self, seq: Seq, step: &str, direction: Direction, at: Timestamp, what: What) {
+    fn reply(&mut self, seq: Seq, step: &str, direction: Direction, at: Timestamp, kind: ReplyKind) {
         let net = self.net_ms(at);
-        let Some(ask) = self.ask(step, direction) else { return };
-        let Waiting { since_ms, allowed_ms } = ask.waiting;
-        ask.replies.push(PastReply { seq, at, what, took_ms: net - since_ms, allowed_ms });
+        let Some(request) = self.request(step, direction) else { return };
+        let Waiting { since_ms, allowed_ms } = request.waiting;
+        request.replies.push(RecordedReply { seq, at, kind, took_ms: net - since_ms, allowed_ms });
     }
 
     fn concludes(&mut self, seq: Seq, step: &str, direction: Direction, outcome: Option<String>) {
-        let asked = self.past.asks.iter().position(|ask| ask.step == step && ask.direction == direction);
-        if let Some(ask) = asked {
-            self.past.deeds.push(Deed::concluded(seq, ask, outcome));
+        let asked =
+            self.past.requests.iter().position(|request| request.step == step && request.direction == direction);
+        if let Some(request) = asked {
+            self.past.request_events.push(RequestEvent::concluded(seq, request, outcome));
         }
     }
 
     fn waits(&mut self, step: &str, direction: Direction, at: Timestamp, until: Timestamp) {
         let since_ms = self.net_ms(at);
-        if let Some(ask) = self.ask(step, direction) {
-            ask.waiting = Waiting { since_ms, allowed_ms: Some((until - at).num_milliseconds()) };
+        if let Some(request) = self.request(step, direction) {
+            request.waiting = Waiting { since_ms, allowed_ms: Some((until - at).num_milliseconds()) };
         }
     }
 
     fn ends(&mut self, step: &str, direction: Direction) {
-        if let Some(ask) = self.ask(step, direction) {
-            ask.open = false;
+        if let Some(request) = self.request(step, direction) {
+            request.open = false;
         }
     }
 
-    fn ask(&mut self, step: &str, direction: Direction) -> Option<&mut PastAsk> {
-        self.past.asks.iter_mut().find(|ask| ask.step == step && ask.direction == direction)
+    fn request(&mut self, step: &str, direction: Direction) -> Option<&mut RecordedRequest> {
+        self.past.requests.iter_mut().find(|request| request.step == step && request.direction == direction)
     }
 
     fn operation(&mut self, seq: Seq, at: Timestamp, kind: OperationKind) {
-        self.past.operations.push(PastOperation { seq, at, kind });
+        self.past.operations.push(RecordedOperation { seq, at, kind });
     }
 
     fn ends_pause(&mut self, at: Timestamp) {
@@ -372,10 +381,10 @@ impl HistoryReader {
 }
 
 /// The kind of reply behind a mistake. Two kinds are answers that the definition did not expect.
-fn misconfigured(mistake: &FailureCause<'_>) -> What {
+fn misconfigured(mistake: &FailureCause<'_>) -> ReplyKind {
     match mistake {
-        FailureCause::AcceptedInVain => What::Accepted,
-        FailureCause::UnknownOutcome(_) | FailureCause::NoOutcome => What::Unreadable,
-        _ => What::Misconfigured,
+        FailureCause::AcceptedInVain => ReplyKind::Accepted,
+        FailureCause::UnknownOutcome(_) | FailureCause::NoOutcome => ReplyKind::Unreadable,
+        _ => ReplyKind::Misconfigured,
     }
 }

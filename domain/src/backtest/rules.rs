@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value, json};
 
-use super::ask::{DeedKind, Whom};
 use super::past::Past;
+use super::requests::{Addressee, RequestEventKind};
 use crate::order::{Direction, Event, OrderState, order_seen_by};
 use crate::workflow::fault::FaultReport;
 use crate::workflow::read::fields::{Fields, entries};
@@ -40,17 +40,17 @@ const MAX_ENTRIES: usize = 1_000;
 
 /// The answers of a file, by addressee.
 #[derive(Debug, Clone, Default)]
-pub struct Rules(BTreeMap<Whom, Vec<Rule>>);
+pub struct Rules(BTreeMap<Addressee, Vec<Rule>>);
 
 #[derive(Debug, Clone)]
 struct Rule {
     when: Option<Expression>,
-    said: Said,
+    answer: RuleAnswer,
 }
 
 /// The answer of a rule.
 #[derive(Debug, Clone)]
-pub(super) enum Said {
+pub(super) enum RuleAnswer {
     Outcome { outcome: String, data: Value },
     Refused(String),
 }
@@ -58,7 +58,7 @@ pub(super) enum Said {
 /// An answer that a rule gives.
 #[derive(Debug, Clone)]
 pub(super) struct Supposed {
-    pub said: Said,
+    pub answer: RuleAnswer,
 }
 
 impl Rules {
@@ -71,15 +71,15 @@ impl Rules {
     }
 
     /// Whether a rule for this addressee reads personal data.
-    pub(super) fn look_into_personal_data(&self, whom: &Whom) -> bool {
-        let guards = self.0.get(whom).into_iter().flatten().filter_map(|rule| rule.when.as_ref());
+    pub(super) fn look_into_personal_data(&self, addressee: &Addressee) -> bool {
+        let guards = self.0.get(addressee).into_iter().flatten().filter_map(|rule| rule.when.as_ref());
         guards.into_iter().any(Expression::looks_into_personal_data)
     }
 
     /// The answer of the first rule that holds.
-    pub(super) fn answer(&self, whom: &Whom, past: &Past, state: &OrderState) -> Option<Supposed> {
-        let rule = self.0.get(whom)?.iter().find(|rule| rule.holds(past, state))?;
-        Some(Supposed { said: rule.said.clone() })
+    pub(super) fn answer(&self, addressee: &Addressee, past: &Past, state: &OrderState) -> Option<Supposed> {
+        let rule = self.0.get(addressee)?.iter().find(|rule| rule.holds(past, state))?;
+        Some(Supposed { answer: rule.answer.clone() })
     }
 }
 
@@ -94,18 +94,21 @@ impl Rule {
 /// The state of the steps at the end of the history.
 fn steps_then(past: &Past) -> Value {
     let mut steps = Map::new();
-    for ask in past.asks.iter().filter(|ask| ask.direction == Direction::Do) {
-        steps.insert(ask.step.clone(), json!({ "outcome": null, "outcomes": [], "data": null }));
+    for request in past.requests.iter().filter(|request| request.direction == Direction::Do) {
+        steps.insert(request.step.clone(), json!({ "outcome": null, "outcomes": [], "data": null }));
     }
-    for deed in &past.deeds {
-        let Some(ask) = past.asks.get(deed.ask).filter(|ask| ask.direction == Direction::Do) else { continue };
-        let DeedKind::Concluded(Some(outcome)) = &deed.kind else { continue };
-        let Some(step) = steps.get_mut(&ask.step) else { continue };
+    for event in &past.request_events {
+        let Some(request) = past.requests.get(event.request).filter(|request| request.direction == Direction::Do)
+        else {
+            continue;
+        };
+        let RequestEventKind::Concluded(Some(outcome)) = &event.kind else { continue };
+        let Some(step) = steps.get_mut(&request.step) else { continue };
         step["outcome"] = json!(outcome);
         if let Value::Array(outcomes) = &mut step["outcomes"] {
             outcomes.push(json!(outcome));
         }
-        if let Some(Event::StepCompleted(e)) = past.events.get(deed.seq) {
+        if let Some(Event::StepCompleted(e)) = past.events.get(event.seq) {
             step["data"] = e.data.clone();
         }
     }
@@ -117,45 +120,46 @@ fn read(root: &Node, workflow: &Workflow, report: &mut FaultReport) -> Option<Ru
     let mut rules = BTreeMap::new();
     let asked = asked(workflow);
     if let Some(node) = fields.get("answers") {
-        let known: Vec<String> = asked.iter().filter(|whom| !matches!(whom, Whom::Person(_))).map(Whom::name).collect();
-        let whom = |key: &str| {
+        let known: Vec<String> =
+            asked.iter().filter(|addressee| !matches!(addressee, Addressee::Person(_))).map(Addressee::name).collect();
+        let addressee = |key: &str| {
             let (name, action) = key.split_once('.')?;
-            Some(Whom::Participant { name: name.to_owned(), action: action.to_owned() })
+            Some(Addressee::Participant { name: name.to_owned(), action: action.to_owned() })
         };
-        section(node, &known, whom, &mut rules, report);
+        section(node, &known, addressee, &mut rules, report);
     }
     if let Some(node) = fields.get("persons") {
-        let persons = asked.iter().filter_map(|whom| match whom {
-            Whom::Person(awaits) => Some(awaits.clone()),
-            Whom::Participant { .. } | Whom::Time => None,
+        let persons = asked.iter().filter_map(|addressee| match addressee {
+            Addressee::Person(awaits) => Some(awaits.clone()),
+            Addressee::Participant { .. } | Addressee::Time => None,
         });
-        section(node, &persons.collect::<Vec<_>>(), |key| Some(Whom::Person(key.to_owned())), &mut rules, report);
+        section(node, &persons.collect::<Vec<_>>(), |key| Some(Addressee::Person(key.to_owned())), &mut rules, report);
     }
     Some(Rules(rules))
 }
 
 /// All addressees of a definition.
-fn asked(workflow: &Workflow) -> Vec<Whom> {
+fn asked(workflow: &Workflow) -> Vec<Addressee> {
     let steps = workflow.steps.iter().chain(&workflow.compensated);
-    let both = steps.flat_map(|step| [Whom::of(step, Direction::Do), Whom::of(step, Direction::Undo)]);
-    both.flatten().filter(|whom| *whom != Whom::Time).collect()
+    let both = steps.flat_map(|step| [Addressee::of(step, Direction::Do), Addressee::of(step, Direction::Undo)]);
+    both.flatten().filter(|addressee| *addressee != Addressee::Time).collect()
 }
 
 fn section(
     node: &Node,
     known: &[String],
-    whom: impl Fn(&str) -> Option<Whom>,
-    rules: &mut BTreeMap<Whom, Vec<Rule>>,
+    addressee: impl Fn(&str) -> Option<Addressee>,
+    rules: &mut BTreeMap<Addressee, Vec<Rule>>,
     report: &mut FaultReport,
 ) {
     for Entry { key, key_at, value } in entries(node, MAX_ENTRIES, report).unwrap_or_default() {
         if !known.contains(key) {
             let nearest = did_you_mean(key, known.iter().map(String::as_str));
-            report.add(*key_at, &value.path, format!("is nothing that the workflow asks for{nearest}"));
+            report.add(*key_at, &value.path, format!("is nothing that the workflow requests for{nearest}"));
         }
         let of = list(value, report).iter().filter_map(|rule| read_rule(rule, report)).collect();
-        if let Some(whom) = whom(key) {
-            rules.insert(whom, of);
+        if let Some(addressee) = addressee(key) {
+            rules.insert(addressee, of);
         }
     }
 }
@@ -179,16 +183,16 @@ fn read_rule(node: &Node, report: &mut FaultReport) -> Option<Rule> {
     let when = fields.get("when").and_then(|node| guard(node, report));
     let outcome = fields.get("outcome").and_then(|node| values::word(node, report));
     let data = fields.get("data").map(json_of).unwrap_or_default();
-    let said = match fields.get("refuse") {
+    let answer = match fields.get("refuse") {
         Some(node) => {
             for key in ["outcome", "data"] {
                 fields.fault(key, "has no meaning where 'refuse' stands", report);
             }
-            Said::Refused(values::text(node, report)?.to_owned())
+            RuleAnswer::Refused(values::text(node, report)?.to_owned())
         }
-        None => Said::Outcome { outcome: outcome.unwrap_or("done").to_owned(), data },
+        None => RuleAnswer::Outcome { outcome: outcome.unwrap_or("done").to_owned(), data },
     };
-    Some(Rule { when, said })
+    Some(Rule { when, answer })
 }
 
 fn guard(node: &Node, report: &mut FaultReport) -> Option<Expression> {

@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use super::itself_tests::lived_with;
+use super::itself_tests::run_events_with;
 use super::tests::{SOURCE, rules, shipped, shipped_and_sealed, tried_with, unknown, workflow};
 use super::*;
 use crate::order::Event;
 
 #[test]
-fn data_without_quotes_is_what_it_looks_like_and_data_with_quotes_is_text() {
+fn unquoted_data_are_typed_and_quoted_data_are_text() {
     let text = "answers:
   p.ship:
     - outcome: shipped
       data: { n: 1.5, i: 7, yes: true, no: false, quoted: 'true', not: \"false\", digits: '1', list: [a, 2, '2', ~], nothing: ~, word: word }
 ";
-    let events = lived_with(&shipped(), SOURCE, &rules(text, SOURCE));
+    let events = run_events_with(&shipped(), SOURCE, &rules(text, SOURCE));
     let result = events.iter().find_map(|event| match event {
         Event::OrderCompleted(e) => Some(e.result.clone()),
         _ => None,
@@ -39,7 +39,7 @@ fn an_entry_holds_up_to_a_thousand_rules() {
 }
 
 #[test]
-fn a_rule_that_looks_into_sealed_personal_data_leaves_its_answer_unknown() {
+fn a_rule_that_reads_sealed_personal_data_leaves_its_answer_unknown() {
     let (readable, past) = (shipped(), shipped_and_sealed());
     let rule = |guard: &str| rules(&format!("answers: {{ p.thank: [{{ when: \"{guard}\" }}] }}"), SOURCE);
     let harmless = rule("double(order.total) > 1.0 && order.customer.name != null");

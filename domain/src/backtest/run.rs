@@ -1,6 +1,6 @@
 //! Runs an order under another definition: the real decider, with the recorded answers.
 //!
-//! The run takes the recorded answers in their order, as far as the definition asks for them. Each
+//! The run takes the recorded answers in their order, as far as the definition requests for them. Each
 //! answer takes as long as it took in the history. Times decide only about deadlines: an answer
 //! that takes longer than the definition allows is too late. The run repeats operators' actions at
 //! the same points. Jitter is always in the middle. An attempt in flight takes as long as it took.
@@ -9,9 +9,9 @@ use chrono::DateTime;
 use serde_json::Value;
 
 use super::Options;
-use super::ask::{Deed, Milestone, Whom};
-use super::matching::{self, Asking};
+use super::matching::{self, NewRequest};
 use super::past::{Past, Seq};
+use super::requests::{Addressee, Milestone, RequestEvent};
 use super::rules::Supposed;
 use super::unknown::{Unknown, UnknownKind};
 use crate::Timestamp;
@@ -29,9 +29,9 @@ pub(super) struct Run<'a> {
     pub workflow: &'a Workflow,
     pub past: &'a Past,
     pub state: OrderState,
-    pub asks: Vec<NewAsk>,
+    pub requests: Vec<RunRequest>,
     pub milestones: Vec<Milestone>,
-    pub deeds: Vec<Deed>,
+    pub request_events: Vec<RequestEvent>,
     /// All decisions, each with the recorded event that caused it.
     pub decided: Vec<(Seq, Decided)>,
     /// Recorded answers that the order now refuses, each with its step.
@@ -55,10 +55,10 @@ pub(super) enum Decided {
 
 /// A request of the run.
 #[derive(Debug)]
-pub(super) struct NewAsk {
+pub(super) struct RunRequest {
     pub step: StepId,
     pub direction: Direction,
-    pub whom: Whom,
+    pub addressee: Addressee,
     pub at: Timestamp,
     pub source: Source,
     /// How many replies of the source the run has used.
@@ -78,12 +78,12 @@ pub(super) enum Source {
     /// The clock: a wait ends by itself.
     Clock,
     /// The answers are unknown.
-    Nobody(UnknownKind),
+    Unknown(UnknownKind),
 }
 
 impl<'a> Run<'a> {
     /// Runs the order, as far as the history has answers.
-    pub fn live(workflow: &'a Workflow, past: &'a Past, options: &'a Options) -> Result<Self, DecideError> {
+    pub fn execute(workflow: &'a Workflow, past: &'a Past, options: &'a Options) -> Result<Self, DecideError> {
         let split = past.split_of(0);
         let (events, state) = place_again(workflow, &past.placed, UNDIVIDED, split.map(|(_, at_once)| at_once))?;
         let split_at = split.map(|(mark, _)| mark).filter(|_| state.split.is_some());
@@ -91,14 +91,14 @@ impl<'a> Run<'a> {
             workflow,
             past,
             state,
-            asks: Vec::new(),
+            requests: Vec::new(),
             milestones: Vec::new(),
-            deeds: Vec::new(),
+            request_events: Vec::new(),
             decided: Vec::new(),
             refused: Vec::new(),
             operations: 0,
             options,
-            taken: vec![false; past.asks.len()],
+            taken: vec![false; past.requests.len()],
             now: past.placed.at,
             seq: 0,
             split_at,
@@ -114,10 +114,15 @@ impl<'a> Run<'a> {
 
     /// The requests that the order still waits for, and whose answers are unknown.
     pub fn unknown(&self) -> Vec<Unknown> {
-        let open = self.asks.iter().filter(|_| !self.state.ended());
-        open.filter_map(|ask| {
-            let kind = self.unknown_of(ask)?;
-            Some(Unknown { step: ask.step.clone(), direction: ask.direction, whom: ask.whom.name(), kind })
+        let open = self.requests.iter().filter(|_| !self.state.ended());
+        open.filter_map(|request| {
+            let kind = self.unknown_of(request)?;
+            Some(Unknown {
+                step: request.step.clone(),
+                direction: request.direction,
+                addressee: request.addressee.name(),
+                kind,
+            })
         })
         .collect()
     }
@@ -222,54 +227,54 @@ impl<'a> Run<'a> {
     }
 
     fn begin(&mut self, id: &str, direction: Direction, at: Timestamp, allowed_ms: Option<i64>) {
-        if let Some(ask) = self.ask(id, direction) {
-            ask.open = true;
+        if let Some(request) = self.request(id, direction) {
+            request.open = true;
             return;
         }
         let Some(step) = self.workflow.step(id) else { return };
-        let Some(whom) = Whom::of(step, direction) else { return };
-        let source = self.source(id, direction, &whom);
+        let Some(addressee) = Addressee::of(step, direction) else { return };
+        let source = self.source(id, direction, &addressee);
         if let Source::Past(index) = source
             && let Some(taken) = self.taken.get_mut(index)
         {
             *taken = true;
         }
-        self.deeds.push(Deed::asked(self.seq, self.asks.len()));
+        self.request_events.push(RequestEvent::asked(self.seq, self.requests.len()));
         let step = id.to_owned();
-        self.asks.push(NewAsk { step, direction, whom, at, source, given: 0, open: true, allowed_ms });
+        self.requests.push(RunRequest { step, direction, addressee, at, source, given: 0, open: true, allowed_ms });
     }
 
     /// The source of the answers: a rule if one holds, otherwise the history.
-    fn source(&self, step: &str, direction: Direction, whom: &Whom) -> Source {
+    fn source(&self, step: &str, direction: Direction, addressee: &Addressee) -> Source {
         if let Some(rules) = &self.options.rules
-            && let Some(supposed) = rules.answer(whom, self.past, &self.state)
+            && let Some(supposed) = rules.answer(addressee, self.past, &self.state)
         {
             return Source::Rule(supposed);
         }
-        let asking = Asking { step, direction, whom, input: self.input(step) };
-        match matching::find(self.past, self.workflow, &self.taken, &asking, self.options.same_input) {
+        let new_request = NewRequest { step, direction, addressee, input: self.input(step) };
+        match matching::find(self.past, self.workflow, &self.taken, &new_request, self.options.same_input) {
             Ok(index) => Source::Past(index),
             // A wait always ends, whatever its length.
-            Err(_) if *whom == Whom::Time => Source::Clock,
-            Err(kind) => Source::Nobody(kind),
+            Err(_) if *addressee == Addressee::Time => Source::Clock,
+            Err(kind) => Source::Unknown(kind),
         }
     }
 
     fn waits(&mut self, step: &str, direction: Direction, allowed_ms: i64) {
-        if let Some(ask) = self.ask(step, direction) {
-            ask.allowed_ms = Some(allowed_ms);
+        if let Some(request) = self.request(step, direction) {
+            request.allowed_ms = Some(allowed_ms);
         }
     }
 
     fn concludes(&mut self, step: &str, direction: Direction, outcome: Option<String>, open: bool) {
-        let found = self.asks.iter().position(|ask| ask.step == step && ask.direction == direction);
+        let found = self.requests.iter().position(|request| request.step == step && request.direction == direction);
         let Some(index) = found else { return };
-        self.asks[index].open = open;
-        self.deeds.push(Deed::concluded(self.seq, index, outcome));
+        self.requests[index].open = open;
+        self.request_events.push(RequestEvent::concluded(self.seq, index, outcome));
     }
 
-    fn ask(&mut self, step: &str, direction: Direction) -> Option<&mut NewAsk> {
-        self.asks.iter_mut().find(|ask| ask.step == step && ask.direction == direction)
+    fn request(&mut self, step: &str, direction: Direction) -> Option<&mut RunRequest> {
+        self.requests.iter_mut().find(|request| request.step == step && request.direction == direction)
     }
 
     /// Whether a step answers only in its exchange.

@@ -87,7 +87,7 @@ pub(super) fn difference(verdict: Verdict) -> Difference {
 #[track_caller]
 pub(super) fn unknown(verdict: Verdict) -> Vec<(String, UnknownKind)> {
     match verdict {
-        Verdict::Unknown(unknown) => unknown.into_iter().map(|unknown| (unknown.whom, unknown.kind)).collect(),
+        Verdict::Unknown(unknown) => unknown.into_iter().map(|unknown| (unknown.addressee, unknown.kind)).collect(),
         other => panic!("{other:?}"),
     }
 }
@@ -98,13 +98,13 @@ pub(super) fn rules(text: &str, source: &str) -> Options {
 }
 
 #[test]
-fn under_its_own_definition_an_order_is_the_same() {
+fn an_order_is_the_same_under_its_own_definition() {
     assert_eq!(tried(&shipped(), SOURCE), Verdict::Same);
     assert_eq!(tried(&undone(), SOURCE), Verdict::Same);
 }
 
 #[test]
-fn what_hangs_on_sealed_personal_data_cannot_be_known_and_all_else_can() {
+fn only_guards_that_read_sealed_personal_data_make_the_verdict_unknown() {
     let past = shipped_and_sealed();
     assert_eq!(tried(&past, SOURCE), Verdict::Same);
     let guarded = |guard: &str| SOURCE.replace("call: p.thank", &format!("call: p.thank, when: \"{guard}\""));
@@ -123,7 +123,7 @@ fn names_of_steps_times_and_attempts_change_nothing() {
 }
 
 #[test]
-fn what_was_done_in_turn_may_be_done_side_by_side_but_not_the_other_way_round() {
+fn serial_steps_may_become_parallel_but_must_not_be_reversed() {
     let side_by_side = SOURCE.replace("ship: { after: [charge], ", "ship: { ");
     assert_eq!(tried(&shipped(), &side_by_side), Verdict::Same);
     let turned = SOURCE
@@ -135,33 +135,33 @@ fn what_was_done_in_turn_may_be_done_side_by_side_but_not_the_other_way_round() 
 }
 
 #[test]
-fn fewer_attempts_lead_elsewhere_at_the_attempt_that_is_not_made() {
+fn fewer_attempts_differ_at_the_missing_attempt() {
     let difference = difference(tried(&shipped(), &SOURCE.replace("attempts: 3", "attempts: 1")));
     assert_eq!((difference.step.as_deref(), difference.revision), (Some("charge"), 2));
     assert!(difference.now[0].contains("503"), "{difference:?}");
-    assert!(difference.now.iter().any(|told| told.contains("being undone")), "{difference:?}");
+    assert!(difference.now.iter().any(|sentence| sentence.contains("being undone")), "{difference:?}");
     assert_eq!(difference.ended_then.status, "Shipped");
     assert!(!difference.ended_now.is_known, "nobody knows what a refund would have been answered with");
 }
 
 #[test]
-fn an_answer_that_took_longer_than_it_now_may_is_too_late() {
+fn an_answer_that_took_longer_than_the_new_time_out_is_too_late() {
     let difference = difference(tried(&shipped(), &SOURCE.replace("timeout: 3d", "timeout: 30m")));
     assert_eq!(difference.step.as_deref(), Some("ship"));
 }
 
 #[test]
-fn a_step_that_is_gone_is_missed_at_the_event_that_began_it() {
+fn a_removed_step_differs_at_the_event_that_started_it() {
     let without = SOURCE.replace("  thank: { after: [ship], call: p.thank, sets-status: Shipped }\n", "");
     let difference = difference(tried(&shipped(), &without));
     assert_eq!(difference.step.as_deref(), Some("thank"));
-    assert!(difference.then.iter().any(|told| told.contains("thank")), "{difference:?}");
-    assert!(difference.now.iter().any(|told| told.contains("completed")), "{difference:?}");
+    assert!(difference.then.iter().any(|sentence| sentence.contains("thank")), "{difference:?}");
+    assert!(difference.now.iter().any(|sentence| sentence.contains("completed")), "{difference:?}");
     assert_eq!(difference.ended_now, Standing { status: "Placed".into(), state: "COMPLETED", is_known: true });
 }
 
 #[test]
-fn an_action_that_was_never_asked_for_cannot_be_known_unless_a_rule_answers() {
+fn an_action_that_was_never_requested_is_unknown_unless_a_rule_answers() {
     let more = SOURCE
         .replace("  ship: { after: [charge]", "  check: { after: [charge], call: p.check, outcomes: [good, bad], compensate-on: [bad] }\n  ship: { after: [check]");
     assert_eq!(unknown(tried(&shipped(), &more)), [("p.check".to_owned(), UnknownKind::NeverAsked)]);
@@ -175,7 +175,7 @@ fn an_action_that_was_never_asked_for_cannot_be_known_unless_a_rule_answers() {
 }
 
 #[test]
-fn a_rule_sees_how_the_past_ended_and_takes_the_place_of_its_answer() {
+fn a_rule_reads_the_end_of_the_history_and_replaces_its_answer() {
     let overruled = rules(
         "answers:
   p.ship: [{ when: \"'shipped' in steps.ship.outcomes && steps.ship.data.tracking == 'T'\", outcome: none }]
@@ -194,7 +194,7 @@ fn a_rule_sees_how_the_past_ended_and_takes_the_place_of_its_answer() {
 }
 
 #[test]
-fn other_input_matters_where_it_was_seen_to_or_where_it_is_said_to() {
+fn another_input_matters_if_the_history_shows_it_or_the_caller_requires_it() {
     let otherwise = SOURCE.replace("amount: order.total", "amount: order.total, note: \"'now'\"");
     assert_eq!(tried(&shipped(), &otherwise), Verdict::Same);
     let strict = Options { same_input: true, ..Options::default() };
@@ -220,7 +220,7 @@ steps:
 }
 
 #[test]
-fn an_order_that_still_waits_is_compared_as_far_as_it_came() {
+fn an_unfinished_order_is_compared_up_to_its_last_event() {
     let then = workflow(SOURCE);
     let mut story = Story::given(&then);
     story.place(order()).whatever();
@@ -233,7 +233,7 @@ fn an_order_that_still_waits_is_compared_as_far_as_it_came() {
 }
 
 #[test]
-fn what_operators_did_is_done_again_at_the_same_point() {
+fn operators_operations_are_repeated_at_the_same_point() {
     let then = workflow(SOURCE);
     let mut story = Story::given(&then);
     story.place(order()).whatever();
@@ -256,7 +256,7 @@ fn what_operators_did_is_done_again_at_the_same_point() {
 }
 
 #[test]
-fn a_back_ordered_order_parts_at_shipping_where_there_is_no_back_order() {
+fn a_back_ordered_order_differs_at_shipping_under_a_definition_without_back_orders() {
     let with = workflow(include_str!("../../../workflows/order-fulfilment.yaml"));
     let without = include_str!("../../../workflows/order-fulfilment-without-backorder.yaml");
     let mut story = Story::given(&with);
@@ -319,7 +319,7 @@ fn to_its_end(mut story: Story<'_>) -> Past {
 }
 
 #[test]
-fn what_was_left_of_a_decision_comes_when_it_came_then_or_not_at_all() {
+fn the_rest_of_a_split_decision_comes_when_it_was_recorded_or_not_at_all() {
     let workflow = workflow(FOUR);
     let whole = in_parts(&workflow);
     let (mut refused_before, mut canceled, mut held) = (whole.clone(), whole.clone(), whole.clone());
@@ -329,7 +329,7 @@ fn what_was_left_of_a_decision_comes_when_it_came_then_or_not_at_all() {
     canceled.operate(Operation::Cancel).whatever();
     for story in [refused_before, canceled] {
         let past = to_its_end(story);
-        assert!(past.asks.iter().all(|ask| ask.step == "a" || ask.step == "b"));
+        assert!(past.requests.iter().all(|request| request.step == "a" || request.step == "b"));
         assert_eq!(tried(&past, FOUR), Verdict::Same);
     }
     held.operate(Operation::Pause).whatever();
@@ -339,7 +339,7 @@ fn what_was_left_of_a_decision_comes_when_it_came_then_or_not_at_all() {
 }
 
 #[test]
-fn a_definition_that_goes_on_where_a_split_decision_was_cut_off_is_another() {
+fn a_definition_that_continues_an_abandoned_split_decision_differs() {
     let workflow = workflow(FOUR);
     let mut story = in_parts(&workflow);
     story.answer("a", refused("no")).whatever();
@@ -357,7 +357,7 @@ fn a_file_of_rules_is_checked_with_line_and_column() {
     for (text, fault) in [
         (
             "answers: { p.chrage: [{}] }",
-            "1:12: answers.p.chrage: is nothing that the workflow asks for; did you mean 'p.charge'?",
+            "1:12: answers.p.chrage: is nothing that the workflow requests for; did you mean 'p.charge'?",
         ),
         ("answers: { p.charge: {} }", "1:22: answers.p.charge: must be a list of rules, is a map"),
         ("answers: { p.charge: [] }", "1:22: answers.p.charge: must hold from 1 to 1000 rules"),
@@ -374,7 +374,7 @@ fn a_file_of_rules_is_checked_with_line_and_column() {
             "answers: { p.charge: [{ refuse: no, outcome: x }] }",
             "1:37: answers.p.charge[0].outcome: has no meaning where 'refuse' stands",
         ),
-        ("persons: { approval: [{}] }", "1:12: persons.approval: is nothing that the workflow asks for"),
+        ("persons: { approval: [{}] }", "1:12: persons.approval: is nothing that the workflow requests for"),
         ("answer: {}", "1:1: answer: is an unknown key; did you mean 'answers'?"),
     ] {
         let faults = Rules::parse(text, &workflow(SOURCE)).unwrap_err().to_string();
@@ -383,7 +383,7 @@ fn a_file_of_rules_is_checked_with_line_and_column() {
 }
 
 #[test]
-fn data_of_a_rule_is_what_it_looks_like() {
+fn data_of_a_rule_have_the_types_that_they_look_like() {
     let text =
         "answers: { p.ship: [{ outcome: shipped, data: { n: 1.5, yes: true, text: '1', list: [a, ~], big: 1e400 } }] }";
     let trial = tried_with(&shipped(), SOURCE, &rules(text, SOURCE));
@@ -395,7 +395,7 @@ fn data_of_a_rule_is_what_it_looks_like() {
 }
 
 #[test]
-fn an_answer_that_came_after_its_step_had_failed_settles_it_again() {
+fn a_late_answer_settles_a_failed_step() {
     let source = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }

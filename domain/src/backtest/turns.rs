@@ -1,9 +1,9 @@
 //! Chooses the next turn of a run: the earliest recorded answer that the order waits for, or what
 //! the clock brings before that.
 
-use super::ask::Whom;
-use super::past::{OperationKind, PastAsk, PastReply, Seq, What};
-use super::run::{NewAsk, Run, Source, at_ms};
+use super::past::{OperationKind, RecordedReply, RecordedRequest, ReplyKind, Seq};
+use super::requests::Addressee;
+use super::run::{Run, RunRequest, Source, at_ms};
 use super::unknown::UnknownKind;
 use crate::Timestamp;
 use crate::order::{Command, DecideError, Event, FailureCause, Mode, Stage};
@@ -11,9 +11,9 @@ use crate::order::{Command, DecideError, Event, FailureCause, Mode, Stage};
 /// The next turn of a run.
 enum Turn {
     /// A rule answers.
-    Suppose { ask: usize },
+    Suppose { request: usize },
     /// The history answers.
-    Reply { ask: usize, reply: PastReply },
+    Reply { request: usize, reply: RecordedReply },
     /// An operator acts.
     Operate { seq: Seq, at: Timestamp, kind: OperationKind },
     /// A deadline passes.
@@ -24,7 +24,7 @@ enum Turn {
 
 /// What a recorded request brings next.
 enum Next {
-    Reply(PastReply),
+    Reply(RecordedReply),
     /// The clock brings something first.
     Due(Timestamp),
     /// Nothing: the history still waited, too.
@@ -40,8 +40,8 @@ impl Run<'_> {
         }
         let Some(turn) = self.next_turn() else { return Ok(false) };
         match turn {
-            Turn::Suppose { ask } => self.suppose(ask)?,
-            Turn::Reply { ask, reply } => self.reply(ask, reply)?,
+            Turn::Suppose { request } => self.suppose(request)?,
+            Turn::Reply { request, reply } => self.reply(request, reply)?,
             Turn::Operate { seq, at, kind } => self.operation(seq, at, kind)?,
             Turn::Rest => self.decide_rest()?,
             Turn::Due { at } => {
@@ -53,13 +53,13 @@ impl Run<'_> {
     }
 
     /// Why a request has no answer; `None`: it has one, or the history still waited for it.
-    pub(super) fn unknown_of(&self, ask: &NewAsk) -> Option<UnknownKind> {
-        if !ask.open {
+    pub(super) fn unknown_of(&self, request: &RunRequest) -> Option<UnknownKind> {
+        if !request.open {
             return None;
         }
-        match &ask.source {
-            Source::Nobody(kind) => Some(*kind),
-            Source::Past(index) => match self.next_of(ask, self.past.asks.get(*index)?) {
+        match &request.source {
+            Source::Unknown(kind) => Some(*kind),
+            Source::Past(index) => match self.next_of(request, self.past.requests.get(*index)?) {
                 Next::Unknown(kind) => Some(kind),
                 Next::Reply(_) | Next::Due(_) | Next::Waits => None,
             },
@@ -76,10 +76,12 @@ impl Run<'_> {
                 _ => Turn::Rest,
             });
         }
-        let supposed =
-            self.asks.iter().position(|ask| ask.open && ask.given == 0 && matches!(ask.source, Source::Rule(_)));
-        if let Some(ask) = supposed {
-            return Some(Turn::Suppose { ask });
+        let supposed = self
+            .requests
+            .iter()
+            .position(|request| request.open && request.given == 0 && matches!(request.source, Source::Rule(_)));
+        if let Some(request) = supposed {
+            return Some(Turn::Suppose { request });
         }
         match self.first_and_due() {
             (Some((_, turn)), Some(due)) if self.moment_of(&turn) <= due => Some(turn),
@@ -95,14 +97,14 @@ impl Run<'_> {
         let operation = operation.map(|o| (o.seq, Turn::Operate { seq: o.seq, at: o.at, kind: o.kind }));
         let mut turns: Vec<(Seq, Turn)> = operation.into_iter().collect();
         let mut due: Option<Timestamp> = None;
-        for (index, ask) in self.asks.iter().enumerate() {
-            let brings = match &ask.source {
-                Source::Past(past) => self.past.asks.get(*past).map(|past| self.next_of(ask, past)),
-                Source::Clock => self.deadline(ask).map(Next::Due),
-                Source::Rule(_) | Source::Nobody(_) => None,
+        for (index, request) in self.requests.iter().enumerate() {
+            let brings = match &request.source {
+                Source::Past(past) => self.past.requests.get(*past).map(|past| self.next_of(request, past)),
+                Source::Clock => self.deadline(request).map(Next::Due),
+                Source::Rule(_) | Source::Unknown(_) => None,
             };
             match brings {
-                Some(Next::Reply(reply)) => turns.push((reply.seq, Turn::Reply { ask: index, reply })),
+                Some(Next::Reply(reply)) => turns.push((reply.seq, Turn::Reply { request: index, reply })),
                 Some(Next::Due(at)) if self.state.paused.is_none() => due = Some(due.map_or(at, |due| due.min(at))),
                 _ => {}
             }
@@ -113,39 +115,39 @@ impl Run<'_> {
     /// When a turn comes: as long after its request as recorded.
     fn moment_of(&self, turn: &Turn) -> Timestamp {
         match turn {
-            Turn::Reply { ask, reply } => self.moment(*ask, reply),
+            Turn::Reply { request, reply } => self.moment(*request, reply),
             Turn::Operate { at, .. } | Turn::Due { at } => (*at).max(self.now),
             Turn::Suppose { .. } | Turn::Rest => self.now,
         }
     }
 
-    pub(super) fn moment(&self, ask: usize, reply: &PastReply) -> Timestamp {
-        let Some(ask) = self.asks.get(ask) else { return self.now };
-        let asked = match ask.source {
-            Source::Past(past) => self.past.asks.get(past).map(|past| past.at),
-            Source::Rule(_) | Source::Clock | Source::Nobody(_) => None,
+    pub(super) fn moment(&self, request: usize, reply: &RecordedReply) -> Timestamp {
+        let Some(request) = self.requests.get(request) else { return self.now };
+        let asked = match request.source {
+            Source::Past(past) => self.past.requests.get(past).map(|past| past.at),
+            Source::Rule(_) | Source::Clock | Source::Unknown(_) => None,
         };
         let took = asked.map_or(0, |asked| (reply.at - asked).num_milliseconds());
-        at_ms(ask.at.timestamp_millis().saturating_add(took)).max(self.now)
+        at_ms(request.at.timestamp_millis().saturating_add(took)).max(self.now)
     }
 
-    fn stage(&self, ask: &NewAsk) -> Option<Stage> {
-        self.state.steps.get(&ask.step).map(|known| known.stage)
+    fn stage(&self, request: &RunRequest) -> Option<Stage> {
+        self.state.steps.get(&request.step).map(|known| known.stage)
     }
 
-    pub(super) fn deadline(&self, ask: &NewAsk) -> Option<Timestamp> {
-        match self.stage(ask)? {
+    pub(super) fn deadline(&self, request: &RunRequest) -> Option<Timestamp> {
+        match self.stage(request)? {
             Stage::Awaiting { deadline, .. } => Some(deadline),
             _ => None,
         }
     }
 
-    fn next_of(&self, ask: &NewAsk, past: &PastAsk) -> Next {
-        let reply = past.replies.get(ask.given).copied();
-        let Some(stage) = self.stage(ask) else { return Next::Unknown(UnknownKind::OutOfStep) };
-        if !ask.open {
+    fn next_of(&self, request: &RunRequest, past: &RecordedRequest) -> Next {
+        let reply = past.replies.get(request.given).copied();
+        let Some(stage) = self.stage(request) else { return Next::Unknown(UnknownKind::OutOfStep) };
+        if !request.open {
             return match reply {
-                Some(reply) if self.opens_again(ask, stage, reply.what) => Next::Reply(reply),
+                Some(reply) if self.opens_again(request, stage, reply.kind) => Next::Reply(reply),
                 _ => Next::Waits,
             };
         }
@@ -156,34 +158,39 @@ impl Run<'_> {
                 _ => Next::Unknown(UnknownKind::NotWaitedFor),
             };
         };
-        match (stage, reply.what) {
-            (_, What::Unreadable) if self.knows_it(ask, &reply) => Next::Unknown(UnknownKind::NotRecorded),
-            (Stage::Awaiting { deadline, .. }, _) => in_time(ask, &reply, deadline),
+        match (stage, reply.kind) {
+            (_, ReplyKind::Unreadable) if self.knows_it(request, &reply) => Next::Unknown(UnknownKind::NotRecorded),
+            (Stage::Awaiting { deadline, .. }, _) => in_time(request, &reply, deadline),
             (
                 Stage::BackingOff { .. },
-                What::Unclear | What::Misconfigured | What::Accepted | What::Lost | What::NotSent | What::Overdue,
+                ReplyKind::Unclear
+                | ReplyKind::Misconfigured
+                | ReplyKind::Accepted
+                | ReplyKind::Lost
+                | ReplyKind::NotSent
+                | ReplyKind::Overdue,
             )
-            | (Stage::InFlight { .. }, What::Overdue) => Next::Unknown(UnknownKind::OutOfStep),
+            | (Stage::InFlight { .. }, ReplyKind::Overdue) => Next::Unknown(UnknownKind::OutOfStep),
             _ => Next::Reply(reply),
         }
     }
 
     /// Whether a concluded request opens again: an operator retries or skips it, or its participant
     /// answers after all.
-    fn opens_again(&self, ask: &NewAsk, stage: Stage, what: What) -> bool {
-        let is_request = || self.state.steps.get(&ask.step).is_some_and(|known| known.mode == Some(Mode::Request));
-        let opens = match (stage, what) {
-            (Stage::UndoFailed | Stage::Failed { .. } | Stage::Held { .. }, What::Again | What::Skipped)
-            | (Stage::UndoFailed, What::Later) => true,
-            (Stage::Held { .. }, What::Later) => is_request(),
+    fn opens_again(&self, request: &RunRequest, stage: Stage, kind: ReplyKind) -> bool {
+        let is_request = || self.state.steps.get(&request.step).is_some_and(|known| known.mode == Some(Mode::Request));
+        let opens = match (stage, kind) {
+            (Stage::UndoFailed | Stage::Failed { .. } | Stage::Held { .. }, ReplyKind::Again | ReplyKind::Skipped)
+            | (Stage::UndoFailed, ReplyKind::Later) => true,
+            (Stage::Held { .. }, ReplyKind::Later) => is_request(),
             _ => false,
         };
         opens && self.state.stuck.is_some()
     }
 
     /// Whether this definition knows an answer that the recorded definition did not know.
-    fn knows_it(&self, ask: &NewAsk, reply: &PastReply) -> bool {
-        match (self.unreadable(reply), self.workflow.step(&ask.step)) {
+    fn knows_it(&self, request: &RunRequest, reply: &RecordedReply) -> bool {
+        match (self.unreadable(reply), self.workflow.step(&request.step)) {
             (Some(FailureCause::UnknownOutcome(Some(outcome))), Some(step)) => step.knows(outcome),
             (Some(FailureCause::NoOutcome), Some(step)) => !step.outcome_required,
             _ => true,
@@ -191,7 +198,7 @@ impl Run<'_> {
     }
 
     /// Why the recorded definition did not know an answer.
-    pub(super) fn unreadable(&self, reply: &PastReply) -> Option<FailureCause<'_>> {
+    pub(super) fn unreadable(&self, reply: &RecordedReply) -> Option<FailureCause<'_>> {
         match self.past.events.get(reply.seq) {
             Some(Event::StepFailed(e)) => Some(e.cause()),
             Some(Event::StepAttemptFailed(e)) => e.mistake(),
@@ -202,16 +209,26 @@ impl Run<'_> {
 
 /// Whether a recorded reply comes in time in the run. An answer that came late, but before an
 /// instance noticed, counts as in time again.
-fn in_time(ask: &NewAsk, reply: &PastReply, deadline: Timestamp) -> Next {
-    let (now, then) = (ask.allowed_ms.unwrap_or(i64::MAX), reply.allowed_ms.unwrap_or(i64::MAX));
-    match reply.what {
-        What::Overdue if now > then && ask.whom != Whom::Time => Next::Unknown(UnknownKind::NotWaitedFor),
-        What::Overdue if now == then => Next::Reply(*reply),
-        What::Overdue => Next::Due(deadline),
-        _ if now < then && reply.took_ms > now => Next::Due(deadline),
-        What::Accepted | What::Unclear | What::Misconfigured | What::Lost | What::NotSent | What::Again => {
-            Next::Unknown(UnknownKind::OutOfStep)
+fn in_time(request: &RunRequest, reply: &RecordedReply, deadline: Timestamp) -> Next {
+    let (now, then) = (request.allowed_ms.unwrap_or(i64::MAX), reply.allowed_ms.unwrap_or(i64::MAX));
+    match reply.kind {
+        ReplyKind::Overdue if now > then && request.addressee != Addressee::Time => {
+            Next::Unknown(UnknownKind::NotWaitedFor)
         }
-        What::Done | What::Later | What::Unreadable | What::Held | What::Refused | What::Skipped => Next::Reply(*reply),
+        ReplyKind::Overdue if now == then => Next::Reply(*reply),
+        ReplyKind::Overdue => Next::Due(deadline),
+        _ if now < then && reply.took_ms > now => Next::Due(deadline),
+        ReplyKind::Accepted
+        | ReplyKind::Unclear
+        | ReplyKind::Misconfigured
+        | ReplyKind::Lost
+        | ReplyKind::NotSent
+        | ReplyKind::Again => Next::Unknown(UnknownKind::OutOfStep),
+        ReplyKind::Done
+        | ReplyKind::Later
+        | ReplyKind::Unreadable
+        | ReplyKind::Held
+        | ReplyKind::Refused
+        | ReplyKind::Skipped => Next::Reply(*reply),
     }
 }

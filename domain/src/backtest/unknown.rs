@@ -11,7 +11,7 @@ pub struct Unknown {
     /// Do or undo.
     pub direction: Direction,
     /// The addressee: `participant.action`.
-    pub whom: String,
+    pub addressee: String,
     /// Why it is unknown.
     pub kind: UnknownKind,
 }

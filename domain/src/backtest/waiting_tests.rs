@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::itself_tests::{HOUR, lived};
-use super::parting_tests::{past, steps};
+use super::difference_tests::{past, steps};
+use super::itself_tests::{HOUR, run_events};
 use super::tests::{difference, event_at, tried, unknown};
 use super::*;
 use crate::Timestamp;
@@ -41,7 +41,7 @@ fn answered_beside_a_pause() -> Past {
 }
 
 #[test]
-fn an_answer_comes_in_time_where_it_took_no_longer_than_it_may_pauses_left_out() {
+fn an_answer_is_in_time_by_its_length_without_pauses() {
     let past = answered_beside_a_pause();
     for (timeout, is_in_time) in [("2h", true), ("90m", true), ("89m", false), ("1h", false), ("10m", false)] {
         let verdict = tried(&past, &requested(timeout));
@@ -56,7 +56,7 @@ fn an_answer_comes_in_time_where_it_took_no_longer_than_it_may_pauses_left_out()
 }
 
 #[test]
-fn an_answer_that_was_late_then_and_taken_since_nobody_looked_is_taken_again() {
+fn a_late_answer_that_was_accepted_is_accepted_again() {
     let past = past(&requested("1h"), |story| {
         story.answer("a", done()).whatever();
         story.answer("b", Reply::Accepted).whatever();
@@ -76,7 +76,7 @@ fn overdue_beside_another(timeout: &str) -> String {
 }
 
 #[test]
-fn what_was_overdue_is_so_at_its_time_now_and_is_not_known_after_a_longer_wait() {
+fn an_overdue_answer_is_overdue_at_the_new_deadline_and_unknown_after_a_longer_wait() {
     let past = past(&overdue_beside_another("1d"), |story| {
         story.answer("b", Reply::Accepted).whatever();
         story.pass(HOUR * 2);
@@ -86,7 +86,7 @@ fn what_was_overdue_is_so_at_its_time_now_and_is_not_known_after_a_longer_wait()
     for (timeout, b, c) in [("1d", 24, 2), ("3h", 3, 2), ("1h", 1, 2)] {
         let source = overdue_beside_another(timeout);
         assert_eq!(tried(&past, &source), Verdict::Same, "{timeout}");
-        let events = lived(&past, &source);
+        let events = run_events(&past, &source);
         assert_eq!(
             (ended_at(&events, "b"), ended_at(&events, "c")),
             (Some(TimeDelta::hours(b)), Some(TimeDelta::hours(c))),
@@ -101,7 +101,7 @@ fn what_was_overdue_is_so_at_its_time_now_and_is_not_known_after_a_longer_wait()
 }
 
 #[test]
-fn a_wait_lasts_as_long_as_the_definition_says_whatever_it_was_then() {
+fn a_wait_lasts_as_long_as_the_new_definition_says() {
     let waiting = |wait: &str| {
         steps(&format!("  w: {{ wait: {wait} }}\n  c: {{ call: p.c }}\n  d: {{ after: [w, c], call: p.d }}\n"))
     };
@@ -115,7 +115,7 @@ fn a_wait_lasts_as_long_as_the_definition_says_whatever_it_was_then() {
     for (wait, w, d) in [("3h", 3, 4), ("1h", 1, 3), ("2h", 2, 3), ("5h", 5, 6)] {
         let source = waiting(wait);
         assert_eq!(tried(&past, &source), Verdict::Same, "{wait}");
-        let events = lived(&past, &source);
+        let events = run_events(&past, &source);
         let ended = ["w", "c", "d"].map(|step| ended_at(&events, step));
         assert_eq!(ended, [Some(TimeDelta::hours(w)), Some(TimeDelta::hours(2)), Some(TimeDelta::hours(d))], "{wait}");
         assert!(events.iter().map(Event::at).is_sorted(), "{wait}");
@@ -123,7 +123,7 @@ fn a_wait_lasts_as_long_as_the_definition_says_whatever_it_was_then() {
 }
 
 #[test]
-fn a_wait_that_there_was_not_passes_and_moves_what_comes_after_it() {
+fn an_added_wait_passes_and_delays_the_steps_after_it() {
     let calls = |first: &str| steps(&format!("{first}  b: {{ call: p.b }}\n  c: {{ after: [b], call: p.c }}\n"));
     let past = past(&calls(""), |story| {
         story.pass(HOUR);
@@ -133,7 +133,7 @@ fn a_wait_that_there_was_not_passes_and_moves_what_comes_after_it() {
     });
     let beside = calls("  w: { wait: 90m }\n");
     assert_eq!(tried(&past, &beside), Verdict::Same);
-    let events = lived(&past, &beside);
+    let events = run_events(&past, &beside);
     assert_eq!(ended_at(&events, "w"), Some(TimeDelta::minutes(90)));
     assert_eq!(
         (ended_at(&events, "b"), ended_at(&events, "c")),
@@ -141,7 +141,7 @@ fn a_wait_that_there_was_not_passes_and_moves_what_comes_after_it() {
     );
     let before = calls("  w: { wait: 1d }\n").replace("b: { call", "b: { after: [w], call");
     assert_eq!(tried(&past, &before), Verdict::Same);
-    let events = lived(&past, &before);
+    let events = run_events(&past, &before);
     assert_eq!(
         (ended_at(&events, "b"), ended_at(&events, "c")),
         (Some(TimeDelta::hours(25)), Some(TimeDelta::hours(26)))
@@ -149,7 +149,7 @@ fn a_wait_that_there_was_not_passes_and_moves_what_comes_after_it() {
 }
 
 #[test]
-fn an_attempt_that_time_brings_sooner_now_is_the_one_of_then() {
+fn an_attempt_that_comes_sooner_in_the_run_matches_the_recorded_one() {
     let calls = |first: &str| steps(&format!("{first}  a: {{ call: p.a, retry: {{ attempts: 2 }} }}\n"));
     let past = past(&calls(""), |story| {
         story.answer("a", unclear("503")).whatever();
@@ -161,14 +161,14 @@ fn an_attempt_that_time_brings_sooner_now_is_the_one_of_then() {
     let waiting = calls("  w: { wait: 30m }\n");
     assert_eq!(tried(&past, &waiting), Verdict::Same);
     let again = |event: &Event| matches!(event, Event::StepStarted(e) if e.attempt == 2);
-    let events = lived(&past, &waiting);
+    let events = run_events(&past, &waiting);
     let at: Vec<TimeDelta> =
         events.iter().filter(|event| again(event)).map(|e| e.at() - Timestamp::UNIX_EPOCH).collect();
     assert_eq!(at, [TimeDelta::minutes(30)]);
 }
 
 #[test]
-fn nothing_falls_due_in_a_pause_and_a_wait_goes_on_after_it() {
+fn nothing_is_due_in_a_pause_and_a_wait_continues_after_it() {
     let waiting = |wait: &str| steps(&format!("  w: {{ wait: {wait} }}\n  c: {{ after: [w], call: p.c }}\n"));
     let past = past(&waiting("1h"), |story| {
         story.pass(HOUR / 2);
@@ -180,13 +180,13 @@ fn nothing_falls_due_in_a_pause_and_a_wait_goes_on_after_it() {
     });
     for (wait, minutes) in [("1h", 60), ("40m", 40), ("2h", 120)] {
         assert_eq!(tried(&past, &waiting(wait)), Verdict::Same, "{wait}");
-        let ended = ended_at(&lived(&past, &waiting(wait)), "w");
+        let ended = ended_at(&run_events(&past, &waiting(wait)), "w");
         assert_eq!(ended, Some(TimeDelta::hours(100) + TimeDelta::minutes(minutes)), "{wait}");
     }
 }
 
 #[test]
-fn a_pause_lasts_as_long_as_then_even_where_it_begins_later() {
+fn a_pause_lasts_as_long_as_recorded_even_if_it_begins_later() {
     let calls = |of_b: &str, of_c: &str| {
         steps(&format!(
             "  a: {{ call: p.a }}\n  b: {{ {of_b}call: p.b }}\n  c: {{ {of_c}call: p.c }}\n  d: {{ call: p.d }}\n"
@@ -210,14 +210,14 @@ fn a_pause_lasts_as_long_as_then_even_where_it_begins_later() {
         let at = |event: &Event| (event.at() - Timestamp::UNIX_EPOCH).num_hours();
         events.iter().filter(|event| matches!(event, Event::OrderPaused(_) | Event::OrderResumed(_))).map(at).collect()
     };
-    assert_eq!(pauses(&lived(&past, &side_by_side)), [3, 13, 14, 21]);
+    assert_eq!(pauses(&run_events(&past, &side_by_side)), [3, 13, 14, 21]);
     // The second pause begins as soon as the first has ended, since it was due before.
-    assert_eq!(pauses(&lived(&past, &in_turn)), [6, 16, 16, 23]);
+    assert_eq!(pauses(&run_events(&past, &in_turn)), [6, 16, 16, 23]);
     assert_eq!(tried(&past, &in_turn), Verdict::Same);
 }
 
 #[test]
-fn what_was_given_up_then_and_is_waited_for_now_is_not_known() {
+fn a_wait_that_was_given_up_is_unknown_where_the_run_continues_it() {
     let source = |undone: &str| {
         steps(&format!("  a: {{ call: p.a, outcomes: [good, bad]{undone} }}\n  b: {{ request: p.b, timeout: 3d }}\n"))
     };
@@ -231,7 +231,7 @@ fn what_was_given_up_then_and_is_waited_for_now_is_not_known() {
 }
 
 #[test]
-fn an_attempt_that_was_not_made_then_is_not_known_unless_it_was_still_to_come() {
+fn an_attempt_without_a_record_is_unknown_unless_it_was_still_due() {
     let source =
         |attempts: u32| steps(&format!("  a: {{ call: p.a, undo: p.b, retry: {{ attempts: {attempts} }} }}\n"));
     let used_up = past(&source(1), |story| story.answer("a", unclear("503")).whatever());
@@ -243,7 +243,7 @@ fn an_attempt_that_was_not_made_then_is_not_known_unless_it_was_still_to_come() 
 }
 
 #[test]
-fn an_answer_that_was_not_understood_then_and_is_now_is_not_known_whole() {
+fn an_unknown_outcome_that_the_new_definition_knows_is_not_recorded_whole() {
     let source = |known: &str| steps(&format!("  a: {{ call: p.a, {known}, retry: {{ attempts: 3 }} }}\n"));
     let odd = past(&source("outcomes: [even]"), |story| {
         story.answer("a", answered("odd")).whatever();
@@ -270,7 +270,7 @@ fn an_answer_that_was_not_understood_then_and_is_now_is_not_known_whole() {
     // With a single attempt allowed, the step fails for good by the same answer.
     let once =
         source("outcomes: [even]").replace("attempts: 3", "attempts: 1").replace("  a:", "  z: { call: p.z }\n  a:");
-    let parts = lived(&odd, &once);
+    let parts = run_events(&odd, &once);
     let failed = parts.iter().find_map(|event| match event {
         Event::StepFailed(e) => Some(e.error.as_str()),
         _ => None,
@@ -279,7 +279,7 @@ fn an_answer_that_was_not_understood_then_and_is_now_is_not_known_whole() {
 }
 
 #[test]
-fn what_was_accepted_in_vain_is_accepted_where_it_may_be_and_what_came_then_is_out_of_step() {
+fn an_unexpected_acceptance_is_out_of_step_where_the_definition_allows_it() {
     let source = |kind: &str| steps(&format!("  a: {{ {kind}: p.a, retry: {{ attempts: 3 }} }}\n"));
     let in_vain = past(&source("call"), |story| {
         story.answer("a", Reply::Accepted).whatever();
@@ -298,7 +298,7 @@ fn what_was_accepted_in_vain_is_accepted_where_it_may_be_and_what_came_then_is_o
 }
 
 #[test]
-fn an_operator_skips_a_step_with_the_answer_of_then() {
+fn an_operator_skips_a_step_with_the_recorded_outcome() {
     let source =
         steps("  a: { request: p.a, outcomes: [yes, no], compensate-on: [no] }\n  b: { after: [a], call: p.b }\n");
     let past = past(&source, |story| {
@@ -309,7 +309,7 @@ fn an_operator_skips_a_step_with_the_answer_of_then() {
 }
 
 #[test]
-fn every_reason_for_not_knowing_has_a_name_and_a_sentence() {
+fn every_kind_of_unknown_has_a_name_and_a_sentence() {
     use UnknownKind::{NeverAsked, NoFurtherAttempt, NotRecorded, NotWaitedFor, OtherInput, OutOfStep, PersonalData};
     for (kind, name, sentence) in [
         (NeverAsked, "never-asked", "was never asked"),

@@ -99,7 +99,7 @@ pub fn line(id: &str, outcome: &Outcome) -> Option<Value> {
             let unknown = unknown.iter().map(|unknown| {
                 json!({
                     "step": unknown.step, "direction": unknown.direction.as_str(),
-                    "action": unknown.whom, "because": unknown.kind.as_str(),
+                    "action": unknown.addressee, "because": unknown.kind.as_str(),
                 })
             });
             let unknown: Vec<Value> = unknown.collect();

@@ -77,7 +77,7 @@ impl Tally {
             Verdict::Unknown(unknown) => {
                 // What is missing first is what the others may depend on.
                 if let Some(first) = unknown.into_iter().next() {
-                    self.unknown.entry((first.whom, first.kind)).or_default().note(id, ());
+                    self.unknown.entry((first.addressee, first.kind)).or_default().note(id, ());
                 }
             }
         }

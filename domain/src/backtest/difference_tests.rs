@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::itself_tests::{HOUR, lived};
+use super::itself_tests::{HOUR, run_events};
 use super::tests::{SOURCE, difference, event_at, rules, shipped, tried, tried_with, undone, unknown, workflow};
 use super::*;
 use crate::order::{Event, Operation};
@@ -14,11 +14,11 @@ pub(super) fn steps(steps: &str) -> String {
 }
 
 /// The past of an order under this definition.
-pub(super) fn past(source: &str, live: impl FnOnce(&mut Story<'_>)) -> Past {
+pub(super) fn past(source: &str, execute: impl FnOnce(&mut Story<'_>)) -> Past {
     let workflow = workflow(source);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    live(&mut story);
+    execute(&mut story);
     Past::of(story.history().to_vec()).unwrap()
 }
 
@@ -39,7 +39,7 @@ fn in_turn(source: &str, order: &[&str]) -> Past {
 }
 
 #[test]
-fn another_answer_is_a_difference_even_where_nothing_follows_from_it() {
+fn another_outcome_is_a_difference_even_without_consequences() {
     let overruled = rules("answers: { p.thank: [{ outcome: odd }] }", SOURCE);
     let difference = difference(tried_with(&shipped(), SOURCE, &overruled).verdict);
     assert_eq!((difference.step.as_deref(), difference.ended_now.state), (Some("thank"), "COMPLETED"));
@@ -48,7 +48,7 @@ fn another_answer_is_a_difference_even_where_nothing_follows_from_it() {
 }
 
 #[test]
-fn a_rule_that_answers_as_was_answered_then_changes_nothing() {
+fn a_rule_with_the_recorded_answer_changes_nothing() {
     // An undo is not the step that it undoes, and two steps with the same action are two.
     assert_eq!(tried_with(&undone(), SOURCE, &rules("answers: { p.refund: [{}] }", SOURCE)).verdict, Verdict::Same);
     let twice = steps(
@@ -63,7 +63,7 @@ fn a_rule_that_answers_as_was_answered_then_changes_nothing() {
 }
 
 #[test]
-fn an_answer_that_came_after_an_interim_one_is_missed_where_it_comes_no_more() {
+fn a_missing_answer_after_an_interim_one_differs() {
     let source = steps(
         "  a: { call: p.a }\n  b: { after: [a], request: p.b, outcomes: [later, made], interim: { later: 5d } }\n  \
          c: { call: p.c }\n",
@@ -84,7 +84,7 @@ fn an_answer_that_came_after_an_interim_one_is_missed_where_it_comes_no_more() {
 }
 
 #[test]
-fn an_order_that_is_stuck_is_not_given_what_a_closed_step_was_answered() {
+fn a_stuck_order_gets_no_answer_for_a_closed_step() {
     let source = steps(
         "  b: { request: p.b, outcomes: [later, made], interim: { later: 5d } }\n  \
          c: { call: p.c, retry: { attempts: 1 } }\n",
@@ -101,7 +101,7 @@ fn an_order_that_is_stuck_is_not_given_what_a_closed_step_was_answered() {
 }
 
 #[test]
-fn steps_that_were_asked_side_by_side_may_be_asked_in_any_order() {
+fn parallel_requests_may_be_sent_in_any_order() {
     let source = steps("  a: { call: p.a }\n  b: { call: p.b }\n");
     let turned = steps("  b: { call: p.b }\n  a: { call: p.a }\n");
     for order in [["a", "b"], ["b", "a"]] {
@@ -131,7 +131,7 @@ fn with_statuses(of_a: &str, of_b: &str) -> String {
 }
 
 #[test]
-fn a_status_is_missed_where_it_was_set_or_where_another_one_is_set_now_whichever_is_first() {
+fn another_status_differs_at_the_earlier_of_the_recorded_and_the_new_one() {
     let (answer_to_a, answer_to_b) = (Some(("a", 2)), Some(("b", 5)));
     for (then, now, expected) in [
         (("A", "B"), ("A", "B"), None),
@@ -160,7 +160,7 @@ fn a_status_is_missed_where_it_was_set_or_where_another_one_is_set_now_whichever
 }
 
 #[test]
-fn of_two_things_on_one_event_the_one_of_now_is_named() {
+fn of_two_differences_on_one_event_the_runs_is_named() {
     let source = steps("  a: { call: p.a }\n");
     let past = in_turn(&source, &["a"]);
     let now = steps("  a: { call: p.a, sets-status: Made }\n");
@@ -175,7 +175,7 @@ fn of_two_things_on_one_event_the_one_of_now_is_named() {
 }
 
 #[test]
-fn where_something_is_unknown_what_is_missing_may_still_come() {
+fn missing_events_do_not_differ_while_an_answer_is_unknown() {
     let more = with_statuses("", "B").replace("  b: { after: [a]", "  x: { after: [a], call: p.x }\n  b: { after: [x]");
     let past = in_turn(&with_statuses("A", "B"), &["a", "b"]);
     // `x` was never asked, so `b` is not asked now. Neither that nor its missing status differs.
@@ -195,7 +195,7 @@ fn where_something_is_unknown_what_is_missing_may_still_come() {
 }
 
 #[test]
-fn a_supposed_interim_answer_is_given_once_and_no_other_is_expected() {
+fn a_rules_interim_answer_is_used_once_and_no_other_is_expected() {
     let source =
         SOURCE.replace("outcomes: [shipped, none]", "outcomes: [shipped, none, later], interim: { later: 5d }");
     let later = rules("answers: { p.ship: [{ outcome: later }] }", &source);
@@ -209,7 +209,7 @@ fn a_supposed_interim_answer_is_given_once_and_no_other_is_expected() {
 }
 
 #[test]
-fn what_is_refused_now_is_told_with_the_reason() {
+fn a_refused_answer_is_reported_with_the_reason() {
     let source = steps("  a: { request: p.a, outcomes: [yes, maybe] }\n  b: { after: [a], call: p.b }\n");
     let past = past(&source, |story| {
         story.signal_with("a", "maybe", json!({ "n": 1 }), None).whatever();
@@ -228,7 +228,7 @@ fn what_is_refused_now_is_told_with_the_reason() {
 }
 
 #[test]
-fn an_error_of_then_is_told_without_what_was_said_of_the_attempt() {
+fn a_recorded_error_is_used_without_its_note_on_the_attempt() {
     let source = |attempts: u32| steps(&format!("  a: {{ call: p.a, retry: {{ attempts: {attempts} }} }}\n"));
     for (reply, error) in [
         (unclear("503"), "503"),
@@ -242,7 +242,7 @@ fn an_error_of_then_is_told_without_what_was_said_of_the_attempt() {
         let now = source(3)
             .replace("p.a,", "p.a, outcomes: [even],")
             .replace("  a:", "  z: { wait: 1s, sets-status: Z }\n  a:");
-        let errors = lived(&past, &now).into_iter().filter_map(|event| match event {
+        let errors = run_events(&past, &now).into_iter().filter_map(|event| match event {
             Event::StepAttemptFailed(e) if e.step == "a" => Some(e.error),
             Event::StepFailed(e) if e.step == "a" => Some(e.error),
             _ => None,

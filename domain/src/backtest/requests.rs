@@ -10,7 +10,7 @@ use crate::workflow::Step;
 
 /// The addressee of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Whom {
+pub(super) enum Addressee {
     /// A participant, with its action.
     Participant { name: String, action: String },
     /// A person, with what the step awaits.
@@ -19,7 +19,7 @@ pub(super) enum Whom {
     Time,
 }
 
-impl Whom {
+impl Addressee {
     /// The addressee of a step of a definition; `None` where the step sends nothing in this
     /// direction.
     pub fn of(step: &Step, direction: Direction) -> Option<Self> {
@@ -28,9 +28,9 @@ impl Whom {
             Direction::Undo => step.undo.as_ref(),
         };
         match (action, &step.awaits, direction) {
-            (Some(a), ..) => Some(Whom::Participant { name: a.participant.clone(), action: a.action.clone() }),
-            (None, Some(awaits), Direction::Do) => Some(Whom::Person(awaits.clone())),
-            (None, None, Direction::Do) => Some(Whom::Time),
+            (Some(a), ..) => Some(Addressee::Participant { name: a.participant.clone(), action: a.action.clone() }),
+            (None, Some(awaits), Direction::Do) => Some(Addressee::Person(awaits.clone())),
+            (None, None, Direction::Do) => Some(Addressee::Time),
             (None, _, Direction::Undo) => None,
         }
     }
@@ -38,37 +38,37 @@ impl Whom {
     /// The name that messages show.
     pub fn name(&self) -> String {
         match self {
-            Whom::Participant { name, action } => format!("{name}.{action}"),
-            Whom::Person(awaits) => format!("a person ({awaits})"),
-            Whom::Time => "time".to_owned(),
+            Addressee::Participant { name, action } => format!("{name}.{action}"),
+            Addressee::Person(awaits) => format!("a person ({awaits})"),
+            Addressee::Time => "time".to_owned(),
         }
     }
 }
 
 /// A request, or its conclusion.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Deed {
+pub(super) struct RequestEvent {
     /// The recorded event. In a run: the recorded event on which the run decided this.
     pub seq: Seq,
     /// The index of the request, among the requests of its own side (history or run).
-    pub ask: usize,
-    pub kind: DeedKind,
+    pub request: usize,
+    pub kind: RequestEventKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum DeedKind {
+pub(super) enum RequestEventKind {
     Asked,
     /// The outcome; `None`: the request failed for good.
     Concluded(Option<String>),
 }
 
-impl Deed {
-    pub fn asked(seq: Seq, ask: usize) -> Self {
-        Self { seq, ask, kind: DeedKind::Asked }
+impl RequestEvent {
+    pub fn asked(seq: Seq, request: usize) -> Self {
+        Self { seq, request, kind: RequestEventKind::Asked }
     }
 
-    pub fn concluded(seq: Seq, ask: usize, outcome: Option<String>) -> Self {
-        Self { seq, ask, kind: DeedKind::Concluded(outcome) }
+    pub fn concluded(seq: Seq, request: usize, outcome: Option<String>) -> Self {
+        Self { seq, request, kind: RequestEventKind::Concluded(outcome) }
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::past::{OperationKind, PastReply, Seq, What};
-use super::rules::Said;
+use super::past::{OperationKind, RecordedReply, ReplyKind, Seq};
+use super::rules::RuleAnswer;
 use super::run::{Run, Source};
 use crate::Timestamp;
 use crate::ids::StepId;
@@ -19,26 +19,26 @@ const OPERATOR: &str = "operator";
 
 impl Run<'_> {
     pub(super) fn suppose(&mut self, index: usize) -> Result<(), DecideError> {
-        let Some(ask) = self.asks.get_mut(index) else { return Ok(()) };
-        ask.given += 1;
-        let Source::Rule(supposed) = &ask.source else { return Ok(()) };
-        let (said, step, direction) = (supposed.said.clone(), ask.step.clone(), ask.direction);
-        let command = match said {
-            Said::Outcome { outcome, data } => self.answered(&step, direction, Some(outcome), data),
-            Said::Refused(error) => self.refused(&step, direction, error),
+        let Some(request) = self.requests.get_mut(index) else { return Ok(()) };
+        request.given += 1;
+        let Source::Rule(supposed) = &request.source else { return Ok(()) };
+        let (answer, step, direction) = (supposed.answer.clone(), request.step.clone(), request.direction);
+        let command = match answer {
+            RuleAnswer::Outcome { outcome, data } => self.answered(&step, direction, Some(outcome), data),
+            RuleAnswer::Refused(error) => self.refused(&step, direction, error),
         };
         self.decide(self.seq(), &command, Some(&step))
     }
 
-    pub(super) fn reply(&mut self, index: usize, reply: PastReply) -> Result<(), DecideError> {
+    pub(super) fn reply(&mut self, index: usize, reply: RecordedReply) -> Result<(), DecideError> {
         let at = self.moment(index, &reply);
-        let Some(ask) = self.asks.get_mut(index) else { return Ok(()) };
-        ask.given += 1;
-        let (step, direction) = (ask.step.clone(), ask.direction);
+        let Some(request) = self.requests.get_mut(index) else { return Ok(()) };
+        request.given += 1;
+        let (step, direction) = (request.step.clone(), request.direction);
         self.advance_to(at);
-        let command = match reply.what {
-            What::Accepted => self.answer(&step, direction, Reply::Accepted),
-            What::Unreadable => {
+        let command = match reply.kind {
+            ReplyKind::Accepted => self.answer(&step, direction, Reply::Accepted),
+            ReplyKind::Unreadable => {
                 let outcome = match self.unreadable(&reply) {
                     Some(FailureCause::NoOutcome) => None,
                     Some(FailureCause::UnknownOutcome(outcome)) => Some(outcome.unwrap_or_default().to_owned()),
@@ -46,45 +46,45 @@ impl Run<'_> {
                 };
                 self.answered(&step, direction, outcome, Value::Null)
             }
-            What::Unclear => {
+            ReplyKind::Unclear => {
                 let error = self.error(reply.seq);
                 let retry_after = self.waited(reply.seq).map(|waited| waited.min(MAX_RETRY_AFTER));
                 self.answer(&step, direction, Reply::Unclear { error, retry_after })
             }
-            What::Misconfigured => {
+            ReplyKind::Misconfigured => {
                 let (error, maybe_done) = (self.error(reply.seq), self.may_have_acted(reply.seq));
                 let retry_after = self.waited(reply.seq).map(|waited| waited.min(MAX_RETRY_AFTER));
                 self.answer(&step, direction, Reply::Misconfigured { error, retry_after, maybe_done })
             }
-            What::Held => self.held(&step, direction, self.error(reply.seq)),
-            What::Refused => self.refused(&step, direction, self.error(reply.seq)),
-            What::Lost => self.lost(&step, direction),
-            What::NotSent => self.not_sent(&step, direction, &reply),
+            ReplyKind::Held => self.held(&step, direction, self.error(reply.seq)),
+            ReplyKind::Refused => self.refused(&step, direction, self.error(reply.seq)),
+            ReplyKind::Lost => self.lost(&step, direction),
+            ReplyKind::NotSent => self.not_sent(&step, direction, &reply),
             // A tick has made this attempt already, together with other due work.
-            What::Again if self.attempt(&step).is_some() => return Ok(()),
-            What::Again => self.operate(Operation::Retry { step: Some(step.clone()) }),
-            What::Overdue => {
-                if let Some(deadline) = self.asks.get(index).and_then(|ask| self.deadline(ask)) {
+            ReplyKind::Again if self.attempt(&step).is_some() => return Ok(()),
+            ReplyKind::Again => self.operate(Operation::Retry { step: Some(step.clone()) }),
+            ReplyKind::Overdue => {
+                if let Some(deadline) = self.requests.get(index).and_then(|request| self.deadline(request)) {
                     self.advance_to(deadline);
                 }
                 Command::Tick(self.clock())
             }
-            What::Skipped => {
-                let (outcome, data) = self.said(reply.seq);
+            ReplyKind::Skipped => {
+                let (outcome, data) = self.recorded_answer(reply.seq);
                 // An undo has no outcomes, so an operator skips it without one.
                 let outcome = (direction == Direction::Do).then_some(outcome);
                 self.operate(Operation::Skip { step: step.clone(), outcome, data })
             }
-            What::Done => {
-                let (outcome, data) = self.said(reply.seq);
+            ReplyKind::Done => {
+                let (outcome, data) = self.recorded_answer(reply.seq);
                 self.answered(&step, direction, Some(outcome), data)
             }
-            What::Later if self.answers_at_once(&step) => {
-                let (outcome, data) = self.said(reply.seq);
+            ReplyKind::Later if self.answers_at_once(&step) => {
+                let (outcome, data) = self.recorded_answer(reply.seq);
                 self.answered(&step, direction, Some(outcome), data)
             }
-            What::Later => {
-                let (outcome, data) = self.said(reply.seq);
+            ReplyKind::Later => {
+                let (outcome, data) = self.recorded_answer(reply.seq);
                 self.signaled(&step, direction, Some(outcome), data)
             }
         };
@@ -170,7 +170,7 @@ impl Run<'_> {
     }
 
     /// The history says when the next attempt comes, so this command must not start it.
-    fn not_sent(&self, step: &StepId, direction: Direction, reply: &PastReply) -> Command {
+    fn not_sent(&self, step: &StepId, direction: Direction, reply: &RecordedReply) -> Command {
         let attempt = self.attempt_or_none(step, direction);
         let wait = self.waited(reply.seq).unwrap_or_default().max(Duration::from_secs(1));
         Command::NotSent(NotSent { attempt, error: self.error(reply.seq), wait, now: self.clock() })
@@ -186,7 +186,7 @@ impl Run<'_> {
     }
 
     /// The outcome and the data of a recorded answer.
-    fn said(&self, seq: Seq) -> (String, Value) {
+    fn recorded_answer(&self, seq: Seq) -> (String, Value) {
         match self.past.events.get(seq) {
             Some(Event::StepCompleted(e)) => (e.outcome.clone(), e.data.clone()),
             _ => Default::default(),
