@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_names_a_category_of_streams_that_nothing_else_of_ours_is_in() {
+    fn a_prefix_must_not_collide_with_other_streams_of_tenuto() {
         for good in [DEFAULT, "shop-order-", "a-", "Shop.1_order-"] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_keeps_the_prefix_that_it_began_with() {
+    fn a_process_keeps_its_first_prefix() {
         set(DEFAULT).unwrap();
         set(DEFAULT).unwrap();
         assert!(set("shop-").unwrap_err().to_string().contains("order-"));

@@ -15,7 +15,7 @@ fn assert_all_right(report: &MatrixReport) {
 }
 
 #[track_caller]
-fn assert_comes_through(source: &str) {
+fn assert_passes(source: &str) {
     let report = report(source);
     println!("{} cases: {:?}", report.cases(), report.kinds);
     assert_all_right(&report);
@@ -23,22 +23,22 @@ fn assert_comes_through(source: &str) {
 }
 
 #[test]
-fn order_fulfilment_comes_through_everything() {
-    assert_comes_through(include_str!("../../../workflows/order-fulfilment.yaml"));
+fn order_fulfilment_passes_the_matrix() {
+    assert_passes(include_str!("../../../workflows/order-fulfilment.yaml"));
 }
 
 #[test]
-fn order_fulfilment_without_backorder_comes_through_everything() {
-    assert_comes_through(include_str!("../../../workflows/order-fulfilment-without-backorder.yaml"));
+fn order_fulfilment_without_backorder_passes_the_matrix() {
+    assert_passes(include_str!("../../../workflows/order-fulfilment-without-backorder.yaml"));
 }
 
 #[test]
-fn order_parallel_comes_through_everything() {
-    assert_comes_through(include_str!("../../../workflows/order-parallel.yaml"));
+fn order_parallel_passes_the_matrix() {
+    assert_passes(include_str!("../../../workflows/order-parallel.yaml"));
 }
 
 #[test]
-fn waits_persons_branches_and_events_come_through_everything() {
+fn waits_persons_branches_and_events_pass_the_matrix() {
     let report = report(
         "workflow: w
 version: 1
@@ -57,7 +57,7 @@ result: steps.a.data.deep",
 }
 
 #[test]
-fn a_required_outcome_that_is_missing_comes_through_everything_by_both_ways() {
+fn a_missing_required_outcome_passes_the_matrix_for_calls_and_requests() {
     let report = report(
         "workflow: w
 version: 1
@@ -70,7 +70,7 @@ steps:
 }
 
 #[test]
-fn decisions_that_are_split_come_through_everything() {
+fn split_decisions_pass_the_matrix() {
     // A log that takes one or two events in one append, so that every decision is split.
     let workflow = Workflow::parse(include_str!("../../../workflows/order-parallel.yaml")).unwrap();
     for decision in [1, 2_500] {
@@ -96,7 +96,7 @@ steps:
 }
 
 #[test]
-fn samples_take_the_place_of_what_cannot_be_made_up() {
+fn samples_replace_generated_data() {
     let source = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }

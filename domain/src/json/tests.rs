@@ -8,7 +8,7 @@ fn fault(text: impl AsRef<[u8]>) -> JsonFault {
 }
 
 #[test]
-fn json_is_read_as_it_stands() {
+fn json_values_are_read_unchanged() {
     let text = r#" {"a":[1,-2,0.5,1e2,"é\n\ud83d\ude00",null,true,{}],"":18446744073709551615} "#;
     let expected = json!({"a": [1, -2, 0.5, 100.0, "é\n😀", null, true, {}], "": u64::MAX});
     assert_eq!(parse(text.as_bytes()), Ok(expected));
@@ -32,13 +32,13 @@ fn nothing_is_no_json() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_refused_where_they_stand() {
+fn bytes_that_are_not_utf8_are_refused_with_their_place() {
     let error = parse(b"{\n\"a\":\"\xff\"}").unwrap_err();
     assert_eq!(error, JsonError { fault: JsonFault::NotUtf8, pointer: String::new(), line: 2, column: 6 });
 }
 
 #[test]
-fn a_key_given_twice_is_refused_by_its_pointer() {
+fn a_repeated_key_is_refused_with_its_pointer() {
     let error = parse(br#"{"x":[0,{"a/b":1,"a\u002fb":2}]}"#).unwrap_err();
     assert_eq!((error.pointer.as_str(), error.fault), ("/x/1/a~1b", JsonFault::DuplicateKey("a/b".into())));
     assert!(parse(br#"[{"a":1},{"a":2}]"#).is_ok());
@@ -68,7 +68,7 @@ fn a_lone_surrogate_is_refused() {
 }
 
 #[test]
-fn a_number_that_would_come_back_as_another_is_refused() {
+fn a_number_that_changes_on_a_round_trip_is_refused() {
     for text in
         ["18446744073709551617", "3.14159265358979323846", "1e-400", "-9223372036854775809", "0.1000000000000000000001"]
     {

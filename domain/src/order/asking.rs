@@ -45,7 +45,7 @@ mod tests {
     use crate::workflow::Workflow;
 
     #[test]
-    fn ids_derive_from_what_is_asked_and_never_change() {
+    fn ids_derive_from_the_request_and_never_change() {
         let order = OrderId::new("10248").unwrap();
         let first = request_id(&order, "ship", Direction::Do, 1);
         assert_eq!(first.to_string(), "95a8a4bd-74b0-5282-bd89-ed6beb1ec2c4");
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_asked_under_the_id_of_its_last_request_only() {
+    fn only_the_last_request_of_a_step_has_its_id() {
         let source = "workflow: w\nversion: 1\nparticipants: { p: { url: 'http://p' } }\nsteps: { go: { call: p.go } }";
         let workflow = Workflow::parse(source).unwrap();
         let mut story = Story::given(&workflow);

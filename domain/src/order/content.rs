@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_leaves_out_what_changes_no_meaning() {
+    fn the_fingerprint_ignores_what_changes_no_meaning() {
         let mut same = order();
         same.order_id = None;
         same.lines[0].unit_price = Decimal::new(14, 0);

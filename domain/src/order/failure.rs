@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_of_the_deployment_is_told_by_its_flag_whatever_its_sentence_says() {
+    fn a_mistake_of_the_deployment_is_recognised_by_its_flag_not_its_sentence() {
         for error in ["answered 401", "no answer in time"] {
             let failed = StepFailed { misconfigured: true, ..failed(last_attempt(error, 3)) };
             assert_eq!(failed.cause(), FailureCause::Misconfigured(error));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_was_never_sent_is_told_by_its_flag_and_keeps_the_reason() {
+    fn an_unsent_request_is_recognised_by_its_flag_and_keeps_the_reason() {
         let error = never_sent(chrono::DateTime::UNIX_EPOCH, "its circuit is open since 10:00 UTC: 503");
         assert_eq!(error, "never sent since 1970-01-01 00:00:00 UTC: its circuit is open since 10:00 UTC: 503");
         let failed = StepFailed { misconfigured: true, unsent: true, ..failed(error) };
@@ -229,14 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_outcome_is_told_by_its_sentence() {
+    fn a_missing_outcome_is_recognised_by_its_sentence() {
         let failed = StepFailed { misconfigured: true, ..failed(last_attempt(&no_outcome(), 3)) };
         assert_eq!(failed.cause(), FailureCause::NoOutcome);
         assert_eq!(failed.error, "answered without an outcome, which the step requires (attempt 3, the last)");
     }
 
     #[test]
-    fn what_is_written_is_fixed_for_ever_and_read_again() {
+    fn recorded_sentences_are_fixed_for_ever_and_read_again() {
         let source = "workflow: w\nversion: 1\nparticipants: { p: { url: 'http://p' } }\nsteps: { a: { call: p.a, outcomes: [yes, no] } }";
         let workflow = Workflow::parse(source).unwrap();
         let step = &workflow.steps[0];
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_names_something_long_is_cut() {
+    fn a_long_error_is_cut() {
         let long = "é".repeat(64 * 1024);
         for sentence in [no_guard(&long), no_input("to", &long)] {
             assert!(sentence.chars().count() < 600 && sentence.ends_with("é…"), "{}", sentence.len());
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_sentence_is_a_participants_no() {
+    fn any_other_sentence_is_a_participants_refusal() {
         for error in [
             "409: no such card",
             "",
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_failed_by_a_mistake_says_by_which() {
+    fn a_failed_attempt_names_its_mistake() {
         let at = chrono::DateTime::UNIX_EPOCH;
         let attempt = |error: &str, misconfigured: bool| StepAttemptFailed {
             step: "a".to_owned(),

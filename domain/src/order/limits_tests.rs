@@ -33,7 +33,7 @@ fn value() -> (Value, usize) {
 }
 
 #[test]
-fn the_bound_of_a_value_is_what_its_texts_may_take_and_what_stands_around_them() {
+fn the_bound_of_a_value_adds_its_texts_and_their_punctuation() {
     for (value, bound) in [
         (json!(null), 5),
         (json!(false), 5),
@@ -52,7 +52,7 @@ fn the_bound_of_a_value_is_what_its_texts_may_take_and_what_stands_around_them()
 }
 
 #[test]
-fn the_bound_of_an_event_is_the_sum_of_what_its_texts_and_values_may_take() {
+fn the_bound_of_an_event_adds_its_texts_and_values() {
     let (direction, at, deadline) = (Direction::Do, AT, AT);
     let (input, input_bound) = value();
     let placeholders: Placeholders = serde_json::from_value(json!({ "/ab": [0] })).unwrap();
@@ -144,7 +144,7 @@ fn the_bound_of_an_event_is_the_sum_of_what_its_texts_and_values_may_take() {
 }
 
 #[test]
-fn what_cannot_be_written_counts_as_too_large_and_can_be_added_up() {
+fn a_value_that_cannot_be_written_counts_as_too_large() {
     let no_json = BTreeMap::from([((1, 2), 3)]);
     assert!(json_size(&no_json) > Limits::LOG.decision);
     assert!(json_size(&no_json).checked_add(json_size(&no_json)).is_some());

@@ -174,7 +174,7 @@ steps:
     }
 
     #[test]
-    fn an_undo_may_meet_what_it_undoes_still_running_unless_that_was_answered() {
+    fn an_undo_may_overlap_its_running_action_unless_that_was_answered() {
         let workflow = Workflow::parse(WORKFLOW).unwrap();
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -193,7 +193,7 @@ steps:
     }
 
     #[test]
-    fn an_attempt_is_made_until_its_grace_is_over_and_is_lost_from_then_on() {
+    fn an_attempt_is_due_until_its_grace_ends_and_lost_after_that() {
         let workflow = Workflow::parse(WORKFLOW).unwrap();
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -206,7 +206,7 @@ steps:
     }
 
     #[test]
-    fn an_exchange_has_all_of_its_time_unless_others_would_count_it_as_lost_before() {
+    fn an_exchange_has_its_whole_time_unless_other_instances_would_count_it_as_lost() {
         let workflow = Workflow::parse(WORKFLOW).unwrap();
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_masked_is_filled_in_again_wherever_it_ended_up() {
+    fn masked_data_are_filled_in_wherever_their_placeholders_are() {
         let masked = masked(&personal());
         assert_eq!(masked.email.as_deref(), Some("⟦customer.email⟧"));
         let input =
@@ -293,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_placeholder_stays() {
+    fn other_text_in_brackets_stays() {
         for text in ["⟦", "⟦odd⟧ ⟦shipTo.street⟧", "⟧⟦customer.name", "plain"] {
             assert_eq!(*personal().fill_in(&json!(text), None), json!(text));
         }
     }
 
     #[test]
-    fn of_what_looks_like_a_placeholder_only_what_is_one_is_filled_in() {
+    fn only_listed_placeholders_are_filled_in() {
         let input = json!({
             "to": "⟦customer.email⟧", "ref": "17 ⟦customer.email⟧", "mixed": ["ö ⟦shipTo.city⟧, ⟦shipTo.city⟧⟦shipTo.city⟧"],
         });
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_else_looks_like_a_placeholder_there_is_nothing_to_record() {
+    fn a_value_without_other_brackets_needs_no_list_of_placeholders() {
         let input = json!({ "to": "⟦customer.email⟧ ⟦odd⟧", "at": [{ "a/b": "⟦shipTo.city⟧" }] });
         let found = [("/to".to_owned(), vec![0]), ("/at/0/a~1b".to_owned(), vec![0])];
         assert_eq!(Placeholders::of(&input, found), None);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_holds_personal_data_only_where_a_placeholder_is_ours() {
+    fn a_value_contains_personal_data_only_where_a_placeholder_is_listed() {
         let value = json!({ "to": ["⟦customer.email⟧"] });
         assert!(PersonalData::are_in(&value, None));
         assert!(!PersonalData::are_in(&json!(["⟦odd⟧", 1]), None));
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shown_result_has_null_for_what_cannot_be_read() {
+    fn a_shown_result_has_null_for_unreadable_data() {
         let result = json!({ "to": "⟦customer.email⟧", "street": "at ⟦shipTo.street⟧", "city": "⟦shipTo.city⟧" });
         assert_eq!(
             *personal().show_in(&result, None),
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn of_masked_data_the_region_and_the_country_are_left() {
+    fn masked_data_keep_region_and_country() {
         let to = Address { region: Some("Marne".into()), ..personal().ship_to.unwrap() };
         let left = Address { region: to.region.clone(), country: to.country.clone(), ..Address::default() };
         let whole = PersonalData { ship_to: Some(to), ..personal() };
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_without_personal_data_has_null_for_them_and_says_that_no_placeholder_is_left() {
+    fn an_input_without_personal_data_has_null_and_no_placeholders() {
         let input = json!({ "to": "⟦customer.email⟧", "note": "⟦customer.email⟧", "count": 1 });
         let placeholders = Placeholders(BTreeMap::from([("/to".to_owned(), vec![0])]));
         let (told, left) = PersonalData::without_personal_data(&input, Some(&placeholders));
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn personal_data_are_empty_while_nothing_is_known_of_the_person() {
+    fn personal_data_are_empty_if_no_field_has_a_value() {
         assert!(PersonalData::default().is_empty());
         assert!(!personal().is_empty());
         assert!(!PersonalData { ship_to: Some(Address::default()), ..PersonalData::default() }.is_empty());

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_is_read_with_its_key_and_masked_without() {
+    fn sealed_data_are_readable_with_their_key_and_masked_without_it() {
         let order = placed();
         let mut sealed = order.sealed_with(&key(1), Uuid::from_u128(9)).unwrap();
         assert_eq!(sealed.personal.email.as_deref(), Some("⟦customer.email⟧"));
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_opens_with_no_other_key_in_no_other_order_and_not_once_it_is_changed() {
+    fn sealed_data_open_only_unchanged_with_their_key_in_their_order() {
         let order = placed();
         let sealed = order.sealed_with(&key(1), Uuid::from_u128(9)).unwrap();
         let open = |change: &dyn Fn(&mut OrderPlaced), key: CustomerKey| {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_tells_texts_apart_under_one_key_and_keys_apart_for_one_text() {
+    fn digests_differ_for_other_texts_and_for_other_keys() {
         let other = CustomerKey::new(Uuid::from_u128(1), &[8; 32]).unwrap();
         assert_eq!(key(1).digest("ann"), key(1).digest("ann"));
         assert_eq!(BASE64_STANDARD.decode(key(1).digest("ann")).unwrap().len(), 32);

@@ -24,7 +24,7 @@ fn statuses_and_modes_are_spelled_in_capitals() {
 }
 
 #[test]
-fn a_step_is_answered_for_now_only_while_another_answer_is_to_come() {
+fn a_step_has_an_interim_answer_only_while_another_answer_is_due() {
     let workflow = Workflow::parse(WORKFLOW).unwrap();
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -52,7 +52,7 @@ fn a_later_answer_is_on_record_in_its_direction_with_its_content_and_key() {
 }
 
 #[test]
-fn an_event_names_its_step_where_what_is_written_of_it_does() {
+fn an_event_names_its_step_if_its_data_do() {
     let workflow = Workflow::parse(WORKFLOW).unwrap();
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();

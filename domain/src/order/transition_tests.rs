@@ -500,7 +500,7 @@ fn the_transition_table_is_the_golden_one() {
 }
 
 #[test]
-fn an_order_begins_only_with_being_placed() {
+fn the_first_event_of_an_order_is_order_placed() {
     for (name, event) in events() {
         assert_eq!(evolve(None, &event).is_ok(), name == "placed", "{name}");
     }

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_in_words() {
+    fn an_invalid_key_is_refused_with_a_reason() {
         let told = |text: &str| SigningKey::from_pem(text.as_bytes()).unwrap_err().to_string();
         assert!(told("").contains("no PEM file of a PKCS#8 private key"), "{}", told(""));
         assert!(told(PUBLIC).contains("PKCS#8"), "{}", told(PUBLIC));

@@ -226,7 +226,7 @@ mod tests {
         }
 
         #[test]
-        fn a_node_is_never_taken_for_a_leaf(size in 2_usize..64) {
+        fn a_node_never_verifies_as_a_leaf(size in 2_usize..64) {
             let leaves = leaves(size);
             let whole = root(&leaves);
             let (left, right) = leaves.split_at(split(size));

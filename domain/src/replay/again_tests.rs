@@ -35,7 +35,7 @@ fn each_decision_has_the_time_at_which_it_was_made() {
 }
 
 #[test]
-fn where_no_definition_says_how_long_a_wait_may_be_it_is_taken_for_the_longest_and_not_for_asked_for() {
+fn a_wait_without_a_definition_counts_as_jitter_and_not_as_retry_after() {
     let history = shipped(&workflow(SOURCE));
     let decision = Replay::of(None, &history).nth(1).unwrap().unwrap();
     let Some(Command::Answer(answer)) = decision.command else { panic!("{:?}", decision.command) };
@@ -64,7 +64,7 @@ fn a_decision_that_lacks_an_event_or_has_one_too_many_differs() {
 }
 
 #[test]
-fn a_decision_that_was_split_comes_out_the_same_where_it_was_split() {
+fn replay_splits_a_decision_where_it_was_split() {
     let source = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }
@@ -86,7 +86,7 @@ steps:
 }
 
 #[test]
-fn a_changed_total_differs_and_one_that_is_written_otherwise_does_not() {
+fn a_changed_total_differs_and_another_notation_of_it_does_not() {
     let workflow = workflow(SOURCE);
     for (total, again) in
         [("14.00", "ssssss"), ("14", "ssssss"), ("14.0000", "ssssss"), ("15", "dsssss"), ("15.00", "dsssss")]
@@ -99,7 +99,7 @@ fn a_changed_total_differs_and_one_that_is_written_otherwise_does_not() {
 }
 
 #[test]
-fn of_several_commands_the_nearest_is_named_and_of_those_the_likeliest() {
+fn the_nearest_and_then_the_likeliest_command_is_named() {
     let source = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }
@@ -133,7 +133,7 @@ steps:
 }
 
 #[test]
-fn attempts_that_are_given_back_while_an_order_is_undone_are_given_back_again() {
+fn attempts_released_during_compensation_are_replayed_as_released() {
     let source = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }
@@ -165,7 +165,7 @@ compensated:
 }
 
 #[test]
-fn a_value_was_limited_or_not_as_it_was_then() {
+fn replay_limits_values_as_the_recorded_decision_did() {
     let source = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }
@@ -188,7 +188,7 @@ steps:
 }
 
 #[test]
-fn what_was_recorded_before_placeholders_were_told_apart_is_decided_the_same() {
+fn events_from_before_the_list_of_placeholders_are_replayed_the_same() {
     let source = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }
@@ -219,7 +219,7 @@ result: order.attributes.note
 }
 
 #[test]
-fn a_guard_that_looks_into_sealed_personal_data_is_asked_as_if_they_could_be_read() {
+fn replay_evaluates_a_guard_on_sealed_data_as_if_they_were_readable() {
     let with = |guard: &str| workflow(&SOURCE.replace("email != null", &format!("email != null && {guard}")));
     // This guard holds for every text.
     let any = with("size(order.customer.email) > 1");

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_that_came_went_and_changed_are_named_with_their_way() {
+    fn added_removed_and_changed_fields_are_named_with_their_path() {
         let before = json!({ "a": 1, "same": [1], "gone": true, "deep": { "b": null, "c": [1, 2] } });
         let after = json!({ "a": 2, "same": [1], "deep": { "b": "x", "c": [1], "new": { "d": 1 } } });
         let told: Vec<String> = changes(&before, &after)
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_whole_or_empty_is_one_field() {
+    fn an_added_whole_or_empty_object_is_one_field() {
         let came = |path: &str, after: Value| Change { path: path.to_owned(), before: None, after: Some(after) };
         assert_eq!(changes(&Value::Null, &json!({ "a": 1 })), [came("", json!({ "a": 1 }))]);
         assert_eq!(changes(&json!({}), &json!({ "a": {} })), [came("a", json!({}))]);

@@ -157,7 +157,7 @@ fn every_stage_of_a_step_and_every_phase_of_an_order_has_its_name() {
 }
 
 #[test]
-fn a_step_that_failed_or_is_held_is_shown_with_whether_it_may_have_been_done() {
+fn a_failed_or_held_step_is_shown_with_whether_it_may_have_acted() {
     let workflow = workflow(SOURCE);
     let mut log = Log::of(&workflow);
     log.answers("a", held("no key"));
@@ -169,7 +169,7 @@ fn a_step_that_failed_or_is_held_is_shown_with_whether_it_may_have_been_done() {
 }
 
 #[test]
-fn an_event_is_shown_as_the_log_has_it() {
+fn an_event_is_shown_as_in_the_log() {
     let workflow = workflow(SOURCE);
     let mut log = Log::of(&workflow);
     log.answers("a", answered("even"));

@@ -113,7 +113,7 @@ pub(super) fn replayed<'h>(workflow: &'h Workflow, history: &'h [Recorded]) -> V
 }
 
 #[test]
-fn every_decision_comes_out_as_it_is_recorded_and_says_why() {
+fn every_decision_is_replayed_the_same_with_its_reason() {
     let workflow = workflow(SOURCE);
     let history = shipped(&workflow);
     let decisions = replayed(&workflow, &history);
@@ -144,7 +144,7 @@ fn every_decision_comes_out_as_it_is_recorded_and_says_why() {
 }
 
 #[test]
-fn what_operators_wish_is_decided_again_too() {
+fn operators_commands_are_replayed_the_same() {
     let workflow = workflow(SOURCE);
     let mut story = Story::given(&workflow);
     let skip = |step: &str, outcome: &str| Operation::Skip {
@@ -171,7 +171,7 @@ fn what_operators_wish_is_decided_again_too() {
 }
 
 #[test]
-fn another_definition_or_a_changed_event_comes_out_otherwise() {
+fn replay_differs_under_another_definition_or_with_a_changed_event() {
     let then = workflow(SOURCE);
     let history = shipped(&then);
     let stricter = workflow(&SOURCE.replace("attempts: 3", "attempts: 1"));
@@ -188,7 +188,7 @@ fn another_definition_or_a_changed_event_comes_out_otherwise() {
 }
 
 #[test]
-fn without_its_definition_a_history_is_told_and_not_decided() {
+fn a_history_without_its_definition_is_listed_and_not_replayed() {
     let workflow = workflow(SOURCE);
     let history = shipped(&workflow);
     let decisions: Vec<_> = Replay::of(None, &history).map(|decision| decision.unwrap()).collect();
@@ -197,7 +197,7 @@ fn without_its_definition_a_history_is_told_and_not_decided() {
 }
 
 #[test]
-fn a_history_is_gone_through_up_to_what_does_not_fit() {
+fn replay_stops_at_the_first_event_that_does_not_fit() {
     let workflow = workflow(SOURCE);
     let mut history = shipped(&workflow);
     history.remove(5);
@@ -208,7 +208,7 @@ fn a_history_is_gone_through_up_to_what_does_not_fit() {
 }
 
 #[test]
-fn why_an_order_is_stuck_may_have_been_said_in_other_words() {
+fn another_wording_of_why_an_order_is_stuck_is_replayed_the_same() {
     let workflow = workflow(SOURCE);
     let mut story = Story::given(&workflow);
     let decisions = [
@@ -227,7 +227,7 @@ fn why_an_order_is_stuck_may_have_been_said_in_other_words() {
 }
 
 #[test]
-fn any_jitter_and_any_patience_that_was_asked_for_are_found_again() {
+fn replay_derives_any_jitter_and_any_retry_after() {
     let workflow = workflow(SOURCE);
     for (jitter, retry_after) in [(0.0, None), (0.999_999, None), (0.123_4, None), (0.5, Some(7)), (0.5, Some(0))] {
         let mut story = Story::given(&workflow);
@@ -243,7 +243,7 @@ fn any_jitter_and_any_patience_that_was_asked_for_are_found_again() {
 }
 
 #[test]
-fn personal_data_is_no_part_of_what_is_shown_of_a_state() {
+fn a_shown_state_contains_no_personal_data() {
     let workflow = workflow(SOURCE);
     let placed = NewOrder { attributes: serde_json::Map::new(), ..order() };
     let mut story = Story::given(&workflow);
@@ -262,7 +262,7 @@ pub(super) fn sealed(mut history: Vec<Recorded>) -> Vec<Recorded> {
 }
 
 #[test]
-fn a_history_is_decided_again_without_its_personal_data_unless_a_guard_looked_into_them() {
+fn replay_needs_no_personal_data_unless_a_guard_reads_them() {
     let workflow = |guard: &str| workflow(&SOURCE.replace("order.customer.email != null", guard));
     let there = workflow("order.customer.email != null");
     let history = sealed(shipped(&there));
@@ -278,7 +278,7 @@ fn a_history_is_decided_again_without_its_personal_data_unless_a_guard_looked_in
 }
 
 #[test]
-fn a_history_whose_total_was_written_otherwise_is_decided_the_same() {
+fn another_notation_of_the_total_is_replayed_the_same() {
     let told = workflow(&SOURCE.replace("call: p.charge,", "call: p.charge, with: { amount: order.total },"));
     let mut history = shipped(&told);
     assert!(replayed(&told, &history).iter().all(|decision| decision.again == Again::Same));
@@ -296,7 +296,7 @@ fn a_history_whose_total_was_written_otherwise_is_decided_the_same() {
 }
 
 #[test]
-fn what_came_late_by_mistake_or_with_a_long_wait_is_decided_again_too() {
+fn late_answers_mistakes_and_long_waits_are_replayed_the_same() {
     let source = "workflow: w
 version: 1
 participants: { p: { url: 'http://p' } }

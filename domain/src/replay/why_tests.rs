@@ -49,7 +49,7 @@ fn begun(workflow: &Workflow) -> Log<'_> {
 }
 
 #[test]
-fn steps_begin_since_what_they_follow_is_through_all_of_it_or_one() {
+fn the_reason_of_a_start_names_the_settled_predecessors() {
     let workflow = workflow(&SOURCE.replace("double(order.total) > 1.0", "steps.b.outcome == 'made'"));
     let mut log = begun(&workflow);
     log.does(|story| story.signal("b", "later"));
@@ -74,7 +74,7 @@ fn steps_begin_since_what_they_follow_is_through_all_of_it_or_one() {
 }
 
 #[test]
-fn time_decides_by_what_the_definition_says() {
+fn deadlines_are_decided_by_the_definition() {
     let workflow = workflow(SOURCE);
     let mut log = begun(&workflow);
     log.answers("c", Reply::Accepted);
@@ -117,7 +117,7 @@ fn time_decides_by_what_the_definition_says() {
 }
 
 #[test]
-fn an_order_that_is_undone_tries_nothing_forward_and_every_undo_as_often_as_it_may() {
+fn compensation_retries_no_forward_step_and_every_undo_up_to_its_limit() {
     let workflow = workflow(SOURCE);
     let mut log = begun(&workflow);
     log.does(|story| story.signal("b", "made"));
@@ -148,7 +148,7 @@ fn an_order_that_is_undone_tries_nothing_forward_and_every_undo_as_often_as_it_m
 }
 
 #[test]
-fn an_order_is_undone_since_a_step_failed_or_answered_what_cannot_be_kept() {
+fn the_reason_of_compensation_names_the_failed_step_or_the_outcome() {
     let workflow = workflow(SOURCE);
     let mut failed = Log::of(&workflow);
     failed.answers("a", unclear("503"));
@@ -200,7 +200,7 @@ fn an_order_is_undone_since_a_step_failed_or_answered_what_cannot_be_kept() {
 }
 
 #[test]
-fn an_order_is_stuck_since_a_person_has_to_mend_something() {
+fn the_reason_of_a_stuck_order_names_what_a_person_must_correct() {
     let workflow = workflow(SOURCE);
     let mut at_once = Log::of(&workflow);
     at_once.answers("a", held("no key"));
@@ -215,7 +215,7 @@ fn an_order_is_stuck_since_a_person_has_to_mend_something() {
 }
 
 #[test]
-fn attempts_that_were_not_made_or_not_answered_use_up_none() {
+fn unsent_and_lost_attempts_use_up_no_retry() {
     let workflow = workflow(SOURCE);
     let mut log = Log::of(&workflow);
     log.does(|story| story.not_sent(story.attempt("a"), "no turn", Duration::ZERO));
@@ -232,7 +232,7 @@ fn attempts_that_were_not_made_or_not_answered_use_up_none() {
 }
 
 #[test]
-fn one_of_is_said_only_of_several_of_which_one_suffices() {
+fn the_reason_names_one_of_several_steps_only_for_a_join_of_any() {
     let source = |join: &str, after: &str| {
         let steps = "  a: { call: p.a }\n  b: { call: p.b }\n";
         let c = format!("  c: {{ after: [{after}], {join}call: p.c }}\n");

@@ -287,7 +287,7 @@ fn later_additions() -> Vec<(&'static str, Event)> {
 }
 
 #[test]
-fn an_acceptance_that_names_no_direction_is_one_of_a_step_forward() {
+fn an_acceptance_without_a_direction_is_forward() {
     let accepted = |direction| StepAccepted { step: "ship".into(), direction, deadline: at(10), at: at(1) };
     for (direction, named) in [(Direction::Do, Value::Null), (Direction::Undo, json!("undo"))] {
         let written = serde_json::to_value(accepted(direction)).unwrap();
@@ -372,7 +372,7 @@ fn a_changed_byte_breaks_the_chain() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn unreadable_events_are_named() {
     let metadata = br#"{"$correlationId":"1","schema":1,"hash":""}"#;
     let error =
         |event_type: &str, data: &[u8], metadata: &[u8]| decode(event_type, data, metadata).unwrap_err().to_string();

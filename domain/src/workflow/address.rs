@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_sends_a_settings_value_elsewhere() {
+    fn no_path_sends_a_settings_value_to_another_host() {
         let elsewhere =
             ["@evil.example/", ".evil.example", ":22950/", "0/", "evil", "?to=evil", "#evil", "\\evil", " /x"];
         let up = ["/../x", "/%2e%2E/x", "/a/..", "/./x", "/..\\x", "/\t/x", "/x?y", "/x#y"];
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_what_is_allowed() {
+    fn an_invalid_address_is_refused_with_the_allowed_form() {
         for (address, says) in [
             ("http://h?tenant=blue", "'?'"),
             ("http://h/api#blue", "'#'"),
@@ -255,7 +255,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_stands_behind_a_setting_its_host_and_its_password_stay_together(tail in "[/@:.?#\\\\%a-e0-9 \\PC]{0,12}") {
+        fn a_path_after_a_setting_never_separates_its_host_and_password(tail in "[/@:.?#\\\\%a-e0-9 \\PC]{0,12}") {
             if let Ok(url) = resolved(&format!("${{VAULT_URL}}{tail}")) {
                 let url = Url::parse(&url).unwrap();
                 prop_assert_eq!((url.scheme(), url.username(), url.password()), ("https", "user", Some("s3cret")));

@@ -195,7 +195,7 @@ steps:
     }
 
     #[test]
-    fn what_only_looks_otherwise_means_the_same() {
+    fn another_form_of_the_file_has_the_same_meaning() {
         for (from, to) in [
             ("steps:", "# what is done\nsteps:"),
             ("\n", "\r\n"),

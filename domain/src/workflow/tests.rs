@@ -44,7 +44,7 @@ fn a_backorder_waits_for_thirty_days_where_there_are_backorders() {
 }
 
 #[test]
-fn what_a_file_does_not_say_has_a_default() {
+fn missing_keys_have_defaults() {
     let workflow =
         parsed("workflow: w\nversion: 7\nparticipants: { a: { url: 'http://a' } }\nsteps: { do: { call: a.do } }");
     let step = &workflow.steps[0];
@@ -71,7 +71,7 @@ fn every_kind_of_fault_is_refused_with_its_place_and_its_reason() {
 }
 
 #[test]
-fn a_definition_of_the_log_is_read_by_the_rules_that_it_was_registered_by() {
+fn a_registered_definition_is_read_by_the_rules_of_its_time() {
     for source in [
         "workflow: w\nversion: 1\nparticipants: { a: { url: 'http://a?tenant=blue' } }\nsteps: { do: { call: a.do } }",
         "workflow: w\nversion: 1\nparticipants: { a: { url: 'http://a' } }\nsteps: { do: { call: a.do, when: order.total > 100 } }",
@@ -84,7 +84,7 @@ fn a_definition_of_the_log_is_read_by_the_rules_that_it_was_registered_by() {
 }
 
 #[test]
-fn a_step_that_is_skipped_with_a_guarded_one_before_it_is_pointed_out() {
+fn a_step_skipped_with_a_guarded_predecessor_gets_a_hint() {
     for source in [WITH_BACKORDER, WITHOUT_BACKORDER, PARALLEL] {
         assert_eq!(parsed(source).hints(), None, "the shipped files mean what they say");
     }
@@ -227,7 +227,7 @@ proptest! {
 }
 
 #[test]
-fn what_a_guard_tested_is_there_for_all_that_follows_only_it() {
+fn a_value_tested_by_a_guard_is_present_for_all_steps_behind_it() {
     let file = |after: &str| {
         format!(
             "workflow: w\nversion: 1\nparticipants: {{ a: {{ url: 'http://a' }} }}\nsteps:\n  label:\n    call: a.label\n    \
@@ -241,7 +241,7 @@ fn what_a_guard_tested_is_there_for_all_that_follows_only_it() {
 }
 
 #[test]
-fn what_a_guard_tested_stays_there_where_a_later_guard_tests_it_again() {
+fn a_value_tested_by_two_guards_stays_present() {
     let step = |id: &str, after: &str| {
         format!(
             "  {id}: {{ after: [{after}], call: a.x, when: order.shipTo != null, with: {{ city: order.shipTo.city }} }}\n"

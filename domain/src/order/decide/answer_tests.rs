@@ -31,7 +31,7 @@ fn started<'s>(story: &'s Story<'_>, step: &str, direction: Direction) -> &'s St
 }
 
 #[test]
-fn a_call_that_is_only_accepted_failed_by_a_mistake() {
+fn a_call_that_is_only_accepted_counts_as_a_mistake() {
     let workflow = workflow();
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -56,7 +56,7 @@ fn an_undo_is_a_request_where_its_participant_is_reached_by_events_and_a_call_el
 }
 
 #[test]
-fn an_order_whose_last_word_is_refused_is_stuck_with_what_was_refused() {
+fn an_order_is_stuck_when_a_step_after_compensation_is_refused() {
     let workflow = workflow();
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();

@@ -7,7 +7,7 @@ use crate::testing::{Story, done, order, refused, unclear};
 const ONE_CALL: &str = "steps:\n  go: { call: p.go, undo: p.come_back, retry: { attempts: 1 } }";
 
 #[test]
-fn what_is_handed_over_is_made_again_at_once_and_counts_as_no_failure() {
+fn a_released_attempt_is_due_at_once_and_does_not_count_as_a_failure() {
     let workflow = workflow(ONE_CALL);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -21,7 +21,7 @@ fn what_is_handed_over_is_made_again_at_once_and_counts_as_no_failure() {
 }
 
 #[test]
-fn what_has_come_to_an_end_meanwhile_is_left_as_it_is() {
+fn an_ended_attempt_is_not_released() {
     let workflow = workflow("steps:\n  one: { call: p.one }\n  other: { call: p.other }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -49,7 +49,7 @@ fn an_undo_is_handed_over_too() {
 }
 
 #[test]
-fn an_order_that_is_being_undone_tries_nothing_forward_again() {
+fn an_order_under_compensation_retries_no_forward_step() {
     let workflow = workflow("steps:\n  go: { call: p.go, undo: p.come_back }\n  on: { call: p.on }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();

@@ -43,7 +43,7 @@ fn retry() -> Operation {
 }
 
 #[test]
-fn what_cannot_be_asked_is_held_at_once_and_asked_when_an_operator_says_so() {
+fn an_impossible_request_is_held_at_once_and_made_when_an_operator_retries() {
     let workflow = workflow("true");
     let mut story = keyless(&workflow);
     story.answer("charge", done()).then(&["charge: done", "tell: p is asked to tell"]);
@@ -59,7 +59,7 @@ fn what_cannot_be_asked_is_held_at_once_and_asked_when_an_operator_says_so() {
 }
 
 #[test]
-fn a_participant_that_cannot_act_until_something_is_mended_has_not_said_no() {
+fn a_participant_that_needs_a_correction_has_not_refused() {
     let workflow = workflow("true");
     let mut story = keyless(&workflow);
     story.answer("charge", done()).whatever();
@@ -71,7 +71,7 @@ fn a_participant_that_cannot_act_until_something_is_mended_has_not_said_no() {
 }
 
 #[test]
-fn a_guard_does_not_take_a_placeholder_for_personal_data() {
+fn a_guard_never_reads_a_placeholder_as_personal_data() {
     let workflow = workflow(LOOKS);
     let mut story = keyless(&workflow);
     story.answer("charge", done()).whatever();
@@ -86,7 +86,7 @@ fn a_guard_does_not_take_a_placeholder_for_personal_data() {
 }
 
 #[test]
-fn a_step_that_its_guard_turns_out_not_to_need_is_skipped_and_the_order_goes_on() {
+fn a_step_that_its_guard_excludes_is_skipped_and_the_order_continues() {
     let workflow = workflow("order.customer.email != null && order.customer.email.endsWith('.org')");
     let mut story = keyless(&workflow);
     story.answer("charge", done()).whatever();
@@ -108,7 +108,7 @@ fn a_step_that_was_held_before_it_began_can_be_skipped_and_undone() {
 }
 
 #[test]
-fn a_canceled_order_ends_without_the_steps_that_need_what_cannot_be_read() {
+fn a_canceled_order_ends_without_steps_that_need_unreadable_personal_data() {
     let workflow = workflow("true");
     let mut story = keyless(&workflow);
     story.operate(Operation::Cancel).whatever();
@@ -118,7 +118,7 @@ fn a_canceled_order_ends_without_the_steps_that_need_what_cannot_be_read() {
 }
 
 #[test]
-fn an_order_that_is_undone_by_itself_is_held_where_it_needs_what_cannot_be_read() {
+fn an_order_compensated_by_a_failure_is_held_where_it_needs_unreadable_data() {
     let workflow = workflow("true");
     let mut story = keyless(&workflow);
     story.answer("charge", refused("no")).whatever();
@@ -132,7 +132,7 @@ fn an_order_that_is_undone_by_itself_is_held_where_it_needs_what_cannot_be_read(
 }
 
 #[test]
-fn a_canceled_order_ends_without_the_steps_whose_guard_needs_what_cannot_be_read() {
+fn a_canceled_order_ends_without_steps_whose_guard_needs_unreadable_personal_data() {
     let steps = "steps:\n  charge: { call: p.charge }\ncompensated:\n";
     let workflow = super::tests::workflow(&format!("{steps}  sorry: {{ when: \"{LOOKS}\", call: p.tell }}"));
     let mut story = keyless(&workflow);

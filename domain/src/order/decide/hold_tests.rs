@@ -80,7 +80,7 @@ fn a_mistake_ends_in_a_hold_and_undoes_nothing() {
 }
 
 #[test]
-fn a_mistake_is_tried_again_more_slowly_than_what_is_unclear() {
+fn a_mistake_is_retried_more_slowly_than_an_unclear_answer() {
     let workflow = workflow();
     let wait = |reply| {
         let mut story = Story::given(&workflow);
@@ -171,7 +171,7 @@ fn a_later_answer_without_an_outcome_counts_as_done_where_none_is_required() {
 }
 
 #[test]
-fn a_wait_that_is_asked_for_beyond_a_day_is_cut_short_and_says_so() {
+fn a_retry_after_of_more_than_a_day_is_limited_and_reported() {
     let workflow = workflow();
     let days = |days: u64| Some(Duration::from_hours(24 * days));
     for (retry_after, said) in [
@@ -207,7 +207,7 @@ fn an_operator_retries_what_is_held() {
 }
 
 #[test]
-fn an_operator_skips_what_is_held_with_an_outcome_that_the_step_knows() {
+fn an_operator_skips_a_held_step_with_a_known_outcome() {
     let workflow = workflow();
     let mut story = held(&workflow);
     let known = vec!["done".to_owned(), "declined".to_owned()];
@@ -218,7 +218,7 @@ fn an_operator_skips_what_is_held_with_an_outcome_that_the_step_knows() {
 }
 
 #[test]
-fn a_cancel_undoes_what_was_done_and_not_what_a_mistake_kept_from_being_asked() {
+fn a_cancel_undoes_completed_steps_but_not_a_step_that_a_mistake_kept_from_acting() {
     let workflow = workflow();
     let mut story = held(&workflow);
     story.answer("tell", done()).whatever();
@@ -235,7 +235,7 @@ fn a_cancel_undoes_what_was_done_and_not_what_a_mistake_kept_from_being_asked() 
 }
 
 #[test]
-fn a_held_order_can_be_paused_and_resumed_and_is_still_held() {
+fn a_stuck_order_can_be_paused_and_resumed_and_is_still_stuck() {
     let workflow = workflow();
     let mut story = held(&workflow);
     story.operate(Operation::Pause).whatever();
@@ -245,7 +245,7 @@ fn a_held_order_can_be_paused_and_resumed_and_is_still_held() {
 }
 
 #[test]
-fn of_two_steps_that_are_held_the_other_keeps_the_order_stuck() {
+fn with_two_held_steps_the_other_one_keeps_the_order_stuck() {
     let workflow = workflow();
     let mut story = held(&workflow);
     let attempts = workflow.step("tell").unwrap().retry.attempts;
@@ -276,7 +276,7 @@ fn an_undo_that_fails_by_a_mistake_is_stuck_and_retried_under_a_new_key() {
 }
 
 #[test]
-fn a_refusal_after_mistakes_that_did_nothing_leaves_nothing_to_undo() {
+fn a_refusal_after_mistakes_without_effect_needs_no_undo() {
     let workflow = workflow();
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -288,7 +288,7 @@ fn a_refusal_after_mistakes_that_did_nothing_leaves_nothing_to_undo() {
 }
 
 #[test]
-fn an_undo_may_be_answered_later_whichever_way_its_participant_is_reached() {
+fn an_undo_may_be_answered_later_over_http_and_by_events() {
     let workflow = workflow();
     let mut story = refunding(&workflow);
     story.answer("charge", Reply::Accepted).whatever();

@@ -78,7 +78,7 @@ fn another_answer_under_the_same_key_is_refused_with_what_was_recorded() {
 }
 
 #[test]
-fn a_key_of_an_answer_is_no_key_of_the_answer_to_the_undo() {
+fn the_key_of_an_answer_is_free_for_the_answer_to_the_undo() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
     keyed(&mut story, "sent", Value::Null).whatever();
@@ -99,7 +99,7 @@ fn a_key_of_an_answer_is_no_key_of_the_answer_to_the_undo() {
 }
 
 #[test]
-fn what_contradicts_the_end_of_a_step_is_told_from_what_only_comes_late() {
+fn a_contradicting_answer_is_distinguished_from_a_late_one() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
     story.signal("send", "sent").whatever();
@@ -120,7 +120,7 @@ fn what_contradicts_the_end_of_a_step_is_told_from_what_only_comes_late() {
 }
 
 #[test]
-fn what_is_given_up_and_undone_contradicts_no_answer_unless_nothing_undoes_it() {
+fn an_answer_to_a_given_up_step_contradicts_only_without_an_undo() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
     story.operate(Operation::Cancel).whatever();
@@ -138,7 +138,7 @@ fn what_is_given_up_and_undone_contradicts_no_answer_unless_nothing_undoes_it() 
 }
 
 #[test]
-fn what_was_assumed_at_the_deadline_or_by_an_operator_is_no_answer_that_is_repeated() {
+fn an_assumed_outcome_is_not_a_recorded_answer() {
     let source = SOURCE.replace("    timeout: 1h\n", "    timeout: 1h\n    on-timeout: sent\n");
     let workflow = Workflow::parse(&source).unwrap();
     let mut story = sending(&workflow);
@@ -149,7 +149,7 @@ fn what_was_assumed_at_the_deadline_or_by_an_operator_is_no_answer_that_is_repea
 }
 
 #[test]
-fn a_step_that_was_never_asked_waits_for_no_answer() {
+fn a_step_without_a_request_waits_for_no_answer() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
     let not_waiting = |step: &str| Refusal::NotWaiting { step: step.to_owned(), state: Lifecycle::Waiting };
@@ -167,7 +167,7 @@ fn a_paused_order_records_an_answer() {
 }
 
 #[test]
-fn an_undo_that_is_answered_after_its_deadline_goes_on() {
+fn an_undo_answered_after_its_deadline_continues_the_compensation() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = undoing(&workflow);
     story.tick_after(Duration::from_hours(24)).whatever();
@@ -181,7 +181,7 @@ fn an_undo_that_is_answered_after_its_deadline_goes_on() {
 }
 
 #[test]
-fn a_request_that_is_held_takes_the_answer_that_its_participant_gives_after_all() {
+fn a_held_request_accepts_a_late_answer_of_its_participant() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -196,7 +196,7 @@ fn a_request_that_is_held_takes_the_answer_that_its_participant_gives_after_all(
 }
 
 #[test]
-fn a_no_under_another_key_is_another_one_even_in_the_same_words() {
+fn a_refusal_under_another_key_is_another_refusal_even_with_the_same_text() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
     story.signal("send", "sold_out").whatever();
@@ -223,7 +223,7 @@ fn a_no_under_another_key_is_another_one_even_in_the_same_words() {
 }
 
 #[test]
-fn a_no_that_comes_again_under_a_key_repeats_one_that_is_on_record_without_any() {
+fn a_repeated_refusal_with_a_key_matches_a_recorded_one_without_a_key() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
     let request = request_id(&story.state().placed.order_id, "send", Direction::Do, 1);
@@ -234,7 +234,7 @@ fn a_no_that_comes_again_under_a_key_repeats_one_that_is_on_record_without_any()
 }
 
 #[test]
-fn the_same_answer_under_another_key_is_told_what_is_on_record() {
+fn the_same_answer_under_another_key_is_refused_with_the_recorded_one() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
     story.signal_with("send", "sent", Value::Null, Some("k-1")).whatever();
@@ -243,7 +243,7 @@ fn the_same_answer_under_another_key_is_told_what_is_on_record() {
 }
 
 #[test]
-fn an_undo_that_is_done_later_is_done_once_and_no_no_follows_it() {
+fn a_later_answer_to_an_undo_counts_once_and_excludes_a_refusal() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = undoing(&workflow);
     story.undone_later("send").whatever();
@@ -253,7 +253,7 @@ fn an_undo_that_is_done_later_is_done_once_and_no_no_follows_it() {
 }
 
 #[test]
-fn an_answer_to_what_failed_contradicts_only_if_nothing_will_undo_it() {
+fn an_answer_to_a_failed_step_contradicts_only_if_nothing_undoes_it() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
     story.tick_after(Duration::from_hours(2)).whatever();
@@ -266,7 +266,7 @@ fn an_answer_to_what_failed_contradicts_only_if_nothing_will_undo_it() {
 }
 
 #[test]
-fn an_answer_to_what_may_have_been_done_and_is_still_to_be_undone_only_comes_late() {
+fn an_answer_to_a_step_that_will_be_undone_is_only_late() {
     let source = SOURCE.replace("  tell: {", "  pack: { after: [pay], call: p.pack }\n  tell: {");
     let workflow = Workflow::parse(&source).unwrap();
     let mut story = sending(&workflow);
@@ -288,7 +288,7 @@ fn another_answer_to_an_undo_that_is_done_comes_too_late() {
 }
 
 #[test]
-fn a_no_to_an_undo_that_comes_again_in_the_same_words_is_the_one_on_record() {
+fn a_repeated_refusal_of_an_undo_with_the_same_text_is_not_recorded_again() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = undoing(&workflow);
     story.refuse_later("send", Direction::Undo, "it is gone").whatever();

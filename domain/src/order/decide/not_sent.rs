@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_was_never_sent_counts_as_no_attempt() {
+    fn an_unsent_request_does_not_count_as_an_attempt() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_came_late_begins_the_exchange_anew() {
+    fn late_capacity_restarts_the_time_of_the_exchange() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancel_undoes_nothing_of_what_was_never_sent() {
+    fn a_cancel_undoes_no_unsent_request() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_sent_before_may_have_been_done() {
+    fn an_earlier_sent_request_may_have_acted() {
         let workflow = workflow("steps:\n  go: { call: p.go, undo: p.come_back, retry: { attempts: 3 } }");
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_begins_anew_while_an_order_is_held_or_undone() {
+    fn no_unsent_request_starts_again_during_a_pause_or_compensation() {
         let workflow = workflow("steps:\n  go: { call: p.go, undo: p.come_back }\n  on: { call: p.on }");
         let mut held = Story::given(&workflow);
         held.place(order()).whatever();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_cannot_be_sent_for_a_day_is_held_for_a_person() {
+    fn a_request_that_cannot_be_sent_for_a_day_is_held_for_an_operator() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_request_that_was_never_sent_waits_for_a_person_and_then_keeps_its_key() {
+    fn an_unsent_first_request_waits_for_an_operator_and_keeps_its_key() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_comes_after_more_than_a_day_still_begins_the_exchange() {
+    fn capacity_after_more_than_a_day_still_starts_the_exchange() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operators_retry_has_the_day_begin_anew() {
+    fn an_operators_retry_restarts_the_day() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_no_part_of_the_day() {
+    fn a_pause_does_not_count_towards_the_day() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undo_and_what_follows_the_undoing_are_held_too() {
+    fn an_undo_and_a_step_after_compensation_are_held_too() {
         let source = "steps:\n  go: { call: p.go, undo: p.come_back }\n  on: { after: [go], call: p.on }\ncompensated:\n  tell: { call: p.tell }";
         let workflow = workflow(source);
         let mut story = Story::given(&workflow);
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_an_earlier_attempt_says_nothing_of_a_later_one_with_the_same_number() {
+    fn a_report_of_an_earlier_attempt_does_not_count_for_a_later_one_with_the_same_number() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_come_to_an_end_meanwhile_is_refused() {
+    fn a_report_of_an_ended_attempt_is_refused() {
         let workflow = workflow(ONE_CALL);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();

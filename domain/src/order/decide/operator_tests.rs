@@ -37,7 +37,7 @@ fn shipping(workflow: &crate::workflow::Workflow) -> Story<'_> {
 }
 
 #[test]
-fn a_cancel_gives_up_what_is_waited_for_and_undoes_what_was_done() {
+fn a_cancel_gives_up_waits_and_undoes_completed_steps() {
     let workflow = workflow(STEPS);
     let mut story = shipping(&workflow);
     story.operate(Operation::Cancel).then(&[
@@ -53,7 +53,7 @@ fn a_cancel_gives_up_what_is_waited_for_and_undoes_what_was_done() {
 }
 
 #[test]
-fn a_cancel_interrupts_a_back_off_and_lets_an_attempt_come_to_its_end() {
+fn a_cancel_interrupts_a_back_off_and_waits_for_an_attempt_in_flight() {
     let workflow = workflow(STEPS);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -69,7 +69,7 @@ fn a_cancel_interrupts_a_back_off_and_lets_an_attempt_come_to_its_end() {
 }
 
 #[test]
-fn a_paused_order_takes_answers_down_and_begins_nothing() {
+fn a_paused_order_records_answers_and_starts_nothing() {
     let workflow = workflow(STEPS);
     let mut story = shipping(&workflow);
     story.operate(Operation::Pause).then(&["The order is put on hold"]);
@@ -84,7 +84,7 @@ fn a_paused_order_takes_answers_down_and_begins_nothing() {
 }
 
 #[test]
-fn a_pause_puts_off_what_is_due_by_its_own_length() {
+fn a_pause_moves_deadlines_by_its_length() {
     let workflow = workflow(STEPS);
     let mut story = shipping(&workflow);
     story.pass(Duration::from_mins(50));
@@ -96,7 +96,7 @@ fn a_pause_puts_off_what_is_due_by_its_own_length() {
 }
 
 #[test]
-fn what_begins_within_a_pause_is_put_off_by_what_is_left_of_it() {
+fn a_deadline_from_within_a_pause_moves_by_the_rest_of_it() {
     let workflow = workflow(STEPS);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -121,7 +121,7 @@ fn a_cancel_ends_a_pause() {
 }
 
 #[test]
-fn an_order_can_be_paused_while_it_is_undone() {
+fn an_order_can_be_paused_during_compensation() {
     let workflow = workflow(STEPS);
     let mut story = shipping(&workflow);
     story.operate(Operation::Cancel).whatever();
@@ -131,7 +131,7 @@ fn an_order_can_be_paused_while_it_is_undone() {
 }
 
 #[test]
-fn what_waits_for_its_next_attempt_is_tried_now() {
+fn an_operators_retry_makes_a_waiting_attempt_now() {
     let workflow = workflow(STEPS);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -159,7 +159,7 @@ fn stuck(workflow: &crate::workflow::Workflow) -> Story<'_> {
 }
 
 #[test]
-fn a_stuck_order_goes_on_when_its_undo_is_tried_again() {
+fn a_stuck_order_continues_when_its_undo_is_retried() {
     let workflow = workflow(STEPS);
     let mut story = stuck(&workflow);
     story.operate(Operation::Pause).then_refused(&not_now("pause", Lifecycle::Stuck));
@@ -176,7 +176,7 @@ fn a_stuck_order_goes_on_when_its_undo_is_tried_again() {
 }
 
 #[test]
-fn a_stuck_order_goes_on_when_its_undo_is_skipped() {
+fn a_stuck_order_continues_when_its_undo_is_skipped() {
     let workflow = workflow(STEPS);
     let mut story = stuck(&workflow);
     story.operate(skip("create", None)).then(&[
@@ -188,7 +188,7 @@ fn a_stuck_order_goes_on_when_its_undo_is_skipped() {
 }
 
 #[test]
-fn an_undo_is_not_skipped_by_those_who_mean_the_step() {
+fn an_undo_is_not_skipped_by_a_command_for_the_step() {
     let workflow = workflow(STEPS);
     let mut story = shipping(&workflow);
     story.operate(Operation::Cancel).whatever();
@@ -261,7 +261,7 @@ fn an_answer_to_an_attempt_that_was_skipped_comes_too_late() {
 }
 
 #[test]
-fn a_cancel_of_what_is_being_undone_and_held_says_what_helps() {
+fn a_cancel_of_a_paused_or_stuck_compensation_names_the_remedy() {
     let workflow = workflow(STEPS);
     let mut story = shipping(&workflow);
     story.operate(Operation::Cancel).whatever();
@@ -275,7 +275,7 @@ fn a_cancel_of_what_is_being_undone_and_held_says_what_helps() {
 }
 
 #[test]
-fn an_order_that_is_stuck_at_what_was_never_asked_says_so_and_is_skipped_and_not_retried() {
+fn a_step_without_a_request_at_which_an_order_is_stuck_can_be_skipped_and_not_retried() {
     let workflow =
         workflow(&STEPS.replace("note: { call: p.note,", "note: { call: p.note, with: { to: order.attributes.to },"));
     let mut story = shipping(&workflow);

@@ -30,7 +30,7 @@ steps:
 ";
 
 #[test]
-fn an_input_is_made_of_every_field_of_the_order_and_of_what_steps_came_to() {
+fn an_input_can_use_every_field_of_the_order_and_the_outcomes_of_steps() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = Story::given(&workflow);
     let to: Address = serde_json::from_value(json!({ "country": "France" })).unwrap();
@@ -49,7 +49,7 @@ fn an_input_is_made_of_every_field_of_the_order_and_of_what_steps_came_to() {
 }
 
 #[test]
-fn an_expression_is_given_only_what_it_reads() {
+fn an_expression_gets_only_the_values_that_it_reads() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();

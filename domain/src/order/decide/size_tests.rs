@@ -77,7 +77,7 @@ fn settle(story: &mut Story<'_>) -> usize {
 }
 
 #[test]
-fn an_answer_is_recorded_with_as_much_as_fits_and_the_rest_follows_at_once() {
+fn an_answer_is_recorded_with_the_consequences_that_fit_and_the_rest_is_due_at_once() {
     let workflow = workflow(&format!("steps:\n  charge: {{ call: p.charge }}\n{}", told(8, "after: [charge], ")));
     let mut story = Story::given(&workflow);
     story.place(large()).whatever();
@@ -94,7 +94,7 @@ fn an_answer_is_recorded_with_as_much_as_fits_and_the_rest_follows_at_once() {
 }
 
 #[test]
-fn whatever_is_decided_next_takes_up_what_is_left() {
+fn the_next_decision_continues_a_split_one() {
     let workflow = workflow(&format!("steps:\n{}", told(8, "")));
     let begun = |story: &Story<'_>| story.state().steps.len();
     let mut story = Story::given(&workflow);
@@ -121,7 +121,7 @@ fn whatever_is_decided_next_takes_up_what_is_left() {
 }
 
 #[test]
-fn a_wait_that_ends_and_an_undo_that_is_done_leave_a_rest_too() {
+fn an_ended_wait_and_a_completed_undo_can_be_split_too() {
     let steps = format!("  wait: {{ wait: 2s }}\n{}", told(8, "after: [wait], "));
     let workflow = workflow(&format!("steps:\n{steps}compensated:\n{}", told_at_last(8)));
     let mut story = Story::given(&workflow);
@@ -157,7 +157,7 @@ fn all_held(workflow: &Workflow) -> Story<'_> {
 }
 
 #[test]
-fn a_retry_of_many_held_steps_fits_and_goes_on_until_all_are_retried() {
+fn a_retry_of_many_held_steps_is_split_and_retries_them_all() {
     let workflow = workflow(&held_without_a_key(8));
     let mut story = all_held(&workflow);
     let events = story.operate(Operation::Retry { step: None }).events();
@@ -186,7 +186,7 @@ fn a_retry_of_many_held_steps_fits_and_goes_on_until_all_are_retried() {
 }
 
 #[test]
-fn a_retry_that_was_split_is_decided_the_same_again() {
+fn a_split_retry_is_replayed_the_same() {
     let workflow = workflow(&held_without_a_key(8));
     let mut story = all_held(&workflow);
     let before = story.state().clone();
@@ -241,7 +241,7 @@ fn many_lost_attempts_are_made_again_in_parts() {
 }
 
 #[test]
-fn many_attempts_are_handed_over_in_parts_even_while_the_order_is_paused() {
+fn many_attempts_are_released_in_parts_even_while_the_order_is_paused() {
     let workflow = side_by_side(30);
     let mut story = begun_side_by_side(&workflow);
     story.operate(Operation::Pause).whatever();
@@ -254,7 +254,7 @@ fn many_attempts_are_handed_over_in_parts_even_while_the_order_is_paused() {
 }
 
 #[test]
-fn a_cancel_that_gives_up_many_retries_in_parts_tries_none_of_them_again() {
+fn a_split_cancel_of_many_retries_retries_none_of_them() {
     let workflow = side_by_side(30);
     let mut story = begun_side_by_side(&workflow);
     (1..=30).for_each(|n| story.answer(&format!("s{n:02}"), unclear("503")).whatever());
@@ -273,7 +273,7 @@ fn a_cancel_that_gives_up_many_retries_in_parts_tries_none_of_them_again() {
 }
 
 #[test]
-fn a_step_that_is_told_too_much_fails_where_it_would_begin_and_says_so() {
+fn a_step_with_a_too_large_input_fails_with_the_reason() {
     let workflow = workflow(
         "steps:\n  a: { call: p.a, undo: p.un-a }\n  b: { after: [a], call: p.b, with: { data: steps.a.data + steps.a.data } }",
     );
@@ -294,7 +294,7 @@ fn a_step_that_is_told_too_much_fails_where_it_would_begin_and_says_so() {
 }
 
 #[test]
-fn after_the_undoing_such_a_step_leaves_the_order_stuck_and_can_be_skipped() {
+fn after_compensation_such_a_step_leaves_the_order_stuck_and_can_be_skipped() {
     let workflow =
         workflow("steps:\n  a: { call: p.a }\ncompensated:\n  tell: { call: p.tell, with: { lines: order.lines } }");
     let mut story = Story::given(&workflow).within(Limits { value: 40, ..Limits::LOG });
@@ -310,7 +310,7 @@ fn after_the_undoing_such_a_step_leaves_the_order_stuck_and_can_be_skipped() {
 }
 
 #[test]
-fn a_first_step_that_is_told_too_much_is_refused_at_the_door() {
+fn an_order_with_a_too_large_input_of_a_first_step_is_refused() {
     let workflow = workflow("steps:\n  a: { call: p.a, with: { lines: order.lines } }");
     let within = |value| Story::given(&workflow).within(Limits { value, ..Limits::LOG });
     assert!(within(69).place(order()).events().iter().any(|event| matches!(event, Event::StepStarted(_))));
@@ -335,7 +335,7 @@ fn a_result_that_is_too_large_is_left_out_and_the_order_still_ends() {
 }
 
 #[test]
-fn what_takes_more_than_is_left_after_an_answer_is_decided_alone() {
+fn work_that_exceeds_the_rest_of_the_budget_is_the_next_decision() {
     let workflow = workflow("steps:\n  a: { call: p.a }\nresult: steps.a.data");
     let mut story = Story::given(&workflow).within(Limits { decision: 4_000, ..Limits::LOG });
     story.place(order()).whatever();
@@ -345,7 +345,7 @@ fn what_takes_more_than_is_left_after_an_answer_is_decided_alone() {
 }
 
 #[test]
-fn an_answer_that_settles_a_step_is_taken_after_any_number_of_answers_for_now() {
+fn a_settling_answer_is_accepted_after_any_number_of_interim_answers() {
     let workflow = workflow("steps:\n  a: { request: p.a, outcomes: [soon, done], interim: { soon: 1h } }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -359,7 +359,7 @@ fn an_answer_that_settles_a_step_is_taken_after_any_number_of_answers_for_now() 
 }
 
 #[test]
-fn an_attempt_that_gets_lost_each_time_is_not_made_for_ever() {
+fn an_attempt_that_is_always_lost_is_not_repeated_for_ever() {
     let workflow = workflow("steps:\n  a: { call: p.a, timeout: 1s, undo: p.un-a }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -377,7 +377,7 @@ fn an_attempt_that_gets_lost_each_time_is_not_made_for_ever() {
 }
 
 #[test]
-fn what_the_size_of_an_event_is_taken_for_is_never_less_than_what_is_written() {
+fn the_bound_of_an_event_is_never_less_than_its_written_size() {
     let workflow = workflow(&format!("steps:\n  a: {{ call: p.a }}\n{}result: order.lines", told(3, "after: [a], ")));
     let mut story = Story::given(&workflow);
     story
@@ -431,7 +431,7 @@ fn next(story: &mut Story<'_>) {
 }
 
 #[test]
-fn what_a_placed_order_takes_leaves_less_room_for_its_first_steps() {
+fn a_large_order_leaves_less_room_for_its_first_steps() {
     let workflow = workflow("steps:\n  a: { call: p.a }");
     let mut story = Story::given(&workflow).within(Limits { decision: 4_000, ..Limits::LOG });
     let attributes = [("note".to_owned(), json!("x".repeat(3_000)))].into_iter().collect();

@@ -70,7 +70,7 @@ fn an_order_that_is_in_stock_is_shipped() {
 }
 
 #[test]
-fn a_back_ordered_order_goes_on_when_it_is_shipped_at_last() {
+fn a_back_ordered_order_continues_after_its_late_shipment() {
     let workflow = shipped("order-fulfilment");
     let mut story = waiting_for_shipping(&workflow);
     story.signal("ship", "backordered").then(&[
@@ -130,7 +130,7 @@ fn without_back_orders_an_order_that_is_out_of_stock_is_undone_in_reverse() {
 }
 
 #[test]
-fn a_refusal_is_not_undone_but_what_came_before_is() {
+fn a_refused_step_is_not_undone_but_earlier_steps_are() {
     let workflow = shipped("order-fulfilment");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -143,7 +143,7 @@ fn a_refusal_is_not_undone_but_what_came_before_is() {
 }
 
 #[test]
-fn a_refusal_says_nothing_of_the_attempts_before_it() {
+fn a_refusal_does_not_cover_earlier_attempts() {
     let workflow = workflow("steps:\n  a: { call: p.do, undo: p.undo, retry: { attempts: 3 } }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -243,7 +243,7 @@ fn independent_steps_run_at_once_and_a_join_waits_for_all() {
 }
 
 #[test]
-fn a_join_of_any_goes_on_with_the_first() {
+fn a_join_of_any_continues_after_the_first_step() {
     let workflow =
         workflow("steps:\n  a: { call: p.a }\n  b: { call: p.b }\n  c: { after: [a, b], join: any, call: p.c }");
     let mut story = Story::given(&workflow);
@@ -254,7 +254,7 @@ fn a_join_of_any_goes_on_with_the_first() {
 }
 
 #[test]
-fn what_is_under_way_is_let_come_to_its_end_before_anything_is_undone() {
+fn attempts_in_flight_are_concluded_before_any_undo() {
     let workflow = workflow("steps:\n  a: { call: p.a, undo: p.un-a }\n  b: { call: p.b }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -265,7 +265,7 @@ fn what_is_under_way_is_let_come_to_its_end_before_anything_is_undone() {
 }
 
 #[test]
-fn an_answer_may_overtake_the_acceptance_of_its_request() {
+fn an_answer_may_come_before_the_acceptance_of_its_request() {
     let workflow = workflow("steps:\n  a: { request: p.a }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -284,7 +284,7 @@ fn the_same_answer_twice_is_one_event() {
 }
 
 #[test]
-fn an_answer_that_nobody_waits_for_is_refused_with_the_state() {
+fn an_unexpected_answer_is_refused_with_the_state() {
     let workflow = workflow("steps:\n  a: { call: p.a }\n  b: { after: [a], request: p.b, outcomes: [yes-, no-] }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -302,7 +302,7 @@ fn an_answer_that_nobody_waits_for_is_refused_with_the_state() {
 }
 
 #[test]
-fn an_answer_that_a_call_does_not_know_is_held_as_one_that_may_have_acted() {
+fn a_call_with_an_unknown_outcome_is_held_and_may_have_acted() {
     let workflow = workflow("steps:\n  a: { call: p.a, undo: p.un-a, outcomes: [good], retry: { attempts: 1 } }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
@@ -330,7 +330,7 @@ fn an_order_always_ends_is_stuck_or_has_something_due() {
 }
 
 #[test]
-fn personal_data_is_told_to_participants_and_kept_in_one_event_only() {
+fn participants_get_personal_data_and_only_one_event_keeps_them() {
     let workflow =
         workflow("steps:\n  a: { call: p.a, with: { to: order.customer.email, dear: order.customer.name } }");
     let mut story = Story::given(&workflow);
@@ -349,7 +349,7 @@ fn personal_data_is_told_to_participants_and_kept_in_one_event_only() {
 }
 
 #[test]
-fn what_only_looks_like_personal_data_is_told_as_it_came() {
+fn text_that_only_looks_like_a_placeholder_is_sent_unchanged() {
     let workflow = workflow(
         "steps:\n  a: { call: p.a, with: { note: order.attributes.note } }\n  \
          b: { after: [a], call: p.b, undo: p.un-b, with: { ref: steps.a.data.ref, to: order.customer.email } }\n  \
@@ -421,7 +421,7 @@ fn an_answer_that_leaves_the_step_open_or_undoes_the_order_sets_no_status() {
 }
 
 #[test]
-fn a_guard_that_has_no_answer_yet_waits_for_the_next_one() {
+fn a_guard_without_a_value_waits_for_the_next_answer() {
     let workflow = workflow(
         "steps:\n  a: { request: p.a, outcomes: [yes-, later], interim: { later: 1d } }\n  \
          b: { after: [a], when: steps.a.data.carrier == 'DHL', call: p.b }",
@@ -451,7 +451,7 @@ fn a_step_that_follows_no_other_starts_at_once_whatever_its_join() {
 }
 
 #[test]
-fn a_join_of_any_does_not_take_an_answer_for_now_for_the_first_one_done() {
+fn a_join_of_any_does_not_count_an_interim_answer_as_completed() {
     let asks = "request: p.x, outcomes: [soon, done], interim: { soon: 1h }";
     let workflow = workflow(&format!(
         "steps:\n  a: {{ {asks} }}\n  b: {{ {asks} }}\n  c: {{ after: [a, b], join: any, call: p.c }}"

@@ -13,7 +13,7 @@ use crate::testing::{Story, done, order};
 const PLACED: &str = "Placed by customer VINET: 1 line, 14.00 EUR";
 
 #[test]
-fn a_wait_is_over_when_its_time_has_come_and_not_before() {
+fn a_wait_ends_at_its_deadline_and_not_before() {
     let workflow = workflow("steps:\n  cool-down: { wait: 250ms }\n  go: { after: [cool-down], call: p.go }");
     let mut story = Story::given(&workflow);
     story.place(order()).then(&[PLACED, "cool-down: waiting until 1970-01-01 00:00:00 UTC"]);
@@ -70,7 +70,7 @@ fn where_no_person_answers_in_time_the_default_is_assumed() {
 }
 
 #[test]
-fn where_there_is_no_default_the_order_is_undone() {
+fn an_order_without_a_default_outcome_is_compensated() {
     let workflow = workflow(
         "steps:\n  create: { call: p.create, undo: p.cancel }\n  approve: { after: [create], await: approval, timeout: 1h }",
     );
@@ -96,7 +96,7 @@ fn a_request_can_have_a_default_too() {
 }
 
 #[test]
-fn where_a_no_is_only_assumed_the_step_may_have_been_done() {
+fn a_step_whose_refusal_is_only_assumed_may_have_acted() {
     let workflow = workflow(
         "steps:
   ask: { request: p.ask, undo: p.take-back, timeout: 1h, outcomes: [yes-, no-], compensate-on: [no-], on-timeout: no- }",
@@ -163,7 +163,7 @@ fn an_undo_that_is_never_answered_leaves_the_order_stuck() {
 }
 
 #[test]
-fn what_an_operator_asks_anew_is_another_request_that_an_old_no_does_not_answer() {
+fn an_old_refusal_does_not_answer_an_operators_new_request() {
     let workflow = crate::workflow::Workflow::parse(BY_EVENTS).unwrap();
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();

@@ -11,7 +11,7 @@ use crate::testing::{Story, order};
 const HEAVY: &str = "order.lines.map(a, order.lines.map(b, 1)[0]).size()";
 
 #[test]
-fn what_takes_much_work_is_decided_in_parts_and_all_of_it_starts() {
+fn much_work_is_decided_in_parts_and_every_step_starts() {
     let step = |n| format!("  s{n}: {{ call: p.s{n}, when: \"{HEAVY} > 0\" }}\n");
     let workflow = workflow(&format!("steps:\n{}", (0..10).map(step).collect::<String>()));
     let mut story = Story::given(&workflow);
@@ -26,7 +26,7 @@ fn what_takes_much_work_is_decided_in_parts_and_all_of_it_starts() {
 }
 
 #[test]
-fn the_work_that_an_input_takes_is_work_of_the_decision() {
+fn the_work_of_an_input_counts_for_the_decision() {
     let step = |n| format!("  s{n}: {{ call: p.s{n}, with: {{ x: \"{HEAVY}\" }} }}\n");
     let workflow = workflow(&format!("steps:\n{}{}", step(1), step(2)));
     let mut story = Story::given(&workflow).within(Limits { units: 1_000, ..Limits::LOG });
@@ -38,7 +38,7 @@ fn the_work_that_an_input_takes_is_work_of_the_decision() {
 }
 
 #[test]
-fn an_input_without_a_value_takes_no_more_work_than_it_took() {
+fn an_input_without_a_value_spends_only_the_units_that_it_used() {
     let workflow = workflow(
         "steps:\n  a: { call: p.a, with: { x: order.attributes.missing } }\ncompensated:\n  tell: { call: p.tell }",
     );
@@ -48,7 +48,7 @@ fn an_input_without_a_value_takes_no_more_work_than_it_took() {
 }
 
 #[test]
-fn all_that_one_step_is_told_shares_a_budget() {
+fn all_inputs_of_a_step_share_a_budget() {
     let told = |count| -> String { (0..count).map(|n| format!("f{n}: \"{HEAVY}\"")).collect::<Vec<_>>().join(", ") };
     let file = |count| format!("steps:\n  a: {{ call: p.a, with: {{ {} }} }}", told(count));
     let (few, many) = (workflow(&file(2)), workflow(&file(9)));

@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_taken_only_as_the_standard_writes_it() {
+    fn only_the_standard_form_of_a_currency_code_is_accepted() {
         assert_eq!(code("EUR"), Ok("EUR".to_owned()));
         assert!(code("eur").unwrap_err().ends_with("did you mean \"EUR\"?"));
         for strange in ["", "EURO", "XXX", "ABC", "EU", "€", "DEM"] {

@@ -18,7 +18,7 @@ fn orders() -> Vec<NewOrder> {
 }
 
 #[test]
-fn every_order_of_northwind_is_taken() {
+fn every_order_of_northwind_is_accepted() {
     let orders = orders();
     assert_eq!(orders.len(), 830);
     assert_eq!(orders.iter().map(|order| order.lines.len()).sum::<usize>(), 2155);

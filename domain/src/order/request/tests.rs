@@ -49,7 +49,7 @@ fn detail(pointer: &str, value: impl Into<Value>) -> String {
 }
 
 #[test]
-fn a_full_order_is_taken_as_it_stands() {
+fn a_full_order_is_accepted_unchanged() {
     let order = check(&full()).unwrap();
     assert_eq!(order.order_id, Some(OrderId::new("10248").unwrap()));
     assert_eq!(order.lines[0].unit_price.to_string(), "14.00");
@@ -72,7 +72,7 @@ fn the_smallest_order_has_a_workflow_a_customer_a_currency_and_a_line() {
 }
 
 #[test]
-fn all_violations_are_told_at_once() {
+fn all_violations_are_reported_together() {
     let order = json!({
         "orderId": "a/b", "workflow": "Order", "customer": { "mail": 1, "email": "x" }, "currency": "usd",
         "lines": [ { "sku": "", "quantity": -1, "unitPrice": 1.5 }, 7 ], "shipTo": [], "attributes": "", "colour": 1,
@@ -98,7 +98,7 @@ fn all_violations_are_told_at_once() {
 }
 
 #[test]
-fn what_is_no_object_is_no_order() {
+fn a_request_that_is_not_an_object_is_refused() {
     for (value, found) in [
         (json!(null), "null"),
         (json!([]), "an empty array"),
@@ -126,7 +126,7 @@ fn an_unknown_field_is_a_violation_that_names_the_known_ones() {
 }
 
 #[test]
-fn more_violations_than_anybody_reads_are_counted() {
+fn violations_beyond_the_limit_are_counted() {
     let mut order = full();
     (0..250).for_each(|index| order[format!("field{index}")] = Value::Null);
     let violations = violations(&order);
@@ -147,7 +147,7 @@ fn an_id_keeps_to_its_alphabet() {
 }
 
 #[test]
-fn what_stands_for_something_outside_is_printable_and_bounded() {
+fn ids_of_outside_things_are_printable_and_bounded() {
     assert_eq!(detail("/customer/id", ""), "must not be empty: 1 to 128 characters");
     assert_eq!(detail("/customer/id", "x".repeat(129)), "must be at most 128 characters, found 129");
     assert!(check(&with("/customer/id", "ö".repeat(128))).is_ok());
@@ -295,7 +295,7 @@ fn an_amount_has_the_minor_units_of_its_currency() {
 }
 
 #[test]
-fn a_discount_is_a_negative_line_and_takes_off_at_most_all() {
+fn discounts_are_negative_lines_of_at_most_the_total() {
     let with_discount = |price: &str| with("/lines/1/unitPrice", price);
     let total = |order: &Value| check(order).unwrap().total().unwrap().to_string();
     assert_eq!(total(&with_discount("-3.50")), "164.50");
@@ -427,12 +427,12 @@ fn any_order() -> impl Strategy<Value = NewOrder> {
 
 proptest! {
     #[test]
-    fn any_json_is_taken_or_refused_with_a_reason(value in json::tests::any_value()) {
+    fn any_json_is_accepted_or_refused_with_a_reason(value in json::tests::any_value()) {
         prop_assert!(!violations(&value).is_empty());
     }
 
     #[test]
-    fn any_json_in_the_place_of_a_field_is_taken_or_refused_with_a_reason(
+    fn any_json_as_a_field_is_accepted_or_refused_with_a_reason(
         value in json::tests::any_value(),
         place in any::<prop::sample::Index>(),
     ) {

@@ -38,7 +38,7 @@ pub fn bundle() -> Bundle {
 }
 
 #[test]
-fn a_bundle_holds_and_says_how_far_the_seal_goes() {
+fn a_bundle_is_valid_and_reports_how_many_events_the_seal_covers() {
     let bundle = bundle();
     let text = serde_json::to_vec(&bundle).unwrap();
     let read = Bundle::read(&text).unwrap();
@@ -57,7 +57,7 @@ fn another_key_is_named() {
 }
 
 #[test]
-fn bytes_that_are_no_text_come_through() {
+fn bytes_that_are_not_text_survive_a_round_trip() {
     for bytes in [b"\xff\x00".as_slice(), b"a\0b", b"", "ü".as_bytes()] {
         let mut bundle = bundle();
         bundle.events[0].data = bytes.into();
@@ -66,7 +66,7 @@ fn bytes_that_are_no_text_come_through() {
 }
 
 #[test]
-fn a_history_written_anew_is_not_in_the_seals_tree() {
+fn a_rewritten_history_is_not_in_the_seals_tree() {
     let mut bundle = bundle();
     let context = Context { correlation_id: "10248".to_owned(), ..Context::default() };
     let paused = Event::OrderPaused(crate::order::OrderPaused { at: DateTime::UNIX_EPOCH });
@@ -82,7 +82,7 @@ fn a_history_written_anew_is_not_in_the_seals_tree() {
 }
 
 #[test]
-fn a_tail_cut_off_before_the_sealed_revision_is_named_and_one_behind_it_cannot_be() {
+fn events_cut_off_before_the_sealed_revision_are_reported_and_later_ones_cannot_be() {
     let mut cut = bundle();
     cut.events.truncate(3);
     let faults = cut.check(&[]).faults;
@@ -146,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_else_is_taken_for_a_bundle(bytes: Vec<u8>) {
+    fn nothing_else_is_read_as_a_bundle(bytes: Vec<u8>) {
         prop_assert!(Bundle::read(&bytes).is_err());
     }
 }

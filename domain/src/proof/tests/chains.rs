@@ -27,7 +27,7 @@ fn what_was_written_holds() {
 }
 
 #[test]
-fn two_that_changed_places_are_both_named_and_so_is_the_one_behind_them() {
+fn two_swapped_events_and_the_one_after_them_are_reported() {
     let mut events = ours(6);
     events.swap(2, 3);
     let moved = |after| Flaw::Moved { after: Some(after) };
@@ -35,7 +35,7 @@ fn two_that_changed_places_are_both_named_and_so_is_the_one_behind_them() {
 }
 
 #[test]
-fn the_first_two_that_changed_places_are_both_named() {
+fn the_first_two_swapped_events_are_both_reported() {
     let mut events = ours(3);
     events.swap(0, 1);
     let moved = |after| Flaw::Moved { after };
@@ -43,7 +43,7 @@ fn the_first_two_that_changed_places_are_both_named() {
 }
 
 #[test]
-fn one_that_is_missing_is_named_with_its_revision() {
+fn a_missing_event_is_reported_with_its_revision() {
     let mut events = ours(5);
     events.remove(2);
     assert_eq!(flaws(&events), [(3, Flaw::Missing { from: 2, to: 2 })]);
@@ -51,7 +51,7 @@ fn one_that_is_missing_is_named_with_its_revision() {
 }
 
 #[test]
-fn one_that_was_taken_out_is_missed_even_where_the_others_are_renumbered() {
+fn a_removed_event_is_detected_even_if_the_others_are_renumbered() {
     let mut events = ours(5);
     events.remove(2);
     assert_eq!(flaws(&renumbered(events)), [(2, Flaw::Changed)]);
@@ -60,7 +60,7 @@ fn one_that_was_taken_out_is_missed_even_where_the_others_are_renumbered() {
 }
 
 #[test]
-fn one_that_is_there_twice_is_named() {
+fn a_repeated_event_is_reported() {
     let mut events = ours(4);
     events.insert(2, events[1].clone());
     assert_eq!(flaws(&events), [(1, Flaw::Repeated)]);
@@ -75,7 +75,7 @@ fn an_event_of_another_order_is_foreign() {
 }
 
 #[test]
-fn what_has_no_hash_cannot_be_checked_and_is_named() {
+fn an_event_without_a_hash_is_reported() {
     for metadata in ["", "{}", r#"{"$correlationId":"10248"}"#, r#"{"$correlationId":"10248","hash":"AB"}"#, "\u{ff}"] {
         let mut events = ours(4);
         events[1].metadata = metadata.into();
@@ -90,7 +90,7 @@ fn what_has_no_hash_cannot_be_checked_and_is_named() {
 }
 
 #[test]
-fn a_tail_that_is_cut_off_is_missed_by_who_knows_of_it_and_by_nobody_else() {
+fn only_a_known_head_detects_events_cut_off_at_the_end() {
     let order = id("10248");
     let events = ours(6);
     let known = head(&order, &events);
@@ -104,7 +104,7 @@ fn a_tail_that_is_cut_off_is_missed_by_who_knows_of_it_and_by_nobody_else() {
 }
 
 #[test]
-fn a_history_that_was_written_anew_is_told_by_the_head_that_is_known() {
+fn a_known_head_detects_a_rewritten_history() {
     let order = id("10248");
     let mut events = ours(6);
     let known = head(&order, &events);
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn no_event_can_be_taken_out_moved_or_put_in_unnoticed(
+    fn no_event_can_be_removed_moved_or_inserted_unnoticed(
         count in 3_u64..10,
         from: prop::sample::Index,
         to: prop::sample::Index,
@@ -194,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_log_holds_is_told_of_and_never_panics(
+    fn any_content_of_the_log_is_reported_without_a_panic(
         events in prop::collection::vec((any::<u64>(), any::<u128>(), ".{0,9}", any::<Vec<u8>>(), any::<Vec<u8>>()), 0..6),
     ) {
         let events: Vec<Stored> = events
@@ -208,7 +208,7 @@ proptest! {
 }
 
 #[test]
-fn a_first_event_that_was_put_in_further_on_is_told_from_one_that_was_changed() {
+fn a_moved_first_event_is_distinguished_from_a_changed_one() {
     let mut events = ours(5);
     let first = events[0].clone();
     events[3] = Stored { revision: 3, ..first };

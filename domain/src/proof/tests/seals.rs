@@ -17,7 +17,7 @@ fn three() -> [Seal; 3] {
 }
 
 #[test]
-fn seals_follow_one_another_and_none_can_be_taken_out() {
+fn seals_form_a_chain_and_none_can_be_removed() {
     let [first, second, third] = three();
     assert_eq!(first.follows(None), Ok(()));
     assert_eq!(second.follows(Some(&first)), Ok(()));
@@ -45,7 +45,7 @@ fn a_seal_is_read_as_it_was_written() {
 }
 
 #[test]
-fn the_key_has_to_be_the_one_that_is_expected() {
+fn the_key_must_be_the_expected_one() {
     let [first, _, third] = three();
     let keys = [first.public_key];
     assert_eq!(first.verify_key(&keys), Ok(()));
@@ -71,7 +71,7 @@ fn altered(value: &Value, nudge: u64) -> Value {
 
 proptest! {
     #[test]
-    fn no_altered_seal_is_believed(which in 0_usize..3, field: prop::sample::Index, nudge in 0_u64..1000, remove: bool) {
+    fn no_altered_seal_is_accepted(which in 0_usize..3, field: prop::sample::Index, nudge in 0_u64..1000, remove: bool) {
         let seal = three()[which].clone();
         let mut value: Value = serde_json::from_str(&seal.to_json()).unwrap();
         let names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
@@ -88,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_else_is_taken_for_a_seal(bytes: Vec<u8>, text in ".{0,60}") {
+    fn nothing_else_is_read_as_a_seal(bytes: Vec<u8>, text in ".{0,60}") {
         prop_assert!(Seal::read(&bytes).is_err());
         prop_assert!(Seal::read(text.as_bytes()).is_err());
     }
@@ -103,7 +103,7 @@ fn a_seal_of_a_later_version_is_refused_with_both_versions() {
 }
 
 #[test]
-fn the_event_of_a_seal_has_an_id_of_its_own_and_always_the_same() {
+fn the_event_id_of_a_seal_is_unique_and_stable() {
     let [first, second, third] = three().map(|seal| seal.event_id());
     assert_eq!([first, second, third], three().map(|seal| seal.event_id()));
     assert!(first != second && second != third && first != third);

@@ -95,7 +95,7 @@ fn one_of_each() -> Vec<Message> {
 
 /// A field added later to a version has its own golden file.
 #[test]
-fn a_participant_can_say_that_a_person_has_to_mend_something_first() {
+fn a_participant_can_report_that_a_person_must_correct_something_first() {
     let message = held().message(Uuid::nil(), None).unwrap();
     assert_golden("exchange/ActionRefused.v1.misconfigured.json", &written(&message));
     let (read, _) = decode_reply(message.event_type, &message.data, &message.metadata).unwrap();
@@ -120,7 +120,7 @@ fn golden_files_are_what_is_written() {
 }
 
 #[test]
-fn a_request_under_a_key_of_its_own_says_since_when() {
+fn a_request_with_another_key_names_the_first_attempt_under_it() {
     let again = ActionRequested { key_since: 4, ..requested() };
     assert_eq!(again.idempotency_key(), "10248/ship/do/4");
     let message = again.message(4, None, TRACE).unwrap();
@@ -144,7 +144,7 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn the_same_said_again_has_the_same_id_and_anything_else_another_one() {
+fn equal_messages_have_equal_ids_and_others_do_not() {
     let ids: Vec<Uuid> = one_of_each().iter().map(|message| message.id).collect();
     assert_eq!(ids, one_of_each().iter().map(|message| message.id).collect::<Vec<_>>());
     let anew = requested().message(2, None, None).unwrap().id;
@@ -163,7 +163,7 @@ fn the_same_said_again_has_the_same_id_and_anything_else_another_one() {
 }
 
 #[test]
-fn a_reply_written_by_hand_is_read_and_one_that_is_none_is_named() {
+fn a_handwritten_reply_is_read_and_an_invalid_one_is_named() {
     let data = br#"{"orderId":"1","step":"ship","direction":"do","more":[1]}"#;
     let (reply, metadata) = decode_reply("ActionAnswered", data, b"").unwrap();
     assert_eq!((reply.order_id().as_str(), metadata), ("1", ExchangeMetadata::default()));

@@ -252,7 +252,7 @@ fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
 }
 
 #[test]
-fn fuzz_any_expression_stays_within_its_budget_and_comes_out_the_same_again() {
+fn fuzz_any_expression_stays_within_its_budget_and_is_deterministic() {
     on_a_small_stack(|| {
         let (seed, rounds) = (setting("TENUTO_SEED", 0), setting("TENUTO_EXPRESSIONS", 3_000));
         let scopes: Vec<Scope> = [2, 2, 2, 30, 500].into_iter().map(scope).collect();
@@ -295,7 +295,7 @@ fn fuzz_any_expression_stays_within_its_budget_and_comes_out_the_same_again() {
 }
 
 #[test]
-fn fuzz_what_the_library_evaluates_comes_to_the_same() {
+fn fuzz_evaluation_equals_that_of_the_library() {
     on_a_small_stack(|| {
         let (seed, rounds) = (setting("TENUTO_SEED", 0), setting("TENUTO_EXPRESSIONS", 3_000).min(100_000));
         let scope = scope(2);

@@ -93,14 +93,14 @@ fn a_text_is_no_number() {
 }
 
 #[test]
-fn what_never_is_equal_is_found_though_it_has_a_value() {
+fn a_comparison_that_is_never_true_is_reported() {
     let why = "order.total is a text and 100 is a number, which are never equal; write double(order.total) == 100";
     assert_eq!(mistakes("order.total == 100"), [why]);
     assert_eq!(mistakes("order.lines == null || order.shipTo == null || order.total == '0.00'"), [""; 0]);
 }
 
 #[test]
-fn what_can_be_null_is_tested_first() {
+fn an_optional_value_must_be_tested_first() {
     for source in [
         "order.shipTo.country == 'FR'",
         "order.shipTo['city']",
@@ -129,7 +129,7 @@ fn what_can_be_null_is_tested_first() {
 }
 
 #[test]
-fn what_is_right_for_every_order_is_no_mistake() {
+fn an_expression_that_is_right_for_every_order_has_no_mistake() {
     for source in [
         "double(order.total) > 100.0",
         "order.total != '0.00' && order.total.size() > 3",
@@ -167,7 +167,7 @@ fn what_is_right_for_every_order_is_no_mistake() {
 }
 
 #[test]
-fn a_field_that_nothing_has_is_found_with_what_was_meant() {
+fn an_unknown_field_is_reported_with_a_suggestion() {
     let why = "order.customer has no 'mail'; it has id, name, email; did you mean 'email'?";
     assert_eq!(mistakes("order.customer.mail"), [why]);
     assert_eq!(mistakes("order.lines[0].price").len(), 1);
@@ -175,7 +175,7 @@ fn a_field_that_nothing_has_is_found_with_what_was_meant() {
 }
 
 #[test]
-fn a_mistake_is_found_where_it_stands() {
+fn a_mistake_is_reported_at_its_place() {
     let source = "order.lines.size() > 1 &&\n  order.total > 100";
     let found = Expression::compile(source).unwrap().mistakes(&Present::default(), true);
     let at = super::TextPosition { line: 2, column: 15 };

@@ -62,7 +62,7 @@ mod tests {
     use super::super::Expression;
 
     #[test]
-    fn whether_there_is_a_mail_address_can_be_said_without_looking_at_it() {
+    fn a_test_for_a_mail_address_does_not_read_it() {
         for (looks, text) in [
             (false, "order.customer.email != null && order.total != '0.00'"),
             (false, "null == order.shipTo"),

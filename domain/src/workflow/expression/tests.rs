@@ -27,7 +27,7 @@ fn failure(source: &str) -> EvaluationError {
 }
 
 #[test]
-fn values_come_back_as_the_json_they_were() {
+fn values_survive_a_round_trip_as_json() {
     assert_eq!(value("order"), scope().order);
     assert_eq!(value("order.total"), json!("440.00"));
     assert_eq!(value("double(order.total)"), json!(440.0));
@@ -42,13 +42,13 @@ fn values_come_back_as_the_json_they_were() {
 }
 
 #[test]
-fn a_map_is_gone_through_in_the_order_of_its_keys() {
+fn a_map_is_iterated_in_the_order_of_its_keys() {
     assert_eq!(value("order.attributes.map(k, k)"), json!(["a", "b", "big", "c", "d", "half"]));
     assert_eq!(value("{'z': 1, 'y': 2, 'x': 3}.filter(k, k != 'y')"), json!(["x", "z"]));
 }
 
 #[test]
-fn what_json_has_not_is_an_error() {
+fn a_value_without_a_json_form_is_an_error() {
     for source in
         ["{1: 2}", "double('NaN')", "1.0 / 0.0", "b'abc'", "[double('Infinity')]", "'a\\x00'", "{'a\\x00': 1}"]
     {
@@ -57,7 +57,7 @@ fn what_json_has_not_is_an_error() {
 }
 
 #[test]
-fn an_error_says_in_the_authors_words_what_is_wrong_where_and_what_helps() {
+fn an_error_quotes_the_author_and_names_place_and_remedy() {
     for (source, said) in [
         ("order.nothing", "order has no 'nothing'; test it first: has(order.nothing) (at column 1)"),
         (
@@ -128,7 +128,7 @@ fn an_error_says_in_the_authors_words_what_is_wrong_where_and_what_helps() {
 }
 
 #[test]
-fn whether_something_is_there_can_be_asked_of_what_is_not_there() {
+fn has_works_on_missing_values() {
     assert_eq!(value("has(order.shipTo.country)"), json!(false));
     assert_eq!(value("has(order.attributes.none)"), json!(false));
     assert_eq!(value("order.shipTo != null && order.shipTo.country == 'France'"), json!(false));
@@ -161,7 +161,7 @@ fn numbers_are_numbers() {
 }
 
 #[test]
-fn where_placeholders_end_up_is_known_and_what_only_looks_like_one_is_not_one() {
+fn an_evaluation_tracks_placeholders_and_ignores_similar_text() {
     let mut scope = scope();
     scope.placeholders = true;
     scope.order["customer"] = json!({"id": "⟦customer.email⟧", "name": "⟦customer.name⟧", "email": null});
@@ -268,7 +268,7 @@ fn large(lines: usize, name: usize) -> Scope {
 }
 
 #[test]
-fn what_builds_or_goes_through_too_much_is_given_up() {
+fn an_expression_beyond_its_budget_is_given_up() {
     let lines = "order.lines + ".repeat(8);
     let texts = "l.name + ".repeat(60);
     for source in [
@@ -297,7 +297,7 @@ fn what_builds_or_goes_through_too_much_is_given_up() {
 }
 
 #[test]
-fn what_takes_too_much_work_is_not_overridden() {
+fn too_much_work_is_an_error_that_nothing_overrides() {
     let source = "order.lines.exists(a, order.lines.exists(b, order.lines == order.lines && false)) || true";
     assert_eq!(Expression::compile(source).unwrap().evaluate(&large(500, 9)), Err(EvaluationError::TooMuchWork));
 }
@@ -345,7 +345,7 @@ proptest! {
     }
 
     #[test]
-    fn json_survives_the_way_through_an_expression(number in any::<f64>(), int in any::<i64>(), uint in any::<u64>(), text in "[^\\x00\n]*") {
+    fn json_survives_a_round_trip_through_an_expression(number in any::<f64>(), int in any::<i64>(), uint in any::<u64>(), text in "[^\\x00\n]*") {
         let order = json!([number, int, uint, text, {"a": [null, true]}]);
         let scope = Scope { order: order.clone(), steps: Value::Null, placeholders: false };
         prop_assert_eq!(Expression::compile("order").unwrap().evaluate(&scope).unwrap(), order);
