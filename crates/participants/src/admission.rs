@@ -1,4 +1,4 @@
-//! The door: so many requests at once, and no more, so that a flood is turned away before memory grows.
+//! Admission: a limit for concurrent requests, which refuses a flood before memory grows.
 
 use std::sync::Arc;
 

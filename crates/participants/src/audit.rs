@@ -1,4 +1,5 @@
-//! `GET /audit/repeats`: how many requests were handled, and how many calls repeated one of them without effect.
+//! `GET /audit/repeats`: how many requests were handled, and how many calls repeated one of them
+//! without effect.
 
 use axum::extract::State;
 use axum::routing::get;
@@ -18,9 +19,9 @@ use crate::shipping::Shipping;
 struct Tally {
     participant: &'static str,
     action: String,
-    /// Different keys: requests that were answered on their own account.
+    /// The number of different keys.
     handled: i64,
-    /// Calls that came with a key already handled.
+    /// The number of calls with a handled key.
     repeated: i64,
 }
 

@@ -1,8 +1,9 @@
-//! Requests that come as events, in `requests-{participant}`, and replies in `replies-{participant}`.
+//! Requests in `requests-{participant}` and replies in `replies-{participant}`.
 //!
-//! A request is handled as if it had come over HTTP, under the same idempotency key, so that one asked both ways has one
-//! effect. What would be "try again" there is tried again here: nobody else will. The requests of an order are handled in their
-//! order. A service that was down goes on where it stood; its requests have waited in their stream.
+//! A request is handled as over HTTP, with the same idempotency key, so a request on both ways has
+//! one effect. Where HTTP answers "try again", this file tries again itself: no one else would. The
+//! requests of an order are handled in their order. A service that was down continues at its
+//! checkpoint; its requests have waited in their stream.
 
 use std::sync::Arc;
 
@@ -28,14 +29,16 @@ use crate::personal_data::{Claims, NoClaim};
 use crate::problem::Problem;
 use crate::shipping::Shipping;
 
-/// How many requests to one service are handled side by side.
+/// The limit of parallel requests to one service.
 const MAX_IN_FLIGHT: usize = 32;
-/// What an operator does when requests were read from another log so far. Handling a request again has no second effect.
+/// What an operator does when the checkpoint belongs to another log. A repeated request has no
+/// second effect.
 pub(crate) const REMEDY: &str = "connect the log that the requests came from, or restore it whole; to read this log from its beginning \
                                  instead, start once with --read-again";
 
-/// Has the four services handle what is asked of them by events, and what they are told of erasures, until told to stop. Several may run: for each service one
-/// reads, and another takes over when it ends. The delivery worker has to run beside it, with the same log.
+/// Handles requests and erasures by events for the four services, until `stop`. Several instances
+/// may run: for each service one reads, and another takes over when it ends. The delivery worker
+/// must run, too, with the same log.
 pub async fn run_requests(pool: PgPool, log: EventStore, options: Options, stop: CancellationToken) {
     let context = Context { pool, options };
     tokio::join!(
@@ -47,8 +50,8 @@ pub async fn run_requests(pool: PgPool, log: EventStore, options: Options, stop:
     );
 }
 
-/// Has requests and erasures read from the log's beginning, for services that go on with another log. What was handled before has no
-/// second effect.
+/// Restarts reading of requests and erasures at the beginning of the log, for services with another
+/// log. Repeated requests have no second effect.
 pub async fn read_requests_again(pool: &PgPool) -> Result<(), sqlx::Error> {
     for table in [
         "participant_orders.request_checkpoints",
@@ -65,7 +68,7 @@ pub async fn read_requests_again(pool: &PgPool) -> Result<(), sqlx::Error> {
 }
 
 async fn serve<P: Participant>(context: &Context, log: &EventStore, stop: &CancellationToken) {
-    // The whole name: another service's may begin like this one's.
+    // The whole name, because another service's name may begin in the same way.
     let filter = Filter::StreamRegex(format!("^{}$", ActionRequested::stream(P::NAME)));
     let options = FollowOptions {
         most_under_way: MAX_IN_FLIGHT,
@@ -79,7 +82,7 @@ async fn serve<P: Participant>(context: &Context, log: &EventStore, stop: &Cance
     follow(options, log.clone(), context.pool.clone(), desk, stop.clone()).await;
 }
 
-/// Where a service takes its requests from the log.
+/// Reads the requests of a service from the log.
 struct Desk<P> {
     service: Service<P>,
     log: EventStore,
@@ -95,7 +98,7 @@ impl<P: Participant> Reader for Desk<P> {
     async fn handle(&self, event: RecordedEvent) {
         let (asked, metadata) = match decode_request(&event.event_type, &event.data, &event.metadata) {
             Ok(read) => read,
-            // It does not say whom to answer. It stays in its stream.
+            // The event does not name a request to answer. It stays in its stream.
             Err(error) => {
                 return tracing::error!(stream = event.stream, revision = event.revision, %error, "a request was passed over");
             }
@@ -113,7 +116,7 @@ impl<P: Participant> Reader for Desk<P> {
 }
 
 impl<P: Participant> Desk<P> {
-    /// Handles a request once, and says what came of it, unless it is to be tried again.
+    /// Handles a request once, and appends its reply. An error means: try again.
     async fn attempt(
         &self,
         event: &RecordedEvent,
@@ -149,7 +152,7 @@ impl<P: Participant> Desk<P> {
             Ok(asked) => asked,
             Err(NoClaim::Later(reason)) => return Err(reason),
             Err(NoClaim::Never(problem)) => return Ok(Handled::Answered(WireAnswer::of(&problem))),
-            // A retry would keep other requests waiting until a person has mended it.
+            // A retry would block other requests until a person has corrected the cause.
             Err(NoClaim::Held(error)) => return Ok(Handled::Held(error)),
         };
         let answered = match Request::of_event(event.id, &asked, traceparent) {
@@ -166,7 +169,7 @@ impl<P: Participant> Desk<P> {
 /// The result of a request.
 enum Handled {
     Answered(WireAnswer),
-    /// It was not acted on, and cannot be until a person has mended something.
+    /// The service did not act, and cannot until a person corrects something.
     Held(String),
 }
 
@@ -188,7 +191,7 @@ struct Refusal {
     detail: String,
 }
 
-/// What an answer over HTTP is as a reply; nothing, where it is given later; an error, where it says to try again.
+/// The reply for an HTTP answer; `None`: the answer comes later; an error: try again.
 fn reply_of(asked: &ActionRequested, answer: &WireAnswer) -> Result<Option<Reply>, String> {
     if answer.status == StatusCode::ACCEPTED {
         return Ok(None);
@@ -211,15 +214,15 @@ fn refused(asked: &ActionRequested, error: String, misconfigured: bool) -> Reply
     Reply::Refused(ActionRefused { order_id, step, direction, error, misconfigured })
 }
 
-/// Why a reply was not given.
+/// Why a reply was not appended.
 pub(crate) enum NotSaid {
-    /// The log could not be reached; it may have it or not.
+    /// The log was unreachable; it may have the reply.
     Later(String),
-    /// The log will never take it.
+    /// The log will never accept it.
     Never(String),
 }
 
-/// Appends a reply to a request. Under the same id as before, if it was given before, so that nothing changes.
+/// Appends a reply to a request. A repeated reply has the same id, so it changes nothing.
 pub(crate) async fn append(
     log: &EventStore,
     participant: &str,

@@ -1,8 +1,10 @@
-//! What the orchestrator and a participant say to each other, over HTTP; by events they say the same (see `by_events`).
+//! The contract between orchestrator and participant over HTTP. `by_events` has the same contract
+//! by events.
 //!
-//! `POST {url}/{action}` with `{orderId, step, action, input}`. A 2xx answer says that it is done, and how it ended; 202
-//! says that the answer comes to the callback; 400, 402, 409, 410, 422 and any 4xx with a problem of ours refuse for good;
-//! 408, 425, 429 and 5xx mean: try again, with the same `Idempotency-Key`. docs/participant/http.md has the table.
+//! `POST {url}/{action}` with `{orderId, step, action, input}`. A 2xx answer means done, with its
+//! outcome. 202 means that the answer comes to the callback. 400, 402, 409, 410, 422 and any 4xx
+//! with a problem of ours refuse for good. 408, 425, 429 and 5xx mean: try again, with the same
+//! `Idempotency-Key`. docs/participant/http.md has the table.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -19,29 +21,29 @@ use uuid::Uuid;
 
 use crate::problem::{PROBLEM_JSON, Problem};
 
-/// One request to act.
+/// A request to act.
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// The same for every attempt at the same thing.
+    /// The same for every attempt at one action.
     pub(crate) key: String,
     pub(crate) order_id: String,
     pub(crate) action: String,
-    /// What the action is given; an empty object where nothing was.
+    /// The input of the action; an empty object if it has none.
     pub(crate) input: Value,
-    /// All that has to be the same when the key is.
+    /// Everything that must be equal for equal keys.
     pub(crate) content: Value,
-    /// Where a later answer goes.
+    /// The receiver of a later answer.
     pub(crate) answer_to: Option<AnswerTo>,
-    /// The trace it belongs to, handed on with a later answer.
+    /// The trace of the request, which a later answer continues.
     pub(crate) traceparent: Option<String>,
 }
 
-/// Where a later answer goes.
+/// The receiver of a later answer.
 #[derive(Debug, Clone)]
 pub(crate) enum AnswerTo {
-    /// To a callback.
+    /// A callback.
     Callback(Url),
-    /// To the stream of replies, as one to this request for this step.
+    /// The stream of replies, as a reply to this request.
     Replies { request: Uuid, step: String },
 }
 
@@ -68,7 +70,7 @@ impl Request {
         Self::of(key, content, answer_to, traceparent)
     }
 
-    /// A request that came as an event, under this id.
+    /// A request from an event with this id.
     pub(crate) fn of_event(id: Uuid, asked: &ActionRequested, traceparent: Option<&str>) -> Result<Self, Problem> {
         let ActionRequested { order_id, step, action, input, .. } = asked.clone();
         let answer_to = AnswerTo::Replies { request: id, step: step.clone() };
@@ -95,7 +97,7 @@ impl Request {
         Ok(Self { key, order_id, action, input, content, answer_to, traceparent })
     }
 
-    /// The input as what an action expects.
+    /// The input in the form that an action expects.
     pub(crate) fn input<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         T::deserialize(&self.input).map_err(|error| Problem::invalid("/input", error.to_string()))
     }
@@ -105,14 +107,14 @@ impl Request {
     }
 }
 
-/// How a participant answers a request.
+/// A participant's answer to a request.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// It is done, and this is how it ended.
+    /// Done, with its outcome.
     Done { outcome: &'static str, data: Value },
-    /// It will be done; the answer goes to the callback.
+    /// Accepted; the answer goes to the callback.
     Accepted,
-    /// It will never be done.
+    /// Refused for good.
     Refused(Problem),
 }
 
@@ -121,7 +123,7 @@ impl Answer {
         Self::Done { outcome, data }
     }
 
-    /// What was asked to be undone was never done, or is undone already. Now it never will be.
+    /// The action was never done, or is undone already. From now on it is never done.
     pub(crate) fn nothing_to_undo() -> Self {
         Self::done("nothing_to_undo", json!({}))
     }
@@ -130,7 +132,7 @@ impl Answer {
         Self::Refused(Problem::conflict(detail))
     }
 
-    /// The answer as it is sent, now and to every repeat of the request.
+    /// The answer as it is sent, also to every repetition of the request.
     pub(crate) fn wire(&self) -> WireAnswer {
         match self {
             Self::Done { outcome, data } => {
@@ -142,7 +144,7 @@ impl Answer {
     }
 }
 
-/// An answer's status and body, to the byte.
+/// The status and the exact body of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WireAnswer {
     pub(crate) status: StatusCode,
@@ -166,7 +168,7 @@ impl IntoResponse for WireAnswer {
     }
 }
 
-/// A name in the path: an order or an action.
+/// A name in the path: of an order or an action.
 pub(crate) struct PathName(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathName {
@@ -180,19 +182,19 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
     }
 }
 
-/// A request's body, or the problem with reading it: too large, or broken off.
+/// The body of a request, or a problem: it is too large, or incomplete.
 pub(crate) fn whole_body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
     body.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))
 }
 
-/// A JSON body as what is expected there: malformed is 400, well-formed but something else is 422.
+/// A JSON body in the expected form: malformed JSON is 400, another form is 422.
 pub(crate) fn json_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     let media_type = text(headers, "content-type")?.unwrap_or_default();
     if !media_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be application/json"));
     }
     serde_json::from_slice(body).map_err(|error| {
-        // What is wrong may be found before what is malformed: only a whole text is the wrong content.
+        // The parser may report a wrong value before a syntax error, so the whole text is checked.
         if error.is_data() && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
             Problem::invalid("", error.to_string())
         } else {
@@ -201,10 +203,11 @@ pub(crate) fn json_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -
     })
 }
 
-/// The longest name, in characters.
+/// The limit for a name, in characters.
 const NAME_LENGTH_MAX: usize = 128;
 
-/// Names travel in paths, keys and logs, and keep to characters that mean nothing there (RFC 3986, unreserved).
+/// Names are used in paths, keys and logs, so they consist of characters without meaning there (RFC
+/// 3986, unreserved).
 pub(crate) fn check_name(pointer: &str, name: &str) -> Result<(), Problem> {
     let fits = (1..=NAME_LENGTH_MAX).contains(&name.len());
     if fits && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c)) {
@@ -214,7 +217,7 @@ pub(crate) fn check_name(pointer: &str, name: &str) -> Result<(), Problem> {
     Err(Problem::invalid(pointer, rule))
 }
 
-/// Words that people read: one line, and not a long one.
+/// A text for people: one line of limited length.
 pub(crate) fn check_text(pointer: &str, text: &str, length_max: usize) -> Result<(), Problem> {
     if (1..=length_max).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
         return Ok(());
@@ -222,10 +225,10 @@ pub(crate) fn check_text(pointer: &str, text: &str, length_max: usize) -> Result
     Err(Problem::invalid(pointer, format!("must be 1 to {length_max} printable characters")))
 }
 
-/// The longest idempotency key, in characters.
+/// The limit for an idempotency key, in characters.
 const KEY_LENGTH_MAX: usize = 255;
 
-/// `Idempotency-Key` as the IETF draft has it, a quoted string (RFC 8941), or bare.
+/// `Idempotency-Key` as in the IETF draft, a quoted string (RFC 8941), or without quotes.
 fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     let Some(value) = text(headers, "idempotency-key")? else {
         return Err(Problem::bad_request("the header Idempotency-Key is missing"));
@@ -250,7 +253,7 @@ fn quoted_string(value: &str) -> Option<String> {
     Some(content)
 }
 
-/// The longest callback, in characters.
+/// The limit for a callback, in characters.
 const CALLBACK_LENGTH_MAX: usize = 2048;
 
 fn callback(headers: &HeaderMap) -> Result<Option<Url>, Problem> {
@@ -263,7 +266,7 @@ fn callback(headers: &HeaderMap) -> Result<Option<Url>, Problem> {
     url.map(Some).ok_or_else(refusal)
 }
 
-/// A trace context worth handing on; anything else is ignored, as W3C Trace Context has it.
+/// A valid trace context. Any other value is ignored, as W3C Trace Context requires.
 fn traceparent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("traceparent")?.to_str().ok()?;
     is_traceparent(value).then(|| value.to_owned())

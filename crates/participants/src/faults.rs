@@ -1,8 +1,10 @@
-//! Scripted failures, for trying what happens when a participant fails: kept in memory, gone with the process.
+//! Scripted faults, to try what happens when a participant fails. They are kept in memory and end
+//! with the process.
 //!
-//! `POST /faults` adds a list of them, `GET /faults` shows what is left, `DELETE /faults` ends them all. One fault says
-//! which action it strikes, what happens (a delay, an answer instead of the effect, the effect with its answer lost, a
-//! broken connection before or after the effect), and for how long: a number of calls, a time, a share of the calls.
+//! `POST /faults` adds a list of them, `GET /faults` lists the remaining ones, `DELETE /faults`
+//! ends them all. A fault names its action, what happens (a delay, an answer instead of the effect,
+//! the effect without its answer, a broken connection before or after the effect), and how long: a
+//! number of calls, a time, or a share of the calls.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,36 +27,36 @@ use crate::payments::Payments;
 use crate::problem::Problem;
 use crate::shipping::Shipping;
 
-/// How many faults may be scripted at once.
+/// The limit for scripted faults.
 const FAULTS_MAX: usize = 100;
 /// The longest delay, in milliseconds.
 const DELAY_MS_MAX: u64 = 10 * 60 * 1000;
 
-/// One scripted failure.
+/// One scripted fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Fault {
     participant: String,
     action: String,
-    /// Answers this, without the effect.
+    /// The answer, without the effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     respond: Option<Respond>,
-    /// Waits first. Alone, the call then succeeds late.
+    /// A delay before the call. Without another fault, the call then succeeds late.
     #[serde(skip_serializing_if = "Option::is_none")]
     delay_ms: Option<u64>,
-    /// Has the effect, and answers 503 all the same.
+    /// The effect happens, but the answer is 503.
     #[serde(default, skip_serializing_if = "is_false")]
     lose_answer: bool,
-    /// Breaks the connection without an answer.
+    /// The connection breaks without an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     crash: Option<Crash>,
-    /// Strikes so many calls, then no more.
+    /// The number of calls that it affects.
     #[serde(skip_serializing_if = "Option::is_none")]
     times: Option<u64>,
-    /// Strikes for so long, then no more.
+    /// How long it lasts.
     #[serde(skip_serializing_if = "Option::is_none")]
     for_ms: Option<u64>,
-    /// Strikes this share of the calls, evenly spread: 0.25 strikes each fourth.
+    /// The share of calls that it affects, evenly spread: 0.25 affects each fourth call.
     #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<f64>,
 }
@@ -120,13 +122,13 @@ fn actions_of(participant: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// A fault in force.
+/// An active fault.
 #[derive(Debug)]
 struct Armed {
-    /// What was scripted; `times` counts down.
+    /// The scripted fault; `times` counts down.
     fault: Fault,
     since: Instant,
-    /// The share of a strike that is due.
+    /// The accumulated share of a call.
     due: f64,
 }
 
@@ -140,7 +142,7 @@ impl Armed {
         elapsed || self.fault.times == Some(0)
     }
 
-    /// Whether it strikes this call.
+    /// Whether it affects this call.
     fn strikes(&mut self) -> bool {
         self.due += self.fault.rate.unwrap_or(1.0);
         if self.due < 1.0 {
@@ -154,7 +156,7 @@ impl Armed {
     }
 }
 
-/// The faults in force, shared by all services.
+/// The active faults, shared by all services.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<Vec<Armed>>>);
 
@@ -178,7 +180,7 @@ impl Faults {
         self.in_force().iter().map(|armed| armed.fault.clone()).collect()
     }
 
-    /// What happens to this call: the first fault that strikes it, if any.
+    /// The first fault that affects this call, if any.
     pub(crate) fn strike(&self, participant: &str, action: &str) -> Strike {
         let mut faults = self.in_force();
         let mut aimed = faults.iter_mut().filter(|a| a.fault.participant == participant && a.fault.action == action);
@@ -190,7 +192,7 @@ impl Faults {
 pub(crate) struct Strike(Option<Fault>);
 
 impl Strike {
-    /// Before the effect: what happens instead of it, if there is to be none.
+    /// Before the effect: what happens instead of it, if anything.
     pub(crate) async fn instead(&self) -> Option<Mishap> {
         let fault = self.0.as_ref()?;
         if let Some(delay_ms) = fault.delay_ms {
@@ -204,7 +206,7 @@ impl Strike {
         Some(Mishap::Answers(Problem::new(status, detail.as_deref().unwrap_or("a scripted fault"))))
     }
 
-    /// After the effect: what comes in place of its answer, if that is lost.
+    /// After the effect: what replaces its answer, if that is lost.
     pub(crate) fn afterwards(&self) -> Option<Mishap> {
         let fault = self.0.as_ref()?;
         if fault.lose_answer {
@@ -214,7 +216,7 @@ impl Strike {
     }
 }
 
-/// What comes in place of an answer.
+/// What replaces an answer.
 pub(crate) enum Mishap {
     Answers(Problem),
     /// Nothing: over HTTP, the connection breaks.
@@ -230,7 +232,7 @@ impl IntoResponse for Mishap {
     }
 }
 
-/// A body that fails at once: the server gives the connection up before anything was written to it.
+/// A body that fails at once: the server closes the connection before it writes anything.
 fn broken_connection() -> Response {
     let nothing = futures::stream::once(async { Err::<Bytes, _>(io::Error::other("a scripted fault")) });
     Response::new(Body::from_stream(nothing))

@@ -1,10 +1,10 @@
 //! Reference services that a workflow calls: orders, payments, shipping, notifications.
 //!
-//! They are small and real: each keeps its own schema in Postgres, and a record of the idempotency keys it has handled,
-//! written in the same transaction as the effect. They are what you replace with your own services, and the example to
-//! copy when you do. What every participant owes the orchestrator is in `contract` (the shape of requests and
-//! answers), `record` (a repeated key has no second effect) and `outbox` (a later answer survives a restart); each
-//! service then says only what its actions do.
+//! They are small and real: each has its own schema in Postgres, and a record of handled
+//! idempotency keys, written in the transaction of the effect. They are what you replace with your
+//! own services, and an example to copy. Every participant's duties towards the orchestrator are in
+//! `contract` (the form of requests and answers), `record` (a repeated key has no second effect)
+//! and `outbox` (a later answer survives a restart). Each service has only its own actions.
 //!
 //! | service | actions (`POST`), and how they end | other calls |
 //! |---|---|---|
@@ -13,11 +13,11 @@
 //! | `/shipping` | `ship`, answered later: `shipped`, `backordered` and in time `shipped`, `out_of_stock` · `cancel_shipment`: `canceled` | `GET /{order}`, `GET` and `POST /stock`, `POST /restock` |
 //! | `/notifications` | `send`: `sent` | `GET /mailbox` |
 //!
-//! An undo (`cancel`, `refund`, `cancel_shipment`) may also end as `nothing_to_undo`; what it would have undone is then
-//! refused if it arrives after all.
+//! An undo (`cancel`, `refund`, `cancel_shipment`) may also end as `nothing_to_undo`. Then its
+//! action is refused if it arrives later.
 //!
-//! They are asked over HTTP ([`router`]), or by events ([`run_requests`]), or both ways at once. Mails are deleted with the personal data
-//! in them, once the log tells that these were erased.
+//! Requests come over HTTP ([`router`]), by events ([`run_requests`]), or both ways at once. The
+//! services delete mails with personal data when the log reports that these were erased.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
@@ -56,12 +56,12 @@ pub use worker::run_deliveries;
 use participant::Context;
 use problem::Problem;
 
-/// The largest body a request may have, in bytes.
+/// The limit for the body of a request, in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// The four services under `/orders`, `/payments`, `/shipping` and `/notifications`, with `/faults` to script their
-/// failures and `/audit/repeats` to see repeated keys. [`run_deliveries`] has to run beside it, for the answers that
-/// are given later and for mail.
+/// The four services under `/orders`, `/payments`, `/shipping` and `/notifications`, with `/faults`
+/// for scripted faults and `/audit/repeats` for repeated keys. [`run_deliveries`] must run, too,
+/// for later answers and mail.
 pub fn router(pool: PgPool, options: Options) -> Router {
     let scripting = if options.scripted_faults { faults::routes(options.faults.clone()) } else { Router::new() };
     let gate = admission::Gate::new(options.requests_in_flight_max);

@@ -1,11 +1,12 @@
-//! Every service's schema: created and brought up to date by its own migrations, kept track of inside that schema, so
-//! that the services can share a database with one another and with anything else.
+//! The services' schemas. Each has its own migrations, recorded inside the schema, so services can
+//! share a database with each other and with other applications.
 
 use sqlx::PgPool;
 use sqlx::migrate::{MigrateError, Migrator};
 
 /// Creates the schemas `participant_orders`, `participant_payments`, `participant_shipping` and
-/// `participant_notifications`, or brings them up to date. May be called at every start, by many processes at once.
+/// `participant_notifications`, or migrates them. Many processes may call it at every start, even
+/// at once.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     let services = [
         ("participant_orders", sqlx::migrate!("migrations/orders")),

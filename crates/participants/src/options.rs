@@ -1,4 +1,4 @@
-//! What can be set.
+//! The settings of the services.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,29 +9,30 @@ use tokio::sync::watch;
 use crate::faults::Faults;
 use crate::notifications::MailServer;
 
-/// Settings of the services and of their workers. Give all a clone of the same one: they share [`Options::wake`] and
-/// [`Options::faults`].
+/// Settings of the services and their workers. Give all of them clones of one value: they share
+/// [`Options::wake`] and [`Options::faults`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where mail goes. Without one, mail stays in the mailbox, where it can be read.
+    /// The mail server. Without one, mail stays in the mailbox, where it can be read.
     pub mail_server: Option<MailServer>,
-    /// How long a reserved order takes to leave the house. Zero: it leaves in the transaction that reserves it.
+    /// The time from a reservation to the shipment. Zero: the order ships in the transaction that
+    /// reserves it.
     pub handling_time: Duration,
-    /// How many requests are served at once; one more is told to come back later.
+    /// The limit for concurrent requests. A further request is refused with 503.
     pub requests_in_flight_max: usize,
-    /// How many answers, and how many mails, are on their way at once.
+    /// The limit for concurrent deliveries of answers, and of mails.
     pub deliveries_in_flight_max: usize,
-    /// How long one attempt to deliver may take.
+    /// The time-out of one delivery.
     pub delivery_timeout: Duration,
-    /// When a delivery that failed is tried again.
+    /// The retries of failed deliveries.
     pub retry: Retry,
-    /// Whether failures can be scripted over HTTP. Not where strangers can reach it.
+    /// Whether faults can be scripted over HTTP. Turn it off where strangers can reach it.
     pub scripted_faults: bool,
-    /// How the services rouse the delivery worker.
+    /// Wakes the delivery worker.
     pub wake: Wake,
-    /// The failures that are scripted, whichever way the requests come that they strike.
+    /// The scripted faults, for requests over HTTP and by events.
     pub faults: Faults,
-    /// Raised while requests were read from another log so far: none is handled then.
+    /// Raised when the checkpoint belongs to another log: then no request is handled.
     pub alarm: LogAlarm,
 }
 
@@ -52,16 +53,16 @@ impl Default for Options {
     }
 }
 
-/// When a failed delivery is tried again: exponential back-off, bounded.
+/// The retries of a failed delivery: exponential back-off, bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// The pause after the first failure. Each further one is twice as long.
+    /// The pause after the first failure. Each further pause is twice as long.
     pub initial: Duration,
     /// The longest pause.
     pub max: Duration,
-    /// The age at which a delivery is given up, visibly.
+    /// The age at which a delivery is visibly given up.
     pub give_up_after: Duration,
-    /// How long "no such order" is taken for "not yet known": the receiver may be behind.
+    /// How long "no such order" counts as "not yet known": the receiver's view may lag.
     pub not_found_patience: Duration,
 }
 
@@ -77,7 +78,8 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// The pause after so many failed attempts; the receiver may ask for a longer one, within the bound.
+    /// The pause after this many failed attempts. The receiver may ask for a longer one, within the
+    /// limit.
     pub(crate) fn pause(&self, attempts_failed: u32, asked: Option<Duration>) -> Duration {
         let doublings = attempts_failed.saturating_sub(1).min(31);
         let pause = self.initial.saturating_mul(1 << doublings);
@@ -85,8 +87,8 @@ impl Retry {
     }
 }
 
-/// Rouses the delivery worker when something has been queued. A worker in another process is not roused; it looks
-/// twice a second.
+/// Wakes the delivery worker when something is queued. A worker in another process is not woken; it
+/// polls twice a second.
 #[derive(Debug, Clone, Default)]
 pub struct Wake {
     pub(crate) answers: Bell,
@@ -94,7 +96,7 @@ pub struct Wake {
     pub(crate) parcels: Bell,
 }
 
-/// Says that there is something to do.
+/// Signals that work is due.
 #[derive(Debug, Clone)]
 pub(crate) struct Bell(Arc<watch::Sender<()>>);
 
@@ -109,7 +111,7 @@ impl Bell {
         self.0.send_replace(());
     }
 
-    /// Hears every ring from now on, also one that comes while its holder is busy.
+    /// Receives every signal from now on, also one that comes while its holder is busy.
     pub(crate) fn listen(&self) -> watch::Receiver<()> {
         self.0.subscribe()
     }

@@ -16,7 +16,7 @@ use crate::participant::{Context, Participant, Service, act};
 use crate::problem::Problem;
 use crate::record::{Record, record_in};
 
-/// The longest status, in characters.
+/// The limit for a status, in characters.
 const STATUS_LENGTH_MAX: usize = 64;
 
 pub(crate) struct Orders;
@@ -26,7 +26,7 @@ impl Orders {
 }
 
 pub(crate) enum Action {
-    /// Records the order, with all it was given.
+    /// Records the order with all its input.
     Create,
     /// Undoes the creation: the order stays on record, as canceled.
     Cancel,
@@ -110,8 +110,8 @@ async fn cancel(tx: &mut PgConnection, order_id: &str) -> Result<Answer, sqlx::E
     })
 }
 
-/// An order that was never created has no status to set, and that is no reason to refuse: a workflow records how an
-/// order ended also when its creation is what failed.
+/// An order that was never created has no status to set. That is no reason to refuse: a workflow
+/// records the end of an order also if its creation failed.
 async fn update_status(tx: &mut PgConnection, order_id: &str, status: &str) -> Result<Answer, sqlx::Error> {
     let updated = sqlx::query(
         "UPDATE participant_orders.orders SET status = $2, updated_at = now()

@@ -1,9 +1,10 @@
-//! Outboxes: what a transaction has queued is delivered after it, until the receiver has taken it, also across restarts.
+//! Outboxes: items queued by a transaction are delivered after it, until the receiver accepts them,
+//! also across restarts.
 //!
-//! One worker at a time delivers, the one that holds a lock in the database ([`Leader`]). It reads its queues over the
-//! very connection that holds the lock, so one that has lost the lock reads nothing more. What is on its way is known
-//! in memory only: a worker that dies leaves nothing behind, and the next one starts where it stood. The price is that
-//! something may be delivered twice, which is what idempotency keys and message ids are for.
+//! One worker at a time delivers: the one that holds a lock in the database ([`Leader`]). It reads
+//! its queues over the connection that holds the lock, so a worker without the lock reads nothing
+//! more. Deliveries in flight are known in memory only: the next worker resumes where a dead one
+//! stopped. So an item may be delivered twice; idempotency keys and message ids make that harmless.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,22 +17,22 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 
 use crate::options::{Bell, Options, Retry};
 
-/// How often a queue is looked at when nobody rouses the worker.
+/// How often the worker polls a queue without a wake-up.
 pub(crate) const POLL: Duration = Duration::from_millis(500);
 
-/// How many items are read at once.
+/// How many items one query reads.
 const BATCH: i64 = 64;
 
-/// The key of the lock that the one delivering worker holds.
+/// The key of the delivering worker's lock.
 const LEADER_LOCK: i64 = 0x7465_6e75_746f_0001;
 
 /// The right to deliver.
 pub(crate) struct Leader(Mutex<PgConnection>);
 
 impl Leader {
-    /// Waits for the right to deliver. Nothing, if told to stop before.
+    /// Waits for the right to deliver; `None`: `stop` came first.
     pub(crate) async fn elect(pool: &PgPool, stop: &mut watch::Receiver<bool>) -> Result<Option<Self>, sqlx::Error> {
-        // Taken out of the pool: closing it is what gives the lock back.
+        // Detached from the pool, because closing the connection releases the lock.
         let mut connection = pool.acquire().await?.detach();
         while !*stop.borrow() {
             let lock = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LEADER_LOCK);
@@ -50,13 +51,13 @@ impl Leader {
         self.0.lock().await
     }
 
-    /// Lets the next one deliver, at once.
+    /// Lets another worker deliver at once.
     pub(crate) async fn resign(self) -> Result<(), sqlx::Error> {
         self.0.into_inner().close().await
     }
 }
 
-/// The statements on one outbox's table.
+/// The statements on the table of one outbox.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Queue {
     pub(crate) due: &'static str,
@@ -64,8 +65,8 @@ pub(crate) struct Queue {
     pub(crate) postpone: &'static str,
 }
 
-/// The [`Queue`] kept in a table. Of each order only the oldest item is due: what is said about an order is said in
-/// order.
+/// The [`Queue`] of a table. Of each order only the oldest item is due, so answers about an order
+/// keep their order.
 macro_rules! queue_in {
     ($table:literal) => {
         $crate::outbox::Queue {
@@ -93,7 +94,7 @@ macro_rules! queue_in {
 }
 pub(crate) use queue_in;
 
-/// What the worker has to know of a queued item.
+/// The worker's columns of a queued item.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Ticket {
     id: i64,
@@ -113,26 +114,26 @@ impl Ticket {
         Duration::from_millis(u64::try_from(self.wait_ms).unwrap_or(0))
     }
 
-    /// How many attempts have failed once this one has.
+    /// How many attempts have failed, with the present one.
     fn attempts_failed(&self) -> u32 {
         u32::try_from(self.attempts).unwrap_or(u32::MAX).saturating_add(1)
     }
 }
 
-/// How an attempt to deliver ended.
+/// The result of a delivery.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Delivered,
-    /// The receiver will never take it.
+    /// The receiver will never accept it.
     Refused(String),
-    /// It may be taken later; not before a time the receiver has asked for.
+    /// The receiver may accept it later, but not before the time that it asked for.
     Again {
         reason: String,
         after: Option<Duration>,
     },
 }
 
-/// Something that delivers what is queued in a table.
+/// Delivers the items of a queue.
 pub(crate) trait Outbox: Sync {
     const QUEUE: Queue;
     type Item: AsRef<Ticket> + for<'r> FromRow<'r, PgRow> + Send + Sync + Unpin;
@@ -140,7 +141,8 @@ pub(crate) trait Outbox: Sync {
     fn deliver(&self, item: &Self::Item) -> impl Future<Output = Verdict> + Send;
 }
 
-/// Delivers until told to stop, then waits for what is on its way. Ends with an error when the database fails.
+/// Delivers until `stop`, then waits for deliveries in flight. Returns an error when the database
+/// fails.
 pub(crate) async fn empty<O: Outbox>(
     outbox: &O,
     bell: &Bell,
@@ -188,12 +190,12 @@ pub(crate) async fn empty<O: Outbox>(
     Ok(())
 }
 
-/// The items that are due, and after them those that will be.
+/// The due items, and after them the later ones.
 async fn due<O: Outbox>(leader: &Leader, busy: &[i64]) -> Result<Vec<O::Item>, sqlx::Error> {
     sqlx::query_as(O::QUEUE.due).bind(busy).bind(BATCH).fetch_all(&mut *leader.connection().await).await
 }
 
-/// Tries once to deliver, and records how that ended. Gives the item's id back.
+/// Tries one delivery, and records its result. Returns the item's id.
 async fn attempt<O: Outbox>(outbox: &O, pool: &PgPool, retry: &Retry, item: O::Item) -> Result<i64, sqlx::Error> {
     let verdict = outbox.deliver(&item).await;
     let ticket = item.as_ref();
@@ -224,7 +226,7 @@ async fn settle<O: Outbox>(
     sqlx::query(O::QUEUE.settle).bind(ticket.id).bind(settlement).bind(reason).execute(pool).await.map(drop)
 }
 
-/// A length of time as the database has it.
+/// A duration in the database's form.
 pub(crate) fn interval(time: Duration) -> PgInterval {
     PgInterval { months: 0, days: 0, microseconds: i64::try_from(time.as_micros()).unwrap_or(i64::MAX) }
 }

@@ -1,4 +1,5 @@
-//! What is common to every participant: from a request to an effect that happens once, and its answer.
+//! The common part of every participant: from a request to an effect that happens once, and its
+//! answer.
 
 use std::sync::Arc;
 
@@ -24,27 +25,27 @@ pub(crate) struct Context {
     pub(crate) options: Options,
 }
 
-/// A service that acts on orders when asked.
+/// A service that acts on orders.
 pub(crate) trait Participant: Send + Sync + Sized + 'static {
-    /// What it is called in paths.
+    /// Its name in paths.
     const NAME: &'static str;
-    /// Where it records what it has handled.
+    /// The record of handled requests.
     const RECORD: Record;
-    /// Where it records how far it has read the requests that came as events.
+    /// The checkpoint of requests by events.
     const BOOKMARK: Bookmark;
-    /// The lock of the one process that reads those. Any number will do that nobody else takes in the database.
+    /// The lock of the one process that reads these requests. It must be unique in the database.
     const LOCK: i64;
-    /// An action with its input, checked.
+    /// An action with its checked input.
     type Action: Send;
 
-    /// The service, as these settings have it.
+    /// The service with these settings.
     fn new(context: &Context) -> Self;
 
-    /// What a request asks for, if that can be understood. Looks at nothing but the request.
+    /// The action of a request, if it is valid. This reads nothing but the request.
     fn understand(request: &Request) -> Result<Self::Action, Problem>;
 
-    /// Does it, within the transaction that also records the answer. A refusal is recorded too, so whoever refuses
-    /// does so before writing anything.
+    /// Performs the action in the transaction that also records the answer. Refusals are recorded,
+    /// too, so an action must refuse before it writes anything.
     fn perform(
         &self,
         tx: &mut PgConnection,
@@ -52,11 +53,11 @@ pub(crate) trait Participant: Send + Sync + Sized + 'static {
         action: Self::Action,
     ) -> impl Future<Output = Result<Answer, sqlx::Error>> + Send;
 
-    /// Called after an effect has been committed.
+    /// Called after the commit of an effect.
     fn committed(&self) {}
 }
 
-/// A participant and what it needs to be served.
+/// A participant and the context of its requests.
 pub(crate) struct Service<P> {
     pub(crate) participant: P,
     pub(crate) context: Context,
@@ -92,15 +93,15 @@ async fn handle<P: Participant>(
     answer(service, &Request::read(action, headers, &whole_body(body)?)?).await
 }
 
-/// Has a request performed, whichever way it came.
+/// Performs a request, over HTTP or by events.
 pub(crate) async fn answer<P: Participant>(service: &Service<P>, request: &Request) -> Result<WireAnswer, Problem> {
     let action = P::understand(request)?;
     let other_content = || Problem::invalid("", "this Idempotency-Key was used for a request with other content");
     once(service, request, action).await?.ok_or_else(other_content)
 }
 
-/// Performs a request unless its key has been handled; the answer is the same either way. Nothing, if the key was
-/// used for something else.
+/// Performs a request unless its key was handled; the answer is the same in both cases. `None`: the
+/// key belongs to other content.
 async fn once<P: Participant>(
     service: &Service<P>,
     request: &Request,

@@ -1,5 +1,6 @@
-//! Requests by events have placeholders for personal data, and say where to ask for these: what is in the log stays there, and
-//! personal data may have to go (Claim Check, in the words of Enterprise Integration Patterns).
+//! Personal data of requests by events. These have placeholders, and a URL for the personal data:
+//! the log keeps everything, but personal data may have to be erased (Claim Check in Enterprise
+//! Integration Patterns).
 
 use std::time::Duration;
 
@@ -10,27 +11,27 @@ use serde::Deserialize;
 
 use crate::problem::Problem;
 
-/// How long the answer may take.
+/// The time-out of the answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks for personal data.
+/// Requests personal data.
 pub(crate) struct Claims {
     client: reqwest::Client,
 }
 
-/// A problem, as far as it is read.
+/// The part of a problem that this client reads.
 #[derive(Default, Deserialize)]
 struct Told {
     detail: Option<String>,
 }
 
-/// Why they did not come.
+/// Why the personal data did not come.
 pub(crate) enum NoClaim {
-    /// It may go better later.
+    /// A retry may succeed.
     Later(String),
-    /// They are gone.
+    /// They are erased.
     Never(Problem),
-    /// They cannot be read until a person has mended something.
+    /// They cannot be read until a person corrects something.
     Held(String),
 }
 
@@ -40,7 +41,7 @@ impl Claims {
         Ok(Self { client })
     }
 
-    /// The request with what its placeholders stand for.
+    /// The request with its placeholders filled in.
     pub(crate) async fn filled_in(&self, mut asked: ActionRequested) -> Result<ActionRequested, NoClaim> {
         if let Some(url) = asked.personal_data.take() {
             let placeholders = asked.placeholders.take();

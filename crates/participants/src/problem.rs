@@ -4,12 +4,12 @@ use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// Why a request was not done, as the caller is told. 4xx is for good (save 408, 425 and 429); 5xx may be tried again.
+/// Why a request was not performed. 4xx is final (except for 408, 425 and 429); 5xx may be retried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     detail: String,
-    /// The part of the request that is wrong, as a JSON pointer.
+    /// The wrong part of the request, as a JSON pointer.
     pointer: Option<String>,
 }
 
@@ -35,12 +35,12 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)
     }
 
-    /// The state of things does not allow it.
+    /// The present state does not allow it.
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
-    /// The content is understood and wrong.
+    /// The content is readable but wrong.
     pub(crate) fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: Some(pointer.into()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
@@ -49,7 +49,7 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
-    /// Whether a status says to try again.
+    /// Whether a status means "try again".
     pub(crate) fn is_passing(status: StatusCode) -> bool {
         status.is_server_error()
             || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
@@ -69,7 +69,8 @@ impl Problem {
     }
 }
 
-/// What the caller is told when the database fails: to come back, unless what it sent is what the database refused.
+/// When the database fails, the caller may retry; but not if the database refused the caller's
+/// values.
 impl From<sqlx::Error> for Problem {
     fn from(failure: sqlx::Error) -> Self {
         if let sqlx::Error::Database(error) = &failure
@@ -82,13 +83,13 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
-/// The class of SQLSTATE for values that a type cannot hold: a NUL in a text, a number out of range.
+/// The SQLSTATE class for values that a type cannot hold: a NUL in a text, a number out of range.
 const DATA_EXCEPTION: &str = "22";
 
 /// The media type of problems.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// A path, as far as it is shown.
+/// A path, shortened for a message.
 fn shown(uri: &Uri) -> String {
     uri.path().chars().take(200).collect()
 }

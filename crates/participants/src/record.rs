@@ -1,8 +1,9 @@
-//! The record of handled requests: what makes a repeated request harmless.
+//! The record of handled requests, which makes a repeated request harmless.
 //!
-//! The key is claimed first, in the transaction of the effect. A second request with the same key waits at the unique
-//! key until the first has ended: if that was committed it gets the same answer, if not it takes the key itself.
-//! Keys are kept for ever: an order may be compensated long after it was placed.
+//! The transaction of the effect first claims the key. A second request with the same key waits at
+//! the unique key until the first one has ended. If that one was committed, the second gets the
+//! same answer; if not, it claims the key itself. Keys are kept for ever: an order may be
+//! compensated long after it was placed.
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -19,7 +20,7 @@ pub(crate) struct Record {
     pub(crate) repeats: &'static str,
 }
 
-/// The [`Record`] kept in a schema.
+/// The [`Record`] of a schema.
 macro_rules! record_in {
     ($schema:literal) => {
         $crate::record::Record {
@@ -48,13 +49,13 @@ macro_rules! record_in {
 }
 pub(crate) use record_in;
 
-/// What is known of a key when a request claims it.
+/// The result of claiming a key.
 pub(crate) enum Claim {
-    /// It is new, and this transaction's to perform.
+    /// It is new, and this transaction performs the request.
     Fresh,
-    /// It has been handled, and this was the answer.
+    /// It was handled, with this answer.
     Repeated(WireAnswer),
-    /// It has been handled with other content.
+    /// It was handled with other content.
     OtherContent,
 }
 
@@ -86,7 +87,7 @@ impl Record {
         Ok((same, status, body))
     }
 
-    /// Records the answer beside the effect, before both are committed.
+    /// Records the answer in the transaction of the effect.
     pub(crate) async fn finish(
         &self,
         tx: &mut PgConnection,

@@ -1,17 +1,18 @@
-//! Beginning a transaction, safely.
+//! Transactions that survive a canceled request.
 
 use sqlx::{PgPool, Postgres, Transaction};
 
-/// In a task of its own, which goes on when the request is given up: cut off at a bad moment, sqlx (0.9) forgets that it has sent
-/// `BEGIN`, and the connection's next user would unknowingly work inside that transaction.
+/// Begins in a task that continues when the request is canceled. If sqlx (0.9) is canceled here, it
+/// forgets that it has sent `BEGIN`, and the connection's next user would work inside that
+/// transaction without knowing.
 pub(crate) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     let pool = pool.clone();
     let begun = tokio::spawn(async move { pool.begin().await });
     begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
-/// In a task of its own as well: cut off after `COMMIT` was sent, sqlx would send a `ROLLBACK` after it, and Postgres would warn
-/// that there is no transaction in progress.
+/// Commits in a task, too. If sqlx is canceled after `COMMIT`, it sends a `ROLLBACK`, and Postgres
+/// warns that no transaction is in progress.
 pub(crate) async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), sqlx::Error> {
     let committed = tokio::spawn(transaction.commit());
     committed.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))

@@ -1,4 +1,5 @@
-//! The background work of the services: answers to callbacks, mail, and parcels whose handling time is over.
+//! The background work of the services: answers to callbacks, mail, and parcels after their
+//! handling time.
 
 use event_store::client::EventStore;
 use sqlx::PgPool;
@@ -9,8 +10,9 @@ use crate::options::Options;
 use crate::outbox::{self, Leader, POLL};
 use crate::shipping::{self, Answers};
 
-/// Delivers what the services have queued, until `shutdown`; then finishes what is on its way and returns. Several may
-/// run: one works, and another takes over when it ends. Answers to requests that came as events need the `log`. An error means that no HTTP client could be made.
+/// Delivers what the services have queued until `shutdown`, then finishes deliveries in flight and
+/// returns. Several may run: one works, and another takes over when it ends. Answers to requests by
+/// events need the `log`. An error means that no HTTP client could be created.
 pub async fn run_deliveries(
     pool: PgPool,
     options: Options,
@@ -47,7 +49,7 @@ impl Worker {
         }
     }
 
-    /// Works as long as it is the one to work, until told to stop.
+    /// Works while it holds the right to deliver, until `stop`.
     async fn lead(&self, stop: &mut watch::Receiver<bool>) -> Result<(), sqlx::Error> {
         let Some(leader) = Leader::elect(&self.pool, stop).await? else { return Ok(()) };
         let Self { pool, options, .. } = self;

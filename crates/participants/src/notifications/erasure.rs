@@ -1,4 +1,4 @@
-//! Mails are forgotten with the personal data in them.
+//! Deletes mails when their personal data are erased.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::participant::Context;
 
 const BOOKMARK: Bookmark = bookmark_in!("participant_notifications.request_checkpoints", "erasures");
 const LOCK: i64 = 0x7465_6e75_746f_0014;
-/// How long it is waited before trying again what failed.
+/// The pause before a retry.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
-/// Deletes the mails of orders whose personal data were erased, until told to stop.
+/// Deletes the mails of orders whose personal data were erased, until `stop`.
 pub(crate) async fn run_erasures(context: &Context, log: &EventStore, stop: CancellationToken) {
     let pool = context.pool.clone();
     let alarm = (context.options.alarm.clone(), REMEDY);

@@ -14,7 +14,7 @@ use crate::contract::check_name;
 use crate::participant::Service;
 use crate::problem::Problem;
 
-/// The most mails in one answer.
+/// The limit for mails in one answer.
 const LIMIT_MAX: u16 = 1000;
 
 #[derive(Debug, Deserialize)]
@@ -26,7 +26,7 @@ pub(super) struct Filter {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Mailbox {
-    /// How many there are, also beyond the limit.
+    /// The total number, also beyond the limit.
     total: i64,
     mails: Vec<Mail>,
 }

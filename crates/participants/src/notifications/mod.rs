@@ -1,4 +1,5 @@
-//! Notifications: mail to customers, kept in a mailbox, and sent from there where a mail server is configured.
+//! Notifications: mail to customers, kept in a mailbox, and sent from there if a mail server is
+//! configured.
 
 mod erasure;
 mod mailbox;
@@ -27,11 +28,11 @@ pub use postman::{InvalidMailServer, MailServer};
 pub(crate) use erasure::run_erasures;
 pub(crate) use postman::Mails;
 
-/// The longest name of a recipient, in characters.
+/// The limit for the name of a recipient, in characters.
 const NAME_LENGTH_MAX: usize = 200;
 
 pub(crate) struct Notifications {
-    /// Whether mail leaves the mailbox.
+    /// Whether a mail server sends the mails.
     sends: bool,
     wake: Wake,
 }
@@ -40,13 +41,13 @@ impl Notifications {
     pub(crate) const ACTIONS: &[&str] = &["send"];
 }
 
-/// A mail to be written.
+/// A mail to write.
 #[derive(Deserialize)]
 pub(crate) struct Letter {
     template: String,
     to: Address,
     name: Option<String>,
-    /// Whatever else the template may want to say.
+    /// Other values for the template.
     #[serde(flatten)]
     facts: Map<String, Value>,
 }

@@ -1,4 +1,4 @@
-//! Takes mail from the mailbox to the mail server.
+//! Sends mail from the mailbox through the mail server.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use uuid::Uuid;
 
 use crate::outbox::{Outbox, Queue, Ticket, Verdict, queue_in};
 
-/// How long one exchange with the mail server may take.
+/// The time-out of one exchange with the mail server.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A mail server, and who writes.
+/// A mail server, and the sender.
 #[derive(Debug, Clone)]
 pub struct MailServer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
 }
 
-/// Why something is no [`MailServer`].
+/// Why a value is not a [`MailServer`].
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidMailServer {
     /// Not a URL of a mail server.
@@ -30,7 +30,7 @@ pub enum InvalidMailServer {
 }
 
 impl MailServer {
-    /// A server by its URL (`smtp://user:password@host:port`), and the sender of all mail.
+    /// A server with this URL (`smtp://user:password@host:port`), and the sender of all mail.
     pub fn new(url: &str, from: &str) -> Result<Self, InvalidMailServer> {
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
             .map_err(InvalidMailServer::Url)?
@@ -61,7 +61,8 @@ impl AsRef<Ticket> for QueuedMail {
 }
 
 impl QueuedMail {
-    /// The mail as it is sent. Its id is the same for every attempt, so that a reader can drop a second copy.
+    /// The mail as it is sent. Its id is the same for every attempt, so a reader can drop a second
+    /// copy.
     fn message(&self, from: &Mailbox) -> Result<Message, String> {
         let address: Address = self.recipient.parse().map_err(|error| format!("the recipient: {error}"))?;
         Message::builder()

@@ -1,8 +1,8 @@
-//! What the mails say.
+//! The text of the mails.
 
 use super::Letter;
 
-/// A mail's words.
+/// The text of a mail.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Text {
     pub(super) subject: String,

@@ -1,15 +1,15 @@
-//! Amounts of money: exact decimals, written as strings, not below zero. An order may cost nothing.
+//! Amounts of money: exact decimals as strings, not below zero. An order may cost nothing.
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-/// An amount that can be charged.
+/// An amount to charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Amount(Decimal);
 
 impl Amount {
-    /// The most digits before the point, and after it.
+    /// The limits for digits before and after the point.
     const WHOLE_DIGITS_MAX: usize = 15;
     const FRACTION_DIGITS_MAX: usize = 6;
 

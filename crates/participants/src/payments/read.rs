@@ -1,4 +1,4 @@
-//! What was charged and refunded, by order and in sum.
+//! Charges and refunds, by order and in total.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub(super) async fn show(
     payment.map(Json).ok_or_else(|| Problem::not_found(format!("order {order_id} was not charged")))
 }
 
-/// What moved in one currency. A refunded charge counts in both.
+/// The sums of one currency. A refunded charge counts in both.
 #[derive(Debug, Serialize, sqlx::FromRow)]
 pub(super) struct Total {
     currency: String,

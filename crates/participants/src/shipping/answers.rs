@@ -1,5 +1,5 @@
-//! The answers given later, each until the receiver has taken it: to the callback of a request that came over HTTP, to the stream
-//! of replies where it came as an event.
+//! Later answers, each kept until the receiver accepts it: the callback of an HTTP request, or the
+//! stream of replies.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::options::{Options, Retry};
 use crate::outbox::{Outbox, Queue, Ticket, Verdict, queue_in};
 use crate::participant::Participant;
 
-/// Queues an answer for whoever asked, after all those queued before.
+/// Queues an answer to the request of this order, after all queued before.
 pub(crate) async fn queue(tx: &mut PgConnection, order_id: &str, answer: &Value) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO participant_shipping.answers (order_id, callback_url, request_id, step, traceparent, body)
@@ -38,10 +38,10 @@ pub(crate) async fn queue(tx: &mut PgConnection, order_id: &str, answer: &Value)
 /// The outbox of answers.
 pub(crate) struct Answers {
     client: reqwest::Client,
-    /// Where requests come from that are events.
+    /// The log of requests by events.
     log: Option<EventStore>,
     retry: Retry,
-    /// Raised while the log is not the one that the requests came from.
+    /// Raised while the log is not the one with the requests.
     alarm: LogAlarm,
 }
 
@@ -54,13 +54,13 @@ impl Answers {
         Ok(Self { client, log, retry: options.retry, alarm: options.alarm.clone() })
     }
 
-    /// What the receiver's status means for the answer.
+    /// The meaning of the receiver's status.
     fn verdict(&self, status: StatusCode, retry_after: Option<Duration>, age: Duration) -> Verdict {
         let again = || Verdict::Again { reason: format!("the callback answered {status}"), after: retry_after };
         match status {
             status if status.is_success() => Verdict::Delivered,
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
-            // A key that is being changed, a proxy in between: the answer itself was not looked at.
+            // A changing key, or a proxy: the receiver has not read the answer.
             | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => again(),
             StatusCode::NOT_FOUND if age < self.retry.not_found_patience => again(),
             status if status.is_client_error() => Verdict::Refused(format!("the callback answered {status}")),
@@ -108,7 +108,7 @@ struct Body {
 }
 
 impl Answers {
-    /// To the stream of replies.
+    /// Appends to the stream of replies.
     async fn append(&self, request: Uuid, step: &str, item: &QueuedAnswer) -> Verdict {
         let again = |reason: String| Verdict::Again { reason, after: None };
         let Some(log) = &self.log else { return again("this process does not answer by events".to_owned()) };
@@ -132,7 +132,7 @@ impl Answers {
         }
     }
 
-    /// To a callback.
+    /// Posts to a callback.
     async fn post(&self, callback_url: &str, item: &QueuedAnswer) -> Verdict {
         let mut request = self
             .client

@@ -1,4 +1,4 @@
-//! The undo of a request to ship, possible as long as nothing has left the house.
+//! The undo of a request to ship, possible until the goods have left.
 
 use serde_json::json;
 use sqlx::PgConnection;
@@ -17,7 +17,7 @@ pub(crate) async fn cancel(tx: &mut PgConnection, order_id: &str) -> Result<Answ
     if never_requested.rows_affected() == 1 {
         return Ok(Answer::nothing_to_undo());
     }
-    // Stock before shipment, as everybody locks.
+    // Stock before shipment, as every transaction locks.
     stock::lock_of_order(tx, order_id).await?;
     let state: String =
         sqlx::query_scalar("SELECT state FROM participant_shipping.shipments WHERE order_id = $1 FOR UPDATE")

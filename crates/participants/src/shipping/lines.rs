@@ -1,17 +1,17 @@
-//! How much of which SKU: what an order asks for, and what arrives at the shelves.
+//! Quantities by SKU: of an order, or of arriving stock.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The most lines in one list.
+/// The limit for lines of one list.
 const LINES_MAX: usize = 1000;
 /// The largest quantity of a line.
 const QUANTITY_MAX: i64 = 1_000_000_000;
-/// The longest SKU, in characters.
+/// The limit for a SKU, in characters.
 const SKU_LENGTH_MAX: usize = 128;
 
-/// Quantities by SKU, in the order in which stock is locked. Lines of the same SKU are summed.
+/// Quantities by SKU, in the order in which stock is locked. Lines of the same SKU are added.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<Line>")]
 pub(crate) struct Lines(BTreeMap<String, i64>);
@@ -27,12 +27,12 @@ impl Lines {
         self.0.iter().map(|(sku, quantity)| (sku.as_str(), *quantity))
     }
 
-    /// The SKUs and their quantities side by side, as the database takes them.
+    /// The SKUs and their quantities as two columns for the database.
     pub(crate) fn columns(&self) -> (Vec<&str>, Vec<i64>) {
         self.iter().unzip()
     }
 
-    /// Whether a line asks for nothing: a count may be zero, an order not.
+    /// Whether a line has the quantity zero, which a count may have and an order must not.
     fn has_empty_line(&self) -> bool {
         self.0.values().any(|quantity| *quantity == 0)
     }
@@ -47,7 +47,7 @@ impl TryFrom<Vec<Line>> for Lines {
     }
 }
 
-/// Like [`Lines`], but a quantity may be zero: the count of what lies on a shelf.
+/// Like [`Lines`], but a quantity may be zero: the count of a shelf.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<Line>")]
 pub(crate) struct Counts(pub(crate) Lines);

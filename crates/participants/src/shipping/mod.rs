@@ -1,7 +1,8 @@
-//! Shipping: stock, shipments, and the back-orders waiting for stock.
+//! Shipping: stock, shipments, and back-orders that wait for stock.
 //!
-//! A request is decided at once, in its own transaction, and answered later through the outbox of `answers`. Whoever
-//! needs locks takes them in one order, so that nobody waits in a circle: rows of stock by SKU, then the shipment.
+//! A request is decided at once, in one transaction, and answered later through the outbox of
+//! `answers`. All transactions lock in one order, so they cannot wait for each other in a circle:
+//! rows of stock by SKU, then the shipment.
 
 mod answers;
 mod cancel;
@@ -44,7 +45,7 @@ impl Shipping {
 
 pub(crate) enum Action {
     Ship(Order),
-    /// Undoes the request to ship, as long as nothing has left the house.
+    /// Undoes the request to ship, until the goods have left.
     CancelShipment,
 }
 

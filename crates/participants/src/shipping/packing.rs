@@ -1,4 +1,4 @@
-//! Reserved orders leave the house: their stock goes off the shelves, and their answer is `shipped`.
+//! Reserved orders are shipped: their stock leaves the shelves, and their answer is `shipped`.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::options::Wake;
 use crate::outbox::{Leader, POLL};
 use crate::transaction::{begin, commit};
 
-/// Who carries the parcels.
+/// The carrier of the parcels.
 const CARRIER: &str = "Tenuto Parcel";
 
-/// Lets these orders leave, as far as they are reserved. Their rows of stock are locked.
+/// Ships these orders if they are reserved. The caller has locked their stock.
 pub(crate) async fn dispatch(tx: &mut PgConnection, order_ids: &[&str]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "WITH leaving AS (
@@ -41,7 +41,7 @@ pub(crate) async fn dispatch(tx: &mut PgConnection, order_ids: &[&str]) -> Resul
     .map(drop)
 }
 
-/// Lets every order leave whose handling time is over, until shut down.
+/// Ships every order after its handling time, until shutdown.
 pub(crate) async fn pack(
     leader: &Leader,
     pool: &PgPool,
@@ -67,7 +67,7 @@ pub(crate) async fn pack(
     Ok(())
 }
 
-/// The reserved order that is to leave next, and in how many milliseconds.
+/// The next reserved order to ship, and in how many milliseconds.
 async fn next_due(leader: &Leader) -> Result<Option<(String, i64)>, sqlx::Error> {
     sqlx::query_as(
         "SELECT order_id, greatest(0, ceil(extract(epoch FROM dispatch_at - clock_timestamp()) * 1000))::bigint

@@ -1,4 +1,4 @@
-//! What lies on the shelves, and where an order's shipment stands.
+//! The stock, and the state of an order's shipment.
 
 use std::sync::Arc;
 

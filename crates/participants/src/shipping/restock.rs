@@ -1,4 +1,5 @@
-//! Stock arrives, or is counted, and the back-orders that can now be filled whole leave, oldest first.
+//! Stock arrives or is counted. Then back-orders that can be filled completely are shipped, the
+//! oldest first.
 
 use std::sync::Arc;
 
@@ -20,17 +21,17 @@ use crate::participant::{Participant, Service};
 use crate::problem::Problem;
 use crate::transaction::{begin, commit};
 
-/// How many back-orders are looked at in one go.
+/// How many back-orders one query reads.
 const BATCH: i64 = 1000;
 
-/// What became of the back-orders.
+/// The result for the back-orders.
 #[derive(Debug, Serialize)]
 pub(crate) struct Restocked {
-    /// The orders that could be filled, oldest first.
+    /// The filled orders, the oldest first.
     filled: Vec<String>,
 }
 
-/// `POST /shipping/restock`: adds to what is there.
+/// `POST /shipping/restock`: adds to the stock.
 pub(crate) async fn add(
     State(service): State<Arc<Service<Shipping>>>,
     headers: HeaderMap,
@@ -46,7 +47,7 @@ pub(crate) async fn add(
     Ok(Json(Restocked { filled }))
 }
 
-/// `POST /shipping/stock`: sets what is there.
+/// `POST /shipping/stock`: sets the stock.
 pub(crate) async fn set(
     State(service): State<Arc<Service<Shipping>>>,
     headers: HeaderMap,
@@ -65,7 +66,7 @@ pub(crate) async fn set(
     Ok(Json(Restocked { filled }))
 }
 
-/// Fills what can be filled. The shelves are closed, so the queue and the stock stand still.
+/// Fills back-orders. The table of stock is locked, so queue and stock do not change.
 async fn fill(tx: &mut PgConnection, handling_time: Duration) -> Result<Vec<String>, sqlx::Error> {
     let mut free = whole_stock(tx).await?;
     let mut filled = Vec::new();
@@ -95,7 +96,8 @@ impl Waiting {
     }
 }
 
-/// Goes through the queue, oldest first, and takes every order that can be filled whole from what is left.
+/// Goes through the queue, the oldest first, and takes every order that the remaining stock fills
+/// completely.
 fn choose<'w>(free: &mut Free, waiting: &'w [Waiting]) -> Vec<&'w str> {
     let mut chosen = Vec::new();
     for order in waiting {
@@ -114,7 +116,8 @@ async fn whole_stock(tx: &mut PgConnection) -> Result<Free, sqlx::Error> {
 }
 
 async fn waiting_after(tx: &mut PgConnection, request_no: i64) -> Result<Vec<Waiting>, sqlx::Error> {
-    // Locked before the lines are gathered: an order that is being canceled right now is waited for, and then left out.
+    // Locked before the lines are gathered: an order that is being canceled right now is waited
+    // for, and then left out.
     sqlx::query_as(
         "WITH waiting AS (
              SELECT order_id, request_no FROM participant_shipping.shipments

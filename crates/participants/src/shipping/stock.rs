@@ -22,13 +22,13 @@ impl Free {
         Ok(rows.into_iter().collect())
     }
 
-    /// What is missing to fill these lines, by SKU.
+    /// The missing quantities for these lines, by SKU.
     pub(crate) fn missing<'l>(&self, lines: impl Iterator<Item = (&'l str, i64)>) -> Vec<(&'l str, i64)> {
         let short = |(sku, wanted)| (sku, wanted - self.0.get(sku).copied().unwrap_or(0));
         lines.map(short).filter(|(_, short)| *short > 0).collect()
     }
 
-    /// Sets aside what these lines need; the caller has seen that nothing is missing.
+    /// Reserves stock for these lines. The caller has checked that nothing is missing.
     pub(crate) fn take<'l>(&mut self, lines: impl Iterator<Item = (&'l str, i64)>) {
         for (sku, quantity) in lines {
             if let Some(free) = self.0.get_mut(sku) {
@@ -44,7 +44,7 @@ impl FromIterator<(String, i64)> for Free {
     }
 }
 
-/// Promises the stock that these orders need. Their rows of stock are locked, and hold enough.
+/// Reserves the stock of these orders. The caller has locked it, and it suffices.
 pub(crate) async fn reserve(tx: &mut PgConnection, order_ids: &[&str]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE participant_shipping.stock SET reserved = reserved + needed.quantity
@@ -58,7 +58,7 @@ pub(crate) async fn reserve(tx: &mut PgConnection, order_ids: &[&str]) -> Result
     .map(drop)
 }
 
-/// Takes a promise back.
+/// Releases a reservation.
 pub(crate) async fn release(tx: &mut PgConnection, order_id: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE participant_shipping.stock SET reserved = reserved - line.quantity
@@ -82,12 +82,12 @@ pub(crate) async fn lock_of_order(tx: &mut PgConnection, order_id: &str) -> Resu
     .map(drop)
 }
 
-/// Has the shelves to itself until the transaction ends: no order is decided meanwhile. Reading goes on.
+/// Locks all stock until the transaction ends: no order is decided meanwhile. Reads continue.
 pub(crate) async fn close_shelves(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("LOCK TABLE participant_shipping.stock IN EXCLUSIVE MODE").execute(tx).await.map(drop)
 }
 
-/// Adds to the shelves.
+/// Adds to the stock.
 pub(crate) async fn add(tx: &mut PgConnection, lines: &Lines) -> Result<(), sqlx::Error> {
     let (skus, quantities) = lines.columns();
     sqlx::query(
@@ -101,8 +101,8 @@ pub(crate) async fn add(tx: &mut PgConnection, lines: &Lines) -> Result<(), sqlx
     .map(drop)
 }
 
-/// Sets what lies on the shelves, after a count. Changes nothing if that is less than what is promised: those SKUs are
-/// the answer.
+/// Sets the stock after a count. Changes nothing if reservations exceed the count; then it returns
+/// those SKUs.
 pub(crate) async fn set(tx: &mut PgConnection, counts: &Lines) -> Result<Vec<String>, sqlx::Error> {
     let (skus, quantities) = counts.columns();
     let promised: Vec<String> = sqlx::query_scalar(

@@ -16,7 +16,7 @@ fn input(action: &str, input: &Value) -> Value {
     json!({ "orderId": "1", "step": "s", "action": action, "input": input })
 }
 
-/// `(path, body, status)`: every body is sent with good headers.
+/// `(path, body, status)`: every body is sent with valid headers.
 fn wrong_bodies() -> Vec<(&'static str, String, u16)> {
     let amount = |amount: Value| charge(&json!({ "input": { "amount": amount, "currency": "EUR" } }));
     let currency = |currency: Value| charge(&json!({ "input": { "amount": "1.00", "currency": currency } }));

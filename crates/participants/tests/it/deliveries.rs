@@ -1,4 +1,4 @@
-//! A later answer reaches its callback, whatever happens on the way.
+//! A later answer reaches its callback despite faults on the way.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::world::{Callbacks, TRACEPARENT, World, options, until};
 
-/// Asks for something out of stock, whose answer comes at once.
+/// Requests something out of stock, whose answer comes at once.
 async fn ask_in_vain(world: &World, callbacks: &Callbacks, order_id: &str) {
     let lines = json!({ "lines": [{ "sku": "none", "quantity": 1 }] });
     let reply = world.ask("shipping.ship", order_id, lines).answering_to(callbacks).send().await;

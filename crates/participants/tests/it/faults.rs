@@ -1,4 +1,4 @@
-//! Failures on demand.
+//! Scripted faults.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A request may come twice, late, or after its undo: the effect is there once, or not at all.
+//! A request may come twice, late, or after its undo: its effect happens once, or never.
 
 use futures::future::join_all;
 use serde_json::{Value, json};

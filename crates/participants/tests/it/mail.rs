@@ -1,4 +1,4 @@
-//! Mail is kept in the mailbox, and goes to a mail server where there is one.
+//! Mail is kept in the mailbox, and sent if a mail server is configured.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::world::{World, options, until};
 
-/// A mail server that speaks just enough SMTP, and answers recipients as told before it takes them.
+/// A mail server with a minimal SMTP, which answers recipients as scripted, and then accepts them.
 struct SmtpServer {
     url: String,
     mails: Arc<Mutex<Vec<String>>>,

@@ -1,4 +1,4 @@
-//! What the services keep, and how it is read.
+//! The services' records, and how to read them.
 
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;

@@ -1,4 +1,4 @@
-//! Stock is never promised twice, and back-orders leave in their turn.
+//! Stock is never promised twice, and back-orders ship in their order.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn fifty_orders_at_once_for_the_same_stock_never_take_more_than_there_is()
     let callbacks = Callbacks::start().await;
     world.post("/shipping/stock", json!([{ "sku": "a", "quantity": 37 }, { "sku": "b", "quantity": 41 }])).await;
     join_all((0..50).map(|n| {
-        // Half of them name the SKUs the other way round.
+        // Half of them name the SKUs in reverse order.
         let mut lines = vec![json!({ "sku": "a", "quantity": 1 + n % 2 }), json!({ "sku": "b", "quantity": 2 - n % 2 })];
         lines.rotate_left(n % 2);
         let (world, callbacks) = (&world, &callbacks);

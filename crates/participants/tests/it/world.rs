@@ -1,4 +1,5 @@
-//! The world of a test: a database of its own, the services on a port of their own, and a place for callbacks.
+//! The world of a test: its own database, the services on their own port, and a receiver of
+//! callbacks.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// How long a test waits for what has to happen.
+/// How long a test waits.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct World {
@@ -30,7 +31,7 @@ pub(crate) struct World {
     _database: TestDatabase,
 }
 
-/// Options for tests: pauses short enough to wait for.
+/// Options for tests, with short pauses.
 pub(crate) fn options() -> Options {
     let retry = Retry { initial: Duration::from_millis(5), max: Duration::from_millis(50), ..Retry::default() };
     Options { retry, ..Options::default() }
@@ -45,7 +46,7 @@ impl World {
         let database = database().await;
         let pool = PgPoolOptions::new().max_connections(20).connect(database.url()).await.unwrap();
         participants::migrate(&pool).await.unwrap();
-        // Below a path, as where the orchestrator serves them on its own port.
+        // Below a path, as the orchestrator serves them on its own port.
         let routes = Router::new().nest("/participants", participants::router(pool.clone(), options.clone()));
         let (url, server) = serve(routes).await;
         Self {
@@ -70,7 +71,7 @@ impl World {
         Reply::to(self.request(Method::POST, path).json(&body)).await
     }
 
-    /// A request to act, as the orchestrator makes it: `payments.charge`, for an order.
+    /// A request as the orchestrator makes it: `payments.charge`, for an order.
     pub(crate) fn ask(&self, what: &str, order_id: &str, input: Value) -> Ask<'_> {
         let (participant, action) = what.split_once('.').unwrap();
         Ask {
@@ -121,7 +122,7 @@ pub(crate) struct Deliveries {
 }
 
 impl Deliveries {
-    /// As when the process is killed.
+    /// Stops as if the process were killed.
     pub(crate) async fn kill(mut self) {
         self.task.abort();
         assert!((&mut self.task).await.unwrap_err().is_cancelled());
@@ -175,7 +176,7 @@ impl Ask<'_> {
         Reply::to(self.request()).await
     }
 
-    /// Sends it, and expects it to be done.
+    /// Sends it, and expects a completed action.
     pub(crate) async fn outcome(&self) -> String {
         let reply = self.send().await;
         assert_eq!(reply.status, 200, "{}", reply.text);
@@ -203,7 +204,7 @@ impl Reply {
     }
 }
 
-/// One answer that came to a callback.
+/// One answer at a callback.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) order_id: String,
@@ -221,12 +222,12 @@ impl Received {
 
 #[derive(Clone, Default)]
 struct Script {
-    /// What to answer first; then 202.
+    /// The first statuses to answer; after them, 202.
     statuses: Arc<Mutex<VecDeque<u16>>>,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
-/// Where later answers go.
+/// The receiver of later answers.
 pub(crate) struct Callbacks {
     url: String,
     script: Script,
@@ -238,7 +239,7 @@ impl Callbacks {
         Self::answering([]).await
     }
 
-    /// Answers with these statuses first, one a call.
+    /// Answers with these statuses first, one for each call.
     pub(crate) async fn answering(statuses: impl IntoIterator<Item = u16>) -> Self {
         let script = Script::default();
         script.statuses.lock().unwrap().extend(statuses);
@@ -255,13 +256,13 @@ impl Callbacks {
         self.script.received.lock().unwrap().clone()
     }
 
-    /// The outcomes taken for an order, as they came.
+    /// The accepted outcomes of an order, in arrival order.
     pub(crate) fn taken(&self, order_id: &str) -> Vec<String> {
         let received = self.received().into_iter().filter(|r| r.order_id == order_id && r.status == 202);
         received.map(|r| r.outcome().to_owned()).collect()
     }
 
-    /// Waits until so many answers have come, taken or not.
+    /// Waits until this many answers have come, accepted or not.
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<Received> {
         until(&format!("{count} answers"), async || self.script.received.lock().unwrap().len() >= count).await;
         self.received()
@@ -293,7 +294,7 @@ async fn serve(routes: Router) -> (String, JoinHandle<()>) {
     (url, tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() }))
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
     let waited = tokio::time::timeout(PATIENCE, async {
         while !so().await {
