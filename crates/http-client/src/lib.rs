@@ -1,7 +1,8 @@
-//! How every outgoing HTTP client of Tenuto is set up.
+//! The setup of every outgoing HTTP client of Tenuto.
 //!
-//! Proxies come from `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, less what `NO_PROXY` lists; names in lower case come first. Requests
-//! to loopback never go through a proxy: it would reach its own loopback instead, or refuse.
+//! Proxies come from `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, except for the hosts in
+//! `NO_PROXY`; lower-case names come first. Requests to loopback never use a proxy, which would
+//! reach its own loopback, or refuse.
 
 mod mistake;
 #[cfg(test)]
@@ -16,10 +17,10 @@ use reqwest::{Client, ClientBuilder, Error, NoProxy, Proxy};
 pub use mistake::{Causes, causes, mistake};
 use names::SystemNames;
 
-/// What is always reached directly.
+/// The hosts that are always reached directly.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
-/// A builder of clients: Nagle's algorithm is off, and proxies are those of the environment.
+/// A builder of clients, without Nagle's algorithm, and with the proxies of the environment.
 pub fn builder() -> Result<ClientBuilder, Error> {
     with_proxies(|name| std::env::var(name).ok())
 }
@@ -30,10 +31,10 @@ fn with_proxies(variable: impl Fn(&str) -> Option<String>) -> Result<ClientBuild
         value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     };
     let direct = set("no_proxy").map_or_else(|| LOOPBACK.to_owned(), |others| format!("{LOOPBACK},{others}"));
-    // The library understands `*` only as the whole list.
+    // The library supports `*` only as the whole list.
     let direct = if direct.split(',').any(|entry| entry.trim() == "*") { "*".to_owned() } else { direct };
     let direct = NoProxy::from_string(&direct);
-    // This also turns off the library's own reading of the environment.
+    // This also stops the library from reading the environment itself.
     let mut builder = Client::builder().tcp_nodelay(true).dns_resolver(Arc::new(SystemNames)).no_proxy();
     if let Some(url) = set("http_proxy") {
         builder = builder.proxy(Proxy::http(url)?.no_proxy(direct.clone()));
@@ -58,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that answers everything with its name.
+    /// A server that answers every request with its name.
     async fn server(name: &'static str) -> SocketAddr {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

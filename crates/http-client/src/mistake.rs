@@ -1,4 +1,5 @@
-//! Why a request got no connection, where a person has to correct something: such a request was certainly not received.
+//! Mistakes that a person must correct before a connection is possible. The server certainly did
+//! not receive such a request.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -8,11 +9,12 @@ use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 
 use super::names::NotFound;
 
-/// An error, and what caused it, one after another.
+/// An error and its causes, one after another.
 #[derive(Debug)]
 pub struct Causes<'e>(Option<&'e (dyn Error + 'static)>);
 
-/// The causes of an error, from itself to the deepest. Unlike `source`, this finds what an `io::Error` wraps.
+/// The causes of an error, from the error itself to the deepest. Unlike `source`, this finds what
+/// an `io::Error` wraps.
 pub fn causes<'e>(error: &'e (dyn Error + 'static)) -> Causes<'e> {
     Causes(Some(error))
 }
@@ -28,8 +30,9 @@ impl<'e> Iterator for Causes<'e> {
     }
 }
 
-/// What has to be corrected before any request to the same server gets a connection, in one line. `None` for a fault that may pass,
-/// such as a refused connection, and where the request may have been received.
+/// What a person must correct before any request gets a connection to this server, in one line.
+/// `None` for a fault that may pass, such as a refused connection, or if the server may have
+/// received the request.
 pub fn mistake(error: &reqwest::Error) -> Option<String> {
     let server = error.url().map(server).unwrap_or_default();
     let refusal = causes(error).find_map(|cause| cause.downcast_ref());
@@ -83,7 +86,8 @@ fn of_a_certificate(server: &str, wrong: &CertificateError) -> String {
     }
 }
 
-/// By TLS 1.3, a server refuses a client when the handshake is over for the client. It has not looked at the request then.
+/// In TLS 1.3, a server refuses a client after the handshake has ended for the client. The server
+/// has not read the request.
 fn of_a_refused_client(server: &str, reason: &rustls::Error) -> Option<String> {
     use AlertDescription::{AccessDenied, BadCertificate, CertificateRequired, CertificateUnknown, UnknownCA};
     match reason {
@@ -97,7 +101,8 @@ fn of_a_refused_client(server: &str, reason: &rustls::Error) -> Option<String> {
     }
 }
 
-/// Why a proxy opens no way to the server. The library hides the type of these errors: its words are all there is.
+/// Why a proxy opens no tunnel. The library hides the type of these errors, so only their text is
+/// left.
 fn of_a_proxy(server: &str, cause: &(dyn Error + 'static)) -> Option<String> {
     match cause.to_string().strip_prefix("tunnel error: ")? {
         "proxy authorization required" => Some(format!(

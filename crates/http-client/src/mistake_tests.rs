@@ -28,8 +28,7 @@ async fn server(answer: &'static [u8]) -> u16 {
     .await
 }
 
-/// A server with TLS and one of the certificates. It may demand a certificate of its clients. It
-/// answers 204.
+/// A TLS server with one of the certificates. It may require a client certificate. It answers 204.
 async fn tls_server(certificate: &str, demands_one: bool) -> u16 {
     let file = |name: &str| format!("{CERTIFICATES}/{name}");
     let chain = CertificateDer::pem_file_iter(file(&format!("{certificate}.pem"))).unwrap();
@@ -70,7 +69,7 @@ async fn serve<F: Future<Output = ()> + Send + 'static>(answer: impl Fn(TcpStrea
     port
 }
 
-/// A client that trusts the authority of the tests, with this proxy for TLS.
+/// A client that trusts the tests' authority, with this proxy for TLS.
 fn client(proxy: Option<u16>) -> Client {
     let pem = std::fs::read(format!("{CERTIFICATES}/authority.pem")).unwrap();
     let proxy = |name: &str| {

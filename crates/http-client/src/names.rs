@@ -1,4 +1,4 @@
-//! Addresses of host names, as the system resolves them. A failure can be told apart from a refused connection.
+//! Host names, resolved by the system. A failure is distinguished from a refused connection.
 
 use std::io;
 
@@ -13,7 +13,7 @@ pub(super) struct SystemNames;
 #[error("the host {host} is not found: {cause}")]
 pub(super) struct NotFound {
     pub host: String,
-    /// Not a source: the cause that is found in a chain of errors is this one.
+    /// Not a source: the chain of causes must find this error itself.
     pub cause: io::Error,
 }
 

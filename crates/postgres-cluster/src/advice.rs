@@ -1,6 +1,6 @@
-//! The one command that installs a Postgres server on this platform, for the error that says there is none.
+//! The command that installs a Postgres server on this platform, for the error that none was found.
 
-/// Which command installs a server here.
+/// The install command for this machine.
 pub(crate) fn install_command() -> String {
     if cfg!(target_os = "macos") {
         return "brew install postgresql@17".into();
@@ -10,7 +10,7 @@ pub(crate) fn install_command() -> String {
     if rustix::process::geteuid().is_root() { command.into() } else { format!("sudo {command}") }
 }
 
-/// Chosen by the distribution's own name first, then by what it says it is like.
+/// Chosen by the distribution's name, then by the names in `ID_LIKE`.
 fn linux_command(os_release: &str) -> &'static str {
     let value = |key: &str| {
         os_release

@@ -1,4 +1,4 @@
-//! What belongs to a cluster's folder, wherever it is; and how to remove it.
+//! The files of a cluster, wherever they are, and how to remove them.
 
 use std::{
     fs::File,
@@ -12,17 +12,17 @@ use crate::{
     leftover::stop_leftover,
 };
 
-/// What a cluster has on disk.
+/// The files of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Belongings {
-    /// The folder that the cluster was given.
+    /// The folder of the cluster.
     pub folder: PathBuf,
     /// Where it lives instead, if its server's user cannot reach that folder.
     pub elsewhere: Option<PathBuf>,
 }
 
 impl Belongings {
-    /// What belongs to this folder. `None`: there is no such folder.
+    /// The files of the cluster in this folder. `None`: the folder does not exist.
     pub fn of(folder: &Path) -> Result<Option<Self>, Error> {
         let folder = match folder.canonicalize() {
             Ok(folder) => folder,
@@ -33,9 +33,11 @@ impl Belongings {
         Ok(Some(Self { folder, elsewhere }))
     }
 
-    /// The clusters whose folder is gone, or has another cluster by now. They live where the server's user reaches them.
+    /// The clusters whose folder is gone, or belongs to another cluster now. They are where the
+    /// server's user can reach them.
     ///
-    /// Those of versions that did not record their folder are not among them: whether they are in use cannot be known.
+    /// Versions that did not record the folder are not listed: whether their clusters are in use is
+    /// unknown.
     pub fn orphans() -> Result<Vec<Self>, Error> {
         let places = match std::fs::read_dir(REACHABLE) {
             Ok(places) => places,
@@ -54,19 +56,20 @@ impl Belongings {
         Ok(orphans)
     }
 
-    /// Locks it against every other process, so that it can be removed. Fails while a process uses it.
+    /// Locks it against every other process, so that it can be removed. Fails while a process uses
+    /// it.
     pub fn claim(self) -> Result<Claimed, Error> {
         let lock = lock_existing(self.home())?;
         Ok(Claimed { belongings: self, _lock: lock })
     }
 
-    /// Where the cluster lives.
+    /// The folder with the cluster.
     fn home(&self) -> &Path {
         self.elsewhere.as_ref().unwrap_or(&self.folder)
     }
 }
 
-/// What belongs to a cluster that no process uses, and none can while this is held.
+/// The files of a cluster that no process uses. While this is held, none can.
 #[derive(Debug)]
 pub struct Claimed {
     belongings: Belongings,
@@ -74,7 +77,7 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// Removes all of it.
+    /// Removes all of them.
     pub async fn remove(self) -> Result<(), Error> {
         let Belongings { folder, elsewhere } = &self.belongings;
         let home = self.belongings.home();
@@ -84,7 +87,7 @@ impl Claimed {
             let moved = Note::Moved.read(folder)?;
             remove_folder(place)?;
             if moved.is_none_or(|moved| moved != *place) {
-                // The folder is another cluster's by now.
+                // The folder belongs to another cluster now.
                 return Ok(());
             }
         }
@@ -92,7 +95,8 @@ impl Claimed {
     }
 }
 
-/// Outside of the folder, only what we made is removed. A note in the folder may name something else.
+/// Outside of the folder, only our own places are removed. A note in the folder may name another
+/// place.
 fn is_ours(place: &Path, folder: &Path) -> bool {
     let is_named_so = place.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PLACE_PREFIX));
     let names_another = || matches!(Note::For.read(place), Ok(Some(other)) if other != *folder);

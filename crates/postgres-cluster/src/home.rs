@@ -1,11 +1,11 @@
-//! Where a cluster lives, and that only one process at a time runs it.
+//! The place of a cluster, locked so that one process at a time runs it.
 //!
 //! ```text
 //! <folder>/lock         held while the cluster runs
-//! <folder>/data/        the cluster; appears by a rename, so it is either whole or not there
+//! <folder>/data/        the cluster; appears by a rename, so it is either complete or missing
 //! <folder>/socket/      where the server listens, when the path is short enough for a socket address
 //! <folder>/MOVED        instead of these: the path of the folder that holds them
-//! <other folder>/FOR    beside them there: the path of the folder
+//! <other folder>/FOR    in that folder, too: the path of the folder
 //! ```
 
 use std::{
@@ -26,17 +26,17 @@ use crate::{
     identity::Identity,
 };
 
-/// Where clusters go whose own folder the server's user cannot reach.
+/// The parent of clusters whose folder the server's user cannot reach.
 pub(crate) const REACHABLE: &str = "/var/lib/tenuto";
-/// How the name of each one's folder there begins.
+/// The prefix of each cluster's folder there.
 pub(crate) const PLACE_PREFIX: &str = "postgres-";
 
 /// A file that names a folder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Note {
-    /// In a cluster's folder: where the cluster lives instead.
+    /// In a cluster's folder: the place of the cluster instead.
     Moved,
-    /// Where it lives instead: the cluster's folder. A cluster whose folder is gone is found by it.
+    /// In that place: the cluster's folder, so that a cluster without its folder is found.
     For,
 }
 
@@ -48,7 +48,7 @@ impl Note {
         })
     }
 
-    /// The folder that is named, if there is such a note.
+    /// The folder that the note names, if the note exists.
     pub(crate) fn read(self, folder: &Path) -> Result<Option<PathBuf>, Error> {
         let file = self.file(folder);
         match std::fs::read(&file) {
@@ -64,7 +64,7 @@ impl Note {
     }
 }
 
-/// What a socket's address can hold is 104 bytes on some systems, a NUL and the socket's own name among them.
+/// A socket's address holds 104 bytes on some systems, with a NUL and the socket's own name.
 const SOCKET_FOLDER_BYTES_MAX: usize = 104 - 1 - "/.s.PGSQL.5432.lock".len();
 
 /// A cluster's folder, locked.
@@ -72,12 +72,12 @@ const SOCKET_FOLDER_BYTES_MAX: usize = 104 - 1 - "/.s.PGSQL.5432.lock".len();
 pub(crate) struct Home {
     folder: PathBuf,
     identity: Identity,
-    /// Released by the kernel when we end, however we end.
+    /// The kernel releases it when the process ends, in any way.
     _lock: File,
 }
 
 impl Home {
-    /// Makes the folder ready for the server's user and takes it for this process.
+    /// Prepares the folder for the server's user, and locks it for this process.
     pub(crate) fn open(wanted: &Path) -> Result<Self, Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(wanted);
         made.doing(|| format!("create {}", wanted.display()))?;
@@ -100,12 +100,13 @@ impl Home {
         self.identity
     }
 
-    /// The major version that wrote the data, when there is data.
+    /// The major version that wrote the data, if data exist.
     pub(crate) fn data_version(&self) -> Option<u32> {
         std::fs::read_to_string(self.data().join("PG_VERSION")).ok()?.trim().parse().ok()
     }
 
-    /// An empty folder for the server's socket. What an earlier server left in it would only mislead the next.
+    /// An empty folder for the server's socket. Files of an earlier server would mislead the next
+    /// one.
     pub(crate) fn socket_folder(&self) -> Result<PathBuf, Error> {
         let mut folder = self.folder.join("socket");
         if folder.as_os_str().len() > SOCKET_FOLDER_BYTES_MAX {
@@ -119,12 +120,12 @@ impl Home {
     }
 }
 
-/// The folder itself, or the place that stands in for it when the server's user cannot get there.
+/// The folder itself, or a place that the server's user can reach.
 fn settle(wanted: PathBuf) -> Result<(PathBuf, Identity), Error> {
     if let Some(place) = Note::Moved.read(&wanted)? {
         if place.is_dir() {
             let identity = Identity::choose(&place.join("data"))?;
-            // Earlier versions left no such note.
+            // Earlier versions did not write this note.
             if Note::For.read(&place)?.is_none_or(|named| named != wanted) {
                 Note::For.write(&place, &wanted)?;
             }
@@ -146,7 +147,8 @@ fn settle(wanted: PathBuf) -> Result<(PathBuf, Identity), Error> {
     Ok((place, identity))
 }
 
-/// A new folder each time: the note alone ties it to a cluster, so removing the folder with the note begins anew.
+/// A new folder each time. Only the note ties it to a cluster, so without folder and note the next
+/// start creates a new cluster.
 fn reachable_place() -> Result<PathBuf, Error> {
     let doing = || format!("create a folder in {REACHABLE}");
     std::fs::create_dir_all(REACHABLE).doing(doing)?;
@@ -155,8 +157,8 @@ fn reachable_place() -> Result<PathBuf, Error> {
     Ok(place.keep())
 }
 
-/// Creates a folder that only the given user can enter. One that is there must have been ours already: under `/tmp`
-/// somebody else may have made it, to listen in.
+/// Creates a folder that only the given user can enter. An existing folder must be ours: under
+/// `/tmp`, another user may have created it to intercept connections.
 pub(crate) fn private_folder(path: &Path, identity: Identity) -> Result<(), Error> {
     let doing = || format!("make {} a private folder", path.display());
     match DirBuilder::new().mode(0o700).create(path) {
@@ -174,7 +176,7 @@ pub(crate) fn private_folder(path: &Path, identity: Identity) -> Result<(), Erro
     std::fs::set_permissions(path, Permissions::from_mode(0o700)).doing(doing)
 }
 
-/// The lock of a cluster that may be there.
+/// The lock of a cluster, if it exists.
 pub(crate) fn lock_existing(folder: &Path) -> Result<Option<File>, Error> {
     if folder.join("lock").exists() { lock(folder).map(Some) } else { Ok(None) }
 }
@@ -190,12 +192,12 @@ fn lock(folder: &Path) -> Result<File, Error> {
     }
 }
 
-/// Where the server listens when its folder's path is too long for a socket.
+/// The folder of the socket if the cluster's path is too long for a socket.
 pub(crate) fn short_socket_folder(folder: &Path) -> PathBuf {
     PathBuf::from(format!("/tmp/tenuto-{}", short_hash(folder)))
 }
 
-/// The same for the same folder, so that what stands in `/tmp` for it does not pile up.
+/// Stable for each folder, so that folders in `/tmp` do not pile up.
 fn short_hash(path: &Path) -> String {
     Sha256::digest(path.as_os_str().as_bytes()).iter().take(8).fold(String::new(), |hash, byte| {
         let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');

@@ -1,4 +1,4 @@
-//! Which user the server runs as: ourselves, unless we are root, which the server refuses to be.
+//! The user that runs the server: our user, unless that is root, which Postgres refuses.
 
 use std::{
     os::unix::{fs::MetadataExt, process::CommandExt},
@@ -8,17 +8,17 @@ use std::{
 
 use crate::error::{Doing, Error};
 
-/// The user whom the server's processes and files belong to.
+/// The user that owns the server's processes and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Identity {
-    /// The user we are.
+    /// Our user.
     Ourselves,
-    /// Another one; only root can do this.
+    /// Another user; only root can do this.
     Other { uid: u32, gid: u32 },
 }
 
 impl Identity {
-    /// The owner of the data that is there already, else the user made for this, else the one who owns nothing.
+    /// The owner of existing data, otherwise the user `postgres`, otherwise `nobody`.
     pub(crate) fn choose(data: &Path) -> Result<Self, Error> {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Ourselves);
@@ -29,7 +29,7 @@ impl Identity {
         }
     }
 
-    /// `id` asks whatever directory of users the system has, which reading `/etc/passwd` would not.
+    /// `id` uses every user directory of the system, not only `/etc/passwd`.
     fn named(user: &str) -> Option<Self> {
         let ask = |flag: &str| -> Option<u32> {
             let answer = Command::new("id").args([flag, user]).stderr(Stdio::null()).output().ok()?;
@@ -38,7 +38,7 @@ impl Identity {
         Some(Self::Other { uid: ask("-u")?, gid: ask("-g")? })
     }
 
-    /// A command that will run as this user, and that no setting for some other server can lead astray.
+    /// A command for this user, without environment settings for other servers.
     pub(crate) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
@@ -51,7 +51,7 @@ impl Identity {
         command
     }
 
-    /// Gives a file or folder to this user.
+    /// Makes this user the owner of a file or folder.
     pub(crate) fn own(self, path: &Path) -> Result<(), Error> {
         match self {
             Self::Ourselves => Ok(()),
@@ -60,7 +60,7 @@ impl Identity {
         }
     }
 
-    /// Whether this user can get into a folder; the kernel itself is asked, by trying.
+    /// Whether this user can enter a folder, tested by trying.
     pub(crate) fn reaches(self, folder: &Path) -> bool {
         self.command(Path::new("/bin/sh"))
             .args(["-c", r#"cd -- "$0""#])
@@ -72,7 +72,7 @@ impl Identity {
             .is_ok_and(|status| status.success())
     }
 
-    /// The user's number.
+    /// The user id.
     pub(crate) fn uid(self) -> u32 {
         match self {
             Self::Ourselves => rustix::process::geteuid().as_raw(),

@@ -15,17 +15,18 @@ use crate::{
     settings::USER,
 };
 
-/// A cluster under way has this name, and the number of the process that makes it.
+/// The prefix of an unfinished cluster; the id of its process follows.
 const UNFINISHED: &str = "initialising-";
 
-/// Runs `initdb` unless that was done before. It works in a folder of another name, which is renamed once whole.
+/// Runs `initdb` once. It works in another folder, which is renamed when complete.
 pub(crate) async fn initialise(home: &Home, binaries: &Binaries, durable: bool) -> Result<(), Error> {
     remove_unfinished(home.folder())?;
     if home.data_version().is_some() {
         return Ok(());
     }
     let unfinished = home.folder().join(format!("{UNFINISHED}{}", std::process::id()));
-    // Text sorts by code point in either; the first also knows upper and lower case beyond ASCII, where it exists.
+    // Both sort text by code point. The first one also supports upper and lower case beyond ASCII,
+    // where it exists.
     let mut output = initdb(home, binaries, &unfinished, "C.UTF-8", durable).await?;
     if !output.status.success() {
         remove_unfinished(home.folder())?;
@@ -46,7 +47,7 @@ async fn initdb(home: &Home, binaries: &Binaries, folder: &Path, locale: &str, d
         .arg("--pgdata")
         .arg(folder)
         .args(["--username", USER, "--encoding=UTF8", "--locale", locale, "--lc-messages=C"])
-        // Whoever can enter the socket's folder is let in, and nobody comes another way.
+        // The socket's folder controls access. Other connections are rejected.
         .args(["--auth-local=trust", "--auth-host=reject"])
         .current_dir(home.folder())
         .stdin(Stdio::null());
@@ -56,7 +57,7 @@ async fn initdb(home: &Home, binaries: &Binaries, folder: &Path, locale: &str, d
     Command::from(command).kill_on_drop(true).output().await.doing(|| "run initdb".to_owned())
 }
 
-/// An `initdb` that still runs for a process that was killed finds its folder gone, and ends.
+/// A running `initdb` of a killed process finds its folder missing, and ends.
 fn remove_unfinished(folder: &Path) -> Result<(), Error> {
     let doing = || format!("remove an unfinished cluster from {}", folder.display());
     for entry in std::fs::read_dir(folder).doing(doing)?.flatten() {

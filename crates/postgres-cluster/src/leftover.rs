@@ -1,4 +1,4 @@
-//! Deals with a server that an earlier process left behind: still running, still on its way out, or gone without
+//! Handles the server of an earlier process: it still runs, is ending, or has ended without
 //! cleaning up.
 
 use std::{
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::error::{Doing, Error};
 
-/// Fast, then immediate shutdown, then the end; and how long each may take.
+/// Fast shutdown, immediate shutdown, kill; and the limit for each.
 pub(crate) const WAYS_TO_STOP: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(30)),
     (Signal::QUIT, Duration::from_secs(10)),
@@ -19,7 +19,8 @@ pub(crate) const WAYS_TO_STOP: [(Signal, Duration); 3] = [
 ];
 const POLL: Duration = Duration::from_millis(20);
 
-/// Leaves no server running on this data, and nothing in the way of the next. The caller holds the cluster's lock.
+/// Stops any server on this data, and prepares the data for the next one. The caller holds the
+/// cluster's lock.
 pub(crate) async fn stop_leftover(data: &Path) -> Result<(), Error> {
     let Some(pid) = recorded(data) else { return Ok(()) };
     if runs_on(pid, data) {
@@ -31,7 +32,7 @@ pub(crate) async fn stop_leftover(data: &Path) -> Result<(), Error> {
 
 async fn stop(pid: Pid, data: &Path) -> Result<(), Error> {
     for (signal, patience) in WAYS_TO_STOP {
-        // It may end by itself between two looks; the look decides, not the signal's result.
+        // It may end by itself meanwhile, so the next check decides, not the signal's result.
         let _ = kill_process(pid, signal);
         let begun = Instant::now();
         while begun.elapsed() < patience {
@@ -44,14 +45,14 @@ async fn stop(pid: Pid, data: &Path) -> Result<(), Error> {
     Err(Error::LeftoverStays { pid: pid.as_raw_pid() })
 }
 
-/// The process that the data says it is served by.
+/// The server's process, as the data name it.
 fn recorded(data: &Path) -> Option<Pid> {
     let file = std::fs::read_to_string(pid_file(data)).ok()?;
     Pid::from_raw(file.lines().next()?.trim().parse().ok()?)
 }
 
-/// Whether that process is a server, and of this data: its number may belong to some other process by now. The command
-/// line of one that has ended but was not reaped is empty, so that one does not count.
+/// Whether that process is a server of this data: another process may have its id now. An ended
+/// process that was not reaped has an empty command line, so it does not count.
 fn runs_on(pid: Pid, data: &Path) -> bool {
     let data = data.as_os_str().as_encoded_bytes();
     let pid = pid.as_raw_pid().to_string();
@@ -63,9 +64,9 @@ fn runs_on(pid: Pid, data: &Path) -> bool {
     listed.is_ok_and(|listed| listed.stdout.windows(data.len()).any(|part| part == data))
 }
 
-/// Keeps a number that was handed out again from stopping the next server: a server does not take the process that
-/// started it for a rival, so our own number is put in. Removing the file would also take away what it says about shared
-/// memory, by which the server sees that old backends are still at work.
+/// Prevents a reused process id from stopping the next server. A server ignores the process that
+/// started it, so this writes our own id. Without the file, the server could not see by its shared
+/// memory that old backends still run.
 fn disown(data: &Path) -> Result<(), Error> {
     let path = pid_file(data);
     let Ok(file) = std::fs::read_to_string(&path) else { return Ok(()) };

@@ -1,16 +1,19 @@
-//! A private Postgres cluster: found or fetched, initialised, started, watched and stopped.
+//! A private Postgres cluster: found or downloaded, initialised, started, watched and stopped.
 //!
-//! For installs without a database server of their own, and for tests. It knows nothing of orders: it gives a URL.
+//! For installs without a database server, and for tests. It does not know about orders: it returns
+//! a URL.
 //!
-//! - **Who reaches it.** Only the user who runs it (and root): the server listens on nothing but a Unix socket, inside a
-//!   folder of mode 0700. So there is no port to collide on, no password to keep, and nothing to hear on the network.
-//! - **Who it runs as.** Ourselves; when we are root, which the server refuses to be, the owner of the existing data,
-//!   else `postgres`, else `nobody`.
-//! - **Where it lives.** In [`Options::folder`]. When we are root and the server's user cannot reach that folder (a
-//!   clone under `/root`, say), under `/var/lib/tenuto` instead, and a note in the folder says where.
-//!   [`Belongings`] finds and removes both.
-//! - **How long it lives.** As long as the [`Cluster`] value, and no longer than the process: where `setpriv` exists the
-//!   kernel stops it when we die, and in any case the next start stops what an earlier process left behind.
+//! - **Access.** Only the user that runs it (and root): the server listens on a Unix socket alone,
+//!   inside a folder of mode 0700. So no port can collide, no password must be kept, and no one can
+//!   listen on the network.
+//! - **User.** Our user. If that is root, which Postgres refuses, the owner of the existing data,
+//!   otherwise `postgres`, otherwise `nobody`.
+//! - **Place.** [`Options::folder`]. If our user is root and the server's user cannot reach that
+//!   folder (for example a clone under `/root`), it is under `/var/lib/tenuto`, and a note in the
+//!   folder names the place. [`Belongings`] finds and removes both.
+//! - **Life.** As long as the [`Cluster`] value, and not longer than the process: with `setpriv`,
+//!   the kernel stops the server when our process ends; in any case, the next start stops the
+//!   server of an earlier process.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 

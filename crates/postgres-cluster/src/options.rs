@@ -1,4 +1,4 @@
-//! What a caller may choose about a cluster.
+//! The options of a cluster.
 
 use std::{
     ffi::OsString,
@@ -6,21 +6,22 @@ use std::{
     time::Duration,
 };
 
-/// How and where a cluster is to run.
+/// How and where to run a cluster.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The folder of this cluster, created when missing. One process at a time may run it.
+    /// The folder of the cluster, created if missing. One process at a time may run it.
     pub folder: PathBuf,
-    /// Whether a committed transaction must outlive a power cut. `false` is for tests: it trades that for speed.
+    /// Whether a committed transaction must survive a power cut. `false` is for tests: it is
+    /// faster.
     pub durable: bool,
-    /// Where the server's binaries are looked for.
+    /// Where to find the server's binaries.
     pub search: Search,
-    /// How long the server may take to answer its first query. Recovery after a crash is part of it.
+    /// The limit until the first answer, with recovery after a crash.
     pub start_limit: Duration,
 }
 
 impl Options {
-    /// A durable cluster in `folder`, with binaries from wherever the environment has them.
+    /// A durable cluster in `folder`, with binaries from the environment.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
@@ -31,16 +32,17 @@ impl Options {
     }
 }
 
-/// Where the server's binaries are looked for, in the order of the fields.
+/// Where to find the server's binaries, in the order of the fields.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
-    /// A folder named by the user. When given, it is the only one looked at, so that a wrong one is noticed.
+    /// A folder named by the user. Then no other folder is searched, so that a wrong one is
+    /// noticed.
     pub pg_bin: Option<PathBuf>,
     /// Folders in the form of the variable `PATH`.
     pub path: Option<OsString>,
-    /// Whether to look where distributions and Homebrew put them.
+    /// Whether to search the folders of distributions and Homebrew.
     pub usual_places: bool,
-    /// Where fetched binaries are kept; `None` forbids fetching them.
+    /// The folder for downloaded binaries; `None` forbids downloads.
     pub download_to: Option<PathBuf>,
 }
 
@@ -56,7 +58,7 @@ impl Search {
     }
 }
 
-/// Root's own cache would be out of reach of the user that the server runs as, so root uses the machine's.
+/// The server's user could not reach root's own cache, so root uses the machine's.
 fn cache_folder() -> Option<PathBuf> {
     let base = if rustix::process::geteuid().is_root() {
         Some(PathBuf::from("/var/cache"))

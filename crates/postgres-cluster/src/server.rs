@@ -1,7 +1,7 @@
-//! The server's process: started, listened to, watched and stopped.
+//! The server's process: start, log, watch and stop.
 //!
-//! The kernel's "stop it when its parent dies" follows the thread that started it, not the process. So a thread of its
-//! own starts the server and lives until the server has ended.
+//! The kernel's "stop when the parent dies" follows the thread that started the server, not the
+//! process. So one thread starts the server and lives until the server has ended.
 
 use std::{
     collections::VecDeque,
@@ -29,13 +29,13 @@ use crate::leftover::WAYS_TO_STOP;
 /// How much of the log is kept for the report of an end.
 const LOG_LINES_MAX: usize = 30;
 const LOG_LINE_BYTES_MAX: u64 = 2000;
-/// How long the last lines may take after the process has ended.
+/// The limit for the last log lines after the process has ended.
 const LOG_END_LIMIT: Duration = Duration::from_secs(1);
 
-/// How the server ended.
+/// The end of the server.
 #[derive(Debug, Clone)]
 pub struct Exit {
-    /// Its exit status, when it could be had.
+    /// Its exit status, if known.
     pub status: Option<ExitStatus>,
     /// The end of its log.
     pub log: String,
@@ -51,7 +51,7 @@ impl fmt::Display for Exit {
     }
 }
 
-/// A running server. Dropping it tells the server to stop, and does not wait.
+/// A running server. Dropping it signals the server to stop, and does not wait.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Arc<Process>,
@@ -60,21 +60,22 @@ pub(crate) struct Server {
 
 #[derive(Debug)]
 struct Process {
-    /// `None` once reaped: from then on its number may be somebody else's, and must not be signalled.
+    /// `None` once reaped: after that, its id may belong to another process, and must not get a
+    /// signal.
     child: Mutex<Option<Child>>,
     stopping: AtomicBool,
     log: Mutex<VecDeque<String>>,
 }
 
 impl Server {
-    /// Starts the server and the threads that watch it.
+    /// Starts the server and its threads.
     pub(crate) async fn spawn(command: Command) -> io::Result<Self> {
         let (started, start) = oneshot::channel();
         thread::Builder::new().name("postgres-keeper".into()).spawn(move || keep(command, started))?;
         start.await.map_err(io::Error::other)?
     }
 
-    /// Waits until the server has ended, for whatever reason.
+    /// Waits until the server has ended, for any reason.
     pub(crate) async fn exited(&self) -> Exit {
         let mut exit = self.exit.clone();
         let ended = exit.wait_for(Option::is_some).await;
@@ -82,7 +83,7 @@ impl Server {
         exit.unwrap_or_else(|| Exit { status: None, log: self.log() })
     }
 
-    /// Stops it: politely, then less so.
+    /// Stops it, with stronger signals if needed.
     pub(crate) async fn stop(&self) {
         self.process.stopping.store(true, Ordering::Relaxed);
         for (signal, patience) in WAYS_TO_STOP {
@@ -93,7 +94,7 @@ impl Server {
         }
     }
 
-    /// The end of what it said so far.
+    /// The end of its log so far.
     pub(crate) fn log(&self) -> String {
         self.process.log()
     }
@@ -113,7 +114,7 @@ impl Drop for Server {
 impl Process {
     fn signal(&self, signal: Signal) {
         if let Some(child) = &*locked(&self.child) {
-            // It cannot have been reaped, so the signal reaches it or comes to nothing.
+            // It was not reaped, so the signal reaches it or has no effect.
             let _ = kill_process(Pid::from_child(child), signal);
         }
     }
@@ -123,15 +124,16 @@ impl Process {
     }
 }
 
-/// The life of the keeper's thread.
+/// The thread that starts the server and waits for its end.
 fn keep(mut command: Command, started: oneshot::Sender<io::Result<Server>>) {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    // In a group of its own: a Ctrl-C is for us, who may need the server until our own end.
+    // In another process group: a Ctrl-C is for our process, which may need the server until its
+    // own end.
     command.process_group(0);
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            // Whoever asked may have gone away.
+            // The caller may be gone.
             let _ = started.send(Err(error));
             return;
         }
@@ -142,7 +144,7 @@ fn keep(mut command: Command, started: oneshot::Sender<io::Result<Server>>) {
         Arc::new(Process { child: Mutex::new(Some(child)), stopping: AtomicBool::new(false), log: Mutex::default() });
     let log_end = stderr.map(|stderr| listen(stderr, Arc::clone(&process)));
     let (exit_seen, exit) = watch::channel(None);
-    // When nobody receives the server, it is dropped here, and thereby told to stop.
+    // If the caller is gone, the server is dropped here, which stops it.
     drop(started.send(Ok(Server { process: Arc::clone(&process), exit })));
 
     let status = reap(pid, &process);
@@ -158,14 +160,15 @@ fn keep(mut command: Command, started: oneshot::Sender<io::Result<Server>>) {
     exit_seen.send_replace(Some(exit));
 }
 
-/// Waits for the end without reaping, so that nobody is kept from sending signals meanwhile, and none goes astray.
+/// Waits for the end without reaping, so that signals stay possible, and none reaches another
+/// process.
 fn reap(pid: Pid, process: &Process) -> Option<ExitStatus> {
     while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
     let mut child = locked(&process.child).take()?;
     child.wait().ok()
 }
 
-/// Reads what the server says, on a thread of its own; the receiver hears when there is no more to come.
+/// Reads the server's log in another thread. The receiver gets a message after the last line.
 fn listen(stderr: ChildStderr, process: Arc<Process>) -> mpsc::Receiver<()> {
     let (ended, end) = mpsc::channel();
     let listener = thread::Builder::new().name("postgres-log".into()).spawn(move || {
@@ -186,14 +189,14 @@ fn listen(stderr: ChildStderr, process: Arc<Process>) -> mpsc::Receiver<()> {
     end
 }
 
-/// A line, or as much of it as the limit allows; the rest comes as the next.
+/// A line, or as much of it as the limit allows; the rest is the next line.
 fn next_line(lines: &mut impl BufRead) -> Option<String> {
     let mut line = Vec::new();
     let read = lines.take(LOG_LINE_BYTES_MAX).read_until(b'\n', &mut line).ok()?;
     (read > 0).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
-/// A panic while holding these locks leaves nothing half-done behind them.
+/// A panic while these locks are held leaves complete data.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,11 @@
-//! How the server is configured: on its command line, so that no file of an earlier version of ours can disagree.
+//! The server's settings, on its command line, so that no file of an earlier version can contradict
+//! them.
 
 use std::path::Path;
 
-/// The one role there is, the cluster's owner.
+/// The only role, which owns the cluster.
 pub(crate) const USER: &str = "tenuto";
-/// Only names the socket; nothing listens on the network.
+/// It only names the socket; the server does not listen on the network.
 pub(crate) const PORT: u16 = 5432;
 
 /// The server's settings, as name and value.
@@ -25,7 +26,7 @@ pub(crate) fn settings(socket_folder: &Path, durable: bool) -> Vec<(&'static str
     settings
 }
 
-/// For data that must be there after a power cut.
+/// For data that must survive a power cut.
 const DURABLE: [(&str, &str); 5] = [
     ("fsync", "on"),
     ("synchronous_commit", "on"),
@@ -34,7 +35,7 @@ const DURABLE: [(&str, &str); 5] = [
     ("shared_buffers", "128MB"),
 ];
 
-/// For data that ends with the process: quick to write, small, and with room for the pools of many tests.
+/// For data that end with the process: fast, small, and with room for the pools of many tests.
 const FLEETING: [(&str, &str); 9] = [
     ("fsync", "off"),
     ("synchronous_commit", "off"),
@@ -44,11 +45,11 @@ const FLEETING: [(&str, &str); 9] = [
     ("max_connections", "300"),
     ("shared_buffers", "32MB"),
     ("max_wal_size", "128MB"),
-    // In files of the cluster's own folder, which go when it goes.
+    // In files of the cluster's folder, which are removed with it.
     ("dynamic_shared_memory_type", "mmap"),
 ];
 
-/// The setting is a list: quotes keep a comma or a space in a path from ending an item.
+/// The setting is a list, so a path with a comma or a space needs quotes.
 fn quoted(item: &str) -> String {
     format!("\"{}\"", item.replace('"', "\"\""))
 }

@@ -1,7 +1,8 @@
-//! For tests: a fresh database per call, all in one cluster per test process; and clusters of a test's own, to be killed.
+//! For tests: a fresh database for each call, all in one cluster for each test process; and
+//! clusters that a test can kill.
 //!
-//! The cluster starts with the first database asked for. Nothing is dropped at the end of a test process, so the kernel
-//! stops the server then, and the next test process removes what it left.
+//! The cluster starts with the first database. Nothing is dropped when a test process ends, so the
+//! kernel stops the server then, and the next test process removes the files.
 
 use std::{
     fs::{File, OpenOptions, Permissions},
@@ -17,19 +18,20 @@ use tokio::sync::OnceCell;
 
 use crate::{Cluster, Error, Options, error::Doing, leftover::stop_leftover};
 
-/// One per process, whatever number of runtimes its tests have.
+/// One for each process, with any number of runtimes.
 static CLUSTER: OnceCell<TestCluster> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
-/// Many times what a cluster with its tests' databases takes: with less, files in memory are none of our business.
+/// Many times the size of a cluster with its tests' databases. With less free memory, files in
+/// memory could harm others.
 const MEMORY_BYTES_MIN: u64 = 4 << 30;
 
 struct TestCluster {
     cluster: Cluster,
-    /// Held for as long as the process lives: it says to others that the folder is in use.
+    /// Held until the process ends: it marks the folder as in use.
     _owner: File,
 }
 
-/// A database of one test's own. It is dropped, connections or not, when this value is.
+/// A database for one test. It is dropped with this value, even with open connections.
 #[derive(Debug)]
 pub struct TestDatabase {
     name: String,
@@ -46,7 +48,7 @@ impl TestDatabase {
 /// A new, empty database.
 ///
 /// # Panics
-/// When there can be no cluster: a test without its database has failed, and the message says why.
+/// If no cluster can start: a test without its database has failed, and the message has the reason.
 pub async fn database() -> TestDatabase {
     match fresh_database().await {
         Ok(database) => database,
@@ -62,8 +64,8 @@ async fn fresh_database() -> Result<TestDatabase, Error> {
 }
 
 impl Drop for TestDatabase {
-    /// On a thread and runtime of its own, because the test's runtime may be ending. What the end of the process leaves
-    /// undone, it also makes needless.
+    /// In another thread and runtime, because the test's runtime may be ending. The end of the
+    /// process makes unfinished drops needless.
     fn drop(&mut self) {
         let name = std::mem::take(&mut self.name);
         let _ = thread::Builder::new().name("drop-test-database".into()).spawn(move || {
@@ -79,19 +81,19 @@ impl Drop for TestDatabase {
     }
 }
 
-/// A cluster of one test's own, which can be stopped, killed and started again. What was committed is kept.
+/// A cluster for one test, which can be stopped, killed and started again. Committed data are kept.
 #[derive(Debug)]
 pub struct OwnCluster {
     cluster: Option<Cluster>,
     options: Options,
     url: String,
     folder: PathBuf,
-    /// Held for as long as the value lives: it says to others that the folder is in use.
+    /// Held as long as the value: it marks the folder as in use.
     _owner: File,
 }
 
 impl OwnCluster {
-    /// Starts one, with an empty database.
+    /// Starts a cluster with an empty database.
     pub async fn start() -> Result<Self, Error> {
         let (folder, owner) = own_folder().await?;
         let options = Options::new(folder.join("cluster"));
@@ -105,14 +107,14 @@ impl OwnCluster {
         &self.url
     }
 
-    /// Stops the server as an administrator would: what is under way is broken off.
+    /// Stops the server as an administrator would: running transactions are aborted.
     pub async fn stop(&mut self) {
         if let Some(cluster) = self.cluster.take() {
             cluster.stop().await;
         }
     }
 
-    /// Kills the server, as running out of memory would.
+    /// Kills the server, as the kernel does without memory.
     pub async fn kill(&mut self) {
         let Some(cluster) = self.cluster.take() else { return };
         if let Some(pid) = cluster.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
@@ -133,7 +135,7 @@ impl OwnCluster {
 
 impl Drop for OwnCluster {
     fn drop(&mut self) {
-        // What is still being written there is removed by the next test process.
+        // The next test process removes files that are still being written.
         drop(self.cluster.take());
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -145,11 +147,11 @@ async fn start() -> Result<TestCluster, Error> {
     Ok(TestCluster { cluster: Cluster::start(options).await?, _owner: owner })
 }
 
-/// A folder for a cluster, and what says that it is in use.
+/// A folder for a cluster, and the mark that it is in use.
 async fn own_folder() -> Result<(PathBuf, File), Error> {
     let base = base()?;
     let doing = || format!("prepare {}", base.display());
-    // While this is held nobody sweeps, so a folder that is new and not yet owned is safe.
+    // While this lock is held no process sweeps, so a new folder without an owner is safe.
     let turn = open(&base.join("turn")).doing(doing)?;
     turn.lock().doing(doing)?;
     sweep(&base).await?;
@@ -161,8 +163,9 @@ async fn own_folder() -> Result<(PathBuf, File), Error> {
     Ok((folder, owner))
 }
 
-/// In memory where there is plenty, so that tests do not wait for a disk that builds keep busy; else under `/tmp`. Any
-/// user can reach either, and both names are short enough for a socket's address.
+/// In memory if plenty is free, so that tests do not wait for a disk that builds keep busy;
+/// otherwise under `/tmp`. Any user can reach both, and both names are short enough for a socket's
+/// address.
 fn base() -> Result<PathBuf, Error> {
     let us = rustix::process::geteuid().as_raw();
     let memory = Path::new("/dev/shm");
@@ -185,12 +188,12 @@ fn bytes_free(folder: &Path) -> u64 {
     rustix::fs::statvfs(folder).map_or(0, |system| system.f_bavail.saturating_mul(system.f_frsize))
 }
 
-/// For the server's user, whatever our own habits are.
+/// For the server's user, regardless of our umask.
 fn enterable(folder: &Path) -> Result<(), Error> {
     std::fs::set_permissions(folder, Permissions::from_mode(0o755)).doing(|| format!("open {}", folder.display()))
 }
 
-/// Removes the folders of test processes that are no more, and their servers where the kernel did not stop them.
+/// Removes the folders of ended test processes, and their servers if the kernel did not stop them.
 async fn sweep(base: &Path) -> Result<(), Error> {
     for entry in std::fs::read_dir(base).doing(|| format!("list {}", base.display()))?.flatten() {
         let folder = entry.path();
@@ -199,7 +202,8 @@ async fn sweep(base: &Path) -> Result<(), Error> {
             continue;
         }
         let data = folder.join("cluster/data");
-        // What cannot be stopped or removed now (a backend is just writing there) is left to the next.
+        // What cannot be stopped or removed now (a backend may still write there) is left to the
+        // next process.
         let _ = stop_leftover(&data).await;
         let _ = std::fs::remove_dir_all(&folder);
     }

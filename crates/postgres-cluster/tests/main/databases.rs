@@ -1,4 +1,4 @@
-//! What a user of a running cluster gets.
+//! What the user of a running cluster gets.
 
 use std::{os::unix::fs::MetadataExt, thread};
 

@@ -1,4 +1,4 @@
-//! What is left after a `kill -9`, of the server or of the process that runs it.
+//! The state after a `kill -9` of the server, or of the process that runs it.
 
 use std::{
     io::{BufRead, BufReader},
@@ -40,7 +40,7 @@ async fn a_server_does_not_outlive_a_killed_process_and_the_next_can_start() {
     let (mut parent, server) = process_with_a_cluster(&home, |_| {});
     parent.kill().unwrap();
     parent.wait().unwrap();
-    // Where the kernel cannot be told to, it is the next start that ends it.
+    // Without support of the kernel, the next start stops it.
     if cfg!(target_os = "linux") {
         eventually("the server ends with the process that started it", || !runs(server));
     }
@@ -51,7 +51,7 @@ async fn a_server_does_not_outlive_a_killed_process_and_the_next_can_start() {
 async fn an_orphaned_server_is_stopped_by_the_next_start() {
     let folder = reachable_folder();
     let home = folder.path().join("postgres");
-    // A system without `setpriv`: the path leads to what is needed, and to nothing else.
+    // A system without `setpriv`: this `PATH` has only the needed programs.
     let path = folder.path().join("path");
     std::fs::create_dir(&path).unwrap();
     for program in ["id", "initdb", "postgres"] {
@@ -93,7 +93,7 @@ async fn a_recorded_number_that_another_process_has_by_now_is_in_nobodys_way() {
     cluster.unwrap().stop().await;
 }
 
-/// Not a test by itself: what the process runs that the tests above start, and kill. Without a folder there is nothing to do.
+/// Not a test: the process that the tests above start and kill. Without a folder it does nothing.
 #[tokio::test]
 async fn a_process_that_runs_a_cluster_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
@@ -103,7 +103,7 @@ async fn a_process_that_runs_a_cluster_until_it_is_killed() {
     std::future::pending::<()>().await;
 }
 
-/// Starts that process; gives it and the server it runs.
+/// Starts that process. Returns it and its server.
 fn process_with_a_cluster(home: &Path, prepare: impl FnOnce(&mut Command)) -> (Child, u32) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command

@@ -1,4 +1,4 @@
-//! The cluster against a real server: what it promises about starting, ending badly, and starting again.
+//! The cluster with a real server: start, bad ends, and the next start.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -17,14 +17,14 @@ use postgres_cluster::{Cluster, Options};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
-/// A folder that any user can reach, as the server may run as another one.
+/// A folder that any user can reach, because the server may run as another user.
 fn reachable_folder() -> TempDir {
     let folder = tempfile::Builder::new().prefix("tenuto-").tempdir_in("/tmp").unwrap();
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     folder
 }
 
-/// Quick to initialise, which costs most of the time here.
+/// Fast to initialise, which takes most of the time here.
 fn fleeting(folder: impl Into<PathBuf>) -> Options {
     Options { durable: false, ..Options::new(folder) }
 }
@@ -45,7 +45,7 @@ async fn text(cluster: &Cluster, sql: &'static str) -> String {
     sqlx::query_scalar(sql).fetch_one(&mut connect(cluster, "postgres").await).await.unwrap()
 }
 
-/// Looks until it is so, for as long as anything here may take.
+/// Polls a condition, up to a limit that suffices for everything here.
 fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
@@ -54,7 +54,7 @@ fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a process runs; one that has ended but was not reaped does not.
+/// Whether a process runs; an ended one that was not reaped does not.
 fn runs(pid: u32) -> bool {
     let listed = std::process::Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
     !matches!(String::from_utf8_lossy(&listed.stdout).trim().chars().next(), None | Some('Z'))

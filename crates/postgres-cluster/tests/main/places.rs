@@ -1,4 +1,4 @@
-//! Where binaries and folders are, or are not.
+//! Where binaries and folders are, or are missing.
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf, time::Instant};
 
@@ -46,7 +46,8 @@ async fn data_of_a_version_that_is_not_installed_is_left_alone_and_the_version_n
     assert_eq!(entries(&data), ["PG_VERSION"]);
 }
 
-/// The path is also one that fits into no socket's address, and is full of what configuration files split at.
+/// The path is also too long for a socket's address, and full of characters that split entries of
+/// configuration files.
 #[tokio::test]
 async fn an_initdb_that_was_cut_short_is_done_again() {
     let folder = reachable_folder();
@@ -61,7 +62,7 @@ async fn an_initdb_that_was_cut_short_is_done_again() {
     cluster.stop().await;
 }
 
-/// A folder that is private to root, as a clone under `/root` is.
+/// A folder that is private to root, like a clone under `/root`.
 fn private_folder() -> TempDir {
     let folder = reachable_folder();
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
@@ -71,7 +72,7 @@ fn private_folder() -> TempDir {
 #[tokio::test]
 async fn a_folder_out_of_the_servers_reach_gets_a_stand_in_and_a_note() {
     if !is_root() {
-        // Anybody else reaches his own folders.
+        // Other users can reach their own folders.
         return;
     }
     let private = private_folder();
@@ -107,7 +108,7 @@ async fn a_cluster_whose_folder_was_deleted_is_found_and_can_be_removed() {
     assert_eq!(orphan(), None);
     let place = Belongings::of(&folder).unwrap().unwrap().elsewhere.unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    // Another cluster in the same folder is not taken for it.
+    // Another cluster in the same folder is distinguished.
     Cluster::start(fleeting(&folder)).await.unwrap().stop().await;
     let found = orphan().unwrap();
     assert_eq!(found.elsewhere, Some(place.clone()));
