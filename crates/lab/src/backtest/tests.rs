@@ -31,7 +31,12 @@ fn differs(step: Option<&str>) -> Outcome {
 
 fn unknown() -> Outcome {
     let (step, addressee) = ("charge".to_owned(), "payments.refund".to_owned());
-    tried(Verdict::Unknown(vec![Unknown { step, direction: Direction::Undo, addressee, kind: UnknownKind::NeverAsked }]))
+    tried(Verdict::Unknown(vec![Unknown {
+        step,
+        direction: Direction::Undo,
+        addressee,
+        kind: UnknownKind::NeverAsked,
+    }]))
 }
 
 fn tally(outcomes: impl IntoIterator<Item = Outcome>) -> Tally {
