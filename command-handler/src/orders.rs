@@ -1,4 +1,11 @@
-//! Orders in the log: loading one is folding its stream; saving a decision is one append at the revision it was made at.
+//! Orders in the log: loading one folds its stream, saving a decision is one append at the revision
+//! at which it was decided.
+//!
+//! A history is whole, or the order is refused. A deleted stream reads like one that never existed,
+//! and only its metadata show the deletion. So the metadata are read first for each new order, each
+//! command and each piece of due work. They are not read where they cannot differ: for an id that
+//! the request itself generated, and within two seconds after the driver's own append. Every limit
+//! in the metadata is refused, even one that hides nothing yet.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

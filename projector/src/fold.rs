@@ -1,4 +1,9 @@
-//! Turns a batch of events into what the views have to become. An event that cannot be projected is parked here.
+//! Turns a batch of events into rows of the views. An event that cannot be projected is set aside.
+//!
+//! The metadata of orders' streams (`$$order-…`) count too. While an operator of the log hides
+//! events of an order, the metadata event is set aside, and the order is marked. Only the last
+//! metadata count, so that a rebuild has the same result. A stream belongs to another application if
+//! its first event lacks the metadata that Tenuto always writes: it is counted once.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,4 +1,10 @@
-//! An order as it was, folded from its events in the log. Nothing else in this crate reads an order's events.
+//! An order as it was, folded from its events in the log. Nothing else in this crate reads an
+//! order's events.
+//!
+//! The fold is the one that decides, and the fields are those that the projector writes
+//! (`domain::views`). An event counts from the time that it carries, and never before the one that
+//! it follows. A revision that does not exist is an error that names the last one, since null means
+//! that the order does not exist.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,5 +1,9 @@
-//! Where an order stands, for callers that do not speak GraphQL: `GET /orders/{id}`, `?wait=30` for how it ended, and `?position=…` for
-//! what a command led to.
+//! Where an order stands, for callers that do not use GraphQL: `GET /orders/{id}`, with `?wait=30`
+//! for how it ended, and `?position=…` for what a command led to.
+//!
+//! An order that the views do not have is looked up in the log before the answer is 404. If its
+//! stream has a first event, the views get a little time to reach that event. The end of the log
+//! does not matter, since most of the log may not be for the views.
 
 use std::time::Duration;
 

@@ -1,4 +1,10 @@
-//! What an answer of a participant means: the one table, by status. The body only adds to it.
+//! What an answer of a participant means: one table, by status; the body only adds to it. The book
+//! shows it (`docs/participant/http.md`), and `docs/decisions/answer-table.md` has the reasons.
+//!
+//! A 409 after an unclear attempt means "still running", as in the draft on `Idempotency-Key`, and
+//! so does a 409 to the undo of an action without an answer. A request that finds its kept
+//! connection closed is sent once more within the same attempt: under its key the participant acts
+//! once.
 
 /// What an answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

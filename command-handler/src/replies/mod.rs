@@ -1,8 +1,10 @@
-//! What participants that are reached by events say, in the streams `replies-{participant}`: each reply becomes an answer to its
-//! order, or is set aside with the reason.
+//! What participants that are reached by events reply, in the streams `replies-{participant}`: each
+//! reply becomes an answer to its order, or is set aside with the reason.
 //!
-//! One of all instances reads, the others stand by ([`follower`]). Replies of one order are taken in their order, those of
-//! different orders side by side. A reply is taken under its event's id, so that taking it again changes nothing.
+//! One instance reads, the others stand by. It takes replies of one order in their order, and those
+//! of different orders in parallel. A reply is taken under its event's id, so that taking it again
+//! changes nothing. The checkpoint passes a reply only when it is recorded or set aside. While
+//! Postgres is down none are read, since lock and checkpoint are there.
 
 mod reading;
 mod taker;

@@ -1,9 +1,10 @@
-//! HTTP/1: one listener, with bounds on what clients can hold. Nagle's algorithm is off, and requests under way are
-//! finished before the process leaves.
+//! The listener of a role: HTTP/1, with bounds on what clients can hold. Nagle's algorithm is off,
+//! and requests under way are finished before the process ends.
 //!
-//! A head has to arrive in time, a body has to go on, and an answer has to be taken. Connections and the memory of bodies
-//! are bounded. Past the bound of connections, the one that has been idle longest is closed for a new one. Where none is
-//! idle, probes are still answered, and all other requests are told to come later.
+//! A head must arrive in time, a body must proceed, and an answer must be taken. Connections and the
+//! memory of bodies are bounded. Past the bound, the connection that was idle longest is closed. If
+//! none is idle, probes are still answered, and all other requests get 503. HTTP/2 is not served: on
+//! it, every stream of a connection would need the same bounds again.
 
 mod bodies;
 mod connections;

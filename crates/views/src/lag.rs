@@ -1,4 +1,8 @@
-//! How far the views are behind the log.
+//! How far the views are behind the log: the age of the first event that they do not have, read from
+//! the log.
+//!
+//! The age of the last event that they have means nothing while no orders come. A difference of
+//! positions counts events that are not for the views.
 
 use std::sync::Arc;
 use std::time::Duration;

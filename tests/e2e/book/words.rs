@@ -7,10 +7,11 @@ pub struct Word {
     pub line: usize,
 }
 
-/// The words of a text.
+/// The words of a text, without what stands between backticks: those are names.
 pub fn words_of(text: &str) -> Vec<Word> {
     let mut words = Vec::new();
     for (index, line) in text.lines().enumerate() {
+        let line: String = line.split('`').step_by(2).collect::<Vec<_>>().join(" ");
         let pieces = line.split(|c: char| !(c.is_alphanumeric() || c == '\'')).filter(|piece| !piece.is_empty());
         words.extend(pieces.map(|piece| Word { text: piece.to_lowercase(), line: index + 1 }));
     }
@@ -31,7 +32,8 @@ pub fn prose_of_rust(source: &str) -> String {
     let mut at = 0;
     while at < chars.len() {
         let end = end_of_prose(&chars, at);
-        let kept = end.is_some();
+        // A text without a space is a name, and not prose.
+        let kept = end.is_some_and(|end| chars[at] == '/' || chars[at..end].contains(&' '));
         let end = end.unwrap_or_else(|| end_of_char(&chars, at));
         prose.extend(chars[at..end].iter().map(|&c| if kept || c == '\n' { c } else { ' ' }));
         at = end;
@@ -78,7 +80,8 @@ fn end_of_char(chars: &[char], at: usize) -> usize {
 
 #[test]
 fn only_comments_and_texts_of_a_source_are_prose() {
-    let source = "let x = '\"'; // a comment\nlet x = \"a \\\" text\" + r#\"raw \"x\" one\"#; /* more */ f('\\'', b)\n";
+    let source =
+        "let x = '\"'; // a comment\nlet x = \"a \\\" text\" + r#\"raw \"x\" one\"#; /* more */ f('\\'', \"name\")\n";
     let prose = prose_of_rust(source);
     let words: Vec<String> = words_of(&prose).into_iter().map(|word| word.text).collect();
     assert_eq!(words, ["a", "comment", "a", "text", "r", "raw", "x", "one", "more"]);
@@ -87,7 +90,7 @@ fn only_comments_and_texts_of_a_source_are_prose() {
 
 #[test]
 fn a_phrase_is_found_across_the_end_of_a_line() {
-    let words = words_of("One idea\n/// a sentence.");
+    let words = words_of("One `name` idea\n/// a sentence.");
     assert_eq!(lines_with(&words, "one idea a sentence"), [1]);
     assert!(lines_with(&words, "idea sentence").is_empty());
 }
