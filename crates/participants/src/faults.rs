@@ -97,15 +97,13 @@ impl Fault {
             return wrong("delayMs", "must be at most ten minutes");
         }
         if self.times == Some(0) || self.for_ms == Some(0) {
-            return wrong("times", "a fault that never strikes is none");
+            return wrong("times", "must be at least 1");
         }
         if self.rate.is_some_and(|rate| !(rate > 0.0 && rate <= 1.0)) {
             return wrong("rate", "must be above 0 and at most 1");
         }
         match [self.respond.is_some(), self.lose_answer, self.crash.is_some()].into_iter().filter(|set| *set).count() {
-            0 if self.delay_ms.is_none() => {
-                wrong("", "says nothing of what happens: respond, delayMs, loseAnswer or crash")
-            }
+            0 if self.delay_ms.is_none() => wrong("", "names no effect: give respond, delayMs, loseAnswer or crash"),
             0 | 1 => Ok(()),
             _ => wrong("", "only one of respond, loseAnswer and crash can happen"),
         }

@@ -51,12 +51,12 @@ impl Claims {
     }
 
     async fn claim(&self, url: &str) -> Result<PersonalData, NoClaim> {
-        let later = |what: String| NoClaim::Later(format!("the personal data cannot be had from {url}: {what}"));
+        let later = |what: String| NoClaim::Later(format!("the personal data cannot be fetched from {url}: {what}"));
         let response = self.client.get(url).send().await.map_err(|error| later(error.to_string()))?;
         match response.status() {
             StatusCode::OK => response.json().await.map_err(|error| later(error.to_string())),
             StatusCode::GONE => {
-                Err(NoClaim::Never(Problem::new(StatusCode::GONE, "the personal data that it takes were erased")))
+                Err(NoClaim::Never(Problem::new(StatusCode::GONE, "the personal data that it needs were erased")))
             }
             StatusCode::FAILED_DEPENDENCY => {
                 let told: Told = response.json().await.unwrap_or_default();

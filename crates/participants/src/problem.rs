@@ -79,7 +79,7 @@ impl From<sqlx::Error> for Problem {
             return Self::invalid("", format!("holds a value that cannot be stored: {}", error.message()));
         }
         tracing::error!(error = %failure, "a request to a participant failed");
-        Self::unavailable("the service's records are out of reach")
+        Self::unavailable("the service cannot reach its database")
     }
 }
 

@@ -45,7 +45,7 @@ pub enum Error {
     )]
     NoServerUser,
     /// A folder that must be private belongs to another user.
-    #[error("{} must be a folder of our own, but belongs to somebody else", path.display())]
+    #[error("{} must belong to this user, but belongs to another user", path.display())]
     NotOurs {
         /// The folder.
         path: PathBuf,
@@ -68,7 +68,7 @@ pub enum Error {
     #[error("postgres {0}")]
     Exited(Exit),
     /// The server runs but does not answer.
-    #[error("postgres gave no answer within {limit:?}; it said: {log}")]
+    #[error("postgres gave no answer within {limit:?}; its log ends with: {log}")]
     NotReady {
         /// The limit of the wait.
         limit: Duration,

@@ -47,7 +47,7 @@ impl fmt::Display for Exit {
             Some(status) => write!(f, "ended ({status})")?,
             None => write!(f, "ended")?,
         }
-        if self.log.is_empty() { Ok(()) } else { write!(f, "; it said: {}", self.log) }
+        if self.log.is_empty() { Ok(()) } else { write!(f, "; its log ends with: {}", self.log) }
     }
 }
 

@@ -155,7 +155,7 @@ fn section(
     for Entry { key, key_at, value } in entries(node, MAX_ENTRIES, report).unwrap_or_default() {
         if !known.contains(key) {
             let nearest = did_you_mean(key, known.iter().map(String::as_str));
-            report.add(*key_at, &value.path, format!("is nothing that the workflow requests for{nearest}"));
+            report.add(*key_at, &value.path, format!("is not requested by the workflow{nearest}"));
         }
         let of = list(value, report).iter().filter_map(|rule| read_rule(rule, report)).collect();
         if let Some(addressee) = addressee(key) {

@@ -357,7 +357,7 @@ fn a_file_of_rules_is_checked_with_line_and_column() {
     for (text, fault) in [
         (
             "answers: { p.chrage: [{}] }",
-            "1:12: answers.p.chrage: is nothing that the workflow requests for; did you mean 'p.charge'?",
+            "1:12: answers.p.chrage: is not requested by the workflow; did you mean 'p.charge'?",
         ),
         ("answers: { p.charge: {} }", "1:22: answers.p.charge: must be a list of rules, is a map"),
         ("answers: { p.charge: [] }", "1:22: answers.p.charge: must hold from 1 to 1000 rules"),
@@ -369,12 +369,12 @@ fn a_file_of_rules_is_checked_with_line_and_column() {
             "answers:\n  p.charge:\n    - { when: ordr.total }",
             "3:15: answers.p.charge[0].when: there is no 'ordr'; there are 'order' and 'steps'",
         ),
-        ("answers: { p.charge: [{ when: a b }] }", "1:33: answers.p.charge[0].when: is no expression"),
+        ("answers: { p.charge: [{ when: a b }] }", "1:33: answers.p.charge[0].when: is not an expression"),
         (
             "answers: { p.charge: [{ refuse: no, outcome: x }] }",
             "1:37: answers.p.charge[0].outcome: has no meaning where 'refuse' stands",
         ),
-        ("persons: { approval: [{}] }", "1:12: persons.approval: is nothing that the workflow requests for"),
+        ("persons: { approval: [{}] }", "1:12: persons.approval: is not requested by the workflow"),
         ("answer: {}", "1:1: answer: is an unknown key; did you mean 'answers'?"),
     ] {
         let faults = Rules::parse(text, &workflow(SOURCE)).unwrap_err().to_string();

@@ -54,12 +54,12 @@ impl UnknownKind {
     pub fn in_words(self) -> &'static str {
         match self {
             UnknownKind::NeverAsked => "was never asked",
-            UnknownKind::OtherInput => "was asked with other input",
-            UnknownKind::NoFurtherAttempt => "was not asked that often",
-            UnknownKind::NotWaitedFor => "was not waited for that long",
-            UnknownKind::NotRecorded => "gave an answer that was not recorded whole",
-            UnknownKind::PersonalData => "hangs on personal data that cannot be read",
-            UnknownKind::OutOfStep => "was not asked in this way",
+            UnknownKind::OtherInput => "was requested with another input",
+            UnknownKind::NoFurtherAttempt => "was requested fewer times",
+            UnknownKind::NotWaitedFor => "was waited for a shorter time",
+            UnknownKind::NotRecorded => "gave an answer that was not completely recorded",
+            UnknownKind::PersonalData => "depends on personal data that cannot be read",
+            UnknownKind::OutOfStep => "was not requested in this way",
         }
     }
 }

@@ -313,12 +313,12 @@ fn every_kind_of_unknown_has_a_name_and_a_sentence() {
     use UnknownKind::{NeverAsked, NoFurtherAttempt, NotRecorded, NotWaitedFor, OtherInput, OutOfStep, PersonalData};
     for (kind, name, sentence) in [
         (NeverAsked, "never-asked", "was never asked"),
-        (OtherInput, "other-input", "was asked with other input"),
-        (NoFurtherAttempt, "no-further-attempt", "was not asked that often"),
-        (NotWaitedFor, "not-waited-for", "was not waited for that long"),
-        (NotRecorded, "not-recorded", "gave an answer that was not recorded whole"),
-        (PersonalData, "personal-data", "hangs on personal data that cannot be read"),
-        (OutOfStep, "out-of-step", "was not asked in this way"),
+        (OtherInput, "other-input", "was requested with another input"),
+        (NoFurtherAttempt, "no-further-attempt", "was requested fewer times"),
+        (NotWaitedFor, "not-waited-for", "was waited for a shorter time"),
+        (NotRecorded, "not-recorded", "gave an answer that was not completely recorded"),
+        (PersonalData, "personal-data", "depends on personal data that cannot be read"),
+        (OutOfStep, "out-of-step", "was not requested in this way"),
     ] {
         assert_eq!((kind.as_str(), kind.in_words()), (name, sentence));
     }

@@ -99,7 +99,7 @@ fn was_stuck(workflow: &Workflow, script: &Script, life: &Life) -> Option<String
         .iter()
         .any(|event| matches!(event, Event::StepFailed(e) if here(e) && (must_not_fail || e.misconfigured)));
     let stuck = life.history.iter().any(|event| matches!(event, Event::OrderStuck(_)));
-    (failed && !stuck).then(|| "something that must not fail has failed, and it was not stuck".to_owned())
+    (failed && !stuck).then(|| "something that must not fail has failed, and the order was not stuck".to_owned())
 }
 
 /// A passing fault, a pause or another driver changes nothing about the actions. But the next

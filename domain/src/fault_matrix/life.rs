@@ -83,7 +83,7 @@ impl Life {
                 return player.life;
             }
         }
-        player.life.wrong.push(format!("does not come to an end within {MAX_ROUNDS} steps"));
+        player.life.wrong.push(format!("does not end within {MAX_ROUNDS} steps"));
         player.life
     }
 
@@ -205,7 +205,7 @@ impl Player<'_> {
             let before = self.life.history.len();
             self.decide(&signal, true);
             if self.life.history.len() > before {
-                self.life.wrong.push(format!("the same answer to {id} again is taken for another one"));
+                self.life.wrong.push(format!("the repeated answer to {id} counts as another one"));
             }
         }
         true

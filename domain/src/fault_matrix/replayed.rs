@@ -23,17 +23,17 @@ pub(super) fn otherwise(workflow: &Workflow, life: &Life) -> Option<String> {
     for (decision, made) in Replay::of(Some(workflow), &history).zip(&life.made) {
         let decision = match decision {
             Ok(decision) => decision,
-            Err(broken) => return Some(format!("its history cannot be gone through: {broken}")),
+            Err(broken) => return Some(format!("its history cannot be replayed: {broken}")),
         };
         if decision.moments.len() != made.events {
-            return Some(format!("the decision at event {seen} is told to have {} events", decision.moments.len()));
+            return Some(format!("the replay of the decision at event {seen} has {} events", decision.moments.len()));
         }
         if decision.again != Again::Same {
-            return Some(format!("the decision at event {seen} comes out otherwise: {:?}", decision.again));
+            return Some(format!("the replay of the decision at event {seen} differs: {:?}", decision.again));
         }
         seen += made.events;
     }
-    (seen != history.len()).then(|| "its history has more decisions than were made".to_owned())
+    (seen != history.len()).then(|| "its history has more events than its decisions".to_owned())
 }
 
 /// A backtest under its own definition, with its own answers, must give the same life.
@@ -44,7 +44,7 @@ pub(super) fn differs_from_itself(workflow: &Workflow, life: &Life) -> Option<St
     let past = Past::of(life.history.clone()).ok()?;
     match backtest(workflow, &past, &Options::default()) {
         Ok(trial) if trial.verdict == Verdict::Same => None,
-        other => Some(format!("under its own definition it is another: {other:?}")),
+        other => Some(format!("a backtest under its own definition differs: {other:?}")),
     }
 }
 

@@ -321,7 +321,7 @@ pub enum Refusal {
     /// Another answer is on record under this key.
     #[error(
         "another answer to step {step:?} is on record under the key {key:?}: {recorded}; \
-         a different answer needs a key of its own"
+         a different answer needs another key"
     )]
     OtherAnswer {
         /// The step.
@@ -348,8 +348,8 @@ pub enum Refusal {
     /// The step failed before a request was sent, because its input has no value or is too large. A
     /// retry would fail again.
     #[error(
-        "step {step:?} of the order, which is {state}, was never asked for anything, since its input has no value or is too \
-         large, and asking again would not change that: skip the step instead"
+        "step {step:?} of the order, which is {state}, sent no request, because its input has no value or is too \
+         large, and a retry would not change that: skip the step instead"
     )]
     NeverAsked {
         /// The step.
@@ -404,7 +404,7 @@ pub enum Refusal {
 /// What an operator does so that the compensation continues.
 fn undoing_goes_on(state: Lifecycle) -> &'static str {
     match state {
-        Lifecycle::Paused => "resume it, and the undoing goes on",
+        Lifecycle::Paused => "resume it, and the compensation continues",
         Lifecycle::Stuck => "retry or skip the step at which it is stuck",
         Lifecycle::Running
         | Lifecycle::Waiting

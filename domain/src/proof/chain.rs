@@ -105,7 +105,7 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed => f.write_str(
-                "does not have the hash that it says: it was changed, or an event before it was taken out and the others renumbered",
+                "does not have the hash that it says: it was changed, or an event before it was removed and the others renumbered",
             ),
             Self::Moved { after: Some(after) } => {
                 write!(f, "was moved: it was written right after the event that is now revision {after}")
@@ -114,11 +114,11 @@ impl fmt::Display for Flaw {
             Self::Missing { from, to } if from == to => write!(f, "revision {from} is missing before it"),
             Self::Missing { from, to } => write!(f, "revisions {from} to {to} are missing before it"),
             Self::Repeated => f.write_str("its revision does not come after that of the event before it"),
-            Self::Foreign { belongs_to } => write!(f, "is foreign: it says that it belongs to {belongs_to:?}"),
+            Self::Foreign { belongs_to } => write!(f, "is foreign: its metadata name the order {belongs_to:?}"),
             Self::Unreadable { reason } => write!(f, "cannot be checked: {reason}"),
             Self::Cut { to } => write!(f, "the order ends here, and its events up to revision {to} were cut off"),
             Self::Rewritten { known } => {
-                write!(f, "is another event than the one that is known to have stood here, whose hash is {known}")
+                write!(f, "is not the known event of this revision, whose hash is {known}")
             }
         }
     }

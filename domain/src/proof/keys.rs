@@ -22,7 +22,7 @@ const PUBLIC_START: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Not PEM, or PEM of another kind.
-    #[error("it is no PEM file of {expected}: {reason}")]
+    #[error("it is not a PEM file of {expected}: {reason}")]
     Pem {
         /// The expected kind.
         expected: &'static str,
@@ -30,10 +30,10 @@ pub enum KeyError {
         reason: String,
     },
     /// A private key of another kind, or a damaged one.
-    #[error("it is no Ed25519 private key in PKCS#8: {0}")]
+    #[error("it is not an Ed25519 private key in PKCS#8: {0}")]
     Private(String),
     /// A public key of another kind, or a damaged one.
-    #[error("it is no Ed25519 public key")]
+    #[error("it is not an Ed25519 public key")]
     Public,
 }
 
@@ -163,10 +163,10 @@ mod tests {
     #[test]
     fn an_invalid_key_is_refused_with_a_reason() {
         let told = |text: &str| SigningKey::from_pem(text.as_bytes()).unwrap_err().to_string();
-        assert!(told("").contains("no PEM file of a PKCS#8 private key"), "{}", told(""));
+        assert!(told("").contains("not a PEM file of a PKCS#8 private key"), "{}", told(""));
         assert!(told(PUBLIC).contains("PKCS#8"), "{}", told(PUBLIC));
         let short = PRIVATE.replace("9EdVhC", "9EdV");
-        assert!(told(&short).contains("no "), "{}", told(&short));
+        assert!(told(&short).contains("not "), "{}", told(&short));
         assert!(PublicKey::from_pem(PRIVATE.as_bytes()).is_err());
         // X25519, which differs in one number.
         let other = PUBLIC.replace("MCowBQYDK2VwAyEA", "MCowBQYDK2VuAyEA");

@@ -78,7 +78,7 @@ pub struct Seal {
 #[serde(tag = "fault", rename_all = "camelCase")]
 pub enum SealFault {
     /// It is not a seal.
-    #[error("it is no seal: {reason}")]
+    #[error("it is not a seal: {reason}")]
     Unreadable {
         /// The reason.
         reason: String,
@@ -93,7 +93,7 @@ pub enum SealFault {
         found: String,
     },
     /// Its number does not fit its place.
-    #[error("its number is {found}, where {expected} was due: a seal was taken out or put in")]
+    #[error("its number is {found}, where {expected} was due: a seal was removed or inserted")]
     Number {
         /// The expected number.
         expected: u64,

@@ -50,7 +50,7 @@ pub(super) fn again(
     match nearest {
         Some((_, command, _)) if hidden => (Some(command), Again::Unknown(HIDDEN.to_owned())),
         Some((_, command, decided)) => (Some(command), Again::Differs(decided)),
-        None => (None, Again::Differs(Err("nothing that can be asked of an order begins with this event".to_owned()))),
+        None => (None, Again::Differs(Err("no command begins with this event".to_owned()))),
     }
 }
 
@@ -123,7 +123,7 @@ fn opened(state: &OrderState) -> OrderState {
     OrderState { placed: Arc::new(placed), ..state.clone() }
 }
 
-const HIDDEN: &str = "it hangs on personal data that cannot be read: they were erased, or are sealed";
+const HIDDEN: &str = "it depends on personal data that cannot be read: they were erased, or are sealed";
 
 /// Whether the decision may depend on unreadable personal data: on a guard that reads them, or, for
 /// a canceled order, on whether they were readable.

@@ -139,7 +139,7 @@ impl Reason<'_> {
             }
             Event::OrderStuck(e) => {
                 if !self.is_being_undone() {
-                    return (Rule::MustNotFail, format!("{} waits for a person to mend something", e.step));
+                    return (Rule::MustNotFail, format!("{} waits for a person to correct something", e.step));
                 }
                 let what = if e.direction == Direction::Undo { "an undo" } else { "what follows the undoing" };
                 (Rule::MustNotFail, format!("{what} must not fail, and {} has", e.step))
@@ -185,11 +185,11 @@ impl Reason<'_> {
 
     fn completed(&self, e: &StepCompleted) -> (Rule, String) {
         match e.basis {
-            Basis::Assumption => (Rule::Asked, "an operator had it skipped, and this assumed".to_owned()),
+            Basis::Assumption => (Rule::Asked, "an operator skipped it, with this outcome".to_owned()),
             Basis::Deadline if self.step(&e.step).is_some_and(|step| step.on_timeout.is_some()) => {
                 (Rule::Deadline, format!("no answer came in time, and `on-timeout: {}` says so", e.outcome))
             }
-            Basis::Deadline => (Rule::Deadline, "its time is over".to_owned()),
+            Basis::Deadline => (Rule::Deadline, "its deadline has passed".to_owned()),
             Basis::Answer if e.open_until.is_some() => {
                 (Rule::Answered, format!("{:?} is one of `interim`: another answer is to follow", e.outcome))
             }
@@ -202,7 +202,7 @@ impl Reason<'_> {
             return (Rule::NotSent, "the request was never sent: it counts as no attempt".to_owned());
         }
         if e.lost {
-            return (Rule::Lost, "nobody recorded what came of it: it uses up no attempt".to_owned());
+            return (Rule::Lost, "its result was not recorded: it uses up no attempt".to_owned());
         }
         let failures = self.before.and_then(|state| state.steps.get(&e.step)).map_or(0, |known| known.failures) + 1;
         let of = self.step(&e.step).map_or_else(String::new, |step| format!(" of {}", step.retry.attempts));
@@ -211,26 +211,24 @@ impl Reason<'_> {
 
     fn failed(&self, e: &StepFailed) -> (Rule, String) {
         let (rule, text) = match e.cause() {
-            FailureCause::Refused => (Rule::Answered, "the participant said no, for good"),
+            FailureCause::Refused => (Rule::Answered, "the participant refused, for good"),
             FailureCause::LastAttempt(_) | FailureCause::Misconfigured(_)
                 if self.is_being_undone() && e.direction == Direction::Do =>
             {
-                (Rule::GivenUp, "an order that is being undone tries nothing again")
+                (Rule::GivenUp, "an order that is being undone retries no step")
             }
             FailureCause::LastAttempt(_) | FailureCause::Misconfigured(_) => {
                 let attempts = self.step(&e.step).map_or_else(String::new, |step| format!(" {}", step.retry.attempts));
                 return (Rule::RetriesUsedUp, format!("all{attempts} attempts are used up"));
             }
-            FailureCause::Held(_) => (Rule::Answered, "a person has to mend something before it can be done"),
-            FailureCause::NeverSent(_) => {
-                (Rule::NotSent, "the request was not sent for a day: a person has to look at it")
-            }
+            FailureCause::Held(_) => (Rule::Answered, "a person must correct something before it can be done"),
+            FailureCause::NeverSent(_) => (Rule::NotSent, "the request was not sent for a day: a person must decide"),
             FailureCause::AcceptedInVain => (Rule::Answered, "an action of this kind is answered at once"),
             FailureCause::UnknownOutcome(_) => (Rule::Answered, "the step does not know this outcome"),
             FailureCause::NoOutcome => (Rule::Answered, "the step requires an outcome"),
-            FailureCause::Overdue => (Rule::Deadline, "the answer is overdue, and there is no `on-timeout`"),
-            FailureCause::GivenUp => (Rule::GivenUp, "an order that is being undone waits for nothing more"),
-            FailureCause::Lost => (Rule::Lost, "an order that is being undone tries nothing again"),
+            FailureCause::Overdue => (Rule::Deadline, "the answer is overdue, and the step has no `on-timeout`"),
+            FailureCause::GivenUp => (Rule::GivenUp, "an order that is being undone gives up its waits"),
+            FailureCause::Lost => (Rule::Lost, "an order that is being undone retries no step"),
             FailureCause::NoValue => (Rule::NoValue, "an expression of the definition had no value"),
         };
         (rule, text.to_owned())

@@ -88,7 +88,7 @@ fn deadlines_are_decided_by_the_definition() {
         &log,
         &[
             "WaitStarted f: ready: it follows d (done)",
-            "StepCompleted f: deadline: its time is over",
+            "StepCompleted f: deadline: its deadline has passed",
             "StepCompleted c: deadline: no answer came in time, and `on-timeout: silent` says so",
             "StepStarted e: ready: it follows b (made), c (silent); `double(order.total) > 1.0` holds",
         ],
@@ -109,7 +109,7 @@ fn deadlines_are_decided_by_the_definition() {
             &workflow,
             &log,
             &[
-                "StepFailed b: deadline: the answer is overdue, and there is no `on-timeout`",
+                "StepFailed b: deadline: the answer is overdue, and the step has no `on-timeout`",
                 "CompensationStarted b: step-failed: b failed for good",
             ],
         );
@@ -134,8 +134,8 @@ fn compensation_retries_no_forward_step_and_every_undo_up_to_its_limit() {
         &[
             "StepAttemptFailed d: retry: 1 of 2 attempts used, so there is another one",
             "CompensationStarted: asked: ann asked for it: asked for",
-            "StepFailed d: given-up: an order that is being undone waits for nothing more",
-            "StepFailed c: given-up: an order that is being undone tries nothing again",
+            "StepFailed d: given-up: an order that is being undone gives up its waits",
+            "StepFailed c: given-up: an order that is being undone retries no step",
             "StepStarted d: undo-in-reverse: of what was done and is not yet undone, d came last",
             "StepCompleted d: answered: the participant answered",
             "StepStarted b: undo-in-reverse: of what was done and is not yet undone, b came last",
@@ -166,7 +166,7 @@ fn the_reason_of_compensation_names_the_failed_step_or_the_outcome() {
             "StepCompleted a: answered: the participant answered",
             "CompensationCompleted: all-done: nothing is left to undo",
             "StepStarted sorry: ready: it follows nothing",
-            "StepFailed sorry: answered: the participant said no, for good",
+            "StepFailed sorry: answered: the participant refused, for good",
             "OrderStuck sorry: must-not-fail: what follows the undoing must not fail, and sorry has",
         ],
     );
@@ -193,7 +193,7 @@ fn the_reason_of_compensation_names_the_failed_step_or_the_outcome() {
         &workflow,
         &interim,
         &[
-            "StepFailed b: answered: the participant said no, for good",
+            "StepFailed b: answered: the participant refused, for good",
             "CompensationStarted b: step-failed: b failed for good",
         ],
     );
@@ -208,8 +208,8 @@ fn the_reason_of_a_stuck_order_names_what_a_person_must_correct() {
     at_last.answers("a", misconfigured("answered 401"));
     at_last.waits();
     at_last.answers("a", misconfigured("answered 401"));
-    let stuck = "OrderStuck a: must-not-fail: a waits for a person to mend something";
-    let mended = "StepFailed a: answered: a person has to mend something before it can be done";
+    let stuck = "OrderStuck a: must-not-fail: a waits for a person to correct something";
+    let mended = "StepFailed a: answered: a person must correct something before it can be done";
     assert_whys(&workflow, &at_once, &[mended, stuck]);
     assert_whys(&workflow, &at_last, &["StepFailed a: retries-used-up: all 2 attempts are used up", stuck]);
 }
@@ -226,7 +226,7 @@ fn unsent_and_lost_attempts_use_up_no_retry() {
         &[
             "StepAttemptFailed a: not-sent: the request was never sent: it counts as no attempt",
             "StepStarted a: ready: it follows nothing",
-            "StepAttemptFailed a: lost: nobody recorded what came of it: it uses up no attempt",
+            "StepAttemptFailed a: lost: its result was not recorded: it uses up no attempt",
         ],
     );
 }

@@ -120,7 +120,7 @@ fn parse(text: &str) -> Result<Url, Flaw> {
         ParseError::InvalidIpv6Address => {
             Flaw::new("must have a whole IPv6 address in brackets, like http://[::1]:8080")
         }
-        other => Flaw::new(format!("is no URL: {other}")),
+        other => Flaw::new(format!("is not a URL: {other}")),
     })?;
     if url.port() == Some(0) || authority.ends_with(':') { Err(Flaw::new(no_port)) } else { Ok(url) }
 }
@@ -231,7 +231,7 @@ mod tests {
             ("http://[::zz]/api", "[::1]"),
             ("http://256.1.1.1/", "IPv4"),
             ("http:///api", "a host"),
-            ("http://:80", "is no URL"),
+            ("http://:80", "is not a URL"),
             ("http:h", "http://"),
             ("h:80", "http://"),
             ("file:///etc/passwd", "http://"),

@@ -128,7 +128,7 @@ impl<'a> Loader<'a, '_> {
         };
         let (event, span) = self.next()?;
         if event != Event::DocumentEnd {
-            return Err(stop(span.start, "", "goes on after its end"));
+            return Err(stop(span.start, "", "continues after its end"));
         }
         match self.next()? {
             (Event::StreamEnd, _) => Ok(root),
@@ -139,8 +139,8 @@ impl<'a> Loader<'a, '_> {
     fn next(&mut self) -> Read<(Event<'a>, Span)> {
         match self.parser.next_event() {
             Some(Ok(next)) => Ok(next),
-            Some(Err(error)) => Err(stop(*error.marker(), "", &format!("is no YAML: {}", error.info()))),
-            None => Err(stop(Marker::new(0, 1, 0), "", "is no YAML: it ends too early")),
+            Some(Err(error)) => Err(stop(*error.marker(), "", &format!("is not YAML: {}", error.info()))),
+            None => Err(stop(Marker::new(0, 1, 0), "", "is not YAML: it ends too early")),
         }
     }
 
@@ -155,7 +155,7 @@ impl<'a> Loader<'a, '_> {
             Event::SequenceStart(..) => Content::List(self.list(&path, depth)?),
             Event::MappingStart(..) => Content::Map(self.map(&path, depth)?),
             Event::Alias(_) => Content::Nothing,
-            _ => return Err(stop(span.start, &path, "is no YAML: a value is missing")),
+            _ => return Err(stop(span.start, &path, "is not YAML: a value is missing")),
         };
         Ok(Node { at, path, content })
     }
@@ -216,7 +216,7 @@ impl<'a> Loader<'a, '_> {
         self.refuse_extras(&event, position(span.start), path);
         match event {
             Event::Scalar(text, ..) => Ok(text.into_owned()),
-            _ => Err(stop(span.start, path, "has a key that is no single word")),
+            _ => Err(stop(span.start, path, "has a key that is not a single word")),
         }
     }
 }

@@ -267,7 +267,7 @@ fn a_cancel_of_a_paused_or_stuck_compensation_names_the_remedy() {
     story.operate(Operation::Cancel).whatever();
     story.operate(Operation::Pause).whatever();
     let held = Refusal::UndoneAlready { state: Lifecycle::Paused };
-    let words = "the order is being undone already, and is PAUSED: resume it, and the undoing goes on";
+    let words = "the order is being undone already, and is PAUSED: resume it, and the compensation continues";
     assert_eq!(held.to_string(), words);
     story.operate(Operation::Cancel).then_refused(&held);
     let mut story = stuck(&workflow);

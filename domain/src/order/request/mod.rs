@@ -77,7 +77,7 @@ fn lines(node: Node, currency: Option<&str>, report: &mut ViolationReport) -> Ch
     let total = total(&lines, currency.unwrap_or_default());
     if let Some(total) = total.filter(Decimal::is_sign_negative) {
         let detail = format!(
-            "the total must not be negative, found {total}; discounts may take off at most what the other lines come to"
+            "the total must not be negative, found {total}; discounts must not exceed the sum of the other lines"
         );
         return Err(node.violation(detail, report));
     }

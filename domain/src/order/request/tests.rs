@@ -301,8 +301,7 @@ fn discounts_are_negative_lines_of_at_most_the_total() {
     assert_eq!(total(&with_discount("-3.50")), "164.50");
     assert_eq!(total(&with_discount("-168.00")), "0.00");
     let negative = violations(&with_discount("-168.01"));
-    let why =
-        "the total must not be negative, found -0.01; discounts may take off at most what the other lines come to";
+    let why = "the total must not be negative, found -0.01; discounts must not exceed the sum of the other lines";
     assert_eq!(negative, [Violation { pointer: "/lines".into(), detail: why.into() }]);
 }
 

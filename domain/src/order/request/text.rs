@@ -12,7 +12,7 @@ const MAX_DOMAIN_LABEL: usize = 63;
 /// A name for stream names and URLs: lower-case letters, digits and `-`.
 pub(super) fn name(text: &str) -> Result<String, String> {
     const ALLOWED: &str =
-        "must start with a lower-case letter and go on with lower-case letters, digits and '-', 64 characters at most";
+        "must start with a lower-case letter, followed by lower-case letters, digits and '-', 64 characters at most";
     let alphabet = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let keeps = text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(alphabet);
     if keeps && text.len() <= MAX_NAME_LENGTH {
@@ -70,7 +70,7 @@ pub(super) fn email(text: &str) -> Result<String, String> {
 fn email_fault(text: &str) -> Option<&'static str> {
     let Some((local, domain)) = text.rsplit_once('@') else { return Some("there is no '@'") };
     if local.is_empty() || local.len() > MAX_EMAIL_LOCAL_PART {
-        return Some("1 to 64 bytes have to stand before the '@'");
+        return Some("1 to 64 bytes must come before the '@'");
     }
     if local.split('.').any(|atom| atom.is_empty() || !atom.chars().all(is_atom_character)) {
         return Some("before the '@', only letters, digits, single dots and !#$%&'*+-/=?^_`{|}~ are allowed");
@@ -84,7 +84,9 @@ fn email_fault(text: &str) -> Option<&'static str> {
     if domain.split('.').all(is_label) {
         None
     } else {
-        Some("after the '@', there has to be a domain: letters, digits and '-', in parts of 1 to 63 with dots between")
+        Some(
+            "after the '@', a domain must follow: letters, digits and '-', in parts of 1 to 63 characters, separated by dots",
+        )
     }
 }
 

@@ -108,5 +108,5 @@ fn note_circle(section: &Section, circle: &[usize], notes: &mut Notes) {
     let ids: Vec<&str> = circle.iter().chain([first]).map(|step| section.steps[*step].id.as_str()).collect();
     let step = &section.steps[*first];
     let index = step.after.iter().position(|id| *id == section.steps[*last].id).unwrap_or_default();
-    notes.at(&section.path(step, &format!(".after[{index}]")), format!("goes in a circle: {}", ids.join(" → ")));
+    notes.at(&section.path(step, &format!(".after[{index}]")), format!("forms a circle: {}", ids.join(" → ")));
 }

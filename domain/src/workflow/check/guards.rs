@@ -13,7 +13,7 @@ pub(super) fn check(section: &Section, forward: &Section, notes: &mut Notes) {
     while let Some(step) = next_dead(section, &dead) {
         dead[step] = true;
         let path = section.path(&section.steps[step], "");
-        notes.at_key(&path, "can never run: nothing that it follows can");
+        notes.at_key(&path, "can never run: no step that it follows can run");
     }
 }
 

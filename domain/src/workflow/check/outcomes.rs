@@ -65,7 +65,7 @@ fn both(section: &Section, step: &Step, notes: &mut Notes) {
 fn way_on(section: &Section, step: &Step, notes: &mut Notes) {
     let leads_on = |word: &String| !step.compensate_on.contains(word) && !step.interim.contains_key(word);
     if !step.outcomes.is_empty() && !step.outcomes.iter().any(leads_on) {
-        let reason = "leaves no way on: every outcome keeps the step open or undoes the order";
+        let reason = "no outcome lets the order continue: each one keeps the step open or undoes the order";
         notes.at(&section.path(step, ".outcomes"), reason);
     }
 }

@@ -1,4 +1,6 @@
 //! The errors of an expression, when it is compiled and when it is evaluated.
+//!
+//! Events record the messages of an evaluation, and replay compares them. So they keep their wording.
 
 use cel::ParseErrors;
 
@@ -307,7 +309,7 @@ fn usage(name: &str) -> &'static str {
 /// The first error of the parser.
 pub(super) fn of_parser(source: &str, errors: ParseErrors) -> ExpressionError {
     let Some(first) = errors.errors.into_iter().next() else {
-        return ExpressionError::new(TextPosition::START, "is no expression");
+        return ExpressionError::new(TextPosition::START, "is not an expression");
     };
     let (line, column) = (usize::try_from(first.pos.0).unwrap_or(1), usize::try_from(first.pos.1).unwrap_or(1));
     let last = source.split('\n').count();

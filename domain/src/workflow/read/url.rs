@@ -24,7 +24,11 @@ pub(super) fn check(url: &str) -> Result<(), String> {
     }
     let end = url.find('}').ok_or("has a '${' without its '}'")?;
     let name = &url[2..end];
-    if is_setting(name) { Ok(()) } else { Err(format!("'${{{name}}}' is no setting: write it like ${{SHIPPING_URL}}")) }
+    if is_setting(name) {
+        Ok(())
+    } else {
+        Err(format!("'${{{name}}}' is not a setting: write it like ${{SHIPPING_URL}}"))
+    }
 }
 
 fn is_setting(name: &str) -> bool {

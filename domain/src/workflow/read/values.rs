@@ -38,7 +38,7 @@ pub(crate) fn check_name(name: &str, at: TextPosition, path: &str, report: &mut 
     let holds = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if !(starts && holds && name.len() <= MAX_NAME) {
         let reason = format!(
-            "'{}' is no name: a name has lower-case letters, digits and '-', starts with a letter and is at most {MAX_NAME} long",
+            "'{}' is not a name: a name has lower-case letters, digits and '-', starts with a letter and is at most {MAX_NAME} long",
             shortened(name)
         );
         report.add(at, path, reason);
@@ -52,7 +52,7 @@ pub(crate) fn check_word(word: &str, at: TextPosition, path: &str, report: &mut 
     let fits = starts && holds && word.len() <= MAX_NAME;
     if !fits {
         let reason = format!(
-            "'{}' is no word: a word has letters, digits, '_' and '-', starts with a letter and is at most {MAX_NAME} long",
+            "'{}' is not a word: a word has letters, digits, '_' and '-', starts with a letter and is at most {MAX_NAME} long",
             shortened(word)
         );
         report.add(at, path, reason);
@@ -171,7 +171,7 @@ pub(crate) fn duration(node: &Node, report: &mut FaultReport) -> Option<Duration
             None
         }
         None => {
-            let reason = format!("'{}' is no duration: write 200ms, 5s, 10m, 12h or 3d", shortened(text));
+            let reason = format!("'{}' is not a duration: write 200ms, 5s, 10m, 12h or 3d", shortened(text));
             report.add_at(node, reason);
             None
         }
@@ -217,7 +217,7 @@ pub(crate) fn status(node: &Node, report: &mut FaultReport) -> Option<String> {
 pub(crate) fn expression(node: &Node, report: &mut FaultReport) -> Option<Expression> {
     let text = text(node, report)?;
     Expression::compile(text)
-        .map_err(|error| report.add_within(node, error.at, format!("is no expression: {}", error.reason)))
+        .map_err(|error| report.add_within(node, error.at, format!("is not an expression: {}", error.reason)))
         .ok()
 }
 
