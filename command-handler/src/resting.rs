@@ -7,7 +7,7 @@ use std::mem::size_of;
 use std::num::NonZeroUsize;
 
 use domain::ids::OrderId;
-use domain::order::{OrderState, TakenAnswer};
+use domain::order::{OrderState, RecordedAnswer};
 use lru::LruCache;
 use serde_json::Value;
 
@@ -76,8 +76,8 @@ fn bytes_of(state: &OrderState) -> usize {
         .steps
         .values()
         .map(|step| {
-            let taken = |taken: &TakenAnswer| taken.key.len() + taken.outcome.as_ref().map_or(0, String::len);
-            let answers: usize = step.answers.iter().map(|answer| size_of::<TakenAnswer>() + taken(answer)).sum();
+            let taken = |taken: &RecordedAnswer| taken.key.len() + taken.outcome.as_ref().map_or(0, String::len);
+            let answers: usize = step.answers.iter().map(|answer| size_of::<RecordedAnswer>() + taken(answer)).sum();
             STEP_BYTES + bytes_of_value(&step.input) + bytes_of_value(&step.data) + answers
         })
         .sum();

@@ -143,11 +143,11 @@ impl<'a> OrderView<'a> {
 impl<'a> StepView<'a> {
     /// A step in this state.
     pub fn of(id: &'a StepId, step: &'a StepState) -> Self {
-        let asked = step.asked.as_ref();
+        let requested = step.requested.as_ref();
         Self {
             id,
-            participant: asked.map(|asked| asked.participant.as_str()),
-            action: asked.map(|asked| asked.action.as_str()),
+            participant: requested.map(|requested| requested.participant.as_str()),
+            action: requested.map(|requested| requested.action.as_str()),
             mode: step.mode.map(Mode::as_str),
             status: step.status(),
             outcome: step.outcome.as_deref(),

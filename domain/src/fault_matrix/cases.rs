@@ -113,7 +113,7 @@ fn possible(workflow: &Workflow, step: &Step, direction: Direction) -> Vec<Fault
         Fault::OnceMisconfigured,
         Fault::Misconfigured,
         Fault::Held,
-        Fault::ActedUnheard,
+        Fault::AnswerLost,
         Fault::Lost,
         Fault::NotSent,
         Fault::NeverSent,
@@ -139,7 +139,8 @@ pub(super) fn interventions(script: &Script, life: &Life) -> Vec<Script> {
 /// The driver disappears after each decision after the script's last turn.
 pub(super) fn restarts(script: &Script, life: &Life) -> Vec<Script> {
     let from = script.turns.last().map_or(1, |(after, _)| after + 1);
-    let after = (from..life.decisions).flat_map(|after| [Turn::Crash, Turn::CrashUnheard].map(|turn| (after, turn)));
+    let after =
+        (from..life.decisions).flat_map(|after| [Turn::Crash, Turn::CrashAfterPerforming].map(|turn| (after, turn)));
     after.map(|(after, turn)| script.with_turn(after, turn)).collect()
 }
 

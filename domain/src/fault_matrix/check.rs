@@ -20,7 +20,7 @@ pub(super) fn all(
         return wrong;
     };
     wrong.extend(folds_back(life));
-    wrong.extend(replayed::otherwise(workflow, life));
+    wrong.extend(replayed::first_difference(workflow, life));
     #[cfg(test)]
     wrong.extend(replayed::differs_from_itself(workflow, life));
     wrong.extend(right_end(workflow, script, state, model.and_then(|model| model.state.as_ref())));
@@ -133,7 +133,7 @@ fn undone(workflow: &Workflow, script: &Script, life: &Life, state: &OrderState)
             .iter()
             .filter(|step| step.undo.is_some() && !is_undone(&step.id))
             .filter(|step| acts.iter().any(|act| act.step == step.id))
-            .filter(|step| !said_no(state, step) && !is_skipped_undo(script, &step.id))
+            .filter(|step| !refused_by_answer(state, step) && !is_skipped_undo(script, &step.id))
             .map(|step| format!("{} is not undone", step.id))
             .collect(),
         Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Paused | Lifecycle::Compensating | Lifecycle::Stuck => {
@@ -143,7 +143,7 @@ fn undone(workflow: &Workflow, script: &Script, life: &Life, state: &OrderState)
 }
 
 /// The participant answered that it did nothing.
-fn said_no(state: &OrderState, step: &Step) -> bool {
+fn refused_by_answer(state: &OrderState, step: &Step) -> bool {
     let known = state.steps.get(&step.id);
     let outcome = known.and_then(|known| known.outcome.as_ref());
     let refused = known.is_some_and(|known| known.stage == Stage::Failed { maybe_done: false });
@@ -202,6 +202,6 @@ fn keeps_secrets(order: &NewOrder, life: &Life) -> Vec<String> {
     ];
     let secrets: Vec<&String> = personal.into_iter().flatten().filter(|secret| secret.len() > 3).collect();
     let later = life.history.iter().skip(1).map(|event| format!("{event:?}"));
-    let told = later.filter(|text| secrets.iter().any(|secret| text.contains(secret.as_str())));
-    told.map(|text| format!("personal data in {text}")).collect()
+    let sentences = later.filter(|text| secrets.iter().any(|secret| text.contains(secret.as_str())));
+    sentences.map(|text| format!("personal data in {text}")).collect()
 }

@@ -33,7 +33,7 @@ pub(super) struct Life {
     /// The number of decisions.
     pub decisions: usize,
     /// The decisions.
-    pub made: Vec<Made>,
+    pub made: Vec<LifeDecision>,
     /// The participants, and their actions.
     pub services: Services,
     /// The faults found on the way.
@@ -42,7 +42,7 @@ pub(super) struct Life {
 
 /// A decision, as the log shows it.
 #[derive(Debug, Clone)]
-pub(super) struct Made {
+pub(super) struct LifeDecision {
     /// The number of its events.
     pub events: usize,
     /// The request that it answers, if it is an answer.
@@ -51,7 +51,7 @@ pub(super) struct Made {
     pub operated: bool,
 }
 
-impl Made {
+impl LifeDecision {
     fn of(command: &Command, events: usize) -> Self {
         let answered = match command {
             Command::Answer(answer) => Some((answer.attempt.step.clone(), answer.attempt.direction)),
@@ -66,12 +66,12 @@ impl Made {
 
 impl Life {
     /// Runs the script.
-    pub fn live(workflow: &Workflow, order: &NewOrder, script: &Script, limits: Limits) -> Self {
+    pub fn run(workflow: &Workflow, order: &NewOrder, script: &Script, limits: Limits) -> Self {
         let mut player = Player {
             workflow,
             script,
             life: Life::default(),
-            made: BTreeSet::new(),
+            attempted: BTreeSet::new(),
             now: DateTime::UNIX_EPOCH,
             turned: 0,
             unsent: false,
@@ -79,7 +79,7 @@ impl Life {
         };
         player.place(order);
         for _ in 0..MAX_ROUNDS {
-            if !player.goes_on() {
+            if !player.advances() {
                 return player.life;
             }
         }
@@ -94,7 +94,7 @@ impl Life {
     }
 
     /// The events, in sentences.
-    pub fn told(&self) -> Vec<String> {
+    pub fn sentences(&self) -> Vec<String> {
         self.history.iter().map(summary).collect()
     }
 }
@@ -105,7 +105,7 @@ struct Player<'a> {
     script: &'a Script,
     life: Life,
     /// The attempts that this driver has made, or will never make.
-    made: BTreeSet<(StepId, Direction, u32)>,
+    attempted: BTreeSet<(StepId, Direction, u32)>,
     now: Timestamp,
     /// How many of the script's turns were taken.
     turned: usize,
@@ -123,7 +123,7 @@ impl Player<'_> {
     }
 
     /// Takes the next action. `false`: none is left.
-    fn goes_on(&mut self) -> bool {
+    fn advances(&mut self) -> bool {
         let Some(state) = self.life.state.clone().filter(|state| !state.ended()) else { return false };
         self.answers_an_attempt(&state)
             || self.answers_later(&state)
@@ -133,11 +133,11 @@ impl Player<'_> {
 
     fn answers_an_attempt(&mut self, state: &OrderState) -> bool {
         let key = |attempt: &Attempt| (attempt.step.clone(), attempt.direction, attempt.number);
-        let unmade = pending(state, self.now).into_iter().find_map(|effect| match effect {
-            Effect::Perform(attempt) if !self.made.contains(&key(&attempt)) => Some(attempt),
+        let unstarted = pending(state, self.now).into_iter().find_map(|effect| match effect {
+            Effect::Perform(attempt) if !self.attempted.contains(&key(&attempt)) => Some(attempt),
             Effect::Perform(_) | Effect::Tick | Effect::WakeAt(_) => None,
         });
-        let Some(attempt) = unmade else { return false };
+        let Some(attempt) = unstarted else { return false };
         match self.fault_at(&attempt.step, attempt.direction) {
             Some(Fault::NotSent) if !self.unsent => {
                 self.unsent = true;
@@ -150,7 +150,7 @@ impl Player<'_> {
             }
             _ => {}
         }
-        self.made.insert(key(&attempt));
+        self.attempted.insert(key(&attempt));
         let Some(reply) = self.life.services.perform(self.workflow, self.script, &attempt) else { return true };
         let attempt = attempt.id();
         let overtaken = self.fault_at(&attempt.step, attempt.direction) == Some(Fault::AnsweredFirst);
@@ -274,7 +274,7 @@ impl Player<'_> {
                 Err(illegal) => return self.life.wrong.push(illegal.to_string()),
             }
         }
-        self.life.made.push(Made::of(command, events.len()));
+        self.life.made.push(LifeDecision::of(command, events.len()));
         self.life.history.extend(events);
         self.life.decisions += 1;
         self.turn();
@@ -289,7 +289,7 @@ impl Player<'_> {
             Turn::Cancel => self.operate(Operation::Cancel, true),
             Turn::Pause => self.operate(Operation::Pause, true),
             Turn::Crash => self.crash(false),
-            Turn::CrashUnheard => self.crash(true),
+            Turn::CrashAfterPerforming => self.crash(true),
         }
     }
 
@@ -298,7 +298,7 @@ impl Player<'_> {
         let Some(state) = &self.life.state else { return };
         for effect in pending(state, self.now) {
             let Effect::Perform(attempt) = effect else { continue };
-            if self.made.insert((attempt.step.clone(), attempt.direction, attempt.number)) && after_performing {
+            if self.attempted.insert((attempt.step.clone(), attempt.direction, attempt.number)) && after_performing {
                 self.life.services.perform(self.workflow, self.script, &attempt);
             }
         }

@@ -103,25 +103,25 @@ impl Matrix<'_> {
     /// each decision. Except for the interventions, each life is repeated with another driver after
     /// each decision.
     fn explore(&mut self, path: &Script) {
-        let plain = self.live(path, None);
+        let plain = self.run_life(path, None);
         self.take_over(path, &plain);
         let mut seen = BTreeSet::new();
         self.fail(path, &plain, &mut seen);
         // Every step is done and then undone. New here are the faults of undos and of the steps
         // after them.
         if let Some(late) = cases::late_cancel(path, &plain) {
-            let canceled = self.live(&late, Some(&plain));
+            let canceled = self.run_life(&late, Some(&plain));
             self.take_over(&late, &canceled);
             self.fail(&late, &canceled, &mut seen);
         }
         for script in cases::interventions(path, &plain) {
-            self.live(&script, Some(&plain));
+            self.run_life(&script, Some(&plain));
         }
     }
 
     fn fail(&mut self, script: &Script, life: &Life, seen: &mut BTreeSet<Place>) {
         for faulty in cases::faults(self.workflow, script, life, seen) {
-            let failed = self.live(&faulty, Some(life));
+            let failed = self.run_life(&faulty, Some(life));
             self.take_over(&faulty, &failed);
         }
     }
@@ -129,19 +129,19 @@ impl Matrix<'_> {
     /// A driver without memory takes over after each decision, and must reach the same end.
     fn take_over(&mut self, script: &Script, whole: &Life) {
         for script in cases::restarts(script, whole) {
-            self.live(&script, Some(whole));
+            self.run_life(&script, Some(whole));
         }
     }
 
     /// Runs one life and checks it. It must end like `model`, unless its script requires another
     /// end.
-    fn live(&mut self, script: &Script, model: Option<&Life>) -> Life {
-        let life = Life::live(self.workflow, self.order, script, self.limits);
+    fn run_life(&mut self, script: &Script, model: Option<&Life>) -> Life {
+        let life = Life::run(self.workflow, self.order, script, self.limits);
         let wrong = check::all(self.workflow, self.order, script, &life, model);
         *self.report.kinds.entry(script.kind()).or_default() += 1;
         self.begun.extend(life.begun().cloned());
         if !wrong.is_empty() {
-            self.report.failures.push(Failure { case: script.to_string(), wrong, history: life.told() });
+            self.report.failures.push(Failure { case: script.to_string(), wrong, history: life.sentences() });
         }
         life
     }

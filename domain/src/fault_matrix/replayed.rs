@@ -17,7 +17,7 @@ const OPERATOR: &str = "operator";
 const REASON: &str = "the fault matrix";
 
 /// The first decision that differs.
-pub(super) fn otherwise(workflow: &Workflow, life: &Life) -> Option<String> {
+pub(super) fn first_difference(workflow: &Workflow, life: &Life) -> Option<String> {
     let history = recorded(life);
     let mut seen = 0;
     for (decision, made) in Replay::of(Some(workflow), &history).zip(&life.made) {

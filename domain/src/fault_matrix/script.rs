@@ -48,7 +48,7 @@ pub(super) enum Fault {
     /// The request cannot be made until a person corrects something.
     Held,
     /// The participant acts, and its answer is lost.
-    ActedUnheard,
+    AnswerLost,
     /// The driver with the attempt disappears.
     Lost,
     /// The first request is not sent: the participant has no capacity.
@@ -79,7 +79,7 @@ pub(super) enum Turn {
     /// The driver disappears before it performs its decision.
     Crash,
     /// The driver performs its decision, and disappears before it receives an answer.
-    CrashUnheard,
+    CrashAfterPerforming,
 }
 
 /// The remedy for a stuck order.
@@ -100,7 +100,7 @@ impl Fault {
         match self {
             Fault::OnceUnclear
             | Fault::OnceMisconfigured
-            | Fault::ActedUnheard
+            | Fault::AnswerLost
             | Fault::Lost
             | Fault::NotSent
             | Fault::AnsweredTwice
@@ -125,7 +125,7 @@ impl Fault {
             | Fault::OnceUnclear
             | Fault::AlwaysUnclear
             | Fault::OnceMisconfigured
-            | Fault::ActedUnheard
+            | Fault::AnswerLost
             | Fault::Lost
             | Fault::NotSent
             | Fault::NeverAnswered
@@ -164,7 +164,7 @@ impl Script {
     pub fn kind(&self) -> &'static str {
         let fault = self.fault.as_ref().map(|(place, fault)| (place.direction, fault.is_passing()));
         match (self.turns.last(), fault) {
-            (Some((_, Turn::Crash | Turn::CrashUnheard)), _) => "taken over after a decision",
+            (Some((_, Turn::Crash | Turn::CrashAfterPerforming)), _) => "taken over after a decision",
             (Some((_, Turn::Pause)), _) => "paused after a decision",
             (_, Some((Direction::Do, true))) => "an action fails for a moment",
             (_, Some((Direction::Do, false))) => "an action fails for good",
@@ -188,7 +188,7 @@ impl fmt::Display for Script {
                 Fault::OnceMisconfigured => "is misconfigured for a moment",
                 Fault::Misconfigured => "is misconfigured",
                 Fault::Held => "cannot be asked",
-                Fault::ActedUnheard => "acts unheard",
+                Fault::AnswerLost => "acts unheard",
                 Fault::Lost => "is lost with its driver",
                 Fault::NotSent => "is not sent at first",
                 Fault::NeverSent => "is never sent",
@@ -211,7 +211,7 @@ impl fmt::Display for Script {
                 Turn::Cancel => "canceled",
                 Turn::Pause => "paused for a day",
                 Turn::Crash => "taken over, unperformed,",
-                Turn::CrashUnheard => "taken over, performed and unheard,",
+                Turn::CrashAfterPerforming => "taken over, performed and unheard,",
             };
             write!(f, "; {what} after decision {after}")?;
         }

@@ -38,7 +38,7 @@ impl Services {
             Some(Fault::OnceMisconfigured) if before == 0 => return misconfigured(),
             Some(Fault::OnceUnclear) if before == 0 => return unclear(),
             Some(Fault::Lost) if before == 0 => return None,
-            Some(Fault::ActedUnheard) if before == 0 => {
+            Some(Fault::AnswerLost) if before == 0 => {
                 self.act(place);
                 return unclear();
             }

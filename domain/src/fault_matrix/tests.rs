@@ -75,7 +75,7 @@ fn split_decisions_pass_the_matrix() {
     let workflow = Workflow::parse(include_str!("../../../workflows/order-parallel.yaml")).unwrap();
     for decision in [1, 2_500] {
         let limits = Limits { decision, ..Limits::LOG };
-        let life = Life::live(&workflow, &order(), &cases::paths(&workflow, &Samples::new())[0], limits);
+        let life = Life::run(&workflow, &order(), &cases::paths(&workflow, &Samples::new())[0], limits);
         assert!(life.history.iter().filter(|event| event.type_name() == "DecisionSplit").count() > 2);
         assert_all_right(&run_within(&workflow, &order(), &Samples::new(), limits));
     }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::event::{
     Basis, Direction, Event, Mode, OrderPlaced, StepAttemptFailed, StepCompleted, StepFailed, StepStarted,
 };
-use super::state::{Asked, OrderState, Phase, Stage, StepState, Stuck};
-use super::taken::{TakenAnswer, content, content_of_no};
+use super::recorded_answer::{RecordedAnswer, content, refusal_content};
+use super::state::{OrderState, Phase, RequestedAction, Stage, StepState, Stuck};
 use crate::Timestamp;
 
 /// An event that cannot follow the present state.
@@ -57,7 +57,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), IllegalT
             state.settled.push(id.clone());
         }
         // The step at which the order was stuck has changed.
-        if state.stuck.as_ref().is_some_and(|stuck| stuck.step == *id) && next.stage.went_on() {
+        if state.stuck.as_ref().is_some_and(|stuck| stuck.step == *id) && next.stage.has_continued() {
             state.stuck = None;
         }
         state.steps.insert(id.clone(), Arc::new(next));
@@ -76,7 +76,7 @@ pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), IllegalT
             let Some(since) = state.paused.take() else { return Err(illegal("the order is not paused".into())) };
             // What began during the pause waited for only a part of it.
             for step in state.steps.values_mut().map(Arc::make_mut) {
-                step.stage = step.stage.put_off(at - since.max(step.since));
+                step.stage = step.stage.delayed_by(at - since.max(step.since));
                 step.unsent_since = step.unsent_since.map(|unsent| unsent + (at - since.max(unsent)));
             }
         }
@@ -186,12 +186,12 @@ impl StepState {
             stage,
             since: at,
             mode: None,
-            asked: None,
+            requested: None,
             input: Arc::default(),
             placeholders: None,
             attempts: 0,
             undo_attempts: 0,
-            asked_since: 1,
+            request_since: 1,
             failures: 0,
             unsent_since: None,
             unsure: false,
@@ -233,9 +233,9 @@ fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<St
             ..step
         }),
         Event::StepFailed(e) if step.may_fail(e) => {
-            let mut step = if e.unsent { without_the_attempt(step, e.direction) } else { step };
+            let mut step = if e.unsent { without_attempt(step, e.direction) } else { step };
             if let Some(key) = &e.answer_key {
-                step.answers.push(TakenAnswer::new(e.direction, key.clone(), None, content_of_no(&e.error)));
+                step.answers.push(RecordedAnswer::new(e.direction, key.clone(), None, refusal_content(&e.error)));
             }
             let stage = match e.direction {
                 Direction::Do
@@ -340,7 +340,7 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
     // answered.
     if !matches!(step.stage, Stage::BackingOff { .. }) {
         step.failures = 0;
-        step.asked_since = e.attempt;
+        step.request_since = e.attempt;
     }
     if e.attempt == 1 {
         step.unsure = false;
@@ -365,7 +365,7 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
         Direction::Do => {
             step.attempts = e.attempt;
             step.mode = Some(e.mode);
-            step.asked = Some(Asked { participant: e.participant.clone(), action: e.action.clone() });
+            step.requested = Some(RequestedAction { participant: e.participant.clone(), action: e.action.clone() });
         }
         Direction::Undo => step.undo_attempts = e.attempt,
     }
@@ -373,7 +373,7 @@ fn start(mut step: StepState, e: &StepStarted) -> StepState {
 }
 
 /// An attempt that was never sent does not count: the next one gets its number.
-fn without_the_attempt(mut step: StepState, direction: Direction) -> StepState {
+fn without_attempt(mut step: StepState, direction: Direction) -> StepState {
     let attempts = match direction {
         Direction::Do => &mut step.attempts,
         Direction::Undo => &mut step.undo_attempts,
@@ -385,7 +385,7 @@ fn without_the_attempt(mut step: StepState, direction: Direction) -> StepState {
 fn not_sent(step: StepState, e: &StepAttemptFailed) -> StepState {
     let unsent_since = Some(step.unsent_since.unwrap_or(step.since));
     let stage = Stage::BackingOff { direction: e.direction, attempt: e.attempt.saturating_sub(1), until: e.retry_at };
-    let step = without_the_attempt(step, e.direction);
+    let step = without_attempt(step, e.direction);
     StepState { stage, unsent_since, last_error: Some(e.error.clone()), ..step }
 }
 
@@ -394,7 +394,7 @@ fn complete(mut step: StepState, e: &StepCompleted) -> StepState {
     step.unsent_since = None;
     if let Some(key) = &e.answer_key {
         let content = content(&e.outcome, &e.data);
-        step.answers.push(TakenAnswer::new(e.direction, key.clone(), Some(e.outcome.clone()), content));
+        step.answers.push(RecordedAnswer::new(e.direction, key.clone(), Some(e.outcome.clone()), content));
     }
     if e.direction == Direction::Undo {
         step.undo_answer = (e.basis == Basis::Answer).then(|| content(&e.outcome, &e.data));
@@ -411,12 +411,12 @@ fn complete(mut step: StepState, e: &StepCompleted) -> StepState {
 
 impl Stage {
     /// Whether the step has continued.
-    fn went_on(self) -> bool {
+    fn has_continued(self) -> bool {
         self.is_open() || matches!(self, Stage::Completed | Stage::Skipped | Stage::Undone)
     }
 
     /// Moves the deadlines. An attempt in flight keeps its deadline: its exchange continues.
-    fn put_off(self, by: TimeDelta) -> Self {
+    fn delayed_by(self, by: TimeDelta) -> Self {
         let later = |moment: Timestamp| moment.checked_add_signed(by).unwrap_or(moment);
         match self {
             Stage::BackingOff { direction, attempt, until } => {

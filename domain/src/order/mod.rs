@@ -3,7 +3,6 @@
 //! [`decide_next`] turns a [`Command`] into [`Event`]s, [`evolve`] folds them into an
 //! [`OrderState`], and [`pending`] lists the due work of that state.
 
-mod asking;
 mod command;
 mod content;
 mod decide;
@@ -15,17 +14,17 @@ mod limits;
 mod limits_tests;
 mod pending;
 mod personal;
+mod recorded_answer;
 pub mod request;
+mod request_ids;
 mod sealed;
 mod state;
 #[cfg(test)]
 mod state_tests;
 mod summary;
-mod taken;
 #[cfg(test)]
 mod transition_tests;
 
-pub use asking::{idempotency_key, reply_id, request_id};
 pub use command::{
     Answer, AttemptId, Command, HandOver, LateRefusal, NotSent, Now, Operate, Operation, Place, Refusal, Reply, Signal,
 };
@@ -45,7 +44,8 @@ pub use limits::Limits;
 pub(crate) use limits::json_size;
 pub use pending::{Attempt, Effect, GRACE, pending};
 pub use personal::Placeholders;
+pub use recorded_answer::RecordedAnswer;
+pub use request_ids::{idempotency_key, reply_id, request_id};
 pub use sealed::{Contents, CustomerKey, NoKey, OpenError, Sealed};
-pub use state::{Asked, Lifecycle, OrderState, Phase, Stage, StepState, StepStatus, Stuck};
+pub use state::{Lifecycle, OrderState, Phase, RequestedAction, Stage, StepState, StepStatus, Stuck};
 pub use summary::summary;
-pub use taken::TakenAnswer;

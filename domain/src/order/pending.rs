@@ -97,7 +97,7 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
                     step: id.clone(),
                     direction,
                     number: attempt,
-                    since: step.asked_since,
+                    since: step.request_since,
                     key_since: step.key_since,
                     undo_key_since: step.undo_key_since,
                     unsure: step.unsure || (direction == Direction::Undo && !step.has_answered()),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::command::AttemptId;
 use super::event::{Basis, Direction, Mode, OrderPlaced};
 use super::personal::Placeholders;
-use super::taken::{Content, TakenAnswer};
+use super::recorded_answer::{Content, RecordedAnswer};
 use crate::Timestamp;
 use crate::ids::StepId;
 
@@ -88,7 +88,7 @@ pub struct StepState {
     /// How the step gets its answer; `None`: it never began.
     pub mode: Option<Mode>,
     /// The requested action; `None`: no request was made, or the step makes none.
-    pub asked: Option<Asked>,
+    pub requested: Option<RequestedAction>,
     /// The input of the action. Shared with its attempts.
     pub input: Arc<Value>,
     /// Which placeholders in it stand for personal data; `None`: all of them.
@@ -99,7 +99,7 @@ pub struct StepState {
     pub undo_attempts: u32,
     /// The first attempt under the present request id. Consecutive attempts share one request;
     /// after a conclusion, the next request has another id.
-    pub asked_since: u32,
+    pub request_since: u32,
     /// Failed attempts in the present direction, without lost ones.
     pub failures: u32,
     /// Since when its request waits to be sent, without pauses; `None`: the last request was sent,
@@ -118,7 +118,7 @@ pub struct StepState {
     /// The data of the answer.
     pub data: Value,
     /// The recorded later answers.
-    pub answers: Vec<TakenAnswer>,
+    pub answers: Vec<RecordedAnswer>,
     /// The content of the answer to its undo.
     pub undo_answer: Option<Content>,
     /// The last error.
@@ -131,7 +131,7 @@ pub struct StepState {
 
 /// An action of a participant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestedAction {
     /// The participant.
     pub participant: String,
     /// The action.
@@ -337,7 +337,7 @@ impl StepState {
     }
 
     /// Whether the step has an interim answer, and waits for another one.
-    pub fn answered_for_now(&self) -> bool {
+    pub fn has_interim_answer(&self) -> bool {
         matches!(self.stage, Stage::Awaiting { direction: Direction::Do, .. }) && self.outcome.is_some()
     }
 }

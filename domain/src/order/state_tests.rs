@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::event::Mode;
-use super::taken::{content, content_of_no};
+use super::recorded_answer::{content, refusal_content};
 use super::{Direction, Reply, StepStatus};
 use crate::testing::{Story, answered, order, refused};
 use crate::workflow::Workflow;
@@ -28,11 +28,11 @@ fn a_step_has_an_interim_answer_only_while_another_answer_is_due() {
     let workflow = Workflow::parse(WORKFLOW).unwrap();
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    assert!(!story.state().steps["go"].answered_for_now(), "it is asked");
+    assert!(!story.state().steps["go"].has_interim_answer(), "it is asked");
     story.answer("go", Reply::Accepted).whatever();
-    assert!(!story.state().steps["go"].answered_for_now(), "it has no answer");
+    assert!(!story.state().steps["go"].has_interim_answer(), "it has no answer");
     story.signal("go", "shipped").whatever();
-    assert!(!story.state().steps["go"].answered_for_now(), "it has its last answer");
+    assert!(!story.state().steps["go"].has_interim_answer(), "it has its last answer");
 }
 
 #[test]
@@ -44,10 +44,10 @@ fn a_later_answer_is_on_record_in_its_direction_with_its_content_and_key() {
     story.signal_with("go", "shipped", json!({ "parcel": 1 }), Some("k-1")).whatever();
     let step = &story.state().steps["go"];
     let shipped = content("shipped", &json!({ "parcel": 1 }));
-    assert!(step.has_taken(Direction::Do, shipped));
-    assert!(!step.has_taken(Direction::Undo, shipped));
-    assert!(!step.has_taken(Direction::Do, content("shipped", &Value::Null)));
-    assert!(!step.has_taken(Direction::Do, content_of_no("shipped")));
+    assert!(step.has_recorded(Direction::Do, shipped));
+    assert!(!step.has_recorded(Direction::Undo, shipped));
+    assert!(!step.has_recorded(Direction::Do, content("shipped", &Value::Null)));
+    assert!(!step.has_recorded(Direction::Do, refusal_content("shipped")));
     assert_eq!(step.answer_keys(), ["k-1"]);
 }
 

@@ -189,14 +189,14 @@ pub fn check(order: &OrderId, events: &[RawEvent<'_>], known: Option<&Head>) -> 
     for (index, event) in events.iter().enumerate() {
         let (now, flaw) = follow(order, head.as_ref(), event);
         head = Some(now);
-        faults.extend(flaw.map(|flaw| event.fault(told_apart(flaw, events, index))));
+        faults.extend(flaw.map(|flaw| event.fault(moved_or_changed(flaw, events, index))));
     }
-    faults.extend(known.and_then(|known| against(events, head.as_ref(), known)));
+    faults.extend(known.and_then(|known| compare_with_known(events, head.as_ref(), known)));
     faults
 }
 
 /// An event that does not follow the one before it may be unchanged. If so, it follows another one.
-fn told_apart(flaw: Flaw, events: &[RawEvent<'_>], index: usize) -> Flaw {
+fn moved_or_changed(flaw: Flaw, events: &[RawEvent<'_>], index: usize) -> Flaw {
     let event = &events[index];
     let (Flaw::Changed, Ok(metadata)) = (&flaw, event.read()) else { return flaw };
     if event.follows(None, &metadata) {
@@ -210,7 +210,7 @@ fn told_apart(flaw: Flaw, events: &[RawEvent<'_>], index: usize) -> Flaw {
 }
 
 /// Whether an order still has its known head.
-fn against(events: &[RawEvent<'_>], head: Option<&Head>, known: &Head) -> Option<Fault> {
+fn compare_with_known(events: &[RawEvent<'_>], head: Option<&Head>, known: &Head) -> Option<Fault> {
     let last = head.map_or(0, |head| head.revision);
     if head.is_none_or(|head| head.revision < known.revision) {
         let flaw = Flaw::Cut { to: known.revision };

@@ -86,19 +86,19 @@ impl Inclusion {
         }
         let (mut at, mut last) = (self.index, self.size - 1);
         let mut hash = leaf;
-        for beside in &self.path {
+        for sibling in &self.path {
             if last == 0 {
                 return None;
             }
             if at & 1 == 1 || at == last {
-                hash = node(beside, &hash);
+                hash = node(sibling, &hash);
                 // In an incomplete subtree, the path goes up some levels without a sibling.
                 while at & 1 == 0 && at != 0 {
                     at >>= 1;
                     last >>= 1;
                 }
             } else {
-                hash = node(&hash, beside);
+                hash = node(&hash, sibling);
             }
             at >>= 1;
             last >>= 1;

@@ -29,7 +29,7 @@ pub(super) fn again(
         let unknown = Again::Unknown("the definition that the order began on is not in the log".to_owned());
         return (candidates.drain(..).next(), unknown);
     };
-    let hidden = hangs_on_hidden(workflow, state, recorded);
+    let hidden = depends_on_hidden(workflow, state, recorded);
     let opened = state.filter(|_| hidden).map(opened);
     let states = std::iter::once(state).chain(opened.as_ref().map(Some));
     let values = [Limits::LOG.value, Limits::NONE.value];
@@ -37,7 +37,7 @@ pub(super) fn again(
     let mut nearest: Option<(usize, Command, Result<Vec<Event>, String>)> = None;
     for command in candidates {
         for &(state, value) in &ways {
-            let decided = once_more(workflow, state, &command, value, recorded).map_err(|error| error.to_string());
+            let decided = repeat(workflow, state, &command, value, recorded).map_err(|error| error.to_string());
             let alike = decided.as_ref().map_or(0, |events| alike(events, recorded));
             if alike == recorded.len() && decided.as_ref().is_ok_and(|events| events.len() == alike) {
                 return (Some(command), Again::Same);
@@ -56,7 +56,7 @@ pub(super) fn again(
 
 /// Decides without a limit for the whole decision, and splits it where the recorded one was split.
 /// The limits of the log are not part of the definition, and have changed.
-fn once_more(
+fn repeat(
     workflow: &Workflow,
     state: Option<&OrderState>,
     command: &Command,
@@ -100,13 +100,13 @@ fn sealed_like(mut decided: Vec<Event>, recorded: &[Recorded]) -> Vec<Event> {
         again.fingerprint.clone_from(&then.fingerprint);
     }
     for (again, then) in decided.iter_mut().zip(recorded) {
-        told_apart_like(again, &then.event);
+        with_recorded_placeholders(again, &then.event);
     }
     decided
 }
 
 /// Older events did not list their real placeholders.
-fn told_apart_like(again: &mut Event, then: &Event) {
+fn with_recorded_placeholders(again: &mut Event, then: &Event) {
     match (again, then) {
         (Event::StepStarted(again), Event::StepStarted(then)) => again.placeholders.clone_from(&then.placeholders),
         (Event::WaitStarted(again), Event::WaitStarted(then)) => again.placeholders.clone_from(&then.placeholders),
@@ -127,7 +127,7 @@ const HIDDEN: &str = "it depends on personal data that cannot be read: they were
 
 /// Whether the decision may depend on unreadable personal data: on a guard that reads them, or, for
 /// a canceled order, on whether they were readable.
-fn hangs_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: &[Recorded]) -> bool {
+fn depends_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: &[Recorded]) -> bool {
     let sealed = match (state, recorded.first().map(|first| &first.event)) {
         (Some(state), _) => state.placed.sealed.is_some(),
         (None, Some(Event::OrderPlaced(placed))) => placed.sealed.is_some(),
@@ -140,12 +140,12 @@ fn hangs_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: &[
 
 /// How many events are equal, from the first one.
 fn alike(decided: &[Event], recorded: &[Recorded]) -> usize {
-    decided.iter().zip(recorded).take_while(|(decided, recorded)| says_the_same(decided, &recorded.event)).count()
+    decided.iter().zip(recorded).take_while(|(decided, recorded)| means_the_same(decided, &recorded.event)).count()
 }
 
 /// Whether two events mean the same. The reason of a stuck order is a sentence for people, and its
 /// wording has changed.
-fn says_the_same(decided: &Event, recorded: &Event) -> bool {
+fn means_the_same(decided: &Event, recorded: &Event) -> bool {
     match (decided, recorded) {
         (Event::OrderStuck(decided), Event::OrderStuck(recorded)) => {
             (&decided.step, decided.direction, decided.at) == (&recorded.step, recorded.direction, recorded.at)

@@ -40,7 +40,7 @@ fn step_json(step: &StepState) -> Value {
         "stage": stage(step.stage),
         "since": step.since,
         "mode": step.mode.map(crate::order::Mode::as_str),
-        "action": step.asked.as_ref().map(|asked| format!("{}.{}", asked.participant, asked.action)),
+        "action": step.requested.as_ref().map(|requested| format!("{}.{}", requested.participant, requested.action)),
         "input": &*step.input,
         "attempts": step.attempts,
         "undoAttempts": step.undo_attempts,

@@ -20,7 +20,7 @@ use crate::Timestamp;
 use crate::json;
 use crate::order::{CustomerKey, Event, json_size};
 
-/// The schema version of events, except for [`SEALED`] and [`TOLD_APART`] ones.
+/// The schema version of events, except for [`SEALED`] and [`PLACEHOLDERS_LISTED`] ones.
 pub const SCHEMA: u32 = 1;
 
 /// The version of an `OrderPlaced` with sealed personal data. In the first version they are
@@ -29,7 +29,7 @@ pub const SEALED: u32 = 2;
 
 /// The version of an event that lists its real placeholders. A build without this version would
 /// also fill in text that only looks like one.
-pub const TOLD_APART: u32 = 2;
+pub const PLACEHOLDERS_LISTED: u32 = 2;
 
 /// The last events of an order's stream.
 pub const ENDS: [&str; 2] = ["OrderCompleted", "OrderCanceled"];
@@ -140,7 +140,7 @@ pub fn encode(event: &Event, id: Uuid, previous: &str, context: &Context) -> Res
     let (schema, data) = match (event, &context.key) {
         (Event::OrderPlaced(placed), Some(key)) => (SEALED, serde_json::to_vec(&placed.sealed_with(key, id)?)?),
         (Event::OrderPlaced(placed), None) if placed.sealed.is_some() => (SEALED, data_of(event)?),
-        _ if event.placeholders().is_some() => (TOLD_APART, data_of(event)?),
+        _ if event.placeholders().is_some() => (PLACEHOLDERS_LISTED, data_of(event)?),
         _ => (SCHEMA, data_of(event)?),
     };
     let mut metadata = Metadata {
@@ -182,7 +182,7 @@ fn event_in(schema: u32, event_type: &str, data: &[u8]) -> Result<Event, WireErr
     let event = match schema {
         SCHEMA => event_of(event_type, data)?,
         SEALED if event_type == PLACED => event_of(event_type, data)?,
-        TOLD_APART if WITH_PLACEHOLDERS.contains(&event_type) => event_of(event_type, data)?,
+        PLACEHOLDERS_LISTED if WITH_PLACEHOLDERS.contains(&event_type) => event_of(event_type, data)?,
         found => return Err(WireError::UnknownVersion { event_type: event_type.to_owned(), found }),
     };
     match &event {
@@ -191,7 +191,7 @@ fn event_in(schema: u32, event_type: &str, data: &[u8]) -> Result<Event, WireErr
             Err(WireError::Malformed { part: "data", event_type: event_type.to_owned(), source })
         }
         // A reader of that earlier version would ignore the list, and fill in other text.
-        _ if event.placeholders().is_some() != (schema == TOLD_APART && event_type != PLACED) => {
+        _ if event.placeholders().is_some() != (schema == PLACEHOLDERS_LISTED && event_type != PLACED) => {
             let source = serde::de::Error::custom("`placeholders` does not go with the version");
             Err(WireError::Malformed { part: "data", event_type: event_type.to_owned(), source })
         }

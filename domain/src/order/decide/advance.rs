@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{failed, held};
 use super::attempt::{started, waiting};
-use super::retry::retry_what_is_left;
+use super::retry::retry_requested_steps;
 use super::scope::{recorded_scope, scope};
 use super::{DecideError, Decision};
 use crate::order::event::{
@@ -29,7 +29,7 @@ pub(super) fn advance(workflow: &Workflow, decision: &mut Decision) -> Result<()
     if decision.state.paused.is_some() {
         return Ok(());
     }
-    retry_what_is_left(workflow, decision)?;
+    retry_requested_steps(workflow, decision)?;
     // Each round records at least one event and brings the order nearer to its end. So the number
     // of steps bounds the rounds.
     loop {
@@ -147,7 +147,7 @@ pub(super) fn begin_if_ready(workflow: &Workflow, step: &Step, decision: &mut De
         Readiness::Go => begin(workflow, step, decision)?,
         Readiness::Broken(error) => decision.follow(failed(step, Direction::Do, error, false, decision))?,
         Readiness::Hidden(_) if ends_without_personal_data(&decision.state) => {
-            decision.follow(untold(step, decision))?;
+            decision.follow(skipped_without_personal_data(step, decision))?;
         }
         Readiness::Hidden(error) => decision.follow(held(step, Direction::Do, error, false, decision))?,
     }
@@ -160,7 +160,7 @@ fn ends_without_personal_data(state: &OrderState) -> bool {
     state.canceled && state.phase == Phase::Compensated && state.placed.sealed.is_some()
 }
 
-fn untold(step: &Step, decision: &Decision) -> Event {
+fn skipped_without_personal_data(step: &Step, decision: &Decision) -> Event {
     let because = "the order was canceled, and personal data that the step needs cannot be read".to_owned();
     Event::StepSkipped(StepSkipped { step: step.id.clone(), because, at: decision.at })
 }
@@ -177,36 +177,37 @@ enum Readiness {
 /// See [`Join`] for the rule.
 fn readiness(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Readiness {
     let state = &decision.state;
-    let before: Vec<Before> = step.after.iter().map(|id| Before::of(state.steps.get(id).map(Arc::as_ref))).collect();
-    if !before.is_empty() && before.iter().all(|b| *b == Before::Skipped) {
+    let before: Vec<Predecessor> =
+        step.after.iter().map(|id| Predecessor::of(state.steps.get(id).map(Arc::as_ref))).collect();
+    if !before.is_empty() && before.iter().all(|b| *b == Predecessor::Skipped) {
         return Readiness::Skip(format!("{} was skipped", step.after.join(", ")));
     }
     let joined = match step.join {
         _ if before.is_empty() => true,
-        Join::All => before.iter().all(|b| *b != Before::Unsettled),
-        Join::Any => before.iter().any(|b| matches!(b, Before::Completed | Before::AnsweredForNow)),
+        Join::All => before.iter().all(|b| *b != Predecessor::Unsettled),
+        Join::Any => before.iter().any(|b| matches!(b, Predecessor::Completed | Predecessor::AnsweredForNow)),
     };
     if !joined {
         return Readiness::NotYet;
     }
-    let only_for_now = match step.join {
-        Join::All => before.contains(&Before::AnsweredForNow),
-        Join::Any => !before.is_empty() && !before.contains(&Before::Completed),
+    let only_interim = match step.join {
+        Join::All => before.contains(&Predecessor::AnsweredForNow),
+        Join::Any => !before.is_empty() && !before.contains(&Predecessor::Completed),
     };
     let Some(guard) = &step.when else {
-        return if only_for_now { Readiness::NotYet } else { Readiness::Go };
+        return if only_interim { Readiness::NotYet } else { Readiness::Go };
     };
     // A guard is not evaluated on placeholders, because they do not have the values of personal
     // data.
     if let Some(sealed) = state.placed.sealed.as_ref().filter(|_| guard.looks_into_personal_data()) {
-        return if only_for_now { Readiness::NotYet } else { Readiness::Hidden(hidden_guard(sealed.key)) };
+        return if only_interim { Readiness::NotYet } else { Readiness::Hidden(hidden_guard(sealed.key)) };
     }
     let (holds, spent) = guard.holds_metered(&scope(workflow, state, guard));
     decision.spend(spent);
     match holds {
         Ok(true) => Readiness::Go,
         // The next answer may bring what the guard needs.
-        Ok(false) | Err(_) if only_for_now => Readiness::NotYet,
+        Ok(false) | Err(_) if only_interim => Readiness::NotYet,
         Ok(false) => Readiness::Skip(format!("{} does not hold", guard.source())),
         Err(error) => Readiness::Broken(no_guard(error)),
     }
@@ -214,20 +215,20 @@ fn readiness(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Readi
 
 /// The state of a step, as its successors see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
+enum Predecessor {
     Unsettled,
     Skipped,
     Completed,
     AnsweredForNow,
 }
 
-impl Before {
+impl Predecessor {
     fn of(known: Option<&StepState>) -> Self {
         match known {
-            Some(known) if known.stage == Stage::Completed => Before::Completed,
-            Some(known) if known.stage == Stage::Skipped => Before::Skipped,
-            Some(known) if known.answered_for_now() => Before::AnsweredForNow,
-            _ => Before::Unsettled,
+            Some(known) if known.stage == Stage::Completed => Predecessor::Completed,
+            Some(known) if known.stage == Stage::Skipped => Predecessor::Skipped,
+            Some(known) if known.has_interim_answer() => Predecessor::AnsweredForNow,
+            _ => Predecessor::Unsettled,
         }
     }
 }
@@ -236,7 +237,9 @@ fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<()
     let (input, spent) = input(workflow, step, &decision.state);
     decision.spend(spent);
     let event = match input.and_then(|input| that_fits(input, "with", decision.value)) {
-        Ok(input) if ends_without_personal_data(&decision.state) && input.is_personal() => Some(untold(step, decision)),
+        Ok(input) if ends_without_personal_data(&decision.state) && input.is_personal() => {
+            Some(skipped_without_personal_data(step, decision))
+        }
         Ok(input) if step.action.is_none() => Some(waiting(step, input, decision)),
         Ok(input) => started(workflow, step, Direction::Do, 1, Some(input), decision),
         Err(error) => Some(failed(step, Direction::Do, error, false, decision)),
@@ -299,7 +302,7 @@ fn undo(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError>
     let next = decision.state.settled.iter().rev().find_map(|id| {
         let step = workflow.step(id)?;
         let known = decision.state.steps.get(id)?;
-        (step.undo.is_some() && has_to_be_undone(step, known)).then_some(step)
+        (step.undo.is_some() && needs_undo(step, known)).then_some(step)
     });
     let event = match next {
         Some(step) => started(workflow, step, Direction::Undo, 1, None, decision),
@@ -314,7 +317,7 @@ fn undo(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError>
 /// Whether a step must be undone. A participant that answered with an outcome of `compensate-on`
 /// has done nothing. If an operator or a deadline assumed that outcome, the participant may have
 /// acted.
-fn has_to_be_undone(step: &Step, known: &StepState) -> bool {
+fn needs_undo(step: &Step, known: &StepState) -> bool {
     let says_no = known.outcome.as_ref().is_some_and(|outcome| step.compensate_on.contains(outcome));
     match known.stage {
         Stage::Completed => !says_no || known.basis != Basis::Answer,

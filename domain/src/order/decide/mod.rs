@@ -118,7 +118,7 @@ fn decide_with(
         (None, _) => return Err(Refusal::NotPlaced.into()),
         (Some(state), _) => {
             let mut decision = Decision::about(state, command.at(), limits, at_once);
-            command_itself(workflow, state, command, &mut decision)?;
+            own_effect(workflow, state, command, &mut decision)?;
             decision
         }
     };
@@ -134,7 +134,7 @@ fn decide_with(
 }
 
 /// The own effect of a command, without consequences.
-fn command_itself(
+fn own_effect(
     workflow: &Workflow,
     state: &OrderState,
     command: &Command,
@@ -211,7 +211,7 @@ impl Decision {
         // If this clock is behind that of the last decision, the order of times in the history must
         // stay.
         let mut decision = Self::of(state.clone(), at.max(state.updated_at), limits, at_once);
-        decision.wants_retried(state.to_retry.clone());
+        decision.request_retries(state.to_retry.clone());
         decision
     }
 
@@ -238,7 +238,7 @@ impl Decision {
 
     /// Retries steps as far as there is room. It reserves room for the split event, which names the
     /// others.
-    fn wants_retried(&mut self, steps: BTreeSet<StepId>) {
+    fn request_retries(&mut self, steps: BTreeSet<StepId>) {
         self.room = self.room.saturating_sub(json_size(&steps));
         self.to_retry = steps;
     }

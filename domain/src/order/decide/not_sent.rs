@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 
 use super::answer::{failure, is_unsure};
 use super::attempt::later;
-use super::tick::again;
+use super::tick::next_attempt;
 use super::{DecideError, Decision};
 use crate::Timestamp;
 use crate::order::command::{AttemptId, NotSent, Refusal};
@@ -53,7 +53,7 @@ pub(super) fn not_sent(
         at: decision.at,
     }))?;
     if not_sent.wait.is_zero() && goes_on {
-        again(workflow, step, *direction, number.saturating_sub(1), decision)?;
+        next_attempt(workflow, step, *direction, number.saturating_sub(1), decision)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! An operator retries now: steps that wait for their next attempt, or at which the order is stuck.
 
 use super::advance::begin_if_ready;
-use super::tick::{MAX_ATTEMPTS, again};
+use super::tick::{MAX_ATTEMPTS, next_attempt};
 use super::{DecideError, Decision};
 use crate::ids::StepId;
 use crate::order::command::{Operate, Refusal};
@@ -35,8 +35,8 @@ pub(super) fn retry(
         }
         steps.insert(id.clone());
     }
-    decision.wants_retried(steps);
-    retry_what_is_left(workflow, decision)?;
+    decision.request_retries(steps);
+    retry_requested_steps(workflow, decision)?;
     if decision.events.is_empty() {
         let refusal = never_asked(workflow, state, None);
         return Err(refusal.unwrap_or_else(|| Refusal::NothingToRetry { state: state.state() }).into());
@@ -46,7 +46,7 @@ pub(super) fn retry(
 
 /// Retries the requested steps, as far as there is room. The split event names the others, and the
 /// next decision retries them: no command names them again.
-pub(super) fn retry_what_is_left(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
+pub(super) fn retry_requested_steps(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideError> {
     for id in decision.to_retry.clone() {
         let Some(known) = decision.state.steps.get(&id) else { continue };
         let Some((direction, attempts)) = can_be_tried(workflow, &decision.state, &id, known) else { continue };
@@ -57,7 +57,7 @@ pub(super) fn retry_what_is_left(workflow: &Workflow, decision: &mut Decision) -
         }
         let step = workflow.known_step(&id)?;
         if began {
-            again(workflow, step, direction, attempts, decision)?;
+            next_attempt(workflow, step, direction, attempts, decision)?;
         } else {
             begin_if_ready(workflow, step, decision)?;
         }

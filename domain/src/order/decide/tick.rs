@@ -46,7 +46,7 @@ pub(super) fn tick(
             Stage::BackingOff { direction, attempt, until }
                 if until <= now.at && !failing && state.phase.starts(direction) =>
             {
-                again(workflow, step, direction, attempt, decision)?;
+                next_attempt(workflow, step, direction, attempt, decision)?;
             }
             _ => {}
         }
@@ -83,7 +83,7 @@ fn lost(
     let given_up = given_up(step, direction, attempt, lost_error(), failing, decision);
     let is_made_again = matches!(given_up, Event::StepAttemptFailed(_));
     decision.follow(given_up)?;
-    if is_made_again { again(workflow, step, direction, attempt, decision) } else { Ok(()) }
+    if is_made_again { next_attempt(workflow, step, direction, attempt, decision) } else { Ok(()) }
 }
 
 /// The answer to this attempt is lost. That is not a failure of the participant: the attempt is
@@ -116,7 +116,7 @@ pub(super) fn given_up(
 }
 
 /// Starts the next attempt.
-pub(super) fn again(
+pub(super) fn next_attempt(
     workflow: &Workflow,
     step: &Step,
     direction: Direction,

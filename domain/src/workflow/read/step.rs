@@ -104,11 +104,11 @@ fn kind(step: &mut Step, fields: &Fields, report: &mut FaultReport) {
     let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| fields.get(kind).is_some()).collect();
     match kinds[..] {
         [] => fields.fault_of_all("'call', 'request', 'wait' or 'await' is missing", report),
-        [kind] => said(step, kind, fields, report),
+        [kind] => read_kind(step, kind, fields, report),
         [first, second, ..] => {
             let reason = format!("a step has either '{first}' or '{second}', not both");
             fields.fault(second, reason, report);
-            said(step, first, fields, report);
+            read_kind(step, first, fields, report);
         }
     }
     if let Some(node) = fields.get("with") {
@@ -118,7 +118,7 @@ fn kind(step: &mut Step, fields: &Fields, report: &mut FaultReport) {
     step.sets_status = fields.get("sets-status").and_then(|node| values::status(node, report));
 }
 
-fn said(step: &mut Step, kind: &str, fields: &Fields, report: &mut FaultReport) {
+fn read_kind(step: &mut Step, kind: &str, fields: &Fields, report: &mut FaultReport) {
     let Some(node) = fields.get(kind) else { return };
     match kind {
         "call" | "request" => {

@@ -12,7 +12,7 @@ pub type Content = [u8; 32];
 
 /// A recorded later answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TakenAnswer {
+pub struct RecordedAnswer {
     /// Do or undo.
     pub direction: Direction,
     /// Its idempotency key, or its number.
@@ -28,7 +28,7 @@ pub(super) fn content(outcome: &str, data: &Value) -> Content {
 }
 
 /// The content of a refusal.
-pub(super) fn content_of_no(error: &str) -> Content {
+pub(super) fn refusal_content(error: &str) -> Content {
     Sha256::digest(format!("no {}", Value::from(error))).into()
 }
 
@@ -40,16 +40,16 @@ pub(super) enum OnRecord<'a> {
     /// The same answer is.
     Same,
     /// Another answer is.
-    Other(&'a TakenAnswer),
+    Other(&'a RecordedAnswer),
 }
 
-impl TakenAnswer {
+impl RecordedAnswer {
     pub(super) fn new(direction: Direction, key: String, outcome: Option<String>, content: Content) -> Self {
         Self { direction, key, outcome, content }
     }
 
     /// The outcome, for people.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn outcome_text(&self) -> String {
         self.outcome.as_ref().map_or_else(|| "a refusal".to_owned(), |outcome| format!("{outcome:?}"))
     }
 }
@@ -65,7 +65,7 @@ impl StepState {
     }
 
     /// Whether an answer with this content is on record in this direction, with any key.
-    pub(super) fn has_taken(&self, direction: Direction, content: Content) -> bool {
+    pub(super) fn has_recorded(&self, direction: Direction, content: Content) -> bool {
         self.answers.iter().any(|taken| taken.direction == direction && taken.content == content)
     }
 

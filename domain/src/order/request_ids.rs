@@ -33,8 +33,8 @@ pub fn reply_id(request: Uuid, what: &str) -> Uuid {
 
 impl OrderState {
     /// Whether this is the id of the last request of a step.
-    pub(super) fn is_asked_under(&self, id: Uuid, step: &str, known: &StepState, direction: Direction) -> bool {
-        id == request_id(&self.placed.order_id, step, direction, known.asked_since)
+    pub(super) fn is_last_request(&self, id: Uuid, step: &str, known: &StepState, direction: Direction) -> bool {
+        id == request_id(&self.placed.order_id, step, direction, known.request_since)
     }
 }
 
@@ -71,8 +71,8 @@ mod tests {
         story.place(order()).whatever();
         let (state, known) = (story.state(), &story.state().steps["go"]);
         let id = |direction, since| request_id(&state.placed.order_id, "go", direction, since);
-        assert!(state.is_asked_under(id(Direction::Do, 1), "go", known, Direction::Do));
-        assert!(!state.is_asked_under(id(Direction::Do, 2), "go", known, Direction::Do));
-        assert!(!state.is_asked_under(id(Direction::Undo, 1), "go", known, Direction::Do));
+        assert!(state.is_last_request(id(Direction::Do, 1), "go", known, Direction::Do));
+        assert!(!state.is_last_request(id(Direction::Do, 2), "go", known, Direction::Do));
+        assert!(!state.is_last_request(id(Direction::Undo, 1), "go", known, Direction::Do));
     }
 }
