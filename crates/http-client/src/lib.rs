@@ -81,34 +81,34 @@ mod tests {
         client.get(url).send().await?.text().await
     }
 
-    async fn asked(variables: &[(&str, String)], url: &str) -> String {
+    async fn fetched(variables: &[(&str, String)], url: &str) -> String {
         get(variables, url).await.unwrap()
     }
 
     #[tokio::test]
-    async fn loopback_is_never_asked_through_a_proxy_and_others_are() {
+    async fn loopback_is_never_reached_through_a_proxy_and_other_hosts_are() {
         let (proxy, own) = (server("proxy").await, server("own").await);
         for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
             let variables = [(name, format!("http://{proxy}"))];
-            assert_eq!(asked(&variables, &format!("http://{own}/")).await, "own", "{name}");
-            assert_eq!(asked(&variables, &format!("http://localhost:{}/", own.port())).await, "own", "{name}");
-            assert_eq!(asked(&variables, "http://shop.example/").await, "proxy", "{name}");
+            assert_eq!(fetched(&variables, &format!("http://{own}/")).await, "own", "{name}");
+            assert_eq!(fetched(&variables, &format!("http://localhost:{}/", own.port())).await, "own", "{name}");
+            assert_eq!(fetched(&variables, "http://shop.example/").await, "proxy", "{name}");
         }
     }
 
     #[tokio::test]
-    async fn what_no_proxy_lists_is_asked_directly() {
+    async fn hosts_in_no_proxy_are_reached_directly() {
         let proxy = server("proxy").await;
         let variables = [("http_proxy", format!("http://{proxy}")), ("no_proxy", "other.example".to_owned())];
-        assert_eq!(asked(&variables, "http://shop.example/").await, "proxy");
+        assert_eq!(fetched(&variables, "http://shop.example/").await, "proxy");
         let own = server("own").await;
-        assert_eq!(asked(&variables, &format!("http://{own}/")).await, "own");
+        assert_eq!(fetched(&variables, &format!("http://{own}/")).await, "own");
         let none = [("http_proxy", format!("http://{proxy}")), ("no_proxy", "shop.example".to_owned())];
         assert!(get(&none, "http://shop.example/").await.is_err(), "there is no such host to ask directly");
     }
 
     #[test]
-    fn a_proxy_that_is_no_url_is_an_error() {
+    fn a_proxy_that_is_not_a_url_is_an_error() {
         let variable = |name: &str| (name == "http_proxy").then(|| "http://[".to_owned());
         assert!(with_proxies(variable).is_err());
     }

@@ -90,7 +90,7 @@ fn assert_says(mistake: Option<&str>, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_trusted_and_for_the_name_is_taken() {
+async fn a_trusted_certificate_for_the_name_is_accepted() {
     let port = tls_server("valid", false).await;
     assert_eq!(client(None).get(format!("https://localhost:{port}/")).send().await.unwrap().status(), 204);
 }
@@ -103,21 +103,21 @@ async fn each_fault_of_a_certificate_is_a_mistake_with_its_remedy() {
         ("other-name", ["is for another name", "correct the host name"]),
     ] {
         let port = tls_server(certificate, false).await;
-        let said = mistake_of(&client(None), &format!("https://localhost:{port}/")).await;
-        assert_says(said.as_deref(), &parts);
-        assert_says(said.as_deref(), &[&format!("localhost:{port}")]);
+        let mistake_text = mistake_of(&client(None), &format!("https://localhost:{port}/")).await;
+        assert_says(mistake_text.as_deref(), &parts);
+        assert_says(mistake_text.as_deref(), &[&format!("localhost:{port}")]);
     }
     let port = tls_server("valid", false).await;
     let trusts_others = with_proxies(|_| None).unwrap().build().unwrap();
-    let said = mistake_of(&trusts_others, &format!("https://localhost:{port}/")).await;
-    assert_says(said.as_deref(), &["an authority that is not trusted", "SSL_CERT_FILE"]);
+    let mistake_text = mistake_of(&trusts_others, &format!("https://localhost:{port}/")).await;
+    assert_says(mistake_text.as_deref(), &["an authority that is not trusted", "SSL_CERT_FILE"]);
 }
 
 #[tokio::test]
 async fn a_server_that_demands_a_certificate_of_its_clients_is_a_mistake() {
     let port = tls_server("valid", true).await;
-    let said = mistake_of(&client(None), &format!("https://localhost:{port}/")).await;
-    assert_says(said.as_deref(), &["demands a certificate"]);
+    let mistake_text = mistake_of(&client(None), &format!("https://localhost:{port}/")).await;
+    assert_says(mistake_text.as_deref(), &["demands a certificate"]);
 }
 
 #[tokio::test]
@@ -136,14 +136,14 @@ async fn a_handshake_that_fails_is_a_mistake() {
 #[tokio::test]
 async fn an_unknown_host_is_a_mistake_and_its_url_s_password_is_not_shown() {
     for url in ["http://ann:s3cret@participant.invalid/pay", "https://ann:s3cret@participant.invalid/pay"] {
-        let said = mistake_of(&client(None), url).await;
-        assert_says(said.as_deref(), &["the host participant.invalid is not found", "correct the URL"]);
-        assert!(!said.unwrap().contains("s3cret"));
+        let mistake_text = mistake_of(&client(None), url).await;
+        assert_says(mistake_text.as_deref(), &["the host participant.invalid is not found", "correct the URL"]);
+        assert!(!mistake_text.unwrap().contains("s3cret"));
     }
 }
 
 #[tokio::test]
-async fn a_proxy_that_refuses_is_a_mistake_and_one_that_is_away_may_come_back() {
+async fn a_refusing_proxy_is_a_mistake_and_an_unreachable_one_is_not() {
     for (answer, part) in [
         (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n".as_slice(), "demands a user and a password"),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", "the proxy opens no connection to shop.example:443"),
@@ -156,11 +156,11 @@ async fn a_proxy_that_refuses_is_a_mistake_and_one_that_is_away_may_come_back() 
 }
 
 #[tokio::test]
-async fn a_fault_that_may_pass_and_a_request_that_was_sent_are_no_mistakes() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+async fn a_passing_fault_and_a_sent_request_are_not_mistakes() {
+    let closed_port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let closes = server(b"").await;
-    for port in [nobody, closes] {
+    for port in [closed_port, closes] {
         assert_eq!(mistake_of(&client(None), &format!("http://localhost:{port}/")).await, None);
     }
-    assert_eq!(mistake_of(&client(None), &format!("https://localhost:{nobody}/")).await, None);
+    assert_eq!(mistake_of(&client(None), &format!("https://localhost:{closed_port}/")).await, None);
 }

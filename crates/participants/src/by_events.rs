@@ -25,7 +25,7 @@ use crate::options::Options;
 use crate::orders::Orders;
 use crate::participant::{Context, Participant, Service, answer};
 use crate::payments::Payments;
-use crate::personal_data::{Claims, NoClaim};
+use crate::personal_data::{ClaimError, Claims};
 use crate::problem::Problem;
 use crate::shipping::Shipping;
 
@@ -91,12 +91,12 @@ struct Desk<P> {
 
 impl<P: Participant> Reader for Desk<P> {
     fn lane(&self, event: &RecordedEvent) -> Option<String> {
-        let (asked, _) = decode_request(&event.event_type, &event.data, &event.metadata).ok()?;
-        Some(asked.order_id.into())
+        let (requested, _) = decode_request(&event.event_type, &event.data, &event.metadata).ok()?;
+        Some(requested.order_id.into())
     }
 
     async fn handle(&self, event: RecordedEvent) {
-        let (asked, metadata) = match decode_request(&event.event_type, &event.data, &event.metadata) {
+        let (requested, metadata) = match decode_request(&event.event_type, &event.data, &event.metadata) {
             Ok(read) => read,
             // The event does not name a request to answer. It stays in its stream.
             Err(error) => {
@@ -105,11 +105,11 @@ impl<P: Participant> Reader for Desk<P> {
         };
         let traceparent = metadata.traceparent.as_deref();
         let mut attempts = 0;
-        while let Err(trouble) = self.attempt(&event, &asked, traceparent).await {
+        while let Err(trouble) = self.attempt(&event, &requested, traceparent).await {
             attempts += 1;
             let pause = self.service.context.options.retry.pause(attempts, None);
             let wait_ms = pause.as_millis();
-            tracing::warn!(participant = P::NAME, order = %asked.order_id, trouble, wait_ms, "a request is tried again");
+            tracing::warn!(participant = P::NAME, order = %requested.order_id, trouble, wait_ms, "a request is tried again");
             tokio::time::sleep(pause).await;
         }
     }
@@ -120,19 +120,19 @@ impl<P: Participant> Desk<P> {
     async fn attempt(
         &self,
         event: &RecordedEvent,
-        asked: &ActionRequested,
+        requested: &ActionRequested,
         traceparent: Option<&str>,
     ) -> Result<(), String> {
-        let reply = match self.answer(event, asked, traceparent).await? {
-            Handled::Answered(answer) => reply_of(asked, &answer)?,
-            Handled::Held(error) => Some(refused(asked, error, true)),
+        let reply = match self.answer(event, requested, traceparent).await? {
+            Handled::Answered(answer) => reply_of(requested, &answer)?,
+            Handled::Held(error) => Some(refused(requested, error, true)),
         };
         let Some(reply) = reply else { return Ok(()) };
         match append(&self.log, P::NAME, &reply, event.id, traceparent).await {
             Ok(()) => Ok(()),
-            Err(NotSaid::Later(reason)) => Err(reason),
-            Err(NotSaid::Never(reason)) => {
-                tracing::error!(participant = P::NAME, order = %asked.order_id, reason, "a reply could not be given");
+            Err(NotAppended::Later(reason)) => Err(reason),
+            Err(NotAppended::Never(reason)) => {
+                tracing::error!(participant = P::NAME, order = %requested.order_id, reason, "a reply could not be given");
                 Ok(())
             }
         }
@@ -141,21 +141,21 @@ impl<P: Participant> Desk<P> {
     async fn answer(
         &self,
         event: &RecordedEvent,
-        asked: &ActionRequested,
+        requested: &ActionRequested,
         traceparent: Option<&str>,
     ) -> Result<Handled, String> {
-        let strike = self.service.context.options.faults.strike(P::NAME, &asked.action);
+        let strike = self.service.context.options.faults.strike(P::NAME, &requested.action);
         if let Some(mishap) = strike.instead().await {
             return instead(mishap).map(Handled::Answered);
         }
-        let asked = match self.claims.filled_in(asked.clone()).await {
-            Ok(asked) => asked,
-            Err(NoClaim::Later(reason)) => return Err(reason),
-            Err(NoClaim::Never(problem)) => return Ok(Handled::Answered(WireAnswer::of(&problem))),
+        let requested = match self.claims.filled_in(requested.clone()).await {
+            Ok(requested) => requested,
+            Err(ClaimError::Later(reason)) => return Err(reason),
+            Err(ClaimError::Never(problem)) => return Ok(Handled::Answered(WireAnswer::of(&problem))),
             // A retry would block other requests until a person has corrected the cause.
-            Err(NoClaim::Held(error)) => return Ok(Handled::Held(error)),
+            Err(ClaimError::Held(error)) => return Ok(Handled::Held(error)),
         };
-        let answered = match Request::of_event(event.id, &asked, traceparent) {
+        let answered = match Request::of_event(event.id, &requested, traceparent) {
             Ok(request) => answer(&self.service, &request).await,
             Err(problem) => Err(problem),
         };
@@ -192,12 +192,12 @@ struct Refusal {
 }
 
 /// The reply for an HTTP answer; `None`: the answer comes later; an error: try again.
-fn reply_of(asked: &ActionRequested, answer: &WireAnswer) -> Result<Option<Reply>, String> {
+fn reply_of(requested: &ActionRequested, answer: &WireAnswer) -> Result<Option<Reply>, String> {
     if answer.status == StatusCode::ACCEPTED {
         return Ok(None);
     }
     if answer.status.is_success() {
-        let ActionRequested { order_id, step, direction, .. } = asked.clone();
+        let ActionRequested { order_id, step, direction, .. } = requested.clone();
         let Done { outcome, data } = serde_json::from_str(&answer.body).map_err(|error| error.to_string())?;
         let outcome = Some(outcome);
         return Ok(Some(Reply::Answered(ActionAnswered { order_id, step, direction, outcome, data })));
@@ -206,16 +206,16 @@ fn reply_of(asked: &ActionRequested, answer: &WireAnswer) -> Result<Option<Reply
     if Problem::is_passing(answer.status) {
         return Err(detail);
     }
-    Ok(Some(refused(asked, detail, false)))
+    Ok(Some(refused(requested, detail, false)))
 }
 
-fn refused(asked: &ActionRequested, error: String, misconfigured: bool) -> Reply {
-    let ActionRequested { order_id, step, direction, .. } = asked.clone();
+fn refused(requested: &ActionRequested, error: String, misconfigured: bool) -> Reply {
+    let ActionRequested { order_id, step, direction, .. } = requested.clone();
     Reply::Refused(ActionRefused { order_id, step, direction, error, misconfigured })
 }
 
 /// Why a reply was not appended.
-pub(crate) enum NotSaid {
+pub(crate) enum NotAppended {
     /// The log was unreachable; it may have the reply.
     Later(String),
     /// The log will never accept it.
@@ -229,8 +229,8 @@ pub(crate) async fn append(
     reply: &Reply,
     request: Uuid,
     traceparent: Option<&str>,
-) -> Result<(), NotSaid> {
-    let message = reply.message(request, traceparent).map_err(|error| NotSaid::Never(error.to_string()))?;
+) -> Result<(), NotAppended> {
+    let message = reply.message(request, traceparent).map_err(|error| NotAppended::Never(error.to_string()))?;
     let event = NewEvent {
         id: message.id,
         event_type: message.event_type.to_owned(),
@@ -239,7 +239,7 @@ pub(crate) async fn append(
     };
     match log.append(&Reply::stream(participant), Expected::Any, vec![event]).await {
         Ok(_) => Ok(()),
-        Err(error @ AppendError::Unavailable(_)) => Err(NotSaid::Later(error.to_string())),
-        Err(error) => Err(NotSaid::Never(error.to_string())),
+        Err(error @ AppendError::Unavailable(_)) => Err(NotAppended::Later(error.to_string())),
+        Err(error) => Err(NotAppended::Never(error.to_string())),
     }
 }

@@ -71,12 +71,12 @@ impl Request {
     }
 
     /// A request from an event with this id.
-    pub(crate) fn of_event(id: Uuid, asked: &ActionRequested, traceparent: Option<&str>) -> Result<Self, Problem> {
-        let ActionRequested { order_id, step, action, input, .. } = asked.clone();
+    pub(crate) fn of_event(id: Uuid, requested: &ActionRequested, traceparent: Option<&str>) -> Result<Self, Problem> {
+        let ActionRequested { order_id, step, action, input, .. } = requested.clone();
         let answer_to = AnswerTo::Replies { request: id, step: step.clone() };
         let content = Content { order_id: order_id.into(), step, action, input };
         let traceparent = traceparent.filter(|value| is_traceparent(value)).map(str::to_owned);
-        Self::of(asked.idempotency_key(), content, Some(answer_to), traceparent)
+        Self::of(requested.idempotency_key(), content, Some(answer_to), traceparent)
     }
 
     fn of(
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_may_be_quoted_or_bare() {
+    fn a_key_may_be_quoted_or_unquoted() {
         assert_eq!(key_of("\"order/1/ship\"").unwrap(), "order/1/ship");
         assert_eq!(key_of("order/1/ship").unwrap(), "order/1/ship");
         assert_eq!(key_of(r#""a\"b\\c""#).unwrap(), r#"a"b\c"#);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_context_that_is_none_is_not_handed_on() {
+    fn an_invalid_trace_context_is_not_forwarded() {
         let traced = |value| {
             traceparent(&HeaderMap::from_iter([("traceparent".parse().unwrap(), HeaderValue::from_static(value))]))
         };

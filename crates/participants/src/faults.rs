@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_strikes_as_many_calls_as_scripted_and_only_those_aimed_at() {
+    fn a_fault_affects_the_scripted_number_of_calls_of_its_action() {
         let faults = Faults::default();
         faults.add(vec![fault(&serde_json::json!({ "times": 2 }))]).unwrap();
         assert!(faults.strike("payments", "refund").0.is_none());

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_bound_and_respect_what_the_receiver_asks() {
+    fn pauses_double_up_to_the_limit_and_respect_the_receivers_wait() {
         let retry = Retry { initial: Duration::from_millis(100), max: Duration::from_secs(1), ..Retry::default() };
         let pauses: Vec<u128> = [1, 2, 3, 4, 5, 1000].map(|n| retry.pause(n, None).as_millis()).to_vec();
         assert_eq!(pauses, [100, 200, 400, 800, 1000, 1000]);

@@ -153,7 +153,7 @@ pub(crate) async fn empty<O: Outbox>(
 ) -> Result<(), sqlx::Error> {
     let mut rung = bell.listen();
     let mut ready: VecDeque<O::Item> = VecDeque::new();
-    let mut under_way = FuturesUnordered::new();
+    let mut in_flight = FuturesUnordered::new();
     // The ids of both.
     let mut busy: Vec<i64> = Vec::new();
     while !*stop.borrow() {
@@ -169,13 +169,13 @@ pub(crate) async fn empty<O: Outbox>(
                 ready.push_back(item);
             }
         }
-        while under_way.len() < options.deliveries_in_flight_max.max(1)
+        while in_flight.len() < options.deliveries_in_flight_max.max(1)
             && let Some(item) = ready.pop_front()
         {
-            under_way.push(attempt(outbox, pool, &options.retry, item));
+            in_flight.push(attempt(outbox, pool, &options.retry, item));
         }
         tokio::select! {
-            Some(ended) = under_way.next() => {
+            Some(ended) = in_flight.next() => {
                 let ended: i64 = ended?;
                 busy.retain(|id| *id != ended);
             }
@@ -184,7 +184,7 @@ pub(crate) async fn empty<O: Outbox>(
             _ = stop.changed() => {}
         }
     }
-    while let Some(ended) = under_way.next().await {
+    while let Some(ended) = in_flight.next().await {
         ended?;
     }
     Ok(())

@@ -21,12 +21,12 @@ pub(crate) struct Claims {
 
 /// The part of a problem that this client reads.
 #[derive(Default, Deserialize)]
-struct Told {
+struct ProblemDetail {
     detail: Option<String>,
 }
 
 /// Why the personal data did not come.
-pub(crate) enum NoClaim {
+pub(crate) enum ClaimError {
     /// A retry may succeed.
     Later(String),
     /// They are erased.
@@ -42,26 +42,26 @@ impl Claims {
     }
 
     /// The request with its placeholders filled in.
-    pub(crate) async fn filled_in(&self, mut asked: ActionRequested) -> Result<ActionRequested, NoClaim> {
-        if let Some(url) = asked.personal_data.take() {
-            let placeholders = asked.placeholders.take();
-            asked.input = self.claim(&url).await?.fill_in(&asked.input, placeholders.as_ref()).into_owned();
+    pub(crate) async fn filled_in(&self, mut requested: ActionRequested) -> Result<ActionRequested, ClaimError> {
+        if let Some(url) = requested.personal_data.take() {
+            let placeholders = requested.placeholders.take();
+            requested.input = self.claim(&url).await?.fill_in(&requested.input, placeholders.as_ref()).into_owned();
         }
-        Ok(asked)
+        Ok(requested)
     }
 
-    async fn claim(&self, url: &str) -> Result<PersonalData, NoClaim> {
-        let later = |what: String| NoClaim::Later(format!("the personal data cannot be fetched from {url}: {what}"));
+    async fn claim(&self, url: &str) -> Result<PersonalData, ClaimError> {
+        let later = |what: String| ClaimError::Later(format!("the personal data cannot be fetched from {url}: {what}"));
         let response = self.client.get(url).send().await.map_err(|error| later(error.to_string()))?;
         match response.status() {
             StatusCode::OK => response.json().await.map_err(|error| later(error.to_string())),
             StatusCode::GONE => {
-                Err(NoClaim::Never(Problem::new(StatusCode::GONE, "the personal data that it needs were erased")))
+                Err(ClaimError::Never(Problem::new(StatusCode::GONE, "the personal data that it needs were erased")))
             }
             StatusCode::FAILED_DEPENDENCY => {
-                let told: Told = response.json().await.unwrap_or_default();
-                Err(NoClaim::Held(
-                    told.detail.unwrap_or_else(|| "the personal data that it takes cannot be read".into()),
+                let problem: ProblemDetail = response.json().await.unwrap_or_default();
+                Err(ClaimError::Held(
+                    problem.detail.unwrap_or_else(|| "the personal data that it takes cannot be read".into()),
                 ))
             }
             status => Err(later(format!("it answered {status}"))),

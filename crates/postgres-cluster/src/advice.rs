@@ -38,7 +38,7 @@ mod tests {
     use super::linux_command;
 
     #[test]
-    fn a_derived_distribution_gets_the_command_of_what_it_is_like() {
+    fn a_derived_distribution_gets_the_command_of_its_base() {
         assert!(linux_command("NAME=\"Linux Mint\"\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n").starts_with("apt-get"));
         assert!(linux_command("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n").starts_with("dnf"));
         assert!(linux_command("ID=alpine\nVERSION_ID=3.20\n").starts_with("apk"));

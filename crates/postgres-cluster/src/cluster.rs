@@ -175,7 +175,7 @@ fn dies_with_parent(signal: &str) -> bool {
 async fn await_ready(server: &Server, socket_folder: &Path, limit: Duration) -> Result<(), Error> {
     let ready = async {
         loop {
-            match ask(socket_folder).await {
+            match query_once(socket_folder).await {
                 Ok(()) => return Ok(()),
                 Err(sqlx::Error::Io(_)) => {}
                 Err(error) if has_code(&error, &[CANNOT_CONNECT_NOW]) => {}
@@ -192,7 +192,7 @@ async fn await_ready(server: &Server, socket_folder: &Path, limit: Duration) -> 
     }
 }
 
-async fn ask(socket_folder: &Path) -> Result<(), sqlx::Error> {
+async fn query_once(socket_folder: &Path) -> Result<(), sqlx::Error> {
     let mut connection = connect(socket_folder).await?;
     sqlx::query("SELECT 1").execute(&mut connection).await?;
     connection.close().await
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_no_plain_letter_is_encoded_in_a_url() {
+    fn other_characters_are_encoded_in_a_url() {
         assert_eq!(percent_encoded("/tmp/a b?ä".as_bytes()), "%2Ftmp%2Fa%20b%3F%C3%A4");
     }
 }

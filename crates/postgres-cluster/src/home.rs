@@ -3,7 +3,7 @@
 //! ```text
 //! <folder>/lock         held while the cluster runs
 //! <folder>/data/        the cluster; appears by a rename, so it is either complete or missing
-//! <folder>/socket/      where the server listens, when the path is short enough for a socket address
+//! <folder>/socket/      the server's socket, if the path is short enough for a socket address
 //! <folder>/MOVED        instead of these: the path of the folder that holds them
 //! <other folder>/FOR    in that folder, too: the path of the folder
 //! ```

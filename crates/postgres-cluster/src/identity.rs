@@ -31,11 +31,11 @@ impl Identity {
 
     /// `id` uses every user directory of the system, not only `/etc/passwd`.
     fn named(user: &str) -> Option<Self> {
-        let ask = |flag: &str| -> Option<u32> {
+        let id_number = |flag: &str| -> Option<u32> {
             let answer = Command::new("id").args([flag, user]).stderr(Stdio::null()).output().ok()?;
             String::from_utf8(answer.stdout).ok()?.trim().parse().ok()
         };
-        Some(Self::Other { uid: ask("-u")?, gid: ask("-g")? })
+        Some(Self::Other { uid: id_number("-u")?, gid: id_number("-g")? })
     }
 
     /// A command for this user, without environment settings for other servers.

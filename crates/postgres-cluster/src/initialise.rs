@@ -33,8 +33,8 @@ pub(crate) async fn initialise(home: &Home, binaries: &Binaries, durable: bool) 
         output = initdb(home, binaries, &unfinished, "C", durable).await?;
     }
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Error::Initialise { status: output.status, output: said });
+        let output_text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Error::Initialise { status: output.status, output: output_text });
     }
     let data = home.data();
     std::fs::rename(&unfinished, &data).doing(|| format!("move the new cluster to {}", data.display()))?;

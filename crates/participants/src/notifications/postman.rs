@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_mail_server_is_refused_with_the_reason() {
+    fn an_invalid_mail_server_is_refused_with_the_reason() {
         assert!(MailServer::new("smtp://localhost:2525", "Shop <orders@shop.example>").is_ok());
         for (url, from) in
             [("localhost", "a@b.example"), ("http://localhost", "a@b.example"), ("smtp://localhost", "nobody")]

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_nobody_knows_still_makes_a_mail() {
+    fn an_unknown_template_still_makes_a_mail() {
         let text = written(json!({ "template": "order-held", "to": "a@b.example" }));
         assert_eq!(text.subject, "Your order 10248 has news");
         assert!(text.body.contains("order-held"));

@@ -16,7 +16,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Shipping;
-use crate::by_events::{self, NotSaid};
+use crate::by_events::{self, NotAppended};
 use crate::options::{Options, Retry};
 use crate::outbox::{Outbox, Queue, Ticket, Verdict, queue_in};
 use crate::participant::Participant;
@@ -127,8 +127,8 @@ impl Answers {
         };
         match by_events::append(log, Shipping::NAME, &reply, request, item.traceparent.as_deref()).await {
             Ok(()) => Verdict::Delivered,
-            Err(NotSaid::Later(reason)) => again(reason),
-            Err(NotSaid::Never(reason)) => Verdict::Refused(reason),
+            Err(NotAppended::Later(reason)) => again(reason),
+            Err(NotAppended::Never(reason)) => Verdict::Refused(reason),
         }
     }
 
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_receiver_says_decides_whether_to_try_again() {
+    fn the_receivers_status_decides_about_a_retry() {
         let answers = Answers::new(&Options::default(), None).unwrap();
         let judged = |status: u16, age_s| match answers.verdict(
             StatusCode::from_u16(status).unwrap(),

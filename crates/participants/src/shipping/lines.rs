@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_lines_is_refused() {
+    fn an_invalid_list_of_lines_is_refused() {
         let too_many: Vec<Value> = (0..=LINES_MAX).map(|n| json!({ "sku": n.to_string(), "quantity": 1 })).collect();
         let wrong = [
             json!([]),

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_that_can_be_filled_whole_goes_first() {
+    fn the_oldest_order_that_can_be_filled_completely_goes_first() {
         let mut free: Free = [("a".to_owned(), 5), ("b".to_owned(), 1)].into_iter().collect();
         let queue = [
             waiting("too-much", &[("a", 6)]),

@@ -11,12 +11,12 @@ use super::{answers, packing};
 use crate::contract::{Answer, AnswerTo, Request};
 use crate::outbox::interval;
 
-/// What is asked for.
+/// The requested shipment.
 pub(crate) struct Order {
     pub(crate) lines: Lines,
     /// Whether the order waits if stock is short.
     pub(crate) backorder: bool,
-    /// Where the answer goes.
+    /// The receiver of the answer.
     pub(crate) answer_to: AnswerTo,
 }
 
@@ -57,7 +57,7 @@ fn in_words(missing: &[(&str, i64)]) -> Vec<Value> {
     missing.iter().map(|(sku, short)| json!({ "sku": sku, "short": short })).collect()
 }
 
-/// Puts the shipment on record, unless the order has one, or was canceled before.
+/// Records the shipment, unless the order has one, or was canceled before.
 async fn record(
     tx: &mut PgConnection,
     request: &Request,

@@ -1,4 +1,4 @@
-//! The shelves: what lies there, and what of it is promised.
+//! The stock on the shelves, and the part of it that is promised.
 
 use std::collections::HashMap;
 
@@ -6,12 +6,12 @@ use sqlx::PgConnection;
 
 use super::lines::Lines;
 
-/// What is free of each SKU; one that is not there has none.
+/// The free quantity of each SKU; an unknown SKU has none.
 #[derive(Debug, Default)]
 pub(crate) struct Free(HashMap<String, i64>);
 
 impl Free {
-    /// Locks the rows of these SKUs, in their order, and reads what is free.
+    /// Locks the rows of these SKUs, in their order, and reads the free quantities.
     pub(crate) async fn lock(tx: &mut PgConnection, skus: &[&str]) -> Result<Self, sqlx::Error> {
         let rows: Vec<(String, i64)> = sqlx::query_as(
             "SELECT sku, on_hand - reserved FROM participant_shipping.stock WHERE sku = ANY($1) ORDER BY sku FOR UPDATE",

@@ -119,7 +119,7 @@ async fn expect(request: RequestBuilder, status: u16, what: &str) {
 }
 
 #[tokio::test]
-async fn every_wrong_request_gets_its_problem_and_leaves_nothing_behind() {
+async fn every_wrong_request_gets_its_problem_and_has_no_effect() {
     let world = World::start().await;
     for (path, body, status) in wrong_bodies() {
         let what = format!("{path} {}", &body[..body.floor_char_boundary(body.len().min(200))]);

@@ -25,7 +25,7 @@ async fn settlement(world: &World, order_id: &str) -> (String, i64, String) {
 }
 
 #[tokio::test]
-async fn an_answer_is_sent_until_it_is_taken_always_under_the_same_key() {
+async fn an_answer_is_sent_with_the_same_key_until_it_is_accepted() {
     let world = World::start().await;
     let _deliveries = world.deliver();
     let callbacks = Callbacks::answering([500, 503, 404, 429, 408, 425, 302]).await;
@@ -39,7 +39,7 @@ async fn an_answer_is_sent_until_it_is_taken_always_under_the_same_key() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_refused_is_not_sent_again_and_the_next_one_goes_on() {
+async fn a_refused_answer_is_not_sent_again_and_the_next_one_is_sent() {
     let world = World::start().await;
     let _deliveries = world.deliver();
     let callbacks = Callbacks::answering([409]).await;
@@ -53,7 +53,7 @@ async fn an_answer_that_is_refused_is_not_sent_again_and_the_next_one_goes_on() 
 }
 
 #[tokio::test]
-async fn an_answer_nobody_takes_is_given_up_in_the_end_and_says_so() {
+async fn an_answer_that_no_receiver_accepts_is_given_up_with_a_reason() {
     let retry = Retry { give_up_after: Duration::from_millis(100), ..options().retry };
     let world = World::with(Options { retry, ..options() }).await;
     let _deliveries = world.deliver();
@@ -65,7 +65,7 @@ async fn an_answer_nobody_takes_is_given_up_in_the_end_and_says_so() {
 }
 
 #[tokio::test]
-async fn answers_about_one_order_come_in_order_and_hold_up_no_other() {
+async fn answers_about_an_order_come_in_order_and_do_not_delay_other_orders() {
     let world = World::start().await;
     let callbacks = Callbacks::answering([503; 5]).await;
     ask_in_vain(&world, &callbacks, "held-up").await;
@@ -116,7 +116,7 @@ async fn of_two_workers_one_delivers_and_the_other_takes_over() {
 }
 
 #[tokio::test]
-async fn a_worker_whose_database_connections_are_cut_goes_on() {
+async fn a_worker_continues_after_its_database_connections_are_cut() {
     let world = World::start().await;
     let callbacks = Callbacks::start().await;
     let _deliveries = world.deliver();

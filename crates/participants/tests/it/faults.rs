@@ -24,7 +24,7 @@ async fn charges(world: &World) -> i64 {
 }
 
 #[tokio::test]
-async fn an_action_answers_as_scripted_so_many_times_and_then_well() {
+async fn an_action_answers_as_scripted_for_the_scripted_number_of_calls() {
     let world = World::start().await;
     script(&world, json!({ "respond": { "status": 503, "detail": "closed for stocktaking" }, "times": 2 })).await;
     let charge = world.ask("payments.charge", "1", charge_input());
@@ -39,7 +39,7 @@ async fn an_action_answers_as_scripted_so_many_times_and_then_well() {
 }
 
 #[tokio::test]
-async fn a_fault_without_end_lasts_until_it_is_ended() {
+async fn a_fault_without_a_limit_lasts_until_it_is_deleted() {
     let world = World::start().await;
     script(&world, json!({ "action": "refund", "respond": { "status": 400 } })).await;
     assert_eq!(world.ask("payments.charge", "1", charge_input()).outcome().await, "charged");
@@ -51,7 +51,7 @@ async fn a_fault_without_end_lasts_until_it_is_ended() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_after_the_effect_comes_with_the_repeat() {
+async fn an_answer_lost_after_the_effect_comes_with_the_repetition() {
     let world = World::start().await;
     script(&world, json!({ "loseAnswer": true, "times": 1 })).await;
     script(&world, json!({ "crash": "after", "times": 1 })).await;
@@ -66,7 +66,7 @@ async fn an_answer_that_is_lost_after_the_effect_comes_with_the_repeat() {
 }
 
 #[tokio::test]
-async fn a_crash_before_the_effect_breaks_the_connection_and_leaves_nothing() {
+async fn a_crash_before_the_effect_breaks_the_connection_and_has_no_effect() {
     let world = World::start().await;
     script(&world, json!({ "crash": "before", "times": 1 })).await;
     let charge = world.ask("payments.charge", "1", charge_input());
@@ -85,7 +85,7 @@ async fn a_delay_alone_lets_the_call_succeed_late() {
 }
 
 #[tokio::test]
-async fn a_fault_for_a_time_is_over_after_it() {
+async fn a_fault_with_a_duration_ends_after_it() {
     let world = World::start().await;
     script(&world, json!({ "respond": { "status": 500 }, "forMs": 300 })).await;
     let charge = world.ask("payments.charge", "1", charge_input());
@@ -94,7 +94,7 @@ async fn a_fault_for_a_time_is_over_after_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_fault_is_refused_by_field() {
+async fn an_invalid_fault_is_refused_with_its_field() {
     let world = World::start().await;
     let wrong = [
         (json!({ "participant": "billing", "respond": { "status": 500 } }), "/0/participant"),
@@ -117,13 +117,13 @@ async fn what_is_no_fault_is_refused_by_field() {
 }
 
 #[tokio::test]
-async fn where_faults_are_not_offered_there_is_nothing_to_script() {
+async fn without_scripted_faults_the_path_does_not_exist() {
     let world = World::with(Options { scripted_faults: false, ..options() }).await;
     assert_eq!(world.get("/faults").await.status, 404);
 }
 
 #[tokio::test]
-async fn more_requests_at_once_than_allowed_are_told_to_come_back() {
+async fn requests_beyond_the_limit_are_refused_with_retry_after() {
     let world = World::with(Options { requests_in_flight_max: 1, ..options() }).await;
     script(&world, json!({ "delayMs": 60_000, "times": 1 })).await;
     let charge = world.ask("payments.charge", "1", charge_input());

@@ -41,7 +41,7 @@ async fn a_repeated_request_gets_the_same_answer_and_has_no_second_effect() {
 }
 
 #[tokio::test]
-async fn a_key_may_come_bare_and_content_is_the_same_in_any_order_of_its_fields() {
+async fn a_key_may_be_unquoted_and_the_order_of_fields_does_not_matter() {
     let world = World::start().await;
     let ask = world.ask("payments.charge", "1", json!({ "amount": "14.00", "currency": "EUR" }));
     let first = ask.send().await;
@@ -65,7 +65,7 @@ async fn a_key_used_for_other_content_is_refused() {
 }
 
 #[tokio::test]
-async fn thirty_requests_at_once_with_one_key_have_one_effect() {
+async fn thirty_concurrent_requests_with_one_key_have_one_effect() {
     let world = World::start().await;
     world.post("/shipping/stock", json!([{ "sku": "11", "quantity": 100 }])).await;
     let charge = world.ask("payments.charge", "1", json!({ "amount": "14.00", "currency": "EUR" }));
@@ -104,7 +104,7 @@ fn undoable() -> [(&'static str, Value, &'static str); 3] {
 }
 
 #[tokio::test]
-async fn an_undo_that_comes_first_bars_its_action_for_ever() {
+async fn an_undo_that_comes_first_excludes_its_action_for_ever() {
     let world = World::start().await;
     for (action, input, undo) in undoable() {
         let undo = world.ask(undo, "1", json!({}));

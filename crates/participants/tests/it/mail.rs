@@ -107,7 +107,7 @@ async fn without_a_mail_server_mail_stays_in_the_mailbox_newest_first() {
 }
 
 #[tokio::test]
-async fn mail_is_tried_again_until_the_mail_server_takes_it_once() {
+async fn mail_is_retried_until_the_mail_server_accepts_it_once() {
     let server = SmtpServer::answering(["451 later", "421 busy"]).await;
     let world = World::with(server.options()).await;
     let _deliveries = world.deliver();
@@ -140,7 +140,7 @@ async fn a_recipient_the_mail_server_refuses_is_recorded_as_refused() {
 }
 
 #[tokio::test]
-async fn mail_written_while_no_worker_runs_goes_out_when_one_does() {
+async fn mail_written_without_a_worker_is_sent_when_one_runs() {
     let server = SmtpServer::answering([]).await;
     let world = World::with(server.options()).await;
     for template in ["order-placed", "order-backordered"] {

@@ -6,7 +6,7 @@ use sqlx::postgres::PgPoolOptions;
 use crate::world::World;
 
 #[tokio::test]
-async fn an_order_is_recorded_with_all_it_was_given() {
+async fn an_order_is_recorded_with_its_whole_input() {
     let world = World::start().await;
     let details =
         json!({ "customer": { "id": "VINET" }, "currency": "EUR", "total": "440.00", "lines": [{ "sku": "11" }] });
@@ -21,7 +21,7 @@ async fn an_order_is_recorded_with_all_it_was_given() {
 }
 
 #[tokio::test]
-async fn the_status_of_an_order_that_was_never_created_is_nothing_to_update() {
+async fn an_order_that_was_never_created_has_nothing_to_update() {
     let world = World::start().await;
     let update = world.ask("orders.update_status", "1", json!({ "status": "Canceled" }));
     assert_eq!(update.outcome().await, "nothing_to_update");
@@ -49,7 +49,7 @@ async fn payments_add_up_to_the_last_digit() {
 }
 
 #[tokio::test]
-async fn migrating_twice_and_at_once_is_harmless_and_touches_only_the_services_schemas() {
+async fn repeated_and_concurrent_migrations_touch_only_the_services_schemas() {
     let database = postgres_cluster::testing::database().await;
     let pool = PgPoolOptions::new().max_connections(4).connect(database.url()).await.unwrap();
     let (one, other) = tokio::join!(participants::migrate(&pool), participants::migrate(&pool));

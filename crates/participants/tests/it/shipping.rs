@@ -22,7 +22,7 @@ async fn states(world: &World, order_ids: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn stock_suffices_or_the_order_waits_or_is_refused_and_the_answer_says_which() {
+async fn the_answer_names_whether_an_order_ships_waits_or_is_refused() {
     let world = World::start().await;
     let _deliveries = world.deliver();
     let callbacks = Callbacks::start().await;
@@ -55,7 +55,7 @@ async fn stock_suffices_or_the_order_waits_or_is_refused_and_the_answer_says_whi
 }
 
 #[tokio::test]
-async fn fifty_orders_at_once_for_the_same_stock_never_take_more_than_there_is() {
+async fn fifty_concurrent_orders_never_take_more_than_the_stock() {
     let world = World::start().await;
     let callbacks = Callbacks::start().await;
     world.post("/shipping/stock", json!([{ "sku": "a", "quantity": 37 }, { "sku": "b", "quantity": 41 }])).await;
@@ -83,7 +83,7 @@ async fn fifty_orders_at_once_for_the_same_stock_never_take_more_than_there_is()
 }
 
 #[tokio::test]
-async fn restocked_goods_go_to_the_oldest_orders_they_can_fill_whole() {
+async fn restocked_goods_go_to_the_oldest_orders_that_they_fill_completely() {
     let world = World::start().await;
     let _deliveries = world.deliver();
     let callbacks = Callbacks::start().await;
@@ -111,7 +111,7 @@ async fn restocked_goods_go_to_the_oldest_orders_they_can_fill_whole() {
 }
 
 #[tokio::test]
-async fn no_order_is_left_waiting_for_what_came_while_it_was_decided() {
+async fn no_order_keeps_waiting_for_stock_that_came_during_its_decision() {
     let world = World::start().await;
     let callbacks = Callbacks::start().await;
     let orders = join_all((0..40).map(|n| {
@@ -128,7 +128,7 @@ async fn no_order_is_left_waiting_for_what_came_while_it_was_decided() {
 }
 
 #[tokio::test]
-async fn a_canceled_back_order_is_out_of_the_queue_and_what_has_left_cannot_be_canceled() {
+async fn a_canceled_back_order_leaves_the_queue_and_a_shipped_order_cannot_be_canceled() {
     let world = World::start().await;
     let callbacks = Callbacks::start().await;
     for order_id in ["canceled", "kept"] {
@@ -141,7 +141,7 @@ async fn a_canceled_back_order_is_out_of_the_queue_and_what_has_left_cannot_be_c
 }
 
 #[tokio::test]
-async fn a_reserved_order_leaves_when_its_handling_time_is_over() {
+async fn a_reserved_order_ships_after_its_handling_time() {
     let world = World::with(Options { handling_time: Duration::from_millis(50), ..options() }).await;
     let callbacks = Callbacks::start().await;
     world.post("/shipping/stock", json!([{ "sku": "a", "quantity": 3 }])).await;
@@ -153,7 +153,7 @@ async fn a_reserved_order_leaves_when_its_handling_time_is_over() {
 }
 
 #[tokio::test]
-async fn what_is_reserved_can_be_canceled_but_not_counted_away() {
+async fn reserved_stock_can_be_released_but_not_counted_away() {
     let world = World::with(Options { handling_time: Duration::from_hours(1), ..options() }).await;
     let callbacks = Callbacks::start().await;
     world.post("/shipping/stock", json!([{ "sku": "a", "quantity": 3 }])).await;
@@ -166,7 +166,7 @@ async fn what_is_reserved_can_be_canceled_but_not_counted_away() {
 }
 
 #[tokio::test]
-async fn orders_cancels_restocks_and_parcels_at_once_end_with_the_books_right() {
+async fn concurrent_orders_cancels_restocks_and_parcels_leave_correct_stock() {
     let world = World::with(Options { handling_time: Duration::from_millis(1), ..options() }).await;
     let _deliveries = world.deliver();
     let callbacks = Callbacks::start().await;

@@ -38,7 +38,7 @@ async fn a_cluster_keeps_its_data_from_one_start_to_the_next() {
     let data = cluster.data_folder().metadata().unwrap();
     assert_eq!(data.mode() & 0o777, 0o700);
     assert_ne!(data.uid(), 0, "the server's user is not root");
-    assert_eq!(data.uid() != rustix::process::geteuid().as_raw(), is_root(), "only root runs it as somebody else");
+    assert_eq!(data.uid() != rustix::process::geteuid().as_raw(), is_root(), "only root runs it as another user");
     let server = std::fs::metadata(format!("/proc/{}", cluster.pid().unwrap()));
     assert!(server.is_err() || server.unwrap().uid() == data.uid());
     cluster.stop().await;
@@ -62,7 +62,7 @@ async fn a_name_that_no_database_can_have_is_refused() {
 }
 
 #[test]
-fn tests_in_many_runtimes_at_once_each_get_a_database_of_their_own() {
+fn concurrent_tests_in_many_runtimes_get_separate_databases() {
     let tests: Vec<_> = (0..4_i64)
         .map(|test| {
             thread::spawn(move || {

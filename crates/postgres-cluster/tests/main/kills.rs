@@ -64,12 +64,12 @@ async fn an_orphaned_server_is_stopped_by_the_next_start() {
     });
     parent.kill().unwrap();
     parent.wait().unwrap();
-    assert!(runs(server), "nobody told it to stop");
+    assert!(runs(server), "no signal stopped it");
     assert_started_anew(&home, server).await;
 }
 
 #[tokio::test]
-async fn a_recorded_number_that_another_process_has_by_now_is_in_nobodys_way() {
+async fn a_reused_process_id_does_not_block_the_next_start() {
     let folder = reachable_folder();
     let options = Options::new(folder.path().join("postgres"));
     let cluster = Cluster::start(options.clone()).await.unwrap();
@@ -112,8 +112,8 @@ fn process_with_a_cluster(home: &Path, prepare: impl FnOnce(&mut Command)) -> (C
         .stdout(Stdio::piped());
     prepare(&mut command);
     let mut process = command.spawn().unwrap();
-    let said = BufReader::new(process.stdout.take().unwrap());
-    let server = said.lines().find_map(|line| line.unwrap().strip_prefix("server=").map(|pid| pid.parse().unwrap()));
+    let output = BufReader::new(process.stdout.take().unwrap());
+    let server = output.lines().find_map(|line| line.unwrap().strip_prefix("server=").map(|pid| pid.parse().unwrap()));
     (process, server.expect("the process starts a cluster and names its server"))
 }
 

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::{entries, execute, fleeting, is_root, number, reachable_folder};
 
 #[tokio::test]
-async fn a_machine_without_a_server_is_told_the_one_command_that_installs_it() {
+async fn without_a_server_the_error_names_the_install_command() {
     let folder = reachable_folder();
     let nothing = folder.path().join("nothing");
     std::fs::create_dir(&nothing).unwrap();
@@ -16,9 +16,9 @@ async fn a_machine_without_a_server_is_told_the_one_command_that_installs_it() {
     let begun = Instant::now();
     let refused = Cluster::start(Options { search, ..fleeting(folder.path().join("postgres")) }).await.unwrap_err();
     assert!(matches!(refused, Error::NoBinaries { .. }), "{refused:?}");
-    let said = refused.to_string();
-    assert!(said.contains("install"), "{said}");
-    assert!(said.contains("nothing"), "it names the places that were looked at: {said}");
+    let message = refused.to_string();
+    assert!(message.contains("install"), "{message}");
+    assert!(message.contains("nothing"), "it names the places that were looked at: {message}");
     assert!(begun.elapsed().as_secs() < 5);
 }
 
@@ -27,13 +27,13 @@ async fn a_pg_bin_without_a_server_is_named_in_the_error() {
     let folder = reachable_folder();
     let search = Search { pg_bin: Some(folder.path().to_path_buf()), ..Search::from_environment() };
     let refused = Cluster::start(Options { search, ..fleeting(folder.path().join("postgres")) }).await.unwrap_err();
-    let said = refused.to_string();
+    let message = refused.to_string();
     assert!(matches!(refused, Error::UnusablePgBin { .. }), "{refused:?}");
-    assert!(said.contains(folder.path().to_str().unwrap()) && said.contains("install"), "{said}");
+    assert!(message.contains(folder.path().to_str().unwrap()) && message.contains("install"), "{message}");
 }
 
 #[tokio::test]
-async fn data_of_a_version_that_is_not_installed_is_left_alone_and_the_version_named() {
+async fn data_of_a_missing_version_stay_untouched_and_the_error_names_the_version() {
     let folder = reachable_folder();
     let options = fleeting(folder.path().join("postgres"));
     let data = options.folder.join("data");
@@ -49,7 +49,7 @@ async fn data_of_a_version_that_is_not_installed_is_left_alone_and_the_version_n
 /// The path is also too long for a socket's address, and full of characters that split entries of
 /// configuration files.
 #[tokio::test]
-async fn an_initdb_that_was_cut_short_is_done_again() {
+async fn an_interrupted_initdb_is_repeated() {
     let folder = reachable_folder();
     let home = folder.path().join(format!("a, b \"c\" 'd' {}", "long".repeat(30)));
     let half = home.join("initialising-1");
@@ -70,7 +70,7 @@ fn private_folder() -> TempDir {
 }
 
 #[tokio::test]
-async fn a_folder_out_of_the_servers_reach_gets_a_stand_in_and_a_note() {
+async fn a_folder_out_of_the_servers_reach_gets_another_place_and_a_note() {
     if !is_root() {
         // Other users can reach their own folders.
         return;
@@ -120,7 +120,7 @@ async fn a_cluster_whose_folder_was_deleted_is_found_and_can_be_removed() {
 }
 
 #[tokio::test]
-async fn a_note_that_names_what_we_did_not_make_has_nothing_removed() {
+async fn a_note_that_names_a_foreign_folder_removes_nothing() {
     let (folder, other) = (reachable_folder(), reachable_folder());
     std::fs::write(folder.path().join("MOVED"), other.path().to_str().unwrap()).unwrap();
     let belongings = Belongings::of(folder.path()).unwrap().unwrap();
