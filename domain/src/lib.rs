@@ -5,11 +5,13 @@
 //! state. Time, ids and jitter arrive as data and are recorded, so the same events give the same
 //! state, for ever.
 //!
-//! [`workflow`] is the definition that an order follows, read from YAML and checked.
-//! [`fault_matrix`] tries a definition against every possible fault. [`replay`] repeats the
-//! decisions of a history, and explains each. [`backtest`] runs a past order through another
-//! definition. [`proof`] checks that a history is unchanged. [`wire`] is the only module that knows
-//! how the log stores events. [`views`] defines what users see of an order.
+//! - [`workflow`] is the definition that an order follows, read from YAML and checked.
+//! - [`fault_matrix`] tries a definition against every possible fault.
+//! - [`replay`] repeats the decisions of a history, and explains each.
+//! - [`backtest`] runs a past order through another definition.
+//! - [`proof`] checks that a history is unchanged.
+//! - [`wire`] is the only module that knows how the log stores events.
+//! - [`views`] defines what users see of an order.
 
 pub mod backtest;
 pub mod fault_matrix;

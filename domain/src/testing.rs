@@ -12,7 +12,9 @@
 //!   greet: { call: mail.send }
 //! ").unwrap();
 //! let mut story = Story::given(&workflow);
-//! story.place(order()).then(&["Placed by customer VINET: 1 line, 14.00 EUR", "greet: mail is asked to send"]);
+//! story
+//!     .place(order())
+//!     .then(&["Placed by customer VINET: 1 line, 14.00 EUR", "greet: mail is asked to send"]);
 //! story.answer("greet", done()).then(&["greet: done", "The order is completed"]);
 //! ```
 

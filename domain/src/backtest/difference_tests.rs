@@ -1,4 +1,4 @@
-//! Where a run first differs from the past: the event, the step, and what the run decides instead.
+//! Where a run first differs from the history: the event, the step, and the run's decision.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub(super) fn steps(steps: &str) -> String {
     format!("workflow: w\nversion: 1\nparticipants: {{ p: {{ url: 'http://p' }} }}\nsteps:\n{steps}")
 }
 
-/// The past of an order under this definition.
+/// The history of an order under this definition.
 pub(super) fn past(source: &str, execute: impl FnOnce(&mut Story<'_>)) -> Past {
     let workflow = workflow(source);
     let mut story = Story::given(&workflow);
@@ -108,8 +108,7 @@ fn parallel_requests_may_be_sent_in_any_order() {
         let past = in_turn(&source, &order);
         assert_eq!(tried(&past, &turned), Verdict::Same);
     }
-    // Calls that were made side by side may be made in turn now. Calls that were made in turn must
-    // not be made in another order now.
+    // Parallel calls may become serial in the run. Serial calls must not be reversed.
     let after = steps("  b: { call: p.b }\n  a: { after: [b], call: p.a }\n");
     assert_eq!(tried(&in_turn(&source, &["b", "a"]), &after), Verdict::Same);
     let serial = steps("  a: { call: p.a }\n  c: { after: [a], call: p.c }\n  b: { after: [c], call: p.b }\n");
@@ -168,7 +167,7 @@ fn of_two_differences_on_one_event_the_runs_is_named() {
     assert_eq!((parts.step.as_deref(), parts.revision), (Some("a"), 2));
     assert_eq!(parts.then, ["a: done", "The order is completed"]);
     assert_eq!(parts.now, ["a: done", "The order is Made", "The order is completed"]);
-    // Conversely, the run completes the order where a status was set then. A completion names no
+    // Conversely, the run completes the order where the history set a status. A completion names no
     // step.
     let past = in_turn(&now, &["a"]);
     assert_eq!(parts_at(tried(&past, &source)), (None, 2));
@@ -178,20 +177,21 @@ fn of_two_differences_on_one_event_the_runs_is_named() {
 fn missing_events_do_not_differ_while_an_answer_is_unknown() {
     let more = with_statuses("", "B").replace("  b: { after: [a]", "  x: { after: [a], call: p.x }\n  b: { after: [x]");
     let past = in_turn(&with_statuses("A", "B"), &["a", "b"]);
-    // `x` was never asked, so `b` is not asked now. Neither that nor its missing status differs.
+    // `x` has no recorded request, so `b` is not requested. Neither that nor its missing status
+    // differs.
     let now = more.replace("a: { call: p.a", "a: { call: p.a, sets-status: A");
     assert_eq!(unknown(tried(&past, &now)), [("p.x".to_owned(), UnknownKind::NeverAsked)]);
-    // Another status than then, which is set before `x` is asked, is one.
+    // Another status before the request for `x` is a difference.
     let other = more.replace("a: { call: p.a", "a: { call: p.a, sets-status: C");
     let parts = difference(tried(&past, &other));
     assert_eq!(parts.step.as_deref(), Some("a"));
     assert!(!parts.ended_now.is_known && parts.ended_then.is_known, "{parts:?}");
     assert_eq!((parts.ended_now.status.as_str(), parts.ended_then.status.as_str()), ("C", "B"));
     // While `x` is unknown, `b` sets another status than `a` did. That is the difference.
-    let beside = steps(
+    let parallel = steps(
         "  x: { call: p.x }\n  a: { call: p.a }\n  b: { after: [a], call: p.b, sets-status: D }\n  c: { after: [b], await: approval }\n",
     );
-    assert_eq!(parts_at(tried(&past, &beside)).0.as_deref(), Some("b"));
+    assert_eq!(parts_at(tried(&past, &parallel)).0.as_deref(), Some("b"));
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_refused_answer_is_reported_with_the_reason() {
     let parts = difference(tried(&past, &source.replace("[yes, maybe]", "[yes, no]")));
     assert_eq!((parts.step.as_deref(), parts.revision), (Some("a"), 2));
     assert_eq!(parts.now, ["refused: step \"a\" does not know the outcome \"maybe\"; it knows yes, no"]);
-    // A step that is a call now gets the later answer as the answer in its exchange.
+    // If the step is a call in the run, the later answer becomes the answer in its exchange.
     assert_eq!(tried(&past, &source.replace("request: p.a", "call: p.a")), Verdict::Same);
     let parts = difference(tried(
         &past,

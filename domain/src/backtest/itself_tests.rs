@@ -72,7 +72,7 @@ fn assert_runs_the_same_in_parts(story: &Story<'_>, source: &str) {
     assert_eq!(backtest(&workflow(source), &past, &Options::default()).unwrap().verdict, Verdict::Same);
 }
 
-/// The attempt that the step has under way is not sent.
+/// The attempt in flight of the step is not sent.
 fn not_sent(story: &mut Story<'_>, step: &str, wait: Duration) {
     story.not_sent(story.attempt(step), "no turn came", wait).whatever();
 }
@@ -95,7 +95,7 @@ compensated:
 result: steps.ship.data
 ";
 
-/// Checked at once, and approved by a person after an hour.
+/// An order that is checked at once, and approved by a person after an hour.
 fn approved(workflow: &Workflow) -> Story<'_> {
     let mut story = Story::given(workflow);
     story.place(order()).whatever();
@@ -223,7 +223,7 @@ steps:
   ship: { request: p.ship, undo: p.unship, retry: { attempts: 1 } }
 ";
 
-/// An order whose `charge` gets these replies, and which is canceled then.
+/// An order whose `charge` gets these replies. Then an operator cancels it.
 fn canceled_after<'w>(workflow: &'w Workflow, replies: &[Reply]) -> Story<'w> {
     let mut story = Story::given(workflow);
     story.place(order()).whatever();
@@ -238,7 +238,7 @@ fn canceled_after<'w>(workflow: &'w Workflow, replies: &[Reply]) -> Story<'w> {
     story
 }
 
-/// Whether its participant is asked to undo `charge`.
+/// Whether the order requests the undo of `charge`.
 fn undoes_charge(story: &Story<'_>) -> bool {
     let undo = |e: &StepStarted| e.step == "charge" && e.direction == Direction::Undo;
     story.history().iter().any(|event| matches!(event, Event::StepStarted(e) if undo(e)))
@@ -291,8 +291,8 @@ fn a_held_step_continues_as_recorded() {
     assert_runs_the_same(&story, HELD);
 }
 
-/// An order's life on a log that takes this many bytes at once. The first request for `a` gets its
-/// turn late, while a part of the decision is still to be recorded.
+/// An order's life with this limit of bytes for a decision. The first request for `a` gets capacity
+/// late, while a part of the decision is still unrecorded.
 fn in_parts(workflow: &Workflow, decision: usize) -> Story<'_> {
     let mut story = Story::given(workflow).within(Limits { decision, ..Limits::LOG });
     story.place(order()).whatever();

@@ -29,10 +29,10 @@ fn a_renamed_step_gets_the_answer_of_the_removed_one() {
     assert_eq!(unknown(tried(&answered_then, &other)), [("p.ask".to_owned(), UnknownKind::OtherInput)]);
     let renamed = steps("  third: { call: p.ask, with: { n: '1' } }\n");
     assert_eq!(tried(&answered_then, &renamed), Verdict::Same);
-    // The step of that name requests for something else now, so another step can get its answer.
+    // The step of that name has another action now, so another step can get its answer.
     let moved = steps("  third: { call: p.ask, with: { n: '1' } }\n  first: { after: [third], wait: 1s }\n");
     assert_eq!(tried(&answered_then, &moved), Verdict::Same);
-    // A step that still requests for the same keeps its answer, even if another step requests first.
+    // A step with the same action keeps its answer, even if another step sends its request first.
     let both = steps(
         "  third: { call: p.ask, with: { n: '1' } }\n  first: { after: [third], call: p.ask, with: { n: '1' } }\n",
     );

@@ -8,8 +8,8 @@
 //!
 //! - The order takes the same business statuses, is undone, gets stuck and ends, in the same
 //!   sequence.
-//! - It sends the same actions to the same participants, requests the same persons, and gets the same
-//!   outcomes. A failure for good counts as one outcome, whatever its error text.
+//! - It sends the same actions to the same participants, waits for the same persons, and gets the
+//!   same outcomes. A failure for good counts as one outcome, with any error text.
 //! - The order of requests is compatible. Two requests are not reversed: the history concluded the
 //!   first before it sent the second, and the run concludes the second before it sends the first.
 //!   Parallel requests may become serial, and serial requests parallel.

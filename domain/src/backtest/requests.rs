@@ -50,7 +50,7 @@ impl Addressee {
 pub(super) struct RequestEvent {
     /// The recorded event. In a run: the recorded event on which the run decided this.
     pub seq: Seq,
-    /// The index of the request, among the requests of its own side (history or run).
+    /// The index of the request, in the list of the history or of the run.
     pub request: usize,
     pub kind: RequestEventKind,
 }

@@ -1,6 +1,6 @@
 //! Runs an order under another definition: the real decider, with the recorded answers.
 //!
-//! The run takes the recorded answers in their order, as far as the definition requests for them. Each
+//! The run takes the recorded answers in their order, as far as the definition needs them. Each
 //! answer takes as long as it took in the history. Times decide only about deadlines: an answer
 //! that takes longer than the definition allows is too late. The run repeats operators' actions at
 //! the same points. Jitter is always in the middle. An attempt in flight takes as long as it took.

@@ -141,7 +141,7 @@ fn fewer_attempts_differ_at_the_missing_attempt() {
     assert!(difference.now[0].contains("503"), "{difference:?}");
     assert!(difference.now.iter().any(|sentence| sentence.contains("being undone")), "{difference:?}");
     assert_eq!(difference.ended_then.status, "Shipped");
-    assert!(!difference.ended_now.is_known, "nobody knows what a refund would have been answered with");
+    assert!(!difference.ended_now.is_known, "the history has no answer to a refund");
 }
 
 #[test]

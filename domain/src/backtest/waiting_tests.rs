@@ -24,9 +24,9 @@ fn requested(timeout: &str) -> String {
     steps(&format!("  a: {{ call: p.a }}\n  b: {{ after: [a], request: p.b, timeout: {timeout} }}\n"))
 }
 
-/// `b` is asked after ten hours, accepts, and answers an hour and a half later, not counting a
-/// pause of a hundred hours.
-fn answered_beside_a_pause() -> Past {
+/// `b` is requested after ten hours. Its participant accepts, and answers an hour and a half later,
+/// without a pause of a hundred hours.
+fn answered_across_a_pause() -> Past {
     past(&requested("3d"), |story| {
         story.pass(HOUR * 10);
         story.answer("a", done()).whatever();
@@ -42,7 +42,7 @@ fn answered_beside_a_pause() -> Past {
 
 #[test]
 fn an_answer_is_in_time_by_its_length_without_pauses() {
-    let past = answered_beside_a_pause();
+    let past = answered_across_a_pause();
     for (timeout, is_in_time) in [("2h", true), ("90m", true), ("89m", false), ("1h", false), ("10m", false)] {
         let verdict = tried(&past, &requested(timeout));
         assert_eq!(verdict == Verdict::Same, is_in_time, "{timeout}: {verdict:?}");
@@ -69,7 +69,7 @@ fn a_late_answer_that_was_accepted_is_accepted_again() {
 }
 
 /// The participant never answers `b`, and answers `c` after two hours.
-fn overdue_beside_another(timeout: &str) -> String {
+fn overdue_with_another(timeout: &str) -> String {
     steps(&format!(
         "  b: {{ request: p.b, timeout: {timeout}, outcomes: [yes, silent], on-timeout: silent }}\n  c: {{ call: p.c }}\n"
     ))
@@ -77,14 +77,14 @@ fn overdue_beside_another(timeout: &str) -> String {
 
 #[test]
 fn an_overdue_answer_is_overdue_at_the_new_deadline_and_unknown_after_a_longer_wait() {
-    let past = past(&overdue_beside_another("1d"), |story| {
+    let past = past(&overdue_with_another("1d"), |story| {
         story.answer("b", Reply::Accepted).whatever();
         story.pass(HOUR * 2);
         story.answer("c", done()).whatever();
         story.tick_when_due().whatever();
     });
     for (timeout, b, c) in [("1d", 24, 2), ("3h", 3, 2), ("1h", 1, 2)] {
-        let source = overdue_beside_another(timeout);
+        let source = overdue_with_another(timeout);
         assert_eq!(tried(&past, &source), Verdict::Same, "{timeout}");
         let events = run_events(&past, &source);
         assert_eq!(
@@ -96,7 +96,7 @@ fn an_overdue_answer_is_overdue_at_the_new_deadline_and_unknown_after_a_longer_w
             < events.iter().position(|event| matches!(event, Event::StepCompleted(e) if e.step == "c"));
         assert_eq!(order, b < c, "{timeout}");
     }
-    let verdict = tried(&past, &overdue_beside_another("2d"));
+    let verdict = tried(&past, &overdue_with_another("2d"));
     assert_eq!(unknown(verdict), [("p.b".to_owned(), UnknownKind::NotWaitedFor)]);
 }
 
@@ -131,9 +131,9 @@ fn an_added_wait_passes_and_delays_the_steps_after_it() {
         story.pass(HOUR);
         story.answer("c", done()).whatever();
     });
-    let beside = calls("  w: { wait: 90m }\n");
-    assert_eq!(tried(&past, &beside), Verdict::Same);
-    let events = run_events(&past, &beside);
+    let added = calls("  w: { wait: 90m }\n");
+    assert_eq!(tried(&past, &added), Verdict::Same);
+    let events = run_events(&past, &added);
     assert_eq!(ended_at(&events, "w"), Some(TimeDelta::minutes(90)));
     assert_eq!(
         (ended_at(&events, "b"), ended_at(&events, "c")),
@@ -211,7 +211,7 @@ fn a_pause_lasts_as_long_as_recorded_even_if_it_begins_later() {
         events.iter().filter(|event| matches!(event, Event::OrderPaused(_) | Event::OrderResumed(_))).map(at).collect()
     };
     assert_eq!(pauses(&run_events(&past, &side_by_side)), [3, 13, 14, 21]);
-    // The second pause begins as soon as the first has ended, since it was due before.
+    // The second pause begins as soon as the first has ended, because it was due before.
     assert_eq!(pauses(&run_events(&past, &in_turn)), [6, 16, 16, 23]);
     assert_eq!(tried(&past, &in_turn), Verdict::Same);
 }
@@ -267,7 +267,7 @@ fn an_unknown_outcome_that_the_new_definition_knows_is_not_recorded_whole() {
     });
     assert_eq!(tried(&unnamed, &source("outcome: required")), Verdict::Same);
     assert_eq!(unknown(tried(&unnamed, &source("timeout: 9s"))), [("p.a".to_owned(), UnknownKind::NotRecorded)]);
-    // With a single attempt allowed, the step fails for good by the same answer.
+    // With only one attempt, the step fails for good by the same answer.
     let once =
         source("outcomes: [even]").replace("attempts: 3", "attempts: 1").replace("  a:", "  z: { call: p.z }\n  a:");
     let parts = run_events(&odd, &once);

@@ -183,7 +183,7 @@ impl Player<'_> {
             return false;
         }
         if fault == Some(Fault::RefusedLater) {
-            let error = "there is none".to_owned();
+            let error = "sold out".to_owned();
             let (step, now) = (id.to_owned(), self.now());
             let refusal = LateRefusal { step, direction, error, request: None, key: None, misconfigured: false, now };
             self.decide(&Command::Refuse(refusal), false);

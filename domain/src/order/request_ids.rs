@@ -19,9 +19,8 @@ pub fn idempotency_key(order: &OrderId, step: &str, direction: Direction, since:
 }
 
 /// The id of a request to a participant that is reached by events. Consecutive attempts share one
-/// request, so a repeated request changes nothing. After a conclusion, the next request has another
-/// id, because the participant has answered the old one. `since` is the first attempt under this
-/// id.
+/// request, so a repetition changes nothing. A request after a conclusion has another id. `since`
+/// is the first attempt under this id.
 pub fn request_id(order: &OrderId, step: &str, direction: Direction, since: u32) -> Uuid {
     Uuid::new_v5(&REQUESTS, idempotency_key(order, step, direction, since).as_bytes())
 }

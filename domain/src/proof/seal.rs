@@ -182,7 +182,7 @@ impl Seal {
         }
     }
 
-    /// The hash by which the next seal names it.
+    /// The hash that the next seal refers to.
     pub fn hash(&self) -> Hash {
         Hash::of(&[self.to_json().as_bytes()])
     }

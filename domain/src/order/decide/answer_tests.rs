@@ -49,7 +49,7 @@ fn an_undo_is_a_request_where_its_participant_is_reached_by_events_and_a_call_el
     story.answer("pay", done()).whatever();
     story.answer("send", Reply::Accepted).whatever();
     story.signal("send", "sent").whatever();
-    story.answer("tell", refused("nobody is there")).whatever();
+    story.answer("tell", refused("not available")).whatever();
     assert_eq!(started(&story, "send", Direction::Undo).mode, Mode::Request);
     story.answer("send", done()).whatever();
     assert_eq!(started(&story, "pay", Direction::Undo).mode, Mode::Call);

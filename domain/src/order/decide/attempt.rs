@@ -11,7 +11,7 @@ use crate::order::personal::Recorded;
 use crate::order::state::Stage;
 use crate::workflow::{ActionRef, Retry, Step, Workflow};
 
-/// The factor by which retries after a mistake are slower: a person has to correct it first.
+/// How much slower retries after a mistake are: a person has to correct it first.
 const SLOWER: f64 = 10.0;
 /// The limit for a participant's `Retry-After`.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);

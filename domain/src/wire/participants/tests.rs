@@ -147,7 +147,7 @@ fn what_is_written_is_read() {
 fn equal_messages_have_equal_ids_and_others_do_not() {
     let ids: Vec<Uuid> = one_of_each().iter().map(|message| message.id).collect();
     assert_eq!(ids, one_of_each().iter().map(|message| message.id).collect::<Vec<_>>());
-    let anew = requested().message(2, None, None).unwrap().id;
+    let retried = requested().message(2, None, None).unwrap().id;
     let named_refused = Reply::Answered(ActionAnswered {
         order_id: order(),
         step: "ship".into(),
@@ -156,7 +156,7 @@ fn equal_messages_have_equal_ids_and_others_do_not() {
         data: Value::Null,
     });
     let mut all = ids.clone();
-    all.extend([anew, named_refused.message(ids[0], None).unwrap().id]);
+    all.extend([retried, named_refused.message(ids[0], None).unwrap().id]);
     all.sort();
     all.dedup();
     assert_eq!(all.len(), ids.len() + 2);
