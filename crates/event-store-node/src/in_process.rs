@@ -165,6 +165,7 @@ fn open(core: &Weak<Core>) -> Result<Arc<Core>, InProcessError> {
     core.upgrade().ok_or_else(|| failed(refusal::failed(Failure::Closed)))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it converts the error of a result")]
 fn failed(status: Status) -> InProcessError {
     let reason = status.message().to_owned();
     match status.code() {

@@ -4,8 +4,6 @@
 //! needs a compiler of protocols to build; a test generates them again and compares. [`metadata`], [`link`] and
 //! [`scavenge`] are what the server's own events say, which are JSON and text.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
-
 pub mod link;
 mod messages;
 pub mod metadata;

@@ -86,7 +86,7 @@ mod tests {
     const WAIT: Duration = Duration::from_secs(5);
 
     fn not_sent(story: &mut Story<'_>, direction: Direction, number: u32, wait: Duration) -> Then {
-        let attempt = AttemptId { number, direction, ..story.attempt("go") };
+        let attempt = AttemptId { direction, number, ..story.attempt("go") };
         story.not_sent(attempt, "no turn came", wait)
     }
 
