@@ -57,8 +57,8 @@ impl Then {
     /// Compares the events by their [`summary`].
     #[track_caller]
     pub fn then(self, sentences: &[&str]) {
-        let told: Vec<String> = self.events().iter().map(summary).collect();
-        assert_eq!(told, sentences);
+        let found: Vec<String> = self.events().iter().map(summary).collect();
+        assert_eq!(found, sentences);
     }
 
     /// Compares the refusal.

@@ -80,10 +80,10 @@ impl Default for Retry {
 impl Retry {
     /// The pause after this many failed attempts. The receiver may ask for a longer one, within the
     /// limit.
-    pub(crate) fn pause(&self, attempts_failed: u32, asked: Option<Duration>) -> Duration {
+    pub(crate) fn pause(&self, attempts_failed: u32, requested_wait: Option<Duration>) -> Duration {
         let doublings = attempts_failed.saturating_sub(1).min(31);
         let pause = self.initial.saturating_mul(1 << doublings);
-        pause.max(asked.unwrap_or_default()).min(self.max)
+        pause.max(requested_wait.unwrap_or_default()).min(self.max)
     }
 }
 

@@ -96,7 +96,7 @@ fn places(life: &Life) -> BTreeSet<Place> {
     let awaited = life.state.iter().flat_map(|state| &state.steps);
     let awaited = awaited.filter(|(_, known)| known.mode == Some(Mode::Await));
     let place = |id: &StepId| Place { step: id.clone(), direction: Direction::Do };
-    life.services.asked.iter().cloned().chain(awaited.map(|(id, _)| place(id))).collect()
+    life.services.requests.iter().cloned().chain(awaited.map(|(id, _)| place(id))).collect()
 }
 
 /// The possible faults of an action.

@@ -33,7 +33,7 @@ pub(super) struct Life {
     /// The number of decisions.
     pub decisions: usize,
     /// The decisions.
-    pub made: Vec<LifeDecision>,
+    pub decision_records: Vec<LifeDecision>,
     /// The participants, and their actions.
     pub services: Services,
     /// The faults found on the way.
@@ -144,7 +144,7 @@ impl Player<'_> {
                 self.not_sent(&attempt, Duration::from_secs(5));
                 return true;
             }
-            Some(Fault::NeverSent) if !self.life.services.mended => {
+            Some(Fault::NeverSent) if !self.life.services.corrected => {
                 self.not_sent(&attempt, Duration::from_hours(13));
                 return true;
             }
@@ -190,7 +190,7 @@ impl Player<'_> {
             return true;
         }
         let given = known.answers.iter().filter(|taken| taken.outcome.is_some()).count();
-        let is_unnamed = fault == Some(Fault::NoOutcome) && !self.life.services.mended;
+        let is_unnamed = fault == Some(Fault::NoOutcome) && !self.life.services.corrected;
         let outcome = match direction {
             Direction::Do => self.script.answer_of(step, given),
             Direction::Undo => Some("done".to_owned()),
@@ -223,11 +223,11 @@ impl Player<'_> {
             return true;
         }
         let Some(stuck) = state.stuck.as_ref().filter(|_| state.due_at().is_none()) else { return false };
-        if self.life.services.mended {
+        if self.life.services.corrected {
             self.life.wrong.push(format!("stays stuck: {}", stuck.reason));
             return false;
         }
-        self.life.services.mended = true;
+        self.life.services.corrected = true;
         let operation = match self.script.remedy {
             Remedy::Retry => Operation::Retry { step: None },
             Remedy::Skip => {
@@ -274,7 +274,7 @@ impl Player<'_> {
                 Err(illegal) => return self.life.wrong.push(illegal.to_string()),
             }
         }
-        self.life.made.push(LifeDecision::of(command, events.len()));
+        self.life.decision_records.push(LifeDecision::of(command, events.len()));
         self.life.history.extend(events);
         self.life.decisions += 1;
         self.turn();
@@ -309,7 +309,7 @@ impl Player<'_> {
     }
 
     fn fault_at(&self, step: &str, direction: Direction) -> Option<Fault> {
-        self.script.fault_at(step, direction).filter(|_| !self.life.services.mended)
+        self.script.fault_at(step, direction).filter(|_| !self.life.services.corrected)
     }
 
     fn now(&self) -> Now {

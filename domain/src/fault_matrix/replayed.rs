@@ -20,18 +20,18 @@ const REASON: &str = "the fault matrix";
 pub(super) fn first_difference(workflow: &Workflow, life: &Life) -> Option<String> {
     let history = recorded(life);
     let mut seen = 0;
-    for (decision, made) in Replay::of(Some(workflow), &history).zip(&life.made) {
+    for (decision, record) in Replay::of(Some(workflow), &history).zip(&life.decision_records) {
         let decision = match decision {
             Ok(decision) => decision,
             Err(broken) => return Some(format!("its history cannot be replayed: {broken}")),
         };
-        if decision.moments.len() != made.events {
+        if decision.moments.len() != record.events {
             return Some(format!("the replay of the decision at event {seen} has {} events", decision.moments.len()));
         }
         if decision.again != Again::Same {
             return Some(format!("the replay of the decision at event {seen} differs: {:?}", decision.again));
         }
-        seen += made.events;
+        seen += record.events;
     }
     (seen != history.len()).then(|| "its history has more events than its decisions".to_owned())
 }
@@ -53,13 +53,13 @@ pub(super) fn recorded(life: &Life) -> Vec<Recorded> {
     let mut started: HashMap<(StepId, Direction), Uuid> = HashMap::new();
     let mut recorded: Vec<Recorded> = Vec::with_capacity(life.history.len());
     let mut events = life.history.iter();
-    for made in &life.made {
-        let mut causation_id = made.answered.as_ref().and_then(|step| started.get(step)).copied();
+    for record in &life.decision_records {
+        let mut causation_id = record.answered.as_ref().and_then(|step| started.get(step)).copied();
         let first = recorded.len();
-        for event in events.by_ref().take(made.events) {
+        for event in events.by_ref().take(record.events) {
             let revision = recorded.len();
             let id = Uuid::from_u128(revision as u128 + 1);
-            let operated = made.operated && revision == first;
+            let operated = record.operated && revision == first;
             let metadata = Metadata {
                 correlation_id: "1".to_owned(),
                 causation_id,

@@ -14,23 +14,23 @@ pub(super) struct Services {
     pub acts: Vec<Place>,
     /// Exported seals and bundles stay valid: a golden file for each version, kept for ever.
     /// `UPDATE_GOLDEN=1` writes missing files.
-    pub asked: Vec<Place>,
+    pub requests: Vec<Place>,
     /// An operator has had the cause corrected.
-    pub mended: bool,
+    pub corrected: bool,
 }
 
 impl Services {
     /// The reply to an attempt; `None`: its driver disappears, and the answer is lost.
     pub fn perform(&mut self, workflow: &Workflow, script: &Script, attempt: &Attempt) -> Option<Reply> {
         let place = Place { step: attempt.step.clone(), direction: attempt.direction };
-        let before = self.asked.iter().filter(|asked| **asked == place).count();
-        self.asked.push(place.clone());
+        let before = self.requests.iter().filter(|requests| **requests == place).count();
+        self.requests.push(place.clone());
         let unclear = || Some(Reply::Unclear { error: "answered 503".to_owned(), retry_after: None });
         let misconfigured = || {
             let error = "answered 401".to_owned();
             Some(Reply::Misconfigured { error, retry_after: None, maybe_done: false })
         };
-        match script.fault_at(&attempt.step, attempt.direction).filter(|_| !self.mended) {
+        match script.fault_at(&attempt.step, attempt.direction).filter(|_| !self.corrected) {
             Some(Fault::Refused) => return Some(Reply::Refused { error: "answered 409".to_owned() }),
             Some(Fault::AlwaysUnclear) => return unclear(),
             Some(Fault::Misconfigured) => return misconfigured(),

@@ -40,12 +40,12 @@ impl Limits {
     pub(crate) fn bound(event: &Event) -> usize {
         /// Names of fields, numbers, times, marks, and short fixed words.
         const FIELDS: usize = 400;
-        let told = |input: &Option<Value>| input.as_ref().map_or(0, json_bound);
+        let input_bound = |input: &Option<Value>| input.as_ref().map_or(0, json_bound);
         let placeholders = event.placeholders().map_or(0, json_size);
         let varies = match event {
             Event::OrderPlaced(_) => return Self::size(event),
-            Event::StepStarted(e) => texts([&e.step, &e.participant, &e.action]) + told(&e.input),
-            Event::WaitStarted(e) => text(&e.step) + texts(&e.awaits) + told(&e.input),
+            Event::StepStarted(e) => texts([&e.step, &e.participant, &e.action]) + input_bound(&e.input),
+            Event::WaitStarted(e) => text(&e.step) + texts(&e.awaits) + input_bound(&e.input),
             Event::StepAccepted(e) => text(&e.step),
             Event::StepCompleted(e) => texts([&e.step, &e.outcome]) + texts(&e.answer_key) + json_bound(&e.data),
             Event::StepAttemptFailed(e) => texts([&e.step, &e.error]),

@@ -285,11 +285,11 @@ mod tests {
         assert_eq!(masked.email.as_deref(), Some("⟦customer.email⟧"));
         let input =
             json!({ "to": masked.email, "lines": [format!("Dear {},", masked.name.unwrap())], "at": masked.ship_to });
-        let told = personal().fill_in(&input, None);
-        assert_eq!(told["to"], "ann@example.org");
-        assert_eq!(told["lines"][0], "Dear Ann ⟦customer.email⟧,");
-        assert_eq!((&told["at"]["city"], &told["at"]["country"]), (&json!("Reims"), &json!("France")));
-        assert_eq!(told["at"]["street"], Value::Null);
+        let filled = personal().fill_in(&input, None);
+        assert_eq!(filled["to"], "ann@example.org");
+        assert_eq!(filled["lines"][0], "Dear Ann ⟦customer.email⟧,");
+        assert_eq!((&filled["at"]["city"], &filled["at"]["country"]), (&json!("Reims"), &json!("France")));
+        assert_eq!(filled["at"]["street"], Value::Null);
     }
 
     #[test]
@@ -307,10 +307,10 @@ mod tests {
         let found = [("/to".to_owned(), vec![0]), ("/mixed/0".to_owned(), vec![17])];
         let placeholders = Placeholders::of(&input, found).unwrap();
         assert_eq!(json!(placeholders), json!({ "/mixed/0": [17], "/to": [0] }));
-        let told = personal().fill_in(&input, Some(&placeholders));
-        assert_eq!(told["to"], "ann@example.org");
-        assert_eq!(told["ref"], "17 ⟦customer.email⟧");
-        assert_eq!(told["mixed"][0], "ö ⟦shipTo.city⟧, Reims⟦shipTo.city⟧");
+        let filled = personal().fill_in(&input, Some(&placeholders));
+        assert_eq!(filled["to"], "ann@example.org");
+        assert_eq!(filled["ref"], "17 ⟦customer.email⟧");
+        assert_eq!(filled["mixed"][0], "ö ⟦shipTo.city⟧, Reims⟦shipTo.city⟧");
     }
 
     #[test]
@@ -355,11 +355,11 @@ mod tests {
     fn an_input_without_personal_data_has_null_and_no_placeholders() {
         let input = json!({ "to": "⟦customer.email⟧", "note": "⟦customer.email⟧", "count": 1 });
         let placeholders = Placeholders(BTreeMap::from([("/to".to_owned(), vec![0])]));
-        let (told, left) = PersonalData::without_personal_data(&input, Some(&placeholders));
-        assert_eq!(told, json!({ "to": null, "note": "⟦customer.email⟧", "count": 1 }));
+        let (filled, left) = PersonalData::without_personal_data(&input, Some(&placeholders));
+        assert_eq!(filled, json!({ "to": null, "note": "⟦customer.email⟧", "count": 1 }));
         assert_eq!(left, Placeholders::default());
         let recorded = Recorded { value: input, placeholders: Some(placeholders) };
-        assert!(recorded.is_personal() && !Recorded { value: told, placeholders: Some(left) }.is_personal());
+        assert!(recorded.is_personal() && !Recorded { value: filled, placeholders: Some(left) }.is_personal());
     }
 
     #[test]

@@ -162,11 +162,11 @@ mod tests {
 
     #[test]
     fn an_invalid_key_is_refused_with_a_reason() {
-        let told = |text: &str| SigningKey::from_pem(text.as_bytes()).unwrap_err().to_string();
-        assert!(told("").contains("not a PEM file of a PKCS#8 private key"), "{}", told(""));
-        assert!(told(PUBLIC).contains("PKCS#8"), "{}", told(PUBLIC));
+        let refusal_of = |text: &str| SigningKey::from_pem(text.as_bytes()).unwrap_err().to_string();
+        assert!(refusal_of("").contains("not a PEM file of a PKCS#8 private key"), "{}", refusal_of(""));
+        assert!(refusal_of(PUBLIC).contains("PKCS#8"), "{}", refusal_of(PUBLIC));
         let short = PRIVATE.replace("9EdVhC", "9EdV");
-        assert!(told(&short).contains("not "), "{}", told(&short));
+        assert!(refusal_of(&short).contains("not "), "{}", refusal_of(&short));
         assert!(PublicKey::from_pem(PRIVATE.as_bytes()).is_err());
         // X25519, which differs in one number.
         let other = PUBLIC.replace("MCowBQYDK2VwAyEA", "MCowBQYDK2VuAyEA");

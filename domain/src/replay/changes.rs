@@ -56,12 +56,12 @@ mod tests {
     fn added_removed_and_changed_fields_are_named_with_their_path() {
         let before = json!({ "a": 1, "same": [1], "gone": true, "deep": { "b": null, "c": [1, 2] } });
         let after = json!({ "a": 2, "same": [1], "deep": { "b": "x", "c": [1], "new": { "d": 1 } } });
-        let told: Vec<String> = changes(&before, &after)
+        let found: Vec<String> = changes(&before, &after)
             .into_iter()
             .map(|change| format!("{} {:?} {:?}", change.path, change.before, change.after))
             .collect();
         assert_eq!(
-            told,
+            found,
             [
                 "a Some(Number(1)) Some(Number(2))",
                 "deep.b None Some(String(\"x\"))",
@@ -75,9 +75,9 @@ mod tests {
 
     #[test]
     fn an_added_whole_or_empty_object_is_one_field() {
-        let came = |path: &str, after: Value| Change { path: path.to_owned(), before: None, after: Some(after) };
-        assert_eq!(changes(&Value::Null, &json!({ "a": 1 })), [came("", json!({ "a": 1 }))]);
-        assert_eq!(changes(&json!({}), &json!({ "a": {} })), [came("a", json!({}))]);
-        assert_eq!(changes(&Value::Null, &json!({})), [came("", json!({}))]);
+        let added = |path: &str, after: Value| Change { path: path.to_owned(), before: None, after: Some(after) };
+        assert_eq!(changes(&Value::Null, &json!({ "a": 1 })), [added("", json!({ "a": 1 }))]);
+        assert_eq!(changes(&json!({}), &json!({ "a": {} })), [added("a", json!({}))]);
+        assert_eq!(changes(&Value::Null, &json!({})), [added("", json!({}))]);
     }
 }

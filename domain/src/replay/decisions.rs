@@ -16,8 +16,8 @@ fn follows(first: &Recorded, next: &Recorded) -> bool {
     next.metadata.causation_id == Some(first.id) && !answers(&first.event, &next.event)
 }
 
-fn answers(asked: &Event, next: &Event) -> bool {
-    matches!((turn(asked), turn(next)), (Some((of, way, true)), Some((about, back, false))) if (of, way) == (about, back))
+fn answers(request: &Event, next: &Event) -> bool {
+    matches!((turn(request), turn(next)), (Some((of, way, true)), Some((about, back, false))) if (of, way) == (about, back))
 }
 
 /// The step and direction of a request or an answer, and whether it is the request.

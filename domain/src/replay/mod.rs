@@ -20,17 +20,17 @@
 //! - Two commands that cause the same events cannot be distinguished: a refusal in the exchange and
 //!   a later one, or an operator's retry of all steps when only one could be retried.
 
-mod again;
 mod changes;
 mod command;
 mod decisions;
+mod json_form;
+mod repetition;
 mod rule;
-mod seen;
 
 #[cfg(test)]
-mod again_tests;
+mod json_form_tests;
 #[cfg(test)]
-mod seen_tests;
+mod repetition_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -38,10 +38,10 @@ mod why_tests;
 
 use uuid::Uuid;
 
-pub use again::Again;
 pub use changes::{Change, changes};
+pub use json_form::{event_json, state_json};
+pub use repetition::Again;
 pub use rule::{Rule, Why};
-pub use seen::{event_json, state_json};
 
 use crate::Timestamp;
 use crate::order::{Command, Effect, Event, IllegalTransition, OrderState, evolve, pending};
@@ -110,7 +110,7 @@ impl<'h> Replay<'h> {
     }
 
     fn decision(&mut self, events: &'h [Recorded]) -> Result<Decision<'h>, BrokenHistory> {
-        let (command, again) = again::again(self.workflow, self.state.as_ref(), events);
+        let (command, again) = repetition::again(self.workflow, self.state.as_ref(), events);
         let mut moments = Vec::with_capacity(events.len());
         for recorded in events {
             let why = rule::why(self.workflow, self.state.as_ref(), &events[0], recorded);

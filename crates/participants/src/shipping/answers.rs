@@ -145,8 +145,9 @@ impl Answers {
         }
         match request.send().await {
             Ok(response) => {
-                let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                self.verdict(response.status(), asked.map(Duration::from_secs), item.ticket.age())
+                let requested_wait =
+                    response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                self.verdict(response.status(), requested_wait.map(Duration::from_secs), item.ticket.age())
             }
             Err(error) => Verdict::Again { reason: format!("the callback was not reached: {error}"), after: None },
         }

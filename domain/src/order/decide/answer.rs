@@ -131,8 +131,8 @@ pub(super) fn is_unsure(state: &OrderState, step: &str) -> bool {
 /// compensation, no forward step is tried again: it would have to be undone, too.
 fn failures_before_another_attempt(step: &Step, state: &OrderState, answer: &Answer) -> Option<u32> {
     let failures = state.steps.get(&answer.attempt.step).map_or(0, |s| s.failures) + 1;
-    let in_vain = answer.attempt.direction == Direction::Do && state.phase == Phase::Undoing;
-    (!in_vain && failures < step.retry.attempts).then_some(failures)
+    let forward_while_undoing = answer.attempt.direction == Direction::Do && state.phase == Phase::Undoing;
+    (!forward_while_undoing && failures < step.retry.attempts).then_some(failures)
 }
 
 /// A mistake is tried again slowly. After the last attempt, a forward step is held for an operator;

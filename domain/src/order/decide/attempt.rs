@@ -86,8 +86,11 @@ pub(super) fn retry_at(
 
 /// An error, with the participant's `Retry-After` if that exceeds the limit.
 pub(super) fn with_wait_asked_for(error: &str, retry_after: Option<Duration>, at: Timestamp) -> String {
-    let Some(asked) = retry_after.filter(|asked| *asked > MAX_RETRY_AFTER) else { return error.to_owned() };
-    let until = TimeDelta::from_std(asked).ok().and_then(|asked| at.checked_add_signed(asked));
+    let Some(requested_wait) = retry_after.filter(|requested_wait| *requested_wait > MAX_RETRY_AFTER) else {
+        return error.to_owned();
+    };
+    let until =
+        TimeDelta::from_std(requested_wait).ok().and_then(|requested_wait| at.checked_add_signed(requested_wait));
     let until = until.map_or_else(|| "for ever".to_owned(), |until| until.format("until %F %T UTC").to_string());
     format!("{error}; it asks to wait {until}, and is asked again after 24 hours")
 }

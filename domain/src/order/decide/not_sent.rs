@@ -34,9 +34,9 @@ pub(super) fn not_sent(
         return Err(Refusal::NotWaiting { step: step.id.clone(), state: state.state() }.into());
     }
     // A paused order starts nothing, and an order under compensation starts no forward step.
-    let goes_on = state.paused.is_none() && state.phase.starts(*direction);
+    let may_continue = state.paused.is_none() && state.phase.starts(*direction);
     let since = unsent_since(state, &step.id).filter(|since| decision.at - since >= MAX_UNSENT);
-    if let Some(since) = since.filter(|_| goes_on && !not_sent.wait.is_zero()) {
+    if let Some(since) = since.filter(|_| may_continue && !not_sent.wait.is_zero()) {
         let error = never_sent(since, &not_sent.error);
         return Ok(decision.record(held_unsent(step, state, *direction, error, decision))?);
     }
@@ -52,7 +52,7 @@ pub(super) fn not_sent(
         retry_at: later(decision.at, not_sent.wait),
         at: decision.at,
     }))?;
-    if not_sent.wait.is_zero() && goes_on {
+    if not_sent.wait.is_zero() && may_continue {
         next_attempt(workflow, step, *direction, number.saturating_sub(1), decision)?;
     }
     Ok(())
@@ -128,8 +128,8 @@ mod tests {
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
         not_sent(&mut story, Direction::Do, 1, WAIT).whatever();
-        let told = story.operate(Operation::Cancel).events();
-        assert!(told.iter().all(|event| event.type_name() != "StepStarted"), "{told:?}");
+        let events = story.operate(Operation::Cancel).events();
+        assert!(events.iter().all(|event| event.type_name() != "StepStarted"), "{events:?}");
         assert_eq!(story.state().state(), Lifecycle::Canceled);
     }
 
@@ -141,8 +141,8 @@ mod tests {
         story.answer("go", unclear("503")).whatever();
         story.tick_after(Duration::from_mins(5)).whatever();
         not_sent(&mut story, Direction::Do, 2, WAIT).whatever();
-        let told = story.operate(Operation::Cancel).events();
-        assert!(told.iter().any(|event| event.type_name() == "StepStarted"), "{told:?}");
+        let events = story.operate(Operation::Cancel).events();
+        assert!(events.iter().any(|event| event.type_name() == "StepStarted"), "{events:?}");
     }
 
     #[test]
@@ -154,8 +154,8 @@ mod tests {
         held.operate(Operation::Pause).whatever();
         assert_eq!(not_sent(&mut held, Direction::Do, 1, Duration::ZERO).events().len(), 1);
         undone.operate(Operation::Cancel).whatever();
-        let told = not_sent(&mut undone, Direction::Do, 1, Duration::ZERO).events();
-        assert!(told.iter().all(|event| event.type_name() != "StepStarted"), "{told:?}");
+        let events = not_sent(&mut undone, Direction::Do, 1, Duration::ZERO).events();
+        assert!(events.iter().all(|event| event.type_name() != "StepStarted"), "{events:?}");
     }
 
     #[test]

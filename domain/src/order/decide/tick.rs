@@ -97,8 +97,8 @@ pub(super) fn given_up(
     failing: bool,
     decision: &Decision,
 ) -> Event {
-    let in_vain = direction == Direction::Do && (failing || decision.state.phase == Phase::Undoing);
-    if in_vain || attempt >= MAX_ATTEMPTS {
+    let forward_while_undoing = direction == Direction::Do && (failing || decision.state.phase == Phase::Undoing);
+    if forward_while_undoing || attempt >= MAX_ATTEMPTS {
         return failed(step, direction, error, true, decision);
     }
     Event::StepAttemptFailed(StepAttemptFailed {

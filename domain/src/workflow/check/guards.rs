@@ -33,9 +33,10 @@ fn cannot_hold(section: &Section, forward: &Section, step: &Step, notes: &mut No
     let mut wanted: BTreeMap<&str, &str> = BTreeMap::new();
     let mut never = false;
     for comparison in guard.comparisons().iter().filter(|comparison| comparison.equal && comparison.required) {
-        let asked = find(section, forward, &comparison.step);
-        never |= asked.is_some_and(|asked| !answers(asked, comparison));
-        if section.name == forward.name && asked.is_some_and(|asked| asked.compensate_on.contains(&comparison.outcome))
+        let compared = find(section, forward, &comparison.step);
+        never |= compared.is_some_and(|compared| !answers(compared, comparison));
+        if section.name == forward.name
+            && compared.is_some_and(|compared| compared.compensate_on.contains(&comparison.outcome))
         {
             let reason = format!("can never hold: after '{}' the order is undone", comparison.outcome);
             notes.within(&path, comparison.at, reason);

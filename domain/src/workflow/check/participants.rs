@@ -9,13 +9,13 @@ use crate::workflow::{ActionRef, Step, Workflow};
 
 /// Reports unknown participants, and unused ones.
 pub(super) fn check(workflow: &Workflow, sections: [&Section; 2], notes: &mut Notes) {
-    let mut asked = BTreeSet::new();
+    let mut used = BTreeSet::new();
     let mut all_read = !workflow.steps.is_empty();
     for section in sections {
         for step in section.steps {
             let word = if step.mode == Mode::Call { ".call" } else { ".request" };
             for (path, action) in actions(section, step, word) {
-                asked.insert(action.participant.as_str());
+                used.insert(action.participant.as_str());
                 known(workflow, &path, action, notes);
             }
             answered_at_once(workflow, section, step, notes);
@@ -24,7 +24,7 @@ pub(super) fn check(workflow: &Workflow, sections: [&Section; 2], notes: &mut No
     }
     // A participant in an action that could not be read may be in use.
     if all_read {
-        for idle in workflow.participants.keys().filter(|name| !asked.contains(name.as_str())) {
+        for idle in workflow.participants.keys().filter(|name| !used.contains(name.as_str())) {
             notes.at_key(&format!("participants.{idle}"), "is not asked for anything");
         }
     }
@@ -47,8 +47,8 @@ fn actions<'a>(section: &Section, step: &'a Step, word: &str) -> Vec<(String, &'
 
 /// Whether every action of the step could be read.
 fn reads_whole(section: &Section, step: &Step, notes: &Notes) -> bool {
-    let asks = matches!(step.mode, Mode::Call | Mode::Request);
-    (!asks || step.action.is_some()) && (step.undo.is_some() || !notes.has(&section.path(step, ".undo")))
+    let sends_requests = matches!(step.mode, Mode::Call | Mode::Request);
+    (!sends_requests || step.action.is_some()) && (step.undo.is_some() || !notes.has(&section.path(step, ".undo")))
 }
 
 fn known(workflow: &Workflow, path: &str, action: &ActionRef, notes: &mut Notes) {

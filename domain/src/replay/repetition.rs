@@ -38,12 +38,12 @@ pub(super) fn again(
     for command in candidates {
         for &(state, value) in &ways {
             let decided = repeat(workflow, state, &command, value, recorded).map_err(|error| error.to_string());
-            let alike = decided.as_ref().map_or(0, |events| alike(events, recorded));
-            if alike == recorded.len() && decided.as_ref().is_ok_and(|events| events.len() == alike) {
+            let equal_events = decided.as_ref().map_or(0, |events| equal_events(events, recorded));
+            if equal_events == recorded.len() && decided.as_ref().is_ok_and(|events| events.len() == equal_events) {
                 return (Some(command), Again::Same);
             }
-            if nearest.as_ref().is_none_or(|(most, ..)| alike > *most) {
-                nearest = Some((alike, command.clone(), decided));
+            if nearest.as_ref().is_none_or(|(most, ..)| equal_events > *most) {
+                nearest = Some((equal_events, command.clone(), decided));
             }
         }
     }
@@ -139,7 +139,7 @@ fn depends_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: 
 }
 
 /// How many events are equal, from the first one.
-fn alike(decided: &[Event], recorded: &[Recorded]) -> usize {
+fn equal_events(decided: &[Event], recorded: &[Recorded]) -> usize {
     decided.iter().zip(recorded).take_while(|(decided, recorded)| means_the_same(decided, &recorded.event)).count()
 }
 
