@@ -1,4 +1,4 @@
-//! The one connection through which the active projector holds its place (see [`leader_consumer::take_place`]) and writes: whoever has
+//! The one connection through which the active projector holds its place (see [`leader_consumer::acquire_leadership`]) and writes: whoever has
 //! lost the place cannot write.
 
 use std::time::Duration;
@@ -76,7 +76,7 @@ pub(crate) struct Session {
 impl Session {
     /// Waits for this projector's turn. May be dropped while waiting.
     pub async fn take_over(pool: &PgPool, log: &EventStore, options: &ProjectorOptions) -> Result<Self, Interruption> {
-        let mut db = leader_consumer::take_place(pool, LOCK, options.standby_poll, options.silence).await?;
+        let mut db = leader_consumer::acquire_leadership(pool, LOCK, options.standby_poll, options.silence).await?;
         sqlx::raw_sql(SETTINGS).execute(&mut db).await?;
         let log_id = verify_views(log, &mut db).await?;
         let (checkpoint, generation) = checkpoint::with_generation(&mut db).await?;

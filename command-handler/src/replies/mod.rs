@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use domain::wire::participants::REPLY_STREAM_PREFIX;
 use event_store::client::{EventStore, Filter, RecordedEvent};
-use leader_consumer::{FollowOptions, LogAlarm, Reader, bookmark_in, follow};
+use leader_consumer::{FollowOptions, LogAlarm, Reader, checkpoint_in, follow};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +35,7 @@ const REMEDY: &str = "connect the log that the replies came from, or restore it 
 #[derive(Debug, Clone)]
 pub struct ReplyReaderOptions {
     /// How many replies are taken side by side.
-    pub most_under_way: usize,
+    pub max_under_way: usize,
     /// Where to count what is taken.
     pub tally: ReplyTally,
     /// Raised while replies were read from another log so far: none is taken then.
@@ -44,7 +44,7 @@ pub struct ReplyReaderOptions {
 
 impl Default for ReplyReaderOptions {
     fn default() -> Self {
-        Self { most_under_way: 64, tally: ReplyTally::default(), alarm: LogAlarm::default() }
+        Self { max_under_way: 64, tally: ReplyTally::default(), alarm: LogAlarm::default() }
     }
 }
 
@@ -58,10 +58,10 @@ pub async fn run_replies<P: Participants, C: Clock>(
     stop: CancellationToken,
 ) {
     let filter = Filter::StreamPrefixes(vec![REPLY_STREAM_PREFIX.to_owned()]);
-    let bookmark = bookmark_in!("reply_checkpoints", "replies");
+    let checkpoint = checkpoint_in!("reply_checkpoints", "replies");
     let follow_options = FollowOptions {
-        most_under_way: options.most_under_way,
-        ..FollowOptions::new("the reader of replies", LOCK, bookmark, filter, (options.alarm, REMEDY))
+        max_under_way: options.max_under_way,
+        ..FollowOptions::new("the reader of replies", LOCK, checkpoint, filter, (options.alarm, REMEDY))
     };
     let taker = Arc::new(Taker::new(orchestrator, log.clone(), options.tally));
     follow(follow_options, log, pool, taker, stop).await;

@@ -24,7 +24,7 @@ use crate::{CheckReport, check_log};
 const EVENTS: usize = 1024;
 const BYTES: usize = 8 << 20;
 /// A node does not write so much at once, though a clock that stands still may make it seem so.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 
 /// What a backup has done.
 #[derive(Debug, Clone)]
@@ -222,7 +222,7 @@ impl Together {
     fn ends_before(&self, next: &Record) -> bool {
         let enough = self.events.len() >= EVENTS || self.bytes >= BYTES;
         let later = self.events.last().is_some_and(|(_, last)| last.created != next.created_ticks);
-        enough && later || self.bytes >= MOST_BYTES
+        enough && later || self.bytes >= MAX_BYTES
     }
 
     fn add(&mut self, record: Record) {

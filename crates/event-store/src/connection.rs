@@ -18,14 +18,14 @@ use super::link::Link;
 use super::settings::Settings;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// With the pauses between them, about six seconds: a restart of the server goes unnoticed, an outage does not.
 const ATTEMPTS: u32 = 10;
 /// However few the attempts were: one that got no answer has taken a while by itself.
-const LONGEST_RETRY: Duration = Duration::from_secs(10);
+const MAX_RETRY: Duration = Duration::from_secs(10);
 /// A call that takes longer than this is given up. The server is asked to give up an append after ten seconds, but one
 /// that does not answer at all does not say so.
-const LONGEST_CALL: Duration = Duration::from_secs(30);
+const MAX_CALL: Duration = Duration::from_secs(30);
 
 pub(super) struct Connection {
     /// The hosts, for the log lines.
@@ -95,8 +95,8 @@ impl Connection {
         }
         if let Some(last) = builds.last {
             // A connection that lasted for a while did work: the next failure is a new one.
-            let lasted = last.elapsed() > LONGEST_PAUSE * 2;
-            builds.pause = if lasted { FIRST_PAUSE } else { (builds.pause * 2).min(LONGEST_PAUSE) };
+            let lasted = last.elapsed() > MAX_PAUSE * 2;
+            builds.pause = if lasted { FIRST_PAUSE } else { (builds.pause * 2).min(MAX_PAUSE) };
             tokio::time::sleep_until(last + builds.pause).await;
         }
         builds.last = Some(Instant::now());
@@ -176,7 +176,7 @@ impl Retry {
 
     /// Pauses before the next attempt; `false` when there is to be none.
     pub(super) async fn pause(&mut self) -> bool {
-        if self.attempts >= ATTEMPTS || self.since.elapsed() > LONGEST_RETRY {
+        if self.attempts >= ATTEMPTS || self.since.elapsed() > MAX_RETRY {
             return false;
         }
         self.attempts += 1;
@@ -187,14 +187,14 @@ impl Retry {
     /// Pauses before the next attempt, of which there may be any number.
     pub(super) async fn pause_once(&mut self) {
         tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.pause = (self.pause * 2).min(MAX_PAUSE);
     }
 }
 
 /// Bounds a call in time.
 pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    match tokio::time::timeout(LONGEST_CALL, pin!(call)).await {
+    match tokio::time::timeout(MAX_CALL, pin!(call)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Fault::NoAnswer(LONGEST_CALL)),
+        Err(_) => Err(Fault::NoAnswer(MAX_CALL)),
     }
 }

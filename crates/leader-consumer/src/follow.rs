@@ -12,10 +12,10 @@ use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use crate::alarm::LogAlarm;
-use crate::bookmark::Bookmark;
+use crate::checkpoint::CheckpointRow;
 use crate::lanes::Lanes;
+use crate::leadership::acquire_leadership;
 use crate::origin::{Checkpoint, Mark, OriginError, verify};
-use crate::place::take_place;
 use crate::window::{Number, Window};
 
 /// The first wait before trying again what failed.
@@ -35,11 +35,11 @@ pub struct FollowOptions {
     /// The same number for all who compete for the place.
     pub lock: i64,
     /// Where the checkpoint is.
-    pub bookmark: Bookmark,
+    pub checkpoint: CheckpointRow,
     /// Which events.
     pub filter: Filter,
     /// How many events are taken before the first of them is handled.
-    pub most_under_way: usize,
+    pub max_under_way: usize,
     /// How often one that stands by tries to take over.
     pub standby_poll: Duration,
     /// How long the active one may be silent (paused, or cut off) before Postgres gives its place to another.
@@ -57,16 +57,16 @@ impl FollowOptions {
     pub fn new(
         name: &'static str,
         lock: i64,
-        bookmark: Bookmark,
+        checkpoint: CheckpointRow,
         filter: Filter,
         (alarm, remedy): (LogAlarm, &'static str),
     ) -> Self {
         Self {
             name,
             lock,
-            bookmark,
+            checkpoint,
             filter,
-            most_under_way: 256,
+            max_under_way: 256,
             standby_poll: Duration::from_millis(250),
             silence: Duration::from_secs(5),
             back_off_max: Duration::from_secs(5),
@@ -141,11 +141,11 @@ async fn lead<R: Reader>(
 ) -> Result<(), Interruption> {
     let mut db = tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        db = take_place(pool, options.lock, options.standby_poll, options.silence) => db?,
+        db = acquire_leadership(pool, options.lock, options.standby_poll, options.silence) => db?,
     };
     // What a crash of the server takes back is only read again: there is no need to wait for its disk.
     sqlx::query("SET synchronous_commit TO off").execute(&mut db).await?;
-    let checkpoint = options.bookmark.read(&mut db).await?;
+    let checkpoint = options.checkpoint.read(&mut db).await?;
     let log_id = verify(log, checkpoint.as_ref()).await?;
     options.alarm.clear(options.name);
     let position = checkpoint.map(|checkpoint| checkpoint.position);
@@ -197,7 +197,7 @@ struct Active<'a, R> {
 impl<R: Reader> Active<'_, R> {
     async fn run(mut self, stop: &CancellationToken) -> Result<(), Interruption> {
         loop {
-            let has_room = self.window.len() < self.options.most_under_way.max(1);
+            let has_room = self.window.len() < self.options.max_under_way.max(1);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -225,7 +225,7 @@ impl<R: Reader> Active<'_, R> {
             Some(through) if Some(through) != self.written => {
                 self.look_for_mark(through).await;
                 let checkpoint = Checkpoint { position: through, log: Some(self.log_id), mark: self.window.mark() };
-                self.options.bookmark.write(&mut self.db, &checkpoint).await?;
+                self.options.checkpoint.write(&mut self.db, &checkpoint).await?;
                 self.written = Some(through);
             }
             _ => self.db.ping().await?,

@@ -1,27 +1,29 @@
-//! Following the log as the one of many processes that does so.
+//! One of many processes follows the log: the one that was elected.
 //!
-//! [`take_place`] waits for the place of the one that works, which it holds by a lock on its connection. [`follow`] does the rest for
-//! whoever handles events one by one: it reads a part of the log from a checkpoint in Postgres, hands each event to a
-//! [`Reader`], and moves the checkpoint past what is handled. What holds:
+//! [`acquire_leadership`] waits until this process leads. A lock on its connection to Postgres holds the
+//! leadership. [`follow`] does the rest for a handler of single events: it reads a part of the log from a
+//! checkpoint in Postgres, hands each event to a [`Reader`], and moves the checkpoint past the handled
+//! events. What holds:
 //!
-//! - **At least once.** The checkpoint passes an event only when it and all before it are handled. After a crash some are
-//!   handled again, so handling one twice has to change nothing.
-//! - **In order where it matters.** Events of one lane are handled one after another; others go side by side, up to a bound.
-//! - **One reader.** Whoever loses the connection has lost the place, and cannot move the checkpoint; whoever falls silent
-//!   loses the connection. Others stand by and take over.
-//! - **The checkpoint's log.** A checkpoint is used only on the log that it is of ([`verify`]): at the beginning, and whenever the
-//!   connection to the log was made again.
+//! - **At least once.** The checkpoint passes an event only when it and all before it are handled. After
+//!   a crash some events are handled again, so handling one twice must change nothing.
+//! - **In order where it matters.** Events of one lane are handled one after another. Others are handled
+//!   side by side, up to a bound.
+//! - **One reader.** An instance that loses the connection has lost the leadership, and cannot move the
+//!   checkpoint. An instance that falls silent loses the connection. Others stand by and take over.
+//! - **The checkpoint's log.** A checkpoint is used only on its own log ([`verify`]). That is checked at
+//!   the beginning, and whenever the connection to the log was made again.
 
 mod alarm;
-mod bookmark;
+mod checkpoint;
 mod follow;
 mod lanes;
+mod leadership;
 mod origin;
-mod place;
 mod window;
 
 pub use alarm::LogAlarm;
-pub use bookmark::{Bookmark, read_checkpoint};
+pub use checkpoint::{CheckpointRow, read_checkpoint};
 pub use follow::{FollowOptions, Reader, follow};
+pub use leadership::acquire_leadership;
 pub use origin::{Checkpoint, Mark, Mismatch, OriginError, compare, verify};
-pub use place::take_place;

@@ -71,8 +71,8 @@ async fn serve<P: Participant>(context: &Context, log: &EventStore, stop: &Cance
     // The whole name, because another service's name may begin in the same way.
     let filter = Filter::StreamRegex(format!("^{}$", ActionRequested::stream(P::NAME)));
     let options = FollowOptions {
-        most_under_way: MAX_IN_FLIGHT,
-        ..FollowOptions::new(P::NAME, P::LOCK, P::BOOKMARK, filter, (context.options.alarm.clone(), REMEDY))
+        max_under_way: MAX_IN_FLIGHT,
+        ..FollowOptions::new(P::NAME, P::LOCK, P::CHECKPOINT, filter, (context.options.alarm.clone(), REMEDY))
     };
     let claims = match Claims::new() {
         Ok(claims) => claims,

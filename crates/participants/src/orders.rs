@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
-use leader_consumer::{Bookmark, bookmark_in};
+use leader_consumer::{CheckpointRow, checkpoint_in};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -41,7 +41,7 @@ struct StatusInput {
 impl Participant for Orders {
     const NAME: &'static str = "orders";
     const RECORD: Record = record_in!("participant_orders");
-    const BOOKMARK: Bookmark = bookmark_in!("participant_orders.request_checkpoints", "requests");
+    const CHECKPOINT: CheckpointRow = checkpoint_in!("participant_orders.request_checkpoints", "requests");
     const LOCK: i64 = 0x7465_6e75_746f_0010;
     type Action = Action;
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use leader_consumer::Bookmark;
+use leader_consumer::CheckpointRow;
 use sqlx::{PgConnection, PgPool};
 
 use crate::contract::{Answer, PathName, Request, WireAnswer, whole_body};
@@ -32,7 +32,7 @@ pub(crate) trait Participant: Send + Sync + Sized + 'static {
     /// The record of handled requests.
     const RECORD: Record;
     /// The checkpoint of requests by events.
-    const BOOKMARK: Bookmark;
+    const CHECKPOINT: CheckpointRow;
     /// The lock of the one process that reads these requests. It must be unique in the database.
     const LOCK: i64;
     /// An action with its checked input.

@@ -87,14 +87,20 @@ async fn a_lost_connection_is_taken_up_again_without_losing_the_place() {
 async fn a_projector_with_nothing_to_do_keeps_its_place() {
     let (log, last) = Log::with(&all_ways()).await;
     let views = Views::empty().await;
-    let silence = Duration::from_millis(200);
+    let silence = Duration::from_secs(2);
     let projector = Running::start(&log, &views, ProjectorOptions { silence, ..batches_of(1_000) });
     projector.reach(last).await;
     let holder = "SELECT pid::text FROM pg_locks JOIN pg_database d ON d.oid = database
                   WHERE locktype = 'advisory' AND datname = current_database()";
     let before = views.texts(holder).await;
-    views.sql("SELECT pg_sleep(0.7)").await;
-    assert_eq!((before.len(), views.texts(holder).await), (1, before));
+    assert_eq!(before.len(), 1);
+    views.sql("CREATE TABLE idle_since AS SELECT clock_timestamp() AS moment").await;
+    // The same session is used after Postgres would have ended it, had it been silent.
+    let outlasted = "SELECT pid::text FROM pg_stat_activity CROSS JOIN idle_since
+                     WHERE query_start > moment + interval '2 s' AND datname = current_database()
+                       AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')";
+    until("the session outlasts its silence", async || !views.texts(outlasted).await.is_empty()).await;
+    assert_eq!(views.texts(holder).await, before);
     projector.stop().await;
     // Postgres ends a session a moment after its connection was closed.
     until("the place is free", async || views.texts(holder).await.is_empty()).await;

@@ -1,9 +1,10 @@
 //! One group at work: a task that reads, hands out, takes answers, parks, and writes checkpoints.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
@@ -18,7 +19,7 @@ use crate::reader::ReadFailure;
 /// What may wait for a group to look at it.
 const COMMANDS: usize = 256;
 /// What a consumer may ask for at a time.
-const MOST_SLOTS: usize = 4096;
+const MAX_SLOTS: usize = 4096;
 /// After something failed.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -51,12 +52,31 @@ pub(crate) enum Command {
     },
 }
 
-/// A consumer's side: the events it is to get end when the group does.
+/// A consumer's side.
 pub(crate) struct Connected {
     pub(crate) id: ConsumerId,
-    pub(crate) events: mpsc::Receiver<Message>,
-    /// Told when the consumer leaves.
-    pub(crate) departures: mpsc::UnboundedSender<ConsumerId>,
+    pub(crate) events: Events,
+}
+
+/// The events that a consumer is to get. They end when the group does. Whoever drops them has left: that needs no queue,
+/// since the group sees it in the channel itself, and is only woken to look.
+pub(crate) struct Events {
+    received: mpsc::Receiver<Message>,
+    departures: Arc<Notify>,
+}
+
+impl Events {
+    /// The next event; `None` once the group has ended.
+    pub(crate) async fn next(&mut self) -> Option<Message> {
+        self.received.recv().await
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.received.close();
+        self.departures.notify_one();
+    }
 }
 
 /// How a group stands.
@@ -104,7 +124,8 @@ pub(super) struct Engine {
     forget_before: Option<u64>,
     outlets: HashMap<ConsumerId, mpsc::Sender<Message>>,
     next_consumer: ConsumerId,
-    departures: (mpsc::UnboundedSender<ConsumerId>, mpsc::UnboundedReceiver<ConsumerId>),
+    /// Notified when a consumer leaves.
+    departures: Arc<Notify>,
     paused_until: Option<Instant>,
 }
 
@@ -126,7 +147,7 @@ impl Engine {
             forget_before: None,
             outlets: HashMap::new(),
             next_consumer: 1,
-            departures: mpsc::unbounded_channel(),
+            departures: Arc::default(),
             paused_until: None,
         })
     }
@@ -151,10 +172,7 @@ impl Engine {
                     Some(command) => self.obey(command),
                     None => break None,
                 },
-                Some(consumer) = self.departures.1.recv() => {
-                    self.outlets.remove(&consumer);
-                    self.group.disconnect(consumer);
-                }
+                () = self.departures.notified() => self.disconnect_departed(),
                 () = until(wakes) => self.paused_until = None,
                 waited = self.cursor.wait(), if wants_more => match waited {
                     Ok(()) => self.at_end = false,
@@ -259,7 +277,7 @@ impl Engine {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Connect { who, slots, answer } => {
-                let _ = answer.send(self.connect(who, slots.clamp(1, MOST_SLOTS)));
+                let _ = answer.send(self.connect(who, slots.clamp(1, MAX_SLOTS)));
             }
             Command::Acknowledge { consumer, ids } => {
                 for id in ids {
@@ -290,9 +308,16 @@ impl Engine {
             return None;
         }
         self.next_consumer += 1;
-        let (outlet, events) = mpsc::channel(slots);
+        let (outlet, received) = mpsc::channel(slots);
         self.outlets.insert(id, outlet);
-        Some(Connected { id, events, departures: self.departures.0.clone() })
+        Some(Connected { id, events: Events { received, departures: self.departures.clone() } })
+    }
+
+    fn disconnect_departed(&mut self) {
+        let departed: Vec<_> = self.outlets.extract_if(|_, outlet| outlet.is_closed()).collect();
+        for (consumer, _) in departed {
+            self.group.disconnect(consumer);
+        }
     }
 
     fn describe(&mut self) -> Description {

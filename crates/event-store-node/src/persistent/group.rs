@@ -22,8 +22,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// How many waiting events are looked at for one that a consumer may have.
 const LOOK_AHEAD: usize = 1024;
 /// How many events a group may hold, whatever it was asked to, and about how many bytes.
-const MOST_HELD: usize = 4096;
-const MOST_BYTES: usize = 16 << 20;
+const MAX_HELD: usize = 4096;
+const MAX_BYTES: usize = 16 << 20;
 
 /// An event on its way through a group.
 #[derive(Debug, Clone)]
@@ -127,10 +127,10 @@ impl Group {
         if self.consumers.is_empty() {
             return 0;
         }
-        if self.bytes >= MOST_BYTES {
+        if self.bytes >= MAX_BYTES {
             return 0;
         }
-        let size = (self.settings.history_buffer_size as usize).clamp(1, MOST_HELD);
+        let size = (self.settings.history_buffer_size as usize).clamp(1, MAX_HELD);
         let room = size.saturating_sub(self.waiting.len() + self.again.len());
         room.min(self.settings.read_batch_size.max(1) as usize)
     }

@@ -14,6 +14,8 @@ pub(crate) mod group;
 pub(crate) mod measure;
 pub(crate) mod settings;
 mod strategy;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

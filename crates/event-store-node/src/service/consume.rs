@@ -10,7 +10,7 @@ use event_store_protocol::persistent::read_resp::{Content as Sent, ReadEvent, Su
 use event_store_protocol::persistent::{ReadReq, ReadResp};
 use event_store_protocol::shared;
 use futures::{StreamExt, stream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use super::persistent_settings::group_key;
 use super::refusal;
 use super::streams::Answers;
 use crate::persistent::Groups;
-use crate::persistent::engine::{Command, Connected, Handle};
+use crate::persistent::engine::{Command, Connected, Events, Handle};
 use crate::persistent::group::{ConsumerId, Message, Nack, Who};
 use crate::persistent::settings::GroupKey;
 
@@ -49,12 +49,10 @@ pub(super) async fn consume(
     let (answer, connected) = oneshot::channel();
     handle.send(Command::Connect { who, slots, answer }).await.map_err(|_| no_group())?;
     let connected = connected.await.map_err(|_| no_group())?;
-    let Connected { id, events, departures } =
-        connected.ok_or_else(|| refusal::too_many_consumers(&key.source, &key.group))?;
+    let Connected { id, events } = connected.ok_or_else(|| refusal::too_many_consumers(&key.source, &key.group))?;
 
     let confirmation = SubscriptionConfirmation { subscription_id: format!("{}::{}", key.source, key.group) };
-    let session =
-        Session { key, handle, ids, requests: Some(requests), events, departure: Departure { id, departures } };
+    let session = Session { key, handle, ids, requests: Some(requests), id, events };
     let confirmed = stream::once(async { Ok(response(Sent::SubscriptionConfirmation(confirmation))) });
     Ok(confirmed.chain(stream::try_unfold(session, Session::next)).boxed())
 }
@@ -65,21 +63,8 @@ struct Session {
     ids: IdForm,
     /// `None` once the client has nothing more to say.
     requests: Option<Streaming<ReadReq>>,
-    events: mpsc::Receiver<Message>,
-    departure: Departure,
-}
-
-/// Says that the consumer has left, however it did.
-struct Departure {
     id: ConsumerId,
-    departures: mpsc::UnboundedSender<ConsumerId>,
-}
-
-impl Drop for Departure {
-    fn drop(&mut self) {
-        // A group that has ended needs no word of it.
-        let _ = self.departures.send(self.id);
-    }
+    events: Events,
 }
 
 impl Session {
@@ -92,7 +77,7 @@ impl Session {
                 }
             };
             tokio::select! {
-                event = self.events.recv() => {
+                event = self.events.next() => {
                     let Some(message) = event else { return Err(self.dropped()) };
                     let sent = sent(&message, self.ids);
                     return Ok(Some((sent, self)));
@@ -107,7 +92,7 @@ impl Session {
     }
 
     async fn take(&mut self, request: ReadReq) -> Result<(), Status> {
-        let consumer = self.departure.id;
+        let consumer = self.id;
         let command = match request.content {
             Some(Content::Ack(ack)) => Command::Acknowledge { consumer, ids: uuids(ack.ids)? },
             Some(Content::Nack(nack)) => {

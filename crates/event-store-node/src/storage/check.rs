@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Problems that are told. A log with so many has more, and nobody reads on.
-const MOST_PROBLEMS: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 
 /// What was found in a log.
 #[derive(Debug, Clone, Default, serde::Serialize)]
@@ -56,7 +56,7 @@ impl CheckReport {
     }
 
     fn note(&mut self, place: impl Display, fault: impl Display) {
-        if self.problems.len() < MOST_PROBLEMS {
+        if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(format!("{place}: {fault}"));
         } else {
             self.gave_up = true;

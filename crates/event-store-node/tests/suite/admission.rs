@@ -183,11 +183,16 @@ async fn calls_beyond_the_bound_are_refused_and_the_others_go_on() {
 
 #[tokio::test]
 async fn messages_that_never_become_whole_hold_up_no_small_ones_and_end_in_time() {
-    let patience = Duration::from_secs(1);
+    // With a patience that outlasts the test, nothing but room for both lets the small append through.
+    for patience in [10 * LIMIT, Duration::from_millis(500)] {
+        messages_that_never_become_whole(patience).await;
+    }
+}
+
+async fn messages_that_never_become_whole(patience: Duration) {
     let (node, store, _folder) = node(|options| NodeOptions { intake_bytes: 1 << 20, patience, ..options }).await;
     let mut sender = connection(&node.address().to_string()).await.unwrap();
     let whole = framed(&wire::AppendReq { options: None, event: Some(wire_event(600 << 10)) });
-    let begun = Instant::now();
     let halves: Vec<_> = (0..10)
         .map(|_| {
             let (answer, mut body) = begin(&mut sender, APPEND);
@@ -196,7 +201,9 @@ async fn messages_that_never_become_whole_hold_up_no_small_ones_and_end_in_time(
         })
         .collect();
     until_it_appends(&store).await;
-    assert!(begun.elapsed() < patience, "a small append waits for those that never end");
+    if patience > LIMIT {
+        return;
+    }
     let mut given_up = 0;
     for (answer, _body) in halves {
         match timeout(LIMIT, status(answer)).await.unwrap() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::ids::OrderId;
 use domain::wire::erasures::{ERASURES, PersonalDataErased, decode_erasure};
 use event_store::client::{EventStore, Filter, RecordedEvent};
-use leader_consumer::{Bookmark, FollowOptions, Reader, bookmark_in, follow};
+use leader_consumer::{CheckpointRow, FollowOptions, Reader, checkpoint_in, follow};
 use sqlx::PgPool;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::by_events::REMEDY;
 use crate::participant::Context;
 
-const BOOKMARK: Bookmark = bookmark_in!("participant_notifications.request_checkpoints", "erasures");
+const CHECKPOINT: CheckpointRow = checkpoint_in!("participant_notifications.request_checkpoints", "erasures");
 const LOCK: i64 = 0x7465_6e75_746f_0014;
 /// The pause before a retry.
 const BACK_OFF: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ pub(crate) async fn run_erasures(context: &Context, log: &EventStore, stop: Canc
     let pool = context.pool.clone();
     let alarm = (context.options.alarm.clone(), REMEDY);
     let filter = Filter::StreamRegex(format!("^{ERASURES}$"));
-    let options = FollowOptions::new("erasures of notifications", LOCK, BOOKMARK, filter, alarm);
+    let options = FollowOptions::new("erasures of notifications", LOCK, CHECKPOINT, filter, alarm);
     follow(options, log.clone(), pool.clone(), Arc::new(Shredder { pool }), stop).await;
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use leader_consumer::{Bookmark, bookmark_in};
+use leader_consumer::{CheckpointRow, checkpoint_in};
 use lettre::Address;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -55,7 +55,7 @@ pub(crate) struct Letter {
 impl Participant for Notifications {
     const NAME: &'static str = "notifications";
     const RECORD: Record = record_in!("participant_notifications");
-    const BOOKMARK: Bookmark = bookmark_in!("participant_notifications.request_checkpoints", "requests");
+    const CHECKPOINT: CheckpointRow = checkpoint_in!("participant_notifications.request_checkpoints", "requests");
     const LOCK: i64 = 0x7465_6e75_746f_0013;
     type Action = Letter;
 

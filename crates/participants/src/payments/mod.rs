@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use leader_consumer::{Bookmark, bookmark_in};
+use leader_consumer::{CheckpointRow, checkpoint_in};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::json;
@@ -42,7 +42,7 @@ pub(crate) struct Charge {
 impl Participant for Payments {
     const NAME: &'static str = "payments";
     const RECORD: Record = record_in!("participant_payments");
-    const BOOKMARK: Bookmark = bookmark_in!("participant_payments.request_checkpoints", "requests");
+    const CHECKPOINT: CheckpointRow = checkpoint_in!("participant_payments.request_checkpoints", "requests");
     const LOCK: i64 = 0x7465_6e75_746f_0011;
     type Action = Action;
 

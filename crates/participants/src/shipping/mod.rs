@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use leader_consumer::{Bookmark, bookmark_in};
+use leader_consumer::{CheckpointRow, checkpoint_in};
 use serde::Deserialize;
 use sqlx::PgConnection;
 
@@ -63,7 +63,7 @@ fn wait_by_default() -> bool {
 impl Participant for Shipping {
     const NAME: &'static str = "shipping";
     const RECORD: Record = record_in!("participant_shipping");
-    const BOOKMARK: Bookmark = bookmark_in!("participant_shipping.request_checkpoints", "requests");
+    const CHECKPOINT: CheckpointRow = checkpoint_in!("participant_shipping.request_checkpoints", "requests");
     const LOCK: i64 = 0x7465_6e75_746f_0012;
     type Action = Action;
 

@@ -8,9 +8,9 @@ use crate::origin::{Checkpoint, Mark};
 
 /// The statements on a checkpoint's row. The table has the columns `name text PRIMARY KEY`, `position bigint NOT NULL`,
 /// `prepare bigint NOT NULL`, `log_id uuid`, `mark_position bigint`, `mark_prepare bigint` and `mark_event uuid`; see
-/// [`bookmark_in`](crate::bookmark_in).
+/// [`checkpoint_in`](crate::checkpoint_in).
 #[derive(Debug, Clone, Copy)]
-pub struct Bookmark {
+pub struct CheckpointRow {
     /// The row.
     pub name: &'static str,
     /// Reads it: `$1` the name.
@@ -19,11 +19,11 @@ pub struct Bookmark {
     pub write: &'static str,
 }
 
-/// The [`Bookmark`] of that name in a table.
+/// The [`CheckpointRow`] of that name in a table.
 #[macro_export]
-macro_rules! bookmark_in {
+macro_rules! checkpoint_in {
     ($table:literal, $name:expr) => {
-        $crate::Bookmark {
+        $crate::CheckpointRow {
             name: $name,
             read: concat!(
                 "SELECT position, prepare, log_id, mark_position, mark_prepare, mark_event FROM ",
@@ -55,7 +55,7 @@ struct Row {
     mark_event: Option<Uuid>,
 }
 
-/// What a row says, read by a statement like [`Bookmark::read`]: a table's name may be made up at run time.
+/// What a row says, read by a statement like [`CheckpointRow::read`]: a table's name may be made up at run time.
 pub async fn read_checkpoint(
     db: &mut PgConnection,
     statement: impl SqlSafeStr + Send,
@@ -65,7 +65,7 @@ pub async fn read_checkpoint(
     Ok(row.map(Checkpoint::from))
 }
 
-impl Bookmark {
+impl CheckpointRow {
     pub(crate) async fn read(&self, db: &mut PgConnection) -> Result<Option<Checkpoint>, sqlx::Error> {
         read_checkpoint(db, self.read, self.name).await
     }

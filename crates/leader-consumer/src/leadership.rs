@@ -1,22 +1,23 @@
-//! The place of the one that works, held by an advisory lock on a connection.
+//! Leadership: an advisory lock on a connection.
 //!
-//! The lock and what it protects share the connection on purpose: when the connection is lost so is the lock, and nobody who lacks
-//! the lock can write. Whoever is paused, or cut off, is silent, and Postgres ends a silent session, which frees the lock.
+//! The lock and what it protects share the connection on purpose. When the connection is lost, so is the
+//! lock, and no instance without the lock can write. An instance that is paused or cut off is silent.
+//! Postgres ends a silent session, which frees the lock.
 
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
 use tokio::time::sleep;
 
-/// Waits for the place, and gives back the connection that holds it. `lock` is the same number for all who compete for it, in
-/// one database. May be dropped while waiting.
-pub async fn take_place(
+/// Waits until this instance leads, and returns the connection that holds the lock. All instances that
+/// compete in one database use the same `lock`. May be dropped while waiting.
+pub async fn acquire_leadership(
     pool: &PgPool,
     lock: i64,
     standby_poll: Duration,
     silence: Duration,
 ) -> Result<PgConnection, sqlx::Error> {
-    // Taken out of the pool: closing it is what gives the lock back.
+    // Taken out of the pool: closing the connection releases the lock.
     let mut db = pool.acquire().await?.detach();
     while !sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(lock).fetch_one(&mut db).await? {
         sleep(standby_poll).await;
