@@ -68,6 +68,19 @@ fn the_summary_lists_every_page_of_the_book() {
 }
 
 #[test]
+fn every_crate_is_in_the_table_of_architecture() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = manifest.split("members = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
+    let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
+    assert!(members.len() > 10, "{members:?}");
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    for member in members {
+        let known = [format!("`{member}`"), format!("`{member}/`")].iter().any(|name| text.contains(name));
+        assert!(known, "{member} has no row in ARCHITECTURE.md");
+    }
+}
+
+#[test]
 fn every_dependency_has_a_row_that_says_why_it_is_there() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let section = manifest.split("[workspace.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
