@@ -3,8 +3,8 @@
 //!
 //! `POST {url}/{action}` with `{orderId, step, action, input}`. A 2xx answer means done, with its
 //! outcome. 202 means that the answer comes to the callback. 400, 402, 409, 410, 422 and any 4xx
-//! with a problem of ours refuse for good. 408, 425, 429 and 5xx mean: try again, with the same
-//! `Idempotency-Key`. docs/participant/http.md has the table.
+//! with `application/problem+json` refuse for good. 408, 425, 429 and 5xx mean: try again, with the
+//! same `Idempotency-Key`. docs/participant/http.md has the table.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;

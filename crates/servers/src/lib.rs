@@ -20,8 +20,9 @@ pub struct ServerUrls {
     /// The Postgres that holds the views
     #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
     pub postgres: Option<String>,
-    /// What the names of orders' streams start with, in a log that other applications use too: a log takes it with its first
-    /// start, keeps it, and tells it to every other role and command [default: as the log says, or order-]
+    /// What the names of orders' streams start with, in a log that other applications use too: a
+    /// log takes it with its first start, keeps it, and tells it to every other role and command
+    /// [default: as the log says, or order-]
     #[arg(long, env = "TENUTO_STREAM_PREFIX", value_name = "PREFIX", value_parser = stream_prefix::parse)]
     pub stream_prefix: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! The log, for commands that ask it and not the views: from a server, or from the folder of an embedded log that no node is using.
+//! The log, for commands that ask it and not the views: from a server, or from the folder of an
+//! embedded log that no node is using.
 
 use std::path::PathBuf;
 
@@ -14,12 +15,12 @@ use command_line::running::{self, NotFound};
 /// Which log.
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// The `EventStoreDB` (or `KurrentDB`) that holds the log, as a connection string [default: the log of what runs in the
-    /// folder .tenuto, or `esdb://127.0.0.1:2113?tls=false`]
+    /// The `EventStoreDB` (or `KurrentDB`) that holds the log, as a connection string [default: the
+    /// log of what runs in the folder .tenuto, or `esdb://127.0.0.1:2113?tls=false`]
     #[arg(long, env = "TENUTO_EVENTSTORE", value_name = "esdb://HOST:PORT?tls=…", hide_env_values = true)]
     event_store: Option<String>,
-    /// Instead: the data folder of an embedded log, a backup for one. It is read where it lies, unless a process that runs there
-    /// has it
+    /// Instead: the data folder of an embedded log, a backup for one. It is read where it lies,
+    /// unless a process that runs there has it
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
 }
@@ -111,7 +112,7 @@ impl LogArgs {
 }
 
 impl Log {
-    /// The position of the last event; 0: there is none.
+    /// The position of the last event; 0 if the log is empty.
     pub async fn end(&self) -> Result<u64, ReadError> {
         Ok(self.store.head().await?.map_or(0, |position| position.commit))
     }

@@ -1,4 +1,5 @@
-//! Recorded later answers, so that a repetition can be distinguished from another answer under the same key.
+//! Recorded later answers, so that a repetition is distinguished from another answer under the
+//! same key.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};

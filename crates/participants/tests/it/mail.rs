@@ -129,13 +129,13 @@ async fn mail_is_retried_until_the_mail_server_accepts_it_once() {
 
 #[tokio::test]
 async fn a_recipient_the_mail_server_refuses_is_recorded_as_refused() {
-    let server = SmtpServer::answering(["550 nobody here"]).await;
+    let server = SmtpServer::answering(["550 no such user"]).await;
     let world = World::with(server.options()).await;
     let _deliveries = world.deliver();
     assert_eq!(world.ask("notifications.send", "1", letter("order-canceled")).outcome().await, "sent");
     until("the mail to be refused", async || mailbox(&world, "1").await["mails"][0]["settlement"] == "refused").await;
     let mail = &mailbox(&world, "1").await["mails"][0];
-    assert!(mail["lastError"].as_str().unwrap().contains("nobody here"), "{mail}");
+    assert!(mail["lastError"].as_str().unwrap().contains("no such user"), "{mail}");
     assert!(server.mails().is_empty());
 }
 

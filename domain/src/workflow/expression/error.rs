@@ -1,6 +1,7 @@
 //! The errors of an expression, when it is compiled and when it is evaluated.
 //!
-//! Events record the messages of an evaluation, and replay compares them. So they keep their wording.
+//! Events record the messages of an evaluation, and replay compares them. So they keep their
+//! wording.
 
 use cel::ParseErrors;
 
