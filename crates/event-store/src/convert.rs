@@ -28,9 +28,8 @@ use event_store_protocol::streams::{AppendReq, AppendResp, ReadReq};
 use uuid::Uuid;
 
 use super::fault::Fault;
-use super::history::Record;
 use super::link::Reading;
-use super::types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
+use super::types::{Appended, Expected, Filter, NewEvent, Position, Record, RecordedEvent};
 
 /// How many records the server looks through before it says how far it got. A larger window makes catching up faster,
 /// a smaller one makes checkpoints more frequent.

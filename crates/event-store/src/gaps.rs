@@ -7,8 +7,8 @@ use std::ops::{Range, RangeInclusive};
 use event_store_protocol::link::link_target;
 use event_store_protocol::scavenge::{Removed, SCAVENGES, recorded};
 
-use super::EventStore;
 use super::error::ReadError;
+use super::store::EventStore;
 use super::types::RecordedEvent;
 
 /// Positions whose events a scavenge has removed. Takes 16 bytes for each run of them.

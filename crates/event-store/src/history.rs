@@ -10,18 +10,7 @@ use super::convert;
 use super::error::{self, ReadError};
 use super::fault::Fault;
 use super::link::Reading;
-use super::types::{Position, RecordedEvent};
-
-/// An event with all that the server keeps of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// The event.
-    pub event: RecordedEvent,
-    /// What its writer said that its data is.
-    pub content_type: String,
-    /// When the server recorded it, to the last digit: ticks of 100 ns since 1970.
-    pub created_ticks: u64,
-}
+use super::types::{Position, Record};
 
 /// Events of `$all` in order, the server's own among them, up to where the log ends.
 pub struct History {

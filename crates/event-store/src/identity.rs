@@ -7,8 +7,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::EventStore;
 use super::error::{AppendError, ReadError};
+use super::store::EventStore;
 use super::types::{Expected, NewEvent, Position, RecordedEvent};
 
 /// The stream whose first event holds the identity.

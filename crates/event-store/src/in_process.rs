@@ -10,8 +10,7 @@ use tracing::{debug, warn};
 
 use super::connection::Retry;
 use super::error::{AppendError, ReadError};
-use super::subscription::SubscriptionItem;
-use super::types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
+use super::types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent, SubscriptionItem};
 
 /// A server in this process. It answers by the same rules as over the wire.
 #[async_trait]

@@ -39,10 +39,10 @@ pub extern crate self as client;
 
 pub use error::{AppendError, ConnectError, ReadError};
 pub use gaps::{Gaps, Removal};
-pub use history::{History, Record};
+pub use history::History;
 pub use identity::{IdentityError, LOG_BEGUN, LOG_STREAM, LogSettings};
 pub use in_process::{Cursor, InProcess, InProcessError, Passed};
 pub use limits::StreamLimits;
 pub use store::EventStore;
-pub use subscription::{Subscription, SubscriptionItem};
-pub use types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
+pub use subscription::Subscription;
+pub use types::{Appended, Expected, Filter, NewEvent, Position, Record, RecordedEvent, SubscriptionItem};

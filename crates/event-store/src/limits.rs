@@ -6,8 +6,8 @@ use std::fmt;
 
 use event_store_protocol::metadata::{SOFT_DELETED, limits_in, metadata_stream_of};
 
-use super::EventStore;
 use super::error::ReadError;
+use super::store::EventStore;
 
 /// The limits in a stream's metadata. They hide events at once; a scavenge removes the hidden events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

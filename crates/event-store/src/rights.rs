@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::EventStore;
 use super::error::AppendError;
+use super::store::EventStore;
 use super::types::{Expected, NewEvent};
 
 /// A revision that no stream has: the last one before that of a tombstone.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use event_store_protocol::streams::ReadReq;
+use serde_json::value::RawValue;
 
 use super::connection::{Connection, Retry};
 use super::error::{AppendError, ConnectError, ReadError};
@@ -11,6 +12,12 @@ use super::in_process::InProcess;
 use super::subscription::Subscription;
 use super::types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
 use super::{convert, error, in_process};
+
+/// The server takes anything for JSON that is called so, and its readers then fail.
+fn check(event: &NewEvent) -> Result<(), AppendError> {
+    let not_json = |error| AppendError::Refused(format!("the data of {} is not JSON: {error}", event.event_type));
+    serde_json::from_slice::<&RawValue>(&event.data).map(drop).map_err(not_json)
+}
 
 /// A connection to an `EventStoreDB`, made when first used and remade whenever it breaks. Cheap to clone; the clones
 /// share the connection, which carries any number of calls at once.
@@ -47,7 +54,7 @@ impl EventStore {
         if events.is_empty() {
             return Err(AppendError::Refused("an append without events".into()));
         }
-        events.iter().try_for_each(NewEvent::check)?;
+        events.iter().try_for_each(check)?;
         if let Some(server) = &self.in_process {
             return in_process::append(&**server, stream, expected, events).await;
         }

@@ -17,23 +17,10 @@ use super::connection::{Connection, Retry, in_time};
 use super::convert;
 use super::fault::Fault;
 use super::in_process::{Following, InProcess};
-use super::types::{Filter, Position, RecordedEvent};
+use super::types::{Filter, Position, SubscriptionItem};
 
 /// Items that may wait for the reader.
 const BUFFER: usize = 256;
-
-/// What a subscription has to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SubscriptionItem {
-    /// The next event that passes the filter.
-    Event(RecordedEvent),
-    /// Every event up to here has been looked at, whether it passed the filter or not.
-    Checkpoint(Position),
-    /// The reader has everything that there was; what follows is new. Said again after each reconnection.
-    CaughtUp,
-    /// The connection broke and was made again: what follows may come from another log, which a reader with a checkpoint verifies.
-    Resumed,
-}
 
 /// The events of `$all` in order, the old ones and then the new ones. Ends when dropped.
 pub struct Subscription(Source);

@@ -4,10 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use serde_json::value::RawValue;
 use uuid::Uuid;
-
-use super::error::AppendError;
 
 /// What the writer believes about the stream; the append is refused when it is not so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +43,6 @@ pub struct NewEvent {
     pub metadata: Bytes,
 }
 
-impl NewEvent {
-    /// The server takes anything for JSON that is called so, and its readers then fail.
-    pub(super) fn check(&self) -> Result<(), AppendError> {
-        let not_json = |error| AppendError::Refused(format!("the data of {} is not JSON: {error}", self.event_type));
-        serde_json::from_slice::<&RawValue>(&self.data).map(drop).map_err(not_json)
-    }
-}
-
 /// An event as it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedEvent {
@@ -73,6 +62,17 @@ pub struct RecordedEvent {
     pub metadata: Bytes,
     /// When the server recorded it.
     pub created: DateTime<Utc>,
+}
+
+/// An event with all that the server keeps of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The event.
+    pub event: RecordedEvent,
+    /// What its writer said that its data is.
+    pub content_type: String,
+    /// When the server recorded it, to the last digit: ticks of 100 ns since 1970.
+    pub created_ticks: u64,
 }
 
 /// A place in `$all`. Later events have greater positions; nothing else follows from the numbers.
@@ -112,4 +112,17 @@ pub enum Filter {
     EventTypeRegex(String),
     /// All but the server's own, whose types begin with `$`.
     ExcludeSystem,
+}
+
+/// What a subscription has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscriptionItem {
+    /// The next event that passes the filter.
+    Event(RecordedEvent),
+    /// Every event up to here has been looked at, whether it passed the filter or not.
+    Checkpoint(Position),
+    /// The reader has everything that there was; what follows is new. Said again after each reconnection.
+    CaughtUp,
+    /// The connection broke and was made again: what follows may come from another log, which a reader with a checkpoint verifies.
+    Resumed,
 }
