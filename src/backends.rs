@@ -22,7 +22,7 @@ pub(crate) const PARTICIPANT_STREAMS: [&str; 1] = [REPLY_STREAM_PREFIX];
 /// The database of the embedded cluster.
 const DATABASE: &str = "tenuto";
 /// How often in a row the embedded database is started again.
-const MOST_RESTARTS: u32 = 6;
+const MAX_RESTARTS: u32 = 6;
 /// The pause before a restart grows by this much each time.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// A database that runs for this long counts as started.
@@ -110,7 +110,7 @@ impl Backends {
             let exit = cluster.exited().await;
             let begun = Instant::now();
             loop {
-                if tries == MOST_RESTARTS {
+                if tries == MAX_RESTARTS {
                     return format!("the embedded Postgres has stopped, and does not start again: {exit}");
                 }
                 tokio::time::sleep(RESTART_PAUSE * tries).await;

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Cli, Command};
-use cli::operate::Word;
+use cli::operate::OperatorAction;
 
 /// Orders are many small pieces that come and go: that is what this allocator is for.
 #[global_allocator]
@@ -66,9 +66,9 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Watch(args) => Ok(cli::watch::run(args).await?),
         Command::Replay(args) => Ok(lab::replay::run(args).await?),
         Command::Backtest(args) => Ok(lab::backtest::run(args).await?),
-        Command::Cancel(args) => Ok(cli::operate::run(Word::Cancel, args).await?),
-        Command::Pause(args) => Ok(cli::operate::run(Word::Pause, args).await?),
-        Command::Resume(args) => Ok(cli::operate::run(Word::Resume, args).await?),
+        Command::Cancel(args) => Ok(cli::operate::run(OperatorAction::Cancel, args).await?),
+        Command::Pause(args) => Ok(cli::operate::run(OperatorAction::Pause, args).await?),
+        Command::Resume(args) => Ok(cli::operate::run(OperatorAction::Resume, args).await?),
         Command::Retry(args) => Ok(cli::operate::retry(args).await?),
         Command::Skip(args) => Ok(cli::operate::skip(args).await?),
         Command::Forget(args) => Ok(cli::forget::run(args).await?),

@@ -14,6 +14,7 @@
 //! - [`views`] defines what users see of an order.
 
 pub mod backtest;
+pub mod duration;
 pub mod fault_matrix;
 pub mod ids;
 pub mod json;

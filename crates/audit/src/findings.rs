@@ -13,7 +13,7 @@ use command_line::output::printable;
 /// Findings that are told one by one. Where there are more, the rest is counted.
 const MOST: usize = 10_000;
 /// A value is told up to here, for people.
-const LONGEST_VALUE: usize = 160;
+const MAX_VALUE: usize = 160;
 
 /// Something that is not as it was written.
 #[derive(Debug, Clone, Serialize)]
@@ -94,7 +94,7 @@ impl fmt::Display for Finding {
 
 fn value(value: Option<&str>) -> String {
     let Some(value) = value else { return "nothing".to_owned() };
-    match value.char_indices().nth(LONGEST_VALUE) {
+    match value.char_indices().nth(MAX_VALUE) {
         Some((end, _)) => format!("{:?} (and more)", &value[..end]),
         None => format!("{value:?}"),
     }

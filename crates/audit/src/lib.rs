@@ -9,6 +9,7 @@
     clippy::print_stderr,
     reason = "they panic when the reader has closed the pipe; use `command_line::output`"
 )]
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
 mod bundle;
 mod error;

@@ -11,7 +11,7 @@ use super::walk::Tree;
 use servers::log::Log;
 
 /// The largest file that is read whole.
-const LARGEST_FILE: u64 = 256 << 20;
+const MAX_FILE: u64 = 256 << 20;
 
 /// The seals of a log, and what is wrong with them.
 #[derive(Debug, Default)]
@@ -131,8 +131,8 @@ fn believed(text: &[u8], keys: &[PublicKey]) -> Result<Seal, SealFault> {
 pub(super) fn read_file(file: &Path) -> Result<Vec<u8>, AuditError> {
     let failed = |source| AuditError::File { file: file.to_owned(), source };
     let length = std::fs::metadata(file).map_err(failed)?.len();
-    if length > LARGEST_FILE {
-        return Err(AuditError::TooLarge { file: file.to_owned(), most: LARGEST_FILE });
+    if length > MAX_FILE {
+        return Err(AuditError::TooLarge { file: file.to_owned(), most: MAX_FILE });
     }
     std::fs::read(file).map_err(failed)
 }

@@ -86,7 +86,7 @@ pub enum CommandError {
     Filter(String),
     /// The file of `--resume` belongs to another command.
     #[error("{file} is how far another command came, which asked for {of}")]
-    Bookmark {
+    Checkpoint {
         /// The file.
         file: String,
         /// What that command asked for.

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::client::{Erasure, Forgotten, ServerArgs};
-use crate::operate::WishArgs;
+use crate::operate::AttributionArgs;
 use crate::{CommandError, NOT_AS_ASKED};
 use command_line::output;
 
@@ -28,7 +28,7 @@ pub struct ForgetArgs {
     /// The shop's id of the customer
     customer: String,
     #[command(flatten)]
-    wish: WishArgs,
+    attribution: AttributionArgs,
     #[command(flatten)]
     server: ServerArgs,
     /// Print JSON
@@ -42,8 +42,8 @@ pub async fn run(args: ForgetArgs) -> Result<ExitCode, CommandError> {
 }
 
 async fn forget(args: ForgetArgs) -> Result<ExitCode, CommandError> {
-    let ForgetArgs { customer, wish, server, json } = args;
-    match server.client()?.forget(&customer, &wish.into_fields()).await? {
+    let ForgetArgs { customer, attribution, server, json } = args;
+    match server.client()?.forget(&customer, &attribution.into_fields()).await? {
         Erasure::Done(forgotten) => {
             let text = if json { json!(forgotten).to_string() } else { told(&forgotten) };
             output::print(&format!("{text}\n"))?;

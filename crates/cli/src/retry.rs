@@ -6,9 +6,9 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
+const MAX_DELAY: Duration = Duration::from_secs(5);
 /// A server that asks for more than this is asked earlier.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// How long a request is sent again and again before it is given up.
 #[derive(Debug, Clone, Copy)]
@@ -41,14 +41,14 @@ pub fn is_transient(status: StatusCode) -> bool {
 /// How long the server asks to be left alone, if it says so in seconds.
 pub fn asked_delay(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
 /// The delay before the next attempt, after `failures` failed ones: exponential, and spread over its upper half by `jitter` (from
 /// 0 to 1), so that many clients do not come back at once. Never earlier than the server asked for.
 pub fn delay(failures: u32, asked: Option<Duration>, jitter: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
-    let full = FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY);
+    let full = FIRST_DELAY.saturating_mul(1 << doublings).min(MAX_DELAY);
     let own = full.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
     asked.map_or(own, |asked| own.max(asked + FIRST_DELAY.mul_f64(jitter.clamp(0.0, 1.0))))
 }
@@ -78,7 +78,7 @@ mod tests {
     fn the_server_is_left_alone_for_as_long_as_it_asks_within_reason() {
         let read = |text: &str| asked_delay(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]));
         assert_eq!(read("2"), Some(Duration::from_secs(2)));
-        assert_eq!(read("86400"), Some(LONGEST_RETRY_AFTER));
+        assert_eq!(read("86400"), Some(MAX_RETRY_AFTER));
         assert_eq!(read("Fri, 31 Dec 1999 23:59:59 GMT"), None);
         assert_eq!(asked_delay(&HeaderMap::new()), None);
         assert!(delay(1, Some(Duration::from_secs(2)), 0.0) >= Duration::from_secs(2));

@@ -4,23 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// Reads `500ms`, `30s`, `10m` or `2h`.
+/// Reads `500ms`, `30s`, `10m`, `2h` or `3d`.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a span of time; write one like 500ms, 30s, 10m or 2h");
-    let digits = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(wrong()),
-    };
-    // A year is more than anybody waits, and can be added to any clock.
-    match number.checked_mul(millis).map(Duration::from_millis) {
-        Some(span) if span <= Duration::from_hours(366 * 24) => Ok(span),
-        _ => Err(format!("{text} is longer than a year")),
+    match domain::duration::parse(text) {
+        Some(span) if span <= domain::duration::MAX => Ok(span),
+        Some(_) => Err(format!("{text} is longer than a year")),
+        None => Err(format!("{text:?} is not a span of time; write one like 500ms, 30s, 10m, 2h or 3d")),
     }
 }
 
@@ -60,11 +49,12 @@ mod tests {
         assert_eq!(parse("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(parse("10m"), Ok(Duration::from_mins(10)));
         assert_eq!(parse("2h"), Ok(Duration::from_hours(2)));
+        assert_eq!(parse("3d"), Ok(Duration::from_hours(72)));
     }
 
     #[test]
     fn what_is_no_span_is_refused_in_words() {
-        for text in ["", "10", "m", "1.5s", "-1s", "10 s", "10d", "99999999999999999999h", "9999999h"] {
+        for text in ["", "10", "m", "1.5s", "-1s", "10 s", "10w", "99999999999999999999h", "9999999h"] {
             assert!(parse(text).unwrap_err().contains(text), "{text}");
         }
     }

@@ -8,7 +8,6 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
-pub mod complaints;
 pub mod data_folder;
 pub mod duration;
 pub mod filter;
@@ -18,3 +17,4 @@ pub mod progress;
 pub mod running;
 mod suggest;
 pub mod table;
+pub mod warnings;

@@ -1,13 +1,11 @@
-//! What somebody may have meant.
+//! What the caller may have meant.
+
+use domain::workflow::suggest::nearest;
 
 /// `, did you mean "state"?`, if one of the names is near enough.
 pub fn did_you_mean(unknown: &str, known: &[&str]) -> String {
-    let nearest = known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(&unknown.to_lowercase(), &name.to_lowercase()), name))
-        .min()
-        .filter(|(distance, name)| *distance <= name.chars().count() / 3);
-    nearest.map(|(_, name)| format!(", did you mean {name:?}?")).unwrap_or_default()
+    let nearest = nearest(unknown, known.iter().copied());
+    nearest.map(|name| format!(", did you mean {name:?}?")).unwrap_or_default()
 }
 
 #[cfg(test)]

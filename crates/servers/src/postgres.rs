@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::rights::may_read;
 
 /// Connections a process keeps.
-const MOST_CONNECTIONS: u32 = 16;
+const MAX_CONNECTIONS: u32 = 16;
 /// How long the first connection may take.
 const CONNECTING: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection: a command is answered within five seconds, also during
@@ -44,7 +44,7 @@ pub async fn connect(url: &str) -> Result<PgPool, PostgresError> {
         Ok(Err(source)) => return Err(PostgresError::Connect { place, source }),
         Err(_) => return Err(PostgresError::Silent { place }),
     }
-    Ok(PgPoolOptions::new().max_connections(MOST_CONNECTIONS).acquire_timeout(ACQUIRING).connect_lazy_with(options))
+    Ok(PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRING).connect_lazy_with(options))
 }
 
 /// Why the database cannot be used.

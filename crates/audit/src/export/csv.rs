@@ -3,59 +3,87 @@
 //! Spreadsheets take a text for a formula by its first character, in quotes or not, and formulas reach files and servers. What
 //! people and services have written here gets an apostrophe in front where it begins so.
 
-use std::fmt::Display;
+use std::borrow::Cow;
+
+use csv::{Terminator, WriterBuilder};
 
 use super::entry::Entry;
+use crate::error::AuditError;
 
-const HEADER: &str = "revision,recorded_at,since_previous_ms,type,summary,step,actor,reason,data,event_id,position,correlation_id,causation_id,hash";
+const HEADER: [&str; 14] = [
+    "revision",
+    "recorded_at",
+    "since_previous_ms",
+    "type",
+    "summary",
+    "step",
+    "actor",
+    "reason",
+    "data",
+    "event_id",
+    "position",
+    "correlation_id",
+    "causation_id",
+    "hash",
+];
 
 /// What a spreadsheet may take for the beginning of a formula.
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
-pub(super) fn table(entries: &[Entry]) -> String {
-    let mut text = format!("{HEADER}\r\n");
-    for entry in entries {
-        let shown = |value: &Option<String>| value.clone().unwrap_or_default();
-        let cells = [
-            number(entry.revision),
-            number(entry.recorded_at.format("%FT%T%.6fZ")),
-            number(entry.since_previous_ms),
-            cell(&entry.event_type),
-            cell(&entry.summary),
-            cell(&shown(&entry.step)),
-            cell(&shown(&entry.actor)),
-            cell(&shown(&entry.reason)),
-            cell(&entry.data.to_string()),
-            number(entry.event_id),
-            number(entry.position),
-            cell(&shown(&entry.correlation_id)),
-            number(entry.causation_id.map(|id| id.to_string()).unwrap_or_default()),
-            cell(&shown(&entry.hash)),
-        ];
-        text.push_str(&cells.join(","));
-        text.push_str("\r\n");
+pub(super) fn table(entries: &[Entry]) -> Result<String, AuditError> {
+    let header = HEADER.map(str::to_owned);
+    written(std::iter::once(header).chain(entries.iter().map(row)))
+}
+
+/// Numbers, ids and times are our own, and cannot begin a formula that does harm.
+fn row(entry: &Entry) -> [String; 14] {
+    let guarded = |value: &str| guarded(value).into_owned();
+    let optional = |value: &Option<String>| guarded(value.as_deref().unwrap_or_default());
+    [
+        entry.revision.to_string(),
+        entry.recorded_at.format("%FT%T%.6fZ").to_string(),
+        entry.since_previous_ms.to_string(),
+        guarded(&entry.event_type),
+        guarded(&entry.summary),
+        optional(&entry.step),
+        optional(&entry.actor),
+        optional(&entry.reason),
+        guarded(&entry.data.to_string()),
+        entry.event_id.to_string(),
+        entry.position.to_string(),
+        optional(&entry.correlation_id),
+        entry.causation_id.map(|id| id.to_string()).unwrap_or_default(),
+        optional(&entry.hash),
+    ]
+}
+
+fn written<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Result<String, AuditError> {
+    let broken = |error: String| AuditError::Broken(error);
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row).map_err(|error| broken(error.to_string()))?;
     }
-    text
+    let bytes = writer.into_inner().map_err(|error| broken(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| broken(error.to_string()))
 }
 
-/// What is ours, and cannot hold anything that needs care.
-fn number(value: impl Display) -> String {
-    value.to_string()
-}
-
-/// What others have written.
-fn cell(value: &str) -> String {
-    let guard = if value.trim_start_matches([' ', '\n']).starts_with(FORMULA) { "'" } else { "" };
-    if value.contains([',', '"', '\r', '\n']) {
-        format!("\"{guard}{}\"", value.replace('"', "\"\""))
+/// What others have written, as no spreadsheet takes it for a formula.
+fn guarded(value: &str) -> Cow<'_, str> {
+    if value.trim_start_matches([' ', '\n']).starts_with(FORMULA) {
+        Cow::Owned(format!("'{value}"))
     } else {
-        format!("{guard}{value}")
+        Cow::Borrowed(value)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::cell;
+    use super::{guarded, written};
+
+    fn cell(value: &str) -> String {
+        let row = written([["1".to_owned(), guarded(value).into_owned()]]).unwrap();
+        row.strip_prefix("1,").and_then(|row| row.strip_suffix("\r\n")).unwrap().to_owned()
+    }
 
     #[test]
     fn cells_are_quoted_as_rfc_4180_asks() {

@@ -85,7 +85,7 @@ async fn export(args: &ExportArgs, log: &Log) -> Result<(String, Vec<Finding>), 
             findings.extend(more);
             in_json(serde_json::to_string_pretty(&bundle))?
         }
-        Format::Csv => csv::table(&entries()),
+        Format::Csv => csv::table(&entries())?,
         Format::Jsonl => {
             entries().iter().map(|entry| in_json(serde_json::to_string(entry))).collect::<Result<_, _>>()?
         }

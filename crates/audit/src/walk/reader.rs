@@ -10,7 +10,7 @@ use servers::log::Log;
 /// For so many positions after a failure, events are read one by one: more than the log sends at a time.
 const CAREFUL: u64 = 512;
 /// Positions that may be spoilt before the rest is given up.
-const MOST_SPOILT: u64 = 4_096;
+const MAX_SPOILT: u64 = 4_096;
 
 /// What comes next.
 pub(super) enum Next {
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
         self.last += 1;
         self.spoilt_positions += 1;
         let from = self.last;
-        if self.spoilt_positions >= MOST_SPOILT {
+        if self.spoilt_positions >= MAX_SPOILT {
             self.last = self.to;
         }
         self.careful_until = self.last.saturating_add(CAREFUL);

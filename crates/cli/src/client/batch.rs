@@ -13,11 +13,11 @@ use crate::retry;
 use crate::views::State;
 
 /// The longest a batch may take; that its server is still there is told by the lines that come.
-const LONGEST_BATCH: Duration = Duration::from_hours(24);
+const MAX_BATCH: Duration = Duration::from_hours(24);
 /// Longer than any order waits for its turn.
-const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+const MAX_SILENCE: Duration = Duration::from_secs(30);
 /// The longest line, in bytes.
-const LONGEST_LINE: usize = 1024 * 1024;
+const MAX_LINE: usize = 1024 * 1024;
 
 /// A line of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -73,7 +73,7 @@ impl Client {
     pub async fn batch(&self, batch: &Value) -> Result<Lines, CommandError> {
         let url = format!("{}/orders/batch", self.base);
         self.patiently(async || {
-            let request = self.http.post(&url).timeout(LONGEST_BATCH).json(batch);
+            let request = self.http.post(&url).timeout(MAX_BATCH).json(batch);
             let response = match self.open(request).await {
                 Ok(response) => response,
                 Err(error) => return Ok(Attempt::NotNow(None, error)),
@@ -104,10 +104,10 @@ impl Lines {
                 self.buffer.advance(1);
                 return self.parsed(&line).map(Some);
             }
-            if self.buffer.len() > LONGEST_LINE {
-                return Err(self.strange(&format!("a line is longer than {LONGEST_LINE} bytes")));
+            if self.buffer.len() > MAX_LINE {
+                return Err(self.strange(&format!("a line is longer than {MAX_LINE} bytes")));
             }
-            match tokio::time::timeout(LONGEST_SILENCE, self.response.chunk()).await {
+            match tokio::time::timeout(MAX_SILENCE, self.response.chunk()).await {
                 Ok(Ok(Some(chunk))) => self.buffer.extend_from_slice(&chunk),
                 Ok(Ok(None)) => return Ok(None),
                 Ok(Err(error)) => return Err(self.unreachable(innermost(&error))),

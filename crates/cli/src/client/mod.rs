@@ -31,9 +31,9 @@ use command_line::running;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest answer taken, in bytes: a page of timeline entries with room to spare.
-const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// How much of a strange answer is shown.
-const LONGEST_DETAIL: usize = 300;
+const MAX_DETAIL: usize = 300;
 
 /// Which server to speak to.
 #[derive(Debug, Clone, Args)]
@@ -83,7 +83,7 @@ pub struct Receipt {
     pub order_id: String,
 }
 
-/// What the server says to a wish to have a customer forgotten.
+/// What the server says to a request to forget a customer.
 #[derive(Debug)]
 pub enum Erasure {
     /// It is done.
@@ -157,14 +157,14 @@ impl Client {
     }
 
     /// Has a customer forgotten.
-    pub async fn forget(&self, customer: &str, wish: &Map<String, Value>) -> Result<Erasure, CommandError> {
+    pub async fn forget(&self, customer: &str, attribution: &Map<String, Value>) -> Result<Erasure, CommandError> {
         let mut url = Url::parse(&self.base).map_err(|error| self.no_address(&error))?;
         let mut path = url.path_segments_mut().map_err(|()| self.no_address(&"it has no path"))?;
         path.pop_if_empty().extend(["customers", customer, "forget"]);
         drop(path);
         let url = url.to_string();
         let answer = self
-            .exchange(&url, || self.http.post(&url).json(wish), |answer| retry::is_transient(answer.status))
+            .exchange(&url, || self.http.post(&url).json(attribution), |answer| retry::is_transient(answer.status))
             .await?;
         match answer.status {
             StatusCode::OK => Ok(Erasure::Done(answer.read(&url)?)),
@@ -232,7 +232,7 @@ impl Client {
             Ok(Some(body)) => Ok(Answer { status, asked_delay, body }),
             Ok(None) => Err(CommandError::Answer {
                 url: url.to_owned(),
-                reason: format!("it is longer than {LARGEST_ANSWER} bytes"),
+                reason: format!("it is longer than {MAX_ANSWER} bytes"),
             }),
             Err(error) => Err(self.unreachable(&error)),
         }
@@ -302,7 +302,7 @@ impl Answer {
 
 fn shortened(text: &str) -> String {
     let text = text.trim();
-    let end = text.char_indices().nth(LONGEST_DETAIL).map_or(text.len(), |(index, _)| index);
+    let end = text.char_indices().nth(MAX_DETAIL).map_or(text.len(), |(index, _)| index);
     let dots = if end < text.len() { "…" } else { "" };
     printable(&format!("{}{dots}", &text[..end])).into_owned()
 }
@@ -311,7 +311,7 @@ fn shortened(text: &str) -> String {
 async fn body(mut response: Response) -> Result<Option<Bytes>, reqwest::Error> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
+        if body.len() + chunk.len() > MAX_ANSWER {
             return Ok(None);
         }
         body.extend_from_slice(&chunk);

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// The most places that are told.
-const MOST_PLACES: usize = 5;
+const MAX_PLACES: usize = 5;
 
 /// What is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -31,11 +31,11 @@ impl Problem {
         if self.errors.is_empty() {
             return self.detail.clone();
         }
-        let told = self.errors.iter().take(MOST_PLACES).map(|fault| match fault.pointer.as_str() {
+        let told = self.errors.iter().take(MAX_PLACES).map(|fault| match fault.pointer.as_str() {
             "" => fault.detail.clone(),
             pointer => format!("{pointer}: {}", fault.detail),
         });
-        let more = self.errors.len().saturating_sub(MOST_PLACES);
+        let more = self.errors.len().saturating_sub(MAX_PLACES);
         let parts: Vec<String> = told.chain((more > 0).then(|| format!("and {more} more"))).collect();
         parts.join("; ")
     }

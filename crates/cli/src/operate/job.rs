@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use super::bookmark::Bookmark;
+use super::action::OperatorAction;
+use super::checkpoint::Checkpoint;
 use super::tally::Tally;
-use super::word::Word;
 use crate::CommandError;
 use crate::client::{Client, Line, Lines, Verdict};
 use crate::retry;
@@ -14,14 +14,14 @@ use command_line::output;
 use command_line::progress::{self, Progress};
 
 /// The most orders that one request names.
-const MOST_NAMED: usize = 500;
+const MAX_NAMED: usize = 500;
 /// The server has no room for this order, or cannot record anything now.
 const LATER: u16 = 503;
 
 /// What is asked, of whatever orders.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    pub word: Word,
+    pub action: OperatorAction,
     /// The fields of the request, but for those that say which orders.
     pub fields: Map<String, Value>,
     /// Whether each order's line is printed.
@@ -32,7 +32,7 @@ pub struct Asked {
 pub struct Job<'a> {
     client: &'a Client,
     asked: &'a Asked,
-    bookmark: Bookmark,
+    checkpoint: Checkpoint,
     tally: Tally,
     progress: Option<Progress<Counted>>,
     /// Lines about orders so far.
@@ -86,28 +86,28 @@ impl Stamina {
 }
 
 impl<'a> Job<'a> {
-    /// A batch that stands where the bookmark says.
-    pub fn new(client: &'a Client, asked: &'a Asked, bookmark: Bookmark) -> Self {
-        Self { client, asked, bookmark, tally: Tally::of(asked.word), progress: None, told: 0 }
+    /// A batch that stands where the checkpoint says.
+    pub fn new(client: &'a Client, asked: &'a Asked, checkpoint: Checkpoint) -> Self {
+        Self { client, asked, checkpoint, tally: Tally::of(asked.action), progress: None, told: 0 }
     }
 
     /// Carries it through for the orders that match, as the filter's fields say.
     pub async fn matching(&mut self, filter: Map<String, Value>) -> Result<(), CommandError> {
         let mut stamina = Stamina::fresh();
         loop {
-            let mut which = match &self.bookmark.place.filter {
+            let mut which = match &self.checkpoint.place.filter {
                 Some(filter) => Map::from_iter([("where".to_owned(), filter.clone())]),
                 None => filter.clone(),
             };
-            which.extend(self.bookmark.place.after.clone().map(|after| ("after".to_owned(), json!(after))));
+            which.extend(self.checkpoint.place.after.clone().map(|after| ("after".to_owned(), json!(after))));
             let before = self.told;
             let broken = self.request(which).await;
-            self.bookmark.write()?;
+            self.checkpoint.write()?;
             let Some(broken) = broken? else { break };
             stamina.rest(self.client, self.told > before, broken).await?;
         }
         self.once_more().await?;
-        self.bookmark.remove()
+        self.checkpoint.remove()
     }
 
     /// Carries it through for these orders.
@@ -127,7 +127,7 @@ impl<'a> Job<'a> {
 
     async fn each(&mut self, ids: &[String]) -> Result<(), CommandError> {
         let mut stamina = Stamina::fresh();
-        for chunk in ids.chunks(MOST_NAMED) {
+        for chunk in ids.chunks(MAX_NAMED) {
             let mut left = chunk;
             loop {
                 let before = self.told;
@@ -147,14 +147,14 @@ impl<'a> Job<'a> {
     /// Tries those again that there was no room for. Those for which there still is none count as not decided.
     async fn once_more(&mut self) -> Result<(), CommandError> {
         let mut stamina = Stamina::fresh();
-        while !self.bookmark.place.later.is_empty() {
-            let ids = std::mem::take(&mut self.bookmark.place.later);
+        while !self.checkpoint.place.later.is_empty() {
+            let ids = std::mem::take(&mut self.checkpoint.place.later);
             self.each(&ids).await?;
-            let left = self.bookmark.place.later.len();
+            let left = self.checkpoint.place.later.len();
             let detail = format!("the server had no room for {left} orders");
             let broken = CommandError::BrokenOff { why: detail.clone() };
             if left > 0 && stamina.rest(self.client, left < ids.len(), broken).await.is_err() {
-                for order_id in std::mem::take(&mut self.bookmark.place.later) {
+                for order_id in std::mem::take(&mut self.checkpoint.place.later) {
                     let problem = crate::client::Problem { detail: detail.clone(), errors: Vec::new() };
                     self.tally.add(&Verdict { order_id, status: LATER, state: None, problem });
                 }
@@ -196,10 +196,10 @@ impl<'a> Job<'a> {
 
     /// Whatever is gone on with is about the orders that there were in the beginning.
     fn pin(&mut self, before: String) {
-        if self.bookmark.place.filter.is_some() {
+        if self.checkpoint.place.filter.is_some() {
             return;
         }
-        let mut filter = self.bookmark.place.asked["where"].clone();
+        let mut filter = self.checkpoint.place.asked["where"].clone();
         if !filter.is_object() {
             filter = json!({});
         }
@@ -207,15 +207,15 @@ impl<'a> Job<'a> {
             filter["placedAt"] = json!({});
         }
         filter["placedAt"]["to"] = Value::String(before);
-        self.bookmark.place.filter = Some(filter);
+        self.checkpoint.place.filter = Some(filter);
     }
 
     fn take(&mut self, text: &str, verdict: Verdict) -> Result<(), CommandError> {
         self.told += 1;
-        self.bookmark.place.after = Some(verdict.order_id.clone());
+        self.checkpoint.place.after = Some(verdict.order_id.clone());
         if verdict.status == LATER {
-            self.bookmark.place.later.push(verdict.order_id);
-            return self.bookmark.told();
+            self.checkpoint.place.later.push(verdict.order_id);
+            return self.checkpoint.told();
         }
         self.tally.add(&verdict);
         if let Some(progress) = &self.progress {
@@ -224,7 +224,7 @@ impl<'a> Job<'a> {
         if self.asked.json {
             output::print(&format!("{text}\n"))?;
         }
-        self.bookmark.told()
+        self.checkpoint.told()
     }
 }
 

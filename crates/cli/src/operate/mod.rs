@@ -1,9 +1,9 @@
 //! `tenuto cancel | pause | resume | retry | skip`: an operator acts on orders, named or matching a filter, one or a million.
 
-mod bookmark;
+mod action;
+mod checkpoint;
 mod job;
 mod tally;
-mod word;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,9 +12,9 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use self::bookmark::Bookmark;
+pub use self::action::OperatorAction;
+use self::checkpoint::Checkpoint;
 use self::job::{Asked, Job};
-pub use self::word::Word;
 use crate::CommandError;
 use crate::client::{Client, ServerArgs};
 use command_line::filter::{self, Conditions};
@@ -63,7 +63,7 @@ struct WhichArgs {
 
 /// Who wishes it, and why.
 #[derive(Debug, Args)]
-pub(super) struct WishArgs {
+pub(super) struct AttributionArgs {
     /// Why: it is recorded
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -72,7 +72,7 @@ pub(super) struct WishArgs {
     actor: Option<String>,
 }
 
-impl WishArgs {
+impl AttributionArgs {
     /// As fields of a request.
     pub fn into_fields(self) -> Map<String, Value> {
         let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
@@ -85,7 +85,7 @@ impl WishArgs {
 #[derive(Debug, Args)]
 struct MoreArgs {
     #[command(flatten)]
-    wish: WishArgs,
+    attribution: AttributionArgs,
     #[command(flatten)]
     server: ServerArgs,
     /// Only count the orders that match
@@ -130,31 +130,31 @@ fn json_value(text: &str) -> Result<Value, String> {
 }
 
 /// `tenuto cancel`, `pause` or `resume`.
-pub async fn run(word: Word, args: OperateArgs) -> Result<ExitCode, CommandError> {
-    with(word, Map::new(), args).await
+pub async fn run(action: OperatorAction, args: OperateArgs) -> Result<ExitCode, CommandError> {
+    with(action, Map::new(), args).await
 }
 
 /// `tenuto retry`.
 pub async fn retry(args: RetryArgs) -> Result<ExitCode, CommandError> {
     let step = args.step.map(|step| ("step".to_owned(), json!(step)));
-    with(Word::Retry, step.into_iter().collect(), args.operate).await
+    with(OperatorAction::Retry, step.into_iter().collect(), args.operate).await
 }
 
 /// `tenuto skip`.
 pub async fn skip(args: SkipArgs) -> Result<ExitCode, CommandError> {
     let fields = [("step", Some(json!(args.step))), ("outcome", args.outcome.map(Value::String)), ("data", args.data)];
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    with(Word::Skip, fields.collect(), args.operate).await
+    with(OperatorAction::Skip, fields.collect(), args.operate).await
 }
 
-async fn with(word: Word, fields: Map<String, Value>, args: OperateArgs) -> Result<ExitCode, CommandError> {
+async fn with(action: OperatorAction, fields: Map<String, Value>, args: OperateArgs) -> Result<ExitCode, CommandError> {
     let client = args.more.server.client()?;
-    output::forgive_closed_pipe(operate(&client, word, fields, args).await)
+    output::forgive_closed_pipe(operate(&client, action, fields, args).await)
 }
 
 async fn operate(
     client: &Client,
-    word: Word,
+    action: OperatorAction,
     mut fields: Map<String, Value>,
     args: OperateArgs,
 ) -> Result<ExitCode, CommandError> {
@@ -162,13 +162,13 @@ async fn operate(
     let filter = filter::as_json(filters.iter().flat_map(|filter| &filter.0)).map_err(CommandError::Filter)?;
     let which = if all { ("all", json!(true)) } else { ("where", filter) };
     let which = Map::from_iter([(which.0.to_owned(), which.1)]);
-    fields.insert("operation".to_owned(), json!(word.as_str()));
+    fields.insert("operation".to_owned(), json!(action.as_str()));
     let mut asked = fields.clone();
     asked.extend(which.clone());
     asked.insert("server".to_owned(), json!(client.base()));
-    fields.extend(more.wish.into_fields());
-    let bookmark = Bookmark::open(more.resume.as_deref(), Value::Object(asked))?;
-    let asked = Asked { word, fields, json: more.json };
+    fields.extend(more.attribution.into_fields());
+    let checkpoint = Checkpoint::open(more.resume.as_deref(), Value::Object(asked))?;
+    let asked = Asked { action, fields, json: more.json };
     if more.dry_run {
         let matches = job::count(client, &asked, which).await?;
         let text = if more.json { json!({ "matches": matches }).to_string() } else { matching(matches) };
@@ -176,11 +176,11 @@ async fn operate(
         return Ok(ExitCode::SUCCESS);
     }
     let began = Instant::now();
-    let mut job = Job::new(client, &asked, bookmark);
+    let mut job = Job::new(client, &asked, checkpoint);
     let carried = if orders.is_empty() { job.matching(which).await } else { job.named(&without_repeats(orders)).await };
     let tally = job.end();
-    for complaint in tally.complaints() {
-        output::complain(&complaint);
+    for warning in tally.warnings() {
+        output::complain(&warning);
     }
     if carried.is_ok() || tally.orders() > 0 {
         let summary = || tally.render(began.elapsed(), Palette::of_stdout());

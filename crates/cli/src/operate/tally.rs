@@ -1,4 +1,4 @@
-//! What became of the orders: counts, the first complaints, and whether all went as asked.
+//! What became of the orders: counts, the first warnings, and whether all went as asked.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::word::Word;
+use super::action::OperatorAction;
 use crate::NOT_AS_ASKED;
 use crate::client::Verdict;
 use crate::views::State;
-use command_line::complaints::{self, Complaints};
 use command_line::duration;
 use command_line::output::{Palette, Tint, printable};
 use command_line::table::{Side, Table};
+use command_line::warnings::{self, Warnings};
 
 /// What became of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,11 +35,11 @@ enum Fate {
 }
 
 impl Fate {
-    fn of(word: Word, verdict: &Verdict) -> Self {
+    fn of(action: OperatorAction, verdict: &Verdict) -> Self {
         match (verdict.status, verdict.state) {
             (202, _) => Self::Done,
             (404, _) => Self::Unknown,
-            (409, Some(state)) if word.is_fulfilled_by(state) => Self::Already(state),
+            (409, Some(state)) if action.is_fulfilled_by(state) => Self::Already(state),
             (409, Some(state @ (State::Completed | State::Canceled))) => Self::Ended(state),
             (409, Some(state)) => Self::Refused(state),
             (400..500, _) => Self::Wrong,
@@ -51,9 +51,9 @@ impl Fate {
         matches!(self, Self::Done | Self::Already(_))
     }
 
-    fn in_words(self, word: Word) -> String {
+    fn in_words(self, action: OperatorAction) -> String {
         match self {
-            Self::Done => word.done().to_owned(),
+            Self::Done => action.done().to_owned(),
             Self::Already(state @ (State::Completed | State::Canceled)) | Self::Ended(state) => {
                 format!("had already ended: {}", state.as_str())
             }
@@ -74,7 +74,7 @@ impl Fate {
         }
     }
 
-    /// The word for it in JSON.
+    /// The action for it in JSON.
     fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -90,26 +90,26 @@ impl Fate {
 /// Counts what becomes of orders.
 #[derive(Debug)]
 pub struct Tally {
-    word: Word,
+    action: OperatorAction,
     fates: BTreeMap<Fate, u64>,
-    complaints: Complaints<String>,
+    warnings: Warnings<String>,
     /// The last order: worth naming where it is the only one.
     last: String,
 }
 
 impl Tally {
     /// Nothing has become of anything.
-    pub fn of(word: Word) -> Self {
-        Self { word, fates: BTreeMap::new(), complaints: Complaints::default(), last: String::new() }
+    pub fn of(action: OperatorAction) -> Self {
+        Self { action, fates: BTreeMap::new(), warnings: Warnings::default(), last: String::new() }
     }
 
     /// Takes what became of an order.
     pub fn add(&mut self, verdict: &Verdict) {
-        let fate = Fate::of(self.word, verdict);
+        let fate = Fate::of(self.action, verdict);
         *self.fates.entry(fate).or_default() += 1;
         self.last.clone_from(&verdict.order_id);
         if !fate.is_as_asked() {
-            self.complaints.add(format!("order {}: {}", verdict.order_id, verdict.problem.in_words()));
+            self.warnings.add(format!("order {}: {}", verdict.order_id, verdict.problem.in_words()));
         }
     }
 
@@ -124,11 +124,11 @@ impl Tally {
         if as_asked { ExitCode::SUCCESS } else { ExitCode::from(NOT_AS_ASKED) }
     }
 
-    /// The first complaints.
-    pub fn complaints(&self) -> Vec<String> {
-        let first = self.complaints.first().iter().map(|complaint| printable(complaint).into_owned());
-        let more = self.complaints.more();
-        first.chain((more > 0).then(|| format!("… and {more} more than these {}", complaints::MOST))).collect()
+    /// The first warnings.
+    pub fn warnings(&self) -> Vec<String> {
+        let first = self.warnings.first().iter().map(|warning| printable(warning).into_owned());
+        let more = self.warnings.more();
+        first.chain((more > 0).then(|| format!("… and {more} more than these {}", warnings::MAX))).collect()
     }
 
     /// The summary, for programs.
@@ -145,11 +145,11 @@ impl Tally {
         let (orders, span) = (self.orders(), duration::render(time));
         match (orders, self.fates.keys().next()) {
             (0, _) | (_, None) => "No order matches\n".to_owned(),
-            (1, Some(fate)) => format!("Order {}: {}\n", printable(&self.last), fate.in_words(self.word)),
+            (1, Some(fate)) => format!("Order {}: {}\n", printable(&self.last), fate.in_words(self.action)),
             (_, Some(_)) => {
                 let mut table = Table::new([("WHAT BECAME OF THEM", Side::Left), ("ORDERS", Side::Right)]);
                 for (fate, orders) in &self.fates {
-                    table.row([(fate.in_words(self.word), fate.tint()), (orders.to_string(), Tint::Plain)]);
+                    table.row([(fate.in_words(self.action), fate.tint()), (orders.to_string(), Tint::Plain)]);
                 }
                 format!("{}\n{orders} orders in {span}{}\n", table.render(palette), duration::rate(orders, time))
             }
@@ -166,8 +166,8 @@ mod tests {
         serde_json::from_value(json!({ "orderId": order, "status": status, "state": state, "detail": detail })).unwrap()
     }
 
-    fn tally(word: Word, verdicts: &[(u16, Option<&str>)]) -> Tally {
-        let mut tally = Tally::of(word);
+    fn tally(action: OperatorAction, verdicts: &[(u16, Option<&str>)]) -> Tally {
+        let mut tally = Tally::of(action);
         for (order, (status, state)) in verdicts.iter().enumerate() {
             tally.add(&verdict(&order.to_string(), *status, *state));
         }
@@ -178,7 +178,7 @@ mod tests {
     fn the_summary_counts_what_became_of_the_orders() {
         let ended = (409, Some("COMPLETED"));
         let tally = tally(
-            Word::Cancel,
+            OperatorAction::Cancel,
             &[
                 (202, None),
                 (202, None),
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(tally.render(Duration::from_secs(2), Palette::NONE), golden);
         assert_eq!(tally.exit_code(), ExitCode::from(NOT_AS_ASKED));
         assert_eq!(
-            tally.complaints(),
+            tally.warnings(),
             ["order 2: 409 it is", "order 5: 409 it is", "order 6: 404 it is", "order 7: 503 it is"]
         );
         let became = json!({ "done": 2, "already": 2, "ended": 1, "refused": 1, "unknown": 1, "undecided": 1 });
@@ -214,28 +214,28 @@ mod tests {
 
     #[test]
     fn an_order_that_stands_where_it_should_is_as_asked() {
-        for (word, state, as_asked) in [
-            (Word::Cancel, "CANCELED", true),
-            (Word::Cancel, "COMPENSATING", true),
-            (Word::Cancel, "COMPLETED", false),
-            (Word::Cancel, "STUCK", false),
-            (Word::Pause, "PAUSED", true),
-            (Word::Pause, "COMPLETED", false),
-            (Word::Resume, "RUNNING", true),
-            (Word::Resume, "CANCELED", false),
-            (Word::Retry, "RUNNING", false),
-            (Word::Skip, "WAITING", false),
+        for (action, state, as_asked) in [
+            (OperatorAction::Cancel, "CANCELED", true),
+            (OperatorAction::Cancel, "COMPENSATING", true),
+            (OperatorAction::Cancel, "COMPLETED", false),
+            (OperatorAction::Cancel, "STUCK", false),
+            (OperatorAction::Pause, "PAUSED", true),
+            (OperatorAction::Pause, "COMPLETED", false),
+            (OperatorAction::Resume, "RUNNING", true),
+            (OperatorAction::Resume, "CANCELED", false),
+            (OperatorAction::Retry, "RUNNING", false),
+            (OperatorAction::Skip, "WAITING", false),
         ] {
-            let code = tally(word, &[(409, Some(state))]).exit_code();
-            assert_eq!(code == ExitCode::SUCCESS, as_asked, "{word:?} {state}");
+            let code = tally(action, &[(409, Some(state))]).exit_code();
+            assert_eq!(code == ExitCode::SUCCESS, as_asked, "{action:?} {state}");
         }
     }
 
     #[test]
     fn a_single_order_is_named() {
-        let one = |verdict| tally(Word::Pause, &[verdict]).render(Duration::ZERO, Palette::NONE);
+        let one = |verdict| tally(OperatorAction::Pause, &[verdict]).render(Duration::ZERO, Palette::NONE);
         assert_eq!(one((202, None)), "Order 0: held now\n");
         assert_eq!(one((409, Some("COMPLETED"))), "Order 0: had already ended: COMPLETED\n");
-        assert_eq!(tally(Word::Pause, &[]).render(Duration::ZERO, Palette::NONE), "No order matches\n");
+        assert_eq!(tally(OperatorAction::Pause, &[]).render(Duration::ZERO, Palette::NONE), "No order matches\n");
     }
 }

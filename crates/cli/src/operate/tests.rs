@@ -18,7 +18,7 @@ fn parse(arguments: &[&str]) -> Result<OperateArgs, clap::Error> {
 async fn cancel(stub: &Stub, arguments: &[&str]) -> Result<ExitCode, CommandError> {
     let mut all = vec!["--reason", "recalled", "--actor", "ann", "--server", &stub.base];
     all.extend(arguments);
-    operate(&stub.client(), Word::Cancel, Map::new(), parse(&all).unwrap()).await
+    operate(&stub.client(), OperatorAction::Cancel, Map::new(), parse(&all).unwrap()).await
 }
 
 fn beginning(matches: usize) -> Value {
@@ -143,7 +143,7 @@ async fn a_batch_that_goes_nowhere_is_given_up_and_the_file_keeps_where_it_stood
     assert!(file.exists());
 
     let other = Stub::start().await;
-    assert!(matches!(cancel(&other, &arguments).await, Err(CommandError::Bookmark { .. })), "of another server");
+    assert!(matches!(cancel(&other, &arguments).await, Err(CommandError::Checkpoint { .. })), "of another server");
 
     let before = stub.batched().len();
     stub.forget_batches();

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::CommandError;
 
 /// The largest order that is sent, in bytes: more than a server takes.
-const LARGEST_ORDER: usize = 2 * 1024 * 1024;
+const MAX_ORDER: usize = 2 * 1024 * 1024;
 const BUFFER: usize = 64 * 1024;
 
 /// How orders are laid out.
@@ -150,7 +150,7 @@ async fn read_until(
         }
         let end = delimiter.and_then(|delimiter| buffer.iter().position(|byte| *byte == delimiter));
         let length = end.map_or(buffer.len(), |end| end + 1);
-        if text.len() + length > LARGEST_ORDER {
+        if text.len() + length > MAX_ORDER {
             too_long = true;
             text = Vec::new();
         }
@@ -255,7 +255,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_too_long_for_any_server_is_named_and_not_kept() {
-        let mut content = vec![b' '; LARGEST_ORDER];
+        let mut content = vec![b' '; MAX_ORDER];
         content.extend_from_slice(b"x\n{}\n");
         let (_, found) = read(&content, Layout::Lines).await;
         assert_eq!(found, vec![(1, None), (2, Some("{}".to_owned()))]);

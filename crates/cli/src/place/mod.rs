@@ -1,12 +1,12 @@
 //! `tenuto place`: places orders from a file, many at once, and says how they fared.
 //!
 //! Orders stream from the file through the server to the watch over them: whatever the size of the file, only so many are held
-//! in memory ([`input`], [`rest`]).
+//! in memory ([`input`], [`settle`]).
 
 mod input;
 mod progress;
 mod report;
-mod rest;
+mod settle;
 mod submit;
 
 use std::path::PathBuf;
@@ -79,20 +79,20 @@ async fn place(client: &Client, args: &PlaceArgs) -> Result<ExitCode, CommandErr
     let wait = !args.no_wait;
     let progress = Progress::start(input.orders(), wait);
 
-    let (accepted, to_watch) = mpsc::channel(rest::QUEUE);
+    let (accepted, to_watch) = mpsc::channel(settle::QUEUE);
     let placing = async {
         let placed = place_all(client, input, args.concurrency.into(), accepted, &progress).await;
         (placed, began.elapsed())
     };
     let watching =
-        async { if wait { Some(rest::watch(client, to_watch, args.timeout, &progress).await) } else { None } };
+        async { if wait { Some(settle::watch(client, to_watch, args.timeout, &progress).await) } else { None } };
     let (((placed, placing_error), placing_time), watched) = tokio::join!(placing, watching);
     progress.finish();
 
     let (rests, watching_error) = watched.map_or((None, None), |(rests, error)| (Some(rests), error));
     let report = Report { input: name, placed, placing_time, rests, time: began.elapsed() };
-    for complaint in report.complaints() {
-        output::complain(&complaint);
+    for warning in report.warnings() {
+        output::complain(&warning);
     }
     output::print(&report.render(Palette::of_stdout()))?;
     match placing_error.or(watching_error) {
@@ -129,12 +129,12 @@ async fn place_all(
                 // Without anybody who waits for it, the order is placed all the same.
                 let _ = accepted.send(order).await;
             }
-            Ok(Submitted::Refused(complaint)) => {
-                placed.refuse(complaint);
+            Ok(Submitted::Refused(warning)) => {
+                placed.refuse(warning);
                 progress.not_accepted();
             }
-            Err(Failure::OfTheOrder(complaint)) => {
-                placed.fail(complaint);
+            Err(Failure::OfTheOrder(warning)) => {
+                placed.fail(warning);
                 progress.not_accepted();
             }
             Err(Failure::OfTheCommand(error)) => return (placed, Some(error)),

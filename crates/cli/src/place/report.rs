@@ -1,4 +1,4 @@
-//! How the orders fared: counts, and the first complaints.
+//! How the orders fared: counts, and the first warnings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +8,17 @@ use std::time::Duration;
 use super::submit::Accepted;
 use crate::NOT_AS_ASKED;
 use crate::views::{Standing, State};
-use command_line::complaints::{self, Complaints};
 use command_line::duration;
 use command_line::output::{Palette, Tint, printable};
 use command_line::table::{Side, Table};
+use command_line::warnings::{self, Warnings};
 
 /// What stands in for the status of an order that was never seen.
 const UNSEEN: &str = "(not seen)";
 
 /// What went wrong with one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
+pub struct Warning {
     /// The line it came from.
     pub line: u64,
     /// Its id, if it has one.
@@ -27,7 +27,7 @@ pub struct Complaint {
     pub what: String,
 }
 
-impl fmt::Display for Complaint {
+impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}", self.line)?;
         if let Some(order) = &self.order {
@@ -45,7 +45,7 @@ pub struct Placed {
     failed: u64,
     /// The id of the last one accepted: worth telling where there is only one.
     last_id: String,
-    complaints: Complaints<Complaint>,
+    warnings: Warnings<Warning>,
 }
 
 impl Placed {
@@ -56,15 +56,15 @@ impl Placed {
     }
 
     /// An order is not valid.
-    pub fn refuse(&mut self, complaint: Complaint) {
+    pub fn refuse(&mut self, warning: Warning) {
         self.refused += 1;
-        self.complaints.add(complaint);
+        self.warnings.add(warning);
     }
 
     /// An order could not be placed.
-    pub fn fail(&mut self, complaint: Complaint) {
+    pub fn fail(&mut self, warning: Warning) {
         self.failed += 1;
-        self.complaints.add(complaint);
+        self.warnings.add(warning);
     }
 }
 
@@ -72,17 +72,17 @@ impl Placed {
 #[derive(Debug, Default)]
 pub struct Rests {
     by_standing: BTreeMap<(String, Option<State>), u64>,
-    complaints: Complaints<Complaint>,
+    warnings: Warnings<Warning>,
 }
 
 impl Rests {
     /// An order is watched no longer.
-    pub fn add(&mut self, standing: Option<&Standing>, complaint: Option<Complaint>) {
+    pub fn add(&mut self, standing: Option<&Standing>, warning: Option<Warning>) {
         let standing = standing
             .map_or_else(|| (UNSEEN.to_owned(), None), |standing| (standing.status.clone(), Some(standing.state)));
         *self.by_standing.entry(standing).or_default() += 1;
-        if let Some(complaint) = complaint {
-            self.complaints.add(complaint);
+        if let Some(warning) = warning {
+            self.warnings.add(warning);
         }
     }
 
@@ -92,8 +92,8 @@ impl Rests {
     }
 
     #[cfg(test)]
-    pub fn complaints(&self) -> &[Complaint] {
-        self.complaints.first()
+    pub fn warnings(&self) -> &[Warning] {
+        self.warnings.first()
     }
 }
 
@@ -115,26 +115,26 @@ pub struct Report {
 impl Report {
     /// Whether every order went as asked.
     pub fn exit_code(&self) -> ExitCode {
-        let as_asked = self.all_complaints().all(Complaints::is_empty);
+        let as_asked = self.all_warnings().all(Warnings::is_empty);
         if as_asked { ExitCode::SUCCESS } else { ExitCode::from(NOT_AS_ASKED) }
     }
 
-    /// The complaints by line, the first of them at least.
-    pub fn complaints(&self) -> Vec<String> {
-        let mut first: Vec<&Complaint> = self.all_complaints().flat_map(Complaints::first).collect();
-        first.sort_by_key(|complaint| complaint.line);
-        let untold = first.len().saturating_sub(complaints::MOST) as u64;
-        let more = untold + self.all_complaints().map(Complaints::more).sum::<u64>();
+    /// The warnings by line, the first of them at least.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut first: Vec<&Warning> = self.all_warnings().flat_map(Warnings::first).collect();
+        first.sort_by_key(|warning| warning.line);
+        let untold = first.len().saturating_sub(warnings::MAX) as u64;
+        let more = untold + self.all_warnings().map(Warnings::more).sum::<u64>();
         let mut lines: Vec<String> =
-            first.iter().take(complaints::MOST).map(|complaint| format!("{}: {complaint}", self.input)).collect();
+            first.iter().take(warnings::MAX).map(|warning| format!("{}: {warning}", self.input)).collect();
         if more > 0 {
             lines.push(format!("… and {more} more"));
         }
         lines
     }
 
-    fn all_complaints(&self) -> impl Iterator<Item = &Complaints<Complaint>> {
-        [Some(&self.placed.complaints), self.rests.as_ref().map(|rests| &rests.complaints)].into_iter().flatten()
+    fn all_warnings(&self) -> impl Iterator<Item = &Warnings<Warning>> {
+        [Some(&self.placed.warnings), self.rests.as_ref().map(|rests| &rests.warnings)].into_iter().flatten()
     }
 
     /// The summary.
@@ -193,12 +193,8 @@ mod tests {
 
     use super::*;
 
-    fn complaint(line: u64) -> Complaint {
-        Complaint {
-            line,
-            order: Some(format!("{line}")),
-            what: "refused: /currency: must be\nthree letters".to_owned(),
-        }
+    fn warning(line: u64) -> Warning {
+        Warning { line, order: Some(format!("{line}")), what: "refused: /currency: must be\nthree letters".to_owned() }
     }
 
     fn standing(status: &str, state: &str) -> Standing {
@@ -221,14 +217,14 @@ mod tests {
     #[test]
     fn the_summary_counts_by_answer_and_by_standing() {
         let mut placed = placed(5);
-        placed.refuse(complaint(6));
-        placed.fail(complaint(7));
+        placed.refuse(warning(6));
+        placed.fail(warning(7));
         let mut rests = Rests::default();
         for _ in 0..3 {
             rests.add(Some(&standing("Shipped", "COMPLETED")), None);
         }
         rests.add(Some(&standing("BackOrdered", "WAITING")), None);
-        rests.add(None, Some(complaint(5)));
+        rests.add(None, Some(warning(5)));
         let golden = "\
 5 placed, 1 refused, 1 failed in 2.000 s (2.5 a second)
 
@@ -257,14 +253,14 @@ all done after 1 m 02 s (0.1 a second)
     }
 
     #[test]
-    fn the_first_twenty_complaints_are_told_by_line_and_the_rest_is_counted() {
+    fn the_first_twenty_warnings_are_told_by_line_and_the_rest_is_counted() {
         let mut placed = Placed::default();
         for line in (1..=30).rev() {
-            placed.refuse(complaint(line));
+            placed.refuse(warning(line));
         }
         let mut rests = Rests::default();
-        rests.add(None, Some(complaint(3)));
-        let lines = report(placed, Some(rests)).complaints();
+        rests.add(None, Some(warning(3)));
+        let lines = report(placed, Some(rests)).warnings();
         assert_eq!(lines.len(), 21);
         assert_eq!(lines[0], "orders.jsonl: line 3, order 3: refused: /currency: must be\\nthree letters");
         assert_eq!(lines[20], "… and 11 more");

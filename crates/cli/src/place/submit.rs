@@ -5,7 +5,7 @@ use domain::json;
 use serde_json::Value;
 
 use super::input::{Found, Keys};
-use super::report::Complaint;
+use super::report::Warning;
 use crate::CommandError;
 use crate::client::{Client, Placement};
 
@@ -15,7 +15,7 @@ pub enum Submitted {
     /// It is recorded.
     Accepted(Accepted),
     /// It is no valid order.
-    Refused(Complaint),
+    Refused(Warning),
 }
 
 /// An order that is recorded.
@@ -31,7 +31,7 @@ pub struct Accepted {
 #[derive(Debug)]
 pub enum Failure {
     /// This order could not be placed, others may be.
-    OfTheOrder(Complaint),
+    OfTheOrder(Warning),
     /// There is no point in going on.
     OfTheCommand(CommandError),
 }
@@ -39,7 +39,7 @@ pub enum Failure {
 /// Places an order. What is not JSON is not sent.
 pub async fn submit(client: &Client, found: Found, keys: &Keys) -> Result<Submitted, Failure> {
     let line = found.line;
-    let refused = |order: Option<String>, what: String| Ok(Submitted::Refused(Complaint { line, order, what }));
+    let refused = |order: Option<String>, what: String| Ok(Submitted::Refused(Warning { line, order, what }));
     let Some(text) = found.text else { return refused(None, "refused: too large for any server".to_owned()) };
     let id = match own_id(&text, line) {
         Ok(id) => id,
@@ -50,7 +50,7 @@ pub async fn submit(client: &Client, found: Found, keys: &Keys) -> Result<Submit
         Ok(Placement::Accepted(receipt)) => Ok(Submitted::Accepted(Accepted { line, id: receipt.order_id })),
         Ok(Placement::Refused(problem)) => refused(id, format!("refused: {}", problem.in_words())),
         Err(error @ (CommandError::Failed { .. } | CommandError::Unavailable { .. } | CommandError::Answer { .. })) => {
-            Err(Failure::OfTheOrder(Complaint { line, order: id, what: error.to_string() }))
+            Err(Failure::OfTheOrder(Warning { line, order: id, what: error.to_string() }))
         }
         Err(error) => Err(Failure::OfTheCommand(error)),
     }

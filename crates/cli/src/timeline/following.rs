@@ -13,7 +13,7 @@ use command_line::output::{self, Palette, Tint, WriteError};
 /// Between two questions while something happens.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// Between two questions when nothing has happened for a while.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// How long [`follow`] waits for an order to be there.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Labels are padded to this, so that most of them line up.
@@ -84,7 +84,7 @@ impl Following<'_> {
 /// Pauses, and says how long to pause next time.
 async fn rest(pause: Duration) -> Duration {
     tokio::time::sleep(pause).await;
-    pause.mul_f32(1.5).min(LONGEST_PAUSE)
+    pause.mul_f32(1.5).min(MAX_PAUSE)
 }
 
 /// Prints an order's timeline as it happens, until the order comes to rest, each line after the label: several orders can be

@@ -11,7 +11,7 @@ use command_line::duration;
 use command_line::output::{Palette, Tint, printable};
 
 /// The longest name of a row.
-const LONGEST_NAME: usize = 24;
+const MAX_NAME: usize = 24;
 /// The width of the page where there is no terminal.
 const WIDTH: usize = 80;
 /// The shortest and the longest bar.
@@ -136,7 +136,7 @@ pub fn chart(spent: &Spent, palette: Palette, width: Option<usize>) -> String {
         return String::new();
     }
     let names = spent.rows.iter().map(|(name, _)| printable(name).chars().count());
-    let name_width = names.max().unwrap_or_default().min(LONGEST_NAME);
+    let name_width = names.max().unwrap_or_default().min(MAX_NAME);
     let bar_width = width.unwrap_or(WIDTH).saturating_sub(name_width + BESIDES).clamp(BARS.0, BARS.1);
     let mut text = format!("{}\n", palette.paint(Tint::Bold, "Where the time went"));
     let mut used: Vec<Wait> = Vec::new();

@@ -11,7 +11,7 @@ use domain::wire::{self, ENDS};
 use event_store::client::{EventStore, Filter, Position, ReadError, RecordedEvent, SubscriptionItem};
 
 /// What is held of orders that have not ended, in bytes.
-const MOST_HELD: usize = 128 << 20;
+const MAX_HELD: usize = 128 << 20;
 /// What an event takes beside its data.
 const OVERHEAD: usize = 256;
 
@@ -138,7 +138,7 @@ impl Held {
 
     /// The order to give up, where too much is held.
     fn give_way(&mut self) -> Option<String> {
-        if self.bytes <= MOST_HELD {
+        if self.bytes <= MAX_HELD {
             return None;
         }
         let stream = self.ages.first_key_value().map(|(_, stream)| stream.clone())?;
@@ -196,8 +196,8 @@ mod tests {
     #[test]
     fn past_the_bound_the_oldest_gives_way_and_what_comes_of_it_is_passed_over() {
         let mut held = Held::default();
-        held.take(event("order-1", 0, "OrderPlaced", MOST_HELD / 2));
-        held.take(event("order-2", 0, "OrderPlaced", MOST_HELD / 2 + 1));
+        held.take(event("order-1", 0, "OrderPlaced", MAX_HELD / 2));
+        held.take(event("order-2", 0, "OrderPlaced", MAX_HELD / 2 + 1));
         assert_eq!(held.give_way().as_deref(), Some("order-1"));
         assert!(held.give_way().is_none());
         assert!(held.take(event("order-1", 1, "OrderCanceled", 1)).is_none());

@@ -26,7 +26,7 @@ use servers::log::Log;
 /// Orders that one task runs before it says so.
 const BATCH: usize = 64;
 /// Events of a batch, from which on it is full.
-const MOST_EVENTS: usize = 4_096;
+const MAX_EVENTS: usize = 4_096;
 
 /// What is asked of every order.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ fn is_ok(lines: &Mutex<Result<(), LabError>>) -> bool {
 /// The next orders, whole; none: that was all.
 async fn batch(log: &Log, orders: &mut impl Orders) -> Result<Vec<Vec<RecordedEvent>>, LabError> {
     let (mut batch, mut events) = (Vec::new(), 0);
-    while batch.len() < BATCH && events < MOST_EVENTS {
+    while batch.len() < BATCH && events < MAX_EVENTS {
         let whole = match orders.next().await {
             Some(Found::Whole(whole)) => whole,
             Some(Found::Named(stream)) => log.stream(&stream, u64::MAX).await.map_err(LogError::from)?,

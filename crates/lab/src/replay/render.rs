@@ -12,7 +12,7 @@ use command_line::output::{Palette, Tint, printable};
 use command_line::{duration, moment};
 
 /// The longest text of a value that a change is told with.
-const LONGEST_VALUE: usize = 120;
+const MAX_VALUE: usize = 120;
 
 /// What a page looks like.
 #[derive(Debug, Clone, Copy)]
@@ -106,7 +106,7 @@ fn tint(event: &Event) -> Tint {
 fn in_words(change: &Change) -> String {
     let value = |value: &Option<Value>| {
         let text = value.as_ref().map_or_else(|| "–".to_owned(), Value::to_string);
-        match text.char_indices().nth(LONGEST_VALUE) {
+        match text.char_indices().nth(MAX_VALUE) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text,
         }

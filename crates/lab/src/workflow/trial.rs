@@ -15,7 +15,7 @@ use crate::LabError;
 use command_line::output;
 
 /// How many of the lives that went wrong are told whole.
-const MOST_TOLD: usize = 5;
+const MAX_TOLD: usize = 5;
 
 /// Options of `tenuto workflow test`.
 #[derive(Debug, Args)]
@@ -72,13 +72,13 @@ fn told(file: &Path, report: &MatrixReport) -> String {
     lines.extend(
         never_begun.map(|id| format!("  never begun: {id} (its guard asks for another --order, or other --data)")),
     );
-    for failure in report.failures.iter().take(MOST_TOLD) {
+    for failure in report.failures.iter().take(MAX_TOLD) {
         lines.push(format!("\n  {}", failure.case));
         lines.extend(failure.wrong.iter().map(|wrong| format!("    wrong: {wrong}")));
         lines.extend(failure.history.iter().map(|told| format!("    {told}")));
     }
-    if failures > MOST_TOLD {
-        lines.push(format!("\n  … and {} more", failures - MOST_TOLD));
+    if failures > MAX_TOLD {
+        lines.push(format!("\n  … and {} more", failures - MAX_TOLD));
     }
     lines.join("\n") + "\n"
 }

@@ -9,8 +9,6 @@ use crate::workflow::{ActionRef, Expression, Final, TextPosition};
 
 /// The limit for a name.
 const MAX_NAME: usize = 64;
-/// The longest duration.
-const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
 /// The highest version: the limit of a Postgres `integer`.
 const MAX_VERSION: u32 = i32::MAX.unsigned_abs();
 
@@ -164,8 +162,8 @@ pub(crate) fn factor(node: &Node, report: &mut FaultReport) -> Option<f64> {
 /// A duration: digits and a unit.
 pub(crate) fn duration(node: &Node, report: &mut FaultReport) -> Option<Duration> {
     let text = text(node, report)?;
-    match parse_duration(text) {
-        Some(duration) if !duration.is_zero() && duration <= MAX_DURATION => Some(duration),
+    match crate::duration::parse(text) {
+        Some(duration) if !duration.is_zero() && duration <= crate::duration::MAX => Some(duration),
         Some(_) => {
             report.add_at(node, "must be from 1ms to 366d");
             None
@@ -176,25 +174,6 @@ pub(crate) fn duration(node: &Node, report: &mut FaultReport) -> Option<Duration
             None
         }
     }
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let unit = text.find(|c: char| !c.is_ascii_digit())?;
-    let (digits, unit) = text.split_at(unit);
-    let milliseconds: u64 = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60 * 1000,
-        "h" => 60 * 60 * 1000,
-        "d" => 24 * 60 * 60 * 1000,
-        _ => return None,
-    };
-    if !is_digits(digits) {
-        return None;
-    }
-    // A number that does not fit is too long in any case.
-    let count = digits.parse::<u64>().unwrap_or(u64::MAX);
-    Some(Duration::from_millis(count.saturating_mul(milliseconds)))
 }
 
 /// `participant.action`.

@@ -1,26 +1,26 @@
-//! What went wrong with single orders: the first complaints are told, the rest is counted.
+//! What went wrong with single orders: the first warnings are told, the rest is counted.
 
-/// The most complaints that are told.
-pub const MOST: usize = 20;
+/// The most warnings that are told.
+pub const MAX: usize = 20;
 
-/// The first complaints, and how many more there were.
+/// The first warnings, and how many more there were.
 #[derive(Debug)]
-pub struct Complaints<T> {
+pub struct Warnings<T> {
     first: Vec<T>,
     more: u64,
 }
 
-impl<T> Default for Complaints<T> {
+impl<T> Default for Warnings<T> {
     fn default() -> Self {
         Self { first: Vec::new(), more: 0 }
     }
 }
 
-impl<T> Complaints<T> {
-    /// Keeps a complaint, or counts it.
-    pub fn add(&mut self, complaint: T) {
-        if self.first.len() < MOST {
-            self.first.push(complaint);
+impl<T> Warnings<T> {
+    /// Keeps a warning, or counts it.
+    pub fn add(&mut self, warning: T) {
+        if self.first.len() < MAX {
+            self.first.push(warning);
         } else {
             self.more += 1;
         }

@@ -15,7 +15,7 @@ const EVERY: u64 = 64;
 /// Where a batch stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// What is asked, and of which server: a bookmark is for no other batch.
+    /// What is asked, and of which server: a checkpoint is for no other batch.
     pub asked: Value,
     /// The filter, once it is known before which moment the orders were placed.
     pub filter: Option<Value>,
@@ -27,13 +27,13 @@ pub struct Place {
 
 /// A place, and the file that has it.
 #[derive(Debug)]
-pub struct Bookmark {
+pub struct Checkpoint {
     pub place: Place,
     file: Option<PathBuf>,
     unwritten: u64,
 }
 
-impl Bookmark {
+impl Checkpoint {
     /// Opens the file if there is one; else begins at the beginning.
     pub fn open(file: Option<&Path>, asked: Value) -> Result<Self, CommandError> {
         let beginning = Place { asked, ..Place::default() };
@@ -52,7 +52,7 @@ impl Bookmark {
         if place.asked == *asked {
             return Ok(place);
         }
-        Err(CommandError::Bookmark { file: name.to_owned(), of: place.asked.to_string() })
+        Err(CommandError::Checkpoint { file: name.to_owned(), of: place.asked.to_string() })
     }
 
     /// An order was told of.
@@ -98,19 +98,19 @@ mod tests {
     fn a_batch_goes_on_where_its_file_says() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("batch.json");
-        let open = |asked| Bookmark::open(Some(&file), asked);
-        let mut bookmark = open(json!({ "operation": "cancel" })).unwrap();
-        assert_eq!(bookmark.place.after, None);
-        bookmark.place.after = Some("7".to_owned());
+        let open = |asked| Checkpoint::open(Some(&file), asked);
+        let mut checkpoint = open(json!({ "operation": "cancel" })).unwrap();
+        assert_eq!(checkpoint.place.after, None);
+        checkpoint.place.after = Some("7".to_owned());
         for _ in 1..EVERY {
-            bookmark.told().unwrap();
+            checkpoint.told().unwrap();
         }
         assert!(!file.exists());
-        bookmark.told().unwrap();
-        assert_eq!(open(json!({ "operation": "cancel" })).unwrap().place, bookmark.place);
-        assert!(matches!(open(json!({ "operation": "pause" })), Err(CommandError::Bookmark { .. })));
-        bookmark.remove().unwrap();
-        bookmark.remove().unwrap();
+        checkpoint.told().unwrap();
+        assert_eq!(open(json!({ "operation": "cancel" })).unwrap().place, checkpoint.place);
+        assert!(matches!(open(json!({ "operation": "pause" })), Err(CommandError::Checkpoint { .. })));
+        checkpoint.remove().unwrap();
+        checkpoint.remove().unwrap();
         assert!(!file.exists());
     }
 
@@ -118,14 +118,14 @@ mod tests {
     fn a_file_that_is_none_is_not_written_over() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "my notes").unwrap();
-        assert!(matches!(Bookmark::open(Some(file.path()), json!({})), Err(CommandError::Read { .. })));
+        assert!(matches!(Checkpoint::open(Some(file.path()), json!({})), Err(CommandError::Read { .. })));
     }
 
     #[test]
     fn a_file_that_cannot_be_written_is_named_with_the_option() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("missing/batch.json");
-        let error = Bookmark::open(Some(&file), json!({})).unwrap().write().unwrap_err().to_string();
+        let error = Checkpoint::open(Some(&file), json!({})).unwrap().write().unwrap_err().to_string();
         assert!(error.contains("missing/batch.json (--resume)") && error.contains("os error"), "{error}");
     }
 }

@@ -1,10 +1,10 @@
-//! What an operator can do, in words.
+//! What an operator can do to an order.
 
 use crate::views::State;
 
-/// The word for it.
+/// What an operator can do to an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum OperatorAction {
     /// Undo what was done, and end.
     Cancel,
     /// Begin nothing new.
@@ -17,7 +17,7 @@ pub enum Word {
     Skip,
 }
 
-impl Word {
+impl OperatorAction {
     /// As the server spells it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::progress::Progress;
-use super::report::{Complaint, Rests};
+use super::report::{Rests, Warning};
 use super::submit::Accepted;
 use crate::CommandError;
 use crate::client::Client;
@@ -17,11 +17,11 @@ use command_line::duration;
 /// Orders that are accepted and not yet watched.
 pub const QUEUE: usize = 1024;
 /// Orders that are watched at any time; past it, placing waits.
-const MOST_WATCHED: usize = 100_000;
+const MAX_WATCHED: usize = 100_000;
 /// Between two rounds while orders come to rest.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// Between two rounds when none has for a while.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 struct Watched {
     order: Accepted,
@@ -50,7 +50,7 @@ pub async fn watch(
     let mut pause = SHORTEST_PAUSE;
     while watch.gather(pause).await {
         match watch.round(client, &mut rests, progress).await {
-            Ok(0) => pause = pause.mul_f32(1.5).min(LONGEST_PAUSE),
+            Ok(0) => pause = pause.mul_f32(1.5).min(MAX_PAUSE),
             Ok(_) => pause = SHORTEST_PAUSE,
             Err(error) => return (rests, Some(error)),
         }
@@ -69,7 +69,7 @@ impl Watch {
             }
         }
         let until = Instant::now() + pause;
-        while self.watched.len() < MOST_WATCHED {
+        while self.watched.len() < MAX_WATCHED {
             match timeout_at(until, self.newcomers.recv()).await {
                 Ok(Some(order)) => self.add(order),
                 Ok(None) => break,
@@ -99,8 +99,8 @@ impl Watch {
                 let watched = Watched { standing: standing.or(watched.standing), ..watched };
                 match judge(&watched, Instant::now(), self.timeout) {
                     Verdict::Watch => self.watched.push_back(watched),
-                    Verdict::LetGo(complaint) => {
-                        rests.add(watched.standing.as_ref(), complaint);
+                    Verdict::LetGo(warning) => {
+                        rests.add(watched.standing.as_ref(), warning);
                         progress.rested();
                     }
                 }
@@ -112,27 +112,27 @@ impl Watch {
 
 enum Verdict {
     Watch,
-    LetGo(Option<Complaint>),
+    LetGo(Option<Warning>),
 }
 
 fn judge(watched: &Watched, now: Instant, timeout: Duration) -> Verdict {
-    let complaint = |what| {
+    let warning = |what| {
         let Accepted { line, id } = watched.order.clone();
-        Verdict::LetGo(Some(Complaint { line, order: Some(id), what }))
+        Verdict::LetGo(Some(Warning { line, order: Some(id), what }))
     };
     match &watched.standing {
         Some(standing) if standing.state == State::Stuck => {
-            complaint(format!("stuck: {}", standing.stuck_reason.as_deref().unwrap_or("no reason is given")))
+            warning(format!("stuck: {}", standing.stuck_reason.as_deref().unwrap_or("no reason is given")))
         }
         Some(standing) if standing.is_at_rest() => Verdict::LetGo(None),
         _ if now < watched.deadline => Verdict::Watch,
-        Some(standing) => complaint(format!(
+        Some(standing) => warning(format!(
             "not at rest within {}: still {} ({})",
             duration::render(timeout),
             standing.status,
             standing.state.as_str()
         )),
-        None => complaint(format!("placed, but not to be seen in the views within {}", duration::render(timeout))),
+        None => warning(format!("placed, but not to be seen in the views within {}", duration::render(timeout))),
     }
 }
 
@@ -173,8 +173,8 @@ mod tests {
         assert!(error.is_none());
         let counted: Vec<(&str, u64)> = rests.by_standing().map(|(status, _, orders)| (status, orders)).collect();
         assert_eq!(counted, [("Canceled", 1), ("Placed", 1), ("Shipped", 1)]);
-        assert_eq!(rests.complaints().len(), 1);
-        assert!(rests.complaints()[0].what.contains("refund was refused"));
+        assert_eq!(rests.warnings().len(), 1);
+        assert!(rests.warnings()[0].what.contains("refund was refused"));
     }
 
     #[tokio::test]
@@ -186,7 +186,7 @@ mod tests {
         sender.send(accepted("unseen")).await.unwrap();
         drop(sender);
         let (rests, _) = watch(&stub.client(), receiver, Duration::from_millis(1), &Progress::start(None, true)).await;
-        let what: Vec<&str> = rests.complaints().iter().map(|complaint| complaint.what.as_str()).collect();
+        let what: Vec<&str> = rests.warnings().iter().map(|warning| warning.what.as_str()).collect();
         assert_eq!(
             what,
             [
