@@ -1,8 +1,6 @@
 //! The command line. Every option can also be given in the environment.
 
-use std::net::SocketAddr;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::roles::dev::DevArgs;
 
@@ -99,12 +97,4 @@ impl Command {
             | Self::Workflow(_) => false,
         }
     }
-}
-
-/// Where a role is reached.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Listen {
-    /// The address to listen on; port 0 takes a free one
-    #[arg(long, env = "TENUTO_LISTEN", default_value = "127.0.0.1:7007", value_name = "ADDRESS:PORT")]
-    pub listen: SocketAddr,
 }

@@ -74,7 +74,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Forget(args) => Ok(cli::forget::run(args).await?),
         Command::Reset(args) => maintenance::reset::run(args).await,
         Command::Keys(args) => maintenance::keys::run(args).await,
-        Command::Audit(args) => Box::pin(audit::run(args)).await,
+        Command::Audit(args) => Ok(Box::pin(audit::run(args)).await?),
         Command::Workflow(args) => Ok(lab::workflow::run(args)?),
     }
 }

@@ -19,9 +19,9 @@ use uuid::Uuid;
 
 use super::RoleResult;
 use super::watched::{Alarms, Watched, Watching};
-use crate::args::Listen;
 use crate::{backends, signals, workflows};
 use command_line::output;
+use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
 use servers::stream_prefix::adopt_in_time;

@@ -14,7 +14,6 @@ use super::command_handler::{Driving, Handler, urls_in_environment};
 use super::participants::Mail;
 use super::readiness::Told;
 use super::watched::{Alarms, Watched, Watching};
-use crate::args::Listen;
 use crate::backends::{self, Backends};
 use crate::health::Footing;
 use crate::signals;
@@ -22,6 +21,7 @@ use crate::wrong_log::refused_while_raised;
 use command_line::data_folder::DataFolder;
 use command_line::output;
 use command_line::running::Running;
+use http_server::Listen;
 use http_server::door::Door;
 use servers::ServerUrls;
 

@@ -6,11 +6,11 @@ use leader_consumer::LogAlarm;
 use participants::{MailServer, Options};
 
 use super::RoleResult;
-use crate::args::Listen;
 use crate::health::Footing;
 use crate::metrics::Sources;
 use crate::{backends, health, metrics, signals};
 use command_line::output;
+use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
 

@@ -6,10 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::RoleResult;
 use super::watched::{Alarms, Watched};
-use crate::args::Listen;
 use crate::signals;
 use crate::wrong_log::refused_while_raised;
 use command_line::output;
+use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
 use servers::stream_prefix::adopt_begun;

@@ -1,7 +1,7 @@
 //! What a role watches that needs the log and the views, and the probes that report it.
 
 use axum::Router;
-use command_handler::Unreachable;
+use command_handler::{HandlerFigures, Unreachable};
 use event_store::client::EventStore;
 use leader_consumer::LogAlarm;
 use query_api::LiveStats;
@@ -11,7 +11,7 @@ use views::LagMeter;
 
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
-use crate::metrics::{HandlerFigures, Sources};
+use crate::metrics::Sources;
 use crate::{health, metrics};
 use http_server::door::Door;
 

@@ -18,35 +18,61 @@ const MAX_VALUE: usize = 160;
 /// Something that is not as it was written.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "in", rename_all = "camelCase")]
-pub(super) enum Finding {
+pub enum Finding {
     /// With the log as a whole.
-    Log { reason: String },
+    Log {
+        /// What is wrong.
+        reason: String,
+    },
     /// With the keys of personal data: what is sealed cannot be read any more.
-    Keys { reason: String },
+    Keys {
+        /// What is wrong.
+        reason: String,
+    },
     /// With a stream that has the name of an order's, or could not be read.
-    Stream { stream: String, reason: String },
+    Stream {
+        /// Its name.
+        stream: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// With an event of an order, or where one should be.
     Order {
+        /// The order.
         order: OrderId,
+        /// Where in it, and what is wrong.
         #[serde(flatten)]
         fault: Fault,
     },
     /// With a seal: what is written on it.
     Seal {
+        /// Its number, or its file.
         seal: String,
+        /// What is wrong.
         #[serde(flatten)]
         fault: SealFault,
     },
     /// With what a seal covers: the log is not what was sealed.
-    Sealed { seal: String, reason: String },
+    Sealed {
+        /// Its number, or its file.
+        seal: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// With a row of a view.
     #[serde(rename_all = "camelCase")]
     View {
+        /// The view's table.
         table: &'static str,
+        /// The row's key.
         row: String,
+        /// The order that the row is about.
         order: Option<String>,
+        /// The column that differs; none: the row is missing, or should be.
         column: Option<String>,
+        /// The value by the log.
         log: Option<String>,
+        /// The value in the view.
         view: Option<String>,
     },
 }
@@ -150,7 +176,7 @@ impl Extend<Finding> for Findings {
 /// What was looked at and what was found.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Report {
+pub struct Report {
     clean: bool,
     /// What was looked at, each in a sentence.
     looked_at: Vec<String>,
@@ -162,11 +188,12 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub fn new(looked_at: Vec<String>, notes: Vec<String>, findings: Findings) -> Self {
+    pub(crate) fn new(looked_at: Vec<String>, notes: Vec<String>, findings: Findings) -> Self {
         let Findings { told, more } = findings;
         Self { clean: told.is_empty(), looked_at, notes, findings: told, more }
     }
 
+    /// Whether everything that was looked at is as it was written.
     pub fn is_clean(&self) -> bool {
         self.clean
     }

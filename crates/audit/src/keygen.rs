@@ -1,23 +1,34 @@
 //! `tenuto audit keygen`: a key to sign seals with.
 
+use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use domain::proof::keys::SigningKey;
+use domain::proof::keys::{PublicKey, SigningKey};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 
 use super::error::AuditError;
-use super::print;
 
 /// For the owner alone.
 const PRIVATE: u32 = 0o600;
 /// For everybody to read.
 const PUBLIC: u32 = 0o644;
 
-pub(super) fn run(file: &Path) -> Result<ExitCode, AuditError> {
+/// A key that was made, and the files that hold it.
+#[derive(Debug)]
+pub struct KeyPair {
+    /// The file of the private key.
+    pub private_file: PathBuf,
+    /// The file of the public key.
+    pub public_file: PathBuf,
+    /// The public key.
+    pub public_key: PublicKey,
+}
+
+/// Makes a key, and writes it to this file and its public key beside it. Neither may exist.
+pub fn keygen(file: &Path) -> Result<KeyPair, AuditError> {
     let mut seed = [0; 32];
     OsRng.try_fill_bytes(&mut seed).map_err(|_| AuditError::NoRandomness)?;
     let private = SigningKey::pem_of(&seed);
@@ -31,12 +42,15 @@ pub(super) fn run(file: &Path) -> Result<ExitCode, AuditError> {
         // It says nothing without the private one. Where it cannot be removed, the error that is told says why it is there.
         let _ = std::fs::remove_file(&public_file);
     })?;
-    print(&format!(
-        "private key  {}  (keep it away from the log's machine)\npublic key   {}  {key}\n",
-        file.display(),
-        public_file.display()
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(KeyPair { private_file: file.to_owned(), public_file, public_key: key })
+}
+
+impl fmt::Display for KeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { private_file, public_file, public_key } = self;
+        writeln!(f, "private key  {}  (keep it away from the log's machine)", private_file.display())?;
+        writeln!(f, "public key   {}  {public_key}", public_file.display())
+    }
 }
 
 fn public_file(file: &Path) -> PathBuf {

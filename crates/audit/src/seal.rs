@@ -1,19 +1,19 @@
 //! `tenuto audit seal`: signs what all orders are, up to a position.
 
+use std::fmt;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use chrono::{SubsecRound, Utc};
 use clap::Args;
 use domain::proof::keys::SigningKey;
 use domain::proof::seal::{EVENT_TYPE, STREAM, Seal, Sealed};
-use event_store::client::{AppendError, Appended, Expected, NewEvent};
+use event_store::client::{AppendError, Appended, Expected, NewEvent, Position};
 
 use super::error::AuditError;
 use super::findings::{Findings, Report};
 use super::seals::{Seals, read_file};
 use super::walk::{Tree, walk};
-use super::{code, heads, keygen, print};
+use super::{heads, keygen};
 use servers::log::{Log, LogArgs};
 
 /// For everybody to read: the worth of a seal is that others have it.
@@ -21,7 +21,7 @@ const READABLE: u32 = 0o644;
 
 /// Options of `tenuto audit seal`.
 #[derive(Debug, Args)]
-pub(super) struct SealArgs {
+pub struct SealArgs {
     /// The private key to sign with (see `tenuto audit keygen`)
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -42,8 +42,24 @@ pub(super) struct SealArgs {
     log: LogArgs,
 }
 
-/// Exit code 1: something is not as it was written, and nothing was sealed.
-pub(super) async fn run(args: SealArgs) -> Result<ExitCode, AuditError> {
+/// What came of sealing.
+#[derive(Debug)]
+pub enum Sealing {
+    /// The seal was appended to the log.
+    Sealed {
+        /// The seal.
+        seal: Box<Seal>,
+        /// Where in the log it is.
+        position: Position,
+        /// The file that it was written to as well.
+        out: Option<PathBuf>,
+    },
+    /// Something is not as it was written, and nothing was sealed.
+    Refused(Report),
+}
+
+/// Signs what all orders are, and appends the seal to the log.
+pub async fn seal(args: &SealArgs) -> Result<Sealing, AuditError> {
     let key = SigningKey::from_pem(&read_file(&args.key)?)
         .map_err(|source| AuditError::Key { file: args.key.clone(), source })?;
     // Looked at before anything is appended, so that no seal goes without its copy for a mistake in the name.
@@ -51,12 +67,12 @@ pub(super) async fn run(args: SealArgs) -> Result<ExitCode, AuditError> {
         return Err(AuditError::File { file: file.clone(), source: std::io::ErrorKind::AlreadyExists.into() });
     }
     let log = args.log.open().await?;
-    let code = seal(&args, &key, &log).await;
+    let sealing = sealed(args, &key, &log).await;
     log.close().await;
-    code
+    sealing
 }
 
-async fn seal(args: &SealArgs, key: &SigningKey, log: &Log) -> Result<ExitCode, AuditError> {
+async fn sealed(args: &SealArgs, key: &SigningKey, log: &Log) -> Result<Sealing, AuditError> {
     let end = log.end().await?;
     let to = args.to.unwrap_or(end);
     let to_fault = |why: String| AuditError::To { to, why };
@@ -82,8 +98,7 @@ async fn seal(args: &SealArgs, key: &SigningKey, log: &Log) -> Result<ExitCode, 
     if !findings.is_empty() && !args.despite_faults {
         let looked_at = vec![format!("log: {} events of {} orders", walked.events, walked.orders.len())];
         let notes = vec!["nothing was sealed (--despite-faults does it nevertheless)".to_owned()];
-        print(&Report::new(looked_at, notes, findings).to_text())?;
-        return Ok(code(false));
+        return Ok(Sealing::Refused(Report::new(looked_at, notes, findings)));
     }
     let (Some(tree), Some(identity)) = (tree, walked.log) else { return Err(AuditError::NothingToSeal(to)) };
     let Tree { position, faulty, .. } = tree;
@@ -96,8 +111,7 @@ async fn seal(args: &SealArgs, key: &SigningKey, log: &Log) -> Result<ExitCode, 
     if let Some(heads) = &args.heads {
         keygen::write_new(heads, heads::lines(&walked.orders).as_bytes(), READABLE)?;
     }
-    print(&told(&seal, appended, args.out.as_ref()))?;
-    Ok(code(true))
+    Ok(Sealing::Sealed { seal: Box::new(seal), position: appended.position, out: args.out.clone() })
 }
 
 async fn append(log: &Log, seals: &Seals, seal: &Seal) -> Result<Appended, AuditError> {
@@ -115,16 +129,25 @@ async fn append(log: &Log, seals: &Seals, seal: &Seal) -> Result<Appended, Audit
     }
 }
 
-fn told(seal: &Seal, appended: Appended, out: Option<&PathBuf>) -> String {
-    let Seal { number, position, orders, root, public_key, .. } = seal;
-    let copy = match out {
-        Some(out) => format!("  outside   {}\n", out.display()),
-        None => {
-            "  outside   nothing was kept (--out); a seal that is only in the log goes where the log goes\n".to_owned()
+impl fmt::Display for Sealing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seal, appended, out) = match self {
+            Self::Refused(report) => return f.write_str(&report.to_text()),
+            Self::Sealed { seal, position, out } => (seal, position, out),
+        };
+        let Seal { number, position, orders, root, public_key, .. } = &**seal;
+        writeln!(f, "Seal {number} covers {orders} orders up to position {position}")?;
+        writeln!(f, "  root      {root}")?;
+        writeln!(f, "  key       {public_key}")?;
+        writeln!(f, "  log       {STREAM}, position {appended}")?;
+        match out {
+            Some(out) => writeln!(f, "  outside   {}", out.display()),
+            None => {
+                writeln!(
+                    f,
+                    "  outside   nothing was kept (--out); a seal that is only in the log goes where the log goes"
+                )
+            }
         }
-    };
-    format!(
-        "Seal {number} covers {orders} orders up to position {position}\n  root      {root}\n  key       {public_key}\n  log       {STREAM}, position {}\n{copy}",
-        appended.position
-    )
+    }
 }

@@ -1,7 +1,6 @@
 //! `tenuto audit verify`: whether log, chains, seals and views are what was written.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 use domain::ids::OrderId;
@@ -12,14 +11,14 @@ use super::error::AuditError;
 use super::findings::{Finding, Findings, Report};
 use super::seals::read_keys;
 use super::verification::Verification;
-use super::{bundle, code, order_id, print};
+use super::{bundle, order_id};
 use servers::log::{LogArgs, OpenError};
 use servers::{NotNamed, connect};
 
 /// Options of `tenuto audit verify`.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").args(["order", "all", "bundle"]).required(true)))]
-pub(super) struct VerifyArgs {
+pub struct VerifyArgs {
     /// Check this order alone: its chain, and what the views have of it
     #[arg(value_parser = order_id)]
     order: Option<OrderId>,
@@ -44,7 +43,7 @@ pub(super) struct VerifyArgs {
     views: bool,
     /// Print what was found as JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
     log: LogArgs,
     /// The Postgres that holds the views [default: that of what runs in the folder .tenuto, where the log is that one's]
@@ -52,15 +51,13 @@ pub(super) struct VerifyArgs {
     postgres: Option<String>,
 }
 
-/// Exit code 1: something is not as it was written.
-pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode, AuditError> {
+/// Verifies an order, a bundle, or everything, and reports what is not as it was written.
+pub async fn verify(args: &VerifyArgs) -> Result<Report, AuditError> {
     let keys = read_keys(&args.public_key)?;
-    let report = match &args.bundle {
-        Some(file) => bundle::verify(file, &keys)?,
-        None => with_log(&args, keys).await?,
-    };
-    print(&if args.json { report.to_json() } else { report.to_text() })?;
-    Ok(code(report.is_clean()))
+    match &args.bundle {
+        Some(file) => bundle::verify(file, &keys),
+        None => with_log(args, keys).await,
+    }
 }
 
 async fn with_log(args: &VerifyArgs, keys: Vec<PublicKey>) -> Result<Report, AuditError> {

@@ -21,6 +21,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
+use clap::Args;
 use event_store_node::is_of_one_connection;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -36,6 +37,14 @@ use crate::door::{PROBES, problem};
 use bodies::{Bodies, Cut};
 use connections::{Answer, Connections, Entrance, Entry, Io};
 use limits::Limits;
+
+/// Where a role is reached.
+#[derive(Debug, Clone, Args)]
+pub struct Listen {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, env = "TENUTO_LISTEN", default_value = "127.0.0.1:7007", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+}
 
 /// The address could not be listened on.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,6 @@ mod entry;
 mod html;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use domain::ids::OrderId;
@@ -15,19 +14,18 @@ use event_store::client::RecordedEvent;
 use super::error::AuditError;
 use super::findings::Finding;
 use super::histories::faults;
+use super::order_id;
 use super::seals::Seals;
 use super::walk::walk;
-use super::{code, keygen, order_id, print};
-use command_line::output;
 use entry::Entry;
 use servers::log::{Log, LogArgs};
 
 /// A history is nobody's business but its owner's: it may hold personal data.
-const PRIVATE: u32 = 0o600;
+pub(crate) const PRIVATE: u32 = 0o600;
 
 /// Options of `tenuto audit export`.
 #[derive(Debug, Args)]
-pub(super) struct ExportArgs {
+pub struct ExportArgs {
     /// The order's id
     #[arg(value_parser = order_id)]
     order: OrderId,
@@ -36,7 +34,7 @@ pub(super) struct ExportArgs {
     format: Format,
     /// Write to this file, which must not be there yet [default: standard output]
     #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -53,23 +51,24 @@ enum Format {
     Html,
 }
 
-/// Exit code 1: the history was written, and something in it is not as it was recorded.
-pub(super) async fn run(args: ExportArgs) -> Result<ExitCode, AuditError> {
-    let log = args.log.open().await?;
-    let exported = export(&args, &log).await;
-    log.close().await;
-    let (text, findings) = exported?;
-    match &args.out {
-        Some(out) => keygen::write_new(out, text.as_bytes(), PRIVATE)?,
-        None => print(&text)?,
-    }
-    for finding in &findings {
-        output::complain(&output::printable(&format!("tenuto: {finding}")));
-    }
-    Ok(code(findings.is_empty()))
+/// An order's history, written out.
+#[derive(Debug)]
+pub struct Exported {
+    /// The history, in the format that was asked for.
+    pub text: String,
+    /// What in it is not as it was recorded.
+    pub findings: Vec<Finding>,
 }
 
-async fn export(args: &ExportArgs, log: &Log) -> Result<(String, Vec<Finding>), AuditError> {
+/// Writes out an order's history.
+pub async fn export(args: &ExportArgs) -> Result<Exported, AuditError> {
+    let log = args.log.open().await?;
+    let exported = exported(args, &log).await;
+    log.close().await;
+    exported
+}
+
+async fn exported(args: &ExportArgs, log: &Log) -> Result<Exported, AuditError> {
     let order = &args.order;
     let events = log.stream(&order.stream(), log.end().await?).await?;
     if events.is_empty() {
@@ -91,7 +90,7 @@ async fn export(args: &ExportArgs, log: &Log) -> Result<(String, Vec<Finding>), 
         }
         Format::Html => html::page(order, &events, &entries(), &findings),
     };
-    Ok((text, findings))
+    Ok(Exported { text, findings })
 }
 
 fn in_json(text: Result<String, serde_json::Error>) -> Result<String, AuditError> {

@@ -63,42 +63,63 @@ fn order_id(text: &str) -> Result<OrderId, String> {
 
 /// Prints an order's life, and whether it would be decided so today.
 pub async fn run(args: ReplayArgs) -> Result<ExitCode, LabError> {
-    let log = args.log.open().await.map_err(LogError::from)?;
-    let code = output::forgive_closed_pipe(replay(&log, &args).await);
-    log.close().await;
-    code
-}
-
-async fn replay(log: &Log, args: &ReplayArgs) -> Result<ExitCode, LabError> {
-    let history = history::of_order(log, &args.order).await?;
-    let Some(first) = history.first() else {
+    let Some(replayed) = replay(&args).await? else {
         output::complain(&format!("tenuto: the log has no order {}", printable(args.order.as_str())));
         return Ok(ExitCode::from(NOT_AS_ASKED));
     };
+    output::forgive_closed_pipe(replayed.print(args.json))
+}
+
+/// An order's life, told.
+#[derive(Debug)]
+pub struct Replayed {
+    /// What happened, for people or as JSON.
+    pub text: String,
+    /// Whether each decision would be made so today.
+    pub is_same: bool,
+    /// What is wrong with the history, from some event on.
+    pub broken: Option<LogError>,
+}
+
+impl Replayed {
+    /// What can be told of a broken history is printed, and then what is wrong with it.
+    fn print(self, json: bool) -> Result<ExitCode, LabError> {
+        if json {
+            output::print(&self.text)?;
+        } else {
+            pager::print(&self.text)?;
+        }
+        match self.broken {
+            Some(broken) => Err(broken.into()),
+            None if self.is_same => Ok(ExitCode::SUCCESS),
+            None => Ok(ExitCode::from(DECIDED_OTHERWISE)),
+        }
+    }
+}
+
+/// Tells an order's life, and makes each of its decisions once more. `None`: the log has no such order.
+pub async fn replay(args: &ReplayArgs) -> Result<Option<Replayed>, LabError> {
+    let log = args.log.open().await.map_err(LogError::from)?;
+    let replayed = replayed(&log, args).await;
+    log.close().await;
+    Ok(replayed?)
+}
+
+async fn replayed(log: &Log, args: &ReplayArgs) -> Result<Option<Replayed>, LogError> {
+    let history = history::of_order(log, &args.order).await?;
+    let Some(first) = history.first() else { return Ok(None) };
+    let unreadable = |revision, reason| LogError::Event { stream: args.order.stream(), revision, reason };
     let Event::OrderPlaced(placed) = &first.event else {
         let reason = format!("an order begins with OrderPlaced, not with {}", first.event.type_name());
-        return Err(LogError::Event { stream: args.order.stream(), revision: first.revision, reason }.into());
+        return Err(unreadable(first.revision, reason));
     };
     let workflow = history::workflow(log, &placed.workflow).await?;
     let shown = args.until.map_or(history.as_slice(), |until| until.of(&history));
     let life = Life { order: &args.order, workflow: workflow.as_ref(), history: &history, shown };
-    let told = if args.json { json::told(&life, args.diff) } else { render::told(&life, args.diff, Page::of_stdout()) };
-    // What can be told of a broken history is told, and then what is wrong with it.
-    let (text, tally) = told;
-    if args.json {
-        output::print(&text)?;
-    } else {
-        pager::print(&text)?;
-    }
-    if let Some(broken) = tally.broken {
-        return Err(LogError::Event {
-            stream: args.order.stream(),
-            revision: broken.revision,
-            reason: broken.source.to_string(),
-        }
-        .into());
-    }
-    Ok(if tally.otherwise == 0 { ExitCode::SUCCESS } else { ExitCode::from(DECIDED_OTHERWISE) })
+    let (text, tally) =
+        if args.json { json::told(&life, args.diff) } else { render::told(&life, args.diff, Page::of_stdout()) };
+    let broken = tally.broken.map(|broken| unreadable(broken.revision, broken.source.to_string()));
+    Ok(Some(Replayed { text, is_same: tally.otherwise == 0, broken }))
 }
 
 /// What is shown of an order.

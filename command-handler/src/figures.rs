@@ -1,9 +1,9 @@
-//! The figures of a command handler: circuits, steps that are held, results that failed.
+//! The figures of a command handler for `/metrics`: circuits, steps that are held, results that failed.
 
 use std::fmt::{self, Error};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
-use command_handler::{CIRCUIT_STATES, Circuit, Production};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -12,11 +12,15 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use sqlx::PgPool;
 use tokio::time::timeout;
 
-use super::PATIENCE;
+use crate::participants::{CIRCUIT_STATES, Circuit};
+use crate::{Production, held_steps};
+
+/// How long Postgres has to count: an outage must not hold up the other figures.
+const PATIENCE: Duration = Duration::from_millis(800);
 
 /// The source of the figures. It is empty in a process without a command handler, and until the handler has started.
 #[derive(Clone, Default)]
-pub(crate) struct HandlerFigures(Arc<OnceLock<Source>>);
+pub struct HandlerFigures(Arc<OnceLock<Source>>);
 
 struct Source {
     orchestrator: Production,
@@ -39,9 +43,9 @@ impl HandlerFigures {
     }
 
     /// Counts what Postgres knows.
-    pub(super) async fn measure(&self) {
+    pub async fn measure(&self) {
         let Some(source) = self.0.get() else { return };
-        let counted = timeout(PATIENCE, command_handler::held_steps(&source.pool)).await;
+        let counted = timeout(PATIENCE, held_steps(&source.pool)).await;
         #[expect(clippy::cast_precision_loss, reason = "no table has so many rows")]
         let held = counted.ok().and_then(Result::ok).map_or(f64::NAN, |count| count as f64);
         *source.held_steps.write().unwrap_or_else(PoisonError::into_inner) = held;

@@ -1,7 +1,5 @@
 //! `/metrics`: figures for a Prometheus, as `OpenMetrics` text.
 
-mod handler;
-
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -10,6 +8,7 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use command_handler::HandlerFigures;
 use leader_consumer::LogAlarm;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::gauge::Gauge;
@@ -20,8 +19,6 @@ use tokio::time::timeout;
 use views::LagMeter;
 
 use crate::log_guard::KeyCount;
-
-pub(crate) use handler::HandlerFigures;
 
 /// How long the lag may take to be measured: an outage must not hold up the other figures.
 const PATIENCE: Duration = Duration::from_millis(800);

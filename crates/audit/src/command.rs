@@ -1,0 +1,84 @@
+//! `tenuto audit`: the subcommands, what they print, and how they end.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use command_line::output;
+
+use crate::error::AuditError;
+use crate::export::{ExportArgs, PRIVATE, export};
+use crate::keygen::{keygen, write_new};
+use crate::seal::{SealArgs, Sealing, seal};
+use crate::verify::{VerifyArgs, verify};
+
+/// The exit code for "something is not as it was written".
+const DIFFERENCES: u8 = 1;
+
+/// Options of `tenuto audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(subcommand)]
+    command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Check the log, the chain of each order, the seals and the views; or a bundle, without any server
+    ///
+    /// Every difference is named with the order, the revision and what is wrong. Views are compared where a database is named.
+    /// Events that were cut off the end of the log are missed where the views have them, or a seal that was kept outside covers them.
+    Verify(VerifyArgs),
+    /// Sign what all orders are, up to a position of the log, and append the seal to the log
+    ///
+    /// The log is read and checked first. The seal names the root of a Merkle tree over the last event of every order. Keep a copy
+    /// outside (--out): one that is only in the log goes where the log goes.
+    Seal(SealArgs),
+    /// Write an order's history: as a bundle that proves itself, or as a timeline for people
+    Export(ExportArgs),
+    /// Make an Ed25519 key to sign seals with; the public key is written beside it
+    Keygen {
+        /// The file for the private key (PEM, PKCS#8), which must not be there yet; the public key goes to FILE.pub
+        file: PathBuf,
+    },
+}
+
+/// Carries it out, and prints the result. Exit code 1: something is not as it was written.
+pub async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
+    let is_clean = match args.command {
+        AuditCommand::Verify(args) => {
+            let report = verify(&args).await?;
+            print(&if args.json { report.to_json() } else { report.to_text() })?;
+            report.is_clean()
+        }
+        AuditCommand::Seal(args) => {
+            let sealing = seal(&args).await?;
+            print(&sealing.to_string())?;
+            matches!(sealing, Sealing::Sealed { .. })
+        }
+        AuditCommand::Export(args) => {
+            let exported = export(&args).await?;
+            match &args.out {
+                Some(out) => write_new(out, exported.text.as_bytes(), PRIVATE)?,
+                None => print(&exported.text)?,
+            }
+            for finding in &exported.findings {
+                output::complain(&output::printable(&format!("tenuto: {finding}")));
+            }
+            exported.findings.is_empty()
+        }
+        AuditCommand::Keygen { file } => {
+            print(&keygen(&file)?.to_string())?;
+            true
+        }
+    };
+    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENCES) })
+}
+
+/// Prints to standard output. A reader that has seen enough does not change what was found.
+fn print(text: &str) -> Result<(), AuditError> {
+    match output::print(text) {
+        Err(error) if error.is_closed_pipe() => Ok(()),
+        printed => Ok(printed?),
+    }
+}
