@@ -16,7 +16,6 @@ mod metrics;
 mod roles;
 mod signals;
 mod workflows;
-mod wrong_log;
 
 use std::process::ExitCode;
 

@@ -22,6 +22,7 @@ mod order_status;
 mod paging;
 mod schema;
 mod sort;
+mod wrong_log;
 
 use axum::Router;
 use axum::routing;
@@ -40,6 +41,7 @@ pub use error::StoreError;
 pub use live::LiveStats;
 pub use options::Options;
 pub use order_status::{OrderStatus, method_not_allowed, order_status};
+pub use wrong_log::refused_while;
 
 /// The query side over the views in that database, which are made of that log.
 pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use participants::Options;
 use projector::ProjectorOptions;
+use query_api::refused_while;
 use tokio_util::sync::CancellationToken;
 
 use super::RoleResult;
@@ -17,7 +18,6 @@ use super::watched::{Alarms, Watched, Watching};
 use crate::backends::{self, Backends};
 use crate::health::Footing;
 use crate::signals;
-use crate::wrong_log::refused_while_raised;
 use command_line::data_folder::DataFolder;
 use command_line::output;
 use command_line::running::Running;
@@ -108,7 +108,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let own = handler
         .router
         .clone()
-        .merge(refused_while_raised(query_api::router(pool.clone(), event_store.clone(), &queries), alarm))
+        .merge(refused_while(query_api::router(pool.clone(), event_store.clone(), &queries), move || alarm.reason()))
         .nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let projector = projector::run(projecting, event_store.clone(), pool.clone(), background.clone());

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::RoleResult;
 use super::watched::{Alarms, Watched};
 use crate::signals;
-use crate::wrong_log::refused_while_raised;
+use query_api::refused_while;
 use command_line::output;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
@@ -60,7 +60,8 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     // outage.
     let probes = watched.start(None, Some(&options.stats)).probes;
     let queries = query_api::router(pool.clone(), event_store.clone(), &options);
-    let router = refused_while_raised(queries, alarms.log.clone())
+    let wrong_log = alarms.log.clone();
+    let router = refused_while(queries, move || wrong_log.reason())
         .merge(probes)
         .method_not_allowed_fallback(query_api::method_not_allowed);
     door.open(router);

@@ -6,25 +6,27 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use leader_consumer::LogAlarm;
 use serde_json::json;
 
-use http_server::door::problem;
+use crate::order_status::problem;
 
 /// The extension `code` of the GraphQL error.
 const CODE: &str = "LOG_MISMATCH";
 
-/// The same routes, which answer 503 with the reason and the remedy while the alarm is raised. The schema's text and the page for
-/// browsers do not come from the views.
-pub(crate) fn refused_while_raised(queries: Router, alarm: LogAlarm) -> Router {
-    queries.layer(from_fn_with_state(alarm, refuse))
+/// The same routes, which answer 503 with the reason and the remedy while there is a reason. The
+/// schema's text and the page for browsers do not come from the views.
+pub fn refused_while<R>(queries: Router, reason: R) -> Router
+where
+    R: Fn() -> Option<String> + Clone + Send + Sync + 'static,
+{
+    queries.layer(from_fn_with_state(reason, refuse::<R>))
 }
 
-async fn refuse(State(alarm): State<LogAlarm>, request: Request, next: Next) -> Response {
+async fn refuse<R: Fn() -> Option<String>>(State(reason): State<R>, request: Request, next: Next) -> Response {
     let is_graphql = request.uri().path() == "/graphql";
     let is_of_the_views =
         request.uri().path() != "/schema.graphql" && !(is_graphql && wants(request.headers(), "text/html"));
-    match alarm.reason().filter(|_| is_of_the_views) {
+    match reason().filter(|_| is_of_the_views) {
         None => next.run(request).await,
         Some(reason) => refusal(&reason, is_graphql, request.headers()),
     }
@@ -47,22 +49,27 @@ fn wants(headers: &HeaderMap, media_type: &str) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use axum::body::{Body, to_bytes};
     use axum::routing::get;
     use tower::ServiceExt;
 
     use super::*;
 
-    async fn answer(alarm: &LogAlarm, path: &str, accept: &str) -> (StatusCode, String, String) {
+    type Alarm = Arc<Mutex<Option<&'static str>>>;
+
+    async fn answer(alarm: &Alarm, path: &str, accept: &str) -> (StatusCode, String, String) {
         let answer = || get(|| async { "from the views" });
         let queries = Router::new()
             .route("/graphql", answer())
             .route("/orders/{id}", answer())
             .route("/schema.graphql", answer());
+        let alarm = alarm.clone();
+        let reason = move || alarm.lock().unwrap().map(str::to_owned);
         let request = Request::builder().uri(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap();
-        let response = refused_while_raised(queries, alarm.clone()).oneshot(request).await.unwrap();
+        let response = refused_while(queries, reason).oneshot(request).await.unwrap();
         let (status, media_type) =
             (response.status(), response.headers()[header::CONTENT_TYPE].to_str().unwrap().into());
         let body = to_bytes(response.into_body(), 10_000).await.unwrap();
@@ -71,9 +78,9 @@ mod tests {
 
     #[tokio::test]
     async fn views_of_another_log_are_not_answered_from() {
-        let alarm = LogAlarm::default();
+        let alarm = Alarm::default();
         assert_eq!(answer(&alarm, "/orders/1", "*/*").await.0, StatusCode::OK);
-        alarm.raise("the views", "this is another log; tenuto rebuild --yes");
+        *alarm.lock().unwrap() = Some("this is another log; tenuto rebuild --yes");
         for (path, accept, media_type) in [
             ("/orders/1", "*/*", "application/problem+json"),
             ("/graphql", "application/json", "application/json"),
@@ -86,7 +93,7 @@ mod tests {
         for (path, accept) in [("/schema.graphql", "*/*"), ("/graphql", "text/html")] {
             assert_eq!(answer(&alarm, path, accept).await.0, StatusCode::OK, "{path}");
         }
-        alarm.clear("the views");
+        *alarm.lock().unwrap() = None;
         assert_eq!(answer(&alarm, "/graphql", "application/json").await.0, StatusCode::OK);
     }
 }
