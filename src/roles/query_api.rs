@@ -7,10 +7,10 @@ use tokio_util::sync::CancellationToken;
 use super::RoleResult;
 use super::watched::{Alarms, Watched};
 use crate::signals;
-use query_api::refused_while;
 use command_line::output;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
+use query_api::refused_while;
 use servers::ServerUrls;
 use servers::stream_prefix::adopt_begun;
 
