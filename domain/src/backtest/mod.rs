@@ -1,6 +1,6 @@
 //! Backtest: runs a past order through another definition with the real decider.
 //!
-//! The run answers each action as its participant answered in the history ([`matching`]). It
+//! The run answers each action as its participant answered in the history (`matching`). It
 //! repeats what operators and persons did at the same points. The verdict is "same", "differs" or
 //! "unknown".
 //!

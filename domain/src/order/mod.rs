@@ -1,7 +1,7 @@
 //! An order's life: its content, its commands and events, and its state.
 //!
-//! [`decide_next`] turns a [`Command`] into [`Event`]s, [`evolve`] folds them into an
-//! [`OrderState`], and [`pending`] lists the due work of that state.
+//! [`decide_next`] turns a [`Command`] into [`Event`]s, [`evolve()`] folds them into an
+//! [`OrderState`], and [`pending()`] lists the due work of that state.
 
 mod command;
 mod content;

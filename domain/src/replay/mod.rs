@@ -2,7 +2,7 @@
 //!
 //! A history is a sequence of decisions. Each had three inputs: the definition, the state before
 //! it, and a command. The definition is in the log, the state is the fold of the earlier events,
-//! and the command can be derived from the events that it caused ([`commands`](command)). So
+//! and the command can be derived from the events that it caused (`command`). So
 //! today's decider can repeat every decision, and the result must equal the recorded events. That
 //! makes a history an explanation, even years later.
 //!

@@ -61,7 +61,7 @@ pub struct ActionRequested {
     #[serde(default)]
     pub input: Value,
     /// A URL that returns the personal data until they are erased. The log keeps everything for
-    /// ever, so it must not hold them. See [`PersonalData::fill_in`].
+    /// ever, so it must not hold them. See `PersonalData::fill_in`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub personal_data: Option<String>,
     /// Which placeholders stand for personal data, if other text in the input looks like one;
