@@ -295,12 +295,11 @@ impl<L: Log, C: Clock> Orders<L, C> {
 
     /// What personal data in these events are sealed with, if there are any.
     async fn key_for(&self, events: &[Event]) -> Result<Option<CustomerKey>, KeyError> {
-        match events.first() {
-            Some(Event::OrderPlaced(placed)) if !placed.personal.is_empty() => {
-                self.keys.of_customer(&placed.customer_id).await.map(Some)
-            }
-            _ => Ok(None),
+        let Some(Event::OrderPlaced(placed)) = events.first() else { return Ok(None) };
+        if placed.personal.is_empty() {
+            return Ok(None);
         }
+        self.keys.of_customer(&placed.customer_id).await.map(Some)
     }
 
     /// Appends a decision about an order (`None`: its first), made of events and the state they lead to, and gives the order after
@@ -403,14 +402,8 @@ impl Draft {
 }
 
 fn note_start(started: &mut HashMap<(StepId, Direction), Uuid>, event: &Event, id: Uuid) {
-    match event {
-        Event::StepStarted(e) => {
-            started.insert((e.step.clone(), e.direction), id);
-        }
-        Event::WaitStarted(e) => {
-            started.insert((e.step.clone(), Direction::Do), id);
-        }
-        _ => {}
+    if let Some(start) = event.start() {
+        started.insert((start.step.clone(), start.direction), id);
     }
 }
 

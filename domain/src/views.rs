@@ -179,11 +179,11 @@ impl<'a> EntryView<'a> {
 
 /// The steps whose rows change with this event. `state` is the state after it.
 pub fn steps_moved_by(event: &Event, state: &OrderState) -> Vec<StepId> {
-    match event {
+    if matches!(event, Event::OrderResumed(_)) {
         // A resume moves the deadlines of all waiting steps.
-        Event::OrderResumed(_) => state.steps.keys().cloned().collect(),
-        _ => event.step().cloned().into_iter().collect(),
+        return state.steps.keys().cloned().collect();
     }
+    event.step().cloned().into_iter().collect()
 }
 
 /// `None` for JSON null.

@@ -179,41 +179,36 @@ impl Run<'_> {
     /// How long the recorded attempt was to wait for the next one. Other due work does not shorten
     /// it.
     fn waited(&self, seq: Seq) -> Option<Duration> {
-        match self.past.events.get(seq) {
-            Some(Event::StepAttemptFailed(e)) => (e.retry_at - e.at).to_std().ok(),
-            _ => None,
-        }
+        let Some(Event::StepAttemptFailed(e)) = self.past.events.get(seq) else { return None };
+        (e.retry_at - e.at).to_std().ok()
     }
 
     /// The outcome and the data of a recorded answer.
     fn recorded_answer(&self, seq: Seq) -> (String, Value) {
-        match self.past.events.get(seq) {
-            Some(Event::StepCompleted(e)) => (e.outcome.clone(), e.data.clone()),
-            _ => Default::default(),
-        }
+        let Some(Event::StepCompleted(e)) = self.past.events.get(seq) else { return Default::default() };
+        (e.outcome.clone(), e.data.clone())
     }
 
     /// Whether a recorded misconfigured attempt may have acted.
     fn may_have_acted(&self, seq: Seq) -> bool {
-        match self.past.events.get(seq) {
-            Some(Event::StepAttemptFailed(e)) => e.maybe_done,
-            Some(Event::StepFailed(e)) => e.maybe_done,
-            _ => false,
-        }
+        let event = self.past.events.get(seq);
+        matches!(event, Some(Event::StepAttemptFailed(e)) if e.maybe_done)
+            || matches!(event, Some(Event::StepFailed(e)) if e.maybe_done)
     }
 
     /// The error of a recorded attempt.
     fn error(&self, seq: Seq) -> String {
-        match self.past.events.get(seq) {
-            Some(Event::StepAttemptFailed(e)) => e.error.clone(),
-            Some(Event::StepFailed(e)) => match e.cause() {
-                FailureCause::LastAttempt(error)
-                | FailureCause::Misconfigured(error)
-                | FailureCause::Held(error)
-                | FailureCause::NeverSent(error) => error.to_owned(),
-                _ => e.error.clone(),
-            },
-            _ => String::new(),
+        let event = self.past.events.get(seq);
+        if let Some(Event::StepAttemptFailed(e)) = event {
+            return e.error.clone();
+        }
+        let Some(Event::StepFailed(e)) = event else { return String::new() };
+        match e.cause() {
+            FailureCause::LastAttempt(error)
+            | FailureCause::Misconfigured(error)
+            | FailureCause::Held(error)
+            | FailureCause::NeverSent(error) => error.to_owned(),
+            _ => e.error.clone(),
         }
     }
 }

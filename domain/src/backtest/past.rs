@@ -122,11 +122,9 @@ pub(super) enum OperationKind {
 impl Past {
     /// Reads a history: all events of an order, from the first.
     pub fn of(events: Vec<Event>) -> Result<Self, NoBeginning> {
-        let placed = match events.first() {
-            Some(Event::OrderPlaced(placed)) => Arc::new((**placed).clone()),
-            Some(other) => return Err(NoBeginning(other.type_name())),
-            None => return Err(NoBeginning("nothing")),
-        };
+        let first = events.first().ok_or(NoBeginning("nothing"))?;
+        let Event::OrderPlaced(placed) = first else { return Err(NoBeginning(first.type_name())) };
+        let placed = Arc::new((**placed).clone());
         let mut reader = HistoryReader {
             past: Self {
                 placed,
@@ -153,12 +151,8 @@ impl Past {
 
     /// The recorded input of a request.
     pub(super) fn input(&self, request: &RecordedRequest) -> &Value {
-        let input = match request.input_at.and_then(|seq| self.events.get(seq)) {
-            Some(Event::StepStarted(e)) => e.input.as_ref(),
-            Some(Event::WaitStarted(e)) => e.input.as_ref(),
-            _ => None,
-        };
-        input.unwrap_or(&Value::Null)
+        let start = request.input_at.and_then(|seq| self.events.get(seq)).and_then(Event::start);
+        start.and_then(|start| start.input).unwrap_or(&Value::Null)
     }
 
     /// The events of one decision: an event from outside, and its consequences.

@@ -199,11 +199,12 @@ impl Run<'_> {
 
     /// Why the recorded definition did not know an answer.
     pub(super) fn unreadable(&self, reply: &RecordedReply) -> Option<FailureCause<'_>> {
-        match self.past.events.get(reply.seq) {
-            Some(Event::StepFailed(e)) => Some(e.cause()),
-            Some(Event::StepAttemptFailed(e)) => e.mistake(),
-            _ => None,
+        let event = self.past.events.get(reply.seq)?;
+        if let Event::StepFailed(e) = event {
+            return Some(e.cause());
         }
+        let Event::StepAttemptFailed(e) = event else { return None };
+        e.mistake()
     }
 }
 

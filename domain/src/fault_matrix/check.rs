@@ -183,10 +183,12 @@ fn undone_in_reverse(life: &Life) -> Option<String> {
 
 /// Every expression had a value.
 fn evaluated(life: &Life) -> Vec<String> {
-    let fault = |event: &Event| match event {
-        Event::StepFailed(e) if e.error.starts_with('`') => Some(format!("{}: {}", e.step, e.error)),
-        Event::OrderCompleted(e) => e.result_error.as_ref().map(|error| format!("`result` has no value: {error}")),
-        _ => None,
+    let fault = |event: &Event| {
+        if let Event::StepFailed(e) = event {
+            return e.error.starts_with('`').then(|| format!("{}: {}", e.step, e.error));
+        }
+        let Event::OrderCompleted(e) = event else { return None };
+        e.result_error.as_ref().map(|error| format!("`result` has no value: {error}"))
     };
     life.history.iter().filter_map(fault).collect()
 }

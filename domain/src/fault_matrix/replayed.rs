@@ -78,9 +78,7 @@ pub(super) fn recorded(life: &Life) -> Vec<Recorded> {
 }
 
 fn note_start(started: &mut HashMap<(StepId, Direction), Uuid>, event: &Event, id: Uuid) {
-    match event {
-        Event::StepStarted(e) => drop(started.insert((e.step.clone(), e.direction), id)),
-        Event::WaitStarted(e) => drop(started.insert((e.step.clone(), Direction::Do), id)),
-        _ => {}
+    if let Some(start) = event.start() {
+        started.insert((start.step.clone(), start.direction), id);
     }
 }

@@ -33,6 +33,17 @@ pub enum Event {
     DecisionSplit(DecisionSplit),
 }
 
+/// What an event begins: an attempt, or a wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The step.
+    pub step: &'a StepId,
+    /// A wait is never an undo.
+    pub direction: Direction,
+    /// What the participant or the person receives; `None`: nothing, or what the first attempt recorded.
+    pub input: Option<&'a Value>,
+}
+
 /// Whether an action moves an order forward, or undoes a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -461,6 +472,29 @@ impl Event {
         }
     }
 
+    /// The same list, to be changed. `None`: events of this type have none.
+    pub(crate) fn placeholders_mut(&mut self) -> Option<&mut Option<Placeholders>> {
+        match self {
+            Event::StepStarted(e) => Some(&mut e.placeholders),
+            Event::WaitStarted(e) => Some(&mut e.placeholders),
+            Event::OrderCompleted(e) => Some(&mut e.placeholders),
+            Event::OrderPlaced(_)
+            | Event::StepAccepted(_)
+            | Event::StepCompleted(_)
+            | Event::StepAttemptFailed(_)
+            | Event::StepFailed(_)
+            | Event::StepSkipped(_)
+            | Event::StatusChanged(_)
+            | Event::OrderPaused(_)
+            | Event::OrderResumed(_)
+            | Event::CompensationStarted(_)
+            | Event::CompensationCompleted(_)
+            | Event::OrderCanceled(_)
+            | Event::OrderStuck(_)
+            | Event::DecisionSplit(_) => None,
+        }
+    }
+
     /// The name in the log.
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -513,7 +547,43 @@ impl Event {
             Event::StatusChanged(e) => Some(&e.step),
             Event::CompensationStarted(e) => e.step.as_ref(),
             Event::OrderStuck(e) => Some(&e.step),
-            _ => self.moved_step(),
+            Event::OrderPlaced(_)
+            | Event::StepStarted(_)
+            | Event::WaitStarted(_)
+            | Event::StepAccepted(_)
+            | Event::StepCompleted(_)
+            | Event::StepAttemptFailed(_)
+            | Event::StepFailed(_)
+            | Event::StepSkipped(_)
+            | Event::OrderPaused(_)
+            | Event::OrderResumed(_)
+            | Event::CompensationCompleted(_)
+            | Event::OrderCompleted(_)
+            | Event::OrderCanceled(_)
+            | Event::DecisionSplit(_) => self.moved_step(),
+        }
+    }
+
+    /// The request or the wait that it begins, if it begins one.
+    pub fn start(&self) -> Option<Start<'_>> {
+        match self {
+            Event::StepStarted(e) => Some(Start { step: &e.step, direction: e.direction, input: e.input.as_ref() }),
+            Event::WaitStarted(e) => Some(Start { step: &e.step, direction: Direction::Do, input: e.input.as_ref() }),
+            Event::OrderPlaced(_)
+            | Event::StepAccepted(_)
+            | Event::StepCompleted(_)
+            | Event::StepAttemptFailed(_)
+            | Event::StepFailed(_)
+            | Event::StepSkipped(_)
+            | Event::StatusChanged(_)
+            | Event::OrderPaused(_)
+            | Event::OrderResumed(_)
+            | Event::CompensationStarted(_)
+            | Event::CompensationCompleted(_)
+            | Event::OrderCompleted(_)
+            | Event::OrderCanceled(_)
+            | Event::OrderStuck(_)
+            | Event::DecisionSplit(_) => None,
         }
     }
 

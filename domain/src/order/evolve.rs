@@ -37,11 +37,14 @@ pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, Il
 /// state any more.
 pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), IllegalTransition> {
     let illegal = |because: String| IllegalTransition { event: event.type_name(), because };
-    match event {
-        Event::OrderPlaced(_) => return Err(illegal("the order is placed already".into())),
-        _ if state.ended() => return Err(illegal("the order has ended".into())),
-        _ if !state.phase.allows(event) => return Err(illegal(format!("the order's phase is {:?}", state.phase))),
-        _ => {}
+    if matches!(event, Event::OrderPlaced(_)) {
+        return Err(illegal("the order is placed already".into()));
+    }
+    if state.ended() {
+        return Err(illegal("the order has ended".into()));
+    }
+    if !state.phase.allows(event) {
+        return Err(illegal(format!("the order's phase is {:?}", state.phase)));
     }
     let at = event.at();
     if let Some(id) = event.moved_step() {
@@ -250,7 +253,23 @@ fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<St
             let last_error = Some(e.error.clone());
             Ok(StepState { stage, unsure, unsent_since: None, last_error, ended_at: Some(at), ..step })
         }
-        _ => Err(format!("stands at {:?}", step.stage)),
+        Event::OrderPlaced(_)
+        | Event::StepStarted(_)
+        | Event::WaitStarted(_)
+        | Event::StepAccepted(_)
+        | Event::StepCompleted(_)
+        | Event::StepAttemptFailed(_)
+        | Event::StepFailed(_)
+        | Event::StepSkipped(_)
+        | Event::StatusChanged(_)
+        | Event::OrderPaused(_)
+        | Event::OrderResumed(_)
+        | Event::CompensationStarted(_)
+        | Event::CompensationCompleted(_)
+        | Event::OrderCompleted(_)
+        | Event::OrderCanceled(_)
+        | Event::OrderStuck(_)
+        | Event::DecisionSplit(_) => Err(format!("stands at {:?}", step.stage)),
     }
 }
 
@@ -273,7 +292,21 @@ fn first_stage(event: &Event, phase: Phase) -> Option<StepState> {
             ended_at: Some(at),
             ..StepState::at_rest(first_failure(e.misconfigured, phase), at)
         }),
-        _ => None,
+        Event::OrderPlaced(_)
+        | Event::StepStarted(_)
+        | Event::StepAccepted(_)
+        | Event::StepCompleted(_)
+        | Event::StepAttemptFailed(_)
+        | Event::StepFailed(_)
+        | Event::StatusChanged(_)
+        | Event::OrderPaused(_)
+        | Event::OrderResumed(_)
+        | Event::CompensationStarted(_)
+        | Event::CompensationCompleted(_)
+        | Event::OrderCompleted(_)
+        | Event::OrderCanceled(_)
+        | Event::OrderStuck(_)
+        | Event::DecisionSplit(_) => None,
     }
 }
 

@@ -35,8 +35,8 @@ pub(crate) use decide::{
 };
 pub use event::{
     Basis, CompensationCompleted, CompensationStarted, DecisionSplit, Direction, Event, Mode, OrderCanceled,
-    OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, StatusChanged, StepAccepted,
-    StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
+    OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, Start, StatusChanged,
+    StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
 pub use evolve::{IllegalTransition, evolve};
 pub use failure::FailureCause;

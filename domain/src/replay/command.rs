@@ -192,10 +192,12 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
 /// The release of all attempts that this decision ended. The decider ignores attempts that are not
 /// in flight.
 fn hand_over(state: Option<&OrderState>, decision: &[Recorded]) -> Command {
-    let given_back = |recorded: &Recorded| match &recorded.event {
-        Event::StepAttemptFailed(e) => Some(AttemptId { number: e.attempt, ..attempt(state, &e.step, e.direction) }),
-        Event::StepFailed(e) => Some(attempt(state, &e.step, e.direction)),
-        _ => None,
+    let given_back = |recorded: &Recorded| {
+        if let Event::StepAttemptFailed(e) = &recorded.event {
+            return Some(AttemptId { number: e.attempt, ..attempt(state, &e.step, e.direction) });
+        }
+        let Event::StepFailed(e) = &recorded.event else { return None };
+        Some(attempt(state, &e.step, e.direction))
     };
     let at = decision.first().map_or(Timestamp::UNIX_EPOCH, |first| first.event.at());
     Command::HandOver(HandOver { attempts: decision.iter().filter_map(given_back).collect(), now: plain(at) })

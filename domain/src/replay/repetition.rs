@@ -107,13 +107,10 @@ fn sealed_like(mut decided: Vec<Event>, recorded: &[Recorded]) -> Vec<Event> {
 
 /// Older events did not list their real placeholders.
 fn with_recorded_placeholders(again: &mut Event, then: &Event) {
-    match (again, then) {
-        (Event::StepStarted(again), Event::StepStarted(then)) => again.placeholders.clone_from(&then.placeholders),
-        (Event::WaitStarted(again), Event::WaitStarted(then)) => again.placeholders.clone_from(&then.placeholders),
-        (Event::OrderCompleted(again), Event::OrderCompleted(then)) => {
-            again.placeholders.clone_from(&then.placeholders);
-        }
-        _ => {}
+    if again.type_name() == then.type_name()
+        && let Some(placeholders) = again.placeholders_mut()
+    {
+        *placeholders = then.placeholders().cloned();
     }
 }
 
@@ -146,10 +143,8 @@ fn equal_events(decided: &[Event], recorded: &[Recorded]) -> usize {
 /// Whether two events mean the same. The reason of a stuck order is a sentence for people, and its
 /// wording has changed.
 fn means_the_same(decided: &Event, recorded: &Event) -> bool {
-    match (decided, recorded) {
-        (Event::OrderStuck(decided), Event::OrderStuck(recorded)) => {
-            (&decided.step, decided.direction, decided.at) == (&recorded.step, recorded.direction, recorded.at)
-        }
-        _ => decided == recorded,
+    if let (Event::OrderStuck(decided), Event::OrderStuck(recorded)) = (decided, recorded) {
+        return (&decided.step, decided.direction, decided.at) == (&recorded.step, recorded.direction, recorded.at);
     }
+    decided == recorded
 }

@@ -137,11 +137,14 @@ pub enum WireError {
 /// for the first event).
 pub fn encode(event: &Event, id: Uuid, previous: &str, context: &Context) -> Result<Encoded, serde_json::Error> {
     let event_type = event.type_name();
-    let (schema, data) = match (event, &context.key) {
-        (Event::OrderPlaced(placed), Some(key)) => (SEALED, serde_json::to_vec(&placed.sealed_with(key, id)?)?),
-        (Event::OrderPlaced(placed), None) if placed.sealed.is_some() => (SEALED, data_of(event)?),
-        _ if event.placeholders().is_some() => (PLACEHOLDERS_LISTED, data_of(event)?),
-        _ => (SCHEMA, data_of(event)?),
+    let (schema, data) = if let (Event::OrderPlaced(placed), Some(key)) = (event, &context.key) {
+        (SEALED, serde_json::to_vec(&placed.sealed_with(key, id)?)?)
+    } else if matches!(event, Event::OrderPlaced(placed) if placed.sealed.is_some()) {
+        (SEALED, data_of(event)?)
+    } else if event.placeholders().is_some() {
+        (PLACEHOLDERS_LISTED, data_of(event)?)
+    } else {
+        (SCHEMA, data_of(event)?)
     };
     let mut metadata = Metadata {
         correlation_id: context.correlation_id.clone(),

@@ -1,5 +1,6 @@
 //! What ARCHITECTURE.md says of dependencies, enforced over every source file that ships.
 
+mod events;
 mod product;
 mod statements;
 

@@ -10,6 +10,8 @@ use syn::{Attribute, File, Item, ItemMod, ItemUse, Meta, UseTree};
 /// A source file that ships.
 pub struct Product {
     pub path: PathBuf,
+    /// Its code.
+    pub code: File,
     /// Each path that its code names, such as `std::fs::read`, and each that it imports.
     paths: BTreeSet<String>,
 }
@@ -41,17 +43,19 @@ fn add(path: &Path, modules: &Path, found: &mut Vec<Product>) {
     let file: File = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut used = Used::default();
     used.visit_file(&file);
-    found.push(Product { path: path.to_owned(), paths: used.paths });
-    for item in &file.items {
-        if let Item::Mod(module @ ItemMod { content: None, .. }) = item
-            && !is_for_tests(&module.attrs)
-        {
-            let name = module.ident.to_string();
-            let (flat, folder) = (modules.join(format!("{name}.rs")), modules.join(&name));
-            let path = if flat.exists() { flat } else { folder.join("mod.rs") };
-            add(&path, &folder, found);
-        }
+    let elsewhere: Vec<String> = file.items.iter().filter_map(module_elsewhere).collect();
+    found.push(Product { path: path.to_owned(), code: file, paths: used.paths });
+    for name in elsewhere {
+        let (flat, folder) = (modules.join(format!("{name}.rs")), modules.join(&name));
+        let path = if flat.exists() { flat } else { folder.join("mod.rs") };
+        add(&path, &folder, found);
     }
+}
+
+/// The module that has a file of its own and ships, if the item is one.
+fn module_elsewhere(item: &Item) -> Option<String> {
+    let Item::Mod(module @ ItemMod { content: None, .. }) = item else { return None };
+    (!is_for_tests(&module.attrs)).then(|| module.ident.to_string())
 }
 
 fn is_for_tests(attributes: &[Attribute]) -> bool {

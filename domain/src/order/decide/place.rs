@@ -50,9 +50,9 @@ pub(crate) fn place_again(
 
 /// Refuses an order whose first steps have too large an input. Otherwise it would fail at once.
 pub(super) fn refuse_what_is_too_large(decision: &Decision) -> Result<(), Refusal> {
-    let too_large = decision.events.iter().find_map(|event| match event {
-        Event::StepFailed(failed) if failed.is_too_large() => Some(failed),
-        _ => None,
+    let too_large = decision.events.iter().find_map(|event| {
+        let Event::StepFailed(failed) = event else { return None };
+        failed.is_too_large().then_some(failed)
     });
     too_large.map_or(Ok(()), |e| Err(Refusal::TooLarge { step: e.step.clone(), error: e.error.clone() }))
 }
