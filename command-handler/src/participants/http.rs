@@ -48,6 +48,7 @@ impl HttpParticipants {
 
     async fn exchange(&self, ask: &Ask, admitted: Admitted) -> Result<Reply, String> {
         let target = admitted.service().target(&ask.action)?;
+        let time = ask.attempt.time_left(Utc::now());
         match self.answer(&target, ask).await {
             Ok((status, reply)) => {
                 // A 5xx says that the service cannot act at all now. A "not now" of a single request does not.
@@ -58,7 +59,10 @@ impl HttpParticipants {
                 }
                 Ok(reply)
             }
-            Err(error) => {
+            // The log took so long to record the attempt that the participant had hardly any time.
+            // That says nothing of the participant.
+            Err(NoAnswer { error, timed_out: true }) if !ask.attempt.shows_silence(time) => Err(error),
+            Err(NoAnswer { error, .. }) => {
                 admitted.failed(&error);
                 Err(error)
             }
@@ -71,7 +75,7 @@ impl HttpParticipants {
     /// A participant may close a connection that is kept just as a request goes out on it. Such a request is sent once more, on a new
     /// connection, as the same attempt: its key lets the participant act once. Since it may have acted on the first, its "no" to the
     /// second is not taken for its last word: the next attempt is, and whatever was done is undone.
-    async fn answer(&self, target: &Url, ask: &Ask) -> Result<(Option<StatusCode>, Reply), String> {
+    async fn answer(&self, target: &Url, ask: &Ask) -> Result<(Option<StatusCode>, Reply), NoAnswer> {
         let (sent, is_kept) = watched(self.request(&self.client, target, ask).send()).await;
         match sent {
             Err(error) if is_kept && is_closed(&error) => {
@@ -184,11 +188,11 @@ async fn reply(
     sent: Result<Response, reqwest::Error>,
     ask: &Ask,
     unsure: bool,
-) -> Result<(Option<StatusCode>, Reply), String> {
+) -> Result<(Option<StatusCode>, Reply), NoAnswer> {
     let response = match sent {
         Ok(response) => response,
         Err(error) => {
-            let mistake = http_client::mistake(&error).ok_or_else(|| plain(&error))?;
+            let mistake = http_client::mistake(&error).ok_or_else(|| NoAnswer::from(&error))?;
             let error = shortened(&mistake);
             return Ok((None, Reply::Misconfigured { error, retry_after: None, maybe_done: false }));
         }
@@ -233,7 +237,7 @@ fn callback(base: &str, ask: &Ask) -> String {
 /// As much of a body as is read, and why it broke off, if it did.
 struct Body {
     bytes: Vec<u8>,
-    broken: Option<String>,
+    broken: Option<NoAnswer>,
 }
 
 async fn limited(mut response: Response) -> Body {
@@ -245,16 +249,67 @@ async fn limited(mut response: Response) -> Body {
                 bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
             }
             Ok(_) => return Body { bytes, broken: None },
-            Err(error) => return Body { bytes, broken: Some(plain(&error)) },
+            Err(error) => return Body { bytes, broken: Some(NoAnswer::from(&error)) },
         }
     }
 }
 
-/// What went wrong with an exchange, without the URL's credentials and down to the cause.
-fn plain(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
+/// An exchange that failed.
+struct NoAnswer {
+    /// Why, without the URL's credentials and down to the cause.
+    error: String,
+    /// Whether its time ran out.
+    timed_out: bool,
+}
+
+impl From<&reqwest::Error> for NoAnswer {
+    fn from(error: &reqwest::Error) -> Self {
+        if error.is_timeout() {
+            return Self { error: "no answer in time".to_owned(), timed_out: true };
+        }
+        let cause = http_client::causes(error).last().map(ToString::to_string).unwrap_or_default();
+        let error =
+            if error.is_connect() { format!("no connection: {cause}") } else { format!("the exchange broke: {cause}") };
+        Self { error, timed_out: false }
     }
-    let cause = http_client::causes(error).last().map(ToString::to_string).unwrap_or_default();
-    if error.is_connect() { format!("no connection: {cause}") } else { format!("the exchange broke: {cause}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use futures::future::join_all;
+    use tokio::net::TcpListener;
+
+    use super::super::failing_exchanges;
+    use super::*;
+
+    /// How long an exchange may take.
+    const EXCHANGE: TimeDelta = TimeDelta::milliseconds(200);
+
+    /// The circuit to a participant that answers none of many attempts, each recorded so long ago.
+    async fn circuit_after(recorded: TimeDelta) -> String {
+        // Connections are accepted by the system, and nothing is read from them.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let participants = HttpParticipants::new(Settings::default(), "http://127.0.0.1:1", 20).unwrap();
+        let attempt = async || {
+            let mut ask = failing_exchanges::ask(&url, 1);
+            ask.attempt.recorded_at = Utc::now() - recorded;
+            ask.attempt.deadline = ask.attempt.recorded_at + EXCHANGE;
+            let turn = participants.turn(&ask, None).await.unwrap();
+            participants.ask(ask, turn).await
+        };
+        for reply in join_all((0..20).map(|_| attempt())).await {
+            assert!(matches!(&reply, Reply::Unclear { error, .. } if error == "no answer in time"), "{reply:?}");
+        }
+        let states = serde_json::to_value(participants.states()).unwrap();
+        states[0]["circuit"].as_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_had_hardly_any_time_does_not_count_against_its_participant() {
+        // Its time ends a second after its deadline: 50 of 200 ms are left.
+        assert_eq!(circuit_after(EXCHANGE + TimeDelta::milliseconds(950)).await, "closed");
+        assert_eq!(circuit_after(TimeDelta::zero()).await, "open");
+    }
 }

@@ -78,6 +78,12 @@ impl Attempt {
         (self.deadline - self.recorded_at).to_std().unwrap_or(Duration::ZERO)
     }
 
+    /// Whether an exchange that has this much time can show that the participant is silent: it has
+    /// at least half of what the step allows.
+    pub fn shows_silence(&self, time: Duration) -> bool {
+        time >= self.exchange_timeout() / 2
+    }
+
     /// The time for the exchange if the request is sent now: all of its time-out, unless other
     /// instances would count the attempt as lost before.
     pub fn time_left(&self, now: Timestamp) -> Duration {
@@ -217,5 +223,7 @@ steps:
         assert_eq!(attempt.time_left(attempt.recorded_at), all);
         assert_eq!(attempt.time_left(attempt.deadline), Duration::from_secs(1));
         assert_eq!(attempt.time_left(attempt.deadline + GRACE), Duration::ZERO);
+        assert!(attempt.shows_silence(all) && attempt.shows_silence(all / 2));
+        assert!(!attempt.shows_silence(all / 3));
     }
 }
