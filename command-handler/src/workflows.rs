@@ -227,6 +227,8 @@ impl<L: Log, C: Clock> Workflows<L, C> {
     async fn refresh(&self, name: &str) -> Result<Known, LookupError> {
         let mut known = lock(&self.known).get(name).cloned().unwrap_or_default();
         loop {
+            // A read shows what was registered before it began, however long it takes.
+            let begun = Instant::now();
             let page = self.log.read(&stream(name), known.next, PAGE).await?;
             let count = page.len();
             for recorded in page {
@@ -234,18 +236,82 @@ impl<L: Log, C: Clock> Workflows<L, C> {
                 known.versions.insert(registered.version, Version::new(registered.source, recorded.position));
                 known.next = recorded.revision + 1;
             }
+            known.read_at = Some(begun);
             if count < PAGE {
-                break;
+                return Ok(self.keep_newest(name, known));
             }
         }
-        known.read_at = Some(Instant::now());
-        if !known.versions.is_empty() {
-            lock(&self.known).insert(name.to_owned(), known.clone());
+    }
+
+    /// Keeps what was read, unless another read that began later, or read further, ended first.
+    /// Returns what is kept.
+    fn keep_newest(&self, name: &str, read: Known) -> Known {
+        if read.versions.is_empty() {
+            return read;
         }
-        Ok(known)
+        let mut all = lock(&self.known);
+        match all.get(name) {
+            Some(kept) if (kept.next, kept.read_at) > (read.next, read.read_at) => kept.clone(),
+            Some(_) | None => {
+                all.insert(name.to_owned(), read.clone());
+                read
+            }
+        }
     }
 }
 
 fn stream(name: &str) -> String {
     format!("{WORKFLOW_STREAM_PREFIX}{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::simulated::log::SimulatedLog;
+
+    fn definition(version: u32) -> String {
+        let participants = "participants: { p: { url: 'http://p' } }";
+        format!("workflow: w\nversion: {version}\n{participants}\nsteps: {{ a: {{ call: p.a }} }}\n")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_read_does_not_hide_a_version_that_was_registered_meanwhile() {
+        let log = SimulatedLog::new();
+        let workflows = Workflows::new(log.clone(), SystemClock);
+        workflows.register(&definition(1)).await.unwrap();
+        tokio::time::advance(FRESH).await;
+        let gate = log.hold_back_read();
+        let slow = tokio::spawn({
+            let workflows = workflows.clone();
+            async move { workflows.latest("w").await.unwrap().unwrap().version }
+        });
+        while !gate.is_reached() {
+            tokio::task::yield_now().await;
+        }
+        workflows.register(&definition(2)).await.unwrap();
+        gate.open();
+        assert_eq!(slow.await.unwrap(), 2);
+        assert_eq!(workflows.latest("w").await.unwrap().unwrap().version, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_slow_read_showed_is_as_old_as_its_beginning() {
+        let log = SimulatedLog::new();
+        let (workflows, others) = (Workflows::new(log.clone(), SystemClock), Workflows::new(log.clone(), SystemClock));
+        others.register(&definition(1)).await.unwrap();
+        let gate = log.hold_back_read();
+        let (slow, ()) = tokio::join!(workflows.latest("w"), async {
+            while !gate.is_reached() {
+                tokio::task::yield_now().await;
+            }
+            others.register(&definition(2)).await.unwrap();
+            tokio::time::advance(FRESH + Duration::from_millis(1)).await;
+            gate.open();
+        });
+        assert_eq!(slow.unwrap().unwrap().version, 1);
+        assert_eq!(workflows.latest("w").await.unwrap().unwrap().version, 2);
+    }
 }
