@@ -23,6 +23,9 @@ use crate::orchestrator::lock;
 const KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 /// How long a key is used without another look at the table: so soon every instance knows that it was destroyed.
 const TRUSTED_FOR: Duration = Duration::from_secs(10);
+/// How long it is used at most while this instance cannot read the table. Others may be able to,
+/// and may have destroyed the key.
+const MAX_UNREAD: Duration = Duration::from_mins(5);
 
 /// The table `customer_keys`. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -41,8 +44,12 @@ impl<K: Hash + Eq, V: Clone> Seen<K, V> {
         Arc::new(Self(Mutex::new(LruCache::new(KEPT))))
     }
 
-    fn note(&self, key: K, value: V) {
-        lock(&self.0).put(key, (value, Instant::now()));
+    /// Notes what a look at the table showed that began then. A look that began later knows better.
+    fn note(&self, key: K, value: V, begun: Instant) {
+        let mut seen = lock(&self.0);
+        if seen.peek(&key).is_none_or(|(_, later)| *later <= begun) {
+            seen.put(key, (value, begun));
+        }
     }
 
     fn forget<Q: Hash + Eq + ?Sized>(&self, key: &Q)
@@ -52,8 +59,8 @@ impl<K: Hash + Eq, V: Clone> Seen<K, V> {
         lock(&self.0).pop(key);
     }
 
-    /// What was seen a moment ago, or else what is there now. Nobody destroys a key while Postgres is away: then, what was seen
-    /// before.
+    /// What was seen a moment ago, or else what is there now. While the table cannot be read, what
+    /// was seen before, but not for longer than `MAX_UNREAD`.
     async fn or_look<Q>(&self, key: &Q, look: impl Future<Output = Result<V, KeyError>>) -> Result<V, KeyError>
     where
         K: Borrow<Q>,
@@ -65,13 +72,14 @@ impl<K: Hash + Eq, V: Clone> Seen<K, V> {
         {
             return Ok(value.clone());
         }
+        let begun = Instant::now();
         match (look.await, before) {
             (Ok(value), _) => {
-                self.note(key.to_owned(), value.clone());
+                self.note(key.to_owned(), value.clone(), begun);
                 Ok(value)
             }
-            (Err(error @ KeyError::Away(_)), Some((value, _))) => {
-                warn!(%error, "a key that was seen before is used without another look");
+            (Err(error), Some((value, at))) if error.is_outage() && at.elapsed() < MAX_UNREAD => {
+                warn!(%error, "a key that was read before is used, since the table of keys cannot be read now");
                 Ok(value)
             }
             (Err(error), _) => Err(error),
@@ -129,8 +137,9 @@ impl KeyTable {
 impl CustomerKeys for KeyTable {
     fn of_customer<'a>(&'a self, customer: &'a str) -> BoxFuture<'a, Result<CustomerKey, KeyError>> {
         let look = async move {
+            let begun = Instant::now();
             let key = self.look_for_customer(customer).await?;
-            self.by_id.note(key.id(), Some(key.clone()));
+            self.by_id.note(key.id(), Some(key.clone()), begun);
             Ok(key)
         };
         Box::pin(self.by_customer.or_look(customer, look))
@@ -199,7 +208,7 @@ mod tests {
     /// Asks for a key that was noted so long ago.
     async fn asked(after: Duration, found: Result<&'static str, KeyError>) -> Result<&'static str, KeyError> {
         let seen: Arc<Seen<String, &str>> = Seen::nothing();
-        seen.note("a".to_owned(), BEFORE);
+        seen.note("a".to_owned(), BEFORE, Instant::now());
         tokio::time::advance(after).await;
         seen.or_look("a", ready(found)).await
     }
@@ -214,5 +223,39 @@ mod tests {
     async fn a_key_that_was_seen_before_is_used_while_nobody_can_look_and_not_when_it_has_gone() {
         assert_eq!(asked(TRUSTED_FOR, Err(sqlx::Error::PoolTimedOut.into())).await.unwrap(), BEFORE);
         assert!(asked(TRUSTED_FOR, Err(KeyError::Wrong("gone".to_owned()))).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_not_used_any_more_once_the_table_could_not_be_read_for_long() {
+        let away = || Err(sqlx::Error::PoolTimedOut.into());
+        assert_eq!(asked(MAX_UNREAD - Duration::from_secs(1), away()).await.unwrap(), BEFORE);
+        assert!(matches!(asked(MAX_UNREAD, away()).await, Err(KeyError::Away(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_look_is_as_old_as_its_beginning_and_does_not_overwrite_a_newer_one() {
+        let seen: Arc<Seen<String, &str>> = Seen::nothing();
+        let slow = async {
+            tokio::time::sleep(TRUSTED_FOR).await;
+            Ok("old")
+        };
+        let newer = async {
+            tokio::time::sleep(TRUSTED_FOR / 2).await;
+            seen.or_look("a", ready(Ok("new"))).await
+        };
+        let (slow, newer) = tokio::join!(seen.or_look("a", slow), newer);
+        assert_eq!((slow.unwrap(), newer.unwrap()), ("old", "new"));
+        assert_eq!(seen.or_look("a", ready(Ok("newest"))).await.unwrap(), "new");
+        tokio::time::advance(TRUSTED_FOR / 2).await;
+        assert_eq!(seen.or_look("a", ready(Ok("newest"))).await.unwrap(), "newest");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_answers_with_an_error_is_not_away() {
+        for error in [sqlx::Error::RowNotFound, sqlx::Error::ColumnNotFound("secret".to_owned())] {
+            assert!(asked(TRUSTED_FOR, Err(error.into())).await.is_err());
+        }
+        let closed = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert_eq!(asked(TRUSTED_FOR, Err(sqlx::Error::Io(closed).into())).await.unwrap(), BEFORE);
     }
 }
