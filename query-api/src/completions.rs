@@ -8,44 +8,64 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
-use tokio::sync::{Notify, OnceCell, mpsc, oneshot};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use views::{Listening, channels, connect_to_look_up, ended_orders};
 
 use crate::error::StoreError;
 use crate::order_status::OrderStatus;
 
-/// Those whose orders have not been looked at yet; past it the next is told to come later.
+/// Callers that wait at once, each with less than 1 KiB here; past it the next gets 503.
+const MAX_WAITERS: usize = 10_000;
+/// Those whose orders have not been looked at yet; past it the next gets 503.
 const QUEUE: usize = 1024;
 /// Ends that were heard of and not looked at yet; past it all orders are looked at that are waited for.
-const MOST_HEARD: usize = 10_000;
+const MAX_HEARD: usize = 10_000;
 /// How long those who come are gathered, to be looked at together. Who comes before the end hears of it without this.
 const GATHER: Duration = Duration::from_millis(3);
 /// The longest between two looks, were a notification lost.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Where to wait. Cheap to clone.
+/// Where to wait for an order's end. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Ends {
+pub(crate) struct Completions {
     pool: PgPool,
     waiters: Arc<OnceCell<mpsc::Sender<Waiter>>>,
+    places: Arc<Semaphore>,
 }
 
 struct Waiter {
     order: String,
-    answer: oneshot::Sender<OrderStatus>,
+    answer: Answer,
 }
 
-impl Ends {
+/// Where a caller waits. It holds the caller's place, so a caller that leaves frees it only once its
+/// answer is not kept any more.
+struct Answer {
+    to: oneshot::Sender<OrderStatus>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Completions {
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, waiters: Arc::default() }
+        Self::bounded(pool, MAX_WAITERS)
+    }
+
+    fn bounded(pool: PgPool, max_waiters: usize) -> Self {
+        Self { pool, waiters: Arc::default(), places: Arc::new(Semaphore::new(max_waiters)) }
     }
 
     /// The order as it ended, or got stuck; `None`: not within that time.
     pub async fn wait(&self, order: String, most: Duration) -> Result<Option<OrderStatus>, StoreError> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| StoreError::TooManyWaiting)?;
         let waiters = self.waiters.get_or_init(async || begin(self.pool.clone())).await;
-        let (answer, answered) = oneshot::channel();
-        waiters.try_send(Waiter { order, answer }).map_err(|_| StoreError::Unavailable)?;
+        let (to, answered) = oneshot::channel();
+        let waiter = Waiter { order, answer: Answer { to, _place: place } };
+        waiters.try_send(waiter).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::TooManyWaiting,
+            TrySendError::Closed(_) => StoreError::Unavailable,
+        })?;
         match timeout(most, answered).await {
             Ok(answered) => answered.map(Some).map_err(|_| StoreError::Unavailable),
             Err(_) => Ok(None),
@@ -77,7 +97,7 @@ impl Heard {
     fn add(&self, ids: &str) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.extend(ids.split_whitespace().map(str::to_owned));
-        if ended.len() > MOST_HEARD {
+        if ended.len() > MAX_HEARD {
             ended.clear();
             self.missed.notify_one();
         }
@@ -105,7 +125,7 @@ struct Watch {
     /// Its own, because the pool asks a connection whether it lives each time that it gives it out.
     db: Option<PgConnection>,
     /// By order.
-    waiting: HashMap<String, Vec<oneshot::Sender<OrderStatus>>>,
+    waiting: HashMap<String, Vec<Answer>>,
 }
 
 impl Watch {
@@ -150,7 +170,7 @@ impl Watch {
     /// Every order that is still waited for.
     fn all(&mut self) -> Vec<String> {
         self.waiting.retain(|_, answers| {
-            answers.retain(|answer| !answer.is_closed());
+            answers.retain(|answer| !answer.to.is_closed());
             !answers.is_empty()
         });
         self.waiting.keys().cloned().collect()
@@ -162,7 +182,7 @@ impl Watch {
         for status in ended {
             for answer in self.waiting.remove(&status.order_id).into_iter().flatten() {
                 // Whoever has left has no use for it.
-                let _ = answer.send(status.clone());
+                let _ = answer.to.send(status.clone());
             }
         }
     }
@@ -175,5 +195,47 @@ impl Watch {
         let ended = ended_orders(&mut db, orders).await?;
         self.db = Some(db);
         Ok(ended.into_iter().map(OrderStatus::from).collect())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use std::time::Duration;
+
+    use sqlx::postgres::PgPoolOptions;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_mins(1);
+
+    #[tokio::test]
+    async fn past_its_bound_a_caller_is_refused_until_others_have_left() {
+        // No Postgres: nothing ends.
+        let patience = Duration::from_millis(20);
+        let nowhere = PgPoolOptions::new().acquire_timeout(patience).connect_lazy("postgres://127.0.0.1:1/none");
+        let completions = Completions::bounded(nowhere.unwrap(), 2);
+        let wait = |order: &str| {
+            let (completions, order) = (completions.clone(), order.to_owned());
+            tokio::spawn(async move { completions.wait(order, SOON).await })
+        };
+        let (first, second) = (wait("1"), wait("1"));
+        timeout(SOON, async {
+            while completions.places.available_permits() > 0 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .unwrap();
+        assert_eq!(completions.wait("2".to_owned(), SOON).await, Err(StoreError::TooManyWaiting));
+        first.abort();
+        second.abort();
+        let again = async {
+            while completions.wait("2".to_owned(), Duration::ZERO).await == Err(StoreError::TooManyWaiting) {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(SOON, again).await.expect("the places of those who left are free again");
     }
 }

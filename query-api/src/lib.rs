@@ -8,8 +8,8 @@
 
 mod admission;
 mod budget;
+mod completions;
 mod document;
-mod ends;
 mod error;
 mod filter;
 mod freshness;

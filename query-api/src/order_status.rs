@@ -19,7 +19,7 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 use views::{LagMeter, StatusRow, checkpoint};
 
-use crate::ends::Ends;
+use crate::completions::Completions;
 use crate::error::StoreError;
 use crate::filter::comparable;
 use crate::freshness::{USUAL_WAIT, ViewsBehind, Waiting};
@@ -72,7 +72,7 @@ const LOG_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Orders {
     pool: PgPool,
-    ends: Ends,
+    completions: Completions,
     waiting: Waiting,
     lag: LagMeter,
     history: History,
@@ -92,7 +92,7 @@ impl From<StoreError> for NotTold {
 
 impl Orders {
     pub fn new(pool: PgPool, waiting: Waiting, lag: LagMeter, history: History) -> Self {
-        Self { ends: Ends::new(pool.clone()), pool, waiting, lag, history }
+        Self { completions: Completions::new(pool.clone()), pool, waiting, lag, history }
     }
 
     /// The order once the views have that position, and at its end, if that comes in time; else as it stands.
@@ -101,7 +101,7 @@ impl Orders {
             self.reach(wanted).await?;
         }
         if let Some(seconds) = wait.filter(|seconds| *seconds > 0) {
-            let ended = self.ends.wait(comparable(id), Duration::from_secs(seconds.into())).await?;
+            let ended = self.completions.wait(comparable(id), Duration::from_secs(seconds.into())).await?;
             if ended.is_some() {
                 return Ok(ended);
             }
