@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use views::{Lag, LagMeter};
 
 use crate::log_guard::KeyCount;
+use crate::supervisor::TaskHealth;
 use http_server::door::Door;
 
 /// How long a probe waits to learn how far the views are behind the log.
@@ -42,6 +43,8 @@ pub(crate) struct Footing {
     pub keys: KeyCount,
     /// The projector of this process: told, and nothing to fail for, since another one may be active.
     pub projector: Option<projector::Health>,
+    /// The tasks of this process that are started again when they fail.
+    pub tasks: TaskHealth,
 }
 
 /// Whether a process is ready.
@@ -86,7 +89,8 @@ impl Footing {
         if let Some(what) = self.door.as_ref().and_then(Door::waiting_for) {
             return Standing::Starting(what);
         }
-        self.unreachable.reason().map_or(Standing::Ready, Standing::NotReady)
+        let reason = self.tasks.reason().or_else(|| self.unreachable.reason());
+        reason.map_or(Standing::Ready, Standing::NotReady)
     }
 
     /// What is wrong, in lines, and does not keep the process from being ready.
@@ -97,7 +101,8 @@ impl Footing {
         let parked = self.projector.as_ref().map_or(0, |projector| projector.now().parked);
         let parked = (parked > 0)
             .then(|| format!("{parked} events could not be projected; `tenuto projector parked` lists them"));
-        missing.into_iter().chain(unreachable.lines().map(str::to_owned)).chain(parked).collect()
+        let tasks = self.tasks.warnings();
+        missing.into_iter().chain(unreachable.lines().map(str::to_owned)).chain(parked).chain(tasks).collect()
     }
 
     async fn details(&self) -> String {
@@ -149,5 +154,31 @@ impl Footing {
             Ok(Lag { seconds: None, .. }) => NOT_KNOWN.to_owned(),
             Err(error) => format!("views: {error}\n"),
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_of_servers_that_take_connections_and_never_answer_ends_within_a_second() {
+        // Connections are accepted by the system, and nothing is read from them.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let pool = PgPoolOptions::new().connect_lazy(&format!("postgres://tenuto@{at}/tenuto")).unwrap();
+        let event_store = EventStore::connect(&format!("esdb://{at}?tls=false")).unwrap();
+        let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
+        let footing = Footing { event_store: Some(event_store), pool: Some(pool), lag, ..Footing::default() };
+        let begun = Instant::now();
+        let standing = footing.standing().await;
+        assert_eq!(standing, Standing::NotReady("the log does not answer\nPostgres does not answer\n".to_owned()));
+        assert_eq!(footing.details().await, NOT_KNOWN);
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     }
 }

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use views::{Keyless, LogCheckError, REMEDY, keyless, verify_log};
 
+use crate::supervisor::{TaskHealth, keep_running};
+
 /// Who raises the alarm.
 const VIEWS: &str = "the views";
 /// Between two looks.
@@ -61,17 +63,22 @@ pub(crate) struct LogGuard {
 
 impl LogGuard {
     /// Watches until told to stop.
-    pub fn start(log: EventStore, pool: PgPool, alarm: LogAlarm, stop: CancellationToken) -> Self {
+    pub fn start(log: EventStore, pool: PgPool, alarm: LogAlarm, stop: CancellationToken, tasks: TaskHealth) -> Self {
         let (sender, verified) = watch::channel(false);
-        let keys = KeyCount::default();
-        let counted = keys.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = watch_log(&log, &pool, &alarm, &sender) => {}
-                () = count_keys(&pool, &counted) => {}
+        let (keys, sender) = (KeyCount::default(), Arc::new(sender));
+        let (counted, stopped) = (keys.clone(), stop.clone());
+        let watch = move || {
+            let (log, pool, alarm, stop) = (log.clone(), pool.clone(), alarm.clone(), stopped.clone());
+            let (sender, counted) = (sender.clone(), counted.clone());
+            async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = watch_log(&log, &pool, &alarm, &sender) => {}
+                    () = count_keys(&pool, &counted) => {}
+                }
             }
-        });
+        };
+        tokio::spawn(keep_running("the comparison of the log with the views", watch, stop, tasks));
         Self { verified, keys }
     }
 

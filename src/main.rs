@@ -15,6 +15,7 @@ mod logging;
 mod metrics;
 mod roles;
 mod signals;
+mod supervisor;
 mod workflows;
 
 use std::process::ExitCode;

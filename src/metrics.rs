@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use views::LagMeter;
 
 use crate::log_guard::KeyCount;
+use crate::supervisor::TaskHealth;
 
 /// How long the lag may take to be measured: an outage must not hold up the other figures.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -33,6 +34,7 @@ pub(crate) struct Sources {
     pub keys: KeyCount,
     pub projector: Option<projector::Health>,
     pub handler: HandlerFigures,
+    pub tasks: TaskHealth,
 }
 
 /// What is told.
@@ -84,7 +86,7 @@ pub(crate) fn router(sources: Sources) -> Router {
 }
 
 impl Figures {
-    fn new(Sources { lag, live, alarm, keys, projector, handler }: Sources) -> Self {
+    fn new(Sources { lag, live, alarm, keys, projector, handler, tasks }: Sources) -> Self {
         let mut registry = Registry::with_prefix("tenuto");
         registry.register("build", "Which Tenuto this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let lag = lag.map(|meter| (meter, LagFigures::registered(&mut registry)));
@@ -99,6 +101,7 @@ impl Figures {
         let help = "Orders whose key of personal data is missing and that have not ended: they are held";
         registry.register("keyless_orders_open", help, missing.open.clone());
         registry.register_collector(Box::new(handler.clone()));
+        registry.register_collector(Box::new(tasks));
         Self { registry, lag, live, alarm: (alarm, mismatch), keys: (keys, missing), projector, handler }
     }
 

@@ -17,8 +17,9 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::RoleResult;
 use super::watched::{Alarms, Watched, Watching};
+use super::{HTTP_SERVER, RoleResult};
+use crate::supervisor::{Supervisor, TaskEnded};
 use crate::{backends, signals, workflows};
 use command_line::output;
 use http_server::Listen;
@@ -91,9 +92,9 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
     address::base(&public_url).map_err(BadPublicUrl)?;
-    let (door, closed) = (Door::new(STARTING), CancellationToken::new());
-    let mut server = tokio::spawn(http_server::serve(listener, door.router(), closed.clone()));
-    let alarms = Alarms::default();
+    let (door, closed, alarms) = (Door::new(STARTING), CancellationToken::new(), Alarms::default());
+    let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
+    server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed.clone()));
     let start = async {
         door.waits_for("the log and Postgres");
         let adopted = async { Ok(adopt_in_time(&event_store, args.servers.stream_prefix.as_deref()).await?) };
@@ -111,25 +112,20 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     };
     let (handler, probes) = tokio::select! {
         biased;
-        () = stop.cancelled() => {
-            closed.cancel();
-            return Ok(server.await??);
-        }
+        () = stop.cancelled() => return Ok(server.stop().await?),
         started = start => started?,
-        ended = &mut server => return Ok(ended??),
+        ended = server.failed() => return Err(ended.into()),
     };
     door.open(handler.router.clone().merge(probes));
     output::announce(&format!("commands at http://{address}/orders\n"));
     tokio::select! {
         () = stop.cancelled() => {}
-        // By itself it ends only in failure.
-        ended = &mut server => return Ok(ended??),
+        ended = server.failed() => return Err(ended.into()),
     }
     tokio::time::sleep(Duration::from_secs(args.drain_seconds)).await;
     // Whoever comes all the same is answered "later" until the last order is handed over.
-    handler.stop().await;
-    closed.cancel();
-    Ok(server.await??)
+    handler.stop().await?;
+    Ok(server.stop().await?)
 }
 
 /// The values that `${NAME}` in participants' URLs may have.
@@ -146,10 +142,8 @@ pub(crate) struct Handler {
     pool: PgPool,
     /// Its name in the leases.
     owner: String,
-    stop_feeding: CancellationToken,
-    todo: tokio::task::JoinHandle<()>,
-    replies: tokio::task::JoinHandle<()>,
-    watches: [tokio::task::JoinHandle<()>; 2],
+    /// What feeds the orchestrator, and what watches over it.
+    tasks: Supervisor,
 }
 
 /// Participants could not reach this service with later answers.
@@ -201,49 +195,55 @@ impl Handler {
             most: 200,
             alarm: alarms.log.clone(),
         };
-        let todo = command_handler::run_todo(orchestrator.clone(), pool.clone(), todo_options, stop_feeding.clone());
-        let replies = command_handler::run_replies(
-            orchestrator.clone(),
-            event_store.clone(),
-            pool.clone(),
-            ReplyReaderOptions { alarm: alarms.log.clone(), ..ReplyReaderOptions::default() },
-            stop_feeding.clone(),
-        );
         let admission = Admission::with(alarms.log.clone());
-        let bounds = command_handler::watch_bounds(
-            orchestrator.clone(),
-            admission.clone(),
-            driving.bounds(),
-            pool.clone(),
-            stop_feeding.clone(),
-        );
-        let settings = command_handler::watch_unreachable(
-            orchestrator.clone(),
-            pool.clone(),
-            usage,
-            alarms.unreachable.clone(),
-            stop_feeding.clone(),
-        );
+        let replies = ReplyReaderOptions { alarm: alarms.log.clone(), ..ReplyReaderOptions::default() };
+        let bounds = driving.bounds();
+        let mut tasks = Supervisor::new(stop_feeding.clone(), alarms.tasks.clone());
+        // Each of these loops keeps nothing in memory from round to round, so it is started again.
+        tasks.keep_running("the loop over the to-do list", {
+            let (orchestrator, pool, stop) = (orchestrator.clone(), pool.clone(), stop_feeding.clone());
+            move || command_handler::run_todo(orchestrator.clone(), pool.clone(), todo_options.clone(), stop.clone())
+        });
+        tasks.keep_running("the reader of replies", {
+            let (orchestrator, log, pool) = (orchestrator.clone(), event_store.clone(), pool.clone());
+            let stop = stop_feeding.clone();
+            move || {
+                let (orchestrator, log, pool) = (orchestrator.clone(), log.clone(), pool.clone());
+                command_handler::run_replies(orchestrator, log, pool, replies.clone(), stop.clone())
+            }
+        });
+        tasks.keep_running("the watch over the bounds of admission", {
+            let (orchestrator, admission, pool) = (orchestrator.clone(), admission.clone(), pool.clone());
+            let stop = stop_feeding.clone();
+            move || {
+                let (orchestrator, admission, pool) = (orchestrator.clone(), admission.clone(), pool.clone());
+                command_handler::watch_bounds(orchestrator, admission, bounds, pool, stop.clone())
+            }
+        });
+        tasks.keep_running("the watch over participants' addresses", {
+            let (orchestrator, pool, unreachable) = (orchestrator.clone(), pool.clone(), alarms.unreachable.clone());
+            move || {
+                let (orchestrator, pool, unreachable) = (orchestrator.clone(), pool.clone(), unreachable.clone());
+                command_handler::watch_unreachable(orchestrator, pool, usage.clone(), unreachable, stop_feeding.clone())
+            }
+        });
         let router =
             command_handler::router(orchestrator.clone(), event_store.clone(), keys, pool.clone(), leaving, admission);
         alarms.handler.begin(orchestrator.clone(), pool.clone());
-        let (todo, replies) = (tokio::spawn(todo), tokio::spawn(replies));
-        let watches = [tokio::spawn(bounds), tokio::spawn(settings)];
-        Ok(Self { router, orchestrator, pool: pool.clone(), owner, stop_feeding, todo, replies, watches })
+        Ok(Self { router, orchestrator, pool: pool.clone(), owner, tasks })
     }
 
     /// Records what is under way, and leaves the rest to others.
-    pub async fn stop(self) {
-        self.stop_feeding.cancel();
+    pub async fn stop(self) -> Result<(), TaskEnded> {
         // They end by themselves, between two looks at the list, or once the replies at hand are taken.
-        let [bounds, settings] = self.watches;
-        let _ = tokio::join!(self.todo, self.replies, bounds, settings);
+        let stopped = self.tasks.stop().await;
         self.orchestrator.shutdown(LEAVING).await;
         match tokio::time::timeout(RELEASING, command_handler::release_leases(&self.pool, &self.owner)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(%error, "leases were not given back: they will run out"),
             Err(_) => tracing::warn!("leases were not given back, Postgres does not answer: they will run out"),
         }
+        stopped
     }
 }
 

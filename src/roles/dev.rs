@@ -10,14 +10,15 @@ use projector::ProjectorOptions;
 use query_api::refused_while;
 use tokio_util::sync::CancellationToken;
 
-use super::RoleResult;
 use super::command_handler::{Driving, Handler, urls_in_environment};
-use super::participants::Mail;
+use super::participants::{Mail, reference_services};
 use super::readiness::Told;
 use super::watched::{Alarms, Watched, Watching};
+use super::{HTTP_SERVER, RoleResult};
 use crate::backends::{self, Backends};
 use crate::health::Footing;
 use crate::signals;
+use crate::supervisor::Supervisor;
 use command_line::data_folder::DataFolder;
 use command_line::output;
 use command_line::running::Running;
@@ -54,9 +55,9 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let listener = http_server::bind(args.listen.listen).await?;
     let base = format!("http://{}", listener.local_addr()?);
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
-    let (door, closed) = (Door::new(STARTING_ALL), CancellationToken::new());
-    let server = tokio::spawn(http_server::serve(listener, door.router(), closed.clone()));
-    let alarms = Alarms::default();
+    let (door, closed, alarms) = (Door::new(STARTING_ALL), CancellationToken::new(), Alarms::default());
+    let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
+    server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed));
     let alarm = alarms.log.clone();
     let services = Options { alarm: alarm.clone(), ..args.mail.options()? };
     door.waits_for("the log and Postgres");
@@ -69,10 +70,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let waits = Footing { door: Some(door.clone()), ..Footing::default() };
     let mut backends = tokio::select! {
         biased;
-        () = stop.cancelled() => {
-            closed.cancel();
-            return Ok(server.await??);
-        }
+        () = stop.cancelled() => return Ok(server.stop().await?),
         started = start => started?,
         never = told.tell(&waits) => match never {},
     };
@@ -96,11 +94,11 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         () = stop.cancelled() => Ok(None),
         started = start => started.map(Some),
         reason = backends.broken() => Err(reason.into()),
+        ended = server.failed() => Err(ended.into()),
         never = told.tell(&footing) => match never {},
     };
     let Some(handler) = handler? else {
-        closed.cancel();
-        server.await??;
+        server.stop().await?;
         background.cancel();
         backends.stop().await;
         return Ok(());
@@ -111,12 +109,11 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         .merge(refused_while(query_api::router(pool.clone(), event_store.clone(), &queries), move || alarm.reason()))
         .nest("/participants", participants::router(pool.clone(), services.clone()));
 
-    let projector = projector::run(projecting, event_store.clone(), pool.clone(), background.clone());
-    let requests = participants::run_requests(pool.clone(), event_store.clone(), services.clone(), background.clone());
-    let deliveries =
-        participants::run_deliveries(pool, services, Some(event_store), background.clone().cancelled_owned());
+    let mut tasks = Supervisor::new(background.clone(), alarms.tasks.clone());
+    // Trouble with log and Postgres it waits out, so it ends only where waiting does not help.
+    tasks.run("the projector", projector::run(projecting, event_store.clone(), pool.clone(), background));
+    reference_services(&mut tasks, &pool, Some(event_store), &services);
     door.open(own.merge(probes));
-    let (projector, deliveries, requests) = (tokio::spawn(projector), tokio::spawn(deliveries), tokio::spawn(requests));
 
     let _record = running(&base, &backends).record(&args.data.data);
     print_places(&base, &backends, &args);
@@ -131,17 +128,17 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         () = shown => None,
         never = told.tell(&footing) => match never {},
         reason = backends.broken() => Some(reason),
+        ended = tasks.failed() => Some(ended.to_string()),
+        ended = server.failed() => Some(ended.to_string()),
     };
     stop.cancel();
-    closed.cancel();
-    server.await??;
-    handler.stop().await;
-    background.cancel();
-    projector.await??;
-    deliveries.await??;
-    requests.await?;
+    let served = server.stop().await;
+    let handled = handler.stop().await;
+    let followed = tasks.stop().await;
     backends.stop().await;
-    broken.map_or(Ok(()), |reason| Err(reason.into()))
+    // What happened first is the reason; the rest may follow from it.
+    broken.map_or(Ok(()), Err)?;
+    Ok(served.and(handled).and(followed)?)
 }
 
 /// The reference services are at this very address; those of the environment take their place, or stand beside them.

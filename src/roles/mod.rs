@@ -9,5 +9,8 @@ pub(crate) mod query_api;
 mod readiness;
 mod watched;
 
+/// A role's task that serves HTTP: without it nothing reaches the role, so its end is the process's.
+const HTTP_SERVER: &str = "the HTTP server";
+
 /// What goes wrong at start ends the process, with its message.
 pub(crate) type RoleResult = Result<(), Box<dyn std::error::Error>>;

@@ -4,10 +4,12 @@ use clap::Args;
 use event_store::client::EventStore;
 use leader_consumer::LogAlarm;
 use participants::{MailServer, Options};
+use sqlx::PgPool;
 
-use super::RoleResult;
+use super::{HTTP_SERVER, RoleResult};
 use crate::health::Footing;
 use crate::metrics::Sources;
+use crate::supervisor::{Supervisor, TaskHealth};
 use crate::{backends, health, metrics, signals};
 use command_line::output;
 use http_server::Listen;
@@ -60,7 +62,9 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let listener = http_server::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
     let door = Door::new(STARTING);
-    let server = tokio::spawn(http_server::serve(listener, door.router(), stop.clone()));
+    let health_of_tasks = TaskHealth::default();
+    let mut server = Supervisor::new(stop.clone(), health_of_tasks.clone());
+    server.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("Postgres");
     let start = async {
         let pool = servers::connect(postgres).await?;
@@ -75,25 +79,41 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     };
     let pool = tokio::select! {
         biased;
-        () = stop.cancelled() => return Ok(server.await??),
+        () = stop.cancelled() => return Ok(server.stop().await?),
         started = start => started?,
     };
-    let footing = Footing { pool: Some(pool.clone()), alarm: alarm.clone(), ..Footing::default() };
+    let footing = Footing {
+        pool: Some(pool.clone()),
+        alarm: alarm.clone(),
+        tasks: health_of_tasks.clone(),
+        ..Footing::default()
+    };
     let router = participants::router(pool.clone(), options.clone())
         .merge(health::router(footing, stop.clone()))
-        .merge(metrics::router(Sources { alarm, ..Sources::default() }));
+        .merge(metrics::router(Sources { alarm, tasks: health_of_tasks.clone(), ..Sources::default() }));
     door.open(router);
     output::announce(&format!("orders, payments, shipping and notifications at http://{address}\n"));
-    let requests = {
-        let (pool, log, options, stop) = (pool.clone(), log.clone(), options.clone(), stop.clone());
-        async move {
-            if let Some(log) = log {
-                Box::pin(participants::run_requests(pool, log, options, stop)).await;
-            }
-        }
-    };
-    let deliveries = participants::run_deliveries(pool, options, log, stop.clone().cancelled_owned());
-    let (ended, (), delivered) = tokio::join!(server, requests, deliveries);
-    ended??;
-    Ok(delivered?)
+    let mut tasks = Supervisor::new(stop.clone(), health_of_tasks.clone());
+    reference_services(&mut tasks, &pool, log, &options);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        ended = server.failed() => return Err(ended.into()),
+    }
+    server.stop().await?;
+    Ok(tasks.stop().await?)
+}
+
+/// Runs the loops of the services: they deliver what is queued, and take requests from the log, if
+/// there is one. Their queues and checkpoints are in Postgres, so they are started again.
+pub(crate) fn reference_services(tasks: &mut Supervisor, pool: &PgPool, log: Option<EventStore>, options: &Options) {
+    if let Some(log) = log.clone() {
+        let (pool, options, stop) = (pool.clone(), options.clone(), tasks.stop_token());
+        tasks.keep_running("the readers of requests by events", move || {
+            participants::run_requests(pool.clone(), log.clone(), options.clone(), stop.clone())
+        });
+    }
+    let (pool, options, stop) = (pool.clone(), options.clone(), tasks.stop_token());
+    tasks.keep_running("the deliveries of the reference services", move || {
+        participants::run_deliveries(pool.clone(), options.clone(), log.clone(), stop.clone().cancelled_owned())
+    });
 }

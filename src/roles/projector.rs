@@ -8,9 +8,10 @@ use event_store::client::EventStore;
 use maintenance::parked;
 use projector::ProjectorOptions;
 
-use super::RoleResult;
 use super::watched::{Alarms, Watched, Watching};
+use super::{HTTP_SERVER, RoleResult};
 use crate::signals;
+use crate::supervisor::Supervisor;
 use command_line::output;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
@@ -73,17 +74,17 @@ async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
     let postgres = servers.named_postgres()?;
     let listener = http_server::bind(listen).await?;
     let address = listener.local_addr()?;
-    let door = Door::new(STARTING);
-    let server = tokio::spawn(http_server::serve(listener, door.router(), stop.clone()));
+    let (door, alarms) = (Door::new(STARTING), Alarms::default());
+    let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
+    tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("the log and Postgres");
     let adopted = async { Ok(adopt_in_time(&event_store, servers.stream_prefix.as_deref()).await?) };
     let views = async { tokio::try_join!(servers::views_beside(&event_store, postgres), adopted) };
     let (pool, _) = tokio::select! {
         biased;
-        () = stop.cancelled() => return Ok(server.await??),
+        () = stop.cancelled() => return Ok(tasks.stop().await?),
         ready = views => ready?,
     };
-    let alarms = Alarms::default();
     let options = ProjectorOptions { alarm: alarms.log.clone(), ..ProjectorOptions::default() };
     let (leaving, closed, projector) = (&stop, &stop, Some(&options.health));
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed, projector };
@@ -97,13 +98,17 @@ async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
     };
     tokio::select! {
         biased;
-        () = stop.cancelled() => return Ok(server.await??),
+        () = stop.cancelled() => return Ok(tasks.stop().await?),
         adopted = adopted => adopted?,
     }
     door.open(probes);
-    let projected = projector::run(options, event_store.clone(), pool.clone(), stop.clone()).await;
-    // It may have failed by itself; then nothing is left to probe.
-    stop.cancel();
-    server.await??;
-    Ok(projected?)
+    // Trouble with log and Postgres it waits out, so it ends only where waiting does not help.
+    tasks.run("the projector", projector::run(options, event_store.clone(), pool.clone(), stop.clone()));
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        ended = tasks.failed() => Some(ended),
+    };
+    // What happened first is the reason; the rest may follow from it.
+    let stopped = tasks.stop().await;
+    Ok(failed.map_or(stopped, Err)?)
 }

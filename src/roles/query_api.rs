@@ -4,9 +4,10 @@ use clap::Args;
 use event_store::client::EventStore;
 use tokio_util::sync::CancellationToken;
 
-use super::RoleResult;
 use super::watched::{Alarms, Watched};
+use super::{HTTP_SERVER, RoleResult};
 use crate::signals;
+use crate::supervisor::Supervisor;
 use command_line::output;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
@@ -36,23 +37,28 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let postgres = args.servers.named_postgres()?;
     let listener = http_server::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
-    let door = Door::new(STARTING);
-    let server = tokio::spawn(http_server::serve(listener, door.router(), stop.clone()));
+    let (door, alarms) = (Door::new(STARTING), Alarms::default());
+    let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
+    tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("Postgres");
     let pool = tokio::select! {
         biased;
-        () = stop.cancelled() => return Ok(server.await??),
+        () = stop.cancelled() => return Ok(tasks.stop().await?),
         pool = servers::views_beside(&event_store, postgres) => pool?,
     };
     let (adopting, given) = (event_store.clone(), args.servers.stream_prefix.clone());
     // Not waited for: views are served without the log too. Only earlier states of orders are read
     // from the log.
-    tokio::spawn(async move {
-        if let Err(error) = adopt_begun(&adopting, given.as_deref()).await {
-            tracing::error!(%error, "what orders' streams are called is not known: earlier states of orders are not shown");
+    let leaving = stop.clone();
+    tasks.keep_running("the look-up of the stream prefix", move || {
+        let (adopting, given, leaving) = (adopting.clone(), given.clone(), leaving.clone());
+        async move {
+            if let Err(error) = adopt_begun(&adopting, given.as_deref()).await {
+                tracing::error!(%error, "what orders' streams are called is not known: earlier states of orders are not shown");
+            }
+            leaving.cancelled().await;
         }
     });
-    let alarms = Alarms::default();
     let (leaving, closed) = (&stop, &stop);
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed, projector: None };
     let options = options(stop.clone());
@@ -66,5 +72,10 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
         .method_not_allowed_fallback(query_api::method_not_allowed);
     door.open(router);
     output::announce(&format!("queries at http://{address}/graphql\n"));
-    Ok(server.await??)
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        ended = tasks.failed() => Some(ended),
+    };
+    let stopped = tasks.stop().await;
+    Ok(failed.map_or(stopped, Err)?)
 }

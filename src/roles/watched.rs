@@ -12,6 +12,7 @@ use views::LagMeter;
 use crate::health::Footing;
 use crate::log_guard::LogGuard;
 use crate::metrics::Sources;
+use crate::supervisor::TaskHealth;
 use crate::{health, metrics};
 use http_server::door::Door;
 
@@ -24,6 +25,8 @@ pub(crate) struct Alarms {
     pub unreachable: Unreachable,
     /// What the command handler of this process tells `/metrics`.
     pub handler: HandlerFigures,
+    /// Tasks wait to be started again.
+    pub tasks: TaskHealth,
 }
 
 /// A role's log and views, and the alarms that their faults raise.
@@ -52,7 +55,9 @@ impl Watched<'_> {
     /// subscriptions, if it has any.
     pub fn start(&self, door: Option<&Door>, live: Option<&LiveStats>) -> Watching {
         let (event_store, pool, alarm) = (self.event_store.clone(), self.pool.clone(), self.alarms.log.clone());
-        let guard = LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), self.closed.clone());
+        let tasks = self.alarms.tasks.clone();
+        let guard =
+            LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), self.closed.clone(), tasks.clone());
         let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
         let projector = self.projector.cloned();
         let footing = Footing {
@@ -64,9 +69,10 @@ impl Watched<'_> {
             door: door.cloned(),
             keys: guard.keys(),
             projector: projector.clone(),
+            tasks: tasks.clone(),
         };
         let (live, keys, handler) = (live.cloned(), guard.keys(), self.alarms.handler.clone());
-        let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler });
+        let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler, tasks });
         let probes = health::router(footing.clone(), self.leaving.clone()).merge(metrics);
         Watching { guard, footing, probes }
     }

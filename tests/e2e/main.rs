@@ -37,6 +37,7 @@ mod shown;
 #[path = "../../query-api/tests/it/socket.rs"]
 mod socket;
 mod starting;
+mod supervised;
 mod three_ways;
 mod workflow_files;
 mod world;

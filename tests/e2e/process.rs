@@ -21,8 +21,13 @@ pub struct Process {
 impl Process {
     /// Starts `tenuto` with these arguments and nothing of the environment's settings.
     pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::with_errors_to(arguments, environment, Stdio::inherit())
+    }
+
+    /// The same, with its standard error going there.
+    pub fn with_errors_to(arguments: &[&str], environment: &[(&str, &str)], errors: Stdio) -> Self {
         let mut command = binary();
-        command.args(arguments).envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.args(arguments).envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(errors);
         let mut child = command.spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let output = BufReader::new(child.stdout.take().unwrap());
