@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::keys::{CustomerKeys, KeyError};
+use crate::lock::lock;
 use crate::log::Log;
-use crate::orchestrator::lock;
 
 /// How many events are read at once.
 const PAGE: usize = 500;

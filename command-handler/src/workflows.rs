@@ -12,8 +12,8 @@ use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::lock::lock;
 use crate::log::Log;
-use crate::orchestrator::lock;
 
 /// How old the knowledge of a name's newest version may be: another instance may have registered one.
 const FRESH: Duration = Duration::from_secs(1);

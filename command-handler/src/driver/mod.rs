@@ -20,8 +20,9 @@ use tracing::{error, warn};
 
 use crate::clock::Clock;
 use crate::deciding::decided;
+use crate::lock::lock;
 use crate::log::Log;
-use crate::orchestrator::{Accepted, CommandError, Shared, lock};
+use crate::orchestrator::{Accepted, CommandError, Shared};
 use crate::orders::{Cause, Order, SaveError, Saved};
 use crate::participants::{NotSent, Participants};
 use attempts::{Made, Making};

@@ -1,10 +1,11 @@
 //! What an operator asks for, as it stands in a request: of one order, or of many.
 
-use domain::order::{Now, Operate, Operation};
+use domain::order::Operation;
 
 use super::fields::{Fields, line_fault};
 use crate::answer::{data_fault, outcome_fault};
 use crate::erasure::Wish;
+use crate::instruction::Instruction;
 
 /// The longest reason, in characters.
 pub(super) const LONGEST_REASON: usize = 500;
@@ -41,33 +42,17 @@ impl Word {
     }
 }
 
-/// What is wished, by whom and why.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Instruction {
-    pub operation: Operation,
-    pub actor: String,
-    pub reason: String,
-}
-
-impl Instruction {
-    /// Takes what belongs to it from a request's fields. It means something only if nothing was wrong.
-    pub fn take(word: Word, fields: &mut Fields) -> Self {
-        let Wish { actor, reason } = wish(fields);
-        let operation = match word {
-            Word::Cancel => Operation::Cancel,
-            Word::Pause => Operation::Pause,
-            Word::Resume => Operation::Resume,
-            Word::Retry => Operation::Retry { step: fields.text("step", |_| None) },
-            Word::Skip => skip(fields),
-        };
-        Self { operation, actor, reason }
-    }
-
-    /// The command.
-    pub fn command(&self, now: Now) -> Operate {
-        let Self { operation, actor, reason } = self.clone();
-        Operate { operation, actor, reason, now }
-    }
+/// Takes what belongs to an instruction from a request's fields. It means something only if nothing was wrong.
+pub(super) fn take(word: Word, fields: &mut Fields) -> Instruction {
+    let Wish { actor, reason } = wish(fields);
+    let operation = match word {
+        Word::Cancel => Operation::Cancel,
+        Word::Pause => Operation::Pause,
+        Word::Resume => Operation::Resume,
+        Word::Retry => Operation::Retry { step: fields.text("step", |_| None) },
+        Word::Skip => skip(fields),
+    };
+    Instruction { operation, actor, reason }
 }
 
 fn skip(fields: &mut Fields) -> Operation {
@@ -112,7 +97,7 @@ mod tests {
 
     fn read(word: Word, body: Value) -> Result<Instruction, Vec<String>> {
         let mut fields = Fields::of(body, "", "must be an object").unwrap_or_else(|_| panic!("an object"));
-        let instruction = Instruction::take(word, &mut fields);
+        let instruction = take(word, &mut fields);
         let faults: Vec<String> = fields.faults().into_iter().map(|fault| fault.pointer).collect();
         if faults.is_empty() { Ok(instruction) } else { Err(faults) }
     }

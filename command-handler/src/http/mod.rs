@@ -7,7 +7,7 @@ mod body;
 mod circuits;
 mod fields;
 mod forget;
-mod idempotency;
+mod idempotency_key;
 mod in_time;
 mod instruction;
 mod openapi;
@@ -29,25 +29,24 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio_util::sync::CancellationToken;
 
-use self::batch::Batches;
-use self::idempotency::Keys;
 use self::instruction::Word;
 use self::problem::Problem;
 use crate::admission::Admission;
+use crate::batches::Batches;
 use crate::clock::Clock;
 use crate::erasure::{CustomerOrders, Erasure};
 use crate::keys::CustomerKeys;
 use crate::log::Log;
 use crate::orchestrator::Orchestrator;
 use crate::participants::AllParticipants;
+use crate::placing::Placing;
 use crate::selection::Selection;
 
 /// What every handler reaches.
 #[derive(Debug)]
 struct Endpoint<L, C> {
     orchestrator: Orchestrator<L, AllParticipants<L>, C>,
-    keys: Keys<L>,
-    customer_keys: Arc<dyn CustomerKeys>,
+    placing: Placing<L, AllParticipants<L>, C>,
     admission: Admission,
 }
 
@@ -68,10 +67,11 @@ pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
         Erasure { orchestrator: orchestrator.clone(), log: log.clone(), keys: keys.clone(), views: views.clone() };
     let erasure =
         Router::new().route("/customers/{id}/forget", post(forget::handle::<L, C, V>)).with_state(Arc::new(erasure));
-    let batches = Batches::new(orchestrator.clone(), views, leaving);
+    let batches = Arc::new(Batches::new(orchestrator.clone(), views, leaving));
     let batches = Router::new().route("/orders/batch", post(batch::handle::<L, C, V>)).with_state(batches);
     let bar = middleware::from_fn_with_state(admission.clone(), unless_barred);
-    let endpoint = Arc::new(Endpoint { orchestrator, keys: Keys::new(log), customer_keys: keys, admission });
+    let placing = Placing::new(orchestrator.clone(), log, keys);
+    let endpoint = Arc::new(Endpoint { orchestrator, placing, admission });
     let operations = Word::ALL.into_iter().fold(Router::new(), |router, word| {
         let handle = move |endpoint, path, request| operate::handle::<L, C>(word, endpoint, path, request);
         router.route(&format!("/orders/{{id}}/{}", word.as_str()), post(handle))

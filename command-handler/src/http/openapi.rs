@@ -25,7 +25,7 @@ mod tests {
     use serde_json::{Map, Value, json};
     use tower::ServiceExt;
 
-    use super::super::{batch, body, idempotency, instruction};
+    use super::super::{batch, body, idempotency_key, instruction};
     use super::*;
 
     fn document() -> Value {
@@ -272,7 +272,7 @@ mod tests {
         assert!(forms[1]["pattern"].as_str().unwrap().contains(&format!("{{1,{longest}}}")));
         let taken = |key: &str| {
             let header = (parameter["name"].as_str().unwrap().parse().unwrap(), key.parse().unwrap());
-            matches!(idempotency::key(&HeaderMap::from_iter([header])), Ok(Some(_)))
+            matches!(idempotency_key::read(&HeaderMap::from_iter([header])), Ok(Some(_)))
         };
         assert!(taken(parameter["example"].as_str().unwrap()));
         assert!(taken(&"k".repeat(longest)) && !taken(&"k".repeat(longest + 1)));

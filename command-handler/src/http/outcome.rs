@@ -15,7 +15,7 @@ use super::in_time::in_time;
 use super::place::Receipt;
 use super::problem::Problem;
 use super::refused::{named, problem};
-use super::{Handle, body, idempotency, instruction};
+use super::{Handle, body, idempotency_key, instruction};
 use crate::answer::{data_fault, outcome_fault};
 use crate::clock::Clock;
 use crate::log::Log;
@@ -58,7 +58,7 @@ struct Received {
 async fn received(request: Request<Body>) -> Result<Received, Problem> {
     let (headers, value) = body::json(request, &["application/json", CLOUD_EVENT]).await?;
     let Envelope { answer, pointer, key } = unwrapped(&headers, value)?;
-    let key = idempotency::key(&headers)?.or(key);
+    let key = idempotency_key::read(&headers)?.or(key);
     Ok(Received { answer: checked(answer, pointer)?, key, pointer })
 }
 

@@ -8,19 +8,17 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode, header};
 use axum::response::IntoResponse;
 use domain::ids::OrderId;
-use domain::order::NewOrder;
 use domain::order::request::check;
 use serde::Serialize;
 use tracing::warn;
-use uuid::Uuid;
 
-use super::idempotency::Content;
 use super::in_time::in_time;
 use super::problem::Problem;
-use super::{Handle, body, idempotency};
+use super::{Handle, body, idempotency_key};
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::orchestrator::{Accepted, IdOrigin, PlaceError};
+use crate::orchestrator::{Accepted, PlaceError};
+use crate::placing::{KeyRefused, NewOrderRequest, NotPlaced};
 
 /// The answer to every command that is taken.
 #[derive(Debug, Serialize)]
@@ -50,67 +48,14 @@ pub(super) async fn handle<L: Log, C: Clock>(
         return Err(Problem::later(reason));
     }
     let (headers, value) = body::json(request, &["application/json"]).await?;
-    let key = idempotency::key(&headers)?;
+    let idempotency_key = idempotency_key::read(&headers)?;
     let order = check(&value).map_err(Problem::invalid)?;
-    let accepted = in_time(async {
-        let (id, origin) = new_id(&order);
-        let Some(key) = key else { return place(&endpoint, id, origin, order, &headers).await };
-        let _running = endpoint.keys.begin(&key)?;
-        // Before the key is used up, so that a mended request may use it again.
-        require_workflow(&endpoint, &order).await?;
-        let content = content(&endpoint, &order).await?;
-        let order_id = endpoint.keys.claim(&key, id.clone(), order.order_id.is_some(), &content).await?;
-        let origin = if order_id == id { origin } else { IdOrigin::Given };
-        place(&endpoint, order_id, origin, order, &headers).await
-    });
-    let accepted = accepted.await?;
+    let request = NewOrderRequest { order, idempotency_key, traceparent: traceparent(&headers) };
+    let accepted = in_time(async { endpoint.placing.place(request).await.map_err(not_placed) }).await?;
     // With the position, a client that follows it waits until the views have the order.
     let location = format!("/orders/{}?position={}", accepted.order_id, accepted.position);
     let location: [(HeaderName, String); 1] = [(header::LOCATION, location)];
     Ok((StatusCode::ACCEPTED, location, Json(Receipt::from(&accepted))))
-}
-
-/// The id that the order brings, or one that is generated for it.
-fn new_id(order: &NewOrder) -> (OrderId, IdOrigin) {
-    if let Some(id) = &order.order_id {
-        return (id.clone(), IdOrigin::Given);
-    }
-    let id = OrderId::new(Uuid::now_v7().to_string()).expect("a UUID consists of hexadecimal digits and dashes");
-    (id, IdOrigin::Generated)
-}
-
-async fn require_workflow<L: Log, C: Clock>(endpoint: &Handle<L, C>, order: &NewOrder) -> Result<(), Problem> {
-    match endpoint.orchestrator.workflows().latest(&order.workflow).await {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(problem(PlaceError::UnknownWorkflow(order.workflow.clone()))),
-        Err(error) => Err(problem(PlaceError::Failed(error.to_string()))),
-    }
-}
-
-/// What tells this content from other content in the record of a key, without giving the personal data in it away.
-async fn content<L: Log, C: Clock>(endpoint: &Handle<L, C>, order: &NewOrder) -> Result<Content, Problem> {
-    let fingerprint = order.fingerprint();
-    if order.personal().is_empty() {
-        return Ok(Content { digest: fingerprint.clone(), fingerprint });
-    }
-    let sealed_with = endpoint.customer_keys.of_customer(&order.customer.id).await;
-    let sealed_with = sealed_with.map_err(|error| problem(PlaceError::Failed(error.to_string())))?;
-    Ok(Content { digest: sealed_with.digest(&fingerprint), fingerprint })
-}
-
-async fn place<L: Log, C: Clock>(
-    endpoint: &Handle<L, C>,
-    order_id: OrderId,
-    origin: IdOrigin,
-    order: NewOrder,
-    headers: &HeaderMap,
-) -> Result<Accepted, Problem> {
-    let (orchestrator, traceparent) = (endpoint.orchestrator.clone(), traceparent(headers));
-    // In a task of its own, which goes on when the client hangs up: an order in the log needs its
-    // driver. Boxed, since a runtime moves a task several times, and this one is large.
-    let placing = Box::pin(async move { orchestrator.place_under(order_id, origin, order, traceparent).await });
-    let placing = tokio::spawn(placing);
-    placing.await.map_err(|_| Problem::later("placing the order broke down"))?.map_err(problem)
 }
 
 /// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`, lower case; anything else is ignored, all-zero ids and version `ff` too.
@@ -125,6 +70,19 @@ fn traceparent(headers: &HeaderMap) -> Option<Arc<str>> {
     let valid =
         hex(version, 2) && *version != "ff" && hex(trace, 32) && nonzero(trace) && hex(span, 16) && nonzero(span);
     (valid && hex(flags, 2)).then(|| Arc::from(text))
+}
+
+fn not_placed(error: NotPlaced) -> Problem {
+    match error {
+        NotPlaced::Key(error) => match error {
+            KeyRefused::Running => Problem::conflict(error.to_string(), None),
+            KeyRefused::OtherContent => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            KeyRefused::Unreadable => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            KeyRefused::Failed(_) => Problem::later(error.to_string()),
+        },
+        NotPlaced::Order(error) => problem(error),
+        NotPlaced::BrokeDown => Problem::later(error.to_string()),
+    }
 }
 
 fn problem(error: PlaceError) -> Problem {

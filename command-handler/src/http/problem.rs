@@ -67,6 +67,7 @@ impl Problem {
     }
 
     /// Whether the same request may fare better later.
+    #[cfg(test)]
     pub fn is_passing(&self) -> bool {
         self.retry_after_seconds.is_some()
     }

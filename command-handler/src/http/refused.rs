@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::StatusCode;
-use domain::ids::OrderId;
+use domain::ids::{InvalidOrderId, OrderId};
 use domain::order::Refusal;
 use tracing::warn;
 
@@ -56,6 +56,9 @@ pub(super) fn named<T>(
 
 /// A text as an order's id. No order has what cannot be one.
 pub(super) fn order_id(text: &str) -> Result<OrderId, Problem> {
-    OrderId::new(text)
-        .map_err(|error| Problem::new(StatusCode::NOT_FOUND, format!("there is no such order: the id {error}")))
+    OrderId::new(text).map_err(|error| no_such_id(&error))
+}
+
+pub(super) fn no_such_id(error: &InvalidOrderId) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no such order: the id {error}"))
 }

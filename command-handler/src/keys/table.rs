@@ -17,7 +17,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{CustomerKeys, KeyError};
-use crate::orchestrator::lock;
+use crate::lock::lock;
 
 /// How many keys are kept in memory, each of less than 1 KiB.
 const KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");

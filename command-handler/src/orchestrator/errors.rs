@@ -75,6 +75,16 @@ pub enum CommandError {
     Broken(String),
 }
 
+impl CommandError {
+    /// Whether the same command may fare better later.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Overloaded | Self::Failed(_) | Self::Broken(_) => true,
+            Self::UnknownOrder(_) | Self::Refused(_) | Self::Incomplete(_) | Self::Foreign(_) => false,
+        }
+    }
+}
+
 impl From<LoadError> for PlaceError {
     fn from(error: LoadError) -> Self {
         match CommandError::from(&error) {

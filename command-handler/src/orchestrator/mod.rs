@@ -7,13 +7,14 @@ mod errors;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::ids::OrderId;
 use domain::order::{
     Command, DecideError, LateRefusal, Limits, NewOrder, Operate, PersonalData, Place, Refusal, Signal,
 };
+use domain::workflow::Workflow;
 use event_store::client::{AppendError, Position};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -26,6 +27,7 @@ use crate::clock::Clock;
 use crate::deciding::decided;
 use crate::driver::{Driver, Message, Placed, Start};
 use crate::keys::CustomerKeys;
+use crate::lock::lock;
 use crate::log::Log;
 use crate::orders::{Cause, LoadError, Lost, Order, Orders, SaveError, Saved, Unreadable};
 use crate::participants::Participants;
@@ -198,21 +200,27 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         order: NewOrder,
         traceparent: Option<Arc<str>>,
     ) -> Result<Accepted, PlaceError> {
-        self.place_under(order_id, IdOrigin::Given, order, traceparent).await
+        let workflow = self.workflow_for(&order).await?;
+        self.place_on(workflow, order_id, IdOrigin::Given, order, traceparent).await
     }
 
-    /// The same, under an id that may have been generated just now. Its stream cannot have been deleted then, so the log is not
-    /// asked.
-    pub(crate) async fn place_under(
+    /// The definition that a new order follows.
+    pub(crate) async fn workflow_for(&self, order: &NewOrder) -> Result<Arc<Workflow>, PlaceError> {
+        let workflow = self.0.workflows.latest(&order.workflow).await.map_err(|e| PlaceError::Failed(e.to_string()))?;
+        workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))
+    }
+
+    /// The same as [`Self::place`], on a definition that was looked up, and under an id that may have been generated just now.
+    /// Its stream cannot have been deleted then, so the log is not asked.
+    pub(crate) async fn place_on(
         &self,
+        workflow: Arc<Workflow>,
         order_id: OrderId,
         origin: IdOrigin,
         order: NewOrder,
         traceparent: Option<Arc<str>>,
     ) -> Result<Accepted, PlaceError> {
         let permit = self.permit().map_err(|Full| PlaceError::Overloaded)?;
-        let workflow = self.0.workflows.latest(&order.workflow).await.map_err(|e| PlaceError::Failed(e.to_string()))?;
-        let workflow = workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))?;
         if origin == IdOrigin::Given {
             self.0.orders.require_whole(&order_id).await?;
         }
@@ -429,8 +437,4 @@ impl<L, P, C> Shared<L, P, C> {
         let free = self.permits.available_permits();
         (free < self.options.most_active / 2).then_some(free / 4)
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::orchestrator::lock;
+use crate::lock::lock;
 
 /// How many unclear answers in a row open the circuit.
 const MOST_FAILURES: u32 = 10;

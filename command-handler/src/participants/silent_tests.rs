@@ -18,7 +18,8 @@ use uuid::Uuid;
 
 use super::{HttpParticipants, Settings};
 use crate::clock::{Clock, SystemClock};
-use crate::orchestrator::{Orchestrator, OrchestratorOptions, lock};
+use crate::lock::lock;
+use crate::orchestrator::{Orchestrator, OrchestratorOptions};
 use crate::simulated::keys::SimulatedKeys;
 use crate::simulated::log::SimulatedLog;
 use crate::simulated::world::registration;

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use super::breaker::{Breaker, CLOSED, Change, HALF_OPEN, Interrupted, OPEN, Pass, Reading};
 use super::{NotSent, Settings};
-use crate::orchestrator::lock;
+use crate::lock::lock;
 
 /// The states of a circuit, from good to bad.
 pub const CIRCUIT_STATES: [&str; 3] = [CLOSED, HALF_OPEN, OPEN];

@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use uuid::Uuid;
 
 use crate::keys::{CustomerKeys, KeyError};
-use crate::orchestrator::lock;
+use crate::lock::lock;
 
 /// A key for every customer, each derived from the customer's id and from how often the customer was forgotten, or the key was lost.
 #[derive(Debug, Default)]

@@ -13,8 +13,8 @@ use rand::{Rng, SeedableRng};
 
 use super::gate::Gate;
 use super::life::Life;
+use crate::lock::lock;
 use crate::log::Log;
-use crate::orchestrator::lock;
 
 /// The log of a world, as one instance (or the test itself) reaches it.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use domain::workflow::Participant;
 use super::gate::Gate;
 use super::life::Life;
 use super::log::SimulatedLog;
-use crate::orchestrator::lock;
+use crate::lock::lock;
 use crate::participants::{Ask, NotSent, Participants};
 
 /// What a participant says when it is asked.

@@ -6,7 +6,7 @@ use domain::order::NewOrder;
 use serde_json::json;
 
 use super::world::{fulfilment, id, simulate};
-use crate::orchestrator::lock;
+use crate::lock::lock;
 use crate::resting::Resting;
 
 #[test]

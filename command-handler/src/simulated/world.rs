@@ -26,7 +26,8 @@ use super::life::Life;
 use super::log::SimulatedLog;
 use super::participants::SimulatedParticipants;
 use crate::clock::Clock;
-use crate::orchestrator::{Orchestrator, OrchestratorOptions, lock};
+use crate::lock::lock;
+use crate::orchestrator::{Orchestrator, OrchestratorOptions};
 
 /// The two workflows that ship.
 pub const WITH_BACKORDER: &str = include_str!("../../../workflows/order-fulfilment.yaml");

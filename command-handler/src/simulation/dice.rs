@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::orchestrator::lock;
+use crate::lock::lock;
 
 /// Rolled by everybody in a run. A run has one thread, so they are always rolled in the same order.
 #[derive(Debug)]

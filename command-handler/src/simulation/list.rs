@@ -13,7 +13,7 @@ use super::bug::Bug;
 use super::faults::Fault;
 use super::ports::Being;
 use super::simulation::Simulation;
-use crate::orchestrator::lock;
+use crate::lock::lock;
 use crate::simulated::watched::Watched;
 use crate::todo::{TodoList, TodoOptions};
 

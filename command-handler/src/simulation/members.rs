@@ -16,7 +16,8 @@ use super::ports::{Being, RemoteLog, RemoteParticipants};
 use super::services::Services;
 use super::simulation::Simulation;
 use super::sizes;
-use crate::orchestrator::{Orchestrator, OrchestratorOptions, lock};
+use crate::lock::lock;
+use crate::orchestrator::{Orchestrator, OrchestratorOptions};
 use crate::simulated::life::Life;
 use crate::todo::{TodoOptions, run_todo};
 

@@ -20,7 +20,7 @@ use super::record::Deed;
 use super::response::Response;
 use super::simulation::Simulation;
 use super::sizes;
-use crate::orchestrator::lock;
+use crate::lock::lock;
 use crate::participants::Ask;
 
 /// All participants of a run.

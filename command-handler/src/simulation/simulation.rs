@@ -16,7 +16,7 @@ use super::dice::Dice;
 use super::faults::{Fault, Faults};
 use super::record::Record;
 use super::sizes;
-use crate::orchestrator::lock;
+use crate::lock::lock;
 use crate::simulated::keys::SimulatedKeys;
 use crate::simulated::log::SimulatedLog;
 use crate::simulated::watched::Watched;

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::super::place::Receipt;
 use super::super::problem::Problem;
+use super::super::refused;
+use crate::batches::{NotTaken, Report};
 
 /// A line.
 #[derive(Debug, Serialize)]
@@ -30,6 +32,24 @@ pub(super) enum Line {
     Done { done: bool },
     /// The last: the batch ended before its time, for this reason. It goes on after the order that was told of last.
     Stopped { stopped: String },
+}
+
+impl From<Report> for Line {
+    fn from(report: Report) -> Self {
+        match report {
+            Report::Beginning { matches, before } => Self::Beginning { matches, before },
+            Report::Taken(accepted) => Self::Taken { status: 202, receipt: Receipt::from(&accepted) },
+            Report::Refused { order_id, because } => {
+                let problem = match because {
+                    NotTaken::NoSuchId(error) => refused::no_such_id(&error),
+                    NotTaken::Command(error) => refused::problem(error, ""),
+                };
+                Self::Refused { order_id, problem }
+            }
+            Report::Done => Self::Done { done: true },
+            Report::Stopped(stopped) => Self::Stopped { stopped },
+        }
+    }
 }
 
 impl Line {

@@ -6,9 +6,11 @@ use domain::ids::OrderId;
 use serde_json::Value;
 
 use super::super::fields::Fields;
-use super::super::instruction::{Instruction, Word};
+use super::super::instruction::{self, Word};
 use super::super::problem::Problem;
 use super::filter;
+use crate::batches::Which;
+use crate::instruction::Instruction;
 use crate::selection::Criteria;
 
 /// The most orders that one request names.
@@ -23,15 +25,6 @@ pub(super) struct Batch {
     pub dry_run: bool,
 }
 
-/// Of which orders something is asked.
-#[derive(Debug, PartialEq)]
-pub(super) enum Which {
-    /// Those that are named, in that order.
-    Named(Vec<String>),
-    /// Those that match, by their ids, and come after this one.
-    Matching { criteria: Box<Criteria>, after: Option<String> },
-}
-
 pub(super) fn checked(body: Value) -> Result<Batch, Problem> {
     let mut fields =
         Fields::of(body, "", "must be an object with \"operation\", \"reason\" and \"where\" or \"orders\"")?;
@@ -40,7 +33,7 @@ pub(super) fn checked(body: Value) -> Result<Batch, Problem> {
     let word = Word::of(&fields.required_text("operation", &format!("one of {words}"), unknown));
     // Whatever is wrong with the rest is told once it is known which fields the rest has.
     let Some(word) = word else { return Err(Problem::invalid(fields.noted())) };
-    let instruction = Instruction::take(word, &mut fields);
+    let instruction = instruction::take(word, &mut fields);
     let dry_run = fields.flag("dryRun");
     let which = which(&mut fields)?;
     fields.finish()?;

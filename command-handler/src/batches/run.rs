@@ -3,19 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::TimeDelta;
+use domain::ids::OrderId;
 use futures::{StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::super::instruction::Instruction;
-use super::super::place::Receipt;
-use super::super::problem::Problem;
-use super::super::refused;
-use super::line::Line;
+use super::{NotBegun, NotTaken, Report, Which};
 use crate::clock::Clock;
+use crate::instruction::Instruction;
 use crate::log::Log;
 use crate::orchestrator::{CommandError, Orchestrator};
 use crate::participants::Participants;
@@ -30,12 +27,12 @@ const PATIENCE: TimeDelta = TimeDelta::seconds(10);
 /// Between two looks whether there is.
 const PAUSE: TimeDelta = TimeDelta::milliseconds(50);
 /// A batch is stopped when nothing could be done about so many orders, one after the other.
-const MOST_IN_VAIN: usize = 100;
+const MAX_IN_VAIN: usize = 100;
 
 /// How long the log may take for one order, or Postgres for a chunk of ids.
-const LONGEST_ANSWER: Duration = Duration::from_secs(4);
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(4);
 /// How long commands may fail one after the other before a batch is stopped.
-const LONGEST_FAILING: Duration = Duration::from_secs(3);
+const MAX_FAILING_TIME: Duration = Duration::from_secs(3);
 
 /// Why a batch ends before its last order.
 enum End {
@@ -48,11 +45,11 @@ enum End {
 /// What came of an order.
 enum Outcome {
     /// It was decided about.
-    Decided(Line),
+    Decided(Report),
     /// The instance has no room for it.
-    Busy(Line),
+    Busy(Report),
     /// The command failed, since the log or Postgres did.
-    Failed(Line, Problem),
+    Failed(String, CommandError),
     /// The log does not answer: the command may still be recorded.
     Silent(String),
 }
@@ -63,9 +60,9 @@ pub(super) struct Run<L, P, C, V> {
     pub views: Arc<V>,
     pub instruction: Instruction,
     pub leaving: CancellationToken,
-    pub lines: mpsc::Sender<Bytes>,
+    pub reports: mpsc::Sender<Report>,
     /// Where to report whether the batch began. If its first order cannot be decided, the whole batch is refused.
-    pub begun: Option<oneshot::Sender<Result<(), Problem>>>,
+    pub begun: Option<oneshot::Sender<Result<(), NotBegun>>>,
     pub progress: Progress,
 }
 
@@ -92,15 +89,23 @@ impl Progress {
 }
 
 impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
+    /// Does what is asked for.
+    pub async fn run(self, which: Which) {
+        match which {
+            Which::Named(ids) => self.named(ids).await,
+            Which::Matching { criteria, after } => self.matching(&criteria, after).await,
+        }
+    }
+
     /// Those that match, chunk by chunk. An order that matches no more when its turn comes is decided about all the same: as it
     /// stands in the log.
-    pub async fn matching(mut self, criteria: &Criteria, mut after: Option<String>) {
+    async fn matching(mut self, criteria: &Criteria, mut after: Option<String>) {
         let end = loop {
-            let ids = match timeout(LONGEST_ANSWER, self.views.page(criteria, after.as_deref(), CHUNK)).await {
+            let ids = match timeout(MAX_ANSWER_TIME, self.views.page(criteria, after.as_deref(), CHUNK)).await {
                 Ok(Ok(ids)) => ids,
                 Ok(Err(error)) => break Err(self.progress.stopped(&format!("the views cannot be read: {error}"))),
                 Err(_) => {
-                    break Err(self.progress.stopped(&format!("Postgres has not answered for {LONGEST_ANSWER:?}")));
+                    break Err(self.progress.stopped(&format!("Postgres has not answered for {MAX_ANSWER_TIME:?}")));
                 }
             };
             let is_last = ids.len() < CHUNK;
@@ -115,29 +120,29 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
     }
 
     /// Those that are named.
-    pub async fn named(mut self, ids: Vec<String>) {
+    async fn named(mut self, ids: Vec<String>) {
         let end = self.all_of(ids).await;
         self.finish(end).await;
     }
 
     async fn finish(&mut self, end: Result<(), End>) {
-        let line = match end {
+        let report = match end {
             Ok(()) => {
                 self.begins(Ok(()));
-                Line::Done { done: true }
+                Report::Done
             }
-            Err(End::Stopped(stopped)) => {
-                self.begins(Err(Problem::later(format!("{stopped}; send the same request again"))));
-                Line::Stopped { stopped }
+            Err(End::Stopped(reason)) => {
+                self.begins(Err(NotBegun::Stopped(reason.clone())));
+                Report::Stopped(reason)
             }
             Err(End::NobodyListens) => return,
         };
         // Whoever asked may have gone: then nobody wants to know.
-        let _ = self.lines.send(line.bytes()).await;
+        let _ = self.reports.send(report).await;
     }
 
     /// Reports whether the batch began; only the first call counts.
-    fn begins(&mut self, result: Result<(), Problem>) {
+    fn begins(&mut self, result: Result<(), NotBegun>) {
         if let Some(begun) = self.begun.take() {
             // It fails where the caller has closed the connection.
             let _ = begun.send(result);
@@ -154,8 +159,8 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
             if leaving.is_cancelled() {
                 return Err(self.progress.stopped("this instance is shutting down"));
             }
-            if self.progress.in_vain >= MOST_IN_VAIN {
-                let reason = format!("nothing could be done about the last {MOST_IN_VAIN} orders");
+            if self.progress.in_vain >= MAX_IN_VAIN {
+                let reason = format!("nothing could be done about the last {MAX_IN_VAIN} orders");
                 return Err(self.progress.stopped(&reason));
             }
         }
@@ -163,39 +168,39 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
     }
 
     async fn tell(&mut self, outcome: Outcome) -> Result<(), End> {
-        let line = match outcome {
-            Outcome::Decided(line) => {
+        let report = match outcome {
+            Outcome::Decided(report) => {
                 let decided = self.progress.decided + 1;
                 self.progress = Progress { decided, ..Progress::default() };
-                line
+                report
             }
-            Outcome::Busy(line) => {
+            Outcome::Busy(report) => {
                 self.progress.in_vain += 1;
-                line
+                report
             }
-            Outcome::Failed(_, problem) if self.begun.is_some() => {
-                self.begins(Err(problem));
+            Outcome::Failed(_, error) if self.begun.is_some() => {
+                self.begins(Err(NotBegun::Command(error)));
                 return Err(End::NobodyListens);
             }
-            Outcome::Failed(line, _) => {
+            Outcome::Failed(order_id, error) => {
                 self.progress.in_vain += 1;
                 let since = *self.progress.failing_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= LONGEST_FAILING {
+                if since.elapsed() >= MAX_FAILING_TIME {
                     let reason =
-                        format!("commands have failed for {LONGEST_FAILING:?}, since the log or Postgres is away");
+                        format!("commands have failed for {MAX_FAILING_TIME:?}, since the log or Postgres is away");
                     return Err(self.progress.stopped(&reason));
                 }
-                line
+                Report::Refused { order_id, because: NotTaken::Command(error) }
             }
             Outcome::Silent(id) => {
                 let reason = format!(
-                    "the log has not answered for {LONGEST_ANSWER:?} about order {id}, and may still record the command"
+                    "the log has not answered for {MAX_ANSWER_TIME:?} about order {id}, and may still record the command"
                 );
                 return Err(self.progress.stopped(&reason));
             }
         };
         self.begins(Ok(()));
-        self.lines.send(line.bytes()).await.map_err(|_| End::NobodyListens)
+        self.reports.send(report).await.map_err(|_| End::NobodyListens)
     }
 }
 
@@ -206,9 +211,11 @@ async fn outcome<L: Log, P: Participants, C: Clock>(
     leaving: &CancellationToken,
     id: String,
 ) -> Outcome {
-    let order_id = match refused::order_id(&id) {
+    let order_id = match OrderId::new(id.as_str()) {
         Ok(order_id) => order_id,
-        Err(problem) => return Outcome::Decided(Line::Refused { order_id: id, problem }),
+        Err(error) => {
+            return Outcome::Decided(Report::Refused { order_id: id, because: NotTaken::NoSuchId(error) });
+        }
     };
     let clock = orchestrator.clock();
     let give_up = clock.now().at + PATIENCE;
@@ -218,7 +225,7 @@ async fn outcome<L: Log, P: Participants, C: Clock>(
         // A batch leaves room for orders that are being placed meanwhile.
         if impatient || orchestrator.has_room() {
             let operated = orchestrator.operate(order_id.clone(), instruction.command(now));
-            match timeout(LONGEST_ANSWER, operated).await {
+            match timeout(MAX_ANSWER_TIME, operated).await {
                 Err(_) => return Outcome::Silent(id),
                 Ok(Err(CommandError::Overloaded)) if !impatient => {}
                 Ok(taken) => break taken,
@@ -227,18 +234,12 @@ async fn outcome<L: Log, P: Participants, C: Clock>(
         clock.sleep_until(now.at + PAUSE).await;
     };
     match taken {
-        Ok(accepted) => Outcome::Decided(Line::Taken { status: 202, receipt: Receipt::from(&accepted) }),
+        Ok(accepted) => Outcome::Decided(Report::Taken(accepted)),
+        Err(error @ CommandError::Failed(_)) => Outcome::Failed(id, error),
         Err(error) => {
-            let has_failed = matches!(error, CommandError::Failed(_));
-            let problem = refused::problem(error, "");
-            let line = Line::Refused { order_id: id, problem: problem.clone() };
-            if !problem.is_passing() {
-                Outcome::Decided(line)
-            } else if has_failed {
-                Outcome::Failed(line, problem)
-            } else {
-                Outcome::Busy(line)
-            }
+            let is_passing = error.is_passing();
+            let report = Report::Refused { order_id: id, because: NotTaken::Command(error) };
+            if is_passing { Outcome::Busy(report) } else { Outcome::Decided(report) }
         }
     }
 }

@@ -1,0 +1,165 @@
+//! An operator acts on many orders at once, named or matching a filter.
+//!
+//! What becomes of each order is reported as soon as it is decided, in the order of their ids. So a caller that is cut off goes on
+//! after the last order that was reported to it, and nothing is held in memory.
+
+mod run;
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use domain::Timestamp;
+use domain::ids::InvalidOrderId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use self::run::{Progress, Run};
+use crate::clock::Clock;
+use crate::instruction::Instruction;
+use crate::log::Log;
+use crate::orchestrator::{Accepted, CommandError, Orchestrator};
+use crate::participants::Participants;
+use crate::selection::{Criteria, Selection, Unknown};
+
+/// Batches that are worked on at once.
+pub(crate) const MAX_BATCHES: usize = 4;
+/// Reports that wait for a slow reader; past them, the batch waits too.
+const MAX_REPORTS: usize = 64;
+
+/// Of which orders something is asked.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Which {
+    /// Those that are named, in that order.
+    Named(Vec<String>),
+    /// Those that match, by their ids, and come after this one.
+    Matching { criteria: Box<Criteria>, after: Option<String> },
+}
+
+/// What a batch reports.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// The first: how many orders match, and that they were placed before this moment.
+    Beginning { matches: u64, before: Timestamp },
+    /// The command about an order was taken.
+    Taken(Accepted),
+    /// It was not.
+    Refused { order_id: String, because: NotTaken },
+    /// The last: each order was reported.
+    Done,
+    /// The last: the batch ended before its time, for this reason.
+    Stopped(String),
+}
+
+/// Why a command about an order was not taken.
+#[derive(Debug)]
+pub(crate) enum NotTaken {
+    /// No order can have that id.
+    NoSuchId(InvalidOrderId),
+    Command(CommandError),
+}
+
+/// Why a batch did not begin.
+#[derive(Debug)]
+pub(crate) enum NotBegun {
+    /// The command about its first order failed.
+    Command(CommandError),
+    /// It was stopped before its first order.
+    Stopped(String),
+}
+
+/// Why it is not known which orders match.
+#[derive(Debug)]
+pub(crate) enum NotCounted {
+    /// The views cannot be read.
+    Unreadable,
+    /// The filter names what does not exist.
+    Unknown(Unknown),
+}
+
+/// A batch that runs.
+pub(crate) struct Running {
+    pub reports: mpsc::Receiver<Report>,
+    /// Whether it began.
+    pub begins: oneshot::Receiver<Result<(), NotBegun>>,
+}
+
+/// What batches share.
+pub(crate) struct Batches<L, P, C, V> {
+    orchestrator: Orchestrator<L, P, C>,
+    views: Arc<V>,
+    leaving: CancellationToken,
+    turns: Arc<Semaphore>,
+}
+
+impl<L: Log, P: Participants, C: Clock, V: Selection> Batches<L, P, C, V> {
+    /// Once `leaving`, batches stop, so that their callers go on elsewhere.
+    pub fn new(orchestrator: Orchestrator<L, P, C>, views: V, leaving: CancellationToken) -> Self {
+        Self { orchestrator, views: Arc::new(views), leaving, turns: Arc::new(Semaphore::new(MAX_BATCHES)) }
+    }
+
+    /// A turn for one more batch; `None`: as many as may are being worked on.
+    pub fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.turns.clone().try_acquire_owned().ok()
+    }
+
+    /// How many orders there are. Those that are placed from now on are not among them: else a batch that is slower than customers
+    /// would never come to its end.
+    pub async fn count(&self, which: &mut Which) -> Result<Report, NotCounted> {
+        let now = self.orchestrator.clock().now().at;
+        match which {
+            Which::Named(ids) => Ok(Report::Beginning { matches: ids.len() as u64, before: now }),
+            Which::Matching { criteria, after } => {
+                let before = criteria.placed_at.to.map_or(now, |to| to.min(now));
+                criteria.placed_at.to = Some(before);
+                let counted = self.views.count(criteria, after.as_deref()).await;
+                let matches = counted.map_err(|error| unreadable(&error, "a batch's orders could not be counted"))?;
+                if matches == 0 && after.is_none() {
+                    self.refuse_what_is_unknown(criteria).await?;
+                }
+                Ok(Report::Beginning { matches, before })
+            }
+        }
+    }
+
+    /// A filter that matches nothing may name what does not exist: a typing error should not look like a day without work.
+    async fn refuse_what_is_unknown(&self, criteria: &Criteria) -> Result<(), NotCounted> {
+        let unknown = self.views.unknown(criteria).await;
+        let unknown = unknown.map_err(|error| unreadable(&error, "the workflows in the views could not be read"))?;
+        unknown.map_or(Ok(()), |unknown| Err(NotCounted::Unknown(unknown)))
+    }
+
+    /// Does to these orders what is asked for, in a task of its own, which begins by reporting this.
+    pub fn run(
+        &self,
+        turn: OwnedSemaphorePermit,
+        beginning: Report,
+        instruction: Instruction,
+        which: Which,
+    ) -> Running {
+        let (begun, begins) = oneshot::channel();
+        let (reports, told) = mpsc::channel(MAX_REPORTS);
+        let run = Run {
+            orchestrator: self.orchestrator.clone(),
+            views: self.views.clone(),
+            instruction,
+            leaving: self.leaving.clone(),
+            reports: reports.clone(),
+            begun: Some(begun),
+            progress: Progress::default(),
+        };
+        tokio::spawn(async move {
+            let _turn = turn;
+            // If the caller has closed the connection, sending the first order's report fails too.
+            let _ = reports.send(beginning).await;
+            drop(reports);
+            run.run(which).await;
+        });
+        Running { reports: told, begins }
+    }
+}
+
+fn unreadable(error: &dyn Display, what: &str) -> NotCounted {
+    warn!(%error, "{what}");
+    NotCounted::Unreadable
+}

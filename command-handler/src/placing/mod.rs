@@ -1,0 +1,108 @@
+//! Taking a new order: its id, its idempotency key, its workflow, and then the decision to place it.
+
+mod used_keys;
+
+use std::sync::Arc;
+
+use domain::ids::OrderId;
+use domain::order::NewOrder;
+use domain::workflow::Workflow;
+use uuid::Uuid;
+
+use self::used_keys::{Content, UsedKeys};
+use crate::clock::Clock;
+use crate::keys::CustomerKeys;
+use crate::log::Log;
+use crate::orchestrator::{Accepted, IdOrigin, Orchestrator, PlaceError};
+use crate::participants::Participants;
+
+pub(crate) use used_keys::KeyRefused;
+
+/// A request for a new order.
+#[derive(Debug)]
+pub(crate) struct NewOrderRequest {
+    /// The order.
+    pub order: NewOrder,
+    /// The key under which the same request may be sent again.
+    pub idempotency_key: Option<String>,
+    /// W3C Trace Context.
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// Why no order was taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotPlaced {
+    #[error(transparent)]
+    Key(#[from] KeyRefused),
+    #[error(transparent)]
+    Order(#[from] PlaceError),
+    #[error("placing the order broke down")]
+    BrokeDown,
+}
+
+/// Takes orders.
+#[derive(Debug)]
+pub(crate) struct Placing<L, P, C> {
+    orchestrator: Orchestrator<L, P, C>,
+    used_keys: UsedKeys<L>,
+    customer_keys: Arc<dyn CustomerKeys>,
+}
+
+impl<L: Log, P: Participants, C: Clock> Placing<L, P, C> {
+    pub fn new(orchestrator: Orchestrator<L, P, C>, log: L, customer_keys: Arc<dyn CustomerKeys>) -> Self {
+        Self { orchestrator, used_keys: UsedKeys::new(log), customer_keys }
+    }
+
+    /// Takes an order: once this returns, it is in the log. The same request again gives the same answer.
+    pub async fn place(&self, request: NewOrderRequest) -> Result<Accepted, NotPlaced> {
+        let NewOrderRequest { order, idempotency_key, traceparent } = request;
+        let (id, origin) = new_id(&order);
+        let Some(key) = idempotency_key else {
+            let workflow = self.orchestrator.workflow_for(&order).await?;
+            return self.record(workflow, id, origin, order, traceparent).await;
+        };
+        let _running = self.used_keys.begin(&key)?;
+        // Before the key is used up, so that a mended request may use it again.
+        let workflow = self.orchestrator.workflow_for(&order).await?;
+        let content = self.content(&order).await?;
+        let order_id = self.used_keys.claim(&key, id.clone(), order.order_id.is_some(), &content).await?;
+        let origin = if order_id == id { origin } else { IdOrigin::Given };
+        self.record(workflow, order_id, origin, order, traceparent).await
+    }
+
+    /// What tells this content from other content in the record of a key, without giving the personal data in it away.
+    async fn content(&self, order: &NewOrder) -> Result<Content, PlaceError> {
+        let fingerprint = order.fingerprint();
+        if order.personal().is_empty() {
+            return Ok(Content { digest: fingerprint.clone(), fingerprint });
+        }
+        let sealed_with = self.customer_keys.of_customer(&order.customer.id).await;
+        let sealed_with = sealed_with.map_err(|error| PlaceError::Failed(error.to_string()))?;
+        Ok(Content { digest: sealed_with.digest(&fingerprint), fingerprint })
+    }
+
+    /// In a task of its own, which goes on when the client hangs up: an order in the log needs its driver. Boxed, since a
+    /// runtime moves a task several times, and this one is large.
+    async fn record(
+        &self,
+        workflow: Arc<Workflow>,
+        order_id: OrderId,
+        origin: IdOrigin,
+        order: NewOrder,
+        traceparent: Option<Arc<str>>,
+    ) -> Result<Accepted, NotPlaced> {
+        let orchestrator = self.orchestrator.clone();
+        let recording =
+            Box::pin(async move { orchestrator.place_on(workflow, order_id, origin, order, traceparent).await });
+        Ok(tokio::spawn(recording).await.map_err(|_| NotPlaced::BrokeDown)??)
+    }
+}
+
+/// The id that the order brings, or one that is generated for it.
+fn new_id(order: &NewOrder) -> (OrderId, IdOrigin) {
+    if let Some(id) = &order.order_id {
+        return (id.clone(), IdOrigin::Given);
+    }
+    let id = OrderId::new(Uuid::now_v7().to_string()).expect("a UUID consists of hexadecimal digits and dashes");
+    (id, IdOrigin::Generated)
+}
