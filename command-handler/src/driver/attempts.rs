@@ -14,7 +14,7 @@ use tracing::error;
 use super::Drive;
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::orchestrator::Shared;
+use crate::orchestrator::shared::Shared;
 use crate::participants::{Ask, NotSent, Participants};
 
 /// How long a request may be due, and have no place to wait in, before that is recorded.

@@ -5,7 +5,7 @@ use domain::order::{DecideError, Refusal, WorkflowRef};
 use event_store::client::AppendError;
 
 use super::MOST_CONFLICTS;
-use crate::orchestrator::CommandError;
+use crate::orchestrator::results::CommandError;
 use crate::orders::{LoadError, SaveError};
 use crate::workflows::LookupError;
 

@@ -3,6 +3,7 @@
 
 mod attempts;
 mod error;
+pub(crate) mod message;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use domain::ids::{OrderId, StepId};
 use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Reply};
 use domain::workflow::Workflow;
 use event_store::client::AppendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{self, JoinError, JoinSet};
 use tracing::{error, warn};
 
@@ -22,11 +23,13 @@ use crate::clock::Clock;
 use crate::deciding::decided;
 use crate::lock::lock;
 use crate::log::Log;
-use crate::orchestrator::{Accepted, CommandError, Shared};
+use crate::orchestrator::results::Accepted;
+use crate::orchestrator::shared::Shared;
 use crate::orders::{Cause, Order, SaveError, Saved};
 use crate::participants::{NotSent, Participants};
 use attempts::{Made, Making};
 use error::{DriveError, command_error};
+use message::{Message, Placed, Start};
 
 /// How often a command is decided anew because somebody else's decision came first.
 const MOST_CONFLICTS: usize = 20;
@@ -42,34 +45,6 @@ const LONGEST_UNCHECKED: TimeDelta = TimeDelta::seconds(2);
 const SHORTEST_WAIT_FOR_TURN: Duration = Duration::from_secs(5);
 /// How late it is tried again, however long its participant has been silent.
 const LONGEST_WAIT_FOR_TURN: Duration = Duration::from_mins(2);
-
-/// What an order's driver is told.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// Something is asked of the order, and where to say what became of it.
-    Command(Box<Command>, Cause, oneshot::Sender<Result<Accepted, CommandError>>),
-    /// The to-do list says that something is due.
-    Wake,
-    /// It was placed here, with these events, and somebody may have had it driven before its taker heard back from the log.
-    Placed(Vec<Event>),
-}
-
-/// How an order came to its driver.
-#[derive(Debug)]
-pub(crate) enum Start {
-    /// It was just placed here.
-    Placed(Box<Placed>),
-    /// Somebody has a message for it.
-    Asked,
-}
-
-/// An order that was just placed here.
-#[derive(Debug)]
-pub(crate) struct Placed {
-    pub order: Order,
-    pub workflow: Arc<Workflow>,
-    pub events: Vec<Event>,
-}
 
 /// One order's driver, and its mail.
 pub(crate) struct Driver<L, P, C> {

@@ -3,17 +3,15 @@
 //! Within an instance, all that concerns an order goes through its driver, one thing after another. Between instances, the
 //! expected revision of each append decides: whoever loses reads on and decides again.
 
-mod errors;
+pub(crate) mod results;
+pub(crate) mod shared;
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::ids::OrderId;
-use domain::order::{
-    Command, DecideError, LateRefusal, Limits, NewOrder, Operate, PersonalData, Place, Refusal, Signal,
-};
+use domain::order::{Command, DecideError, LateRefusal, NewOrder, Operate, Place, Refusal, Signal};
 use domain::workflow::Workflow;
 use event_store::client::{AppendError, Position};
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -22,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::broken::Broken;
 use crate::clock::Clock;
 use crate::deciding::decided;
-use crate::driver::{Driver, Message, Placed, Start};
+use crate::driver::Driver;
+use crate::driver::message::{Message, Placed, Start};
 use crate::keys::CustomerKeys;
 use crate::lock::lock;
 use crate::log::Log;
@@ -33,62 +31,14 @@ use crate::orders::{Cause, LoadError, Lost, Order, Orders, SaveError, Saved, Unr
 use crate::participants::Participants;
 use crate::resting::Resting;
 use crate::workflows::Workflows;
-pub use errors::{CommandError, PlaceError};
+pub use results::{Accepted, Claim, CommandError, PlaceError};
+pub use shared::OrchestratorOptions;
+use shared::Shared;
 
 /// How long an instance that is leaving may take to record what it hands over.
 const LONGEST_HAND_OVER: Duration = Duration::from_secs(3);
 /// How many messages wait for one order's driver.
 const INBOX: usize = 16;
-
-/// Bounds.
-#[derive(Debug, Clone)]
-pub struct OrchestratorOptions {
-    /// Orders that are driven at once; past it, new ones are refused with "try later".
-    pub most_active: usize,
-    /// Orders that are driven besides, because an operator asked for something: operators get through whatever else is going on.
-    pub reserve: usize,
-    /// Orders that wait for an answer and are kept in memory, to save reading them again. Together they take some 32 MiB at most.
-    pub most_resting: NonZeroUsize,
-    /// How long a driver stays for something that will be due; what is due later comes back by the to-do list.
-    pub patience: Duration,
-    /// How much one append may hold.
-    pub limits: Limits,
-}
-
-impl Default for OrchestratorOptions {
-    fn default() -> Self {
-        const MOST_RESTING: NonZeroUsize = NonZeroUsize::new(2_000).expect("not zero");
-        Self {
-            most_active: 2_000,
-            reserve: 64,
-            most_resting: MOST_RESTING,
-            patience: Duration::from_secs(2),
-            limits: Limits::LOG,
-        }
-    }
-}
-
-/// What an acknowledged command left in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
-    /// The order.
-    pub order_id: OrderId,
-    /// The revision after it.
-    pub revision: u64,
-    /// The position after it.
-    pub position: Position,
-}
-
-/// The personal data of an order, for a participant that was told placeholders.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
-    /// Here they are.
-    Readable(PersonalData),
-    /// They were erased.
-    Erased,
-    /// Their key is missing, or wrong: a person has to bring it back.
-    Unreadable(String),
-}
 
 /// Where the id of an order that is placed comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,30 +61,6 @@ impl<L, P, C> Clone for Orchestrator<L, P, C> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
-}
-
-/// What drivers share.
-#[derive(Debug)]
-pub(crate) struct Shared<L, P, C> {
-    pub orders: Orders<L, C>,
-    pub workflows: Workflows<L, C>,
-    pub participants: P,
-    pub clock: C,
-    pub options: OrchestratorOptions,
-    /// Nothing new is begun.
-    pub shutdown: CancellationToken,
-    /// Nothing is waited for any more.
-    pub last_call: CancellationToken,
-    /// Orders that were due and cannot be driven.
-    pub broken: Mutex<Broken>,
-    /// Who drives what.
-    pub drivers: Mutex<HashMap<OrderId, mpsc::Sender<Message>>>,
-    /// Orders that nobody drives, as they were left. They may be behind the log: the next append finds out.
-    pub resting: Mutex<Resting>,
-    permits: Arc<Semaphore>,
-    /// Drivers that are kept for what operators ask, however many orders are being driven.
-    reserve: Arc<Semaphore>,
-    tasks: TaskTracker,
 }
 
 impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
@@ -427,14 +353,5 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             return Err(Full);
         }
         self.0.permits.clone().try_acquire_owned().map_err(|_| Full)
-    }
-}
-
-impl<L, P, C> Shared<L, P, C> {
-    /// How many drivers a participant may hold while the instance is short of them: a quarter of those that are free, so that
-    /// however many participants are silent, some are left for the orders that others serve. `None`: there are enough.
-    pub fn share(&self) -> Option<usize> {
-        let free = self.permits.available_permits();
-        (free < self.options.most_active / 2).then_some(free / 4)
     }
 }

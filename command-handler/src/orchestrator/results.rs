@@ -1,10 +1,33 @@
-//! Why the orchestrator does not take an order, or a command about one.
+//! What comes of an order or of a command: it is accepted, or it is not taken.
 
 use domain::ids::OrderId;
-use domain::order::Refusal;
+use domain::order::{PersonalData, Refusal};
+use event_store::client::Position;
 
 use crate::orders::LoadError;
 use crate::participants::NoAddress;
+
+/// What an acknowledged command left in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The order.
+    pub order_id: OrderId,
+    /// The revision after it.
+    pub revision: u64,
+    /// The position after it.
+    pub position: Position,
+}
+
+/// The personal data of an order, for a participant that was told placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// Here they are.
+    Readable(PersonalData),
+    /// They were erased.
+    Erased,
+    /// Their key is missing, or wrong: a person has to bring it back.
+    Unreadable(String),
+}
 
 /// Why an order was not taken.
 #[derive(Debug, thiserror::Error)]
