@@ -22,6 +22,8 @@ mod clock;
 mod deciding;
 mod driver;
 mod erasure;
+#[cfg(test)]
+mod fakes;
 mod figures;
 mod held;
 mod http;
@@ -38,8 +40,6 @@ mod replies;
 mod resting;
 mod selection;
 #[cfg(test)]
-mod simulated;
-#[cfg(test)]
 mod simulation;
 mod todo;
 mod workflows;
@@ -55,8 +55,8 @@ pub use keys::{CustomerKeys, ImportError, Imported, KeptKey, KeyError, KeyTable,
 pub use log::Log;
 pub use orchestrator::{Accepted, Claim, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
 pub use participants::{
-    AllParticipants, Ask, CIRCUIT_STATES, Circuit, EventParticipants, HttpParticipants, NoAddress, Participants,
-    ServiceState, Settings,
+    ActionRequest, AllParticipants, CIRCUIT_STATES, Circuit, EventParticipants, HttpParticipants, NoAddress,
+    Participants, ServiceState, Settings,
 };
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, read_replies_again, run_replies};
 pub use selection::{Amounts, AttributeCriteria, Criteria, Selection, Span, StepCriteria, Unknown};

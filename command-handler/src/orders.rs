@@ -173,12 +173,12 @@ pub(crate) struct Cause {
     /// For the first decision: W3C Trace Context.
     pub traceparent: Option<Arc<str>>,
     /// Who wished it, and why, where a person did.
-    pub wish: Option<Wish>,
+    pub attribution: Option<Attribution>,
 }
 
-/// A person's wish.
+/// Who decided, and why, where a person did.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
+pub(crate) struct Attribution {
     actor: String,
     reason: Option<String>,
 }
@@ -190,13 +190,13 @@ impl Cause {
     }
 
     /// The cause of an operation is an operator.
-    pub fn wish_of(actor: &str, reason: &str) -> Self {
+    pub fn attributed_to(actor: &str, reason: &str) -> Self {
         Self::default().by(actor.to_owned(), Some(reason.to_owned()))
     }
 
     /// The same, on a person's account.
     pub fn by(self, actor: String, reason: Option<String>) -> Self {
-        Self { wish: Some(Wish { actor, reason }), ..self }
+        Self { attribution: Some(Attribution { actor, reason }), ..self }
     }
 }
 
@@ -367,21 +367,21 @@ impl Draft {
         let mut started = order.map(|order| order.started.clone()).unwrap_or_default();
         let mut hash = order.map_or(CHAIN_START, |order| &order.hash).to_owned();
         let traceparent = order.map_or(&cause.traceparent, |order| &order.traceparent).clone();
-        // Where the last decision was split, a decision without a wish is the rest of it.
-        let rest = order.and_then(|order| order.split).filter(|_| cause.wish.is_none());
+        // Where the last decision was split, a decision without an attribution is the rest of it.
+        let rest = order.and_then(|order| order.split).filter(|_| cause.attribution.is_none());
         let mut causation_id = cause.step.as_ref().map_or(rest, |step| started.get(step).copied());
         let mut split = None;
         let mut drafted = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             let event_id = if index == 0 { first } else { new_id() };
             // A person wished the first fact; what follows from it follows by itself.
-            let wish = cause.wish.as_ref().filter(|_| index == 0);
+            let attribution = cause.attribution.as_ref().filter(|_| index == 0);
             let context = Context {
                 correlation_id: id.to_string(),
                 causation_id,
                 traceparent: traceparent.as_deref().map(str::to_owned),
-                actor: wish.map(|wish| wish.actor.clone()),
-                reason: wish.and_then(|wish| wish.reason.clone()),
+                actor: attribution.map(|attribution| attribution.actor.clone()),
+                reason: attribution.and_then(|attribution| attribution.reason.clone()),
                 key: key.cloned(),
             };
             let encoded = wire::encode(event, event_id, &hash, &context)?;

@@ -1,7 +1,7 @@
 //! Orders that nobody drives, kept as they were left, to save reading them again when their answers come.
 //!
 //! Most answers come soon, or after days. So a few thousand orders are enough, and however large each of them is, they take no more
-//! than [`MOST_BYTES`]: the memory of an instance does not grow with the orders that wait.
+//! than [`MAX_BYTES`]: the memory of an instance does not grow with the orders that wait.
 
 use std::mem::size_of;
 use std::num::NonZeroUsize;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::orders::Order;
 
 /// What all of them together may take, about.
-const MOST_BYTES: usize = 32 << 20;
+const MAX_BYTES: usize = 32 << 20;
 /// What an order takes besides what it carries: its maps, and their nodes.
 const ORDER_BYTES: usize = 1_024;
 /// What a step takes besides what it carries.
@@ -37,7 +37,7 @@ struct Kept {
 impl Resting {
     /// At most so many orders.
     pub fn new(most: NonZeroUsize) -> Self {
-        Self { orders: LruCache::new(most), bytes: 0, most_bytes: MOST_BYTES }
+        Self { orders: LruCache::new(most), bytes: 0, most_bytes: MAX_BYTES }
     }
 
     /// How many there are.

@@ -270,7 +270,7 @@ mod tests {
 
     use super::*;
     use crate::clock::SystemClock;
-    use crate::simulated::log::SimulatedLog;
+    use crate::fakes::log::SimulatedLog;
 
     fn definition(version: u32) -> String {
         let participants = "participants: { p: { url: 'http://p' } }";

@@ -11,14 +11,14 @@ use domain::workflow::{ActionRef, Participant};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::Drive;
+use super::ActiveOrder;
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::shared::Shared;
-use crate::participants::{Ask, NotSent, Participants};
+use crate::participants::{ActionRequest, NotSent, Participants};
 
 /// How long a request may be due, and have no place to wait in, before that is recorded.
-const LONGEST_UNRECORDED: TimeDelta = TimeDelta::minutes(10);
+const MAX_UNRECORDED: TimeDelta = TimeDelta::minutes(10);
 
 /// What came of an attempt here.
 pub(super) enum Made<T> {
@@ -37,7 +37,7 @@ pub(super) struct Making {
     withdrawn: CancellationToken,
 }
 
-impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
+impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
     /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none.
     pub(super) fn perform(&mut self, events: &[Event]) {
         let leaving = self.shared.shutdown.is_cancelled();
@@ -47,7 +47,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 continue;
             }
             if leaving {
-                self.unmade.push(attempt.id());
+                self.unstarted.push(attempt.id());
             } else {
                 self.ask(attempt);
             }
@@ -63,13 +63,13 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         let making = Making { attempt: attempt.id(), withdrawn: withdrawn.clone() };
         if let Some(error) = self.cannot_be_told(&attempt) {
             let answer = Answer { attempt: attempt.id(), reply: Reply::Held { error }, now: shared.clock.now() };
-            let asking = self.asked.spawn(async move { Made::Answered(answer) });
-            self.making.insert(asking.id(), making);
+            let asking = self.attempts.spawn(async move { Made::Answered(answer) });
+            self.attempt_by_task.insert(asking.id(), making);
             return;
         }
         let held = self.turns.remove(&(attempt.step.clone(), attempt.direction));
         // Boxed, since a runtime moves a task several times until it is done, and this one has 8 KiB.
-        let asking = self.asked.spawn(Box::pin(async move {
+        let asking = self.attempts.spawn(Box::pin(async move {
             let turn = if let Some(turn) = held {
                 turn
             } else {
@@ -85,7 +85,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             let reply = shared.participants.ask(ask, turn).await;
             Made::Answered(Answer { attempt: attempt.id(), reply, now: shared.clock.now() })
         }));
-        self.making.insert(asking.id(), making);
+        self.attempt_by_task.insert(asking.id(), making);
     }
 
     /// Ends the waits for a turn of an order that is paused or being undone, and of attempts that
@@ -94,7 +94,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     pub(super) fn withdraw(&self) {
         let state = &self.order.state;
         let none_forward = state.paused.is_some() || state.phase == Phase::Undoing;
-        for Making { attempt, withdrawn } in self.making.values() {
+        for Making { attempt, withdrawn } in self.attempt_by_task.values() {
             if (none_forward && attempt.direction == Direction::Do) || !self.order.state.is_in_flight(attempt) {
                 withdrawn.cancel();
             }
@@ -109,7 +109,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             .then(|| format!("its personal data cannot be read: {unreadable}"))
     }
 
-    fn ask_for(&self, mut attempt: Attempt) -> Option<Ask> {
+    fn ask_for(&self, mut attempt: Attempt) -> Option<ActionRequest> {
         let step = self.workflow.step(&attempt.step)?;
         let action = self.action(&attempt.step, attempt.direction)?;
         let cause = self.order.start_of(&attempt.step, attempt.direction);
@@ -118,7 +118,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 PersonalData::without_personal_data(&attempt.input, attempt.placeholders.as_ref());
             (attempt.input, attempt.placeholders) = (Arc::new(input), Some(placeholders));
         }
-        Some(Ask {
+        Some(ActionRequest {
             order_id: self.id.clone(),
             attempt,
             personal: self.order.state.placed.personal.clone(),
@@ -174,14 +174,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 fn waits_for_long(unsent_since: Option<Timestamp>, due: Timestamp, now: Timestamp) -> bool {
     match unsent_since {
         Some(since) => now - since >= MAX_UNSENT,
-        None => now - due >= LONGEST_UNRECORDED,
+        None => now - due >= MAX_UNRECORDED,
     }
 }
 
 /// Waits for a turn. An instance that leaves waits for none.
 async fn turn_for<L: Log, P: Participants, C: Clock>(
     shared: &Shared<L, P, C>,
-    ask: &Ask,
+    ask: &ActionRequest,
     withdrawn: &CancellationToken,
 ) -> Result<P::Turn, NotSent> {
     tokio::select! {

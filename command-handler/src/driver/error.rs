@@ -4,7 +4,7 @@ use domain::ids::OrderId;
 use domain::order::{DecideError, Refusal, WorkflowRef};
 use event_store::client::AppendError;
 
-use super::MOST_CONFLICTS;
+use super::MAX_CONFLICTS;
 use crate::orchestrator::results::CommandError;
 use crate::orders::{LoadError, SaveError};
 use crate::workflows::LookupError;
@@ -26,7 +26,7 @@ pub(super) enum DriveError {
     NoWorkflow(WorkflowRef),
     #[error("{0}")]
     Inconsistent(#[source] DecideError),
-    #[error("others decided first, {MOST_CONFLICTS} times")]
+    #[error("others decided first, {MAX_CONFLICTS} times")]
     Conflicts,
 }
 

@@ -32,19 +32,19 @@ use error::{DriveError, command_error};
 use message::{Message, Placed, Start};
 
 /// How often a command is decided anew because somebody else's decision came first.
-const MOST_CONFLICTS: usize = 20;
+const MAX_CONFLICTS: usize = 20;
 /// How long an answer is held while the log cannot be reached; after that its attempt counts as lost.
-const LONGEST_HOLD: TimeDelta = TimeDelta::seconds(60);
+const MAX_HOLD: TimeDelta = TimeDelta::seconds(60);
 /// How long to wait before the log is tried again.
 const HOLD_STEP: TimeDelta = TimeDelta::milliseconds(250);
 
 /// For how long after its own append a driver relies on the history of the order being whole.
-const LONGEST_UNCHECKED: TimeDelta = TimeDelta::seconds(2);
+const MAX_UNCHECKED: TimeDelta = TimeDelta::seconds(2);
 
 /// How soon a request that was not sent is tried again.
-const SHORTEST_WAIT_FOR_TURN: Duration = Duration::from_secs(5);
+const MIN_WAIT_FOR_TURN: Duration = Duration::from_secs(5);
 /// How late it is tried again, however long its participant has been silent.
-const LONGEST_WAIT_FOR_TURN: Duration = Duration::from_mins(2);
+const MAX_WAIT_FOR_TURN: Duration = Duration::from_mins(2);
 
 /// One order's driver, and its mail.
 pub(crate) struct Driver<L, P, C> {
@@ -60,31 +60,31 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
 
     /// Drives the order until it rests.
     pub async fn run(mut self, start: Start) {
-        let mut drive = match self.begin(start).await {
-            Ok(drive) => drive,
+        let mut active = match self.begin(start).await {
+            Ok(active) => active,
             Err(error) => return self.break_off(&error).await,
         };
         loop {
-            drive.hand_over().await;
-            drive.withdraw();
-            let due = drive.due_soon();
-            if due.is_none() && drive.asked.is_empty() && self.rests(&drive) {
+            active.hand_over().await;
+            active.withdraw();
+            let due = active.due_soon();
+            if due.is_none() && active.attempts.is_empty() && self.rests(&active) {
                 return;
             }
             tokio::select! {
                 // In this order, so that the same things happening lead to the same history: what was done comes first.
                 biased;
-                Some(made) = drive.asked.join_next_with_id() => drive.note(made).await,
-                Some(message) = self.messages.recv() => drive.take(message).await,
-                () = sleep_until(&drive.shared.clock, due), if due.is_some() => drive.tick().await,
+                Some(made) = active.attempts.join_next_with_id() => active.note(made).await,
+                Some(message) = self.messages.recv() => active.take(message).await,
+                () = sleep_until(&active.shared.clock, due), if due.is_some() => active.tick().await,
                 // Then nothing that is due later is stayed for.
                 () = self.shared.shutdown.cancelled(), if due.is_some() => {}
-                () = self.shared.last_call.cancelled(), if !drive.asked.is_empty() => drive.give_up().await,
+                () = self.shared.last_call.cancelled(), if !active.attempts.is_empty() => active.give_up().await,
             }
         }
     }
 
-    async fn begin(&self, start: Start) -> Result<Drive<L, P, C>, DriveError> {
+    async fn begin(&self, start: Start) -> Result<ActiveOrder<L, P, C>, DriveError> {
         let (mut is_whole, mut saved_at) = (false, None);
         let Placed { order, workflow, events } = match start {
             Start::Placed(placed) => {
@@ -106,21 +106,21 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             }
         };
         let (shared, id) = (self.shared.clone(), self.id.clone());
-        let mut drive = Drive {
+        let mut active = ActiveOrder {
             shared,
             id,
             order,
             workflow,
-            asked: JoinSet::new(),
+            attempts: JoinSet::new(),
             turns: HashMap::new(),
-            making: HashMap::new(),
-            unmade: Vec::new(),
-            resigned: false,
+            attempt_by_task: HashMap::new(),
+            unstarted: Vec::new(),
+            deferred: false,
             is_whole,
             saved_at,
         };
-        drive.perform(&events);
-        Ok(drive)
+        active.perform(&events);
+        Ok(active)
     }
 
     /// Looks the order up. That there is none holds only for those who asked before: it may have been placed since.
@@ -137,14 +137,14 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
 
     /// Lets the order rest, for which there is nothing to do, unless there is mail. Under the registry's lock, so that none
     /// comes in between.
-    fn rests(&self, drive: &Drive<L, P, C>) -> bool {
+    fn rests(&self, active: &ActiveOrder<L, P, C>) -> bool {
         let mut drivers = lock(&self.shared.drivers);
         if !self.messages.is_empty() {
             return false;
         }
         drivers.remove(&self.id);
-        if !drive.order.state.ended() && !drive.order.may_be_readable_later() {
-            lock(&self.shared.resting).put(self.id.clone(), drive.order.clone());
+        if !active.order.state.ended() && !active.order.may_be_readable_later() {
+            lock(&self.shared.resting).put(self.id.clone(), active.order.clone());
         }
         true
     }
@@ -177,31 +177,31 @@ async fn sleep_until<C: Clock>(clock: &C, moment: Option<Timestamp>) {
 }
 
 /// An order being driven.
-struct Drive<L, P: Participants, C> {
+struct ActiveOrder<L, P: Participants, C> {
     shared: Arc<Shared<L, P, C>>,
     id: OrderId,
     order: Order,
     workflow: Arc<Workflow>,
     /// The attempts that are being made here; tasks, so that they go on while the driver is busy with the log.
-    asked: JoinSet<Made<P::Turn>>,
+    attempts: JoinSet<Made<P::Turn>>,
     /// Turns that came too late for their attempts, for the attempts that are recorded in their place.
     turns: HashMap<(StepId, Direction), P::Turn>,
     /// Which of them makes which attempt.
-    making: HashMap<task::Id, Making>,
+    attempt_by_task: HashMap<task::Id, Making>,
     /// The attempts recorded here that will not be made here.
-    unmade: Vec<AttemptId>,
+    unstarted: Vec<AttemptId>,
     /// What is due cannot be done here and now: the to-do list brings it back.
-    resigned: bool,
+    deferred: bool,
     /// The order was just loaded, and its history found whole: the next decision need not look again.
     is_whole: bool,
     /// When this driver last appended to the order.
     saved_at: Option<Timestamp>,
 }
 
-impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
+impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
     /// The moment to stay for, if there is one near.
     fn due_soon(&self) -> Option<Timestamp> {
-        if self.resigned || self.shared.shutdown.is_cancelled() {
+        if self.deferred || self.shared.shutdown.is_cancelled() {
             return None;
         }
         let patience = TimeDelta::from_std(self.shared.options.patience).unwrap_or(TimeDelta::MAX);
@@ -220,15 +220,15 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// Gives back what will not be made here, so that others need not wait for its deadline.
     async fn hand_over(&mut self) {
         // An order that is being undone may go on to its next undo, which is handed over in its turn.
-        while !self.unmade.is_empty() {
-            let attempts = std::mem::take(&mut self.unmade);
+        while !self.unstarted.is_empty() {
+            let attempts = std::mem::take(&mut self.unstarted);
             let revision = self.order.revision;
             let command = Command::HandOver(HandOver { attempts: attempts.clone(), now: self.shared.clock.now() });
             match self.decide(&command, &Cause::default()).await {
                 // Attempts that had no room in that append are handed over by the next.
                 Ok(()) if self.order.revision > revision => {
                     let left = attempts.into_iter().filter(|attempt| self.order.state.is_in_flight(attempt));
-                    self.unmade.extend(left.collect::<Vec<_>>());
+                    self.unstarted.extend(left.collect::<Vec<_>>());
                 }
                 Ok(()) => {}
                 Err(error) => {
@@ -240,15 +240,15 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 
     /// Waits no longer for the answers to what is being asked.
     async fn give_up(&mut self) {
-        self.asked.shutdown().await;
-        self.unmade.extend(self.making.drain().map(|(_, making)| making.attempt));
+        self.attempts.shutdown().await;
+        self.unstarted.extend(self.attempt_by_task.drain().map(|(_, making)| making.attempt));
     }
 
     /// Takes what came of an attempt.
     async fn note(&mut self, made: Result<(task::Id, Made<P::Turn>), JoinError>) {
         match made {
             Ok((task, made)) => {
-                self.making.remove(&task);
+                self.attempt_by_task.remove(&task);
                 match made {
                     Made::Answered(answer) => self.record(answer).await,
                     Made::NotSent(attempt, NotSent::NoTurn(error)) => {
@@ -271,7 +271,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 }
             }
             Err(error) => {
-                self.making.remove(&error.id());
+                self.attempt_by_task.remove(&error.id());
                 error!(order = %self.id, %error, "an attempt broke down: it will count as lost");
             }
         }
@@ -283,13 +283,13 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
         let now = self.shared.clock.now();
         let since = self.order.state.steps.get(&attempt.step).map(|step| step.unsent_since.unwrap_or(step.since));
         let age = since.and_then(|since| (now.at - since).to_std().ok()).unwrap_or_default();
-        (age / 4).clamp(SHORTEST_WAIT_FOR_TURN, LONGEST_WAIT_FOR_TURN).mul_f64(1.0 + now.jitter)
+        (age / 4).clamp(MIN_WAIT_FOR_TURN, MAX_WAIT_FOR_TURN).mul_f64(1.0 + now.jitter)
     }
 
     /// Records that a request was not sent. Were this lost, the attempt would count as one that may have been made.
     async fn record_not_sent(&mut self, attempt: AttemptId, error: String, wait: Duration) {
         let cause = Cause::answer_to(&attempt.step, attempt.direction);
-        let give_up = self.shared.clock.now().at + LONGEST_HOLD;
+        let give_up = self.shared.clock.now().at + MAX_HOLD;
         let mut command = domain::order::NotSent { attempt, error, wait, now: self.shared.clock.now() };
         loop {
             match self.decide(&Command::NotSent(command.clone()), &cause).await {
@@ -309,7 +309,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
     /// Records what came of an attempt. While the log cannot be reached, the answer is held for a while.
     async fn record(&mut self, mut answer: Answer) {
         let cause = Cause::answer_to(&answer.attempt.step, answer.attempt.direction);
-        let give_up = answer.now.at + LONGEST_HOLD;
+        let give_up = answer.now.at + MAX_HOLD;
         loop {
             let now = self.shared.clock.now().at;
             match self.decide(&Command::Answer(answer.clone()), &cause).await {
@@ -340,7 +340,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
                 self.perform_what_is_left(&events).await;
             }
             Message::Wake => {
-                self.resigned = false;
+                self.deferred = false;
                 // What was just loaded for this message has nothing more to read.
                 if !self.is_whole
                     && let Err(error) = self.catch_up().await
@@ -375,7 +375,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             if self.finds_no_address(now.at) {
                 lock(&self.shared.broken).note_without_address(&self.id);
             }
-            self.resigned = true;
+            self.deferred = true;
             return;
         }
         let revision = self.order.revision;
@@ -386,14 +386,14 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             Err(error) => warn!(order = %self.id, %error, "what is due could not be done"),
         }
         let in_vain = self.order.revision == revision && self.order.state.due_at().is_some_and(|due| due <= now.at);
-        self.resigned = result.is_err() || in_vain;
+        self.deferred = result.is_err() || in_vain;
     }
 
     /// Decides a command if the log shows the order's whole history: an order in memory does not show that its stream was
     /// deleted. The log is not asked about work that falls due right after an append of this driver.
     async fn decide_if_whole(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
         let goes_on = match command {
-            Command::Tick(now) => self.saved_at.is_some_and(|saved_at| now.at - saved_at <= LONGEST_UNCHECKED),
+            Command::Tick(now) => self.saved_at.is_some_and(|saved_at| now.at - saved_at <= MAX_UNCHECKED),
             _ => false,
         };
         if !std::mem::take(&mut self.is_whole) && !goes_on {
@@ -404,7 +404,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
 
     /// Decides a command, appends what it leads to, and performs what that started.
     async fn decide(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
-        for _ in 0..MOST_CONFLICTS {
+        for _ in 0..MAX_CONFLICTS {
             self.shared.orders.open_again(&mut self.order).await;
             let limits = self.shared.options.limits;
             let (events, state) = match decided(&self.workflow, Some(&self.order.state), command, limits).await {
@@ -424,7 +424,7 @@ impl<L: Log, P: Participants, C: Clock> Drive<L, P, C> {
             match self.shared.orders.save(&self.id, Some(&self.order), (&events, state), cause).await {
                 Ok(Saved { order, late }) => {
                     self.order = order;
-                    self.resigned = false;
+                    self.deferred = false;
                     self.saved_at = Some(self.shared.clock.now().at);
                     if late {
                         self.perform_what_is_left(&events).await;

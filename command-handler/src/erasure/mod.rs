@@ -23,11 +23,11 @@ pub use orders::CustomerOrders;
 
 const POLL: Duration = Duration::from_millis(50);
 /// How many open orders are named.
-const MOST_NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 
 /// Who wishes it, and why.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
+pub(crate) struct Attribution {
     pub actor: String,
     pub reason: String,
 }
@@ -54,7 +54,7 @@ pub(crate) enum ForgetError {
     #[error(
         "personal data are still needed by orders that have not ended: {}{}; cancel them, or wait",
         .0.join(", "),
-        if .0.len() == MOST_NAMED { ", …" } else { "" }
+        if .0.len() == MAX_NAMED { ", …" } else { "" }
     )]
     OrdersOpen(Vec<String>),
     #[error("the views are behind the log; see that a projector is running")]
@@ -113,18 +113,23 @@ pub(crate) struct Erasure<L, P, C, V> {
 impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
     /// Destroys the customer's keys, unless an order still needs them. An order that another instance takes meanwhile may be missed;
     /// its personal data are gone all the same, within the time for which a key is kept in memory. At the limit, it stops.
-    pub async fn forget(&self, customer: &str, wish: &Wish, limit: Instant) -> Result<Forgotten, Unfinished> {
+    pub async fn forget(
+        &self,
+        customer: &str,
+        attribution: &Attribution,
+        limit: Instant,
+    ) -> Result<Forgotten, Unfinished> {
         self.require_ended(customer, limit).await.map_err(|error| Progress::Nothing.with(error))?;
         let destroyed = by(limit, POSTGRES, self.keys.destroy(customer)).await;
         let keys = destroyed.map_err(|error| Progress::Unknown.with(error))?;
-        let told = self.tell_of_all(customer, keys, wish, limit).await;
+        let told = self.tell_of_all(customer, keys, attribution, limit).await;
         told.map_err(|error| if keys == 0 { Progress::Nothing } else { Progress::KeysDestroyed }.with(error))
     }
 
     /// Refuses while an order still needs the personal data.
     async fn require_ended(&self, customer: &str, limit: Instant) -> Result<(), ForgetError> {
         self.views_have_all(limit).await?;
-        let open = by_views(limit, self.views.open(customer, MOST_NAMED)).await?;
+        let open = by_views(limit, self.views.open(customer, MAX_NAMED)).await?;
         if open.is_empty() { Ok(()) } else { Err(ForgetError::OrdersOpen(open)) }
     }
 
@@ -132,12 +137,12 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
         &self,
         customer: &str,
         keys: u64,
-        wish: &Wish,
+        attribution: &Attribution,
         limit: Instant,
     ) -> Result<Forgotten, ForgetError> {
         self.views_have_all(limit).await?;
         let in_the_clear = by_views(limit, self.views.in_the_clear(customer)).await?;
-        let open = by_views(limit, self.views.not_ended(customer, MOST_NAMED)).await?;
+        let open = by_views(limit, self.views.not_ended(customer, MAX_NAMED)).await?;
         let (mut orders, mut position, mut after) = (0, None, None);
         loop {
             let most = PersonalDataErased::MAX_ORDERS;
@@ -148,7 +153,7 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
                 break;
             }
             (orders, after) = (orders + page.len(), page.last().cloned());
-            position = Some(by(limit, "the log", self.tell(customer, page, wish)).await?);
+            position = Some(by(limit, "the log", self.tell(customer, page, attribution)).await?);
             if is_last {
                 break;
             }
@@ -158,10 +163,15 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
     }
 
     /// Tells everybody who keeps copies.
-    async fn tell(&self, customer: &str, orders: Vec<OrderId>, wish: &Wish) -> Result<Position, ForgetError> {
+    async fn tell(
+        &self,
+        customer: &str,
+        orders: Vec<OrderId>,
+        attribution: &Attribution,
+    ) -> Result<Position, ForgetError> {
         let clock = self.orchestrator.clock();
         let erased = PersonalDataErased { customer_id: customer.to_owned(), orders, at: clock.now().at };
-        let message = erased.message(clock.id(), &wish.actor, &wish.reason)?;
+        let message = erased.message(clock.id(), &attribution.actor, &attribution.reason)?;
         Ok(self.log.append(ERASURES, Expected::Any, vec![event(message)]).await?.position)
     }
 

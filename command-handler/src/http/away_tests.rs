@@ -22,12 +22,12 @@ use super::router;
 use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
 use crate::erasure::CustomerOrders;
+use crate::fakes::keys::SimulatedKeys;
+use crate::fakes::log::SimulatedLog;
+use crate::fakes::world::registration;
 use crate::orchestrator::{Orchestrator, OrchestratorOptions};
 use crate::participants::{AllParticipants, HttpParticipants, Settings};
 use crate::selection::{Criteria, Selection, Unknown};
-use crate::simulated::keys::SimulatedKeys;
-use crate::simulated::log::SimulatedLog;
-use crate::simulated::world::registration;
 
 const WORKFLOW: &str = "workflow: w\nversion: 1\nparticipants: { p: { events: true } }\nsteps:\n  a: { wait: 30d }\n  b: { after: [a], request: p.b }\n";
 

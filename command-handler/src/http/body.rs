@@ -13,7 +13,7 @@ use super::problem::Problem;
 pub(crate) const LARGEST_BODY: usize = 1024 * 1024;
 
 /// How much of a larger one is read all the same, in bytes.
-const MOST_THROWN_AWAY: usize = 32 * 1024 * 1024;
+const MAX_THROWN_AWAY: usize = 32 * 1024 * 1024;
 
 /// The headers, and the body as JSON, if its media type is one of `accepted`.
 pub(crate) async fn json(request: Request<Body>, accepted: &[&str]) -> Result<(HeaderMap, Value), Problem> {
@@ -45,7 +45,7 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
         total += chunk.len();
         if total <= LARGEST_BODY {
             bytes.extend_from_slice(&chunk);
-        } else if total > MOST_THROWN_AWAY {
+        } else if total > MAX_THROWN_AWAY {
             break;
         }
     }

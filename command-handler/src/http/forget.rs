@@ -14,7 +14,7 @@ use tracing::warn;
 use super::body;
 use super::fields::Fields;
 use super::in_time::PATIENCE;
-use super::instruction::wish;
+use super::instruction::attribution;
 use super::problem::Problem;
 use crate::clock::Clock;
 use crate::erasure::{CustomerOrders, Erasure, ForgetError, Forgotten, Progress, Unfinished};
@@ -46,7 +46,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
     let Path(customer_id) = path.map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.body_text()))?;
     let (_, value) = body::json(request, &["application/json"]).await?;
     let mut fields = Fields::of(value, "", "must be an object with \"reason\"")?;
-    let wish = wish(&mut fields);
+    let attribution = attribution(&mut fields);
     fields.finish()?;
     // No customer has what Postgres cannot compare with.
     if customer_id.contains('\0') {
@@ -54,7 +54,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
         return Err(problem(&Unfinished { error, progress }));
     }
     let Forgotten { orders, in_the_clear, open: open_orders, position } =
-        eraser.forget(&customer_id, &wish, Instant::now() + PATIENCE).await.map_err(|error| problem(&error))?;
+        eraser.forget(&customer_id, &attribution, Instant::now() + PATIENCE).await.map_err(|error| problem(&error))?;
     Ok(Json(Erased { customer_id, orders, in_the_clear, open_orders, position: position.to_string() }))
 }
 

@@ -4,13 +4,13 @@ use domain::order::Operation;
 
 use super::fields::{Fields, line_fault};
 use crate::answer::{data_fault, outcome_fault};
-use crate::erasure::Wish;
+use crate::erasure::Attribution;
 use crate::instruction::Instruction;
 
 /// The longest reason, in characters.
-pub(super) const LONGEST_REASON: usize = 500;
+pub(super) const MAX_REASON: usize = 500;
 /// The longest name of a person, in characters.
-pub(super) const LONGEST_ACTOR: usize = 100;
+pub(super) const MAX_ACTOR: usize = 100;
 /// Who acts where nobody is named: there is no authentication yet.
 const SOMEBODY: &str = "operator";
 
@@ -44,7 +44,7 @@ impl Word {
 
 /// Takes what belongs to an instruction from a request's fields. It means something only if nothing was wrong.
 pub(super) fn take(word: Word, fields: &mut Fields) -> Instruction {
-    let Wish { actor, reason } = wish(fields);
+    let Attribution { actor, reason } = attribution(fields);
     let operation = match word {
         Word::Cancel => Operation::Cancel,
         Word::Pause => Operation::Pause,
@@ -66,10 +66,10 @@ fn skip(fields: &mut Fields) -> Operation {
 }
 
 /// Who wishes something, and why.
-pub(super) fn wish(fields: &mut Fields) -> Wish {
+pub(super) fn attribution(fields: &mut Fields) -> Attribution {
     let reason = fields.required_text("reason", "why it is done, for the order's history", reason_fault);
     let actor = fields.text("actor", actor_fault).unwrap_or_else(|| SOMEBODY.to_owned());
-    Wish { actor, reason }
+    Attribution { actor, reason }
 }
 
 /// A person's name and reason around an answer, where there are any; a reason alone is somebody's.
@@ -82,11 +82,11 @@ pub(super) fn signature(fields: &mut Fields) -> Option<(String, Option<String>)>
 }
 
 fn reason_fault(reason: &str) -> Option<String> {
-    line_fault(reason, LONGEST_REASON)
+    line_fault(reason, MAX_REASON)
 }
 
 fn actor_fault(actor: &str) -> Option<String> {
-    line_fault(actor, LONGEST_ACTOR)
+    line_fault(actor, MAX_ACTOR)
 }
 
 #[cfg(test)]

@@ -121,10 +121,10 @@ mod tests {
             assert_eq!(request["x-max-bytes"], body::LARGEST_BODY, "{path}");
             assert_eq!(request["x-max-depth"], domain::json::MAX_DEPTH, "{path}");
         }
-        assert_eq!(schemas["Reason"]["maxLength"], instruction::LONGEST_REASON);
-        assert_eq!(schemas["Actor"]["maxLength"], instruction::LONGEST_ACTOR);
-        assert_eq!(schemas["Batch"]["properties"]["orders"]["maxItems"], batch::MOST_ORDERS);
-        assert_eq!(schemas["Texts"]["anyOf"][1]["maxItems"], batch::MOST_VALUES);
+        assert_eq!(schemas["Reason"]["maxLength"], instruction::MAX_REASON);
+        assert_eq!(schemas["Actor"]["maxLength"], instruction::MAX_ACTOR);
+        assert_eq!(schemas["Batch"]["properties"]["orders"]["maxItems"], batch::MAX_ORDERS);
+        assert_eq!(schemas["Texts"]["anyOf"][1]["maxItems"], batch::MAX_VALUES);
         for field in ["outcome", "data"] {
             let (answer, skip) =
                 (&schemas["Answer"]["properties"][field], &schemas["SkipInstruction"]["properties"][field]);

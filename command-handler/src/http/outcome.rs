@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::log::Log;
 
 /// The longest source and id of an event, in characters.
-const LONGEST_KEY: usize = 512;
+const MAX_KEY: usize = 512;
 
 const CLOUD_EVENT: &str = "application/cloudevents+json";
 
@@ -117,9 +117,8 @@ fn unwrapped(headers: &HeaderMap, value: Value) -> Result<Envelope, Problem> {
 /// The key of an event's answer, which the order's history keeps.
 fn key_of(source: Option<&str>, id: Option<&str>) -> Result<Option<String>, Problem> {
     let key = source.zip(id).map(|(source, id)| format!("{source} {id}"));
-    if key.as_ref().is_some_and(|key| key.chars().count() > LONGEST_KEY || key.chars().any(char::is_control)) {
-        let detail =
-            format!("source and id must be at most {LONGEST_KEY} characters together, without control characters");
+    if key.as_ref().is_some_and(|key| key.chars().count() > MAX_KEY || key.chars().any(char::is_control)) {
+        let detail = format!("source and id must be at most {MAX_KEY} characters together, without control characters");
         return Err(Problem::at("/id", detail));
     }
     Ok(key)

@@ -36,7 +36,7 @@ pub use shared::OrchestratorOptions;
 use shared::Shared;
 
 /// How long an instance that is leaving may take to record what it hands over.
-const LONGEST_HAND_OVER: Duration = Duration::from_secs(3);
+const MAX_HAND_OVER: Duration = Duration::from_secs(3);
 /// How many messages wait for one order's driver.
 const INBOX: usize = 16;
 
@@ -247,7 +247,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
 
     /// Does what an operator wishes.
     pub async fn operate(&self, order_id: OrderId, operate: Operate) -> Result<Accepted, CommandError> {
-        let cause = Cause::wish_of(&operate.actor, &operate.reason);
+        let cause = Cause::attributed_to(&operate.actor, &operate.reason);
         self.command(order_id, Command::Operate(operate), cause).await
     }
 
@@ -282,7 +282,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             return;
         }
         self.0.last_call.cancel();
-        if tokio::time::timeout(LONGEST_HAND_OVER, self.0.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(MAX_HAND_OVER, self.0.tasks.wait()).await.is_err() {
             warn!(
                 orders = self.0.tasks.len(),
                 "left without handing over: attempts under way will count as lost and be made again"

@@ -34,11 +34,11 @@ pub struct OrchestratorOptions {
 
 impl Default for OrchestratorOptions {
     fn default() -> Self {
-        const MOST_RESTING: NonZeroUsize = NonZeroUsize::new(2_000).expect("not zero");
+        const MAX_RESTING: NonZeroUsize = NonZeroUsize::new(2_000).expect("not zero");
         Self {
             most_active: 2_000,
             reserve: 64,
-            most_resting: MOST_RESTING,
+            most_resting: MAX_RESTING,
             patience: Duration::from_secs(2),
             limits: Limits::LOG,
         }

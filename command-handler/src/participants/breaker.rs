@@ -16,13 +16,13 @@ use tokio::time::{Instant, sleep_until};
 use crate::lock::lock;
 
 /// How many unclear answers in a row open the circuit.
-const MOST_FAILURES: u32 = 10;
+const MAX_FAILURES: u32 = 10;
 /// How long it stays open the first time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// How long it stays open at most: then somebody tries again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// How many attempts wait for one open circuit: each has an order's driver, of which there are not many.
-const MOST_WAITING: usize = 200;
+const MAX_WAITING: usize = 200;
 
 /// The name of a circuit that lets attempts through.
 pub(super) const CLOSED: &str = "closed";
@@ -78,7 +78,7 @@ pub(super) struct Reading {
 
 /// An attempt has to do without: the circuit is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Interrupted {
+pub(super) struct CircuitOpen {
     /// What has gone wrong last.
     pub because: String,
     /// How long until the next attempt is let through.
@@ -102,7 +102,7 @@ impl Default for Breaker {
 
 impl Breaker {
     /// Waits until the circuit lets an attempt through, until `deadline` at most.
-    pub async fn wait(&self, deadline: Instant) -> Result<(), Interrupted> {
+    pub async fn wait(&self, deadline: Instant) -> Result<(), CircuitOpen> {
         let Some(_waiting) = self.join_waiting()? else { return Ok(()) };
         loop {
             let changed = self.changed.notified();
@@ -125,12 +125,12 @@ impl Breaker {
     }
 
     /// Takes its place among those that wait; nothing, where there is nothing to wait for.
-    fn join_waiting(&self) -> Result<Option<Waiting<'_>>, Interrupted> {
+    fn join_waiting(&self) -> Result<Option<Waiting<'_>>, CircuitOpen> {
         let mut state = lock(&self.state);
         if state.circuit == Circuit::Closed {
             return Ok(None);
         }
-        if state.waiting >= MOST_WAITING {
+        if state.waiting >= MAX_WAITING {
             return Err(state.interruption());
         }
         state.waiting += 1;
@@ -165,16 +165,16 @@ impl Breaker {
 }
 
 impl State {
-    fn interruption(&self) -> Interrupted {
+    fn interruption(&self) -> CircuitOpen {
         let left = match self.circuit {
             Circuit::Open { until } => until.saturating_duration_since(Instant::now()),
             Circuit::Closed | Circuit::HalfOpen => Duration::ZERO,
         };
-        Interrupted { because: self.last_error.clone().unwrap_or_default(), left: left.max(FIRST_PAUSE) }
+        CircuitOpen { because: self.last_error.clone().unwrap_or_default(), left: left.max(FIRST_PAUSE) }
     }
 
     fn open(&mut self) -> Change {
-        self.pause = if self.pause.is_zero() { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
+        self.pause = if self.pause.is_zero() { FIRST_PAUSE } else { (self.pause * 2).min(MAX_PAUSE) };
         self.circuit = Circuit::Open { until: Instant::now() + self.pause };
         Change::Opened { pause: self.pause }
     }
@@ -218,7 +218,7 @@ impl Pass {
 
     /// It has not, or says that it cannot now.
     pub fn failed(self, error: &str) -> Option<Change> {
-        self.failed_of(error, MOST_FAILURES)
+        self.failed_of(error, MAX_FAILURES)
     }
 
     /// It failed by a mistake that a person has to mend.
@@ -262,9 +262,9 @@ mod tests {
 
     fn broken() -> Arc<Breaker> {
         let breaker = Arc::new(Breaker::default());
-        for number in 1..=MOST_FAILURES {
+        for number in 1..=MAX_FAILURES {
             let change = breaker.enter().unwrap().failed("no answer in time");
-            assert_eq!(change.is_some(), number == MOST_FAILURES);
+            assert_eq!(change.is_some(), number == MAX_FAILURES);
         }
         breaker
     }
@@ -273,7 +273,7 @@ mod tests {
     async fn failures_in_a_row_open_it_and_an_answer_between_them_does_not() {
         let breaker = Arc::new(Breaker::default());
         for _ in 0..5 {
-            for _ in 1..MOST_FAILURES {
+            for _ in 1..MAX_FAILURES {
                 breaker.enter().unwrap().failed("no");
             }
             breaker.enter().unwrap().answered();
@@ -335,7 +335,7 @@ mod tests {
     async fn who_waits_longer_than_its_deadline_is_told_why_and_how_long() {
         let breaker = broken();
         let interrupted = breaker.wait(Instant::now() + Duration::from_millis(100)).await.unwrap_err();
-        assert_eq!(interrupted, Interrupted { because: "no answer in time".to_owned(), left: FIRST_PAUSE });
+        assert_eq!(interrupted, CircuitOpen { because: "no answer in time".to_owned(), left: FIRST_PAUSE });
         assert_eq!(breaker.reading().waiting, 0);
     }
 
@@ -351,7 +351,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn so_many_wait_and_no_more() {
         let breaker = broken();
-        let waits = (0..=MOST_WAITING).map(|_| breaker.wait(soon()));
+        let waits = (0..=MAX_WAITING).map(|_| breaker.wait(soon()));
         let results = futures::future::join_all(waits).await;
         assert_eq!(results.iter().filter(|result| result.is_err()).count(), 1);
     }

@@ -11,7 +11,7 @@ use domain::workflow::Participant;
 use event_store::client::{AppendError, Expected, NewEvent};
 use tokio::time::timeout;
 
-use super::{Ask, NotSent, Participants, shortened};
+use super::{ActionRequest, NotSent, Participants, shortened};
 use crate::log::Log;
 
 /// Participants that read their requests from the log.
@@ -28,12 +28,12 @@ impl<L: Log> EventParticipants<L> {
         Self { log, public_url: public_url.trim_end_matches('/').to_owned() }
     }
 
-    async fn request(&self, ask: Ask) -> Reply {
+    async fn request(&self, ask: ActionRequest) -> Reply {
         // What is written in the log stays there: personal data are asked for where they are.
         let personal_data =
             ask.is_personal().then(|| format!("{}/orders/{}/personal-data", self.public_url, ask.order_id));
         let left = ask.attempt.time_left(Utc::now());
-        let Ask { order_id, attempt, participant, action, cause, traceparent, .. } = ask;
+        let ActionRequest { order_id, attempt, participant, action, cause, traceparent, .. } = ask;
         let key_since = attempt.own_key_since();
         let (step, direction, input) = (attempt.step, attempt.direction, Arc::unwrap_or_clone(attempt.input));
         let placeholders = attempt.placeholders.filter(|_| personal_data.is_some());
@@ -64,11 +64,11 @@ impl<L: Log> EventParticipants<L> {
 impl<L: Log> Participants for EventParticipants<L> {
     type Turn = ();
 
-    async fn turn(&self, _: &Ask, _: Option<usize>) -> Result<(), NotSent> {
+    async fn turn(&self, _: &ActionRequest, _: Option<usize>) -> Result<(), NotSent> {
         Ok(())
     }
 
-    async fn ask(&self, ask: Ask, (): ()) -> Reply {
+    async fn ask(&self, ask: ActionRequest, (): ()) -> Reply {
         self.request(ask).await
     }
 

@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 
 use super::{HttpParticipants, Settings};
 use crate::clock::{Clock, SystemClock};
+use crate::fakes::world::World;
 use crate::orchestrator::{Orchestrator, OrchestratorOptions};
-use crate::simulated::world::World;
 
 const ORDERS: usize = 20;
 const ATTEMPTS: usize = 2;

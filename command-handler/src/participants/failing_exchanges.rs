@@ -16,7 +16,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::{Ask, HttpParticipants, Participants, Settings};
+use super::{ActionRequest, HttpParticipants, Participants, Settings};
 
 /// What the server does with the requests that reach it, one after another.
 #[derive(Clone, Copy)]
@@ -226,7 +226,7 @@ async fn read_request(stream: &mut TcpStream) -> std::io::Result<bool> {
 }
 
 /// An attempt at the participant at `url`, whose exchange may take two seconds.
-pub(super) fn ask(url: &str, number: u32) -> Ask {
+pub(super) fn ask(url: &str, number: u32) -> ActionRequest {
     let now = Utc::now();
     let attempt = Attempt {
         step: "a".to_owned(),
@@ -241,7 +241,7 @@ pub(super) fn ask(url: &str, number: u32) -> Ask {
         placeholders: None,
         deadline: now + TimeDelta::seconds(2),
     };
-    Ask {
+    ActionRequest {
         order_id: OrderId::new("1").unwrap(),
         attempt,
         personal: PersonalData::default(),

@@ -13,10 +13,10 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::bulkhead::{Admitted, Circuit, ServiceState, Services};
 use super::connections::{WatchConnections, is_closed, watched};
 use super::said::{Said, said};
-use super::turns::{Admitted, Circuit, ServiceState, Services};
-use super::{Ask, NoAddress, NotSent, Participants, Settings, shortened};
+use super::{ActionRequest, NoAddress, NotSent, Participants, Settings, shortened};
 
 /// The largest answer that is read, in bytes: what it carries ends up in the order's history.
 const LARGEST_ANSWER: usize = 256 * 1024;
@@ -46,7 +46,7 @@ impl HttpParticipants {
         Ok(Self { client, fresh, callback_base, services: Services::new(settings, most_calls) })
     }
 
-    async fn exchange(&self, ask: &Ask, admitted: Admitted) -> Result<Reply, String> {
+    async fn exchange(&self, ask: &ActionRequest, admitted: Admitted) -> Result<Reply, String> {
         let target = admitted.service().target(&ask.action)?;
         let time = ask.attempt.time_left(Utc::now());
         match self.answer(&target, ask).await {
@@ -75,7 +75,7 @@ impl HttpParticipants {
     /// A participant may close a connection that is kept just as a request goes out on it. Such a request is sent once more, on a new
     /// connection, as the same attempt: its key lets the participant act once. Since it may have acted on the first, its "no" to the
     /// second is not taken for its last word: the next attempt is, and whatever was done is undone.
-    async fn answer(&self, target: &Url, ask: &Ask) -> Result<(Option<StatusCode>, Reply), NoAnswer> {
+    async fn answer(&self, target: &Url, ask: &ActionRequest) -> Result<(Option<StatusCode>, Reply), NoAnswer> {
         let (sent, is_kept) = watched(self.request(&self.client, target, ask).send()).await;
         match sent {
             Err(error) if is_kept && is_closed(&error) => {
@@ -88,7 +88,7 @@ impl HttpParticipants {
     }
 
     /// The request of an attempt, with the time that is left of it.
-    fn request(&self, client: &reqwest::Client, target: &Url, ask: &Ask) -> RequestBuilder {
+    fn request(&self, client: &reqwest::Client, target: &Url, ask: &ActionRequest) -> RequestBuilder {
         let mut request = client
             .post(target.clone())
             .timeout(ask.attempt.time_left(Utc::now()))
@@ -135,7 +135,7 @@ struct Told<'a> {
 impl Participants for HttpParticipants {
     type Turn = Option<Admitted>;
 
-    async fn turn(&self, ask: &Ask, share: Option<usize>) -> Result<Self::Turn, NotSent> {
+    async fn turn(&self, ask: &ActionRequest, share: Option<usize>) -> Result<Self::Turn, NotSent> {
         let Participant::Http { url } = &ask.reach else { return Ok(None) };
         let service = self.services.at(url);
         service.serves(&ask.participant);
@@ -145,7 +145,7 @@ impl Participants for HttpParticipants {
         service.admit(&ask.action, Instant::now() + left, share).await.map(Some)
     }
 
-    async fn ask(&self, ask: Ask, turn: Self::Turn) -> Reply {
+    async fn ask(&self, ask: ActionRequest, turn: Self::Turn) -> Reply {
         let unclear = |error: &str| Reply::Unclear { error: shortened(error), retry_after: None };
         let Some(admitted) = turn else { return unclear("it is not reached over HTTP") };
         self.exchange(&ask, admitted).await.unwrap_or_else(|error| unclear(&error))
@@ -186,7 +186,7 @@ fn address_faults(workflow: &Workflow, fault: impl Fn(&str, &str) -> Option<Addr
 /// The status of an answer, if one came, and what it says.
 async fn reply(
     sent: Result<Response, reqwest::Error>,
-    ask: &Ask,
+    ask: &ActionRequest,
     unsure: bool,
 ) -> Result<(Option<StatusCode>, Reply), NoAnswer> {
     let response = match sent {
@@ -226,7 +226,7 @@ fn of_a_request_sent_twice(reply: Reply) -> Reply {
 }
 
 /// Where a later answer goes. An undo's is told apart from that of what it undoes.
-fn callback(base: &str, ask: &Ask) -> String {
+fn callback(base: &str, ask: &ActionRequest) -> String {
     let direction = match ask.attempt.direction {
         Direction::Do => "",
         Direction::Undo => "?direction=undo",

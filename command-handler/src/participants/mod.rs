@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod answer_table_tests;
 mod breaker;
+mod bulkhead;
 mod connections;
 mod events;
 #[cfg(test)]
@@ -15,7 +16,6 @@ mod said;
 mod settings;
 #[cfg(test)]
 mod silent_tests;
-mod turns;
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -28,16 +28,16 @@ use domain::workflow::{Final, Participant, Workflow};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use bulkhead::{Admitted, CIRCUIT_STATES, Circuit, ServiceState};
 pub use events::EventParticipants;
 pub(crate) use events::event;
 pub use http::HttpParticipants;
 pub use settings::Settings;
-pub use turns::{Admitted, CIRCUIT_STATES, Circuit, ServiceState};
 
 use crate::log::Log;
 
 /// How much of an error text is kept, in characters.
-const LONGEST_ERROR: usize = 500;
+const MAX_ERROR: usize = 500;
 
 /// Whoever can be asked to act.
 pub trait Participants: Clone + Send + Sync + 'static {
@@ -46,10 +46,14 @@ pub trait Participants: Clone + Send + Sync + 'static {
 
     /// Waits for the attempt's turn at its participant, until its deadline at most. Where `share` is given, the instance is short
     /// of drivers, and a participant that holds as many of them already has no place to wait in.
-    fn turn(&self, ask: &Ask, share: Option<usize>) -> impl Future<Output = Result<Self::Turn, NotSent>> + Send;
+    fn turn(
+        &self,
+        ask: &ActionRequest,
+        share: Option<usize>,
+    ) -> impl Future<Output = Result<Self::Turn, NotSent>> + Send;
 
     /// Makes one attempt. Whatever happens is an answer: what went wrong is for the decider to judge.
-    fn ask(&self, ask: Ask, turn: Self::Turn) -> impl Future<Output = Reply> + Send;
+    fn ask(&self, ask: ActionRequest, turn: Self::Turn) -> impl Future<Output = Reply> + Send;
 
     /// Whether a participant would have a turn for an attempt, or a place to wait in.
     fn has_room(&self, reach: &Participant, share: usize) -> bool;
@@ -92,7 +96,7 @@ pub enum NotSent {
 
 /// One attempt, with all that a participant is told.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ask {
+pub struct ActionRequest {
     /// The order.
     pub order_id: OrderId,
     /// The attempt.
@@ -113,7 +117,7 @@ pub struct Ask {
     pub traceparent: Option<String>,
 }
 
-impl Ask {
+impl ActionRequest {
     /// The same for every attempt and every instance: derived from order, step and direction, and from the attempt that it began
     /// with, where that is not the first.
     pub fn idempotency_key(&self) -> String {
@@ -161,14 +165,14 @@ impl<L: Log> Participants for AllParticipants<L> {
     /// What is asked by events waits in its stream, and needs no turn.
     type Turn = Option<Admitted>;
 
-    async fn turn(&self, ask: &Ask, share: Option<usize>) -> Result<Self::Turn, NotSent> {
+    async fn turn(&self, ask: &ActionRequest, share: Option<usize>) -> Result<Self::Turn, NotSent> {
         match ask.reach {
             Participant::Http { .. } => self.http.turn(ask, share).await,
             Participant::Events => Ok(None),
         }
     }
 
-    async fn ask(&self, ask: Ask, turn: Self::Turn) -> Reply {
+    async fn ask(&self, ask: ActionRequest, turn: Self::Turn) -> Reply {
         match ask.reach {
             Participant::Http { .. } => self.http.ask(ask, turn).await,
             Participant::Events => self.events.ask(ask, ()).await,
@@ -190,5 +194,5 @@ impl<L: Log> Participants for AllParticipants<L> {
 
 /// Errors end up in the order's history: short, and without what a database cannot keep.
 pub(crate) fn shortened(error: &str) -> String {
-    error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_ERROR).collect()
+    error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_ERROR).collect()
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::meaning::{Circumstances, Meaning, meaning};
 use super::shortened;
-use crate::answer::{LONGEST_OUTCOME, data_fault, outcome_fault};
+use crate::answer::{MAX_OUTCOME, data_fault, outcome_fault};
 
 /// What some write before their JSON.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -96,7 +96,7 @@ fn outcome(value: &Value) -> Option<String> {
 
 /// A name for an outcome that is not a valid one.
 fn name_for(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(LONGEST_OUTCOME).collect()
+    text.chars().filter(|c| !c.is_control()).take(MAX_OUTCOME).collect()
 }
 
 /// Whether the workflow names the answer, by its status or by the type of its problem, as one that is final.
@@ -252,7 +252,7 @@ mod tests {
         }
         let long = format!(r#"{{"outcome":"{}"}}"#, "k".repeat(65));
         let (outcome, _) = taken(long.as_bytes());
-        assert_eq!(outcome.unwrap().chars().count(), LONGEST_OUTCOME);
+        assert_eq!(outcome.unwrap().chars().count(), MAX_OUTCOME);
         assert_eq!(taken(br#"{"data":{"outcome":1}}"#), (None, json!({ "outcome": 1 })));
     }
 

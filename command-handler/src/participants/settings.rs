@@ -21,10 +21,14 @@ mod tests {
     use domain::workflow::Workflow;
 
     use super::*;
-    use crate::participants::{Ask, HttpParticipants, NoAddress, NotSent, Participants, failing_exchanges};
+    use crate::participants::{ActionRequest, HttpParticipants, NoAddress, NotSent, Participants, failing_exchanges};
 
-    fn ask(url: &str) -> Ask {
-        Ask { participant: "tax".to_owned(), action: "calculate".to_owned(), ..failing_exchanges::ask(url, 1) }
+    fn ask(url: &str) -> ActionRequest {
+        ActionRequest {
+            participant: "tax".to_owned(),
+            action: "calculate".to_owned(),
+            ..failing_exchanges::ask(url, 1)
+        }
     }
 
     #[tokio::test]

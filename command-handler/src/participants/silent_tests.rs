@@ -18,16 +18,16 @@ use uuid::Uuid;
 
 use super::{HttpParticipants, Settings};
 use crate::clock::{Clock, SystemClock};
+use crate::fakes::keys::SimulatedKeys;
+use crate::fakes::log::SimulatedLog;
+use crate::fakes::world::registration;
 use crate::lock::lock;
 use crate::orchestrator::{Orchestrator, OrchestratorOptions};
-use crate::simulated::keys::SimulatedKeys;
-use crate::simulated::log::SimulatedLog;
-use crate::simulated::world::registration;
 
 /// How many orders are at the silent participant; `TENUTO_SILENT_ORDERS` says otherwise.
 const SILENT_ORDERS: u32 = 2_000;
 /// Calls to one participant at once.
-const MOST_CALLS: usize = 48;
+const MAX_CALLS: usize = 48;
 /// How many of the others there are.
 const PROMPT_ORDERS: u32 = 100;
 /// The longest that anything is waited for.
@@ -94,7 +94,7 @@ async fn orders_at_a_silent_participant_hold_up_neither_other_orders_nor_operato
     let asked = Asked::default();
     register(&log, "silent", &silent(asked.clone()).await);
     register(&log, "prompt", &prompt().await);
-    let participants = HttpParticipants::new(Settings::default(), "http://127.0.0.1:9", MOST_CALLS).unwrap();
+    let participants = HttpParticipants::new(Settings::default(), "http://127.0.0.1:9", MAX_CALLS).unwrap();
     let keys = Arc::new(SimulatedKeys::default());
     let options = OrchestratorOptions::default();
     let orchestrator = Orchestrator::new(log.clone(), participants, keys, SystemClock, options.clone());

@@ -13,7 +13,7 @@ use super::simulation::Simulation;
 use crate::orchestrator::{Accepted, PlaceError};
 
 /// How often a client tries.
-const MOST_TRIES: u32 = 30;
+const MAX_TRIES: u32 = 30;
 
 /// Places an order; some do it once more later, although they were heard.
 pub async fn place(simulation: Simulation, members: Members, order_id: OrderId, order: NewOrder) {
@@ -26,7 +26,7 @@ pub async fn place(simulation: Simulation, members: Members, order_id: OrderId, 
 }
 
 async fn until_acknowledged(simulation: &Simulation, members: &Members, order_id: &OrderId, order: &NewOrder) {
-    for tries in 0..MOST_TRIES {
+    for tries in 0..MAX_TRIES {
         let (at, id, content) = (members.clone(), order_id.clone(), order.clone());
         let answered = exchange(simulation, move || hand_over(at.clone(), id.clone(), content.clone()));
         let patience = Duration::from_millis(*simulation.dice.pick(&[100, 1_000, 5_000]));

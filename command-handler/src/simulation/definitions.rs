@@ -6,7 +6,7 @@ use super::dice::Dice;
 use super::personal::{ADDRESS, ATTRIBUTES, EMAIL, GREETING};
 
 /// The most steps.
-const MOST_STEPS: u64 = 8;
+const MAX_STEPS: u64 = 8;
 
 /// How a step comes to its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ struct Drawn {
 pub fn definition(dice: &Dice, name: &str, version: u32) -> String {
     let mut file = format!("workflow: {name}\nversion: {version}\nparticipants:\n  p: {{ url: 'http://p' }}\nsteps:\n");
     let mut drawn: Vec<Drawn> = Vec::new();
-    for index in 0..usize::try_from(*dice.pick(&[2, 2, 3, 3, 4, 4, 5, MOST_STEPS])).unwrap() {
+    for index in 0..usize::try_from(*dice.pick(&[2, 2, 3, 3, 4, 4, 5, MAX_STEPS])).unwrap() {
         let step = step(dice, &mut file, version, index, &drawn);
         drawn.push(step);
     }

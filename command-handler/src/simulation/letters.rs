@@ -31,7 +31,7 @@ pub struct Letter {
 pub const REFUSED_LATER: &str = "it cannot be done after all";
 
 /// How often a participant tries.
-const MOST_TRIES: u32 = 40;
+const MAX_TRIES: u32 = 40;
 
 /// Sends these, one after another or all at once, within the time that there is, or a little later.
 pub async fn post(simulation: Simulation, members: Members, letters: Vec<Letter>, longest: Duration) {
@@ -52,7 +52,7 @@ pub async fn post(simulation: Simulation, members: Members, letters: Vec<Letter>
 }
 
 async fn deliver(simulation: Simulation, members: Members, letter: Letter) {
-    for tries in 0..MOST_TRIES {
+    for tries in 0..MAX_TRIES {
         let (at, sent) = (members.clone(), letter.clone());
         let answered = exchange(&simulation, move || hand_over(at.clone(), sent.clone()));
         match timeout(Duration::from_secs(5), answered).await {

@@ -13,13 +13,13 @@ use super::bug::Bug;
 use super::faults::Fault;
 use super::ports::Being;
 use super::simulation::Simulation;
+use crate::fakes::watched::Watched;
 use crate::lock::lock;
-use crate::simulated::watched::Watched;
 use crate::todo::{TodoList, TodoOptions};
 
 /// How long a reader stays at an empty list. The real list answers at once, and is read again a moment later: all the same,
 /// but that here nobody has to count the moments of a month.
-const LONGEST_STAY: Duration = Duration::from_hours(24);
+const MAX_STAY: Duration = Duration::from_hours(24);
 
 /// The list itself.
 #[derive(Debug, Clone)]
@@ -88,8 +88,8 @@ impl List {
             None => Some(*due - ahead),
         };
         let next = rows.due.iter().filter_map(free).min();
-        let wait = next.map_or(LONGEST_STAY, |next| (next - now).to_std().unwrap_or_default());
-        wait.clamp(Duration::from_millis(1), LONGEST_STAY)
+        let wait = next.map_or(MAX_STAY, |next| (next - now).to_std().unwrap_or_default());
+        wait.clamp(Duration::from_millis(1), MAX_STAY)
     }
 
     /// Lengthens the leases of these orders to so long from now.
@@ -126,7 +126,7 @@ impl TodoList for RemoteList {
                 let at = now + (simulation.now() - begin);
                 let claimed = list.take(at, most, options);
                 let stayed = simulation.now() - begin;
-                if !claimed.is_empty() || stayed.to_std().is_ok_and(|stayed| stayed >= LONGEST_STAY) {
+                if !claimed.is_empty() || stayed.to_std().is_ok_and(|stayed| stayed >= MAX_STAY) {
                     simulation.tell(format_args!("{} claims {claimed:?}", options.owner));
                     simulation.travel().await;
                     return if simulation.happens(Fault::ListFailure) { Err("as chance has it") } else { Ok(claimed) };

@@ -16,15 +16,15 @@ use super::ports::{Being, RemoteLog, RemoteParticipants};
 use super::services::Services;
 use super::simulation::Simulation;
 use super::sizes;
+use crate::fakes::life::Life;
 use crate::lock::lock;
 use crate::orchestrator::{Orchestrator, OrchestratorOptions};
-use crate::simulated::life::Life;
 use crate::todo::{TodoOptions, run_todo};
 
 /// How long a lease lasts.
 const LEASE: Duration = Duration::from_secs(10);
 /// The most calls of ports, counted twice, after which an instance may die on its own.
-const LONGEST_LIFE: u64 = 150;
+const MAX_LIFE: u64 = 150;
 
 /// One process, so to speak.
 #[derive(Debug, Clone)]
@@ -155,7 +155,7 @@ pub async fn keep(members: Members, place: usize, services: Services, list: List
     let mut mishaps = simulation.dice.within(0..6);
     for number in 1.. {
         let dies_alone = mishaps > 0 && simulation.dice.hits(500);
-        let moments = simulation.dice.within(1..LONGEST_LIFE);
+        let moments = simulation.dice.within(1..MAX_LIFE);
         let life = if dies_alone { Life::of(usize::try_from(moments).unwrap()) } else { Life::long() };
         let name = format!("instance {}.{number}", place + 1);
         let member = Member::start(&simulation, &name, &services, &list, life);

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::orchestrator::{Accepted, CommandError};
 
 /// How often an operator tries.
-const MOST_TRIES: u32 = 20;
+const MAX_TRIES: u32 = 20;
 
 /// Answers whatever is awaited of a person: in time, too late, never, or two of them at once.
 pub async fn answer_what_is_awaited(simulation: Simulation, members: Members) {
@@ -143,7 +143,7 @@ async fn until_answered(
     kind: Fault,
     operation: Operation,
 ) -> bool {
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_TRIES {
         let (at, id, wish) = (members.clone(), order_id.clone(), operation.clone());
         let reason = sizes::text(&simulation.dice, "as chance has it");
         let answered = exchange(simulation, move || hand_over(at.clone(), id.clone(), wish.clone(), reason.clone()));

@@ -24,9 +24,9 @@ use super::response::Response;
 use super::services::Services;
 use super::simulation::Simulation;
 use crate::clock::Clock;
+use crate::fakes::life::Life;
 use crate::log::Log;
-use crate::participants::{Ask, NotSent, Participants};
-use crate::simulated::life::Life;
+use crate::participants::{ActionRequest, NotSent, Participants};
 
 /// What an instance is, as far as its ports are concerned.
 #[derive(Debug, Clone)]
@@ -150,11 +150,11 @@ pub struct RemoteParticipants(pub Being, pub Services);
 impl Participants for RemoteParticipants {
     type Turn = ();
 
-    async fn turn(&self, ask: &Ask, _: Option<usize>) -> Result<(), NotSent> {
+    async fn turn(&self, ask: &ActionRequest, _: Option<usize>) -> Result<(), NotSent> {
         self.0.life.lead(self.wait_for_turn(ask)).await
     }
 
-    async fn ask(&self, ask: Ask, (): ()) -> Reply {
+    async fn ask(&self, ask: ActionRequest, (): ()) -> Reply {
         self.0.life.lead(self.send(ask)).await
     }
 
@@ -165,7 +165,7 @@ impl Participants for RemoteParticipants {
 
 impl RemoteParticipants {
     /// As the real client: until the deadline on record at most.
-    async fn wait_for_turn(&self, ask: &Ask) -> Result<(), NotSent> {
+    async fn wait_for_turn(&self, ask: &ActionRequest) -> Result<(), NotSent> {
         let simulation = &self.0.simulation;
         let left = (ask.attempt.deadline - self.0.time()).to_std().unwrap_or(Duration::ZERO);
         if self.1.are_away(&ask.order_id) {
@@ -180,7 +180,7 @@ impl RemoteParticipants {
         Ok(())
     }
 
-    async fn send(&self, ask: Ask) -> Reply {
+    async fn send(&self, ask: ActionRequest) -> Reply {
         let simulation = &self.0.simulation;
         // As the real client: what is too late is not sent any more.
         let left = ask.attempt.time_left(self.0.time());
@@ -206,14 +206,14 @@ impl RemoteParticipants {
         }
     }
 
-    fn key(&self, ask: &Ask) -> String {
+    fn key(&self, ask: &ActionRequest) -> String {
         match self.0.simulation.bug {
             Some(Bug::AKeyForEachAttempt) => format!("{}/{}", ask.idempotency_key(), ask.attempt.number),
             _ => ask.idempotency_key(),
         }
     }
 
-    fn take_down(&self, ask: &Ask, key: &str) {
+    fn take_down(&self, ask: &ActionRequest, key: &str) {
         let simulation = &self.0.simulation;
         let told = match simulation.bug {
             Some(Bug::FillsPlaceholdersEverywhere) => ask.personal.fill_in(&ask.attempt.input, None),

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::letters::Letter;
 use crate::orchestrator::Accepted;
-use crate::participants::Ask;
+use crate::participants::ActionRequest;
 
 /// One event of an order, as it was written.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct History {
 /// An attempt that an instance asked somebody to make.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    pub ask: Ask,
+    pub ask: ActionRequest,
     pub key: String,
     /// The input that the participant received.
     pub told: Value,

@@ -6,7 +6,7 @@ use domain::order::Reply;
 use serde_json::Value;
 
 use super::bug::Bug;
-use crate::participants::Ask;
+use crate::participants::ActionRequest;
 use crate::participants::meaning::{Circumstances, Meaning, meaning};
 
 /// How the error of an answer begins while an earlier attempt is still running.
@@ -48,7 +48,7 @@ impl Response {
     }
 
     /// The reply that an instance reads from it.
-    pub fn read(self, ask: &Ask, bug: Option<Bug>) -> Reply {
+    pub fn read(self, ask: &ActionRequest, bug: Option<Bug>) -> Reply {
         let unsure = ask.attempt.unsure && bug != Some(Bug::TakesRunningForNo);
         let Self { status, is_problem, outcome, data, error, retry_after } = self;
         match meaning(status, Circumstances { unsure, is_problem, is_final: false }) {

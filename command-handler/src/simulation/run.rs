@@ -27,7 +27,7 @@ use super::record::{History, Record};
 use super::services::Services;
 use super::simulation::Simulation;
 use super::sizes;
-use crate::simulated::world::{WITH_BACKORDER, WITHOUT_BACKORDER, order, registration};
+use crate::fakes::world::{WITH_BACKORDER, WITHOUT_BACKORDER, order, registration};
 
 /// How long the longest workflow may take, with all its retries and all that goes wrong.
 const LONGEST: Duration = Duration::from_hours(90 * 24);

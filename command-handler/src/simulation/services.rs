@@ -21,7 +21,7 @@ use super::response::Response;
 use super::simulation::Simulation;
 use super::sizes;
 use crate::lock::lock;
-use crate::participants::Ask;
+use crate::participants::ActionRequest;
 
 /// All participants of a run.
 #[derive(Debug, Clone)]
@@ -37,12 +37,12 @@ pub struct Services {
 #[derive(Debug, Default)]
 struct Memory {
     /// What was said under which key: the same is said again. With it, what was asked.
-    said: BTreeMap<String, (Ask, Response)>,
+    said: BTreeMap<String, (ActionRequest, Response)>,
     /// The attempts that came, by their keys, and those that a mistake of the deployment turned away.
     came: BTreeSet<(String, u32)>,
     turned_away: BTreeSet<(String, u32)>,
     /// What is being worked on, by its key.
-    running: BTreeMap<String, Ask>,
+    running: BTreeMap<String, ActionRequest>,
     /// What stands, and what never will again.
     standing: BTreeMap<(OrderId, StepId), Standing>,
 }
@@ -85,7 +85,7 @@ impl Services {
     }
 
     /// Serves one request; `None`: there is no answer.
-    pub async fn serve(self, ask: Ask, key: String) -> Option<Response> {
+    pub async fn serve(self, ask: ActionRequest, key: String) -> Option<Response> {
         let simulation = &self.simulation;
         // Copies of one attempt share its fate: once one was turned away, no other arrives.
         let attempt = (key.clone(), ask.attempt.number);
@@ -122,7 +122,7 @@ impl Services {
     }
 
     /// Works on a request, sometimes longer than the caller waits.
-    async fn work(&self, ask: &Ask, key: &str) -> Option<Response> {
+    async fn work(&self, ask: &ActionRequest, key: &str) -> Option<Response> {
         let simulation = &self.simulation;
         if simulation.dice.hits(300) {
             let left = (ask.attempt.deadline - simulation.now()).to_std().unwrap_or_default();
@@ -138,13 +138,13 @@ impl Services {
     }
 
     /// The attempt that stands in the way. An undo is sometimes handled before what it undoes is done, which then never will be.
-    fn busy(&self, ask: &Ask, key: &str) -> Option<Busy> {
+    fn busy(&self, ask: &ActionRequest, key: &str) -> Option<Busy> {
         let memory = lock(&self.memory);
         if let Some(running) = memory.running.get(key) {
             let is_same = running.attempt.number == ask.attempt.number;
             return Some(if is_same { Busy::WithItself } else { Busy::WithAnother });
         }
-        let does_it = |running: &Ask| {
+        let does_it = |running: &ActionRequest| {
             running.order_id == ask.order_id
                 && running.attempt.step == ask.attempt.step
                 && running.attempt.direction == Direction::Do
@@ -166,7 +166,7 @@ impl Services {
         None
     }
 
-    fn handle(&self, ask: &Ask, key: &str) -> Response {
+    fn handle(&self, ask: &ActionRequest, key: &str) -> Response {
         let Some(step) = self.simulation.record(|record| record.step(&ask.order_id, &ask.attempt.step)) else {
             return Response::error(422, "answered 422: no such thing".to_owned());
         };
@@ -179,7 +179,7 @@ impl Services {
         intent.response
     }
 
-    fn must_be_the_same(&self, first: &Ask, ask: &Ask, key: &str) {
+    fn must_be_the_same(&self, first: &ActionRequest, ask: &ActionRequest, key: &str) {
         let without_key = self.simulation.record(|record| record.lost_keys.contains_key(&ask.order_id));
         if first.action != ask.action || (first.input() != ask.input() && !without_key) {
             let how = format!("{key} was used for {first:?}, and then for {ask:?}");
@@ -187,7 +187,7 @@ impl Services {
         }
     }
 
-    fn carry_out(&self, ask: &Ask, key: &str, step: &Step, intent: &Intent) {
+    fn carry_out(&self, ask: &ActionRequest, key: &str, step: &Step, intent: &Intent) {
         if let Some(standing) = intent.leaves {
             self.stands(ask, standing);
         }
@@ -208,11 +208,11 @@ impl Services {
         }
     }
 
-    fn stands(&self, ask: &Ask, standing: Standing) {
+    fn stands(&self, ask: &ActionRequest, standing: Standing) {
         lock(&self.memory).standing.insert((ask.order_id.clone(), ask.attempt.step.clone()), standing);
     }
 
-    fn acts(&self, ask: &Ask) {
+    fn acts(&self, ask: &ActionRequest) {
         let (order_id, step, direction) = (ask.order_id.clone(), ask.attempt.step.clone(), ask.attempt.direction);
         let deed = Deed { order_id, step, direction, at: self.simulation.now() };
         self.simulation.record(|record| record.deeds.push(deed));
@@ -268,7 +268,7 @@ impl Services {
         Response { is_problem, ..Response::error(status, error) }
     }
 
-    fn asked_to_undo(&self, ask: &Ask, key: &str, step: &Step) -> Intent {
+    fn asked_to_undo(&self, ask: &ActionRequest, key: &str, step: &Step) -> Intent {
         let simulation = &self.simulation;
         if simulation.dice.hits(simulation.faults.rate(Fault::Refusal) / 4) {
             simulation.note(Fault::Refusal);
@@ -290,7 +290,7 @@ impl Services {
     }
 
     /// Undoes what it has accepted to undo, in time or too late, and says so; some never say anything.
-    async fn undo_later(self, ask: Ask, key: String, step: Step) {
+    async fn undo_later(self, ask: ActionRequest, key: String, step: Step) {
         let simulation = &self.simulation;
         let longest = *simulation.dice.pick(&[Duration::from_secs(10), step.answer_timeout + Duration::from_mins(1)]);
         sleep(simulation.dice.up_to(longest)).await;
@@ -325,7 +325,7 @@ impl Services {
         (!fitting.is_empty()).then(|| (*self.simulation.dice.pick(&fitting)).clone())
     }
 
-    fn standing(&self, ask: &Ask) -> Option<Standing> {
+    fn standing(&self, ask: &ActionRequest) -> Option<Standing> {
         lock(&self.memory).standing.get(&(ask.order_id.clone(), ask.attempt.step.clone())).copied()
     }
 }

@@ -16,10 +16,10 @@ use super::dice::Dice;
 use super::faults::{Fault, Faults};
 use super::record::Record;
 use super::sizes;
+use crate::fakes::keys::SimulatedKeys;
+use crate::fakes::log::SimulatedLog;
+use crate::fakes::watched::Watched;
 use crate::lock::lock;
-use crate::simulated::keys::SimulatedKeys;
-use crate::simulated::log::SimulatedLog;
-use crate::simulated::watched::Watched;
 
 /// Everybody has one.
 #[derive(Debug, Clone)]

@@ -16,11 +16,11 @@ const LIMITS: Limits = Limits { decision: 13_500, value: 10_000, ..Limits::LOG }
 /// The most data of an answer: well below what an append takes, as at the door.
 const LARGEST_DATA: u64 = 4_000;
 /// The most characters of a reason, or of what a participant says of an error.
-const LONGEST_TEXT: u64 = 500;
+const MAX_TEXT: u64 = 500;
 /// What a line of an order takes as JSON, besides its name.
 const LINE: usize = 70;
 /// The longest name of a line.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME: usize = 200;
 
 /// How much an instance puts into one append.
 pub fn limits(bug: Option<Bug>) -> Limits {
@@ -39,8 +39,8 @@ pub fn enlarge(dice: &Dice, order: &mut NewOrder) {
     }
     let wanted = *dice.pick(&[1_000, LIMITS.decision / 4, LIMITS.decision / 2, LIMITS.value - 300, LIMITS.value + 300]);
     let Some(model) = order.lines.first().cloned() else { return };
-    let lines = wanted.div_ceil(LINE + LONGEST_NAME);
-    let name = "x".repeat((wanted / lines).saturating_sub(LINE).clamp(1, LONGEST_NAME));
+    let lines = wanted.div_ceil(LINE + MAX_NAME);
+    let name = "x".repeat((wanted / lines).saturating_sub(LINE).clamp(1, MAX_NAME));
     order.lines = (0..lines).map(|_| Line { name: Some(name.clone()), ..model.clone() }).collect();
 }
 
@@ -63,6 +63,6 @@ pub fn text(dice: &Dice, text: &str) -> String {
     if !dice.hits(150) {
         return text.to_owned();
     }
-    let rest = usize::try_from(LONGEST_TEXT).unwrap() - text.chars().count();
+    let rest = usize::try_from(MAX_TEXT).unwrap() - text.chars().count();
     format!("{text}{}", "\u{1f69a}".repeat(rest))
 }

@@ -29,9 +29,9 @@ use crate::participants::AllParticipants;
 use crate::selection::{Selection, Unknown};
 
 #[cfg(test)]
-pub(super) use self::filter::MOST_VALUES;
+pub(super) use self::filter::MAX_VALUES;
 #[cfg(test)]
-pub(super) use self::request::MOST_ORDERS;
+pub(super) use self::request::MAX_ORDERS;
 
 const MEDIA_TYPE: &str = "application/x-ndjson";
 

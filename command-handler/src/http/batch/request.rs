@@ -14,7 +14,7 @@ use crate::instruction::Instruction;
 use crate::selection::Criteria;
 
 /// The most orders that one request names.
-pub(in super::super) const MOST_ORDERS: usize = 500;
+pub(in super::super) const MAX_ORDERS: usize = 500;
 
 /// A batch.
 #[derive(Debug, PartialEq)]
@@ -67,8 +67,8 @@ fn named(fields: &mut Fields, orders: Value) -> Vec<String> {
         fields.wrong("orders", "must be a list of orders' ids");
         return Vec::new();
     };
-    if !(1..=MOST_ORDERS).contains(&orders.len()) {
-        fields.wrong("orders", format!("must name 1 to {MOST_ORDERS} orders, found {}", orders.len()));
+    if !(1..=MAX_ORDERS).contains(&orders.len()) {
+        fields.wrong("orders", format!("must name 1 to {MAX_ORDERS} orders, found {}", orders.len()));
         return Vec::new();
     }
     let mut seen = HashSet::new();

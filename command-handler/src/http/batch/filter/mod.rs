@@ -14,7 +14,7 @@ use super::super::problem::Problem;
 use crate::selection::{Criteria, Span};
 
 /// The most values in one list.
-pub(in super::super) const MOST_VALUES: usize = 100;
+pub(in super::super) const MAX_VALUES: usize = 100;
 
 /// The filter, and whether it leaves any order out.
 pub(super) fn criteria(value: Value, at: &str) -> Result<(Criteria, bool), Problem> {
@@ -41,9 +41,9 @@ pub(super) fn criteria(value: Value, at: &str) -> Result<(Criteria, bool), Probl
 /// A list of texts, or one text for a list of one.
 fn list(fields: &mut Fields, name: &str, fault: impl Fn(&str) -> Option<String>) -> Option<Vec<String>> {
     let values = match fields.take(name)? {
-        Value::Array(values) if (1..=MOST_VALUES).contains(&values.len()) => values,
+        Value::Array(values) if (1..=MAX_VALUES).contains(&values.len()) => values,
         Value::Array(values) => {
-            fields.wrong(name, format!("must have 1 to {MOST_VALUES} values, found {}", values.len()));
+            fields.wrong(name, format!("must have 1 to {MAX_VALUES} values, found {}", values.len()));
             return None;
         }
         one => vec![one],

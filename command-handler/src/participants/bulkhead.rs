@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
-use super::breaker::{Breaker, CLOSED, Change, HALF_OPEN, Interrupted, OPEN, Pass, Reading};
+use super::breaker::{Breaker, CLOSED, Change, CircuitOpen, HALF_OPEN, OPEN, Pass, Reading};
 use super::{NotSent, Settings};
 use crate::lock::lock;
 
@@ -239,7 +239,7 @@ impl Service {
             if let (Some(breaker), Some(None)) = (&mistake, &trial) {
                 // The turn is for those that may go.
                 drop(turn);
-                breaker.wait(deadline).await.map_err(|Interrupted { because, left }| {
+                breaker.wait(deadline).await.map_err(|CircuitOpen { because, left }| {
                     let error = super::shortened(&format!("not sent, since another order's request failed: {because}"));
                     NotSent::Mistake { error, tried_again_in: left }
                 })?;
@@ -250,7 +250,7 @@ impl Service {
                 return Ok(Admitted { place, pass, action, trial: trial.flatten(), _turn: turn });
             }
             drop((turn, trial));
-            self.breaker.wait(deadline).await.map_err(|Interrupted { because, .. }| {
+            self.breaker.wait(deadline).await.map_err(|CircuitOpen { because, .. }| {
                 NotSent::NoTurn(super::shortened(&format!("the circuit is open, since {because}")))
             })?;
         }

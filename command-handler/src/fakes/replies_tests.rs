@@ -13,7 +13,7 @@ use super::clock::SimulatedClock;
 use super::log::{SimulatedLog, Trouble};
 use super::participants::SimulatedParticipants;
 use super::world::{Instance, World, fulfilment, id, order, simulate};
-use crate::participants::{Ask, EventParticipants, Participants};
+use crate::participants::{ActionRequest, EventParticipants, Participants};
 use crate::replies::{ReplyTally, Taken, Taker};
 
 type SimulatedTaker = Taker<SimulatedLog, SimulatedParticipants, SimulatedClock>;
@@ -241,7 +241,7 @@ fn attempts_that_follow_one_another_are_one_request_in_the_log() {
         let instance = world.instance();
         world.begin(&instance, fulfilment()).await;
         let asked = world.participants.asks().into_iter().find(|asked| asked.action == "shipping.ship").unwrap();
-        let mut ask = Ask { reach: domain::workflow::Participant::Events, ..asked.ask };
+        let mut ask = ActionRequest { reach: domain::workflow::Participant::Events, ..asked.ask };
         assert!(ask.cause.is_some(), "the event that started the attempt");
         ask.attempt.deadline = chrono::Utc::now() + chrono::TimeDelta::minutes(1);
         let participants = EventParticipants::new(world.log.clone(), "http://tenuto.example");

@@ -13,7 +13,7 @@ use super::gate::Gate;
 use super::life::Life;
 use super::log::SimulatedLog;
 use crate::lock::lock;
-use crate::participants::{Ask, NotSent, Participants};
+use crate::participants::{ActionRequest, NotSent, Participants};
 
 /// What a participant says when it is asked.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub struct Asked {
     /// `participant.action`.
     pub action: String,
     /// As the participant got it.
-    pub ask: Ask,
+    pub ask: ActionRequest,
 }
 
 #[derive(Debug, Default)]
@@ -145,7 +145,7 @@ impl SimulatedParticipants {
     }
 
     /// The attempt as it stands in the log: it has to be there before anybody is asked to make it.
-    fn recorded(&self, ask: &Ask) -> Option<StepStarted> {
+    fn recorded(&self, ask: &ActionRequest) -> Option<StepStarted> {
         self.log.stream(&ask.order_id.stream()).iter().rev().find_map(|recorded| {
             match wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata).unwrap().event {
                 Event::StepStarted(e) if is_of(&e, ask) => Some(e),
@@ -154,7 +154,7 @@ impl SimulatedParticipants {
         })
     }
 
-    fn enter(&self, ask: &Ask) -> (String, Option<Line>, Mode) {
+    fn enter(&self, ask: &ActionRequest) -> (String, Option<Line>, Mode) {
         let recorded = self.recorded(ask);
         let mut stage = lock(&self.stage);
         let Some(recorded) = recorded else {
@@ -176,7 +176,7 @@ impl SimulatedParticipants {
     }
 }
 
-fn is_of(started: &StepStarted, ask: &Ask) -> bool {
+fn is_of(started: &StepStarted, ask: &ActionRequest) -> bool {
     let attempt = &ask.attempt;
     started.step == attempt.step && started.direction == attempt.direction && started.attempt == attempt.number
 }
@@ -184,7 +184,7 @@ fn is_of(started: &StepStarted, ask: &Ask) -> bool {
 impl Participants for SimulatedParticipants {
     type Turn = ();
 
-    async fn turn(&self, ask: &Ask, share: Option<usize>) -> Result<(), NotSent> {
+    async fn turn(&self, ask: &ActionRequest, share: Option<usize>) -> Result<(), NotSent> {
         let line = {
             let mut stage = lock(&self.stage);
             stage.shares.extend(share);
@@ -204,7 +204,7 @@ impl Participants for SimulatedParticipants {
         !lock(&self.stage).full
     }
 
-    async fn ask(&self, ask: Ask, (): ()) -> Reply {
+    async fn ask(&self, ask: ActionRequest, (): ()) -> Reply {
         let number = ask.attempt.number;
         let call = async {
             let (action, line, mode) = self.enter(&ask);
