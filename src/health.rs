@@ -26,7 +26,7 @@ const NOT_KNOWN: &str = "views: how far they are behind the log is not known now
 
 /// What a process stands on.
 #[derive(Clone, Default)]
-pub(crate) struct Footing {
+pub(crate) struct Dependencies {
     /// The log, if nothing goes without it.
     pub event_store: Option<EventStore>,
     /// Postgres, if nothing goes without it.
@@ -58,15 +58,15 @@ pub(crate) enum Standing {
 }
 
 /// `/livez`: the process answers. `/readyz`: what it needs answers too, and it is not about to leave; 503 says what is wrong.
-pub(crate) fn router(footing: Footing, stop: CancellationToken) -> Router {
+pub(crate) fn router(dependencies: Dependencies, stop: CancellationToken) -> Router {
     let ready = move || {
-        let (footing, leaving) = (footing.clone(), stop.is_cancelled());
+        let (dependencies, leaving) = (dependencies.clone(), stop.is_cancelled());
         async move {
             if leaving {
                 return (StatusCode::SERVICE_UNAVAILABLE, "leaving\n".to_owned());
             }
-            match footing.standing().await {
-                Standing::Ready => (StatusCode::OK, format!("ready\n{}", footing.details().await)),
+            match dependencies.standing().await {
+                Standing::Ready => (StatusCode::OK, format!("ready\n{}", dependencies.details().await)),
                 Standing::Starting(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("starting: waits for {what}\n")),
                 Standing::NotReady(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
             }
@@ -75,7 +75,7 @@ pub(crate) fn router(footing: Footing, stop: CancellationToken) -> Router {
     Router::new().route("/livez", get(|| async { "alive\n" })).route("/readyz", get(ready))
 }
 
-impl Footing {
+impl Dependencies {
     /// Whether the process is ready.
     pub async fn standing(&self) -> Standing {
         if let Some(reason) = self.alarm.reason() {
@@ -174,11 +174,12 @@ mod tests {
         let pool = PgPoolOptions::new().connect_lazy(&format!("postgres://tenuto@{at}/tenuto")).unwrap();
         let event_store = EventStore::connect(&format!("esdb://{at}?tls=false")).unwrap();
         let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
-        let footing = Footing { event_store: Some(event_store), pool: Some(pool), lag, ..Footing::default() };
+        let dependencies =
+            Dependencies { event_store: Some(event_store), pool: Some(pool), lag, ..Dependencies::default() };
         let begun = Instant::now();
-        let standing = footing.standing().await;
+        let standing = dependencies.standing().await;
         assert_eq!(standing, Standing::NotReady("the log does not answer\nPostgres does not answer\n".to_owned()));
-        assert_eq!(footing.details().await, NOT_KNOWN);
+        assert_eq!(dependencies.details().await, NOT_KNOWN);
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     }
 }

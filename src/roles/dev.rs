@@ -16,7 +16,7 @@ use super::readiness::Told;
 use super::watched::{Alarms, Watched, Watching};
 use super::{HTTP_SERVER, RoleResult};
 use crate::backends::{self, Backends};
-use crate::health::Footing;
+use crate::health::Dependencies;
 use crate::signals;
 use crate::supervisor::Supervisor;
 use command_line::data_folder::DataFolder;
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         Ok::<_, Box<dyn std::error::Error>>(backends)
     };
     let told = Told::default();
-    let waits = Footing { door: Some(door.clone()), ..Footing::default() };
+    let waits = Dependencies { door: Some(door.clone()), ..Dependencies::default() };
     let mut backends = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(server.stop().await?),
@@ -81,7 +81,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let (leaving, projector) = (&stop, Some(&projecting.health));
     let watched =
         Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed: &background, projector };
-    let Watching { mut guard, footing, probes } = watched.start(Some(&door), Some(&queries.stats));
+    let Watching { mut guard, dependencies, probes } = watched.start(Some(&door), Some(&queries.stats));
     door.waits_behind("the log, which is compared with the views", probes.clone());
     let (urls, leaving) = (participant_urls(&base), stop.clone());
     let start = async {
@@ -95,7 +95,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         started = start => started.map(Some),
         reason = backends.broken() => Err(reason.into()),
         ended = server.failed() => Err(ended.into()),
-        never = told.tell(&footing) => match never {},
+        never = told.tell(&dependencies) => match never {},
     };
     let Some(handler) = handler? else {
         server.stop().await?;
@@ -126,7 +126,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let broken = tokio::select! {
         () = stop.cancelled() => None,
         () = shown => None,
-        never = told.tell(&footing) => match never {},
+        never = told.tell(&dependencies) => match never {},
         reason = backends.broken() => Some(reason),
         ended = tasks.failed() => Some(ended.to_string()),
         ended = server.failed() => Some(ended.to_string()),

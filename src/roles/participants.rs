@@ -7,7 +7,7 @@ use participants::{MailServer, Options};
 use sqlx::PgPool;
 
 use super::{HTTP_SERVER, RoleResult};
-use crate::health::Footing;
+use crate::health::Dependencies;
 use crate::metrics::Sources;
 use crate::supervisor::{Supervisor, TaskHealth};
 use crate::{backends, health, metrics, signals};
@@ -82,14 +82,14 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
         () = stop.cancelled() => return Ok(server.stop().await?),
         started = start => started?,
     };
-    let footing = Footing {
+    let dependencies = Dependencies {
         pool: Some(pool.clone()),
         alarm: alarm.clone(),
         tasks: health_of_tasks.clone(),
-        ..Footing::default()
+        ..Dependencies::default()
     };
     let router = participants::router(pool.clone(), options.clone())
-        .merge(health::router(footing, stop.clone()))
+        .merge(health::router(dependencies, stop.clone()))
         .merge(metrics::router(Sources { alarm, tasks: health_of_tasks.clone(), ..Sources::default() }));
     door.open(router);
     output::announce(&format!("orders, payments, shipping and notifications at http://{address}\n"));

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::health::{Footing, Standing};
+use crate::health::{Dependencies, Standing};
 use command_line::output;
 
 /// Between two looks.
@@ -32,11 +32,12 @@ struct Memory {
 
 impl Told {
     /// Looks again and again, and prints what is new.
-    pub async fn tell(&self, footing: &Footing) -> Infallible {
+    pub async fn tell(&self, dependencies: &Dependencies) -> Infallible {
         loop {
             tokio::time::sleep(EVERY).await;
-            let standing = footing.standing().await;
-            let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner).new_lines(standing, footing.warnings());
+            let standing = dependencies.standing().await;
+            let lines =
+                self.0.lock().unwrap_or_else(PoisonError::into_inner).new_lines(standing, dependencies.warnings());
             if !lines.is_empty() {
                 output::announce(&lines.concat());
             }

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use views::LagMeter;
 
-use crate::health::Footing;
+use crate::health::Dependencies;
 use crate::log_guard::LogGuard;
 use crate::metrics::Sources;
 use crate::supervisor::TaskHealth;
@@ -45,7 +45,7 @@ pub(super) struct Watched<'a> {
 /// What is watched, and what it shows.
 pub(super) struct Watching {
     pub guard: LogGuard,
-    pub footing: Footing,
+    pub dependencies: Dependencies,
     /// The routes of the probes.
     pub probes: Router,
 }
@@ -60,7 +60,7 @@ impl Watched<'_> {
             LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), self.closed.clone(), tasks.clone());
         let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
         let projector = self.projector.cloned();
-        let footing = Footing {
+        let dependencies = Dependencies {
             event_store: Some(event_store),
             pool: Some(pool),
             lag: lag.clone(),
@@ -73,7 +73,7 @@ impl Watched<'_> {
         };
         let (live, keys, handler) = (live.cloned(), guard.keys(), self.alarms.handler.clone());
         let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler, tasks });
-        let probes = health::router(footing.clone(), self.leaving.clone()).merge(metrics);
-        Watching { guard, footing, probes }
+        let probes = health::router(dependencies.clone(), self.leaving.clone()).merge(metrics);
+        Watching { guard, dependencies, probes }
     }
 }
