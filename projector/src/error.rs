@@ -1,7 +1,7 @@
 //! What ends a projector, what only interrupts it, and what is wrong with a single event.
 
 use event_store::client::ReadError;
-use leader_consumer::OriginError;
+use leader_consumer::{Consequence, Interrupted, OriginError};
 use views::LogCheckError;
 
 /// What a projector cannot get over by waiting.
@@ -25,6 +25,19 @@ pub(crate) enum Interruption {
     Origin(#[from] OriginError),
     #[error("the connection to the log was made again, and the views are compared with it")]
     Reconnected,
+}
+
+impl Interrupted for Interruption {
+    fn consequence(&self) -> Consequence {
+        match self {
+            Self::Database(error) if is_wrong_schema(error) => Consequence::End,
+            Self::Reconnected => Consequence::Again,
+            Self::Origin(OriginError::Mismatch(mismatch)) => Consequence::WrongLog(mismatch.to_string()),
+            Self::Database(_) | Self::Log(_) | Self::CheckpointMoved | Self::Origin(OriginError::Log(_)) => {
+                Consequence::Pause
+            }
+        }
+    }
 }
 
 impl From<LogCheckError> for Interruption {
@@ -80,6 +93,6 @@ fn refusal(error: &sqlx::Error) -> Option<String> {
 }
 
 /// Whether the database lacks what the projector needs (SQLSTATE class 42): waiting does not help.
-pub(crate) fn is_wrong_schema(error: &sqlx::Error) -> bool {
+fn is_wrong_schema(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code.starts_with("42"))
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use domain::views::stream_prefixes;
 use event_store::client::{EventStore, Filter, Position, RecordedEvent};
-use leader_consumer::OriginError;
+use leader_consumer::{Term, Terms, lead};
 use sqlx::PgPool;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use views::REMEDY;
 
 use crate::apply::{Views, apply};
-use crate::error::{Interruption, ProjectorError, WriteError, is_wrong_schema};
+use crate::error::{Interruption, ProjectorError, WriteError};
 use crate::fold::Batch;
 use crate::intake::{Collected, Intake};
 use crate::options::ProjectorOptions;
@@ -20,8 +20,6 @@ use crate::session::Session;
 use crate::states::States;
 use crate::write::write;
 
-/// The first wait before trying again what failed.
-const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
 /// Streams of other applications that are named in the log lines.
 const MAX_FOREIGN_NAMED: u64 = 20;
 /// Who raises the alarm.
@@ -35,52 +33,43 @@ pub async fn run(
     pool: PgPool,
     shutdown: CancellationToken,
 ) -> Result<(), ProjectorError> {
-    let mut back_off = BACK_OFF_FIRST;
-    loop {
-        let started_at = options.health.now().position;
-        let interruption = match lead(&options, &log, &pool, &shutdown).await {
-            Ok(()) => {
-                options.health.stand_by(None);
-                return Ok(());
-            }
-            Err(Interruption::Database(error)) if is_wrong_schema(&error) => return Err(ProjectorError::Schema(error)),
-            Err(interruption) => interruption,
-        };
-        match &interruption {
-            Interruption::Reconnected => {
-                tracing::info!("{interruption}");
-                continue;
-            }
-            Interruption::Origin(OriginError::Mismatch(mismatch)) => {
-                options.alarm.raise(PROJECTOR, &format!("{mismatch}; {REMEDY}"));
-            }
-            _ => {}
+    let ProjectorOptions { back_off_max: max_pause, ref alarm, .. } = options;
+    let terms = Terms { name: PROJECTOR, max_pause, alarm, remedy: REMEDY };
+    let projector = Projector { options: &options, log: &log, pool: &pool, shutdown: &shutdown };
+    match lead(terms, projector, &shutdown).await {
+        Ok(()) => {
+            options.health.stand_by(None);
+            Ok(())
         }
-        options.health.stand_by(Some(interruption.to_string()));
-        if options.health.now().position != started_at {
-            back_off = BACK_OFF_FIRST;
-        }
-        if !options.alarm.is_raised() {
-            tracing::warn!(%interruption, wait_ms = back_off.as_millis(), "the projector was interrupted and will start again");
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            () = sleep(back_off) => {}
-        }
-        back_off = (back_off * 2).min(options.back_off_max);
+        Err(Interruption::Database(error)) => Err(ProjectorError::Schema(error)),
+        Err(other) => Err(ProjectorError::Schema(sqlx::Error::Protocol(other.to_string()))),
     }
 }
 
-/// Stands by, takes over and follows the log, until told to stop.
-async fn lead(
-    options: &ProjectorOptions,
-    log: &EventStore,
-    pool: &PgPool,
-    shutdown: &CancellationToken,
-) -> Result<(), Interruption> {
-    match Active::take_over(options, log, pool, shutdown).await? {
-        Some(active) => active.follow(shutdown).await,
-        None => Ok(()),
+/// What every term is led with.
+struct Projector<'a> {
+    options: &'a ProjectorOptions,
+    log: &'a EventStore,
+    pool: &'a PgPool,
+    shutdown: &'a CancellationToken,
+}
+
+impl Term for Projector<'_> {
+    type Interruption = Interruption;
+
+    async fn lead(&mut self) -> Result<(), Interruption> {
+        match Active::take_over(self.options, self.log, self.pool, self.shutdown).await? {
+            Some(active) => active.follow(self.shutdown).await,
+            None => Ok(()),
+        }
+    }
+
+    fn progress(&self) -> Option<Position> {
+        self.options.health.now().position
+    }
+
+    fn interrupted(&mut self, interruption: &Interruption) {
+        self.options.health.stand_by(Some(interruption.to_string()));
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use event_store::{EventStore, Filter, Position, RecordedEvent, Subscription, SubscriptionItem};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info};
 use uuid::Uuid;
 
 use crate::alarm::LogAlarm;
@@ -16,10 +16,9 @@ use crate::checkpoint::CheckpointRow;
 use crate::lanes::Lanes;
 use crate::leadership::acquire_leadership;
 use crate::origin::{Checkpoint, Mark, OriginError, verify};
+use crate::terms::{Consequence, Interrupted, Term, Terms, lead};
 use crate::window::{Number, Window};
 
-/// The first wait before trying again what failed.
-const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
 /// How often the checkpoint is written, while it moves.
 const PACE: Duration = Duration::from_millis(100);
 /// How often the checkpoint is written past events that are not this reader's: the event there has to be looked up for its id.
@@ -98,6 +97,16 @@ enum Interruption {
     Reconnected,
 }
 
+impl Interrupted for Interruption {
+    fn consequence(&self) -> Consequence {
+        match self {
+            Self::Origin(OriginError::Mismatch(mismatch)) => Consequence::WrongLog(mismatch.to_string()),
+            Self::Reconnected => Consequence::Again,
+            Self::Database(_) | Self::Handler(_) | Self::Origin(OriginError::Log(_)) => Consequence::Pause,
+        }
+    }
+}
+
 /// Follows until told to stop. While another one is active it stands by; while log or database are down it waits.
 pub async fn follow<R: Reader>(
     options: FollowOptions,
@@ -106,64 +115,53 @@ pub async fn follow<R: Reader>(
     reader: Arc<R>,
     stop: CancellationToken,
 ) {
-    let name = options.name;
-    let mut back_off = BACK_OFF_FIRST;
-    while !stop.is_cancelled() {
-        let begun = Instant::now();
-        let Err(interruption) = lead(&options, &log, &pool, &reader, &stop).await else { return };
-        if begun.elapsed() > options.back_off_max * 2 {
-            back_off = BACK_OFF_FIRST;
-        }
-        match &interruption {
-            Interruption::Origin(OriginError::Mismatch(mismatch)) => {
-                options.alarm.raise(name, &format!("{mismatch}; {}", options.remedy));
-            }
-            Interruption::Reconnected => {
-                info!(name, "{interruption}");
-                continue;
-            }
-            _ => warn!(name, %interruption, wait_ms = back_off.as_millis(), "was interrupted, and will start again"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = sleep(back_off) => {}
-        }
-        back_off = (back_off * 2).min(options.back_off_max);
+    let FollowOptions { name, back_off_max: max_pause, ref alarm, remedy, .. } = options;
+    let follower = Follower { options: &options, log: &log, pool: &pool, reader: &reader, stop: &stop };
+    if let Err(interruption) = lead(Terms { name, max_pause, alarm, remedy }, follower, &stop).await {
+        error!(name, %interruption, "follows no more");
     }
 }
 
-async fn lead<R: Reader>(
-    options: &FollowOptions,
-    log: &EventStore,
-    pool: &PgPool,
-    reader: &Arc<R>,
-    stop: &CancellationToken,
-) -> Result<(), Interruption> {
-    let mut db = tokio::select! {
-        () = stop.cancelled() => return Ok(()),
-        db = acquire_leadership(pool, options.lock, options.standby_poll, options.silence) => db?,
-    };
-    // What a crash of the server takes back is only read again: there is no need to wait for its disk.
-    sqlx::query("SET synchronous_commit TO off").execute(&mut db).await?;
-    let checkpoint = options.checkpoint.read(&mut db).await?;
-    let log_id = verify(log, checkpoint.as_ref()).await?;
-    options.alarm.clear(options.name);
-    let position = checkpoint.map(|checkpoint| checkpoint.position);
-    info!(name = options.name, from = position.map(|position| position.commit), "is active");
-    let active = Active {
-        options,
-        db,
-        log,
-        log_id,
-        subscription: log.subscribe_all(options.filter.clone(), position),
-        reader: reader.clone(),
-        window: Window::from(position, checkpoint.and_then(|checkpoint| checkpoint.mark)),
-        lanes: Lanes::default(),
-        under_way: JoinSet::new(),
-        written: position,
-        heard: Instant::now(),
-    };
-    active.run(stop).await
+/// What every term is led with.
+struct Follower<'a, R> {
+    options: &'a FollowOptions,
+    log: &'a EventStore,
+    pool: &'a PgPool,
+    reader: &'a Arc<R>,
+    stop: &'a CancellationToken,
+}
+
+impl<R: Reader> Term for Follower<'_, R> {
+    type Interruption = Interruption;
+
+    async fn lead(&mut self) -> Result<(), Interruption> {
+        let Self { options, log, pool, reader, stop } = *self;
+        let mut db = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            db = acquire_leadership(pool, options.lock, options.standby_poll, options.silence) => db?,
+        };
+        // What a crash of the server takes back is only read again: there is no need to wait for its disk.
+        sqlx::query("SET synchronous_commit TO off").execute(&mut db).await?;
+        let checkpoint = options.checkpoint.read(&mut db).await?;
+        let log_id = verify(log, checkpoint.as_ref()).await?;
+        options.alarm.clear(options.name);
+        let position = checkpoint.map(|checkpoint| checkpoint.position);
+        info!(name = options.name, from = position.map(|position| position.commit), "is active");
+        let active = Active {
+            options,
+            db,
+            log,
+            log_id,
+            subscription: log.subscribe_all(options.filter.clone(), position),
+            reader: reader.clone(),
+            window: Window::from(position, checkpoint.and_then(|checkpoint| checkpoint.mark)),
+            lanes: Lanes::default(),
+            under_way: JoinSet::new(),
+            written: position,
+            heard: Instant::now(),
+        };
+        active.run(stop).await
+    }
 }
 
 /// An event on its way.

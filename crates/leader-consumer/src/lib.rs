@@ -1,7 +1,8 @@
 //! One of many processes follows the log: the one that was elected.
 //!
 //! [`acquire_leadership`] waits until this process leads. A lock on its connection to Postgres holds the
-//! leadership. [`follow`] does the rest for a handler of single events: it reads a part of the log from a
+//! leadership. [`lead`] begins one term of leadership after another, whatever interrupts them.
+//! [`follow`] does the rest for a handler of single events: it reads a part of the log from a
 //! checkpoint in Postgres, hands each event to a [`Reader`], and moves the checkpoint past the handled
 //! events. What holds:
 //!
@@ -20,6 +21,7 @@ mod follow;
 mod lanes;
 mod leadership;
 mod origin;
+mod terms;
 mod window;
 
 pub use alarm::LogAlarm;
@@ -27,3 +29,4 @@ pub use checkpoint::{CheckpointRow, read_checkpoint};
 pub use follow::{FollowOptions, Reader, follow};
 pub use leadership::acquire_leadership;
 pub use origin::{Checkpoint, Mark, Mismatch, OriginError, compare, verify};
+pub use terms::{Consequence, Interrupted, Term, Terms, lead};

@@ -1,0 +1,96 @@
+//! One term of leadership after another: each ends with an interruption, and the next begins after a pause.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use event_store::Position;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::alarm::LogAlarm;
+
+/// The first pause after an interruption.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who leads, and how it takes an interruption.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Who leads, for people.
+    pub name: &'static str,
+    /// The longest pause after an interruption.
+    pub max_pause: Duration,
+    /// Raised while the checkpoint is not of this log.
+    pub alarm: &'a LogAlarm,
+    /// What an operator does when the checkpoint is not of this log.
+    pub remedy: &'static str,
+}
+
+/// What an instance does while it leads.
+pub trait Term: Send {
+    /// Why a term ends before its time.
+    type Interruption: Interrupted + Send;
+
+    /// Stands by until this instance leads, and leads until it is told to stop.
+    fn lead(&mut self) -> impl Future<Output = Result<(), Self::Interruption>> + Send;
+
+    /// How far it has come. The first pause after progress is short.
+    fn progress(&self) -> Option<Position> {
+        None
+    }
+
+    /// It no longer leads, and a pause follows.
+    fn interrupted(&mut self, _interruption: &Self::Interruption) {}
+}
+
+/// Why a term ended before its time.
+pub trait Interrupted: Display {
+    /// What follows from it.
+    fn consequence(&self) -> Consequence;
+}
+
+/// What follows from an interruption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Consequence {
+    /// The next term begins at once.
+    Again,
+    /// The next term begins after a pause.
+    Pause,
+    /// The checkpoint is not of this log, for this reason. The next term looks again, after a pause.
+    WrongLog(String),
+    /// Waiting cannot help: there is no next term.
+    End,
+}
+
+/// Leads term by term until told to stop. While another instance leads, it stands by; while log or database are down, it
+/// waits. It ends with an error only where waiting cannot help.
+pub async fn lead<T: Term>(terms: Terms<'_>, mut term: T, stop: &CancellationToken) -> Result<(), T::Interruption> {
+    let Terms { name, max_pause, alarm, remedy } = terms;
+    let mut pause = FIRST_PAUSE;
+    while !stop.is_cancelled() {
+        let (begun, progress) = (Instant::now(), term.progress());
+        let Err(interruption) = term.lead().await else { return Ok(()) };
+        if term.progress() != progress || begun.elapsed() > max_pause * 2 {
+            pause = FIRST_PAUSE;
+        }
+        let consequence = interruption.consequence();
+        match &consequence {
+            Consequence::End => return Err(interruption),
+            Consequence::Again => {
+                info!(name, "{interruption}");
+                continue;
+            }
+            Consequence::WrongLog(reason) => alarm.raise(name, &format!("{reason}; {remedy}")),
+            Consequence::Pause => {
+                warn!(name, %interruption, wait_ms = pause.as_millis(), "was interrupted, and will start again");
+            }
+        }
+        term.interrupted(&interruption);
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = sleep(pause) => {}
+        }
+        pause = (pause * 2).min(max_pause);
+    }
+    Ok(())
+}
