@@ -56,9 +56,9 @@ pub(super) fn named<T>(
 
 /// A text as an order's id. No order has what cannot be one.
 pub(super) fn order_id(text: &str) -> Result<OrderId, Problem> {
-    OrderId::new(text).map_err(|error| no_such_id(&error))
+    OrderId::new(text).map_err(no_such_id)
 }
 
-pub(super) fn no_such_id(error: &InvalidOrderId) -> Problem {
+pub(super) fn no_such_id(error: InvalidOrderId) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is no such order: the id {error}"))
 }

@@ -41,7 +41,7 @@ impl From<Report> for Line {
             Report::Taken(accepted) => Self::Taken { status: 202, receipt: Receipt::from(&accepted) },
             Report::Refused { order_id, because } => {
                 let problem = match because {
-                    NotTaken::NoSuchId(error) => refused::no_such_id(&error),
+                    NotTaken::NoSuchId(error) => refused::no_such_id(error),
                     NotTaken::Command(error) => refused::problem(error, ""),
                 };
                 Self::Refused { order_id, problem }

@@ -35,8 +35,11 @@ pub(super) use self::request::MAX_ORDERS;
 
 const MEDIA_TYPE: &str = "application/x-ndjson";
 
+/// The batches of this instance.
+type Shared<L, C, V> = Arc<Batches<L, AllParticipants<L>, C, V>>;
+
 pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
-    State(batches): State<Arc<Batches<L, AllParticipants<L>, C, V>>>,
+    State(batches): State<Shared<L, C, V>>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (_, value) = body::json(request, &["application/json"]).await?;
