@@ -226,12 +226,12 @@ impl TaskHealth {
     pub fn reason(&self) -> Option<String> {
         let tasks = self.lock();
         let waiting = tasks.iter().filter(|(_, restarts)| restarts.waits);
-        let lines: String = waiting
+        let lines: Vec<String> = waiting
             .map(|(task, Restarts { last_reason, .. })| {
                 format!("{task} ended unexpectedly, and is started again in a moment: {last_reason}\n")
             })
             .collect();
-        (!lines.is_empty()).then_some(lines)
+        (!lines.is_empty()).then(|| lines.concat())
     }
 
     /// The tasks that were started again not long ago.

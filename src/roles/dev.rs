@@ -132,13 +132,13 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         ended = server.failed() => Some(ended.to_string()),
     };
     stop.cancel();
-    let served = server.stop().await;
-    let handled = handler.stop().await;
-    let followed = tasks.stop().await;
+    let of_server = server.stop().await;
+    let of_handler = handler.stop().await;
+    let of_tasks = tasks.stop().await;
     backends.stop().await;
     // What happened first is the reason; the rest may follow from it.
     broken.map_or(Ok(()), Err)?;
-    Ok(served.and(handled).and(followed)?)
+    Ok(of_server.and(of_handler).and(of_tasks)?)
 }
 
 /// The reference services are at this very address; those of the environment take their place, or stand beside them.

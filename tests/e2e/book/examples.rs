@@ -128,10 +128,8 @@ async fn run_script(folder: &std::path::Path) -> Output {
         .env("CURL_HOME", folder)
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    match tokio::time::timeout(LIMIT + Duration::from_mins(1), command.output()).await {
-        Ok(output) => output.unwrap(),
-        Err(_) => panic!("{} does not end", folder.join("page.sh").display()),
-    }
+    let output = tokio::time::timeout(LIMIT + Duration::from_mins(1), command.output()).await;
+    output.unwrap_or_else(|late| panic!("{} does not end: {late}", folder.join("page.sh").display())).unwrap()
 }
 
 /// Runs these pages. There have to be some that run.

@@ -1,7 +1,7 @@
 //! Links lead to files and headings that exist, and paths in code spans to files.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::page::Page;
 use super::{files_below, pages, root};
@@ -62,7 +62,7 @@ fn the_summary_lists_every_page_of_the_book() {
     let summary = Page::read(&docs.join("SUMMARY.md"));
     let listed: BTreeSet<_> = summary.links().into_iter().map(|(_, target)| docs.join(target)).collect();
     let is_page = |path: &&Path| !path.ends_with("SUMMARY.md");
-    for path in files_below(&docs, ".md").iter().map(|path| path.as_path()).filter(is_page) {
+    for path in files_below(&docs, ".md").iter().map(PathBuf::as_path).filter(is_page) {
         assert!(listed.contains(path), "{} is not in docs/SUMMARY.md", path.display());
     }
 }

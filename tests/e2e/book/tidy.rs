@@ -2,6 +2,7 @@
 //! English: a named subject, the field's own term, one idea a sentence.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
@@ -101,8 +102,8 @@ fn phrases_that_were_replaced_do_not_come_back() {
         let kept = |phrase: &str| KEPT.iter().any(|(file, kept)| path.ends_with(file) && *kept == phrase);
         for (phrase, instead) in BANNED.into_iter().filter(|(phrase, _)| !kept(phrase)) {
             for line in lines_with(&words, phrase) {
-                found +=
-                    &format!("{}:{line}: {phrase:?}: write: {instead}\n", path.strip_prefix(root()).unwrap().display());
+                let path = path.strip_prefix(root()).unwrap().display();
+                writeln!(found, "{path}:{line}: {phrase:?}: write: {instead}").unwrap();
             }
         }
     }
@@ -114,7 +115,7 @@ fn prose_is_at_most_100_columns_wide() {
     let mut found = String::new();
     let mut check = |name: &str, number: usize, line: &str| {
         if line.chars().count() > WIDTH && !may_be_wide(line) {
-            found += &format!("{name}:{number}: {} columns\n", line.chars().count());
+            writeln!(found, "{name}:{number}: {} columns", line.chars().count()).unwrap();
         }
     };
     for page in pages() {
