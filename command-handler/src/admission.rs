@@ -17,6 +17,8 @@ use sqlx::PgPool;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use views::checkpoint;
+use views::todo::overdue;
 
 use crate::clock::Clock;
 use crate::log::Log;
@@ -89,7 +91,7 @@ pub async fn watch_bounds<L: Log, P: Participants, C: Clock>(
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let look = async { tokio::join!(views_at(&pool), overdue(&pool, bounds.most_overdue)) };
+        let look = async { tokio::join!(checkpoint::read(&pool), overdue(&pool, bounds.most_overdue)) };
         // One that takes too long has nothing to say, as one that fails.
         let (views, overdue) = match timeout(PATIENCE, look).await {
             Ok((views, overdue)) => (views.ok().flatten(), overdue.ok()),
@@ -130,24 +132,6 @@ impl Behind {
         }
         lag
     }
-}
-
-/// How far the views have come.
-async fn views_at(pool: &PgPool) -> Result<Option<Position>, sqlx::Error> {
-    let row: Option<(i64, i64)> =
-        sqlx::query_as("SELECT position, prepare FROM checkpoints WHERE name = 'views'").fetch_optional(pool).await?;
-    Ok(row.map(|(commit, prepare)| Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() }))
-}
-
-/// How many orders have been due for longer than anybody should need to look at them; counted no further than is asked.
-async fn overdue(pool: &PgPool, most: u64) -> Result<u64, sqlx::Error> {
-    let count: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM (SELECT FROM todo WHERE due_at < now() - interval '5 seconds' LIMIT $1) overdue",
-    )
-    .bind(i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX))
-    .fetch_one(pool)
-    .await?;
-    Ok(u64::try_from(count).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use sqlx::PgPool;
 use tokio::time::timeout;
 
+use crate::Production;
 use crate::participants::{CIRCUIT_STATES, Circuit};
-use crate::{Production, held_steps};
 
 /// How long Postgres has to count: an outage must not hold up the other figures.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -45,7 +45,7 @@ impl HandlerFigures {
     /// Counts what Postgres knows.
     pub async fn measure(&self) {
         let Some(source) = self.0.get() else { return };
-        let counted = timeout(PATIENCE, held_steps(&source.pool)).await;
+        let counted = timeout(PATIENCE, views::held_steps(&source.pool)).await;
         #[expect(clippy::cast_precision_loss, reason = "no table has so many rows")]
         let held = counted.ok().and_then(Result::ok).map_or(f64::NAN, |count| count as f64);
         *source.held_steps.write().unwrap_or_else(PoisonError::into_inner) = held;

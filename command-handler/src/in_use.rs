@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use domain::order::{Lifecycle, WorkflowRef};
+use domain::order::WorkflowRef;
 use sqlx::PgPool;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -156,17 +156,7 @@ struct Used {
 }
 
 async fn in_use(pool: &PgPool) -> Result<Vec<Used>, sqlx::Error> {
-    let open = Lifecycle::ALL.iter().filter(|state| !matches!(state, Lifecycle::Completed | Lifecycle::Canceled));
-    let open: Vec<&str> = open.map(|state| state.as_str()).collect();
-    let rows: Vec<(String, i32, bool)> = sqlx::query_as(
-        "SELECT name, version, bool_or(followed) FROM (\
-           SELECT name, max(version) AS version, false AS followed FROM workflows GROUP BY name \
-           UNION ALL SELECT DISTINCT workflow, workflow_version, true FROM orders WHERE state = ANY($1)\
-         ) AS used GROUP BY name, version ORDER BY name, version",
-    )
-    .bind(open)
-    .fetch_all(pool)
-    .await?;
+    let rows = views::workflows_in_use(pool).await?;
     let used = |(name, version, is_followed): (String, i32, bool)| Used {
         workflow: WorkflowRef { name, version: version.cast_unsigned() },
         is_followed,

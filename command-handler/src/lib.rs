@@ -25,7 +25,6 @@ mod erasure;
 #[cfg(test)]
 mod fakes;
 mod figures;
-mod held;
 mod http;
 mod in_use;
 mod instruction;
@@ -48,7 +47,6 @@ pub use admission::{Admission, AdmissionBounds, watch_bounds};
 pub use clock::{Clock, SystemClock};
 pub use erasure::CustomerOrders;
 pub use figures::HandlerFigures;
-pub use held::held_steps;
 pub use http::router;
 pub use in_use::{Unreachable, Usage, look_for_unreachable, watch_unreachable};
 pub use keys::{CustomerKeys, ImportError, Imported, KeptKey, KeyError, KeyTable, import_keys, keys_after};
@@ -58,9 +56,9 @@ pub use participants::{
     ActionRequest, AllParticipants, CIRCUIT_STATES, Circuit, EventParticipants, HttpParticipants, NoAddress,
     Participants, ServiceState, Settings,
 };
-pub use replies::{ReplyReaderOptions, ReplyTally, Taken, read_replies_again, run_replies};
+pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
 pub use selection::{Amounts, AttributeCriteria, Criteria, Selection, Span, StepCriteria, Unknown};
-pub use todo::{TodoList, TodoOptions, release_leases, run_todo};
+pub use todo::{TodoList, TodoOptions, run_todo};
 pub use workflows::{RegisterError, Registered, Registration, Workflows};
 
 /// The orchestrator as it runs in production.

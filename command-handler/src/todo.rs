@@ -121,52 +121,13 @@ impl TodoList for PgPool {
     type Error = sqlx::Error;
 
     async fn claim(&self, now: Timestamp, most: usize, options: &TodoOptions) -> Result<Vec<String>, sqlx::Error> {
-        sqlx::query_scalar(CLAIM)
-            .bind(now)
-            .bind(i64::try_from(most).unwrap_or(i64::MAX))
-            .bind(&options.owner)
-            .bind(options.lease.as_secs_f64())
-            .fetch_all(self)
-            .await
+        views::todo::claim(self, now, most, &options.owner, options.lease).await
     }
 
     async fn put_off(&self, orders: &[OrderId], time: Duration) -> Result<(), sqlx::Error> {
         if orders.is_empty() {
             return Ok(());
         }
-        sqlx::query(
-            "UPDATE leases SET until = greatest(until, now() + make_interval(secs => $2)) WHERE order_id = ANY($1)",
-        )
-        .bind(orders.iter().map(OrderId::as_str).collect::<Vec<_>>())
-        .bind(time.as_secs_f64())
-        .execute(self)
-        .await
-        .map(drop)
+        views::todo::put_off(self, orders.iter().map(OrderId::as_str).collect(), time).await
     }
 }
-
-/// Gives back what this instance has claimed and not done, for others to claim. For an instance that leaves.
-pub async fn release_leases(pool: &PgPool, owner: &str) -> Result<u64, sqlx::Error> {
-    let released = sqlx::query("DELETE FROM leases WHERE owner = $1").bind(owner).execute(pool).await?;
-    Ok(released.rows_affected())
-}
-
-/// What is due and not leased, the longest due first. `$1` now, `$2` most, `$3` owner, `$4` lease in seconds.
-const CLAIM: &str = "
-WITH due AS (
-    SELECT todo.order_id, todo.revision
-    FROM todo
-    LEFT JOIN leases ON leases.order_id = todo.order_id
-    WHERE todo.due_at <= $1 AND (leases.until IS NULL OR leases.until < now() OR leases.revision < todo.revision)
-    ORDER BY todo.due_at
-    LIMIT $2
-    FOR UPDATE OF todo SKIP LOCKED
-), expired AS (
-    DELETE FROM leases
-    WHERE until < now() - interval '10 minutes' AND order_id NOT IN (SELECT order_id FROM due)
-)
-INSERT INTO leases (order_id, owner, until, revision)
-SELECT order_id, $3, now() + make_interval(secs => $4), revision FROM due
-ON CONFLICT (order_id) DO UPDATE SET owner = excluded.owner, until = excluded.until, revision = excluded.revision
-WHERE leases.until < now() OR leases.revision < excluded.revision
-RETURNING order_id";

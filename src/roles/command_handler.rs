@@ -238,7 +238,7 @@ impl Handler {
         // They end by themselves, between two looks at the list, or once the replies at hand are taken.
         let stopped = self.tasks.stop().await;
         self.orchestrator.shutdown(LEAVING).await;
-        match tokio::time::timeout(RELEASING, command_handler::release_leases(&self.pool, &self.owner)).await {
+        match tokio::time::timeout(RELEASING, views::todo::release_leases(&self.pool, &self.owner)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(%error, "leases were not given back: they will run out"),
             Err(_) => tracing::warn!("leases were not given back, Postgres does not answer: they will run out"),

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use command_handler::{TodoList, TodoOptions, release_leases};
+use command_handler::{TodoList, TodoOptions};
 use leader_consumer::LogAlarm;
 use postgres_cluster::testing::{TestDatabase, database};
 use sqlx::PgPool;
+use views::todo::release_leases;
 
 struct List {
     pool: PgPool,

@@ -4,8 +4,9 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use chrono::{DateTime, Utc};
 use domain::order::CustomerKey;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
+use views::customer_keys::{self, CustomerKeyRow};
 
 /// Keys read at once.
 const PAGE: i64 = 500;
@@ -58,26 +59,10 @@ pub enum ImportError {
     Unusable(Uuid),
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    customer_id: String,
-    secret: Option<Vec<u8>>,
-    created_at: DateTime<Utc>,
-    destroyed_at: Option<DateTime<Utc>>,
-}
-
 /// The keys after one of them, in the order of their ids. None: there are no more.
 pub async fn keys_after(pool: &PgPool, after: Option<Uuid>) -> Result<Vec<KeptKey>, sqlx::Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, customer_id, secret, created_at, destroyed_at FROM all_customer_keys
-         WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2",
-    )
-    .bind(after)
-    .bind(PAGE)
-    .fetch_all(pool)
-    .await?;
-    let kept = |row: Row| KeptKey {
+    let rows = customer_keys::after(pool, after, PAGE).await?;
+    let kept = |row: CustomerKeyRow| KeptKey {
         id: row.id,
         customer_id: row.customer_id,
         secret: row.secret.map(|secret| BASE64_STANDARD.encode(secret)),
@@ -107,11 +92,7 @@ async fn import(db: &mut PgConnection, key: &KeptKey, imported: &mut Imported) -
     {
         return Err(unusable());
     }
-    let here: Option<(String, Option<Vec<u8>>)> =
-        sqlx::query_as("SELECT customer_id, secret FROM all_customer_keys WHERE id = $1")
-            .bind(key.id)
-            .fetch_optional(&mut *db)
-            .await?;
+    let here = customer_keys::by_id(&mut *db, key.id).await?;
     match here {
         Some((customer, _)) if customer != key.customer_id => Err(ImportError::Differs(key.id)),
         Some((_, Some(here))) if secret.as_ref().is_some_and(|secret| *secret != here) => {
@@ -127,30 +108,14 @@ async fn import(db: &mut PgConnection, key: &KeptKey, imported: &mut Imported) -
         }
         None => {
             imported.added += 1;
-            Ok(add(db, key, secret.as_deref()).await?)
+            let row = CustomerKeyRow {
+                id: key.id,
+                customer_id: key.customer_id.clone(),
+                secret,
+                created_at: key.created_at,
+                destroyed_at: key.destroyed_at,
+            };
+            Ok(customer_keys::add(db, &row).await?)
         }
     }
-}
-
-/// A customer has one key in use. Where another was made meanwhile, the one that is added only opens what it once sealed.
-async fn add(db: &mut PgConnection, key: &KeptKey, secret: Option<&[u8]>) -> Result<(), sqlx::Error> {
-    let added = sqlx::query(
-        "INSERT INTO customer_keys (id, customer_id, secret, created_at, destroyed_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (customer_id) WHERE secret IS NOT NULL DO NOTHING",
-    );
-    let added = bound(added, key, secret).execute(&mut *db).await?;
-    if added.rows_affected() == 0 {
-        let retired = sqlx::query(
-            "INSERT INTO retired_customer_keys (id, customer_id, secret, created_at, destroyed_at)
-             VALUES ($1, $2, $3, $4, $5)",
-        );
-        bound(retired, key, secret).execute(db).await?;
-    }
-    Ok(())
-}
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
-
-fn bound<'q>(query: Query<'q>, key: &'q KeptKey, secret: Option<&'q [u8]>) -> Query<'q> {
-    query.bind(key.id).bind(&key.customer_id).bind(secret).bind(key.created_at).bind(key.destroyed_at)
 }

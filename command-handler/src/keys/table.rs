@@ -15,6 +15,7 @@ use sqlx::PgPool;
 use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
+use views::customer_keys;
 
 use super::{CustomerKeys, KeyError};
 use crate::lock::lock;
@@ -99,15 +100,7 @@ impl KeyTable {
         }
         let mut secret = [0; CustomerKey::LENGTH];
         rand::rng().fill_bytes(&mut secret);
-        sqlx::query(
-            "INSERT INTO customer_keys (id, customer_id, secret) VALUES ($1, $2, $3)
-             ON CONFLICT (customer_id) WHERE secret IS NOT NULL DO NOTHING",
-        )
-        .bind(Uuid::now_v7())
-        .bind(customer)
-        .bind(secret.as_slice())
-        .execute(&self.pool)
-        .await?;
+        customer_keys::add_unless_in_use(&self.pool, Uuid::now_v7(), customer, &secret).await?;
         // Another instance may have been faster.
         self.in_use(customer)
             .await?
@@ -115,21 +108,14 @@ impl KeyTable {
     }
 
     async fn in_use(&self, customer: &str) -> Result<Option<CustomerKey>, KeyError> {
-        let row: Option<(Uuid, Vec<u8>)> =
-            sqlx::query_as("SELECT id, secret FROM customer_keys WHERE customer_id = $1 AND secret IS NOT NULL")
-                .bind(customer)
-                .fetch_optional(&self.pool)
-                .await?;
+        let row = customer_keys::in_use(&self.pool, customer).await?;
         row.map(|(id, secret)| key(id, &secret)).transpose()
     }
 
     async fn look_by_id(&self, id: Uuid) -> Result<Option<CustomerKey>, KeyError> {
-        let secret: Option<Option<Vec<u8>>> = sqlx::query_scalar("SELECT secret FROM all_customer_keys WHERE id = $1")
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await?;
+        let row = customer_keys::by_id(&self.pool, id).await?;
         // One that was destroyed leaves a row: an order must not be told placeholders because a table was lost.
-        let secret = secret.ok_or(KeyError::Missing(id))?;
+        let (_, secret) = row.ok_or(KeyError::Missing(id))?;
         secret.map(|secret| key(id, &secret)).transpose()
     }
 }
@@ -151,39 +137,7 @@ impl CustomerKeys for KeyTable {
 
     fn destroy<'a>(&'a self, customer: &'a str) -> BoxFuture<'a, Result<u64, KeyError>> {
         Box::pin(async move {
-            sqlx::query(
-                "UPDATE customer_keys SET secret = NULL, destroyed_at = now()
-                 WHERE customer_id = $1 AND secret IS NOT NULL",
-            )
-            .bind(customer)
-            .execute(&self.pool)
-            .await?;
-            sqlx::query(
-                "UPDATE retired_customer_keys SET secret = NULL, destroyed_at = now()
-                 WHERE customer_id = $1 AND secret IS NOT NULL",
-            )
-            .bind(customer)
-            .execute(&self.pool)
-            .await?;
-            // A key that is missing counts as destroyed from now on, so that nothing waits for it, and no import brings it back.
-            sqlx::query(
-                "INSERT INTO customer_keys (id, customer_id, destroyed_at)
-                 SELECT DISTINCT (sealed->>'key')::uuid, customer_id, now() FROM orders
-                 WHERE customer_id = $1 AND sealed IS NOT NULL
-                 AND NOT EXISTS (SELECT FROM all_customer_keys k WHERE k.id = (orders.sealed->>'key')::uuid)
-                 ON CONFLICT DO NOTHING",
-            )
-            .bind(customer)
-            .execute(&self.pool)
-            .await?;
-            // What was overwritten is to go from the table's pages as well. Whoever may not do that leaves it to Postgres' own vacuum.
-            if let Err(error) = sqlx::query("VACUUM customer_keys").execute(&self.pool).await {
-                warn!(%error, "the table of keys could not be vacuumed");
-            }
-            let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM all_customer_keys WHERE customer_id = $1")
-                .bind(customer)
-                .fetch_all(&self.pool)
-                .await?;
+            let ids = customer_keys::destroy(&self.pool, customer).await?;
             self.by_customer.forget(customer);
             for id in &ids {
                 self.by_id.forget(id);

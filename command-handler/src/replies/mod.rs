@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use domain::wire::participants::REPLY_STREAM_PREFIX;
 use event_store::client::{EventStore, Filter, RecordedEvent};
-use leader_consumer::{FollowOptions, LogAlarm, Reader, checkpoint_in, follow};
+use leader_consumer::{FollowOptions, LogAlarm, Reader, follow};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
+use views::REPLIES;
 
 use crate::clock::Clock;
 use crate::orchestrator::Orchestrator;
@@ -58,18 +59,12 @@ pub async fn run_replies<P: Participants, C: Clock>(
     stop: CancellationToken,
 ) {
     let filter = Filter::StreamPrefixes(vec![REPLY_STREAM_PREFIX.to_owned()]);
-    let checkpoint = checkpoint_in!("reply_checkpoints", "replies");
     let follow_options = FollowOptions {
         max_under_way: options.max_under_way,
-        ..FollowOptions::new("the reader of replies", LOCK, checkpoint, filter, (options.alarm, REMEDY))
+        ..FollowOptions::new("the reader of replies", LOCK, REPLIES, filter, (options.alarm, REMEDY))
     };
     let taker = Arc::new(Taker::new(orchestrator, log.clone(), options.tally));
     follow(follow_options, log, pool, taker, stop).await;
-}
-
-/// Has the replies of a log read from its beginning: for a database that goes on with another log.
-pub async fn read_replies_again(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM reply_checkpoints").execute(pool).await.map(drop)
 }
 
 impl<P: Participants, C: Clock> Reader for Taker<EventStore, P, C> {

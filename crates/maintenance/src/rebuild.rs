@@ -116,7 +116,7 @@ pub async fn run(args: RebuildArgs, stop: &CancellationToken) -> Result<ExitCode
     let rebuilt = outcome?;
     if rebuilt.adopted.is_some() {
         // What was read from the other log is no longer where reading goes on. Reading it again changes nothing.
-        command_handler::read_replies_again(&pool).await?;
+        views::read_replies_again(&pool).await?;
         participants::read_requests_again(&pool).await?;
     }
     output::print(&report(&rebuilt, &options))?;

@@ -12,7 +12,10 @@
 pub mod channels;
 pub mod checkpoint;
 pub mod compare;
+pub mod customer_keys;
+pub mod customer_orders;
 mod error;
+mod figures;
 pub mod filter;
 mod keyless;
 mod lag;
@@ -20,19 +23,23 @@ mod listening;
 mod migrate;
 mod origin;
 mod page;
+mod replies;
 mod restored;
 mod rows;
 mod sort;
 mod store;
 mod tables;
+pub mod todo;
 
 pub use error::ViewsError;
+pub use figures::{held_steps, workflows_in_use};
 pub use keyless::{Keyless, keyless};
 pub use lag::{Lag, LagMeter};
 pub use listening::Listening;
 pub use migrate::{MigrateError, migrate};
 pub use origin::{LogCheckError, REMEDY, checkpoint_to_compare, compare_log, compare_views, verify_log, verify_views};
 pub use page::Page;
+pub use replies::{REPLIES, read_replies_again};
 pub use rows::{
     CountRow, Head, HourRow, OrderRow, OutlineStep, ParkedRow, ProgressRow, StatusRow, StepRow, TimelineRow,
     WorkflowKey, WorkflowRow,

@@ -180,7 +180,7 @@ async fn import(from: &Path, common: &Common) -> Result<ExitCode, Box<dyn std::e
     }
     if all.added > 0 {
         // Replies to orders whose keys were missing were set aside. Reading the others again changes nothing.
-        command_handler::read_replies_again(&pool).await?;
+        views::read_replies_again(&pool).await?;
     }
     let Imported { added, known, destroyed } = all;
     output::announce(&format!(

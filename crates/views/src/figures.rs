@@ -1,0 +1,29 @@
+//! What the command handler counts and lists over all orders.
+
+use domain::order::{Lifecycle, StepStatus};
+use sqlx::PgPool;
+
+/// How many steps are held for an operator: failed by a mistake of the deployment, or undone in vain.
+pub async fn held_steps(pool: &PgPool) -> Result<u64, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM steps WHERE status = $1")
+        .bind(StepStatus::Stuck.as_str())
+        .fetch_one(pool)
+        .await?;
+    Ok(count.try_into().unwrap_or_default())
+}
+
+/// Name and version of each definition that is the last of its name or is followed by an order that has not ended, and whether it is
+/// so followed.
+pub async fn workflows_in_use(pool: &PgPool) -> Result<Vec<(String, i32, bool)>, sqlx::Error> {
+    let open = Lifecycle::ALL.iter().filter(|state| !matches!(state, Lifecycle::Completed | Lifecycle::Canceled));
+    let open: Vec<&str> = open.map(|state| state.as_str()).collect();
+    sqlx::query_as(
+        "SELECT name, version, bool_or(followed) FROM (\
+           SELECT name, max(version) AS version, false AS followed FROM workflows GROUP BY name \
+           UNION ALL SELECT DISTINCT workflow, workflow_version, true FROM orders WHERE state = ANY($1)\
+         ) AS used GROUP BY name, version ORDER BY name, version",
+    )
+    .bind(open)
+    .fetch_all(pool)
+    .await
+}

@@ -1,0 +1,72 @@
+//! The to-do list (orders that somebody has to look at again, and when), and the leases on it: which command handler drives what.
+//!
+//! The list is a view. A lease is none: only command handlers write it, and losing it costs double work and nothing else.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, PgPool};
+
+/// Takes what is due at `now` and no one holds a lease of, the longest due first, with a lease of that length.
+pub async fn claim(
+    db: impl PgExecutor<'_>,
+    now: DateTime<Utc>,
+    most: usize,
+    owner: &str,
+    lease: Duration,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(CLAIM)
+        .bind(now)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .bind(owner)
+        .bind(lease.as_secs_f64())
+        .fetch_all(db)
+        .await
+}
+
+/// Extends the leases of these orders, so that none comes back before that time has passed, unless it gets new events.
+pub async fn put_off(db: impl PgExecutor<'_>, orders: Vec<&str>, time: Duration) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE leases SET until = greatest(until, now() + make_interval(secs => $2)) WHERE order_id = ANY($1)")
+        .bind(orders)
+        .bind(time.as_secs_f64())
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+/// Releases the leases of an owner. Returns how many there were.
+pub async fn release_leases(pool: &PgPool, owner: &str) -> Result<u64, sqlx::Error> {
+    let released = sqlx::query("DELETE FROM leases WHERE owner = $1").bind(owner).execute(pool).await?;
+    Ok(released.rows_affected())
+}
+
+/// How many orders have been due for longer than anybody should need to look at them; counted up to one more than that many.
+pub async fn overdue(pool: &PgPool, most: u64) -> Result<u64, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT FROM todo WHERE due_at < now() - interval '5 seconds' LIMIT $1) overdue",
+    )
+    .bind(i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX))
+    .fetch_one(pool)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+/// What is due and not leased, the longest due first. `$1` now, `$2` most, `$3` owner, `$4` lease in seconds.
+const CLAIM: &str = "
+WITH due AS (
+    SELECT todo.order_id, todo.revision
+    FROM todo
+    LEFT JOIN leases ON leases.order_id = todo.order_id
+    WHERE todo.due_at <= $1 AND (leases.until IS NULL OR leases.until < now() OR leases.revision < todo.revision)
+    ORDER BY todo.due_at
+    LIMIT $2
+    FOR UPDATE OF todo SKIP LOCKED
+), expired AS (
+    DELETE FROM leases
+    WHERE until < now() - interval '10 minutes' AND order_id NOT IN (SELECT order_id FROM due)
+)
+INSERT INTO leases (order_id, owner, until, revision)
+SELECT order_id, $3, now() + make_interval(secs => $4), revision FROM due
+ON CONFLICT (order_id) DO UPDATE SET owner = excluded.owner, until = excluded.until, revision = excluded.revision
+WHERE leases.until < now() OR leases.revision < excluded.revision
+RETURNING order_id";
