@@ -57,7 +57,7 @@ pub use participants::{
     Participants, ServiceState, Settings,
 };
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
-pub use selection::{Amounts, AttributeCriteria, Criteria, Selection, Span, StepCriteria, Unknown};
+pub use selection::Selection;
 pub use todo::{TodoList, TodoOptions, run_todo};
 pub use workflows::{RegisterError, Registered, Registration, Workflows};
 

@@ -16,6 +16,7 @@
 pub mod backtest;
 pub mod duration;
 pub mod fault_matrix;
+pub mod filter;
 pub mod ids;
 pub mod json;
 pub mod order;

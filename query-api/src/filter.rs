@@ -1,17 +1,12 @@
-//! Which orders.
+//! Which orders: the syntax of GraphQL. What it means is in [`domain::filter`].
 
 use async_graphql::{ID, InputObject};
 use chrono::{DateTime, Utc};
+use domain::filter::{self, AmountRange, FilterFault, TimeRange};
 use rust_decimal::Decimal;
 use serde_json::Value;
-use views::filter::{AttributeCriteria, Criteria, StepCriteria, TimeRange};
 
 use crate::schema::{OrderState, StepStatus};
-
-/// The most values in one list of a filter.
-const MAX_VALUES: usize = 100;
-/// The most attributes that one filter names, and the most keys on the way to one.
-const MAX_ATTRIBUTES: usize = 10;
 
 /// Which orders: those that meet everything that is said. A list is met by any of its values.
 #[derive(Debug, Clone, Default, InputObject)]
@@ -81,116 +76,48 @@ pub struct AttributeFilter {
     value: Option<Value>,
 }
 
-/// What is wrong with a filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FilterError {
-    #[error("`{0}` takes at most {MAX_VALUES} values")]
-    TooManyValues(&'static str),
-    #[error("`attributes` takes at most {MAX_ATTRIBUTES}")]
-    TooManyAttributes,
-    #[error("`attributes[{0}].path` takes 1 to {MAX_ATTRIBUTES} keys")]
-    Path(usize),
-    #[error("`step` takes a `name`, a `status` or both")]
-    NoStep,
-    #[error("`step.status` takes no PENDING: only steps that have begun are found")]
-    NotBegun,
-}
-
 impl OrderFilter {
-    /// Checks the filter.
-    pub fn criteria(self) -> Result<Criteria, FilterError> {
+    /// The filter as the views take it, or the first that is wrong with it.
+    pub fn checked(self) -> Result<filter::OrderFilter, FilterFault> {
         let total = self.total.unwrap_or_default();
-        Ok(Criteria {
-            statuses: bounded("status", self.status, |status| status)?,
-            states: bounded("state", self.state, |state| state.as_str().to_owned())?,
-            customers: bounded("customer", self.customer, |id| id.0)?,
-            workflow: self.workflow.map(|workflow| (comparable(&workflow.name), workflow.version)),
-            skus: bounded("sku", self.sku, |sku| sku)?,
-            total: (total.at_least, total.at_most),
+        let translated = filter::OrderFilter {
+            statuses: sorted(self.status, |status| status),
+            states: sorted(self.state, OrderState::to_domain),
+            customers: sorted(self.customer, |id| id.0),
+            workflow: self.workflow.map(|WorkflowFilter { name, version }| filter::WorkflowFilter { name, version }),
+            skus: sorted(self.sku, |sku| sku),
+            total: AmountRange { at_least: total.at_least, at_most: total.at_most },
             placed_at: range(self.placed_at),
             updated_at: range(self.updated_at),
             ended_at: range(self.ended_at),
-            step: self.step.map(StepFilter::criteria).transpose()?,
-            stuck_reason: self.stuck_reason.map(|text| comparable(&text)),
-            attributes: attributes(self.attributes.unwrap_or_default())?,
-        })
+            step: self.step.map(|StepFilter { name, status }| filter::StepFilter {
+                name,
+                statuses: sorted(status, StepStatus::to_domain),
+            }),
+            stuck_reason: self.stuck_reason,
+            attributes: self.attributes.into_iter().flatten().map(attribute).collect(),
+        };
+        translated.checked().map_err(|mut faults| faults.swap_remove(0))
     }
 }
 
-impl StepFilter {
-    fn criteria(self) -> Result<StepCriteria, FilterError> {
-        if self.name.is_none() && self.status.is_none() {
-            return Err(FilterError::NoStep);
-        }
-        if self.status.as_ref().is_some_and(|statuses| statuses.contains(&StepStatus::Pending)) {
-            return Err(FilterError::NotBegun);
-        }
-        Ok(StepCriteria {
-            name: self.name.map(|name| comparable(&name)),
-            statuses: bounded("step.status", self.status, |status| status.as_str().to_owned())?,
-        })
-    }
+fn attribute(AttributeFilter { path, value }: AttributeFilter) -> filter::AttributeFilter {
+    filter::AttributeFilter { path, value }
 }
 
-fn attributes(wanted: Vec<AttributeFilter>) -> Result<Vec<AttributeCriteria>, FilterError> {
-    if wanted.len() > MAX_ATTRIBUTES {
-        return Err(FilterError::TooManyAttributes);
-    }
-    let attribute = |(index, AttributeFilter { path, value }): (usize, AttributeFilter)| {
-        let path: Vec<String> = path.iter().map(|key| comparable(key)).collect();
-        if !(1..=MAX_ATTRIBUTES).contains(&path.len()) {
-            return Err(FilterError::Path(index));
-        }
-        let within = |value, key: String| Value::Object([(key, value)].into_iter().collect());
-        Ok(match value {
-            None => AttributeCriteria::There(path[0].clone(), path),
-            Some(value) => AttributeCriteria::Holds(path.into_iter().rev().fold(comparable_json(value), within)),
-        })
-    };
-    wanted.into_iter().enumerate().map(attribute).collect()
+fn range(range: Option<DateTimeRange>) -> TimeRange {
+    let DateTimeRange { from, to } = range.unwrap_or_default();
+    TimeRange { from, to }
 }
 
-/// Sorted, and each value once: what is meant by a list depends on neither.
-fn bounded<T>(
-    name: &'static str,
-    values: Option<Vec<T>>,
-    text: impl Fn(T) -> String,
-) -> Result<Option<Vec<String>>, FilterError> {
-    let Some(values) = values else { return Ok(None) };
-    if values.len() > MAX_VALUES {
-        return Err(FilterError::TooManyValues(name));
-    }
-    let mut texts: Vec<String> = values.into_iter().map(|value| comparable(&text(value))).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    Ok(Some(texts))
+/// A list means the same in any order. So two subscriptions that wait for the same orders are one.
+fn sorted<T, U: Ord>(values: Option<Vec<T>>, translate: impl Fn(T) -> U) -> Option<Vec<U>> {
+    let mut values: Vec<U> = values?.into_iter().map(translate).collect();
+    values.sort_unstable();
+    Some(values)
 }
 
 /// A NUL is in no text of the views, and Postgres refuses to compare with one.
 pub fn comparable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
-}
-
-/// The same of every text in a value.
-fn comparable_json(value: Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(comparable(&text)),
-        Value::Array(values) => values.into_iter().map(comparable_json).collect(),
-        Value::Object(fields) => {
-            fields.into_iter().map(|(key, value)| (comparable(&key), comparable_json(value))).collect()
-        }
-        other => other,
-    }
-}
-
-fn range(range: Option<DateTimeRange>) -> TimeRange {
-    let DateTimeRange { from, to } = range.unwrap_or_default();
-    TimeRange { from: from.map(within_history), to: to.map(within_history) }
-}
-
-/// No order is outside these years, and Postgres takes no moment that is far outside.
-pub fn within_history(at: DateTime<Utc>) -> DateTime<Utc> {
-    const YEAR_1: i64 = -62_135_596_800;
-    const YEAR_10000: i64 = 253_402_300_800;
-    DateTime::from_timestamp(at.timestamp().clamp(YEAR_1, YEAR_10000), at.timestamp_subsec_nanos()).unwrap_or(at)
 }

@@ -2,9 +2,9 @@
 
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
+use domain::filter::within_history;
 use views::{OrderRow, Page, Place, Sort, SortBy, SortKey};
 
-use crate::filter::within_history;
 use crate::paging::{self, PageArguments};
 
 /// The order of a list of orders. Orders that are alike in it are told apart by their ids.

@@ -9,10 +9,12 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use domain::Timestamp;
+use domain::filter::OrderFilter;
 use domain::ids::InvalidOrderId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use views::Unknown;
 
 use self::run::{Progress, Run};
 use crate::clock::Clock;
@@ -20,7 +22,7 @@ use crate::instruction::Instruction;
 use crate::log::Log;
 use crate::orchestrator::{Accepted, CommandError, Orchestrator};
 use crate::participants::Participants;
-use crate::selection::{Criteria, Selection, Unknown};
+use crate::selection::Selection;
 
 /// Batches that are worked on at once.
 pub(crate) const MAX_BATCHES: usize = 4;
@@ -33,7 +35,7 @@ pub(crate) enum Which {
     /// Those that are named, in that order.
     Named(Vec<String>),
     /// Those that match, by their ids, and come after this one.
-    Matching { criteria: Box<Criteria>, after: Option<String> },
+    Matching { criteria: Box<OrderFilter>, after: Option<String> },
 }
 
 /// What a batch reports.
@@ -123,7 +125,7 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Batches<L, P, C, V> {
     }
 
     /// A filter that matches nothing may name what does not exist: a typing error should not look like a day without work.
-    async fn refuse_what_is_unknown(&self, criteria: &Criteria) -> Result<(), NotCounted> {
+    async fn refuse_what_is_unknown(&self, criteria: &OrderFilter) -> Result<(), NotCounted> {
         let unknown = self.views.unknown(criteria).await;
         let unknown = unknown.map_err(|error| unreadable(&error, "the workflows in the views could not be read"))?;
         unknown.map_or(Ok(()), |unknown| Err(NotCounted::Unknown(unknown)))

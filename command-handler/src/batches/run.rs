@@ -16,7 +16,8 @@ use crate::instruction::Instruction;
 use crate::log::Log;
 use crate::orchestrator::{CommandError, Orchestrator};
 use crate::participants::Participants;
-use crate::selection::{Criteria, Selection};
+use crate::selection::Selection;
+use domain::filter::OrderFilter;
 
 /// Orders that are decided about at once.
 const AT_ONCE: usize = 32;
@@ -99,7 +100,7 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
 
     /// Those that match, chunk by chunk. An order that matches no more when its turn comes is decided about all the same: as it
     /// stands in the log.
-    async fn matching(mut self, criteria: &Criteria, mut after: Option<String>) {
+    async fn matching(mut self, criteria: &OrderFilter, mut after: Option<String>) {
         let end = loop {
             let ids = match timeout(MAX_ANSWER_TIME, self.views.page(criteria, after.as_deref(), CHUNK)).await {
                 Ok(Ok(ids)) => ids,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
+use domain::filter::OrderFilter;
 use domain::ids::OrderId;
 use domain::order::NewOrder;
 use event_store::client::Expected;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use uuid::Uuid;
+use views::Unknown;
 
 use super::router;
 use crate::admission::Admission;
@@ -27,7 +29,7 @@ use crate::fakes::log::SimulatedLog;
 use crate::fakes::world::registration;
 use crate::orchestrator::{Orchestrator, OrchestratorOptions};
 use crate::participants::{AllParticipants, HttpParticipants, Settings};
-use crate::selection::{Criteria, Selection, Unknown};
+use crate::selection::Selection;
 
 const WORKFLOW: &str = "workflow: w\nversion: 1\nparticipants: { p: { events: true } }\nsteps:\n  a: { wait: 30d }\n  b: { after: [a], request: p.b }\n";
 
@@ -49,15 +51,15 @@ impl Views {
 impl Selection for Views {
     type Error = Infallible;
 
-    async fn count(&self, _: &Criteria, _: Option<&str>) -> Result<u64, Infallible> {
+    async fn count(&self, _: &OrderFilter, _: Option<&str>) -> Result<u64, Infallible> {
         self.answer(3).await
     }
 
-    async fn unknown(&self, _: &Criteria) -> Result<Option<Unknown>, Infallible> {
+    async fn unknown(&self, _: &OrderFilter) -> Result<Option<Unknown>, Infallible> {
         self.answer(None).await
     }
 
-    async fn page(&self, _: &Criteria, _: Option<&str>, _: usize) -> Result<Vec<String>, Infallible> {
+    async fn page(&self, _: &OrderFilter, _: Option<&str>, _: usize) -> Result<Vec<String>, Infallible> {
         self.answer(["1", "2", "3"].map(str::to_owned).to_vec()).await
     }
 }

@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(schemas["Reason"]["maxLength"], instruction::MAX_REASON);
         assert_eq!(schemas["Actor"]["maxLength"], instruction::MAX_ACTOR);
         assert_eq!(schemas["Batch"]["properties"]["orders"]["maxItems"], batch::MAX_ORDERS);
-        assert_eq!(schemas["Texts"]["anyOf"][1]["maxItems"], batch::MAX_VALUES);
+        assert_eq!(schemas["Texts"]["anyOf"][1]["maxItems"], domain::filter::MAX_VALUES);
         for field in ["outcome", "data"] {
             let (answer, skip) =
                 (&schemas["Answer"]["properties"][field], &schemas["SkipInstruction"]["properties"][field]);

@@ -102,6 +102,11 @@ fn write_canonical(value: &Value, text: &mut String) {
     }
 }
 
+/// Whether two numbers are equal by their decimal value: 3 is 3.0, and no double stands for its neighbour.
+pub(crate) fn are_equal(one: &serde_json::Number, other: &serde_json::Number) -> bool {
+    numeral::are_equal(one, other)
+}
+
 /// Adds a token to a pointer, escaped as in RFC 6901.
 pub(crate) fn push_token(pointer: &mut String, token: &str) {
     pointer.push('/');

@@ -70,6 +70,14 @@ pub(super) fn canonical(number: &Number) -> String {
     }
 }
 
+/// Whether two numbers are equal by their decimal value, however they are held.
+pub(super) fn are_equal(one: &Number, other: &Number) -> bool {
+    let (one, other) = (one.to_string(), other.to_string());
+    let is_zero = |parts: &Option<(String, i64)>| parts.as_ref().is_some_and(|(digits, _)| digits.is_empty());
+    let (parts, others) = (decimal(&one), decimal(&other));
+    parts.is_some() && parts == others && (is_zero(&parts) || one.starts_with('-') == other.starts_with('-'))
+}
+
 /// A numeral for a message, shortened to one line.
 pub(super) fn shorten(numeral: &str) -> String {
     const MAX_CHARS: usize = 40;

@@ -208,7 +208,7 @@ pub enum Lifecycle {
 }
 
 /// The status of a step, with the names of the query side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum StepStatus {
     Pending,

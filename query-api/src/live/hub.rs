@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use domain::filter::OrderFilter;
 use sqlx::PgPool;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use views::checkpoint;
-use views::filter::Criteria;
 
 use super::window::{Change, Watched, read};
 use super::{Ended, Interest, QUEUE};
@@ -102,7 +102,7 @@ fn begin(pool: PgPool, heard: Heard) -> mpsc::Sender<Joining> {
 struct Members {
     pool: PgPool,
     by_order: HashMap<String, Vec<Queue>>,
-    by_criteria: Vec<(Criteria, Vec<Queue>)>,
+    by_criteria: Vec<(OrderFilter, Vec<Queue>)>,
     through: i64,
 }
 

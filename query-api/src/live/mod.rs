@@ -12,10 +12,10 @@ mod window;
 
 use std::sync::Arc;
 
+use domain::filter::OrderFilter;
 use futures::Stream;
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
-use views::filter::Criteria;
 use views::{Store, Unknown};
 
 use crate::error::StoreError;
@@ -36,7 +36,7 @@ pub enum Interest {
     /// One order.
     Order(String),
     /// Every order that meets this when it changes.
-    Matching(Box<Criteria>),
+    Matching(Box<OrderFilter>),
 }
 
 /// Where a subscription begins.
@@ -78,7 +78,7 @@ impl Live {
     }
 
     /// A name in the criteria that does not exist, if there is one: no change would ever meet them.
-    pub async fn unknown(&self, criteria: &Criteria) -> Result<Option<Unknown>, StoreError> {
+    pub async fn unknown(&self, criteria: &OrderFilter) -> Result<Option<Unknown>, StoreError> {
         Store::without_snapshot(self.hub.pool.clone()).unknown(criteria).await.map_err(StoreError::from)
     }
 

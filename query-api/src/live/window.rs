@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use domain::filter::OrderFilter;
 use sqlx::PgPool;
 use views::Store;
-use views::filter::Criteria;
 
 use crate::error::StoreError;
 use crate::schema::Order;
@@ -18,7 +18,7 @@ pub struct Watched {
     /// These orders; none: there are criteria, so that any order may be wanted.
     pub orders: Option<Vec<String>>,
     /// Orders that meet one of these.
-    pub criteria: Vec<Criteria>,
+    pub criteria: Vec<OrderFilter>,
 }
 
 /// Orders that changed, each once and as it is now, those that changed last at the end.

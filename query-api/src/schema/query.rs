@@ -3,6 +3,7 @@
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ErrorExtensions, ID, Object, Result};
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::filter::within_history;
 use domain::ids::OrderId;
 use views::{LagMeter, Store};
 
@@ -12,7 +13,7 @@ use super::overview::{HourCount, Overview};
 use super::parked::ParkedEvent;
 use super::workflow::Workflow;
 use crate::error::{StoreError, coded, unknown_name};
-use crate::filter::{OrderFilter, comparable, within_history};
+use crate::filter::{OrderFilter, comparable};
 use crate::freshness::{Freshness, ViewsBehind};
 use crate::history::{AsOf, History, HistoryError};
 use crate::paging::{Cut, PageArguments, cost_factor, cut};
@@ -67,7 +68,7 @@ impl Query {
         let sort = order_by.unwrap_or(OrderSort::PlacedAtDesc);
         let arguments = PageArguments { first, after, last, before };
         let page = sort.page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
-        let criteria = filter.unwrap_or_default().criteria().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        let criteria = filter.unwrap_or_default().checked().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         fresh(context, freshness).await?;
         let rows = store.orders(&criteria, sort.sort(), &page).await.map_err(StoreError::from)?;
         let is_whole = page.after.is_none() && page.before.is_none();

@@ -36,7 +36,7 @@ impl Subscription {
         #[graphql(name = "where")] filter: Option<OrderFilter>,
         from: Option<Position>,
     ) -> Result<Changes> {
-        let criteria = filter.unwrap_or_default().criteria().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        let criteria = filter.unwrap_or_default().checked().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let live = context.data::<Live>()?;
         if let Some(unknown) = live.unknown(&criteria).await? {
             return Err(unknown_name(&unknown));

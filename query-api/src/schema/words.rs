@@ -1,6 +1,7 @@
 //! The enumerations, as the views spell them.
 
 use async_graphql::Enum;
+use domain::order::{self, Lifecycle};
 
 use crate::error::StoreError;
 
@@ -97,10 +98,43 @@ words! {
     }
 }
 
+impl OrderState {
+    /// The same of the domain.
+    pub fn to_domain(self) -> Lifecycle {
+        match self {
+            Self::Running => Lifecycle::Running,
+            Self::Waiting => Lifecycle::Waiting,
+            Self::Paused => Lifecycle::Paused,
+            Self::Compensating => Lifecycle::Compensating,
+            Self::Completed => Lifecycle::Completed,
+            Self::Canceled => Lifecycle::Canceled,
+            Self::Stuck => Lifecycle::Stuck,
+        }
+    }
+}
+
+impl StepStatus {
+    /// The same of the domain.
+    pub fn to_domain(self) -> order::StepStatus {
+        match self {
+            Self::Pending => order::StepStatus::Pending,
+            Self::Running => order::StepStatus::Running,
+            Self::Waiting => order::StepStatus::Waiting,
+            Self::Retrying => order::StepStatus::Retrying,
+            Self::Completed => order::StepStatus::Completed,
+            Self::Skipped => order::StepStatus::Skipped,
+            Self::Failed => order::StepStatus::Failed,
+            Self::Compensating => order::StepStatus::Compensating,
+            Self::Compensated => order::StepStatus::Compensated,
+            Self::Stuck => order::StepStatus::Stuck,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::order::{Lifecycle, StepStatus as DomainStatus};
+    use domain::order::StepStatus as DomainStatus;
 
     #[test]
     fn the_words_are_those_of_the_domain() {
@@ -117,6 +151,8 @@ mod tests {
             states.map(Lifecycle::as_str).to_vec(),
             OrderState::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()
         );
+        assert!(OrderState::ALL.iter().all(|s| s.to_domain().as_str() == s.as_str()));
+        assert!(StepStatus::ALL.iter().all(|s| s.to_domain().as_str() == s.as_str()));
         let statuses = [
             DomainStatus::Pending,
             DomainStatus::Running,

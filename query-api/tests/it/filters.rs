@@ -51,7 +51,6 @@ async fn each_filter_gives_exactly_the_orders_that_meet_it() {
         ("{ status: \"Placed\" }", "ad"),
         ("{ status: [\"Shipped\", \"Canceled\"] }", "be"),
         ("{ status: \"placed\" }", ""),
-        ("{ status: \"a\\u0000b\" }", ""),
         ("{ customer: \"TOMSP\" }", "c"),
         ("{ customer: [\"TOMSP\", \"VINET\"] }", "abcde"),
         ("{ workflow: { name: \"order-fulfilment\" } }", "abcd"),
@@ -88,7 +87,6 @@ async fn each_filter_gives_exactly_the_orders_that_meet_it() {
         ("{ attributes: { path: \"delivery\", value: {floor: 3.0} } }", "b"),
         ("{ attributes: { path: [\"floor\"], value: 3 } }", ""),
         ("{ attributes: { path: \"tags\", value: [\"a\"] } }", "b"),
-        ("{ attributes: { path: \"no\\u0000thing\" } }", ""),
         ("{ attributes: [{ path: \"gift\" }, { path: \"delivery\" }], sku: \"11\", state: COMPLETED }", "b"),
         ("{ status: \"Placed\", state: STUCK, customer: \"VINET\" }", "d"),
         ("{ status: \"Shipped\", state: STUCK }", ""),
@@ -104,6 +102,12 @@ async fn a_filter_that_cannot_be_meant_is_refused_with_the_reason() {
         ("{ step: {} }", "`step` takes a `name`, a `status` or both"),
         ("{ step: { status: PENDING } }", "`step.status` takes no PENDING: only steps that have begun are found"),
         ("{ attributes: [{ path: \"a\" }, { path: [] }] }", "`attributes[1].path` takes 1 to 10 keys"),
+        ("{ status: \"a\\u0000b\" }", "`status[0]` must have no NUL: no text of an order has one"),
+        ("{ workflow: { name: \"a\\u0000b\" } }", "`workflow.name` must have no NUL: no text of an order has one"),
+        (
+            "{ attributes: { path: \"no\\u0000thing\" } }",
+            "`attributes[0].path[0]` must have no NUL: no text of an order has one",
+        ),
     ] {
         let answer = world.try_ask(&format!("{{ orders(where: {filter}) {{ nodes {{ id }} }} }}"), Value::Null).await;
         assert_eq!(answer["errors"][0]["message"], message, "{filter}");
@@ -133,12 +137,6 @@ async fn a_filter_that_no_order_meets_and_that_names_what_does_not_exist_says_so
             "NO_SUCH_WORKFLOW",
             "order-fulfilmnet",
             "there is no workflow \"order-fulfilmnet\", so no order matches; did you mean 'order-fulfilment'?",
-        ),
-        (
-            "{ workflow: { name: \"a\\u0000b\" } }",
-            "NO_SUCH_WORKFLOW",
-            "a\u{fffd}b",
-            "there is no workflow \"a\u{fffd}b\", so no order matches",
         ),
         (
             "{ workflow: { name: \"other\", version: 9 }, state: RUNNING }",

@@ -26,10 +26,8 @@ use crate::batches::{Batches, MAX_BATCHES, NotBegun, NotCounted, Running, Which}
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::participants::AllParticipants;
-use crate::selection::{Selection, Unknown};
+use crate::selection::Selection;
 
-#[cfg(test)]
-pub(super) use self::filter::MAX_VALUES;
 #[cfg(test)]
 pub(super) use self::request::MAX_ORDERS;
 
@@ -67,20 +65,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
 fn not_counted(error: NotCounted) -> Problem {
     match error {
         NotCounted::Unreadable => Problem::later("the views cannot be read"),
-        NotCounted::Unknown(Unknown::Workflow(name)) => {
-            Problem::at("/where/workflow/name", format!("there is no workflow {name:?}, so no order matches"))
-        }
-        NotCounted::Unknown(Unknown::Version(name, version, last)) => {
-            let detail = format!("workflow {name:?} has no version {version}, so no order matches; its last is {last}");
-            Problem::at("/where/workflow/version", detail)
-        }
-        NotCounted::Unknown(Unknown::Step(step, None)) => {
-            Problem::at("/where/step/name", format!("no workflow has a step {step:?}, so no order matches"))
-        }
-        NotCounted::Unknown(Unknown::Step(step, Some(name))) => {
-            let detail = format!("workflow {name:?} has no step {step:?}, so no order matches");
-            Problem::at("/where/step/name", detail)
-        }
+        NotCounted::Unknown(unknown) => Problem::at(&format!("/where{}", unknown.pointer()), unknown.to_string()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use domain::filter::OrderFilter;
 use domain::ids::OrderId;
 use serde_json::Value;
 
@@ -11,7 +12,6 @@ use super::super::problem::Problem;
 use super::filter;
 use crate::batches::Which;
 use crate::instruction::Instruction;
-use crate::selection::Criteria;
 
 /// The most orders that one request names.
 pub(in super::super) const MAX_ORDERS: usize = 500;
@@ -51,7 +51,7 @@ fn which(fields: &mut Fields) -> Result<Which, Problem> {
         return Ok(Which::Named(named(fields, orders)));
     }
     let (criteria, filters) = match filter {
-        None => (Criteria::default(), false),
+        None => (OrderFilter::default(), false),
         Some(filter) => filter::criteria(filter, "/where")?,
     };
     match (filters, all) {
@@ -86,7 +86,7 @@ fn named(fields: &mut Fields, orders: Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use axum::response::IntoResponse;
-    use domain::order::Operation;
+    use domain::order::{Lifecycle, Operation};
     use serde_json::json;
 
     use super::*;
@@ -114,14 +114,14 @@ mod tests {
             checked(cancel(&json!({ "where": { "state": "RUNNING" }, "after": "7", "dryRun": true }))).unwrap();
         assert!(matching.dry_run);
         let Which::Matching { criteria, after } = matching.which else { panic!("{matching:?}") };
-        assert_eq!((criteria.states, after), (Some(vec!["RUNNING".to_owned()]), Some("7".to_owned())));
+        assert_eq!((criteria.states, after), (Some(vec![Lifecycle::Running]), Some("7".to_owned())));
     }
 
     #[test]
     fn every_single_order_has_to_be_meant() {
         for all in [json!({ "all": true }), json!({ "all": true, "where": {} })] {
             let Which::Matching { criteria, .. } = checked(cancel(&all)).unwrap().which else { panic!() };
-            assert_eq!(*criteria, Criteria::default());
+            assert_eq!(*criteria, OrderFilter::default());
         }
     }
 

@@ -159,8 +159,8 @@ async fn operate(
     args: OperateArgs,
 ) -> Result<ExitCode, CommandError> {
     let OperateArgs { which: WhichArgs { orders, filters, all }, more } = args;
-    let filter = filter::as_json(filters.iter().flat_map(|filter| &filter.0)).map_err(CommandError::Filter)?;
-    let which = if all { ("all", json!(true)) } else { ("where", filter) };
+    let filter = filter::filter(filters.iter().flat_map(|filter| &filter.0)).map_err(CommandError::Filter)?;
+    let which = if all { ("all", json!(true)) } else { ("where", json!(filter)) };
     let which = Map::from_iter([(which.0.to_owned(), which.1)]);
     fields.insert("operation".to_owned(), json!(action.as_str()));
     let mut asked = fields.clone();

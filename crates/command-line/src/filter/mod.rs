@@ -1,4 +1,4 @@
-//! `--where`: which orders, in a line that people can type.
+//! `--where`: which orders, in a line that people can type. What it means is in [`domain::filter`].
 //!
 //! `state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31` reads: running, and of version 1, and placed since then. The same
 //! key again is another value that will do. A value in double quotes may have commas in it.
@@ -7,43 +7,68 @@
 mod text;
 
 use chrono::{DateTime, Utc};
-use domain::order::StepStatus;
+use domain::filter::{AmountRange, AttributeFilter, OrderFilter, WorkflowFilter};
+use domain::order::{Lifecycle, StepStatus};
 use rust_decimal::Decimal;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use self::text::{Operand, split};
 use crate::moment;
 use crate::suggest::did_you_mean;
 
 const LISTS: [&str; 5] = ["status", "state", "customer", "sku", STEP_STATUS];
-const SPANS: [&str; 3] = ["placedAt", "updatedAt", "endedAt"];
+const TIMES: [(&str, Time); 3] =
+    [("placedAt", Time::PlacedAt), ("updatedAt", Time::UpdatedAt), ("endedAt", Time::EndedAt)];
 const WORKFLOW: &str = "workflow";
 const STEP: &str = "step";
-/// The key of the status of a step.
-pub const STEP_STATUS: &str = "stepStatus";
+const STEP_STATUS: &str = "stepStatus";
 const STUCK_REASON: &str = "stuckReason";
 const TOTAL: &str = "total";
 /// Stands before the keys of an attribute, which have dots between them.
 const ATTRIBUTES: &str = "attributes.";
-const STATES: [&str; 7] = ["RUNNING", "WAITING", "PAUSED", "COMPENSATING", "COMPLETED", "CANCELED", "STUCK"];
 
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// A list's value.
-    Value(&'static str, String),
+    /// A business status.
+    Status(String),
+    /// Where the execution stands.
+    State(Lifecycle),
+    /// A customer.
+    Customer(String),
+    /// What a line is of.
+    Sku(String),
     /// The definition, in all its versions or in one.
-    Workflow(String, Option<i32>),
-    /// A bound of a span of time: not before, or before.
-    Bound(&'static str, &'static str, DateTime<Utc>),
+    Workflow(WorkflowFilter),
+    /// A bound of a range of time.
+    Time(Time, Bound, DateTime<Utc>),
     /// A bound of the total, itself included.
-    Amount(&'static str, Decimal),
+    Total(Bound, Decimal),
     /// The name of a step.
     Step(String),
+    /// Where a step stands.
+    StepStatus(StepStatus),
     /// Text in the reason why it is stuck.
     StuckReason(String),
-    /// An attribute: the keys that lead to it, and what it is, if that is said.
-    Attribute(Vec<String>, Option<Value>),
+    /// An attribute.
+    Attribute(AttributeFilter),
+}
+
+/// A time of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Time {
+    PlacedAt,
+    UpdatedAt,
+    EndedAt,
+}
+
+/// Which bound of a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Bound {
+    Lower,
+    Upper,
 }
 
 /// Conditions that all have to be met.
@@ -55,65 +80,60 @@ pub fn conditions(text: &str) -> Result<Conditions, String> {
     split(text)?.into_iter().map(condition).collect::<Result<_, _>>().map(Conditions)
 }
 
-/// The same as the server wants it; what is said twice and cannot be is an error.
-pub fn as_json<'a>(conditions: impl IntoIterator<Item = &'a Condition>) -> Result<Value, String> {
-    let mut filter = Map::new();
+/// The filter that they are together; what is given twice and cannot be is an error.
+pub fn filter<'a>(conditions: impl IntoIterator<Item = &'a Condition>) -> Result<OrderFilter, String> {
+    let mut filter = OrderFilter::default();
     for condition in conditions {
-        match condition {
-            Condition::Value(STEP_STATUS, value) => {
-                let step = filter.entry(STEP).or_insert_with(|| json!({}));
-                match step["status"].as_array_mut() {
-                    Some(statuses) => statuses.push(json!(value)),
-                    None => step["status"] = json!([value]),
-                }
-            }
-            Condition::Value(key, value) => match filter.entry(*key).or_insert_with(|| json!([])) {
-                Value::Array(values) => values.push(json!(value)),
-                _ => return Err(format!("{key} is said in two ways")),
-            },
-            Condition::Workflow(name, version) => {
-                let workflow =
-                    version.map_or(json!({ "name": name }), |version| json!({ "name": name, "version": version }));
-                if filter.insert(WORKFLOW.to_owned(), workflow).is_some() {
-                    return Err("workflow is said twice: an order has only one".to_owned());
-                }
-            }
-            Condition::Bound(key, bound, at) => {
-                once(&mut filter, key, bound, json!(at), &format!("the same bound of {key}"))?;
-            }
-            Condition::Amount(bound, amount) => {
-                once(&mut filter, TOTAL, bound, json!(amount.to_string()), "the same bound of total")?;
-            }
-            Condition::Step(name) => once(&mut filter, STEP, "name", json!(name), STEP)?,
-            Condition::StuckReason(text) => {
-                if filter.insert(STUCK_REASON.to_owned(), json!(text)).is_some() {
-                    return Err(format!("{STUCK_REASON} is said twice"));
-                }
-            }
-            Condition::Attribute(path, value) => {
-                let attributes = filter.entry("attributes").or_insert_with(|| json!([]));
-                let attributes = attributes.as_array_mut().ok_or("attributes are said in two ways")?;
-                if attributes.iter().any(|known| known["path"] == json!(path)) {
-                    return Err(format!("{ATTRIBUTES}{} is said twice", path.join(".")));
-                }
-                attributes.push(match value {
-                    Some(value) => json!({ "path": path, "value": value }),
-                    None => json!({ "path": path }),
-                });
-            }
-        }
+        add(&mut filter, condition.clone())?;
     }
-    Ok(Value::Object(filter))
+    filter.checked().map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
-/// Says a field of an object in the filter, for the first time.
-fn once(filter: &mut Map<String, Value>, key: &str, field: &str, value: Value, what: &str) -> Result<(), String> {
-    let object = filter.entry(key).or_insert_with(|| json!({}));
-    if !object[field].is_null() {
-        return Err(format!("{what} is said twice"));
+fn add(filter: &mut OrderFilter, condition: Condition) -> Result<(), String> {
+    match condition {
+        Condition::Status(status) => filter.statuses.get_or_insert_default().push(status),
+        Condition::State(state) => filter.states.get_or_insert_default().push(state),
+        Condition::Customer(customer) => filter.customers.get_or_insert_default().push(customer),
+        Condition::Sku(sku) => filter.skus.get_or_insert_default().push(sku),
+        Condition::Workflow(workflow) => {
+            once(&mut filter.workflow, workflow, || "workflow is said twice: an order has only one".to_owned())?;
+        }
+        Condition::Time(time, bound, at) => {
+            let (key, range) = match time {
+                Time::PlacedAt => ("placedAt", &mut filter.placed_at),
+                Time::UpdatedAt => ("updatedAt", &mut filter.updated_at),
+                Time::EndedAt => ("endedAt", &mut filter.ended_at),
+            };
+            let range = if bound == Bound::Lower { &mut range.from } else { &mut range.to };
+            once(range, at, || format!("the same bound of {key} is said twice"))?;
+        }
+        Condition::Total(bound, amount) => {
+            let AmountRange { at_least, at_most } = &mut filter.total;
+            let range = if bound == Bound::Lower { at_least } else { at_most };
+            once(range, amount, || "the same bound of total is said twice".to_owned())?;
+        }
+        Condition::Step(name) => {
+            once(&mut filter.step.get_or_insert_default().name, name, || "step is said twice".to_owned())?;
+        }
+        Condition::StepStatus(status) => {
+            filter.step.get_or_insert_default().statuses.get_or_insert_default().push(status);
+        }
+        Condition::StuckReason(text) => {
+            once(&mut filter.stuck_reason, text, || format!("{STUCK_REASON} is said twice"))?;
+        }
+        Condition::Attribute(attribute) => {
+            if filter.attributes.iter().any(|known| known.path == attribute.path) {
+                return Err(format!("{ATTRIBUTES}{} is said twice", attribute.path.join(".")));
+            }
+            filter.attributes.push(attribute);
+        }
     }
-    object[field] = value;
     Ok(())
+}
+
+/// Gives a value for the first time.
+fn once<T>(place: &mut Option<T>, value: T, twice: impl FnOnce() -> String) -> Result<(), String> {
+    if place.replace(value).is_some() { Err(twice()) } else { Ok(()) }
 }
 
 fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Condition, String> {
@@ -122,13 +142,13 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
     if value.is_empty() {
         return Err(format!("{key} has no value"));
     }
-    if let Some(key) = known(&SPANS) {
+    if let Some((key, time)) = TIMES.into_iter().find(|(name, _)| *name == key) {
         let bound = match operator {
-            ">=" => "from",
-            "<" => "to",
+            ">=" => Bound::Lower,
+            "<" => Bound::Upper,
             _ => return Err(format!("{key} is a span of time: write {key}>=… or {key}<…")),
         };
-        return moment::parse(&value).map(|at| Condition::Bound(key, bound, at)).ok_or_else(|| {
+        return moment::parse(&value).map(|at| Condition::Time(time, bound, at)).ok_or_else(|| {
             format!("{key}: {value:?} is no moment; write one like 2026-01-31 or 2026-01-31T09:00:00Z")
         });
     }
@@ -138,7 +158,8 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
     let path = key.strip_prefix(ATTRIBUTES);
     if known(&LISTS).is_none() && known(&[WORKFLOW, STEP, STUCK_REASON]).is_none() && path.is_none() {
         let rest = [WORKFLOW, STEP, STUCK_REASON, TOTAL];
-        let keys: Vec<&str> = LISTS.into_iter().chain(rest).chain(SPANS).chain(["attributes.KEY"]).collect();
+        let times = TIMES.map(|(name, _)| name);
+        let keys: Vec<&str> = LISTS.into_iter().chain(rest).chain(times).chain(["attributes.KEY"]).collect();
         return Err(format!("there is no key {key:?}{}; there are {}", did_you_mean(key, &keys), keys.join(", ")));
     }
     if operator != "=" {
@@ -147,34 +168,37 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
     if let Some(path) = path {
         return attribute(key, path, value, is_quoted);
     }
-    match known(&LISTS) {
-        Some(key @ "state") => word(key, &value, &STATES),
-        Some(key @ STEP_STATUS) => word(key, &value, &StepStatus::BEGUN.map(StepStatus::as_str)),
-        Some(key) => Ok(Condition::Value(key, value)),
-        None if key == STEP => Ok(Condition::Step(value)),
-        None if key == STUCK_REASON => Ok(Condition::StuckReason(value)),
-        None => workflow(&value),
+    match key {
+        "status" => Ok(Condition::Status(value)),
+        "state" => word(key, &value, &Lifecycle::ALL, Lifecycle::as_str).map(Condition::State),
+        "customer" => Ok(Condition::Customer(value)),
+        "sku" => Ok(Condition::Sku(value)),
+        STEP_STATUS => word(key, &value, &StepStatus::BEGUN, StepStatus::as_str).map(Condition::StepStatus),
+        STEP => Ok(Condition::Step(value)),
+        STUCK_REASON => Ok(Condition::StuckReason(value)),
+        _ => workflow(&value),
     }
 }
 
 /// One of some words that are written in capitals.
-fn word(key: &'static str, value: &str, known: &[&str]) -> Result<Condition, String> {
+fn word<T: Copy>(key: &str, value: &str, known: &[T], spelled: fn(T) -> &'static str) -> Result<T, String> {
     let word = value.to_ascii_uppercase();
-    if known.contains(&word.as_str()) {
-        return Ok(Condition::Value(key, word));
+    if let Some(found) = known.iter().find(|known| spelled(**known) == word) {
+        return Ok(*found);
     }
-    Err(format!("there is no {key} {value:?}{}; there are {}", did_you_mean(&word, known), known.join(", ")))
+    let known: Vec<&str> = known.iter().map(|known| spelled(*known)).collect();
+    Err(format!("there is no {key} {value:?}{}; there are {}", did_you_mean(&word, &known), known.join(", ")))
 }
 
 fn amount(operator: &str, value: &str) -> Result<Condition, String> {
     let bound = match operator {
-        ">=" => "atLeast",
-        "<=" => "atMost",
+        ">=" => Bound::Lower,
+        "<=" => Bound::Upper,
         _ => return Err(format!("{TOTAL} is a range of amounts: write {TOTAL}>=… or {TOTAL}<=…")),
     };
     let amount = Decimal::from_str_exact(value);
     amount
-        .map(|amount| Condition::Amount(bound, amount))
+        .map(|amount| Condition::Total(bound, amount))
         .map_err(|_| format!("{TOTAL}: {value:?} is no amount; write one like 14.00"))
 }
 
@@ -190,23 +214,26 @@ fn attribute(key: &str, path: &str, text: String, is_quoted: bool) -> Result<Con
         _ if is_quoted => Some(Value::String(text)),
         _ => Some(plain().unwrap_or_else(|| Value::String(text.clone()))),
     };
-    Ok(Condition::Attribute(path, value))
+    Ok(Condition::Attribute(AttributeFilter { path, value }))
 }
 
 fn workflow(value: &str) -> Result<Condition, String> {
-    let Some((name, version)) = value.split_once('@') else { return Ok(Condition::Workflow(value.to_owned(), None)) };
+    let is = |name: &str, version| Ok(Condition::Workflow(WorkflowFilter { name: name.to_owned(), version }));
+    let Some((name, version)) = value.split_once('@') else { return is(value, None) };
     match version.parse() {
-        Ok(version) if version > 0 && !name.is_empty() => Ok(Condition::Workflow(name.to_owned(), Some(version))),
+        Ok(version) if version > 0 && !name.is_empty() => is(name, Some(version)),
         _ => Err(format!("workflow: {value:?} is no name and version; write one like order-fulfilment@1")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn read(text: &str) -> Result<Value, String> {
-        as_json(&conditions(text)?.0)
+        filter(&conditions(text)?.0).map(|filter| serde_json::to_value(filter).unwrap())
     }
 
     #[test]

@@ -1,148 +1,45 @@
 //! Which orders: the filter of operators' commands, over orders as the log has them.
 
 use chrono::{DateTime, Utc};
+use command_line::filter::{Bound, Condition, Conditions, Time, filter};
+use domain::filter::{OrderFilter, OrderSummary};
 use domain::order::{OrderPlaced, OrderState};
-use serde_json::Value;
 
-use command_line::filter::{Condition, Conditions, STEP_STATUS, as_json};
-
-const PLACED_AT: &str = "placedAt";
-
-/// Conditions that all have to be met; of several values of one key, one.
+/// A filter, and the part of it that the placing of an order decides.
 #[derive(Debug, Clone, Default)]
-pub struct Selection(Vec<Condition>);
+pub struct Selection {
+    whole: OrderFilter,
+    of_placing: OrderFilter,
+}
 
 impl Selection {
-    /// What is said twice and cannot be is an error.
+    /// What is given twice and cannot be is an error.
     pub fn of(
         since: Option<DateTime<Utc>>,
         until: Option<DateTime<Utc>>,
         filters: &[Conditions],
     ) -> Result<Self, String> {
         let mut conditions: Vec<Condition> = filters.iter().flat_map(|filter| filter.0.clone()).collect();
-        conditions.extend(since.map(|since| Condition::Bound(PLACED_AT, "from", since)));
-        conditions.extend(until.map(|until| Condition::Bound(PLACED_AT, "to", until)));
-        as_json(&conditions)?;
-        Ok(Self(conditions))
+        conditions.extend(since.map(|since| Condition::Time(Time::PlacedAt, Bound::Lower, since)));
+        conditions.extend(until.map(|until| Condition::Time(Time::PlacedAt, Bound::Upper, until)));
+        let whole = filter(&conditions)?;
+        Ok(Self { of_placing: whole.of_placing(), whole })
     }
 
     /// Whether an order may match, as far as its placing tells.
     pub fn takes_placed(&self, placed: &OrderPlaced) -> bool {
-        let of_placing = |condition: &&Condition| is_of_placing(condition);
-        all_met(&self.0.iter().filter(of_placing), |condition| match condition {
-            Condition::Value("sku", sku) => placed.lines.iter().any(|line| line.sku == *sku),
-            Condition::Value(_, customer) => placed.customer_id == *customer,
-            Condition::Amount("atLeast", amount) => placed.total >= *amount,
-            Condition::Amount(_, amount) => placed.total <= *amount,
-            Condition::Attribute(path, value) => is_there(placed, path, value.as_ref()),
-            Condition::Workflow(name, version) => {
-                let same_version = |version: &i32| i64::from(*version) == i64::from(placed.workflow.version);
-                placed.workflow.name == *name && version.as_ref().is_none_or(same_version)
-            }
-            Condition::Bound(_, bound, at) => within(Some(placed.at), bound, *at),
-            Condition::Step(_) | Condition::StuckReason(_) => true,
-        })
+        self.of_placing.selects(&OrderSummary::of_placing(placed))
     }
 
     /// Whether placing tells all.
     pub fn is_of_placing(&self) -> bool {
-        self.0.iter().all(is_of_placing)
+        self.whole == self.of_placing
     }
 
-    /// Whether an order that may match does.
+    /// Whether an order matches.
     pub fn takes(&self, order: &OrderState) -> bool {
-        let of_state = |condition: &&Condition| !is_of_placing(condition) && !is_of_step(condition);
-        self.takes_step(order)
-            && all_met(&self.0.iter().filter(of_state), |condition| match condition {
-                Condition::Value("status", status) => order.status == *status,
-                Condition::Value(_, state) => order.state().as_str() == state,
-                Condition::Bound("updatedAt", bound, at) => within(Some(order.updated_at), bound, *at),
-                Condition::Bound(_, bound, at) => within(order.ended_at, bound, *at),
-                Condition::StuckReason(text) => {
-                    order.stuck_reason().is_some_and(|reason| reason.to_lowercase().contains(&text.to_lowercase()))
-                }
-                Condition::Workflow(..) | Condition::Amount(..) | Condition::Attribute(..) | Condition::Step(_) => true,
-            })
+        self.whole.selects(&OrderSummary::of(order))
     }
-
-    /// Name and status are those of one step.
-    fn takes_step(&self, order: &OrderState) -> bool {
-        let named = self.0.iter().find_map(|condition| match condition {
-            Condition::Step(name) => Some(name),
-            _ => None,
-        });
-        let statuses = || {
-            self.0.iter().filter_map(|condition| match condition {
-                Condition::Value(STEP_STATUS, status) => Some(status.as_str()),
-                _ => None,
-            })
-        };
-        let any_status = statuses().next().is_none();
-        (named.is_none() && any_status)
-            || order.steps.iter().any(|(id, step)| {
-                let status = step.status().as_str();
-                named.is_none_or(|name| name == id) && (any_status || statuses().any(|wanted| wanted == status))
-            })
-    }
-}
-
-/// Whether an attribute is there, and is this or has it among other things in it, as Postgres sees that.
-fn is_there(placed: &OrderPlaced, path: &[String], value: Option<&Value>) -> bool {
-    let Some((first, rest)) = path.split_first() else { return false };
-    let found = rest.iter().try_fold(placed.attributes.get(first), |found, key| Some(found?.get(key)));
-    found.flatten().is_some_and(|found| value.is_none_or(|value| holds(found, value)))
-}
-
-fn holds(have: &Value, wanted: &Value) -> bool {
-    match (have, wanted) {
-        (Value::Object(have), Value::Object(wanted)) => {
-            wanted.iter().all(|(key, wanted)| have.get(key).is_some_and(|have| holds(have, wanted)))
-        }
-        (Value::Array(have), Value::Array(wanted)) => {
-            wanted.iter().all(|wanted| have.iter().any(|have| holds(have, wanted)))
-        }
-        (Value::Number(have), Value::Number(wanted)) => have == wanted || have.as_f64() == wanted.as_f64(),
-        (have, wanted) => have == wanted,
-    }
-}
-
-fn is_of_placing(condition: &Condition) -> bool {
-    match condition {
-        Condition::Value(key, _) => ["customer", "sku"].contains(key),
-        Condition::Workflow(..) | Condition::Amount(..) | Condition::Attribute(..) => true,
-        Condition::Bound(key, ..) => *key == PLACED_AT,
-        Condition::Step(_) | Condition::StuckReason(_) => false,
-    }
-}
-
-/// Whether it is one of those that have to be met by the same step.
-fn is_of_step(condition: &Condition) -> bool {
-    matches!(condition, Condition::Value(STEP_STATUS, _) | Condition::Step(_))
-}
-
-/// Whether, for each key, one of the conditions is met; both bounds of a span of time.
-fn all_met<'a>(
-    conditions: &(impl Iterator<Item = &'a Condition> + Clone),
-    is_met: impl Fn(&Condition) -> bool,
-) -> bool {
-    let mut all = conditions.clone();
-    all.all(|condition| conditions.clone().any(|other| key(other) == key(condition) && is_met(other)))
-}
-
-fn key(condition: &Condition) -> (&str, &str, &[String]) {
-    match condition {
-        Condition::Value(key, _) => (key, "", &[]),
-        Condition::Workflow(..) => ("workflow", "", &[]),
-        Condition::Bound(key, bound, _) => (key, bound, &[]),
-        Condition::Amount(bound, _) => ("total", bound, &[]),
-        Condition::Step(_) => ("step", "", &[]),
-        Condition::StuckReason(_) => ("stuckReason", "", &[]),
-        Condition::Attribute(path, _) => ("attributes", "", path),
-    }
-}
-
-fn within(moment: Option<DateTime<Utc>>, bound: &str, at: DateTime<Utc>) -> bool {
-    moment.is_some_and(|moment| if bound == "from" { moment >= at } else { moment < at })
 }
 
 #[cfg(test)]

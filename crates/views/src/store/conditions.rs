@@ -1,102 +1,118 @@
-//! A filter, as conditions on `orders`.
+//! The only SQL of a filter: conditions on `orders`. They select what [`OrderFilter::selects`] does, which a test compares.
 
-use sqlx::{Postgres, QueryBuilder};
-
-use crate::filter::{AttributeCriteria, Criteria, StepCriteria, TimeRange};
-
+use domain::filter::{AmountRange, AttributeFilter, OrderFilter, StepFilter, TimeRange, WorkflowFilter};
 use domain::order::{Lifecycle, StepStatus};
+use serde_json::json;
+use sqlx::{Postgres, QueryBuilder};
 
 /// What the conditions are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// To look at one row after the other.
     Check,
-    /// To find rows through the indexes of what is said.
+    /// To find rows through the indexes of what is given.
     Find,
 }
 
-pub(super) fn push_criteria(query: &mut QueryBuilder<Postgres>, criteria: &Criteria, purpose: Purpose) {
-    let lists = [("status", &criteria.statuses), ("state", &criteria.states), ("customer_id", &criteria.customers)];
-    for (column, wanted) in lists {
-        if let Some(wanted) = wanted {
-            query.push(format_args!(" AND {column} = ANY(")).push_bind(wanted).push(")");
-        }
-    }
-    if purpose == Purpose::Find && criteria.statuses.is_some() && criteria.states.is_none() {
+type Query = QueryBuilder<Postgres>;
+
+/// Adds the conditions to a statement whose `WHERE` has begun.
+pub(crate) fn push_filter(query: &mut Query, filter: &OrderFilter, purpose: Purpose) {
+    let states = filter.states.as_ref().map(|states| states.iter().map(|state| state.as_str().to_owned()).collect());
+    push_list(query, "status", filter.statuses.clone());
+    push_list(query, "state", states);
+    push_list(query, "customer_id", filter.customers.clone());
+    if purpose == Purpose::Find && filter.statuses.is_some() && filter.states.is_none() {
         // The index has the state first.
-        query.push(" AND state = ANY(").push_bind(states()).push(")");
+        query.push(" AND state = ANY(").push_bind(all_states()).push(")");
     }
-    if let Some((name, version)) = &criteria.workflow {
-        query.push(" AND workflow = ").push_bind(name.as_str());
+    if let Some(WorkflowFilter { name, version }) = &filter.workflow {
+        query.push(" AND workflow = ").push_bind(name.clone());
         if let Some(version) = version {
             query.push(" AND workflow_version = ").push_bind(*version);
         }
     }
-    if let Some(skus) = &criteria.skus {
-        query.push(" AND jsonb_path_query_array(lines, '$[*].sku') ?| ").push_bind(skus);
+    if let Some(skus) = &filter.skus {
+        query.push(" AND jsonb_path_query_array(lines, '$[*].sku') ?| ").push_bind(skus.clone());
     }
-    let (at_least, at_most) = criteria.total;
-    for (bound, amount) in [(">=", at_least), ("<=", at_most)] {
-        if let Some(amount) = amount {
-            query.push(format_args!(" AND total {bound} ")).push_bind(amount);
-        }
+    let AmountRange { at_least, at_most } = filter.total;
+    push_bound(query, "total >=", at_least);
+    push_bound(query, "total <=", at_most);
+    let times = [
+        ("placed_at >=", "placed_at <", filter.placed_at),
+        ("updated_at >=", "updated_at <", filter.updated_at),
+        ("ended_at >=", "ended_at <", filter.ended_at),
+    ];
+    for (not_before, before, TimeRange { from, to }) in times {
+        push_bound(query, not_before, from);
+        push_bound(query, before, to);
     }
-    push_times(query, criteria);
-    if let Some(step) = &criteria.step {
+    if let Some(step) = &filter.step {
         push_step(query, step, purpose);
     }
-    if let Some(text) = &criteria.stuck_reason {
+    if let Some(text) = &filter.stuck_reason {
         query.push(" AND stuck_reason IS NOT NULL AND strpos(lower(stuck_reason), lower(");
-        query.push_bind(text.as_str()).push(")) > 0");
+        query.push_bind(text.clone()).push(")) > 0");
     }
-    for attribute in &criteria.attributes {
-        match attribute {
-            AttributeCriteria::Holds(value) => query.push(" AND attributes @> ").push_bind(value),
-            AttributeCriteria::There(first, path) => {
-                query.push(" AND attributes ? ").push_bind(first.as_str());
-                query.push(" AND (attributes #> ").push_bind(path).push(") IS NOT NULL")
-            }
-        };
+    for attribute in &filter.attributes {
+        push_attribute(query, attribute);
     }
 }
 
-fn push_times(query: &mut QueryBuilder<Postgres>, criteria: &Criteria) {
-    let ranges =
-        [("placed_at", criteria.placed_at), ("updated_at", criteria.updated_at), ("ended_at", criteria.ended_at)];
-    for (column, TimeRange { from, to }) in ranges {
-        if let Some(from) = from {
-            query.push(format_args!(" AND {column} >= ")).push_bind(from);
-        }
-        if let Some(to) = to {
-            query.push(format_args!(" AND {column} < ")).push_bind(to);
-        }
+fn push_list(query: &mut Query, column: &str, wanted: Option<Vec<String>>) {
+    if let Some(wanted) = wanted {
+        query.push(format_args!(" AND {column} = ANY(")).push_bind(wanted).push(")");
     }
 }
 
-fn push_step(query: &mut QueryBuilder<Postgres>, StepCriteria { name, statuses }: &StepCriteria, purpose: Purpose) {
+fn push_bound<T>(query: &mut Query, condition: &str, bound: Option<T>)
+where
+    T: for<'q> sqlx::Encode<'q, Postgres> + sqlx::Type<Postgres>,
+{
+    if let Some(bound) = bound {
+        query.push(format_args!(" AND {condition} ")).push_bind(bound);
+    }
+}
+
+fn push_attribute(query: &mut Query, AttributeFilter { path, value }: &AttributeFilter) {
+    let Some(first) = path.first() else { return };
+    if let Some(value) = value {
+        let within = path.iter().rev().fold(value.clone(), |value, key| json!({ key: value }));
+        query.push(" AND attributes @> ").push_bind(within);
+        return;
+    }
+    query.push(" AND attributes ? ").push_bind(first.clone());
+    query.push(" AND (attributes #> ").push_bind(path.clone()).push(") IS NOT NULL");
+    // Postgres takes a number for the place in a list.
+    for (depth, _) in path.iter().enumerate().skip(1).filter(|(_, key)| key.trim().parse::<i64>().is_ok()) {
+        query.push(" AND jsonb_typeof(attributes #> ").push_bind(path[..depth].to_vec()).push(") = 'object'");
+    }
+}
+
+fn push_step(query: &mut Query, StepFilter { name, statuses }: &StepFilter, purpose: Purpose) {
     match purpose {
         Purpose::Check => query.push(" AND EXISTS (SELECT FROM steps WHERE steps.order_id = orders.id"),
         Purpose::Find => query.push(" AND id IN (SELECT steps.order_id FROM steps WHERE true"),
     };
+    let words = |statuses: &[StepStatus]| statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>();
     match statuses {
         Some(statuses) => {
-            query.push(" AND steps.status = ANY(").push_bind(statuses).push(")");
+            query.push(" AND steps.status = ANY(").push_bind(words(statuses)).push(")");
         }
         // The index has the status first.
         None if purpose == Purpose::Find => {
-            query.push(" AND steps.status = ANY(").push_bind(StepStatus::BEGUN.map(StepStatus::as_str).to_vec());
-            query.push(")");
+            query.push(" AND steps.status = ANY(").push_bind(words(&StepStatus::BEGUN)).push(")");
         }
         None => {}
     }
     if let Some(name) = name {
-        query.push(" AND steps.step = ").push_bind(name.as_str());
+        query.push(" AND steps.step = ").push_bind(name.clone());
     }
     // Without that, Postgres might look for all such steps first, to see whether one row is among their orders'.
     query.push(if purpose == Purpose::Check { " OFFSET 0)" } else { ")" });
 }
 
 /// Every state, as the views spell it.
-pub(super) fn states() -> Vec<&'static str> {
+pub(crate) fn all_states() -> Vec<&'static str> {
     Lifecycle::ALL.map(Lifecycle::as_str).to_vec()
 }

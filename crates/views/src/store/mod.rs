@@ -1,6 +1,8 @@
 //! What GraphQL reads: every question over the views, each request at one moment of them.
 
-mod conditions;
+pub(crate) mod conditions;
+#[cfg(test)]
+mod filter_tests;
 mod keys;
 mod search;
 #[cfg(test)]
@@ -12,6 +14,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use domain::filter::OrderFilter;
 use domain::ids::OrderId;
 use event_store::client::Position;
 use sqlx::pool::PoolConnection;
@@ -21,17 +24,17 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::checkpoint::{self, VIEWS};
 use crate::error::ViewsError;
-use crate::filter::Criteria;
 use crate::page::Page;
 use crate::rows::{
     CountRow, Head, HourRow, OrderRow, ParkedRow, ProgressRow, StatusRow, StepRow, TimelineRow, WorkflowKey,
     WorkflowRow,
 };
 use crate::sort::{Place, Sort};
-use conditions::{Purpose, push_criteria};
+use conditions::{Purpose, push_filter};
 pub use keys::{Keys, Personal};
 use search::Search;
 pub use unknown::Unknown;
+pub(crate) use unknown::unknown;
 
 /// The views as they are at one moment: when they are first read. One store serves one request, so that no answer mixes what
 /// was before a change with what came after it.
@@ -114,11 +117,11 @@ impl Store {
     /// The rows of a page, in the order in which they are counted, and one more if there are more.
     pub async fn orders(
         &self,
-        criteria: &Criteria,
+        filter: &OrderFilter,
         sort: Sort,
         page: &Page<Place>,
     ) -> Result<Vec<OrderRow>, ViewsError> {
-        let search = Search { criteria, sort, page };
+        let search = Search { filter, sort, page };
         Ok(search.rows(&mut *self.snapshot().await?).await?)
     }
 
@@ -133,20 +136,20 @@ impl Store {
         Ok(query.build_query_as().fetch_all(&mut *self.snapshot().await?).await?)
     }
 
-    /// Which of these orders meet which of the criteria, by their index.
-    pub async fn meeting(&self, ids: &[String], criteria: &[Criteria]) -> Result<Vec<(String, usize)>, ViewsError> {
+    /// Which of these orders meet which of the filters, by their index.
+    pub async fn meeting(&self, ids: &[String], filters: &[OrderFilter]) -> Result<Vec<(String, usize)>, ViewsError> {
         let mut met = Vec::new();
-        for (chunk, some) in criteria.chunks(CRITERIA).enumerate() {
+        for (chunk, some) in filters.chunks(FILTERS).enumerate() {
             let mut query =
                 QueryBuilder::<Postgres>::new("WITH changed AS MATERIALIZED (SELECT * FROM orders WHERE id = ANY(");
             query.push_bind(ids).push("))");
-            for (index, criteria) in some.iter().enumerate() {
+            for (index, filter) in some.iter().enumerate() {
                 let union = if index == 0 { "" } else { " UNION ALL" };
                 query.push(format_args!("{union} SELECT id, {index} FROM changed AS orders WHERE true"));
-                push_criteria(&mut query, criteria, Purpose::Check);
+                push_filter(&mut query, filter, Purpose::Check);
             }
             let rows: Vec<(String, i32)> = query.build_query_as().fetch_all(&mut *self.snapshot().await?).await?;
-            met.extend(rows.into_iter().map(|(id, index)| (id, chunk * CRITERIA + index.cast_unsigned() as usize)));
+            met.extend(rows.into_iter().map(|(id, index)| (id, chunk * FILTERS + index.cast_unsigned() as usize)));
         }
         Ok(met)
     }
@@ -269,8 +272,8 @@ impl Store {
 
 /// The most events of an order that are set aside and listed.
 const MOST_PARKED: i64 = 100;
-/// Criteria in one statement: each is some values, and a statement takes 65,535.
-const CRITERIA: usize = 100;
+/// Filters in one statement: each is some values, and a statement takes 65,535.
+const FILTERS: usize = 100;
 
 /// What nobody waits for any more must not go on keeping a connection from others: a statement may take as long as the longest
 /// request. What gives a page is never worth compiling, which takes ten times as long. The views are locked before their moment is chosen, so

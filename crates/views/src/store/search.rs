@@ -9,13 +9,14 @@
 //! What decides most, and lies most unevenly, has indexes that are in the sort's order for each of its values ([`Streams`]): what a
 //! list of values is met by is merged from these, and no order is looked at in vain.
 
+use domain::filter::{OrderFilter, WorkflowFilter};
+use domain::order::Lifecycle;
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
 use super::ORDER_COLUMNS;
-use super::conditions::{Purpose, push_criteria, states};
-use crate::filter::Criteria;
+use super::conditions::{Purpose, all_states, push_filter};
 use crate::page::Page;
 use crate::rows::OrderRow;
 use crate::sort::{Place, Sort, SortBy, SortKey};
@@ -31,7 +32,7 @@ const GUESS: i64 = 2;
 
 /// A page that is wanted.
 pub(super) struct Search<'a> {
-    pub criteria: &'a Criteria,
+    pub filter: &'a OrderFilter,
     pub sort: Sort,
     pub page: &'a Page<Place>,
 }
@@ -88,7 +89,7 @@ impl Search<'_> {
     pub async fn ways(&self, db: &mut PgConnection) -> Result<Vec<Way>, sqlx::Error> {
         let wanted = self.page.rows_to_read();
         let streams = self.streams();
-        if let Some(streams) = streams.iter().find(|streams| self.split(**streams).1 == Criteria::default()) {
+        if let Some(streams) = streams.iter().find(|streams| self.split(**streams).1 == OrderFilter::default()) {
             return Ok(vec![Way::Walk(*streams, wanted)]);
         }
         let looked_at = MOST_LOOKED_AT.min(wanted * LOOKED_AT);
@@ -96,7 +97,7 @@ impl Search<'_> {
         let are_more = |orders: i64| expected.is_none_or(|expected| expected > orders.cast_unsigned());
         let mut ways = Vec::new();
         // What is in lines and attributes is not known to Postgres, which takes any of it for rare: it may be worth a short walk.
-        let is_guessed = self.criteria.skus.is_some() || !self.criteria.attributes.is_empty();
+        let is_guessed = self.filter.skus.is_some() || !self.filter.attributes.is_empty();
         if is_guessed || are_more(looked_at) {
             let looked_at = if is_guessed { looked_at / GUESS } else { looked_at };
             ways.extend(streams.iter().map(|streams| Way::Walk(*streams, looked_at)));
@@ -119,7 +120,7 @@ impl Search<'_> {
     /// How many orders Postgres expects.
     async fn estimated(&self, db: &mut PgConnection) -> Result<Option<u64>, sqlx::Error> {
         let mut query = QueryBuilder::new("EXPLAIN (FORMAT JSON) SELECT FROM orders WHERE true");
-        push_criteria(&mut query, self.criteria, Purpose::Find);
+        push_filter(&mut query, self.filter, Purpose::Find);
         self.push_place(&mut query);
         let Json(plan): Json<Value> = query.build_query_scalar().persistent(false).fetch_one(db).await?;
         Ok(plan[0]["Plan"]["Plan Rows"].as_u64())
@@ -130,7 +131,7 @@ impl Search<'_> {
         let mut query = QueryBuilder::new(prefix);
         self.push_kinds(&mut query, streams);
         query.push(format_args!("SELECT {ORDER_COLUMNS} FROM ("));
-        match (streams, &self.criteria.customers) {
+        match (streams, &self.filter.customers) {
             (Streams::All, _) => self.push_stream(&mut query, streams, None, &own, looked_at),
             // Each by name: most have few orders, which is no reason to sort all those of one that has many.
             (Streams::Customers, Some(customers)) => {
@@ -150,7 +151,7 @@ impl Search<'_> {
             query.push(format_args!(") AS found ORDER BY {order} LIMIT ")).push_bind(looked_at);
         }
         query.push(") AS orders WHERE true");
-        push_criteria(&mut query, &rest, Purpose::Check);
+        push_filter(&mut query, &rest, Purpose::Check);
         query.push(format_args!(" ORDER BY {order} LIMIT ")).push_bind(self.page.rows_to_read());
         query
     }
@@ -161,14 +162,14 @@ impl Search<'_> {
         query: &mut QueryBuilder<Postgres>,
         streams: Streams,
         customer: Option<&String>,
-        own: &Criteria,
+        own: &OrderFilter,
         looked_at: i64,
     ) {
         query.push("SELECT * FROM orders WHERE true").push(streams.common());
         if let Some(customer) = customer {
             query.push(" AND customer_id = ").push_bind(customer.as_str());
         }
-        push_criteria(query, own, Purpose::Check);
+        push_filter(query, own, Purpose::Check);
         self.push_place(query);
         query.push(format_args!(" ORDER BY {} LIMIT ", self.order())).push_bind(looked_at);
     }
@@ -179,7 +180,7 @@ impl Search<'_> {
         query.push(format_args!(
             "WITH found AS MATERIALIZED (SELECT id AS found_id, {by} AS key FROM orders WHERE true"
         ));
-        push_criteria(&mut query, self.criteria, Purpose::Find);
+        push_filter(&mut query, self.filter, Purpose::Find);
         self.push_place(&mut query);
         query.push(format_args!(
             ") SELECT {ORDER_COLUMNS} FROM (SELECT found_id FROM found ORDER BY key {direction}, found_id {direction} LIMIT "
@@ -191,7 +192,7 @@ impl Search<'_> {
 
     /// Those in which there are walks, the narrowest first. Money is spread evenly enough over all orders.
     pub fn streams(&self) -> Vec<Streams> {
-        let Criteria { statuses, states, customers, workflow, .. } = self.criteria;
+        let OrderFilter { statuses, states, customers, workflow, .. } = self.filter;
         let by = self.sort.by;
         let streams: Vec<Streams> = [
             (Streams::Customers, by == SortBy::PlacedAt && customers.as_ref().is_some_and(|some| !some.is_empty())),
@@ -205,8 +206,8 @@ impl Search<'_> {
     }
 
     /// What bounds the sort's index, and what each order on the way has to be asked.
-    fn split(&self, streams: Streams) -> (Criteria, Criteria) {
-        let (mut own, mut rest) = (Criteria::default(), self.criteria.clone());
+    fn split(&self, streams: Streams) -> (OrderFilter, OrderFilter) {
+        let (mut own, mut rest) = (OrderFilter::default(), self.filter.clone());
         match self.sort.by {
             SortBy::PlacedAt => std::mem::swap(&mut own.placed_at, &mut rest.placed_at),
             SortBy::UpdatedAt => std::mem::swap(&mut own.updated_at, &mut rest.updated_at),
@@ -223,27 +224,27 @@ impl Search<'_> {
     }
 
     fn push_kinds(&self, query: &mut QueryBuilder<Postgres>, streams: Streams) {
-        let Criteria { statuses, states: wanted, workflow, .. } = self.criteria;
+        let OrderFilter { statuses, states: wanted, workflow, .. } = self.filter;
         match (streams, statuses, wanted, workflow) {
             (Streams::Standings, Some(statuses), wanted, ..) => {
                 query.push("WITH kinds AS (SELECT * FROM unnest(");
                 match wanted {
-                    Some(wanted) => query.push_bind(wanted),
-                    None => query.push_bind(states()),
+                    Some(wanted) => query.push_bind(words(wanted)),
+                    None => query.push_bind(all_states()),
                 };
                 query.push("::text[]) AS a (state) CROSS JOIN unnest(").push_bind(statuses);
                 query.push("::text[]) AS b (status)) ");
             }
             (Streams::Standings, None, Some(wanted), ..) => {
                 query.push("WITH RECURSIVE ");
-                push_standings(query, wanted.iter().map(String::as_str).collect());
+                push_standings(query, words(wanted));
                 query.push(" ");
             }
-            (Streams::Versions, _, _, Some((name, Some(version)))) => {
+            (Streams::Versions, _, _, Some(WorkflowFilter { name, version: Some(version) })) => {
                 query.push("WITH kinds (name, version) AS (SELECT ").push_bind(name.as_str()).push("::text, ");
                 query.push_bind(*version).push("::integer) ");
             }
-            (Streams::Versions, _, _, Some((name, None))) => {
+            (Streams::Versions, _, _, Some(WorkflowFilter { name, version: None })) => {
                 query.push("WITH RECURSIVE kinds (name, version) AS (SELECT wanted.name, ");
                 query.push(next("workflow_version", "workflow = wanted.name"));
                 query
@@ -299,4 +300,8 @@ fn push_standings(query: &mut QueryBuilder<Postgres>, states: Vec<&str>) {
 /// The least value of a column among some orders.
 fn next(column: &str, among: &str) -> String {
     format!("(SELECT orders.{column} FROM orders WHERE {among} ORDER BY orders.{column} LIMIT 1)")
+}
+
+fn words(states: &[Lifecycle]) -> Vec<&'static str> {
+    states.iter().map(|state| state.as_str()).collect()
 }

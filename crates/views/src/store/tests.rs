@@ -1,15 +1,16 @@
 //! How orders are looked for among many: both ways find the same, and neither looks at more than it needs.
 
 use chrono::{DateTime, Utc};
+use domain::filter::{AmountRange, AttributeFilter, OrderFilter, StepFilter, TimeRange, WorkflowFilter};
+use domain::order::{Lifecycle, StepStatus};
 use postgres_cluster::testing::{TestDatabase, database};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, QueryBuilder};
 
-use super::conditions::{Purpose, push_criteria};
+use super::conditions::{Purpose, push_filter};
 use super::search::{Search, Way};
-use crate::filter::{AttributeCriteria, Criteria, StepCriteria, TimeRange};
 use crate::page::Page;
 use crate::rows::OrderRow;
 use crate::sort::{Place, Sort, SortBy};
@@ -45,88 +46,105 @@ fn range(from: Option<&str>, to: Option<&str>) -> TimeRange {
     TimeRange { from: from.map(at), to: to.map(at) }
 }
 
-fn step(name: Option<&str>, statuses: Option<&[&str]>) -> StepCriteria {
-    StepCriteria { name: name.map(str::to_owned), statuses: statuses.map(texts) }
+fn workflow(name: String, version: Option<i32>) -> WorkflowFilter {
+    WorkflowFilter { name, version }
 }
 
-fn there(path: &[&str]) -> Vec<AttributeCriteria> {
-    let path = texts(path);
-    vec![AttributeCriteria::There(path[0].clone(), path)]
+fn step(name: Option<&str>, statuses: Option<&[StepStatus]>) -> StepFilter {
+    StepFilter { name: name.map(str::to_owned), statuses: statuses.map(<[StepStatus]>::to_vec) }
+}
+
+fn there(path: &[&str]) -> Vec<AttributeFilter> {
+    vec![AttributeFilter { path: texts(path), value: None }]
+}
+
+fn is(key: &str, value: Value) -> Vec<AttributeFilter> {
+    vec![AttributeFilter { path: texts(&[key]), value: Some(value) }]
 }
 
 /// Each filter alone, rare and frequent, early and late.
-fn filters() -> Vec<Criteria> {
+fn filters() -> Vec<OrderFilter> {
     let week = range(Some("2025-03-03"), Some("2025-03-10"));
-    let any = Criteria::default;
+    let any = OrderFilter::default;
     vec![
         any(),
-        Criteria { statuses: Some(texts(&["Placed"])), ..any() },
-        Criteria { statuses: Some(texts(&["Shipped"])), ..any() },
-        Criteria { statuses: Some(texts(&["BackOrdered", "Canceled"])), ..any() },
-        Criteria { statuses: Some(texts(&["Unheard"])), ..any() },
-        Criteria { states: Some(texts(&["COMPLETED"])), ..any() },
-        Criteria { states: Some(texts(&["WAITING"])), ..any() },
-        Criteria { states: Some(texts(&["PAUSED", "RUNNING", "STUCK", "WAITING"])), ..any() },
-        Criteria { states: Some(texts(&[])), ..any() },
-        Criteria { customers: Some(texts(&["C2012"])), ..any() },
-        Criteria { customers: Some(texts(&["C2012", "GUEST"])), ..any() },
-        Criteria { workflow: Some(("order-fulfilment".to_owned(), None)), ..any() },
-        Criteria { workflow: Some(("order-fulfilment".to_owned(), Some(1))), ..any() },
-        Criteria { workflow: Some(("order-parallel".to_owned(), Some(4))), ..any() },
-        Criteria { skus: Some(texts(&["S4711"])), ..any() },
-        Criteria { skus: Some(texts(&["BAG"])), ..any() },
-        Criteria { skus: Some(texts(&["NEW"])), ..any() },
-        Criteria { total: (Some(Decimal::from(990)), None), ..any() },
-        Criteria { total: (Some(Decimal::from(10)), Some(Decimal::from(12))), ..any() },
-        Criteria { placed_at: week, ..any() },
-        Criteria { placed_at: range(Some("2025-12-24"), None), ..any() },
-        Criteria { updated_at: week, ..any() },
-        Criteria { ended_at: week, ..any() },
-        Criteria { ended_at: range(Some("2025-12-24"), None), ..any() },
-        Criteria { step: Some(step(Some("ship"), Some(&["COMPLETED"]))), ..any() },
-        Criteria { step: Some(step(Some("ship"), Some(&["RETRYING", "STUCK"]))), ..any() },
-        Criteria { step: Some(step(None, Some(&["STUCK"]))), ..any() },
-        Criteria { step: Some(step(Some("charge"), None)), ..any() },
-        Criteria { step: Some(step(Some("unheard"), None)), ..any() },
-        Criteria { stuck_reason: Some("already SETTLED".to_owned()), ..any() },
-        Criteria { attributes: vec![AttributeCriteria::Holds(json!({ "channel": "web" }))], ..any() },
-        Criteria { attributes: vec![AttributeCriteria::Holds(json!({ "campaign": { "code": "K1" } }))], ..any() },
-        Criteria { attributes: there(&["note", "text"]), ..any() },
-        Criteria { attributes: there(&["channel"]), ..any() },
+        OrderFilter { statuses: Some(texts(&["Placed"])), ..any() },
+        OrderFilter { statuses: Some(texts(&["Shipped"])), ..any() },
+        OrderFilter { statuses: Some(texts(&["BackOrdered", "Canceled"])), ..any() },
+        OrderFilter { statuses: Some(texts(&["Unheard"])), ..any() },
+        OrderFilter { states: Some(vec![Lifecycle::Completed]), ..any() },
+        OrderFilter { states: Some(vec![Lifecycle::Waiting]), ..any() },
+        OrderFilter {
+            states: Some(vec![Lifecycle::Paused, Lifecycle::Running, Lifecycle::Stuck, Lifecycle::Waiting]),
+            ..any()
+        },
+        OrderFilter { states: Some(vec![]), ..any() },
+        OrderFilter { customers: Some(texts(&["C2012"])), ..any() },
+        OrderFilter { customers: Some(texts(&["C2012", "GUEST"])), ..any() },
+        OrderFilter { workflow: Some(workflow("order-fulfilment".to_owned(), None)), ..any() },
+        OrderFilter { workflow: Some(workflow("order-fulfilment".to_owned(), Some(1))), ..any() },
+        OrderFilter { workflow: Some(workflow("order-parallel".to_owned(), Some(4))), ..any() },
+        OrderFilter { skus: Some(texts(&["S4711"])), ..any() },
+        OrderFilter { skus: Some(texts(&["BAG"])), ..any() },
+        OrderFilter { skus: Some(texts(&["NEW"])), ..any() },
+        OrderFilter { total: AmountRange { at_least: Some(Decimal::from(990)), at_most: None }, ..any() },
+        OrderFilter {
+            total: AmountRange { at_least: Some(Decimal::from(10)), at_most: Some(Decimal::from(12)) },
+            ..any()
+        },
+        OrderFilter { placed_at: week, ..any() },
+        OrderFilter { placed_at: range(Some("2025-12-24"), None), ..any() },
+        OrderFilter { updated_at: week, ..any() },
+        OrderFilter { ended_at: week, ..any() },
+        OrderFilter { ended_at: range(Some("2025-12-24"), None), ..any() },
+        OrderFilter { step: Some(step(Some("ship"), Some(&[StepStatus::Completed]))), ..any() },
+        OrderFilter { step: Some(step(Some("ship"), Some(&[StepStatus::Retrying, StepStatus::Stuck]))), ..any() },
+        OrderFilter { step: Some(step(None, Some(&[StepStatus::Stuck]))), ..any() },
+        OrderFilter { step: Some(step(Some("charge"), None)), ..any() },
+        OrderFilter { step: Some(step(Some("unheard"), None)), ..any() },
+        OrderFilter { stuck_reason: Some("already SETTLED".to_owned()), ..any() },
+        OrderFilter { attributes: is("channel", json!("web")), ..any() },
+        OrderFilter { attributes: is("campaign", json!({ "code": "K1" })), ..any() },
+        OrderFilter { attributes: there(&["note", "text"]), ..any() },
+        OrderFilter { attributes: there(&["channel"]), ..any() },
     ]
 }
 
 /// Several at once.
-fn mixtures() -> Vec<Criteria> {
-    let any = Criteria::default;
+fn mixtures() -> Vec<OrderFilter> {
+    let any = OrderFilter::default;
     vec![
-        Criteria { states: Some(texts(&["COMPLETED"])), skus: Some(texts(&["S4711"])), ..any() },
-        Criteria { states: Some(texts(&["RUNNING", "WAITING"])), customers: Some(texts(&["GUEST"])), ..any() },
-        Criteria {
-            statuses: Some(texts(&["Shipped"])),
-            workflow: Some(("order-fulfilment".to_owned(), Some(1))),
-            attributes: vec![AttributeCriteria::Holds(json!({ "channel": "app" }))],
+        OrderFilter { states: Some(vec![Lifecycle::Completed]), skus: Some(texts(&["S4711"])), ..any() },
+        OrderFilter {
+            states: Some(vec![Lifecycle::Running, Lifecycle::Waiting]),
+            customers: Some(texts(&["GUEST"])),
             ..any()
         },
-        Criteria {
-            states: Some(texts(&["COMPLETED"])),
-            workflow: Some(("order-fulfilment".to_owned(), Some(1))),
+        OrderFilter {
+            statuses: Some(texts(&["Shipped"])),
+            workflow: Some(workflow("order-fulfilment".to_owned(), Some(1))),
+            attributes: is("channel", json!("app")),
+            ..any()
+        },
+        OrderFilter {
+            states: Some(vec![Lifecycle::Completed]),
+            workflow: Some(workflow("order-fulfilment".to_owned(), Some(1))),
             skus: Some(texts(&["BAG"])),
             ..any()
         },
-        Criteria {
+        OrderFilter {
             customers: Some(texts(&["GUEST"])),
             placed_at: range(Some("2025-06-01"), Some("2025-07-01")),
-            total: (Some(Decimal::from(500)), None),
+            total: AmountRange { at_least: Some(Decimal::from(500)), at_most: None },
             ..any()
         },
-        Criteria {
-            states: Some(texts(&["STUCK"])),
+        OrderFilter {
+            states: Some(vec![Lifecycle::Stuck]),
             stuck_reason: Some("undo of charge".to_owned()),
-            step: Some(step(Some("ship"), Some(&["STUCK"]))),
+            step: Some(step(Some("ship"), Some(&[StepStatus::Stuck]))),
             ..any()
         },
-        Criteria { skus: Some(texts(&["BAG"])), attributes: there(&["note"]), ..any() },
+        OrderFilter { skus: Some(texts(&["BAG"])), attributes: there(&["note"]), ..any() },
     ]
 }
 
@@ -141,10 +159,10 @@ async fn found(search: &Search<'_>, way: Way, db: &mut PgConnection) -> Vec<Stri
 }
 
 /// All that meet a filter, by the plainest statement.
-async fn expected(criteria: &Criteria, sort: Sort, db: &mut PgConnection) -> Vec<String> {
+async fn expected(criteria: &OrderFilter, sort: Sort, db: &mut PgConnection) -> Vec<String> {
     let direction = if sort.is_descending { "DESC" } else { "ASC" };
     let mut query = QueryBuilder::new("SELECT id FROM orders WHERE true");
-    push_criteria(&mut query, criteria, Purpose::Check);
+    push_filter(&mut query, criteria, Purpose::Check);
     let column = sort.by.column();
     query.push(format_args!(" AND {column} IS NOT NULL ORDER BY {column} {direction}, id {direction}"));
     query.build_query_scalar().persistent(false).fetch_all(db).await.unwrap()
@@ -161,7 +179,7 @@ async fn both_ways_find_the_same_from_both_ends() {
             let mut all = expected(&criteria, sort, db).await;
             for from_end in [false, true] {
                 let page = page(20, from_end);
-                let search = Search { criteria: &criteria, sort, page: &page };
+                let search = Search { filter: &criteria, sort, page: &page };
                 let first = &all[..all.len().min(21)];
                 let walks = search.streams().into_iter().map(|streams| Way::Walk(streams, ORDERS.into()));
                 for way in walks.chain([Way::Collect]) {
@@ -201,7 +219,7 @@ async fn no_search_among_a_million_orders_scans_a_table_or_looks_at_a_tenth_of_t
     for criteria in filters().into_iter().chain(mixtures()) {
         for (sort, from_end) in SORTS.into_iter().flat_map(|sort| [(sort, false), (sort, true)]) {
             let page = page(50, from_end);
-            let search = Search { criteria: &criteria, sort, page: &page };
+            let search = Search { filter: &criteria, sort, page: &page };
             for way in search.ways(db).await.unwrap() {
                 let mut query = search.statement(way, "EXPLAIN (ANALYZE, TIMING off, FORMAT JSON) ");
                 let Json(plan): Json<Value> =

@@ -1,10 +1,11 @@
 //! Names in a filter that do not exist: a typing error should not look like a day without orders.
 
+use domain::filter::{OrderFilter, WorkflowFilter};
 use domain::workflow::suggest::did_you_mean;
+use sqlx::PgConnection;
 
 use super::Store;
 use crate::error::ViewsError;
-use crate::filter::Criteria;
 
 /// The most names that are read, to find near ones.
 const MOST_NAMES: i64 = 2_000;
@@ -44,46 +45,62 @@ pub enum Unknown {
     },
 }
 
-impl Store {
-    /// A name in the criteria that does not exist, if there is one. Where the views have no workflow at all, none is reported.
-    pub async fn unknown(&self, criteria: &Criteria) -> Result<Option<Unknown>, ViewsError> {
-        if let Some((name, version)) = &criteria.workflow {
-            let versions = self.versions(name).await?;
-            match (versions.last(), version) {
-                (None, _) => {
-                    let names = self.workflow_names().await?;
-                    let near = did_you_mean(name, names.iter().map(String::as_str));
-                    return Ok((!names.is_empty()).then(|| Unknown::Workflow { name: name.clone(), near }));
-                }
-                (Some(last), Some(version)) if !versions.contains(version) => {
-                    return Ok(Some(Unknown::Version { name: name.clone(), version: *version, last: *last }));
-                }
-                (Some(_), _) => {}
-            }
+impl Unknown {
+    /// Where the filter names it (RFC 6901).
+    pub fn pointer(&self) -> &'static str {
+        match self {
+            Self::Workflow { .. } => "/workflow/name",
+            Self::Version { .. } => "/workflow/version",
+            Self::Step { .. } => "/step/name",
         }
-        let Some(step) = criteria.step.as_ref().and_then(|step| step.name.as_ref()) else { return Ok(None) };
-        let workflow = criteria.workflow.as_ref().map(|(name, _)| name.clone());
-        let names = self.step_names(workflow.as_deref()).await?;
-        let is_known = names.is_empty() || names.contains(step);
-        let near = did_you_mean(step, names.iter().map(String::as_str));
-        Ok((!is_known).then(|| Unknown::Step { step: step.clone(), workflow, near }))
     }
+}
 
-    async fn versions(&self, workflow: &str) -> Result<Vec<i32>, ViewsError> {
-        let versions = sqlx::query_scalar("SELECT version FROM workflows WHERE name = $1 ORDER BY version");
-        Ok(versions.bind(workflow).fetch_all(&mut *self.snapshot().await?).await?)
+impl Store {
+    /// A name in the filter that does not exist, if there is one. Where the views have no workflow at all, none is reported.
+    pub async fn unknown(&self, filter: &OrderFilter) -> Result<Option<Unknown>, ViewsError> {
+        Ok(unknown(&mut *self.snapshot().await?, filter).await?)
     }
+}
 
-    async fn workflow_names(&self) -> Result<Vec<String>, ViewsError> {
-        let names = sqlx::query_scalar("SELECT DISTINCT name FROM workflows ORDER BY name LIMIT $1");
-        Ok(names.bind(MOST_NAMES).fetch_all(&mut *self.snapshot().await?).await?)
+/// The same, on a connection.
+pub(crate) async fn unknown(db: &mut PgConnection, filter: &OrderFilter) -> Result<Option<Unknown>, sqlx::Error> {
+    if let Some(WorkflowFilter { name, version }) = &filter.workflow {
+        let versions = versions(db, name).await?;
+        match (versions.last(), version) {
+            (None, _) => {
+                let names = workflow_names(db).await?;
+                let near = did_you_mean(name, names.iter().map(String::as_str));
+                return Ok((!names.is_empty()).then(|| Unknown::Workflow { name: name.clone(), near }));
+            }
+            (Some(last), Some(version)) if !versions.contains(version) => {
+                return Ok(Some(Unknown::Version { name: name.clone(), version: *version, last: *last }));
+            }
+            (Some(_), _) => {}
+        }
     }
+    let Some(step) = filter.step.as_ref().and_then(|step| step.name.as_ref()) else { return Ok(None) };
+    let workflow = filter.workflow.as_ref().map(|workflow| workflow.name.clone());
+    let names = step_names(db, workflow.as_deref()).await?;
+    let is_known = names.is_empty() || names.contains(step);
+    let near = did_you_mean(step, names.iter().map(String::as_str));
+    Ok((!is_known).then(|| Unknown::Step { step: step.clone(), workflow, near }))
+}
 
-    async fn step_names(&self, workflow: Option<&str>) -> Result<Vec<String>, ViewsError> {
-        let names = sqlx::query_scalar(
-            "SELECT DISTINCT step ->> 'id' AS name FROM workflows, jsonb_array_elements(outline) AS step
-             WHERE $1::text IS NULL OR workflows.name = $1 ORDER BY name",
-        );
-        Ok(names.bind(workflow).fetch_all(&mut *self.snapshot().await?).await?)
-    }
+async fn versions(db: &mut PgConnection, workflow: &str) -> Result<Vec<i32>, sqlx::Error> {
+    let versions = sqlx::query_scalar("SELECT version FROM workflows WHERE name = $1 ORDER BY version");
+    versions.bind(workflow).fetch_all(db).await
+}
+
+async fn workflow_names(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let names = sqlx::query_scalar("SELECT DISTINCT name FROM workflows ORDER BY name LIMIT $1");
+    names.bind(MOST_NAMES).fetch_all(db).await
+}
+
+async fn step_names(db: &mut PgConnection, workflow: Option<&str>) -> Result<Vec<String>, sqlx::Error> {
+    let names = sqlx::query_scalar(
+        "SELECT DISTINCT step ->> 'id' AS name FROM workflows, jsonb_array_elements(outline) AS step
+         WHERE $1::text IS NULL OR workflows.name = $1 ORDER BY name",
+    );
+    names.bind(workflow).fetch_all(db).await
 }

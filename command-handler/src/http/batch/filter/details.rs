@@ -1,19 +1,16 @@
 //! What a filter says of an order's inside: its total, one of its steps, and what the shop keeps with it.
 
+use domain::filter::{AmountRange, AttributeFilter, StepFilter};
 use domain::order::StepStatus;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::super::super::fields::Fields;
-use super::{below, list, nul_fault, range};
-use crate::selection::{Amounts, AttributeCriteria, StepCriteria};
+use super::{below, list, range, text};
 
-/// The most attributes of one filter, and the most keys on the way to one.
-const MOST: usize = 10;
-
-pub(super) fn total(fields: &mut Fields, at: &str) -> Amounts {
+pub(super) fn total(fields: &mut Fields, at: &str) -> AmountRange {
     let (low, high) = ("atLeast", "atMost");
-    range(fields, "total", at, [low, high], |bounds| Amounts {
+    range(fields, "total", at, [low, high], |bounds| AmountRange {
         at_least: amount(bounds, low),
         at_most: amount(bounds, high),
     })
@@ -33,11 +30,11 @@ fn amount(bounds: &mut Fields, name: &str) -> Option<Decimal> {
     amount
 }
 
-pub(super) fn step(fields: &mut Fields, at: &str) -> Option<StepCriteria> {
+pub(super) fn step(fields: &mut Fields, at: &str) -> Option<StepFilter> {
     let what = "must be an object with \"name\", \"status\" or both";
     let value = fields.take("step")?;
     let mut step = below(fields, value, &format!("{at}/step"), what)?;
-    let criteria = StepCriteria { name: step.text("name", nul_fault), statuses: list(&mut step, "status", step_fault) };
+    let criteria = StepFilter { name: step.text("name", |_| None), statuses: list(&mut step, "status", status) };
     let faults = step.faults();
     if faults.is_empty() && criteria.name.is_none() && criteria.statuses.is_none() {
         fields.wrong("step", what);
@@ -46,47 +43,37 @@ pub(super) fn step(fields: &mut Fields, at: &str) -> Option<StepCriteria> {
     Some(criteria)
 }
 
-fn step_fault(text: &str) -> Option<String> {
-    let known = StepStatus::BEGUN.map(StepStatus::as_str);
-    (!known.contains(&text))
-        .then(|| format!("is nowhere that a step which has begun stands: there are {}", known.join(", ")))
+fn status(text: &str) -> Result<StepStatus, String> {
+    let known = StepStatus::BEGUN.iter().find(|status| status.as_str() == text);
+    known.copied().ok_or_else(|| {
+        let known = StepStatus::BEGUN.map(StepStatus::as_str).join(", ");
+        format!("is nowhere that a step which has begun stands: there are {known}")
+    })
 }
 
 /// A list of attributes, or one for a list of one.
-pub(super) fn attributes(fields: &mut Fields, at: &str) -> Vec<AttributeCriteria> {
+pub(super) fn attributes(fields: &mut Fields, at: &str) -> Vec<AttributeFilter> {
     let values = match fields.take("attributes") {
         None => return Vec::new(),
-        Some(Value::Array(values)) if (1..=MOST).contains(&values.len()) => values,
-        Some(Value::Array(values)) => {
-            fields.wrong("attributes", format!("must be 1 to {MOST}, found {}", values.len()));
+        Some(Value::Array(values)) if values.is_empty() => {
+            fields.wrong("attributes", "must name an attribute: an empty list leaves no order out");
             return Vec::new();
         }
+        Some(Value::Array(values)) => values,
         Some(one) => vec![one],
     };
     let attribute = |(index, value)| attribute(fields, value, &format!("{at}/attributes/{index}"));
     values.into_iter().enumerate().filter_map(attribute).collect()
 }
 
-fn attribute(fields: &mut Fields, value: Value, at: &str) -> Option<AttributeCriteria> {
+fn attribute(fields: &mut Fields, value: Value, at: &str) -> Option<AttributeFilter> {
     let mut attribute = below(fields, value, at, "must be an object with \"path\", and \"value\" if that is meant")?;
     let is_said = attribute.has("path");
-    let path = list(&mut attribute, "path", |_| None).unwrap_or_default();
-    if !is_said || path.len() > MOST {
-        attribute.wrong("path", format!("must be 1 to {MOST} keys, from the outermost on"));
+    let path = list(&mut attribute, "path", text).unwrap_or_default();
+    if !is_said {
+        attribute.wrong("path", "must be there: the keys, from the outermost on");
     }
     let value = attribute.take("value");
-    if value.as_ref().is_some_and(has_nul) {
-        attribute.wrong("value", "must have no NUL: no attribute of an order has one");
-    }
     fields.wrong_too(attribute.faults());
-    Some(AttributeCriteria { path, value })
-}
-
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
+    Some(AttributeFilter { path, value })
 }

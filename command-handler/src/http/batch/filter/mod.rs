@@ -1,75 +1,87 @@
-//! `where` of a batch: the fields of GraphQL's `OrderFilter`, as JSON. What is not understood is an error, never left out: it would
-//! let the filter match more than was meant.
+//! `where` of a batch: the JSON syntax of a filter, whose meaning and bounds are those of [`domain::filter`].
+//!
+//! What is not understood is an error, never left out: it would let the filter match more than was meant. For the same reason a list
+//! or a range that gives nothing is an error here: a command for no order, or for every order, is a mistake.
 
 mod details;
 
 use chrono::{DateTime, Utc};
 use domain::Timestamp;
+use domain::filter::{FilterFault, OrderFilter, TimeRange, WorkflowFilter};
 use domain::order::Lifecycle;
 use domain::order::request::Violation;
 use serde_json::Value;
 
 use super::super::fields::Fields;
 use super::super::problem::Problem;
-use crate::selection::{Criteria, Span};
-
-/// The most values in one list.
-pub(in super::super) const MAX_VALUES: usize = 100;
 
 /// The filter, and whether it leaves any order out.
-pub(super) fn criteria(value: Value, at: &str) -> Result<(Criteria, bool), Problem> {
+pub(super) fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Problem> {
     let mut fields = Fields::of(value, at, "must be an object like {\"state\": [\"RUNNING\"]}")?;
-    let criteria = Criteria {
-        statuses: list(&mut fields, "status", |_| None),
-        states: list(&mut fields, "state", state_fault),
-        customers: list(&mut fields, "customer", |_| None),
+    let filter = OrderFilter {
+        statuses: list(&mut fields, "status", text),
+        states: list(&mut fields, "state", state),
+        customers: list(&mut fields, "customer", text),
         workflow: workflow(&mut fields, at),
-        skus: list(&mut fields, "sku", |_| None),
+        skus: list(&mut fields, "sku", text),
         total: details::total(&mut fields, at),
         placed_at: span(&mut fields, "placedAt", at),
         updated_at: span(&mut fields, "updatedAt", at),
         ended_at: span(&mut fields, "endedAt", at),
         step: details::step(&mut fields, at),
-        stuck_reason: fields.text("stuckReason", nul_fault),
+        stuck_reason: fields.text("stuckReason", |_| None),
         attributes: details::attributes(&mut fields, at),
     };
     fields.finish()?;
-    let filters = criteria != Criteria::default();
-    Ok((criteria, filters))
+    let filter = filter
+        .checked()
+        .map_err(|faults| Problem::invalid(faults.iter().map(|fault| violation(fault, at)).collect()))?;
+    let filters = filter != OrderFilter::default();
+    Ok((filter, filters))
 }
 
-/// A list of texts, or one text for a list of one.
-fn list(fields: &mut Fields, name: &str, fault: impl Fn(&str) -> Option<String>) -> Option<Vec<String>> {
+fn violation(fault: &FilterFault, at: &str) -> Violation {
+    Violation { pointer: format!("{at}{}", fault.pointer()), detail: fault.detail.clone() }
+}
+
+/// A list, or one value for a list of one.
+fn list<T>(fields: &mut Fields, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
     let values = match fields.take(name)? {
-        Value::Array(values) if (1..=MAX_VALUES).contains(&values.len()) => values,
-        Value::Array(values) => {
-            fields.wrong(name, format!("must have 1 to {MAX_VALUES} values, found {}", values.len()));
+        Value::Array(values) if values.is_empty() => {
+            fields.wrong(name, "must have a value: no order meets an empty list");
             return None;
         }
+        Value::Array(values) => values,
         one => vec![one],
     };
-    let mut texts = Vec::with_capacity(values.len());
+    let mut read_values = Vec::with_capacity(values.len());
     for (index, value) in values.into_iter().enumerate() {
-        match value {
-            Value::String(text) => match nul_fault(&text).or_else(|| fault(&text)) {
-                None => texts.push(text),
-                Some(detail) => fields.wrong(&format!("{name}/{index}"), detail),
-            },
-            other => fields.wrong(&format!("{name}/{index}"), format!("must be a text, found {other}")),
+        let found = match value {
+            Value::String(text) => read(&text),
+            other => Err(format!("must be a text, found {other}")),
+        };
+        match found {
+            Ok(value) => read_values.push(value),
+            Err(detail) => fields.wrong(&format!("{name}/{index}"), detail),
         }
     }
-    Some(texts)
+    Some(read_values)
 }
 
-fn state_fault(text: &str) -> Option<String> {
-    let known = Lifecycle::ALL.map(Lifecycle::as_str);
-    (!known.contains(&text)).then(|| format!("is no state: there are {}", known.join(", ")))
+#[expect(clippy::unnecessary_wraps, reason = "other values can be wrong")]
+fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
 }
 
-fn workflow(fields: &mut Fields, at: &str) -> Option<(String, Option<i32>)> {
+fn state(text: &str) -> Result<Lifecycle, String> {
+    let known = Lifecycle::ALL.iter().find(|state| state.as_str() == text);
+    known.copied().ok_or_else(|| format!("is no state: there are {}", Lifecycle::ALL.map(Lifecycle::as_str).join(", ")))
+}
+
+fn workflow(fields: &mut Fields, at: &str) -> Option<WorkflowFilter> {
     let value = fields.take("workflow")?;
     let mut workflow = below(fields, value, &format!("{at}/workflow"), "must be an object with \"name\"")?;
-    let name = workflow.required_text("name", "the workflow's name", nul_fault);
+    let name = workflow.required_text("name", "the workflow's name", |_| None);
     let version = workflow.take("version").and_then(|version| {
         let number = version.as_i64().and_then(|number| i32::try_from(number).ok()).filter(|number| *number > 0);
         if number.is_none() {
@@ -78,11 +90,14 @@ fn workflow(fields: &mut Fields, at: &str) -> Option<(String, Option<i32>)> {
         number
     });
     fields.wrong_too(workflow.faults());
-    Some((name, version))
+    Some(WorkflowFilter { name, version })
 }
 
-fn span(fields: &mut Fields, name: &str, at: &str) -> Span {
-    range(fields, name, at, ["from", "to"], |bounds| Span { from: moment(bounds, "from"), to: moment(bounds, "to") })
+fn span(fields: &mut Fields, name: &str, at: &str) -> TimeRange {
+    range(fields, name, at, ["from", "to"], |bounds| TimeRange {
+        from: moment(bounds, "from"),
+        to: moment(bounds, "to"),
+    })
 }
 
 /// An object with these two bounds, one of which has to be there.
@@ -105,11 +120,6 @@ fn range<T: Default + PartialEq>(
         Some(range)
     });
     range.unwrap_or_default()
-}
-
-/// Postgres refuses to compare with a NUL.
-fn nul_fault(text: &str) -> Option<String> {
-    text.contains('\0').then(|| "must have no NUL: no text of an order has one".to_owned())
 }
 
 /// An object below another; if it is none, that is among the faults of the other.
@@ -143,7 +153,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::selection::{Amounts, AttributeCriteria, StepCriteria};
+    use domain::filter::{AmountRange, AttributeFilter, StepFilter};
+    use domain::order::StepStatus;
 
     /// The pointers of what is wrong with a filter.
     async fn faults(filter: Value) -> Vec<String> {
@@ -169,21 +180,21 @@ mod tests {
             "attributes": [{ "path": "gift" }, { "path": ["delivery", "floor"], "value": 3 }],
         });
         let nine = Some(at("2026-01-31T09:00:00Z"));
-        let expected = Criteria {
+        let expected = OrderFilter {
             statuses: Some(vec!["Placed".to_owned(), "BackOrdered".to_owned()]),
-            states: Some(vec!["RUNNING".to_owned()]),
+            states: Some(vec![Lifecycle::Running]),
             customers: Some(vec!["VINET".to_owned()]),
-            workflow: Some(("order-fulfilment".to_owned(), Some(2))),
+            workflow: Some(WorkflowFilter { name: "order-fulfilment".to_owned(), version: Some(2) }),
             skus: Some(vec!["11".to_owned(), "42".to_owned()]),
-            total: Amounts { at_least: Some(Decimal::new(1050, 2)), at_most: Some(Decimal::from(99)) },
-            placed_at: Span { from: Some(at("2026-01-31T08:00:00Z")), to: Some(at("2026-02-01T00:00:00Z")) },
-            updated_at: Span { from: nine, to: None },
-            ended_at: Span { from: None, to: nine },
-            step: Some(StepCriteria { name: Some("ship".to_owned()), statuses: Some(vec!["STUCK".to_owned()]) }),
+            total: AmountRange { at_least: Some(Decimal::new(1050, 2)), at_most: Some(Decimal::from(99)) },
+            placed_at: TimeRange { from: Some(at("2026-01-31T08:00:00Z")), to: Some(at("2026-02-01T00:00:00Z")) },
+            updated_at: TimeRange { from: nine, to: None },
+            ended_at: TimeRange { from: None, to: nine },
+            step: Some(StepFilter { name: Some("ship".to_owned()), statuses: Some(vec![StepStatus::Stuck]) }),
             stuck_reason: Some("409".to_owned()),
             attributes: vec![
-                AttributeCriteria { path: vec!["gift".to_owned()], value: None },
-                AttributeCriteria { path: vec!["delivery".to_owned(), "floor".to_owned()], value: Some(json!(3)) },
+                AttributeFilter { path: vec!["gift".to_owned()], value: None },
+                AttributeFilter { path: vec!["delivery".to_owned(), "floor".to_owned()], value: Some(json!(3)) },
             ],
         };
         assert_eq!(criteria(filter, "/where").unwrap(), (expected, true));
@@ -192,7 +203,7 @@ mod tests {
     #[test]
     fn what_leaves_no_order_out_is_told_apart() {
         for nothing in [json!({}), json!({ "state": null, "workflow": null, "placedAt": null })] {
-            assert_eq!(criteria(nothing, "/where").unwrap(), (Criteria::default(), false));
+            assert_eq!(criteria(nothing, "/where").unwrap(), (OrderFilter::default(), false));
         }
     }
 
