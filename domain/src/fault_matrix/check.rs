@@ -174,7 +174,23 @@ fn undone_in_reverse(life: &Life) -> Option<String> {
             {
                 undone.push(&e.step);
             }
-            _ => {}
+            Event::OrderPlaced(_)
+            | Event::StepStarted(_)
+            | Event::WaitStarted(_)
+            | Event::StepAccepted(_)
+            | Event::StepCompleted(_)
+            | Event::StepAttemptFailed(_)
+            | Event::StepFailed(_)
+            | Event::StepSkipped(_)
+            | Event::StatusChanged(_)
+            | Event::OrderPaused(_)
+            | Event::OrderResumed(_)
+            | Event::CompensationStarted(_)
+            | Event::CompensationCompleted(_)
+            | Event::OrderCompleted(_)
+            | Event::OrderCanceled(_)
+            | Event::OrderStuck(_)
+            | Event::DecisionSplit(_) => {}
         }
     }
     let expected: Vec<&str> = settled.into_iter().rev().filter(|step| undone.contains(step)).collect();

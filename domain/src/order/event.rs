@@ -40,7 +40,8 @@ pub struct Start<'a> {
     pub step: &'a StepId,
     /// A wait is never an undo.
     pub direction: Direction,
-    /// What the participant or the person receives; `None`: nothing, or what the first attempt recorded.
+    /// What the participant or the person receives; `None`: nothing, or what the first attempt
+    /// recorded.
     pub input: Option<&'a Value>,
 }
 

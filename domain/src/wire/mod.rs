@@ -188,18 +188,18 @@ fn event_in(schema: u32, event_type: &str, data: &[u8]) -> Result<Event, WireErr
         PLACEHOLDERS_LISTED if WITH_PLACEHOLDERS.contains(&event_type) => event_of(event_type, data)?,
         found => return Err(WireError::UnknownVersion { event_type: event_type.to_owned(), found }),
     };
-    match &event {
-        Event::OrderPlaced(placed) if placed.sealed.is_some() != (schema == SEALED) => {
-            let source = serde::de::Error::custom("`sealed` does not go with the version");
-            Err(WireError::Malformed { part: "data", event_type: event_type.to_owned(), source })
-        }
-        // A reader of that earlier version would ignore the list, and fill in other text.
-        _ if event.placeholders().is_some() != (schema == PLACEHOLDERS_LISTED && event_type != PLACED) => {
-            let source = serde::de::Error::custom("`placeholders` does not go with the version");
-            Err(WireError::Malformed { part: "data", event_type: event_type.to_owned(), source })
-        }
-        _ => Ok(event),
+    let malformed = |what: &str| {
+        let source = serde::de::Error::custom(what);
+        Err(WireError::Malformed { part: "data", event_type: event_type.to_owned(), source })
+    };
+    if matches!(&event, Event::OrderPlaced(placed) if placed.sealed.is_some() != (schema == SEALED)) {
+        return malformed("`sealed` does not go with the version");
     }
+    // A reader of that earlier version would ignore the list, and fill in other text.
+    if event.placeholders().is_some() != (schema == PLACEHOLDERS_LISTED && event_type != PLACED) {
+        return malformed("`placeholders` does not go with the version");
+    }
+    Ok(event)
 }
 
 /// The data of an event as JSON, as [`encode`] writes it.

@@ -52,11 +52,12 @@ fn note_new_status(workflow: &Workflow, decision: &mut Decision) -> Result<(), D
     let completed: Vec<&Step> = decision
         .events
         .iter()
-        .filter_map(|event| match event {
-            Event::StepCompleted(e) if e.direction == Direction::Do && e.open_until.is_none() => {
-                workflow.step(&e.step).filter(|step| !step.compensate_on.contains(&e.outcome))
+        .filter_map(|event| {
+            let Event::StepCompleted(e) = event else { return None };
+            if e.direction != Direction::Do || e.open_until.is_some() {
+                return None;
             }
-            _ => None,
+            workflow.step(&e.step).filter(|step| !step.compensate_on.contains(&e.outcome))
         })
         .collect();
     for step in completed {
