@@ -249,10 +249,10 @@ impl Faults {
         }
         for (index, AttributeFilter { path, value }) in attributes.iter().enumerate().take(MAX_ATTRIBUTES) {
             let at = |name| [Field("attributes"), Item(index), Field(name)];
-            if !(1..=MAX_ATTRIBUTES).contains(&path.len()) {
-                self.add(&at("path"), format!("takes 1 to {MAX_ATTRIBUTES} keys"));
-            } else {
+            if (1..=MAX_ATTRIBUTES).contains(&path.len()) {
                 self.texts(&at("path"), path);
+            } else {
+                self.add(&at("path"), format!("takes 1 to {MAX_ATTRIBUTES} keys"));
             }
             if value.as_ref().is_some_and(has_nul) {
                 self.add(&at("value"), "must have no NUL: no attribute of an order has one");
