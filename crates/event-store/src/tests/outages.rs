@@ -127,7 +127,7 @@ async fn a_user_who_is_missing_or_unknown_or_has_no_right_is_told_what_to_do_and
     for (code, connection_string, parts) in [
         (Code::Unauthenticated, &with, ["anna", "USER:PASSWORD"]),
         (Code::Unauthenticated, &without, ["requires a user", "USER:PASSWORD@"]),
-        (Code::PermissionDenied, &with, ["anna does not have the right", "Rights on a server"]),
+        (Code::PermissionDenied, &with, ["anna does not have the right", "docs/platform/rights.md"]),
         (Code::PermissionDenied, &without, ["requires a user", "USER:PASSWORD@"]),
     ] {
         cluster.refuse(Some(code));
