@@ -97,7 +97,8 @@ impl Seals {
                 return None;
             }
             let reason = format!(
-                "the log has {} orders with the root {found} up to position {}, and {} with the root {} were sealed:                  since then events were changed and chained anew, taken off the end of an order, or added",
+                "the log has {} orders with the root {found} up to position {}, and {} with the root {} were sealed: \
+                 since then events were changed and chained anew, taken off the end of an order, or added",
                 tree.orders(),
                 tree.position,
                 seal.orders,

@@ -97,7 +97,7 @@ fn chained_anew(audited: &Audited, data: &Path) {
     // With the list of what was sealed, so is the order.
     let heads = audited.file("heads");
     let told = ends(&audit(&["verify", "--all", "--data", copy.path(), "--heads", &heads]), 1);
-    assert!(told.contains("order B, revision ") && told.contains("is another event than the one"), "{told}");
+    assert!(told.contains("order B, revision ") && told.contains("is not the known event of this revision"), "{told}");
     assert!(!told.contains("order A"), "{told}");
 }
 
