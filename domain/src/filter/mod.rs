@@ -1,14 +1,20 @@
-//! Which orders a filter selects: one meaning, for GraphQL, for batches, for the command line and over past orders.
+//! Which orders a filter selects: one meaning, for GraphQL, for batches, for the command line and
+//! over past orders.
 //!
-//! Parsers translate their syntax into an [`OrderFilter`] and have it [`checked`](OrderFilter::checked); `views` has its only SQL,
-//! and [`OrderFilter::selects`] is the same as a predicate. A test on random orders and random filters compares the two. The rules:
+//! Parsers translate their syntax into an [`OrderFilter`] and have it
+//! [`checked`](OrderFilter::checked); `views` has its only SQL, and [`OrderFilter::selects`] is the
+//! same as a predicate. A test on random orders and random filters compares the two. The rules:
 //!
-//! - An order meets a filter if it meets everything that is given. A list is met by any of its values, and so an empty one by no
-//!   order. (A batch refuses an empty list, since a command for no order is a mistake.)
-//! - A NUL is refused, with the field that has it: no text of an order has one, and Postgres compares with none.
-//! - A range of time has its beginning and not its end, to the microsecond; a range of amounts has both. An order without the value is in no range.
-//! - The keys of an attribute lead through objects, not through lists. A value is met by what it is equal to, by an object with
-//!   more fields, and by a list with more items. Numbers are equal by their value: 3 is 3.0.
+//! - An order meets a filter if it meets everything that is given. A list is met by any of its
+//!   values, and so an empty one by no order. (A batch refuses an empty list, since a command for
+//!   no order is a mistake.)
+//! - A NUL is refused, with the field that has it: no text of an order has one, and Postgres
+//!   compares with none.
+//! - A range of time has its beginning and not its end, to the microsecond; a range of amounts has
+//!   both. An order without the value is in no range.
+//! - The keys of an attribute lead through objects, not through lists. A value is met by what it is
+//!   equal to, by an object with more fields, and by a list with more items. Numbers are equal by
+//!   their value: 3 is 3.0.
 //! - Everything is bounded: [`MAX_VALUES`], [`MAX_ATTRIBUTES`].
 
 mod selects;
@@ -284,8 +290,8 @@ impl TimeRange {
     }
 }
 
-/// A moment as it is compared: to the microsecond, and of the years 1 to 9999. No order is outside, and Postgres takes no moment that
-/// is far outside.
+/// A moment as it is compared: to the microsecond, and of the years 1 to 9999. No order is outside,
+/// and Postgres takes no moment that is far outside.
 pub fn within_history(at: Timestamp) -> Timestamp {
     const YEAR_1: i64 = -62_135_596_800_000_000;
     const YEAR_10000: i64 = 253_402_300_800_000_000;

@@ -41,7 +41,8 @@ impl<'a> OrderSummary<'a> {
         }
     }
 
-    /// An order as it was placed, for a filter of which that decides all ([`OrderFilter::of_placing`]).
+    /// An order as it was placed, for a filter of which that decides all
+    /// ([`OrderFilter::of_placing`]).
     pub fn of_placing(placed: &'a OrderPlaced) -> Self {
         Self {
             status: "",
@@ -87,7 +88,8 @@ fn is_in(text: &str, reason: Option<&str>) -> bool {
     reason.is_some_and(|reason| lower(reason).contains(&lower(text)))
 }
 
-/// Each letter by itself, as Postgres does it: none becomes two, and none is another at the end of a word.
+/// Each letter by itself, as Postgres does it: none becomes two, and none is another at the end of
+/// a word.
 fn lower(text: &str) -> String {
     let letter = |letter: char| {
         let mut lower = letter.to_lowercase();

@@ -102,7 +102,8 @@ fn write_canonical(value: &Value, text: &mut String) {
     }
 }
 
-/// Whether two numbers are equal by their decimal value: 3 is 3.0, and no double stands for its neighbour.
+/// Whether two numbers are equal by their decimal value: 3 is 3.0, and no double stands for its
+/// neighbour.
 pub(crate) fn are_equal(one: &serde_json::Number, other: &serde_json::Number) -> bool {
     numeral::are_equal(one, other)
 }
