@@ -1,12 +1,12 @@
-//! Watches the tasks of a role: one that ends before it was told to stop does not go unseen.
+//! Watches the tasks of a role: a task that ends before it should is always noticed.
 //!
 //! Which of two things happens is chosen per task:
 //! - It ends the process, with its reason. That is for what a role is nothing without, and for what
 //!   ends only where waiting does not help: its HTTP server, and the projector.
 //! - It is started again, after a pause that grows. That is for loops that keep nothing in memory
-//!   from round to round: the to-do list, replies, deliveries, what is watched. One order or one
-//!   message that such a loop panics at does not end the HTTP server beside it. Meanwhile the role
-//!   is not ready, since a part of its work is not done.
+//!   from round to round: the to-do list, replies, deliveries, what is watched. A panic of such a
+//!   loop at one order or one message does not end the HTTP server of the same process. Until the
+//!   loop runs again the role is not ready, since a part of its work is not done.
 
 use std::any::Any;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Which orders a filter matches: answered by the views, through a small port of the write side's own. What becomes of each
-//! order is decided from the log, whatever the views say.
+//! The orders that a filter selects: a port of the write side, which the views implement. The log
+//! alone decides about each order, whatever the views hold.
 
 use std::fmt::Display;
 use std::future::Future;

@@ -1,5 +1,6 @@
-//! The one connection through which the active projector holds its place (see [`leader_consumer::acquire_leadership`]) and writes: whoever has
-//! lost the place cannot write.
+//! The one connection of the active projector. It holds the leadership
+//! ([`leader_consumer::acquire_leadership`]) and writes. A projector that has lost the leadership
+//! cannot write.
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
 //! GraphQL over the order views.
 //!
-//! [`router`] serves `/graphql` (queries; subscriptions over WebSocket and as server-sent events; a console for browsers), the schema's text at `/schema.graphql`, and
-//! `GET /orders/{id}` for those who only want to know where an order stands. It reads the views that the projector writes, and
-//! the log for orders as they were ([`history`]); it writes nothing, and has no statement of its own: these are in `views`.
+//! [`router`] serves `/graphql` (queries; subscriptions over WebSocket and as server-sent events; a
+//! console for browsers), the schema's text at `/schema.graphql`, and `GET /orders/{id}` for callers
+//! that only need an order's status. It reads the views that the projector writes, and the log for
+//! past states of orders ([`history`]). It writes nothing, and every statement is in `views`.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 

@@ -1,7 +1,8 @@
 //! An operator acts on many orders at once, named or matching a filter.
 //!
-//! What becomes of each order is reported as soon as it is decided, in the order of their ids. So a caller that is cut off goes on
-//! after the last order that was reported to it, and nothing is held in memory.
+//! The batch reports the result for each order as soon as it is decided, in the order of the ids.
+//! A caller whose connection breaks resumes after the last reported order. Nothing is held in
+//! memory.
 
 mod run;
 
@@ -131,7 +132,8 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Batches<L, P, C, V> {
         unknown.map_or(Ok(()), |unknown| Err(NotCounted::Unknown(unknown)))
     }
 
-    /// Does to these orders what is asked for, in a task of its own, which begins by reporting this.
+    /// Starts a task that sends the instruction to each of these orders. The task's first report is
+    /// `beginning`.
     pub fn run(
         &self,
         turn: OwnedSemaphorePermit,

@@ -1,4 +1,5 @@
-//! Working through a batch: so many orders at once, each told of in its turn, so that whoever goes on later goes on after the last one.
+//! The task of a batch. It decides about several orders at once, and reports them in their order, so
+//! that a caller can resume after the last reported one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +44,7 @@ enum End {
     Stopped(String),
 }
 
-/// What came of an order.
+/// The result for one order.
 enum Outcome {
     /// It was decided about.
     Decided(Report),
@@ -138,7 +139,7 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
             }
             Err(End::NobodyListens) => return,
         };
-        // Whoever asked may have gone: then nobody wants to know.
+        // This fails if the caller has closed the connection.
         let _ = self.reports.send(report).await;
     }
 
@@ -205,7 +206,7 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
     }
 }
 
-/// What becomes of an order.
+/// Decides about one order.
 async fn outcome<L: Log, P: Participants, C: Clock>(
     orchestrator: &Orchestrator<L, P, C>,
     instruction: &Instruction,

@@ -20,7 +20,7 @@ use crate::participants::{ActionRequest, NotSent, Participants};
 /// How long a request may be due, and have no place to wait in, before that is recorded.
 const MAX_UNRECORDED: TimeDelta = TimeDelta::minutes(10);
 
-/// What came of an attempt here.
+/// The result of an attempt here.
 pub(super) enum Made<T> {
     /// It was made.
     Answered(Answer),

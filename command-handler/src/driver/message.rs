@@ -9,23 +9,24 @@ use tokio::sync::oneshot;
 use crate::orchestrator::results::{Accepted, CommandError};
 use crate::orders::{Cause, Order};
 
-/// What an order's driver is told.
+/// A message to an order's driver.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// Something is asked of the order, and where to say what became of it.
+    /// A command about the order, and where to send its result.
     Command(Box<Command>, Cause, oneshot::Sender<Result<Accepted, CommandError>>),
-    /// The to-do list says that something is due.
+    /// The order is due, by the to-do list.
     Wake,
-    /// It was placed here, with these events, and somebody may have had it driven before its taker heard back from the log.
+    /// The order was placed here, with these events. Another message may have started its driver
+    /// before the log acknowledged them.
     Placed(Vec<Event>),
 }
 
-/// How an order came to its driver.
+/// Why a driver starts.
 #[derive(Debug)]
 pub(crate) enum Start {
-    /// It was just placed here.
+    /// The order was just placed here.
     Placed(Box<Placed>),
-    /// Somebody has a message for it.
+    /// A message for the order arrived.
     Asked,
 }
 

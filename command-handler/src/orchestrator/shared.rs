@@ -61,7 +61,8 @@ pub(crate) struct Shared<L, P, C> {
     pub broken: Mutex<Broken>,
     /// Who drives what.
     pub drivers: Mutex<HashMap<OrderId, mpsc::Sender<Message>>>,
-    /// Orders that nobody drives, as they were left. They may be behind the log: the next append finds out.
+    /// Orders without a driver, in their last known state. They may be behind the log: the next
+    /// append detects that.
     pub resting: Mutex<Resting>,
     pub(super) permits: Arc<Semaphore>,
     /// Drivers that are kept for what operators ask, however many orders are being driven.

@@ -70,7 +70,7 @@ impl<L: Log, P: Participants, C: Clock> Placing<L, P, C> {
         self.record(workflow, order_id, origin, order, traceparent).await
     }
 
-    /// What tells this content from other content in the record of a key, without giving the personal data in it away.
+    /// Identifies this content in the record of a key, without revealing the personal data in it.
     async fn content(&self, order: &NewOrder) -> Result<Content, PlaceError> {
         let fingerprint = order.fingerprint();
         if order.personal().is_empty() {
@@ -81,8 +81,8 @@ impl<L: Log, P: Participants, C: Clock> Placing<L, P, C> {
         Ok(Content { digest: sealed_with.digest(&fingerprint), fingerprint })
     }
 
-    /// In a task of its own, which goes on when the client hangs up: an order in the log needs its driver. Boxed, since a
-    /// runtime moves a task several times, and this one is large.
+    /// Runs as a separate task, which continues when the client disconnects: an order in the log
+    /// needs its driver. Boxed, since a runtime moves a task several times, and this one is large.
     async fn record(
         &self,
         workflow: Arc<Workflow>,

@@ -27,7 +27,8 @@ pub struct KeyPair {
     pub public_key: PublicKey,
 }
 
-/// Makes a key, and writes it to this file and its public key beside it. Neither may exist.
+/// Makes a key. Writes it to this file, and its public key to the same name with `.pub`. Neither
+/// file may exist.
 pub fn keygen(file: &Path) -> Result<KeyPair, AuditError> {
     let mut seed = [0; 32];
     OsRng.try_fill_bytes(&mut seed).map_err(|_| AuditError::NoRandomness)?;

@@ -42,7 +42,7 @@ pub struct SealArgs {
     log: LogArgs,
 }
 
-/// What came of sealing.
+/// The result of sealing.
 #[derive(Debug)]
 pub enum Sealing {
     /// The seal was appended to the log.

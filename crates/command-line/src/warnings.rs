@@ -1,6 +1,6 @@
-//! What went wrong with single orders: the first warnings are told, the rest is counted.
+//! Warnings about single orders: the first ones are printed, the others are counted.
 
-/// The most warnings that are told.
+/// The most warnings that are printed.
 pub const MAX: usize = 20;
 
 /// The first warnings, and how many more there were.

@@ -1,5 +1,5 @@
-//! Tests of the embedded node itself: each starts a node of its own. What every `EventStoreDB` does is tested by the
-//! client's suite, which also runs against the node.
+//! Tests of the embedded node. Each test starts a node. The client's suite tests what every
+//! `EventStoreDB` does, and also runs against the node.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

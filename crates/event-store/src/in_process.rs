@@ -31,7 +31,7 @@ pub trait InProcess: Send + Sync {
     /// Up to `max` events of a stream, from its last one back.
     async fn read_backwards(&self, stream: &str, max: usize) -> Result<Vec<RecordedEvent>, InProcessError>;
 
-    /// The position of the last event of all; `None` while there is none.
+    /// The position of the last event in the log; `None` if the log is empty.
     fn head(&self) -> Result<Option<Position>, InProcessError>;
 
     /// Follows `$all` after a position, or from the beginning.

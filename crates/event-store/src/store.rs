@@ -116,7 +116,7 @@ impl EventStore {
         self.read(stream, |count| convert::read_stream_backwards(stream, count), max).await
     }
 
-    /// The position of the last event of all, or `None` while there is none.
+    /// The position of the last event in the log; `None` if the log is empty.
     pub async fn head(&self) -> Result<Option<Position>, ReadError> {
         if let Some(server) = &self.in_process {
             return in_process::head(&**server);

@@ -31,7 +31,7 @@ pub trait Term: Send {
     /// Why a term ends before its time.
     type Interruption: Interrupted + Send;
 
-    /// Stands by until this instance leads, and leads until it is told to stop.
+    /// Stands by until this instance leads, and leads until it has to stop.
     fn lead(&mut self) -> impl Future<Output = Result<(), Self::Interruption>> + Send;
 
     /// How far it has come. The first pause after progress is short.
@@ -62,8 +62,8 @@ pub enum Consequence {
     End,
 }
 
-/// Leads term by term until told to stop. While another instance leads, it stands by; while log or database are down, it
-/// waits. It ends with an error only where waiting cannot help.
+/// Leads term by term until `stop`. While another instance leads, it stands by; while log or
+/// database are down, it waits. It ends with an error only if waiting cannot help.
 pub async fn lead<T: Term>(terms: Terms<'_>, mut term: T, stop: &CancellationToken) -> Result<(), T::Interruption> {
     let Terms { name, max_pause, alarm, remedy } = terms;
     let mut pause = FIRST_PAUSE;

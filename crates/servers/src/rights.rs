@@ -5,7 +5,7 @@ use std::time::Duration;
 use event_store::client::{AppendError, EventStore, LOG_STREAM, ReadError};
 use tokio::time::timeout;
 
-/// A role that cannot tell so soon whether it may read the log goes on without knowing.
+/// A role that has no answer by then starts without having checked its right to read the log.
 const LOG_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Checks that the log may be read. Only an administrator can give a missing right, so the role

@@ -35,7 +35,7 @@ pub struct Difference {
     pub view: Option<String>,
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub struct Compared {
     /// Everything that differs, up to a bound.

@@ -1,12 +1,14 @@
-//! How far the replies of participants that are reached by events have been taken. Not a view: only command handlers write it.
+//! The checkpoint in the replies of participants by events. It is not a view: only command handlers
+//! write it.
 
 use leader_consumer::{CheckpointRow, checkpoint_in};
 use sqlx::PgPool;
 
-/// The checkpoint of whoever reads replies.
+/// The checkpoint of the consumer that reads replies.
 pub const REPLIES: CheckpointRow = checkpoint_in!("reply_checkpoints", "replies");
 
-/// Has the replies of a log read from its beginning: for a database that goes on with another log.
+/// Removes the checkpoint, so that replies are read from the beginning of the log: for a database
+/// that now follows another log.
 pub async fn read_replies_again(pool: &PgPool) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM reply_checkpoints").execute(pool).await.map(drop)
 }

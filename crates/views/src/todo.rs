@@ -1,6 +1,8 @@
-//! The to-do list (orders that somebody has to look at again, and when), and the leases on it: which command handler drives what.
+//! The to-do list (orders with due work, and when it is due), and its leases: which command handler
+//! drives which order.
 //!
-//! The list is a view. A lease is none: only command handlers write it, and losing it costs double work and nothing else.
+//! The list is a view. A lease is not: only command handlers write it. A lost lease costs double
+//! work, and nothing else.
 
 use std::time::Duration;
 
@@ -40,7 +42,8 @@ pub async fn release_leases(pool: &PgPool, owner: &str) -> Result<u64, sqlx::Err
     Ok(released.rows_affected())
 }
 
-/// How many orders have been due for longer than anybody should need to look at them; counted up to one more than that many.
+/// How many orders have been due for more than 5 seconds, which is longer than a command handler
+/// needs to claim them. Counts up to `most` + 1.
 pub async fn overdue(pool: &PgPool, most: u64) -> Result<u64, sqlx::Error> {
     let count: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT FROM todo WHERE due_at < now() - interval '5 seconds' LIMIT $1) overdue",

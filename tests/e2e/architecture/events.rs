@@ -1,5 +1,5 @@
 //! No wildcard arm over events: code that tells events apart names those that it ignores, so that
-//! whoever adds an event decides about each of them.
+//! each new event needs a decision at each of these places.
 
 use std::collections::BTreeSet;
 

@@ -52,7 +52,7 @@ fn add(path: &Path, modules: &Path, found: &mut Vec<Product>) {
     }
 }
 
-/// The module that has a file of its own and ships, if the item is one.
+/// The name of a module that ships and stands in another file, if the item is one.
 fn module_elsewhere(item: &Item) -> Option<String> {
     let Item::Mod(module @ ItemMod { content: None, .. }) = item else { return None };
     (!is_for_tests(&module.attrs)).then(|| module.ident.to_string())

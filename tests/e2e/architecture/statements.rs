@@ -12,7 +12,7 @@ use syn::{Attribute, File, Item, LitStr, Macro};
 use super::product::is_for_tests_item;
 use super::{ALLOWED, product, root};
 
-/// The crates that have statements: on the views, on tables of their own, and on tables that their callers name.
+/// The crates with statements: on the views, on their own tables, and on tables that callers name.
 const WITH_STATEMENTS: [&str; 4] =
     ["crates/views", "crates/participants", "crates/leader-consumer", "crates/postgres-cluster"];
 /// The crates whose statements on views are still to be moved to `views`.

@@ -1,4 +1,4 @@
-//! A timeline as a page of its own: nothing to load, nothing that runs, and fit to be printed.
+//! A timeline as one HTML file: it loads no other file, runs no script, and can be printed.
 
 use std::time::Duration;
 

@@ -30,7 +30,7 @@ pub enum Tint {
 const LABEL_COLOURS: [&str; 4] = ["36", "35", "34", "96"];
 
 impl Tint {
-    /// How an event is told in the life of an order, by the name of its type.
+    /// The tint of an event in a timeline, by the name of its type.
     pub fn of_event(event_type: &str) -> Self {
         match event_type {
             "OrderCompleted" => Self::Good,

@@ -58,8 +58,8 @@ pub(crate) struct Connected {
     pub(crate) events: Events,
 }
 
-/// The events that a consumer is to get. They end when the group does. Whoever drops them has left: that needs no queue,
-/// since the group sees it in the channel itself, and is only woken to look.
+/// The events for one consumer. They end when the group ends. A consumer leaves by dropping this.
+/// That needs no queue: the group reads it from the channel itself, and is only woken to look.
 pub(crate) struct Events {
     received: mpsc::Receiver<Message>,
     departures: Arc<Notify>,

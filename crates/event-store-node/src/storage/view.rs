@@ -18,7 +18,7 @@ impl<'a> View<'a> {
         Self { storage, snapshot }
     }
 
-    /// The position of the last event; 0 while there is none.
+    /// The position of the last event; 0 if the log is empty.
     pub(crate) fn last_position(&self) -> Result<u64, StorageError> {
         match self.snapshot.last_key_value(&self.storage.events) {
             Some(last) => keys::number_from(&last.key()?),

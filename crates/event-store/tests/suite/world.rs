@@ -14,7 +14,7 @@ pub struct World {
     _node: Option<(NodeHandle, TempDir)>,
 }
 
-/// The server that the environment names, else a node of its own.
+/// The server that the environment names, else an embedded node of this test.
 pub async fn world() -> World {
     if let Ok(connection_string) = std::env::var("TENUTO_EVENTSTORE") {
         return connected(&connection_string, None);

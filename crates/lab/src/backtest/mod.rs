@@ -99,7 +99,7 @@ fn a_moment(text: &str) -> Result<DateTime<Utc>, String> {
     moment::parse(text).ok_or_else(|| "write one like 2026-01-31 or 2026-01-31T09:00:00Z".to_owned())
 }
 
-/// Tries the definition on the orders of the log, and prints what came of it.
+/// Tries the definition on the orders of the log, and prints the result.
 pub async fn run(args: BacktestArgs) -> Result<ExitCode, LabError> {
     let Some(bench) = bench(&args)? else { return Ok(ExitCode::from(WRONG)) };
     let log = args.log.open().await.map_err(LogError::from)?;

@@ -82,7 +82,7 @@ pub struct Replayed {
 }
 
 impl Replayed {
-    /// What can be told of a broken history is printed, and then what is wrong with it.
+    /// Prints the readable part of a broken history, and then what is wrong with it.
     fn print(self, json: bool) -> Result<ExitCode, LabError> {
         if json {
             output::print(&self.text)?;

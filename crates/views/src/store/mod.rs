@@ -282,8 +282,9 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
                      SET LOCAL statement_timeout = '30s'; SET LOCAL jit = off;
                      LOCK TABLE orders, steps, timeline, todo, order_counts, workflows, parked IN ACCESS SHARE MODE";
 
-/// In a task of its own, which goes on when the request is given up: cut off at a bad moment, sqlx (0.9) forgets that it has sent
-/// `BEGIN`, and the connection's next user would unknowingly work inside that transaction.
+/// Runs as a separate task, which continues when the request is dropped. If sqlx (0.9) is dropped
+/// at a bad moment, it loses track of the `BEGIN` that it has sent, and the connection's next user
+/// would work inside that transaction without knowing.
 async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, ViewsError> {
     let begun = tokio::spawn(async move { pool.begin_with(BEGIN).await });
     Ok(begun.await.map_err(|_| ViewsError::Internal)??)
