@@ -12,7 +12,7 @@ use super::{ALLOWED, product};
 /// The names of the events of an order.
 fn events() -> BTreeSet<String> {
     let domain = product("domain");
-    let file = domain.iter().find(|file| file.path.ends_with("order/event.rs")).unwrap();
+    let file = domain.iter().find(|file| file.path.ends_with("order/event/mod.rs")).unwrap();
     let variants = file.code.items.iter().find_map(|item| match item {
         Item::Enum(item) if item.ident == "Event" => Some(item.variants.iter()),
         _ => None,
