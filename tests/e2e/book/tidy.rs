@@ -72,6 +72,28 @@ const SOURCES: [&str; 6] = [
     "tests/e2e/book",
 ];
 
+/// Where Rust sources are.
+const FOLDERS: [&str; 8] = ["benches", "command-handler", "crates", "domain", "projector", "query-api", "src", "tests"];
+
+/// How often the sources that are not covered yet have a banned phrase. A number only falls.
+const LEFT: [(&str, usize); 15] = [
+    ("command-handler", 180),
+    ("crates/audit", 12),
+    ("crates/cli", 38),
+    ("crates/command-line", 12),
+    ("crates/event-store", 18),
+    ("crates/event-store-node", 103),
+    ("crates/event-store-protocol", 2),
+    ("crates/lab", 25),
+    ("crates/leader-consumer", 8),
+    ("crates/maintenance", 13),
+    ("crates/views", 24),
+    ("projector", 60),
+    ("query-api", 81),
+    ("src", 19),
+    ("tests", 34),
+];
+
 /// The widest line of prose.
 const WIDTH: usize = 100;
 
@@ -134,23 +156,21 @@ fn prose_is_at_most_100_columns_wide() {
     assert!(found.is_empty(), "{found}");
 }
 
-/// Prints how often each folder of sources has a banned phrase: `cargo test --test e2e -- --ignored
-/// --nocapture banned_phrases`.
 #[test]
-#[ignore = "a report, and not a check"]
-fn banned_phrases_are_counted_for_each_crate() {
-    let folders = ["benches", "command-handler", "crates", "domain", "projector", "query-api", "src", "tests"];
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for path in folders.iter().flat_map(|folder| files_below(&root().join(folder), ".rs")) {
+fn sources_that_are_not_covered_yet_have_no_more_banned_phrases_than_before() {
+    let (covered, mut counts) = (sources(), BTreeMap::new());
+    for path in FOLDERS.iter().flat_map(|folder| files_below(&root().join(folder), ".rs")) {
+        if covered.contains(&path) || path.ends_with(SELF) {
+            continue;
+        }
         let name = path.strip_prefix(root()).unwrap().display().to_string();
         let depth = if name.starts_with("crates/") { 2 } else { 1 };
         let folder = name.split('/').take(depth).collect::<Vec<_>>().join("/");
         let words = words_of(&prose_of_rust(&fs::read_to_string(&path).unwrap()));
         let found: usize = BANNED.iter().map(|(phrase, _)| lines_with(&words, phrase).len()).sum();
-        *counts.entry(folder).or_default() += if name == SELF { 0 } else { found };
+        *counts.entry(folder).or_default() += found;
     }
-    for (folder, count) in &counts {
-        println!("{count:5} {folder}");
-    }
-    println!("{:5} in all", counts.values().sum::<usize>());
+    counts.retain(|_, count| *count > 0);
+    let left: BTreeMap<String, usize> = LEFT.map(|(folder, count)| (folder.to_owned(), count)).into();
+    assert_eq!(counts, left, "rewrite what is new; where there are fewer, lower the number in LEFT");
 }
