@@ -8,6 +8,7 @@
 
 mod args;
 mod backends;
+mod causes;
 mod files;
 mod health;
 mod log_guard;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Cli, Command};
+use crate::causes::causes;
 use cli::operate::OperatorAction;
 
 /// Orders are many small pieces that come and go: that is what this allocator is for.
@@ -80,17 +82,9 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    let mut said = error.to_string();
-    command_line::output::complain(&format!("tenuto: {said}"));
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        let text = deeper.to_string();
-        // Some errors name their cause themselves.
-        if !said.contains(&text) {
-            command_line::output::complain(&format!("  because: {text}"));
-            said = text;
-        }
-        cause = deeper.source();
+    command_line::output::complain(&format!("tenuto: {error}"));
+    for cause in causes(error) {
+        command_line::output::complain(&format!("  because: {cause}"));
     }
     ExitCode::from(2)
 }

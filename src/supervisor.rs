@@ -26,6 +26,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::causes::causes;
+
 /// The pause before a task is started again. It doubles with each failure in a row.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
@@ -153,17 +155,8 @@ impl Outcome for () {
 impl<E: Into<Box<dyn Error + Send + Sync>> + Send> Outcome for Result<(), E> {
     fn error(self) -> Option<String> {
         let error: Box<dyn Error + Send + Sync> = self.err()?.into();
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(deeper) = cause {
-            let deeper_text = deeper.to_string();
-            // Some errors name their cause themselves.
-            if !text.contains(&deeper_text) {
-                text = format!("{text}: {deeper_text}");
-            }
-            cause = deeper.source();
-        }
-        Some(text)
+        let causes = causes(error.as_ref());
+        Some(causes.into_iter().fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
     }
 }
 
