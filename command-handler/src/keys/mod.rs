@@ -25,22 +25,9 @@ pub trait CustomerKeys: fmt::Debug + Send + Sync + 'static {
 }
 
 impl KeyError {
-    /// Whether the database could not be asked: it is away, or has no connection to give. An error
-    /// that it answers with, such as a missing table or right, is none.
+    /// Whether the database could not be asked.
     fn is_outage(&self) -> bool {
-        let KeyError::Away(error) = self else { return false };
-        match error {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
-            // Connection lost, out of resources, shutting down or starting.
-            sqlx::Error::Database(database) => {
-                database.code().is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class)))
-            }
-            _ => false,
-        }
+        matches!(self, KeyError::Away(error) if views::is_outage(error))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why the views, or the log that they are compared with, gave no answer.
 
-use event_store::client::ReadError;
+use event_store::ReadError;
 
 /// Why there is no answer. The details are in the log lines of this process; what a caller reads holds no SQL and no server's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum ViewsError {
 
 impl From<sqlx::Error> for ViewsError {
     fn from(error: sqlx::Error) -> Self {
-        if is_unavailable(&error) {
+        if is_outage(&error) {
             tracing::warn!(%error, "the views are unavailable");
             Self::Unavailable
         } else {
@@ -46,8 +46,10 @@ impl From<ReadError> for ViewsError {
     }
 }
 
-/// SQLSTATE classes 08 (connection), 53 (out of resources) and 57P (shutting down, starting up).
-fn is_unavailable(error: &sqlx::Error) -> bool {
+/// Whether Postgres could not be asked: it is away, or has no connection free. Of the errors that it
+/// answers with, the SQLSTATE classes 08 (connection), 53 (out of resources) and 57P (shutting down,
+/// starting up) are outages. Others, such as a missing table or right, are not.
+pub fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)

@@ -31,7 +31,7 @@ mod store;
 mod tables;
 pub mod todo;
 
-pub use error::ViewsError;
+pub use error::{ViewsError, is_outage};
 pub use figures::{held_steps, workflows_in_use};
 pub use keyless::{Keyless, keyless};
 pub use lag::{Lag, LagMeter};
