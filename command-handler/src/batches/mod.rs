@@ -148,15 +148,14 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Batches<L, P, C, V> {
             views: self.views.clone(),
             instruction,
             leaving: self.leaving.clone(),
-            reports: reports.clone(),
+            reports,
             begun: Some(begun),
             progress: Progress::default(),
         };
         tokio::spawn(async move {
             let _turn = turn;
             // If the caller has closed the connection, sending the first order's report fails too.
-            let _ = reports.send(beginning).await;
-            drop(reports);
+            let _ = run.reports.send(beginning).await;
             run.run(which).await;
         });
         Running { reports: told, begins }

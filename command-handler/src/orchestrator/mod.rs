@@ -13,7 +13,7 @@ use std::time::Duration;
 use domain::ids::OrderId;
 use domain::order::{Command, DecideError, LateRefusal, NewOrder, Operate, Place, Refusal, Signal};
 use domain::workflow::Workflow;
-use event_store::client::{AppendError, Position};
+use event_store::{AppendError, Position};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -118,8 +118,8 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         self.free() >= self.0.options.most_active / 4
     }
 
-    /// Takes an order: once this returns, it is in the log and will come to its end. The same order again gives the same
-    /// answer.
+    /// Places an order as [`Placing`](crate::placing::Placing) does it, under a given id.
+    #[cfg(test)]
     pub async fn place(
         &self,
         order_id: OrderId,
@@ -136,8 +136,9 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))
     }
 
-    /// The same as [`Self::place`], on a definition that was looked up, and under an id that may have been generated just now.
-    /// Its stream cannot have been deleted then, so the log is not asked.
+    /// Takes an order: once this returns, it is in the log and will come to its end. The same order
+    /// again gives the same answer. The stream of an id that was generated just now cannot have been
+    /// deleted, so the log is not asked about it.
     pub(crate) async fn place_on(
         &self,
         workflow: Arc<Workflow>,
