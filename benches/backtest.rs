@@ -15,7 +15,7 @@ mod orders;
 use std::path::Path;
 use std::time::Instant;
 
-use event_store::client::{EventStore, Filter, SubscriptionItem};
+use event_store::{EventStore, Filter, SubscriptionItem};
 use event_store_node::{Node, NodeOptions};
 use serde_json::Value;
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use event_store::client::{EventStore, Expected, NewEvent};
+use event_store::{EventStore, Expected, NewEvent};
 use event_store_node::{Node, NodeOptions};
 use postgres_cluster::{Cluster, Options};
 use projector::rebuild::{RebuildOptions, Rebuilt, View, rebuild};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use domain::stream_prefix;
 use domain::wire::participants::{REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
 use domain::wire::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
-use event_store::client::EventStore;
+use event_store::EventStore;
 use event_store_node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::Cluster;
 use servers::stream_prefix::{adopt_begun, adopt_in_time};

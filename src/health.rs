@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use command_handler::Unreachable;
-use event_store::client::EventStore;
+use event_store::EventStore;
 use leader_consumer::LogAlarm;
 use sqlx::PgPool;
 use tokio::time::timeout;

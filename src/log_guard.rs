@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use event_store::client::EventStore;
+use event_store::EventStore;
 use leader_consumer::{LogAlarm, OriginError};
 use sqlx::PgPool;
 use tokio::sync::watch;

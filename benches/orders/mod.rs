@@ -8,7 +8,7 @@ use domain::order::{Event, NewOrder, Operation, Reply};
 use domain::testing::{Story, answered, done};
 use domain::wire::{self, CHAIN_START, Context};
 use domain::workflow::Workflow;
-use event_store::client::{EventStore, Expected, NewEvent};
+use event_store::{EventStore, Expected, NewEvent};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use event_store::client::Position;
+use event_store::Position;
 use leader_consumer::LogAlarm;
 use sqlx::PgPool;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};

@@ -62,5 +62,4 @@ pub use todo::{TodoList, TodoOptions, run_todo};
 pub use workflows::{RegisterError, Registered, Registration, Workflows};
 
 /// The orchestrator as it runs in production.
-pub type Production =
-    Orchestrator<event_store::client::EventStore, AllParticipants<event_store::client::EventStore>, SystemClock>;
+pub type Production = Orchestrator<event_store::EventStore, AllParticipants<event_store::EventStore>, SystemClock>;

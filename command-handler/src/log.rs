@@ -2,9 +2,7 @@
 
 use std::future::Future;
 
-use event_store::client::{
-    AppendError, Appended, EventStore, Expected, NewEvent, ReadError, RecordedEvent, StreamLimits,
-};
+use event_store::{AppendError, Appended, EventStore, Expected, NewEvent, ReadError, RecordedEvent, StreamLimits};
 
 /// Streams of events.
 pub trait Log: Clone + Send + Sync + 'static {

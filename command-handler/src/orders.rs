@@ -16,7 +16,7 @@ use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
 use domain::order::{CustomerKey, Direction, Event, IllegalTransition, OrderPlaced, OrderState, evolve};
 use domain::wire::{self, CHAIN_START, Context, Decoded, WireError};
-use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
+use event_store::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
 use uuid::Uuid;
 
 use crate::clock::Clock;

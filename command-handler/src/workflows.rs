@@ -8,7 +8,7 @@ use bytes::Bytes;
 use domain::order::WorkflowRef;
 use domain::wire::{WORKFLOW_STREAM_PREFIX, WireError, WorkflowRegistered, decode_workflow};
 use domain::workflow::{Faults, Workflow};
-use event_store::client::{AppendError, Expected, NewEvent, Position, ReadError};
+use event_store::{AppendError, Expected, NewEvent, Position, ReadError};
 use tokio::time::Instant;
 
 use crate::clock::Clock;

@@ -1,7 +1,7 @@
 //! Brings events into views: together, or one by one where Postgres refuses one of them, which is then set aside. What is set aside so
 //! does not depend on how the events fell into batches.
 
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 
 use crate::error::WriteError;
 use crate::fold::Batch;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::order::OrderState;
 use domain::views::{EntryView, OrderView, StepView};
 use domain::wire::{Decoded, WorkflowRegistered};
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 use rust_decimal::Decimal;
 use serde_json::Value;
 use uuid::Uuid;

@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use domain::ids::OrderId;
 use domain::stream_prefix;
 use domain::wire::WORKFLOW_STREAM_PREFIX;
-use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
+use event_store::{EventStore, Position, ReadError, RecordedEvent};
 use sqlx::{PgConnection, PgPool};
 use views::View;
 use views::compare::Live;

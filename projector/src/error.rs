@@ -1,6 +1,6 @@
 //! What ends a projector, what only interrupts it, and what is wrong with a single event.
 
-use event_store::client::ReadError;
+use event_store::ReadError;
 use leader_consumer::{Consequence, Interrupted, OriginError};
 use views::LogCheckError;
 

@@ -13,7 +13,7 @@ use domain::stream_prefix;
 use domain::views::steps_moved_by;
 use domain::wire::{self, Decoded, WORKFLOW_STREAM_PREFIX};
 use domain::workflow::Workflow;
-use event_store::client::{RecordedEvent, StreamLimits};
+use event_store::{RecordedEvent, StreamLimits};
 use sqlx::PgConnection;
 
 use crate::columns::{TimelineColumns, WorkflowColumns};

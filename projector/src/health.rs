@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use event_store::client::Position;
+use event_store::Position;
 use tokio::sync::watch;
 
 /// A window onto a running projector. Clones look at the same one.

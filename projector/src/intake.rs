@@ -1,6 +1,6 @@
 //! Makes batches of what the subscription delivers.
 
-use event_store::client::{Position, RecordedEvent, Subscription, SubscriptionItem};
+use event_store::{Position, RecordedEvent, Subscription, SubscriptionItem};
 use tokio::time::{Instant, timeout_at};
 
 /// A batch is closed when its events hold more bytes than this, whatever their number.

@@ -1,7 +1,7 @@
 //! Events that cannot be projected, set aside with the reason.
 
 use domain::stream_prefix;
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 use sqlx::PgConnection;
 
 /// Why an event of an order whose earlier event is parked is parked too.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::views::stream_prefixes;
-use event_store::client::{EventStore, Filter, Position, RecordedEvent};
+use event_store::{EventStore, Filter, Position, RecordedEvent};
 use leader_consumer::{Term, Terms, lead};
 use sqlx::PgPool;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};

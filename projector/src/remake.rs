@@ -3,7 +3,7 @@
 
 use std::num::NonZeroUsize;
 
-use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
+use event_store::{EventStore, Position, ReadError, RecordedEvent};
 use leader_consumer::OriginError;
 use sqlx::{Connection, PgConnection};
 

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
-use event_store::client::{EventStore, ReadError};
+use event_store::{EventStore, ReadError};
 use serde::Serialize;
 use sqlx::{Connection, FromRow, PgConnection, PgPool};
 use views::CHECKPOINTS;

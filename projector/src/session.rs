@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use event_store::client::{EventStore, Position};
+use event_store::{EventStore, Position};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::timeout;
 use uuid::Uuid;

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use domain::ids::OrderId;
 use domain::order::{OrderState, evolve};
 use domain::wire;
-use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
+use event_store::{EventStore, Position, ReadError, RecordedEvent};
 use lru::LruCache;
 use sqlx::PgConnection;
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
-use event_store::client::{Position, RecordedEvent};
+use event_store::{Position, RecordedEvent};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 use views::channels;

@@ -16,7 +16,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
 use domain::order::{CustomerKey, Line, Sealed};
-use event_store::client::EventStore;
+use event_store::EventStore;
 use postgres_cluster::testing::database;
 use query_api::Options;
 use rust_decimal::Decimal;

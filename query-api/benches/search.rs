@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use event_store::client::EventStore;
+use event_store::EventStore;
 use postgres_cluster::testing::database;
 use query_api::Options;
 use serde_json::{Value, json};

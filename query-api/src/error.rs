@@ -1,7 +1,7 @@
 //! What can go wrong behind a query, and what of it the caller is told. No SQL and no server's words leave this crate.
 
 use async_graphql::ErrorExtensions;
-use event_store::client::ReadError;
+use event_store::ReadError;
 use views::{Unknown, ViewsError};
 
 /// Why the views, or the log, gave no answer. The details are in the log; a clone goes to every field that waited for the same rows.

@@ -15,7 +15,7 @@ use domain::ids::OrderId;
 use domain::order::{OrderState, evolve};
 use domain::views::{EntryView, OrderView, StepView};
 use domain::wire::{self, Decoded};
-use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
+use event_store::{EventStore, Position, ReadError, RecordedEvent};
 use serde_json::Value;
 use sqlx::types::Json;
 use tokio::sync::Semaphore;

@@ -27,7 +27,7 @@ mod wrong_log;
 
 use axum::Router;
 use axum::routing;
-use event_store::client::EventStore;
+use event_store::EventStore;
 use sqlx::PgPool;
 
 use admission::Admission;

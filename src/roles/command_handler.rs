@@ -12,7 +12,7 @@ use command_handler::{
 };
 use domain::order::WorkflowRef;
 use domain::workflow::address;
-use event_store::client::EventStore;
+use event_store::EventStore;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;

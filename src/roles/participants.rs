@@ -1,7 +1,7 @@
 //! `tenuto participants`: the reference services.
 
 use clap::Args;
-use event_store::client::EventStore;
+use event_store::EventStore;
 use leader_consumer::LogAlarm;
 use participants::{MailServer, Options};
 use sqlx::PgPool;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use event_store::client::EventStore;
+use event_store::EventStore;
 use maintenance::parked;
 use projector::ProjectorOptions;
 

@@ -1,7 +1,7 @@
 //! `tenuto query-api`: GraphQL over the views, and over the log for what was.
 
 use clap::Args;
-use event_store::client::EventStore;
+use event_store::EventStore;
 use tokio_util::sync::CancellationToken;
 
 use super::watched::{Alarms, Watched};

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use command_handler::{HandlerFigures, Unreachable};
-use event_store::client::EventStore;
+use event_store::EventStore;
 use leader_consumer::LogAlarm;
 use query_api::LiveStats;
 use sqlx::PgPool;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use event_store::client::{EventStore, Expected, NewEvent};
+use event_store::{EventStore, Expected, NewEvent};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use event_store::client::EventStore;
+use event_store::EventStore;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 

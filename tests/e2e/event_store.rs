@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use event_store::client::{EventStore, Expected, NewEvent};
+use event_store::{EventStore, Expected, NewEvent};
 use serde_json::Value;
 use uuid::Uuid;
 

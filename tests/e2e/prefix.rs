@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use event_store::client::{EventStore, Expected, NewEvent};
+use event_store::{EventStore, Expected, NewEvent};
 use event_store_node::{Node, NodeOptions};
 use postgres_cluster::testing::database;
 use reqwest::Url;

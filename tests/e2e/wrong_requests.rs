@@ -1,6 +1,6 @@
 //! Every request of `tests/wrong-requests.json` is refused as it says there, and leaves nothing in the log.
 
-use event_store::client::EventStore;
+use event_store::EventStore;
 use reqwest::{Body, RequestBuilder};
 use serde_json::{Value, json};
 

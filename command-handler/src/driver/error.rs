@@ -2,7 +2,7 @@
 
 use domain::ids::OrderId;
 use domain::order::{DecideError, Refusal, WorkflowRef};
-use event_store::client::AppendError;
+use event_store::AppendError;
 
 use super::MAX_CONFLICTS;
 use crate::orchestrator::results::CommandError;

@@ -14,7 +14,7 @@ use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
 use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Reply};
 use domain::workflow::Workflow;
-use event_store::client::AppendError;
+use event_store::AppendError;
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinError, JoinSet};
 use tracing::{error, warn};

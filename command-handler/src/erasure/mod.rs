@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use domain::ids::OrderId;
 use domain::wire::erasures::{ERASURES, PersonalDataErased};
-use event_store::client::{AppendError, Expected, Position};
+use event_store::{AppendError, Expected, Position};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock::Clock;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::order::{Lifecycle, Operation};
-use event_store::client::{Expected, NewEvent};
+use event_store::{Expected, NewEvent};
 use uuid::Uuid;
 
 use super::world::{Instance, World, charging, fulfilment, id, simulate};

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use chrono::DateTime;
-use event_store::client::{
-    AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits,
-};
+use event_store::{AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

@@ -5,7 +5,7 @@ use domain::order::{Direction, Lifecycle, request_id};
 use domain::wire::participants::{
     ActionAnswered, ActionRefused, ActionRequested, PARKED_REPLIES, Reply, ReplyParked, decode_request,
 };
-use event_store::client::{Expected, NewEvent, Position, RecordedEvent};
+use event_store::{Expected, NewEvent, Position, RecordedEvent};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

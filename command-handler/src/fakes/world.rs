@@ -15,7 +15,7 @@ use domain::order::{Event, NewOrder, Operate, Operation, OrderState, Signal, evo
 use domain::testing::done;
 use domain::wire::{self, CHAIN_START, WORKFLOW_STREAM_PREFIX, WorkflowRegistered};
 use domain::workflow::Workflow;
-use event_store::client::{Expected, NewEvent};
+use event_store::{Expected, NewEvent};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -12,7 +12,7 @@ use axum::http::{Request, StatusCode, header};
 use domain::filter::OrderFilter;
 use domain::ids::OrderId;
 use domain::order::NewOrder;
-use event_store::client::Expected;
+use event_store::Expected;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;

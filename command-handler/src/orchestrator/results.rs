@@ -2,7 +2,7 @@
 
 use domain::ids::OrderId;
 use domain::order::{PersonalData, Refusal};
-use event_store::client::Position;
+use event_store::Position;
 
 use crate::orders::LoadError;
 use crate::participants::NoAddress;

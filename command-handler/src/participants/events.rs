@@ -8,7 +8,7 @@ use chrono::Utc;
 use domain::order::Reply;
 use domain::wire::participants::{ActionRequested, Message};
 use domain::workflow::Participant;
-use event_store::client::{AppendError, Expected, NewEvent};
+use event_store::{AppendError, Expected, NewEvent};
 use tokio::time::timeout;
 
 use super::{ActionRequest, NotSent, Participants, shortened};

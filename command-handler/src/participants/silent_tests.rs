@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use domain::ids::OrderId;
 use domain::order::{NewOrder, Operate, Operation};
 use domain::testing::order;
-use event_store::client::Expected;
+use event_store::Expected;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::time::timeout;

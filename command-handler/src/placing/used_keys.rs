@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use domain::ids::OrderId;
 use domain::wire::KEY_STREAM_PREFIX;
-use event_store::client::{AppendError, Expected, NewEvent};
+use event_store::{AppendError, Expected, NewEvent};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -121,7 +121,7 @@ impl<L: Log> UsedKeys<L> {
 
 #[cfg(test)]
 mod tests {
-    use event_store::client::EventStore;
+    use event_store::EventStore;
 
     use super::*;
 

@@ -13,7 +13,7 @@ mod tally;
 use std::sync::Arc;
 
 use domain::wire::participants::REPLY_STREAM_PREFIX;
-use event_store::client::{EventStore, Filter, RecordedEvent};
+use event_store::{EventStore, Filter, RecordedEvent};
 use leader_consumer::{FollowOptions, LogAlarm, Reader, follow};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;

@@ -2,7 +2,7 @@
 
 use domain::order::{LateRefusal, Now, Signal};
 use domain::wire::participants::{Reply, decode_reply};
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 use uuid::Uuid;
 
 use crate::answer::{data_fault, outcome_fault};

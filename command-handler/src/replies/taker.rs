@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::order::Refusal;
 use domain::wire::participants::{PARKED_REPLIES, ReplyParked};
-use event_store::client::{AppendError, Expected, RecordedEvent};
+use event_store::{AppendError, Expected, RecordedEvent};
 use tracing::{debug, error, warn};
 
 use super::reading::{Received, Told, received};

@@ -9,9 +9,7 @@ use domain::Timestamp;
 use domain::order::{Now, Reply};
 use domain::testing::unclear;
 use domain::workflow::Participant;
-use event_store::client::{
-    AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits,
-};
+use event_store::{AppendError, Appended, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use uuid::{Builder, Uuid};

@@ -9,7 +9,7 @@ use domain::ids::{OrderId, StepId};
 use domain::order::{Direction, Event, NewOrder, Operation, OrderState, WorkflowRef, evolve};
 use domain::wire::{self, Metadata};
 use domain::workflow::{Step, Workflow};
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 use serde_json::Value;
 
 use super::letters::Letter;

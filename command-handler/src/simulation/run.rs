@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::ids::OrderId;
 use domain::order::{NewOrder, WorkflowRef, summary};
 use domain::workflow::Workflow;
-use event_store::client::{Expected, RecordedEvent};
+use event_store::{Expected, RecordedEvent};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;

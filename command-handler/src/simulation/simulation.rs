@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta};
 use domain::Timestamp;
 use domain::ids::OrderId;
-use event_store::client::{AppendError, Appended, Expected, NewEvent};
+use event_store::{AppendError, Appended, Expected, NewEvent};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -1,7 +1,7 @@
 //! Sizes near every limit. The log takes less at once than a real one does, so that small things already are too large for it.
 
 use domain::order::{Limits, Line, NewOrder};
-use event_store::client::NewEvent;
+use event_store::NewEvent;
 use serde_json::{Map, Value};
 
 use super::bug::Bug;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use domain::proof::keys::KeyError;
-use event_store::client::{AppendError, ReadError};
+use event_store::{AppendError, ReadError};
 use projector::compare::CompareError;
 
 use command_line::output::WriteError;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use domain::ids::OrderId;
 use domain::proof::chain::{Flaw, Head};
 use domain::proof::{Hash, merkle};
-use event_store::client::ReadError;
+use event_store::ReadError;
 
 use super::error::AuditError;
 use super::findings::Finding;

@@ -2,7 +2,7 @@
 
 use domain::ids::OrderId;
 use domain::proof::chain::{self, Fault, Head, RawEvent};
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 
 /// What is wrong with all events of an order, of which `known` is the latest head that it is known to have had.
 pub(super) fn faults(order: &OrderId, events: &[RecordedEvent], known: Option<&Head>) -> Vec<Fault> {

@@ -7,7 +7,7 @@ use chrono::{SubsecRound, Utc};
 use clap::Args;
 use domain::proof::keys::SigningKey;
 use domain::proof::seal::{EVENT_TYPE, STREAM, Seal, Sealed};
-use event_store::client::{AppendError, Appended, Expected, NewEvent, Position};
+use event_store::{AppendError, Appended, Expected, NewEvent, Position};
 
 use super::error::AuditError;
 use super::findings::{Findings, Report};

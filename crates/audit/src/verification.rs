@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use domain::ids::OrderId;
 use domain::proof::keys::PublicKey;
 use domain::proof::seal::SealFault;
-use event_store::client::{ReadError, Removal};
+use event_store::{ReadError, Removal};
 use sqlx::PgPool;
 
 use super::error::AuditError;

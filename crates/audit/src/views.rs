@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::ids::OrderId;
-use event_store::client::EventStore;
+use event_store::EventStore;
 use leader_consumer::Mismatch;
 use projector::compare::{CompareError, Compared, Comparison, Range, ranges};
 use sqlx::PgPool;

@@ -33,10 +33,6 @@ mod subscription;
 mod tests;
 mod types;
 
-/// Everything here, by the path that it had while this crate also had the node.
-#[doc(hidden)]
-pub extern crate self as client;
-
 pub use error::{AppendError, ConnectError, ReadError};
 pub use gaps::{Gaps, Removal};
 pub use history::History;

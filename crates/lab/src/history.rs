@@ -5,7 +5,7 @@ use domain::order::WorkflowRef;
 use domain::replay::Recorded;
 use domain::wire::{self, WORKFLOW_STREAM_PREFIX};
 use domain::workflow::Workflow;
-use event_store::client::{ReadError, RecordedEvent};
+use event_store::{ReadError, RecordedEvent};
 
 use servers::log::{Log, OpenError};
 

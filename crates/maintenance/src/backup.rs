@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use event_store::client::EventStore;
+use event_store::EventStore;
 use event_store_node::backup::{BackupError, BackupReport, backup};
 use event_store_node::check_log;
 

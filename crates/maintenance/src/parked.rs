@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use command_line::output::{self, printable};
-use event_store::client::EventStore;
+use event_store::EventStore;
 use projector::{ParkedEvent, Retried};
 use sqlx::PgPool;
 

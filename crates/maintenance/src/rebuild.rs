@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use event_store::client::EventStore;
+use event_store::EventStore;
 use leader_consumer::Mismatch;
 use projector::compare::Difference;
 use projector::rebuild::{RebuildOptions, Rebuilt, Stage, View, rebuild};

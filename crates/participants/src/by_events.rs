@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use domain::wire::participants::{ActionAnswered, ActionRefused, ActionRequested, Reply, decode_request};
-use event_store::client::{AppendError, EventStore, Expected, Filter, NewEvent, RecordedEvent};
+use event_store::{AppendError, EventStore, Expected, Filter, NewEvent, RecordedEvent};
 use leader_consumer::{FollowOptions, Reader, follow};
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! The background work of the services: answers to callbacks, mail, and parcels after their
 //! handling time.
 
-use event_store::client::EventStore;
+use event_store::EventStore;
 use sqlx::PgPool;
 use tokio::sync::watch;
 

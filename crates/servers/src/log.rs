@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use event_store::client::{ConnectError, EventStore, IdentityError, Position, ReadError, RecordedEvent};
+use event_store::{ConnectError, EventStore, IdentityError, Position, ReadError, RecordedEvent};
 use event_store_node::{Node, NodeError, NodeHandle, NodeOptions};
 
 use crate::rights::{NoRight, may_read};

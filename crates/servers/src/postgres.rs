@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_store::client::EventStore;
+use event_store::EventStore;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::time::timeout;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_store::client::{AppendError, EventStore, LOG_STREAM, ReadError};
+use event_store::{AppendError, EventStore, LOG_STREAM, ReadError};
 use tokio::time::timeout;
 
 /// A role that has no answer by then starts without having checked its right to read the log.

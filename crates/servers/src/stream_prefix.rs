@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::stream_prefix::{DEFAULT, InUse, InvalidPrefix, check, set};
-use event_store::client::{AppendError, EventStore, IdentityError, LOG_STREAM, ReadError};
+use event_store::{AppendError, EventStore, IdentityError, LOG_STREAM, ReadError};
 
 /// The pause before a log that does not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);

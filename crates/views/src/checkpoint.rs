@@ -1,6 +1,6 @@
 //! How far the views have come: one row of a table that moves in the same transaction as the views.
 
-use event_store::client::Position;
+use event_store::Position;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool};
 
 use crate::tables::CHECKPOINTS;

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use domain::ids::OrderId;
-use event_store::client::Position;
+use event_store::Position;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Transaction};
 

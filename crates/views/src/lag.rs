@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::views::stream_prefixes;
-use event_store::client::{EventStore, Filter, Position, SubscriptionItem};
+use event_store::{EventStore, Filter, Position, SubscriptionItem};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};

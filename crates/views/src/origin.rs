@@ -3,7 +3,7 @@
 //! Views from before logs had an identity are compared by their newest order: its last event has to stand where the views have it.
 //! Then they take the log's identity. Views that differ stay as they are, until a rebuild, or until the right log is back.
 
-use event_store::client::{EventStore, Position, ReadError};
+use event_store::{EventStore, Position, ReadError};
 use leader_consumer::{Checkpoint, Mark, Mismatch, OriginError, compare, read_checkpoint};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;

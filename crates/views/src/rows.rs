@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::order::{Address, Line, Placeholders, Sealed};
-use event_store::client::Position;
+use event_store::Position;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;

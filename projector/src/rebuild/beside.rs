@@ -2,7 +2,7 @@
 //!
 //! It outlives the process that fills it, so that a rebuild that was interrupted goes on where it was.
 
-use event_store::client::Position;
+use event_store::Position;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 use views::checkpoint;

@@ -12,7 +12,7 @@ mod switch;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use event_store::client::{EventStore, Position, ReadError};
+use event_store::{EventStore, Position, ReadError};
 use leader_consumer::{Mismatch, verify};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::sleep;

@@ -1,7 +1,7 @@
 //! Reads `$all` page by page, up to a position and not beyond.
 
 use domain::views::stream_prefixes;
-use event_store::client::{EventStore, Position, ReadError, RecordedEvent};
+use event_store::{EventStore, Position, ReadError, RecordedEvent};
 
 /// Events read at a time.
 const PAGE: usize = 8_192;

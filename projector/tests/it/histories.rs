@@ -8,7 +8,7 @@ use domain::order::{Event, NewOrder, Operation, OrderState};
 use domain::testing::{Story, answered, done, held, misconfigured, order, refused, unclear};
 use domain::wire::{self, CHAIN_START, Context};
 use domain::workflow::Workflow;
-use event_store::client::NewEvent;
+use event_store::NewEvent;
 use uuid::Uuid;
 
 pub const WORKFLOW: &str = include_str!("../../../workflows/order-fulfilment.yaml");

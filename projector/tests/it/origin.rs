@@ -1,6 +1,6 @@
 //! Views are made from one log, and from no other, unless an operator says so.
 
-use event_store::client::{LOG_STREAM, Position};
+use event_store::{LOG_STREAM, Position};
 use leader_consumer::{LogAlarm, Mismatch, OriginError};
 use projector::ProjectorOptions;
 use projector::rebuild::{RebuildError, RebuildOptions, View, rebuild};
@@ -16,7 +16,7 @@ const CHECKPOINT: &str = "SELECT to_jsonb(c)::text FROM checkpoints c";
 async fn copy(log: &Log, to: Position) -> Log {
     let copy = Log::empty().await;
     for event in log.store.read_all(None, 10_000).await.unwrap().into_iter().filter(|event| event.position <= to) {
-        let same = event_store::client::NewEvent {
+        let same = event_store::NewEvent {
             id: event.id,
             event_type: event.event_type,
             data: event.data,
@@ -77,7 +77,7 @@ async fn a_log_from_an_older_backup_is_refused_and_also_once_it_has_grown_past_t
     // The identity came after the events here; a backup has it too.
     let identity = log.store.read_stream(LOG_STREAM, 0, 1).await.unwrap().remove(0);
     let (id, event_type, data, metadata) = (identity.id, identity.event_type, identity.data, identity.metadata);
-    let begun = event_store::client::NewEvent { id, event_type, data, metadata };
+    let begun = event_store::NewEvent { id, event_type, data, metadata };
     older.append(LOG_STREAM, vec![begun]).await;
 
     assert!(refused(&older, &views).await.contains("the checkpoint is ahead of the log"));

@@ -1,6 +1,6 @@
 //! One bad event stops nothing else.
 
-use event_store::client::{NewEvent, Position};
+use event_store::{NewEvent, Position};
 use projector::{Retried, retry};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use event_store::client::Position;
+use event_store::Position;
 use projector::rebuild::{RebuildError, RebuildOptions, Rebuilt, Stage, View, rebuild};
 use tokio_util::sync::CancellationToken;
 

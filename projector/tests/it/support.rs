@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use event_store::client::{EventStore, Expected, NewEvent, Position};
+use event_store::{EventStore, Expected, NewEvent, Position};
 use event_store_node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::testing::{TestDatabase, database};
 use projector::{Health, ProjectorError, ProjectorOptions, Snapshot};

@@ -14,7 +14,7 @@ use crate::error::StoreError;
 #[graphql(complex)]
 pub struct Overview {
     #[graphql(skip)]
-    checkpoint: Option<event_store::client::Position>,
+    checkpoint: Option<event_store::Position>,
     /// Orders in all.
     orders: i64,
     /// How many orders have each business status.

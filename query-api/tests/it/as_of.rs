@@ -6,7 +6,7 @@ use domain::order::{
     StepAttemptFailed, StepCompleted, StepFailed, StepStarted, WorkflowRef,
 };
 use domain::wire::{self, CHAIN_START, Context};
-use event_store::client::{EventStore, Expected, NewEvent};
+use event_store::{EventStore, Expected, NewEvent};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use event_store::client::{EventStore, Expected, NewEvent};
+use event_store::{EventStore, Expected, NewEvent};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
-use event_store::client::EventStore;
+use event_store::EventStore;
 use event_store_node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::testing::{TestDatabase, database};
 use query_api::Options;

@@ -9,7 +9,7 @@ mod tampering;
 use std::path::Path;
 use std::process::Output;
 
-use event_store::client::{EventStore, Expected, NewEvent};
+use event_store::{EventStore, Expected, NewEvent};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::PgPool;

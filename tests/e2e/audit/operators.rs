@@ -1,6 +1,6 @@
 //! What operators of the log do to orders' streams: requests are refused with the reason, and `tenuto audit verify` names each stream.
 
-use event_store::client::EventStore;
+use event_store::EventStore;
 use serde_json::json;
 
 use super::{Audited, DELETED, audit, ends, put};

@@ -7,7 +7,7 @@ use domain::ids::OrderId;
 use domain::order::{Event, OrderState, evolve};
 use domain::proof::chain::{Head, RawEvent, follow};
 use domain::wire;
-use event_store::client::{EventStore, RecordedEvent};
+use event_store::{EventStore, RecordedEvent};
 
 use super::windows::Windows;
 

@@ -1,6 +1,6 @@
 //! Whether the views are what the log says, row for row.
 
-use event_store::client::EventStore;
+use event_store::EventStore;
 use projector::compare;
 use sqlx::PgPool;
 

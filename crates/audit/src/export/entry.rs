@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::order::summary;
 use domain::wire::{self, Decoded, Metadata};
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;

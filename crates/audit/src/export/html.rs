@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::ids::OrderId;
 use domain::order::{OrderState, evolve};
 use domain::wire;
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::entry::Entry;

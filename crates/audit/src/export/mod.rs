@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use domain::ids::OrderId;
 use domain::proof::bundle::{self, Bundle, BundledEvent, SealedPart};
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 
 use super::error::AuditError;
 use super::findings::Finding;

@@ -143,7 +143,7 @@ struct Seen {
 }
 
 impl Walk {
-    async fn take(&mut self, event: event_store::client::RecordedEvent) -> Result<(), AuditError> {
+    async fn take(&mut self, event: event_store::RecordedEvent) -> Result<(), AuditError> {
         if self.seen.operators.take(&event) {
             return Ok(());
         }

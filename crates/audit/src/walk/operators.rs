@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use domain::proof::seal;
 use domain::views::stream_prefixes;
-use event_store::client::{LOG_STREAM, RecordedEvent, StreamLimits};
+use event_store::{LOG_STREAM, RecordedEvent, StreamLimits};
 
 use super::super::findings::Finding;
 
@@ -58,7 +58,7 @@ fn is_ours(stream: &str) -> bool {
 mod tests {
     use bytes::Bytes;
     use chrono::DateTime;
-    use event_store::client::Position;
+    use event_store::Position;
     use uuid::Uuid;
 
     use super::*;

@@ -3,7 +3,7 @@
 //! Where the log refuses to be read on, the events behind are read one by one until that has gone well for a while, so that no
 //! more is left out than cannot be read.
 
-use event_store::client::{History, Position, ReadError, RecordedEvent};
+use event_store::{History, Position, ReadError, RecordedEvent};
 
 use servers::log::Log;
 

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher};
 use domain::ids::OrderId;
 use domain::proof::chain::{Fault, Head, follow};
 use domain::proof::{Hash, merkle};
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use domain::stream_prefix;
 use domain::wire::{self, ENDS};
-use event_store::client::{EventStore, Filter, Position, ReadError, RecordedEvent, SubscriptionItem};
+use event_store::{EventStore, Filter, Position, ReadError, RecordedEvent, SubscriptionItem};
 
 /// What is held of orders that have not ended, in bytes.
 const MAX_HELD: usize = 128 << 20;
@@ -26,7 +26,7 @@ pub enum Found {
 
 /// Reads on, order by order.
 pub struct Scan {
-    subscription: event_store::client::Subscription,
+    subscription: event_store::Subscription,
     /// Where the log ended when this began.
     head: Option<Position>,
     at: Option<Position>,
@@ -164,7 +164,7 @@ fn size(event: &RecordedEvent) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use event_store::client::Position;
+    use event_store::Position;
 
     use super::*;
 

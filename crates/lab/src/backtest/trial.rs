@@ -8,7 +8,7 @@ use domain::backtest::{Options, Past, Trial, backtest};
 use domain::order::{Event, OrderState, evolve};
 use domain::wire;
 use domain::workflow::Workflow;
-use event_store::client::RecordedEvent;
+use event_store::RecordedEvent;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::ids::OrderId;
 use domain::wire::erasures::{ERASURES, PersonalDataErased, decode_erasure};
-use event_store::client::{EventStore, Filter, RecordedEvent};
+use event_store::{EventStore, Filter, RecordedEvent};
 use leader_consumer::{CheckpointRow, FollowOptions, Reader, checkpoint_in, follow};
 use sqlx::PgPool;
 use tokio::time::sleep;

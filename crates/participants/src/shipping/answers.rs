@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::ids::OrderId;
 use domain::order::Direction;
 use domain::wire::participants::{ActionAnswered, Reply};
-use event_store::client::EventStore;
+use event_store::EventStore;
 use leader_consumer::LogAlarm;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};

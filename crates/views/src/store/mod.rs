@@ -16,7 +16,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::filter::OrderFilter;
 use domain::ids::OrderId;
-use event_store::client::Position;
+use event_store::Position;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Transaction};
