@@ -14,6 +14,7 @@ mod health;
 mod log_guard;
 mod logging;
 mod metrics;
+mod renamed;
 mod roles;
 mod signals;
 mod supervisor;
@@ -21,7 +22,7 @@ mod workflows;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::args::{Cli, Command};
 use crate::causes::causes;
@@ -32,7 +33,11 @@ use cli::operate::OperatorAction;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments = renamed::with_earlier_variables(Cli::command(), &|name| std::env::var_os(name).is_some());
+    let cli = match Cli::from_arg_matches(&arguments.get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let command = cli.command.unwrap_or(Command::Dev(cli.dev));
     if let Err(error) = logging::start(command.is_dev()) {
         return failed(&error);

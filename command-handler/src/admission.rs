@@ -34,9 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy)]
 pub struct AdmissionBounds {
     /// How far the views may be behind the log.
-    pub most_lag: Duration,
+    pub max_lag: Duration,
     /// How many orders may be due on the to-do list and looked at by nobody.
-    pub most_overdue: u64,
+    pub max_overdue: u64,
 }
 
 /// Whether orders are taken. Clones look at the same.
@@ -91,23 +91,23 @@ pub async fn watch_bounds<L: Log, P: Participants, C: Clock>(
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let look = async { tokio::join!(checkpoint::read(&pool), overdue(&pool, bounds.most_overdue)) };
+        let look = async { tokio::join!(checkpoint::read(&pool), overdue(&pool, bounds.max_overdue)) };
         // One that takes too long has nothing to say, as one that fails.
         let (views, overdue) = match timeout(PATIENCE, look).await {
             Ok((views, overdue)) => (views.ok().flatten(), overdue.ok()),
             Err(_) => (None, None),
         };
-        let lag = behind.look(Instant::now(), orchestrator.last_saved(), views, bounds.most_lag);
+        let lag = behind.look(Instant::now(), orchestrator.last_saved(), views, bounds.max_lag);
         admission.set(reason(bounds, lag, overdue));
     }
 }
 
 fn reason(bounds: AdmissionBounds, lag: Duration, overdue: Option<u64>) -> Option<String> {
-    if !bounds.most_lag.is_zero() && lag > bounds.most_lag {
-        return Some(format!("the views are more than {} seconds behind", bounds.most_lag.as_secs()));
+    if !bounds.max_lag.is_zero() && lag > bounds.max_lag {
+        return Some(format!("the views are more than {} seconds behind", bounds.max_lag.as_secs()));
     }
-    let many = bounds.most_overdue != 0 && overdue.is_some_and(|overdue| overdue > bounds.most_overdue);
-    many.then(|| format!("more than {} orders are overdue", bounds.most_overdue))
+    let many = bounds.max_overdue != 0 && overdue.is_some_and(|overdue| overdue > bounds.max_overdue);
+    many.then(|| format!("more than {} orders are overdue", bounds.max_overdue))
 }
 
 /// Up to where orders were saved here, and when; without what the views have by now.
@@ -175,11 +175,11 @@ mod tests {
 
     #[test]
     fn past_a_bound_there_is_a_reason_and_a_bound_of_zero_is_none() {
-        let bounds = AdmissionBounds { most_lag: MOST, most_overdue: 3 };
+        let bounds = AdmissionBounds { max_lag: MOST, max_overdue: 3 };
         assert_eq!(reason(bounds, MOST, Some(3)), None);
         assert!(reason(bounds, MOST * 2, None).is_some_and(|reason| reason.contains("10 seconds behind")));
         assert!(reason(bounds, MOST, Some(4)).is_some_and(|reason| reason.contains("3 orders are overdue")));
-        let none = AdmissionBounds { most_lag: Duration::ZERO, most_overdue: 0 };
+        let none = AdmissionBounds { max_lag: Duration::ZERO, max_overdue: 0 };
         assert_eq!(reason(none, MOST * 100, Some(1_000_000)), None);
     }
 }

@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
-use domain::order::{Command, DecideError, Event, Limits, OrderState, decide_within};
+use domain::order::{Command, DecideError, Event, Limits, Order, decide_within};
 use domain::workflow::Workflow;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
@@ -19,10 +19,10 @@ static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_pa
 /// Decides a command, as [`decide_within`] does.
 pub(crate) async fn decided(
     workflow: &Workflow,
-    state: Option<&OrderState>,
+    state: Option<&Order>,
     command: &Command,
     limits: Limits,
-) -> Result<(Vec<Event>, OrderState), DecideError> {
+) -> Result<(Vec<Event>, Order), DecideError> {
     let decide = || decide_within(workflow, state, command, limits);
     if workflow.may_take_long() { aside(decide).await } else { decide() }
 }

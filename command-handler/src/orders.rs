@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
-use domain::order::{CustomerKey, Direction, Event, IllegalTransition, OrderPlaced, OrderState, evolve};
+use domain::order::{CustomerKey, Direction, Event, IllegalTransition, Order, OrderPlaced, evolve};
 use domain::wire::{self, CHAIN_START, Context, Decoded, WireError};
 use event_store::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
 use uuid::Uuid;
@@ -31,8 +31,8 @@ pub(crate) const LATE: TimeDelta = TimeDelta::seconds(1);
 
 /// An order, and what it takes to append to it.
 #[derive(Debug, Clone)]
-pub(crate) struct Order {
-    pub state: OrderState,
+pub(crate) struct LoadedOrder {
+    pub state: Order,
     /// Of its last event.
     pub revision: u64,
     /// Of its last event.
@@ -71,7 +71,7 @@ pub(crate) enum Unreadable {
 #[derive(Debug)]
 pub(crate) struct Saved {
     /// The order after it.
-    pub order: Order,
+    pub order: LoadedOrder,
     /// The log took long to say so: others may have looked at the order meanwhile, and brought it further.
     pub late: bool,
 }
@@ -84,7 +84,7 @@ pub(crate) struct Placing {
     pub position: Position,
 }
 
-impl Order {
+impl LoadedOrder {
     /// Whether its personal data cannot be read now, and may be once their key is back. What was erased never is.
     pub fn may_be_readable_later(&self) -> bool {
         match &self.unreadable {
@@ -227,7 +227,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
     }
 
     /// The order as its stream tells; `None` if it was never placed.
-    pub async fn load(&self, id: &OrderId) -> Result<Option<Order>, LoadError> {
+    pub async fn load(&self, id: &OrderId) -> Result<Option<LoadedOrder>, LoadError> {
         self.require_whole(id).await?;
         self.fold(id, None).await
     }
@@ -241,11 +241,11 @@ impl<L: Log, C: Clock> Orders<L, C> {
     }
 
     /// The order, with what has come since it was loaded.
-    pub async fn catch_up(&self, id: &OrderId, order: &Order) -> Result<Order, LoadError> {
+    pub async fn catch_up(&self, id: &OrderId, order: &LoadedOrder) -> Result<LoadedOrder, LoadError> {
         Ok(self.fold(id, Some(order.clone())).await?.unwrap_or_else(|| order.clone()))
     }
 
-    async fn fold(&self, id: &OrderId, mut order: Option<Order>) -> Result<Option<Order>, LoadError> {
+    async fn fold(&self, id: &OrderId, mut order: Option<LoadedOrder>) -> Result<Option<LoadedOrder>, LoadError> {
         let stream = id.stream();
         loop {
             let from = order.as_ref().map_or(0, |order| order.revision + 1);
@@ -263,7 +263,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
                 if let Event::OrderPlaced(placed) = &mut decoded.event {
                     unreadable = self.open(placed).await?;
                 }
-                order = Some(Order { unreadable, ..apply_recorded(order, &recorded, decoded)? });
+                order = Some(LoadedOrder { unreadable, ..apply_recorded(order, &recorded, decoded)? });
             }
             if count < PAGE {
                 return Ok(order);
@@ -285,7 +285,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
 
     /// Tries again to open personal data that could not be read, since the key may be back. While the keys cannot be reached,
     /// nothing changes.
-    pub async fn open_again(&self, order: &mut Order) {
+    pub async fn open_again(&self, order: &mut LoadedOrder) {
         if order.may_be_readable_later()
             && let Ok(unreadable) = self.open(Arc::make_mut(&mut order.state.placed)).await
         {
@@ -307,8 +307,8 @@ impl<L: Log, C: Clock> Orders<L, C> {
     pub async fn save(
         &self,
         id: &OrderId,
-        order: Option<&Order>,
-        decided: (&[Event], OrderState),
+        order: Option<&LoadedOrder>,
+        decided: (&[Event], Order),
         cause: &Cause,
     ) -> Result<Saved, SaveError> {
         let (events, state) = decided;
@@ -329,7 +329,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
             .map_or(Placing { id: draft.first, revision: appended.revision, position: appended.position }, |order| {
                 order.placed
             });
-        let order = Order {
+        let order = LoadedOrder {
             state,
             revision: appended.revision,
             position: appended.position,
@@ -357,7 +357,7 @@ struct Draft {
 impl Draft {
     fn new(
         id: &OrderId,
-        order: Option<&Order>,
+        order: Option<&LoadedOrder>,
         events: &[Event],
         cause: &Cause,
         key: Option<&CustomerKey>,
@@ -407,7 +407,11 @@ fn note_start(started: &mut HashMap<(StepId, Direction), Uuid>, event: &Event, i
     }
 }
 
-fn apply_recorded(order: Option<Order>, recorded: &RecordedEvent, decoded: Decoded) -> Result<Order, LoadError> {
+fn apply_recorded(
+    order: Option<LoadedOrder>,
+    recorded: &RecordedEvent,
+    decoded: Decoded,
+) -> Result<LoadedOrder, LoadError> {
     let (stream, revision) = (&recorded.stream, recorded.revision);
     let misfit = |source| LoadError::IllegalTransition { stream: stream.clone(), revision, source };
     let (state, mut placed, mut started, traceparent) = match order {
@@ -424,7 +428,7 @@ fn apply_recorded(order: Option<Order>, recorded: &RecordedEvent, decoded: Decod
     note_start(&mut started, &decoded.event, recorded.id);
     let split = matches!(decoded.event, Event::DecisionSplit(_)).then_some(recorded.id);
     let state = evolve(state, &decoded.event).map_err(misfit)?;
-    Ok(Order {
+    Ok(LoadedOrder {
         state,
         revision,
         position: recorded.position,

@@ -7,11 +7,11 @@ use std::mem::size_of;
 use std::num::NonZeroUsize;
 
 use domain::ids::OrderId;
-use domain::order::{OrderState, RecordedAnswer};
+use domain::order::{Order, RecordedAnswer};
 use lru::LruCache;
 use serde_json::Value;
 
-use crate::orders::Order;
+use crate::orders::LoadedOrder;
 
 /// What all of them together may take, about.
 const MAX_BYTES: usize = 32 << 20;
@@ -25,19 +25,19 @@ const STEP_BYTES: usize = 768;
 pub(crate) struct Resting {
     orders: LruCache<OrderId, Kept>,
     bytes: usize,
-    most_bytes: usize,
+    max_bytes: usize,
 }
 
 #[derive(Debug)]
 struct Kept {
-    order: Order,
+    order: LoadedOrder,
     bytes: usize,
 }
 
 impl Resting {
     /// At most so many orders.
     pub fn new(most: NonZeroUsize) -> Self {
-        Self { orders: LruCache::new(most), bytes: 0, most_bytes: MAX_BYTES }
+        Self { orders: LruCache::new(most), bytes: 0, max_bytes: MAX_BYTES }
     }
 
     /// How many there are.
@@ -47,20 +47,20 @@ impl Resting {
     }
 
     /// Takes one out.
-    pub fn pop(&mut self, id: &OrderId) -> Option<Order> {
+    pub fn pop(&mut self, id: &OrderId) -> Option<LoadedOrder> {
         let kept = self.orders.pop(id)?;
         self.bytes -= kept.bytes;
         Some(kept.order)
     }
 
     /// Keeps one; those left longest ago make room.
-    pub fn put(&mut self, id: OrderId, order: Order) {
+    pub fn put(&mut self, id: OrderId, order: LoadedOrder) {
         let bytes = bytes_of(&order.state);
         self.bytes += bytes;
         if let Some((_, out)) = self.orders.push(id, Kept { order, bytes }) {
             self.bytes -= out.bytes;
         }
-        while self.bytes > self.most_bytes
+        while self.bytes > self.max_bytes
             && let Some((_, out)) = self.orders.pop_lru()
         {
             self.bytes -= out.bytes;
@@ -69,7 +69,7 @@ impl Resting {
 }
 
 /// What an order takes in memory, about.
-fn bytes_of(state: &OrderState) -> usize {
+fn bytes_of(state: &Order) -> usize {
     let lines: usize = state.placed.lines.iter().map(|line| 128 + line.name.as_ref().map_or(0, String::len)).sum();
     let attributes: usize = state.placed.attributes.values().map(bytes_of_value).sum();
     let steps: usize = state

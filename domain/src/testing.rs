@@ -32,7 +32,7 @@ use crate::Timestamp;
 use crate::ids::OrderId;
 use crate::order::{
     Answer, AttemptId, Command, Customer, CustomerKey, DecideError, Direction, Effect, Event, HandOver, LateRefusal,
-    Limits, Line, NewOrder, NotSent, Now, Operate, Operation, OrderState, Place, Refusal, Reply, Signal, decide_within,
+    Limits, Line, NewOrder, NotSent, Now, Operate, Operation, Order, Place, Refusal, Reply, Signal, decide_within,
     evolve, pending, summary,
 };
 use crate::workflow::Workflow;
@@ -42,7 +42,7 @@ use crate::workflow::Workflow;
 #[derive(Debug, Clone)]
 pub struct Story<'w> {
     workflow: &'w Workflow,
-    state: Option<OrderState>,
+    state: Option<Order>,
     history: Vec<Event>,
     now: Timestamp,
     limits: Limits,
@@ -229,7 +229,7 @@ impl<'w> Story<'w> {
     }
 
     /// The state of the order.
-    pub fn state(&self) -> &OrderState {
+    pub fn state(&self) -> &Order {
         self.state.as_ref().expect("place the order first")
     }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
-use crate::order::{Event, Line, Mode, OrderState, PersonalData, Placeholders, Sealed, StepState, StepStatus, summary};
+use crate::order::{Event, Line, Mode, Order, PersonalData, Placeholders, Sealed, StepState, StepStatus, summary};
 use crate::stream_prefix;
 use crate::wire::{Decoded, WORKFLOW_STREAM_PREFIX};
 
@@ -114,7 +114,7 @@ pub struct EntryView<'a> {
 
 impl<'a> OrderView<'a> {
     /// The order in this state.
-    pub fn of(state: &'a OrderState) -> Self {
+    pub fn of(state: &'a Order) -> Self {
         let placed = &*state.placed;
         Self {
             id: &placed.order_id,
@@ -178,7 +178,7 @@ impl<'a> EntryView<'a> {
 }
 
 /// The steps whose rows change with this event. `state` is the state after it.
-pub fn steps_moved_by(event: &Event, state: &OrderState) -> Vec<StepId> {
+pub fn steps_moved_by(event: &Event, state: &Order) -> Vec<StepId> {
     if matches!(event, Event::OrderResumed(_)) {
         // A resume moves the deadlines of all waiting steps.
         return state.steps.keys().cloned().collect();

@@ -1,7 +1,7 @@
 //! Rows as arrays, one for each column: a batch goes to Postgres in one statement, whatever its size.
 
 use chrono::{DateTime, Utc};
-use domain::order::OrderState;
+use domain::order::Order;
 use domain::views::{EntryView, OrderView, StepView};
 use domain::wire::{Decoded, WorkflowRegistered};
 use event_store::RecordedEvent;
@@ -225,6 +225,6 @@ fn moved(batch: &Batch) -> impl Iterator<Item = (&Applied, &std::collections::BT
     batch.orders.values().filter_map(|work| Some((work.applied()?, work.moved.as_ref()?)))
 }
 
-fn id_of(state: &OrderState) -> &str {
+fn id_of(state: &Order) -> &str {
     state.placed.order_id.as_str()
 }

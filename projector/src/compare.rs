@@ -16,7 +16,7 @@ use sqlx::{PgConnection, PgPool};
 use views::View;
 use views::compare::Live;
 
-use crate::remake::Remake;
+use crate::reproject::Reprojection;
 pub use views::compare::{Compared, Difference, Range, ranges};
 
 /// Events read from the log at a time.
@@ -26,13 +26,13 @@ const BATCH_BYTES: usize = 8 << 20;
 const BATCH_EVENTS: usize = 5_000;
 /// Orders that [`everything`] looks at in one snapshot.
 const ORDERS: usize = 200;
-pub use crate::remake::RemakeError as CompareError;
+pub use crate::reproject::RemakeError as CompareError;
 
 /// A connection on which views are compared.
 pub struct Comparison {
     db: PgConnection,
     live: Live,
-    remake: Remake,
+    reprojection: Reprojection,
     log: EventStore,
 }
 
@@ -41,8 +41,8 @@ impl Comparison {
     pub async fn open(pool: &PgPool, log: EventStore) -> Result<Self, CompareError> {
         let mut db = pool.acquire().await?.detach();
         let live = Live::shadowed(&mut db).await?;
-        let remake = Remake::new(log.clone(), None, NonZeroUsize::MIN);
-        Ok(Self { db, live, remake, log })
+        let reprojection = Reprojection::new(log.clone(), None, NonZeroUsize::MIN);
+        Ok(Self { db, live, reprojection, log })
     }
 
     /// How far the views have come.
@@ -53,7 +53,7 @@ impl Comparison {
     /// Compares what the views have of a range of orders with what the log makes of these orders, which are all that it has in
     /// that range, and of those that only the views have.
     pub async fn orders(&mut self, range: &Range, orders: &[OrderId]) -> Result<Compared, CompareError> {
-        let Self { db, live, remake, log } = self;
+        let Self { db, live, reprojection, log } = self;
         let mut snapshot = live.snapshot(db).await?;
         let checkpoint = live.checkpoint(&mut snapshot).await?;
         let known = live.orders(&mut snapshot, range).await?;
@@ -62,11 +62,11 @@ impl Comparison {
         let mut streams: BTreeSet<String> = known.iter().map(OrderId::stream).collect();
         let metadata = live.metadata(&mut snapshot, &known).await?;
         let mut compared = Compared::default();
-        remake.written = None;
-        let mut remaking = Remaking { db: &mut snapshot, remake, log, checkpoint };
-        remaking.all(&streams, &mut compared).await?;
+        reprojection.written = None;
+        let mut reprojecting = Reprojecting { db: &mut snapshot, reprojection, log, checkpoint };
+        reprojecting.all(&streams, &mut compared).await?;
         // They mark the orders that are made by now.
-        remaking.all(&metadata, &mut compared).await?;
+        reprojecting.all(&metadata, &mut compared).await?;
         streams.extend(metadata);
         let unreadable = |order: &str| {
             let is_of = |stream: &String| stream.strip_prefix(stream_prefix::get()) == Some(order);
@@ -82,12 +82,12 @@ impl Comparison {
 
     /// Compares the definitions of workflows, of which the log has these streams.
     pub async fn workflows(&mut self, streams: &BTreeSet<String>) -> Result<Compared, CompareError> {
-        let Self { db, live, remake, log } = self;
+        let Self { db, live, reprojection, log } = self;
         let mut snapshot = live.snapshot(db).await?;
         let checkpoint = live.checkpoint(&mut snapshot).await?;
         let mut compared = Compared::default();
-        remake.written = None;
-        Remaking { db: &mut snapshot, remake, log, checkpoint }.all(streams, &mut compared).await?;
+        reprojection.written = None;
+        Reprojecting { db: &mut snapshot, reprojection, log, checkpoint }.all(streams, &mut compared).await?;
         compared.differences = live.differing_view(&mut snapshot, View::Workflows).await?;
         snapshot.commit().await?;
         Ok(compared)
@@ -130,15 +130,15 @@ pub async fn everything(log: &EventStore, pool: &PgPool) -> Result<Compared, Com
 }
 
 /// Makes the views of some streams anew, in the temporary tables.
-struct Remaking<'a> {
+struct Reprojecting<'a> {
     db: &'a mut PgConnection,
-    remake: &'a mut Remake,
+    reprojection: &'a mut Reprojection,
     log: &'a EventStore,
     /// Events behind it are left out.
     checkpoint: Option<Position>,
 }
 
-impl Remaking<'_> {
+impl Reprojecting<'_> {
     async fn all(&mut self, streams: &BTreeSet<String>, compared: &mut Compared) -> Result<(), CompareError> {
         let mut events = Vec::new();
         let mut bytes = 0;
@@ -158,7 +158,7 @@ impl Remaking<'_> {
                 bytes += page.iter().map(|event| event.data.len() + event.metadata.len()).sum::<usize>();
                 events.extend(page);
                 if bytes > BATCH_BYTES || events.len() > BATCH_EVENTS {
-                    self.remake.write(self.db, &std::mem::take(&mut events)).await?;
+                    self.reprojection.write(self.db, &std::mem::take(&mut events)).await?;
                     bytes = 0;
                 }
                 if !whole {
@@ -166,7 +166,7 @@ impl Remaking<'_> {
                 }
             }
         }
-        self.remake.write(self.db, &events).await
+        self.reprojection.write(self.db, &events).await
     }
 
     /// Events of a stream up to the checkpoint.

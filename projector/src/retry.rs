@@ -16,7 +16,7 @@ use views::checkpoint::begin_generation;
 use crate::error::WriteError;
 use crate::fold::Batch;
 use crate::parked::mark;
-use crate::remake::RemakeError;
+use crate::reproject::RemakeError;
 use crate::states::States;
 use crate::write::{Moving, Rows, write_all};
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use domain::ids::OrderId;
-use domain::order::{OrderState, evolve};
+use domain::order::{Order, evolve};
 use domain::wire;
 use event_store::{EventStore, Position, ReadError, RecordedEvent};
 use lru::LruCache;
@@ -18,7 +18,7 @@ const PAGE: u16 = 500;
 /// An order folded up to some event.
 #[derive(Debug)]
 pub(crate) struct Applied {
-    pub state: OrderState,
+    pub state: Order,
     pub revision: u64,
     pub position: Position,
 }

@@ -6,7 +6,7 @@ use domain::filter::{self, AmountRange, FilterFault, TimeRange};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::schema::{OrderState, StepStatus};
+use crate::schema::{State, StepStatus};
 
 /// Which orders: those that meet everything that is said. A list is met by any of its values.
 #[derive(Debug, Clone, Default, InputObject)]
@@ -14,7 +14,7 @@ pub struct OrderFilter {
     /// Business status.
     status: Option<Vec<String>>,
     /// Where the execution stands.
-    state: Option<Vec<OrderState>>,
+    state: Option<Vec<State>>,
     /// Id of the customer.
     customer: Option<Vec<ID>>,
     /// The definition followed.
@@ -82,7 +82,7 @@ impl OrderFilter {
         let total = self.total.unwrap_or_default();
         let translated = filter::OrderFilter {
             statuses: sorted(self.status, |status| status),
-            states: sorted(self.state, OrderState::to_domain),
+            states: sorted(self.state, State::to_domain),
             customers: sorted(self.customer, |id| id.0),
             workflow: self.workflow.map(|WorkflowFilter { name, version }| filter::WorkflowFilter { name, version }),
             skus: sorted(self.sku, |sku| sku),

@@ -14,13 +14,13 @@ use tokio::sync::Semaphore;
 use views::Lag;
 
 use crate::error::{StoreError, coded};
-use crate::moves::Moves;
 use crate::schema::Position;
+use crate::view_position::ViewPosition;
 
 /// Requests that wait at once in an instance; the next are told so.
-const MOST_WAITING: usize = 1_000;
+const MAX_WAITING: usize = 1_000;
 /// The longest wait, in milliseconds: within what a request may take.
-pub const LONGEST_WAIT_MS: i32 = 20_000;
+pub const MAX_WAIT_MS: i32 = 20_000;
 /// How long is waited where nothing is said; as in the default below.
 pub const USUAL_WAIT: Duration = Duration::from_secs(5);
 
@@ -37,7 +37,7 @@ pub struct Freshness {
 
 /// A wait that is no time, or too long a one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("`waitMs` must be from 0 to {LONGEST_WAIT_MS}")]
+#[error("`waitMs` must be from 0 to {MAX_WAIT_MS}")]
 pub struct BadWait;
 
 /// The views have not come to what was asked for.
@@ -55,7 +55,7 @@ pub struct ViewsBehind {
 impl Freshness {
     /// How long to wait.
     pub fn wait(&self) -> Result<Duration, BadWait> {
-        let milliseconds = u64::try_from(self.wait_ms).ok().filter(|_| self.wait_ms <= LONGEST_WAIT_MS);
+        let milliseconds = u64::try_from(self.wait_ms).ok().filter(|_| self.wait_ms <= MAX_WAIT_MS);
         milliseconds.map(Duration::from_millis).ok_or(BadWait)
     }
 }
@@ -74,19 +74,19 @@ impl From<ViewsBehind> for async_graphql::Error {
 /// Where requests wait. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Waiting {
-    moves: Moves,
+    view_position: ViewPosition,
     places: Arc<Semaphore>,
 }
 
 impl Waiting {
     /// For what is heard there.
-    pub fn new(moves: Moves) -> Self {
-        Self { moves, places: Arc::new(Semaphore::new(MOST_WAITING)) }
+    pub fn new(view_position: ViewPosition) -> Self {
+        Self { view_position, places: Arc::new(Semaphore::new(MAX_WAITING)) }
     }
 
     /// Returns when the views are said to have that position, or the time is over.
     pub async fn until(&self, position: u64, most: Duration) -> Result<(), StoreError> {
-        let mut heard = self.moves.listen().await;
+        let mut heard = self.view_position.listen().await;
         if *heard.borrow() >= Some(position) || most.is_zero() {
             return Ok(());
         }
@@ -105,15 +105,15 @@ mod tests {
     fn a_wait_has_bounds() {
         let wait = |wait_ms| Freshness { position: Position(1), wait_ms }.wait();
         assert_eq!(wait(0), Ok(Duration::ZERO));
-        assert_eq!(wait(LONGEST_WAIT_MS), Ok(Duration::from_secs(20)));
-        assert_eq!((wait(-1), wait(LONGEST_WAIT_MS + 1)), (Err(BadWait), Err(BadWait)));
+        assert_eq!(wait(MAX_WAIT_MS), Ok(Duration::from_secs(20)));
+        assert_eq!((wait(-1), wait(MAX_WAIT_MS + 1)), (Err(BadWait), Err(BadWait)));
     }
 
     #[tokio::test]
     async fn waiters_are_bounded() {
         let nowhere = sqlx::postgres::PgPoolOptions::new().connect_lazy("postgres://127.0.0.1:1/none").unwrap();
-        let waiting = Waiting::new(Moves::new(nowhere));
-        let places = waiting.places.clone().acquire_many_owned(u32::try_from(MOST_WAITING).unwrap()).await.unwrap();
+        let waiting = Waiting::new(ViewPosition::new(nowhere));
+        let places = waiting.places.clone().acquire_many_owned(u32::try_from(MAX_WAITING).unwrap()).await.unwrap();
         assert_eq!(waiting.until(1, Duration::from_secs(20)).await, Err(StoreError::TooManyWaiting));
         drop(places);
         assert_eq!(waiting.until(1, Duration::from_millis(1)).await, Ok(()));

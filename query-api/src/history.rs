@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
-use domain::order::{OrderState, evolve};
+use domain::order::{Order, evolve};
 use domain::views::{EntryView, OrderView, StepView};
 use domain::wire::{self, Decoded};
 use event_store::{EventStore, Position, ReadError, RecordedEvent};
@@ -103,7 +103,7 @@ impl AsOf {
 
 /// A fold under way.
 struct Folded {
-    state: OrderState,
+    state: Order,
     revision: u64,
     position: Position,
 }

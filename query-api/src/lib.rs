@@ -17,12 +17,12 @@ mod freshness;
 mod history;
 mod http;
 mod live;
-mod moves;
 mod options;
 mod order_status;
 mod paging;
 mod schema;
 mod sort;
+mod view_position;
 mod wrong_log;
 
 use axum::Router;
@@ -35,7 +35,7 @@ use budget::Weighing;
 use freshness::Waiting;
 use history::History;
 use live::Live;
-use moves::Moves;
+use view_position::ViewPosition;
 use views::LagMeter;
 
 pub use error::StoreError;
@@ -46,9 +46,9 @@ pub use wrong_log::refused_while;
 
 /// The query side over the views in that database, which are made of that log.
 pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
-    let (moves, lag) = (Moves::new(pool.clone()), LagMeter::new(pool.clone(), log.clone()));
-    let waiting = Waiting::new(moves.clone());
-    let live = Live::new(pool.clone(), moves.clone(), options.stats.clone());
+    let (view_position, lag) = (ViewPosition::new(pool.clone()), LagMeter::new(pool.clone(), log.clone()));
+    let waiting = Waiting::new(view_position.clone());
+    let live = Live::new(pool.clone(), view_position.clone(), options.stats.clone());
     let admission = Admission::new(options.max_costly_queries);
     let history = History::new(log);
     let schema = schema::schema(history.clone(), lag.clone(), live, Weighing(admission.clone()), options);

@@ -43,11 +43,11 @@ pub struct Options {
 }
 
 /// The most costly queries that run at once, however many processors there are: their answers take memory.
-const MOST_COSTLY: usize = 8;
+const MAX_COSTLY: usize = 8;
 
 /// How many costly queries run at once on so many processors: one processor is left for orders and cheap queries.
 fn costly_at_once(processors: usize) -> usize {
-    processors.saturating_sub(1).clamp(1, MOST_COSTLY)
+    processors.saturating_sub(1).clamp(1, MAX_COSTLY)
 }
 
 impl Default for Options {

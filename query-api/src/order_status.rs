@@ -63,7 +63,7 @@ pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>
 }
 
 /// The longest that a caller may wait for an order's end, in seconds.
-const LONGEST_WAIT: u32 = 60;
+const MAX_WAIT: u32 = 60;
 
 /// How long the log has to answer, before an order that the views do not have is reported as unknown.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
@@ -161,10 +161,9 @@ pub(crate) async fn get(
             "There is no such order: its id is not UTF-8. Ids consist of letters, digits, '.', '_', '~' and '-'",
         );
     };
-    let Some(wait) = wait.ok().map(|Query(wait)| wait).filter(|wait| wait.wait.is_none_or(|w| w <= LONGEST_WAIT))
-    else {
+    let Some(wait) = wait.ok().map(|Query(wait)| wait).filter(|wait| wait.wait.is_none_or(|w| w <= MAX_WAIT)) else {
         let detail = format!(
-            "`wait` must be a whole number of seconds, at most {LONGEST_WAIT}, and `position` the number that a command was \
+            "`wait` must be a whole number of seconds, at most {MAX_WAIT}, and `position` the number that a command was \
              answered with"
         );
         return problem(StatusCode::BAD_REQUEST, &detail);

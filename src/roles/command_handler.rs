@@ -59,17 +59,29 @@ pub(crate) struct Driving {
     #[arg(long, env = "TENUTO_WORKFLOWS", value_name = "FOLDER")]
     workflows: Option<PathBuf>,
     /// Orders driven at once by this instance; past it, new ones are answered 503
-    #[arg(long, env = "TENUTO_MOST_ACTIVE_ORDERS", default_value_t = 2_000, value_name = "N")]
-    most_active_orders: usize,
+    #[arg(
+        long,
+        alias = "most-active-orders",
+        env = "TENUTO_MAX_ACTIVE_ORDERS",
+        default_value_t = 2_000,
+        value_name = "N"
+    )]
+    max_active_orders: usize,
     /// Calls to one participant under way at once; more of them wait for their turn
-    #[arg(long, env = "TENUTO_MOST_CALLS", default_value_t = 48, value_name = "N")]
-    most_calls: usize,
+    #[arg(long, alias = "most-calls", env = "TENUTO_MAX_CALLS", default_value_t = 48, value_name = "N")]
+    max_calls: usize,
     /// How far the views may be behind, in seconds; past it, new orders are answered 503. 0: however far
-    #[arg(long, env = "TENUTO_MOST_LAG_SECONDS", default_value_t = 60, value_name = "SECONDS")]
-    most_lag_seconds: u64,
+    #[arg(
+        long,
+        alias = "most-lag-seconds",
+        env = "TENUTO_MAX_LAG_SECONDS",
+        default_value_t = 60,
+        value_name = "SECONDS"
+    )]
+    max_lag_seconds: u64,
     /// Orders on the to-do list that may be overdue; past it, new ones are answered 503. 0: any number
-    #[arg(long, env = "TENUTO_MOST_OVERDUE", default_value_t = 10_000, value_name = "N")]
-    most_overdue: u64,
+    #[arg(long, alias = "most-overdue", env = "TENUTO_MAX_OVERDUE", default_value_t = 10_000, value_name = "N")]
+    max_overdue: u64,
     /// Registered workflows that are not used any more: their settings may be missing, as long as no open order follows them
     #[arg(long, env = "TENUTO_UNUSED_WORKFLOWS", value_delimiter = ',', value_name = "NAME,…")]
     unused_workflows: Vec<String>,
@@ -80,7 +92,7 @@ pub(crate) struct Driving {
 
 impl Driving {
     fn bounds(&self) -> AdmissionBounds {
-        AdmissionBounds { most_lag: Duration::from_secs(self.most_lag_seconds), most_overdue: self.most_overdue }
+        AdmissionBounds { max_lag: Duration::from_secs(self.max_lag_seconds), max_overdue: self.max_overdue }
     }
 }
 
@@ -170,10 +182,10 @@ impl Handler {
         leaving: CancellationToken,
         alarms: &Alarms,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let http = HttpParticipants::new(Settings(urls), &public_url, driving.most_calls)?;
+        let http = HttpParticipants::new(Settings(urls), &public_url, driving.max_calls)?;
         let participants = AllParticipants::new(http, event_store.clone(), &public_url);
         let keys = Arc::new(KeyTable::new(pool.clone()));
-        let options = OrchestratorOptions { most_active: driving.most_active_orders, ..OrchestratorOptions::default() };
+        let options = OrchestratorOptions { max_active: driving.max_active_orders, ..OrchestratorOptions::default() };
         let orchestrator = Orchestrator::new(event_store.clone(), participants, keys.clone(), SystemClock, options);
         let mut usage = Usage { optional: driving.unused_workflows.clone(), ..Usage::default() };
         for (from, text) in workflows::all(driving.workflows.as_deref())? {

@@ -80,7 +80,7 @@ async fn answer(orders: &str, id: &str) -> (u16, bool) {
 #[tokio::test]
 async fn where_the_views_are_too_far_behind_no_order_is_taken_until_they_are_not() {
     let parts = Parts::without_projector().await;
-    let (_handler, orders) = parts.handler_with(&["--most-lag-seconds", "1"]);
+    let (_handler, orders) = parts.handler_with(&["--max-lag-seconds", "1"]);
     assert_eq!(answer(&orders, "L0").await.0, 202);
     until("no order is taken", async || answer(&orders, "L0").await == (503, true)).await;
     let _projector = parts.projector();
@@ -90,7 +90,7 @@ async fn where_the_views_are_too_far_behind_no_order_is_taken_until_they_are_not
 #[tokio::test]
 async fn where_too_many_orders_are_overdue_no_order_is_taken_until_they_are_not() {
     let parts = Parts::new().await;
-    let (_handler, orders) = parts.handler_with(&["--most-overdue", "3"]);
+    let (_handler, orders) = parts.handler_with(&["--max-overdue", "3"]);
     assert_eq!(answer(&orders, "D0").await.0, 202);
     // No driver can work on these orders: the log does not have them.
     let overdue = "INSERT INTO todo (order_id, due_at, revision, position)

@@ -121,14 +121,14 @@ fn complaint(row: &Value, status: u16, media_type: &str, problem: &Value) -> Opt
 async fn refused(world: &World, rows: &Value, valid: &Value, path: impl Fn(&Value) -> String) {
     let log = EventStore::connect(&world.log).unwrap();
     let before = log.head().await.unwrap();
-    let mut complaints = Vec::new();
+    let mut errors = Vec::new();
     let rows = rows.as_array().unwrap();
     assert!(!rows.is_empty());
     for row in rows {
         let response = match request(world, &path(row), row, valid).send().await {
             Ok(response) => response,
             Err(error) => {
-                complaints.push(format!("{}: {error:?}", row["name"]));
+                errors.push(format!("{}: {error:?}", row["name"]));
                 continue;
             }
         };
@@ -138,10 +138,10 @@ async fn refused(world: &World, rows: &Value, valid: &Value, path: impl Fn(&Valu
         let text = response.text().await.unwrap();
         let problem = serde_json::from_str(&text).unwrap_or_default();
         if let Some(complaint) = complaint(row, status, &media_type, &problem) {
-            complaints.push(format!("{}: {complaint}\n    {text}", row["name"]));
+            errors.push(format!("{}: {complaint}\n    {text}", row["name"]));
         }
     }
-    assert!(complaints.is_empty(), "{} of {} rows:\n{}", complaints.len(), rows.len(), complaints.join("\n"));
+    assert!(errors.is_empty(), "{} of {} rows:\n{}", errors.len(), rows.len(), errors.join("\n"));
     assert_eq!(log.head().await.unwrap(), before, "something reached the log");
 }
 

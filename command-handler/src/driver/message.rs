@@ -7,7 +7,7 @@ use domain::workflow::Workflow;
 use tokio::sync::oneshot;
 
 use crate::orchestrator::results::{Accepted, CommandError};
-use crate::orders::{Cause, Order};
+use crate::orders::{Cause, LoadedOrder};
 
 /// A message to an order's driver.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) enum Start {
 /// An order that was just placed here.
 #[derive(Debug)]
 pub(crate) struct Placed {
-    pub order: Order,
+    pub order: LoadedOrder,
     pub workflow: Arc<Workflow>,
     pub events: Vec<Event>,
 }

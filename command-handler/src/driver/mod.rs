@@ -25,7 +25,7 @@ use crate::lock::lock;
 use crate::log::Log;
 use crate::orchestrator::results::Accepted;
 use crate::orchestrator::shared::Shared;
-use crate::orders::{Cause, Order, SaveError, Saved};
+use crate::orders::{Cause, LoadedOrder, SaveError, Saved};
 use crate::participants::{NotSent, Participants};
 use attempts::{Made, Making};
 use error::{DriveError, command_error};
@@ -124,7 +124,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
     }
 
     /// Looks the order up. That there is none holds only for those who asked before: it may have been placed since.
-    async fn load(&self) -> Result<Order, DriveError> {
+    async fn load(&self) -> Result<LoadedOrder, DriveError> {
         loop {
             let asked = self.messages.len();
             match self.shared.orders.load(&self.id).await? {
@@ -180,7 +180,7 @@ async fn sleep_until<C: Clock>(clock: &C, moment: Option<Timestamp>) {
 struct ActiveOrder<L, P: Participants, C> {
     shared: Arc<Shared<L, P, C>>,
     id: OrderId,
-    order: Order,
+    order: LoadedOrder,
     workflow: Arc<Workflow>,
     /// The attempts that are being made here; tasks, so that they go on while the driver is busy with the log.
     attempts: JoinSet<Made<P::Turn>>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::order::{Lifecycle, Operation};
+use domain::order::{Operation, State};
 
 use super::log::Calls;
 use super::world::{fulfilment, id, order, simulate};
@@ -21,7 +21,7 @@ fn an_order_under_a_generated_id_is_placed_and_ended_without_a_read() {
         let workflow = instance.workflow_for(&order("w")).await.unwrap();
         instance.place_on(workflow, id("1"), IdOrigin::Generated, order("w"), None).await.unwrap();
         world.pass(Duration::from_secs(1)).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
         assert_eq!(world.log.take_calls(), Calls { reads: 0, limits: 0, appends: 4 });
         instance.place(id("2"), order("w"), None).await.unwrap();
         world.pass(Duration::from_secs(1)).await;
@@ -41,7 +41,7 @@ fn an_answer_from_outside_costs_one_look_at_the_order_s_stream() {
         let placed = world.log.take_calls();
         assert_eq!((placed.reads, placed.limits), (0, 0), "{placed:?}");
         world.send(&instance, world.answer("shipped", None)).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
         let answered = world.log.take_calls();
         assert_eq!((answered.reads, answered.limits), (0, 1), "{answered:?}");
     });

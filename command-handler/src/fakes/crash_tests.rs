@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::order::Lifecycle;
+use domain::order::State;
 use tokio::time::timeout;
 
 use super::life::Life;
@@ -46,7 +46,7 @@ fn killed_at_any_moment_of_an_orders_life_an_instance_loses_nothing() {
         simulate(async |world| {
             live_through(world, Life::of(last)).await;
             let state = world.state(&id("1"));
-            assert_eq!((last, state.state()), (last, Lifecycle::Completed));
+            assert_eq!((last, state.state()), (last, State::Completed));
             assert_eq!(state.steps["ship"].answer_keys(), ["k"]);
             for (step, known) in &state.steps {
                 assert!(known.attempts <= 2, "{step} was tried {} times, killed at {last}", known.attempts);

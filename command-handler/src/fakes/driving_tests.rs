@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::order::{Lifecycle, Reply};
+use domain::order::{Reply, State};
 use domain::testing::{done, refused, unclear};
 
 use super::world::{WITH_BACKORDER, fulfilment, id, order, simulate};
@@ -14,12 +14,12 @@ fn happy_path(workflow: &str) {
         let accepted = instance.place(id("1"), order(workflow), None).await.unwrap();
         assert_eq!((accepted.order_id, accepted.revision), (id("1"), 1));
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
         assert_eq!((instance.drivers(), instance.resting()), (0, 1));
 
         world.send(&instance, world.answer("shipped", None)).await;
         let state = world.state(&id("1"));
-        assert_eq!((state.state(), state.status.as_str()), (Lifecycle::Completed, "Shipped"));
+        assert_eq!((state.state(), state.status.as_str()), (State::Completed, "Shipped"));
         assert_eq!(instance.resting(), 0, "an order that has ended is not kept");
         assert_eq!(
             world.participants.asked(),
@@ -70,7 +70,7 @@ fn steps_with_no_path_between_them_are_made_at_once() {
         assert_eq!(world.participants.count("p.c"), 0);
         a.open();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -88,7 +88,7 @@ fn a_failed_attempt_is_made_again_when_its_wait_is_over() {
             world.pass(Duration::from_millis(1)).await;
             assert_eq!(world.participants.count("payments.charge"), attempts + 1);
         }
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
     });
 }
 
@@ -113,7 +113,7 @@ fn what_is_due_later_than_a_driver_stays_comes_back_by_the_to_do_list() {
         assert_eq!((world.participants.count("payments.charge"), instance.drivers()), (1, 1));
         world.pass(Duration::from_secs(2)).await;
         assert_eq!(world.participants.count("payments.charge"), 2);
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
     });
 }
 
@@ -124,7 +124,7 @@ fn an_order_that_cannot_be_kept_is_undone_in_reverse() {
         world.begin(&instance, order("order-fulfilment-without-backorder")).await;
         world.send(&instance, world.answer("out_of_stock", None)).await;
         let state = world.state(&id("1"));
-        assert_eq!((state.state(), state.status.as_str()), (Lifecycle::Canceled, "Canceled"));
+        assert_eq!((state.state(), state.status.as_str()), (State::Canceled, "Canceled"));
         assert_eq!(
             world.participants.asked()[3..],
             ["payments.refund #1", "orders.cancel #1", "orders.update_status #1", "notifications.send #1"]
@@ -139,7 +139,7 @@ fn an_order_whose_undo_is_refused_is_stuck_and_nothing_spins() {
         world.participants.says("payments.refund", refused("answered 400: no"));
         world.begin(&instance, fulfilment()).await;
         world.send(&instance, world.answer("out_of_stock", None)).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Stuck);
+        assert_eq!(world.state(&id("1")).state(), State::Stuck);
         let asked = world.participants.asked().len();
         instance.wake(id("1")).unwrap();
         world.pass(Duration::from_hours(24)).await;
@@ -157,7 +157,7 @@ fn an_answer_after_its_attempt_counted_as_lost_changes_nothing() {
         world.pass(Duration::from_secs(7)).await;
         world.wake_due(&other).await;
         assert_eq!(world.participants.count("payments.charge"), 2);
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
         let before = world.told(&id("1"));
         late.open();
         world.settle().await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::order::{Lifecycle, Operation};
+use domain::order::{Operation, State};
 use event_store::{Expected, NewEvent};
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ fn an_order_whose_stream_was_deleted_is_refused_until_the_stream_is_restored() {
         }
         world.log.set_metadata(STREAM, "{}");
         world.send(&world.instance(), world.answer("shipped", None)).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 

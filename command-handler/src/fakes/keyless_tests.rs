@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::order::{Direction, Lifecycle, Operation, StepStatus};
+use domain::order::{Direction, Operation, State, StepStatus};
 use domain::wire::participants::{ActionRefused, Reply};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::orchestrator::{Claim, PlaceError};
 /// An order that waits for shipping, and has to tell its customer afterwards.
 async fn waiting(world: &World, instance: &Instance) {
     world.begin(instance, fulfilment()).await;
-    assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+    assert_eq!(world.state(&id("1")).state(), State::Waiting);
     assert!(world.keys.lose(&fulfilment().customer.id));
 }
 
@@ -23,7 +23,7 @@ async fn stuck(world: &World) -> Instance {
     let instance = world.instance();
     world.send(&instance, world.answer("shipped", None)).await;
     let state = world.state(&id("1"));
-    assert_eq!((state.state(), state.status.as_str()), (Lifecycle::Stuck, "Shipped"));
+    assert_eq!((state.state(), state.status.as_str()), (State::Stuck, "Shipped"));
     instance
 }
 
@@ -60,11 +60,11 @@ fn once_the_keys_are_back_a_retry_tells_the_participant_what_it_needs() {
         let instance = stuck(world).await;
         instance.operate(id("1"), world.operate(retry())).await.unwrap();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Stuck, "the key is still missing");
+        assert_eq!(world.state(&id("1")).state(), State::Stuck, "the key is still missing");
         world.keys.bring_back();
         instance.operate(id("1"), world.operate(retry())).await.unwrap();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
         assert_eq!(mails(world)[0]["to"], json!(fulfilment().customer.email));
     });
 }
@@ -77,7 +77,7 @@ fn an_order_whose_key_is_missing_can_be_canceled_and_no_participant_is_told_a_pl
         instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
         world.wake_until_done(&instance).await;
         let state = world.state(&id("1"));
-        assert_eq!((state.state(), state.status_of("notify-canceled")), (Lifecycle::Canceled, StepStatus::Skipped));
+        assert_eq!((state.state(), state.status_of("notify-canceled")), (State::Canceled, StepStatus::Skipped));
         let undone = world.participants.asks();
         let undone = undone.iter().find(|asked| asked.action == "shipping.cancel_shipment").unwrap();
         let input = undone.ask.input();
@@ -106,7 +106,7 @@ fn what_was_erased_is_looked_for_once_and_the_order_rests_in_memory() {
         let before = world.keys.looked_up();
         world.send(&instance, world.answer("backordered", None)).await;
         world.send(&instance, world.answer("shipped", None)).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Stuck);
+        assert_eq!(world.state(&id("1")).state(), State::Stuck);
         for _ in 0..3 {
             instance.operate(id("1"), world.operate(retry())).await.unwrap();
             world.settle().await;
@@ -117,7 +117,7 @@ fn what_was_erased_is_looked_for_once_and_the_order_rests_in_memory() {
         world.keys.bring_back();
         instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
         world.wake_until_done(&instance).await;
-        assert_eq!((world.state(&id("1")).state(), world.keys.looked_up() - before), (Lifecycle::Canceled, 1));
+        assert_eq!((world.state(&id("1")).state(), world.keys.looked_up() - before), (State::Canceled, 1));
     });
 }
 
@@ -147,14 +147,14 @@ fn four_hundred_such_orders_keep_no_driver_and_new_orders_come_to_their_end() {
             instance.signal(id(&number.to_string()), world.answer("shipped", None)).await.unwrap();
             world.settle().await;
         }
-        assert!((1..=400).all(|number| world.state(&id(&number.to_string())).state() == Lifecycle::Stuck));
+        assert!((1..=400).all(|number| world.state(&id(&number.to_string())).state() == State::Stuck));
         assert_eq!(instance.drivers(), 0);
         world.pass(Duration::from_hours(1)).await;
         instance.place(id("new"), fulfilment(), None).await.unwrap();
         world.settle().await;
         instance.signal(id("new"), world.answer("shipped", None)).await.unwrap();
         world.settle().await;
-        assert_eq!(world.state(&id("new")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("new")).state(), State::Completed);
     });
 }
 
@@ -171,7 +171,7 @@ fn a_participant_by_events_that_cannot_read_what_it_needs_has_the_order_held() {
             misconfigured: true,
         });
         super::replies_tests::take(world, &instance, &refusal, "ship").await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Stuck);
+        assert_eq!(world.state(&id("1")).state(), State::Stuck);
         assert_eq!(world.count(&id("1"), "CompensationStarted"), 0);
     });
 }

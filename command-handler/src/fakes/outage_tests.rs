@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::order::{Lifecycle, Signal};
+use domain::order::{Signal, State};
 use domain::testing::done;
 
 use super::log::Trouble;
@@ -23,7 +23,7 @@ fn an_answer_is_held_until_the_log_is_back() {
         assert_eq!(world.count(&id("1"), "StepCompleted"), 1);
         world.log.set_down(false);
         world.pass(HOLD_STEP).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
         assert_eq!(world.participants.asked(), ["orders.create #1", "payments.charge #1", "shipping.ship #1"]);
     });
 }
@@ -43,7 +43,7 @@ fn while_an_answer_is_held_the_orders_other_attempts_go_on() {
         assert_eq!(world.participants.answered(), ["p.a #1", "p.b #1"]);
         world.log.set_down(false);
         world.pass(HOLD_STEP).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -63,7 +63,7 @@ fn an_answer_that_was_held_too_long_is_asked_for_again() {
         assert_eq!(instance.drivers(), 0);
         world.log.set_down(false);
         world.wake_due(&instance).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
         let asked = ["orders.create #1", "payments.charge #1", "payments.charge #2", "shipping.ship #1"];
         assert_eq!(world.participants.asked(), asked);
     });
@@ -106,7 +106,7 @@ fn an_order_that_the_log_took_without_saying_so_is_acknowledged_when_placed_agai
         world.wake_due(&instance).await;
         assert_eq!(world.participants.asked(), ["orders.create #2", "payments.charge #1", "shipping.ship #1"]);
         world.send(&instance, world.answer("shipped", None)).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
         assert_eq!(instance.place(id("1"), fulfilment(), None).await.unwrap(), accepted);
     });
 }
@@ -139,9 +139,9 @@ fn a_later_answer_that_the_log_cannot_take_is_not_acknowledged() {
             assert!(matches!(error, CommandError::Failed(_)), "{error}");
         }
         world.log.set_down(false);
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
         world.send(&other, world.answer("shipped", Some("k"))).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -156,7 +156,7 @@ fn a_later_answer_that_the_log_took_without_saying_so_is_recorded_once() {
         assert!(matches!(error, CommandError::Failed(_)), "{error}");
         instance.signal(id("1"), answer).await.unwrap();
         world.wake_until_done(&instance).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
         assert_eq!(world.state(&id("1")).steps["ship"].answer_keys(), ["k"]);
     });
 }
@@ -174,7 +174,7 @@ fn an_answer_that_the_log_will_never_take_counts_as_a_failed_attempt() {
         world.pass(Duration::from_secs(1)).await;
         assert_eq!(world.participants.asked(), ["p.a #1", "p.a #2", "p.un-a #1"]);
         let state = world.state(&id("1"));
-        assert_eq!(state.state(), Lifecycle::Canceled);
+        assert_eq!(state.state(), State::Canceled);
         let error = state.steps["a"].last_error.clone().unwrap_or_default();
         assert!(error.contains("cannot be recorded") && error.contains("too large"), "{error}");
     });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::ids::OrderId;
-use domain::order::{Lifecycle, Signal};
+use domain::order::{Signal, State};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -49,7 +49,7 @@ fn instances_that_race_on_many_threads_agree_on_every_order() {
             assert_eq!(first, second);
         }
         let since = Instant::now();
-        let ended = |id: &OrderId| world.state(id).state() == Lifecycle::Completed;
+        let ended = |id: &OrderId| world.state(id).state() == State::Completed;
         while !world.orders().iter().all(ended) || instances.iter().any(|i| i.drivers() > 0 || i.free() < 2_000) {
             assert!(since.elapsed() < LONGEST, "an order does not end");
             sleep(Duration::from_millis(5)).await;

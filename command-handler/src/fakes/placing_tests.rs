@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::order::{Lifecycle, Reply, StepStatus};
+use domain::order::{Reply, State, StepStatus};
 use domain::testing::done;
 
 use super::gate::Gate;
@@ -98,8 +98,8 @@ fn beyond_the_most_orders_at_once_work_is_refused_until_one_rests() {
         instance.place(id("4"), fulfilment(), None).await.unwrap();
         gates[1].open();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
-        assert_eq!(world.state(&id("4")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
+        assert_eq!(world.state(&id("4")).state(), State::Waiting);
     });
 }
 
@@ -126,7 +126,7 @@ fn an_order_that_others_drive_before_its_taker_hears_of_it_has_one_driver() {
         assert_eq!((instance.drivers(), world.participants.asked()), (1, vec!["orders.create #2".to_owned()]));
         second.open();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
     });
 }
 
@@ -150,7 +150,7 @@ fn an_order_that_ended_before_its_taker_hears_of_it_is_not_begun() {
         assert_eq!(placing.await.unwrap().unwrap().revision, 1);
         world.settle().await;
         assert!(world.participants.asked().is_empty(), "nobody waits for an answer any more");
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -182,7 +182,7 @@ fn an_order_that_gets_mail_before_its_taker_hears_of_it_is_begun_without_delay()
         signalling.await.unwrap().unwrap();
         world.settle().await;
         assert_eq!(world.participants.asked(), ["p.b #1"], "a was answered before anybody asked");
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
     });
 }
 
@@ -196,7 +196,7 @@ fn a_participant_that_accepts_a_call_has_not_done_it() {
         world.begin(&instance, fulfilment()).await;
         world.wake_until_done(&instance).await;
         let order = world.state(&id("1"));
-        assert_eq!(order.state(), Lifecycle::Stuck, "it is a mistake of ours or theirs, and no refusal");
+        assert_eq!(order.state(), State::Stuck, "it is a mistake of ours or theirs, and no refusal");
         assert_eq!(order.status_of("charge"), StepStatus::Stuck);
         assert_eq!(world.participants.count("payments.refund"), 0);
     });

@@ -1,7 +1,7 @@
 //! Participants that are reached by events: what they are asked, and what becomes of their replies.
 
 use bytes::Bytes;
-use domain::order::{Direction, Lifecycle, request_id};
+use domain::order::{Direction, State, request_id};
 use domain::wire::participants::{
     ActionAnswered, ActionRefused, ActionRequested, PARKED_REPLIES, Reply, ReplyParked, decode_request,
 };
@@ -109,13 +109,13 @@ fn a_reply_without_the_outcome_that_its_step_requires_has_the_order_held_as_over
         taker.take(&unnamed).await;
         world.settle().await;
         let state = world.state(&id("1"));
-        assert_eq!((state.state(), world.count(&id("1"), "CompensationStarted")), (Lifecycle::Stuck, 0));
+        assert_eq!((state.state(), world.count(&id("1"), "CompensationStarted")), (State::Stuck, 0));
         assert!(state.stuck_reason().unwrap().contains("without an outcome, which the step requires"));
         assert_eq!(tally.now(), Taken { recorded: 2, dropped: 0, parked: 0 });
         // The outcome after all settles it.
         taker.take(&answer("1", "go", Some("gone"))).await;
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 

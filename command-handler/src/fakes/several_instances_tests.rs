@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::order::{Lifecycle, Reply, Signal};
+use domain::order::{Reply, Signal, State};
 use domain::testing::unclear;
 
 use super::world::{fulfilment, id, order, simulate};
@@ -16,7 +16,7 @@ fn an_answer_that_comes_to_another_instance_is_taken_there_once() {
         assert_eq!((asking.is_reached(), driving.drivers()), (true, 1));
 
         world.send(&other, world.answer("shipped", Some("k"))).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
         asking.open();
         world.settle().await;
         assert_eq!((world.count(&id("1"), "StepAccepted"), driving.resting()), (0, 0), "its acceptance comes too late");
@@ -55,9 +55,9 @@ fn an_order_kept_in_memory_gives_no_refusal_that_the_log_does_not() {
         world.pass(Duration::from_hours(1)).await;
         world.wake_due(&other).await;
         // As `keeping` remembers it, shipping has not been asked yet.
-        assert_eq!((world.state(&id("1")).state(), keeping.resting()), (Lifecycle::Waiting, 1));
+        assert_eq!((world.state(&id("1")).state(), keeping.resting()), (State::Waiting, 1));
         world.send(&keeping, world.answer("shipped", None)).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -70,7 +70,7 @@ fn an_order_kept_in_memory_overwrites_nothing_that_came_since() {
         world.send(&keeping, world.answer("shipped", Some("2"))).await;
         other.signal(id("1"), world.answer("backordered", Some("1"))).await.unwrap();
         let state = world.state(&id("1"));
-        assert_eq!((state.state(), state.status.as_str()), (Lifecycle::Completed, "Shipped"));
+        assert_eq!((state.state(), state.status.as_str()), (State::Completed, "Shipped"));
         assert_eq!(state.steps["ship"].answer_keys(), ["1", "2"]);
         assert_eq!(world.participants.count("notifications.send"), 2);
     });

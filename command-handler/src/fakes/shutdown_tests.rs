@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::order::{Lifecycle, Reply};
+use domain::order::{Reply, State};
 use domain::testing::unclear;
 use tokio::task::JoinHandle;
 
@@ -42,7 +42,7 @@ fn what_is_under_way_is_recorded_and_nothing_new_is_begun() {
         assert_eq!(world.participants.asks().last().unwrap().ask.attempt.number, 2);
         later.signal(id("1"), answer).await.unwrap();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -61,7 +61,7 @@ fn a_driver_that_waits_for_a_retry_leaves_at_once() {
         world.pass(Duration::from_secs(1)).await;
         assert_eq!(world.participants.count("payments.charge"), 1);
         world.wake_due(&later).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
     });
 }
 
@@ -98,7 +98,7 @@ fn what_cannot_be_recorded_does_not_hold_up_the_end() {
         let later = world.instance();
         world.pass(Duration::from_secs(7)).await;
         world.wake_due(&later).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Waiting);
+        assert_eq!(world.state(&id("1")).state(), State::Waiting);
         assert_eq!(world.participants.count("payments.charge"), 2);
     });
 }

@@ -1,6 +1,6 @@
 //! Later answers: whoever sends one is told what became of it.
 
-use domain::order::{Lifecycle, Refusal};
+use domain::order::{Refusal, State};
 use futures::future::join_all;
 
 use super::world::{charging, fulfilment, id, simulate};
@@ -37,7 +37,7 @@ fn an_answer_is_not_refused_because_somebody_asked_before_the_order_was_placed()
         in_time.await.unwrap().unwrap();
         early.await.unwrap().unwrap();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -57,7 +57,7 @@ fn an_answer_is_taken_once_under_its_key_for_good() {
             matches!(&error, CommandError::Refused(Refusal::OtherAnswer { recorded, .. }) if recorded == "\"shipped\"")
         );
         let error = instance.signal(id("1"), world.answer("out_of_stock", Some("other"))).await.unwrap_err();
-        let state = Lifecycle::Completed;
+        let state = State::Completed;
         let recorded = "answered \"shipped\"".to_owned();
         let expected = Refusal::Contradicts { step: "ship".to_owned(), state, recorded };
         assert!(matches!(error, CommandError::Refused(refusal) if refusal == expected));
@@ -83,7 +83,7 @@ fn of_many_different_answers_at_once_one_is_taken() {
         let refused = |result: &&Result<_, _>| matches!(result, Err(CommandError::Refused(Refusal::TooLate { .. })));
         assert_eq!(results.iter().filter(refused).count(), 19);
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
         assert_eq!(world.participants.asked().len(), 5);
     });
 }
@@ -106,6 +106,6 @@ fn more_answers_than_fit_into_an_orders_inbox_are_sent_away() {
         let sent_away = results.iter().filter(|result| matches!(result, Err(CommandError::Overloaded))).count();
         assert!(taken >= 1 && sent_away >= 1 && taken + sent_away == 40, "{taken} taken, {sent_away} sent away");
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::order::{Lifecycle, Operation};
+use domain::order::{Operation, State};
 use domain::testing::{done, refused};
 
 use super::gate::Gate;
@@ -52,7 +52,7 @@ fn a_turn_that_comes_late_leaves_the_participant_all_of_its_time() {
                 "go: p is asked to go"
             ]
         );
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -67,7 +67,7 @@ fn a_turn_that_comes_soon_costs_no_record() {
         turn.open();
         world.settle().await;
         assert_eq!(world.count(&id("1"), "StepStarted"), 1);
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -83,7 +83,7 @@ fn an_attempt_without_a_turn_is_tried_again_and_a_no_to_the_next_undoes_nothing(
         assert_eq!(instance.drivers(), 0, "an order that waits for a turn needs no driver");
         world.wake_until_done(&instance).await;
         assert_eq!(world.participants.asked(), ["p.go #1"], "and nothing is undone");
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
+        assert_eq!(world.state(&id("1")).state(), State::Canceled);
     });
 }
 
@@ -106,7 +106,7 @@ fn a_silent_participant_fills_the_history_ever_more_slowly() {
         assert!(count < 60, "{count} tries within an hour");
         world.wake_due(&instance).await;
         instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
+        assert_eq!(world.state(&id("1")).state(), State::Canceled);
     });
 }
 
@@ -125,7 +125,7 @@ fn a_participant_that_is_away_for_days_has_the_order_held_and_a_retry_carries_it
             }
         }
         let state = world.state(&id("1"));
-        assert_eq!(state.state(), Lifecycle::Stuck);
+        assert_eq!(state.state(), State::Stuck);
         assert!(state.stuck_reason().unwrap().contains("never sent since"), "{:?}", state.stuck_reason());
         let events = world.history(&id("1")).len();
         assert!((100..1_500).contains(&events), "{events}");
@@ -134,7 +134,7 @@ fn a_participant_that_is_away_for_days_has_the_order_held_and_a_retry_carries_it
         world.participants.turns_come_again("go");
         instance.operate(id("1"), world.operate(Operation::Retry { step: None })).await.unwrap();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
         assert_eq!(world.participants.asked(), ["p.go #1"]);
     });
 }
@@ -150,14 +150,14 @@ fn an_order_that_finds_no_place_to_wait_in_for_days_is_held_too_and_its_history_
             instance.wake(id("1")).unwrap();
             world.pass(Duration::from_hours(1)).await;
         }
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Stuck, "{:?}", world.told(&id("1")));
+        assert_eq!(world.state(&id("1")).state(), State::Stuck, "{:?}", world.told(&id("1")));
         assert!(world.history(&id("1")).len() < 10, "{:?}", world.told(&id("1")));
         world.participants.full(false);
         world.participants.turns_come_again("go");
         gates.iter().for_each(Gate::open);
         instance.operate(id("1"), world.operate(Operation::Retry { step: None })).await.unwrap();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -180,7 +180,7 @@ fn an_operator_gets_through_when_every_driver_is_taken() {
         let refused = instance.signal(id("1"), signal).await.unwrap_err();
         assert!(matches!(refused, CommandError::Overloaded), "{refused}");
         instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
+        assert_eq!(world.state(&id("1")).state(), State::Canceled);
         gates.iter().for_each(Gate::open);
         world.settle().await;
     });
@@ -195,7 +195,7 @@ fn a_cancel_does_not_wait_for_the_turn_of_its_order_and_nothing_is_sent() {
         world.begin(&instance, order("w")).await;
         instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled, "{:?}", world.told(&id("1")));
+        assert_eq!(world.state(&id("1")).state(), State::Canceled, "{:?}", world.told(&id("1")));
         turn.open();
         world.settle().await;
         assert_eq!(world.participants.asked(), [""; 0]);
@@ -211,11 +211,11 @@ fn a_cancel_is_on_record_while_a_participant_is_silent_and_undoes_once_its_excha
         let gate = world.participants.hangs("p.go", done());
         world.begin(&instance, order("w")).await;
         instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Compensating);
+        assert_eq!(world.state(&id("1")).state(), State::Compensating);
         gate.open();
         world.settle().await;
         assert_eq!(world.participants.asked(), ["p.go #1", "p.back #1"]);
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Canceled);
+        assert_eq!(world.state(&id("1")).state(), State::Canceled);
     });
 }
 
@@ -233,7 +233,7 @@ fn an_order_that_is_paused_while_it_waits_for_a_turn_sends_nothing_until_it_is_r
         instance.operate(id("1"), world.operate(Operation::Resume)).await.unwrap();
         world.wake_until_done(&instance).await;
         assert_eq!(world.participants.asked(), ["p.go #1"]);
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -249,7 +249,7 @@ fn a_step_that_an_operator_skips_while_it_waits_for_a_turn_is_never_asked_for() 
         turn.open();
         world.settle().await;
         assert_eq!(world.participants.asked(), [""; 0]);
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed, "{:?}", world.told(&id("1")));
+        assert_eq!(world.state(&id("1")).state(), State::Completed, "{:?}", world.told(&id("1")));
         assert_eq!(instance.drivers(), 0);
     });
 }
@@ -284,7 +284,7 @@ fn an_order_whose_participant_has_no_room_is_left_alone_and_nothing_is_recorded(
         world.participants.full(false);
         gates.iter().for_each(Gate::open);
         world.wake_until_done(&instance).await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 
@@ -313,13 +313,13 @@ fn an_order_whose_participant_has_no_address_here_is_put_off_and_nothing_is_reco
         without_setting.wake(id("1")).unwrap();
         world.settle().await;
         let held = world.state(&id("1"));
-        assert_eq!(held.state(), Lifecycle::Stuck, "{:?}", world.told(&id("1")));
+        assert_eq!(held.state(), State::Stuck, "{:?}", world.told(&id("1")));
         assert!(held.stuck_reason().unwrap().contains("TAX_URL"), "{:?}", held.stuck_reason());
         assert_eq!(world.history(&id("1")).len(), before + 3);
         let instance = world.instance();
         instance.operate(id("1"), world.operate(Operation::Retry { step: None })).await.unwrap();
         world.settle().await;
-        assert_eq!(world.state(&id("1")).state(), Lifecycle::Completed);
+        assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
 

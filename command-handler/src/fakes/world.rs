@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::ids::OrderId;
-use domain::order::{Event, NewOrder, Operate, Operation, OrderState, Signal, evolve, summary};
+use domain::order::{Event, NewOrder, Operate, Operation, Order, Signal, evolve, summary};
 use domain::testing::done;
 use domain::wire::{self, CHAIN_START, WORKFLOW_STREAM_PREFIX, WorkflowRegistered};
 use domain::workflow::Workflow;
@@ -41,7 +41,7 @@ pub struct World {
     pub keys: Arc<SimulatedKeys>,
     instances: RefCell<Vec<Instance>>,
     /// States, and the number of events that they are folded from.
-    folded: RefCell<HashMap<OrderId, (usize, OrderState)>>,
+    folded: RefCell<HashMap<OrderId, (usize, Order)>>,
 }
 
 /// One process, so to speak.
@@ -125,8 +125,8 @@ impl World {
     }
 
     /// Starts an instance that drives few orders at once.
-    pub fn instance_for(&self, most_active: usize) -> Instance {
-        self.instance_with(Life::long(), options(most_active), &self.participants)
+    pub fn instance_for(&self, max_active: usize) -> Instance {
+        self.instance_with(Life::long(), options(max_active), &self.participants)
     }
 
     /// Starts an instance.
@@ -231,7 +231,7 @@ impl World {
     }
 
     /// Where an order stands, folded from its first event.
-    pub fn state(&self, id: &OrderId) -> OrderState {
+    pub fn state(&self, id: &OrderId) -> Order {
         let length = self.log.length(&id.stream());
         if let Some((_, state)) = self.folded.borrow().get(id).filter(|(folded, _)| *folded == length) {
             return state.clone();
@@ -248,7 +248,7 @@ impl World {
             assert_eq!(instance.drivers(), 0, "orders are still being driven");
             assert_eq!(
                 instance.free(),
-                instance.0.options.most_active,
+                instance.0.options.max_active,
                 "drivers have ended without freeing their place"
             );
         }
@@ -292,11 +292,11 @@ pub fn registration(source: &str, at: Timestamp, id: Uuid) -> (String, NewEvent)
 }
 
 /// Few orders at once.
-pub fn options(most_active: usize) -> OrchestratorOptions {
+pub fn options(max_active: usize) -> OrchestratorOptions {
     OrchestratorOptions {
-        most_active,
+        max_active,
         reserve: 2,
-        most_resting: NonZeroUsize::new(100).unwrap(),
+        max_resting: NonZeroUsize::new(100).unwrap(),
         ..OrchestratorOptions::default()
     }
 }

@@ -14,9 +14,9 @@ pub(super) const MAX_ACTOR: usize = 100;
 /// Who acts where nobody is named: there is no authentication yet.
 const SOMEBODY: &str = "operator";
 
-/// The word for an operation.
+/// What an operator has done to an order: the last part of the path, and the name in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub(super) enum OperatorAction {
     Cancel,
     Pause,
     Resume,
@@ -24,7 +24,7 @@ pub(super) enum Word {
     Skip,
 }
 
-impl Word {
+impl OperatorAction {
     pub const ALL: [Self; 5] = [Self::Cancel, Self::Pause, Self::Resume, Self::Retry, Self::Skip];
 
     pub fn as_str(self) -> &'static str {
@@ -38,19 +38,19 @@ impl Word {
     }
 
     pub fn of(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|word| word.as_str() == text)
+        Self::ALL.into_iter().find(|action| action.as_str() == text)
     }
 }
 
 /// Takes what belongs to an instruction from a request's fields. It means something only if nothing was wrong.
-pub(super) fn take(word: Word, fields: &mut Fields) -> Instruction {
+pub(super) fn take(action: OperatorAction, fields: &mut Fields) -> Instruction {
     let Attribution { actor, reason } = attribution(fields);
-    let operation = match word {
-        Word::Cancel => Operation::Cancel,
-        Word::Pause => Operation::Pause,
-        Word::Resume => Operation::Resume,
-        Word::Retry => Operation::Retry { step: fields.text("step", |_| None) },
-        Word::Skip => skip(fields),
+    let operation = match action {
+        OperatorAction::Cancel => Operation::Cancel,
+        OperatorAction::Pause => Operation::Pause,
+        OperatorAction::Resume => Operation::Resume,
+        OperatorAction::Retry => Operation::Retry { step: fields.text("step", |_| None) },
+        OperatorAction::Skip => skip(fields),
     };
     Instruction { operation, actor, reason }
 }
@@ -95,43 +95,48 @@ mod tests {
 
     use super::*;
 
-    fn read(word: Word, body: Value) -> Result<Instruction, Vec<String>> {
+    fn read(action: OperatorAction, body: Value) -> Result<Instruction, Vec<String>> {
         let mut fields = Fields::of(body, "", "must be an object").unwrap_or_else(|_| panic!("an object"));
-        let instruction = take(word, &mut fields);
+        let instruction = take(action, &mut fields);
         let faults: Vec<String> = fields.faults().into_iter().map(|fault| fault.pointer).collect();
         if faults.is_empty() { Ok(instruction) } else { Err(faults) }
     }
 
     #[test]
     fn the_words_are_those_of_the_operations() {
-        for word in Word::ALL {
-            let body =
-                if word == Word::Skip { json!({ "reason": "so", "step": "ship" }) } else { json!({ "reason": "so" }) };
-            assert_eq!(read(word, body).unwrap().operation.as_str(), word.as_str());
-            assert_eq!(Word::of(word.as_str()), Some(word));
+        for action in OperatorAction::ALL {
+            let body = if action == OperatorAction::Skip {
+                json!({ "reason": "so", "step": "ship" })
+            } else {
+                json!({ "reason": "so" })
+            };
+            assert_eq!(read(action, body).unwrap().operation.as_str(), action.as_str());
+            assert_eq!(OperatorAction::of(action.as_str()), Some(action));
         }
-        assert_eq!(Word::of("delete"), None);
+        assert_eq!(OperatorAction::of("delete"), None);
     }
 
     #[test]
     fn a_reason_has_to_be_given_and_an_actor_may() {
-        assert_eq!(read(Word::Cancel, json!({})), Err(vec!["/reason".to_owned()]));
-        let by_somebody = read(Word::Cancel, json!({ "reason": "so" })).unwrap();
+        assert_eq!(read(OperatorAction::Cancel, json!({})), Err(vec!["/reason".to_owned()]));
+        let by_somebody = read(OperatorAction::Cancel, json!({ "reason": "so" })).unwrap();
         assert_eq!((by_somebody.actor.as_str(), by_somebody.reason.as_str()), ("operator", "so"));
-        assert_eq!(read(Word::Cancel, json!({ "reason": "so", "actor": "ann" })).unwrap().actor, "ann");
+        assert_eq!(read(OperatorAction::Cancel, json!({ "reason": "so", "actor": "ann" })).unwrap().actor, "ann");
     }
 
     #[test]
     fn each_operation_takes_its_own_fields_and_no_others() {
         let with = |name: &str, value: Value| json!({ "reason": "so", name: value });
-        for word in [Word::Cancel, Word::Pause, Word::Resume] {
-            assert_eq!(read(word, with("step", json!("ship"))), Err(vec!["/step".to_owned()]), "{word:?}");
+        for action in [OperatorAction::Cancel, OperatorAction::Pause, OperatorAction::Resume] {
+            assert_eq!(read(action, with("step", json!("ship"))), Err(vec!["/step".to_owned()]), "{action:?}");
         }
-        assert!(read(Word::Retry, with("step", json!("ship"))).is_ok());
-        assert_eq!(read(Word::Retry, with("outcome", json!("shipped"))), Err(vec!["/outcome".to_owned()]));
-        assert_eq!(read(Word::Skip, with("outcome", json!("shipped"))), Err(vec!["/step".to_owned()]));
-        let skip =
-            read(Word::Skip, json!({ "reason": "so", "step": "ship", "outcome": "shipped", "data": { "t": 1 } }));
+        assert!(read(OperatorAction::Retry, with("step", json!("ship"))).is_ok());
+        assert_eq!(read(OperatorAction::Retry, with("outcome", json!("shipped"))), Err(vec!["/outcome".to_owned()]));
+        assert_eq!(read(OperatorAction::Skip, with("outcome", json!("shipped"))), Err(vec!["/step".to_owned()]));
+        let skip = read(
+            OperatorAction::Skip,
+            json!({ "reason": "so", "step": "ship", "outcome": "shipped", "data": { "t": 1 } }),
+        );
         let (outcome, data) = (Some("shipped".to_owned()), json!({ "t": 1 }));
         assert_eq!(skip.unwrap().operation, Operation::Skip { step: "ship".to_owned(), outcome, data });
     }

@@ -29,7 +29,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio_util::sync::CancellationToken;
 
-use self::instruction::Word;
+use self::instruction::OperatorAction;
 use self::problem::Problem;
 use crate::admission::Admission;
 use crate::batches::Batches;
@@ -72,9 +72,9 @@ pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
     let bar = middleware::from_fn_with_state(admission.clone(), unless_barred);
     let placing = Placing::new(orchestrator.clone(), log, keys);
     let endpoint = Arc::new(Endpoint { orchestrator, placing, admission });
-    let operations = Word::ALL.into_iter().fold(Router::new(), |router, word| {
-        let handle = move |endpoint, path, request| operate::handle::<L, C>(word, endpoint, path, request);
-        router.route(&format!("/orders/{{id}}/{}", word.as_str()), post(handle))
+    let operations = OperatorAction::ALL.into_iter().fold(Router::new(), |router, action| {
+        let handle = move |endpoint, path, request| operate::handle::<L, C>(action, endpoint, path, request);
+        router.route(&format!("/orders/{{id}}/{}", action.as_str()), post(handle))
     });
     operations
         .route("/orders", post(place::handle::<L, C>))

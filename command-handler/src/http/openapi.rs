@@ -20,7 +20,7 @@ mod tests {
     use axum::routing::get;
     use domain::ids::OrderId;
     use domain::order::request::{MAX_LINES, MAX_QUANTITY, check};
-    use domain::order::{Lifecycle, StepStatus};
+    use domain::order::{State, StepStatus};
     use domain::workflow::Workflow;
     use serde_json::{Map, Value, json};
     use tower::ServiceExt;
@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn the_states_are_those_of_the_code() {
-        use Lifecycle::{Canceled, Compensating, Completed, Paused, Running, Stuck, Waiting};
-        let states = [Running, Waiting, Paused, Compensating, Completed, Canceled, Stuck].map(Lifecycle::as_str);
+        use State::{Canceled, Compensating, Completed, Paused, Running, Stuck, Waiting};
+        let states = [Running, Waiting, Paused, Compensating, Completed, Canceled, Stuck].map(State::as_str);
         assert_eq!(schemas()["State"]["enum"], json!(states));
         assert_eq!(schemas()["StepStatus"]["enum"], json!(StepStatus::BEGUN.map(StepStatus::as_str)));
     }

@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 
 use super::fields::Fields;
 use super::in_time::in_time;
-use super::instruction::{self, Word};
+use super::instruction::{self, OperatorAction};
 use super::place::Receipt;
 use super::problem::Problem;
 use super::refused::{named, problem};
@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::log::Log;
 
 pub(super) async fn handle<L: Log, C: Clock>(
-    word: Word,
+    action: OperatorAction,
     State(endpoint): State<Handle<L, C>>,
     path: Result<Path<String>, PathRejection>,
     request: Request<Body>,
@@ -26,7 +26,7 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let (order_id, _) = named(path, String::as_str)?;
     let (_, value) = body::json(request, &["application/json"]).await?;
     let mut fields = Fields::of(value, "", "must be an object with \"reason\"")?;
-    let instruction = instruction::take(word, &mut fields);
+    let instruction = instruction::take(action, &mut fields);
     fields.finish()?;
     let command = instruction.command(endpoint.orchestrator.clock().now());
     let operated = async { endpoint.orchestrator.operate(order_id, command).await.map_err(|error| problem(error, "")) };

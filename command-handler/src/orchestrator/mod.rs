@@ -27,7 +27,7 @@ use crate::driver::message::{Message, Placed, Start};
 use crate::keys::CustomerKeys;
 use crate::lock::lock;
 use crate::log::Log;
-use crate::orders::{Cause, LoadError, Lost, Order, Orders, SaveError, Saved, Unreadable};
+use crate::orders::{Cause, LoadError, LoadedOrder, Lost, Orders, SaveError, Saved, Unreadable};
 use crate::participants::Participants;
 use crate::resting::Resting;
 use crate::workflows::Workflows;
@@ -75,8 +75,8 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             last_call: CancellationToken::new(),
             broken: Mutex::default(),
             drivers: Mutex::default(),
-            resting: Mutex::new(Resting::new(options.most_resting)),
-            permits: Arc::new(Semaphore::new(options.most_active)),
+            resting: Mutex::new(Resting::new(options.max_resting)),
+            permits: Arc::new(Semaphore::new(options.max_active)),
             reserve: Arc::new(Semaphore::new(options.reserve)),
             tasks: TaskTracker::new(),
             options,
@@ -115,7 +115,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
 
     /// Whether there is room for work that others should not have to wait for.
     pub(crate) fn has_room(&self) -> bool {
-        self.free() >= self.0.options.most_active / 4
+        self.free() >= self.0.options.max_active / 4
     }
 
     /// Places an order as [`Placing`](crate::placing::Placing) does it, under a given id.
@@ -199,7 +199,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
 
     async fn placed_before(&self, order_id: OrderId, fingerprint: &str) -> Result<Accepted, PlaceError> {
         match self.0.orders.load(&order_id).await {
-            Ok(Some(Order { unreadable: Some(why), .. })) if why != Unreadable::Erased => {
+            Ok(Some(LoadedOrder { unreadable: Some(why), .. })) if why != Unreadable::Erased => {
                 Err(PlaceError::Unreadable(order_id, why.to_string()))
             }
             Ok(Some(order)) if order.state.placed.fingerprint == fingerprint => {
@@ -214,8 +214,8 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     /// The personal data of an order.
     pub async fn personal_data(&self, order_id: &OrderId) -> Result<Claim, CommandError> {
         match self.0.orders.load(order_id).await {
-            Ok(Some(Order { unreadable: Some(Unreadable::Erased), .. })) => Ok(Claim::Erased),
-            Ok(Some(Order { unreadable: Some(why), .. })) => Ok(Claim::Unreadable(why.to_string())),
+            Ok(Some(LoadedOrder { unreadable: Some(Unreadable::Erased), .. })) => Ok(Claim::Erased),
+            Ok(Some(LoadedOrder { unreadable: Some(why), .. })) => Ok(Claim::Unreadable(why.to_string())),
             Ok(Some(order)) => Ok(Claim::Readable(order.state.placed.personal.clone())),
             Ok(None) => Err(CommandError::UnknownOrder(order_id.clone())),
             Err(error) => Err(CommandError::from(&error)),

@@ -21,11 +21,11 @@ use crate::workflows::Workflows;
 #[derive(Debug, Clone)]
 pub struct OrchestratorOptions {
     /// Orders that are driven at once; past it, new ones are refused with "try later".
-    pub most_active: usize,
+    pub max_active: usize,
     /// Orders that are driven besides, because an operator asked for something: operators get through whatever else is going on.
     pub reserve: usize,
     /// Orders that wait for an answer and are kept in memory, to save reading them again. Together they take some 32 MiB at most.
-    pub most_resting: NonZeroUsize,
+    pub max_resting: NonZeroUsize,
     /// How long a driver stays for something that will be due; what is due later comes back by the to-do list.
     pub patience: Duration,
     /// How much one append may hold.
@@ -36,9 +36,9 @@ impl Default for OrchestratorOptions {
     fn default() -> Self {
         const MAX_RESTING: NonZeroUsize = NonZeroUsize::new(2_000).expect("not zero");
         Self {
-            most_active: 2_000,
+            max_active: 2_000,
             reserve: 64,
-            most_resting: MAX_RESTING,
+            max_resting: MAX_RESTING,
             patience: Duration::from_secs(2),
             limits: Limits::LOG,
         }
@@ -75,6 +75,6 @@ impl<L, P, C> Shared<L, P, C> {
     /// however many participants are silent, some are left for the orders that others serve. `None`: there are enough.
     pub fn share(&self) -> Option<usize> {
         let free = self.permits.available_permits();
-        (free < self.options.most_active / 2).then_some(free / 4)
+        (free < self.options.max_active / 2).then_some(free / 4)
     }
 }

@@ -26,7 +26,7 @@ const MAX_CIRCUITS: usize = 1_000;
 #[derive(Debug, Clone)]
 pub(super) struct Services {
     settings: Settings,
-    most_calls: usize,
+    max_calls: usize,
     known: Arc<Mutex<HashMap<String, Arc<Service>>>>,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Services {
 pub(super) struct Service {
     /// Calls at once: more of them would only wait there, or be refused.
     turns: Arc<Semaphore>,
-    most_calls: usize,
+    max_calls: usize,
     /// Attempts that wait for a turn or have one; each has an order's driver.
     attempts: AtomicUsize,
     breaker: Arc<Breaker>,
@@ -122,8 +122,8 @@ impl Drop for Place {
 }
 
 impl Services {
-    pub fn new(settings: Settings, most_calls: usize) -> Self {
-        Self { settings, most_calls, known: Arc::default() }
+    pub fn new(settings: Settings, max_calls: usize) -> Self {
+        Self { settings, max_calls, known: Arc::default() }
     }
 
     /// Why a URL is no address here, if it is none.
@@ -138,8 +138,8 @@ impl Services {
             return service.clone();
         }
         let service = Arc::new(Service {
-            turns: Arc::new(Semaphore::new(self.most_calls)),
-            most_calls: self.most_calls,
+            turns: Arc::new(Semaphore::new(self.max_calls)),
+            max_calls: self.max_calls,
             attempts: AtomicUsize::new(0),
             breaker: Arc::default(),
             names: Mutex::default(),
@@ -222,7 +222,7 @@ impl Service {
     ) -> Result<Admitted, NotSent> {
         let before = self.attempts.fetch_add(1, Ordering::Relaxed);
         let place = Place(self.clone());
-        if share.is_some_and(|share| before >= share.max(self.most_calls)) {
+        if share.is_some_and(|share| before >= share.max(self.max_calls)) {
             return Err(NotSent::NoTurn(format!(
                 "{before} attempts at this participant are under way or waiting already"
             )));
@@ -264,7 +264,7 @@ impl Service {
 
     /// Whether an attempt would have a place, where each service may hold so many of the instance's drivers.
     pub fn has_room(&self, share: usize) -> bool {
-        self.attempts.load(Ordering::Relaxed) < share.max(self.most_calls)
+        self.attempts.load(Ordering::Relaxed) < share.max(self.max_calls)
     }
 
     fn state(&self) -> ServiceState {
@@ -275,7 +275,7 @@ impl Service {
             participants: lock(&self.names).iter().cloned().collect(),
             circuit,
             cause: (circuit != CLOSED).then_some("unclear"),
-            calls_in_flight: self.most_calls.saturating_sub(self.turns.available_permits()),
+            calls_in_flight: self.max_calls.saturating_sub(self.turns.available_permits()),
             attempts_waiting: waiting,
             failures_in_a_row: failures,
             last_error,
@@ -352,8 +352,8 @@ impl Admitted {
 mod tests {
     use super::*;
 
-    fn service(most_calls: usize) -> Arc<Service> {
-        Services::new(Settings::default(), most_calls).at("http://p")
+    fn service(max_calls: usize) -> Arc<Service> {
+        Services::new(Settings::default(), max_calls).at("http://p")
     }
 
     fn text(not_sent: &NotSent) -> &str {

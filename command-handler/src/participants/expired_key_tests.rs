@@ -8,8 +8,8 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use domain::ids::OrderId;
-use domain::order::{Lifecycle, NewOrder, Now, Operate, Operation};
-use domain::testing::order;
+use domain::order::{self, NewOrder, Now, Operate, Operation};
+use domain::testing;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
@@ -84,11 +84,11 @@ steps:
         Orchestrator::new(world.log.clone(), participants.clone(), world.keys.clone(), SystemClock, options);
     let ids: Vec<OrderId> = (0..ORDERS).map(|number| OrderId::new(format!("E{number}")).unwrap()).collect();
     for id in &ids {
-        let order = NewOrder { workflow: "w".to_owned(), ..order() };
+        let order = NewOrder { workflow: "w".to_owned(), ..testing::order() };
         orchestrator.place(id.clone(), order, None).await.unwrap();
     }
-    let all = |state: Lifecycle| ids.iter().all(|id| world.state(id).state() == state);
-    until("all orders are held", || all(Lifecycle::Stuck)).await;
+    let all = |state: order::State| ids.iter().all(|id| world.state(id).state() == state);
+    until("all orders are held", || all(order::State::Stuck)).await;
 
     let circuits = serde_json::to_value(participants.states()).unwrap();
     assert_eq!(circuits[0]["cause"], "misconfigured", "{circuits}");
@@ -109,7 +109,7 @@ steps:
         let operate = Operate { operation: Operation::Retry { step: None }, actor, reason, now };
         orchestrator.operate(id.clone(), operate).await.unwrap();
     }
-    until("all orders are completed", || all(Lifecycle::Completed)).await;
+    until("all orders are completed", || all(order::State::Completed)).await;
     let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
     assert_eq!((count(&service.charged), count(&service.undone)), (ORDERS, 0));
     let circuits = serde_json::to_value(participants.states()).unwrap();

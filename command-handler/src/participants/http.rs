@@ -34,8 +34,8 @@ pub struct HttpParticipants {
 
 impl HttpParticipants {
     /// Connections are kept, Nagle's algorithm is off, redirects are not followed: an answer is what the participant itself
-    /// says. At most `most_calls` are made to one participant at once; an attempt waits for its turn, within its deadline.
-    pub fn new(settings: Settings, callback_base: &str, most_calls: usize) -> Result<Self, reqwest::Error> {
+    /// says. At most `max_calls` are made to one participant at once; an attempt waits for its turn, within its deadline.
+    pub fn new(settings: Settings, callback_base: &str, max_calls: usize) -> Result<Self, reqwest::Error> {
         let builder = || {
             let builder = http_client::builder()?.connect_timeout(Duration::from_secs(5));
             Ok::<_, reqwest::Error>(builder.redirect(reqwest::redirect::Policy::none()))
@@ -43,7 +43,7 @@ impl HttpParticipants {
         let client = builder()?.connector_layer(WatchConnections).build()?;
         let fresh = builder()?.pool_max_idle_per_host(0).build()?;
         let callback_base = callback_base.trim_end_matches('/').to_owned();
-        Ok(Self { client, fresh, callback_base, services: Services::new(settings, most_calls) })
+        Ok(Self { client, fresh, callback_base, services: Services::new(settings, max_calls) })
     }
 
     async fn exchange(&self, ask: &ActionRequest, admitted: Admitted) -> Result<Reply, String> {

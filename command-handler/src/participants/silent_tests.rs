@@ -106,7 +106,7 @@ async fn orders_at_a_silent_participant_hold_up_neither_other_orders_nor_operato
         place("silent", number).await.unwrap_or_else(|error| panic!("silent order {number}: {error}"));
     }
     // A quarter of the drivers is left at least, whatever the silent participant holds.
-    assert!(orchestrator.free() >= options.most_active / 4, "{} drivers are free", orchestrator.free());
+    assert!(orchestrator.free() >= options.max_active / 4, "{} drivers are free", orchestrator.free());
 
     let prompt: Vec<OrderId> = (0..PROMPT_ORDERS).map(|number| id("prompt", number)).collect();
     for number in 0..PROMPT_ORDERS {

@@ -90,9 +90,9 @@ impl Member {
             ahead_ms: Arc::new(AtomicI64::new(ahead_ms)),
         };
         let options = OrchestratorOptions {
-            most_active: *dice.pick(&[1, 3, 50]),
+            max_active: *dice.pick(&[1, 3, 50]),
             reserve: 1,
-            most_resting: NonZeroUsize::new(*dice.pick(&[1, 2, 50])).unwrap(),
+            max_resting: NonZeroUsize::new(*dice.pick(&[1, 2, 50])).unwrap(),
             patience: Duration::from_millis(*dice.pick(&[0, 500, 2_000])),
             limits: sizes::limits(simulation.bug),
         };
@@ -126,7 +126,7 @@ impl Member {
         let (drivers, resting) = (lock(&self.0.drivers).len(), lock(&self.0.resting).len());
         let options = &self.0.options;
         // A driver is forgotten a moment after its place is free, or the other way round.
-        if drivers > options.most_active + options.reserve || resting > options.most_resting.get() {
+        if drivers > options.max_active + options.reserve || resting > options.max_resting.get() {
             let how = format!("{}: {drivers} drivers and {resting} resting orders with {options:?}", self.being.name);
             self.being.simulation.wrong("queues_are_bounded", how);
         }
@@ -142,7 +142,7 @@ impl Member {
     /// Nothing is left running, and every place is free.
     pub fn look_if_at_rest(&self) {
         let drivers = lock(&self.0.drivers).len();
-        if drivers > 0 || self.free() != self.0.options.most_active {
+        if drivers > 0 || self.free() != self.0.options.max_active {
             let how = format!("{}: {drivers} drivers are left, {} places are free", self.being.name, self.free());
             self.being.simulation.wrong("nothing_is_left_running", how);
         }

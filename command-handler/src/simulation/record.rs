@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
-use domain::order::{Direction, Event, NewOrder, Operation, OrderState, WorkflowRef, evolve};
+use domain::order::{Direction, Event, NewOrder, Operation, Order, WorkflowRef, evolve};
 use domain::wire::{self, Metadata};
 use domain::workflow::{Step, Workflow};
 use event_store::RecordedEvent;
@@ -32,7 +32,7 @@ pub struct Entry {
 #[derive(Debug, Clone, Default)]
 pub struct History {
     pub entries: Vec<Entry>,
-    pub state: Option<OrderState>,
+    pub state: Option<Order>,
 }
 
 /// An attempt that an instance asked somebody to make.
@@ -51,7 +51,7 @@ pub struct Asked {
 
 /// Something that a participant did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deed {
+pub struct Effect {
     pub order_id: OrderId,
     pub step: StepId,
     pub direction: Direction,
@@ -76,7 +76,7 @@ pub struct Record {
     /// The orders whose key was lost, and whether it still is.
     pub lost_keys: BTreeMap<OrderId, bool>,
     pub asks: Vec<Asked>,
-    pub deeds: Vec<Deed>,
+    pub effects: Vec<Effect>,
     /// What was said to those who placed an order, each time that it was.
     pub acknowledged: Vec<Accepted>,
     /// The later answers that were acknowledged.
@@ -141,7 +141,7 @@ impl History {
     }
 
     /// Where it stands; nowhere: its first event could not be folded.
-    pub fn state(&self) -> Option<&OrderState> {
+    pub fn state(&self) -> Option<&Order> {
         self.state.as_ref()
     }
 

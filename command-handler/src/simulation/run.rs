@@ -215,8 +215,8 @@ fn story(record: &Record) -> Vec<String> {
         for entry in &history.entries {
             lines.push(format!("  {} {:>3} {}", entry.written_at, entry.recorded.revision, summary(&entry.event)));
         }
-        for deed in record.deeds.iter().filter(|deed| deed.order_id == *id) {
-            lines.push(format!("  {} the participant acted: {} {:?}", deed.at, deed.step, deed.direction));
+        for effect in record.effects.iter().filter(|effect| effect.order_id == *id) {
+            lines.push(format!("  {} the participant acted: {} {:?}", effect.at, effect.step, effect.direction));
         }
     }
     lines

@@ -16,7 +16,7 @@ use super::dice::Dice;
 use super::faults::Fault;
 use super::letters::{Letter, post};
 use super::members::Members;
-use super::record::Deed;
+use super::record::Effect;
 use super::response::Response;
 use super::simulation::Simulation;
 use super::sizes;
@@ -214,8 +214,8 @@ impl Services {
 
     fn acts(&self, ask: &ActionRequest) {
         let (order_id, step, direction) = (ask.order_id.clone(), ask.attempt.step.clone(), ask.attempt.direction);
-        let deed = Deed { order_id, step, direction, at: self.simulation.now() };
-        self.simulation.record(|record| record.deeds.push(deed));
+        let effect = Effect { order_id, step, direction, at: self.simulation.now() };
+        self.simulation.record(|record| record.effects.push(effect));
     }
 
     fn asked_to_act(&self, step: &Step, standing: Option<Standing>) -> Intent {

@@ -17,23 +17,23 @@ use super::web::Page;
 pub(super) const PLACE: &str = "/admin/scavenge";
 
 /// What a client wants of the scavenges.
-pub(super) enum Wish {
+pub(super) enum ScavengeCommand {
     Start { threads: i32 },
     Stop { id: String },
 }
 
 /// What a request wants of the scavenges, or why it is refused. `None`: the request is for another page.
-pub(super) fn wish<B>(request: &Request<B>) -> Option<Result<Wish, Page>> {
+pub(super) fn command<B>(request: &Request<B>) -> Option<Result<ScavengeCommand, Page>> {
     let (method, path) = (request.method(), request.uri().path());
-    let wish = match (method, path.strip_prefix(PLACE)?.trim_end_matches('/')) {
+    let command = match (method, path.strip_prefix(PLACE)?.trim_end_matches('/')) {
         (&Method::POST, "") => start(request.uri().query().unwrap_or_default()),
         (_, "") => Err(Page::not_allowed(method, path, "POST")),
         (method, rest) => match (method, rest.strip_prefix('/')?) {
-            (&Method::DELETE, id) => Ok(Wish::Stop { id: id.to_owned() }),
+            (&Method::DELETE, id) => Ok(ScavengeCommand::Stop { id: id.to_owned() }),
             _ => Err(Page::not_allowed(method, path, "DELETE")),
         },
     };
-    Some(may_ask(request.headers()).and(wish))
+    Some(may_ask(request.headers()).and(command))
 }
 
 fn may_ask(headers: &HeaderMap) -> Result<(), Page> {
@@ -49,9 +49,9 @@ fn may_ask(headers: &HeaderMap) -> Result<(), Page> {
     if is_user { Ok(()) } else { Err(Page::text(StatusCode::UNAUTHORIZED, said.to_owned())) }
 }
 
-fn start(query: &str) -> Result<Wish, Page> {
+fn start(query: &str) -> Result<ScavengeCommand, Page> {
     number(query, "startFromChunk", 0)?;
-    Ok(Wish::Start { threads: number(query, "threads", 1)? })
+    Ok(ScavengeCommand::Start { threads: number(query, "threads", 1)? })
 }
 
 /// A number of the query, or the least that it may be.
@@ -67,10 +67,10 @@ fn number(query: &str, name: &str, least: i32) -> Result<i32, Page> {
 }
 
 /// Does what is wanted.
-pub(super) async fn answer(wish: Wish, scavenges: Scavenges) -> Page {
+pub(super) async fn answer(command: ScavengeCommand, scavenges: Scavenges) -> Page {
     let done = |id: String| Page::json(&json!({ "scavengeId": id }));
-    match wish {
-        Wish::Start { threads } => match scavenges.start(threads).await {
+    match command {
+        ScavengeCommand::Start { threads } => match scavenges.start(threads).await {
             Ok(Begun::Now(id)) => done(id),
             Ok(Begun::Before(id)) => {
                 let said = format!("The scavenge {id} is running; wait for its end, or stop it: DELETE {PLACE}/{id}\n");
@@ -81,7 +81,7 @@ pub(super) async fn answer(wish: Wish, scavenges: Scavenges) -> Page {
                 Page::text(StatusCode::SERVICE_UNAVAILABLE, said)
             }
         },
-        Wish::Stop { id } => match scavenges.stop(&id).await {
+        ScavengeCommand::Stop { id } => match scavenges.stop(&id).await {
             Some(id) => done(id),
             None => Page::text(StatusCode::NOT_FOUND, format!("The scavenge {id:?} is not running.\n")),
         },

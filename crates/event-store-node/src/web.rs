@@ -34,11 +34,11 @@ impl Gate for Pages {
     where
         S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>,
     {
-        if let Some(wish) = admin::wish(&request) {
+        if let Some(command) = admin::command(&request) {
             let scavenges = self.scavenges.clone();
             let answer = async move {
-                match wish {
-                    Ok(wish) => admin::answer(wish, scavenges).await,
+                match command {
+                    Ok(command) => admin::answer(command, scavenges).await,
                     Err(refusal) => refusal,
                 }
             };

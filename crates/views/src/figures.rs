@@ -1,6 +1,6 @@
 //! What the command handler counts and lists over all orders.
 
-use domain::order::{Lifecycle, StepStatus};
+use domain::order::{State, StepStatus};
 use sqlx::PgPool;
 
 /// How many steps are held for an operator: failed by a mistake of the deployment, or undone in vain.
@@ -15,7 +15,7 @@ pub async fn held_steps(pool: &PgPool) -> Result<u64, sqlx::Error> {
 /// Name and version of each definition that is the last of its name or is followed by an order that has not ended, and whether it is
 /// so followed.
 pub async fn workflows_in_use(pool: &PgPool) -> Result<Vec<(String, i32, bool)>, sqlx::Error> {
-    let open = Lifecycle::ALL.iter().filter(|state| !matches!(state, Lifecycle::Completed | Lifecycle::Canceled));
+    let open = State::ALL.iter().filter(|state| !matches!(state, State::Completed | State::Canceled));
     let open: Vec<&str> = open.map(|state| state.as_str()).collect();
     sqlx::query_as(
         "SELECT name, version, bool_or(followed) FROM (\

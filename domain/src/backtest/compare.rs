@@ -7,7 +7,7 @@ use super::requests::{Addressee, Milestone, RequestEvent, RequestEventKind};
 use super::run::{Decided, Run, Source};
 use super::{Difference, Standing, Verdict};
 use crate::ids::StepId;
-use crate::order::{Event, OrderState, evolve, summary};
+use crate::order::{Event, Order, evolve, summary};
 
 /// Returns the verdict on a finished run.
 pub(super) fn compare(run: &Run<'_>) -> Verdict {
@@ -196,12 +196,11 @@ fn difference(run: &Run<'_>, seq: Seq, step: Option<StepId>, is_whole: bool) -> 
     }
 }
 
-fn folded(events: &[Event]) -> Option<OrderState> {
-    let state: Result<Option<OrderState>, _> =
-        events.iter().try_fold(None, |state, event| evolve(state, event).map(Some));
+fn folded(events: &[Event]) -> Option<Order> {
+    let state: Result<Option<Order>, _> = events.iter().try_fold(None, |state, event| evolve(state, event).map(Some));
     state.ok().flatten()
 }
 
-fn standing(state: &OrderState, is_known: bool) -> Standing {
+fn standing(state: &Order, is_known: bool) -> Standing {
     Standing { status: state.status.clone(), state: state.state().as_str(), is_known }
 }

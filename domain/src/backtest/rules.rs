@@ -25,7 +25,7 @@ use serde_json::{Map, Number, Value, json};
 
 use super::past::Past;
 use super::requests::{Addressee, RequestEventKind};
-use crate::order::{Direction, Event, OrderState, order_seen_by};
+use crate::order::{Direction, Event, Order, order_seen_by};
 use crate::workflow::fault::FaultReport;
 use crate::workflow::read::fields::{Fields, entries};
 use crate::workflow::read::values;
@@ -77,14 +77,14 @@ impl Rules {
     }
 
     /// The answer of the first rule that holds.
-    pub(super) fn answer(&self, addressee: &Addressee, past: &Past, state: &OrderState) -> Option<Supposed> {
+    pub(super) fn answer(&self, addressee: &Addressee, past: &Past, state: &Order) -> Option<Supposed> {
         let rule = self.0.get(addressee)?.iter().find(|rule| rule.holds(past, state))?;
         Some(Supposed { answer: rule.answer.clone() })
     }
 }
 
 impl Rule {
-    fn holds(&self, past: &Past, state: &OrderState) -> bool {
+    fn holds(&self, past: &Past, state: &Order) -> bool {
         let Some(guard) = &self.when else { return true };
         let scope = Scope { order: order_seen_by(guard, state), steps: steps_then(past), placeholders: false };
         guard.holds(&scope).unwrap_or(false)

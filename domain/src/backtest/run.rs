@@ -17,7 +17,7 @@ use super::unknown::{Unknown, UnknownKind};
 use crate::Timestamp;
 use crate::ids::StepId;
 use crate::order::{
-    Command, DecideError, Direction, Event, Mode, Now, OrderState, UNDIVIDED, decide_split_like, place_again,
+    Command, DecideError, Direction, Event, Mode, Now, Order, UNDIVIDED, decide_split_like, place_again,
 };
 use crate::workflow::Workflow;
 
@@ -28,7 +28,7 @@ const MAX_TURNS: usize = 10_000;
 pub(super) struct Run<'a> {
     pub workflow: &'a Workflow,
     pub past: &'a Past,
-    pub state: OrderState,
+    pub state: Order,
     pub requests: Vec<RunRequest>,
     pub milestones: Vec<Milestone>,
     pub request_events: Vec<RequestEvent>,

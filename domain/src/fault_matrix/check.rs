@@ -3,7 +3,7 @@
 use super::life::{Life, read_back};
 use super::replayed;
 use super::script::{Fault, Place, Remedy, Script};
-use crate::order::{Direction, Event, Lifecycle, NewOrder, OrderState, Stage, StepFailed};
+use crate::order::{Direction, Event, NewOrder, Order, Stage, State, StepFailed};
 use crate::workflow::{Step, Workflow};
 
 /// All faults of a life. `model`: the life of which it is a variation.
@@ -42,27 +42,22 @@ fn folds_back(life: &Life) -> Option<String> {
 }
 
 /// It ends as its script requires.
-fn right_end(workflow: &Workflow, script: &Script, state: &OrderState, model: Option<&OrderState>) -> Option<String> {
+fn right_end(workflow: &Workflow, script: &Script, state: &Order, model: Option<&Order>) -> Option<String> {
     let found = state.state();
     let expected = expected_end(workflow, script, state, model)?;
     (found != expected).then(|| format!("is {found}, and should be {expected}"))
 }
 
 /// The required end; `None`: one of two.
-fn expected_end(
-    workflow: &Workflow,
-    script: &Script,
-    state: &OrderState,
-    model: Option<&OrderState>,
-) -> Option<Lifecycle> {
+fn expected_end(workflow: &Workflow, script: &Script, state: &Order, model: Option<&Order>) -> Option<State> {
     if script.is_cancel() {
-        return (state.undone_because.is_some()).then_some(Lifecycle::Canceled);
+        return (state.undone_because.is_some()).then_some(State::Canceled);
     }
     match &script.fault {
-        Some((_, fault)) if fault.is_passing() || fault.is_a_mistake() => model.map(OrderState::state),
+        Some((_, fault)) if fault.is_passing() || fault.is_a_mistake() => model.map(Order::state),
         Some((place, Fault::NeverAnswered)) if has_a_default(workflow, place) => None,
         Some((place, _)) if state.steps.get(&place.step).is_some_and(|known| known.mode.is_some()) => {
-            Some(Lifecycle::Canceled)
+            Some(State::Canceled)
         }
         _ => model.map_or_else(|| planned_end(workflow, script, state), |model| Some(model.state())),
     }
@@ -70,13 +65,13 @@ fn expected_end(
 
 /// The end without a fault: compensated if an outcome requires that. With an open interim answer,
 /// either end is right.
-fn planned_end(workflow: &Workflow, script: &Script, state: &OrderState) -> Option<Lifecycle> {
-    let mut end = Some(Lifecycle::Completed);
+fn planned_end(workflow: &Workflow, script: &Script, state: &Order) -> Option<State> {
+    let mut end = Some(State::Completed);
     for step in &workflow.steps {
         let begun = state.steps.get(&step.id).is_some_and(|known| known.mode.is_some());
         let last = script.answers.get(&step.id).and_then(|answers| answers.last()).filter(|_| begun);
         if last.is_some_and(|last| step.compensate_on.contains(last)) {
-            return Some(Lifecycle::Canceled);
+            return Some(State::Canceled);
         }
         if last.is_some_and(|last| step.interim.contains_key(last)) {
             end = None;
@@ -105,8 +100,8 @@ fn was_stuck(workflow: &Workflow, script: &Script, life: &Life) -> Option<String
 /// A passing fault, a pause or another driver changes nothing about the actions. But the next
 /// answer may come before the steps after an interim answer.
 fn same_acts(script: &Script, life: &Life, model: Option<&Life>) -> Option<String> {
-    let state = |life: &Life| life.state.as_ref().map(OrderState::state);
-    let model = model.filter(|model| state(model) == Some(Lifecycle::Completed) && state(life) == state(model))?;
+    let state = |life: &Life| life.state.as_ref().map(Order::state);
+    let model = model.filter(|model| state(model) == Some(State::Completed) && state(life) == state(model))?;
     let harmless = script.fault.as_ref().is_none_or(|(_, fault)| fault.is_passing());
     let acts = |life: &Life| {
         let mut acts = life.services.acts.clone();
@@ -120,15 +115,15 @@ fn same_acts(script: &Script, life: &Life, model: Option<&Life>) -> Option<Strin
 
 /// A completed order has no undone step. In a canceled one, every completed step with an undo is
 /// undone.
-fn undone(workflow: &Workflow, script: &Script, life: &Life, state: &OrderState) -> Vec<String> {
+fn undone(workflow: &Workflow, script: &Script, life: &Life, state: &Order) -> Vec<String> {
     let acts = &life.services.acts;
     let is_undone = |step: &str| acts.iter().any(|act| act.step == step && act.direction == Direction::Undo);
     match state.state() {
-        Lifecycle::Completed => {
+        State::Completed => {
             let undone = acts.iter().filter(|act| act.direction == Direction::Undo);
             undone.map(|act| format!("{} is undone, though the order is completed", act.step)).collect()
         }
-        Lifecycle::Canceled => workflow
+        State::Canceled => workflow
             .steps
             .iter()
             .filter(|step| step.undo.is_some() && !is_undone(&step.id))
@@ -136,14 +131,12 @@ fn undone(workflow: &Workflow, script: &Script, life: &Life, state: &OrderState)
             .filter(|step| !refused_by_answer(state, step) && !is_skipped_undo(script, &step.id))
             .map(|step| format!("{} is not undone", step.id))
             .collect(),
-        Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Paused | Lifecycle::Compensating | Lifecycle::Stuck => {
-            Vec::new()
-        }
+        State::Running | State::Waiting | State::Paused | State::Compensating | State::Stuck => Vec::new(),
     }
 }
 
 /// The participant answered that it did nothing.
-fn refused_by_answer(state: &OrderState, step: &Step) -> bool {
+fn refused_by_answer(state: &Order, step: &Step) -> bool {
     let known = state.steps.get(&step.id);
     let outcome = known.and_then(|known| known.outcome.as_ref());
     let refused = known.is_some_and(|known| known.stage == Stage::Failed { maybe_done: false });

@@ -12,8 +12,7 @@ use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
 use crate::order::{
     Answer, Attempt, Command, DecideError, Direction, Effect, Event, LateRefusal, Limits, Mode, NewOrder, NotSent, Now,
-    Operate, Operation, OrderState, Place as PlaceOrder, Signal, Stage, StepState, decide_within, evolve, pending,
-    summary,
+    Operate, Operation, Order, Place as PlaceOrder, Signal, Stage, StepState, decide_within, evolve, pending, summary,
 };
 use crate::wire::{self, CHAIN_START, Context};
 use crate::workflow::{Step, Workflow};
@@ -27,7 +26,7 @@ const PAUSE: TimeDelta = TimeDelta::days(1);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Life {
     /// The final state.
-    pub state: Option<OrderState>,
+    pub state: Option<Order>,
     /// All events.
     pub history: Vec<Event>,
     /// The number of decisions.
@@ -131,7 +130,7 @@ impl Player<'_> {
             || self.lets_time_pass(&state)
     }
 
-    fn answers_an_attempt(&mut self, state: &OrderState) -> bool {
+    fn answers_an_attempt(&mut self, state: &Order) -> bool {
         let key = |attempt: &Attempt| (attempt.step.clone(), attempt.direction, attempt.number);
         let unstarted = pending(state, self.now).into_iter().find_map(|effect| match effect {
             Effect::Perform(attempt) if !self.attempted.contains(&key(&attempt)) => Some(attempt),
@@ -168,7 +167,7 @@ impl Player<'_> {
         self.decide(&Command::NotSent(NotSent { attempt, error, wait, now: self.now() }), false);
     }
 
-    fn answers_later(&mut self, state: &OrderState) -> bool {
+    fn answers_later(&mut self, state: &Order) -> bool {
         state.steps.iter().any(|(id, known)| match known.stage {
             Stage::Awaiting { direction, .. } => self.signal(id, known, direction),
             _ => false,
@@ -216,7 +215,7 @@ impl Player<'_> {
         by_a_person || is_answered_later(self.workflow, step, direction)
     }
 
-    fn operates(&mut self, state: &OrderState) -> bool {
+    fn operates(&mut self, state: &Order) -> bool {
         if state.paused.is_some() {
             self.now += PAUSE;
             self.operate(Operation::Resume, false);
@@ -249,7 +248,7 @@ impl Player<'_> {
         self.decide(&Command::Operate(operate), may_be_refused);
     }
 
-    fn lets_time_pass(&mut self, state: &OrderState) -> bool {
+    fn lets_time_pass(&mut self, state: &Order) -> bool {
         let Some(due) = state.due_at() else {
             self.life.wrong.push("is neither ended nor stuck, and nothing is due".to_owned());
             return false;
@@ -318,7 +317,7 @@ impl Player<'_> {
 }
 
 /// The order from its history, encoded and decoded as in the log.
-pub(super) fn read_back(history: &[Event]) -> Result<Option<OrderState>, String> {
+pub(super) fn read_back(history: &[Event]) -> Result<Option<Order>, String> {
     let mut state = None;
     let mut hash = CHAIN_START.to_owned();
     for event in history {

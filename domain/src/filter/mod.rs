@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use crate::Timestamp;
 use crate::json::push_token;
-use crate::order::{Lifecycle, StepStatus};
+use crate::order::{State, StepStatus};
 
 pub use selects::OrderSummary;
 
@@ -47,7 +47,7 @@ pub struct OrderFilter {
     pub statuses: Option<Vec<String>>,
     /// Where the execution stands.
     #[serde(rename = "state", skip_serializing_if = "Option::is_none", serialize_with = "states")]
-    pub states: Option<Vec<Lifecycle>>,
+    pub states: Option<Vec<State>>,
     /// Ids of customers.
     #[serde(rename = "customer", skip_serializing_if = "Option::is_none")]
     pub customers: Option<Vec<String>>,
@@ -299,7 +299,7 @@ pub fn within_history(at: Timestamp) -> Timestamp {
 }
 
 #[expect(clippy::ref_option, reason = "serde asks for it")]
-fn states<S: Serializer>(states: &Option<Vec<Lifecycle>>, serializer: S) -> Result<S::Ok, S::Error> {
+fn states<S: Serializer>(states: &Option<Vec<State>>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(states.iter().flatten().map(|state| state.as_str()))
 }
 

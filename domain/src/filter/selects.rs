@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 
 use super::{AmountRange, AttributeFilter, OrderFilter, StepFilter, TimeRange, WorkflowFilter};
 use crate::Timestamp;
-use crate::order::{Lifecycle, Line, OrderPlaced, OrderState, StepStatus};
+use crate::order::{Line, Order, OrderPlaced, State, StepStatus};
 
 /// What a filter may look at of an order.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "each is what the filter's field of that name is about")]
 pub struct OrderSummary<'a> {
     pub status: &'a str,
-    pub state: Lifecycle,
+    pub state: State,
     pub customer: &'a str,
     pub workflow: &'a str,
     pub workflow_version: u32,
@@ -29,7 +29,7 @@ pub struct OrderSummary<'a> {
 
 impl<'a> OrderSummary<'a> {
     /// An order as it stands.
-    pub fn of(order: &'a OrderState) -> Self {
+    pub fn of(order: &'a Order) -> Self {
         Self {
             status: &order.status,
             state: order.state(),
@@ -46,7 +46,7 @@ impl<'a> OrderSummary<'a> {
     pub fn of_placing(placed: &'a OrderPlaced) -> Self {
         Self {
             status: "",
-            state: Lifecycle::Running,
+            state: State::Running,
             customer: &placed.customer_id,
             workflow: &placed.workflow.name,
             workflow_version: placed.workflow.version,

@@ -55,7 +55,7 @@ fn everything_is_bounded_and_a_fault_names_its_place() {
 fn a_filter_is_written_as_a_batch_reads_it_and_only_with_what_is_given() {
     assert_eq!(serde_json::to_value(OrderFilter::default()).unwrap(), json!({}));
     let filter = OrderFilter {
-        states: Some(vec![Lifecycle::Running]),
+        states: Some(vec![State::Running]),
         total: AmountRange { at_least: Some(Decimal::new(1050, 2)), at_most: None },
         step: Some(StepFilter { name: None, statuses: Some(vec![StepStatus::Stuck]) }),
         ..OrderFilter::default()

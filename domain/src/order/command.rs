@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::content::NewOrder;
 use super::event::Direction;
-use super::state::{Lifecycle, StepStatus};
+use super::state::{State, StepStatus};
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
 
@@ -296,7 +296,7 @@ pub enum Refusal {
         /// The step.
         step: StepId,
         /// The state of the order.
-        state: Lifecycle,
+        state: State,
     },
     /// The answer comes after the step has ended, and would change nothing.
     #[error("step {step:?} of the order, which is {state}, does not wait for an answer any more: it {recorded}")]
@@ -304,7 +304,7 @@ pub enum Refusal {
         /// The step.
         step: StepId,
         /// The state of the order.
-        state: Lifecycle,
+        state: State,
         /// How the step ended.
         recorded: String,
     },
@@ -314,7 +314,7 @@ pub enum Refusal {
         /// The step.
         step: StepId,
         /// The state of the order.
-        state: Lifecycle,
+        state: State,
         /// How the step ended.
         recorded: String,
     },
@@ -337,13 +337,13 @@ pub enum Refusal {
         /// The operation.
         operation: &'static str,
         /// The state of the order.
-        state: Lifecycle,
+        state: State,
     },
     /// The order is paused or stuck during compensation: another cancel would change nothing.
     #[error("the order is being undone already, and is {state}: {}", undoing_goes_on(*.state))]
     UndoneAlready {
         /// The state of the order.
-        state: Lifecycle,
+        state: State,
     },
     /// The step failed before a request was sent, because its input has no value or is too large. A
     /// retry would fail again.
@@ -355,7 +355,7 @@ pub enum Refusal {
         /// The step.
         step: StepId,
         /// The state of the order.
-        state: Lifecycle,
+        state: State,
     },
     /// The state of the step does not allow the operation.
     #[error("cannot {operation} step {step:?}, which is {status}, of an order that is {state}")]
@@ -367,13 +367,13 @@ pub enum Refusal {
         /// The status of the step.
         status: StepStatus,
         /// The state of the order.
-        state: Lifecycle,
+        state: State,
     },
     /// No step waits for another attempt, and the order is not stuck.
     #[error("nothing to retry: no step of the order, which is {state}, waits for another attempt or is stuck")]
     NothingToRetry {
         /// The state of the order.
-        state: Lifecycle,
+        state: State,
     },
     /// The order has reached the limit of pauses. An operator can still resume or cancel it.
     #[error("the order was paused {count} times already, which is the most; it can be resumed, or canceled")]
@@ -402,14 +402,12 @@ pub enum Refusal {
 }
 
 /// What an operator does so that the compensation continues.
-fn undoing_goes_on(state: Lifecycle) -> &'static str {
+fn undoing_goes_on(state: State) -> &'static str {
     match state {
-        Lifecycle::Paused => "resume it, and the compensation continues",
-        Lifecycle::Stuck => "retry or skip the step at which it is stuck",
-        Lifecycle::Running
-        | Lifecycle::Waiting
-        | Lifecycle::Compensating
-        | Lifecycle::Completed
-        | Lifecycle::Canceled => "nothing has to be done",
+        State::Paused => "resume it, and the compensation continues",
+        State::Stuck => "retry or skip the step at which it is stuck",
+        State::Running | State::Waiting | State::Compensating | State::Completed | State::Canceled => {
+            "nothing has to be done"
+        }
     }
 }

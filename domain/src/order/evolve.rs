@@ -11,7 +11,7 @@ use super::event::{
     Basis, Direction, Event, Mode, OrderPlaced, StepAttemptFailed, StepCompleted, StepFailed, StepStarted,
 };
 use super::recorded_answer::{RecordedAnswer, content, refusal_content};
-use super::state::{OrderState, Phase, RequestedAction, Stage, StepState, Stuck};
+use super::state::{Order, Phase, RequestedAction, Stage, StepState, Stuck};
 use crate::Timestamp;
 
 /// An event that cannot follow the present state.
@@ -25,7 +25,7 @@ pub struct IllegalTransition {
 }
 
 /// Folds one event into a state. No state: the order does not exist yet.
-pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, IllegalTransition> {
+pub fn evolve(state: Option<Order>, event: &Event) -> Result<Order, IllegalTransition> {
     match (state, event) {
         (None, Event::OrderPlaced(placed)) => Ok(placed_state(placed)),
         (None, _) => Err(IllegalTransition { event: event.type_name(), because: "the order was never placed".into() }),
@@ -35,7 +35,7 @@ pub fn evolve(state: Option<OrderState>, event: &Event) -> Result<OrderState, Il
 
 /// Folds one event into the state of a placed order, without a copy. After an error, do not use the
 /// state any more.
-pub(super) fn fold(state: &mut OrderState, event: &Event) -> Result<(), IllegalTransition> {
+pub(super) fn fold(state: &mut Order, event: &Event) -> Result<(), IllegalTransition> {
     let illegal = |because: String| IllegalTransition { event: event.type_name(), because };
     if matches!(event, Event::OrderPlaced(_)) {
         return Err(illegal("the order is placed already".into()));
@@ -161,8 +161,8 @@ impl Phase {
     }
 }
 
-fn placed_state(placed: &OrderPlaced) -> OrderState {
-    OrderState {
+fn placed_state(placed: &OrderPlaced) -> Order {
+    Order {
         status: placed.status.clone(),
         phase: Phase::Forward,
         paused: None,

@@ -1,7 +1,7 @@
 //! An order's life: its content, its commands and events, and its state.
 //!
 //! [`decide_next`] turns a [`Command`] into [`Event`]s, [`evolve()`] folds them into an
-//! [`OrderState`], and [`pending()`] lists the due work of that state.
+//! [`Order`], and [`pending()`] lists the due work of that state.
 
 mod command;
 mod content;
@@ -47,5 +47,5 @@ pub use personal::Placeholders;
 pub use recorded_answer::RecordedAnswer;
 pub use request_ids::{idempotency_key, reply_id, request_id};
 pub use sealed::{Contents, CustomerKey, NoKey, OpenError, Sealed};
-pub use state::{Lifecycle, OrderState, Phase, RequestedAction, Stage, StepState, StepStatus, Stuck};
+pub use state::{Order, Phase, RequestedAction, Stage, State, StepState, StepStatus, Stuck};
 pub use summary::summary;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::command::AttemptId;
 use super::event::Direction;
 use super::personal::Placeholders;
-use super::state::{OrderState, Stage};
+use super::state::{Order, Stage};
 use crate::Timestamp;
 use crate::ids::StepId;
 
@@ -93,7 +93,7 @@ impl Attempt {
 }
 
 /// The due work of an order in this state, at this time.
-pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
+pub fn pending(state: &Order, now: Timestamp) -> Vec<Effect> {
     let mut effects: Vec<Effect> = state
         .steps
         .iter()
@@ -124,7 +124,7 @@ pub fn pending(state: &OrderState, now: Timestamp) -> Vec<Effect> {
     effects
 }
 
-impl OrderState {
+impl Order {
     /// When an instance has to drive the order again at the latest: the due time of the to-do list.
     /// `None` once it has ended, while it is paused, or while it is stuck with no step open.
     pub fn due_at(&self) -> Option<Timestamp> {

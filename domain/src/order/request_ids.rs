@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::event::Direction;
-use super::state::{OrderState, StepState};
+use super::state::{Order, StepState};
 use crate::ids::OrderId;
 
 /// The namespace of every request id.
@@ -30,7 +30,7 @@ pub fn reply_id(request: Uuid, what: &str) -> Uuid {
     Uuid::new_v5(&request, what.as_bytes())
 }
 
-impl OrderState {
+impl Order {
     /// Whether this is the id of the last request of a step.
     pub(super) fn is_last_request(&self, id: Uuid, step: &str, known: &StepState, direction: Direction) -> bool {
         id == request_id(&self.placed.order_id, step, direction, known.request_since)

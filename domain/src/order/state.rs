@@ -15,7 +15,7 @@ use crate::ids::StepId;
 
 /// An order after some of its events.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OrderState {
+pub struct Order {
     /// The order as it was placed.
     pub placed: Arc<OrderPlaced>,
     /// The business status, from the workflow.
@@ -190,7 +190,7 @@ pub enum Stage {
 
 /// The state of an order, with the names of the query side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Lifecycle {
+pub enum State {
     /// A step is in flight, or about to be tried again.
     Running,
     /// The order waits for an answer.
@@ -223,17 +223,17 @@ pub enum StepStatus {
     Stuck,
 }
 
-impl OrderState {
+impl Order {
     /// The state of the order.
-    pub fn state(&self) -> Lifecycle {
+    pub fn state(&self) -> State {
         match self.phase {
-            Phase::Completed => Lifecycle::Completed,
-            Phase::Canceled => Lifecycle::Canceled,
-            _ if self.paused.is_some() => Lifecycle::Paused,
-            _ if self.stuck.is_some() => Lifecycle::Stuck,
-            Phase::Undoing | Phase::Compensated => Lifecycle::Compensating,
-            Phase::Forward if self.split.is_none() && self.only_awaits_answers() => Lifecycle::Waiting,
-            Phase::Forward => Lifecycle::Running,
+            Phase::Completed => State::Completed,
+            Phase::Canceled => State::Canceled,
+            _ if self.paused.is_some() => State::Paused,
+            _ if self.stuck.is_some() => State::Stuck,
+            Phase::Undoing | Phase::Compensated => State::Compensating,
+            Phase::Forward if self.split.is_none() && self.only_awaits_answers() => State::Waiting,
+            Phase::Forward => State::Running,
         }
     }
 
@@ -342,7 +342,7 @@ impl StepState {
     }
 }
 
-impl Lifecycle {
+impl State {
     /// All states of an order.
     pub const ALL: [Self; 7] =
         [Self::Running, Self::Waiting, Self::Paused, Self::Compensating, Self::Completed, Self::Canceled, Self::Stuck];
@@ -350,13 +350,13 @@ impl Lifecycle {
     /// The name in GraphQL.
     pub fn as_str(self) -> &'static str {
         match self {
-            Lifecycle::Running => "RUNNING",
-            Lifecycle::Waiting => "WAITING",
-            Lifecycle::Paused => "PAUSED",
-            Lifecycle::Compensating => "COMPENSATING",
-            Lifecycle::Completed => "COMPLETED",
-            Lifecycle::Canceled => "CANCELED",
-            Lifecycle::Stuck => "STUCK",
+            State::Running => "RUNNING",
+            State::Waiting => "WAITING",
+            State::Paused => "PAUSED",
+            State::Compensating => "COMPENSATING",
+            State::Completed => "COMPLETED",
+            State::Canceled => "CANCELED",
+            State::Stuck => "STUCK",
         }
     }
 }
@@ -392,7 +392,7 @@ impl StepStatus {
     }
 }
 
-impl fmt::Display for Lifecycle {
+impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -108,11 +108,11 @@ impl Situation {
         name
     }
 
-    fn state(self, stage: Option<Stage>) -> OrderState {
+    fn state(self, stage: Option<Stage>) -> Order {
         let order = evolve(None, &Event::OrderPlaced(Box::new(placed()))).unwrap();
         let stuck =
             |step: &str| Stuck { step: step.to_owned(), direction: Direction::Undo, reason: "before".to_owned() };
-        OrderState {
+        Order {
             phase: self.phase,
             paused: self.paused_at.map(at),
             stuck: self.stuck_at.map(stuck),
@@ -296,8 +296,8 @@ fn ends(direction: Direction, events: &mut Vec<(String, Event)>) {
 }
 
 /// Everything of a state that events can change. No `..`: a new field has to be named here.
-fn fields(state: &OrderState) -> BTreeMap<String, String> {
-    let OrderState {
+fn fields(state: &Order) -> BTreeMap<String, String> {
+    let Order {
         placed: _,
         status,
         phase,
@@ -431,7 +431,7 @@ fn effects(situation: Situation, known: Option<&BTreeMap<String, String>>) -> BT
     effects
 }
 
-fn changed(before: &OrderState, after: &OrderState) -> String {
+fn changed(before: &Order, after: &Order) -> String {
     let (before, after) = (fields(before), fields(after));
     let differences: Vec<String> = after
         .iter()

@@ -7,7 +7,7 @@ use crate::Timestamp;
 use crate::ids::StepId;
 use crate::order::{
     Answer, AttemptId, Basis, Command, CompensationStarted, Customer, Direction, Event, FailureCause, HandOver,
-    LateRefusal, NewOrder, NotSent, Now, Operate, Operation, OrderPlaced, OrderState, Place, Reply, Signal,
+    LateRefusal, NewOrder, NotSent, Now, Operate, Operation, Order, OrderPlaced, Place, Reply, Signal,
     StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, max_slow_wait, max_wait,
 };
 use crate::workflow::Workflow;
@@ -17,11 +17,7 @@ const HALF_A_MILLISECOND: Duration = Duration::from_micros(500);
 
 /// The commands that may have caused these events, the likeliest first. Several that give the same
 /// events are equivalent.
-pub(super) fn candidates(
-    workflow: Option<&Workflow>,
-    state: Option<&OrderState>,
-    decision: &[Recorded],
-) -> Vec<Command> {
+pub(super) fn candidates(workflow: Option<&Workflow>, state: Option<&Order>, decision: &[Recorded]) -> Vec<Command> {
     let Some(first) = decision.first() else { return Vec::new() };
     let now = plain(first.event.at());
     match &first.event {
@@ -77,17 +73,17 @@ fn place(e: &OrderPlaced) -> Command {
 }
 
 /// The attempt in flight; if none is, an id that the decider refuses, which then is the difference.
-fn attempt(state: Option<&OrderState>, step: &str, direction: Direction) -> AttemptId {
+fn attempt(state: Option<&Order>, step: &str, direction: Direction) -> AttemptId {
     let none = || AttemptId { step: step.to_owned(), direction, number: 0, recorded_at: Timestamp::UNIX_EPOCH };
     let known = state.and_then(|state| state.attempt_in_flight(step));
     known.map_or_else(none, |attempt| AttemptId { direction, ..attempt })
 }
 
-fn answer(state: Option<&OrderState>, step: &str, direction: Direction, reply: Reply, now: Now) -> Command {
+fn answer(state: Option<&Order>, step: &str, direction: Direction, reply: Reply, now: Now) -> Command {
     Command::Answer(Answer { attempt: attempt(state, step, direction), reply, now })
 }
 
-fn completed(state: Option<&OrderState>, recorded: &Recorded, e: &StepCompleted) -> Command {
+fn completed(state: Option<&Order>, recorded: &Recorded, e: &StepCompleted) -> Command {
     let (now, outcome, data) = (plain(e.at), e.outcome.clone(), e.data.clone());
     match (e.basis, &e.answer_key) {
         (Basis::Answer, None) => answer(state, &e.step, e.direction, Reply::Done { outcome: Some(outcome), data }, now),
@@ -109,7 +105,7 @@ fn completed(state: Option<&OrderState>, recorded: &Recorded, e: &StepCompleted)
 }
 
 /// The recorded wait, as jitter or as the participant's `Retry-After`.
-fn unclear(workflow: Option<&Workflow>, state: Option<&OrderState>, e: &StepAttemptFailed) -> Command {
+fn unclear(workflow: Option<&Workflow>, state: Option<&Order>, e: &StepAttemptFailed) -> Command {
     let given = (e.retry_at - e.at).to_std().unwrap_or_default();
     let failures = state.and_then(|state| state.steps.get(&e.step)).map_or(0, |known| known.failures) + 1;
     let waited = given.saturating_sub(HALF_A_MILLISECOND).as_secs_f64();
@@ -138,7 +134,7 @@ fn answered(outcome: &str) -> Reply {
     Reply::Done { outcome: Some(outcome.to_owned()), data: serde_json::Value::Null }
 }
 
-fn not_sent(state: Option<&OrderState>, e: &StepAttemptFailed) -> Command {
+fn not_sent(state: Option<&Order>, e: &StepAttemptFailed) -> Command {
     let attempt = AttemptId { number: e.attempt, ..attempt(state, &e.step, e.direction) };
     let wait = (e.retry_at - e.at).to_std().unwrap_or_default();
     Command::NotSent(NotSent { attempt, error: e.error.clone(), wait, now: plain(e.at) })
@@ -151,12 +147,12 @@ fn unnamed_later(e: &StepFailed, key: &str) -> Command {
 }
 
 /// No attempt followed, so the wait is not recorded. Any wait gives the same decision.
-fn never_sent(state: Option<&OrderState>, e: &StepFailed, error: &str) -> Command {
+fn never_sent(state: Option<&Order>, e: &StepFailed, error: &str) -> Command {
     let attempt = attempt(state, &e.step, e.direction);
     Command::NotSent(NotSent { attempt, error: error.to_owned(), wait: Duration::from_secs(1), now: plain(e.at) })
 }
 
-fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> Vec<Command> {
+fn failed(state: Option<&Order>, decision: &[Recorded], e: &StepFailed) -> Vec<Command> {
     let now = plain(e.at);
     let reply = |reply| answer(state, &e.step, e.direction, reply, now);
     let late = || {
@@ -191,7 +187,7 @@ fn failed(state: Option<&OrderState>, decision: &[Recorded], e: &StepFailed) -> 
 
 /// The release of all attempts that this decision ended. The decider ignores attempts that are not
 /// in flight.
-fn hand_over(state: Option<&OrderState>, decision: &[Recorded]) -> Command {
+fn hand_over(state: Option<&Order>, decision: &[Recorded]) -> Command {
     let given_back = |recorded: &Recorded| {
         if let Event::StepAttemptFailed(e) = &recorded.event {
             return Some(AttemptId { number: e.attempt, ..attempt(state, &e.step, e.direction) });

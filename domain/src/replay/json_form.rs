@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::order::{Direction, Event, OrderState, Phase, Stage, StepState};
+use crate::order::{Direction, Event, Order, Phase, Stage, StepState};
 use crate::wire;
 
 /// The data of an event, as in the log.
@@ -11,8 +11,8 @@ pub fn event_json(event: &Event) -> Value {
 }
 
 /// The state without the placed order, which is in the first event and never changes. The fields
-/// are those of [`OrderState`].
-pub fn state_json(state: &OrderState) -> Value {
+/// are those of [`Order`].
+pub fn state_json(state: &Order) -> Value {
     let steps: Map<String, Value> = state.steps.iter().map(|(id, step)| (id.clone(), step_json(step))).collect();
     let stuck = state.stuck.as_ref();
     json!({

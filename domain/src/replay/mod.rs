@@ -44,7 +44,7 @@ pub use repetition::Again;
 pub use rule::{Rule, Why};
 
 use crate::Timestamp;
-use crate::order::{Command, Effect, Event, IllegalTransition, OrderState, evolve, pending};
+use crate::order::{Command, Effect, Event, IllegalTransition, Order, evolve, pending};
 use crate::wire::Metadata;
 use crate::workflow::Workflow;
 
@@ -82,7 +82,7 @@ pub struct Moment<'h> {
     /// The rule behind it.
     pub why: Why,
     /// The order after it.
-    pub state: OrderState,
+    pub state: Order,
 }
 
 /// A broken history: an event does not fit the state before it.
@@ -100,7 +100,7 @@ pub struct BrokenHistory {
 pub struct Replay<'h> {
     workflow: Option<&'h Workflow>,
     rest: &'h [Recorded],
-    state: Option<OrderState>,
+    state: Option<Order>,
 }
 
 impl<'h> Replay<'h> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Recorded, command};
-use crate::order::{Command, DecideError, Event, Limits, OrderPlaced, OrderState, decide_within, place_again};
+use crate::order::{Command, DecideError, Event, Limits, Order, OrderPlaced, decide_within, place_again};
 use crate::workflow::{Expression, Workflow};
 
 /// What today's decider decides in the situation of a recorded decision.
@@ -21,7 +21,7 @@ pub enum Again {
 /// this is the one with the nearest decision.
 pub(super) fn again(
     workflow: Option<&Workflow>,
-    state: Option<&OrderState>,
+    state: Option<&Order>,
     recorded: &[Recorded],
 ) -> (Option<Command>, Again) {
     let mut candidates = command::candidates(workflow, state, recorded);
@@ -58,7 +58,7 @@ pub(super) fn again(
 /// The limits of the log are not part of the definition, and have changed.
 fn repeat(
     workflow: &Workflow,
-    state: Option<&OrderState>,
+    state: Option<&Order>,
     command: &Command,
     value: usize,
     recorded: &[Recorded],
@@ -115,16 +115,16 @@ fn with_recorded_placeholders(again: &mut Event, then: &Event) {
 }
 
 /// The same state, as if its personal data were readable. Their values are unknown.
-fn opened(state: &OrderState) -> OrderState {
+fn opened(state: &Order) -> Order {
     let placed = OrderPlaced { sealed: None, ..(*state.placed).clone() };
-    OrderState { placed: Arc::new(placed), ..state.clone() }
+    Order { placed: Arc::new(placed), ..state.clone() }
 }
 
 const HIDDEN: &str = "it depends on personal data that cannot be read: they were erased, or are sealed";
 
 /// Whether the decision may depend on unreadable personal data: on a guard that reads them, or, for
 /// a canceled order, on whether they were readable.
-fn depends_on_hidden(workflow: &Workflow, state: Option<&OrderState>, recorded: &[Recorded]) -> bool {
+fn depends_on_hidden(workflow: &Workflow, state: Option<&Order>, recorded: &[Recorded]) -> bool {
     let sealed = match (state, recorded.first().map(|first| &first.event)) {
         (Some(state), _) => state.placed.sealed.is_some(),
         (None, Some(Event::OrderPlaced(placed))) => placed.sealed.is_some(),

@@ -3,8 +3,8 @@
 
 use super::Recorded;
 use crate::order::{
-    Basis, CompensationStarted, Direction, Event, FailureCause, OrderState, StepAttemptFailed, StepCompleted,
-    StepFailed, StepStarted,
+    Basis, CompensationStarted, Direction, Event, FailureCause, Order, StepAttemptFailed, StepCompleted, StepFailed,
+    StepStarted,
 };
 use crate::workflow::{Join, Step, Workflow};
 
@@ -86,12 +86,7 @@ impl Rule {
 
 /// Why an event was decided. `before` is the state before it, `first` the first event of its
 /// decision.
-pub(super) fn why(
-    workflow: Option<&Workflow>,
-    before: Option<&OrderState>,
-    first: &Recorded,
-    recorded: &Recorded,
-) -> Why {
+pub(super) fn why(workflow: Option<&Workflow>, before: Option<&Order>, first: &Recorded, recorded: &Recorded) -> Why {
     let reason = Reason { workflow, before };
     let (rule, text) = match operator(first, recorded) {
         Some(text) => (Rule::Asked, text),
@@ -114,7 +109,7 @@ fn operator(first: &Recorded, recorded: &Recorded) -> Option<String> {
 
 struct Reason<'a> {
     workflow: Option<&'a Workflow>,
-    before: Option<&'a OrderState>,
+    before: Option<&'a Order>,
 }
 
 impl Reason<'_> {
@@ -251,7 +246,7 @@ impl Reason<'_> {
 }
 
 /// The outcome or the status of a step, in one word.
-fn stands(state: &OrderState, id: &str) -> String {
+fn stands(state: &Order, id: &str) -> String {
     let known = state.steps.get(id);
     match known.and_then(|known| known.outcome.as_ref()) {
         Some(outcome) => outcome.clone(),

@@ -5,8 +5,8 @@
 //! full. What happened meanwhile is caught up with; then readers and the projector are held for the moment that the exchange
 //! takes ([`switch`]). Nothing else is done: no participant is asked, and nobody is told of anything but the new views.
 
-mod beside;
 mod reading;
+mod shadow;
 mod switch;
 
 use std::num::NonZeroUsize;
@@ -23,7 +23,7 @@ use views::{LogCheckError, checkpoint_to_compare, compare_views};
 use views::{checkpoint, live_schema};
 
 use crate::compare::Difference;
-use crate::remake::{Remake, RemakeError};
+use crate::reproject::{RemakeError, Reprojection};
 use reading::Reading;
 pub use views::View;
 
@@ -32,7 +32,7 @@ const LOCK: i64 = 0x7465_6e75_7262;
 /// Orders under way that are kept folded; the others are read from the log again when they move.
 const CACHED_ORDERS: NonZeroUsize = NonZeroUsize::new(50_000).expect("not zero");
 /// How often the exchange is tried while others hold the tables.
-const MOST_TRIES: usize = 60;
+const MAX_TRIES: usize = 60;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -87,12 +87,12 @@ pub struct Rebuilt {
 pub enum RebuildError {
     /// They could not be made.
     #[error(transparent)]
-    Remake(#[from] RemakeError),
+    Reprojection(#[from] RemakeError),
     /// Two cannot be at it.
     #[error("another rebuild is under way")]
     UnderWay,
     /// The tables were never free.
-    #[error("the live views could not be exchanged: others held them, {MOST_TRIES} times")]
+    #[error("the live views could not be exchanged: others held them, {MAX_TRIES} times")]
     Held,
     /// A part of the views would not go with the rest.
     #[error("other events are set aside now than in the live views, so that only all views together can be exchanged")]
@@ -113,13 +113,13 @@ pub enum RebuildError {
 
 impl From<sqlx::Error> for RebuildError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Remake(error.into())
+        Self::Reprojection(error.into())
     }
 }
 
 impl From<ReadError> for RebuildError {
     fn from(error: ReadError) -> Self {
-        Self::Remake(error.into())
+        Self::Reprojection(error.into())
     }
 }
 
@@ -152,7 +152,7 @@ async fn rebuild_on(
         return Err(RebuildError::UnderWay);
     }
     // What a crash of the server takes back is made again, or the checkpoint beside would not be where it is.
-    beside::execute(db, "SET synchronous_commit TO off").await?;
+    shadow::execute(db, "SET synchronous_commit TO off").await?;
     let live = live_schema(db).await?;
     let mismatch = compare_views(log, db).await?;
     if let Some(mismatch) = &mismatch {
@@ -163,10 +163,10 @@ async fn rebuild_on(
     } else {
         verify(log, checkpoint_to_compare(db, CHECKPOINTS).await?.as_ref()).await.map_err(LogCheckError::from)?
     };
-    let written = beside::take_up(db, &live, log_id, options.anew).await?;
+    let written = shadow::take_up(db, &live, log_id, options.anew).await?;
     let mut work = Work {
         reading: Reading::new(log.clone(), written),
-        remake: Remake::new(log.clone(), written, CACHED_ORDERS),
+        reprojection: Reprojection::new(log.clone(), written, CACHED_ORDERS),
         live,
         log: log.clone(),
         log_id,
@@ -178,7 +178,7 @@ async fn rebuild_on(
     for view in View::ALL {
         work.go_on()?;
         (work.tell)(Stage::Indexing(view));
-        beside::index(db, &work.live, view).await?;
+        shadow::index(db, &work.live, view).await?;
     }
     work.exchange(db, options).await
 }
@@ -196,7 +196,7 @@ fn allowed(mismatch: &Mismatch, options: &RebuildOptions) -> Result<(), RebuildE
 
 struct Work<'a, T> {
     reading: Reading,
-    remake: Remake,
+    reprojection: Reprojection,
     /// The schema of the live views.
     live: String,
     log: EventStore,
@@ -236,17 +236,17 @@ impl<T: Fn(Stage)> Work<'_, T> {
         while !events.is_empty() || self.reading.through() < Some(target) {
             self.go_on()?;
             // While one batch is written the next is read.
-            let (written, next) = tokio::join!(self.remake.write(db, &events), self.reading.next(target));
+            let (written, next) = tokio::join!(self.reprojection.write(db, &events), self.reading.next(target));
             written?;
             events = next?;
-            let position = self.remake.written.map_or(0, |position| position.commit);
+            let position = self.reprojection.written.map_or(0, |position| position.commit);
             (self.tell)(Stage::Filling { position, of: target.commit, events: self.reading.events() });
         }
         Ok(())
     }
 
     async fn exchange(&mut self, db: &mut PgConnection, options: &RebuildOptions) -> Result<Rebuilt, RebuildError> {
-        for tries in 0..MOST_TRIES {
+        for tries in 0..MAX_TRIES {
             self.go_on()?;
             self.catch_up(db).await?;
             (self.tell)(Stage::Exchanging(tries));

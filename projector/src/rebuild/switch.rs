@@ -9,7 +9,7 @@ use views::channels;
 use views::checkpoint::{VIEWS, begin_generation};
 use views::compare::Live;
 
-use super::beside::{self, SCHEMA};
+use super::shadow::{self, SCHEMA};
 use super::{RebuildError, RebuildOptions, Rebuilt, Stage, View, Work};
 
 /// How long the locks are waited for, and how long others wait meanwhile.
@@ -53,10 +53,10 @@ pub(super) async fn attempt<T: Fn(Stage)>(
         exchange(&mut transaction, &work.live, &options.views).await?;
     }
     // With this transaction: what is left beside would else be taken for the beginning of the next rebuild.
-    beside::clear(&mut transaction).await?;
+    shadow::clear(&mut transaction).await?;
     transaction.commit().await?;
     Ok(Some(Rebuilt {
-        position: work.remake.written,
+        position: work.reprojection.written,
         events: work.reading.events(),
         differences,
         orders: orders.cast_unsigned(),
@@ -66,15 +66,15 @@ pub(super) async fn attempt<T: Fn(Stage)>(
 
 /// Locks what is made, and then the live tables, with as little waiting for others as can be.
 async fn lock(db: &mut PgConnection, live: &str, only_check: bool) -> Result<(), sqlx::Error> {
-    let (beside, live) = (View::all_in(SCHEMA), View::all_in(live));
-    beside::execute(db, PATIENCE_WITH_VACUUM).await?;
-    beside::execute(db, &format!("LOCK TABLE {beside} IN ACCESS EXCLUSIVE MODE")).await?;
+    let (shadow, live) = (View::all_in(SCHEMA), View::all_in(live));
+    shadow::execute(db, PATIENCE_WITH_VACUUM).await?;
+    shadow::execute(db, &format!("LOCK TABLE {shadow} IN ACCESS EXCLUSIVE MODE")).await?;
     // The mode of a vacuum: those who read and those who write go on.
-    beside::execute(db, &format!("LOCK TABLE {live} IN SHARE UPDATE EXCLUSIVE MODE")).await?;
-    beside::execute(db, PATIENCE).await?;
+    shadow::execute(db, &format!("LOCK TABLE {live} IN SHARE UPDATE EXCLUSIVE MODE")).await?;
+    shadow::execute(db, PATIENCE).await?;
     // To compare, it is enough that nobody writes.
     let mode = if only_check { "EXCLUSIVE" } else { "ACCESS EXCLUSIVE" };
-    beside::execute(db, &format!("LOCK TABLE {live} IN {mode} MODE; SET LOCAL lock_timeout TO 0")).await
+    shadow::execute(db, &format!("LOCK TABLE {live} IN {mode} MODE; SET LOCAL lock_timeout TO 0")).await
 }
 
 fn is_held(error: &sqlx::Error) -> bool {
@@ -114,7 +114,7 @@ async fn exchange(db: &mut PgConnection, live: &str, views: &[View]) -> Result<(
     }
     for view in views {
         let table = view.table();
-        beside::execute(db, &format!("DROP TABLE {live}.{table}; ALTER TABLE {SCHEMA}.{table} SET SCHEMA {live}"))
+        shadow::execute(db, &format!("DROP TABLE {live}.{table}; ALTER TABLE {SCHEMA}.{table} SET SCHEMA {live}"))
             .await?;
     }
     // The active projector has to forget what it remembers of the old ones.

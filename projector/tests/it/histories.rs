@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::ids::OrderId;
-use domain::order::{Event, NewOrder, Operation, OrderState};
+use domain::order::{Event, NewOrder, Operation, Order};
 use domain::testing::{Story, answered, done, held, misconfigured, order, refused, unclear};
 use domain::wire::{self, CHAIN_START, Context};
 use domain::workflow::Workflow;
@@ -18,7 +18,7 @@ pub struct History {
     pub id: OrderId,
     pub events: Vec<NewEvent>,
     /// What it came to, by the domain's own fold.
-    pub state: OrderState,
+    pub state: Order,
 }
 
 /// An order each way: shipped, back-ordered and waiting, back-ordered and shipped later, undone, backing off, held
@@ -108,7 +108,7 @@ pub fn just_placed(id: &str) -> History {
 }
 
 /// The events of an order as the command handler writes them.
-pub fn history(id: &str, events: &[Event], state: &OrderState) -> History {
+pub fn history(id: &str, events: &[Event], state: &Order) -> History {
     let mut hash = CHAIN_START.to_owned();
     let events = events.iter().map(|event| {
         let event_id = Uuid::now_v7();

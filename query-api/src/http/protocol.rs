@@ -70,9 +70,9 @@ pub enum Close {
 }
 
 /// The longest reason that a close frame holds, in bytes (RFC 6455, section 5.5).
-const LONGEST_REASON: usize = 123;
+const MAX_REASON: usize = 123;
 /// The longest name of an operation, in bytes: it comes with every answer.
-const LONGEST_ID: usize = 256;
+const MAX_ID: usize = 256;
 
 impl Close {
     pub fn code(&self) -> u16 {
@@ -98,7 +98,7 @@ impl Close {
             Self::TooManyInitialisations => "Too many initialisation requests".to_owned(),
             Self::TooManyOperations(most) => format!("Too many operations: a connection has at most {most}"),
         };
-        while reason.len() > LONGEST_REASON {
+        while reason.len() > MAX_REASON {
             reason.pop();
         }
         reason
@@ -110,8 +110,8 @@ pub fn read(text: &str) -> Result<ClientMessage, Close> {
     let message: ClientMessage =
         serde_json::from_str(text).map_err(|error| Close::InvalidMessage(error.to_string()))?;
     match &message {
-        ClientMessage::Subscribe { id, .. } if id.is_empty() || id.len() > LONGEST_ID => {
-            Err(Close::InvalidMessage(format!("an id has 1 to {LONGEST_ID} bytes")))
+        ClientMessage::Subscribe { id, .. } if id.is_empty() || id.len() > MAX_ID => {
+            Err(Close::InvalidMessage(format!("an id has 1 to {MAX_ID} bytes")))
         }
         _ => Ok(message),
     }
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_reason_fits_its_frame() {
         let close = Close::SubscriberExists("é".repeat(200));
-        assert!(close.reason().len() <= LONGEST_REASON && close.reason().starts_with("Subscriber for é"));
+        assert!(close.reason().len() <= MAX_REASON && close.reason().starts_with("Subscriber for é"));
         assert_eq!((close.code(), Close::Leaving.code()), (4409, 1001));
     }
 }

@@ -23,7 +23,7 @@ const SILENT_BEATS: u32 = 2;
 /// How long a close may take to be answered.
 const CLOSING: Duration = Duration::from_secs(1);
 /// Operations of one connection at once.
-const MOST_OPERATIONS: usize = 100;
+const MAX_OPERATIONS: usize = 100;
 /// What may wait in memory to be sent: one answer, whatever its size, is added to it.
 const WRITE_BUFFER: usize = 32 * 1024;
 
@@ -209,8 +209,8 @@ impl Operations {
         if self.running.contains_key(&id) {
             return Err(Close::SubscriberExists(id));
         }
-        if self.running.len() >= MOST_OPERATIONS {
-            return Err(Close::TooManyOperations(MOST_OPERATIONS));
+        if self.running.len() >= MAX_OPERATIONS {
+            return Err(Close::TooManyOperations(MAX_OPERATIONS));
         }
         let (answers, handle) = stream::abortable(answers.map(Some).chain(stream::iter([None])));
         self.running.insert(id.clone(), handle);

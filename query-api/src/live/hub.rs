@@ -14,7 +14,7 @@ use views::checkpoint;
 use super::window::{Change, Watched, read};
 use super::{Ended, Interest, QUEUE};
 use crate::error::StoreError;
-use crate::moves::{Heard, Moves};
+use crate::view_position::{Heard, ViewPosition};
 
 /// Those who are about to join; the next wait.
 const JOINING: usize = 1024;
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Hub {
     pub pool: PgPool,
-    moves: Moves,
+    view_position: ViewPosition,
     joining: Arc<OnceCell<mpsc::Sender<Joining>>>,
 }
 
@@ -48,13 +48,13 @@ pub struct Membership {
 }
 
 impl Hub {
-    pub fn new(pool: PgPool, moves: Moves) -> Self {
-        Self { pool, moves, joining: Arc::default() }
+    pub fn new(pool: PgPool, view_position: ViewPosition) -> Self {
+        Self { pool, view_position, joining: Arc::default() }
     }
 
     /// Joins. What is read of the views after this is what the hub will have handed on, or less: nothing falls in between.
     pub async fn join(&self, interest: Interest) -> Result<Membership, StoreError> {
-        let begin = async || begin(self.pool.clone(), self.moves.listen().await);
+        let begin = async || begin(self.pool.clone(), self.view_position.listen().await);
         let joining = self.joining.get_or_init(begin).await;
         let (changes, taken) = mpsc::channel(QUEUE);
         let too_slow = Arc::<AtomicBool>::default();

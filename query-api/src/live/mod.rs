@@ -19,8 +19,8 @@ use tokio::sync::Semaphore;
 use views::{Store, Unknown};
 
 use crate::error::StoreError;
-use crate::moves::Moves;
 use crate::schema::Order;
+use crate::view_position::ViewPosition;
 use hub::Hub;
 pub(crate) use stats::Counted;
 pub use stats::LiveStats;
@@ -28,7 +28,7 @@ pub use stats::LiveStats;
 /// Changes that wait for one subscriber; at the next it is let go. More than one reading of the hub brings at once.
 pub const QUEUE: usize = 1_024;
 /// Subscriptions of an instance.
-const MOST_SUBSCRIPTIONS: usize = 10_000;
+const MAX_SUBSCRIPTIONS: usize = 10_000;
 
 /// What somebody wants to hear of.
 #[derive(Debug, Clone)]
@@ -72,9 +72,9 @@ pub struct Live {
 }
 
 impl Live {
-    /// For the views in that database, told of by those moves.
-    pub fn new(pool: PgPool, moves: Moves, stats: LiveStats) -> Self {
-        Self { hub: Hub::new(pool, moves), places: Arc::new(Semaphore::new(MOST_SUBSCRIPTIONS)), stats }
+    /// For the views in that database, told of by that position.
+    pub fn new(pool: PgPool, view_position: ViewPosition, stats: LiveStats) -> Self {
+        Self { hub: Hub::new(pool, view_position), places: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)), stats }
     }
 
     /// A name in the criteria that does not exist, if there is one: no change would ever meet them.

@@ -6,12 +6,12 @@ use async_graphql::{ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use views::OrderRow;
 
-use super::siblings::Siblings;
+use super::loaders::Loaders;
 
 /// Who ordered.
 pub struct Customer {
     row: Arc<OrderRow>,
-    siblings: Arc<Siblings>,
+    loaders: Arc<Loaders>,
 }
 
 /// Where an order goes. Of an order whose personal data were erased, country and region are left.
@@ -27,8 +27,8 @@ pub struct Address {
 
 impl Customer {
     /// Of that order.
-    pub fn of(row: Arc<OrderRow>, siblings: Arc<Siblings>) -> Self {
-        Self { row, siblings }
+    pub fn of(row: Arc<OrderRow>, loaders: Arc<Loaders>) -> Self {
+        Self { row, loaders }
     }
 }
 
@@ -41,25 +41,25 @@ impl Customer {
     }
 
     async fn name(&self) -> Option<Result<String>> {
-        let personal = self.siblings.personal(&self.row).await;
+        let personal = self.loaders.personal(&self.row).await;
         personal.map(|personal| personal.data.name).map_err(Into::into).transpose()
     }
 
     async fn email(&self) -> Option<Result<String>> {
-        let personal = self.siblings.personal(&self.row).await;
+        let personal = self.loaders.personal(&self.row).await;
         personal.map(|personal| personal.data.email).map_err(Into::into).transpose()
     }
 
     /// Whether the personal data of this order cannot be read, although nobody erased them: their key is missing. Then name, mail
     /// address and address are null, and the order is held until the key is back, or until it is canceled.
     async fn key_missing(&self) -> Result<bool> {
-        let personal = self.siblings.personal(&self.row).await;
+        let personal = self.loaders.personal(&self.row).await;
         Ok(personal.map(|personal| personal.key_missing)?)
     }
 
     /// When the personal data of this order were erased.
     async fn erased_at(&self) -> Option<Result<DateTime<Utc>>> {
-        let personal = self.siblings.personal(&self.row).await;
+        let personal = self.loaders.personal(&self.row).await;
         personal.map(|personal| personal.erased_at).map_err(Into::into).transpose()
     }
 }

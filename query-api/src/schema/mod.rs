@@ -1,16 +1,16 @@
 //! The GraphQL schema: types and resolvers, one noun a file. Its SDL is kept in `schema.graphql`.
 
 mod customer;
+mod enums;
+mod loaders;
 mod order;
 mod overview;
 mod parked;
 mod query;
 mod scalars;
-mod siblings;
 mod step;
 mod subscription;
 mod timeline;
-mod words;
 mod workflow;
 
 use async_graphql::connection::{Connection, ConnectionNameType, Edge, EdgeNameType, EmptyFields};
@@ -23,11 +23,11 @@ use crate::history::History;
 use crate::live::Live;
 use crate::paging::Cut;
 
+pub use enums::{State, StepStatus};
 pub use order::Order;
 pub use query::Query;
 pub use scalars::Position;
 pub use subscription::Subscription;
-pub use words::{OrderState, StepStatus};
 
 /// The schema: it can be asked, not told.
 pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;

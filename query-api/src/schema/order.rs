@@ -12,11 +12,11 @@ use views::{OrderRow, StepRow, Store};
 
 use super::connection;
 use super::customer::{Address, Customer};
+use super::enums::State;
+use super::loaders::Loaders;
 use super::scalars::Position;
-use super::siblings::Siblings;
 use super::step::{self, Step};
 use super::timeline::{self, TimelineConnection, TimelineEntry};
-use super::words::OrderState;
 use super::workflow::Workflow;
 use crate::error::{StoreError, coded};
 use crate::history::{Earlier, History};
@@ -26,8 +26,8 @@ use crate::paging::{PageArguments, cost_factor, cut};
 #[derive(Clone)]
 pub struct Order {
     row: Arc<OrderRow>,
-    state: OrderState,
-    siblings: Arc<Siblings>,
+    state: State,
+    loaders: Arc<Loaders>,
 }
 
 /// One line of an order.
@@ -44,7 +44,7 @@ pub struct OrderLine {
 impl Order {
     /// The orders of a list, which share what is read for them.
     pub fn list(store: &Store, rows: Vec<OrderRow>) -> Result<Vec<Self>, StoreError> {
-        Self::among(&Siblings::of(store, &rows), rows)
+        Self::among(&Loaders::of(store, &rows), rows)
     }
 
     /// Orders as they were read when they changed. What else is asked of them is read through that store.
@@ -53,21 +53,20 @@ impl Order {
         rows: Vec<OrderRow>,
         steps: HashMap<String, Vec<StepRow>>,
     ) -> Result<Vec<Self>, StoreError> {
-        Self::among(&Siblings::live(store, &rows, steps), rows)
+        Self::among(&Loaders::live(store, &rows, steps), rows)
     }
 
-    fn among(siblings: &Arc<Siblings>, rows: Vec<OrderRow>) -> Result<Vec<Self>, StoreError> {
-        let order = |row: OrderRow| {
-            Ok(Self { state: OrderState::read(&row.state)?, row: Arc::new(row), siblings: siblings.clone() })
-        };
+    fn among(loaders: &Arc<Loaders>, rows: Vec<OrderRow>) -> Result<Vec<Self>, StoreError> {
+        let order =
+            |row: OrderRow| Ok(Self { state: State::read(&row.state)?, row: Arc::new(row), loaders: loaders.clone() });
         rows.into_iter().map(order).collect()
     }
 
     /// An order as it was.
     pub fn earlier(store: &Store, history: &History, earlier: Earlier) -> Result<Self, StoreError> {
         let row = earlier.row.clone();
-        let siblings = Siblings::earlier(store, history, earlier);
-        Ok(Self { state: OrderState::read(&row.state)?, row: Arc::new(row), siblings })
+        let loaders = Loaders::earlier(store, history, earlier);
+        Ok(Self { state: State::read(&row.state)?, row: Arc::new(row), loaders })
     }
 
     /// Its row.
@@ -93,17 +92,17 @@ impl Order {
     }
 
     /// Where its execution stands.
-    async fn state(&self) -> OrderState {
+    async fn state(&self) -> State {
         self.state
     }
 
     /// The definition that it began on and ends on.
     async fn workflow(&self) -> Workflow {
-        Workflow::followed(self.row.workflow.clone(), self.row.workflow_version, self.siblings.clone())
+        Workflow::followed(self.row.workflow.clone(), self.row.workflow_version, self.loaders.clone())
     }
 
     async fn customer(&self) -> Customer {
-        Customer::of(self.row.clone(), self.siblings.clone())
+        Customer::of(self.row.clone(), self.loaders.clone())
     }
 
     /// ISO 4217.
@@ -131,7 +130,7 @@ impl Order {
 
     /// Where it goes.
     async fn ship_to(&self) -> Option<Result<Address>> {
-        let personal = self.siblings.personal(&self.row).await;
+        let personal = self.loaders.personal(&self.row).await;
         personal.map(|personal| personal.data.ship_to.map(Address::from)).map_err(Into::into).transpose()
     }
 
@@ -167,8 +166,8 @@ impl Order {
     /// Its steps, in the order of the definition, those that have not begun included.
     #[graphql(complexity = "10 * child_complexity")]
     async fn steps(&self) -> Result<Vec<Step>> {
-        let begun = self.siblings.steps(&self.row.id).await?;
-        let definition = self.siblings.definition(&self.workflow_key()).await?;
+        let begun = self.loaders.steps(&self.row.id).await?;
+        let definition = self.loaders.definition(&self.workflow_key()).await?;
         let outline = definition.as_ref().map_or(&[][..], |definition| definition.outline.0.as_slice());
         Ok(step::in_order(self.state, begun, outline)?)
     }
@@ -184,7 +183,7 @@ impl Order {
     ) -> Result<TimelineConnection> {
         let arguments = PageArguments { first, after, last, before };
         let page = timeline::page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
-        let rows = self.siblings.timeline(&self.row.id, &page).await?;
+        let rows = self.loaders.timeline(&self.row.id, &page).await?;
         Ok(connection(cut(&page, rows), |row| (timeline::cursor(&row), TimelineEntry::from(row))))
     }
 
@@ -196,7 +195,7 @@ impl Order {
         if !PersonalData::are_in(result, placeholders) {
             return Some(Ok(result.clone()));
         }
-        let personal = self.siblings.personal(&self.row).await;
+        let personal = self.loaders.personal(&self.row).await;
         Some(personal.map(|personal| personal.data.show_in(result, placeholders).into_owned()).map_err(Into::into))
     }
 

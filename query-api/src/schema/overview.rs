@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use views::LagMeter;
 use views::{CountRow, HourRow, ProgressRow};
 
+use super::enums::State;
 use super::scalars::Position;
-use super::words::OrderState;
 use crate::error::StoreError;
 
 /// Everything at a glance.
@@ -64,7 +64,7 @@ pub struct StatusCount {
 /// How many orders are in a state.
 #[derive(Debug, PartialEq, SimpleObject)]
 pub struct StateCount {
-    state: OrderState,
+    state: State,
     count: i64,
 }
 
@@ -74,7 +74,7 @@ pub struct HourCount {
     /// When the hour begins.
     hour: DateTime<Utc>,
     status: String,
-    state: OrderState,
+    state: State,
     count: i64,
 }
 
@@ -82,7 +82,7 @@ impl TryFrom<HourRow> for HourCount {
     type Error = StoreError;
 
     fn try_from(HourRow { hour, status, state, orders }: HourRow) -> std::result::Result<Self, StoreError> {
-        Ok(Self { hour, status, state: OrderState::read(&state)?, count: orders })
+        Ok(Self { hour, status, state: State::read(&state)?, count: orders })
     }
 }
 
@@ -92,7 +92,7 @@ impl Overview {
         let mut by_status: Vec<StatusCount> = Vec::new();
         let mut by_state: Vec<StateCount> = Vec::new();
         for row in counts {
-            let state = OrderState::read(&row.state)?;
+            let state = State::read(&row.state)?;
             match by_status.iter_mut().find(|known| known.status == row.status) {
                 Some(known) => known.count += row.orders,
                 None => by_status.push(StatusCount { status: row.status.clone(), count: row.orders }),
@@ -106,7 +106,7 @@ impl Overview {
         Ok(Self {
             checkpoint: progress.checkpoint(),
             orders: counts.iter().map(|row| row.orders).sum(),
-            stuck: by_state.iter().find(|known| known.state == OrderState::Stuck).map_or(0, |known| known.count),
+            stuck: by_state.iter().find(|known| known.state == State::Stuck).map_or(0, |known| known.count),
             by_status,
             by_state,
             parked: progress.parked,

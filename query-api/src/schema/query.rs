@@ -120,7 +120,7 @@ impl Query {
         to: DateTime<Utc>,
     ) -> Result<Vec<HourCount>> {
         let (from, to) = (within_history(from), within_history(to));
-        if to - from > LONGEST_BY_HOUR {
+        if to - from > MAX_BY_HOUR {
             return Err(coded(&TOO_LONG_BY_HOUR, "BAD_USER_INPUT"));
         }
         let rows = context.data::<Store>()?.counts_by_hour(from, to).await.map_err(StoreError::from)?;
@@ -129,7 +129,7 @@ impl Query {
 }
 
 /// The longest span of time that is counted by the hour.
-const LONGEST_BY_HOUR: TimeDelta = TimeDelta::days(31);
+const MAX_BY_HOUR: TimeDelta = TimeDelta::days(31);
 const TOO_LONG_BY_HOUR: &str = "between `from` and `to` there may be at most 31 days";
 
 /// What an order costs besides its fields: as it was, the reading of its events.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use views::{OutlineStep, StepRow};
 
-use super::words::{OrderState, StepMode, StepStatus};
+use super::enums::{State, StepMode, StepStatus};
 use crate::error::StoreError;
 
 /// A step of an order.
@@ -33,7 +33,7 @@ pub struct Step {
 }
 
 /// The steps in the order of the definition. One that has begun but is not in it (the definition is not known) comes last.
-pub fn in_order(state: OrderState, begun: &[StepRow], outline: &[OutlineStep]) -> Result<Vec<Step>, StoreError> {
+pub fn in_order(state: State, begun: &[StepRow], outline: &[OutlineStep]) -> Result<Vec<Step>, StoreError> {
     let foreseen = outline.iter().filter_map(|planned| match begun.iter().find(|row| row.step == planned.id) {
         Some(row) => Some(Step::begun(row, Some(planned))),
         None => Step::not_begun(state, planned),
@@ -63,12 +63,12 @@ impl Step {
 
     /// A step to which nothing has happened. Going forward it is still to come; once the order is being undone, or has ended,
     /// it never will. The steps after compensation are only there when there is compensation.
-    fn not_begun(state: OrderState, planned: &OutlineStep) -> Option<Result<Self, StoreError>> {
-        let undone = matches!(state, OrderState::Compensating | OrderState::Canceled);
+    fn not_begun(state: State, planned: &OutlineStep) -> Option<Result<Self, StoreError>> {
+        let undone = matches!(state, State::Compensating | State::Canceled);
         if planned.compensated && !undone {
             return None;
         }
-        let over = matches!(state, OrderState::Completed | OrderState::Canceled);
+        let over = matches!(state, State::Completed | State::Canceled);
         let never = over || (undone && !planned.compensated);
         Some(StepMode::read(&planned.mode).map(|mode| Self {
             id: planned.id.as_str().into(),
@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    fn shown(state: OrderState) -> Vec<(String, StepStatus)> {
+    fn shown(state: State) -> Vec<(String, StepStatus)> {
         let outline = [planned("ship", false), planned("charge", false), planned("record-canceled", true)];
         let steps = in_order(state, &[begun("charge"), begun("unplanned")], &outline).unwrap();
         steps.into_iter().map(|step| (step.id.0, step.status)).collect()
@@ -131,16 +131,13 @@ mod tests {
         use StepStatus::{Completed, Pending, Skipped};
         let named =
             |steps: &[(&str, StepStatus)]| steps.iter().map(|(id, s)| ((*id).to_owned(), *s)).collect::<Vec<_>>();
+        assert_eq!(shown(State::Running), named(&[("ship", Pending), ("charge", Completed), ("unplanned", Completed)]));
         assert_eq!(
-            shown(OrderState::Running),
-            named(&[("ship", Pending), ("charge", Completed), ("unplanned", Completed)])
-        );
-        assert_eq!(
-            shown(OrderState::Compensating),
+            shown(State::Compensating),
             named(&[("ship", Skipped), ("charge", Completed), ("record-canceled", Pending), ("unplanned", Completed)])
         );
         assert_eq!(
-            shown(OrderState::Canceled),
+            shown(State::Canceled),
             named(&[("ship", Skipped), ("charge", Completed), ("record-canceled", Skipped), ("unplanned", Completed)])
         );
     }

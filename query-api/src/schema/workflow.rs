@@ -6,8 +6,8 @@ use async_graphql::{ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use views::WorkflowRow;
 
-use super::siblings::Siblings;
-use super::words::StepMode;
+use super::enums::StepMode;
+use super::loaders::Loaders;
 
 /// A definition.
 pub struct Workflow {
@@ -19,7 +19,7 @@ pub struct Workflow {
 enum Definition {
     Read(Arc<WorkflowRow>),
     /// Read together with those of other orders, if anything but name and version is asked for.
-    FollowedBy(Arc<Siblings>),
+    FollowedBy(Arc<Loaders>),
 }
 
 /// A step of a definition.
@@ -39,14 +39,14 @@ pub struct WorkflowStep {
 
 impl Workflow {
     /// The definition that an order follows.
-    pub fn followed(name: String, version: i32, siblings: Arc<Siblings>) -> Self {
-        Self { name, version, definition: Definition::FollowedBy(siblings) }
+    pub fn followed(name: String, version: i32, loaders: Arc<Loaders>) -> Self {
+        Self { name, version, definition: Definition::FollowedBy(loaders) }
     }
 
     async fn row(&self) -> Result<Option<Arc<WorkflowRow>>> {
         match &self.definition {
             Definition::Read(row) => Ok(Some(row.clone())),
-            Definition::FollowedBy(siblings) => Ok(siblings.definition(&(self.name.clone(), self.version)).await?),
+            Definition::FollowedBy(loaders) => Ok(loaders.definition(&(self.name.clone(), self.version)).await?),
         }
     }
 }

@@ -88,7 +88,7 @@ const LEFT: [(&str, usize); 15] = [
     ("crates/leader-consumer", 8),
     ("crates/maintenance", 13),
     ("crates/views", 24),
-    ("projector", 60),
+    ("projector", 59),
     ("query-api", 81),
     ("src", 19),
     ("tests", 34),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::OrderId;
-use domain::order::{Event, OrderState, evolve};
+use domain::order::{Event, Order, evolve};
 use domain::proof::chain::{Head, RawEvent, follow};
 use domain::wire;
 use event_store::{EventStore, RecordedEvent};
@@ -35,7 +35,7 @@ pub struct History(pub BTreeMap<String, Vec<Entry>>);
 /// One order while its events are read.
 #[derive(Default)]
 struct Reading {
-    state: Option<OrderState>,
+    state: Option<Order>,
     head: Option<Head>,
     entries: Vec<Entry>,
 }
@@ -48,7 +48,7 @@ impl Reading {
         assert_eq!(flaw, None, "event {revision} of {stream} follows the one before");
         self.head = Some(head);
         let decoded = wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata).unwrap();
-        let due = self.state.as_ref().and_then(OrderState::due_at);
+        let due = self.state.as_ref().and_then(Order::due_at);
         let state = evolve(self.state.take(), &decoded.event);
         self.state = Some(state.unwrap_or_else(|misfit| panic!("event {revision} of {stream}: {misfit}")));
         self.entries.push(Entry { event: decoded.event, recorded: recorded.created, due });

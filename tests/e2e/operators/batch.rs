@@ -183,9 +183,9 @@ async fn many_running_orders_are_canceled_while_they_run_and_the_answer_says_whi
     fault(&world, None).await;
     let told = lines(&output);
     let (summary, told) = told.split_last().unwrap();
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((told.len(), &summary["orders"]), (orders, &json!(orders)), "{complaints}");
-    assert_eq!(output.status.code(), Some(1), "some had been completed: {complaints}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((told.len(), &summary["orders"]), (orders, &json!(orders)), "{stderr}");
+    assert_eq!(output.status.code(), Some(1), "some had been completed: {stderr}");
 
     let mut completed = 0;
     for line in told {

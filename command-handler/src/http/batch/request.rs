@@ -7,7 +7,7 @@ use domain::ids::OrderId;
 use serde_json::Value;
 
 use super::super::fields::Fields;
-use super::super::instruction::{self, Word};
+use super::super::instruction::{self, OperatorAction};
 use super::super::problem::Problem;
 use super::filter;
 use crate::batches::Which;
@@ -28,12 +28,13 @@ pub(super) struct Batch {
 pub(super) fn checked(body: Value) -> Result<Batch, Problem> {
     let mut fields =
         Fields::of(body, "", "must be an object with \"operation\", \"reason\" and \"where\" or \"orders\"")?;
-    let words = Word::ALL.map(Word::as_str).join(", ");
-    let unknown = |text: &str| Word::of(text).is_none().then(|| format!("must be one of {words}, found {text:?}"));
-    let word = Word::of(&fields.required_text("operation", &format!("one of {words}"), unknown));
+    let actions = OperatorAction::ALL.map(OperatorAction::as_str).join(", ");
+    let unknown =
+        |text: &str| OperatorAction::of(text).is_none().then(|| format!("must be one of {actions}, found {text:?}"));
+    let action = OperatorAction::of(&fields.required_text("operation", &format!("one of {actions}"), unknown));
     // Whatever is wrong with the rest is told once it is known which fields the rest has.
-    let Some(word) = word else { return Err(Problem::invalid(fields.noted())) };
-    let instruction = instruction::take(word, &mut fields);
+    let Some(action) = action else { return Err(Problem::invalid(fields.noted())) };
+    let instruction = instruction::take(action, &mut fields);
     let dry_run = fields.flag("dryRun");
     let which = which(&mut fields)?;
     fields.finish()?;
@@ -86,7 +87,7 @@ fn named(fields: &mut Fields, orders: Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use axum::response::IntoResponse;
-    use domain::order::{Lifecycle, Operation};
+    use domain::order::{Operation, State};
     use serde_json::json;
 
     use super::*;
@@ -114,7 +115,7 @@ mod tests {
             checked(cancel(&json!({ "where": { "state": "RUNNING" }, "after": "7", "dryRun": true }))).unwrap();
         assert!(matching.dry_run);
         let Which::Matching { criteria, after } = matching.which else { panic!("{matching:?}") };
-        assert_eq!((criteria.states, after), (Some(vec![Lifecycle::Running]), Some("7".to_owned())));
+        assert_eq!((criteria.states, after), (Some(vec![State::Running]), Some("7".to_owned())));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::ids::{OrderId, StepId};
-use domain::order::{Basis, Direction, Event, OrderState, Phase, Stage, StepFailed, StepStarted, WaitStarted, evolve};
+use domain::order::{Basis, Direction, Event, Order, Phase, Stage, StepFailed, StepStarted, WaitStarted, evolve};
 use domain::workflow::Workflow;
 
 use super::Wrong;
@@ -13,8 +13,8 @@ use crate::simulation::response::{MISTAKE, STILL_RUNNING};
 /// No participant did, or undid, the same thing twice.
 pub fn each_effect_at_most_once(record: &Record) -> Wrong {
     let mut done = BTreeSet::new();
-    let twice = record.deeds.iter().filter(|deed| !done.insert((&deed.order_id, &deed.step, deed.direction)));
-    twice.map(|deed| format!("done twice: {deed:?}")).collect()
+    let twice = record.effects.iter().filter(|effect| !done.insert((&effect.order_id, &effect.step, effect.direction)));
+    twice.map(|effect| format!("done twice: {effect:?}")).collect()
 }
 
 /// A mistake of the deployment undoes no order. Nor does "it is still running" (409), except as the answer to the last attempt.
@@ -35,7 +35,7 @@ pub fn only_a_no_undoes_an_order(record: &Record) -> Wrong {
     wrong
 }
 
-fn no_reason(e: &StepFailed, before: &OrderState, definition: &Workflow) -> Option<&'static str> {
+fn no_reason(e: &StepFailed, before: &Order, definition: &Workflow) -> Option<&'static str> {
     // Once an order is being undone, nothing is tried forward any more.
     if e.misconfigured || (e.direction == Direction::Do && before.phase == Phase::Undoing) {
         return None;
@@ -55,13 +55,13 @@ fn no_reason(e: &StepFailed, before: &OrderState, definition: &Workflow) -> Opti
 pub fn nothing_is_done_after_its_undo(record: &Record) -> Wrong {
     let mut undone = BTreeSet::new();
     let mut wrong = Wrong::new();
-    for deed in &record.deeds {
-        let what = (&deed.order_id, &deed.step);
-        match deed.direction {
+    for effect in &record.effects {
+        let what = (&effect.order_id, &effect.step);
+        match effect.direction {
             Direction::Undo => {
                 undone.insert(what);
             }
-            Direction::Do if undone.contains(&what) => wrong.push(format!("done after it was undone: {deed:?}")),
+            Direction::Do if undone.contains(&what) => wrong.push(format!("done after it was undone: {effect:?}")),
             Direction::Do => {}
         }
     }
@@ -72,7 +72,7 @@ pub fn nothing_is_done_after_its_undo(record: &Record) -> Wrong {
 /// everything was undone that was done and can be. What comes after the undos was done, or the order is not over.
 pub fn effects_match_the_end(record: &Record) -> Wrong {
     let done: BTreeSet<(&OrderId, &StepId, Direction)> =
-        record.deeds.iter().map(|deed| (&deed.order_id, &deed.step, deed.direction)).collect();
+        record.effects.iter().map(|effect| (&effect.order_id, &effect.step, effect.direction)).collect();
     let mut wrong = Wrong::new();
     for (id, history) in &record.orders {
         let (Some(state), Some(definition)) = (history.state(), record.definition(id)) else { continue };

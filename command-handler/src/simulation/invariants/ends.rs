@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
-use domain::order::{Basis, Event, Operation, OrderState, Phase, evolve};
+use domain::order::{Basis, Event, Operation, Order, Phase, evolve};
 
 use super::Wrong;
 use crate::simulation::record::{Entry, History, Record};
@@ -28,7 +28,7 @@ pub fn something_is_due_or_it_is_over(record: &Record) -> Wrong {
     wrong
 }
 
-fn is_under_way(state: &OrderState) -> bool {
+fn is_under_way(state: &Order) -> bool {
     let goes_on = state.split.is_some() || state.steps.values().any(|step| step.stage.is_open());
     goes_on && state.due_at().is_some()
 }

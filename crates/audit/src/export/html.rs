@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::ids::OrderId;
-use domain::order::{OrderState, evolve};
+use domain::order::{Order, evolve};
 use domain::wire;
 use event_store::RecordedEvent;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -66,7 +66,7 @@ fn facts(events: &[RecordedEvent], entries: &[Entry]) -> Vec<(&'static str, Stri
 }
 
 /// `None`: its events do not make an order.
-fn folded(events: &[RecordedEvent]) -> Option<OrderState> {
+fn folded(events: &[RecordedEvent]) -> Option<Order> {
     events.iter().try_fold(None, |state, event| {
         let decoded = wire::decode(&event.event_type, &event.data, &event.metadata).ok()?;
         evolve(state, &decoded.event).ok().map(Some)

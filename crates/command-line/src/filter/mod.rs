@@ -8,7 +8,7 @@ mod text;
 
 use chrono::{DateTime, Utc};
 use domain::filter::{AmountRange, AttributeFilter, OrderFilter, WorkflowFilter};
-use domain::order::{Lifecycle, StepStatus};
+use domain::order::{State, StepStatus};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ pub enum Condition {
     /// A business status.
     Status(String),
     /// Where the execution stands.
-    State(Lifecycle),
+    State(State),
     /// A customer.
     Customer(String),
     /// What a line is of.
@@ -170,7 +170,7 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
     }
     match key {
         "status" => Ok(Condition::Status(value)),
-        "state" => word(key, &value, &Lifecycle::ALL, Lifecycle::as_str).map(Condition::State),
+        "state" => word(key, &value, &State::ALL, State::as_str).map(Condition::State),
         "customer" => Ok(Condition::Customer(value)),
         "sku" => Ok(Condition::Sku(value)),
         STEP_STATUS => word(key, &value, &StepStatus::BEGUN, StepStatus::as_str).map(Condition::StepStatus),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use command_line::filter::{Bound, Condition, Conditions, Time, filter};
 use domain::filter::{OrderFilter, OrderSummary};
-use domain::order::{OrderPlaced, OrderState};
+use domain::order::{Order, OrderPlaced};
 
 /// A filter, and the part of it that the placing of an order decides.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +37,7 @@ impl Selection {
     }
 
     /// Whether an order matches.
-    pub fn takes(&self, order: &OrderState) -> bool {
+    pub fn takes(&self, order: &Order) -> bool {
         self.whole.selects(&OrderSummary::of(order))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::backtest::{Options, Past, Trial, backtest};
-use domain::order::{Event, OrderState, evolve};
+use domain::order::{Event, Order, evolve};
 use domain::wire;
 use domain::workflow::Workflow;
 use event_store::RecordedEvent;
@@ -201,9 +201,8 @@ fn event(recorded: &RecordedEvent) -> Result<Event, String> {
     read.map_err(|error| format!("event {}: {error}", recorded.revision))
 }
 
-fn folded(events: &[Event]) -> Result<OrderState, String> {
-    let state: Result<Option<OrderState>, _> =
-        events.iter().try_fold(None, |state, event| evolve(state, event).map(Some));
+fn folded(events: &[Event]) -> Result<Order, String> {
+    let state: Result<Option<Order>, _> = events.iter().try_fold(None, |state, event| evolve(state, event).map(Some));
     state.map_err(|misfit| misfit.to_string())?.ok_or_else(|| "it has no events".to_owned())
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use domain::order::{Effect, Event, OrderState, summary};
+use domain::order::{Effect, Event, Order, summary};
 use domain::replay::{Again, Change, Decision, Moment, changes, event_json, state_json};
 use serde_json::{Value, json};
 
@@ -91,7 +91,7 @@ fn event(text: &mut String, moment: &Moment<'_>, page: Page) {
 }
 
 /// Business status, execution, and the step that moved.
-fn stands(event: &Event, state: &OrderState) -> String {
+fn stands(event: &Event, state: &Order) -> String {
     let order = format!("now {} ({})", state.status, state.state());
     match event.step() {
         Some(step) => format!("{order}, {step} {}", state.status_of(step)),

@@ -72,9 +72,9 @@ impl World {
     }
 
     /// A request as the orchestrator makes it: `payments.charge`, for an order.
-    pub(crate) fn ask(&self, what: &str, order_id: &str, input: Value) -> Ask<'_> {
+    pub(crate) fn ask(&self, what: &str, order_id: &str, input: Value) -> ActionRequest<'_> {
         let (participant, action) = what.split_once('.').unwrap();
-        Ask {
+        ActionRequest {
             world: self,
             participant: participant.to_owned(),
             action: action.to_owned(),
@@ -141,7 +141,7 @@ impl Drop for Deliveries {
 }
 
 #[derive(Clone)]
-pub(crate) struct Ask<'w> {
+pub(crate) struct ActionRequest<'w> {
     world: &'w World,
     participant: String,
     action: String,
@@ -151,7 +151,7 @@ pub(crate) struct Ask<'w> {
     callback: String,
 }
 
-impl Ask<'_> {
+impl ActionRequest<'_> {
     pub(crate) fn key(mut self, key: &str) -> Self {
         key.clone_into(&mut self.key);
         self

@@ -1,7 +1,7 @@
 //! The only SQL of a filter: conditions on `orders`. They select what [`OrderFilter::selects`] does, which a test compares.
 
 use domain::filter::{AmountRange, AttributeFilter, OrderFilter, StepFilter, TimeRange, WorkflowFilter};
-use domain::order::{Lifecycle, StepStatus};
+use domain::order::{State, StepStatus};
 use serde_json::json;
 use sqlx::{Postgres, QueryBuilder};
 
@@ -114,5 +114,5 @@ fn push_step(query: &mut Query, StepFilter { name, statuses }: &StepFilter, purp
 
 /// Every state, as the views spell it.
 pub(crate) fn all_states() -> Vec<&'static str> {
-    Lifecycle::ALL.map(Lifecycle::as_str).to_vec()
+    State::ALL.map(State::as_str).to_vec()
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::filter::{AmountRange, AttributeFilter, OrderFilter, OrderSummary, StepFilter, TimeRange, WorkflowFilter};
-use domain::order::{Lifecycle, Line, StepStatus};
+use domain::order::{Line, State, StepStatus};
 use postgres_cluster::testing::database;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ const KEYS: [&str; 4] = ["a", "b", "0", "1"];
 #[derive(Debug, Clone)]
 struct Random {
     status: &'static str,
-    state: Lifecycle,
+    state: State,
     customer: &'static str,
     workflow: (&'static str, u32),
     lines: Vec<Line>,
@@ -152,7 +152,7 @@ fn order() -> impl Strategy<Value = Random> {
         steps.dedup_by_key(|(name, _)| *name);
         steps
     });
-    let standing = (word(), select(&Lifecycle::ALL[..]), word(), (word(), 1..4_u32));
+    let standing = (word(), select(&State::ALL[..]), word(), (word(), 1..4_u32));
     let content = (vec(line(), 0..3), amount(), object(value()));
     let life = ((kept(), kept(), proptest::option::of(kept())), steps, proptest::option::of(reason()));
     (standing, content, life).prop_map(|(standing, content, life)| Random {
@@ -194,7 +194,7 @@ fn filter() -> impl Strategy<Value = OrderFilter> {
     let step = (proptest::option::of(select(vec!["a", "B", "c"])), proptest::option::of(statuses))
         .prop_filter("a name or a status", |(name, statuses)| name.is_some() || statuses.is_some())
         .prop_map(|(name, statuses)| StepFilter { name: name.map(str::to_owned), statuses });
-    let states = sometimes(subsequence(Lifecycle::ALL.to_vec(), 0..5));
+    let states = sometimes(subsequence(State::ALL.to_vec(), 0..5));
     let total = (sometimes(amount()), sometimes(amount()));
     let total = total.prop_map(|(at_least, at_most)| AmountRange { at_least, at_most });
     let standing = (words(), states, words(), sometimes(workflow), sometimes(step));

@@ -228,7 +228,7 @@ impl Store {
              ORDER BY position, revision LIMIT $2",
         )
         .bind([order.stream(), order.metadata_stream()])
-        .bind(MOST_PARKED)
+        .bind(MAX_PARKED)
         .fetch_all(&mut *self.snapshot().await?)
         .await?;
         Ok(rows)
@@ -271,7 +271,7 @@ impl Store {
 }
 
 /// The most events of an order that are set aside and listed.
-const MOST_PARKED: i64 = 100;
+const MAX_PARKED: i64 = 100;
 /// Filters in one statement: each is some values, and a statement takes 65,535.
 const FILTERS: usize = 100;
 

@@ -10,7 +10,7 @@
 //! list of values is met by is merged from these, and no order is looked at in vain.
 
 use domain::filter::{OrderFilter, WorkflowFilter};
-use domain::order::Lifecycle;
+use domain::order::State;
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
@@ -23,7 +23,7 @@ use crate::sort::{Place, Sort, SortBy, SortKey};
 
 /// How many orders a walk looks at for each that is wanted, and at most.
 const LOOKED_AT: i64 = 128;
-const MOST_LOOKED_AT: i64 = 8_000;
+const MAX_LOOKED_AT: i64 = 8_000;
 /// How many times that a second walk looks at, where still more are expected to meet the filter.
 const SECOND: i64 = 8;
 
@@ -92,7 +92,7 @@ impl Search<'_> {
         if let Some(streams) = streams.iter().find(|streams| self.split(**streams).1 == OrderFilter::default()) {
             return Ok(vec![Way::Walk(*streams, wanted)]);
         }
-        let looked_at = MOST_LOOKED_AT.min(wanted * LOOKED_AT);
+        let looked_at = MAX_LOOKED_AT.min(wanted * LOOKED_AT);
         let expected = self.estimated(db).await?;
         let are_more = |orders: i64| expected.is_none_or(|expected| expected > orders.cast_unsigned());
         let mut ways = Vec::new();
@@ -302,6 +302,6 @@ fn next(column: &str, among: &str) -> String {
     format!("(SELECT orders.{column} FROM orders WHERE {among} ORDER BY orders.{column} LIMIT 1)")
 }
 
-fn words(states: &[Lifecycle]) -> Vec<&'static str> {
+fn words(states: &[State]) -> Vec<&'static str> {
     states.iter().map(|state| state.as_str()).collect()
 }

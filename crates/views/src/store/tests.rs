@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::filter::{AmountRange, AttributeFilter, OrderFilter, StepFilter, TimeRange, WorkflowFilter};
-use domain::order::{Lifecycle, StepStatus};
+use domain::order::{State, StepStatus};
 use postgres_cluster::testing::{TestDatabase, database};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -72,12 +72,9 @@ fn filters() -> Vec<OrderFilter> {
         OrderFilter { statuses: Some(texts(&["Shipped"])), ..any() },
         OrderFilter { statuses: Some(texts(&["BackOrdered", "Canceled"])), ..any() },
         OrderFilter { statuses: Some(texts(&["Unheard"])), ..any() },
-        OrderFilter { states: Some(vec![Lifecycle::Completed]), ..any() },
-        OrderFilter { states: Some(vec![Lifecycle::Waiting]), ..any() },
-        OrderFilter {
-            states: Some(vec![Lifecycle::Paused, Lifecycle::Running, Lifecycle::Stuck, Lifecycle::Waiting]),
-            ..any()
-        },
+        OrderFilter { states: Some(vec![State::Completed]), ..any() },
+        OrderFilter { states: Some(vec![State::Waiting]), ..any() },
+        OrderFilter { states: Some(vec![State::Paused, State::Running, State::Stuck, State::Waiting]), ..any() },
         OrderFilter { states: Some(vec![]), ..any() },
         OrderFilter { customers: Some(texts(&["C2012"])), ..any() },
         OrderFilter { customers: Some(texts(&["C2012", "GUEST"])), ..any() },
@@ -114,12 +111,8 @@ fn filters() -> Vec<OrderFilter> {
 fn mixtures() -> Vec<OrderFilter> {
     let any = OrderFilter::default;
     vec![
-        OrderFilter { states: Some(vec![Lifecycle::Completed]), skus: Some(texts(&["S4711"])), ..any() },
-        OrderFilter {
-            states: Some(vec![Lifecycle::Running, Lifecycle::Waiting]),
-            customers: Some(texts(&["GUEST"])),
-            ..any()
-        },
+        OrderFilter { states: Some(vec![State::Completed]), skus: Some(texts(&["S4711"])), ..any() },
+        OrderFilter { states: Some(vec![State::Running, State::Waiting]), customers: Some(texts(&["GUEST"])), ..any() },
         OrderFilter {
             statuses: Some(texts(&["Shipped"])),
             workflow: Some(workflow("order-fulfilment".to_owned(), Some(1))),
@@ -127,7 +120,7 @@ fn mixtures() -> Vec<OrderFilter> {
             ..any()
         },
         OrderFilter {
-            states: Some(vec![Lifecycle::Completed]),
+            states: Some(vec![State::Completed]),
             workflow: Some(workflow("order-fulfilment".to_owned(), Some(1))),
             skus: Some(texts(&["BAG"])),
             ..any()
@@ -139,7 +132,7 @@ fn mixtures() -> Vec<OrderFilter> {
             ..any()
         },
         OrderFilter {
-            states: Some(vec![Lifecycle::Stuck]),
+            states: Some(vec![State::Stuck]),
             stuck_reason: Some("undo of charge".to_owned()),
             step: Some(step(Some("ship"), Some(&[StepStatus::Stuck]))),
             ..any()

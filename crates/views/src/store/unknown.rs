@@ -8,7 +8,7 @@ use super::Store;
 use crate::error::ViewsError;
 
 /// The most names that are read, to find near ones.
-const MOST_NAMES: i64 = 2_000;
+const MAX_NAMES: i64 = 2_000;
 
 /// Something that a filter names, and that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +94,7 @@ async fn versions(db: &mut PgConnection, workflow: &str) -> Result<Vec<i32>, sql
 
 async fn workflow_names(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     let names = sqlx::query_scalar("SELECT DISTINCT name FROM workflows ORDER BY name LIMIT $1");
-    names.bind(MOST_NAMES).fetch_all(db).await
+    names.bind(MAX_NAMES).fetch_all(db).await
 }
 
 async fn step_names(db: &mut PgConnection, workflow: Option<&str>) -> Result<Vec<String>, sqlx::Error> {

@@ -16,7 +16,7 @@ use crate::order::event::{
 use crate::order::failure::{excerpt, given_up, hidden_guard, no_guard, no_input, too_large};
 use crate::order::limits::{json_bound, json_size};
 use crate::order::personal::Recorded;
-use crate::order::state::{OrderState, Phase, Stage, StepState};
+use crate::order::state::{Order, Phase, Stage, StepState};
 use crate::workflow::{Evaluated, Join, Step, UNITS, Workflow};
 
 /// The budget of all expressions in the `with` of one step: twice that of one expression.
@@ -105,7 +105,7 @@ fn forward(workflow: &Workflow, decision: &mut Decision) -> Result<(), DecideErr
 }
 
 /// The first step that failed, or whose outcome requires compensation.
-fn reason_to_undo(workflow: &Workflow, state: &OrderState) -> Option<(String, String)> {
+fn reason_to_undo(workflow: &Workflow, state: &Order) -> Option<(String, String)> {
     workflow.steps.iter().find_map(|step| {
         let known = state.steps.get(&step.id)?;
         let because = match (known.stage, &known.outcome) {
@@ -157,7 +157,7 @@ pub(super) fn begin_if_ready(workflow: &Workflow, step: &Step, decision: &mut De
 
 /// Whether an operator canceled an order whose personal data cannot be read. Such an order ends
 /// without the steps that need them.
-fn ends_without_personal_data(state: &OrderState) -> bool {
+fn ends_without_personal_data(state: &Order) -> bool {
     state.canceled && state.phase == Phase::Compensated && state.placed.sealed.is_some()
 }
 
@@ -252,7 +252,7 @@ fn begin(workflow: &Workflow, step: &Step, decision: &mut Decision) -> Result<()
 }
 
 /// The input of a step, and how many of its [`INPUT_UNITS`] its expressions used.
-fn input(workflow: &Workflow, step: &Step, state: &OrderState) -> (Result<Recorded, String>, u64) {
+fn input(workflow: &Workflow, step: &Step, state: &Order) -> (Result<Recorded, String>, u64) {
     let mut input = Evaluated { value: Value::Object(Map::new()), placeholders: Vec::new() };
     let mut left = INPUT_UNITS;
     if step.with.is_empty() {
@@ -284,7 +284,7 @@ fn that_fits(recorded: Recorded, name: &str, most: usize) -> Result<Recorded, St
     if size > most { Err(too_large(name, size, most)) } else { Ok(recorded) }
 }
 
-fn all_settled(section: &[Step], state: &OrderState) -> bool {
+fn all_settled(section: &[Step], state: &Order) -> bool {
     section.iter().all(|step| {
         let known = state.steps.get(&step.id);
         known.is_some_and(|known| !known.stage.is_open() && !matches!(known.stage, Stage::Held { .. }))

@@ -9,12 +9,12 @@ use super::{DecideError, Decision};
 use crate::order::command::{Answer, Refusal, Reply};
 use crate::order::event::{Basis, Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
 use crate::order::failure::{accepted_in_vain, last_attempt, no_outcome, unknown_outcome};
-use crate::order::state::{OrderState, Phase};
+use crate::order::state::{Order, Phase};
 use crate::workflow::{Step, Workflow};
 
 pub(super) fn answer(
     workflow: &Workflow,
-    state: &OrderState,
+    state: &Order,
     answer: &Answer,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
@@ -123,13 +123,13 @@ pub(super) fn failure(
     }
 }
 
-pub(super) fn is_unsure(state: &OrderState, step: &str) -> bool {
+pub(super) fn is_unsure(state: &Order, step: &str) -> bool {
     state.steps.get(step).is_some_and(|known| known.unsure)
 }
 
 /// How many attempts have failed, with the present one; `None`: it was the last one. During
 /// compensation, no forward step is tried again: it would have to be undone, too.
-fn failures_before_another_attempt(step: &Step, state: &OrderState, answer: &Answer) -> Option<u32> {
+fn failures_before_another_attempt(step: &Step, state: &Order, answer: &Answer) -> Option<u32> {
     let failures = state.steps.get(&answer.attempt.step).map_or(0, |s| s.failures) + 1;
     let forward_while_undoing = answer.attempt.direction == Direction::Do && state.phase == Phase::Undoing;
     (!forward_while_undoing && failures < step.retry.attempts).then_some(failures)
@@ -139,7 +139,7 @@ fn failures_before_another_attempt(step: &Step, state: &OrderState, answer: &Ans
 /// any other step has failed.
 fn misconfigured(
     step: &Step,
-    state: &OrderState,
+    state: &Order,
     answer: &Answer,
     error: &str,
     retry_after: Option<Duration>,
@@ -168,7 +168,7 @@ fn misconfigured(
 
 fn unclear(
     step: &Step,
-    state: &OrderState,
+    state: &Order,
     answer: &Answer,
     error: &str,
     retry_after: Option<Duration>,

@@ -1,6 +1,6 @@
 //! The consequences of the answer to an attempt.
 
-use crate::order::{Direction, Event, Lifecycle, Mode, Reply, StepStarted};
+use crate::order::{Direction, Event, Mode, Reply, State, StepStarted};
 use crate::testing::{Story, answered, done, order, refused};
 use crate::workflow::Workflow;
 
@@ -62,7 +62,7 @@ fn an_order_is_stuck_when_a_step_after_compensation_is_refused() {
     story.place(order()).whatever();
     story.answer("pay", refused("no money")).whatever();
     story.answer("say", answered("done")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Canceled);
+    assert_eq!(story.state().state(), State::Canceled);
 
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();

@@ -5,12 +5,12 @@ use super::tick::given_up;
 use super::{DecideError, Decision};
 use crate::order::command::HandOver;
 use crate::order::failure::handed_over;
-use crate::order::state::OrderState;
+use crate::order::state::Order;
 use crate::workflow::Workflow;
 
 pub(super) fn hand_over(
     workflow: &Workflow,
-    state: &OrderState,
+    state: &Order,
     back: &HandOver,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {

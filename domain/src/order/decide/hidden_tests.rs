@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use crate::order::{Command, CustomerKey, Direction, Event, LateRefusal, Lifecycle, Operation, StepStatus};
+use crate::order::{Command, CustomerKey, Direction, Event, LateRefusal, Operation, State, StepStatus};
 use crate::testing::{Story, done, held, order, refused};
 use crate::workflow::Workflow;
 
@@ -52,10 +52,10 @@ fn an_impossible_request_is_held_at_once_and_made_when_an_operator_retries() {
         "tell: failed by a mistake that a person has to mend: key 7 is missing",
         &format!("The order is stuck and needs a person: {reason}"),
     ]);
-    assert_eq!((story.state().state(), story.state().stuck_reason()), (Lifecycle::Stuck, Some(reason)));
+    assert_eq!((story.state().state(), story.state().stuck_reason()), (State::Stuck, Some(reason)));
     assert_eq!(story.state().due_at(), None);
     story.operate(retry()).then(&["tell: p is asked to tell again (attempt 2)"]);
-    assert_eq!(story.state().state(), Lifecycle::Running);
+    assert_eq!(story.state().state(), State::Running);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_participant_that_needs_a_correction_has_not_refused() {
     let (step, direction, error) = ("tell".to_owned(), Direction::Do, "no key".to_owned());
     let late = LateRefusal { step, direction, error, request: None, key: None, misconfigured: true, now: story.now() };
     story.when(&Command::Refuse(late)).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     assert!(!story.history().iter().any(|event| matches!(event, Event::CompensationStarted(_))));
 }
 
@@ -75,14 +75,14 @@ fn a_guard_never_reads_a_placeholder_as_personal_data() {
     let workflow = workflow(LOOKS);
     let mut story = keyless(&workflow);
     story.answer("charge", done()).whatever();
-    assert_eq!((story.state().state(), story.state().status_of("tell")), (Lifecycle::Stuck, StepStatus::Stuck));
+    assert_eq!((story.state().state(), story.state().status_of("tell")), (State::Stuck, StepStatus::Stuck));
     assert!(story.state().stuck_reason().unwrap().contains(&key().id().to_string()));
     // While the key is missing, the step is held again.
     assert_eq!(story.operate(retry()).events().len(), 1);
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     story.unseal(&key());
     story.operate(retry()).then(&["tell: p is asked to tell"]);
-    assert_eq!((story.state().state(), story.state().stuck_reason()), (Lifecycle::Running, None));
+    assert_eq!((story.state().state(), story.state().stuck_reason()), (State::Running, None));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_step_that_its_guard_excludes_is_skipped_and_the_order_continues() {
     story.answer("charge", done()).whatever();
     story.unseal(&key());
     story.operate(retry()).whatever();
-    assert_eq!((story.state().state(), story.state().stuck_reason()), (Lifecycle::Completed, None));
+    assert_eq!((story.state().state(), story.state().stuck_reason()), (State::Completed, None));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_step_that_was_held_before_it_began_can_be_skipped_and_undone() {
     story.answer("charge", done()).whatever();
     let mut canceled = story.clone();
     story.operate(Operation::Skip { step: "tell".to_owned(), outcome: None, data: serde_json::Value::Null }).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Completed);
+    assert_eq!(story.state().state(), State::Completed);
     canceled.operate(Operation::Cancel).whatever();
     assert_eq!(canceled.state().status_of("charge"), StepStatus::Compensating);
 }
@@ -114,7 +114,7 @@ fn a_canceled_order_ends_without_steps_that_need_unreadable_personal_data() {
     story.operate(Operation::Cancel).whatever();
     story.answer("charge", refused("no")).whatever();
     story.answer("record", done()).whatever();
-    assert_eq!((story.state().state(), story.state().status_of("sorry")), (Lifecycle::Canceled, StepStatus::Skipped));
+    assert_eq!((story.state().state(), story.state().status_of("sorry")), (State::Canceled, StepStatus::Skipped));
 }
 
 #[test]
@@ -124,11 +124,11 @@ fn an_order_compensated_by_a_failure_is_held_where_it_needs_unreadable_data() {
     story.answer("charge", refused("no")).whatever();
     story.answer("record", done()).whatever();
     story.answer("sorry", held("key 7 is missing")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     story.unseal(&key());
     story.operate(Operation::Retry { step: None }).whatever();
     story.answer("sorry", done()).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Canceled);
+    assert_eq!(story.state().state(), State::Canceled);
 }
 
 #[test]
@@ -138,5 +138,5 @@ fn a_canceled_order_ends_without_steps_whose_guard_needs_unreadable_personal_dat
     let mut story = keyless(&workflow);
     story.operate(Operation::Cancel).whatever();
     story.answer("charge", refused("no")).whatever();
-    assert_eq!((story.state().state(), story.state().status_of("sorry")), (Lifecycle::Canceled, StepStatus::Skipped));
+    assert_eq!((story.state().state(), story.state().status_of("sorry")), (State::Canceled, StepStatus::Skipped));
 }

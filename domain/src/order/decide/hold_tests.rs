@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::tests::assert_backtests_the_same;
-use crate::order::{Effect, Event, Lifecycle, Operation, Refusal, Reply, StepStatus, idempotency_key};
+use crate::order::{Effect, Event, Operation, Refusal, Reply, State, StepStatus, idempotency_key};
 use crate::testing::{Story, answered, done, misconfigured, order, refused, unclear};
 use crate::workflow::Workflow;
 
@@ -70,11 +70,11 @@ fn a_mistake_ends_in_a_hold_and_undoes_nothing() {
     let workflow = workflow();
     let mut story = held(&workflow);
     let state = story.state();
-    assert_eq!((state.state(), state.status_of("charge")), (Lifecycle::Stuck, StepStatus::Stuck));
+    assert_eq!((state.state(), state.status_of("charge")), (State::Stuck, StepStatus::Stuck));
     assert_eq!(state.stuck_reason(), Some("p.charge is held for an operator: answered 401 (attempt 3, the last)"));
     story.answer("tell", done()).whatever();
     let state = story.state();
-    assert_eq!((state.state(), state.status_of("tell")), (Lifecycle::Stuck, StepStatus::Completed));
+    assert_eq!((state.state(), state.status_of("tell")), (State::Stuck, StepStatus::Completed));
     assert_eq!((state.status_of("ship"), state.due_at()), (StepStatus::Pending, None));
     assert!(!story.history().iter().any(|event| matches!(event, Event::CompensationStarted(_))));
 }
@@ -118,10 +118,10 @@ steps:
     canceled.operate(Operation::Cancel).whatever();
     assert_eq!(canceled.state().status_of("charge"), StepStatus::Compensating);
     canceled.answer("charge", done()).whatever();
-    assert_eq!(canceled.state().state(), Lifecycle::Canceled);
+    assert_eq!(canceled.state().state(), State::Canceled);
     story.operate(Operation::Retry { step: None }).whatever();
     story.answer("charge", answered("done")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Completed);
+    assert_eq!(story.state().state(), State::Completed);
     assert_backtests_the_same(&story, &workflow);
 }
 
@@ -150,11 +150,11 @@ steps:
     canceled.operate(Operation::Cancel).whatever();
     assert_eq!(canceled.state().status_of("charge"), StepStatus::Compensating);
     named.signal_with("charge", "done", Value::Null, Some("r2")).whatever();
-    assert_eq!(named.state().state(), Lifecycle::Completed);
+    assert_eq!(named.state().state(), State::Completed);
     story.operate(Operation::Retry { step: None }).whatever();
     story.answer("charge", Reply::Accepted).whatever();
     story.signal_with("charge", "done", Value::Null, Some("r2")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Completed);
+    assert_eq!(story.state().state(), State::Completed);
     for story in [story, named, canceled] {
         assert_backtests_the_same(&story, &workflow);
     }
@@ -199,11 +199,11 @@ fn an_operator_retries_what_is_held() {
     let workflow = workflow();
     let mut story = held(&workflow);
     story.operate(Operation::Retry { step: None }).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Running);
+    assert_eq!(story.state().state(), State::Running);
     for step in ["charge", "tell", "ship"] {
         story.answer(step, done()).whatever();
     }
-    assert_eq!(story.state().state(), Lifecycle::Completed);
+    assert_eq!(story.state().state(), State::Completed);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn an_operator_skips_a_held_step_with_a_known_outcome() {
     let refusal = Refusal::UnknownOutcome { step: "charge".to_owned(), outcome: "perhaps".to_owned(), known };
     story.operate(skip("perhaps")).then_refused(&refusal);
     story.operate(skip("done")).whatever();
-    assert_eq!((story.state().state(), story.state().status_of("ship")), (Lifecycle::Running, StepStatus::Running));
+    assert_eq!((story.state().state(), story.state().status_of("ship")), (State::Running, StepStatus::Running));
 }
 
 #[test]
@@ -223,13 +223,13 @@ fn a_cancel_undoes_completed_steps_but_not_a_step_that_a_mistake_kept_from_actin
     let mut story = held(&workflow);
     story.answer("tell", done()).whatever();
     story.operate(Operation::Cancel).whatever();
-    assert_eq!((story.state().state(), story.state().status_of("charge")), (Lifecycle::Canceled, StepStatus::Failed));
+    assert_eq!((story.state().state(), story.state().status_of("charge")), (State::Canceled, StepStatus::Failed));
 
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
     story.answer("tell", done()).whatever();
     use_up(&mut story, "charge", 3, &answered("unheard-of"));
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     story.operate(Operation::Cancel).whatever();
     assert_eq!(story.state().status_of("charge"), StepStatus::Compensating);
 }
@@ -239,9 +239,9 @@ fn a_stuck_order_can_be_paused_and_resumed_and_is_still_stuck() {
     let workflow = workflow();
     let mut story = held(&workflow);
     story.operate(Operation::Pause).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Paused);
+    assert_eq!(story.state().state(), State::Paused);
     story.operate(Operation::Resume).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn with_two_held_steps_the_other_one_keeps_the_order_stuck() {
     story.operate(Operation::Retry { step: Some("charge".to_owned()) }).whatever();
     assert_eq!(story.state().stuck.as_ref().map(|stuck| stuck.step.as_str()), Some("tell"));
     story.operate(Operation::Retry { step: Some("tell".to_owned()) }).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Running);
+    assert_eq!(story.state().state(), State::Running);
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn an_undo_that_fails_by_a_mistake_is_stuck_and_retried_under_a_new_key() {
     let mut story = refunding(&workflow);
     assert_eq!(key_of(&story, "charge"), "1/charge/undo");
     story.answer("charge", refused("the till is closed")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     story.operate(Operation::Retry { step: None }).whatever();
     assert_eq!(key_of(&story, "charge"), "1/charge/undo/2");
     // While the outcome is unknown, the key stays.
@@ -270,7 +270,7 @@ fn an_undo_that_fails_by_a_mistake_is_stuck_and_retried_under_a_new_key() {
         story.answer("charge", unclear("503")).whatever();
         story.tick_after(SLOWLY).whatever();
     }
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     story.operate(Operation::Retry { step: None }).whatever();
     assert_eq!(key_of(&story, "charge"), "1/charge/undo/2");
 }
@@ -284,7 +284,7 @@ fn a_refusal_after_mistakes_without_effect_needs_no_undo() {
     story.answer("charge", misconfigured("answered 401")).whatever();
     story.tick_after(SLOWLY).whatever();
     story.answer("charge", refused("declined")).whatever();
-    assert_eq!((story.state().state(), story.state().status_of("charge")), (Lifecycle::Canceled, StepStatus::Failed));
+    assert_eq!((story.state().state(), story.state().status_of("charge")), (State::Canceled, StepStatus::Failed));
 }
 
 #[test]
@@ -292,9 +292,9 @@ fn an_undo_may_be_answered_later_over_http_and_by_events() {
     let workflow = workflow();
     let mut story = refunding(&workflow);
     story.answer("charge", Reply::Accepted).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Compensating);
+    assert_eq!(story.state().state(), State::Compensating);
     story.undone_later("charge").whatever();
-    assert_eq!(story.state().state(), Lifecycle::Canceled);
+    assert_eq!(story.state().state(), State::Canceled);
 }
 
 #[test]
@@ -326,5 +326,5 @@ fn an_undo_whose_later_answer_never_comes_is_stuck() {
     let mut story = refunding(&workflow);
     story.answer("charge", Reply::Accepted).whatever();
     story.tick_after(Duration::from_hours(24)).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
 }

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::order::{
-    Command, Direction, LateRefusal, Lifecycle, Operation, Refusal, Reply, Signal, StepStatus, request_id,
-};
+use crate::order::{Command, Direction, LateRefusal, Operation, Refusal, Reply, Signal, State, StepStatus, request_id};
 use crate::testing::{Story, done, misconfigured, order, refused};
 use crate::workflow::Workflow;
 
@@ -50,11 +48,11 @@ fn keyed(story: &mut Story<'_>, outcome: &str, data: Value) -> crate::testing::T
     story.signal_with("send", outcome, data, Some("k"))
 }
 
-fn contradicts(state: Lifecycle, recorded: &str) -> Refusal {
+fn contradicts(state: State, recorded: &str) -> Refusal {
     Refusal::Contradicts { step: "send".to_owned(), state, recorded: recorded.to_owned() }
 }
 
-fn too_late(state: Lifecycle, recorded: &str) -> Refusal {
+fn too_late(state: State, recorded: &str) -> Refusal {
     Refusal::TooLate { step: "send".to_owned(), state, recorded: recorded.to_owned() }
 }
 
@@ -104,19 +102,17 @@ fn a_contradicting_answer_is_distinguished_from_a_late_one() {
     let mut story = sending(&workflow);
     story.signal("send", "sent").whatever();
     let answered = "answered \"sent\"";
-    story
-        .signal_with("send", "sold_out", Value::Null, Some("2"))
-        .then_refused(&contradicts(Lifecycle::Running, answered));
-    story.signal_with("send", "sent", json!(1), Some("3")).then_refused(&contradicts(Lifecycle::Running, answered));
-    story.signal_with("send", "sent", Value::Null, Some("4")).then_refused(&too_late(Lifecycle::Running, answered));
-    story.refuse_later("send", Direction::Do, "no van").then_refused(&contradicts(Lifecycle::Running, answered));
+    story.signal_with("send", "sold_out", Value::Null, Some("2")).then_refused(&contradicts(State::Running, answered));
+    story.signal_with("send", "sent", json!(1), Some("3")).then_refused(&contradicts(State::Running, answered));
+    story.signal_with("send", "sent", Value::Null, Some("4")).then_refused(&too_late(State::Running, answered));
+    story.refuse_later("send", Direction::Do, "no van").then_refused(&contradicts(State::Running, answered));
 
     let mut story = sending(&workflow);
     story.refuse_later("send", Direction::Do, "no van").whatever();
     story.refuse_later("send", Direction::Do, "no van").then(&[]);
     let failed = "failed: no van";
-    story.signal("send", "sent").then_refused(&contradicts(Lifecycle::Compensating, failed));
-    story.refuse_later("send", Direction::Do, "no men").then_refused(&too_late(Lifecycle::Compensating, failed));
+    story.signal("send", "sent").then_refused(&contradicts(State::Compensating, failed));
+    story.refuse_later("send", Direction::Do, "no men").then_refused(&too_late(State::Compensating, failed));
 }
 
 #[test]
@@ -125,16 +121,16 @@ fn an_answer_to_a_given_up_step_contradicts_only_without_an_undo() {
     let mut story = sending(&workflow);
     story.operate(Operation::Cancel).whatever();
     let given_up = "failed: given up, because the order is being undone";
-    story.signal("send", "sent").then_refused(&too_late(Lifecycle::Compensating, given_up));
+    story.signal("send", "sent").then_refused(&too_late(State::Compensating, given_up));
     story.answer("send", done()).whatever();
     story.answer("pay", done()).whatever();
-    story.signal("send", "sent").then_refused(&too_late(Lifecycle::Canceled, given_up));
+    story.signal("send", "sent").then_refused(&too_late(State::Canceled, given_up));
 
     let without_undo = SOURCE.replace("    undo: p.recall\n", "");
     let workflow = Workflow::parse(&without_undo).unwrap();
     let mut story = sending(&workflow);
     story.operate(Operation::Cancel).whatever();
-    story.signal("send", "sent").then_refused(&contradicts(Lifecycle::Compensating, given_up));
+    story.signal("send", "sent").then_refused(&contradicts(State::Compensating, given_up));
 }
 
 #[test]
@@ -144,15 +140,15 @@ fn an_assumed_outcome_is_not_a_recorded_answer() {
     let mut story = sending(&workflow);
     story.tick_after(Duration::from_hours(1)).whatever();
     let assumed = "was not answered in time, and counts as \"sent\"";
-    story.signal("send", "sent").then_refused(&too_late(Lifecycle::Running, assumed));
-    story.signal("send", "sold_out").then_refused(&contradicts(Lifecycle::Running, assumed));
+    story.signal("send", "sent").then_refused(&too_late(State::Running, assumed));
+    story.signal("send", "sold_out").then_refused(&contradicts(State::Running, assumed));
 }
 
 #[test]
 fn a_step_without_a_request_waits_for_no_answer() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
-    let not_waiting = |step: &str| Refusal::NotWaiting { step: step.to_owned(), state: Lifecycle::Waiting };
+    let not_waiting = |step: &str| Refusal::NotWaiting { step: step.to_owned(), state: State::Waiting };
     story.signal("tell", "done").then_refused(&not_waiting("tell"));
     story.signal("pay", "again").then_refused(&not_waiting("pay"));
     story.undone_later("send").then_refused(&not_waiting("send"));
@@ -171,13 +167,11 @@ fn an_undo_answered_after_its_deadline_continues_the_compensation() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = undoing(&workflow);
     story.tick_after(Duration::from_hours(24)).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     let stuck = "could not be undone: failed: no answer in time";
-    story.refuse_later("send", Direction::Undo, "gone").then_refused(&too_late(Lifecycle::Stuck, stuck));
+    story.refuse_later("send", Direction::Undo, "gone").then_refused(&too_late(State::Stuck, stuck));
     story.undone_later("send").then(&["undo of send: done", "undo of pay: p is asked to refund"]);
-    story
-        .refuse_later("send", Direction::Undo, "gone")
-        .then_refused(&contradicts(Lifecycle::Compensating, "is undone"));
+    story.refuse_later("send", Direction::Undo, "gone").then_refused(&contradicts(State::Compensating, "is undone"));
 }
 
 #[test]
@@ -187,12 +181,12 @@ fn a_held_request_accepts_a_late_answer_of_its_participant() {
     story.place(order()).whatever();
     story.answer("pay", done()).whatever();
     story.answer("send", misconfigured("answered 401")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     story
         .refuse_later("send", Direction::Do, "no van")
-        .then_refused(&contradicts(Lifecycle::Stuck, "failed: answered 401 (attempt 1, the last)"));
+        .then_refused(&contradicts(State::Stuck, "failed: answered 401 (attempt 1, the last)"));
     story.signal("send", "sent").then(&["send: answered \"sent\"", "tell: p is asked to tell"]);
-    assert_eq!(story.state().state(), Lifecycle::Running);
+    assert_eq!(story.state().state(), State::Running);
 }
 
 #[test]
@@ -209,7 +203,7 @@ fn a_refusal_under_another_key_is_another_refusal_even_with_the_same_text() {
         story.when(&Command::Refuse(late))
     };
     refuse(&mut story, "first").whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     refuse(&mut story, "first").then(&[]);
     // It may answer a request that is still unread, so it must not count as a repetition of the
     // recorded one.
@@ -229,7 +223,7 @@ fn a_repeated_refusal_with_a_key_matches_a_recorded_one_without_a_key() {
     let request = request_id(&story.state().placed.order_id, "send", Direction::Do, 1);
     story.refuse_later("send", Direction::Do, "sold out").whatever();
     story.refuse_request("send", Direction::Do, "sold out", Some(request)).then(&[]);
-    let another = too_late(Lifecycle::Compensating, "failed: sold out");
+    let another = too_late(State::Compensating, "failed: sold out");
     story.refuse_request("send", Direction::Do, "no more", Some(request)).then_refused(&another);
 }
 
@@ -238,7 +232,7 @@ fn the_same_answer_under_another_key_is_refused_with_the_recorded_one() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
     story.signal_with("send", "sent", Value::Null, Some("k-1")).whatever();
-    let recorded = too_late(Lifecycle::Running, "answered \"sent\"");
+    let recorded = too_late(State::Running, "answered \"sent\"");
     story.signal_with("send", "sent", Value::Null, Some("k-2")).then_refused(&recorded);
 }
 
@@ -248,7 +242,7 @@ fn a_later_answer_to_an_undo_counts_once_and_excludes_a_refusal() {
     let mut story = undoing(&workflow);
     story.undone_later("send").whatever();
     story.undone_later("send").then(&[]);
-    let undone = contradicts(Lifecycle::Compensating, "is undone");
+    let undone = contradicts(State::Compensating, "is undone");
     story.refuse_later("send", Direction::Undo, "it is gone").then_refused(&undone);
 }
 
@@ -257,12 +251,12 @@ fn an_answer_to_a_failed_step_contradicts_only_if_nothing_undoes_it() {
     let workflow = Workflow::parse(SOURCE).unwrap();
     let mut story = sending(&workflow);
     story.tick_after(Duration::from_hours(2)).whatever();
-    let overdue = too_late(Lifecycle::Compensating, "failed: no answer in time");
+    let overdue = too_late(State::Compensating, "failed: no answer in time");
     story.signal("send", "sent").then_refused(&overdue);
 
     let mut story = sending(&workflow);
     story.refuse_later("send", Direction::Do, "sold out").whatever();
-    story.signal("send", "sent").then_refused(&contradicts(Lifecycle::Compensating, "failed: sold out"));
+    story.signal("send", "sent").then_refused(&contradicts(State::Compensating, "failed: sold out"));
 }
 
 #[test]
@@ -274,7 +268,7 @@ fn an_answer_to_a_step_that_will_be_undone_is_only_late() {
     story.operate(Operation::Cancel).whatever();
     assert_eq!(story.state().status_of("send"), StepStatus::Failed);
     let given_up = "failed: given up, because the order is being undone";
-    story.signal("send", "sent").then_refused(&too_late(Lifecycle::Compensating, given_up));
+    story.signal("send", "sent").then_refused(&too_late(State::Compensating, given_up));
 }
 
 #[test]
@@ -284,7 +278,7 @@ fn another_answer_to_an_undo_that_is_done_comes_too_late() {
     story.undone_later("send").whatever();
     let (step, data, now) = ("send".to_owned(), json!({ "parcel": "P-77" }), story.now());
     let other = Signal { step, direction: Direction::Undo, outcome: None, data, key: None, now };
-    story.when(&Command::Signal(other)).then_refused(&too_late(Lifecycle::Compensating, "is undone"));
+    story.when(&Command::Signal(other)).then_refused(&too_late(State::Compensating, "is undone"));
 }
 
 #[test]

@@ -53,7 +53,7 @@ use super::command::{Command, Operate, Operation, Refusal};
 use super::event::{DecisionSplit, Event};
 use super::evolve::{IllegalTransition, fold};
 use super::limits::{Limits, json_size};
-use super::state::OrderState;
+use super::state::Order;
 use crate::Timestamp;
 use crate::ids::StepId;
 use crate::workflow::Workflow;
@@ -75,19 +75,19 @@ pub enum DecideError {
 /// caller need not fold the events again.
 pub fn decide_next(
     workflow: &Workflow,
-    state: Option<&OrderState>,
+    state: Option<&Order>,
     command: &Command,
-) -> Result<(Vec<Event>, OrderState), DecideError> {
+) -> Result<(Vec<Event>, Order), DecideError> {
     decide_within(workflow, state, command, Limits::LOG)
 }
 
 /// As [`decide_next`], with the limits of another log.
 pub fn decide_within(
     workflow: &Workflow,
-    state: Option<&OrderState>,
+    state: Option<&Order>,
     command: &Command,
     limits: Limits,
-) -> Result<(Vec<Event>, OrderState), DecideError> {
+) -> Result<(Vec<Event>, Order), DecideError> {
     decide_with(workflow, state, command, limits, None)
 }
 
@@ -95,10 +95,10 @@ pub fn decide_within(
 /// events of that decision before the split; `None`: it was not split.
 pub(crate) fn decide_split_like(
     workflow: &Workflow,
-    state: &OrderState,
+    state: &Order,
     command: &Command,
     at_once: Option<&[Event]>,
-) -> Result<(Vec<Event>, OrderState), DecideError> {
+) -> Result<(Vec<Event>, Order), DecideError> {
     decide_with(workflow, Some(state), command, UNDIVIDED, at_once)
 }
 
@@ -108,11 +108,11 @@ pub(crate) const UNDIVIDED: Limits = Limits { value: Limits::LOG.value, ..Limits
 /// The one path of every command. The limits apply before the first event is recorded.
 fn decide_with(
     workflow: &Workflow,
-    state: Option<&OrderState>,
+    state: Option<&Order>,
     command: &Command,
     limits: Limits,
     at_once: Option<&[Event]>,
-) -> Result<(Vec<Event>, OrderState), DecideError> {
+) -> Result<(Vec<Event>, Order), DecideError> {
     let mut decision = match (state, command) {
         (None, Command::Place(place)) => place::place(workflow, place, limits)?,
         (None, _) => return Err(Refusal::NotPlaced.into()),
@@ -136,7 +136,7 @@ fn decide_with(
 /// The own effect of a command, without consequences.
 fn own_effect(
     workflow: &Workflow,
-    state: &OrderState,
+    state: &Order,
     command: &Command,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
@@ -152,12 +152,7 @@ fn own_effect(
     }
 }
 
-fn operated(
-    workflow: &Workflow,
-    state: &OrderState,
-    operate: &Operate,
-    decision: &mut Decision,
-) -> Result<(), DecideError> {
+fn operated(workflow: &Workflow, state: &Order, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
     match &operate.operation {
         Operation::Cancel => cancel::cancel(state, operate, decision),
         Operation::Pause => pause::pause(state, operate, decision),
@@ -174,7 +169,7 @@ const MARK: usize = 1_000;
 
 /// A decision in progress: its events, and the resulting state.
 struct Decision {
-    state: OrderState,
+    state: Order,
     events: Vec<Event>,
     at: Timestamp,
     /// How many bytes are free after the measured events.
@@ -207,7 +202,7 @@ fn names(events: &[Event]) -> BTreeSet<Name> {
 
 impl Decision {
     /// See [`decide_split_like`] for `at_once`.
-    fn about(state: &OrderState, at: Timestamp, limits: Limits, at_once: Option<&[Event]>) -> Self {
+    fn about(state: &Order, at: Timestamp, limits: Limits, at_once: Option<&[Event]>) -> Self {
         // If this clock is behind that of the last decision, the order of times in the history must
         // stay.
         let mut decision = Self::of(state.clone(), at.max(state.updated_at), limits, at_once);
@@ -216,12 +211,12 @@ impl Decision {
     }
 
     /// The first decision about an order.
-    fn beginning(state: OrderState, placed: Event, limits: Limits, at_once: Option<&[Event]>) -> Self {
+    fn beginning(state: Order, placed: Event, limits: Limits, at_once: Option<&[Event]>) -> Self {
         let decision = Self::of(state, placed.at(), limits, at_once);
         Self { at_most: Limits::bound(&placed), events: vec![placed], ..decision }
     }
 
-    fn of(state: OrderState, at: Timestamp, limits: Limits, at_once: Option<&[Event]>) -> Self {
+    fn of(state: Order, at: Timestamp, limits: Limits, at_once: Option<&[Event]>) -> Self {
         Self {
             state,
             events: Vec::new(),

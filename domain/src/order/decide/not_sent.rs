@@ -16,7 +16,7 @@ use crate::Timestamp;
 use crate::order::command::{AttemptId, NotSent, Refusal};
 use crate::order::event::{Direction, Event, StepAttemptFailed, StepFailed};
 use crate::order::failure::never_sent;
-use crate::order::state::OrderState;
+use crate::order::state::Order;
 use crate::workflow::{Step, Workflow};
 
 /// How long an unsent request is tried again, without pauses.
@@ -24,7 +24,7 @@ pub const MAX_UNSENT: TimeDelta = TimeDelta::days(1);
 
 pub(super) fn not_sent(
     workflow: &Workflow,
-    state: &OrderState,
+    state: &Order,
     not_sent: &NotSent,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
@@ -59,13 +59,13 @@ pub(super) fn not_sent(
 }
 
 /// Since when the request of a step waits to be sent.
-fn unsent_since(state: &OrderState, step: &str) -> Option<Timestamp> {
+fn unsent_since(state: &Order, step: &str) -> Option<Timestamp> {
     let known = state.steps.get(step)?;
     Some(known.unsent_since.unwrap_or(known.since))
 }
 
 /// Holds the step because its request could not be sent. An earlier attempt may have acted.
-fn held_unsent(step: &Step, state: &OrderState, direction: Direction, error: String, decision: &Decision) -> Event {
+fn held_unsent(step: &Step, state: &Order, direction: Direction, error: String, decision: &Decision) -> Event {
     let failure = failure(step, direction, error, is_unsure(state, &step.id), decision);
     Event::StepFailed(StepFailed { misconfigured: true, unsent: true, ..failure })
 }
@@ -77,9 +77,7 @@ mod tests {
     use serde_json::Value;
 
     use crate::order::decide::tests::{assert_backtests_the_same, workflow};
-    use crate::order::{
-        Answer, AttemptId, Command, Direction, Event, Lifecycle, Operation, Refusal, Reply, StepStatus,
-    };
+    use crate::order::{Answer, AttemptId, Command, Direction, Event, Operation, Refusal, Reply, State, StepStatus};
     use crate::testing::{Story, Then, done, order, refused, unclear};
 
     const ONE_CALL: &str = "steps:\n  go: { call: p.go, undo: p.come_back, retry: { attempts: 1 } }";
@@ -130,7 +128,7 @@ mod tests {
         not_sent(&mut story, Direction::Do, 1, WAIT).whatever();
         let events = story.operate(Operation::Cancel).events();
         assert!(events.iter().all(|event| event.type_name() != "StepStarted"), "{events:?}");
-        assert_eq!(story.state().state(), Lifecycle::Canceled);
+        assert_eq!(story.state().state(), State::Canceled);
     }
 
     #[test]
@@ -169,7 +167,7 @@ mod tests {
         assert_eq!(story.state().steps["go"].undo_attempts, 0);
         story.tick_after(WAIT).then(&["undo of go: p is asked to come back"]);
         story.answer("go", done()).whatever();
-        assert_eq!(story.state().state(), Lifecycle::Canceled);
+        assert_eq!(story.state().state(), State::Canceled);
     }
 
     /// Tries every hour to send the step's request, until the order is stuck. Returns how often it
@@ -196,7 +194,7 @@ mod tests {
         assert_eq!(tries_in_vain(&mut story, "go"), 25);
         let state = story.state();
         let reason = "p.go is held for an operator: never sent since 1970-01-01 00:00:00 UTC: its circuit is open";
-        assert_eq!((state.state(), state.stuck_reason(), state.due_at()), (Lifecycle::Stuck, Some(reason), None));
+        assert_eq!((state.state(), state.stuck_reason(), state.due_at()), (State::Stuck, Some(reason), None));
         assert_eq!((state.steps["go"].attempts, state.status_of("go")), (0, StepStatus::Stuck));
         // There are three ways out.
         let (mut skipped, mut canceled) = (story.clone(), story.clone());
@@ -204,10 +202,10 @@ mod tests {
         story.answer("go", done()).then(&["go: done", "The order is completed"]);
         assert_backtests_the_same(&story, &workflow);
         skipped.operate(Operation::Skip { step: "go".to_owned(), outcome: None, data: Value::Null }).whatever();
-        assert_eq!(skipped.state().state(), Lifecycle::Completed);
+        assert_eq!(skipped.state().state(), State::Completed);
         assert_backtests_the_same(&skipped, &workflow);
         canceled.operate(Operation::Cancel).whatever();
-        assert_eq!(canceled.state().state(), Lifecycle::Canceled);
+        assert_eq!(canceled.state().state(), State::Canceled);
         let is_undo = |event: &Event| matches!(event, Event::StepStarted(e) if e.direction == Direction::Undo);
         assert!(!canceled.history().iter().any(is_undo));
         assert_backtests_the_same(&canceled, &workflow);
@@ -248,7 +246,7 @@ mod tests {
         story.operate(Operation::Retry { step: None }).whatever();
         assert_eq!(tries_in_vain(&mut story, "go"), 25);
         story.operate(Operation::Retry { step: None }).whatever();
-        assert_eq!(story.state().state(), Lifecycle::Running);
+        assert_eq!(story.state().state(), State::Running);
         assert_eq!(tries_in_vain(&mut story, "go"), 25);
         assert!(story.state().stuck_reason().unwrap().contains("never sent since 1970-01-02 10:00:00 UTC"));
         assert_backtests_the_same(&story, &workflow);
@@ -298,14 +296,14 @@ mod tests {
         story.answer("on", refused("no")).whatever();
         assert_eq!(tries_in_vain(&mut story, "go"), 25);
         let reason = "p.come_back failed for good: never sent since 1970-01-01 00:00:00 UTC: its circuit is open";
-        assert_eq!((story.state().state(), story.state().stuck_reason()), (Lifecycle::Stuck, Some(reason)));
+        assert_eq!((story.state().state(), story.state().stuck_reason()), (State::Stuck, Some(reason)));
         story.operate(Operation::Retry { step: None }).then(&["undo of go: p is asked to come back"]);
         story.answer("go", done()).whatever();
         assert_eq!(tries_in_vain(&mut story, "tell"), 25);
-        assert_eq!(story.state().state(), Lifecycle::Stuck);
+        assert_eq!(story.state().state(), State::Stuck);
         story.operate(Operation::Retry { step: None }).then(&["tell: p is asked to tell"]);
         story.answer("tell", done()).whatever();
-        assert_eq!(story.state().state(), Lifecycle::Canceled);
+        assert_eq!(story.state().state(), State::Canceled);
         assert_backtests_the_same(&story, &workflow);
     }
 
@@ -319,7 +317,7 @@ mod tests {
         story.tick_after(WAIT).whatever();
         assert_eq!(story.attempt("go").number, earlier.number);
         // The instance did not learn that its report was recorded, and repeats it.
-        let refusal = Refusal::NotWaiting { step: "go".to_owned(), state: Lifecycle::Running };
+        let refusal = Refusal::NotWaiting { step: "go".to_owned(), state: State::Running };
         story.not_sent(earlier.clone(), "no turn came", WAIT).then_refused(&refusal);
         story.hand_over(vec![earlier.clone()]).then(&[]);
         for reply in [done(), refused("no"), Reply::Held { error: "no key".to_owned() }] {

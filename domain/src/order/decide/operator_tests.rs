@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::tests::workflow;
-use crate::order::{Lifecycle, Operation, Refusal, Reply, StepStatus};
+use crate::order::{Operation, Refusal, Reply, State, StepStatus};
 use crate::testing::{Story, done, order, refused, unclear};
 
 const STEPS: &str = "steps:
@@ -23,7 +23,7 @@ fn retry(step: Option<&str>) -> Operation {
     Operation::Retry { step: step.map(str::to_owned) }
 }
 
-fn not_now(operation: &'static str, state: Lifecycle) -> Refusal {
+fn not_now(operation: &'static str, state: State) -> Refusal {
     Refusal::NotNow { operation, state }
 }
 
@@ -45,11 +45,11 @@ fn a_cancel_gives_up_waits_and_undoes_completed_steps() {
         "ship: failed for good: given up, because the order is being undone",
         "undo of ship: p is asked to unship",
     ]);
-    story.operate(Operation::Cancel).then_refused(&not_now("cancel", Lifecycle::Compensating));
+    story.operate(Operation::Cancel).then_refused(&not_now("cancel", State::Compensating));
     story.answer("ship", done()).whatever();
     story.answer("create", done()).whatever();
     story.answer("note", done()).whatever();
-    story.operate(Operation::Cancel).then_refused(&not_now("cancel", Lifecycle::Canceled));
+    story.operate(Operation::Cancel).then_refused(&not_now("cancel", State::Canceled));
 }
 
 #[test]
@@ -73,14 +73,14 @@ fn a_paused_order_records_answers_and_starts_nothing() {
     let workflow = workflow(STEPS);
     let mut story = shipping(&workflow);
     story.operate(Operation::Pause).then(&["The order is put on hold"]);
-    assert_eq!((story.state().state(), story.pending()), (Lifecycle::Paused, vec![]));
-    story.operate(Operation::Pause).then_refused(&not_now("pause", Lifecycle::Paused));
-    story.operate(retry(None)).then_refused(&not_now("retry", Lifecycle::Paused));
+    assert_eq!((story.state().state(), story.pending()), (State::Paused, vec![]));
+    story.operate(Operation::Pause).then_refused(&not_now("pause", State::Paused));
+    story.operate(retry(None)).then_refused(&not_now("retry", State::Paused));
     story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), Some("k")).then(&["ship: answered \"shipped\""]);
     story.signal_with("ship", "shipped", json!({ "tracking": "T-1" }), Some("k")).then(&[]);
     story.tick_after(Duration::from_hours(48)).then(&[]);
     story.operate(Operation::Resume).then(&["The order goes on", "tell: p is asked to tell"]);
-    story.operate(Operation::Resume).then_refused(&not_now("resume", Lifecycle::Running));
+    story.operate(Operation::Resume).then_refused(&not_now("resume", State::Running));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_cancel_ends_a_pause() {
     let mut story = shipping(&workflow);
     story.operate(Operation::Pause).whatever();
     story.operate(Operation::Cancel).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Compensating);
+    assert_eq!(story.state().state(), State::Compensating);
 }
 
 #[test]
@@ -135,13 +135,13 @@ fn an_operators_retry_makes_a_waiting_attempt_now() {
     let workflow = workflow(STEPS);
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    story.operate(retry(None)).then_refused(&Refusal::NothingToRetry { state: Lifecycle::Running });
+    story.operate(retry(None)).then_refused(&Refusal::NothingToRetry { state: State::Running });
     story.answer("create", unclear("503")).whatever();
     let pending = Refusal::StepNotNow {
         operation: "retry",
         step: "tell".to_owned(),
         status: StepStatus::Pending,
-        state: Lifecycle::Running,
+        state: State::Running,
     };
     story.operate(retry(Some("tell"))).then_refused(&pending);
     story.operate(retry(Some("create"))).then(&["create: p is asked to create again (attempt 2)"]);
@@ -154,7 +154,7 @@ fn stuck(workflow: &crate::workflow::Workflow) -> Story<'_> {
     story.answer("create", done()).whatever();
     story.answer("ship", refused("402")).whatever();
     story.answer("create", refused("409")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     story
 }
 
@@ -162,11 +162,11 @@ fn stuck(workflow: &crate::workflow::Workflow) -> Story<'_> {
 fn a_stuck_order_continues_when_its_undo_is_retried() {
     let workflow = workflow(STEPS);
     let mut story = stuck(&workflow);
-    story.operate(Operation::Pause).then_refused(&not_now("pause", Lifecycle::Stuck));
+    story.operate(Operation::Pause).then_refused(&not_now("pause", State::Stuck));
     story.operate(retry(None)).then(&["undo of create: p is asked to delete again (attempt 2)"]);
-    assert_eq!((story.state().state(), story.state().stuck_reason()), (Lifecycle::Compensating, None));
+    assert_eq!((story.state().state(), story.state().stuck_reason()), (State::Compensating, None));
     story.answer("create", refused("409")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     story.operate(retry(Some("create"))).whatever();
     story.answer("create", done()).then(&[
         "undo of create: done",
@@ -184,7 +184,7 @@ fn a_stuck_order_continues_when_its_undo_is_skipped() {
         "Everything that was done is undone",
         "note: p is asked to note",
     ]);
-    assert_eq!(story.state().state(), Lifecycle::Compensating);
+    assert_eq!(story.state().state(), State::Compensating);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn an_undo_is_not_skipped_by_a_command_for_the_step() {
         operation: "skip",
         step: "create".to_owned(),
         status: StepStatus::Compensating,
-        state: Lifecycle::Compensating,
+        state: State::Compensating,
     };
     story.operate(skip("create", Some("done"))).then_refused(&undoing);
     story.operate(skip("create", None)).then(&[
@@ -213,7 +213,7 @@ fn a_step_after_all_undos_that_failed_is_tried_again_or_skipped() {
     let mut story = stuck(&workflow);
     story.operate(skip("create", None)).whatever();
     story.answer("note", refused("410")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     story.clone().operate(retry(None)).then(&["note: p is asked to note again (attempt 2)"]);
     story
         .operate(skip("note", None))
@@ -234,7 +234,7 @@ fn a_skipped_step_counts_as_answered_and_is_undone_with_the_order() {
         .operate(skip("ship", Some("shipped")))
         .then(&["ship: skipped by an operator, and taken for \"shipped\"", "tell: p is asked to tell"]);
     let recorded = "was skipped by an operator, and counts as \"shipped\"".to_owned();
-    let contradicts = Refusal::Contradicts { step: "ship".to_owned(), state: Lifecycle::Running, recorded };
+    let contradicts = Refusal::Contradicts { step: "ship".to_owned(), state: State::Running, recorded };
     story.signal("ship", "lost").then_refused(&contradicts);
     story.answer("tell", refused("404")).then(&[
         "tell: failed for good: 404",
@@ -253,7 +253,7 @@ fn an_answer_to_an_attempt_that_was_skipped_comes_too_late() {
         .then(&["create: skipped by an operator, and taken for \"done\"", "ship: p is asked to ship"]);
     story
         .answer("create", done())
-        .then_refused(&Refusal::NotWaiting { step: "create".to_owned(), state: Lifecycle::Running });
+        .then_refused(&Refusal::NotWaiting { step: "create".to_owned(), state: State::Running });
     assert_eq!(story.state().steps["create"].attempts, 1);
     story
         .operate(skip("nowhere", None))
@@ -266,12 +266,12 @@ fn a_cancel_of_a_paused_or_stuck_compensation_names_the_remedy() {
     let mut story = shipping(&workflow);
     story.operate(Operation::Cancel).whatever();
     story.operate(Operation::Pause).whatever();
-    let held = Refusal::UndoneAlready { state: Lifecycle::Paused };
+    let held = Refusal::UndoneAlready { state: State::Paused };
     let words = "the order is being undone already, and is PAUSED: resume it, and the compensation continues";
     assert_eq!(held.to_string(), words);
     story.operate(Operation::Cancel).then_refused(&held);
     let mut story = stuck(&workflow);
-    story.operate(Operation::Cancel).then_refused(&Refusal::UndoneAlready { state: Lifecycle::Stuck });
+    story.operate(Operation::Cancel).then_refused(&Refusal::UndoneAlready { state: State::Stuck });
 }
 
 #[test]
@@ -282,17 +282,17 @@ fn a_step_without_a_request_at_which_an_order_is_stuck_can_be_skipped_and_not_re
     story.operate(Operation::Cancel).whatever();
     story.answer("ship", done()).whatever();
     story.answer("create", done()).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     let reason = story.state().stuck_reason().unwrap().to_owned();
     assert!(reason.starts_with("p.note was never asked: `with.to` has no value"), "{reason}");
-    let never = Refusal::NeverAsked { step: "note".to_owned(), state: Lifecycle::Stuck };
+    let never = Refusal::NeverAsked { step: "note".to_owned(), state: State::Stuck };
     story.operate(retry(None)).then_refused(&never);
     story.operate(retry(Some("note"))).then_refused(&never);
     let pending = Refusal::StepNotNow {
         operation: "retry",
         step: "tell".to_owned(),
         status: StepStatus::Pending,
-        state: Lifecycle::Stuck,
+        state: State::Stuck,
     };
     story.operate(retry(Some("tell"))).then_refused(&pending);
     story

@@ -3,7 +3,7 @@
 use super::{DecideError, Decision};
 use crate::order::command::{Operate, Refusal};
 use crate::order::event::{Event, OrderPaused, OrderResumed};
-use crate::order::state::{Lifecycle, OrderState, Phase};
+use crate::order::state::{Order, Phase, State};
 
 /// The limit of pauses of one order: a client in a loop must not fill its history.
 const MAX_PAUSES: u32 = 1_000;
@@ -11,10 +11,10 @@ const MAX_PAUSES: u32 = 1_000;
 /// An order can be paused while it can continue by itself: not after its end, not while it is
 /// paused, not while it waits for an operator. An order that is stuck going forward can be paused,
 /// because its other steps may continue.
-pub(super) fn pause(state: &OrderState, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
+pub(super) fn pause(state: &Order, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
     match state.state() {
-        standing @ (Lifecycle::Running | Lifecycle::Waiting | Lifecycle::Compensating | Lifecycle::Stuck)
-            if standing != Lifecycle::Stuck || state.phase == Phase::Forward =>
+        standing @ (State::Running | State::Waiting | State::Compensating | State::Stuck)
+            if standing != State::Stuck || state.phase == Phase::Forward =>
         {
             if state.pauses >= MAX_PAUSES {
                 return Err(Refusal::TooManyPauses { count: state.pauses }.into());
@@ -26,7 +26,7 @@ pub(super) fn pause(state: &OrderState, operate: &Operate, decision: &mut Decisi
     }
 }
 
-pub(super) fn resume(state: &OrderState, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
+pub(super) fn resume(state: &Order, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
     if state.paused.is_none() {
         return Err(Refusal::NotNow { operation: operate.operation.as_str(), state: state.state() }.into());
     }
@@ -38,7 +38,7 @@ pub(super) fn resume(state: &OrderState, operate: &Operate, decision: &mut Decis
 mod tests {
     use super::MAX_PAUSES;
     use crate::order::decide::tests::workflow;
-    use crate::order::{Lifecycle, Operation, Refusal};
+    use crate::order::{Operation, Refusal, State};
     use crate::testing::{Story, order};
 
     #[test]
@@ -54,8 +54,8 @@ mod tests {
         let mut canceled = story.clone();
         assert_eq!(story.operate(Operation::Resume).events().len(), 1);
         story.operate(Operation::Pause).then_refused(&Refusal::TooManyPauses { count: MAX_PAUSES });
-        assert_eq!(story.state().state(), Lifecycle::Running);
+        assert_eq!(story.state().state(), State::Running);
         canceled.operate(Operation::Cancel).whatever();
-        assert_eq!(canceled.state().state(), Lifecycle::Compensating);
+        assert_eq!(canceled.state().state(), State::Compensating);
     }
 }

@@ -5,7 +5,7 @@ use crate::order::command::{Place, Refusal};
 use crate::order::event::{Event, OrderPlaced, WorkflowRef};
 use crate::order::evolve::evolve;
 use crate::order::limits::Limits;
-use crate::order::state::OrderState;
+use crate::order::state::Order;
 use crate::workflow::Workflow;
 
 /// The first business status of every order.
@@ -37,7 +37,7 @@ pub(crate) fn place_again(
     placed: &OrderPlaced,
     limits: Limits,
     at_once: Option<&[Event]>,
-) -> Result<(Vec<Event>, OrderState), DecideError> {
+) -> Result<(Vec<Event>, Order), DecideError> {
     let again = OrderPlaced {
         workflow: WorkflowRef { name: workflow.name.clone(), version: workflow.version },
         status: FIRST_STATUS.to_owned(),

@@ -6,19 +6,19 @@ use super::{DecideError, Decision};
 use crate::ids::StepId;
 use crate::order::command::{Operate, Refusal};
 use crate::order::event::Direction;
-use crate::order::state::{Lifecycle, OrderState, Stage, StepState};
+use crate::order::state::{Order, Stage, State, StepState};
 use crate::workflow::Workflow;
 
 pub(super) fn retry(
     workflow: &Workflow,
-    state: &OrderState,
+    state: &Order,
     operate: &Operate,
     wanted: Option<&StepId>,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
     let operation = operate.operation.as_str();
     if state.paused.is_some() {
-        return Err(Refusal::NotNow { operation, state: Lifecycle::Paused }.into());
+        return Err(Refusal::NotNow { operation, state: State::Paused }.into());
     }
     if let Some(id) = wanted {
         let known = state.steps.get(&workflow.known_step(id)?.id);
@@ -66,7 +66,7 @@ pub(super) fn retry_requested_steps(workflow: &Workflow, decision: &mut Decision
 }
 
 /// The direction in which a step can be tried again, and the attempts so far.
-fn can_be_tried(workflow: &Workflow, state: &OrderState, id: &str, known: &StepState) -> Option<(Direction, u32)> {
+fn can_be_tried(workflow: &Workflow, state: &Order, id: &str, known: &StepState) -> Option<(Direction, u32)> {
     let tried = match known.stage {
         Stage::BackingOff { direction, attempt, .. } => Some((direction, attempt)),
         Stage::UndoFailed => Some((Direction::Undo, known.undo_attempts)),
@@ -87,7 +87,7 @@ fn can_be_tried(workflow: &Workflow, state: &OrderState, id: &str, known: &StepS
 }
 
 /// Why the step at which the order is stuck cannot be tried again: no request was ever sent for it.
-fn never_asked(workflow: &Workflow, state: &OrderState, wanted: Option<&StepId>) -> Option<Refusal> {
+fn never_asked(workflow: &Workflow, state: &Order, wanted: Option<&StepId>) -> Option<Refusal> {
     let id = &state.stuck.as_ref()?.step;
     let known = state.steps.get(id)?;
     let fits = wanted.is_none_or(|wanted| wanted == id) && workflow.is_after_compensation(id);
@@ -95,6 +95,6 @@ fn never_asked(workflow: &Workflow, state: &OrderState, wanted: Option<&StepId>)
     (fits && failed).then(|| Refusal::NeverAsked { step: id.clone(), state: state.state() })
 }
 
-pub(super) fn step_not_now(operation: &'static str, state: &OrderState, id: &str) -> Refusal {
+pub(super) fn step_not_now(operation: &'static str, state: &Order, id: &str) -> Refusal {
     Refusal::StepNotNow { operation, step: id.to_owned(), status: state.status_of(id), state: state.state() }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::order::event::PersonalData;
 use crate::order::personal::masked;
-use crate::order::state::{OrderState, StepState, StepStatus};
+use crate::order::state::{Order, StepState, StepStatus};
 use crate::workflow::{Expression, Scope, Subject, Workflow};
 
 /// The fields of `order`.
@@ -15,7 +15,7 @@ const FIELDS: [&str; 9] =
     ["id", "workflow", "customer", "currency", "total", "lines", "shipTo", "attributes", "status"];
 
 /// The values that a guard reads.
-pub(super) fn scope(workflow: &Workflow, state: &OrderState, guard: &Expression) -> Scope {
+pub(super) fn scope(workflow: &Workflow, state: &Order, guard: &Expression) -> Scope {
     Scope {
         order: order_seen_by(guard, state),
         steps: steps(workflow, state, &Wanted::by([guard])),
@@ -24,14 +24,14 @@ pub(super) fn scope(workflow: &Workflow, state: &OrderState, guard: &Expression)
 }
 
 /// The value of `order` for a guard.
-pub(crate) fn order_seen_by(guard: &Expression, state: &OrderState) -> Value {
+pub(crate) fn order_seen_by(guard: &Expression, state: &Order) -> Value {
     order(state, &state.placed.personal, &Wanted::by([guard]))
 }
 
 /// The values that inputs and results read. These are recorded, so personal data are placeholders.
 pub(super) fn recorded_scope<'a>(
     workflow: &Workflow,
-    state: &OrderState,
+    state: &Order,
     expressions: impl IntoIterator<Item = &'a Expression>,
 ) -> Scope {
     let wanted = Wanted::by(expressions);
@@ -67,12 +67,12 @@ impl<'a> Wanted<'a> {
     }
 }
 
-fn order(state: &OrderState, personal: &PersonalData, wanted: &Wanted<'_>) -> Value {
+fn order(state: &Order, personal: &PersonalData, wanted: &Wanted<'_>) -> Value {
     let fields = FIELDS.into_iter().filter(|name| wanted.field(name));
     Value::Object(fields.map(|name| (name.to_owned(), field(name, state, personal))).collect())
 }
 
-fn field(name: &str, state: &OrderState, personal: &PersonalData) -> Value {
+fn field(name: &str, state: &Order, personal: &PersonalData) -> Value {
     let placed = &state.placed;
     match name {
         "id" => json!(placed.order_id),
@@ -88,7 +88,7 @@ fn field(name: &str, state: &OrderState, personal: &PersonalData) -> Value {
     }
 }
 
-fn steps(workflow: &Workflow, state: &OrderState, wanted: &Wanted<'_>) -> Value {
+fn steps(workflow: &Workflow, state: &Order, wanted: &Wanted<'_>) -> Value {
     let steps = workflow.steps.iter().chain(&workflow.compensated).filter(|step| wanted.step(&step.id));
     let seen: Map<String, Value> =
         steps.map(|step| (step.id.clone(), seen(state.steps.get(&step.id).map(Arc::as_ref)))).collect();

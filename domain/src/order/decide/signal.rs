@@ -11,7 +11,7 @@ use crate::order::command::{LateRefusal, Refusal, Signal};
 use crate::order::event::{Basis, Direction, Event, Mode, StepFailed};
 use crate::order::failure::no_outcome;
 use crate::order::recorded_answer::{Content, OnRecord, content, refusal_content};
-use crate::order::state::{OrderState, Stage, StepState};
+use crate::order::state::{Order, Stage, StepState};
 use crate::workflow::{Step, Workflow};
 
 /// The limit of interim answers of one step, so that they cannot fill an order's history. The
@@ -20,7 +20,7 @@ const MAX_ANSWERS: usize = 100;
 
 pub(super) fn signal(
     workflow: &Workflow,
-    state: &OrderState,
+    state: &Order,
     signal: &Signal,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
@@ -53,12 +53,7 @@ pub(super) fn signal(
 
 /// The participant has acted, and would answer a second request in the same way. So the step is
 /// held at once.
-fn without_outcome(
-    step: &Step,
-    state: &OrderState,
-    signal: &Signal,
-    decision: &mut Decision,
-) -> Result<(), DecideError> {
+fn without_outcome(step: &Step, state: &Order, signal: &Signal, decision: &mut Decision) -> Result<(), DecideError> {
     let error = no_outcome();
     let late_answer = LateAnswer::Refusal(&error);
     if let Some(known) = state.steps.get(&step.id)
@@ -76,7 +71,7 @@ fn without_outcome(
 /// A participant that accepted a request refuses it later.
 pub(super) fn refusal(
     workflow: &Workflow,
-    state: &OrderState,
+    state: &Order,
     late: &LateRefusal,
     decision: &mut Decision,
 ) -> Result<(), DecideError> {
@@ -166,7 +161,7 @@ fn is_last_answer(known: &StepState, direction: Direction, late_answer: LateAnsw
 /// The step, if it takes a later answer and still waits for one.
 fn waiting<'s>(
     step: &Step,
-    state: &'s OrderState,
+    state: &'s Order,
     direction: Direction,
     late_answer: LateAnswer<'_>,
 ) -> Result<&'s StepState, Refusal> {
@@ -186,13 +181,7 @@ fn waiting<'s>(
 
 /// Why the step does not wait for this answer: it has ended, perhaps in contradiction to the
 /// answer.
-fn over(
-    step: &Step,
-    state: &OrderState,
-    known: &StepState,
-    direction: Direction,
-    late_answer: LateAnswer<'_>,
-) -> Refusal {
+fn over(step: &Step, state: &Order, known: &StepState, direction: Direction, late_answer: LateAnswer<'_>) -> Refusal {
     let not_waiting = || Refusal::NotWaiting { step: step.id.clone(), state: state.state() };
     let contradicts = |recorded| Refusal::Contradicts { step: step.id.clone(), state: state.state(), recorded };
     let failed = || format!("failed: {}", known.last_error.as_deref().unwrap_or_default());
@@ -224,7 +213,7 @@ fn over(
     }
 }
 
-fn too_late(step: &Step, state: &OrderState, recorded: String) -> Refusal {
+fn too_late(step: &Step, state: &Order, recorded: String) -> Refusal {
     Refusal::TooLate { step: step.id.clone(), state: state.state(), recorded }
 }
 

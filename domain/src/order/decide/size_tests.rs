@@ -10,8 +10,8 @@ use super::decide_split_like;
 use super::tests::workflow;
 use crate::order::limits::{json_bound, json_size};
 use crate::order::{
-    Command, CustomerKey, DecisionSplit, Event, Lifecycle, Limits, NewOrder, Operate, Operation, Phase, Refusal, Reply,
-    Stage, StepState,
+    Command, CustomerKey, DecisionSplit, Event, Limits, NewOrder, Operate, Operation, Phase, Refusal, Reply, Stage,
+    State, StepState,
 };
 use crate::testing::{Story, done, order, refused, unclear};
 use crate::wire::{self, CHAIN_START, Context};
@@ -88,7 +88,7 @@ fn an_answer_is_recorded_with_the_consequences_that_fit_and_the_rest_is_due_at_o
     assert!((5..8).contains(&begun), "{begun}");
     assert_eq!(events.last().map(Event::type_name), Some("DecisionSplit"));
     // The rest is due now, although the awaited answers are due later.
-    assert_eq!((story.state().due_at(), story.state().state()), (Some(story.now().at), Lifecycle::Running));
+    assert_eq!((story.state().due_at(), story.state().state()), (Some(story.now().at), State::Running));
     assert_eq!(settle(&mut story), 1);
     assert!((1..=8).all(|n| matches!(stage(&story, &format!("s{n}")), Some(Stage::InFlight { .. }))));
 }
@@ -107,7 +107,7 @@ fn the_next_decision_continues_a_split_one() {
     let mut failed = story.clone();
     failed.answer("s1", refused("no")).whatever();
     assert!(begun(&failed) < 8 && failed.state().split.is_none());
-    assert_eq!(failed.state().state(), Lifecycle::Compensating);
+    assert_eq!(failed.state().state(), State::Compensating);
     // The same holds after a cancel. A pause delays the rest, and the resume continues it.
     let mut canceled = story.clone();
     canceled.operate(Operation::Cancel).whatever();
@@ -133,7 +133,7 @@ fn an_ended_wait_and_a_completed_undo_can_be_split_too() {
     // The last answer ends the compensation, which has nothing to undo. Eight steps follow.
     assert_eq!((settle(&mut story), story.state().phase), (1, Phase::Compensated));
     (1..=8).for_each(|n| story.answer(&format!("c{n}"), done()).whatever());
-    assert_eq!(story.state().state(), Lifecycle::Canceled);
+    assert_eq!(story.state().state(), State::Canceled);
 }
 
 /// This many steps with the same input, each held while personal data cannot be read.
@@ -166,7 +166,7 @@ fn a_retry_of_many_held_steps_is_split_and_retries_them_all() {
     assert!((5..8).contains(&begun), "{begun}");
     let left: Vec<String> = (begun + 1..=8).map(|n| format!("s{n}")).collect();
     assert_eq!(events.last(), Some(&Event::DecisionSplit(DecisionSplit { retry: left, at: story.now().at })));
-    assert_eq!((story.state().state(), story.state().due_at()), (Lifecycle::Running, Some(story.now().at)));
+    assert_eq!((story.state().state(), story.state().due_at()), (State::Running, Some(story.now().at)));
     let (mut answered, mut paused, mut canceled) = (story.clone(), story.clone(), story.clone());
     assert_eq!((settle(&mut story), story.in_flight().len()), (1, 8));
     assert!(story.state().to_retry.is_empty() && story.state().stuck.is_none());
@@ -178,11 +178,11 @@ fn a_retry_of_many_held_steps_is_split_and_retries_them_all() {
     assert_eq!((paused.tick_after(Duration::ZERO).events(), paused.in_flight().len()), (Vec::new(), begun));
     paused.operate(Operation::Resume).whatever();
     settle(&mut paused);
-    assert_eq!((paused.in_flight().len(), paused.state().state()), (8, Lifecycle::Running));
+    assert_eq!((paused.in_flight().len(), paused.state().state()), (8, State::Running));
     canceled.operate(Operation::Cancel).whatever();
     assert!(canceled.state().to_retry.is_empty());
     live_on(&mut canceled);
-    assert_eq!(canceled.state().state(), Lifecycle::Canceled);
+    assert_eq!(canceled.state().state(), State::Canceled);
 }
 
 #[test]
@@ -262,14 +262,14 @@ fn a_split_cancel_of_many_retries_retries_none_of_them() {
     assert_within_few(&story.operate(Operation::Cancel).events());
     assert!(story.state().split.is_some());
     // All of them are due. An operator's retry is refused, because the order is being undone.
-    let refusal = Refusal::NothingToRetry { state: Lifecycle::Compensating };
+    let refusal = Refusal::NothingToRetry { state: State::Compensating };
     story.clone().operate(Operation::Retry { step: None }).then_refused(&refusal);
     while story.state().split.is_some() {
         assert_within_few(&story.tick_after(Duration::ZERO).events());
     }
     let tried = |known: &Arc<StepState>| known.attempts > 1;
     assert!(!story.state().steps.values().any(tried));
-    assert_eq!(story.state().state(), Lifecycle::Compensating);
+    assert_eq!(story.state().state(), State::Compensating);
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_step_with_a_too_large_input_fails_with_the_reason() {
     ]);
     assert_eq!(story.state().steps["b"].attempts, 0);
     story.answer("a", done()).events();
-    assert_eq!(story.state().state(), Lifecycle::Canceled);
+    assert_eq!(story.state().state(), State::Canceled);
 }
 
 #[test]
@@ -300,13 +300,13 @@ fn after_compensation_such_a_step_leaves_the_order_stuck_and_can_be_skipped() {
     let mut story = Story::given(&workflow).within(Limits { value: 40, ..Limits::LOG });
     story.place(order()).whatever();
     story.answer("a", refused("no")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     assert!(story.state().stuck_reason().unwrap().contains("too large to be recorded"));
-    let refusal = Refusal::NeverAsked { step: "tell".to_owned(), state: Lifecycle::Stuck };
+    let refusal = Refusal::NeverAsked { step: "tell".to_owned(), state: State::Stuck };
     story.operate(Operation::Retry { step: Some("tell".to_owned()) }).then_refused(&refusal);
     let skip = Operation::Skip { step: "tell".to_owned(), outcome: None, data: Value::Null };
     story.operate(skip).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Canceled);
+    assert_eq!(story.state().state(), State::Canceled);
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn work_that_exceeds_the_rest_of_the_budget_is_the_next_decision() {
     let mut story = Story::given(&workflow).within(Limits { decision: 4_000, ..Limits::LOG });
     story.place(order()).whatever();
     story.answer("a", Reply::Done { outcome: None, data: json!("x".repeat(2_000)) }).then(&["a: done", SPLIT]);
-    assert_eq!(story.state().state(), Lifecycle::Running);
+    assert_eq!(story.state().state(), State::Running);
     story.tick_after(Duration::ZERO).then(&["The order is completed"]);
 }
 
@@ -404,11 +404,11 @@ fn a_large_order_can_be_canceled_after_every_decision_and_ends() {
         let mut other = story.clone();
         assert_fits(&other.operate(Operation::Cancel).events());
         live_on(&mut other);
-        assert_eq!(other.state().state(), Lifecycle::Canceled);
+        assert_eq!(other.state().state(), State::Canceled);
         canceled += 1;
         next(&mut story);
     }
-    assert_eq!((story.state().state(), canceled), (Lifecycle::Completed, 10));
+    assert_eq!((story.state().state(), canceled), (State::Completed, 10));
 }
 
 fn live_on(story: &mut Story<'_>) {

@@ -10,13 +10,13 @@ use super::{DecideError, Decision};
 use crate::ids::StepId;
 use crate::order::command::Operate;
 use crate::order::event::{Basis, Direction};
-use crate::order::state::{OrderState, Stage};
+use crate::order::state::{Order, Stage};
 use crate::workflow::Workflow;
 
 /// The step counts as answered. The participant may have acted, so compensation undoes the step.
 pub(super) fn skip(
     workflow: &Workflow,
-    state: &OrderState,
+    state: &Order,
     operate: &Operate,
     id: &StepId,
     (outcome, data): (Option<&str>, &Value),
@@ -38,7 +38,7 @@ pub(super) fn skip(
 }
 
 /// The direction to skip: a step that has begun and not ended, or at which the order is stuck.
-fn direction_of(workflow: &Workflow, state: &OrderState, id: &str) -> Option<Direction> {
+fn direction_of(workflow: &Workflow, state: &Order, id: &str) -> Option<Direction> {
     match state.steps.get(id)?.stage {
         Stage::InFlight { direction, .. } | Stage::BackingOff { direction, .. } | Stage::Awaiting { direction, .. } => {
             Some(direction)

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::place_again;
 use crate::backtest::{Options, Past, Verdict, backtest};
-use crate::order::{Effect, Event, Lifecycle, Limits, OrderPlaced, Refusal, StepStatus};
+use crate::order::{Effect, Event, Limits, OrderPlaced, Refusal, State, StepStatus};
 use crate::testing::{Story, answered, done, order, refused, unclear};
 use crate::workflow::Workflow;
 
@@ -43,7 +43,7 @@ fn waiting_for_shipping(workflow: &Workflow) -> Story<'_> {
         .answer("charge", answered("charged"))
         .then(&["charge: answered \"charged\"", "ship: shipping is asked to ship"]);
     story.answer("ship", crate::order::Reply::Accepted).events();
-    assert_eq!(story.state().state(), Lifecycle::Waiting);
+    assert_eq!(story.state().state(), State::Waiting);
     story
 }
 
@@ -65,7 +65,7 @@ fn an_order_that_is_in_stock_is_shipped() {
     story
         .answer("notify-shipped", answered("sent"))
         .then(&["notify-shipped: answered \"sent\"", "The order is completed"]);
-    assert_eq!(story.state().state(), Lifecycle::Completed);
+    assert_eq!(story.state().state(), State::Completed);
     assert_eq!(story.pending(), []);
 }
 
@@ -79,13 +79,13 @@ fn a_back_ordered_order_continues_after_its_late_shipment() {
     ]);
     story.answer("record-backorder", done()).events();
     story.answer("notify-backorder", answered("sent")).then(&["notify-backorder: answered \"sent\""]);
-    assert_eq!((story.state().state(), story.state().status.as_str()), (Lifecycle::Waiting, "BackOrdered"));
+    assert_eq!((story.state().state(), story.state().status.as_str()), (State::Waiting, "BackOrdered"));
     story
         .signal_with("ship", "shipped", json!({ "tracking": "T-1" }), None)
         .then(&["ship: answered \"shipped\"", "record-shipped: orders is asked to update status"]);
     story.answer("record-shipped", done()).events();
     story.answer("notify-shipped", done()).events();
-    assert_eq!((story.state().state(), story.state().status.as_str()), (Lifecycle::Completed, "Shipped"));
+    assert_eq!((story.state().state(), story.state().status.as_str()), (State::Completed, "Shipped"));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn without_back_orders_an_order_that_is_out_of_stock_is_undone_in_reverse() {
         "notify-canceled: notifications is asked to send",
     ]);
     story.answer("notify-canceled", done()).then(&["notify-canceled: done", "The order is canceled"]);
-    assert_eq!(story.state().state(), Lifecycle::Canceled);
+    assert_eq!(story.state().state(), State::Canceled);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn the_answer_to_a_lost_attempt_comes_too_late() {
     let attempt = story.attempt("a");
     story.tick_after(Duration::from_secs(7)).whatever();
     let late = crate::order::Answer { attempt, reply: done(), now: story.now() };
-    let refusal = Refusal::NotWaiting { step: "a".into(), state: Lifecycle::Running };
+    let refusal = Refusal::NotWaiting { step: "a".into(), state: State::Running };
     story.when(&crate::order::Command::Answer(late)).then_refused(&refusal);
 }
 
@@ -219,7 +219,7 @@ fn an_undo_that_fails_for_good_leaves_the_order_stuck() {
         "undo of charge: failed for good: answered 400: no",
         "The order is stuck and needs a person: payments.refund failed for good: answered 400: no",
     ]);
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     assert_eq!((story.pending(), story.state().due_at()), (vec![], None));
 }
 
@@ -230,7 +230,7 @@ fn a_failure_after_all_undos_leaves_the_order_stuck() {
     story.place(order()).whatever();
     story.answer("a", refused("no")).whatever();
     story.answer("tell", refused("no")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn an_unexpected_answer_is_refused_with_the_state() {
     let workflow = workflow("steps:\n  a: { call: p.a }\n  b: { after: [a], request: p.b, outcomes: [yes-, no-] }");
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
-    let refusal = Refusal::NotWaiting { step: "b".into(), state: Lifecycle::Running };
+    let refusal = Refusal::NotWaiting { step: "b".into(), state: State::Running };
     story.signal("b", "yes-").then_refused(&refusal);
     story.answer("a", done()).whatever();
     story.signal("c", "yes-").then_refused(&Refusal::UnknownStep { workflow: "w".into(), step: "c".into() });
@@ -297,7 +297,7 @@ fn an_unexpected_answer_is_refused_with_the_state() {
     story.signal("b", "maybe").then_refused(&refusal);
     story.signal("b", "no-").whatever();
     let recorded = "answered \"no-\"".to_owned();
-    let refusal = Refusal::Contradicts { step: "b".into(), state: Lifecycle::Completed, recorded };
+    let refusal = Refusal::Contradicts { step: "b".into(), state: State::Completed, recorded };
     story.signal("b", "yes-").then_refused(&refusal);
 }
 
@@ -307,7 +307,7 @@ fn a_call_with_an_unknown_outcome_is_held_and_may_have_acted() {
     let mut story = Story::given(&workflow);
     story.place(order()).whatever();
     story.answer("a", answered("odd")).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
     let told = story.operate(crate::order::Operation::Cancel).events();
     assert!(matches!(told.last(), Some(crate::order::Event::StepStarted(e)) if e.action == "un-a"), "{told:?}");
 }
@@ -440,7 +440,7 @@ fn nothing_starts_in_a_decision_that_fails_the_order() {
     let mut story = Story::given(&workflow);
     let told = story.place(order()).events();
     assert!(!told.iter().any(|event| matches!(event, crate::order::Event::StepStarted(_))), "{told:?}");
-    assert_eq!(story.state().state(), Lifecycle::Canceled);
+    assert_eq!(story.state().state(), State::Canceled);
 }
 
 #[test]

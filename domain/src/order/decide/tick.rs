@@ -9,7 +9,7 @@ use crate::order::command::Now;
 use crate::order::event::{Basis, Direction, Event, Mode, StepAttemptFailed};
 use crate::order::failure::{lost as lost_error, no_answer, nothing_followed};
 use crate::order::pending::GRACE;
-use crate::order::state::{OrderState, Phase, Stage, StepState};
+use crate::order::state::{Order, Phase, Stage, StepState};
 use crate::workflow::{Step, Workflow};
 
 /// After this many attempts, a lost one is not repeated: probably the attempt itself stops each
@@ -18,12 +18,7 @@ pub(super) const MAX_ATTEMPTS: u32 = 10_000;
 /// The outcome of a wait that has ended.
 const ELAPSED: &str = "elapsed";
 
-pub(super) fn tick(
-    workflow: &Workflow,
-    state: &OrderState,
-    now: Now,
-    decision: &mut Decision,
-) -> Result<(), DecideError> {
+pub(super) fn tick(workflow: &Workflow, state: &Order, now: Now, decision: &mut Decision) -> Result<(), DecideError> {
     // The clock of a paused order stands still.
     if state.paused.is_some() {
         return Ok(());

@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::tests::workflow;
-use crate::order::{
-    Basis, Direction, Effect, Event, Lifecycle, Mode, Operation, Refusal, Reply, StepStatus, request_id,
-};
+use crate::order::{Basis, Direction, Effect, Event, Mode, Operation, Refusal, Reply, State, StepStatus, request_id};
 use crate::testing::{Story, done, order};
 
 const PLACED: &str = "Placed by customer VINET: 1 line, 14.00 EUR";
@@ -17,7 +15,7 @@ fn a_wait_ends_at_its_deadline_and_not_before() {
     let workflow = workflow("steps:\n  cool-down: { wait: 250ms }\n  go: { after: [cool-down], call: p.go }");
     let mut story = Story::given(&workflow);
     story.place(order()).then(&[PLACED, "cool-down: waiting until 1970-01-01 00:00:00 UTC"]);
-    assert_eq!((story.state().state(), story.state().steps["cool-down"].mode), (Lifecycle::Waiting, Some(Mode::Wait)));
+    assert_eq!((story.state().state(), story.state().steps["cool-down"].mode), (State::Waiting, Some(Mode::Wait)));
     story.tick_after(Duration::from_millis(249)).then(&[]);
     story.tick_after(Duration::from_millis(1)).then(&["cool-down: the wait is over", "go: p is asked to go"]);
 }
@@ -55,7 +53,7 @@ fn a_person_answers_once() {
     story.signal("approve", "perhaps").then_refused(&unknown);
     story.signal("approve", "approved").then(&["approve: answered \"approved\"", "go: p is asked to go"]);
     let recorded = "answered \"approved\"".to_owned();
-    let contradicts = Refusal::Contradicts { step: "approve".to_owned(), state: Lifecycle::Running, recorded };
+    let contradicts = Refusal::Contradicts { step: "approve".to_owned(), state: State::Running, recorded };
     story.signal("approve", "rejected").then_refused(&contradicts);
 }
 
@@ -66,7 +64,7 @@ fn where_no_person_answers_in_time_the_default_is_assumed() {
     story.place(order()).whatever();
     let events = story.tick_after(Duration::from_hours(48)).events();
     assert!(matches!(&events[0], Event::StepCompleted(e) if e.outcome == "rejected" && e.basis == Basis::Deadline));
-    assert_eq!(story.state().state(), Lifecycle::Canceled);
+    assert_eq!(story.state().state(), State::Canceled);
 }
 
 #[test]
@@ -152,7 +150,7 @@ fn an_undo_that_is_never_answered_leaves_the_order_stuck() {
     story.answer("reserve", Reply::Accepted).whatever();
     story
         .refuse_later("reserve", Direction::Undo, "not asked")
-        .then_refused(&Refusal::NotWaiting { step: "reserve".to_owned(), state: Lifecycle::Waiting });
+        .then_refused(&Refusal::NotWaiting { step: "reserve".to_owned(), state: State::Waiting });
     story.signal("reserve", "done").whatever();
     story.refuse_later("pack", Direction::Do, "no box").whatever();
     story.answer("reserve", Reply::Accepted).whatever();
@@ -192,5 +190,5 @@ fn an_old_refusal_does_not_answer_an_operators_new_request() {
     assert_ne!(second, first);
     no(&mut story, first).then(&[]);
     no(&mut story, second).whatever();
-    assert_eq!(story.state().state(), Lifecycle::Stuck);
+    assert_eq!(story.state().state(), State::Stuck);
 }

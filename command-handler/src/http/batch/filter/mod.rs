@@ -8,7 +8,7 @@ mod details;
 use chrono::{DateTime, Utc};
 use domain::Timestamp;
 use domain::filter::{FilterFault, OrderFilter, TimeRange, WorkflowFilter};
-use domain::order::Lifecycle;
+use domain::order::State;
 use domain::order::request::Violation;
 use serde_json::Value;
 
@@ -73,9 +73,9 @@ fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn state(text: &str) -> Result<Lifecycle, String> {
-    let known = Lifecycle::ALL.iter().find(|state| state.as_str() == text);
-    known.copied().ok_or_else(|| format!("is no state: there are {}", Lifecycle::ALL.map(Lifecycle::as_str).join(", ")))
+fn state(text: &str) -> Result<State, String> {
+    let known = State::ALL.iter().find(|state| state.as_str() == text);
+    known.copied().ok_or_else(|| format!("is no state: there are {}", State::ALL.map(State::as_str).join(", ")))
 }
 
 fn workflow(fields: &mut Fields, at: &str) -> Option<WorkflowFilter> {
@@ -182,7 +182,7 @@ mod tests {
         let nine = Some(at("2026-01-31T09:00:00Z"));
         let expected = OrderFilter {
             statuses: Some(vec!["Placed".to_owned(), "BackOrdered".to_owned()]),
-            states: Some(vec![Lifecycle::Running]),
+            states: Some(vec![State::Running]),
             customers: Some(vec!["VINET".to_owned()]),
             workflow: Some(WorkflowFilter { name: "order-fulfilment".to_owned(), version: Some(2) }),
             skus: Some(vec!["11".to_owned(), "42".to_owned()]),

@@ -13,12 +13,12 @@ pub(crate) type Heard = watch::Receiver<Option<u64>>;
 
 /// Where to listen. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Moves {
+pub(crate) struct ViewPosition {
     pool: PgPool,
     heard: Arc<OnceCell<Heard>>,
 }
 
-impl Moves {
+impl ViewPosition {
     /// Those of the views in that database.
     pub fn new(pool: PgPool) -> Self {
         Self { pool, heard: Arc::default() }

@@ -55,8 +55,8 @@ pub(super) async fn index(db: &mut PgConnection, live: &str, view: View) -> Resu
                 .fetch_one(&mut *db)
                 .await?;
         if !made {
-            let beside = definition.replacen(&format!(" ON {live}.{table} "), &format!(" ON {SCHEMA}.{table} "), 1);
-            execute(db, &beside).await?;
+            let shadow = definition.replacen(&format!(" ON {live}.{table} "), &format!(" ON {SCHEMA}.{table} "), 1);
+            execute(db, &shadow).await?;
         }
     }
     execute(db, &format!("ANALYZE {SCHEMA}.{table}")).await

@@ -18,7 +18,7 @@ type Shared<T> = Arc<OnceCell<Result<T, StoreError>>>;
 type Steps = OnceCell<Result<HashMap<String, Vec<StepRow>>, StoreError>>;
 
 /// The orders of one list. Everything is read at most once, failures included.
-pub struct Siblings {
+pub struct Loaders {
     store: Store,
     /// What timelines are read from, where that is not the views.
     history: Option<History>,
@@ -31,7 +31,7 @@ pub struct Siblings {
     keys: OnceCell<Result<Keys, StoreError>>,
 }
 
-impl Siblings {
+impl Loaders {
     /// Those orders, as the views have them.
     pub fn of(store: &Store, orders: &[OrderRow]) -> Arc<Self> {
         Arc::new(Self::new(store, None, OnceCell::new(), orders))

@@ -42,13 +42,13 @@ impl From<WriteError> for RemakeError {
 }
 
 /// What has been made so far.
-pub(crate) struct Remake {
+pub(crate) struct Reprojection {
     states: States,
     /// How far the checkpoint beside has come.
     pub written: Option<Position>,
 }
 
-impl Remake {
+impl Reprojection {
     /// From there on, with room in memory for so many orders.
     pub fn new(log: EventStore, written: Option<Position>, cached_orders: NonZeroUsize) -> Self {
         Self { states: States::new(log, cached_orders), written }
@@ -56,25 +56,25 @@ impl Remake {
 
     /// Writes what becomes of these events, as the projector does.
     pub async fn write(&mut self, db: &mut PgConnection, events: &[RecordedEvent]) -> Result<(), RemakeError> {
-        Ok(apply(&mut Beside { remake: self, db }, events).await?)
+        Ok(apply(&mut IntoShadow { reprojection: self, db }, events).await?)
     }
 }
 
 /// The tables that a connection sees first.
-struct Beside<'a> {
-    remake: &'a mut Remake,
+struct IntoShadow<'a> {
+    reprojection: &'a mut Reprojection,
     db: &'a mut PgConnection,
 }
 
-impl Views for Beside<'_> {
+impl Views for IntoShadow<'_> {
     async fn fold(&mut self, events: &[RecordedEvent]) -> Result<Batch, WriteError> {
-        Ok(Batch::fold(&mut self.remake.states, self.db, events).await?)
+        Ok(Batch::fold(&mut self.reprojection.states, self.db, events).await?)
     }
 
     async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
         let Some(last) = events.last() else { return Ok(()) };
         let moving = Moving {
-            from: self.remake.written,
+            from: self.reprojection.written,
             generation: 0,
             through: last.position,
             event: Some(last.id),
@@ -85,8 +85,8 @@ impl Views for Beside<'_> {
         let mut transaction = self.db.begin().await?;
         write_all(&mut transaction, &Rows::of(&batch)?, &moving).await?;
         transaction.commit().await?;
-        self.remake.written = Some(last.position);
-        batch.keep(&mut self.remake.states);
+        self.reprojection.written = Some(last.position);
+        batch.keep(&mut self.reprojection.states);
         Ok(())
     }
 }

@@ -1,15 +1,15 @@
 //! The enumerations, as the views spell them.
 
 use async_graphql::Enum;
-use domain::order::{self, Lifecycle};
+use domain::order;
 
 use crate::error::StoreError;
 
 /// Declares a GraphQL enumeration whose values have the same names in the views.
-macro_rules! words {
+macro_rules! enumeration {
     ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $text:literal),* $(,)? }) => {
-        $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum)]
+        $(#[$doc])*
         pub enum $name {
             $($(#[$value_doc])* #[graphql(name = $text)] $value),*
         }
@@ -38,9 +38,10 @@ macro_rules! words {
     };
 }
 
-words! {
+enumeration! {
     /// Where an order's execution stands.
-    OrderState {
+    #[graphql(name = "OrderState")]
+    State {
         /// Something is being done, or about to be tried again.
         Running = "RUNNING",
         /// Nothing to do until an answer comes.
@@ -58,7 +59,7 @@ words! {
     }
 }
 
-words! {
+enumeration! {
     /// Where a step stands.
     StepStatus {
         /// Has not begun.
@@ -84,7 +85,7 @@ words! {
     }
 }
 
-words! {
+enumeration! {
     /// How a step comes to its answer.
     StepMode {
         /// Answered in the same exchange.
@@ -98,17 +99,17 @@ words! {
     }
 }
 
-impl OrderState {
+impl State {
     /// The same of the domain.
-    pub fn to_domain(self) -> Lifecycle {
+    pub fn to_domain(self) -> order::State {
         match self {
-            Self::Running => Lifecycle::Running,
-            Self::Waiting => Lifecycle::Waiting,
-            Self::Paused => Lifecycle::Paused,
-            Self::Compensating => Lifecycle::Compensating,
-            Self::Completed => Lifecycle::Completed,
-            Self::Canceled => Lifecycle::Canceled,
-            Self::Stuck => Lifecycle::Stuck,
+            Self::Running => order::State::Running,
+            Self::Waiting => order::State::Waiting,
+            Self::Paused => order::State::Paused,
+            Self::Compensating => order::State::Compensating,
+            Self::Completed => order::State::Completed,
+            Self::Canceled => order::State::Canceled,
+            Self::Stuck => order::State::Stuck,
         }
     }
 }
@@ -137,21 +138,21 @@ mod tests {
     use domain::order::StepStatus as DomainStatus;
 
     #[test]
-    fn the_words_are_those_of_the_domain() {
+    fn the_values_are_those_of_the_domain() {
         let states = [
-            Lifecycle::Running,
-            Lifecycle::Waiting,
-            Lifecycle::Paused,
-            Lifecycle::Compensating,
-            Lifecycle::Completed,
-            Lifecycle::Canceled,
-            Lifecycle::Stuck,
+            order::State::Running,
+            order::State::Waiting,
+            order::State::Paused,
+            order::State::Compensating,
+            order::State::Completed,
+            order::State::Canceled,
+            order::State::Stuck,
         ];
         assert_eq!(
-            states.map(Lifecycle::as_str).to_vec(),
-            OrderState::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()
+            states.map(order::State::as_str).to_vec(),
+            State::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()
         );
-        assert!(OrderState::ALL.iter().all(|s| s.to_domain().as_str() == s.as_str()));
+        assert!(State::ALL.iter().all(|s| s.to_domain().as_str() == s.as_str()));
         assert!(StepStatus::ALL.iter().all(|s| s.to_domain().as_str() == s.as_str()));
         let statuses = [
             DomainStatus::Pending,
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_an_error() {
-        assert_eq!(OrderState::read("DANCING"), Err(StoreError::Internal));
-        assert_eq!(OrderState::read("STUCK"), Ok(OrderState::Stuck));
+        assert_eq!(State::read("DANCING"), Err(StoreError::Internal));
+        assert_eq!(State::read("STUCK"), Ok(State::Stuck));
     }
 }
