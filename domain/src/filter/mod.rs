@@ -17,21 +17,20 @@
 //!   their value: 3 is 3.0.
 //! - Everything is bounded: [`MAX_VALUES`], [`MAX_ATTRIBUTES`].
 
-mod selects;
+mod criteria;
+mod faults;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Timestamp;
-use crate::json::push_token;
-use crate::order::{State, StepStatus};
+use crate::order::{Line, Order, OrderPlaced, State, StepStatus};
 
-pub use selects::OrderSummary;
+pub use criteria::{AmountRange, AttributeFilter, StepFilter, TimeRange, WorkflowFilter, within_history};
+pub use faults::FilterFault;
 
 /// The most values in one list.
 pub const MAX_VALUES: usize = 100;
@@ -80,127 +79,76 @@ pub struct OrderFilter {
     pub attributes: Vec<AttributeFilter>,
 }
 
-/// A definition, in all its versions or in one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WorkflowFilter {
-    /// Its name.
-    pub name: String,
-    /// `None`: any version.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<i32>,
+/// What a filter may look at of an order.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each is what the filter's field of that name is about")]
+pub struct OrderSummary<'a> {
+    pub status: &'a str,
+    pub state: State,
+    pub customer: &'a str,
+    pub workflow: &'a str,
+    pub workflow_version: u32,
+    pub lines: &'a [Line],
+    pub total: Decimal,
+    pub placed_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// Those that something has happened to.
+    pub steps: Vec<(&'a str, StepStatus)>,
+    pub stuck_reason: Option<&'a str>,
+    pub attributes: &'a Map<String, Value>,
 }
 
-/// A range of amounts, its bounds included.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AmountRange {
-    /// Not less.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at_least: Option<Decimal>,
-    /// Not more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at_most: Option<Decimal>,
-}
-
-/// A range of time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct TimeRange {
-    /// Not before this.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<Timestamp>,
-    /// Before this.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<Timestamp>,
-}
-
-/// A step, by its name, by where it stands, or by both.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct StepFilter {
-    /// `None`: any step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// `None`: wherever it stands.
-    #[serde(rename = "status", skip_serializing_if = "Option::is_none", serialize_with = "step_statuses")]
-    pub statuses: Option<Vec<StepStatus>>,
-}
-
-/// An attribute: that it exists, or what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AttributeFilter {
-    /// The keys that lead to it, from the outermost on; at least one.
-    pub path: Vec<String>,
-    /// What it is, or what is in it among other things; `None`: that it exists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<Value>,
-}
-
-/// What is wrong with a filter, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FilterFault {
-    place: Vec<Token>,
-    /// What is allowed, to be read after the place.
-    pub detail: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token {
-    Field(&'static str),
-    Item(usize),
-}
-
-use Token::{Field, Item};
-
-impl FilterFault {
-    /// Where, from the filter on (RFC 6901).
-    pub fn pointer(&self) -> String {
-        let mut pointer = String::new();
-        for token in &self.place {
-            match token {
-                Field(name) => push_token(&mut pointer, name),
-                Item(index) => push_token(&mut pointer, &index.to_string()),
-            }
+impl<'a> OrderSummary<'a> {
+    /// An order as it stands.
+    pub fn of(order: &'a Order) -> Self {
+        Self {
+            status: &order.status,
+            state: order.state(),
+            updated_at: order.updated_at,
+            ended_at: order.ended_at,
+            steps: order.steps.iter().map(|(id, step)| (id.as_str(), step.status())).collect(),
+            stuck_reason: order.stuck_reason(),
+            ..Self::of_placing(&order.placed)
         }
-        pointer
+    }
+
+    /// An order as it was placed, for a filter of which that decides all
+    /// ([`OrderFilter::of_placing`]).
+    pub fn of_placing(placed: &'a OrderPlaced) -> Self {
+        Self {
+            status: "",
+            state: State::Running,
+            customer: &placed.customer_id,
+            workflow: &placed.workflow.name,
+            workflow_version: placed.workflow.version,
+            lines: &placed.lines,
+            total: placed.total,
+            placed_at: placed.at,
+            updated_at: placed.at,
+            ended_at: None,
+            steps: Vec::new(),
+            stuck_reason: None,
+            attributes: &placed.attributes,
+        }
     }
 }
-
-impl fmt::Display for FilterFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`")?;
-        for (index, token) in self.place.iter().enumerate() {
-            match token {
-                Field(name) if index == 0 => f.write_str(name)?,
-                Field(name) => write!(f, ".{name}")?,
-                Item(index) => write!(f, "[{index}]")?,
-            }
-        }
-        write!(f, "` {}", self.detail)
-    }
-}
-
-impl std::error::Error for FilterFault {}
 
 impl OrderFilter {
-    /// The filter as it is compared, or all that is wrong with it.
-    pub fn checked(mut self) -> Result<Self, Vec<FilterFault>> {
-        for range in [&mut self.placed_at, &mut self.updated_at, &mut self.ended_at] {
-            *range = TimeRange { from: range.from.map(within_history), to: range.to.map(within_history) };
-        }
-        let mut faults = Faults::default();
-        for (name, texts) in [("status", &self.statuses), ("customer", &self.customers), ("sku", &self.skus)] {
-            faults.list(&[Field(name)], texts.as_deref());
-            faults.texts(&[Field(name)], texts.as_deref().unwrap_or_default());
-        }
-        faults.list(&[Field("state")], self.states.as_deref());
-        if let Some(workflow) = &self.workflow {
-            faults.text(&[Field("workflow"), Field("name")], &workflow.name);
-        }
-        if let Some(step) = &self.step {
-            faults.step(step);
-        }
-        faults.text(&[Field("stuckReason")], self.stuck_reason.as_deref().unwrap_or_default());
-        faults.attributes(&self.attributes);
-        if faults.0.is_empty() { Ok(self) } else { Err(faults.0) }
+    /// Whether an order meets everything that is given.
+    pub fn selects(&self, order: &OrderSummary<'_>) -> bool {
+        any_of(self.statuses.as_deref(), |status| status == order.status)
+            && any_of(self.states.as_deref(), |state| *state == order.state)
+            && any_of(self.customers.as_deref(), |customer| customer == order.customer)
+            && self.workflow.as_ref().is_none_or(|workflow| workflow.selects(order))
+            && any_of(self.skus.as_deref(), |sku| order.lines.iter().any(|line| line.sku == *sku))
+            && self.total.has(order.total)
+            && self.placed_at.has(Some(order.placed_at))
+            && self.updated_at.has(Some(order.updated_at))
+            && self.ended_at.has(order.ended_at)
+            && self.step.as_ref().is_none_or(|step| order.steps.iter().any(|known| step.selects(*known)))
+            && self.stuck_reason.as_ref().is_none_or(|text| is_in(text, order.stuck_reason))
+            && self.attributes.iter().all(|attribute| attribute.selects(order.attributes))
     }
 
     /// The part that the placing of an order decides, whatever happens to it later.
@@ -211,99 +159,25 @@ impl OrderFilter {
     }
 }
 
-#[derive(Default)]
-struct Faults(Vec<FilterFault>);
-
-impl Faults {
-    fn add(&mut self, place: &[Token], detail: impl Into<String>) {
-        self.0.push(FilterFault { place: place.to_vec(), detail: detail.into() });
-    }
-
-    fn list<T>(&mut self, place: &[Token], list: Option<&[T]>) {
-        if list.is_some_and(|list| list.len() > MAX_VALUES) {
-            self.add(place, format!("takes at most {MAX_VALUES} values"));
-        }
-    }
-
-    fn text(&mut self, place: &[Token], text: &str) {
-        if text.contains('\0') {
-            self.add(place, "must have no NUL: no text of an order has one");
-        }
-    }
-
-    fn texts(&mut self, place: &[Token], texts: &[String]) {
-        for (index, text) in texts.iter().enumerate().take(MAX_VALUES) {
-            self.text(&[place, &[Item(index)]].concat(), text);
-        }
-    }
-
-    fn step(&mut self, StepFilter { name, statuses }: &StepFilter) {
-        if name.is_none() && statuses.is_none() {
-            self.add(&[Field("step")], "takes a `name`, a `status` or both");
-        }
-        let status = [Field("step"), Field("status")];
-        if statuses.as_ref().is_some_and(|statuses| statuses.contains(&StepStatus::Pending)) {
-            self.add(&status, "takes no PENDING: only steps that have begun are found");
-        }
-        self.list(&status, statuses.as_deref());
-        self.text(&[Field("step"), Field("name")], name.as_deref().unwrap_or_default());
-    }
-
-    fn attributes(&mut self, attributes: &[AttributeFilter]) {
-        if attributes.len() > MAX_ATTRIBUTES {
-            self.add(&[Field("attributes")], format!("takes at most {MAX_ATTRIBUTES}"));
-        }
-        for (index, AttributeFilter { path, value }) in attributes.iter().enumerate().take(MAX_ATTRIBUTES) {
-            let at = |name| [Field("attributes"), Item(index), Field(name)];
-            if (1..=MAX_ATTRIBUTES).contains(&path.len()) {
-                self.texts(&at("path"), path);
-            } else {
-                self.add(&at("path"), format!("takes 1 to {MAX_ATTRIBUTES} keys"));
-            }
-            if value.as_ref().is_some_and(has_nul) {
-                self.add(&at("value"), "must have no NUL: no attribute of an order has one");
-            }
-        }
-    }
+fn any_of<T>(list: Option<&[T]>, is_met: impl Fn(&T) -> bool) -> bool {
+    list.is_none_or(|list| list.iter().any(is_met))
 }
 
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
+fn is_in(text: &str, reason: Option<&str>) -> bool {
+    reason.is_some_and(|reason| lower(reason).contains(&lower(text)))
 }
 
-impl AmountRange {
-    /// Whether it leaves nothing out.
-    pub fn is_open(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl TimeRange {
-    /// Whether it leaves nothing out.
-    pub fn is_open(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// A moment as it is compared: to the microsecond, and of the years 1 to 9999. No order is outside,
-/// and Postgres takes no moment that is far outside.
-pub fn within_history(at: Timestamp) -> Timestamp {
-    const YEAR_1: i64 = -62_135_596_800_000_000;
-    const YEAR_10000: i64 = 253_402_300_800_000_000;
-    Timestamp::from_timestamp_micros(at.timestamp_micros().clamp(YEAR_1, YEAR_10000)).unwrap_or(at)
+/// Each letter by itself, as Postgres does it: none becomes two, and none is another at the end of
+/// a word.
+fn lower(text: &str) -> String {
+    let letter = |letter: char| {
+        let mut lower = letter.to_lowercase();
+        lower.next().filter(|_| lower.next().is_none()).unwrap_or(letter)
+    };
+    text.chars().map(letter).collect()
 }
 
 #[expect(clippy::ref_option, reason = "serde asks for it")]
 fn states<S: Serializer>(states: &Option<Vec<State>>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(states.iter().flatten().map(|state| state.as_str()))
-}
-
-#[expect(clippy::ref_option, reason = "serde asks for it")]
-fn step_statuses<S: Serializer>(statuses: &Option<Vec<StepStatus>>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(statuses.iter().flatten().map(|status| status.as_str()))
 }

@@ -116,3 +116,272 @@ fn push_step(query: &mut Query, StepFilter { name, statuses }: &StepFilter, purp
 pub(crate) fn all_states() -> Vec<&'static str> {
     State::ALL.map(State::as_str).to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    //! The SQL of a filter selects exactly what its predicate does: on random orders and random filters.
+
+    use chrono::{DateTime, Utc};
+    use domain::filter::{
+        AmountRange, AttributeFilter, OrderFilter, OrderSummary, StepFilter, TimeRange, WorkflowFilter,
+    };
+    use domain::order::{Line, State, StepStatus};
+    use postgres_cluster::testing::database;
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+    use proptest::sample::{select, subsequence};
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    use rust_decimal::Decimal;
+    use serde_json::{Map, Value, json};
+    use sqlx::types::Json;
+    use sqlx::{PgConnection, PgPool};
+
+    use super::super::Store;
+    use crate::selection;
+
+    const ORDERS: usize = 80;
+    const FILTERS: usize = 600;
+    const WORDS: [&str; 5] = ["a", "B", "Äb", "", "a%_'\\"];
+    const KEYS: [&str; 4] = ["a", "b", "0", "1"];
+
+    /// All that a filter may look at of an order.
+    #[derive(Debug, Clone)]
+    struct Random {
+        status: &'static str,
+        state: State,
+        customer: &'static str,
+        workflow: (&'static str, u32),
+        lines: Vec<Line>,
+        total: Decimal,
+        times: (DateTime<Utc>, DateTime<Utc>, Option<DateTime<Utc>>),
+        steps: Vec<(&'static str, StepStatus)>,
+        stuck_reason: Option<String>,
+        attributes: Map<String, Value>,
+    }
+
+    impl Random {
+        fn summary(&self) -> OrderSummary<'_> {
+            OrderSummary {
+                status: self.status,
+                state: self.state,
+                customer: self.customer,
+                workflow: self.workflow.0,
+                workflow_version: self.workflow.1,
+                lines: &self.lines,
+                total: self.total,
+                placed_at: self.times.0,
+                updated_at: self.times.1,
+                ended_at: self.times.2,
+                steps: self.steps.clone(),
+                stuck_reason: self.stuck_reason.as_deref(),
+                attributes: &self.attributes,
+            }
+        }
+
+        async fn insert(&self, id: &str, db: &mut PgConnection) {
+            sqlx::query(
+                "INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, currency, total, lines,
+                                     attributes, stuck_reason, placed_at, updated_at, ended_at, revision, position)
+                 VALUES ($1, $2, $3, $4, $5, $6, 'EUR', $7, $8, $9, $10, $11, $12, $13, 0, 0)",
+            )
+            .bind(id)
+            .bind(self.workflow.0)
+            .bind(self.workflow.1.cast_signed())
+            .bind(self.status)
+            .bind(self.state.as_str())
+            .bind(self.customer)
+            .bind(self.total)
+            .bind(Json(&self.lines))
+            .bind(Json(&self.attributes))
+            .bind(&self.stuck_reason)
+            .bind(self.times.0)
+            .bind(self.times.1)
+            .bind(self.times.2)
+            .execute(&mut *db)
+            .await
+            .unwrap();
+            for (step, status) in &self.steps {
+                sqlx::query(
+                    "INSERT INTO steps (order_id, step, status, attempts, started_at) VALUES ($1, $2, $3, 1, now())",
+                )
+                .bind(id)
+                .bind(step)
+                .bind(status.as_str())
+                .execute(&mut *db)
+                .await
+                .unwrap();
+            }
+        }
+    }
+
+    fn word() -> impl Strategy<Value = &'static str> {
+        select(&WORDS[..])
+    }
+
+    /// Around each other, also by less than the microsecond that Postgres keeps.
+    fn moment() -> impl Strategy<Value = DateTime<Utc>> {
+        (0..4_i64).prop_map(|half_micros| DateTime::from_timestamp_nanos(1_700_000_000_000_000_000 + half_micros * 500))
+    }
+
+    /// As an order's times are kept.
+    fn kept() -> impl Strategy<Value = DateTime<Utc>> {
+        moment().prop_map(|at| DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap())
+    }
+
+    fn amount() -> impl Strategy<Value = Decimal> {
+        (-3..3_i64, 0..3_u32).prop_map(|(digits, scale)| Decimal::new(digits, scale))
+    }
+
+    fn number() -> impl Strategy<Value = Value> {
+        select(vec![
+            json!(0),
+            json!(-0.0),
+            json!(3),
+            json!(3.0),
+            json!(-3),
+            json!(0.5),
+            json!(9_007_199_254_740_992_u64),
+            json!(9_007_199_254_740_993_u64),
+            json!(9_007_199_254_740_992.0),
+            json!(1e300),
+        ])
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            number(),
+            word().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 8, 3, |inner| {
+            prop_oneof![vec(inner.clone(), 0..3).prop_map(Value::from), object(inner).prop_map(Value::from)]
+        })
+    }
+
+    fn object(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
+        btree_map(select(&KEYS[..]).prop_map(str::to_owned), value, 0..3)
+            .prop_map(|fields| fields.into_iter().collect())
+    }
+
+    fn line() -> impl Strategy<Value = Line> {
+        word().prop_map(|sku| Line { sku: sku.to_owned(), name: None, quantity: 1, unit_price: Decimal::ONE })
+    }
+
+    fn reason() -> impl Strategy<Value = String> {
+        vec(select(vec!["a", "A", "Ä", "ä", "%", "_", "ß", "\u{130}", "Σ"]), 0..4).prop_map(|letters| letters.concat())
+    }
+
+    fn order() -> impl Strategy<Value = Random> {
+        let step = (select(vec!["a", "B"]), select(&StepStatus::BEGUN[..]));
+        let steps = vec(step, 0..3).prop_map(|mut steps| {
+            steps.sort_unstable();
+            steps.dedup_by_key(|(name, _)| *name);
+            steps
+        });
+        let standing = (word(), select(&State::ALL[..]), word(), (word(), 1..4_u32));
+        let content = (vec(line(), 0..3), amount(), object(value()));
+        let life = ((kept(), kept(), proptest::option::of(kept())), steps, proptest::option::of(reason()));
+        (standing, content, life).prop_map(|(standing, content, life)| Random {
+            status: standing.0,
+            state: standing.1,
+            customer: standing.2,
+            workflow: standing.3,
+            lines: content.0,
+            total: content.1,
+            attributes: content.2,
+            times: life.0,
+            steps: life.1,
+            stuck_reason: life.2,
+        })
+    }
+
+    /// Mostly nothing: a filter of everything at once is met by no order.
+    fn sometimes<T: std::fmt::Debug + Clone>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+        proptest::option::weighted(0.2, value)
+    }
+
+    fn words() -> impl Strategy<Value = Option<Vec<String>>> {
+        sometimes(vec(word().prop_map(str::to_owned), 0..4))
+    }
+
+    fn range() -> impl Strategy<Value = TimeRange> {
+        (sometimes(moment()), sometimes(moment())).prop_map(|(from, to)| TimeRange { from, to })
+    }
+
+    fn attribute() -> impl Strategy<Value = AttributeFilter> {
+        let path = vec(select(&KEYS[..]).prop_map(str::to_owned), 1..4);
+        (path, proptest::option::of(value())).prop_map(|(path, value)| AttributeFilter { path, value })
+    }
+
+    fn filter() -> impl Strategy<Value = OrderFilter> {
+        let workflow = (word(), proptest::option::of(1..4))
+            .prop_map(|(name, version)| WorkflowFilter { name: name.to_owned(), version });
+        let statuses = subsequence(StepStatus::BEGUN.to_vec(), 0..6);
+        let step = (proptest::option::of(select(vec!["a", "B", "c"])), proptest::option::of(statuses))
+            .prop_filter("a name or a status", |(name, statuses)| name.is_some() || statuses.is_some())
+            .prop_map(|(name, statuses)| StepFilter { name: name.map(str::to_owned), statuses });
+        let states = sometimes(subsequence(State::ALL.to_vec(), 0..5));
+        let total = (sometimes(amount()), sometimes(amount()));
+        let total = total.prop_map(|(at_least, at_most)| AmountRange { at_least, at_most });
+        let standing = (words(), states, words(), sometimes(workflow), sometimes(step));
+        let content = (words(), total, vec(attribute(), 0..2));
+        let life = (range(), range(), range(), sometimes(reason()));
+        (standing, content, life).prop_map(|(standing, content, life)| OrderFilter {
+            statuses: standing.0,
+            states: standing.1,
+            customers: standing.2,
+            workflow: standing.3,
+            step: standing.4,
+            skus: content.0,
+            total: content.1,
+            attributes: content.2,
+            placed_at: life.0,
+            updated_at: life.1,
+            ended_at: life.2,
+            stuck_reason: life.3,
+        })
+    }
+
+    #[tokio::test]
+    async fn the_sql_of_a_filter_selects_exactly_what_its_predicate_does() {
+        let database = database().await;
+        let pool = PgPool::connect(database.url()).await.unwrap();
+        crate::migrate(&pool).await.unwrap();
+        let mut runner = TestRunner::default();
+        let mut orders = Vec::new();
+        let mut db = pool.acquire().await.unwrap();
+        for number in 0..ORDERS {
+            let (id, order) = (format!("{number:03}"), order().new_tree(&mut runner).unwrap().current());
+            order.insert(&id, &mut db).await;
+            orders.push((id, order));
+        }
+        drop(db);
+        let ids: Vec<String> = orders.iter().map(|(id, _)| id.clone()).collect();
+        let (mut selected, mut left_out) = (0, 0);
+        for _ in 0..FILTERS {
+            let filter = filter().new_tree(&mut runner).unwrap().current().checked().unwrap();
+            let expected: Vec<&String> =
+                orders.iter().filter(|(_, order)| filter.selects(&order.summary())).map(|(id, _)| id).collect();
+            let differs = |found: &[String]| {
+                let wrong = |id: &&String| found.contains(id) != expected.contains(id);
+                let wrong: Vec<_> = orders.iter().filter(|(id, _)| wrong(&id)).collect();
+                format!("{filter:?} differs on {wrong:?}")
+            };
+            let found = selection::page(&pool, &filter, None, ORDERS).await.unwrap();
+            assert!(found.iter().eq(expected.iter().copied()), "to find: {}", differs(&found));
+            let met = Store::without_snapshot(pool.clone()).meeting(&ids, std::slice::from_ref(&filter)).await.unwrap();
+            let mut met: Vec<String> = met.into_iter().map(|(id, _)| id).collect();
+            met.sort_unstable();
+            assert!(met.iter().eq(expected.iter().copied()), "to check: {}", differs(&met));
+            assert_eq!(selection::count(&pool, &filter, None).await.unwrap(), expected.len() as u64);
+            selected += expected.len();
+            left_out += ORDERS - expected.len();
+        }
+        assert!(
+            selected > FILTERS && left_out > FILTERS,
+            "{selected} selected, {left_out} left out: too alike to tell"
+        );
+    }
+}

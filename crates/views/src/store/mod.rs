@@ -1,8 +1,6 @@
 //! What GraphQL reads: every question over the views, each request at one moment of them.
 
 pub(crate) mod conditions;
-#[cfg(test)]
-mod filter_tests;
 mod keys;
 mod search;
 #[cfg(test)]
