@@ -10,11 +10,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use domain::ids::OrderId;
+use http_problem::Problem;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sqlx::PgPool;
 use tokio::time::timeout;
 use views::{LagMeter, StatusRow, checkpoint};
@@ -145,60 +145,48 @@ pub(crate) struct Wait {
 
 /// What is done to an order is done at the command endpoint.
 pub async fn method_not_allowed(method: Method, uri: Uri) -> Response {
-    let path: String = uri.path().chars().take(200).collect();
-    let detail = format!("{method} is not allowed on {path}; the header `Allow` lists what is");
-    problem(StatusCode::METHOD_NOT_ALLOWED, &detail)
+    Problem::method_not_allowed(&method, &uri).into_response()
 }
 
 pub(crate) async fn get(
     State(orders): State<Orders>,
     id: Result<Path<String>, PathRejection>,
     wait: Result<Query<Wait>, QueryRejection>,
-) -> Response {
-    let Ok(Path(id)) = id else {
-        return problem(
-            StatusCode::NOT_FOUND,
+) -> Result<Json<OrderStatus>, Problem> {
+    let Path(id) = id.map_err(|_| {
+        Problem::not_found(
             "There is no such order: its id is not UTF-8. Ids consist of letters, digits, '.', '_', '~' and '-'",
-        );
-    };
-    let Some(wait) = wait.ok().map(|Query(wait)| wait).filter(|wait| wait.wait.is_none_or(|w| w <= MAX_WAIT)) else {
-        let detail = format!(
+        )
+    })?;
+    let wait = wait.ok().map(|Query(wait)| wait).filter(|wait| wait.wait.is_none_or(|w| w <= MAX_WAIT));
+    let wait = wait.ok_or_else(|| {
+        Problem::bad_request(format!(
             "`wait` must be a whole number of seconds, at most {MAX_WAIT}, and `position` the number that a command was \
              answered with"
-        );
-        return problem(StatusCode::BAD_REQUEST, &detail);
-    };
-    match orders.status(&id, wait).await {
-        Ok(Some(status)) => Json(status).into_response(),
-        Ok(None) => problem(StatusCode::NOT_FOUND, "There is no such order"),
-        Err(NotTold::Behind(behind)) => later(problem(StatusCode::SERVICE_UNAVAILABLE, &behind.to_string())),
-        Err(NotTold::Store(error)) => match error {
+        ))
+    })?;
+    let status = orders.status(&id, wait).await.map_err(problem)?;
+    status.map(Json).ok_or_else(|| Problem::not_found("There is no such order"))
+}
+
+fn problem(error: NotTold) -> Problem {
+    match error {
+        NotTold::Behind(behind) => Problem::later(behind.to_string()),
+        NotTold::Store(error) => match error {
             StoreError::Unavailable | StoreError::LogUnavailable | StoreError::TooManyWaiting => {
-                later(problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))
+                Problem::later(error.to_string())
             }
             StoreError::Unreadable | StoreError::Sealed | StoreError::Internal => {
-                problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
             }
         },
     }
 }
 
 /// The order called `batch`.
-pub(crate) async fn get_batch(orders: State<Orders>, wait: Result<Query<Wait>, QueryRejection>) -> Response {
+pub(crate) async fn get_batch(
+    orders: State<Orders>,
+    wait: Result<Query<Wait>, QueryRejection>,
+) -> Result<Json<OrderStatus>, Problem> {
     get(orders, Ok(Path("batch".to_owned())), wait).await
-}
-
-fn later(problem: Response) -> Response {
-    ([(header::RETRY_AFTER, "1")], problem).into_response()
-}
-
-/// RFC 9457.
-pub(crate) fn problem(status: StatusCode, detail: &str) -> Response {
-    let body = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }

@@ -6,9 +6,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use http_problem::Problem;
 use serde_json::json;
-
-use crate::order_status::problem;
 
 /// The extension `code` of the GraphQL error.
 const CODE: &str = "LOG_MISMATCH";
@@ -33,14 +32,13 @@ async fn refuse<R: Fn() -> Option<String>>(State(reason): State<R>, request: Req
 }
 
 fn refusal(reason: &str, is_graphql: bool, headers: &HeaderMap) -> Response {
-    let status = StatusCode::SERVICE_UNAVAILABLE;
     if !is_graphql {
-        return problem(status, reason);
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
     }
     let media_type = "application/graphql-response+json";
     let media_type = if wants(headers, media_type) { media_type } else { "application/json" };
     let body = json!({ "errors": [{ "message": reason, "extensions": { "code": CODE } }] });
-    (status, [(header::CONTENT_TYPE, media_type)], body.to_string()).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, media_type)], body.to_string()).into_response()
 }
 
 fn wants(headers: &HeaderMap, media_type: &str) -> bool {

@@ -5,9 +5,8 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use domain::order::request::Violation;
 use futures::StreamExt;
+use http_problem::Problem;
 use serde_json::Value;
-
-use super::problem::Problem;
 
 /// The largest request, in bytes.
 pub(crate) const LARGEST_BODY: usize = 1024 * 1024;
@@ -20,7 +19,7 @@ pub(crate) async fn json(request: Request<Body>, accepted: &[&str]) -> Result<(H
     let (headers, bytes) = bytes(request, accepted).await?;
     let value = domain::json::parse(&bytes).map_err(|error| {
         let violation = Violation { pointer: error.pointer.clone(), detail: error.fault.to_string() };
-        Problem::new(StatusCode::BAD_REQUEST, error.to_string()).with_errors(vec![violation])
+        Problem::bad_request(error.to_string()).with_errors(vec![violation])
     })?;
     Ok((headers, value))
 }
@@ -40,8 +39,7 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     let mut total = 0;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
-        let chunk =
-            chunk.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body could not be read to its end"))?;
+        let chunk = chunk.map_err(|_| Problem::bad_request("the body could not be read to its end"))?;
         total += chunk.len();
         if total <= LARGEST_BODY {
             bytes.extend_from_slice(&chunk);

@@ -1,9 +1,8 @@
 //! The fields of a JSON object, taken one by one: every fault is noted with its pointer, and a field that nobody took is one.
 
 use domain::order::request::Violation;
+use http_problem::Problem;
 use serde_json::{Map, Value};
-
-use super::problem::Problem;
 
 /// What is left of an object, and what was wrong with the rest.
 pub(super) struct Fields {

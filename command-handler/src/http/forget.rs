@@ -6,7 +6,8 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{Request, StatusCode};
+use axum::http::Request;
+use http_problem::Problem;
 use serde::Serialize;
 use tokio::time::Instant;
 use tracing::warn;
@@ -15,7 +16,6 @@ use super::body;
 use super::fields::Fields;
 use super::in_time::PATIENCE;
 use super::instruction::attribution;
-use super::problem::Problem;
 use crate::clock::Clock;
 use crate::erasure::{CustomerOrders, Erasure, ForgetError, Forgotten, Progress, Unfinished};
 use crate::log::Log;
@@ -43,7 +43,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
     path: Result<Path<String>, PathRejection>,
     request: Request<Body>,
 ) -> Result<Json<Erased>, Problem> {
-    let Path(customer_id) = path.map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.body_text()))?;
+    let Path(customer_id) = path.map_err(|error| Problem::not_found(error.body_text()))?;
     let (_, value) = body::json(request, &["application/json"]).await?;
     let mut fields = Fields::of(value, "", "must be an object with \"reason\"")?;
     let attribution = attribution(&mut fields);
@@ -60,8 +60,8 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
 
 fn problem(Unfinished { error, progress }: &Unfinished) -> Problem {
     match error {
-        ForgetError::Unknown(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
-        ForgetError::OrdersOpen(_) => Problem::conflict(error.to_string(), None),
+        ForgetError::Unknown(_) => Problem::not_found(error.to_string()),
+        ForgetError::OrdersOpen(_) => Problem::conflict(error.to_string()),
         ForgetError::ViewsBehind
         | ForgetError::Silent(_)
         | ForgetError::Keys(_)

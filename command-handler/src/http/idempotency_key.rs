@@ -1,8 +1,7 @@
 //! The `Idempotency-Key` header (IETF httpapi draft).
 
-use axum::http::{HeaderMap, StatusCode};
-
-use super::problem::Problem;
+use axum::http::HeaderMap;
+use http_problem::Problem;
 
 /// The longest key, in characters.
 const MAX_LENGTH: usize = 255;
@@ -47,7 +46,7 @@ fn unquoted(text: &str) -> Result<String, Problem> {
 }
 
 fn bad(what: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, format!("the Idempotency-Key header {what}"))
+    Problem::bad_request(format!("the Idempotency-Key header {what}"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ mod operate;
 mod outcome;
 mod personal_data;
 mod place;
-mod problem;
 mod refused;
 mod workflows;
 
@@ -23,14 +22,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http_problem::Problem;
 use tokio_util::sync::CancellationToken;
 
 use self::instruction::OperatorAction;
-use self::problem::Problem;
 use crate::admission::Admission;
 use crate::batches::Batches;
 use crate::clock::Clock;
@@ -99,7 +98,5 @@ async fn unless_barred(State(admission): State<Admission>, request: Request, nex
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
-    let path: String = uri.path().chars().take(200).collect();
-    let detail = format!("{method} is not allowed on {path}; the header `Allow` lists what is");
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+    Problem::method_not_allowed(&method, &uri)
 }

@@ -6,12 +6,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
+use http_problem::Problem;
 
 use super::fields::Fields;
 use super::in_time::in_time;
 use super::instruction::{self, OperatorAction};
 use super::place::Receipt;
-use super::problem::Problem;
 use super::refused::{named, problem};
 use super::{Handle, body};
 use crate::clock::Clock;

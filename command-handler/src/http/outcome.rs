@@ -8,12 +8,12 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::IntoResponse;
 use domain::order::request::Violation;
 use domain::order::{Direction, Signal};
+use http_problem::Problem;
 use serde_json::Value;
 
 use super::fields::Fields;
 use super::in_time::in_time;
 use super::place::Receipt;
-use super::problem::Problem;
 use super::refused::{named, problem};
 use super::{Handle, body, idempotency_key, instruction};
 use crate::answer::{data_fault, outcome_fault};
@@ -179,7 +179,7 @@ mod tests {
                     let data = if data.len() > 60 { format!("of {} bytes", data.len()) } else { data };
                     format!("taken: {}, data {data}", outcome.chars().take(70).collect::<String>())
                 }
-                Err(problem) => problem.line(),
+                Err(problem) => format!("{}: {}", problem.status(), problem.detail()),
             };
             let _ = writeln!(text, "{}: {line}", shape.name);
         }

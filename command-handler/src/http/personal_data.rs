@@ -5,10 +5,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use domain::order::PersonalData;
+use http_problem::Problem;
 
 use super::Handle;
 use super::in_time::in_time;
-use super::problem::Problem;
 use super::refused::{named, problem};
 use crate::clock::Clock;
 use crate::log::Log;

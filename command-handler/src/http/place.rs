@@ -9,11 +9,11 @@ use axum::http::{HeaderMap, HeaderName, Request, StatusCode, header};
 use axum::response::IntoResponse;
 use domain::ids::OrderId;
 use domain::order::request::check;
+use http_problem::Problem;
 use serde::Serialize;
 use tracing::warn;
 
 use super::in_time::in_time;
-use super::problem::Problem;
 use super::{Handle, body, idempotency_key};
 use crate::clock::Clock;
 use crate::log::Log;
@@ -75,7 +75,7 @@ fn traceparent(headers: &HeaderMap) -> Option<Arc<str>> {
 fn not_placed(error: NotPlaced) -> Problem {
     match error {
         NotPlaced::Key(error) => match error {
-            KeyRefused::Running => Problem::conflict(error.to_string(), None),
+            KeyRefused::Running => Problem::conflict(error.to_string()),
             KeyRefused::OtherContent => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
             KeyRefused::Unreadable => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
             KeyRefused::Failed(_) => Problem::later(error.to_string()),
@@ -88,7 +88,7 @@ fn not_placed(error: NotPlaced) -> Problem {
 fn problem(error: PlaceError) -> Problem {
     match error {
         PlaceError::UnknownWorkflow(_) => Problem::at("/workflow", error.to_string()),
-        PlaceError::OtherContent(_) | PlaceError::Foreign(_) => Problem::conflict(error.to_string(), None),
+        PlaceError::OtherContent(_) | PlaceError::Foreign(_) => Problem::conflict(error.to_string()),
         PlaceError::Refused(refusal) => Problem::at("", refusal.to_string()),
         PlaceError::TooLarge(_) => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
         PlaceError::Incomplete(_) => Problem::new(StatusCode::GONE, error.to_string()),

@@ -5,24 +5,24 @@ use axum::extract::rejection::PathRejection;
 use axum::http::StatusCode;
 use domain::ids::{InvalidOrderId, OrderId};
 use domain::order::Refusal;
+use http_problem::Problem;
 use tracing::warn;
 
-use super::problem::Problem;
 use crate::orchestrator::CommandError;
 
 /// Why a command was not taken. `at` is where its fields stand in the body.
 pub(super) fn problem(error: CommandError, at: &str) -> Problem {
     match error {
-        CommandError::UnknownOrder(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
+        CommandError::UnknownOrder(_) => Problem::not_found(error.to_string()),
         CommandError::Incomplete(_) => Problem::new(StatusCode::GONE, error.to_string()),
-        CommandError::Foreign(_) => Problem::conflict(error.to_string(), None),
+        CommandError::Foreign(_) => Problem::conflict(error.to_string()),
         CommandError::Overloaded => Problem::later(error.to_string()),
         CommandError::Failed(ref reason) | CommandError::Broken(ref reason) => {
             warn!(reason, "a command could not be taken");
             Problem::later(format!("what was asked could not be recorded: {reason}; send the same request again"))
         }
         CommandError::Refused(refusal) => match refusal {
-            Refusal::UnknownStep { .. } => Problem::new(StatusCode::NOT_FOUND, refusal.to_string()),
+            Refusal::UnknownStep { .. } => Problem::not_found(refusal.to_string()),
             Refusal::UnknownOutcome { .. } => Problem::at(&format!("{at}/outcome"), refusal.to_string()),
             Refusal::OtherAnswer { .. } => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
             Refusal::NotWaiting { state, .. }
@@ -32,14 +32,14 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
             | Refusal::UndoneAlready { state }
             | Refusal::NeverAsked { state, .. }
             | Refusal::StepNotNow { state, .. }
-            | Refusal::NothingToRetry { state } => Problem::conflict(refusal.to_string(), Some(state.as_str())),
+            | Refusal::NothingToRetry { state } => Problem::conflict(refusal.to_string()).with_state(state),
             Refusal::TooManyAnswers { .. }
             | Refusal::TooManyPauses { .. }
             | Refusal::TooManyAttempts { .. }
             | Refusal::AlreadyPlaced
             | Refusal::NotPlaced
             | Refusal::TotalTooLarge
-            | Refusal::TooLarge { .. } => Problem::conflict(refusal.to_string(), None),
+            | Refusal::TooLarge { .. } => Problem::conflict(refusal.to_string()),
         },
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn named<T>(
     path: Result<Path<T>, PathRejection>,
     id: impl FnOnce(&T) -> &str,
 ) -> Result<(OrderId, T), Problem> {
-    let Path(path) = path.map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.body_text()))?;
+    let Path(path) = path.map_err(|error| Problem::not_found(error.body_text()))?;
     let order_id = order_id(id(&path))?;
     Ok((order_id, path))
 }
@@ -60,5 +60,5 @@ pub(super) fn order_id(text: &str) -> Result<OrderId, Problem> {
 }
 
 pub(super) fn no_such_id(error: InvalidOrderId) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, format!("there is no such order: the id {error}"))
+    Problem::not_found(format!("there is no such order: the id {error}"))
 }

@@ -9,11 +9,11 @@ use domain::order::WorkflowRef;
 use domain::order::request::Violation;
 use domain::workflow::Workflow;
 use domain::workflow::address::AddressFault;
+use http_problem::Problem;
 use serde_json::json;
 use tracing::warn;
 
 use super::in_time::in_time;
-use super::problem::Problem;
 use super::{Handle, body};
 use crate::clock::Clock;
 use crate::log::Log;
@@ -27,8 +27,8 @@ pub(super) async fn handle<L: Log, C: Clock>(
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
     let (_, bytes) = body::bytes(request, &MEDIA_TYPES).await?;
-    let source = std::str::from_utf8(&bytes)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not UTF-8: {error}")))?;
+    let source =
+        std::str::from_utf8(&bytes).map_err(|error| Problem::bad_request(format!("the body is not UTF-8: {error}")))?;
     check_urls(&endpoint, source)?;
     let Registration { registered, reference, position } =
         in_time(async { endpoint.orchestrator.workflows().register(source).await.map_err(problem) }).await?;
@@ -66,7 +66,7 @@ fn problem(error: RegisterError) -> Problem {
             });
             Problem::invalid(errors.collect())
         }
-        RegisterError::Different { .. } => Problem::conflict(error.to_string(), None),
+        RegisterError::Different { .. } => Problem::conflict(error.to_string()),
         RegisterError::Lookup(_) | RegisterError::Append(_) | RegisterError::Encode(_) => {
             warn!(%error, "a workflow could not be registered");
             Problem::later(format!("the workflow could not be recorded: {error}; send the same request again"))

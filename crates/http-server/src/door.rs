@@ -11,7 +11,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use http_problem::Problem;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tower::ServiceExt;
@@ -108,15 +108,13 @@ fn starting(uri: &Uri, what: &str) -> Response {
         "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, format!("starting: waits for {what}\n")).into_response(),
         _ => {
             let detail = format!("this instance is starting, and waits for {what}: send the same request later");
-            let later = problem(StatusCode::SERVICE_UNAVAILABLE, &detail);
-            ([(header::RETRY_AFTER, "1")], later).into_response()
+            Problem::later(detail).into_response()
         }
     }
 }
 
-async fn unknown_path(method: Method, uri: Uri) -> Response {
-    let path: String = uri.path().chars().take(200).collect();
-    problem(StatusCode::NOT_FOUND, &format!("{method} {path}: this server has no such path"))
+async fn unknown_path(method: Method, uri: Uri) -> Problem {
+    Problem::no_such_path(&method, &uri, "this server has")
 }
 
 /// No route decodes a body, so an encoded one would be reported as malformed JSON.
@@ -125,15 +123,8 @@ fn refusal_of_encoded(headers: &HeaderMap) -> Option<Response> {
     let encoding = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))?;
     let encoding: String = String::from_utf8_lossy(encoding.as_bytes()).chars().take(40).collect();
     let detail = format!("Content-Encoding {encoding:?} is not accepted: send the body as it is");
-    let refusal = problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, &detail);
+    let refusal = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
     Some(([(header::ACCEPT_ENCODING, "identity")], refusal).into_response())
-}
-
-/// RFC 9457.
-pub fn problem(status: StatusCode, detail: &str) -> Response {
-    let title = status.canonical_reason();
-    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
 #[cfg(test)]

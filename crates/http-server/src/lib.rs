@@ -19,10 +19,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use clap::Args;
 use event_store_node::is_of_one_connection;
+use http_problem::Problem;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -33,7 +34,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::door::{PROBES, problem};
+use crate::door::PROBES;
 use bodies::{Bodies, Cut};
 use connections::{Answer, Connections, Entrance, Entry, Io};
 use limits::Limits;
@@ -167,19 +168,18 @@ impl Guarded {
     async fn answer(self, request: Request<Incoming>, entry: Arc<Entry>) -> Result<Response<Answer>, Infallible> {
         let answering = entry.begin();
         let response = if entry.is_reserve() && !PROBES.contains(&request.uri().path()) {
-            last(StatusCode::SERVICE_UNAVAILABLE, "this instance has as many connections as it takes; try again later")
+            last(Problem::later("this instance has as many connections as it takes; try again later"))
         } else {
             let share = self.bodies.begin();
             let response = self.router.oneshot(request.map(|body| Body::new(share.bounded(body)))).await?;
             match share.cut() {
                 None => response,
-                Some(cut @ Cut::NoRoom) => {
-                    last(StatusCode::SERVICE_UNAVAILABLE, &format!("{cut}: send the same request later"))
-                }
+                Some(cut @ Cut::NoRoom) => last(Problem::later(format!("{cut}: send the same request later"))),
                 Some(cut @ Cut::Late) => {
                     let Limits { body_pause, body, .. } = &*self.limits;
                     let allowed = format!("it may pause for {body_pause:?}, and take {body:?} in all");
-                    last(StatusCode::REQUEST_TIMEOUT, &format!("{cut}: {allowed}; send the request again"))
+                    let detail = format!("{cut}: {allowed}; send the request again");
+                    last(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
                 }
             }
         };
@@ -191,12 +191,8 @@ impl Guarded {
 }
 
 /// A refusal after which the connection is closed.
-fn last(status: StatusCode, detail: &str) -> Response<Body> {
-    let mut response = ([(header::CONNECTION, "close")], problem(status, detail)).into_response();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
+fn last(problem: Problem) -> Response<Body> {
+    ([(header::CONNECTION, "close")], problem).into_response()
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_problem::Problem;
 use tokio::sync::Semaphore;
-
-use crate::problem::Problem;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Gate(Arc<Semaphore>);
@@ -20,7 +19,7 @@ impl Gate {
 
 pub(crate) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let Ok(_permit) = gate.0.try_acquire() else {
-        return Problem::unavailable("too many requests at once").into_response();
+        return Problem::later("too many requests at once").into_response();
     };
     next.run(request).await
 }

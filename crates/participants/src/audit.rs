@@ -4,6 +4,7 @@
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
+use http_problem::Problem;
 use serde::Serialize;
 use sqlx::PgPool;
 
@@ -11,7 +12,7 @@ use crate::notifications::Notifications;
 use crate::orders::Orders;
 use crate::participant::{Context, Participant};
 use crate::payments::Payments;
-use crate::problem::Problem;
+use crate::problem::of_database;
 use crate::record::Record;
 use crate::shipping::Shipping;
 
@@ -30,7 +31,7 @@ pub(crate) fn routes(context: &Context) -> Router {
 }
 
 async fn repeats(State(pool): State<PgPool>) -> Result<Json<Vec<Tally>>, Problem> {
-    Ok(Json(tally(&pool).await?))
+    Ok(Json(tally(&pool).await.map_err(of_database)?))
 }
 
 async fn tally(pool: &PgPool) -> Result<Vec<Tally>, sqlx::Error> {

@@ -26,7 +26,7 @@ use crate::orders::Orders;
 use crate::participant::{Context, Participant, Service, answer};
 use crate::payments::Payments;
 use crate::personal_data::{ClaimError, Claims};
-use crate::problem::Problem;
+use crate::problem::is_passing;
 use crate::shipping::Shipping;
 
 /// The limit of parallel requests to one service.
@@ -203,7 +203,7 @@ fn reply_of(requested: &ActionRequested, answer: &WireAnswer) -> Result<Option<R
         return Ok(Some(Reply::Answered(ActionAnswered { order_id, step, direction, outcome, data })));
     }
     let Refusal { detail } = serde_json::from_str(&answer.body).map_err(|error| error.to_string())?;
-    if Problem::is_passing(answer.status) {
+    if is_passing(answer.status) {
         return Err(detail);
     }
     Ok(Some(refused(requested, detail, false)))

@@ -13,13 +13,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::wire::participants::ActionRequested;
+use http_problem::{MEDIA_TYPE, Problem};
 use reqwest::Url;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::problem::{PROBLEM_JSON, Problem};
+use crate::problem::invalid;
 
 /// A request to act.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl Request {
         let content: Content = json_body(headers, body)?;
         if content.action != action {
             let stated = &content.action;
-            return Err(Problem::invalid("/action", format!("is {stated:?}, but the request went to {action:?}")));
+            return Err(invalid("/action", format!("is {stated:?}, but the request went to {action:?}")));
         }
         Self::of(key, content, answer_to, traceparent)
     }
@@ -91,7 +92,7 @@ impl Request {
         let input = match input {
             Value::Null => json!({}),
             Value::Object(_) => input,
-            _ => return Err(Problem::invalid("/input", "must be an object")),
+            _ => return Err(invalid("/input", "must be an object")),
         };
         let content = json!({ "orderId": order_id, "step": step, "action": action, "input": input });
         Ok(Self { key, order_id, action, input, content, answer_to, traceparent })
@@ -99,7 +100,7 @@ impl Request {
 
     /// The input in the form that an action expects.
     pub(crate) fn input<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        T::deserialize(&self.input).map_err(|error| Problem::invalid("/input", error.to_string()))
+        T::deserialize(&self.input).map_err(|error| invalid("/input", error.to_string()))
     }
 
     pub(crate) fn unknown_action(&self) -> Problem {
@@ -157,13 +158,13 @@ impl WireAnswer {
     }
 
     pub(crate) fn of(problem: &Problem) -> Self {
-        Self::new(problem.status, &problem.body())
+        Self::new(problem.status(), &json!(problem))
     }
 }
 
 impl IntoResponse for WireAnswer {
     fn into_response(self) -> Response {
-        let media_type = if self.status.is_success() { "application/json" } else { PROBLEM_JSON };
+        let media_type = if self.status.is_success() { "application/json" } else { MEDIA_TYPE };
         (self.status, [(header::CONTENT_TYPE, media_type)], self.body).into_response()
     }
 }
@@ -196,7 +197,7 @@ pub(crate) fn json_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -
     serde_json::from_slice(body).map_err(|error| {
         // The parser may report a wrong value before a syntax error, so the whole text is checked.
         if error.is_data() && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
-            Problem::invalid("", error.to_string())
+            invalid("", error.to_string())
         } else {
             Problem::bad_request(format!("the body cannot be read as JSON: {error}"))
         }
@@ -214,7 +215,7 @@ pub(crate) fn check_name(pointer: &str, name: &str) -> Result<(), Problem> {
         return Ok(());
     }
     let rule = format!("must be 1 to {NAME_LENGTH_MAX} letters, digits, '-', '.', '_' and '~'");
-    Err(Problem::invalid(pointer, rule))
+    Err(invalid(pointer, rule))
 }
 
 /// A text for people: one line of limited length.
@@ -222,7 +223,7 @@ pub(crate) fn check_text(pointer: &str, text: &str, length_max: usize) -> Result
     if (1..=length_max).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
         return Ok(());
     }
-    Err(Problem::invalid(pointer, format!("must be 1 to {length_max} printable characters")))
+    Err(invalid(pointer, format!("must be 1 to {length_max} printable characters")))
 }
 
 /// The limit for an idempotency key, in characters.

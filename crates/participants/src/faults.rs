@@ -17,6 +17,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use http_problem::Problem;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{json_body, whole_body};
@@ -24,7 +25,7 @@ use crate::notifications::Notifications;
 use crate::orders::Orders;
 use crate::participant::Participant;
 use crate::payments::Payments;
-use crate::problem::Problem;
+use crate::problem::invalid;
 use crate::shipping::Shipping;
 
 /// The limit for scripted faults.
@@ -83,7 +84,7 @@ fn is_false(flag: &bool) -> bool {
 
 impl Fault {
     fn check(&self, index: usize) -> Result<(), Problem> {
-        let wrong = |field: &str, detail: &str| Err(Problem::invalid(format!("/{index}/{field}"), detail));
+        let wrong = |field: &str, detail: &str| Err(invalid(format!("/{index}/{field}"), detail));
         let Some(actions) = actions_of(&self.participant) else {
             return wrong("participant", "must be orders, payments, shipping or notifications");
         };
@@ -168,7 +169,7 @@ impl Faults {
     fn add(&self, scripted: Vec<Fault>) -> Result<(), Problem> {
         let mut faults = self.in_force();
         if faults.len() + scripted.len() > FAULTS_MAX {
-            return Err(Problem::invalid("", format!("there may be at most {FAULTS_MAX} faults at once")));
+            return Err(invalid("", format!("there may be at most {FAULTS_MAX} faults at once")));
         }
         faults.extend(scripted.into_iter().map(Armed::new));
         Ok(())
@@ -208,7 +209,7 @@ impl Strike {
     pub(crate) fn afterwards(&self) -> Option<Mishap> {
         let fault = self.0.as_ref()?;
         if fault.lose_answer {
-            return Some(Mishap::Answers(Problem::unavailable("a scripted fault lost the answer")));
+            return Some(Mishap::Answers(Problem::later("a scripted fault lost the answer")));
         }
         (fault.crash == Some(Crash::After)).then_some(Mishap::Silence)
     }

@@ -44,6 +44,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::http::Method;
 use axum::middleware;
+use http_problem::Problem;
 use sqlx::PgPool;
 
 pub use by_events::{read_requests_again, run_requests};
@@ -54,7 +55,6 @@ pub use options::{Options, Retry, Wake};
 pub use worker::run_deliveries;
 
 use participant::Context;
-use problem::Problem;
 
 /// The limit for the body of a request, in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -76,7 +76,9 @@ pub fn router(pool: PgPool, options: Options) -> Router {
         .layer(middleware::from_fn_with_state(gate, admission::admit))
         .merge(scripting)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .fallback(async |method: Method, OriginalUri(uri): OriginalUri| Problem::no_such_path(&method, &uri))
+        .fallback(async |method: Method, OriginalUri(uri): OriginalUri| {
+            Problem::no_such_path(&method, &uri, "the services have")
+        })
         .method_not_allowed_fallback(async |method: Method, OriginalUri(uri): OriginalUri| {
             Problem::method_not_allowed(&method, &uri)
         })

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
+use http_problem::Problem;
 use leader_consumer::{CheckpointRow, checkpoint_in};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use sqlx::PgConnection;
 
 use crate::contract::{Answer, PathName, Request, check_text};
 use crate::participant::{Context, Participant, Service, act};
-use crate::problem::Problem;
+use crate::problem::of_database;
 use crate::record::{Record, record_in};
 
 /// The limit for a status, in characters.
@@ -148,7 +149,8 @@ async fn show(
     )
     .bind(&order_id)
     .fetch_optional(&service.context.pool)
-    .await?;
+    .await
+    .map_err(of_database)?;
     record.map(Json).ok_or_else(|| Problem::not_found(format!("there is no order {order_id}")))
 }
 

@@ -8,13 +8,14 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use http_problem::Problem;
 use leader_consumer::CheckpointRow;
 use sqlx::{PgConnection, PgPool};
 
 use crate::contract::{Answer, PathName, Request, WireAnswer, whole_body};
 use crate::faults::Mishap;
 use crate::options::Options;
-use crate::problem::Problem;
+use crate::problem::{invalid, of_database};
 use crate::record::{Claim, Record};
 use crate::transaction::{begin, commit};
 
@@ -96,8 +97,8 @@ async fn handle<P: Participant>(
 /// Performs a request, over HTTP or by events.
 pub(crate) async fn answer<P: Participant>(service: &Service<P>, request: &Request) -> Result<WireAnswer, Problem> {
     let action = P::understand(request)?;
-    let other_content = || Problem::invalid("", "this Idempotency-Key was used for a request with other content");
-    once(service, request, action).await?.ok_or_else(other_content)
+    let other_content = || invalid("", "this Idempotency-Key was used for a request with other content");
+    once(service, request, action).await.map_err(of_database)?.ok_or_else(other_content)
 }
 
 /// Performs a request unless its key was handled; the answer is the same in both cases. `None`: the

@@ -7,9 +7,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use domain::order::PersonalData;
 use domain::wire::participants::ActionRequested;
+use http_problem::Problem;
 use serde::Deserialize;
-
-use crate::problem::Problem;
 
 /// The time-out of the answer.
 const TIMEOUT: Duration = Duration::from_secs(5);

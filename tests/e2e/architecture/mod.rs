@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use product::{Product, product_of};
 
 /// Where each crate is, and which crates of ours it may use. Dependencies point inward; the root knows all.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("domain", &[]),
-    ("command-handler", &["domain", "event-store", "leader-consumer", "http-client", "views"]),
+    ("command-handler", &["domain", "event-store", "leader-consumer", "http-client", "http-problem", "views"]),
     ("projector", &["domain", "event-store", "leader-consumer", "views"]),
-    ("query-api", &["domain", "event-store", "views"]),
+    ("query-api", &["domain", "event-store", "http-problem", "views"]),
     (
         "crates/audit",
         &[
@@ -35,7 +35,8 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("crates/event-store-node", &["event-store", "event-store-protocol"]),
     ("crates/event-store-protocol", &[]),
     ("crates/http-client", &[]),
-    ("crates/http-server", &["event-store-node"]),
+    ("crates/http-problem", &["domain"]),
+    ("crates/http-server", &["event-store-node", "http-problem"]),
     ("crates/lab", &["command-line", "domain", "event-store", "servers"]),
     ("crates/leader-consumer", &["event-store"]),
     (
@@ -53,7 +54,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "views",
         ],
     ),
-    ("crates/participants", &["domain", "event-store", "leader-consumer", "http-client"]),
+    ("crates/participants", &["domain", "event-store", "leader-consumer", "http-client", "http-problem"]),
     ("crates/postgres-cluster", &[]),
     ("crates/servers", &["command-line", "domain", "event-store", "event-store-node", "views"]),
     ("crates/views", &["domain", "event-store", "leader-consumer"]),

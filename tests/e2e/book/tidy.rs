@@ -63,8 +63,9 @@ const KEPT: [(&str, &str); 2] = [
 
 /// Folders of Rust sources whose comments and texts follow the same rules. In the end, all of
 /// `crates/` and the four crates at the top belong here.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "crates/http-client",
+    "crates/http-problem",
     "crates/participants",
     "crates/postgres-cluster",
     "crates/servers",

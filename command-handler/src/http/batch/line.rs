@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use domain::Timestamp;
+use http_problem::Problem;
 use serde::Serialize;
 
 use super::super::place::Receipt;
-use super::super::problem::Problem;
 use super::super::refused;
 use crate::batches::{NotTaken, Report};
 
@@ -66,7 +66,7 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::StatusCode;
+    use domain::order::State;
     use serde_json::{Value, json};
 
     use super::*;
@@ -79,14 +79,14 @@ mod tests {
 
     #[test]
     fn a_line_about_an_order_is_the_answer_that_it_alone_would_get() {
-        let problem = Problem::conflict("cannot cancel an order that is COMPLETED", Some("COMPLETED"));
+        let problem = Problem::conflict("cannot cancel an order that is COMPLETED").with_state(State::Completed);
         let line = Line::Refused { order_id: "7".to_owned(), problem };
         let expected = json!({
             "orderId": "7", "type": "about:blank", "title": "Conflict", "status": 409,
             "detail": "cannot cancel an order that is COMPLETED", "state": "COMPLETED",
         });
         assert_eq!(written(&line), expected);
-        let missing = Line::Refused { order_id: "7".to_owned(), problem: Problem::new(StatusCode::NOT_FOUND, "a\nb") };
+        let missing = Line::Refused { order_id: "7".to_owned(), problem: Problem::not_found("a\nb") };
         assert_eq!(written(&missing)["detail"], "a\nb");
     }
 

@@ -15,12 +15,12 @@ use axum::extract::State;
 use axum::http::{Request, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use http_problem::Problem;
 use tokio::time::{Instant, timeout_at};
 
 use self::line::Line;
 use self::request::{Batch, checked};
 use super::in_time::{PATIENCE, postgres_in_time};
-use super::problem::Problem;
 use super::{body, refused};
 use crate::batches::{Batches, MAX_BATCHES, NotBegun, NotCounted, Running, Which};
 use crate::clock::Clock;

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use domain::filter::OrderFilter;
 use domain::ids::OrderId;
+use http_problem::Problem;
 use serde_json::Value;
 
 use super::super::fields::Fields;
 use super::super::instruction::{self, OperatorAction};
-use super::super::problem::Problem;
 use super::filter;
 use crate::batches::Which;
 use crate::instruction::Instruction;

@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use chrono::{DateTime, Utc};
+use http_problem::Problem;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Notifications;
 use crate::contract::check_name;
 use crate::participant::Service;
-use crate::problem::Problem;
+use crate::problem::of_database;
 
 /// The limit for mails in one answer.
 const LIMIT_MAX: u16 = 1000;
@@ -63,7 +64,8 @@ pub(super) async fn list(
     )
     .bind(&filter.order_id)
     .fetch_one(pool)
-    .await?;
+    .await
+    .map_err(of_database)?;
     let mails = sqlx::query_as(
         "SELECT message_id, order_id, template, recipient, recipient_name, subject, body, queued_at, attempts, last_error,
                 settlement
@@ -72,6 +74,7 @@ pub(super) async fn list(
     .bind(&filter.order_id)
     .bind(i64::from(filter.limit.unwrap_or(100).min(LIMIT_MAX)))
     .fetch_all(pool)
-    .await?;
+    .await
+    .map_err(of_database)?;
     Ok(Json(Mailbox { total, mails }))
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use http_problem::Problem;
 use leader_consumer::{CheckpointRow, checkpoint_in};
 use lettre::Address;
 use serde::Deserialize;
@@ -20,7 +21,6 @@ use uuid::Uuid;
 use crate::contract::{Answer, Request, check_name, check_text};
 use crate::options::Wake;
 use crate::participant::{Context, Participant, Service, act};
-use crate::problem::Problem;
 use crate::record::{Record, record_in};
 
 pub use postman::{InvalidMailServer, MailServer};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use http_problem::Problem;
 use leader_consumer::{CheckpointRow, checkpoint_in};
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 use crate::contract::{Answer, Request};
 use crate::participant::{Context, Participant, Service, act};
-use crate::problem::Problem;
+use crate::problem::invalid;
 use crate::record::{Record, record_in};
 
 use amount::Amount;
@@ -55,7 +56,7 @@ impl Participant for Payments {
             "charge" => {
                 let charge: Charge = request.input()?;
                 if charge.currency.len() != 3 || !charge.currency.bytes().all(|b| b.is_ascii_uppercase()) {
-                    return Err(Problem::invalid("/input/currency", "must be three capital letters (ISO 4217)"));
+                    return Err(invalid("/input/currency", "must be three capital letters (ISO 4217)"));
                 }
                 Ok(Action::Charge(charge))
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use http_problem::Problem;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use super::Payments;
 use crate::contract::PathName;
 use crate::participant::Service;
-use crate::problem::Problem;
+use crate::problem::of_database;
 
 #[derive(Debug, Serialize, sqlx::FromRow)]
 #[serde(rename_all = "camelCase")]
@@ -38,7 +39,8 @@ pub(super) async fn show(
     )
     .bind(&order_id)
     .fetch_optional(&service.context.pool)
-    .await?;
+    .await
+    .map_err(of_database)?;
     payment.map(Json).ok_or_else(|| Problem::not_found(format!("order {order_id} was not charged")))
 }
 
@@ -60,6 +62,7 @@ pub(super) async fn totals(State(service): State<Arc<Service<Payments>>>) -> Res
          FROM participant_payments.charges WHERE state <> 'void' GROUP BY currency ORDER BY currency",
     )
     .fetch_all(&service.context.pool)
-    .await?;
+    .await
+    .map_err(of_database)?;
     Ok(Json(totals))
 }

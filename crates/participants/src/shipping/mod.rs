@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use http_problem::Problem;
 use leader_consumer::{CheckpointRow, checkpoint_in};
 use serde::Deserialize;
 use sqlx::PgConnection;
@@ -25,7 +26,6 @@ use sqlx::PgConnection;
 use crate::contract::{Answer, Request};
 use crate::options::Wake;
 use crate::participant::{Context, Participant, Service, act};
-use crate::problem::Problem;
 use crate::record::{Record, record_in};
 
 pub(crate) use answers::Answers;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use http_problem::Problem;
 use serde::Serialize;
 use sqlx::types::Json as Jsonb;
 
 use super::Shipping;
 use crate::contract::PathName;
 use crate::participant::Service;
-use crate::problem::Problem;
+use crate::problem::of_database;
 
 #[derive(Debug, Serialize, sqlx::FromRow)]
 #[serde(rename_all = "camelCase")]
@@ -25,7 +26,8 @@ pub(super) struct Shelf {
 pub(super) async fn stock(State(service): State<Arc<Service<Shipping>>>) -> Result<Json<Vec<Shelf>>, Problem> {
     let shelves = sqlx::query_as("SELECT sku, on_hand, reserved FROM participant_shipping.stock ORDER BY sku")
         .fetch_all(&service.context.pool)
-        .await?;
+        .await
+        .map_err(of_database)?;
     Ok(Json(shelves))
 }
 
@@ -57,6 +59,7 @@ pub(super) async fn shipment(
     )
     .bind(&order_id)
     .fetch_optional(&service.context.pool)
-    .await?;
+    .await
+    .map_err(of_database)?;
     shipment.map(Json).ok_or_else(|| Problem::not_found(format!("order {order_id} was not asked to be shipped")))
 }

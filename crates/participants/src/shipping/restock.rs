@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
+use http_problem::Problem;
 use serde::Serialize;
 use sqlx::PgConnection;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::{Shipping, packing};
 use crate::contract::{json_body, whole_body};
 use crate::outbox::interval;
 use crate::participant::{Participant, Service};
-use crate::problem::Problem;
+use crate::problem::of_database;
 use crate::transaction::{begin, commit};
 
 /// How many back-orders one query reads.
@@ -38,11 +39,11 @@ pub(crate) async fn add(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Restocked>, Problem> {
     let lines: Lines = json_body(&headers, &whole_body(body)?)?;
-    let mut tx = begin(&service.context.pool).await?;
-    stock::close_shelves(&mut tx).await?;
-    stock::add(&mut tx, &lines).await?;
-    let filled = fill(&mut tx, service.participant.handling_time).await?;
-    commit(tx).await?;
+    let mut tx = begin(&service.context.pool).await.map_err(of_database)?;
+    stock::close_shelves(&mut tx).await.map_err(of_database)?;
+    stock::add(&mut tx, &lines).await.map_err(of_database)?;
+    let filled = fill(&mut tx, service.participant.handling_time).await.map_err(of_database)?;
+    commit(tx).await.map_err(of_database)?;
     service.participant.committed();
     Ok(Json(Restocked { filled }))
 }
@@ -54,14 +55,14 @@ pub(crate) async fn set(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Restocked>, Problem> {
     let Counts(counts) = json_body(&headers, &whole_body(body)?)?;
-    let mut tx = begin(&service.context.pool).await?;
-    stock::close_shelves(&mut tx).await?;
-    let promised = stock::set(&mut tx, &counts).await?;
+    let mut tx = begin(&service.context.pool).await.map_err(of_database)?;
+    stock::close_shelves(&mut tx).await.map_err(of_database)?;
+    let promised = stock::set(&mut tx, &counts).await.map_err(of_database)?;
     if !promised.is_empty() {
         return Err(Problem::conflict(format!("more than that is promised to orders: {}", promised.join(", "))));
     }
-    let filled = fill(&mut tx, service.participant.handling_time).await?;
-    commit(tx).await?;
+    let filled = fill(&mut tx, service.participant.handling_time).await.map_err(of_database)?;
+    commit(tx).await.map_err(of_database)?;
     service.participant.committed();
     Ok(Json(Restocked { filled }))
 }

@@ -10,10 +10,10 @@ use domain::Timestamp;
 use domain::filter::{FilterFault, OrderFilter, TimeRange, WorkflowFilter};
 use domain::order::State;
 use domain::order::request::Violation;
+use http_problem::Problem;
 use serde_json::Value;
 
 use super::super::fields::Fields;
-use super::super::problem::Problem;
 
 /// The filter, and whether it leaves any order out.
 pub(super) fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Problem> {
