@@ -11,11 +11,10 @@ use leader_consumer::LogAlarm;
 use sqlx::PgPool;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use views::{Lag, LagMeter};
+use views::{KeyCount, LagMeter};
 
-use crate::log_guard::KeyCount;
-use crate::supervisor::TaskHealth;
 use http_server::door::Door;
+use supervisor::TaskHealth;
 
 /// How long a probe waits to learn how far the views are behind the log.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -115,14 +114,7 @@ impl Dependencies {
 
     /// What the projector of this process does.
     fn projecting(&self) -> String {
-        let Some(now) = self.projector.as_ref().map(projector::Health::now) else { return String::new() };
-        match (now.role, now.trouble) {
-            (projector::Role::Active, _) => "projector: active\n".to_owned(),
-            (projector::Role::Standby, None) => "projector: stands by\n".to_owned(),
-            (projector::Role::Standby, Some(trouble)) => {
-                format!("projector: stands by, since it was interrupted: {trouble}\n")
-            }
-        }
+        self.projector.as_ref().map(|projector| format!("projector: {}\n", projector.now())).unwrap_or_default()
     }
 
     /// What is wrong with the log, if anything is.
@@ -146,14 +138,7 @@ impl Dependencies {
     async fn how_far_behind(&self) -> String {
         let Some(lag) = &self.lag else { return String::new() };
         let Ok(measured) = timeout(PATIENCE, lag.measure()).await else { return NOT_KNOWN.to_owned() };
-        match measured {
-            Ok(Lag { log, views, seconds: Some(seconds) }) => {
-                let at = |position: Option<u64>| position.map_or_else(|| "nothing".to_owned(), |at| at.to_string());
-                format!("views: {seconds:.3} s behind the log (at {} of {})\n", at(views), at(log))
-            }
-            Ok(Lag { seconds: None, .. }) => NOT_KNOWN.to_owned(),
-            Err(error) => format!("views: {error}\n"),
-        }
+        measured.map_or_else(|error| format!("views: {error}\n"), |lag| format!("views: {lag}\n"))
     }
 }
 

@@ -8,16 +8,13 @@
 
 mod args;
 mod backends;
-mod causes;
 mod files;
 mod health;
-mod log_guard;
 mod logging;
 mod metrics;
 mod renamed;
 mod roles;
 mod signals;
-mod supervisor;
 mod workflows;
 
 use std::process::ExitCode;
@@ -25,8 +22,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::args::{Cli, Command};
-use crate::causes::causes;
 use cli::operate::OperatorAction;
+use supervisor::causes;
 
 /// Orders are many small pieces that come and go: that is what this allocator is for.
 #[global_allocator]

@@ -50,7 +50,7 @@ pub use figures::HandlerFigures;
 pub use http::router;
 pub use in_use::{Unreachable, Usage, look_for_unreachable, watch_unreachable};
 pub use keys::{CustomerKeys, ImportError, Imported, KeptKey, KeyError, KeyTable, import_keys, keys_after};
-pub use log::Log;
+pub use log::{Log, streams};
 pub use orchestrator::{Accepted, Claim, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
 pub use participants::{
     ActionRequest, AllParticipants, CIRCUIT_STATES, Circuit, EventParticipants, HttpParticipants, NoAddress,

@@ -2,7 +2,15 @@
 
 use std::future::Future;
 
+use domain::stream_prefix;
+use domain::wire::participants::REQUEST_STREAM_PREFIX;
+use domain::wire::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
 use event_store::{AppendError, Appended, EventStore, Expected, NewEvent, ReadError, RecordedEvent, StreamLimits};
+
+/// The prefixes of the streams that a command handler appends to.
+pub fn streams() -> [&'static str; 4] {
+    [stream_prefix::get(), WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, KEY_STREAM_PREFIX]
+}
 
 /// Streams of events.
 pub trait Log: Clone + Send + Sync + 'static {

@@ -1,10 +1,15 @@
 //! How a projector is doing, for readiness checks, metrics and people.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_store::Position;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
 use tokio::sync::watch;
 
 /// A window onto a running projector. Clones look at the same one.
@@ -42,6 +47,33 @@ pub enum Role {
     Standby,
     /// Writing the views.
     Active,
+}
+
+/// For people: the role, and why a projector stands by.
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.role, &self.trouble) {
+            (Role::Active, _) => f.write_str("active"),
+            (Role::Standby, None) => f.write_str("stands by"),
+            (Role::Standby, Some(trouble)) => write!(f, "stands by, since it was interrupted: {trouble}"),
+        }
+    }
+}
+
+impl Collector for Health {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let now = self.now();
+        let is_active = now.role == Role::Active;
+        let parked = if is_active { now.parked } else { 0 };
+        let mut gauge = |name, help, value: u64| {
+            ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+        };
+        gauge("projector_active", "1 while this projector writes the views.", is_active.into())?;
+        let help = "Events that could not be projected and are set aside; 0 on a projector that is not active.";
+        gauge("parked_events", help, parked)?;
+        let help = "Streams named like orders' that this projector came upon and that are another application's.";
+        gauge("foreign_streams", help, now.foreign_streams)
+    }
 }
 
 impl Default for Health {

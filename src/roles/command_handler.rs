@@ -19,13 +19,13 @@ use uuid::Uuid;
 
 use super::watched::{Alarms, Watched, Watching};
 use super::{HTTP_SERVER, RoleResult};
-use crate::supervisor::{Supervisor, TaskEnded};
-use crate::{backends, signals, workflows};
+use crate::{signals, workflows};
 use command_line::output;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
-use servers::stream_prefix::adopt_in_time;
+use servers::stream_prefix::{adopt_in_time, adopt_verified};
+use supervisor::{Supervisor, TaskEnded};
 
 /// How long attempts under way have to come to their end when the process stops.
 const LEAVING: Duration = Duration::from_secs(15);
@@ -111,13 +111,13 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         door.waits_for("the log and Postgres");
         let adopted = async { Ok(adopt_in_time(&event_store, args.servers.stream_prefix.as_deref()).await?) };
         let (pool, _) = tokio::try_join!(servers::views_beside(&event_store, postgres), adopted)?;
-        servers::may_append(&event_store, &backends::command_streams()).await?;
+        servers::may_append(&event_store, &command_handler::streams()).await?;
         let (alarms, leaving, closed) = (&alarms, &stop, &closed);
         let watched = Watched { event_store: &event_store, pool: &pool, alarms, leaving, closed, projector: None };
-        let Watching { mut guard, probes, .. } = watched.start(Some(&door), None);
+        let Watching { guard, probes, .. } = watched.start(Some(&door), None);
         door.waits_behind("the log, which is compared with the views", probes.clone());
         guard.verified().await;
-        backends::adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
+        adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
         let (urls, leaving) = (urls_in_environment(), stop.clone());
         let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving, leaving, alarms).await?;
         Ok::<_, Box<dyn std::error::Error>>((handler, probes))

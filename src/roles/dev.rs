@@ -15,16 +15,17 @@ use super::participants::{Mail, reference_services};
 use super::readiness::Told;
 use super::watched::{Alarms, Watched, Watching};
 use super::{HTTP_SERVER, RoleResult};
-use crate::backends::{self, Backends};
+use crate::backends::Backends;
 use crate::health::Dependencies;
 use crate::signals;
-use crate::supervisor::Supervisor;
 use command_line::data_folder::DataFolder;
 use command_line::output;
 use command_line::running::Running;
 use http_server::Listen;
 use http_server::door::Door;
-use servers::ServerUrls;
+use servers::stream_prefix::adopt_verified;
+use servers::{ServerUrls, without_secrets};
+use supervisor::Supervisor;
 
 /// How long a request waits for the log and Postgres, which may have to be created first.
 const STARTING_ALL: Duration = Duration::from_secs(10);
@@ -62,7 +63,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let services = Options { alarm: alarm.clone(), ..args.mail.options()? };
     door.waits_for("the log and Postgres");
     let start = async {
-        let backends = Backends::start(&args.servers, &args.data.data, node).await?;
+        let backends = Backends::start(&args.servers, &args.data, node).await?;
         participants::migrate(&backends.pool).await?;
         Ok::<_, Box<dyn std::error::Error>>(backends)
     };
@@ -81,12 +82,12 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let (leaving, projector) = (&stop, Some(&projecting.health));
     let watched =
         Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed: &background, projector };
-    let Watching { mut guard, dependencies, probes } = watched.start(Some(&door), Some(&queries.stats));
+    let Watching { guard, dependencies, probes } = watched.start(Some(&door), Some(&queries.stats));
     door.waits_behind("the log, which is compared with the views", probes.clone());
     let (urls, leaving) = (participant_urls(&base), stop.clone());
     let start = async {
         guard.verified().await;
-        backends::adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
+        adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
         Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving, &alarms).await
     };
     let handler = tokio::select! {
@@ -169,33 +170,4 @@ fn print_places(base: &str, backends: &Backends, args: &DevArgs) {
          mailbox    {base}/participants/notifications/mailbox\n  log        {log}\n  views      {views}\n  \
          data       {data}\n\n"
     ));
-}
-
-/// A URL as it may be shown: without its password. The user stays, so that the URL can be pasted.
-fn without_secrets(url: &str) -> String {
-    let (place, query) = url.split_once('?').unwrap_or((url, ""));
-    let place = match (place.split_once("://"), place.rsplit_once('@')) {
-        (Some((scheme, rest)), Some((_, place))) => {
-            let user = rest.split([':', '@']).next().unwrap_or_default();
-            format!("{scheme}://{user}@{place}")
-        }
-        _ => place.to_owned(),
-    };
-    let harmless = query.split('&').filter(|pair| !pair.is_empty() && !pair.to_lowercase().starts_with("pass"));
-    let query = harmless.collect::<Vec<_>>().join("&");
-    if query.is_empty() { place } else { format!("{place}?{query}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_shown_of_a_url_holds_no_secret() {
-        assert_eq!(without_secrets("esdb://admin:changeit@a:1,b:2?tls=true"), "esdb://admin@a:1,b:2?tls=true");
-        assert_eq!(without_secrets("postgres://u@h:5432/db?host=%2Ftmp"), "postgres://u@h:5432/db?host=%2Ftmp");
-        assert_eq!(without_secrets("postgres://u:a@b@h/db"), "postgres://u@h/db");
-        assert_eq!(without_secrets("postgres://h/db?user=u&password=secret"), "postgres://h/db?user=u");
-        assert_eq!(without_secrets("esdb://127.0.0.1:1?tls=false"), "esdb://127.0.0.1:1?tls=false");
-    }
 }

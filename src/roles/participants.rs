@@ -1,6 +1,7 @@
 //! `tenuto participants`: the reference services.
 
 use clap::Args;
+use domain::wire::participants::REPLY_STREAM_PREFIX;
 use event_store::EventStore;
 use leader_consumer::LogAlarm;
 use participants::{MailServer, Options};
@@ -9,12 +10,12 @@ use sqlx::PgPool;
 use super::{HTTP_SERVER, RoleResult};
 use crate::health::Dependencies;
 use crate::metrics::Sources;
-use crate::supervisor::{Supervisor, TaskHealth};
-use crate::{backends, health, metrics, signals};
+use crate::{health, metrics, signals};
 use command_line::output;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
+use supervisor::{Supervisor, TaskHealth};
 
 /// Options of `tenuto participants`.
 #[derive(Debug, Args)]
@@ -69,7 +70,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let start = async {
         let pool = servers::connect(postgres).await?;
         if let Some(log) = &log {
-            servers::may_append(log, &backends::PARTICIPANT_STREAMS).await?;
+            servers::may_append(log, &[REPLY_STREAM_PREFIX]).await?;
         }
         participants::migrate(&pool).await?;
         if args.read_again {

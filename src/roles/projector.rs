@@ -11,11 +11,11 @@ use projector::ProjectorOptions;
 use super::watched::{Alarms, Watched, Watching};
 use super::{HTTP_SERVER, RoleResult};
 use crate::signals;
-use crate::supervisor::Supervisor;
 use command_line::output;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
 use servers::stream_prefix::{adopt, adopt_begun, adopt_in_time};
+use supervisor::Supervisor;
 
 /// Options of `tenuto projector`.
 #[derive(Debug, Args)]
@@ -88,12 +88,12 @@ async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
     let options = ProjectorOptions { alarm: alarms.log.clone(), ..ProjectorOptions::default() };
     let (leaving, closed, projector) = (&stop, &stop, Some(&options.health));
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed, projector };
-    let Watching { mut guard, probes, .. } = watched.start(Some(&door), None);
+    let Watching { guard, probes, .. } = watched.start(Some(&door), None);
     door.waits_behind("the log, which is compared with the views", probes.clone());
     output::announce(&format!("projecting; probes at http://{address}/readyz\n"));
     let adopted = async {
         guard.verified().await;
-        // As for other roles (`backends::adopt_verified`), without rights to append, which a projector does not need.
+        // As for other roles (`adopt_verified`), without rights to append, which a projector does not need.
         adopt_begun(&event_store, servers.stream_prefix.as_deref()).await
     };
     tokio::select! {

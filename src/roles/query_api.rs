@@ -7,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 use super::watched::{Alarms, Watched};
 use super::{HTTP_SERVER, RoleResult};
 use crate::signals;
-use crate::supervisor::Supervisor;
 use command_line::output;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use query_api::refused_while;
 use servers::ServerUrls;
 use servers::stream_prefix::adopt_begun;
+use supervisor::Supervisor;
 
 /// Options of `tenuto query-api`.
 #[derive(Debug, Args)]

@@ -7,14 +7,13 @@ use leader_consumer::LogAlarm;
 use query_api::LiveStats;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use views::LagMeter;
+use views::{LagMeter, LogGuard};
 
 use crate::health::Dependencies;
-use crate::log_guard::LogGuard;
 use crate::metrics::Sources;
-use crate::supervisor::TaskHealth;
 use crate::{health, metrics};
 use http_server::door::Door;
+use supervisor::{TaskHealth, keep_running};
 
 /// What keeps a role from being ready.
 #[derive(Debug, Clone, Default)]
@@ -56,8 +55,8 @@ impl Watched<'_> {
     pub fn start(&self, door: Option<&Door>, live: Option<&LiveStats>) -> Watching {
         let (event_store, pool, alarm) = (self.event_store.clone(), self.pool.clone(), self.alarms.log.clone());
         let tasks = self.alarms.tasks.clone();
-        let guard =
-            LogGuard::start(event_store.clone(), pool.clone(), alarm.clone(), self.closed.clone(), tasks.clone());
+        let guard = LogGuard::new(event_store.clone(), pool.clone(), alarm.clone());
+        self.keep_watching(guard.clone());
         let lag = Some(LagMeter::new(pool.clone(), event_store.clone()));
         let projector = self.projector.cloned();
         let dependencies = Dependencies {
@@ -75,5 +74,16 @@ impl Watched<'_> {
         let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler, tasks });
         let probes = health::router(dependencies.clone(), self.leaving.clone()).merge(metrics);
         Watching { guard, dependencies, probes }
+    }
+
+    /// Runs the guard in the background until nothing has to be watched any more.
+    fn keep_watching(&self, guard: LogGuard) {
+        let closed = self.closed.clone();
+        let watch = move || {
+            let (guard, closed) = (guard.clone(), closed.clone());
+            async move { closed.run_until_cancelled(guard.watch()).await.unwrap_or_default() }
+        };
+        let (stop, tasks) = (self.closed.clone(), self.alarms.tasks.clone());
+        tokio::spawn(keep_running("the comparison of the log with the views", watch, stop, tasks));
     }
 }

@@ -10,6 +10,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use back_off::{BackOff, Limits};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -17,10 +18,8 @@ use crate::lock::lock;
 
 /// How many unclear answers in a row open the circuit.
 const MAX_FAILURES: u32 = 10;
-/// How long it stays open the first time.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// How long it stays open at most: then somebody tries again.
-const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// How long the circuit stays open, before an attempt tests it.
+const PAUSES: Limits = Limits::new(Duration::from_secs(1), Duration::from_secs(5));
 /// How many attempts wait for one open circuit: each has an order's driver, of which there are not many.
 const MAX_WAITING: usize = 200;
 
@@ -41,8 +40,8 @@ pub(super) struct Breaker {
 #[derive(Debug)]
 struct State {
     circuit: Circuit,
-    /// How long it was open the last time, if it has not been closed since.
-    pause: Duration,
+    /// Counts how often it was opened since it was closed.
+    back_off: BackOff,
     /// Attempts that wait for it.
     waiting: usize,
     /// Unclear answers since the last clear one.
@@ -94,8 +93,13 @@ pub(super) enum Change {
 
 impl Default for Breaker {
     fn default() -> Self {
-        let state =
-            State { circuit: Circuit::Closed, pause: Duration::ZERO, waiting: 0, failures: 0, last_error: None };
+        let state = State {
+            circuit: Circuit::Closed,
+            back_off: BackOff::new(PAUSES),
+            waiting: 0,
+            failures: 0,
+            last_error: None,
+        };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 }
@@ -170,13 +174,13 @@ impl State {
             Circuit::Open { until } => until.saturating_duration_since(Instant::now()),
             Circuit::Closed | Circuit::HalfOpen => Duration::ZERO,
         };
-        CircuitOpen { because: self.last_error.clone().unwrap_or_default(), left: left.max(FIRST_PAUSE) }
+        CircuitOpen { because: self.last_error.clone().unwrap_or_default(), left: left.max(PAUSES.first) }
     }
 
     fn open(&mut self) -> Change {
-        self.pause = if self.pause.is_zero() { FIRST_PAUSE } else { (self.pause * 2).min(MAX_PAUSE) };
-        self.circuit = Circuit::Open { until: Instant::now() + self.pause };
-        Change::Opened { pause: self.pause }
+        let pause = self.back_off.next_pause();
+        self.circuit = Circuit::Open { until: Instant::now() + pause };
+        Change::Opened { pause }
     }
 }
 
@@ -210,7 +214,7 @@ impl Pass {
             return None;
         }
         state.circuit = Circuit::Closed;
-        state.pause = Duration::ZERO;
+        state.back_off.reset();
         drop(state);
         self.breaker.changed.notify_waiters();
         Some(Change::Closed)
@@ -283,14 +287,14 @@ mod tests {
         assert!(breaker.enter().is_none());
         let reading = breaker.reading();
         assert_eq!((reading.circuit, reading.last_error.as_deref()), ("open", Some("no answer in time")));
-        assert_eq!(reading.tried_again_in, Some(FIRST_PAUSE));
+        assert_eq!(reading.tried_again_in, Some(PAUSES.first));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_mistake_opens_it_at_once_and_those_on_their_way_do_not_open_it_again() {
         let breaker = Arc::new(Breaker::default());
         let (first, second) = (breaker.enter().unwrap(), breaker.enter().unwrap());
-        assert_eq!(first.mistaken("answered 401"), Some(Change::Opened { pause: FIRST_PAUSE }));
+        assert_eq!(first.mistaken("answered 401"), Some(Change::Opened { pause: PAUSES.first }));
         assert_eq!(second.mistaken("answered 401"), None);
         assert!(breaker.enter().is_none());
         breaker.wait(soon()).await.unwrap();
@@ -335,7 +339,7 @@ mod tests {
     async fn who_waits_longer_than_its_deadline_is_told_why_and_how_long() {
         let breaker = broken();
         let interrupted = breaker.wait(Instant::now() + Duration::from_millis(100)).await.unwrap_err();
-        assert_eq!(interrupted, CircuitOpen { because: "no answer in time".to_owned(), left: FIRST_PAUSE });
+        assert_eq!(interrupted, CircuitOpen { because: "no answer in time".to_owned(), left: PAUSES.first });
         assert_eq!(breaker.reading().waiting, 0);
     }
 

@@ -1,7 +1,6 @@
 //! What a participant's answer says, read off its status, its headers and its body.
 
 use std::cell::LazyCell;
-use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use domain::json::{JsonError, JsonFault};
@@ -39,7 +38,7 @@ pub(super) fn said(answer: Said<'_>, unsure: bool, give_up_on: &[Final], now: Da
         is_final: is_final(status.as_u16(), body, give_up_on),
     };
     let error = || shortened(&format!("answered {status}{}", detail(body)));
-    let retry_after = retry_after(answer.retry_after, now);
+    let retry_after = http_client::retry_after(answer.retry_after, now.into());
     match meaning(status.as_u16(), circumstances) {
         Meaning::Done => done(body),
         Meaning::Accepted => Reply::Accepted,
@@ -159,52 +158,11 @@ fn without_marks(text: &str) -> String {
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// RFC 9110: seconds, or a date in one of three forms. What is none, or past, asks for no wait.
-fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::from(now)).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date_in_any_of_its_three_forms() {
-        let now = DateTime::parse_from_rfc3339("1994-11-06T08:49:00Z").unwrap().to_utc();
-        let seconds = |value: &str| retry_after(value, now).map(|wait| wait.as_secs());
-        for (value, wait) in [
-            ("7", Some(7)),
-            (" 7 ", Some(7)),
-            ("0", Some(0)),
-            ("0007", Some(7)),
-            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(37)),
-            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(37)),
-            ("Sun Nov  6 08:49:37 1994", Some(37)),
-            ("4294967296", Some(4_294_967_296)),
-            ("99999999999999999999999999", Some(u64::MAX)),
-            ("Sun, 06 Nov 1994 08:48:37 GMT", None),
-            ("Sun Nov  6 08:48:37 1994", None),
-            ("", None),
-            ("soon", None),
-            ("-7", None),
-            ("+7", None),
-            ("7.5", None),
-            ("7s", None),
-            ("0x7", None),
-            ("Sun, 06 Nov 1994 08:49:37 +0100", None),
-            ("Sun, 31 Feb 1994 08:49:37 GMT", None),
-            ("1994-11-06T08:49:37Z", None),
-            ("\u{664}", None),
-        ] {
-            assert_eq!(seconds(value), wait, "{value:?}");
-        }
-    }
 
     fn taken(body: &[u8]) -> (Option<String>, Value) {
         match done(body) {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use back_off::{BackOff, Limits};
 use domain::order::Refusal;
 use domain::wire::participants::{PARKED_REPLIES, ReplyParked};
 use event_store::{AppendError, Expected, RecordedEvent};
+use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
 use super::reading::{Received, Told, received};
@@ -14,10 +16,8 @@ use crate::log::Log;
 use crate::orchestrator::{CommandError, Orchestrator};
 use crate::participants::{Participants, event, shortened};
 
-/// The first wait before a reply is tried again.
-const BACK_OFF_FIRST: Duration = Duration::from_millis(20);
-/// The longest.
-const BACK_OFF_MAX: Duration = Duration::from_secs(2);
+/// The pause before a reply is tried again.
+const PAUSES: Limits = Limits::new(Duration::from_millis(20), Duration::from_secs(2));
 
 /// Takes replies to their orders.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
     /// Hands it to its order, as often as it takes.
     async fn deliver(&self, received: &Received) -> End {
         let order = received.reply().order_id();
-        let mut back_off = BACK_OFF_FIRST;
+        let mut back_off = BackOff::new(PAUSES);
         loop {
             let trouble = match self.hand_over(received).await {
                 Ok(()) => return End::Recorded,
@@ -82,8 +82,9 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
                 }
                 Err(trouble @ (CommandError::Overloaded | CommandError::Failed(_))) => trouble,
             };
-            warn!(%order, %trouble, wait_ms = back_off.as_millis(), "a reply could not be recorded yet");
-            self.wait(&mut back_off).await;
+            let pause = back_off.next_pause();
+            warn!(%order, %trouble, wait_ms = pause.as_millis(), "a reply could not be recorded yet");
+            sleep(pause).await;
         }
     }
 
@@ -108,7 +109,7 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
             Ok(message) => message,
             Err(error) => return error!(%error, "a reply that was set aside could not be written down"),
         };
-        let mut back_off = BACK_OFF_FIRST;
+        let mut back_off = BackOff::new(PAUSES);
         loop {
             match self.log.append(PARKED_REPLIES, Expected::Any, vec![event(message.clone())]).await {
                 Ok(_) => return,
@@ -116,13 +117,8 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
                 // The reply itself stays in its stream, and the log line says the rest.
                 Err(error) => return error!(%error, "a reply that was set aside could not be written down"),
             }
-            self.wait(&mut back_off).await;
+            sleep(back_off.next_pause()).await;
         }
-    }
-
-    async fn wait(&self, back_off: &mut Duration) {
-        tokio::time::sleep(*back_off).await;
-        *back_off = (*back_off * 2).min(BACK_OFF_MAX);
     }
 }
 

@@ -1,12 +1,13 @@
 //! When a request is sent again, and after how long.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use back_off::Limits;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-const MAX_DELAY: Duration = Duration::from_secs(5);
+/// The pauses between two attempts.
+const PAUSES: Limits = Limits::new(Duration::from_millis(100), Duration::from_secs(5));
 /// A server that asks for more than this is asked earlier.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
@@ -38,19 +39,17 @@ pub fn is_transient(status: StatusCode) -> bool {
     )
 }
 
-/// How long the server asks to be left alone, if it says so in seconds.
+/// How long the server asks its clients to wait, up to a limit.
 pub fn asked_delay(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+    let wait = http_client::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, SystemTime::now())?;
+    Some(wait.min(MAX_RETRY_AFTER))
 }
 
 /// The delay before the next attempt, after `failures` failed ones: exponential, and spread over its upper half by `jitter` (from
 /// 0 to 1), so that many clients do not come back at once. Never earlier than the server asked for.
 pub fn delay(failures: u32, asked: Option<Duration>, jitter: f64) -> Duration {
-    let doublings = failures.saturating_sub(1).min(16);
-    let full = FIRST_DELAY.saturating_mul(1 << doublings).min(MAX_DELAY);
-    let own = full.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
-    asked.map_or(own, |asked| own.max(asked + FIRST_DELAY.mul_f64(jitter.clamp(0.0, 1.0))))
+    let own = back_off::spread(PAUSES.pause(failures), jitter);
+    asked.map_or(own, |asked| own.max(asked + PAUSES.first.mul_f64(jitter.clamp(0.0, 1.0))))
 }
 
 #[cfg(test)]
@@ -80,6 +79,7 @@ mod tests {
         assert_eq!(read("2"), Some(Duration::from_secs(2)));
         assert_eq!(read("86400"), Some(MAX_RETRY_AFTER));
         assert_eq!(read("Fri, 31 Dec 1999 23:59:59 GMT"), None);
+        assert_eq!(read("Tue, 31 Dec 2999 23:59:59 GMT"), Some(MAX_RETRY_AFTER));
         assert_eq!(asked_delay(&HeaderMap::new()), None);
         assert!(delay(1, Some(Duration::from_secs(2)), 0.0) >= Duration::from_secs(2));
     }

@@ -7,6 +7,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use back_off::{BackOff, Limits};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -17,8 +18,10 @@ use super::fault::Fault;
 use super::link::Link;
 use super::settings::Settings;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// The pauses between two connections, and between two attempts of a call.
+const PAUSES: Limits = Limits::new(Duration::from_millis(25), Duration::from_secs(1));
+/// A connection that lasted for longer than this worked: the next failure is the first in a row.
+const LASTING: Duration = Duration::from_secs(2);
 /// With the pauses between them, about six seconds: a restart of the server goes unnoticed, an outage does not.
 const ATTEMPTS: u32 = 10;
 /// However few the attempts were: one that got no answer has taken a while by itself.
@@ -56,7 +59,7 @@ struct Builds {
     discovery: Discovery,
     count: u64,
     last: Option<Instant>,
-    pause: Duration,
+    back_off: BackOff,
     /// How the last one failed, and when: the answer to whoever was waiting for it.
     failed: Option<(Instant, Fault)>,
 }
@@ -69,7 +72,13 @@ impl Connection {
         Ok(Self {
             names,
             built: std::sync::Mutex::new(None),
-            building: Mutex::new(Builds { discovery, count: 0, last: None, pause: FIRST_PAUSE, failed: None }),
+            building: Mutex::new(Builds {
+                discovery,
+                count: 0,
+                last: None,
+                back_off: BackOff::new(PAUSES),
+                failed: None,
+            }),
             outage: std::sync::Mutex::new(None),
             ended: std::sync::Mutex::new(None),
         })
@@ -94,10 +103,11 @@ impl Connection {
             builds.discovery.learn(&ended.node, &fault);
         }
         if let Some(last) = builds.last {
-            // A connection that lasted for a while did work: the next failure is a new one.
-            let lasted = last.elapsed() > MAX_PAUSE * 2;
-            builds.pause = if lasted { FIRST_PAUSE } else { (builds.pause * 2).min(MAX_PAUSE) };
-            tokio::time::sleep_until(last + builds.pause).await;
+            if last.elapsed() > LASTING {
+                builds.back_off.reset();
+            }
+            let pause = builds.back_off.next_pause();
+            tokio::time::sleep_until(last + pause).await;
         }
         builds.last = Some(Instant::now());
         match builds.discovery.connect().await {
@@ -166,12 +176,12 @@ fn locked<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 pub(super) struct Retry {
     since: Instant,
     attempts: u32,
-    pause: Duration,
+    back_off: BackOff,
 }
 
 impl Retry {
     pub(super) fn new() -> Self {
-        Self { since: Instant::now(), attempts: 1, pause: FIRST_PAUSE }
+        Self { since: Instant::now(), attempts: 1, back_off: BackOff::new(PAUSES) }
     }
 
     /// Pauses before the next attempt; `false` when there is to be none.
@@ -186,8 +196,7 @@ impl Retry {
 
     /// Pauses before the next attempt, of which there may be any number.
     pub(super) async fn pause_once(&mut self) {
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(MAX_PAUSE);
+        tokio::time::sleep(self.back_off.next_pause()).await;
     }
 }
 

@@ -9,6 +9,7 @@ mod mistake;
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod mistake_tests;
 mod names;
+mod retry_after;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use reqwest::{Client, ClientBuilder, Error, NoProxy, Proxy};
 
 pub use mistake::{Causes, causes, mistake};
 use names::SystemNames;
+pub use retry_after::retry_after;
 
 /// The hosts that are always reached directly.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
 use tracing::{error, info};
 
 /// Why this process must not act on its log. Whoever finds a reason raises the alarm under its own name; clones share it.
@@ -39,6 +43,15 @@ impl LogAlarm {
 
     fn reasons(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Collector for LogAlarm {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let help =
+            "1 while the log is not the one that the views were made from, or requests and replies were read from.";
+        let raised = ConstGauge::new(i64::from(self.is_raised()));
+        raised.encode(encoder.encode_descriptor("log_mismatch", help, None, MetricType::Gauge)?)
     }
 }
 

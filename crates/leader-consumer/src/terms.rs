@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use back_off::{BackOff, Limits};
 use event_store::Position;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -66,31 +67,32 @@ pub enum Consequence {
 /// database are down, it waits. It ends with an error only if waiting cannot help.
 pub async fn lead<T: Term>(terms: Terms<'_>, mut term: T, stop: &CancellationToken) -> Result<(), T::Interruption> {
     let Terms { name, max_pause, alarm, remedy } = terms;
-    let mut pause = FIRST_PAUSE;
+    let mut back_off = BackOff::new(Limits::new(FIRST_PAUSE, max_pause));
     while !stop.is_cancelled() {
         let (begun, progress) = (Instant::now(), term.progress());
         let Err(interruption) = term.lead().await else { return Ok(()) };
         if term.progress() != progress || begun.elapsed() > max_pause * 2 {
-            pause = FIRST_PAUSE;
+            back_off.reset();
         }
-        let consequence = interruption.consequence();
-        match &consequence {
+        let wrong_log = match interruption.consequence() {
             Consequence::End => return Err(interruption),
             Consequence::Again => {
                 info!(name, "{interruption}");
                 continue;
             }
-            Consequence::WrongLog(reason) => alarm.raise(name, &format!("{reason}; {remedy}")),
-            Consequence::Pause => {
-                warn!(name, %interruption, wait_ms = pause.as_millis(), "was interrupted, and will start again");
-            }
+            Consequence::WrongLog(reason) => Some(reason),
+            Consequence::Pause => None,
+        };
+        let pause = back_off.next_pause();
+        match wrong_log {
+            Some(reason) => alarm.raise(name, &format!("{reason}; {remedy}")),
+            None => warn!(name, %interruption, wait_ms = pause.as_millis(), "was interrupted, and will start again"),
         }
         term.interrupted(&interruption);
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = sleep(pause) => {}
         }
-        pause = (pause * 2).min(max_pause);
     }
     Ok(())
 }

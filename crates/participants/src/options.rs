@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use back_off::Limits;
 use leader_consumer::LogAlarm;
 use tokio::sync::watch;
 
@@ -81,8 +82,7 @@ impl Retry {
     /// The pause after this many failed attempts. The receiver may ask for a longer one, within the
     /// limit.
     pub(crate) fn pause(&self, attempts_failed: u32, requested_wait: Option<Duration>) -> Duration {
-        let doublings = attempts_failed.saturating_sub(1).min(31);
-        let pause = self.initial.saturating_mul(1 << doublings);
+        let pause = Limits::new(self.initial, self.max).pause(attempts_failed);
         pause.max(requested_wait.unwrap_or_default()).min(self.max)
     }
 }

@@ -28,6 +28,7 @@ mod identity;
 mod initialise;
 mod leftover;
 mod options;
+mod restarts;
 mod server;
 mod settings;
 pub mod testing;

@@ -3,6 +3,7 @@
 pub mod log;
 mod postgres;
 mod rights;
+mod secrets;
 pub mod stream_prefix;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use command_line::running::{self, NotFound};
 
 pub use postgres::{PostgresError, connect, views, views_beside};
 pub use rights::{NoRight, may_append, may_read};
+pub use secrets::without_secrets;
 
 /// The servers that the roles share.
 #[derive(Debug, Clone, Args)]

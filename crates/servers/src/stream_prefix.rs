@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use domain::stream_prefix;
 use domain::stream_prefix::{DEFAULT, InUse, InvalidPrefix, check, set};
 use event_store::{AppendError, EventStore, IdentityError, LOG_STREAM, ReadError};
+
+use crate::rights::{NoRight, may_append};
 
 /// The pause before a log that does not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -33,6 +36,9 @@ pub enum PrefixError {
     /// This process has used another prefix before.
     #[error(transparent)]
     InUse(#[from] InUse),
+    /// Orders' streams may not be appended to.
+    #[error(transparent)]
+    NoRight(#[from] NoRight),
     /// The log gave no answer.
     #[error(transparent)]
     Log(#[from] IdentityError),
@@ -91,6 +97,18 @@ pub async fn adopt_in_time(log: &EventStore, given: Option<&str>) -> Result<bool
 pub async fn adopt_begun(log: &EventStore, given: Option<&str>) -> Result<(), PrefixError> {
     while !adopt_in_time(log, given).await? {
         tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Takes the prefix again, from a log that was found to be the right one. Another role may have
+/// begun the log in the meantime, with another prefix: then the right to append is checked again.
+pub async fn adopt_verified(log: &EventStore, given: Option<&str>) -> Result<(), PrefixError> {
+    let before = stream_prefix::get();
+    adopt_begun(log, given).await?;
+    let adopted = stream_prefix::get();
+    if adopted != before {
+        may_append(log, &[adopted]).await?;
     }
     Ok(())
 }

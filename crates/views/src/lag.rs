@@ -36,6 +36,16 @@ pub struct Lag {
     pub seconds: Option<f64>,
 }
 
+/// For people: seconds, and both positions.
+impl std::fmt::Display for Lag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { log, views, seconds } = self;
+        let Some(seconds) = seconds else { return f.write_str("how far they are behind the log is not known now") };
+        let at = |position: Option<u64>| position.map_or_else(|| "nothing".to_owned(), |at| at.to_string());
+        write!(f, "{seconds:.3} s behind the log (at {} of {})", at(*views), at(*log))
+    }
+}
+
 /// When it was measured last, and what came of that.
 type Measured = (Instant, Result<Lag, ViewsError>);
 

@@ -3,6 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+
 /// Connections and subscriptions of an instance. Clones look at the same.
 #[derive(Debug, Clone, Default)]
 pub struct LiveStats(Arc<Figures>);
@@ -65,5 +70,17 @@ impl LiveStats {
     fn count(&self, of: fn(&Figures) -> &AtomicU64) -> Counted {
         of(&self.0).fetch_add(1, Ordering::Relaxed);
         Counted { stats: self.clone(), of }
+    }
+}
+
+impl Collector for LiveStats {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let mut gauge = |name, help, value: u64| {
+            ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+        };
+        gauge("live_connections", "Connections open for subscriptions.", self.connections())?;
+        gauge("live_subscriptions", "Subscriptions under way.", self.subscriptions())?;
+        let help = "Subscribers and connections let go so far because they were too slow.";
+        gauge("live_let_go", help, self.let_go())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use back_off::{BackOff, Limits};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -18,10 +19,8 @@ use command_line::duration;
 pub const QUEUE: usize = 1024;
 /// Orders that are watched at any time; past it, placing waits.
 const MAX_WATCHED: usize = 100_000;
-/// Between two rounds while orders come to rest.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-/// Between two rounds when none has for a while.
-const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// The pause between two rounds. It grows while no order comes to rest.
+const PAUSES: Limits = Limits::new(Duration::from_millis(50), Duration::from_secs(1));
 
 struct Watched {
     order: Accepted,
@@ -47,11 +46,11 @@ pub async fn watch(
 ) -> (Rests, Option<CommandError>) {
     let mut rests = Rests::default();
     let mut watch = Watch { newcomers, timeout, watched: VecDeque::new() };
-    let mut pause = SHORTEST_PAUSE;
-    while watch.gather(pause).await {
+    let mut back_off = BackOff::new(PAUSES);
+    while watch.gather(back_off.next_pause()).await {
         match watch.round(client, &mut rests, progress).await {
-            Ok(0) => pause = pause.mul_f32(1.5).min(MAX_PAUSE),
-            Ok(_) => pause = SHORTEST_PAUSE,
+            Ok(0) => {}
+            Ok(_) => back_off.reset(),
             Err(error) => return (rests, Some(error)),
         }
         progress.tick();

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use back_off::{BackOff, Limits};
 use chrono::{DateTime, Utc};
+use tokio::time::sleep;
 
 use super::line;
 use crate::CommandError;
@@ -10,10 +12,8 @@ use crate::client::Client;
 use crate::views::{self, Entry, Standing};
 use command_line::output::{self, Palette, Tint, WriteError};
 
-/// Between two questions while something happens.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-/// Between two questions when nothing has happened for a while.
-const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// The pause between two queries. It grows while nothing happens.
+const PAUSES: Limits = Limits::new(Duration::from_millis(100), Duration::from_secs(1));
 /// How long [`follow`] waits for an order to be there.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Labels are padded to this, so that most of them line up.
@@ -51,19 +51,19 @@ impl Following<'_> {
         let mut cursor: Option<String> = None;
         let mut first = None;
         let mut shown = -1;
-        let mut pause = SHORTEST_PAUSE;
+        let mut back_off = BackOff::new(PAUSES);
         loop {
             let Some(news) = views::news(self.client, self.order_id, cursor.as_deref()).await? else {
                 if began.elapsed() >= self.patience {
                     return Ok(Followed::NeverThere);
                 }
-                pause = rest(pause).await;
+                sleep(back_off.next_pause()).await;
                 continue;
             };
             for entry in news.timeline.entries() {
                 show(entry, *first.get_or_insert(entry.recorded_at))?;
                 shown = entry.revision;
-                pause = SHORTEST_PAUSE;
+                back_off.reset();
             }
             if let Some(end) = news.timeline.end_cursor() {
                 cursor = Some(end.to_owned());
@@ -76,15 +76,9 @@ impl Following<'_> {
             if over && shown >= news.standing.revision {
                 return Ok(Followed::ToItsEnd(news.standing));
             }
-            pause = rest(pause).await;
+            sleep(back_off.next_pause()).await;
         }
     }
-}
-
-/// Pauses, and says how long to pause next time.
-async fn rest(pause: Duration) -> Duration {
-    tokio::time::sleep(pause).await;
-    pause.mul_f32(1.5).min(MAX_PAUSE)
 }
 
 /// Prints an order's timeline as it happens, until the order comes to rest, each line after the label: several orders can be

@@ -1,7 +1,7 @@
 //! Later answers, each kept until the receiver accepts it: the callback of an HTTP request, or the
 //! stream of replies.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use domain::ids::OrderId;
 use domain::order::Direction;
@@ -145,9 +145,9 @@ impl Answers {
         }
         match request.send().await {
             Ok(response) => {
-                let requested_wait =
-                    response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                self.verdict(response.status(), requested_wait.map(Duration::from_secs), item.ticket.age())
+                let requested_wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                let requested_wait = requested_wait.and_then(|text| http_client::retry_after(text, SystemTime::now()));
+                self.verdict(response.status(), requested_wait, item.ticket.age())
             }
             Err(error) => Verdict::Again { reason: format!("the callback was not reached: {error}"), after: None },
         }

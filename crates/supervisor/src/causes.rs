@@ -2,9 +2,9 @@
 
 use std::error::Error;
 
-/// The texts of an error's causes, from the first to the deepest. Some errors name their cause
-/// themselves: a cause that stands in the text before it is left out.
-pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
+/// The texts of an error's causes, from the first to the deepest. If an error's
+/// text already contains its cause, that cause is left out.
+pub fn causes(error: &dyn Error) -> Vec<String> {
     let (mut named, mut texts) = (error.to_string(), Vec::new());
     let mut cause = error.source();
     while let Some(deeper) = cause {
