@@ -97,7 +97,7 @@ async fn main() {
 }
 
 fn all() -> RebuildOptions {
-    RebuildOptions { views: View::ALL.to_vec(), only_check: false, anew: true, adopt: false }
+    RebuildOptions { views: View::ALL.to_vec(), only_check: false, restart: true, adopt: false }
 }
 
 async fn run(options: &RebuildOptions, log: &EventStore, pool: &PgPool) -> Rebuilt {

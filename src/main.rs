@@ -23,7 +23,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::args::{Cli, Command};
 use cli::operate::OperatorAction;
-use supervisor::causes;
+use error_causes::causes;
 
 /// Orders are many small pieces that come and go: that is what this allocator is for.
 #[global_allocator]

@@ -1,24 +1,24 @@
-//! Brings events into views: together, or one by one where Postgres refuses one of them, which is then set aside. What is set aside so
-//! does not depend on how the events fell into batches.
+//! Applies events to views: together, or one by one if Postgres refuses one of them, which is then
+//! set aside. So which events are set aside does not depend on how events fall into batches.
 
 use event_store::RecordedEvent;
 
 use crate::error::WriteError;
 use crate::fold::Batch;
 
-/// Views that events are brought into.
+/// Views that events are applied to.
 pub(crate) trait Views {
-    /// What becomes of them.
+    /// Folds these events.
     async fn fold(&mut self, events: &[RecordedEvent]) -> Result<Batch, WriteError>;
 
-    /// Writes what becomes of these events.
+    /// Writes the changes of these events.
     async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError>;
 
-    /// So many events were refused together, for this reason, and come one by one.
+    /// A batch of so many events was refused, for this reason. They follow one by one.
     fn refused(&self, _reason: &str, _events: usize) {}
 }
 
-/// Brings these events into these views.
+/// Applies these events to these views.
 pub(crate) async fn apply(views: &mut impl Views, events: &[RecordedEvent]) -> Result<(), WriteError> {
     match together(views, events).await {
         Err(WriteError::Refused(reason)) => views.refused(&reason, events.len()),

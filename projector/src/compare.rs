@@ -1,9 +1,9 @@
-//! Whether the views are what the log says, row for row.
+//! Compares the views with the log, row for row.
 //!
-//! What the log says is made by the projector's own fold and its own statements, in temporary tables that have the names of the
-//! views: on a connection of its own, these come first. Then each table is compared with the one that it stands for, a range of
-//! orders at a time, in one snapshot with the checkpoint: events behind that are left out, so that views may move meanwhile.
-//! Nothing that others see is written.
+//! The projector's own fold and statements rebuild the rows of some orders in temporary tables. These
+//! have the names of the views, and come first on their connection. Then each view is compared with
+//! its rebuilt table, in one snapshot with the checkpoint: later events are left out, so that the
+//! views may change meanwhile. No table that other connections see is written.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -16,17 +16,17 @@ use sqlx::{PgConnection, PgPool};
 use views::View;
 use views::compare::Live;
 
+pub use crate::reproject::ReprojectError as CompareError;
 use crate::reproject::Reprojection;
 pub use views::compare::{Compared, Difference, Range, ranges};
 
 /// Events read from the log at a time.
 const PAGE: usize = 500;
-/// What is folded before it is written, in bytes and in events.
+/// The size of a batch, in bytes and in events.
 const BATCH_BYTES: usize = 8 << 20;
 const BATCH_EVENTS: usize = 5_000;
-/// Orders that [`everything`] looks at in one snapshot.
+/// The number of orders that [`everything`] compares in one snapshot.
 const ORDERS: usize = 200;
-pub use crate::reproject::RemakeError as CompareError;
 
 /// A connection on which views are compared.
 pub struct Comparison {
@@ -37,7 +37,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Makes the temporary tables.
+    /// Creates the temporary tables.
     pub async fn open(pool: &PgPool, log: EventStore) -> Result<Self, CompareError> {
         let mut db = pool.acquire().await?.detach();
         let live = Live::shadowed(&mut db).await?;
@@ -45,13 +45,13 @@ impl Comparison {
         Ok(Self { db, live, reprojection, log })
     }
 
-    /// How far the views have come.
+    /// The checkpoint of the views.
     pub async fn checkpoint(&mut self) -> Result<Option<Position>, CompareError> {
         Ok(self.live.checkpoint(&mut self.db).await?)
     }
 
-    /// Compares what the views have of a range of orders with what the log makes of these orders, which are all that it has in
-    /// that range, and of those that only the views have.
+    /// Compares the rows of a range of orders with the log. `orders` are all orders that the log has
+    /// in that range; the views may have others.
     pub async fn orders(&mut self, range: &Range, orders: &[OrderId]) -> Result<Compared, CompareError> {
         let Self { db, live, reprojection, log } = self;
         let mut snapshot = live.snapshot(db).await?;
@@ -65,7 +65,7 @@ impl Comparison {
         reprojection.written = None;
         let mut reprojecting = Reprojecting { db: &mut snapshot, reprojection, log, checkpoint };
         reprojecting.all(&streams, &mut compared).await?;
-        // They mark the orders that are made by now.
+        // These events mark orders, which are rebuilt by now.
         reprojecting.all(&metadata, &mut compared).await?;
         streams.extend(metadata);
         let unreadable = |order: &str| {
@@ -75,12 +75,12 @@ impl Comparison {
         let mut differences = live.differing_orders(&mut snapshot, range, &streams).await?;
         differences.retain(|difference| !difference.order.as_deref().is_some_and(unreadable));
         compared.differences = differences;
-        // What was made is gone with this.
+        // This empties the temporary tables.
         snapshot.commit().await?;
         Ok(compared)
     }
 
-    /// Compares the definitions of workflows, of which the log has these streams.
+    /// Compares the definitions of workflows. These are the streams that the log has of them.
     pub async fn workflows(&mut self, streams: &BTreeSet<String>) -> Result<Compared, CompareError> {
         let Self { db, live, reprojection, log } = self;
         let mut snapshot = live.snapshot(db).await?;
@@ -93,7 +93,8 @@ impl Comparison {
         Ok(compared)
     }
 
-    /// Compares the counts of orders with the orders that the views have, at one moment: for when these are what the log says.
+    /// Compares the counts of orders with the rows of the orders, in one snapshot. This proves
+    /// something only if these rows are correct.
     pub async fn counts(&mut self) -> Result<Compared, CompareError> {
         let Self { db, live, .. } = self;
         let mut snapshot = live.snapshot(db).await?;
@@ -129,12 +130,12 @@ pub async fn everything(log: &EventStore, pool: &PgPool) -> Result<Compared, Com
     Ok(all)
 }
 
-/// Makes the views of some streams anew, in the temporary tables.
+/// Rebuilds the views of some streams in the temporary tables.
 struct Reprojecting<'a> {
     db: &'a mut PgConnection,
     reprojection: &'a mut Reprojection,
     log: &'a EventStore,
-    /// Events behind it are left out.
+    /// Later events are left out.
     checkpoint: Option<Position>,
 }
 

@@ -1,10 +1,10 @@
-//! What ends a projector, what only interrupts it, and what is wrong with a single event.
+//! What ends a projector, what only interrupts it, and why a batch was not written.
 
 use event_store::ReadError;
 use leader_consumer::{Consequence, Interrupted, OriginError};
-use views::LogCheckError;
+use views::{LogCheckError, writer};
 
-/// What a projector cannot get over by waiting.
+/// Why a projector ends: waiting does not help.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectorError {
     /// The database is not what the projector was built for.
@@ -19,11 +19,11 @@ pub(crate) enum Interruption {
     Database(#[from] sqlx::Error),
     #[error("the log could not be read: {0}")]
     Log(#[from] ReadError),
-    #[error("somebody else moved the checkpoint")]
+    #[error("another process moved the checkpoint of the views")]
     CheckpointMoved,
     #[error(transparent)]
     Origin(#[from] OriginError),
-    #[error("the connection to the log was made again, and the views are compared with it")]
+    #[error("the projector reconnected to the log, and compares the views with it")]
     Reconnected,
 }
 
@@ -52,43 +52,37 @@ impl From<LogCheckError> for Interruption {
 /// Why a batch was not written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
-    /// The data are such that Postgres will never take them.
+    /// Postgres accepts the data of an event at no time.
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
     Interrupted(#[from] Interruption),
 }
 
-impl From<WriteError> for Interruption {
-    /// What is left of an attempt to set an event aside.
-    fn from(error: WriteError) -> Self {
+impl From<writer::WriteError> for WriteError {
+    fn from(error: writer::WriteError) -> Self {
         match error {
-            WriteError::Interrupted(interruption) => interruption,
-            // Whatever is set aside is made storable first, so this cannot be the event's fault.
-            WriteError::Refused(reason) => Self::Database(sqlx::Error::Protocol(reason)),
+            writer::WriteError::Refused(reason) => Self::Refused(reason),
+            writer::WriteError::CheckpointMoved => Interruption::CheckpointMoved.into(),
+            writer::WriteError::Database(error) => Interruption::Database(error).into(),
         }
     }
 }
 
 impl From<sqlx::Error> for WriteError {
     fn from(error: sqlx::Error) -> Self {
-        match refusal(&error) {
-            Some(reason) => Self::Refused(reason),
-            None => Self::Interrupted(error.into()),
-        }
+        writer::WriteError::from(error).into()
     }
 }
 
-/// What Postgres has against the data themselves, if that is what it complains of: SQLSTATE classes 22 (data exception: a NUL
-/// in a text, a number out of range), 23 (integrity constraint) and 54 (program limit: too large for an index).
-fn refusal(error: &sqlx::Error) -> Option<String> {
-    match error {
-        sqlx::Error::Database(database) => {
-            let code = database.code()?;
-            ["22", "23", "54"].iter().any(|class| code.starts_with(class)).then(|| format!("{database} ({code})"))
+impl From<WriteError> for Interruption {
+    /// Of an attempt to set an event aside. That event is made storable first, so a refusal is not
+    /// its fault.
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Interrupted(interruption) => interruption,
+            WriteError::Refused(reason) => Self::Database(sqlx::Error::Protocol(reason)),
         }
-        sqlx::Error::Encode(source) => Some(source.to_string()),
-        _ => None,
     }
 }
 

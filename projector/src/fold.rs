@@ -1,4 +1,5 @@
-//! Turns a batch of events into rows of the views. An event that cannot be projected is set aside.
+//! Folds a batch of events into changes of the views. An event that cannot be projected is set
+//! aside.
 //!
 //! The metadata of orders' streams (`$$order-…`) count too. While an operator of the log hides
 //! events of an order, the metadata event is set aside, and the order is marked. Only the last
@@ -12,26 +13,31 @@ use domain::order::evolve;
 use domain::stream_prefix;
 use domain::views::steps_moved_by;
 use domain::wire::{self, Decoded, WORKFLOW_STREAM_PREFIX};
-use domain::workflow::Workflow;
+use domain::workflow::{Step, Workflow};
+use error_causes::with_causes;
 use event_store::{RecordedEvent, StreamLimits};
 use sqlx::PgConnection;
+use views::OutlineStep;
+use views::parked::Parked;
+use views::writer::{TimelineColumns, WorkflowColumns};
 
-use crate::columns::{TimelineColumns, WorkflowColumns};
 use crate::error::Interruption;
-use crate::outline::outline;
-use crate::parked::{EARLIER_PARKED, Parked};
 use crate::states::{Applied, Known, States, is_foreign};
 
-/// What a batch of events makes of the views.
+/// Why an event of an order is set aside after an earlier one of the same order.
+const EARLIER_PARKED: &str = "an earlier event of this order is parked";
+
+/// A batch of events, folded.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub orders: HashMap<OrderId, Work>,
     pub timeline: TimelineColumns,
     pub workflows: WorkflowColumns,
     pub parked: Vec<Parked>,
-    /// The orders whose streams' metadata were set, each with why events of it are hidden now; none: all are shown.
+    /// The orders whose streams' metadata changed, each with the reason why a part of it is hidden
+    /// now; `None`: nothing is hidden.
     pub limits: HashMap<OrderId, Option<Parked>>,
-    /// Streams that begin here and are named like orders', and are another application's.
+    /// Streams that begin in this batch, are named like orders', and belong to another application.
     pub foreign: Vec<String>,
 }
 
@@ -39,18 +45,18 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 pub(crate) struct Work {
     pub known: Known,
-    /// What to write of it: as it stands, and the steps that something happened to. None: nothing of it moved.
-    pub moved: Option<BTreeSet<StepId>>,
-    /// The state as it was before the event that had to be parked.
-    pub left_at: Option<Box<Applied>>,
+    /// The steps that changed; `None`: nothing of the order changed.
+    pub changed_steps: Option<BTreeSet<StepId>>,
+    /// The state before the event that had to be parked.
+    pub before_parked: Option<Box<Applied>>,
 }
 
 impl Work {
-    /// The order as its last event in this batch left it.
+    /// The order after its last event in this batch.
     pub fn applied(&self) -> Option<&Applied> {
         match &self.known {
             Known::Folded(applied) => Some(applied),
-            Known::Nothing | Known::Parked | Known::Unreadable(_) | Known::Foreign => self.left_at.as_deref(),
+            Known::Nothing | Known::Parked | Known::Unreadable(_) | Known::Foreign => self.before_parked.as_deref(),
         }
     }
 
@@ -61,7 +67,7 @@ impl Work {
 
     fn park(&mut self) {
         if let Known::Folded(applied) = std::mem::replace(&mut self.known, Known::Parked) {
-            self.left_at = Some(applied);
+            self.before_parked = Some(applied);
         }
     }
 }
@@ -93,12 +99,12 @@ impl Batch {
         let mut batch = Self::default();
         batch.park(event, reason);
         if let Some(order) = OrderId::from_stream(&event.stream) {
-            batch.orders.insert(order, Work { known: Known::Parked, moved: None, left_at: None });
+            batch.orders.insert(order, Work { known: Known::Parked, changed_steps: None, before_parked: None });
         }
         batch
     }
 
-    /// Gives back to memory what is committed.
+    /// Returns the orders to memory, after the batch is committed.
     pub fn keep(self, states: &mut States) {
         for (order, work) in self.orders {
             states.keep(order, work.known);
@@ -114,8 +120,8 @@ impl Batch {
     ) -> Result<(), Interruption> {
         let work = self.orders.entry(order.clone()).or_insert_with_key(|order| Work {
             known: states.recall(order),
-            moved: None,
-            left_at: None,
+            changed_steps: None,
+            before_parked: None,
         });
         if work.known.includes(event.revision) {
             return Ok(());
@@ -139,13 +145,13 @@ impl Batch {
             }
             known @ (Known::Nothing | Known::Folded(_)) => match apply(known, event) {
                 Ok((applied, decoded)) => {
-                    let steps = work.moved.get_or_insert_default();
+                    let steps = work.changed_steps.get_or_insert_default();
                     steps.extend(steps_moved_by(&decoded.event, &applied.state));
                     work.known = Known::Folded(Box::new(applied));
-                    self.timeline.push(order.as_str(), event, &decoded);
+                    self.timeline.push(&order, event, &decoded);
                 }
                 Err(reason) => {
-                    // The fold took the state with it; the log still has what led to it.
+                    // The failed fold consumed the state, so it is read from the log again.
                     work.known = states.fold_before(event).await?;
                     work.park();
                     self.park(event, reason);
@@ -167,14 +173,12 @@ impl Batch {
         if !event.stream.starts_with(WORKFLOW_STREAM_PREFIX) {
             return Err("the name of its stream holds no order's id".to_owned());
         }
-        let registered = wire::decode_workflow(&event.event_type, &event.data).map_err(|error| because(&error))?;
-        let workflow = Workflow::registered(&registered.source).map_err(|error| because(&error))?;
-        let outline = serde_json::to_string(&outline(&workflow)).map_err(|error| because(&error))?;
-        self.workflows.push(event, registered, outline);
-        Ok(())
+        let registered = wire::decode_workflow(&event.event_type, &event.data).map_err(|error| with_causes(&error))?;
+        let workflow = Workflow::registered(&registered.source).map_err(|error| with_causes(&error))?;
+        self.workflows.push(event, registered, &outline(&workflow)).map_err(|error| with_causes(&error))
     }
 
-    /// Leaves an event out that is another application's. Its stream is counted by its first event.
+    /// Leaves out an event of another application. Its stream is counted by its first event.
     fn pass_over(&mut self, event: &RecordedEvent) {
         if event.revision == 0 {
             self.foreign.push(event.stream.clone());
@@ -191,21 +195,24 @@ fn apply(known: Known, event: &RecordedEvent) -> Result<(Applied, Decoded), Stri
         Known::Folded(applied) => Some(applied.state),
         Known::Nothing | Known::Parked | Known::Unreadable(_) | Known::Foreign => None,
     };
-    let decoded = wire::decode(&event.event_type, &event.data, &event.metadata).map_err(|error| because(&error))?;
-    let state = evolve(state, &decoded.event).map_err(|misfit| because(&misfit))?;
+    let decoded = wire::decode(&event.event_type, &event.data, &event.metadata).map_err(|error| with_causes(&error))?;
+    let state = evolve(state, &decoded.event).map_err(|illegal| with_causes(&illegal))?;
     Ok((Applied { state, revision: event.revision, position: event.position }, decoded))
 }
 
-/// An error with what lies under it, in one line.
-fn because(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut under = error.source();
-    while let Some(source) = under {
-        let more = source.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        under = source.source();
+/// The steps of a definition: first those forward, then those after compensation.
+fn outline(workflow: &Workflow) -> Vec<OutlineStep> {
+    let forward = workflow.steps.iter().map(|step| outlined(step, false));
+    forward.chain(workflow.compensated.iter().map(|step| outlined(step, true))).collect()
+}
+
+fn outlined(step: &Step, compensated: bool) -> OutlineStep {
+    OutlineStep {
+        id: step.id.clone(),
+        participant: step.action.as_ref().map(|action| action.participant.clone()),
+        action: step.action.as_ref().map(|action| action.action.clone()),
+        mode: step.mode.as_str().to_owned(),
+        after: step.after.clone(),
+        compensated,
     }
-    text
 }

@@ -1,4 +1,4 @@
-//! How a projector is doing, for readiness checks, metrics and people.
+//! The health of a projector, for readiness checks, metrics and operators.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,40 +12,40 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use tokio::sync::watch;
 
-/// A window onto a running projector. Clones look at the same one.
+/// The health of a running projector. Clones show the same one.
 #[derive(Debug, Clone)]
 pub struct Health {
     current: Arc<watch::Sender<Snapshot>>,
 }
 
-/// How things stood at one moment.
+/// The health at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// What this projector is doing.
+    /// Whether this projector writes.
     pub role: Role,
-    /// The last position that is in the views and committed.
+    /// The committed checkpoint of the views.
     pub position: Option<Position>,
     /// When the last event in the views was recorded.
     pub last_event_at: Option<DateTime<Utc>>,
-    /// Whether the views have had everything that there was since this projector became active; what follows is new.
+    /// Whether the views have had every event of the log since this projector became active.
     pub caught_up: bool,
-    /// How old the last batch's last event was when it was committed: how far behind the log the views were then.
+    /// The age of the last batch's last event at its commit: how far the views were behind the log.
     pub lag: Duration,
-    /// Events set aside.
+    /// The number of events that are set aside.
     pub parked: u64,
-    /// Streams that this projector came upon that are named like orders' and are another application's.
+    /// The number of streams that are named like orders' and belong to another application.
     pub foreign_streams: u64,
-    /// Why it last had to start again, until it has committed something since.
+    /// Why it last had to start again; `None` after the next commit.
     pub trouble: Option<String>,
 }
 
-/// What a projector is doing.
+/// Whether a projector writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Role {
-    /// Another one is active, or the database cannot be reached.
+    /// Another projector is active, or the database cannot be reached.
     #[default]
     Standby,
-    /// Writing the views.
+    /// This projector writes the views.
     Active,
 }
 
@@ -83,15 +83,15 @@ impl Default for Health {
 }
 
 impl Health {
-    /// How things stand.
+    /// The present health.
     pub fn now(&self) -> Snapshot {
         self.current.borrow().clone()
     }
 
-    /// Waits until things stand so.
-    pub async fn wait_for(&self, mut so: impl FnMut(&Snapshot) -> bool) -> Snapshot {
+    /// Waits until the health meets a condition.
+    pub async fn wait_for(&self, mut condition: impl FnMut(&Snapshot) -> bool) -> Snapshot {
         let mut receiver = self.current.subscribe();
-        match receiver.wait_for(|snapshot| so(snapshot)).await {
+        match receiver.wait_for(|snapshot| condition(snapshot)).await {
             Ok(snapshot) => snapshot.clone(),
             // The sender lives in `self`, so the channel cannot close while this waits.
             Err(_) => self.now(),
@@ -126,8 +126,8 @@ impl Health {
         });
     }
 
-    /// Counts streams of others. Returns how many were counted before.
-    pub(crate) fn came_upon_foreign(&self, streams: usize) -> u64 {
+    /// Counts streams of another application. Returns how many were counted before.
+    pub(crate) fn add_foreign_streams(&self, streams: usize) -> u64 {
         let mut before = 0;
         self.current.send_modify(|snapshot| {
             before = snapshot.foreign_streams;

@@ -1,27 +1,27 @@
-//! Makes batches of what the subscription delivers.
+//! Collects the events of the subscription into batches.
 
 use event_store::{Position, RecordedEvent, Subscription, SubscriptionItem};
 use tokio::time::{Instant, timeout_at};
 
-/// A batch is closed when its events hold more bytes than this, whatever their number.
+/// A batch is full when its events have this many bytes, whatever their number.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// The subscription, and what has been taken from it for the next batch.
+/// The subscription, and what was collected from it for the next batch.
 pub(crate) struct Intake {
     subscription: Subscription,
     limit: usize,
     collected: Collected,
 }
 
-/// What came, in order, and how far that goes.
+/// Events in their order, and the position up to which the log was read.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
     pub events: Vec<RecordedEvent>,
-    /// Everything up to here has been seen, in `events` or filtered out.
+    /// Each event up to here is in `events`, or was filtered out.
     pub through: Option<Position>,
-    /// Whether, after these, the views have all that there was.
+    /// Whether the log had no more events after these.
     pub caught_up: bool,
-    /// Whether the connection to the log was made again: some of these events may come from another one.
+    /// Whether the client reconnected to the log: some of these events may be from another log.
     pub resumed: bool,
     bytes: usize,
 }
@@ -31,15 +31,15 @@ impl Intake {
         Self { subscription, limit, collected: Collected::default() }
     }
 
-    /// Waits for something to come; then, if `not_before` is still ahead, for more until then or until the batch is full.
-    /// May be dropped while waiting: what was collected stays here.
+    /// Waits for an item, and then for more until `not_before`, or until the batch is full. May be
+    /// dropped while waiting: the collected items stay here.
     pub async fn fill(&mut self, not_before: Instant) {
         if self.collected.is_empty() {
             let item = self.subscription.next().await;
             self.collected.add(item);
         }
         while !self.is_full() {
-            // Past the deadline this still takes what is there already.
+            // After the deadline this still takes the items that have arrived.
             match timeout_at(not_before, self.subscription.next()).await {
                 Ok(item) => self.collected.add(item),
                 Err(_) => return,
@@ -47,7 +47,7 @@ impl Intake {
         }
     }
 
-    /// Hands over what was collected.
+    /// Takes what was collected.
     pub fn take(&mut self) -> Collected {
         std::mem::take(&mut self.collected)
     }

@@ -1,4 +1,4 @@
-//! What can be set about a projector.
+//! The settings of a projector.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -12,22 +12,24 @@ use crate::Health;
 pub struct ProjectorOptions {
     /// The most events in one transaction.
     pub batch_events: NonZeroUsize,
-    /// The longest rest between two transactions. Each is followed by a rest as long as it took itself, so that
-    /// views are fresh while writing is quick; the more there is to write, the larger the batches, in which an order that moved
-    /// ten times is written once. The first event after a quiet time does not wait.
+    /// The longest pause between two transactions. After each, the projector pauses for as long as
+    /// the transaction took. So views are fresh while writing is quick, and batches grow under load:
+    /// an order that changed ten times in a batch is written once. The first event after a quiet
+    /// time does not wait.
     pub pace: Duration,
-    /// How many unfinished orders are kept folded in memory. Past it, the least recently moved is read from the log again
-    /// when it moves.
+    /// How many open orders are kept folded in memory. Beyond that, the order that changed least
+    /// recently is read from the log again when it changes.
     pub cached_orders: NonZeroUsize,
-    /// How often a projector that stands by tries to take over.
+    /// How often a standby projector tries to take over.
     pub standby_poll: Duration,
-    /// How long the active projector may be silent (paused, or cut off) before Postgres gives its place to another.
+    /// How long the active projector may be silent (paused, or cut off) before Postgres releases
+    /// its leadership.
     pub silence: Duration,
-    /// The longest wait before trying again what failed.
+    /// The longest pause after a failure.
     pub back_off_max: Duration,
-    /// Where to report.
+    /// Where the projector reports its health.
     pub health: Health,
-    /// Raised while the views are of another log.
+    /// Raised while the views are made from another log.
     pub alarm: LogAlarm,
 }
 

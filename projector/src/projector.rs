@@ -1,4 +1,5 @@
-//! The projector's life: stand by, take over, follow the log, and start again when something breaks.
+//! The life of a projector: it stands by, takes over, follows the log, and starts again after an
+//! interruption.
 
 use std::time::Duration;
 
@@ -9,24 +10,24 @@ use sqlx::PgPool;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use views::REMEDY;
+use views::parked::{self, Parked};
 
 use crate::apply::{Views, apply};
 use crate::error::{Interruption, ProjectorError, WriteError};
 use crate::fold::Batch;
 use crate::intake::{Collected, Intake};
 use crate::options::ProjectorOptions;
-use crate::parked::{self, Parked};
 use crate::session::Session;
 use crate::states::States;
-use crate::write::write;
 
 /// Streams of other applications that are named in the log lines.
 const MAX_FOREIGN_NAMED: u64 = 20;
 /// Who raises the alarm.
 const PROJECTOR: &str = "the projector";
 
-/// Follows the log and writes the views until it is told to stop. While another projector is active it stands by; while log
-/// or database are down it waits. It ends with an error only where waiting cannot help.
+/// Follows the log and writes the views until `shutdown`. While another projector is active, this
+/// one stands by; while log or database are down, it waits. It ends with an error only where waiting
+/// does not help.
 pub async fn run(
     options: ProjectorOptions,
     log: EventStore,
@@ -46,7 +47,7 @@ pub async fn run(
     }
 }
 
-/// What every term is led with.
+/// What every term as the leader needs.
 struct Projector<'a> {
     options: &'a ProjectorOptions,
     log: &'a EventStore,
@@ -80,7 +81,7 @@ struct Active<'a> {
     session: Session,
     states: States,
     intake: Intake,
-    /// Where the log has been followed to, which may be further than the views say while nothing passes the filter.
+    /// How far the log was read: further than the checkpoint, while no event passes the filter.
     through: Option<Position>,
     /// When the next transaction may begin.
     next_write: Instant,
@@ -88,7 +89,7 @@ struct Active<'a> {
 }
 
 impl<'a> Active<'a> {
-    /// Waits for this projector's turn; `None`: told to stop meanwhile.
+    /// Waits until this projector is the leader; `None`: a shutdown came first.
     async fn take_over(
         options: &'a ProjectorOptions,
         log: &EventStore,
@@ -111,7 +112,7 @@ impl<'a> Active<'a> {
             options,
             log: log.clone(),
             session,
-            // Begun anew each time: what memory has may be ahead of what a failed database kept.
+            // Empty each time: a failed database may have lost what memory still has.
             states: States::new(log.clone(), options.cached_orders),
             intake: Intake::new(log.subscribe_all(filter, checkpoint), options.batch_events.get()),
             through: checkpoint,
@@ -153,19 +154,20 @@ impl<'a> Active<'a> {
         Ok(())
     }
 
-    /// Logs the names of the first streams of other applications. For more of them it logs once that they are only counted.
+    /// Logs the names of the first streams of other applications, and then once that more of them
+    /// are only counted.
     fn report_foreign(&self, streams: &[String]) {
         if streams.is_empty() {
             return;
         }
-        let before = self.options.health.came_upon_foreign(streams.len());
+        let before = self.options.health.add_foreign_streams(streams.len());
         for (number, stream) in (before..=MAX_FOREIGN_NAMED).zip(streams) {
             if number == MAX_FOREIGN_NAMED {
                 tracing::warn!(
-                    "more streams named like orders hold events of another application: they are only counted"
+                    "more streams that are named like orders' hold events of another application: they are only counted"
                 );
             } else {
-                tracing::warn!(%stream, "a stream named like an order's holds events of another application: it is left out");
+                tracing::warn!(%stream, "a stream that is named like an order's holds events of another application: it is left out");
             }
         }
     }
@@ -178,7 +180,7 @@ impl Views for Active<'_> {
 
     async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
         let Some(last) = events.last() else { return Ok(()) };
-        let more_parked = write(&mut self.session, &batch, last).await?;
+        let more_parked = self.session.commit(&batch, last).await?;
         for parked in &batch.parked {
             let RecordedEvent { stream, revision, event_type, .. } = &parked.event;
             tracing::error!(%stream, revision, %event_type, reason = %parked.reason, "an event was set aside");
@@ -193,6 +195,6 @@ impl Views for Active<'_> {
     }
 
     fn refused(&self, reason: &str, events: usize) {
-        tracing::warn!(%reason, events, "a batch was refused and is written one by one");
+        tracing::warn!(%reason, events, "Postgres refused a batch; its events are written one by one");
     }
 }

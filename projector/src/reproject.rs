@@ -1,36 +1,36 @@
-//! Writes what becomes of events into the tables that a connection sees first, by the projector's own fold and statements, while
-//! the projector goes on with those that everybody sees.
+//! Writes events into the tables that a connection sees first, with the projector's own fold and
+//! statements, while the projector continues with the live ones.
 
 use std::num::NonZeroUsize;
 
 use event_store::{EventStore, Position, ReadError, RecordedEvent};
 use leader_consumer::OriginError;
 use sqlx::{Connection, PgConnection};
+use views::writer::CheckpointMove;
 
 use crate::apply::{Views, apply};
 use crate::error::{Interruption, WriteError};
 use crate::fold::Batch;
 use crate::states::States;
-use crate::write::{Moving, Rows, write_all};
 
-/// Why views could not be made anew.
+/// Why views could not be rebuilt.
 #[derive(Debug, thiserror::Error)]
-pub enum RemakeError {
+pub enum ReprojectError {
     /// The database failed, or has no views.
     #[error("the views cannot be reached")]
     Database(#[from] sqlx::Error),
     /// The log could not be read.
     #[error("the log cannot be read")]
     Log(#[from] ReadError),
-    /// The views are of another log.
+    /// The views are made from another log.
     #[error(transparent)]
     Origin(OriginError),
-    /// Somebody else writes where only this should.
-    #[error("somebody else moved the checkpoint of what is made anew")]
+    /// Another process writes to the same tables.
+    #[error("another process moved the checkpoint of the views that are being rebuilt")]
     CheckpointMoved,
 }
 
-impl From<WriteError> for RemakeError {
+impl From<WriteError> for ReprojectError {
     fn from(error: WriteError) -> Self {
         match error.into() {
             Interruption::Log(error) => Self::Log(error),
@@ -41,21 +41,21 @@ impl From<WriteError> for RemakeError {
     }
 }
 
-/// What has been made so far.
+/// Views that are being rebuilt.
 pub(crate) struct Reprojection {
     states: States,
-    /// How far the checkpoint beside has come.
+    /// The checkpoint of the rebuilt tables.
     pub written: Option<Position>,
 }
 
 impl Reprojection {
-    /// From there on, with room in memory for so many orders.
+    /// Continues after that checkpoint, with room in memory for so many orders.
     pub fn new(log: EventStore, written: Option<Position>, cached_orders: NonZeroUsize) -> Self {
         Self { states: States::new(log, cached_orders), written }
     }
 
-    /// Writes what becomes of these events, as the projector does.
-    pub async fn write(&mut self, db: &mut PgConnection, events: &[RecordedEvent]) -> Result<(), RemakeError> {
+    /// Writes these events, as the projector does.
+    pub async fn write(&mut self, db: &mut PgConnection, events: &[RecordedEvent]) -> Result<(), ReprojectError> {
         Ok(apply(&mut IntoShadow { reprojection: self, db }, events).await?)
     }
 }
@@ -73,17 +73,17 @@ impl Views for IntoShadow<'_> {
 
     async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
         let Some(last) = events.last() else { return Ok(()) };
-        let moving = Moving {
+        let to = CheckpointMove {
             from: self.reprojection.written,
             generation: 0,
             through: last.position,
             event: Some(last.id),
             log_id: None,
             last_event_at: Some(last.created),
-            is_news: false,
+            announce: false,
         };
         let mut transaction = self.db.begin().await?;
-        write_all(&mut transaction, &Rows::of(&batch)?, &moving).await?;
+        batch.changes()?.write(&mut transaction, &to).await?;
         transaction.commit().await?;
         self.reprojection.written = Some(last.position);
         batch.keep(&mut self.reprojection.states);

@@ -1,4 +1,4 @@
-//! The folded states of orders: those that moved lately from memory, the others from the log.
+//! The folded states of orders: from memory if the order changed recently, otherwise from the log.
 
 use std::num::NonZeroUsize;
 
@@ -8,9 +8,9 @@ use domain::wire;
 use event_store::{EventStore, Position, ReadError, RecordedEvent};
 use lru::LruCache;
 use sqlx::PgConnection;
+use views::parked;
 
 use crate::error::Interruption;
-use crate::parked;
 
 /// Events read from the log at a time.
 const PAGE: u16 = 500;
@@ -32,13 +32,14 @@ pub(crate) enum Known {
     Folded(Box<Applied>),
     /// An event of it is set aside, and so are all that follow.
     Parked,
-    /// What comes before its next event cannot be folded, for this reason.
+    /// Its events before the next one cannot be folded, for this reason.
     Unreadable(String),
-    /// Its first event was not written by Tenuto: the stream is another application's, and only its name is like an order's.
+    /// Tenuto did not write its first event: the stream belongs to another application, and only
+    /// its name is like an order's.
     Foreign,
 }
 
-/// A bounded memory of the orders that are under way, in front of the log.
+/// A bounded memory of the open orders, in front of the log.
 pub(crate) struct States {
     log: EventStore,
     recent: LruCache<OrderId, Known>,
@@ -49,12 +50,14 @@ impl States {
         Self { log, recent: LruCache::new(capacity) }
     }
 
-    /// What memory has. It is taken out: if the batch is not committed, the log tells again.
+    /// Takes an order out of memory. If the batch is not committed, the order is read from the log
+    /// again.
     pub fn recall(&mut self, order: &OrderId) -> Known {
         self.recent.pop(order).unwrap_or(Known::Nothing)
     }
 
-    /// Keeps what was committed. An order that has ended will not move again, so it makes room.
+    /// Keeps an order whose batch was committed. One that has ended does not change any more, and
+    /// makes room for others.
     pub fn keep(&mut self, order: OrderId, known: Known) {
         let worth_it = match &known {
             Known::Folded(applied) => !applied.state.ended(),
@@ -66,7 +69,7 @@ impl States {
         }
     }
 
-    /// What the database and the log say of an order before this event of it.
+    /// Reads an order as it was before this event of it, from the database and the log.
     pub async fn look_up(&self, db: &mut PgConnection, event: &RecordedEvent) -> Result<Known, Interruption> {
         if event.revision == 0 {
             return Ok(Known::Nothing);
@@ -77,7 +80,7 @@ impl States {
         Ok(self.fold_before(event).await?)
     }
 
-    /// Folds what the log has of an order before this event.
+    /// Folds the events of an order that the log has before this one.
     pub async fn fold_before(&self, event: &RecordedEvent) -> Result<Known, ReadError> {
         let mut applied: Option<Applied> = None;
         loop {
@@ -123,13 +126,13 @@ impl Known {
     }
 }
 
-/// Whether an event begins a stream that is not ours.
+/// Whether an event begins a stream of another application.
 pub(crate) fn is_foreign(event: &RecordedEvent) -> bool {
     event.revision == 0 && !wire::is_ours(&event.metadata)
 }
 
 fn fold_one(before: Option<Applied>, event: &RecordedEvent) -> Result<Applied, String> {
     let decoded = wire::decode(&event.event_type, &event.data, &event.metadata).map_err(|error| error.to_string())?;
-    let state = evolve(before.map(|before| before.state), &decoded.event).map_err(|misfit| misfit.to_string())?;
+    let state = evolve(before.map(|before| before.state), &decoded.event).map_err(|illegal| illegal.to_string())?;
     Ok(Applied { state, revision: event.revision, position: event.position })
 }

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use command_line::output::{self, printable};
 use event_store::EventStore;
-use projector::{ParkedEvent, Retried};
+use projector::Retried;
 use sqlx::PgPool;
+use views::ParkedRow;
+use views::parked;
 
 /// The exit code for "something stays set aside".
 const STILL_PARKED: u8 = 1;
@@ -17,7 +19,7 @@ pub async fn list(pool: &PgPool, json: bool) -> Result<(), Box<dyn std::error::E
     let mut after = None;
     let mut count = 0;
     loop {
-        let page = projector::parked(pool, after, PAGE).await?;
+        let page = parked::page(pool, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some((last.position, last.revision));
         count += page.len();
@@ -32,8 +34,8 @@ pub async fn list(pool: &PgPool, json: bool) -> Result<(), Box<dyn std::error::E
     Ok(())
 }
 
-fn in_words(event: &ParkedEvent) -> String {
-    let ParkedEvent { stream, revision, position, event_type, recorded_at, reason } = event;
+fn in_words(event: &ParkedRow) -> String {
+    let ParkedRow { stream, revision, position, event_type, recorded_at, reason } = event;
     let at = recorded_at.format("%F %T UTC");
     printable(&format!("{stream} {revision} {event_type} at {position}, {at}: {reason}")).into_owned()
 }
@@ -44,7 +46,7 @@ pub async fn retry(
     pool: &PgPool,
     streams: Vec<String>,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let streams = if streams.is_empty() { projector::parked_streams(pool).await? } else { streams };
+    let streams = if streams.is_empty() { parked::streams(pool).await? } else { streams };
     let mut still = false;
     for stream in &streams {
         let outcome = match projector::retry(log, pool, stream).await? {

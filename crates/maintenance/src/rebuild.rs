@@ -109,7 +109,7 @@ pub async fn run(args: RebuildArgs, stop: &CancellationToken) -> Result<ExitCode
     };
     let views =
         if args.views.is_empty() { View::ALL.to_vec() } else { args.views.into_iter().map(View::from).collect() };
-    let options = RebuildOptions { views, only_check: args.check, anew: args.anew, adopt };
+    let options = RebuildOptions { views, only_check: args.check, restart: args.anew, adopt };
     let progress = Progress::start(Done { stage: None, begun: Instant::now(), from: None });
     let outcome = rebuild(&options, &log, &pool, stop, |stage| progress.change(|done| done.reach(stage))).await;
     progress.finish();

@@ -11,7 +11,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
-mod causes;
 mod health;
 mod outcome;
 mod restart;
@@ -19,7 +18,6 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
-pub use causes::causes;
 pub use health::TaskHealth;
 pub use outcome::Outcome;
 pub use restart::keep_running;

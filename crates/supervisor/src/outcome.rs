@@ -5,9 +5,9 @@ use std::error::Error;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
+use error_causes::with_causes;
 use futures::FutureExt;
 
-use crate::causes::causes;
 
 /// The result of a task: nothing, or a `Result`.
 pub trait Outcome: Send {
@@ -24,8 +24,7 @@ impl Outcome for () {
 impl<E: Into<Box<dyn Error + Send + Sync>> + Send> Outcome for Result<(), E> {
     fn error(self) -> Option<String> {
         let error: Box<dyn Error + Send + Sync> = self.err()?.into();
-        let causes = causes(error.as_ref());
-        Some(causes.into_iter().fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
+        Some(with_causes(error.as_ref()))
     }
 }
 

@@ -1,6 +1,7 @@
-//! The comparison of the views with what the log makes of the same events, which another has written to tables of the same names.
+//! Compares the live views with rebuilt ones: tables of the same names that a writer has filled from
+//! the log.
 //!
-//! The statements name no column but the keys', so that no column can be forgotten.
+//! The statements name only the columns of the keys, so that no column can be forgotten.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +13,10 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Transaction};
 use crate::checkpoint;
 use crate::tables::{CHECKPOINTS, View, live_schema};
 
-/// Differences of one table that are told at once. A range with so many has more.
-const MOST: i64 = 1_000;
+/// The most differences of one table that one comparison returns. A range with so many has more.
+const MAX_DIFFERENCES: i64 = 1_000;
 
-/// The views that tell of orders, each by the column that holds the order's id: the first by which its rows are told apart.
+/// The views whose rows belong to orders. The first column of their keys holds the order's id.
 const OF_ORDERS: [View; 4] = [View::Orders, View::Steps, View::Timeline, View::Todo];
 
 /// A row, or a column of one, that is not what the log says.
@@ -23,15 +24,15 @@ const OF_ORDERS: [View; 4] = [View::Orders, View::Steps, View::Timeline, View::T
 pub struct Difference {
     /// The view.
     pub table: &'static str,
-    /// What tells the row from the others of its table: the order's id first.
+    /// The key of the row: the order's id first.
     pub row: String,
-    /// The order that it is about, if it is about one.
+    /// The order that the row belongs to, if it belongs to one.
     pub order: Option<String>,
-    /// The column; `None`: the whole row is missing, or should not be there.
+    /// The column; `None`: the whole row is missing, or should not exist.
     pub column: Option<String>,
-    /// What the log says; `None`: nothing, or no such row.
+    /// The value that follows from the log; `None`: null, or no such row.
     pub log: Option<String>,
-    /// What the view says; `None`: nothing, or no such row.
+    /// The value in the view; `None`: null, or no such row.
     pub view: Option<String>,
 }
 
@@ -40,35 +41,35 @@ pub struct Difference {
 pub struct Compared {
     /// Everything that differs, up to a bound.
     pub differences: Vec<Difference>,
-    /// Streams that the log would not give, each with its reason. What the views have of them was not compared.
+    /// Streams that could not be read, each with the reason. Their rows were not compared.
     pub unreadable: Vec<(String, String)>,
 }
 
 impl Compared {
-    /// Whether orders stand in the views where the log says: the counts are of nothing else.
+    /// Whether the rows of all orders are correct: the counts are counts of these rows.
     pub fn has_orders_right(&self) -> bool {
         self.unreadable.is_empty() && self.differences.iter().all(|difference| difference.table != View::Orders.table())
     }
 }
 
-/// A range of orders in the byte order of their ids: from one, that one included, up to another, that one left out.
+/// A range of orders in the byte order of their ids.
 #[derive(Debug, Clone, Default)]
 pub struct Range {
-    /// Where it begins; `None`: with the first.
+    /// The first id in the range; `None`: the first of all.
     pub from: Option<String>,
-    /// Where it ends; `None`: behind the last.
+    /// The first id after the range; `None`: the range has the last of all.
     pub to: Option<String>,
 }
 
 impl Range {
     /// One order alone.
     pub fn of(order: &OrderId) -> Self {
-        // No text comes between the two but the id itself: Postgres has no NUL.
+        // Only the id itself is in this range: a text in Postgres has no NUL.
         Self { from: Some(order.to_string()), to: Some(format!("{order}\u{1}")) }
     }
 }
 
-/// Ranges of so many of these sorted orders, which together cover everything.
+/// Ranges of `size` of these sorted orders. Together they cover every id.
 pub fn ranges(orders: &[OrderId], size: usize) -> impl Iterator<Item = (Range, &[OrderId])> {
     let count = orders.len().div_ceil(size).max(1);
     let begin = move |index: usize| {
@@ -81,30 +82,31 @@ pub fn ranges(orders: &[OrderId], size: usize) -> impl Iterator<Item = (Range, &
     })
 }
 
-/// The tables that are there for everybody, and those of the same names that they are compared with.
+/// The live tables, and the rebuilt ones of the same names.
 pub struct Live {
-    /// Where they are, quoted.
+    /// The schema of the live tables, quoted.
     pub schema: String,
-    /// Where the others are.
-    pub made: String,
+    /// The schema of the rebuilt tables.
+    pub rebuilt: String,
 }
 
 impl Live {
-    /// Puts an empty temporary table before each view.
+    /// Creates an empty temporary table for each view. On this connection, the names of the views
+    /// then mean the temporary tables.
     pub async fn shadowed(db: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        let live = Self { schema: live_schema(db).await?, made: "pg_temp".to_owned() };
+        let live = Self { schema: live_schema(db).await?, rebuilt: "pg_temp".to_owned() };
         for name in View::ALL.map(View::table).into_iter().chain([CHECKPOINTS]) {
-            let made = format!(
+            let create = format!(
                 "CREATE TEMPORARY TABLE {name} (LIKE {}.{name} INCLUDING DEFAULTS INCLUDING INDEXES) ON COMMIT DELETE ROWS",
                 live.schema
             );
-            sqlx::query(AssertSqlSafe(made)).execute(&mut *db).await?;
+            sqlx::query(AssertSqlSafe(create)).execute(&mut *db).await?;
         }
         Ok(live)
     }
 
-    /// The views as they are at one moment. They are locked before that is chosen, so that a rebuild does not exchange some of them
-    /// in between.
+    /// A snapshot of the views. They are locked before it begins, so that no rebuild exchanges some
+    /// of them in between.
     pub async fn snapshot<'c>(&self, db: &'c mut PgConnection) -> Result<Transaction<'c, Postgres>, sqlx::Error> {
         let mut snapshot = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
         let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", View::all_in(&self.schema));
@@ -112,12 +114,12 @@ impl Live {
         Ok(snapshot)
     }
 
-    /// How far the views have come.
+    /// The checkpoint of the live views.
     pub async fn checkpoint(&self, db: &mut PgConnection) -> Result<Option<Position>, sqlx::Error> {
         checkpoint::read_in(db, &self.schema).await
     }
 
-    /// The orders of a range that any view knows of.
+    /// The orders of a range that are in any view.
     pub async fn orders(&self, db: &mut PgConnection, range: &Range) -> Result<Vec<String>, sqlx::Error> {
         let each = |view: View| {
             let order = view.keys()[0];
@@ -127,7 +129,7 @@ impl Live {
         sqlx::query_scalar(AssertSqlSafe(query)).bind(&range.from).bind(&range.to).fetch_all(db).await
     }
 
-    /// The streams of metadata of these orders that are set aside.
+    /// Those metadata streams of these orders that have events set aside.
     pub async fn metadata(
         &self,
         db: &mut PgConnection,
@@ -139,8 +141,7 @@ impl Live {
         Ok(found.into_iter().collect())
     }
 
-    /// What the views have of a range of orders, compared with the temporary tables; of events that are set aside, those of these
-    /// streams.
+    /// Compares the rows of a range of orders, and the events of these streams that are set aside.
     pub async fn differing_orders(
         &self,
         db: &mut PgConnection,
@@ -161,17 +162,17 @@ impl Live {
         Ok(differences)
     }
 
-    /// All of a view, compared with the other table.
+    /// Compares all rows of a view.
     pub async fn differing_view(&self, db: &mut PgConnection, view: View) -> Result<Vec<Difference>, sqlx::Error> {
         let rows = sqlx::query_as(AssertSqlSafe(self.differing(view, "true"))).fetch_all(db).await?;
         Ok(rows.into_iter().map(|row: Row| row.of(view)).collect())
     }
 
-    /// The counts, compared with the orders that are counted.
+    /// Compares the counts with the live rows of the orders.
     pub async fn differing_counts(&self, db: &mut PgConnection) -> Result<Vec<Difference>, sqlx::Error> {
-        let Self { schema, made } = self;
+        let Self { schema, rebuilt } = self;
         let counted = format!(
-            "INSERT INTO {made}.{} (hour, state, status, orders)
+            "INSERT INTO {rebuilt}.{} (hour, state, status, orders)
              SELECT coalesce(hour, '-infinity'), state, status, count(*)
              FROM (SELECT date_trunc('hour', placed_at, 'UTC') AS hour, state, status FROM {schema}.orders) AS orders
              GROUP BY GROUPING SETS ((hour, state, status), (state, status))",
@@ -181,30 +182,30 @@ impl Live {
         self.differing_view(db, View::Counts).await
     }
 
-    /// Rows are compared as texts: what reads the same is the same, to the last zero of a number.
+    /// Rows are compared as texts: `1.0` and `1.00` differ.
     fn differing(&self, view: View, within: &str) -> String {
-        let (Self { schema, made }, name, keys) = (self, view.table(), view.keys());
+        let (Self { schema, rebuilt }, name, keys) = (self, view.table(), view.keys());
         let key = keys[0];
         let using = keys.join(", ");
         let row = keys.iter().map(|key| format!("{key}::text")).collect::<Vec<_>>().join(" || ' ' || ");
         let order = if OF_ORDERS.contains(&view) { format!("{key}::text") } else { "NULL".to_owned() };
         format!(
             "SELECT {row} AS keys, {order} AS order_id, made.{key} IS NOT NULL AS in_log, live.{key} IS NOT NULL AS in_view,
-                    told.key AS name, told.made AS log, told.live AS view
-             FROM (SELECT * FROM {made}.{name}) AS made
+                    cell.key AS name, cell.made AS log, cell.live AS view
+             FROM (SELECT * FROM {rebuilt}.{name}) AS made
              FULL JOIN (SELECT * FROM {schema}.{name} WHERE {within}) AS live USING ({using})
              LEFT JOIN LATERAL (
                  SELECT key, m.value AS made, l.value AS live
                  FROM json_each_text(to_json(made.*)) AS m FULL JOIN json_each_text(to_json(live.*)) AS l USING (key)
                  WHERE m.value IS DISTINCT FROM l.value
-             ) AS told ON made.{key} IS NOT NULL AND live.{key} IS NOT NULL
+             ) AS cell ON made.{key} IS NOT NULL AND live.{key} IS NOT NULL
              WHERE (made.*)::text IS DISTINCT FROM (live.*)::text
-             ORDER BY {using}, told.key LIMIT {MOST}"
+             ORDER BY {using}, cell.key LIMIT {MAX_DIFFERENCES}"
         )
     }
 }
 
-/// The condition that an id is in the range that is bound first.
+/// The condition that an id is in the range whose two ends are bound first.
 fn within(column: &str) -> String {
     format!(r#"($1::text IS NULL OR {column} >= $1 COLLATE "C") AND ($2::text IS NULL OR {column} < $2 COLLATE "C")"#)
 }

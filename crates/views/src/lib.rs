@@ -24,14 +24,17 @@ mod log_guard;
 mod migrate;
 mod origin;
 mod page;
+pub mod parked;
 mod replies;
 mod restored;
 mod rows;
 pub mod selection;
+mod shadow;
 mod sort;
 mod store;
 mod tables;
 pub mod todo;
+pub mod writer;
 
 pub use error::{ViewsError, is_outage};
 pub use figures::{held_steps, workflows_in_use};
@@ -48,6 +51,7 @@ pub use rows::{
     CountRow, Head, HourRow, OrderRow, OutlineStep, ParkedRow, ProgressRow, StatusRow, StepRow, TimelineRow,
     WorkflowKey, WorkflowRow,
 };
+pub use shadow::Shadow;
 pub use sort::{Place, Sort, SortBy, SortKey};
 pub use store::{Keys, Personal, Store, Unknown, answers, connect_to_look_up, ended_orders, order_status};
 pub use tables::{CHECKPOINTS, View, live_schema};

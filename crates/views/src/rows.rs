@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::order::{Address, Line, Placeholders, Sealed};
 use event_store::Position;
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -90,7 +90,7 @@ pub struct WorkflowRow {
 }
 
 /// A step of a definition, as the view `workflows` outlines it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OutlineStep {
     pub id: String,
     pub participant: Option<String>,
@@ -128,13 +128,15 @@ pub struct HourRow {
     pub orders: i64,
 }
 
-/// An event that is set aside.
-#[derive(Debug, Clone, FromRow)]
+/// An event that is set aside. In JSON the fields have the names that the command line documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
+#[serde(rename_all = "camelCase")]
 pub struct ParkedRow {
     pub stream: String,
     pub revision: i64,
     pub position: i64,
     #[sqlx(rename = "type")]
+    #[serde(rename = "type")]
     pub event_type: String,
     pub recorded_at: DateTime<Utc>,
     pub reason: String,

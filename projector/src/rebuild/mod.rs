@@ -1,13 +1,15 @@
-//! Makes views anew from the log, beside the live ones, and puts them in their place in one transaction.
+//! Rebuilds views from the log in shadow tables, and exchanges them with the live ones in one
+//! transaction.
 //!
-//! The new tables are filled by the projector's own fold and statements, up to where the live views are, and never beyond: so
-//! they can take the place of some of them as well as of all. The indexes that only questions need are made when the tables are
-//! full. What happened meanwhile is caught up with; then readers and the projector are held for the moment that the exchange
-//! takes ([`switch`]). Nothing else is done: no participant is asked, and nobody is told of anything but the new views.
+//! The projector's own fold and statements fill the shadow tables, up to the checkpoint of the live
+//! views and never beyond: so they can replace some of the live views as well as all. The indexes
+//! that only queries need are created when the tables are full. Then the shadow catches up with the
+//! events that were recorded meanwhile, and readers and the projector wait for the moment of the
+//! exchange ([`exchange`]). A rebuild sends no request to a participant, and announces only the new
+//! views.
 
-mod reading;
-mod shadow;
-mod switch;
+mod exchange;
+mod log_pages;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -18,41 +20,37 @@ use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use views::CHECKPOINTS;
-use views::{LogCheckError, checkpoint_to_compare, compare_views};
-use views::{checkpoint, live_schema};
+use views::{CHECKPOINTS, LogCheckError, Shadow, checkpoint_to_compare, compare_views};
 
 use crate::compare::Difference;
-use crate::reproject::{RemakeError, Reprojection};
-use reading::Reading;
+use crate::reproject::{ReprojectError, Reprojection};
+use log_pages::LogPages;
 pub use views::View;
 
-/// Any number will do, as long as every rebuild of a database takes the same.
-const LOCK: i64 = 0x7465_6e75_7262;
-/// Orders under way that are kept folded; the others are read from the log again when they move.
+/// How many open orders are kept folded; others are read from the log again when they change.
 const CACHED_ORDERS: NonZeroUsize = NonZeroUsize::new(50_000).expect("not zero");
 /// How often the exchange is tried while others hold the tables.
 const MAX_TRIES: usize = 60;
-/// Between two tries.
+/// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What is to be made anew, and how.
+/// Which views to rebuild, and how.
 #[derive(Debug, Clone)]
 pub struct RebuildOptions {
-    /// Which views.
+    /// The views.
     pub views: Vec<View>,
-    /// Whether to put them in place of the live ones, or only to say how these differ.
+    /// Whether only to report how the live views differ, instead of replacing them.
     pub only_check: bool,
-    /// Whether to begin anew where an earlier rebuild was interrupted, instead of going on.
-    pub anew: bool,
-    /// Whether this log may take the place of the one that the views were made from, where that is another.
+    /// Whether to start again after an interrupted rebuild, instead of resuming it.
+    pub restart: bool,
+    /// Whether the views may be rebuilt from another log than the one that they were made from.
     pub adopt: bool,
 }
 
-/// How far a rebuild has come.
+/// The progress of a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Filling the tables.
+    /// It fills the tables.
     Filling {
         /// The position up to which events are read.
         position: u64,
@@ -61,53 +59,57 @@ pub enum Stage {
         /// Events read in this run.
         events: u64,
     },
-    /// Making the indexes.
+    /// It creates the indexes of a view.
     Indexing(View),
-    /// Waiting for those who read, or write, the live tables; how often that was in vain.
+    /// It waits for clients that read or write the live tables; the number of failed tries.
     Exchanging(usize),
 }
 
-/// What came of it.
+/// The result of a rebuild.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// The position that the views have that were made.
+    /// The checkpoint of the rebuilt views.
     pub position: Option<Position>,
     /// Events read in this run.
     pub events: u64,
-    /// Where the live views differed, if that was asked for; at most 1,000 of each view.
+    /// How the live views differed, if the rebuild only checks; at most 1,000 of each view.
     pub differences: Vec<Difference>,
     /// Orders that the log has.
     pub orders: u64,
-    /// How the log differed from the one that the live views were made from, if it did.
+    /// How the log differed from the one that the live views were made from, if it was another.
     pub adopted: Option<Mismatch>,
 }
 
-/// Why views were not made anew. What was made so far stays, and is gone on with.
+/// Why views were not rebuilt. The shadow tables stay, and the next rebuild resumes with them.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
-    /// They could not be made.
+    /// They could not be filled.
     #[error(transparent)]
-    Reprojection(#[from] RemakeError),
-    /// Two cannot be at it.
+    Reprojection(#[from] ReprojectError),
+    /// A database has one rebuild at a time.
     #[error("another rebuild is under way")]
     UnderWay,
-    /// The tables were never free.
-    #[error("the live views could not be exchanged: others held them, {MAX_TRIES} times")]
+    /// Others held the tables at each try.
+    #[error("the live views could not be exchanged: other clients held them at each of {MAX_TRIES} tries")]
     Held,
-    /// A part of the views would not go with the rest.
-    #[error("other events are set aside now than in the live views, so that only all views together can be exchanged")]
+    /// The rebuilt views would not fit the other live ones.
+    #[error(
+        "the rebuild sets other events aside than the live views, so that only all views together can be exchanged"
+    )]
     ParkedDiffer,
-    /// The live views are of another log, and this one may not take its place.
+    /// The live views are made from another log, and the options do not allow this one.
     #[error("the live views were not made from this log: {0}")]
     OtherLog(Mismatch),
-    /// Only all views together can be made from another log.
-    #[error("the live views were not made from this log, so that only all of them together can be made from it: {0}")]
+    /// Only all views together can be rebuilt from another log.
+    #[error(
+        "the live views were not made from this log, so that only all of them together can be rebuilt from it: {0}"
+    )]
     OnlyTogether(Mismatch),
-    /// The log cannot say which it is.
+    /// The identity of the log cannot be read.
     #[error(transparent)]
     Identity(#[from] LogCheckError),
-    /// Told to stop.
-    #[error("stopped; the next rebuild goes on from here")]
+    /// The caller stopped it.
+    #[error("stopped; the next rebuild resumes from here")]
     Stopped,
 }
 
@@ -123,19 +125,19 @@ impl From<ReadError> for RebuildError {
     }
 }
 
-/// Makes views anew. `tell` hears how far it is.
+/// Rebuilds views. `report` receives the progress.
 pub async fn rebuild(
     options: &RebuildOptions,
     log: &EventStore,
     pool: &PgPool,
     stop: &CancellationToken,
-    tell: impl Fn(Stage),
+    report: impl Fn(Stage),
 ) -> Result<Rebuilt, RebuildError> {
     let mut db = pool.acquire().await?.detach();
-    let rebuilt = rebuild_on(&mut db, options, log, stop, tell).await;
-    // The next one may begin as soon as this returns; a connection that closes would give the lock back a little later.
-    let unlocked = sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut db).await;
-    if let Err(error) = unlocked.and(db.close().await) {
+    let rebuilt = rebuild_on(&mut db, options, log, stop, report).await;
+    // The next rebuild may begin as soon as this one returns.
+    let released = Shadow::release(&mut db).await;
+    if let Err(error) = released.and(db.close().await) {
         tracing::debug!(%error, "the rebuild's connection did not close cleanly");
     }
     rebuilt
@@ -146,45 +148,40 @@ async fn rebuild_on(
     options: &RebuildOptions,
     log: &EventStore,
     stop: &CancellationToken,
-    tell: impl Fn(Stage),
+    report: impl Fn(Stage),
 ) -> Result<Rebuilt, RebuildError> {
-    if !sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK).fetch_one(&mut *db).await? {
-        return Err(RebuildError::UnderWay);
-    }
-    // What a crash of the server takes back is made again, or the checkpoint beside would not be where it is.
-    shadow::execute(db, "SET synchronous_commit TO off").await?;
-    let live = live_schema(db).await?;
+    let shadow = Shadow::of(db).await?.ok_or(RebuildError::UnderWay)?;
     let mismatch = compare_views(log, db).await?;
     if let Some(mismatch) = &mismatch {
-        allowed(mismatch, options)?;
+        check_adoption(mismatch, options)?;
     }
     let log_id = if mismatch.is_some() {
         verify(log, None).await.map_err(LogCheckError::from)?
     } else {
         verify(log, checkpoint_to_compare(db, CHECKPOINTS).await?.as_ref()).await.map_err(LogCheckError::from)?
     };
-    let written = shadow::take_up(db, &live, log_id, options.anew).await?;
+    let written = shadow.resume(db, log_id, options.restart).await?;
     let mut work = Work {
-        reading: Reading::new(log.clone(), written),
+        pages: LogPages::new(log.clone(), written),
         reprojection: Reprojection::new(log.clone(), written, CACHED_ORDERS),
-        live,
+        shadow,
         log: log.clone(),
         log_id,
         adopted: mismatch,
         stop,
-        tell,
+        report,
     };
     work.catch_up(db).await?;
     for view in View::ALL {
-        work.go_on()?;
-        (work.tell)(Stage::Indexing(view));
-        shadow::index(db, &work.live, view).await?;
+        work.check_stopped()?;
+        (work.report)(Stage::Indexing(view));
+        work.shadow.index(db, view).await?;
     }
     work.exchange(db, options).await
 }
 
-/// Whether views of another log may be replaced.
-fn allowed(mismatch: &Mismatch, options: &RebuildOptions) -> Result<(), RebuildError> {
+/// Whether the options allow this log, which is not the one that the views were made from.
+fn check_adoption(mismatch: &Mismatch, options: &RebuildOptions) -> Result<(), RebuildError> {
     if options.only_check || !options.adopt {
         return Err(RebuildError::OtherLog(mismatch.clone()));
     }
@@ -195,35 +192,34 @@ fn allowed(mismatch: &Mismatch, options: &RebuildOptions) -> Result<(), RebuildE
 }
 
 struct Work<'a, T> {
-    reading: Reading,
+    pages: LogPages,
     reprojection: Reprojection,
-    /// The schema of the live views.
-    live: String,
+    shadow: Shadow,
     log: EventStore,
     log_id: Uuid,
-    /// How the log differs from the one that the live views were made from, if it does.
+    /// How the log differs from the one that the live views were made from, if it is another.
     adopted: Option<Mismatch>,
     stop: &'a CancellationToken,
-    tell: T,
+    report: T,
 }
 
 impl<T: Fn(Stage)> Work<'_, T> {
-    fn go_on(&self) -> Result<(), RebuildError> {
+    fn check_stopped(&self) -> Result<(), RebuildError> {
         if self.stop.is_cancelled() { Err(RebuildError::Stopped) } else { Ok(()) }
     }
 
-    /// How far the new views go: to where the live ones are; to the end of a log that takes the place of another.
+    /// The position to which the new views go: that of the live ones, or the end of an adopted log.
     async fn target(&self, db: &mut PgConnection) -> Result<Option<Position>, RebuildError> {
         match self.adopted {
             Some(_) => Ok(self.log.head().await?),
-            None => Ok(checkpoint::read_in(db, &self.live).await?),
+            None => Ok(self.shadow.live_checkpoint(db).await?),
         }
     }
 
-    /// Comes up to where the live views are, which move meanwhile.
+    /// Fills the tables up to the live views, which change meanwhile.
     async fn catch_up(&mut self, db: &mut PgConnection) -> Result<(), RebuildError> {
         while let Some(target) = self.target(db).await?
-            && self.reading.through() < Some(target)
+            && self.pages.through() < Some(target)
         {
             self.fill(db, target).await?;
         }
@@ -232,25 +228,25 @@ impl<T: Fn(Stage)> Work<'_, T> {
 
     /// Reads and writes up to a position.
     async fn fill(&mut self, db: &mut PgConnection, target: Position) -> Result<(), RebuildError> {
-        let mut events = self.reading.next(target).await?;
-        while !events.is_empty() || self.reading.through() < Some(target) {
-            self.go_on()?;
-            // While one batch is written the next is read.
-            let (written, next) = tokio::join!(self.reprojection.write(db, &events), self.reading.next(target));
+        let mut events = self.pages.next(target).await?;
+        while !events.is_empty() || self.pages.through() < Some(target) {
+            self.check_stopped()?;
+            // The next batch is read while this one is written.
+            let (written, next) = tokio::join!(self.reprojection.write(db, &events), self.pages.next(target));
             written?;
             events = next?;
             let position = self.reprojection.written.map_or(0, |position| position.commit);
-            (self.tell)(Stage::Filling { position, of: target.commit, events: self.reading.events() });
+            (self.report)(Stage::Filling { position, of: target.commit, events: self.pages.events() });
         }
         Ok(())
     }
 
     async fn exchange(&mut self, db: &mut PgConnection, options: &RebuildOptions) -> Result<Rebuilt, RebuildError> {
         for tries in 0..MAX_TRIES {
-            self.go_on()?;
+            self.check_stopped()?;
             self.catch_up(db).await?;
-            (self.tell)(Stage::Exchanging(tries));
-            if let Some(rebuilt) = switch::attempt(self, db, options).await? {
+            (self.report)(Stage::Exchanging(tries));
+            if let Some(rebuilt) = exchange::attempt(self, db, options).await? {
                 return Ok(rebuilt);
             }
             sleep(PAUSE).await;

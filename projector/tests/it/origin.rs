@@ -109,7 +109,7 @@ async fn a_rebuild_makes_the_views_from_another_log_only_where_it_is_told_to_and
     let views = Views::of(&log, last, batches_of(7)).await;
     let (other, end) = Log::with(&[just_placed("new")]).await;
     let never = CancellationToken::new();
-    let options = RebuildOptions { views: View::ALL.to_vec(), only_check: false, anew: false, adopt: false };
+    let options = RebuildOptions { views: View::ALL.to_vec(), only_check: false, restart: false, adopt: false };
     let run = async |options: &RebuildOptions| rebuild(options, &other.store, &views.pool, &never, |_| {}).await;
 
     assert!(matches!(run(&options).await, Err(RebuildError::OtherLog(_))));

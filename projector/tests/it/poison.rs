@@ -221,13 +221,13 @@ async fn what_is_still_not_understood_stays_set_aside() {
     let (log, last) = poisoned().await;
     let views = Views::of(&log, last, batches_of(1_000)).await;
     let rows = views.rows().await;
-    for stream in projector::parked_streams(&views.pool).await.unwrap() {
+    for stream in views::parked::streams(&views.pool).await.unwrap() {
         let retried = retry(&log.store, &views.pool, &stream).await.unwrap();
         assert!(matches!(retried, Retried::StillParked(_)), "{stream}: {retried:?}");
     }
     assert_eq!(views.rows().await, rows);
-    let first = projector::parked(&views.pool, None, 4).await.unwrap();
+    let first = views::parked::page(&views.pool, None, 4).await.unwrap();
     let next =
-        projector::parked(&views.pool, first.last().map(|last| (last.position, last.revision)), 100).await.unwrap();
+        views::parked::page(&views.pool, first.last().map(|last| (last.position, last.revision)), 100).await.unwrap();
     assert_eq!((first.len(), next.len()), (4, 7));
 }

@@ -10,7 +10,7 @@ use crate::histories::{all_ways, just_placed};
 use crate::support::{Log, Running, Views, batches_of};
 
 fn all() -> RebuildOptions {
-    RebuildOptions { views: View::ALL.to_vec(), only_check: false, anew: false, adopt: false }
+    RebuildOptions { views: View::ALL.to_vec(), only_check: false, restart: false, adopt: false }
 }
 
 async fn run(log: &Log, views: &Views, options: &RebuildOptions) -> Result<Rebuilt, RebuildError> {

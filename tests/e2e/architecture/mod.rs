@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use product::{Product, product_of};
 
 /// Where each crate is, and which crates of ours it may use. Dependencies point inward; the root knows all.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     (
         "command-handler",
         &["back-off", "domain", "event-store", "leader-consumer", "http-client", "http-problem", "views"],
     ),
-    ("projector", &["domain", "event-store", "leader-consumer", "views"]),
+    ("projector", &["domain", "error-causes", "event-store", "leader-consumer", "views"]),
     ("query-api", &["domain", "event-store", "http-problem", "views"]),
     (
         "crates/audit",
@@ -35,6 +35,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("crates/back-off", &[]),
     ("crates/cli", &["back-off", "command-line", "domain", "http-client"]),
     ("crates/command-line", &["domain"]),
+    ("crates/error-causes", &[]),
     ("crates/event-store", &["back-off", "event-store-protocol"]),
     ("crates/event-store-node", &["event-store", "event-store-protocol"]),
     ("crates/event-store-protocol", &[]),
@@ -61,7 +62,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("crates/participants", &["back-off", "domain", "event-store", "leader-consumer", "http-client", "http-problem"]),
     ("crates/postgres-cluster", &[]),
     ("crates/servers", &["command-line", "domain", "event-store", "event-store-node", "views"]),
-    ("crates/supervisor", &["back-off"]),
+    ("crates/supervisor", &["back-off", "error-causes"]),
     ("crates/views", &["back-off", "domain", "event-store", "leader-consumer"]),
 ];
 

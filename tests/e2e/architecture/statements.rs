@@ -15,8 +15,6 @@ use super::{ALLOWED, product, root};
 /// The crates with statements: on the views, on their own tables, and on tables that callers name.
 const WITH_STATEMENTS: [&str; 4] =
     ["crates/views", "crates/participants", "crates/leader-consumer", "crates/postgres-cluster"];
-/// The crates whose statements on views are still to be moved to `views`.
-const STILL: [&str; 1] = ["projector"];
 
 /// What a statement is made with.
 const MAKERS: [&str; 7] = [
@@ -150,7 +148,7 @@ fn a_statement_on_a_view_is_told_from_other_texts() {
 #[test]
 fn no_statement_on_a_view_stands_outside_of_views() {
     let tables = tables();
-    for folder in every_crate_but_views().filter(|folder| !STILL.contains(folder)) {
+    for folder in every_crate_but_views() {
         for file in product(folder) {
             for text in texts_of(&file.path) {
                 let table = statement_on(&text, &tables);
@@ -162,13 +160,12 @@ fn no_statement_on_a_view_stands_outside_of_views() {
 
 #[test]
 fn statements_are_made_only_where_tables_are_owned() {
-    for folder in every_crate_but_views().filter(|folder| !WITH_STATEMENTS.contains(folder) && !STILL.contains(folder))
-    {
+    for folder in every_crate_but_views().filter(|folder| !WITH_STATEMENTS.contains(folder)) {
         for file in product(folder) {
             for maker in MAKERS {
                 assert!(
                     !file.uses(maker),
-                    "{} uses {maker}: what it asks of the views belongs there",
+                    "{} uses {maker}: statements on the views belong to `views`",
                     file.path.display()
                 );
             }

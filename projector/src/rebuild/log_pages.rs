@@ -3,40 +3,41 @@
 use domain::views::stream_prefixes;
 use event_store::{EventStore, Position, ReadError, RecordedEvent};
 
-/// Events read at a time.
+/// The number of events in a page.
 const PAGE: usize = 8_192;
 
-/// How far the log has been read.
-pub(super) struct Reading {
+/// The pages of the log, and how far they were read.
+pub(super) struct LogPages {
     log: EventStore,
     through: Option<Position>,
     events: u64,
 }
 
-impl Reading {
-    /// After that position, or from the beginning.
+impl LogPages {
+    /// Begins after this position, or at the beginning of the log.
     pub fn new(log: EventStore, after: Option<Position>) -> Self {
         Self { log, through: after, events: 0 }
     }
 
-    /// Everything up to here has been read.
+    /// The position up to which all events were read.
     pub fn through(&self) -> Option<Position> {
         self.through
     }
 
-    /// How many events have been read.
+    /// How many events were read.
     pub fn events(&self) -> u64 {
         self.events
     }
 
-    /// The next events that make views, at most up to the target. There may be none although there are more behind.
+    /// The next events that are for the views, at most up to the target. A page may have none
+    /// although later pages have some.
     pub async fn next(&mut self, target: Position) -> Result<Vec<RecordedEvent>, ReadError> {
         if self.through >= Some(target) {
             return Ok(Vec::new());
         }
         let mut page = self.log.read_all(self.through, PAGE).await?;
         let is_last = page.len() < PAGE || page.last().is_some_and(|last| last.position >= target);
-        // The position to read from is that of the last event before.
+        // A page begins with the event at the position that it is read from.
         page.retain(|event| Some(event.position) > self.through && event.position <= target);
         self.events += page.len() as u64;
         self.through =

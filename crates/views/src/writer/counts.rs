@@ -1,12 +1,12 @@
-//! The part of a batch's statement that keeps the counts of orders: what moved is taken from where it was counted, and added where it is now.
+//! The part of a batch's statement that keeps the counts of orders: each order that changed is
+//! subtracted from its earlier count and added to its present one.
 //!
-//! Few rows of `order_counts` move with a batch, however many orders do. Each is looked up by its key, whatever Postgres thinks how many
-//! there are: its planner would else read all of the table for a batch. One writer has the checkpoint, so no count moves in between.
+//! A batch changes few rows of `order_counts`, whatever the number of its orders. Each is looked up
+//! by its key, because the planner would otherwise read the whole table for each batch. Only one
+//! writer has the checkpoint, so no count changes in between.
 
-/// Reads `before` (orders as they were) and `changed` (those that were written, as they are now).
-macro_rules! counted {
-    () => {
-        "moves AS (
+/// Reads `before` (the orders as they were) and `changed` (the rows that were written).
+pub(super) const COUNTED: &str = "moves AS (
         SELECT coalesce(hour, '-infinity') AS hour, state, status, sum(orders) AS orders
         FROM (SELECT date_trunc('hour', placed_at, 'UTC') AS hour, state, status, 1 AS orders FROM changed
               UNION ALL
@@ -26,7 +26,4 @@ macro_rules! counted {
         ON CONFLICT (hour, state, status) DO UPDATE SET orders = excluded.orders
     ), emptied AS (
         DELETE FROM order_counts WHERE ctid = ANY(ARRAY(SELECT place FROM counts WHERE orders <= 0))
-    )"
-    };
-}
-pub(crate) use counted;
+    )";

@@ -1,21 +1,31 @@
-//! The causes of an error.
+//! The causes of an error, as texts.
+
 
 use std::error::Error;
 
-/// The texts of an error's causes, from the first to the deepest. If an error's
-/// text already contains its cause, that cause is left out.
+/// The texts of an error's causes, from the first to the deepest. Some errors name their cause
+/// themselves: a cause that stands in the texts before it is left out.
 pub fn causes(error: &dyn Error) -> Vec<String> {
-    let (mut named, mut texts) = (error.to_string(), Vec::new());
+    walk(error).1
+}
+
+/// The text of an error and of its causes, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    walk(error).0
+}
+
+fn walk(error: &dyn Error) -> (String, Vec<String>) {
+    let (mut whole, mut texts) = (error.to_string(), Vec::new());
     let mut cause = error.source();
     while let Some(deeper) = cause {
         let text = deeper.to_string();
-        if !named.contains(&text) {
-            texts.push(text.clone());
-            named = text;
+        if !whole.contains(&text) {
+            whole = format!("{whole}: {text}");
+            texts.push(text);
         }
         cause = deeper.source();
     }
-    texts
+    (whole, texts)
 }
 
 #[cfg(test)]
@@ -41,5 +51,12 @@ mod tests {
         assert_eq!(causes(&because("the views are away", refused)), ["no connection: refused"]);
         assert_eq!(causes(&because("the log", because("the disk", io::Error::other("full")))), ["the disk", "full"]);
         assert_eq!(causes(&io::Error::other("alone")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_error_and_its_causes_make_one_line() {
+        let unread = because("the log", because("the disk", io::Error::other("full")));
+        assert_eq!(with_causes(&unread), "the log: the disk: full");
+        assert_eq!(with_causes(&io::Error::other("alone")), "alone");
     }
 }

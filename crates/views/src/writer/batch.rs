@@ -1,0 +1,148 @@
+//! Writes a batch: views and checkpoint together, in one statement, whatever the size of the batch.
+//!
+//! Only a later row of the same order replaces an order's row. Its steps and its due work follow the
+//! row: they are written only for the orders whose row was written. So the same batch, written again
+//! at any later time, changes nothing. Everything depends on the checkpoint: if another process
+//! moved it, nothing is written.
+
+use domain::ids::OrderId;
+use sqlx::{Connection, PgConnection};
+
+use super::checkpoint::CheckpointMove;
+use super::columns::{OrderColumns, StepColumns, TimelineColumns, TodoColumns, WorkflowColumns};
+use super::counts::COUNTED;
+use super::error::WriteError;
+use super::parameters::Parameters;
+use crate::channels;
+use crate::parked::{self, Parked};
+
+/// How many ids one notification has: it holds less than 8,000 bytes.
+const MAX_ENDED_IDS: usize = 100;
+
+/// What a batch of events changes in the views.
+#[derive(Debug)]
+pub struct Changes<'a> {
+    /// Orders, each after its last event.
+    pub orders: OrderColumns,
+    /// Their steps that changed.
+    pub steps: StepColumns,
+    /// Their due work.
+    pub todo: TodoColumns,
+    /// Those of them without due work.
+    pub without_due_work: Vec<String>,
+    /// Events of orders.
+    pub timeline: &'a TimelineColumns,
+    /// Definitions.
+    pub workflows: &'a WorkflowColumns,
+    /// Events that are set aside.
+    pub parked: &'a [Parked],
+    /// The orders of these events.
+    pub orders_parked: Vec<&'a str>,
+    /// The orders whose streams' metadata changed, each with the event that now hides a part of
+    /// it, if one does.
+    pub limits: Vec<(&'a OrderId, Option<&'a Parked>)>,
+}
+
+impl Changes<'_> {
+    /// Writes and commits. Returns how many more events are set aside.
+    pub async fn commit(&self, db: &mut PgConnection, to: &CheckpointMove) -> Result<i64, WriteError> {
+        if self.workflows.is_empty() && self.parked.is_empty() && self.limits.is_empty() {
+            // A statement is a transaction by itself.
+            self.write_orders(db, to).await?;
+            return Ok(0);
+        }
+        let mut transaction = db.begin().await?;
+        let more_parked = self.write(&mut transaction, to).await?;
+        transaction.commit().await?;
+        Ok(more_parked)
+    }
+
+    /// Writes within the caller's transaction. Returns how many more events are set aside.
+    pub async fn write(&self, db: &mut PgConnection, to: &CheckpointMove) -> Result<i64, WriteError> {
+        self.write_orders(db, to).await?;
+        write_workflows(db, self.workflows).await?;
+        let more_parked = parked::write(db, self.parked).await?;
+        parked::mark(db, &self.orders_parked).await?;
+        Ok(more_parked.cast_signed() + parked::replace_limits(db, &self.limits).await?)
+    }
+
+    /// The checkpoint, and everything about orders. Every part of the statement reads the tables as
+    /// they were before it.
+    async fn write_orders(&self, db: &mut PgConnection, to: &CheckpointMove) -> Result<(), WriteError> {
+        let mut parameters = Parameters::default();
+        let moved = to.moved(&mut parameters);
+        let orders = parameters.rows(&self.orders);
+        let steps = parameters.rows(&self.steps);
+        let todo = parameters.rows(&self.todo);
+        let without_due_work = parameters.bind(&self.without_due_work);
+        let timeline = parameters.rows(self.timeline);
+        let moved_channel = to.channel(&mut parameters);
+        let ended_channel = parameters.bind(channels::ENDED);
+        let ended = parameters.bind(if to.announce { announced(&self.orders) } else { Vec::new() });
+        let statement = format!(
+            "WITH {moved}, before AS (
+        SELECT id, placed_at, state, status FROM orders WHERE id = ANY({order_ids})
+    ), changed AS (
+        INSERT INTO orders ({order_names})
+        SELECT * FROM unnest({order_arrays})
+        WHERE EXISTS (SELECT FROM moved)
+        ON CONFLICT (id) DO UPDATE SET {order_updates} WHERE orders.revision < excluded.revision
+        RETURNING id, placed_at, state, status
+    ), stepped AS (
+        INSERT INTO steps ({step_names})
+        SELECT * FROM unnest({step_arrays}) AS step (order_id)
+        WHERE step.order_id IN (SELECT id FROM changed)
+        ON CONFLICT (order_id, step) DO UPDATE SET {step_updates}
+    ), due AS (
+        INSERT INTO todo ({todo_names})
+        SELECT * FROM unnest({todo_arrays}) AS due (order_id)
+        WHERE due.order_id IN (SELECT id FROM changed)
+        ON CONFLICT (order_id) DO UPDATE SET {todo_updates}
+    ), done AS (
+        DELETE FROM todo WHERE order_id = ANY({without_due_work}) AND order_id IN (SELECT id FROM changed)
+    ), recorded AS (
+        INSERT INTO timeline ({entry_names})
+        SELECT * FROM unnest({entry_arrays})
+        WHERE EXISTS (SELECT FROM moved)
+        ON CONFLICT DO NOTHING
+    ), {COUNTED}
+    SELECT pg_notify({moved_channel}, position::text),
+           (SELECT count(pg_notify({ended_channel}, ids)) FROM unnest({ended}::text[]) AS ids)
+    FROM moved",
+            order_ids = orders.key(),
+            order_names = orders.names(),
+            order_arrays = orders.arrays(),
+            order_updates = orders.updates(),
+            step_names = steps.names(),
+            step_arrays = steps.arrays(),
+            step_updates = steps.updates(),
+            todo_names = todo.names(),
+            todo_arrays = todo.arrays(),
+            todo_updates = todo.updates(),
+            entry_names = timeline.names(),
+            entry_arrays = timeline.arrays(),
+        );
+        let moved = parameters.statement(statement)?.fetch_optional(db).await?;
+        moved.map(|_| ()).ok_or(WriteError::CheckpointMoved)
+    }
+}
+
+/// The orders that have ended, or are stuck, as the texts of their announcements.
+fn announced(orders: &OrderColumns) -> Vec<String> {
+    orders.ended().chunks(MAX_ENDED_IDS).map(|ids| ids.join(" ")).collect()
+}
+
+/// The first registration of a version stands.
+async fn write_workflows(db: &mut PgConnection, workflows: &WorkflowColumns) -> Result<(), sqlx::Error> {
+    if workflows.is_empty() {
+        return Ok(());
+    }
+    let mut parameters = Parameters::default();
+    let rows = parameters.rows(workflows);
+    let statement = format!(
+        "INSERT INTO workflows ({}) SELECT * FROM unnest({}) ON CONFLICT DO NOTHING",
+        rows.names(),
+        rows.arrays()
+    );
+    parameters.statement(statement)?.execute(db).await.map(drop)
+}

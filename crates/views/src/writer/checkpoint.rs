@@ -1,0 +1,80 @@
+//! Moves the checkpoint of the views. It moves only from where the writer expects it, and in the
+//! generation that the writer knows: of two writers, one writes nothing.
+
+use chrono::{DateTime, Utc};
+use event_store::Position;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::error::WriteError;
+use super::parameters::{Parameters, Placeholder};
+use crate::channels;
+use crate::checkpoint::VIEWS;
+
+/// How far the checkpoint moves.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckpointMove {
+    /// Its expected position.
+    pub from: Option<Position>,
+    /// The expected generation of the views.
+    pub generation: i64,
+    /// Its new position.
+    pub through: Position,
+    /// The id of the event at the new position; `None`: the stored one stays.
+    pub event: Option<Uuid>,
+    /// The identity of the log; `None`: the stored one stays.
+    pub log_id: Option<Uuid>,
+    /// When the last event was recorded; `None`: the stored time stays.
+    pub last_event_at: Option<DateTime<Utc>>,
+    /// Whether the move is announced, with the orders that have ended.
+    pub announce: bool,
+}
+
+impl CheckpointMove {
+    /// The part of a statement that moves the checkpoint. Its rows, as `moved`, have the new
+    /// position; it has none if the checkpoint was elsewhere.
+    pub(super) fn moved(&self, parameters: &mut Parameters) -> String {
+        let name = parameters.bind(VIEWS);
+        let commit = parameters.bind(self.through.commit.cast_signed());
+        let prepare = parameters.bind(self.through.prepare.cast_signed());
+        let last_event_at = parameters.bind(self.last_event_at);
+        let from = parameters.bind(self.from.map(|from| from.commit.cast_signed()));
+        let generation = parameters.bind(self.generation);
+        let log_id = parameters.bind(self.log_id);
+        let event = parameters.bind(self.event);
+        format!(
+            "moved AS (
+        INSERT INTO checkpoints AS c (name, position, prepare, last_event_at, log_id,
+                                      mark_position, mark_prepare, mark_event)
+        SELECT {name}::text, {commit}::bigint, {prepare}::bigint, {last_event_at}::timestamptz, log_id,
+               CASE WHEN event IS NOT NULL THEN {commit}::bigint END,
+               CASE WHEN event IS NOT NULL THEN {prepare}::bigint END, event
+        FROM (SELECT {log_id}::uuid AS log_id, {event}::uuid AS event) AS given
+        ON CONFLICT (name) DO UPDATE
+        SET position = excluded.position, prepare = excluded.prepare,
+            last_event_at = coalesce(excluded.last_event_at, c.last_event_at),
+            log_id = coalesce(excluded.log_id, c.log_id),
+            mark_position = coalesce(excluded.mark_position, c.mark_position),
+            mark_prepare = coalesce(excluded.mark_prepare, c.mark_prepare),
+            mark_event = coalesce(excluded.mark_event, c.mark_event)
+        WHERE c.position = {from}::bigint AND c.generation = {generation}::bigint
+        RETURNING position
+    )"
+        )
+    }
+
+    /// The channel of the announcement.
+    pub(super) fn channel(&self, parameters: &mut Parameters) -> Placeholder {
+        parameters.bind(if self.announce { channels::MOVED } else { channels::UNHEARD })
+    }
+}
+
+/// Moves the checkpoint where no row changes: nothing between the two positions is for the views.
+pub async fn move_checkpoint(db: &mut PgConnection, to: &CheckpointMove) -> Result<(), WriteError> {
+    let mut parameters = Parameters::default();
+    let moved = to.moved(&mut parameters);
+    let channel = to.channel(&mut parameters);
+    let statement = format!("WITH {moved} SELECT pg_notify({channel}, position::text) FROM moved");
+    let moved = parameters.statement(statement)?.fetch_optional(db).await?;
+    moved.map(|_| ()).ok_or(WriteError::CheckpointMoved)
+}
