@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use accept_loop::AcceptLoop;
 use futures::{Stream, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,8 +22,6 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::transport::server::Connected;
 use tracing::debug;
-
-use super::accepting;
 
 /// The first words of HTTP/2. Other first words are taken for those of HTTP/1.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -38,27 +37,31 @@ pub(super) fn accept(
     patience: Duration,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let places = Arc::new(Semaphore::new(max));
-    stream::unfold((listener, cut, tasks, places), move |(listener, cut, tasks, places)| async move {
-        let (stream, place) = loop {
-            let stream = accepting::next(|context| listener.poll_accept(context)).await;
-            if let Ok(place) = places.clone().try_acquire_owned() {
-                break (stream, place);
-            }
-            debug!("a connection to the event store is one too many");
-        };
-        // A connection on which this fails is only slower.
-        let _ = stream.set_nodelay(true).is_ok();
-        let connection = Connection {
-            stream,
-            cut: Box::pin(cut.clone().cancelled_owned()),
-            protocol: Protocol::Unknown { matched: 0 },
-            late: Box::pin(tokio::time::sleep(patience)),
-            patience,
-            _held: tasks.token(),
-            _place: place,
-        };
-        Some((Ok(connection), (listener, cut, tasks, places)))
-    })
+    let accepting = AcceptLoop::new("the event store cannot accept connections; it tries again until it can");
+    stream::unfold(
+        (listener, accepting, cut, tasks, places),
+        move |(listener, mut accepting, cut, tasks, places)| async move {
+            let (stream, place) = loop {
+                let stream = accepting.next(&listener, || {}).await;
+                if let Ok(place) = places.clone().try_acquire_owned() {
+                    break (stream, place);
+                }
+                debug!("a connection to the event store is one too many");
+            };
+            // A connection on which this fails is only slower.
+            let _ = stream.set_nodelay(true).is_ok();
+            let connection = Connection {
+                stream,
+                cut: Box::pin(cut.clone().cancelled_owned()),
+                protocol: Protocol::Unknown { matched: 0 },
+                late: Box::pin(tokio::time::sleep(patience)),
+                patience,
+                _held: tasks.token(),
+                _place: place,
+            };
+            Some((Ok(connection), (listener, accepting, cut, tasks, places)))
+        },
+    )
 }
 
 /// One client's connection.

@@ -12,7 +12,6 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
-mod accepting;
 mod admin;
 mod admission;
 pub mod backup;
@@ -39,7 +38,6 @@ mod trouble;
 mod web;
 mod writer;
 
-pub use accepting::is_of_one_connection;
 pub use member::Advertised;
 pub use node::{Node, NodeError, NodeHandle, NodeOptions};
 pub use storage::{CheckReport, StorageError, check_log, remove_log};

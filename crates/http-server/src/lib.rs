@@ -17,12 +17,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use accept_loop::AcceptLoop;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use clap::Args;
-use event_store_node::is_of_one_connection;
 use http_problem::Problem;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -67,9 +67,6 @@ pub fn max_connections() -> usize {
 
 /// How long requests under way have to come to their end.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long nothing is accepted after the system refused a connection: the reason, such as too many open files, seldom
-/// goes at once.
-const PAUSE: Duration = Duration::from_millis(100);
 /// How much of a body the library reads ahead, in bytes.
 const READ_AHEAD: usize = 128 * 1024;
 
@@ -88,29 +85,16 @@ async fn serve_within(
     let connections = Connections::new(limits.clone());
     let door = Guarded { router, bodies: Bodies::new(limits.clone()), limits, stop: stop.clone() };
     let mut tasks = JoinSet::new();
-    let mut is_refused = false;
+    let mut accepting = AcceptLoop::new("no connection can be accepted; idle ones are closed until it is possible");
     loop {
-        let accepted = tokio::select! {
+        let stream = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             Some(_) = tasks.join_next() => continue,
-            accepted = listener.accept() => accepted,
+            stream = accepting.next(&listener, || connections.make_room()) => stream,
         };
-        match accepted {
-            Ok((stream, _)) => {
-                is_refused = false;
-                if let Some(entry) = enter(&connections).await {
-                    tasks.spawn(door.clone().converse(stream, entry));
-                }
-            }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                if !std::mem::replace(&mut is_refused, true) {
-                    tracing::warn!(%error, "no connection can be accepted; idle ones are closed until it is possible");
-                }
-                connections.make_room();
-                tokio::time::sleep(PAUSE).await;
-            }
+        if let Some(entry) = enter(&connections).await {
+            tasks.spawn(door.clone().converse(stream, entry));
         }
     }
     drop(listener);
