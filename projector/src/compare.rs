@@ -1,9 +1,9 @@
 //! Compares the views with the log, row for row.
 //!
-//! The projector's own fold and statements rebuild the rows of some orders in temporary tables. These
-//! have the names of the views, and come first on their connection. Then each view is compared with
-//! its rebuilt table, in one snapshot with the checkpoint: later events are left out, so that the
-//! views may change meanwhile. No table that other connections see is written.
+//! The projector's own fold and statements rebuild the rows of some orders in temporary tables.
+//! These have the names of the views, and come first on their connection. Then each view is
+//! compared with its rebuilt table, in one snapshot with the checkpoint: later events are left out,
+//! so that the views may change meanwhile. No table that other connections see is written.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -50,8 +50,8 @@ impl Comparison {
         Ok(self.live.checkpoint(&mut self.db).await?)
     }
 
-    /// Compares the rows of a range of orders with the log. `orders` are all orders that the log has
-    /// in that range; the views may have others.
+    /// Compares the rows of a range of orders with the log. `orders` are all orders that the log
+    /// has in that range; the views may have others.
     pub async fn orders(&mut self, range: &Range, orders: &[OrderId]) -> Result<Compared, CompareError> {
         let Self { db, live, reprojection, log } = self;
         let mut snapshot = live.snapshot(db).await?;

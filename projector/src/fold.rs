@@ -3,8 +3,8 @@
 //!
 //! The metadata of orders' streams (`$$order-…`) count too. While an operator of the log hides
 //! events of an order, the metadata event is set aside, and the order is marked. Only the last
-//! metadata count, so that a rebuild has the same result. A stream belongs to another application if
-//! its first event lacks the metadata that Tenuto always writes: it is counted once.
+//! metadata count, so that a rebuild has the same result. A stream belongs to another application
+//! if its first event lacks the metadata that Tenuto always writes: it is counted once.
 
 use std::collections::{BTreeSet, HashMap};
 

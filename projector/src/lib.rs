@@ -4,13 +4,13 @@
 //! events with `domain::order::evolve`. It hands the changes of a batch to [`views::writer`], which
 //! writes them and the checkpoint in one transaction. The guarantees:
 //!
-//! - **The views are a pure function of the log.** No row depends on how events fall into batches, on
-//!   a crash between two batches, or on an event that arrives twice.
+//! - **The views are a pure function of the log.** No row depends on how events fall into batches,
+//!   on a crash between two batches, or on an event that arrives twice.
 //! - **One writer.** The connection that holds the advisory lock is the one that writes
-//!   ([`session`]), so a projector that has lost the lock cannot write. Other projectors stand by and
-//!   take over.
-//! - **One bad event stops nothing.** It is set aside with its reason, and so are the later events of
-//!   its order. All other events are projected ([`fold`] and [`apply`]).
+//!   ([`session`]), so a projector that has lost the lock cannot write. Other projectors stand by
+//!   and take over.
+//! - **One bad event stops nothing.** It is set aside with its reason, and so are the later events
+//!   of its order. All other events are projected ([`fold`] and [`apply`]).
 //! - **One log.** Views are only made from the log that their checkpoint names
 //!   ([`views::verify_log`]).
 //! - **No event is skipped.** While the log or the database is down, the projector waits, with

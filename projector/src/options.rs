@@ -13,9 +13,9 @@ pub struct ProjectorOptions {
     /// The most events in one transaction.
     pub batch_events: NonZeroUsize,
     /// The longest pause between two transactions. After each, the projector pauses for as long as
-    /// the transaction took. So views are fresh while writing is quick, and batches grow under load:
-    /// an order that changed ten times in a batch is written once. The first event after a quiet
-    /// time does not wait.
+    /// the transaction took. So views are fresh while writing is quick, and batches grow under
+    /// load: an order that changed ten times in a batch is written once. The first event after a
+    /// quiet time does not wait.
     pub pace: Duration,
     /// How many open orders are kept folded in memory. Beyond that, the order that changed least
     /// recently is read from the log again when it changes.

@@ -26,8 +26,8 @@ const MAX_FOREIGN_NAMED: u64 = 20;
 const PROJECTOR: &str = "the projector";
 
 /// Follows the log and writes the views until `shutdown`. While another projector is active, this
-/// one stands by; while log or database are down, it waits. It ends with an error only where waiting
-/// does not help.
+/// one stands by; while log or database are down, it waits. It ends with an error only where
+/// waiting does not help.
 pub async fn run(
     options: ProjectorOptions,
     log: EventStore,

@@ -1,8 +1,8 @@
 //! Tries events that are set aside again, after an operator has repaired the cause.
 //!
-//! A stream is tried as a whole, from its beginning, in one transaction in which the active projector
-//! cannot move the checkpoint. The projector then starts again from there, because in its memory the
-//! stream is set aside.
+//! A stream is tried as a whole, from its beginning, in one transaction in which the active
+//! projector cannot move the checkpoint. The projector then starts again from there, because in its
+//! memory the stream is set aside.
 
 use std::num::NonZeroUsize;
 

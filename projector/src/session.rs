@@ -56,8 +56,8 @@ impl Session {
     }
 
     /// Shows that this projector lives, and moves the checkpoint if the log was read further than
-    /// the views: where no event passes the filter, only this moves it. The event there is looked up
-    /// in the log, for its id; if the log does not answer in time, the leadership is kept.
+    /// the views: where no event passes the filter, only this moves it. The event there is looked
+    /// up in the log, for its id; if the log does not answer in time, the leadership is kept.
     ///
     /// Fails if another process changed the views meanwhile (a retry, a rebuild), so that the
     /// projector drops its memory of them.

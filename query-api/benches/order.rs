@@ -1,9 +1,11 @@
-//! What GraphQL costs: `order` with its steps and its timeline, beside a bare axum handler that runs the same statements in the same
-//! snapshot and writes the same JSON. `cargo bench -p query-api --bench order`.
+//! The cost of GraphQL: `order` with its steps and its timeline, compared with a bare axum handler
+//! that runs the same statements in the same snapshot and writes the same JSON. `cargo bench -p
+//! query-api --bench order`.
 //!
-//! Both are served over HTTP in this process, to the same clients, in turns. The figures are answers a second, and the median and the
-//! 99th percentile of their times. `TENUTO_BENCH_SECONDS` says how long each turn is (default: 3), `TENUTO_BENCH_CLIENTS` how many
-//! clients ask at once (default: 8).
+//! Both are served over HTTP in this process, to the same clients, in turns. The figures are
+//! answers per second, and the median and the 99th percentile of their times.
+//! `TENUTO_BENCH_SECONDS` is the length of each turn (default: 3), `TENUTO_BENCH_CLIENTS` the
+//! number of clients (default: 8).
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 #![expect(clippy::cast_precision_loss, reason = "there are fewer answers than that")]
@@ -26,7 +28,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
-/// As the binary has it.
+/// The allocator of the binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -68,7 +70,7 @@ async fn measure() {
         let answer = http.get(format!("{bare}/orders/{id}")).send().await.unwrap();
         answer.bytes().await.unwrap()
     };
-    // They have to say the same.
+    // Both answers must be equal.
     let (one, other) = (by_graphql("o7".to_owned()).await, by_bare("o7".to_owned()).await);
     let read = |bytes: &[u8]| comparable(serde_json::from_slice(bytes).unwrap());
     assert_eq!(read(&one)["data"]["order"], read(&other));
@@ -93,7 +95,7 @@ async fn measure() {
     println!("GraphQL gives {:.0} % of the bare handler's answers", 100.0 * with.len() as f64 / without.len() as f64);
 }
 
-/// Has some clients ask, one order after the other, for so long. How long each answer took.
+/// Lets some clients query one order after another for this time. Returns the time of each answer.
 async fn ask<T>(one: &impl AsyncFn(String) -> T, length: Duration, clients: usize) -> Vec<Duration> {
     let begun = Instant::now();
     let client = async |client: usize| {
@@ -369,7 +371,7 @@ struct PageInfo {
     end_cursor: Option<String>,
 }
 
-/// An answer, whichever way its moments are written.
+/// An answer with its times in one notation.
 fn comparable(value: Value) -> Value {
     match value {
         Value::String(text) => {

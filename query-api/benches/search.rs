@@ -1,8 +1,10 @@
-//! What a search costs beside a look at one order, among many: `cargo bench -p query-api`.
+//! The cost of a search in a large table, compared with the query of one order: `cargo bench -p
+//! query-api`.
 //!
-//! Each filter in each sort is asked for its first 50 orders, through the router, as clients ask. The figures are the 99th
-//! percentiles of that, as multiples of the one of `order(id: …)`, asked in between. `TENUTO_BENCH_ORDERS` says how many orders
-//! there are (default: a million, which takes a minute to make), `TENUTO_BENCH_ROUNDS` how often each search is made (default: 200).
+//! Each filter in each sort is queried for its first 50 orders, through the router. The figures are
+//! the 99th percentiles, as multiples of that of `order(id: …)`, which is queried in between.
+//! `TENUTO_BENCH_ORDERS` is the number of orders (default: a million, which takes a minute to
+//! create), `TENUTO_BENCH_ROUNDS` the number of times of each search (default: 200).
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 

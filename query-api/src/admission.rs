@@ -1,5 +1,6 @@
-//! How many costly queries run at once. Each takes a processor for a while and holds its answer in memory, and the process has
-//! orders to drive as well. So a few run, some more wait a moment for their turn, and the next are told to come later.
+//! Bounds the costly queries that run at once. Each takes a processor for a while and holds its
+//! answer in memory, and the process also drives orders. So a few run, some more wait for a moment,
+//! and further ones are refused until later.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +9,12 @@ use async_graphql::ServerError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Costly queries that may wait for each one that may run.
+/// How many costly queries may wait for each one that may run.
 const WAITING_FOR_EACH: usize = 8;
-/// How long one waits for its turn.
+/// How long a costly query waits.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// As many as may run do already.
+/// The number of costly queries is at its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("as many costly queries are under way as this instance runs at once; try again later, or ask for less")]
 pub struct Overloaded;
@@ -27,7 +28,7 @@ impl From<Overloaded> for ServerError {
 }
 
 impl Overloaded {
-    /// The code by which programs tell it.
+    /// The code for programs.
     pub const CODE: &str = "OVERLOADED";
 }
 
@@ -53,7 +54,7 @@ impl Admission {
         Self { running: Arc::new(Semaphore::new(at_once)), here: Arc::new(here), patience: PATIENCE }
     }
 
-    /// A place, as soon as there is one.
+    /// A place, as soon as one is free.
     pub async fn enter(&self) -> Result<Place, Overloaded> {
         let here = self.here.clone().try_acquire_owned().map_err(|_| Overloaded)?;
         let running = timeout(self.patience, self.running.clone().acquire_owned()).await;
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn some_run_some_wait_and_the_next_are_told_to_come_later() {
+    async fn some_run_some_wait_and_further_ones_are_refused() {
         let admission = Admission { patience: Duration::from_mins(1), ..Admission::new(1) };
         let first = admission.enter().await.unwrap();
         let waiting: Vec<_> = (0..WAITING_FOR_EACH)

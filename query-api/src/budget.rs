@@ -1,5 +1,6 @@
-//! What an answer may weigh. It is counted while fields are resolved, and not foretold: how long a text is, or how many entries a
-//! list of the schema has, shows only then. At the bound nothing more is resolved, and the request is answered with an error.
+//! Bounds the size of an answer. The size is counted while fields are resolved, because the length
+//! of a text, or of a list of the schema, is not known before. At the bound no further field is
+//! resolved, and the answer is an error.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,17 +13,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Overloaded, Place};
 
-/// From this complexity on a query is a costly one.
+/// A query above this complexity is costly.
 const COSTLY: usize = 5_000;
-/// What a subscription's answers may cost, each.
+/// The largest complexity of each answer of a subscription.
 const MAX_SUBSCRIPTION_COMPLEXITY: usize = 10_000;
 /// Quotes, a colon and a comma around an entry.
 const PUNCTUATION: usize = 6;
 
-/// The code of the error that says that an answer is too large.
+/// The code of the error for an answer that is too large.
 pub const CODE: &str = "ANSWER_LIMIT";
 
-/// What an answer may weigh.
+/// The largest answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Its bytes as JSON, roughly.
@@ -36,13 +37,14 @@ pub struct Limits {
 pub enum Lane {
     /// On a thread of the runtime, in pieces.
     Runtime,
-    /// On a thread of its own, in one go: objects are finished one after another, and few are half-done.
+    /// On a separate thread, at once: objects are finished one after another, and few are
+    /// half-done.
     Thread,
     /// On a thread of the runtime, again and again.
     Subscription,
 }
 
-/// What one request has left. It is in the request's data.
+/// What one request may still use. It is in the data of the request.
 #[derive(Debug)]
 pub struct Budget {
     limits: Limits,
@@ -54,14 +56,14 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// A full one.
+    /// A budget of which nothing is used.
     pub fn new(limits: Limits, lane: Lane, place: Option<Place>) -> Arc<Self> {
         let exceeded = CancellationToken::new();
         let (bytes, values) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Arc::new(Self { limits, lane, bytes, values, exceeded, place: Mutex::new(place) })
     }
 
-    /// What the answer weighs so far, in bytes.
+    /// The size of the answer so far, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -80,7 +82,7 @@ impl Budget {
         error
     }
 
-    /// Adds to the answer; whether that is still within the bounds.
+    /// Adds to the answer. Returns whether the answer is within the bounds.
     fn add(&self, bytes: usize, values: usize) -> bool {
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let values = self.values.fetch_add(values, Ordering::Relaxed) + values;
@@ -91,7 +93,7 @@ impl Budget {
         within
     }
 
-    fn begin_anew(&self) {
+    fn reset(&self) {
         self.bytes.store(0, Ordering::Relaxed);
         self.values.store(0, Ordering::Relaxed);
     }
@@ -115,7 +117,7 @@ impl Budget {
     }
 }
 
-/// Weighs answers, and admits costly queries once it is known what they cost.
+/// Counts the size of answers, and admits costly queries when their cost is known.
 pub struct Weighing(pub Admission);
 
 impl ExtensionFactory for Weighing {
@@ -146,7 +148,7 @@ impl Extension for Weighing {
         next: NextExecute<'_>,
     ) -> Response {
         if let Some(budget) = budget(context) {
-            budget.begin_anew();
+            budget.reset();
         }
         next.run(context, operation_name).await
     }
@@ -168,7 +170,7 @@ impl Extension for Weighing {
         let is_item = matches!(info.path_node.segment, QueryPathSegment::Index(_));
         let value = next.run(context, info).await?;
         let (bytes, values) = match &value {
-            // An item of a list of leaves is weighed with its list, and what is in an object was weighed field by field.
+            // An item of a list of leaves is counted with its list, and an object field by field.
             Some(value) if is_leaf && !is_item => (bytes_of(value), 0),
             Some(Value::Object(fields)) if !is_leaf => {
                 (fields.keys().map(|key| key.len() + PUNCTUATION).sum(), fields.len())
@@ -176,7 +178,7 @@ impl Extension for Weighing {
             _ => (0, 0),
         };
         if !budget.add(bytes, values) {
-            // Whoever waits for the answer has it end here.
+            // The task that waits for the answer ends it.
             return std::future::pending().await;
         }
         Ok(value)
@@ -187,7 +189,7 @@ fn budget<'a>(context: &ExtensionContext<'a>) -> Option<&'a Arc<Budget>> {
     context.data_opt::<Arc<Budget>>()
 }
 
-/// What a value weighs as JSON, without recursion.
+/// The size of a value as JSON, without recursion.
 fn bytes_of(value: &Value) -> usize {
     let mut bytes = 0;
     let mut values = vec![value];
@@ -218,7 +220,7 @@ fn written(byte: u8) -> usize {
     }
 }
 
-/// Whether an answer says that this instance has too much to do.
+/// Whether an answer reports that this instance is overloaded.
 pub fn is_overloaded(answer: &Response) -> bool {
     let code = Value::from(Overloaded::CODE);
     answer.errors.iter().any(|error| {

@@ -1,7 +1,8 @@
-//! Orders whose end somebody waits for: `GET /orders/{id}?wait=30`.
+//! Waits for the end of orders: `GET /orders/{id}?wait=30`.
 //!
-//! The projector tells which orders have ended. One task hears it, and looks at those of them that are waited for in one
-//! statement; so waiting costs the database next to nothing, however many wait. It begins with the first who does.
+//! The projector announces which orders have ended. One task receives this, and reads those orders
+//! that callers wait for in one statement. So waiting costs the database little, whatever the
+//! number of callers. The task begins with the first caller.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,23 +12,25 @@ use sqlx::{PgConnection, PgPool};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
-use views::{Listening, channels, connect_to_look_up, ended_orders};
+use views::{Listening, ViewsError, channels, connect_to_look_up, ended_orders};
 
-use crate::error::StoreError;
+use crate::error::QueryError;
 use crate::order_status::OrderStatus;
 
-/// Callers that wait at once, each with less than 1 KiB here; past it the next gets 503.
+/// How many callers may wait at once, each with less than 1 KiB. Further ones get 503.
 const MAX_WAITERS: usize = 10_000;
-/// Those whose orders have not been looked at yet; past it the next gets 503.
+/// How many callers may wait for the first look at their orders. Further ones get 503.
 const QUEUE: usize = 1024;
-/// Ends that were heard of and not looked at yet; past it all orders are looked at that are waited for.
-const MAX_HEARD: usize = 10_000;
-/// How long those who come are gathered, to be looked at together. Who comes before the end hears of it without this.
+/// How many announced orders are kept until they are read. Beyond that, each order is read that a
+/// caller waits for.
+const MAX_ANNOUNCED: usize = 10_000;
+/// How long new callers are collected, so that one statement reads their orders. An announcement
+/// does not wait for this.
 const GATHER: Duration = Duration::from_millis(3);
-/// The longest between two looks, were a notification lost.
+/// The longest pause between two reads, in case an announcement was lost.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Where to wait for an order's end. Cheap to clone.
+/// Waits for the end of orders. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Completions {
     pool: PgPool,
@@ -40,8 +43,8 @@ struct Waiter {
     answer: Answer,
 }
 
-/// Where a caller waits. It holds the caller's place, so a caller that leaves frees it only once its
-/// answer is not kept any more.
+/// Where a caller waits. It holds the caller's place, so a caller that leaves frees it only once
+/// its answer is not kept any more.
 struct Answer {
     to: oneshot::Sender<OrderStatus>,
     _place: OwnedSemaphorePermit,
@@ -56,18 +59,18 @@ impl Completions {
         Self { pool, waiters: Arc::default(), places: Arc::new(Semaphore::new(max_waiters)) }
     }
 
-    /// The order as it ended, or got stuck; `None`: not within that time.
-    pub async fn wait(&self, order: String, most: Duration) -> Result<Option<OrderStatus>, StoreError> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| StoreError::TooManyWaiting)?;
+    /// The order when it has ended, or is stuck; `None`: not within that time.
+    pub async fn wait(&self, order: String, most: Duration) -> Result<Option<OrderStatus>, QueryError> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| QueryError::TooManyWaiting)?;
         let waiters = self.waiters.get_or_init(async || begin(self.pool.clone())).await;
         let (to, answered) = oneshot::channel();
         let waiter = Waiter { order, answer: Answer { to, _place: place } };
         waiters.try_send(waiter).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::TooManyWaiting,
-            TrySendError::Closed(_) => StoreError::Unavailable,
+            TrySendError::Full(_) => QueryError::TooManyWaiting,
+            TrySendError::Closed(_) => ViewsError::Unavailable.into(),
         })?;
         match timeout(most, answered).await {
-            Ok(answered) => answered.map(Some).map_err(|_| StoreError::Unavailable),
+            Ok(answered) => answered.map(Some).map_err(|_| ViewsError::Unavailable.into()),
             Err(_) => Ok(None),
         }
     }
@@ -75,29 +78,29 @@ impl Completions {
 
 fn begin(pool: PgPool) -> mpsc::Sender<Waiter> {
     let (sender, waiters) = mpsc::channel(QUEUE);
-    let heard = Arc::new(Heard::default());
-    let listening = tokio::spawn(listen(pool.clone(), heard.clone()));
+    let announced = Arc::new(Announced::default());
+    let listening = tokio::spawn(listen(pool.clone(), announced.clone()));
     tokio::spawn(async move {
-        Watch { pool, db: None, waiting: HashMap::new() }.run(waiters, &heard).await;
+        Watch { pool, db: None, waiting: HashMap::new() }.run(waiters, &announced).await;
         listening.abort();
     });
     sender
 }
 
-/// Which orders have ended since somebody looked.
+/// The orders that were announced since the last read.
 #[derive(Default)]
-struct Heard {
+struct Announced {
     ended: Mutex<HashSet<String>>,
     news: Notify,
-    /// Something may have been missed.
+    /// An announcement may have been missed.
     missed: Notify,
 }
 
-impl Heard {
+impl Announced {
     fn add(&self, ids: &str) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.extend(ids.split_whitespace().map(str::to_owned));
-        if ended.len() > MAX_HEARD {
+        if ended.len() > MAX_ANNOUNCED {
             ended.clear();
             self.missed.notify_one();
         }
@@ -109,27 +112,27 @@ impl Heard {
     }
 }
 
-/// Hears of ends.
-async fn listen(pool: PgPool, heard: Arc<Heard>) {
+/// Receives the announcements.
+async fn listen(pool: PgPool, announced: Arc<Announced>) {
     let mut listening = Listening::to(channels::ENDED, pool);
     loop {
         match listening.next().await {
-            Some(ids) => heard.add(&ids),
-            None => heard.missed.notify_one(),
+            Some(ids) => announced.add(&ids),
+            None => announced.missed.notify_one(),
         }
     }
 }
 
 struct Watch {
     pool: PgPool,
-    /// Its own, because the pool asks a connection whether it lives each time that it gives it out.
+    /// A separate connection, because the pool checks a connection each time that it lends it.
     db: Option<PgConnection>,
     /// By order.
     waiting: HashMap<String, Vec<Answer>>,
 }
 
 impl Watch {
-    async fn run(mut self, mut waiters: mpsc::Receiver<Waiter>, heard: &Heard) {
+    async fn run(mut self, mut waiters: mpsc::Receiver<Waiter>, announced: &Announced) {
         let (mut new, mut gathered, mut look_at) = (Vec::new(), Vec::new(), Instant::now());
         let mut pause = interval(PAUSE);
         pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -146,10 +149,10 @@ impl Watch {
                     continue;
                 }
                 () = sleep_until(look_at), if !gathered.is_empty() => std::mem::take(&mut gathered),
-                () = heard.news.notified() => {
-                    heard.take().into_iter().filter(|order| self.waiting.contains_key(order)).collect()
+                () = announced.news.notified() => {
+                    announced.take().into_iter().filter(|order| self.waiting.contains_key(order)).collect()
                 }
-                () = heard.missed.notified() => self.all(),
+                () = announced.missed.notified() => self.all(),
                 _ = pause.tick(), if !self.waiting.is_empty() => self.all(),
             };
             if !orders.is_empty() {
@@ -158,7 +161,7 @@ impl Watch {
         }
     }
 
-    /// Their orders.
+    /// Adds new callers. Returns their orders.
     fn take_in(&mut self, new: &mut Vec<Waiter>) -> Vec<String> {
         let orders = new.iter().map(|waiter| waiter.order.clone()).collect();
         for Waiter { order, answer } in new.drain(..) {
@@ -167,7 +170,7 @@ impl Watch {
         orders
     }
 
-    /// Every order that is still waited for.
+    /// Each order that a caller still waits for.
     fn all(&mut self) -> Vec<String> {
         self.waiting.retain(|_, answers| {
             answers.retain(|answer| !answer.to.is_closed());
@@ -177,11 +180,11 @@ impl Watch {
     }
 
     async fn answer(&mut self, orders: Vec<String>) {
-        // What cannot be read now is looked at again, at the latest after the pause.
-        let Ok(ended) = self.ended(&orders).await.map_err(StoreError::from) else { return };
+        // Orders that cannot be read now are read again, at the latest after the pause.
+        let Ok(ended) = self.ended(&orders).await.map_err(QueryError::from) else { return };
         for status in ended {
             for answer in self.waiting.remove(&status.order_id).into_iter().flatten() {
-                // Whoever has left has no use for it.
+                // A caller that has left needs no answer.
                 let _ = answer.to.send(status.clone());
             }
         }
@@ -228,11 +231,11 @@ mod tests {
         })
         .await
         .unwrap();
-        assert_eq!(completions.wait("2".to_owned(), SOON).await, Err(StoreError::TooManyWaiting));
+        assert_eq!(completions.wait("2".to_owned(), SOON).await, Err(QueryError::TooManyWaiting));
         first.abort();
         second.abort();
         let again = async {
-            while completions.wait("2".to_owned(), Duration::ZERO).await == Err(StoreError::TooManyWaiting) {
+            while completions.wait("2".to_owned(), Duration::ZERO).await == Err(QueryError::TooManyWaiting) {
                 sleep(Duration::from_millis(20)).await;
             }
         };

@@ -1,4 +1,4 @@
-//! Which orders: the syntax of GraphQL. What it means is in [`domain::filter`].
+//! The syntax of an order filter in GraphQL. Its meaning is in [`domain::filter`].
 
 use async_graphql::{ID, InputObject};
 use chrono::{DateTime, Utc};
@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use crate::schema::{State, StepStatus};
 
-/// Which orders: those that meet everything that is said. A list is met by any of its values.
+/// Which orders: those that match all of these conditions. An order matches a list if it has one of
+/// its values.
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct OrderFilter {
     /// Business status.
     status: Option<Vec<String>>,
-    /// Where the execution stands.
+    /// State of the execution.
     state: Option<Vec<State>>,
     /// Id of the customer.
     customer: Option<Vec<ID>>,
@@ -25,15 +26,15 @@ pub struct OrderFilter {
     total: Option<DecimalRange>,
     /// When the order was placed.
     placed_at: Option<DateTimeRange>,
-    /// When something last happened to the order.
+    /// When the last event of the order was decided.
     updated_at: Option<DateTimeRange>,
-    /// When the order came to its end. An order that has not is in no range that has a bound.
+    /// When the order ended. An open order is in no range that has a bound.
     ended_at: Option<DateTimeRange>,
-    /// A step that something has happened to.
+    /// A step that has begun or was skipped.
     step: Option<StepFilter>,
-    /// Text in the reason why it waits for an operator, whether in capitals or not.
+    /// Text in the reason why the order is stuck. Capital and small letters are the same.
     stuck_reason: Option<String>,
-    /// What else the shop keeps with the order. All of these are met.
+    /// Other data that the shop keeps with the order. An order matches all of these.
     attributes: Option<Vec<AttributeFilter>>,
 }
 
@@ -44,7 +45,7 @@ pub struct WorkflowFilter {
     version: Option<i32>,
 }
 
-/// A span of time.
+/// A time range.
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct DateTimeRange {
     /// Not before this.
@@ -60,24 +61,24 @@ pub struct DecimalRange {
     at_most: Option<Decimal>,
 }
 
-/// A step, by its name, by where it stands, or by both. One that has not begun is not found.
+/// A step, by its name, its status, or both. A step that has not begun is not found.
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct StepFilter {
     name: Option<String>,
     status: Option<Vec<StepStatus>>,
 }
 
-/// An attribute: that it is there, or what it is.
+/// An attribute: that it exists, or its value.
 #[derive(Debug, Clone, InputObject)]
 pub struct AttributeFilter {
-    /// The keys that lead to it, from the outermost on.
+    /// The keys that lead to the attribute, from the outermost on.
     path: Vec<String>,
-    /// What it is; of an object or a list, what is in it among other things.
+    /// Its value. For an object or a list, the parts that it has among others.
     value: Option<Value>,
 }
 
 impl OrderFilter {
-    /// The filter as the views take it, or the first that is wrong with it.
+    /// The filter as the views take it, or its first fault.
     pub fn checked(self) -> Result<filter::OrderFilter, FilterFault> {
         let total = self.total.unwrap_or_default();
         let translated = filter::OrderFilter {
@@ -110,14 +111,14 @@ fn range(range: Option<DateTimeRange>) -> TimeRange {
     TimeRange { from, to }
 }
 
-/// A list means the same in any order. So two subscriptions that wait for the same orders are one.
+/// A list means the same in any order. So two subscriptions for the same orders share one filter.
 fn sorted<T, U: Ord>(values: Option<Vec<T>>, translate: impl Fn(T) -> U) -> Option<Vec<U>> {
     let mut values: Vec<U> = values?.into_iter().map(translate).collect();
     values.sort_unstable();
     Some(values)
 }
 
-/// A NUL is in no text of the views, and Postgres refuses to compare with one.
+/// No text of the views has a NUL, and Postgres refuses to compare with one.
 pub fn comparable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -1,8 +1,10 @@
-//! Reading what one has written: a query that names the position of a command waits, for a time, until the views have it.
+//! Read your writes: a query that names the position of a command waits, for a time, until the
+//! views have that position.
 //!
-//! Fields say how fresh they have to be, and all that one answer reads is one snapshot; so the wait for the furthest position comes
-//! before the snapshot. Whether a field gets what it asked for is then seen in the snapshot itself ([`Store::at_least`]), so that
-//! no answer is stale, whatever was heard.
+//! Each field may ask for a position, and one answer reads one snapshot. So the wait for the
+//! furthest position comes before the snapshot. The snapshot itself then shows whether it has the
+//! position of a field ([`Store::at_least`]): no answer is stale, even if an announcement was
+//! wrong.
 //!
 //! [`Store::at_least`]: views::Store::at_least
 
@@ -13,42 +15,42 @@ use async_graphql::{ErrorExtensions, InputObject};
 use tokio::sync::Semaphore;
 use views::Lag;
 
-use crate::error::{StoreError, coded};
+use crate::error::{QueryError, coded};
 use crate::schema::Position;
 use crate::view_position::ViewPosition;
 
-/// Requests that wait at once in an instance; the next are told so.
+/// How many requests may wait at once in an instance. Further ones are refused.
 const MAX_WAITING: usize = 1_000;
-/// The longest wait, in milliseconds: within what a request may take.
+/// The longest wait, in milliseconds: shorter than the time limit of a request.
 pub const MAX_WAIT_MS: i32 = 20_000;
-/// How long is waited where nothing is said; as in the default below.
+/// The default wait; the same as the default below.
 pub const USUAL_WAIT: Duration = Duration::from_secs(5);
 
 /// How fresh an answer has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, InputObject)]
 pub struct Freshness {
-    /// The position that a command was answered with: what led to it, and all before it, is in the answer.
+    /// The position in the answer of a command. The views have this event and all before it.
     pub position: Position,
-    /// How long the views may take to come there, in milliseconds, at most 20000. After that the answer is an error with the code
-    /// `VIEWS_BEHIND`.
+    /// How long to wait for this position, in milliseconds, at most 20000. After that the answer is
+    /// an error with the code `VIEWS_BEHIND`.
     #[graphql(default = 5000)]
     pub wait_ms: i32,
 }
 
-/// A wait that is no time, or too long a one.
+/// A wait that is negative or too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("`waitMs` must be from 0 to {MAX_WAIT_MS}")]
 pub struct BadWait;
 
-/// The views have not come to what was asked for.
+/// The views do not have the requested position.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("the views have not come to position {wanted} in time: they are at {}", .had.map_or_else(|| "none".to_owned(), |at| at.to_string()))]
 pub struct ViewsBehind {
-    /// The position asked for.
+    /// The requested position.
     pub wanted: u64,
-    /// The one that they have.
+    /// The checkpoint of the views.
     pub had: Option<u64>,
-    /// How far behind the log they are, if that could be told.
+    /// The lag of the views, if it could be measured.
     pub lag: Option<Lag>,
 }
 
@@ -71,7 +73,7 @@ impl From<ViewsBehind> for async_graphql::Error {
     }
 }
 
-/// Where requests wait. Cheap to clone.
+/// The requests that wait. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Waiting {
     view_position: ViewPosition,
@@ -79,20 +81,20 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// For what is heard there.
+    /// For these announcements.
     pub fn new(view_position: ViewPosition) -> Self {
         Self { view_position, places: Arc::new(Semaphore::new(MAX_WAITING)) }
     }
 
-    /// Returns when the views are said to have that position, or the time is over.
-    pub async fn until(&self, position: u64, most: Duration) -> Result<(), StoreError> {
-        let mut heard = self.view_position.listen().await;
-        if *heard.borrow() >= Some(position) || most.is_zero() {
+    /// Returns when the announced position is at least this one, or after the time.
+    pub async fn until(&self, position: u64, most: Duration) -> Result<(), QueryError> {
+        let mut announced = self.view_position.listen().await;
+        if *announced.borrow() >= Some(position) || most.is_zero() {
             return Ok(());
         }
-        let _place = self.places.try_acquire().map_err(|_| StoreError::TooManyWaiting)?;
-        // Over in time or not: the snapshot tells.
-        let _ = tokio::time::timeout(most, heard.wait_for(|at| *at >= Some(position))).await;
+        let _place = self.places.try_acquire().map_err(|_| QueryError::TooManyWaiting)?;
+        // The snapshot shows whether this was in time.
+        let _ = tokio::time::timeout(most, announced.wait_for(|at| *at >= Some(position))).await;
         Ok(())
     }
 }
@@ -114,7 +116,7 @@ mod tests {
         let nowhere = sqlx::postgres::PgPoolOptions::new().connect_lazy("postgres://127.0.0.1:1/none").unwrap();
         let waiting = Waiting::new(ViewPosition::new(nowhere));
         let places = waiting.places.clone().acquire_many_owned(u32::try_from(MAX_WAITING).unwrap()).await.unwrap();
-        assert_eq!(waiting.until(1, Duration::from_secs(20)).await, Err(StoreError::TooManyWaiting));
+        assert_eq!(waiting.until(1, Duration::from_secs(20)).await, Err(QueryError::TooManyWaiting));
         drop(places);
         assert_eq!(waiting.until(1, Duration::from_millis(1)).await, Ok(()));
     }

@@ -20,16 +20,16 @@ use serde_json::Value;
 use sqlx::types::Json;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use views::{Head, OrderRow, Page, StepRow, TimelineRow};
+use views::{Head, OrderRow, Page, StepRow, TimelineRow, ViewsError};
 
-use crate::error::StoreError;
+use crate::error::QueryError;
 
-/// Events read at once.
+/// The number of events in a page.
 const PAGE: u64 = 500;
-/// Reads under way at once; more wait for their turn.
+/// How many reads run at once. Further ones wait.
 const READS: usize = 16;
-/// How long the log has to answer a read, the wait for its turn included: a query is answered within five seconds, also during an
-/// outage.
+/// How long the log has to answer a read, with the wait before it: a query has an answer within
+/// five seconds, also during an outage.
 const READING: Duration = Duration::from_secs(4);
 
 /// The events of orders.
@@ -39,17 +39,18 @@ pub struct History {
     turns: Arc<Semaphore>,
 }
 
-/// When, in an order's life.
+/// A past moment of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsOf {
     /// After the event of this index.
     Revision(u64),
-    /// After what had been decided by then. An event counts from the time that it carries, which is what the order's own times
-    /// are made of (`placedAt`, `updatedAt`, a step's `startedAt`), but never before the event that it follows.
+    /// After the events that were decided by then. An event counts from the time that it carries,
+    /// which the order's own times come from (`placedAt`, `updatedAt`, a step's `startedAt`), but
+    /// never before the event that it follows.
     Moment(DateTime<Utc>),
 }
 
-/// What is wrong with the arguments that say when.
+/// What is wrong with the arguments for the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AsOfError {
     #[error("`atRevision` and `asOf` cannot be used together")]
@@ -64,14 +65,14 @@ pub enum HistoryError {
     #[error("the order has no revision {wanted} (yet): its last is {last}")]
     NoSuchRevision { wanted: u64, last: u64 },
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Query(#[from] QueryError),
 }
 
 /// An order as it was, as the views would have had it.
 #[derive(Debug, Clone)]
 pub struct Earlier {
     pub row: OrderRow,
-    /// Those that something had happened to.
+    /// The steps that had begun or were skipped.
     pub steps: Vec<StepRow>,
 }
 
@@ -87,7 +88,7 @@ impl AsOf {
         }
     }
 
-    /// How many of the events from this one on are worth reading at once; none: all that count are read.
+    /// How many events to read from this one on; `None`: all events that count were read.
     fn most(self, from: u64) -> Option<u64> {
         match self {
             Self::Revision(wanted) if from > wanted => None,
@@ -101,7 +102,7 @@ impl AsOf {
     }
 }
 
-/// A fold under way.
+/// An order that is being folded.
 struct Folded {
     state: Order,
     revision: u64,
@@ -109,12 +110,12 @@ struct Folded {
 }
 
 impl History {
-    /// Those of that log.
+    /// The events in this log.
     pub fn new(log: EventStore) -> Self {
         Self { log, turns: Arc::new(Semaphore::new(READS)) }
     }
 
-    /// The order as it was; `None`: it had not been placed by then, or never was.
+    /// The order as it was; `None`: it was not placed by then, or does not exist.
     pub async fn order(&self, id: &OrderId, as_of: AsOf) -> Result<Option<Earlier>, HistoryError> {
         let folded = self.fold(id, as_of).await?;
         match (folded, as_of) {
@@ -125,7 +126,7 @@ impl History {
         }
     }
 
-    async fn fold(&self, id: &OrderId, as_of: AsOf) -> Result<Option<Folded>, StoreError> {
+    async fn fold(&self, id: &OrderId, as_of: AsOf) -> Result<Option<Folded>, QueryError> {
         let mut folded: Option<Folded> = None;
         loop {
             let from = folded.as_ref().map_or(0, |folded| folded.revision + 1);
@@ -138,7 +139,7 @@ impl History {
                     return Ok(folded);
                 }
                 let state = evolve(folded.map(|folded| folded.state), &decoded.event)
-                    .map_err(|misfit| unreadable(&event, &misfit))?;
+                    .map_err(|illegal| unreadable(&event, &illegal))?;
                 folded = Some(Folded { state, revision: event.revision, position: event.position });
             }
             if is_last {
@@ -147,22 +148,22 @@ impl History {
         }
     }
 
-    /// A page of the timeline of each of these orders, up to the revision that it is at.
+    /// A page of the timeline of each of these orders, up to the revision of its row.
     pub async fn timelines(
         &self,
         orders: &[Head],
         page: &Page<i64>,
-    ) -> Result<HashMap<String, Vec<TimelineRow>>, StoreError> {
+    ) -> Result<HashMap<String, Vec<TimelineRow>>, QueryError> {
         let mut timelines = HashMap::with_capacity(orders.len());
         for Head { id, revision } in orders {
-            let order = OrderId::new(id.as_str()).map_err(|_| StoreError::Internal)?;
+            let order = OrderId::new(id.as_str()).map_err(|_| ViewsError::Internal)?;
             timelines.insert(id.clone(), self.timeline(&order, *revision, page).await?);
         }
         Ok(timelines)
     }
 
     /// Revisions follow one another without a gap, so that a page is a range of them.
-    async fn timeline(&self, order: &OrderId, last: i64, page: &Page<i64>) -> Result<Vec<TimelineRow>, StoreError> {
+    async fn timeline(&self, order: &OrderId, last: i64, page: &Page<i64>) -> Result<Vec<TimelineRow>, QueryError> {
         let lowest = page.after.map_or(0, |after| after.saturating_add(1)).max(0);
         let end = page.before.map_or(i64::MAX, |before| before).min(last.saturating_add(1));
         let from = if page.from_end { lowest.max(end.saturating_sub(page.rows_to_read())) } else { lowest };
@@ -176,24 +177,24 @@ impl History {
         Ok(rows)
     }
 
-    /// The place of an order's first event in the log; `None`: the log has no event of it.
-    pub async fn begun_at(&self, order: &OrderId) -> Result<Option<u64>, StoreError> {
+    /// The position of the first event of an order; `None`: the log has no event of it.
+    pub async fn begun_at(&self, order: &OrderId) -> Result<Option<u64>, QueryError> {
         Ok(self.read(order, 0, 1).await?.first().map(|first| first.position.commit))
     }
 
-    async fn read(&self, order: &OrderId, from: u64, most: u64) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn read(&self, order: &OrderId, from: u64, most: u64) -> Result<Vec<RecordedEvent>, QueryError> {
         let read = timeout(READING, self.read_in_turn(order, from, most)).await;
         read.unwrap_or_else(|_| {
             tracing::warn!(stream = %order.stream(), "the log does not answer a read within {READING:?}");
-            Err(StoreError::LogUnavailable)
+            Err(ViewsError::LogUnavailable.into())
         })
     }
 
-    async fn read_in_turn(&self, order: &OrderId, from: u64, most: u64) -> Result<Vec<RecordedEvent>, StoreError> {
-        let _turn = self.turns.acquire().await.map_err(|_| StoreError::Internal)?;
-        let most = usize::try_from(most).map_err(|_| StoreError::Internal)?;
+    async fn read_in_turn(&self, order: &OrderId, from: u64, most: u64) -> Result<Vec<RecordedEvent>, QueryError> {
+        let _turn = self.turns.acquire().await.map_err(|_| ViewsError::Internal)?;
+        let most = usize::try_from(most).map_err(|_| ViewsError::Internal)?;
         match self.log.read_stream(&order.stream(), from, most).await {
-            // Nothing is known of what was deleted.
+            // A deleted stream has no events.
             Err(ReadError::StreamDeleted(_)) => Ok(Vec::new()),
             read => Ok(read?),
         }
@@ -232,7 +233,7 @@ impl Folded {
         };
         let steps = self.state.steps.iter().map(|(id, step)| step_row(&row.id, &StepView::of(id, step)));
         let mut steps: Vec<StepRow> = steps.collect();
-        // As the views give them.
+        // In the order of the views.
         steps.sort_by(|a, b| (a.started_at, &a.step).cmp(&(b.started_at, &b.step)));
         Earlier { row, steps }
     }
@@ -256,7 +257,7 @@ fn step_row(order: &str, step: &StepView<'_>) -> StepRow {
     }
 }
 
-fn entry(order: &OrderId, event: &RecordedEvent) -> Result<TimelineRow, StoreError> {
+fn entry(order: &OrderId, event: &RecordedEvent) -> Result<TimelineRow, QueryError> {
     let decoded = decoded(event)?;
     let entry = EntryView::of(&decoded);
     Ok(TimelineRow {
@@ -275,13 +276,13 @@ fn entry(order: &OrderId, event: &RecordedEvent) -> Result<TimelineRow, StoreErr
     })
 }
 
-fn decoded(event: &RecordedEvent) -> Result<Decoded, StoreError> {
+fn decoded(event: &RecordedEvent) -> Result<Decoded, QueryError> {
     wire::decode(&event.event_type, &event.data, &event.metadata).map_err(|error| unreadable(event, &error))
 }
 
-fn unreadable(event: &RecordedEvent, error: &dyn std::error::Error) -> StoreError {
+fn unreadable(event: &RecordedEvent, error: &dyn std::error::Error) -> QueryError {
     tracing::error!(stream = %event.stream, revision = event.revision, %error, "an event of the log cannot be read");
-    StoreError::Unreadable
+    QueryError::Unreadable
 }
 
 #[cfg(test)]
@@ -289,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn when_is_said_in_one_way_only() {
+    fn a_past_state_is_named_in_one_way_only() {
         let moment = "2026-01-01T00:00:00Z".parse().unwrap();
         assert_eq!(AsOf::of(None, None), Ok(None));
         assert_eq!(AsOf::of(Some(0), None), Ok(Some(AsOf::Revision(0))));

@@ -1,9 +1,10 @@
 //! GraphQL over the order views.
 //!
 //! [`router`] serves `/graphql` (queries; subscriptions over WebSocket and as server-sent events; a
-//! console for browsers), the schema's text at `/schema.graphql`, and `GET /orders/{id}` for callers
-//! that only need an order's status. It reads the views that the projector writes, and the log for
-//! past states of orders ([`history`]). It writes nothing, and every statement is in `views`.
+//! console for browsers), the schema's text at `/schema.graphql`, and `GET /orders/{id}` for
+//! callers that only need an order's status. It reads the views that the projector writes, and the
+//! log for past states of orders ([`history`]). It writes nothing, and every statement is in
+//! `views`.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
@@ -38,13 +39,13 @@ use live::Live;
 use view_position::ViewPosition;
 use views::LagMeter;
 
-pub use error::StoreError;
+pub use error::QueryError;
 pub use live::LiveStats;
 pub use options::Options;
 pub use order_status::{OrderStatus, method_not_allowed, order_status};
 pub use wrong_log::refused_while;
 
-/// The query side over the views in that database, which are made of that log.
+/// The query side over the views in this database, which are made from this log.
 pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
     let (view_position, lag) = (ViewPosition::new(pool.clone()), LagMeter::new(pool.clone(), log.clone()));
     let waiting = Waiting::new(view_position.clone());
@@ -58,7 +59,8 @@ pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
         .with_state(http::Endpoint::new(schema, pool.clone(), waiting.clone(), admission, options));
     let orders = Router::new()
         .route("/orders/{id}", routing::get(order_status::get).fallback(order_status::method_not_allowed))
-        // An order may have the id `batch`. The other methods of this path belong to the command endpoint.
+        // An order may have the id `batch`. The other methods of this path belong to the command
+        // endpoint.
         .route("/orders/batch", routing::get(order_status::get_batch))
         .with_state(order_status::Orders::new(pool, waiting, lag, history));
     graphql.merge(orders)

@@ -1,4 +1,4 @@
-//! What can be set about the query side.
+//! The settings of the query side.
 
 use std::num::NonZero;
 use std::thread::available_parallelism;
@@ -13,39 +13,42 @@ use crate::live::LiveStats;
 pub struct Options {
     /// How deep a query may nest.
     pub max_depth: usize,
-    /// What a query may cost: a point a field, times the rows of the lists around it.
+    /// The highest complexity of a query: one for each field, times the rows of the lists around
+    /// it.
     pub max_complexity: usize,
-    /// The largest body taken, in bytes.
+    /// The largest body of a request, in bytes.
     pub max_body_bytes: usize,
-    /// Queries that may be under way at once; the next are told to come later.
+    /// How many queries may run at once. Further ones are refused until later.
     pub max_queries: usize,
-    /// Costly queries that may run at once: those of a large document, of a high complexity, or that ask for the schema. By default
-    /// one fewer than the machine has processors, at least one and at most eight.
+    /// How many costly queries may run at once: those with a large document or a high complexity,
+    /// or that ask for the schema. By default one fewer than the machine has processors, at least
+    /// one and at most eight.
     pub max_costly_queries: usize,
-    /// What an answer may weigh as JSON, in bytes.
+    /// The largest answer as JSON, in bytes.
     pub max_answer_bytes: usize,
-    /// The most fields of an answer, those of each row counted.
+    /// The most fields of an answer. The fields of each row count.
     pub max_answer_values: usize,
-    /// What large answers may hold in memory together until they are sent, in bytes.
+    /// The memory of all large answers together until they are sent, in bytes.
     pub max_answers_memory_bytes: usize,
     /// How long a query may take.
     pub timeout: Duration,
-    /// How long a WebSocket's client may take to say that it begins.
+    /// How long the client of a WebSocket may take to send its first message.
     pub beginning: Duration,
-    /// How long it may take to take a message.
+    /// How long it may take to read a message.
     pub taking: Duration,
-    /// Connections that may stay open for subscriptions; the next are told to come later.
+    /// How many connections may be open for subscriptions. Further ones are refused until later.
     pub max_connections: usize,
-    /// Where to count them.
+    /// Where connections and subscriptions are counted.
     pub stats: LiveStats,
-    /// Ends them, so that their clients go on elsewhere.
+    /// Ends the connections, so that their clients connect to another instance.
     pub leaving: CancellationToken,
 }
 
-/// The most costly queries that run at once, however many processors there are: their answers take memory.
+/// The most costly queries that run at once, even with more processors: their answers take memory.
 const MAX_COSTLY: usize = 8;
 
-/// How many costly queries run at once on so many processors: one processor is left for orders and cheap queries.
+/// How many costly queries run at once on so many processors: one processor is left for orders and
+/// cheap queries.
 fn costly_at_once(processors: usize) -> usize {
     processors.saturating_sub(1).clamp(1, MAX_COSTLY)
 }

@@ -1,5 +1,5 @@
-//! Where an order stands, for callers that do not use GraphQL: `GET /orders/{id}`, with `?wait=30`
-//! for how it ended, and `?position=…` for what a command led to.
+//! The status of an order, for callers that do not use GraphQL: `GET /orders/{id}`. With `?wait=30`
+//! it waits for the end of the order, and with `?position=…` for the result of a command.
 //!
 //! An order that the views do not have is looked up in the log before the answer is 404. If its
 //! stream has a first event, the views get a little time to reach that event. The end of the log
@@ -20,27 +20,28 @@ use tokio::time::timeout;
 use views::{LagMeter, StatusRow, checkpoint};
 
 use crate::completions::Completions;
-use crate::error::StoreError;
+use crate::error::QueryError;
 use crate::filter::comparable;
 use crate::freshness::{USUAL_WAIT, ViewsBehind, Waiting};
 use crate::history::History;
 
-/// Where an order stands, as of the views.
+/// The status of an order, as the views have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderStatus {
     /// The order.
     pub order_id: String,
-    /// The business word that the workflow gives it.
+    /// The business status that the workflow gives it.
     pub status: String,
-    /// Where its execution stands.
+    /// The state of its execution.
     pub state: String,
-    /// Why the workflow's `result` gave nothing, where it should have.
+    /// Why the workflow's `result` has no value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_error: Option<String>,
     /// Index of its last event in its stream.
     pub revision: u64,
-    /// Place of that event in the log; digits, because a JSON number does not hold every one.
+    /// Position of that event in the log. It is a text of digits, because a JSON number cannot hold
+    /// every position.
     pub position: String,
 }
 
@@ -57,18 +58,19 @@ impl From<StatusRow> for OrderStatus {
     }
 }
 
-/// Reads where an order stands; `None`: the views have no such order.
-pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>, StoreError> {
+/// Reads the status of an order; `None`: the views have no such order.
+pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<OrderStatus>, QueryError> {
     Ok(views::order_status(pool, &comparable(id)).await?.map(OrderStatus::from))
 }
 
 /// The longest that a caller may wait for an order's end, in seconds.
 const MAX_WAIT: u32 = 60;
 
-/// How long the log has to answer, before an order that the views do not have is reported as unknown.
+/// How long the log has to answer, before an order that the views do not have is reported as
+/// unknown.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the handlers reach.
+/// What the handlers use.
 #[derive(Clone)]
 pub(crate) struct Orders {
     pool: PgPool,
@@ -78,15 +80,15 @@ pub(crate) struct Orders {
     history: History,
 }
 
-/// Why an order's status is not told.
-enum NotTold {
-    Store(StoreError),
+/// Why the status of an order is not returned.
+enum NoStatus {
+    Query(QueryError),
     Behind(ViewsBehind),
 }
 
-impl From<StoreError> for NotTold {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
+impl From<QueryError> for NoStatus {
+    fn from(error: QueryError) -> Self {
+        Self::Query(error)
     }
 }
 
@@ -95,8 +97,9 @@ impl Orders {
         Self { completions: Completions::new(pool.clone()), pool, waiting, lag, history }
     }
 
-    /// The order once the views have that position, and at its end, if that comes in time; else as it stands.
-    async fn status(&self, id: &str, Wait { wait, position }: Wait) -> Result<Option<OrderStatus>, NotTold> {
+    /// The status of an order, once the views have that position, and once it has ended if that is
+    /// in time.
+    async fn status(&self, id: &str, Wait { wait, position }: Wait) -> Result<Option<OrderStatus>, NoStatus> {
         if let Some(wanted) = position {
             self.reach(wanted).await?;
         }
@@ -113,8 +116,9 @@ impl Orders {
         Ok(found)
     }
 
-    /// An order that the views do not have may just have been taken. Then the log has its first event, and this waits a little for
-    /// the views to come to that event. Returns whether reading the views again makes sense.
+    /// An order that is missing in the views may have been placed a moment ago. Then the log has
+    /// its first event, and this waits a little until the views have that event. Returns whether
+    /// they have it.
     async fn catches_up(&self, id: &str) -> bool {
         let Ok(order) = OrderId::new(id) else { return false };
         match timeout(LOG_PATIENCE, self.history.begun_at(&order)).await {
@@ -123,27 +127,27 @@ impl Orders {
         }
     }
 
-    async fn reach(&self, wanted: u64) -> Result<(), NotTold> {
+    async fn reach(&self, wanted: u64) -> Result<(), NoStatus> {
         self.waiting.until(wanted, USUAL_WAIT).await?;
-        let had = checkpoint::read(&self.pool).await.map_err(StoreError::from)?;
+        let had = checkpoint::read(&self.pool).await.map_err(QueryError::from)?;
         if had.map(|had| had.commit) >= Some(wanted) {
             return Ok(());
         }
-        let lag = self.lag.beside_an_error(had).await;
-        Err(NotTold::Behind(ViewsBehind { wanted, had: had.map(|had| had.commit), lag }))
+        let lag = self.lag.for_an_error(had).await;
+        Err(NoStatus::Behind(ViewsBehind { wanted, had: had.map(|had| had.commit), lag }))
     }
 }
 
 /// What the caller waits for.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Wait {
-    /// The order's end: so many seconds.
+    /// For the end of the order: the longest wait, in seconds.
     wait: Option<u32>,
-    /// The position that the views have to have.
+    /// For this position of the views.
     position: Option<u64>,
 }
 
-/// What is done to an order is done at the command endpoint.
+/// The command endpoint handles the other methods.
 pub async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     Problem::method_not_allowed(&method, &uri).into_response()
 }
@@ -169,17 +173,11 @@ pub(crate) async fn get(
     status.map(Json).ok_or_else(|| Problem::not_found("There is no such order"))
 }
 
-fn problem(error: NotTold) -> Problem {
+fn problem(error: NoStatus) -> Problem {
     match error {
-        NotTold::Behind(behind) => Problem::later(behind.to_string()),
-        NotTold::Store(error) => match error {
-            StoreError::Unavailable | StoreError::LogUnavailable | StoreError::TooManyWaiting => {
-                Problem::later(error.to_string())
-            }
-            StoreError::Unreadable | StoreError::Sealed | StoreError::Internal => {
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-            }
-        },
+        NoStatus::Behind(behind) => Problem::later(behind.to_string()),
+        NoStatus::Query(error) if error.is_temporary() => Problem::later(error.to_string()),
+        NoStatus::Query(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }
 

@@ -1,15 +1,16 @@
-//! Relay's paging arguments, checked, and what a page is cut from. Pure: what a cursor holds is the caller's matter.
+//! Checks Relay's paging arguments, and cuts pages. Pure: the caller defines the content of a
+//! cursor.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use views::Page;
 
-/// Rows in a page where nothing is said.
+/// The number of rows in a page by default.
 pub const DEFAULT_SIZE: i32 = 50;
 /// The most rows in a page.
 pub const MAX_SIZE: i32 = 200;
 
-/// `first`, `after`, `last` and `before`, as they came.
+/// `first`, `after`, `last` and `before`, as the client sent them.
 #[derive(Debug, Clone, Default)]
 pub struct PageArguments {
     pub first: Option<i32>,
@@ -56,13 +57,13 @@ impl PageArguments {
     }
 }
 
-/// What a query costs for each of its rows is multiplied by this.
+/// The complexity of a row is multiplied by this.
 pub fn cost_factor(first: Option<i32>, last: Option<i32>) -> usize {
     let size = first.or(last).unwrap_or(DEFAULT_SIZE).clamp(1, MAX_SIZE);
     usize::try_from(size).unwrap_or(1)
 }
 
-/// Makes text opaque: what is in a cursor is nobody's business.
+/// Makes a text opaque: clients must not read the content of a cursor.
 pub fn encode_cursor(inner: &str) -> String {
     URL_SAFE_NO_PAD.encode(inner)
 }
@@ -71,24 +72,24 @@ fn decode_cursor(text: &str) -> Option<String> {
     String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
-/// A page as it is answered.
+/// A page for the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut<T> {
-    /// In the list's order, whichever end they were counted from.
+    /// The rows in the order of the list, also if they were counted from its end.
     pub rows: Vec<T>,
-    /// Whether rows come before these.
+    /// Whether the list has rows before these.
     pub has_previous: bool,
-    /// Whether rows come after these.
+    /// Whether the list has rows after these.
     pub has_next: bool,
 }
 
-/// Makes a page of the rows read, which are in the order in which they are counted.
+/// Makes a page of rows, which are in the order in which they are counted.
 pub fn cut<T, C>(page: &Page<C>, mut rows: Vec<T>) -> Cut<T> {
     let more = rows.len() > usize::from(page.size);
     rows.truncate(usize::from(page.size));
     if page.from_end {
         rows.reverse();
-        // A cursor was a row of the list, so there is something on its other side.
+        // A cursor was a row of the list, so the list has a row on its other side.
         Cut { rows, has_previous: more, has_next: page.before.is_some() }
     } else {
         Cut { rows, has_previous: page.after.is_some(), has_next: more }

@@ -1,4 +1,4 @@
-//! In which order orders are listed, and where in it one stands.
+//! How a list of orders is sorted, and the cursor of an order in it.
 
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
@@ -7,16 +7,16 @@ use views::{OrderRow, Page, Place, Sort, SortBy, SortKey};
 
 use crate::paging::{self, PageArguments};
 
-/// The order of a list of orders. Orders that are alike in it are told apart by their ids.
+/// How a list of orders is sorted. The id decides between orders with the same value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum OrderSort {
     PlacedAtAsc,
     PlacedAtDesc,
     UpdatedAtAsc,
     UpdatedAtDesc,
-    /// Of those that have ended.
+    /// Only orders that have ended.
     EndedAtAsc,
-    /// Of those that have ended.
+    /// Only orders that have ended.
     EndedAtDesc,
     TotalAsc,
     TotalDesc,
@@ -39,7 +39,7 @@ impl OrderSort {
         }
     }
 
-    /// The same for the views.
+    /// The sort for the views.
     pub fn sort(self) -> Sort {
         Sort { by: self.by(), is_descending: self.is_descending() }
     }
@@ -48,20 +48,21 @@ impl OrderSort {
         matches!(self, Self::PlacedAtDesc | Self::UpdatedAtDesc | Self::EndedAtDesc | Self::TotalDesc)
     }
 
-    /// The cursor of an order in a list sorted so: what it is sorted by, key and id. A list sorted by something else refuses it.
+    /// The cursor of an order in a list with this sort: the sort, the value and the id. A list with
+    /// another sort refuses it.
     pub fn cursor(self, row: &OrderRow) -> String {
         let micros = |at: DateTime<Utc>| at.timestamp_micros().to_string();
         let key = match self.by() {
             SortBy::PlacedAt => micros(row.placed_at),
             SortBy::UpdatedAt => micros(row.updated_at),
-            // In such a list are only orders that have ended.
+            // Such a list has only orders that have ended.
             SortBy::EndedAt => micros(row.ended_at.unwrap_or_default()),
             SortBy::Total => row.total.to_string(),
         };
         paging::encode_cursor(&format!("{}|{key}|{}", self.by().column(), row.id))
     }
 
-    /// Checks paging arguments for a list sorted so.
+    /// Checks paging arguments for a list with this sort.
     pub fn page(self, arguments: &PageArguments) -> Result<Page<Place>, paging::PageError> {
         arguments.check(|cursor| self.decode(cursor))
     }

@@ -1,5 +1,5 @@
-//! How far the views have come: heard, not asked for. The projector announces each step of theirs; one connection an instance listens
-//! to it, whoever waits for what. It begins with the first who does.
+//! The checkpoint of the views, as the projector announces it. One connection of an instance
+//! listens for all callers. It begins with the first caller.
 
 use std::sync::Arc;
 
@@ -7,54 +7,54 @@ use sqlx::PgPool;
 use tokio::sync::{OnceCell, watch};
 use views::{Listening, channels, checkpoint};
 
-/// The position that the views have; `None`: they have nothing, or it is not known. Whoever holds it is told of each move, and
-/// now and then of one that was none.
-pub(crate) type Heard = watch::Receiver<Option<u64>>;
+/// The position of the views; `None`: they have no events, or the position is not known. A receiver
+/// is notified of each change, and may also be notified without one.
+pub(crate) type AnnouncedPosition = watch::Receiver<Option<u64>>;
 
-/// Where to listen. Cheap to clone.
+/// The announced checkpoint of the views. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ViewPosition {
     pool: PgPool,
-    heard: Arc<OnceCell<Heard>>,
+    announced: Arc<OnceCell<AnnouncedPosition>>,
 }
 
 impl ViewPosition {
-    /// Those of the views in that database.
+    /// Of the views in this database.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, heard: Arc::default() }
+        Self { pool, announced: Arc::default() }
     }
 
     /// Listens from now on.
-    pub async fn listen(&self) -> Heard {
+    pub async fn listen(&self) -> AnnouncedPosition {
         let begin = async || {
-            let (moved, heard) = watch::channel(None);
+            let (moved, announced) = watch::channel(None);
             tokio::spawn(announce(self.pool.clone(), moved));
-            heard
+            announced
         };
-        self.heard.get_or_init(begin).await.clone()
+        self.announced.get_or_init(begin).await.clone()
     }
 }
 
-/// Passes on how far the views have come, until nobody listens.
+/// Passes the position on, as long as a receiver exists.
 async fn announce(pool: PgPool, moved: watch::Sender<Option<u64>>) {
     tokio::select! {
         () = moved.closed() => {}
-        () = hear(&pool, &moved) => {}
+        () = listen(&pool, &moved) => {}
     }
 }
 
-async fn hear(pool: &PgPool, moved: &watch::Sender<Option<u64>>) {
+async fn listen(pool: &PgPool, moved: &watch::Sender<Option<u64>>) {
     let mut listening = Listening::to(channels::MOVED, pool.clone());
     loop {
         match listening.next().await.and_then(|position| position.parse().ok()) {
             Some(position) => drop(moved.send_replace(Some(position))),
-            // What happened meanwhile is seen now.
-            None => look(pool, moved).await,
+            // Announcements may have been missed.
+            None => read(pool, moved).await,
         }
     }
 }
 
-async fn look(pool: &PgPool, moved: &watch::Sender<Option<u64>>) {
+async fn read(pool: &PgPool, moved: &watch::Sender<Option<u64>>) {
     if let Ok(position) = checkpoint::announced(pool).await {
         moved.send_replace(position);
     }

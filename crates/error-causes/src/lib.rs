@@ -1,6 +1,5 @@
 //! The causes of an error, as texts.
 
-
 use std::error::Error;
 
 /// The texts of an error's causes, from the first to the deepest. Some errors name their cause

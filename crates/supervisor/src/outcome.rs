@@ -8,7 +8,6 @@ use std::panic::AssertUnwindSafe;
 use error_causes::with_causes;
 use futures::FutureExt;
 
-
 /// The result of a task: nothing, or a `Result`.
 pub trait Outcome: Send {
     /// The error, with its causes.

@@ -1,5 +1,5 @@
-//! Compares the live views with rebuilt ones: tables of the same names that a writer has filled from
-//! the log.
+//! Compares the live views with rebuilt ones: tables of the same names that a writer has filled
+//! from the log.
 //!
 //! The statements name only the columns of the keys, so that no column can be forgotten.
 

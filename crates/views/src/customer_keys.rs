@@ -1,10 +1,11 @@
-//! The keys of customers' personal data. No view: they cannot be rebuilt from the log, and what is lost is erased.
+//! The keys of customers' personal data. They are no view: a lost key cannot be rebuilt from the
+//! log, and the data that it sealed cannot be read any more.
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-/// A key, of those in use and of those that only open what they once sealed.
+/// A key. It may be in use, or only open the data that it once sealed.
 #[derive(Clone, FromRow)]
 #[expect(missing_docs, reason = "the migrations describe the columns")]
 pub struct CustomerKeyRow {
@@ -23,7 +24,7 @@ pub async fn in_use(pool: &PgPool, customer: &str) -> Result<Option<(Uuid, Vec<u
         .await
 }
 
-/// Keeps a new key of a customer, unless another is in use by now.
+/// Stores a new key of a customer, unless another is in use by now.
 pub async fn add_unless_in_use(pool: &PgPool, id: Uuid, customer: &str, secret: &[u8]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO customer_keys (id, customer_id, secret) VALUES ($1, $2, $3)
@@ -37,19 +38,20 @@ pub async fn add_unless_in_use(pool: &PgPool, id: Uuid, customer: &str, secret: 
     .map(drop)
 }
 
-/// The customer and the secret of a key; no secret: it was destroyed. One that was lost has no row.
+/// The customer and the secret of a key; without a secret, it was destroyed. A lost key has no row.
 pub async fn by_id(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<(String, Option<Vec<u8>>)>, sqlx::Error> {
     sqlx::query_as("SELECT customer_id, secret FROM all_customer_keys WHERE id = $1").bind(id).fetch_optional(db).await
 }
 
-/// Destroys every key of a customer. Returns the ids of all that there ever were.
+/// Destroys each key of a customer. Returns the ids of all keys that the customer ever had.
 pub async fn destroy(pool: &PgPool, customer: &str) -> Result<Vec<Uuid>, sqlx::Error> {
     for destroyed in [
         "UPDATE customer_keys SET secret = NULL, destroyed_at = now()
          WHERE customer_id = $1 AND secret IS NOT NULL",
         "UPDATE retired_customer_keys SET secret = NULL, destroyed_at = now()
          WHERE customer_id = $1 AND secret IS NOT NULL",
-        // A key that is missing counts as destroyed from now on, so that nothing waits for it, and no import brings it back.
+        // A missing key counts as destroyed from now on: nothing waits for it, and no import
+        // restores it.
         "INSERT INTO customer_keys (id, customer_id, destroyed_at)
          SELECT DISTINCT (sealed->>'key')::uuid, customer_id, now() FROM orders
          WHERE customer_id = $1 AND sealed IS NOT NULL
@@ -58,14 +60,15 @@ pub async fn destroy(pool: &PgPool, customer: &str) -> Result<Vec<Uuid>, sqlx::E
     ] {
         sqlx::query(destroyed).bind(customer).execute(pool).await?;
     }
-    // What was overwritten is to go from the table's pages as well. A role without that right leaves it to Postgres' own vacuum.
+    // The overwritten secrets must leave the pages of the table as well. A role without that right
+    // leaves this to the automatic vacuum.
     if let Err(error) = sqlx::query("VACUUM customer_keys").execute(pool).await {
         tracing::warn!(%error, "the table of keys could not be vacuumed");
     }
     sqlx::query_scalar("SELECT id FROM all_customer_keys WHERE customer_id = $1").bind(customer).fetch_all(pool).await
 }
 
-/// The keys after one of them, in the order of their ids, at most so many.
+/// The first `most` keys after this id, in the order of their ids.
 pub async fn after(pool: &PgPool, after: Option<Uuid>, most: i64) -> Result<Vec<CustomerKeyRow>, sqlx::Error> {
     sqlx::query_as(
         "SELECT id, customer_id, secret, created_at, destroyed_at FROM all_customer_keys
@@ -77,7 +80,8 @@ pub async fn after(pool: &PgPool, after: Option<Uuid>, most: i64) -> Result<Vec<
     .await
 }
 
-/// Adds a key. A customer has one key in use: where another was made meanwhile, this one only opens what it once sealed.
+/// Adds a key. A customer has one key in use: if another was created meanwhile, this one only opens
+/// the data that it once sealed.
 pub async fn add(db: &mut PgConnection, key: &CustomerKeyRow) -> Result<(), sqlx::Error> {
     let added = bound(
         "INSERT INTO customer_keys (id, customer_id, secret, created_at, destroyed_at) VALUES ($1, $2, $3, $4, $5)

@@ -2,7 +2,7 @@
 
 use sqlx::PgPool;
 
-/// The ids of orders that have not ended, in their order, without those whose key is missing.
+/// The ids of open orders, sorted, without those whose key is missing.
 pub async fn open(pool: &PgPool, customer: &str, most: usize) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT id FROM orders WHERE customer_id = $1 AND ended_at IS NULL
@@ -15,7 +15,7 @@ pub async fn open(pool: &PgPool, customer: &str, most: usize) -> Result<Vec<Stri
     .await
 }
 
-/// The ids of those that have, or whose key was destroyed, in their order, from after one of them on.
+/// The ids of orders that have ended, or whose key was destroyed, sorted, after this id.
 pub async fn ended(
     pool: &PgPool,
     customer: &str,
@@ -34,7 +34,7 @@ pub async fn ended(
     .await
 }
 
-/// The ids of all orders that have not ended, in their order.
+/// The ids of all open orders, sorted.
 pub async fn not_ended(pool: &PgPool, customer: &str, most: usize) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar("SELECT id FROM orders WHERE customer_id = $1 AND ended_at IS NULL ORDER BY id LIMIT $2")
         .bind(customer)
@@ -43,7 +43,7 @@ pub async fn not_ended(pool: &PgPool, customer: &str, most: usize) -> Result<Vec
         .await
 }
 
-/// How many orders there are whose personal data are not sealed.
+/// How many orders have personal data that are not sealed.
 pub async fn in_the_clear(pool: &PgPool, customer: &str) -> Result<u64, sqlx::Error> {
     let count: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM orders WHERE customer_id = $1 AND sealed IS NULL

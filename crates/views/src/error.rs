@@ -1,8 +1,9 @@
-//! Why the views, or the log that they are compared with, gave no answer.
+//! Why the views, or the log behind them, gave no answer.
 
 use event_store::ReadError;
 
-/// Why there is no answer. The details are in the log lines of this process; what a caller reads holds no SQL and no server's words.
+/// Why the views gave no answer. The details are in the log lines of this process: a caller sees no
+/// SQL, and no text of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ViewsError {
     /// The database cannot be reached, or has no connection free: it may work later.
@@ -11,10 +12,10 @@ pub enum ViewsError {
     /// The log cannot be reached: it may work later.
     #[error("the log is unavailable, try again later")]
     LogUnavailable,
-    /// Personal data do not open.
+    /// The key does not open the personal data.
     #[error("the personal data of this order cannot be read; an operator finds in the server's own log why")]
     Sealed,
-    /// A fault of ours.
+    /// A fault in Tenuto.
     #[error("the query failed for a reason that is not yours")]
     Internal,
 }
@@ -46,9 +47,9 @@ impl From<ReadError> for ViewsError {
     }
 }
 
-/// Whether Postgres could not be asked: it is away, or has no connection free. Of the errors that it
-/// answers with, the SQLSTATE classes 08 (connection), 53 (out of resources) and 57P (shutting down,
-/// starting up) are outages. Others, such as a missing table or right, are not.
+/// Whether Postgres cannot be reached: it is down, or has no free connection. Of the errors that
+/// it answers with, the SQLSTATE classes 08 (connection), 53 (out of resources) and 57P (shutting
+/// down, starting up) are outages. Others, such as a missing table or right, are not.
 pub fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)

@@ -1,9 +1,9 @@
-//! What the command handler counts and lists over all orders.
+//! Counts and lists over all orders, for the command handler.
 
 use domain::order::{State, StepStatus};
 use sqlx::PgPool;
 
-/// How many steps are held for an operator: failed by a mistake of the deployment, or undone in vain.
+/// How many steps wait for an operator: after a mistake of the deployment, or a failed undo.
 pub async fn held_steps(pool: &PgPool) -> Result<u64, sqlx::Error> {
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM steps WHERE status = $1")
         .bind(StepStatus::Stuck.as_str())
@@ -12,8 +12,8 @@ pub async fn held_steps(pool: &PgPool) -> Result<u64, sqlx::Error> {
     Ok(count.try_into().unwrap_or_default())
 }
 
-/// Name and version of each definition that is the last of its name or is followed by an order that has not ended, and whether it is
-/// so followed.
+/// Name and version of each definition that is the last of its name or that an open order follows,
+/// and whether an open order follows it.
 pub async fn workflows_in_use(pool: &PgPool) -> Result<Vec<(String, i32, bool)>, sqlx::Error> {
     let open = State::ALL.iter().filter(|state| !matches!(state, State::Completed | State::Canceled));
     let open: Vec<&str> = open.map(|state| state.as_str()).collect();

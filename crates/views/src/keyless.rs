@@ -1,8 +1,8 @@
-//! Orders whose personal data nobody can read, although nobody erased them: their key is missing.
+//! Orders whose personal data cannot be read although they were not erased: their key is missing.
 
 use sqlx::PgPool;
 
-/// Orders that are named.
+/// How many of them are listed.
 const MAX_NAMED: i64 = 10;
 
 /// How many orders lack their key.
@@ -10,13 +10,14 @@ const MAX_NAMED: i64 = 10;
 pub struct Keyless {
     /// All of them.
     pub orders: u64,
-    /// Those that have not ended: they are held until the keys are back, or until they are canceled or their customers forgotten.
+    /// The open ones: they are held until the keys are back, or until the orders are canceled or
+    /// their customers forgotten.
     pub open: u64,
-    /// Some of them, in the order of their ids.
+    /// The first of them, in the order of their ids.
     pub named: Vec<String>,
 }
 
-/// Counts them. Reads every order.
+/// Counts them. This reads each order.
 pub async fn keyless(pool: &PgPool) -> Result<Keyless, sqlx::Error> {
     let (orders, open, named): (i64, i64, Option<Vec<String>>) = sqlx::query_as(
         "WITH keyless AS (

@@ -1,5 +1,5 @@
-//! How far the views are behind the log: the age of the first event that they do not have, read from
-//! the log.
+//! How far the views are behind the log: the age of the first event that they do not have, read
+//! from the log.
 //!
 //! The age of the last event that they have means nothing while no orders come. A difference of
 //! positions counts events that are not for the views.
@@ -17,26 +17,27 @@ use tokio::time::{Instant, timeout};
 use crate::checkpoint;
 use crate::error::ViewsError;
 
-/// How long the log has to say where it ends, and then what comes after the views.
+/// How long the log has to return its end, and then its first event after the views.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a measurement is used again, also one that failed: otherwise each caller would wait for the log in turn.
+/// How long a measurement is used again, also a failed one: otherwise each caller would wait for
+/// the log in turn.
 const GOOD_FOR: Duration = Duration::from_secs(1);
-/// How long an error waits for the lag that it mentions.
-const BESIDE_AN_ERROR: Duration = Duration::from_millis(500);
+/// How long an error waits for the lag that it reports.
+const FOR_AN_ERROR: Duration = Duration::from_millis(500);
 
 /// How far the views are behind the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Lag {
     /// The position of the log's last event. Not all of them are for the views.
     pub log: Option<u64>,
-    /// The position that the views have.
+    /// The checkpoint of the views.
     pub views: Option<u64>,
-    /// How long ago the first event was recorded that the views do not have; zero: they have everything. `None`: the log did not
-    /// say in time.
+    /// The age of the first event that the views do not have; zero: they have every event. `None`:
+    /// the log did not answer in time.
     pub seconds: Option<f64>,
 }
 
-/// For people: seconds, and both positions.
+/// For operators: seconds, and both positions.
 impl std::fmt::Display for Lag {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { log, views, seconds } = self;
@@ -46,10 +47,10 @@ impl std::fmt::Display for Lag {
     }
 }
 
-/// When it was measured last, and what came of that.
+/// The time and the result of the last measurement.
 type Measured = (Instant, Result<Lag, ViewsError>);
 
-/// Measures it, at most once a second. Cheap to clone.
+/// Measures the lag, at most once a second. Cheap to clone.
 #[derive(Clone)]
 pub struct LagMeter {
     pool: PgPool,
@@ -58,12 +59,12 @@ pub struct LagMeter {
 }
 
 impl LagMeter {
-    /// Of the views in that database, which are made of that log.
+    /// Of the views in this database, which are made from this log.
     pub fn new(pool: PgPool, log: EventStore) -> Self {
         Self { pool, log, last: Arc::default() }
     }
 
-    /// How far they are behind. Those who ask at the same time get the same answer.
+    /// The lag. Callers at the same time get the same result.
     pub async fn measure(&self) -> Result<Lag, ViewsError> {
         let mut last = self.last.lock().await;
         if let Some((at, measured)) = *last
@@ -79,12 +80,12 @@ impl LagMeter {
         measured
     }
 
-    /// How far behind views are that have come to that position, if it can be measured quickly.
-    pub async fn beside_an_error(&self, views: Option<Position>) -> Option<Lag> {
-        timeout(BESIDE_AN_ERROR, self.of(views)).await.ok()?.ok()
+    /// The lag of views with this checkpoint, if it can be measured quickly.
+    pub async fn for_an_error(&self, views: Option<Position>) -> Option<Lag> {
+        timeout(FOR_AN_ERROR, self.of(views)).await.ok()?.ok()
     }
 
-    /// How far behind views are that have come to that position.
+    /// The lag of views with this checkpoint.
     pub async fn of(&self, views: Option<Position>) -> Result<Lag, ViewsError> {
         let log = self.head().await?;
         let seconds = if log <= views { Some(0.0) } else { self.age_of_the_first_after(views).await };

@@ -1,11 +1,14 @@
-//! The read model's one home. Views are tables in Postgres that are made of the log, and can be rebuilt from it at any time.
+//! The one home of the read model. Views are tables in Postgres. They are made from the log, and
+//! can be rebuilt from it at any time.
 //!
-//! The projector writes them, GraphQL and the command handler read them, and none of these three knows another. What they have to
-//! agree on stands here and nowhere else: the schema ([`migrate`]), the names of tables, columns and channels ([`View`],
-//! [`channels`]), the rows, how far the views have come ([`checkpoint`]) and of which log they are ([`verify_log`]). No statement
-//! on one of these tables stands in another crate; a test of the whole system reads every source file for that.
+//! The projector writes the views ([`writer`]). GraphQL and the command handler read them. None of
+//! these three depends on another: what they share is in this crate. That is the schema
+//! ([`migrate`]), the names of tables, columns and channels ([`View`], [`channels`]), the rows, the
+//! checkpoint ([`checkpoint`]), the check that the views are made from this log ([`verify_log`]),
+//! and every statement: a test reads each source file of the other crates for statements on these
+//! tables.
 //!
-//! What is **not** here: folding of events (the projector's), GraphQL, HTTP, and any decision about an order.
+//! This crate does **not** fold events, and has no GraphQL, no HTTP and no decision about an order.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 

@@ -1,4 +1,4 @@
-//! A channel of Postgres, listened to for as long as somebody wants to hear.
+//! Listens to a channel of Postgres, and reconnects.
 
 use std::time::Duration;
 
@@ -6,31 +6,31 @@ use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::time::sleep;
 
-/// How long to wait for a database that is away.
+/// The pause before the next attempt, while the database is away.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Hears what is told on a channel.
+/// Receives the notifications of a channel.
 pub struct Listening {
     pool: PgPool,
     channel: &'static str,
     listener: Option<PgListener>,
-    /// The last attempt at listening came to nothing, or to an end.
+    /// Whether the last attempt to listen failed, or its connection ended.
     failed: bool,
 }
 
 impl Listening {
-    /// Begins with the first that is waited for.
+    /// Begins to listen with the first call of `next`.
     pub fn to(channel: &'static str, pool: PgPool) -> Self {
         Self { pool, channel, listener: None, failed: false }
     }
 
-    /// What is told next; `None`: something may have been missed, as at the beginning. While nothing can be heard, that is said again
-    /// and again. Must not be dropped while it waits.
+    /// The next notification; `None`: some may have been missed, as at the beginning. While the
+    /// database is away, this returns `None` again and again. Must not be dropped while it waits.
     pub async fn next(&mut self) -> Option<String> {
         if let Some(listener) = &mut self.listener {
             match listener.try_recv().await {
-                Ok(Some(told)) => return Some(told.payload().to_owned()),
-                // The connection was lost, and is taken up again by the listener.
+                Ok(Some(notification)) => return Some(notification.payload().to_owned()),
+                // The connection was lost; the listener reconnects by itself.
                 Ok(None) => return None,
                 Err(_) => {
                     (self.listener, self.failed) = (None, true);

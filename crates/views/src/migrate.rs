@@ -15,14 +15,15 @@ pub enum MigrateError {
     Schema(#[source] sqlx::Error),
 }
 
-/// Brings the schema up to date. Safe to call from many processes at once, and on a database that has the table of keys alone.
+/// Brings the schema up to date. Many processes may call this at once, also on a database that has
+/// only the table of keys.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     let mut db = pool.acquire().await.map_err(MigrateError::Schema)?;
     restored::put_aside(&mut db).await.map_err(MigrateError::Schema)?;
     sqlx::migrate!().run(&mut *db).await.map_err(MigrateError::Migration)?;
     let restored = restored::put_back(&mut db).await.map_err(MigrateError::Schema)?;
     if restored > 0 {
-        tracing::info!(keys = restored, "the database had the keys of personal data alone: they were taken over");
+        tracing::info!(keys = restored, "the database had only the keys of personal data: they are kept");
     }
     Ok(())
 }

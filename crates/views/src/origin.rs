@@ -1,7 +1,8 @@
 //! Whether the views were made from this log.
 //!
-//! Views from before logs had an identity are compared by their newest order: its last event has to stand where the views have it.
-//! Then they take the log's identity. Views that differ stay as they are, until a rebuild, or until the right log is back.
+//! Views from before logs had an identity are compared by their newest order: its last event has to
+//! be at the position that the views have. Then the views take the log's identity. Views that
+//! differ stay as they are, until a rebuild, or until the right log is back.
 
 use event_store::{EventStore, Position, ReadError};
 use leader_consumer::{Checkpoint, Mark, Mismatch, OriginError, compare, read_checkpoint};
@@ -12,11 +13,11 @@ use crate::checkpoint::VIEWS;
 use crate::tables::CHECKPOINTS;
 
 /// What an operator does when the views were made from another log.
-pub const REMEDY: &str = "connect the log that the views were made from, or restore it whole; to go on with this log instead, make the \
-                          views from it: tenuto rebuild --yes";
+pub const REMEDY: &str = "connect the log that the views were made from, or restore it whole; to continue with this log instead, rebuild \
+                          the views from it: tenuto rebuild --yes";
 
-/// Compares the views with the log, and returns the log's identity. A log that has none gets one, unless the views are of another
-/// log; so do views from before logs had one.
+/// Compares the views with the log, and returns the log's identity. A log without an identity gets
+/// one, unless the views are made from another log. Views without one take it from the log.
 pub async fn verify_log(log: &EventStore, pool: &PgPool) -> Result<Uuid, LogCheckError> {
     let mut db = pool.acquire().await?;
     verify_views(log, &mut db).await
@@ -35,13 +36,13 @@ pub async fn compare_views(log: &EventStore, db: &mut PgConnection) -> Result<Op
     }
 }
 
-/// Why it is not known that the views are of this log.
+/// Why it is not certain that the views are made from this log.
 #[derive(Debug, thiserror::Error)]
 pub enum LogCheckError {
     /// The views' checkpoint cannot be read.
     #[error("the views cannot be reached: {0}")]
     Database(#[from] sqlx::Error),
-    /// They are not of this log, or the log cannot be read.
+    /// The views are made from another log, or the log cannot be read.
     #[error(transparent)]
     Origin(#[from] OriginError),
 }
@@ -66,7 +67,8 @@ pub async fn verify_views(log: &EventStore, db: &mut PgConnection) -> Result<Uui
     Ok(log_id)
 }
 
-/// How far the views have come, and of which log they are; where they do not say, the newest order has the mark.
+/// The checkpoint of the views, with their log. If the checkpoint has no mark, the last event of
+/// the newest order is the mark.
 pub async fn checkpoint_to_compare(
     db: &mut PgConnection,
     checkpoints: &str,
@@ -81,7 +83,7 @@ pub async fn checkpoint_to_compare(
     Ok(Some(checkpoint))
 }
 
-/// The last event of the order that moved last.
+/// The last event of the order that changed last.
 async fn newest_event(db: &mut PgConnection) -> Result<Option<Mark>, sqlx::Error> {
     let newest: Option<(i64, Uuid)> = sqlx::query_as(
         "SELECT o.position, t.event_id FROM (SELECT * FROM orders ORDER BY position DESC LIMIT 1) o

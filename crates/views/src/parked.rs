@@ -54,7 +54,8 @@ pub async fn count(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-/// The first `most` of them, in the order of the log, after the event of this position and revision.
+/// The first `most` of them, in the order of the log, after the event of this position and
+/// revision.
 pub async fn page(pool: &PgPool, after: Option<(i64, i64)>, most: u32) -> Result<Vec<ParkedRow>, sqlx::Error> {
     let (position, revision) = after.unwrap_or((-1, -1));
     sqlx::query_as(

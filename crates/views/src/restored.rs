@@ -1,16 +1,18 @@
-//! A database that was restored with its keys alone: `pg_dump --table customer_keys`, into an empty database.
+//! A database that was restored with its keys alone: `pg_dump --table customer_keys`, into an empty
+//! database.
 //!
-//! The migration that creates the table would fail there. So the keys are put aside first, and put back afterwards. Each step is
-//! one transaction and can be done again, by any process: a crash in between loses nothing.
+//! The migration that creates the table would fail there. So the keys are moved to another table
+//! first, and back afterwards. Each step is one transaction, and any process can repeat it: a crash
+//! in between loses nothing.
 
 use sqlx::{Connection, PgConnection};
 
-/// Where the keys are meanwhile.
+/// The table with the keys meanwhile.
 const ASIDE: &str = "restored_customer_keys";
 /// Any number will do, as long as every process takes the same.
 const LOCK: i64 = 0x7465_6e75_6b65;
 
-/// Puts keys aside that are there before the views' schema is.
+/// Moves the keys away if they exist before the schema of the views.
 pub(crate) async fn put_aside(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut transaction = db.begin().await?;
     lock(&mut transaction).await?;
@@ -22,7 +24,7 @@ pub(crate) async fn put_aside(db: &mut PgConnection) -> Result<(), sqlx::Error> 
     transaction.commit().await
 }
 
-/// Puts them back. Gives back how many there were.
+/// Moves the keys back. Returns how many there were.
 pub(crate) async fn put_back(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
     let mut transaction = db.begin().await?;
     lock(&mut transaction).await?;
@@ -47,7 +49,7 @@ async fn exists(db: &mut PgConnection, table: &str) -> Result<bool, sqlx::Error>
     sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(table).fetch_one(db).await
 }
 
-/// Whether the migration that creates the table was made here.
+/// Whether the migration that creates the table was applied.
 async fn is_migrated(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     if !exists(db, "_sqlx_migrations").await? {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! The rows of the views, as they are read. Their fields are the columns that the migrations describe.
+//! The rows of the views, as queries read them. The migrations describe the columns.
 
 #![expect(missing_docs, reason = "the migrations describe the columns")]
 
@@ -29,7 +29,7 @@ pub struct OrderRow {
     pub ship_to: Option<Json<Address>>,
     pub attributes: Json<Value>,
     pub result: Option<Json<Value>>,
-    /// Which placeholders in the result stand for personal data; none: all.
+    /// Which placeholders in the result stand for personal data; `None`: all of them.
     pub result_placeholders: Option<Json<Placeholders>>,
     pub result_error: Option<String>,
     pub stuck_reason: Option<String>,
@@ -39,7 +39,8 @@ pub struct OrderRow {
     pub revision: i64,
     pub position: i64,
     pub parked: bool,
-    /// Personal data that take a key to be read. What of them points at nobody stands in their own columns.
+    /// Personal data that a key opens. The columns of their own names hold only what identifies no
+    /// person.
     pub sealed: Option<Json<Sealed>>,
 }
 
@@ -100,7 +101,7 @@ pub struct OutlineStep {
     pub compensated: bool,
 }
 
-/// Where an order stands.
+/// The status of an order.
 #[derive(Debug, Clone, FromRow)]
 pub struct StatusRow {
     pub id: String,
@@ -142,7 +143,7 @@ pub struct ParkedRow {
     pub reason: String,
 }
 
-/// How far the views have come.
+/// The progress of the views.
 #[derive(Debug, Clone, FromRow)]
 pub struct ProgressRow {
     position: Option<i64>,
@@ -152,19 +153,19 @@ pub struct ProgressRow {
 }
 
 impl ProgressRow {
-    /// The position that the views have.
+    /// The checkpoint of the views.
     pub fn checkpoint(&self) -> Option<Position> {
         let (commit, prepare) = self.position.zip(self.prepare)?;
         Some(Position { commit: commit.cast_unsigned(), prepare: prepare.cast_unsigned() })
     }
 }
 
-/// An order, and the last of its events that its row has in it. What hangs on the row goes no further.
+/// An order, and the revision of its row. Its steps and its timeline are read up to that revision.
 #[derive(Debug, Clone)]
 pub struct Head {
     pub id: String,
     pub revision: i64,
 }
 
-/// A definition by name and version.
+/// The name and the version of a definition.
 pub type WorkflowKey = (String, i32);

@@ -1,4 +1,4 @@
-//! The orders that a filter selects, in the order of their ids: for what is done to each of them.
+//! The orders that a filter selects, in the order of their ids: for operations on each of them.
 
 use domain::filter::OrderFilter;
 use sqlx::{PgPool, Postgres, QueryBuilder};
@@ -25,7 +25,7 @@ pub async fn page(
     query.build_query_scalar().persistent(false).fetch_all(pool).await
 }
 
-/// A name in the filter that does not exist, if there is one: no order will ever match it.
+/// The first name in the filter that does not exist: no order matches it.
 pub async fn unknown(pool: &PgPool, filter: &OrderFilter) -> Result<Option<Unknown>, sqlx::Error> {
     crate::store::unknown(&mut *pool.acquire().await?, filter).await
 }

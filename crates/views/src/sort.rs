@@ -1,4 +1,4 @@
-//! How a list of orders is sorted, and where in it an order stands.
+//! How a list of orders is sorted, and the place of an order in it.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -6,40 +6,40 @@ use rust_decimal::Decimal;
 /// How a list of orders is sorted. The id decides between orders that have the same value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sort {
-    /// What it is sorted by.
+    /// The value that it is sorted by.
     pub by: SortBy,
     /// Whether the greatest comes first.
     pub is_descending: bool,
 }
 
-/// What a list is sorted by, whichever end it begins at.
+/// The value that a list is sorted by, in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortBy {
     /// When an order was placed.
     PlacedAt,
-    /// When something last happened to it.
+    /// When its last event was recorded.
     UpdatedAt,
-    /// When it ended: such a list has no others.
+    /// When it ended: such a list has only orders that have ended.
     EndedAt,
     /// The sum over its lines.
     Total,
 }
 
-/// Where an order stands in a sorted list.
+/// The place of an order in a sorted list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Its value of what the list is sorted by.
+    /// Its value that the list is sorted by.
     pub key: SortKey,
     /// Its id.
     pub id: String,
 }
 
-/// The value of what a list is sorted by.
+/// The value that a list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortKey {
-    /// Of a time.
+    /// A time.
     Moment(DateTime<Utc>),
-    /// Of money.
+    /// An amount of money.
     Amount(Decimal),
 }
 

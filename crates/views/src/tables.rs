@@ -1,31 +1,31 @@
-//! The views, which are tables: what they are called, and what their rows are told apart by.
+//! The views, which are tables: their names and their keys.
 
 use sqlx::PgConnection;
 
-/// How far the views have come: a table that moves in one transaction with them.
+/// The table of checkpoints. The checkpoint of the views moves in one transaction with them.
 pub const CHECKPOINTS: &str = "checkpoints";
 
 /// A view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum View {
-    /// Where each order stands.
+    /// Each order.
     Orders,
-    /// Where each step of each order stands.
+    /// Each step of each order that has begun.
     Steps,
-    /// Every event of every order.
+    /// Each event of each order.
     Timeline,
-    /// Orders that somebody has to look at again.
+    /// Orders with due work, and when it is due.
     Todo,
     /// How many orders of each state and status were placed in each hour, and in all.
     Counts,
     /// Registered definitions.
     Workflows,
-    /// What is set aside.
+    /// Events that are set aside.
     Parked,
 }
 
 impl View {
-    /// In the order in which everybody locks them.
+    /// In the order in which every process locks them.
     pub const ALL: [Self; 7] =
         [Self::Orders, Self::Steps, Self::Timeline, Self::Todo, Self::Counts, Self::Workflows, Self::Parked];
 
@@ -42,7 +42,7 @@ impl View {
         }
     }
 
-    /// The columns by which its rows are told apart.
+    /// The columns of its key.
     pub fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Orders => &["id"],
@@ -61,7 +61,7 @@ impl View {
     }
 }
 
-/// Where the live views are, quoted, as an ordinary connection sees them.
+/// The schema of the live views, quoted, as an ordinary connection sees it.
 pub async fn live_schema(db: &mut PgConnection) -> Result<String, sqlx::Error> {
     let schema = sqlx::query_scalar(
         "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace

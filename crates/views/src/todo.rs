@@ -9,7 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool};
 
-/// Takes what is due at `now` and no one holds a lease of, the longest due first, with a lease of that length.
+/// Claims orders with work that is due at `now` and without a lease, the longest due first. Each
+/// gets a lease of that length.
 pub async fn claim(
     db: impl PgExecutor<'_>,
     now: DateTime<Utc>,
@@ -26,7 +27,8 @@ pub async fn claim(
         .await
 }
 
-/// Extends the leases of these orders, so that none comes back before that time has passed, unless it gets new events.
+/// Extends the leases of these orders, so that none is claimed before that time has passed, unless
+/// it has new events.
 pub async fn put_off(db: impl PgExecutor<'_>, orders: Vec<&str>, time: Duration) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE leases SET until = greatest(until, now() + make_interval(secs => $2)) WHERE order_id = ANY($1)")
         .bind(orders)
@@ -54,7 +56,8 @@ pub async fn overdue(pool: &PgPool, most: u64) -> Result<u64, sqlx::Error> {
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-/// What is due and not leased, the longest due first. `$1` now, `$2` most, `$3` owner, `$4` lease in seconds.
+/// Orders with due work and without a lease, the longest due first. `$1` now, `$2` the most orders,
+/// `$3` owner, `$4` lease in seconds.
 const CLAIM: &str = "
 WITH due AS (
     SELECT todo.order_id, todo.revision

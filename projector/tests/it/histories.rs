@@ -21,8 +21,8 @@ pub struct History {
     pub state: Order,
 }
 
-/// An order each way: shipped, back-ordered and waiting, back-ordered and shipped later, undone, backing off, held
-/// meanwhile, stuck, held by a mistake, just placed.
+/// An order each way: shipped, back-ordered and waiting, back-ordered and shipped later, undone,
+/// backing off, held meanwhile, stuck, held by a mistake, just placed.
 pub fn all_ways() -> Vec<History> {
     let workflow = Workflow::parse(WORKFLOW).unwrap();
     let mut histories = Vec::new();

@@ -27,7 +27,7 @@ async fn copy(log: &Log, to: Position) -> Log {
     copy
 }
 
-/// Runs a projector on the wrong log, until it refuses that. Gives back why.
+/// Runs a projector on the wrong log, until it refuses that. Returns the reason.
 async fn refused(log: &Log, views: &Views) -> String {
     let (rows, checkpoint) = (views.rows().await, views.texts(CHECKPOINT).await);
     let alarm = LogAlarm::default();
@@ -104,7 +104,7 @@ async fn views_from_before_logs_had_an_identity_are_compared_by_their_newest_ord
 }
 
 #[tokio::test]
-async fn a_rebuild_makes_the_views_from_another_log_only_where_it_is_told_to_and_only_all_of_them() {
+async fn a_rebuild_adopts_another_log_only_if_its_options_say_so_and_only_for_all_views() {
     let (log, last) = Log::with(&all_ways()).await;
     let views = Views::of(&log, last, batches_of(7)).await;
     let (other, end) = Log::with(&[just_placed("new")]).await;

@@ -122,7 +122,8 @@ async fn streams_of_other_applications_are_counted_once_each_and_not_set_aside()
         let rows = views.rows().await;
         assert_eq!(*expected.get_or_insert_with(|| rows.clone()), rows, "in batches of {batch}");
 
-        // Their later events are known for what they are, also by a projector that has not seen the first.
+        // Their later events are known for what they are, also by a projector that has not seen the
+        // first.
         let later = log.append("order-foreign0", vec![foreign("Shipped")]).await;
         let projector = Running::start(&log, &views, batches_of(batch));
         let snapshot = projector.reach(later).await;
@@ -189,7 +190,8 @@ async fn what_is_set_aside_does_not_depend_on_the_batches() {
 async fn what_a_later_version_understands_is_had_after_a_retry_while_the_projector_goes_on() {
     let (log, last) = Log::with(&all_ways()).await;
     let views = Views::of(&log, last, batches_of(1_000)).await;
-    // As an earlier version left it, which did not understand what happened after the order was placed.
+    // As an earlier version left it, which did not understand what happened after the order was
+    // placed.
     views
         .sql(
             "INSERT INTO parked SELECT position, revision, 'order-shipped', event_id, type, recorded_at, 'unknown', '', ''

@@ -1,4 +1,4 @@
-//! Views made anew beside the live ones take their place, and are the same.
+//! Rebuilt views replace the live ones, and are the same.
 
 use std::sync::Mutex;
 
@@ -27,7 +27,7 @@ async fn one_more(log: &Log, id: &str) -> Position {
 }
 
 #[tokio::test]
-async fn views_that_are_made_anew_are_the_same_to_the_last_row_and_index() {
+async fn rebuilt_views_are_the_same_to_the_last_row_and_index() {
     let (log, last) = Log::with(&all_ways()).await;
     let views = Views::of(&log, last, batches_of(7)).await;
     let (rows, names) = (views.rows().await, views.texts(NAMES).await);
@@ -36,11 +36,11 @@ async fn views_that_are_made_anew_are_the_same_to_the_last_row_and_index() {
     assert_eq!(views.rows().await, rows);
     assert_eq!(views.texts(NAMES).await, names);
     let schemas = "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'tenuto%'";
-    assert!(views.texts(schemas).await.is_empty(), "nothing is left beside");
+    assert!(views.texts(schemas).await.is_empty(), "the shadow is dropped");
 }
 
 #[tokio::test]
-async fn what_was_changed_is_named_by_a_check_and_mended_by_a_rebuild() {
+async fn a_check_lists_what_was_changed_and_a_rebuild_repairs_it() {
     let (log, last) = Log::with(&all_ways()).await;
     let views = Views::of(&log, last, batches_of(100)).await;
     let rows = views.rows().await;

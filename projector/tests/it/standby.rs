@@ -7,7 +7,8 @@ use projector::{ProjectorOptions, Role};
 use crate::histories::all_ways;
 use crate::support::{Log, Running, Views, batches_of, until};
 
-/// Ends the session that holds this database's advisory lock: those of other tests are in the same cluster.
+/// Ends the session that holds this database's advisory lock: those of other tests are in the same
+/// cluster.
 const TERMINATE_HOLDER: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database
      WHERE locktype = 'advisory' AND datname = current_database()";
 
@@ -43,7 +44,7 @@ async fn a_projector_that_falls_silent_loses_its_place_and_does_no_harm_when_it_
     let (fall_silent, silent) = tokio::sync::oneshot::channel();
     let shutdown = tokio_util::sync::CancellationToken::new();
     let ended = shutdown.clone();
-    // A thread of its own, so that it can be stopped as a whole, as SIGSTOP does.
+    // It has its own thread, so that it can be stopped as a whole, as SIGSTOP does.
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

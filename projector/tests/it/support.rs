@@ -20,7 +20,7 @@ use crate::histories::{History, WORKFLOW, raw};
 /// What anything may take before the test has failed.
 const LONG: Duration = Duration::from_secs(30);
 
-/// A log of its own.
+/// A log for one test.
 pub struct Log {
     pub store: EventStore,
     _node: NodeHandle,
@@ -35,7 +35,8 @@ impl Log {
         Self { store, _node: node, _folder: folder }
     }
 
-    /// A log with the workflow and these orders, their events in turns. Gives back the position of the last.
+    /// A log with the workflow and these orders, their events in turns. Returns the position of the
+    /// last.
     pub async fn with(histories: &[History]) -> (Self, Position) {
         let log = Self::empty().await;
         let registered =

@@ -108,7 +108,8 @@ async fn an_order_that_is_held_is_stuck_with_the_mistake_and_nothing_of_it_is_du
     }
 }
 
-/// Orders that completed with a result: one that failed, and one in which only one of two texts holds personal data.
+/// Orders that completed with a result: one that failed, and one in which only one of two texts
+/// holds personal data.
 fn with_results() -> Vec<History> {
     let file = |result: &str| {
         format!(
@@ -196,7 +197,7 @@ async fn a_batch_looks_up_its_rows_and_reads_no_view_whole() {
     views.until_texts(counted, &[format!("timeline {events}")]).await;
     // The migrations read each a few times.
     let often = "SELECT relname || ' ' || seq_scan FROM pg_stat_user_tables WHERE seq_scan > 30";
-    assert!(events > 60, "{events} would not be told from a few");
+    assert!(events > 60, "{events} are too few to compare");
     assert_eq!(views.texts(often).await, [""; 0]);
 }
 
@@ -244,7 +245,8 @@ async fn a_database_without_the_schema_is_an_error_not_a_wait() {
     assert!(matches!(error, ProjectorError::Schema(_)), "{error}");
 }
 
-/// Hours, and all together, in which a status and a state are counted otherwise than there are orders.
+/// Hours, and all together, in which a status and a state are counted otherwise than there are
+/// orders.
 const MISCOUNTED: &str = "
     WITH there AS (
         SELECT date_trunc('hour', placed_at, 'UTC') AS hour, state, status, count(*) AS orders FROM orders GROUP BY 1, 2, 3

@@ -1,9 +1,11 @@
-//! What a parsed document is with its fragments and variables written out. Nothing is written out for that: what a fragment comes
-//! to is computed once, from what the fragments that it spreads come to.
+//! Computes the size of a parsed document with its fragments and variables written out. Nothing is
+//! written out for that: the size of a fragment is computed once, from the sizes of the fragments
+//! that it spreads.
 //!
-//! The library's rules visit each place where a fragment is spread, some from every selection around it, and copy a variable's
-//! value wherever it is used. So their work, their memory and the number of errors that they find grow with this sum. It
-//! is the sum over all definitions, since the rules begin at each of them.
+//! The library's rules visit each place where a fragment is spread, some from each selection around
+//! it, and copy the value of a variable wherever it is used. So their work, their memory and the
+//! number of errors that they find grow with this size. It is the sum over all definitions, because
+//! the rules begin at each of them.
 
 use std::collections::HashMap;
 
@@ -16,19 +18,20 @@ use super::{
     MAX_WEIGHT,
 };
 
-/// So many bytes of a string weigh as much as another value.
+/// This number of bytes of a string counts as one value.
 const BYTES_OF_A_VALUE: usize = 64;
 
-/// What reading and executing a document takes.
+/// The size of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weight {
-    /// Selections, arguments, directives and values of all definitions, fragments and variables written out.
+    /// Selections, arguments, directives and values of all definitions, fragments and variables
+    /// written out.
     pub total: usize,
     /// Whether it asks for the schema, whose lists the library does not count.
     pub introspects: bool,
 }
 
-/// Weighs a document, if it is within the bounds.
+/// Computes the size of a document, if it is within the bounds.
 pub fn weigh(document: &ExecutableDocument, variables: &Variables) -> Result<Weight, Excess> {
     check_counts(document)?;
     let values = Values::of(document, variables);
@@ -84,7 +87,7 @@ fn weight_of_variables(operation: &OperationDefinition) -> usize {
     definitions.sum()
 }
 
-/// What each variable weighs where it is used: what was given for it, or what an operation has it be otherwise.
+/// The size of each variable where it is used: of its value, or of the default in an operation.
 struct Values<'a>(HashMap<&'a str, usize>);
 
 impl<'a> Values<'a> {
@@ -102,7 +105,8 @@ impl<'a> Values<'a> {
     }
 }
 
-/// One definition: its own weight and depth, and what it spreads, with how deep the spread stands.
+/// One definition: its own size and depth, and the fragments that it spreads, with the depth of
+/// each spread.
 #[derive(Default)]
 struct Definition<'a> {
     weight: usize,
@@ -118,7 +122,7 @@ struct Expanded {
 }
 
 impl<'a> Definition<'a> {
-    /// Adds a selection set with all that is in it; whether that asks for the schema.
+    /// Adds a selection set with all its parts. Returns whether it asks for the schema.
     fn selections(&mut self, set: &'a SelectionSet, values: &Values<'_>) -> Result<bool, Excess> {
         let mut introspects = false;
         let mut sets = vec![(set, 1)];
@@ -168,7 +172,7 @@ impl<'a> Definition<'a> {
         Ok(())
     }
 
-    /// With the fragments that it spreads. One that there is not adds nothing: validation complains of it.
+    /// With the fragments that it spreads. A missing fragment adds nothing: validation reports it.
     fn with(&self, fragments: &HashMap<&str, Expanded>) -> Result<Expanded, Excess> {
         let mut expanded = Expanded { weight: self.weight, depth: self.depth };
         for (name, depth) in &self.spreads {
@@ -183,11 +187,12 @@ impl<'a> Definition<'a> {
     }
 }
 
-/// What each fragment comes to, those that it spreads first.
+/// The size of each fragment, after the fragments that it spreads.
 fn expanded<'a>(own: &HashMap<&'a str, Definition<'a>>) -> Result<HashMap<&'a str, Expanded>, Excess> {
     let mut done: HashMap<&'a str, Expanded> = HashMap::with_capacity(own.len());
     for start in own.keys() {
-        // The way from `start` to where the search is, with how many spreads of each were looked at.
+        // The path from `start` to the present fragment, with the number of visited spreads of
+        // each.
         let mut way = vec![(*start, 0)];
         while let Some((name, looked_at)) = way.last_mut() {
             let (name, definition) = (*name, own.get(*name));

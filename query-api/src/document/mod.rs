@@ -1,9 +1,9 @@
-//! What a request may be made of. Everything here looks at a request before the library does: its parser and some of its rules
-//! are recursive or exponential, so that a short text could end the process or never come to its end.
+//! Bounds the document of a request before the library reads it: its parser and some of its rules
+//! are recursive or exponential, so that a short text could end the process or run for ever.
 //!
-//! [`text`] reads the document as a sequence of tokens, without recursion, before it is parsed. [`expansion`] then looks at the
-//! parsed document, and counts what it is with every fragment written out, without writing any out. [`variables`] is the same for
-//! the JSON beside it.
+//! [`text`] reads the document as a sequence of tokens, without recursion, before it is parsed.
+//! [`expansion`] then computes the size of the parsed document with each fragment written out,
+//! without writing any out. [`variables`] bounds the JSON of the variables.
 
 mod expansion;
 #[cfg(test)]
@@ -35,18 +35,18 @@ pub const MAX_VARIABLES: usize = 200;
 pub const MAX_DIRECTIVES: usize = 10;
 /// The most arguments in one place.
 pub const MAX_ARGUMENTS: usize = 64;
-/// What all operations and fragments may be together, fragments and variables written out: selections, arguments, directives
-/// and values.
+/// The most selections, arguments, directives and values of all operations and fragments together,
+/// with fragments and variables written out.
 pub const MAX_WEIGHT: usize = 30_000;
 /// How deep variables and extensions may nest.
 pub const MAX_JSON_DEPTH: usize = 32;
 /// How many values variables and extensions may hold.
 pub const MAX_JSON_VALUES: usize = 10_000;
 
-/// The code of the errors that say what a document has too much of.
+/// The code of the errors for a document beyond a bound.
 pub const CODE: &str = "DOCUMENT_LIMIT";
 
-/// What a document has too much of.
+/// The bound that a document exceeds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Excess {
     #[error("the document has more than {MAX_TOKENS} tokens; ask for less, or in several requests")]
@@ -87,7 +87,7 @@ pub enum Excess {
 }
 
 impl Excess {
-    /// The error for the caller, with the place where the document has too much.
+    /// The error for the caller, with the place in the document.
     pub fn at(&self, place: Option<Pos>) -> ServerError {
         let mut error = ServerError::new(self.to_string(), place);
         error.extensions.get_or_insert_default().set("code", CODE);
@@ -99,9 +99,9 @@ impl Excess {
 pub struct Document {
     /// The request. Its parsed document is with it.
     pub request: Request,
-    /// The kind of the operation asked for; none where there is no such operation, which execution complains of.
+    /// The kind of the requested operation; `None`: it does not exist, which execution reports.
     pub kind: Option<OperationType>,
-    /// What reading and executing it takes.
+    /// Its size.
     pub weight: Weight,
 }
 
@@ -122,7 +122,7 @@ impl Document {
     }
 }
 
-/// The number of tokens of a text, as far as it is within the bounds: what parsing it takes.
+/// The number of tokens of a text, as far as it is within the bounds.
 pub fn tokens(text: &str) -> usize {
     text::check(text).unwrap_or(0)
 }

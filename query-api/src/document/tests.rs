@@ -1,4 +1,4 @@
-//! What is refused before the library sees it, and what is not.
+//! Which documents are refused before the library reads them, and which are not.
 
 #![expect(clippy::format_collect, reason = "a document is made once in a test")]
 
@@ -80,7 +80,7 @@ fn a_block_string_without_an_end_is_not_taken_for_an_empty_one_with_brackets_beh
 }
 
 #[test]
-fn the_place_of_what_is_too_much_is_told() {
+fn an_error_has_the_place_in_the_document() {
     let error = Document::read(Request::new(format!("{{a\n  b(c:{}", "[".repeat(60)))).err().unwrap();
     assert_eq!(error.locations, [Pos { line: 2, column: 7 + 48 }]);
 }

@@ -1,7 +1,8 @@
-//! A document as a sequence of tokens: how many, and how deep their brackets nest. No recursion, and one pass.
+//! A document as a sequence of tokens: how many, and how deep their brackets nest. No recursion,
+//! and one pass.
 //!
-//! Strings, block strings and comments are told from what they may contain, since a bracket in them is none. Whatever is wrong
-//! with the text otherwise is left to the parser.
+//! A bracket within a string, a block string or a comment does not count. The parser reports all
+//! other faults of the text.
 
 use async_graphql::Pos;
 
@@ -36,7 +37,8 @@ enum Token {
     Closing,
     /// A name, keyword or number, with its length.
     Name(usize),
-    /// The parser would take its first quotes for an empty string, and read on in what looks like its text.
+    /// The parser would take its first quotes for an empty string, and read on in what looks like
+    /// its text.
     EndlessBlock,
     Other,
 }
@@ -47,7 +49,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Skips what lies between tokens, and says where the next begins.
+    /// Skips the text between tokens. Returns where the next token begins.
     fn next_token(&mut self) -> Option<usize> {
         loop {
             match self.rest {
@@ -84,7 +86,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A string ends at its quotes; one that the line ends before is not one, and the parser stops there.
+    /// A string ends at its quotes; one that the line ends before is not one, and the parser stops
+    /// there.
     fn string(&mut self) -> Token {
         self.rest = &self.rest[1..];
         loop {

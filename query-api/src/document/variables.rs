@@ -1,10 +1,10 @@
-//! What comes beside a document as JSON: how deep, and how much.
+//! Bounds the depth and the size of the JSON that comes with a document.
 
 use serde_json::{Map, Value};
 
 use super::{Excess, MAX_JSON_DEPTH, MAX_JSON_VALUES};
 
-/// Checks what is in an object of that name, without recursion.
+/// Checks an object of that name, without recursion.
 pub fn check_json(name: &'static str, object: &Map<String, Value>) -> Result<(), Excess> {
     let mut values = 0;
     let mut level: Vec<&Value> = object.values().collect();

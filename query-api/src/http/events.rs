@@ -1,5 +1,6 @@
-//! GraphQL over server-sent events, in its "distinct connections" mode: a request is answered by a stream of `next` events and a
-//! `complete`. <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>
+//! GraphQL over server-sent events, in its "distinct connections" mode: a request is answered by a
+//! stream of `next` events and a `complete`.
+//! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::media::Wanted;
 use super::run::{Answered, only};
 use super::{Endpoint, later, to_json};
 
-/// How often a line says that the connection is alive, where nothing else does.
+/// How often an idle stream has a line that shows that the connection is alive.
 const BEAT: Duration = Duration::from_secs(15);
 
 /// Answers a request with a stream. An error of the operation is an event of the stream.
@@ -25,7 +26,7 @@ pub fn stream(endpoint: &Arc<Endpoint>, request: Request) -> Response {
     stream_of(endpoint, answers)
 }
 
-/// The stream that says why an operation is not executed.
+/// The stream with the reason why an operation is not executed.
 pub fn refuse(endpoint: &Endpoint, error: ServerError) -> Response {
     stream_of(endpoint, only(Answered::refusal(error)))
 }

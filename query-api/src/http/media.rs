@@ -2,11 +2,11 @@
 
 use axum::http::{HeaderMap, header};
 
-/// What is on offer, for those who want something else.
+/// The media types that are served, for a caller that accepts none of them.
 pub const OFFERED: &str =
     "`Accept` must allow application/graphql-response+json, application/json or text/event-stream";
 
-/// What to answer with.
+/// The media type of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// `application/graphql-response+json`: the status tells whether the request was executed.
@@ -25,13 +25,13 @@ impl Wanted {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
             Self::Html => "text/html; charset=utf-8",
-            // What cannot be begun is told as JSON.
+            // A stream that cannot begin is refused as JSON.
             Self::EventStream => Self::Json.content_type(),
         }
     }
 }
 
-/// The best of what the caller accepts; `None`: nothing that there is.
+/// The best media type that the caller accepts; `None`: the caller accepts none that is served.
 pub fn wanted(headers: &HeaderMap) -> Option<Wanted> {
     let accepted: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     if accepted.iter().all(|value| value.trim().is_empty()) {
@@ -49,7 +49,7 @@ pub fn wanted(headers: &HeaderMap) -> Option<Wanted> {
         let quality = quality(range);
         (quality > 0).then_some((wanted, (quality, exact)))
     });
-    // Of equals the first named.
+    // Of equal weights, the first one counts.
     let best = ranges.reduce(|best, next| if next.1 > best.1 { next } else { best });
     best.map(|(wanted, _)| wanted)
 }

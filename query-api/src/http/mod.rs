@@ -35,7 +35,7 @@ use media::Wanted;
 use request::{NotWellFormed, from_json, from_query};
 use run::{Answered, Operation, is_request_error};
 
-/// What the handlers share.
+/// What the handlers use.
 pub struct Endpoint {
     schema: Schema,
     sdl: String,
@@ -53,9 +53,9 @@ pub struct Endpoint {
     admission: Admission,
     /// Room for queries.
     queries: Semaphore,
-    /// What one answer may weigh.
+    /// The largest answer.
     limits: Limits,
-    /// What large answers may hold in memory until they are sent, in KiB.
+    /// The memory of all large answers until they are sent, in KiB.
     answers_memory: Arc<Semaphore>,
 }
 
@@ -154,7 +154,8 @@ impl Endpoint {
     }
 }
 
-/// An answer in the status that says whether the request was executed. One to a request that was not has no `data` entry.
+/// An answer, whose status shows whether the request was executed. If it was not, the answer has no
+/// `data`.
 async fn respond_with(wanted: Wanted, answered: Answered) -> Response {
     let Answered { answer, is_large, share } = answered;
     if is_overloaded(&answer) {
@@ -178,7 +179,7 @@ async fn respond_with(wanted: Wanted, answered: Answered) -> Response {
     }
 }
 
-/// An answer or a message as JSON. A large one is written on a thread of its own, since it takes a while.
+/// An answer or a message as JSON. A large one takes a while, and is written on a separate thread.
 async fn to_json(is_large: bool, answer: impl serde::Serialize + Send + 'static) -> Option<String> {
     let written = if is_large {
         tokio::task::spawn_blocking(move || serde_json::to_string(&answer)).await.ok()?
@@ -223,7 +224,7 @@ fn respond(wanted: Wanted, status: StatusCode, body: &impl serde::Serialize) -> 
     }
 }
 
-/// A page that needs nothing but this server: no script or style comes from elsewhere, and the browser is told so.
+/// A page that needs only this server: a header forbids scripts and styles from elsewhere.
 fn console() -> Response {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
                   base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -1,5 +1,5 @@
-//! What can be told of a request from its document alone, before it is executed. A document that does not parse tells nothing:
-//! execution complains of it.
+//! Reads facts about a request from its document, before it is executed. A document that does not
+//! parse has none: execution reports it.
 
 use std::collections::HashSet;
 
@@ -8,14 +8,16 @@ use async_graphql::{InputType, Name, Request, Value};
 
 use crate::freshness::Freshness;
 
-/// Whether the operation, a subscription, is to one field, as it has to be: a stream each is what is counted and bounded.
+/// Whether an operation, which is a subscription, has one field, as it must: streams are counted
+/// and bounded, and each has one field.
 pub fn has_one_field(request: &mut Request) -> bool {
     operation(request).is_some_and(|operation| {
         matches!(operation.selection_set.node.items.as_slice(), [only] if matches!(only.node, Selection::Field(_)))
     })
 }
 
-/// A variable of the operation that must have a value and has none. (Values of the wrong type are found by validation.)
+/// A variable of the operation that must have a value and has none. (Validation finds values of the
+/// wrong type.)
 pub fn missing_variable(request: &mut Request) -> Option<String> {
     let definitions = operation(request)?.variable_definitions.clone();
     let given = |name: &async_graphql::Name| request.variables.get(name).is_some_and(|value| *value != Value::Null);
@@ -26,7 +28,8 @@ pub fn missing_variable(request: &mut Request) -> Option<String> {
     Some(missing.name.node.to_string())
 }
 
-/// How fresh the fields of the operation have to be. What is wrong about it says nothing here: its field complains of it.
+/// How fresh the fields of the operation must be. A wrong argument is left out here: its field
+/// reports it.
 pub fn freshness(request: &mut Request) -> Vec<Freshness> {
     if !request.query.contains(FRESHNESS) {
         return Vec::new();
@@ -54,7 +57,7 @@ pub fn freshness(request: &mut Request) -> Vec<Freshness> {
     found
 }
 
-/// The argument by which a field says how fresh it has to be.
+/// The argument for how fresh a field must be.
 const FRESHNESS: &str = "freshness";
 
 /// The fragments that a selection is made of, each once.

@@ -1,5 +1,5 @@
-//! The messages of `graphql-transport-ws`, the protocol of GraphQL over WebSocket, and its reasons to close. Pure.
-//! <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>
+//! The messages of `graphql-transport-ws`, the protocol of GraphQL over WebSocket, and its reasons
+//! to close. Pure. <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>
 
 use async_graphql::{Response as Answer, ServerError};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// The name of the protocol.
 pub const NAME: &str = "graphql-transport-ws";
 
-/// What a client says.
+/// A message of a client.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
@@ -33,7 +33,7 @@ pub enum ClientMessage {
     },
 }
 
-/// What a server says.
+/// A message of a server.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
@@ -56,7 +56,8 @@ pub enum ServerMessage {
     },
 }
 
-/// Why a server closes, with the code that the protocol gives it (1001, "going away", is WebSocket's own).
+/// Why a server closes a connection, with the code of the protocol (1001, "going away", is
+/// WebSocket's own).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Close {
     Leaving,
@@ -71,7 +72,7 @@ pub enum Close {
 
 /// The longest reason that a close frame holds, in bytes (RFC 6455, section 5.5).
 const MAX_REASON: usize = 123;
-/// The longest name of an operation, in bytes: it comes with every answer.
+/// The longest id of an operation, in bytes: each answer has it.
 const MAX_ID: usize = 256;
 
 impl Close {
@@ -105,7 +106,7 @@ impl Close {
     }
 }
 
-/// Reads what a client says.
+/// Reads a message of a client.
 pub fn read(text: &str) -> Result<ClientMessage, Close> {
     let message: ClientMessage =
         serde_json::from_str(text).map_err(|error| Close::InvalidMessage(error.to_string()))?;
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_spelled_as_the_protocol_spells_it() {
+    fn messages_are_written_as_the_protocol_defines() {
         let said = |message: &ServerMessage| serde_json::to_value(message).unwrap();
         assert_eq!(said(&ServerMessage::ConnectionAck), json!({ "type": "connection_ack" }));
         assert_eq!(said(&ServerMessage::Pong { payload: None }), json!({ "type": "pong" }));

@@ -1,11 +1,12 @@
-//! Reads a GraphQL request out of a JSON body or a URL's query. What is there must be of the right type.
+//! Reads a GraphQL request from a JSON body or the query of a URL. Each entry must have the right
+//! type.
 
 use async_graphql::{Request, Variables};
 use serde_json::{Map, Value};
 
 use crate::document::{Excess, check_json};
 
-/// Why something is no GraphQL request.
+/// Why this is no GraphQL request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotWellFormed {
     #[error("the body is not JSON: {0}")]

@@ -1,7 +1,9 @@
-//! An operation of any kind, as the stream of its answers: one for a query, any number for a subscription.
+//! An operation of any kind, as the stream of its answers: one for a query, any number for a
+//! subscription.
 //!
-//! What is cheap runs on the runtime's threads, in pieces. A large document, or one that asks for the schema, is read, checked and
-//! executed on a thread of its own, and there are few of those at once.
+//! Cheap operations run on the threads of the runtime, in pieces. A large document, or one that
+//! asks for the schema, is read, checked and executed on a separate thread, and few of those run at
+//! once.
 
 use std::sync::Arc;
 
@@ -13,36 +15,36 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use views::Store;
+use views::{Store, ViewsError};
 
 use super::{Endpoint, operation};
 use crate::admission::{Overloaded, Place};
 use crate::budget::{Budget, Lane, Limits};
 use crate::document::{Document, tokens};
-use crate::error::StoreError;
 use crate::schema::Schema;
 
-/// A document of more tokens is parsed on a thread of its own.
+/// A document of more tokens is parsed on a separate thread.
 const LIGHT_TOKENS: usize = 1_000;
-/// A document of more weight is checked and executed on a thread of its own.
+/// A larger document is checked and executed on a separate thread.
 const LIGHT_WEIGHT: usize = 1_000;
-/// What a subscription's document may weigh.
+/// The largest document of a subscription.
 const MAX_SUBSCRIPTION_WEIGHT: usize = 2_000;
-/// What one answer of a subscription may weigh, in bytes.
+/// The largest answer of a subscription, in bytes.
 const MAX_EVENT_BYTES: usize = 2 * 1024 * 1024;
-/// An answer that weighs more is written as JSON on a thread of its own, and takes its share of what answers may hold in memory.
+/// A larger answer is written as JSON on a separate thread, and takes a share of the memory for
+/// answers.
 const LARGE_BYTES: usize = 64 * 1024;
 /// The most errors of an answer, and the longest message of one, in bytes.
 const MAX_ERRORS: usize = 100;
 const MAX_MESSAGE_BYTES: usize = 2_000;
 
-/// A request that is read, with its place if it is a costly one.
+/// A request whose document is read, with its place if it is costly.
 pub(super) struct Operation {
     pub document: Document,
     place: Option<Place>,
 }
 
-/// An answer, and its share of what answers may hold in memory. It is kept until the answer is sent.
+/// An answer, and its share of the memory for answers, which it keeps until it is sent.
 pub(super) struct Answered {
     pub answer: Answer,
     pub is_large: bool,
@@ -106,7 +108,7 @@ impl Endpoint {
         let too_large = async move { budget.exceeded().await }.shared();
         let answers = self.schema.execute_stream(request).take_until(too_large.clone());
         let answers = answers.map(move |answer| self.answered(answer, weighed.bytes()));
-        // The error comes where the answers ended for it, and not where the subscription itself did.
+        // The error follows only if it ended the answers, and not if the subscription itself ended.
         let end = stream::iter([too_large]).filter_map(async |too_large| too_large.now_or_never());
         answers.chain(end.map(Answered::refusal)).boxed()
     }
@@ -123,7 +125,7 @@ impl Endpoint {
         }
     }
 
-    /// Waits for the views as the fields of a query ask for, and then answers from one snapshot of them.
+    /// Waits for the views as the fields of a query require, and then answers from one snapshot.
     async fn execute(&self, operation: Operation) -> Result<Answered, ServerError> {
         let Operation { document: Document { mut request, weight, .. }, mut place } = operation;
         let _query = self.queries.try_acquire().map_err(|_| Overloaded)?;
@@ -150,7 +152,7 @@ impl Endpoint {
         Ok(self.answered(answer, budget.bytes()))
     }
 
-    /// An answer with its share of the memory, if there is that much left.
+    /// An answer with its share of the memory, if that much is free.
     fn answered(&self, mut answer: Answer, bytes: usize) -> Answered {
         bound_errors(&mut answer);
         if bytes <= LARGE_BYTES {
@@ -172,15 +174,16 @@ async fn run(schema: Schema, request: Request, budget: Arc<Budget>) -> Answer {
     }
 }
 
-/// What those are told whose query does not come to its end in time.
+/// The error of a query that does not end in time.
 const TOO_LONG: &str = "the query took too long";
 
-/// What those are told who leave out a variable.
+/// The error of a request without a variable that it needs.
 fn missing(name: &str) -> String {
     format!("the variable ${name} must have a value")
 }
 
-/// Whether the request never came to execution: it does not parse, is not valid, or its variables do not fit.
+/// Whether the request was not executed: it does not parse, is not valid, or its variables are
+/// wrong.
 pub(super) fn is_request_error(answer: &Answer) -> bool {
     answer.data == Value::Null && !answer.errors.is_empty() && answer.errors.iter().all(|error| error.path.is_empty())
 }
@@ -193,7 +196,7 @@ fn later(message: &str) -> ServerError {
 }
 
 fn internal() -> ServerError {
-    ServerError::new(StoreError::Internal.to_string(), None)
+    ServerError::new(ViewsError::Internal.to_string(), None)
 }
 
 /// One answer.

@@ -1,4 +1,5 @@
-//! One connection of GraphQL over WebSocket: what its client says, and the answers of its operations, each as it comes.
+//! One connection of GraphQL over WebSocket: the messages of its client, and the answers of its
+//! operations as they arrive.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,14 +18,14 @@ use super::run::{Answered, is_request_error};
 use super::{Endpoint, later, to_json};
 use crate::live::Counted;
 
-/// How often a client is asked whether it is there, and how long it may be silent, in such spans.
+/// How often the server sends a ping, and how many of them a client may leave unanswered.
 const BEAT: Duration = Duration::from_secs(20);
 const SILENT_BEATS: u32 = 2;
 /// How long a close may take to be answered.
 const CLOSING: Duration = Duration::from_secs(1);
 /// Operations of one connection at once.
 const MAX_OPERATIONS: usize = 100;
-/// What may wait in memory to be sent: one answer, whatever its size, is added to it.
+/// How many bytes may wait to be sent. One more answer, whatever its size, may be added.
 const WRITE_BUFFER: usize = 32 * 1024;
 
 /// Begins a connection, if there is room for it.
@@ -61,9 +62,9 @@ struct Connection {
 /// Why a connection ends.
 #[derive(Debug)]
 enum End {
-    /// The client has gone, or does not answer.
+    /// The client has left, or does not answer.
     Gone,
-    /// It does not take what it is sent.
+    /// The client does not read what the server sends.
     TooSlow,
     Close(Close),
 }
@@ -90,7 +91,7 @@ impl Connection {
         }
     }
 
-    /// Says why, and closes.
+    /// Sends the reason, and closes.
     async fn end(mut self, close: Close) -> End {
         let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
         let _ = timeout(self.endpoint.taking, self.socket.send(Message::Close(Some(frame)))).await;
@@ -99,7 +100,8 @@ impl Connection {
         End::Close(close)
     }
 
-    /// Waits for the client's answer to a close, or for ours to have been sent: reading on sees to both.
+    /// Waits for the client's answer to a close, or until the own answer is sent. Reading does
+    /// both.
     async fn close_is_answered(&mut self) {
         let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
         let _ = timeout(CLOSING, closed).await;
@@ -125,7 +127,7 @@ impl Connection {
                 message = self.socket.recv() => {
                     silent = 0;
                     match message {
-                        Some(Ok(Message::Text(text))) => self.hear(&text).await?,
+                        Some(Ok(Message::Text(text))) => self.receive(&text).await?,
                         Some(Ok(Message::Binary(_))) => {
                             return Err(Close::InvalidMessage("it must be text".to_owned()).into());
                         }
@@ -143,14 +145,14 @@ impl Connection {
         }
     }
 
-    async fn hear(&mut self, text: &str) -> Result<(), End> {
+    async fn receive(&mut self, text: &str) -> Result<(), End> {
         match protocol::read(text)? {
             ClientMessage::ConnectionInit { .. } if self.acknowledged => Err(Close::TooManyInitialisations.into()),
             ClientMessage::ConnectionInit { .. } => {
                 self.acknowledged = true;
-                self.say(ServerMessage::ConnectionAck).await
+                self.write_small(ServerMessage::ConnectionAck).await
             }
-            ClientMessage::Ping { payload } => self.say(ServerMessage::Pong { payload }).await,
+            ClientMessage::Ping { payload } => self.write_small(ServerMessage::Pong { payload }).await,
             ClientMessage::Pong { .. } => Ok(()),
             ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Close::Unauthorized.into()),
             ClientMessage::Subscribe { id, payload } => {
@@ -167,11 +169,15 @@ impl Connection {
     async fn pass_on(&mut self, id: String, answered: Option<Answered>) -> Result<(), End> {
         // The share is kept until the message is sent.
         let Some(Answered { answer, is_large, share: _share }) = answered else {
-            // Its client did not want it any more, or is told that it is over.
-            return if self.operations.stop(&id) { self.say(ServerMessage::Complete { id }).await } else { Ok(()) };
+            // Its client has stopped it, or it has ended.
+            return if self.operations.stop(&id) {
+                self.write_small(ServerMessage::Complete { id }).await
+            } else {
+                Ok(())
+            };
         };
         if is_request_error(&answer) && self.operations.stop(&id) {
-            self.say(ServerMessage::Error { id, payload: answer.errors }).await
+            self.write_small(ServerMessage::Error { id, payload: answer.errors }).await
         } else if self.operations.has(&id) {
             self.write(is_large, ServerMessage::Next { id, payload: answer }).await
         } else {
@@ -179,7 +185,7 @@ impl Connection {
         }
     }
 
-    async fn say(&mut self, message: ServerMessage) -> Result<(), End> {
+    async fn write_small(&mut self, message: ServerMessage) -> Result<(), End> {
         self.write(false, message).await
     }
 
@@ -222,12 +228,12 @@ impl Operations {
         self.running.contains_key(id)
     }
 
-    /// Ends one; whether there was one.
+    /// Ends an operation. Returns whether it existed.
     fn stop(&mut self, id: &str) -> bool {
         self.running.remove(id).map(|handle| handle.abort()).is_some()
     }
 
-    /// The next answer of any; without one: that operation has come to its end.
+    /// The next answer of any operation; `None`: the operation has ended.
     async fn next(&mut self) -> Option<(String, Option<Answered>)> {
         self.answers.next().await
     }

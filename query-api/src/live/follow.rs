@@ -1,4 +1,5 @@
-//! What one subscriber gets: what it missed, and then what changes, each change once and none left out.
+//! The changes for one subscriber: first those that it missed, then the new ones. Each arrives
+//! once, and none is left out.
 
 use std::collections::VecDeque;
 
@@ -11,27 +12,27 @@ use super::window::{Change, Watched, read};
 use super::{Begin, Ended, Interest};
 use crate::schema::Order;
 
-/// How it goes on.
+/// How far a subscription is.
 enum Stage {
-    /// Reads what it missed, as much at a time as it takes.
+    /// It reads the changes that it missed, window by window.
     Behind,
-    /// Has joined; what changed until then is read once more.
+    /// It has joined the hub, and reads the changes until then once more.
     Joined(Membership),
-    /// Is told.
-    Told(Membership),
+    /// It receives changes from the hub.
+    Following(Membership),
 }
 
 struct Follower {
     hub: Hub,
     interest: Interest,
-    /// Everything up to here has come, or is in `ready`.
+    /// Each change up to here was delivered, or is in `ready`.
     through: i64,
     ready: VecDeque<Change>,
     stage: Stage,
     held: (OwnedSemaphorePermit, Counted),
 }
 
-/// The changes, and at the end the reason for it.
+/// The changes, and at the end the reason for the end.
 pub fn changes(
     hub: Hub,
     interest: Interest,
@@ -43,7 +44,7 @@ pub fn changes(
             // Positions begin with 0.
             Begin::Present => (-1, Stage::Behind),
             Begin::Position(position) => (i64::try_from(position).unwrap_or(i64::MAX), Stage::Behind),
-            Begin::Now => (-1, Stage::Told(hub.join(interest.clone()).await?)),
+            Begin::Now => (-1, Stage::Following(hub.join(interest.clone()).await?)),
         };
         Ok::<_, Ended>(Follower { hub, interest, through, ready: VecDeque::new(), stage, held })
     };
@@ -82,10 +83,10 @@ impl Follower {
                     if self.read_on().await?
                         && let Stage::Joined(membership) = std::mem::replace(&mut self.stage, Stage::Behind)
                     {
-                        self.stage = Stage::Told(membership);
+                        self.stage = Stage::Following(membership);
                     }
                 }
-                Stage::Told(membership) => {
+                Stage::Following(membership) => {
                     let change = membership.next().await?;
                     if change.position() > self.through {
                         self.through = change.position();
@@ -96,7 +97,7 @@ impl Follower {
         }
     }
 
-    /// Whether that was everything.
+    /// Reads the next window. Returns whether it was the last one.
     async fn read_on(&mut self) -> Result<bool, Ended> {
         let (orders, criteria) = match &self.interest {
             Interest::Order(order) => (Some(vec![order.clone()]), Vec::new()),

@@ -1,4 +1,5 @@
-//! One task an instance reads what changed, once for all subscribers, and hands it to them. It begins with the first.
+//! One task of an instance reads the changes, once for all subscribers, and passes them on. It
+//! begins with the first subscriber.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,19 +10,19 @@ use domain::filter::OrderFilter;
 use sqlx::PgPool;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OnceCell, mpsc, oneshot};
-use views::checkpoint;
+use views::{ViewsError, checkpoint};
 
 use super::window::{Change, Watched, read};
 use super::{Ended, Interest, QUEUE};
-use crate::error::StoreError;
-use crate::view_position::{Heard, ViewPosition};
+use crate::error::QueryError;
+use crate::view_position::{AnnouncedPosition, ViewPosition};
 
-/// Those who are about to join; the next wait.
+/// How many subscribers may join at once. Further ones wait.
 const JOINING: usize = 1024;
-/// The longest between two looks, were a move not heard.
+/// The longest pause between two reads, in case an announcement was lost.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Where to join. Cheap to clone.
+/// The hub, which subscribers join. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub {
     pub pool: PgPool,
@@ -52,17 +53,18 @@ impl Hub {
         Self { pool, view_position, joining: Arc::default() }
     }
 
-    /// Joins. What is read of the views after this is what the hub will have handed on, or less: nothing falls in between.
-    pub async fn join(&self, interest: Interest) -> Result<Membership, StoreError> {
+    /// Joins. The hub passes on each change that the views do not have now: a caller that reads the
+    /// views after this misses no change.
+    pub async fn join(&self, interest: Interest) -> Result<Membership, QueryError> {
         let begin = async || begin(self.pool.clone(), self.view_position.listen().await);
         let joining = self.joining.get_or_init(begin).await;
         let (changes, taken) = mpsc::channel(QUEUE);
         let too_slow = Arc::<AtomicBool>::default();
         let (joined, answer) = oneshot::channel();
         let queue = Queue { changes, too_slow: too_slow.clone() };
-        joining.send(Joining { interest, queue, joined }).await.map_err(|_| StoreError::Internal)?;
-        // Unanswered: the database could not be asked.
-        answer.await.map_err(|_| StoreError::Unavailable)?;
+        joining.send(Joining { interest, queue, joined }).await.map_err(|_| ViewsError::Internal)?;
+        // No answer: the database cannot be reached.
+        answer.await.map_err(|_| ViewsError::Unavailable)?;
         Ok(Membership { changes: taken, too_slow })
     }
 }
@@ -73,13 +75,13 @@ impl Membership {
         match self.changes.recv().await {
             Some(change) => Ok(change),
             None if self.too_slow.load(Ordering::Acquire) => Err(Ended::TooSlow),
-            None => Err(Ended::Store(StoreError::Unavailable)),
+            None => Err(Ended::Query(ViewsError::Unavailable.into())),
         }
     }
 }
 
 impl Queue {
-    /// Whether the subscriber stays.
+    /// Passes a change on. Returns whether the subscriber stays.
     fn hand(&self, change: &Change) -> bool {
         match self.changes.try_send(change.clone()) {
             Ok(()) => true,
@@ -92,13 +94,15 @@ impl Queue {
     }
 }
 
-fn begin(pool: PgPool, heard: Heard) -> mpsc::Sender<Joining> {
+fn begin(pool: PgPool, announced: AnnouncedPosition) -> mpsc::Sender<Joining> {
     let (sender, joining) = mpsc::channel(JOINING);
-    tokio::spawn(Members { pool, by_order: HashMap::new(), by_criteria: Vec::new(), through: 0 }.serve(joining, heard));
+    tokio::spawn(
+        Members { pool, by_order: HashMap::new(), by_criteria: Vec::new(), through: 0 }.serve(joining, announced),
+    );
     sender
 }
 
-/// Those who have joined, and how far they have been told.
+/// The subscribers, and the position up to which they have the changes.
 struct Members {
     pool: PgPool,
     by_order: HashMap<String, Vec<Queue>>,
@@ -107,7 +111,7 @@ struct Members {
 }
 
 impl Members {
-    async fn serve(mut self, mut joining: mpsc::Receiver<Joining>, mut heard: Heard) {
+    async fn serve(mut self, mut joining: mpsc::Receiver<Joining>, mut announced: AnnouncedPosition) {
         let mut new = Vec::new();
         loop {
             let look = tokio::select! {
@@ -117,12 +121,12 @@ impl Members {
                     }
                     false
                 }
-                Ok(()) = heard.changed(), if !self.is_empty() => true,
+                Ok(()) = announced.changed(), if !self.is_empty() => true,
                 () = tokio::time::sleep(PAUSE), if !self.is_empty() => true,
             };
             self.take_in(&mut new).await;
             if look {
-                self.forget_those_who_left();
+                self.remove_those_who_left();
                 self.read_on().await;
             }
         }
@@ -137,7 +141,7 @@ impl Members {
             match checkpoint::read(&self.pool).await {
                 Ok(checkpoint) => self.through = checkpoint.map_or(0, |at| at.commit.cast_signed()),
                 Err(error) => {
-                    tracing::warn!(%error, "the views cannot be read, and nobody can subscribe");
+                    tracing::warn!(%error, "the views cannot be read, and no client can subscribe");
                     new.clear();
                 }
             }
@@ -150,7 +154,7 @@ impl Members {
                     None => self.by_criteria.push((*criteria, vec![queue])),
                 },
             }
-            // Whoever has left is found out later.
+            // A subscriber that has left is removed later.
             let _ = joined.send(());
         }
     }
@@ -162,7 +166,7 @@ impl Members {
             criteria: self.by_criteria.iter().map(|(criteria, _)| criteria.clone()).collect(),
         };
         loop {
-            // What cannot be read now is read later, at the latest after the pause.
+            // Changes that cannot be read now are read later, at the latest after the pause.
             let Ok(window) = read(&self.pool, self.through, &watched).await else { return };
             for change in &window.changes {
                 self.hand_on(change);
@@ -186,8 +190,8 @@ impl Members {
         }
     }
 
-    /// Not while a window is handed on: the criteria are known by their index.
-    fn forget_those_who_left(&mut self) {
+    /// Not while a window is passed on: it names the criteria by their index.
+    fn remove_those_who_left(&mut self) {
         let stays = |queues: &mut Vec<Queue>| {
             queues.retain(|queue| !queue.changes.is_closed());
             !queues.is_empty()

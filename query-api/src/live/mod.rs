@@ -1,9 +1,10 @@
-//! Orders as they change, for those who subscribe.
+//! Subscriptions to orders as they change.
 //!
-//! The projector announces each step of the views; what changed by it is read once for all subscribers of an instance ([`hub`],
-//! [`window`]) and handed to each through a queue of its own. A subscriber gets each order as it is by then: changes that follow one
-//! another quickly come as one. It begins with what it missed ([`follow`]), and one that does not take what it asked for is let go,
-//! so that it holds up nobody.
+//! The projector announces each batch. An instance reads the changes once for all its subscribers
+//! ([`hub`], [`window`]), and passes them to each through a separate queue. A subscriber gets each
+//! order in its present state, so that changes in quick succession arrive as one. It begins with
+//! the changes that it missed ([`follow`]). A subscriber that does not read its changes is
+//! disconnected, so that it delays no other one.
 
 mod follow;
 mod hub;
@@ -18,24 +19,25 @@ use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use views::{Store, Unknown};
 
-use crate::error::StoreError;
+use crate::error::QueryError;
 use crate::schema::Order;
 use crate::view_position::ViewPosition;
 use hub::Hub;
 pub(crate) use stats::Counted;
 pub use stats::LiveStats;
 
-/// Changes that wait for one subscriber; at the next it is let go. More than one reading of the hub brings at once.
+/// How many changes may wait for one subscriber. At the next one it is disconnected. One window of
+/// the hub has fewer.
 pub const QUEUE: usize = 1_024;
-/// Subscriptions of an instance.
+/// How many subscriptions an instance has.
 const MAX_SUBSCRIPTIONS: usize = 10_000;
 
-/// What somebody wants to hear of.
+/// The orders of a subscription.
 #[derive(Debug, Clone)]
 pub enum Interest {
     /// One order.
     Order(String),
-    /// Every order that meets this when it changes.
+    /// Each order that matches this when it changes.
     Matching(Box<OrderFilter>),
 }
 
@@ -46,7 +48,7 @@ pub enum Begin {
     Present,
     /// With the orders that changed after this position.
     Position(u64),
-    /// With what changes from now on.
+    /// With the changes from now on.
     Now,
 }
 
@@ -60,10 +62,10 @@ pub enum Ended {
     #[error("this instance has as many subscriptions as it takes, try another or later")]
     TooMany,
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Query(#[from] QueryError),
 }
 
-/// Where to subscribe. Cheap to clone.
+/// The subscriptions of an instance. Cheap to clone.
 #[derive(Clone)]
 pub struct Live {
     hub: Hub,
@@ -72,17 +74,18 @@ pub struct Live {
 }
 
 impl Live {
-    /// For the views in that database, told of by that position.
+    /// For the views in this database, whose changes this position announces.
     pub fn new(pool: PgPool, view_position: ViewPosition, stats: LiveStats) -> Self {
         Self { hub: Hub::new(pool, view_position), places: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)), stats }
     }
 
-    /// A name in the criteria that does not exist, if there is one: no change would ever meet them.
-    pub async fn unknown(&self, criteria: &OrderFilter) -> Result<Option<Unknown>, StoreError> {
-        Store::without_snapshot(self.hub.pool.clone()).unknown(criteria).await.map_err(StoreError::from)
+    /// The first name in the criteria that does not exist: no change matches them.
+    pub async fn unknown(&self, criteria: &OrderFilter) -> Result<Option<Unknown>, QueryError> {
+        Store::without_snapshot(self.hub.pool.clone()).unknown(criteria).await.map_err(QueryError::from)
     }
 
-    /// What changes, until the subscriber leaves or is let go; the reason is the last item then.
+    /// The changes, until the subscriber leaves or is disconnected. Then the last item has the
+    /// reason.
     pub fn subscribe(
         &self,
         interest: Interest,

@@ -1,4 +1,4 @@
-//! How much is going on, for metrics.
+//! The number of connections and subscriptions, for metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// Connections and subscriptions of an instance. Clones look at the same.
+/// The connections and subscriptions of an instance. Clones show the same numbers.
 #[derive(Debug, Clone, Default)]
 pub struct LiveStats(Arc<Figures>);
 
@@ -27,7 +27,7 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    /// It ends because it was too slow.
+    /// It ends because its client was too slow.
     pub fn lets_go(&self) {
         self.stats.count_let_go();
     }
@@ -45,12 +45,12 @@ impl LiveStats {
         self.0.connections.load(Ordering::Relaxed)
     }
 
-    /// Subscriptions under way.
+    /// Subscriptions that are open.
     pub fn subscriptions(&self) -> u64 {
         self.0.subscriptions.load(Ordering::Relaxed)
     }
 
-    /// Subscribers and connections that were let go because they were too slow.
+    /// Subscriptions and connections that were ended because their clients were too slow.
     pub fn let_go(&self) -> u64 {
         self.0.let_go.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What changed after a position, read at once for all who want to hear of it.
+//! Reads the changes after a position, at once for all subscribers.
 
 use std::collections::HashMap;
 
@@ -6,27 +6,27 @@ use domain::filter::OrderFilter;
 use sqlx::PgPool;
 use views::Store;
 
-use crate::error::StoreError;
+use crate::error::QueryError;
 use crate::schema::Order;
 
-/// Orders read at once.
+/// The most orders in a window.
 const ORDERS: i64 = 500;
 
-/// What somebody wants to hear of.
+/// The orders that subscribers follow.
 #[derive(Debug, Clone)]
 pub struct Watched {
-    /// These orders; none: there are criteria, so that any order may be wanted.
+    /// These orders; `None`: with criteria, any order may match.
     pub orders: Option<Vec<String>>,
-    /// Orders that meet one of these.
+    /// Orders that match one of these.
     pub criteria: Vec<OrderFilter>,
 }
 
-/// Orders that changed, each once and as it is now, those that changed last at the end.
+/// Orders that changed, each once and in its present state, in the order of their last changes.
 pub struct Window {
     pub changes: Vec<Change>,
-    /// Everything up to here is read.
+    /// Each change up to here was read.
     pub through: i64,
-    /// Whether that is everything there is.
+    /// Whether the views have no further changes.
     pub is_last: bool,
 }
 
@@ -34,7 +34,7 @@ pub struct Window {
 #[derive(Clone)]
 pub struct Change {
     pub order: Order,
-    /// The criteria that it meets, by their index.
+    /// The criteria that it matches, by their index.
     pub meets: Vec<usize>,
 }
 
@@ -44,9 +44,10 @@ impl Change {
     }
 }
 
-/// Reads on after a position, in one snapshot. What is asked for beyond rows and steps is read later, and once for all (it does not
-/// change, or goes no further than the order's revision), so that nobody's leisure keeps the snapshot.
-pub async fn read(pool: &PgPool, after: i64, watched: &Watched) -> Result<Window, StoreError> {
+/// Reads the window after a position, in one snapshot. Fields beyond rows and steps are read later,
+/// once for all subscribers: they do not change, or end at the revision of the order. So no slow
+/// subscriber keeps the snapshot.
+pub async fn read(pool: &PgPool, after: i64, watched: &Watched) -> Result<Window, QueryError> {
     let snapshot = Store::new(pool.clone());
     let checkpoint = snapshot.checkpoint().await?.map_or(after, |checkpoint| checkpoint.commit.cast_signed());
     let rows = snapshot.changed(after, watched.orders.as_deref(), ORDERS).await?;

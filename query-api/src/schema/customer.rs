@@ -1,4 +1,5 @@
-//! Who ordered, and where it goes: personal data, which are opened only where they are asked for.
+//! The customer and the address of an order: personal data, which are opened only for a query that
+//! reads them.
 
 use std::sync::Arc;
 
@@ -8,13 +9,14 @@ use views::OrderRow;
 
 use super::loaders::Loaders;
 
-/// Who ordered.
+/// The customer of an order.
 pub struct Customer {
     row: Arc<OrderRow>,
     loaders: Arc<Loaders>,
 }
 
-/// Where an order goes. Of an order whose personal data were erased, country and region are left.
+/// The address of an order. After the personal data of the order were erased, only country and
+/// region remain.
 #[derive(SimpleObject)]
 pub struct Address {
     name: Option<String>,
@@ -26,13 +28,13 @@ pub struct Address {
 }
 
 impl Customer {
-    /// Of that order.
+    /// The customer of this order.
     pub fn of(row: Arc<OrderRow>, loaders: Arc<Loaders>) -> Self {
         Self { row, loaders }
     }
 }
 
-/// Who ordered.
+/// The customer of an order.
 #[Object]
 impl Customer {
     /// The shop's id.
@@ -50,8 +52,9 @@ impl Customer {
         personal.map(|personal| personal.data.email).map_err(Into::into).transpose()
     }
 
-    /// Whether the personal data of this order cannot be read, although nobody erased them: their key is missing. Then name, mail
-    /// address and address are null, and the order is held until the key is back, or until it is canceled.
+    /// Whether the personal data of this order cannot be read because their key is missing,
+    /// although they were not erased. Then name, mail address and address are null, and the order
+    /// is held until the key is back, or until it is canceled.
     async fn key_missing(&self) -> Result<bool> {
         let personal = self.loaders.personal(&self.row).await;
         Ok(personal.map(|personal| personal.key_missing)?)

@@ -1,9 +1,11 @@
-//! The enumerations, as the views spell them.
+//! The enumerations. Their values have the same names as in the views.
 
 use async_graphql::Enum;
 use domain::order;
 
-use crate::error::StoreError;
+use views::ViewsError;
+
+use crate::error::QueryError;
 
 /// Declares a GraphQL enumeration whose values have the same names in the views.
 macro_rules! enumeration {
@@ -19,18 +21,18 @@ macro_rules! enumeration {
             #[allow(dead_code, reason = "not wanted of every enumeration")]
             pub const ALL: &'static [Self] = &[$(Self::$value),*];
 
-            /// As the views spell it.
+            /// Its name in the views.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$value => $text),* }
             }
 
-            /// Reads the views' spelling.
-            pub fn read(text: &str) -> Result<Self, StoreError> {
+            /// Reads the name in the views.
+            pub fn read(text: &str) -> Result<Self, QueryError> {
                 match text {
                     $($text => Ok(Self::$value),)*
                     unknown => {
                         tracing::error!(value = unknown, concat!("the views hold an unknown ", stringify!($name)));
-                        Err(StoreError::Internal)
+                        Err(ViewsError::Internal.into())
                     }
                 }
             }
@@ -39,46 +41,46 @@ macro_rules! enumeration {
 }
 
 enumeration! {
-    /// Where an order's execution stands.
+    /// The state of an order's execution.
     #[graphql(name = "OrderState")]
     State {
-        /// Something is being done, or about to be tried again.
+        /// A step is being carried out, or waits for its next attempt.
         Running = "RUNNING",
-        /// Nothing to do until an answer comes.
+        /// It waits for an answer.
         Waiting = "WAITING",
-        /// Held by an operator.
+        /// An operator has paused it.
         Paused = "PAUSED",
-        /// Being undone.
+        /// It is being undone.
         Compensating = "COMPENSATING",
-        /// Ended as planned.
+        /// It has ended as planned.
         Completed = "COMPLETED",
-        /// Ended undone.
+        /// It has ended, and its steps are undone.
         Canceled = "CANCELED",
-        /// Waits for an operator.
+        /// It waits for an operator.
         Stuck = "STUCK",
     }
 }
 
 enumeration! {
-    /// Where a step stands.
+    /// The status of a step.
     StepStatus {
-        /// Has not begun.
+        /// It has not begun.
         Pending = "PENDING",
         /// An attempt is being made.
         Running = "RUNNING",
-        /// An answer, or the end of a wait, is still to come.
+        /// It waits for an answer, or for the end of its wait.
         Waiting = "WAITING",
-        /// An attempt failed, the next one waits.
+        /// An attempt failed, and the next one is due later.
         Retrying = "RETRYING",
-        /// Answered.
+        /// It has an answer.
         Completed = "COMPLETED",
-        /// Not needed, or no longer.
+        /// It is not needed, or no longer.
         Skipped = "SKIPPED",
-        /// Failed for good.
+        /// It failed for good.
         Failed = "FAILED",
-        /// Being undone.
+        /// It is being undone.
         Compensating = "COMPENSATING",
-        /// Undone.
+        /// It is undone.
         Compensated = "COMPENSATED",
         /// Its undo failed for good.
         Stuck = "STUCK",
@@ -86,13 +88,13 @@ enumeration! {
 }
 
 enumeration! {
-    /// How a step comes to its answer.
+    /// How a step gets its answer.
     StepMode {
-        /// Answered in the same exchange.
+        /// The participant answers in the same exchange.
         Call = "CALL",
-        /// Accepted now, answered later.
+        /// The participant accepts the request, and answers later.
         Request = "REQUEST",
-        /// Nobody is asked: time has to pass.
+        /// No participant is asked: the step waits for a time.
         Wait = "WAIT",
         /// A person answers.
         Await = "AWAIT",
@@ -174,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_an_error() {
-        assert_eq!(State::read("DANCING"), Err(StoreError::Internal));
+        assert_eq!(State::read("DANCING"), Err(ViewsError::Internal.into()));
         assert_eq!(State::read("STUCK"), Ok(State::Stuck));
     }
 }

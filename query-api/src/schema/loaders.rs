@@ -1,4 +1,5 @@
-//! What hangs on the orders of one list is read for all of them at once, when the first of them is asked for it.
+//! Loads steps, timelines and definitions for all orders of one list at once, when the first of
+//! them needs them.
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -7,32 +8,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 use uuid::Uuid;
-use views::Page;
-use views::{Head, Keys, OrderRow, Personal, StepRow, Store, TimelineRow, WorkflowKey, WorkflowRow};
+use views::{Head, Keys, OrderRow, Page, Personal, StepRow, Store, TimelineRow, ViewsError, WorkflowKey, WorkflowRow};
 
-use crate::error::StoreError;
+use crate::error::QueryError;
 use crate::history::{Earlier, History};
 
-type Shared<T> = Arc<OnceCell<Result<T, StoreError>>>;
+type Shared<T> = Arc<OnceCell<Result<T, QueryError>>>;
 /// By order.
-type Steps = OnceCell<Result<HashMap<String, Vec<StepRow>>, StoreError>>;
+type Steps = OnceCell<Result<HashMap<String, Vec<StepRow>>, QueryError>>;
 
-/// The orders of one list. Everything is read at most once, failures included.
+/// The orders of one list. Each part is read at most once, also if it fails.
 pub struct Loaders {
     store: Store,
-    /// What timelines are read from, where that is not the views.
+    /// Where timelines are read, if not from the views.
     history: Option<History>,
     orders: Vec<Head>,
     workflows: HashSet<WorkflowKey>,
     steps: Steps,
-    definitions: OnceCell<Result<HashMap<WorkflowKey, Arc<WorkflowRow>>, StoreError>>,
+    definitions: OnceCell<Result<HashMap<WorkflowKey, Arc<WorkflowRow>>, QueryError>>,
     timelines: PerKey<Page<i64>, HashMap<String, Vec<TimelineRow>>>,
     sealed_with: Vec<Uuid>,
-    keys: OnceCell<Result<Keys, StoreError>>,
+    keys: OnceCell<Result<Keys, QueryError>>,
 }
 
 impl Loaders {
-    /// Those orders, as the views have them.
+    /// These orders, as the views have them.
     pub fn of(store: &Store, orders: &[OrderRow]) -> Arc<Self> {
         Arc::new(Self::new(store, None, OnceCell::new(), orders))
     }
@@ -44,7 +44,7 @@ impl Loaders {
         Arc::new(Self::new(store, Some(history.clone()), steps, &[row]))
     }
 
-    /// Those orders as they were read, with these steps of theirs.
+    /// These orders as they were read, with these steps.
     pub fn live(store: &Store, orders: &[OrderRow], steps: HashMap<String, Vec<StepRow>>) -> Arc<Self> {
         Arc::new(Self::new(store, None, OnceCell::new_with(Some(Ok(steps))), orders))
     }
@@ -63,19 +63,19 @@ impl Loaders {
         }
     }
 
-    /// The steps of one that something has happened to.
-    pub async fn steps(&self, order: &str) -> Result<&[StepRow], StoreError> {
+    /// The steps of an order that have begun.
+    pub async fn steps(&self, order: &str) -> Result<&[StepRow], QueryError> {
         let read = || async {
             let orders: Vec<String> = self.orders.iter().map(|order| order.id.clone()).collect();
-            self.store.steps(&orders).await.map_err(StoreError::from)
+            self.store.steps(&orders).await.map_err(QueryError::from)
         };
         let steps = self.steps.get_or_init(read).await;
         let steps = steps.as_ref().map_err(|error| *error)?;
         Ok(steps.get(order).map_or(&[], Vec::as_slice))
     }
 
-    /// The definition that one follows, if it is known.
-    pub async fn definition(&self, key: &WorkflowKey) -> Result<Option<Arc<WorkflowRow>>, StoreError> {
+    /// The definition that an order follows, if the views have it.
+    pub async fn definition(&self, key: &WorkflowKey) -> Result<Option<Arc<WorkflowRow>>, QueryError> {
         let read = || async {
             let rows = self.store.workflows(self.workflows.clone()).await?;
             Ok(rows.into_iter().map(|(key, row)| (key, Arc::new(row))).collect())
@@ -84,32 +84,32 @@ impl Loaders {
         Ok(definitions.as_ref().map_err(|error| *error)?.get(key).cloned())
     }
 
-    /// The personal data of one, as far as they can be read.
-    pub async fn personal(&self, order: &OrderRow) -> Result<Personal, StoreError> {
+    /// The personal data of an order, as far as they can be read.
+    pub async fn personal(&self, order: &OrderRow) -> Result<Personal, QueryError> {
         if order.sealed.is_none() {
             return Ok(Keys::default().open(order)?);
         }
         let keys =
-            self.keys.get_or_init(async || self.store.keys(&self.sealed_with).await.map_err(StoreError::from)).await;
+            self.keys.get_or_init(async || self.store.keys(&self.sealed_with).await.map_err(QueryError::from)).await;
         Ok(keys.as_ref().map_err(|error| *error)?.open(order)?)
     }
 
-    /// A page of the timeline of one.
-    pub async fn timeline(&self, order: &str, page: &Page<i64>) -> Result<Vec<TimelineRow>, StoreError> {
+    /// A page of the timeline of an order.
+    pub async fn timeline(&self, order: &str, page: &Page<i64>) -> Result<Vec<TimelineRow>, QueryError> {
         let read = || async {
             match &self.history {
                 Some(history) => history.timelines(&self.orders, page).await,
-                None => self.store.timelines(&self.orders, page).await.map_err(StoreError::from),
+                None => self.store.timelines(&self.orders, page).await.map_err(QueryError::from),
             }
         };
         let timelines = self.timelines.get_or_init(page, read).await;
         let timelines =
-            timelines.get().map_or(Err(StoreError::Internal), |read| read.as_ref().map_err(|error| *error))?;
+            timelines.get().map_or(Err(ViewsError::Internal.into()), |read| read.as_ref().map_err(|error| *error))?;
         Ok(timelines.get(order).cloned().unwrap_or_default())
     }
 }
 
-/// One cell for each key. The keys come from one query's text, so that its limits bound their number.
+/// One cell for each key. The text of one query has the keys, so its limits bound their number.
 struct PerKey<K, T> {
     cells: Mutex<HashMap<K, Shared<T>>>,
 }
@@ -123,7 +123,7 @@ impl<K, T> Default for PerKey<K, T> {
 impl<K: Clone + Eq + Hash, T> PerKey<K, T> {
     async fn get_or_init<F>(&self, key: &K, read: impl FnOnce() -> F) -> Shared<T>
     where
-        F: Future<Output = Result<T, StoreError>>,
+        F: Future<Output = Result<T, QueryError>>,
     {
         let cell = {
             let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);

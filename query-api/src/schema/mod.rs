@@ -29,7 +29,7 @@ pub use query::Query;
 pub use scalars::Position;
 pub use subscription::Subscription;
 
-/// The schema: it can be asked, not told.
+/// The schema. It has no mutations.
 pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;
 
 /// The schema. Each request brings its own [`Store`](views::Store).
@@ -67,5 +67,5 @@ where
     connection
 }
 
-/// A connection with a name of its own.
+/// A connection with its own name.
 type Named<Node, Name, EdgeName> = Connection<String, Node, EmptyFields, EmptyFields, Name, EdgeName>;

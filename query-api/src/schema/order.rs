@@ -1,4 +1,4 @@
-//! An order, and what hangs on it.
+//! An order, with its steps, timeline and other parts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::scalars::Position;
 use super::step::{self, Step};
 use super::timeline::{self, TimelineConnection, TimelineEntry};
 use super::workflow::Workflow;
-use crate::error::{StoreError, coded};
+use crate::error::{QueryError, coded};
 use crate::history::{Earlier, History};
 use crate::paging::{PageArguments, cost_factor, cut};
 
@@ -42,28 +42,28 @@ pub struct OrderLine {
 }
 
 impl Order {
-    /// The orders of a list, which share what is read for them.
-    pub fn list(store: &Store, rows: Vec<OrderRow>) -> Result<Vec<Self>, StoreError> {
-        Self::among(&Loaders::of(store, &rows), rows)
+    /// The orders of a list, which share their loaders.
+    pub fn list(store: &Store, rows: Vec<OrderRow>) -> Result<Vec<Self>, QueryError> {
+        Self::with_loaders(&Loaders::of(store, &rows), rows)
     }
 
-    /// Orders as they were read when they changed. What else is asked of them is read through that store.
+    /// Orders as they were read when they changed. Other parts of them are read through this store.
     pub fn live(
         store: &Store,
         rows: Vec<OrderRow>,
         steps: HashMap<String, Vec<StepRow>>,
-    ) -> Result<Vec<Self>, StoreError> {
-        Self::among(&Loaders::live(store, &rows, steps), rows)
+    ) -> Result<Vec<Self>, QueryError> {
+        Self::with_loaders(&Loaders::live(store, &rows, steps), rows)
     }
 
-    fn among(loaders: &Arc<Loaders>, rows: Vec<OrderRow>) -> Result<Vec<Self>, StoreError> {
+    fn with_loaders(loaders: &Arc<Loaders>, rows: Vec<OrderRow>) -> Result<Vec<Self>, QueryError> {
         let order =
             |row: OrderRow| Ok(Self { state: State::read(&row.state)?, row: Arc::new(row), loaders: loaders.clone() });
         rows.into_iter().map(order).collect()
     }
 
     /// An order as it was.
-    pub fn earlier(store: &Store, history: &History, earlier: Earlier) -> Result<Self, StoreError> {
+    pub fn earlier(store: &Store, history: &History, earlier: Earlier) -> Result<Self, QueryError> {
         let row = earlier.row.clone();
         let loaders = Loaders::earlier(store, history, earlier);
         Ok(Self { state: State::read(&row.state)?, row: Arc::new(row), loaders })
@@ -86,17 +86,17 @@ impl Order {
         self.row.id.as_str().into()
     }
 
-    /// The business word that the workflow gives the order.
+    /// The business status that the workflow gives the order.
     async fn status(&self) -> &str {
         &self.row.status
     }
 
-    /// Where its execution stands.
+    /// The state of its execution.
     async fn state(&self) -> State {
         self.state
     }
 
-    /// The definition that it began on and ends on.
+    /// The definition that it follows from its beginning to its end.
     async fn workflow(&self) -> Workflow {
         Workflow::followed(self.row.workflow.clone(), self.row.workflow_version, self.loaders.clone())
     }
@@ -110,8 +110,9 @@ impl Order {
         &self.row.currency
     }
 
-    /// The sum over the lines, as decimal text with the digits of the currency's minor unit (ISO 4217): `"28.00"` EUR, `"28"` JPY,
-    /// `"28.000"` KWD. An order from before amounts had to fit their currency has the digits that it was placed with.
+    /// The sum over the lines, as decimal text with the digits of the currency's minor unit (ISO
+    /// 4217): `"28.00"` EUR, `"28"` JPY, `"28.000"` KWD. An order from before amounts had to fit
+    /// their currency has the digits that it was placed with.
     async fn total(&self) -> Decimal {
         self.row.total
     }
@@ -128,13 +129,13 @@ impl Order {
             .collect()
     }
 
-    /// Where it goes.
+    /// The address that it goes to.
     async fn ship_to(&self) -> Option<Result<Address>> {
         let personal = self.loaders.personal(&self.row).await;
         personal.map(|personal| personal.data.ship_to.map(Address::from)).map_err(Into::into).transpose()
     }
 
-    /// What else the shop keeps with the order.
+    /// Other data that the shop keeps with the order.
     async fn attributes(&self) -> &Value {
         &self.row.attributes.0
     }
@@ -143,12 +144,12 @@ impl Order {
         self.row.placed_at
     }
 
-    /// When something last happened to it.
+    /// When its last event was decided.
     async fn updated_at(&self) -> DateTime<Utc> {
         self.row.updated_at
     }
 
-    /// When it came to its end.
+    /// When it ended.
     async fn ended_at(&self) -> Option<DateTime<Utc>> {
         self.row.ended_at
     }
@@ -158,21 +159,21 @@ impl Order {
         self.row.revision
     }
 
-    /// Place of its last event in the log.
+    /// Position of its last event in the log.
     async fn position(&self) -> Position {
         Position(self.row.position.cast_unsigned())
     }
 
-    /// Its steps, in the order of the definition, those that have not begun included.
+    /// Its steps, in the order of the definition, with those that have not begun.
     #[graphql(complexity = "10 * child_complexity")]
     async fn steps(&self) -> Result<Vec<Step>> {
         let begun = self.loaders.steps(&self.row.id).await?;
         let definition = self.loaders.definition(&self.workflow_key()).await?;
         let outline = definition.as_ref().map_or(&[][..], |definition| definition.outline.0.as_slice());
-        Ok(step::in_order(self.state, begun, outline)?)
+        Ok(step::in_definition_order(self.state, begun, outline)?)
     }
 
-    /// What has happened to it, event by event.
+    /// Its history, event by event.
     #[graphql(complexity = "cost_factor(first, last) * child_complexity")]
     async fn timeline(
         &self,
@@ -187,8 +188,8 @@ impl Order {
         Ok(connection(cut(&page, rows), |row| (timeline::cursor(&row), TimelineEntry::from(row))))
     }
 
-    /// What the workflow gave back. A text in it that holds personal data which cannot be read, because they were erased or
-    /// because their key is missing, is null.
+    /// The result of the workflow. A text in it is null if it holds personal data that cannot be
+    /// read, because they were erased or because their key is missing.
     async fn result(&self) -> Option<Result<Value>> {
         let result = &self.row.result.as_ref()?.0;
         let placeholders = self.row.result_placeholders.as_ref().map(|placeholders| &placeholders.0);
@@ -199,13 +200,14 @@ impl Order {
         Some(personal.map(|personal| personal.data.show_in(result, placeholders).into_owned()).map_err(Into::into))
     }
 
-    /// Why `result` is null although the workflow gives one back: its expression failed, or its value was too large.
+    /// Why `result` is null although the workflow has one: its expression failed, or its value was
+    /// too large.
     async fn result_error(&self) -> Option<&str> {
         self.row.result_error.as_deref()
     }
 
-    /// Whether an event of it could not be projected and is set aside, so that what is told of it is behind the log. `parkedEvents`
-    /// of the query lists them.
+    /// Whether an event of it could not be projected and is set aside, so that these fields are
+    /// behind the log. `parkedEvents` of the query lists such events.
     async fn parked(&self) -> bool {
         self.row.parked
     }

@@ -1,4 +1,4 @@
-//! Everything at a glance.
+//! An overview of all orders.
 
 use async_graphql::{ComplexObject, Context, Result, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -7,25 +7,25 @@ use views::{CountRow, HourRow, ProgressRow};
 
 use super::enums::State;
 use super::scalars::Position;
-use crate::error::StoreError;
+use crate::error::QueryError;
 
-/// Everything at a glance.
+/// An overview of all orders.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct Overview {
     #[graphql(skip)]
     checkpoint: Option<event_store::Position>,
-    /// Orders in all.
+    /// The number of all orders.
     orders: i64,
     /// How many orders have each business status.
     by_status: Vec<StatusCount>,
     /// How many orders are in each state.
     by_state: Vec<StateCount>,
-    /// Orders that wait for an operator.
+    /// The number of orders that wait for an operator.
     stuck: i64,
-    /// Events set aside because the views could not take them.
+    /// The number of events that could not be projected and are set aside.
     parked: i64,
-    /// How far the views have come in the log.
+    /// The position of the views in the log.
     position: Option<Position>,
     /// When the last event in the views was recorded.
     last_event_at: Option<DateTime<Utc>>,
@@ -36,8 +36,8 @@ pub struct Overview {
 pub struct ViewsLag {
     /// The position of the log's last event. Not all of them are for the views.
     log_position: Option<Position>,
-    /// How long ago the first event was recorded that the views do not have; zero: they have everything. Null: the log did not
-    /// say in time.
+    /// The age of the first event that the views do not have, in seconds; zero: they have every
+    /// event. Null: the log did not answer in time.
     seconds: Option<f64>,
 }
 
@@ -47,7 +47,7 @@ impl Overview {
     #[graphql(complexity = "50 + child_complexity")]
     async fn lag(&self, context: &Context<'_>) -> Option<Result<ViewsLag>> {
         let measured = async {
-            let lag = context.data::<LagMeter>()?.of(self.checkpoint).await.map_err(StoreError::from)?;
+            let lag = context.data::<LagMeter>()?.of(self.checkpoint).await.map_err(QueryError::from)?;
             Ok(ViewsLag { log_position: lag.log.map(Position), seconds: lag.seconds })
         };
         Some(measured.await)
@@ -79,16 +79,16 @@ pub struct HourCount {
 }
 
 impl TryFrom<HourRow> for HourCount {
-    type Error = StoreError;
+    type Error = QueryError;
 
-    fn try_from(HourRow { hour, status, state, orders }: HourRow) -> std::result::Result<Self, StoreError> {
+    fn try_from(HourRow { hour, status, state, orders }: HourRow) -> std::result::Result<Self, QueryError> {
         Ok(Self { hour, status, state: State::read(&state)?, count: orders })
     }
 }
 
 impl Overview {
     /// Adds up the counts.
-    pub fn of(counts: &[CountRow], progress: &ProgressRow) -> std::result::Result<Self, StoreError> {
+    pub fn of(counts: &[CountRow], progress: &ProgressRow) -> std::result::Result<Self, QueryError> {
         let mut by_status: Vec<StatusCount> = Vec::new();
         let mut by_state: Vec<StateCount> = Vec::new();
         for row in counts {

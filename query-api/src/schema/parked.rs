@@ -1,4 +1,4 @@
-//! What could not be projected.
+//! Events that could not be projected.
 
 use async_graphql::{ID, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -6,14 +6,15 @@ use views::ParkedRow;
 
 use super::Position;
 
-/// An event that could not be projected and is set aside, until an operator has it tried again (`tenuto projector retry`).
+/// An event that could not be projected and is set aside, until an operator has it tried again
+/// (`tenuto projector retry`).
 #[derive(SimpleObject)]
 pub struct ParkedEvent {
-    /// The stream that it is in: that of the order, or that of the stream's metadata.
+    /// Its stream: that of the order, or that of the metadata of the order's stream.
     stream: ID,
-    /// Its index there.
+    /// Its index in this stream.
     revision: i64,
-    /// Its place in the log.
+    /// Its position in the log.
     position: Position,
     #[graphql(name = "type")]
     event_type: String,

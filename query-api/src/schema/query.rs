@@ -1,4 +1,4 @@
-//! What can be asked.
+//! The queries.
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ErrorExtensions, ID, Object, Result};
@@ -12,24 +12,25 @@ use super::order::Order;
 use super::overview::{HourCount, Overview};
 use super::parked::ParkedEvent;
 use super::workflow::Workflow;
-use crate::error::{StoreError, coded, unknown_name};
+use crate::error::{QueryError, coded, unknown_name};
 use crate::filter::{OrderFilter, comparable};
 use crate::freshness::{Freshness, ViewsBehind};
 use crate::history::{AsOf, History, HistoryError};
 use crate::paging::{Cut, PageArguments, cost_factor, cut};
 use crate::sort::OrderSort;
 
-/// What can be asked.
+/// The queries.
 pub struct Query;
 
-// A field that may be null is an `Option<Result>`: its error leaves the others what they are.
+// A field that may be null is an `Option<Result>`: its error leaves the other fields as they are.
 
-/// What can be asked.
+/// The queries.
 #[Object]
 impl Query {
-    /// An order by its id; null where there is none. With `atRevision` (the index of an event in its stream; one that there is not
-    /// is an error) or `asOf` (a moment: what had been decided by then; null: it was not placed yet) it is as it was, read from
-    /// the log itself, together with its steps and its timeline.
+    /// An order by its id; null: it does not exist. With `atRevision` (the index of an event in its
+    /// stream; an error if that event does not exist) or `asOf` (a moment: the events that were
+    /// decided by then; null: the order was not placed yet), the order is as it was then, with its
+    /// steps and its timeline, and is read from the log.
     #[graphql(complexity = "as_of_cost(at_revision, as_of) + child_complexity")]
     async fn order(
         &self,
@@ -48,9 +49,9 @@ impl Query {
         found.transpose()
     }
 
-    /// The orders that meet a filter, the latest first unless said otherwise, at most 200 at a time. A filter that no order meets, and
-    /// that names a workflow, a version or a step which does not exist, is an error with the code `NO_SUCH_WORKFLOW`,
-    /// `NO_SUCH_VERSION` or `NO_SUCH_STEP`.
+    /// The orders that match a filter, by default the latest first, at most 200 at a time. If no
+    /// order matches, and the filter names a workflow, a version or a step that does not exist, the
+    /// answer is an error with the code `NO_SUCH_WORKFLOW`, `NO_SUCH_VERSION` or `NO_SUCH_STEP`.
     #[graphql(complexity = "cost_factor(first, last) * child_complexity")]
     #[expect(clippy::too_many_arguments, reason = "they are Relay's, and GraphQL's are named")]
     async fn orders(
@@ -70,11 +71,11 @@ impl Query {
         let page = sort.page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let criteria = filter.unwrap_or_default().checked().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         fresh(context, freshness).await?;
-        let rows = store.orders(&criteria, sort.sort(), &page).await.map_err(StoreError::from)?;
+        let rows = store.orders(&criteria, sort.sort(), &page).await.map_err(QueryError::from)?;
         let is_whole = page.after.is_none() && page.before.is_none();
         if rows.is_empty()
             && is_whole
-            && let Some(unknown) = store.unknown(&criteria).await.map_err(StoreError::from)?
+            && let Some(unknown) = store.unknown(&criteria).await.map_err(QueryError::from)?
         {
             return Err(unknown_name(&unknown));
         }
@@ -94,24 +95,26 @@ impl Query {
         definition(context, &name, version, freshness).await.transpose()
     }
 
-    /// The events of an order that could not be projected and are set aside, each with the reason, in the order of the log; at most
-    /// 100. The order may have others, or not be in the views at all.
+    /// The events of an order that could not be projected and are set aside, each with the reason,
+    /// in the order of the log; at most 100. Other events of the order may be in the views, or
+    /// none.
     #[graphql(complexity = "10 * child_complexity")]
     async fn parked_events(&self, context: &Context<'_>, order: ID) -> Result<Vec<ParkedEvent>> {
         let Ok(order) = OrderId::new(order.as_str()) else { return Ok(Vec::new()) };
-        let rows = context.data::<Store>()?.parked(&order).await.map_err(StoreError::from)?;
+        let rows = context.data::<Store>()?.parked(&order).await.map_err(QueryError::from)?;
         Ok(rows.into_iter().map(ParkedEvent::from).collect())
     }
 
-    /// Everything at a glance.
+    /// An overview of all orders.
     async fn overview(&self, context: &Context<'_>) -> Result<Overview> {
         let store = context.data::<Store>()?;
-        let (counts, progress) = tokio::try_join!(store.counts(), store.progress()).map_err(StoreError::from)?;
+        let (counts, progress) = tokio::try_join!(store.counts(), store.progress()).map_err(QueryError::from)?;
         Ok(Overview::of(&counts, &progress)?)
     }
 
-    /// How many orders were placed in each hour of a span of time, by status and state as they are now; at most 31 days. Hours
-    /// are those of UTC; one that is in the span only in part is counted as a whole.
+    /// How many orders were placed in each hour of a time range of at most 31 days, by their
+    /// present status and state. Hours are those of UTC. An hour that is only partly in the range
+    /// is counted as a whole.
     #[graphql(complexity = "100 * child_complexity")]
     async fn orders_by_hour(
         &self,
@@ -123,30 +126,31 @@ impl Query {
         if to - from > MAX_BY_HOUR {
             return Err(coded(&TOO_LONG_BY_HOUR, "BAD_USER_INPUT"));
         }
-        let rows = context.data::<Store>()?.counts_by_hour(from, to).await.map_err(StoreError::from)?;
+        let rows = context.data::<Store>()?.counts_by_hour(from, to).await.map_err(QueryError::from)?;
         Ok(rows.into_iter().map(HourCount::try_from).collect::<std::result::Result<_, _>>()?)
     }
 }
 
-/// The longest span of time that is counted by the hour.
+/// The longest time range that is counted by the hour.
 const MAX_BY_HOUR: TimeDelta = TimeDelta::days(31);
 const TOO_LONG_BY_HOUR: &str = "between `from` and `to` there may be at most 31 days";
 
-/// What an order costs besides its fields: as it was, the reading of its events.
+/// The complexity of an order besides its fields: for a past state, the reading of its events.
 fn as_of_cost(at_revision: Option<i64>, as_of: Option<DateTime<Utc>>) -> usize {
     if at_revision.is_some() || as_of.is_some() { 500 } else { 1 }
 }
 
 const FRESHNESS_OF_THE_PAST: &str =
-    "`freshness` is of the views, and an order as it was is read from the log: leave one of them out";
+    "`freshness` is about the views, and a past state of an order is read from the log: leave one of them out";
 
-/// Makes sure that the views which this answer reads are as fresh as a field asks for. They were waited for before.
+/// Checks that the views which this answer reads are as fresh as a field requires. The wait for
+/// them is over.
 async fn fresh(context: &Context<'_>, freshness: Option<Freshness>) -> Result<()> {
     let Some(freshness) = freshness else { return Ok(()) };
     freshness.wait().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
     let wanted = freshness.position.0;
-    let Err(had) = context.data::<Store>()?.at_least(wanted).await.map_err(StoreError::from)? else { return Ok(()) };
-    let lag = context.data::<LagMeter>()?.beside_an_error(had).await;
+    let Err(had) = context.data::<Store>()?.at_least(wanted).await.map_err(QueryError::from)? else { return Ok(()) };
+    let lag = context.data::<LagMeter>()?.for_an_error(had).await;
     Err(ViewsBehind { wanted, had: had.map(|had| had.commit), lag }.into())
 }
 
@@ -157,14 +161,14 @@ async fn definition(
     freshness: Option<Freshness>,
 ) -> Result<Option<Workflow>> {
     fresh(context, freshness).await?;
-    let row = context.data::<Store>()?.workflow(&comparable(name), version).await.map_err(StoreError::from)?;
+    let row = context.data::<Store>()?.workflow(&comparable(name), version).await.map_err(QueryError::from)?;
     Ok(row.map(Workflow::from))
 }
 
 async fn present(context: &Context<'_>, id: &str, freshness: Option<Freshness>) -> Result<Option<Order>> {
     fresh(context, freshness).await?;
     let store = context.data::<Store>()?;
-    let row = store.order(&comparable(id)).await.map_err(StoreError::from)?;
+    let row = store.order(&comparable(id)).await.map_err(QueryError::from)?;
     Ok(Order::list(store, Vec::from_iter(row))?.pop())
 }
 
@@ -173,7 +177,7 @@ async fn earlier(context: &Context<'_>, id: &str, as_of: AsOf) -> Result<Option<
     let Ok(order) = OrderId::new(id) else { return Ok(None) };
     match history.order(&order, as_of).await {
         Ok(earlier) => Ok(earlier.map(|earlier| Order::earlier(store, history, earlier)).transpose()?),
-        Err(HistoryError::Store(error)) => Err(error.into()),
+        Err(HistoryError::Query(error)) => Err(error.into()),
         Err(error @ HistoryError::NoSuchRevision { last, .. }) => {
             Err(coded(&error, "NO_SUCH_REVISION").extend_with(|_, extensions| extensions.set("lastRevision", last)))
         }

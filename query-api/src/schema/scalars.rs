@@ -1,12 +1,13 @@
-//! Scalars of our own.
+//! Our scalars.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
-/// A place in the log. A string of digits, because a JSON number does not hold every one. Later events have greater positions.
+/// A position in the log. It is a string of digits, because a JSON number cannot hold every
+/// position. Later events have greater positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position(pub u64);
 
-/// A place in the log: a string of digits. Later events have greater positions.
+/// A position in the log: a string of digits. Later events have greater positions.
 #[Scalar]
 impl ScalarType for Position {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -1,4 +1,4 @@
-//! The steps of an order: what has happened to them, laid over what the definition foresees.
+//! The steps of an order: those that have begun, and those that the definition plans.
 
 use async_graphql::{ID, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -6,25 +6,25 @@ use serde_json::Value;
 use views::{OutlineStep, StepRow};
 
 use super::enums::{State, StepMode, StepStatus};
-use crate::error::StoreError;
+use crate::error::QueryError;
 
 /// A step of an order.
 #[derive(Debug, Clone, PartialEq, SimpleObject)]
 pub struct Step {
     id: ID,
-    /// Who acts.
+    /// The participant.
     participant: Option<String>,
-    /// What it is asked to do.
+    /// The action that it is asked for.
     action: Option<String>,
     mode: StepMode,
     status: StepStatus,
     /// The participant's named answer.
     outcome: Option<String>,
-    /// What came with the answer.
+    /// The data of the answer.
     data: Option<Value>,
-    /// Attempts made, not counting those to undo it.
+    /// The number of attempts, without those to undo it.
     attempts: i32,
-    /// What went wrong last.
+    /// The last error.
     last_error: Option<String>,
     started_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
@@ -32,8 +32,9 @@ pub struct Step {
     next_attempt_at: Option<DateTime<Utc>>,
 }
 
-/// The steps in the order of the definition. One that has begun but is not in it (the definition is not known) comes last.
-pub fn in_order(state: State, begun: &[StepRow], outline: &[OutlineStep]) -> Result<Vec<Step>, StoreError> {
+/// The steps in the order of the definition. Steps that it does not have, because the views do not
+/// have the definition, come last.
+pub fn in_definition_order(state: State, begun: &[StepRow], outline: &[OutlineStep]) -> Result<Vec<Step>, QueryError> {
     let foreseen = outline.iter().filter_map(|planned| match begun.iter().find(|row| row.step == planned.id) {
         Some(row) => Some(Step::begun(row, Some(planned))),
         None => Step::not_begun(state, planned),
@@ -43,7 +44,7 @@ pub fn in_order(state: State, begun: &[StepRow], outline: &[OutlineStep]) -> Res
 }
 
 impl Step {
-    fn begun(row: &StepRow, planned: Option<&OutlineStep>) -> Result<Self, StoreError> {
+    fn begun(row: &StepRow, planned: Option<&OutlineStep>) -> Result<Self, QueryError> {
         let mode = row.mode.as_deref().or(planned.map(|planned| planned.mode.as_str()));
         Ok(Self {
             id: row.step.as_str().into(),
@@ -61,9 +62,10 @@ impl Step {
         })
     }
 
-    /// A step to which nothing has happened. Going forward it is still to come; once the order is being undone, or has ended,
-    /// it never will. The steps after compensation are only there when there is compensation.
-    fn not_begun(state: State, planned: &OutlineStep) -> Option<Result<Self, StoreError>> {
+    /// A step that has not begun. While the order goes forward, the step is pending. Once the order
+    /// is being undone, or has ended, the step is skipped. The steps after compensation are shown
+    /// only if there is compensation.
+    fn not_begun(state: State, planned: &OutlineStep) -> Option<Result<Self, QueryError>> {
         let undone = matches!(state, State::Compensating | State::Canceled);
         if planned.compensated && !undone {
             return None;
@@ -122,7 +124,7 @@ mod tests {
 
     fn shown(state: State) -> Vec<(String, StepStatus)> {
         let outline = [planned("ship", false), planned("charge", false), planned("record-canceled", true)];
-        let steps = in_order(state, &[begun("charge"), begun("unplanned")], &outline).unwrap();
+        let steps = in_definition_order(state, &[begun("charge"), begun("unplanned")], &outline).unwrap();
         steps.into_iter().map(|step| (step.id.0, step.status)).collect()
     }
 

@@ -1,4 +1,4 @@
-//! What can be subscribed to.
+//! The subscriptions.
 
 use async_graphql::{Context, ID, Result, Subscription};
 use futures::StreamExt;
@@ -12,24 +12,26 @@ use crate::live::{Begin, Ended, Interest, Live};
 
 type Changes = BoxStream<'static, Result<Order>>;
 
-/// What can be subscribed to.
+/// The subscriptions.
 pub struct Subscription;
 
-/// What can be subscribed to. An order comes as it is by then, so that changes in quick succession come as one; its `position` is
-/// what to go on from after a break.
+/// The subscriptions. An order arrives in its present state, so that changes in quick succession
+/// arrive as one. After an interruption, subscribe again with the `position` of the last order that
+/// arrived.
 #[Subscription]
 impl Subscription {
-    /// An order: as it is, once it is there, and then whenever something happens to it. With `from`, the position of the last change
-    /// that is known, only what came after that.
+    /// An order: its present state, as soon as it exists, and then each change. With `from`, the
+    /// position of the last change that the client has, only the changes after that.
     #[expect(clippy::unused_async, reason = "the macro awaits it")]
     async fn order(&self, context: &Context<'_>, id: ID, from: Option<Position>) -> Result<Changes> {
         let from = from.map_or(Begin::Present, |from| Begin::Position(from.0));
         changes(context, Interest::Order(comparable(&id)), from)
     }
 
-    /// The orders that meet a filter, each whenever something happens to it from now on. With `from`, the position of the last
-    /// change that is known, what came after that is told first. A filter that names a workflow, a version or a step which does not
-    /// exist is an error, as for the query.
+    /// The orders that match a filter, each whenever it changes from now on. With `from`, the
+    /// position of the last change that the client has, the changes after that come first. A filter
+    /// that names a workflow, a version or a step that does not exist is an error, as for the
+    /// query.
     async fn orders(
         &self,
         context: &Context<'_>,
@@ -56,7 +58,7 @@ impl From<Ended> for async_graphql::Error {
         match ended {
             Ended::TooSlow => coded(&ended, "TOO_SLOW"),
             Ended::TooMany => coded(&ended, "OVERLOADED"),
-            Ended::Store(error) => error.into(),
+            Ended::Query(error) => error.into(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An order's timeline: its events as people read them.
+//! The timeline of an order: its events, for people.
 
 use async_graphql::connection::{ConnectionNameType, EdgeNameType};
 use async_graphql::{ID, OutputType, SimpleObject};
@@ -10,7 +10,7 @@ use views::TimelineRow;
 use super::Named;
 use crate::paging::{PageArguments, PageError, encode_cursor};
 
-/// Something that happened to an order.
+/// An event of an order.
 #[derive(SimpleObject)]
 pub struct TimelineEntry {
     /// Index of the event in the order's stream.
@@ -18,13 +18,13 @@ pub struct TimelineEntry {
     #[graphql(name = "type")]
     event_type: String,
     recorded_at: DateTime<Utc>,
-    /// What happened, in a sentence.
+    /// The event, in a sentence.
     summary: String,
-    /// The step that it speaks of.
+    /// Its step.
     step: Option<String>,
-    /// The person who did it, if a person did.
+    /// The principal, if a person acted.
     actor: Option<String>,
-    /// Why that person did it.
+    /// The reason that this person gave.
     reason: Option<String>,
     /// The event's data, as in the log.
     data: Value,

@@ -18,7 +18,8 @@ pub struct Workflow {
 
 enum Definition {
     Read(Arc<WorkflowRow>),
-    /// Read together with those of other orders, if anything but name and version is asked for.
+    /// Read together with the definitions of other orders, for a query that needs more than name
+    /// and version.
     FollowedBy(Arc<Loaders>),
 }
 
@@ -26,14 +27,14 @@ enum Definition {
 #[derive(SimpleObject)]
 pub struct WorkflowStep {
     id: ID,
-    /// Who acts.
+    /// The participant.
     participant: Option<String>,
-    /// What it is asked to do.
+    /// The action that it is asked for.
     action: Option<String>,
     mode: StepMode,
-    /// The steps that it follows.
+    /// The steps before it.
     after: Vec<ID>,
-    /// Whether it runs only once everything is undone.
+    /// Whether it runs only after compensation.
     compensated: bool,
 }
 

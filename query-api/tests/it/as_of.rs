@@ -18,7 +18,8 @@ fn at(seconds: i64) -> DateTime<Utc> {
     epoch() + TimeDelta::seconds(seconds)
 }
 
-/// Placed at second 0, charged at the second attempt by second 5, paused at second 8 while notifying failed.
+/// Placed at second 0, charged at the second attempt by second 5, paused at second 8 while
+/// notifying failed.
 fn life(id: &str) -> Vec<Event> {
     let placed = OrderPlaced {
         order_id: domain::ids::OrderId::new(id).unwrap(),
@@ -258,7 +259,7 @@ async fn a_long_history_is_read_in_pages_and_its_timeline_paged_both_ways() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_down_or_holds_what_nobody_can_read_is_told_of() {
+async fn a_log_that_is_down_or_holds_an_event_that_cannot_be_read_is_reported() {
     let (mut world, log) = World::with_log().await;
     record(&log, "1", &life("1")).await;
     let strange = |event_type: &str| NewEvent {

@@ -141,7 +141,7 @@ async fn an_invalid_document_does_not_get_an_error_for_each_of_its_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_costly_queries_some_run_and_the_others_are_told_to_come_later_while_cheap_ones_go_on() {
+async fn of_many_costly_queries_some_run_and_the_others_are_refused_while_cheap_ones_continue() {
     let world = World::with(&Options { max_costly_queries: 1, ..Options::default() }).await;
     for number in 0..200 {
         world.insert(&Row::new(format!("o{number}"))).await;

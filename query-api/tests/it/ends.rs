@@ -32,7 +32,7 @@ async fn those_who_wait_for_an_order_hear_of_its_end() {
     };
     let ((first, second), ()) = tokio::join!(
         async { tokio::join!(ask(&world, "/orders/1?wait=60"), ask(&world, "/orders/1?wait=60")) },
-        async { timeout(LIMIT, ended).await.expect("nobody listens") },
+        async { timeout(LIMIT, ended).await.expect("no process listens") },
     );
     assert_eq!((first.0, &first.1["state"]), (StatusCode::OK, &"COMPLETED".into()));
     assert_eq!(first, second);
@@ -47,7 +47,7 @@ async fn a_stuck_order_is_not_waited_for_in_vain() {
 }
 
 #[tokio::test]
-async fn when_the_wait_is_over_the_order_is_told_as_it_stands() {
+async fn after_the_wait_the_present_status_of_the_order_is_returned() {
     let world = World::new().await;
     world.insert(&Row::new("1")).await;
     assert_eq!(ask(&world, "/orders/1?wait=0").await.1["state"], "RUNNING");

@@ -89,7 +89,8 @@ async fn the_log_says_how_far_behind_the_views_are() {
     assert_eq!((&extensions["logPosition"], &extensions["lagSeconds"]), (&json!(other.to_string()), &json!(0.0)));
 }
 
-/// How long the views get for an order that the log has. A 404 that waits for nothing takes far less.
+/// How long the views get for an order that the log has. A 404 that waits for nothing takes far
+/// less.
 const USUAL_WAIT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
@@ -155,7 +156,7 @@ async fn what_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
-async fn where_an_order_stands_is_told_once_the_views_have_a_position() {
+async fn the_status_of_an_order_is_returned_once_the_views_have_a_position() {
     let world = World::new().await;
     world.project(6, None).await;
     let get = async |path: &str| {

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP, case by case, and what there is beside it.
+//! GraphQL over HTTP, case by case, and the other routes.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -154,7 +154,7 @@ async fn the_usual_introspection_passes_and_what_is_too_much_does_not() {
 }
 
 #[tokio::test]
-async fn where_an_order_stands_is_told_without_graphql() {
+async fn the_status_of_an_order_is_returned_without_graphql() {
     let world = World::new().await;
     world.insert(&Row::new("10248")).await;
     let (status, headers, body) = world.send(Request::get("/orders/10248").body(Body::empty()).unwrap()).await;
@@ -178,7 +178,7 @@ async fn where_an_order_stands_is_told_without_graphql() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_is_said_to_be_unavailable_and_no_more() {
+async fn a_database_that_is_down_is_reported_as_unavailable_and_no_more() {
     let mut world = World::new().await;
     let nowhere = "postgres://user:secret@127.0.0.1:1/none";
     let pool = PgPoolOptions::new().acquire_timeout(Duration::from_millis(200)).connect_lazy(nowhere).unwrap();

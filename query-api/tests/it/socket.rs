@@ -63,7 +63,7 @@ impl Socket {
                 }
             }
         };
-        timeout(LIMIT, next).await.expect("nothing was said in time")
+        timeout(LIMIT, next).await.expect("no message in time")
     }
 
     /// The next message.

@@ -1,4 +1,4 @@
-//! A router over a database of its own, and rows to ask for.
+//! A router over its own database, and rows for it.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl World {
         Self::over(&no_log(), None).await
     }
 
-    /// With a log of its own.
+    /// With its own log.
     pub async fn with_log() -> (Self, EventStore) {
         let folder = tempfile::tempdir().unwrap();
         let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();

@@ -63,13 +63,17 @@ const KEPT: [(&str, &str); 2] = [
 
 /// Folders of Rust sources whose comments and texts follow the same rules. In the end, all of
 /// `crates/` and the four crates at the top belong here.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 11] = [
+    "crates/accept-loop",
     "crates/http-client",
     "crates/http-problem",
     "crates/participants",
     "crates/postgres-cluster",
     "crates/servers",
+    "crates/views",
     "domain",
+    "projector",
+    "query-api",
     "tests/e2e/book",
 ];
 
@@ -77,7 +81,7 @@ const SOURCES: [&str; 7] = [
 const FOLDERS: [&str; 8] = ["benches", "command-handler", "crates", "domain", "projector", "query-api", "src", "tests"];
 
 /// How often the sources that are not covered yet have a banned phrase. A number only falls.
-const LEFT: [(&str, usize); 15] = [
+const LEFT: [(&str, usize); 12] = [
     ("command-handler", 180),
     ("crates/audit", 12),
     ("crates/cli", 38),
@@ -88,9 +92,6 @@ const LEFT: [(&str, usize); 15] = [
     ("crates/lab", 25),
     ("crates/leader-consumer", 8),
     ("crates/maintenance", 13),
-    ("crates/views", 24),
-    ("projector", 59),
-    ("query-api", 81),
     ("src", 19),
     ("tests", 34),
 ];

@@ -24,8 +24,8 @@ const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 impl Shadow {
     /// Locks the shadow, and then the live tables, so that others wait as little as possible.
-    /// Returns whether the tables are locked; if not, others hold them, and the transaction is over.
-    /// To compare, it is enough that no process writes.
+    /// Returns whether the tables are locked; if not, others hold them, and the transaction is
+    /// over. To compare, it is enough that no process writes.
     pub async fn lock(&self, db: &mut PgConnection, only_compare: bool) -> Result<bool, sqlx::Error> {
         match self.try_lock(db, only_compare).await {
             Ok(()) => Ok(true),

@@ -1,16 +1,17 @@
-//! The only SQL of a filter: conditions on `orders`. They select what [`OrderFilter::selects`] does, which a test compares.
+//! The only SQL of a filter: conditions on `orders`. A test compares them with the predicate
+//! [`OrderFilter::selects`].
 
 use domain::filter::{AmountRange, AttributeFilter, OrderFilter, StepFilter, TimeRange, WorkflowFilter};
 use domain::order::{State, StepStatus};
 use serde_json::json;
 use sqlx::{Postgres, QueryBuilder};
 
-/// What the conditions are for.
+/// How the conditions are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To look at one row after the other.
+    /// To check one row after another.
     Check,
-    /// To find rows through the indexes of what is given.
+    /// To find rows through the indexes of the filtered columns.
     Find,
 }
 
@@ -83,7 +84,7 @@ fn push_attribute(query: &mut Query, AttributeFilter { path, value }: &Attribute
     }
     query.push(" AND attributes ? ").push_bind(first.clone());
     query.push(" AND (attributes #> ").push_bind(path.clone()).push(") IS NOT NULL");
-    // Postgres takes a number for the place in a list.
+    // For Postgres, a number in a path may be an index in a list.
     for (depth, _) in path.iter().enumerate().skip(1).filter(|(_, key)| key.trim().parse::<i64>().is_ok()) {
         query.push(" AND jsonb_typeof(attributes #> ").push_bind(path[..depth].to_vec()).push(") = 'object'");
     }
@@ -94,21 +95,21 @@ fn push_step(query: &mut Query, StepFilter { name, statuses }: &StepFilter, purp
         Purpose::Check => query.push(" AND EXISTS (SELECT FROM steps WHERE steps.order_id = orders.id"),
         Purpose::Find => query.push(" AND id IN (SELECT steps.order_id FROM steps WHERE true"),
     };
-    let words = |statuses: &[StepStatus]| statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>();
+    let names = |statuses: &[StepStatus]| statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>();
     match statuses {
         Some(statuses) => {
-            query.push(" AND steps.status = ANY(").push_bind(words(statuses)).push(")");
+            query.push(" AND steps.status = ANY(").push_bind(names(statuses)).push(")");
         }
         // The index has the status first.
         None if purpose == Purpose::Find => {
-            query.push(" AND steps.status = ANY(").push_bind(words(&StepStatus::BEGUN)).push(")");
+            query.push(" AND steps.status = ANY(").push_bind(names(&StepStatus::BEGUN)).push(")");
         }
         None => {}
     }
     if let Some(name) = name {
         query.push(" AND steps.step = ").push_bind(name.clone());
     }
-    // Without that, Postgres might look for all such steps first, to see whether one row is among their orders'.
+    // Without the offset, Postgres might first search all such steps, to check one row.
     query.push(if purpose == Purpose::Check { " OFFSET 0)" } else { ")" });
 }
 
@@ -119,7 +120,8 @@ pub(crate) fn all_states() -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    //! The SQL of a filter selects exactly what its predicate does: on random orders and random filters.
+    //! The SQL of a filter selects exactly what its predicate does: on random orders and random
+    //! filters.
 
     use chrono::{DateTime, Utc};
     use domain::filter::{

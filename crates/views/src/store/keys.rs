@@ -1,4 +1,4 @@
-//! The keys that personal data in the views are sealed with.
+//! The keys of the personal data in the views.
 
 use std::collections::HashMap;
 
@@ -27,16 +27,16 @@ pub struct Keys(HashMap<Uuid, KeyRow>);
 /// Personal data of an order, as far as they can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Personal {
-    /// What identifies a person.
+    /// The data that identify a person.
     pub data: PersonalData,
-    /// When the rest was erased.
+    /// When the sealed part was erased.
     pub erased_at: Option<DateTime<Utc>>,
-    /// Whether the rest cannot be read because its key is missing.
+    /// Whether the sealed part cannot be read because its key is missing.
     pub key_missing: bool,
 }
 
 impl Store {
-    /// Those of these ids, as far as they are known.
+    /// Those of these keys that the database has.
     pub async fn keys(&self, ids: &[Uuid]) -> Result<Keys, ViewsError> {
         let rows: Vec<KeyRow> =
             sqlx::query_as("SELECT id, secret, destroyed_at FROM all_customer_keys WHERE id = ANY($1)")
@@ -48,7 +48,7 @@ impl Store {
 }
 
 impl Keys {
-    /// The personal data of an order, if its key is among these, or was destroyed.
+    /// The personal data of an order: all of them if its key is here, otherwise the readable part.
     pub fn open(&self, row: &OrderRow) -> Result<Personal, ViewsError> {
         let readable = || PersonalData {
             name: row.customer_name.clone(),
@@ -66,7 +66,7 @@ impl Keys {
                 let Contents { personal, .. } = opened(*id, secret, &row.id, sealed)?;
                 Ok(Personal { data: personal, erased_at: None, key_missing: false })
             }
-            // The order is shown all the same. That keys are missing is counted, and told by readiness and audit.
+            // The order is shown without them. Readiness and audit report the missing keys.
             None => Ok(Personal { data: readable(), erased_at: None, key_missing: true }),
         }
     }

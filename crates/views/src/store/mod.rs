@@ -1,4 +1,4 @@
-//! What GraphQL reads: every question over the views, each request at one moment of them.
+//! The queries over the views, for GraphQL. Each request reads one snapshot.
 
 pub(crate) mod conditions;
 mod keys;
@@ -34,16 +34,16 @@ use search::Search;
 pub use unknown::Unknown;
 pub(crate) use unknown::unknown;
 
-/// The views as they are at one moment: when they are first read. One store serves one request, so that no answer mixes what
-/// was before a change with what came after it.
+/// A snapshot of the views, which begins with the first read. One store serves one request, so that
+/// no answer mixes rows from before a change with rows from after it.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
-    /// Begun with the first read. None: each read is by itself.
+    /// Begins with the first read. `None`: each read is by itself.
     snapshot: Option<Arc<Mutex<Option<Transaction<'static, Postgres>>>>>,
 }
 
-/// What a read goes through.
+/// The connection of a read.
 enum Reading<'a> {
     Snapshot(MappedMutexGuard<'a, PgConnection>),
     ByItself(PoolConnection<Postgres>),
@@ -79,7 +79,7 @@ impl Store {
         Self { pool, snapshot: Some(Arc::default()) }
     }
 
-    /// Holds no connection between two reads, and no moment: for what does not change.
+    /// Holds no connection and no snapshot between two reads: for rows that do not change.
     pub fn without_snapshot(pool: PgPool) -> Self {
         Self { pool, snapshot: None }
     }
@@ -94,12 +94,12 @@ impl Store {
         Ok(Reading::Snapshot(begun))
     }
 
-    /// The position that these views have.
+    /// The checkpoint of these views.
     pub async fn checkpoint(&self) -> Result<Option<Position>, ViewsError> {
         Ok(checkpoint::read(&mut *self.snapshot().await?).await?)
     }
 
-    /// Whether these views have that position; if not, the one that they have.
+    /// Whether these views have that position; if not, their checkpoint.
     pub async fn at_least(&self, position: u64) -> Result<Result<(), Option<Position>>, ViewsError> {
         let had = self.checkpoint().await?;
         Ok(if had.map(|had| had.commit) >= Some(position) { Ok(()) } else { Err(had) })
@@ -112,7 +112,8 @@ impl Store {
         Ok(query.build_query_as().fetch_optional(&mut *self.snapshot().await?).await?)
     }
 
-    /// The rows of a page, in the order in which they are counted, and one more if there are more.
+    /// The rows of a page, in the order in which they are counted, and one more if the list goes
+    /// on.
     pub async fn orders(
         &self,
         filter: &OrderFilter,
@@ -123,7 +124,8 @@ impl Store {
         Ok(search.rows(&mut *self.snapshot().await?).await?)
     }
 
-    /// Orders that changed after a position, of these or of all, in the order of their last changes.
+    /// Orders that changed after a position, of these or of all, in the order of their last
+    /// changes.
     pub async fn changed(&self, after: i64, of: Option<&[String]>, most: i64) -> Result<Vec<OrderRow>, ViewsError> {
         let mut query = select_orders();
         query.push(" WHERE position > ").push_bind(after);
@@ -134,7 +136,7 @@ impl Store {
         Ok(query.build_query_as().fetch_all(&mut *self.snapshot().await?).await?)
     }
 
-    /// Which of these orders meet which of the filters, by their index.
+    /// Which of these orders match which of the filters. A filter is given by its index.
     pub async fn meeting(&self, ids: &[String], filters: &[OrderFilter]) -> Result<Vec<(String, usize)>, ViewsError> {
         let mut met = Vec::new();
         for (chunk, some) in filters.chunks(FILTERS).enumerate() {
@@ -152,7 +154,7 @@ impl Store {
         Ok(met)
     }
 
-    /// The steps that something has happened to, by order.
+    /// The steps that have begun, by order.
     pub async fn steps(&self, orders: &[String]) -> Result<HashMap<String, Vec<StepRow>>, ViewsError> {
         let rows: Vec<StepRow> = sqlx::query_as(
             "SELECT order_id, step, participant, action, mode, status, outcome, data, attempts, last_error, started_at, ended_at,
@@ -165,7 +167,7 @@ impl Store {
         Ok(grouped(rows, |row| &row.order_id))
     }
 
-    /// The same page of the timeline of each order, up to the revision that it is at.
+    /// The same page of the timeline of each order, up to the revision of its row.
     pub async fn timelines(
         &self,
         orders: &[Head],
@@ -192,7 +194,7 @@ impl Store {
         Ok(grouped(rows, |row| &row.order_id))
     }
 
-    /// The definitions of those names and versions, as far as they are known.
+    /// Those of these definitions that the views have.
     pub async fn workflows(&self, keys: HashSet<WorkflowKey>) -> Result<HashMap<WorkflowKey, WorkflowRow>, ViewsError> {
         let (names, versions): (Vec<String>, Vec<i32>) = keys.into_iter().unzip();
         let rows: Vec<WorkflowRow> = sqlx::query_as(
@@ -232,7 +234,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// How many orders there are of each status and state.
+    /// How many orders have each status and state.
     pub async fn counts(&self) -> Result<Vec<CountRow>, ViewsError> {
         let rows = sqlx::query_as(
             "SELECT status, state, orders FROM order_counts WHERE hour = '-infinity' ORDER BY status, state",
@@ -242,7 +244,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// How many orders were placed in each hour that a span of time touches, of each status and state.
+    /// How many orders were placed in each hour that overlaps a time range, by status and state.
     pub async fn counts_by_hour(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<HourRow>, ViewsError> {
         let rows = sqlx::query_as(
             "SELECT hour, status, state, orders FROM order_counts
@@ -255,7 +257,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// How far the views have come, and how many events they leave out.
+    /// The checkpoint, and how many events are set aside.
     pub async fn progress(&self) -> Result<ProgressRow, ViewsError> {
         let row = sqlx::query_as(
             "SELECT position, prepare, last_event_at, (SELECT count(*) FROM parked) AS parked
@@ -268,14 +270,15 @@ impl Store {
     }
 }
 
-/// The most events of an order that are set aside and listed.
+/// The most events that are listed of those of an order that are set aside.
 const MAX_PARKED: i64 = 100;
-/// Filters in one statement: each is some values, and a statement takes 65,535.
+/// How many filters one statement has: each has some parameters, and a statement takes 65,535.
 const FILTERS: usize = 100;
 
-/// What nobody waits for any more must not go on keeping a connection from others: a statement may take as long as the longest
-/// request. What gives a page is never worth compiling, which takes ten times as long. The views are locked before their moment is chosen, so
-/// that a rebuild does not exchange some of them in between.
+/// A statement may take as long as the longest request; later no caller waits for it, and it must
+/// not keep a connection from others. Compiling the statement of a page takes ten times as long as
+/// running it. The views are locked before the snapshot begins, so that no rebuild exchanges some
+/// of them in between.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
                      SET LOCAL statement_timeout = '30s'; SET LOCAL jit = off;
                      LOCK TABLE orders, steps, timeline, todo, order_counts, workflows, parked IN ACCESS SHARE MODE";
@@ -288,15 +291,15 @@ async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, ViewsErro
     Ok(begun.await.map_err(|_| ViewsError::Internal)??)
 }
 
-/// Where an order stands: one row, and no need for a snapshot.
+/// The status of an order: one row, which needs no snapshot.
 pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<StatusRow>, sqlx::Error> {
     let row =
         sqlx::query_as("SELECT id, status, state, result_error, revision, position FROM orders WHERE id = $1").bind(id);
     row.fetch_optional(pool).await
 }
 
-/// A connection for [`ended_orders`]: it plans a statement once, and looks orders up by their ids, however few the planner thinks
-/// there are of them.
+/// A connection for [`ended_orders`]: it plans a statement once, and looks orders up by their ids,
+/// however few orders the planner expects.
 pub async fn connect_to_look_up(pool: &PgPool) -> Result<PgConnection, sqlx::Error> {
     let mut db = pool.acquire().await?.detach();
     sqlx::raw_sql("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").execute(&mut db).await?;
@@ -308,7 +311,7 @@ pub async fn answers(pool: &PgPool) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT 1").execute(pool).await.map(drop)
 }
 
-/// Those of these orders that have ended, or are stuck.
+/// The orders among these that have ended, or are stuck.
 pub async fn ended_orders(db: &mut PgConnection, ids: &[String]) -> Result<Vec<StatusRow>, sqlx::Error> {
     let rows = sqlx::query_as(
         "SELECT id, status, state, result_error, revision, position FROM orders

@@ -1,13 +1,16 @@
-//! A page of the orders that meet a filter, in any sort, without looking at all of them.
+//! Reads a page of the orders that match a filter, in any sort, without reading all orders.
 //!
-//! There are two ways to it. Along the sort's index, asking each order whether it meets the filter: good where many do. Or to collect
-//! those that do, through the filter's indexes, and to sort them: good where few do. Postgres expects what meets a filter to be spread
-//! evenly over a sort, and would follow the index to its end for what is all at its other end, as old orders of a new status are.
-//! So it is only asked how many it expects ([`Search::estimated`]). If these are more than a walk may look at, walks are tried; if
-//! none fills the page, the orders are rarer there than thought, and are collected.
+//! There are two ways. A walk follows the index of the sort, and checks each order: this is good if
+//! many orders match. A collection finds all matching orders through the indexes of the filter, and
+//! sorts them: this is good if few match. The planner expects matching orders to be spread evenly
+//! over the sort. If all of them are at its far end, as old orders with a new status are, the
+//! planner would follow the index to its end. So Postgres only estimates how many orders match
+//! ([`Search::estimated`]). If they are more than a walk may read, walks are tried. If no walk
+//! fills the page, matching orders are rarer than estimated, and are collected.
 //!
-//! What decides most, and lies most unevenly, has indexes that are in the sort's order for each of its values ([`Streams`]): what a
-//! list of values is met by is merged from these, and no order is looked at in vain.
+//! The columns that select most, and are spread least evenly, have indexes in the order of the sort
+//! for each of their values ([`Streams`]). A list of values is merged from these indexes, and each
+//! order that is read matches.
 
 use domain::filter::{OrderFilter, WorkflowFilter};
 use domain::order::State;
@@ -21,35 +24,35 @@ use crate::page::Page;
 use crate::rows::OrderRow;
 use crate::sort::{Place, Sort, SortBy, SortKey};
 
-/// How many orders a walk looks at for each that is wanted, and at most.
+/// How many orders a walk reads for each order of the page, and at most.
 const LOOKED_AT: i64 = 128;
 const MAX_LOOKED_AT: i64 = 8_000;
-/// How many times that a second walk looks at, where still more are expected to meet the filter.
+/// How many times as many a second walk reads, if still more orders are expected to match.
 const SECOND: i64 = 8;
 
-/// Which part of that is looked at on the mere chance that many meet the filter.
+/// The divisor of that number, if the estimate is only a guess.
 const GUESS: i64 = 2;
 
-/// A page that is wanted.
+/// A page to be read.
 pub(super) struct Search<'a> {
     pub filter: &'a OrderFilter,
     pub sort: Sort,
     pub page: &'a Page<Place>,
 }
 
-/// How orders are looked for.
+/// How orders are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// Along the sort's index in these streams, looking at so many orders.
+    /// Along the index of the sort in these streams, reading so many orders.
     Walk(Streams, i64),
-    /// Through the filter's indexes, sorting what is found.
+    /// Through the indexes of the filter, sorting the orders that are found.
     Collect,
 }
 
-/// What a walk is merged from.
+/// The streams that a walk merges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Streams {
-    /// Nothing: there is one stream, of all orders.
+    /// One stream of all orders.
     All,
     /// A stream for each customer.
     Customers,
@@ -60,7 +63,7 @@ pub(super) enum Streams {
 }
 
 impl Streams {
-    /// What the orders of a stream have in common.
+    /// The condition that the orders of a stream have in common.
     fn common(self) -> &'static str {
         match self {
             Self::All | Self::Customers => "",
@@ -71,12 +74,12 @@ impl Streams {
 }
 
 impl Search<'_> {
-    /// The rows, in the order in which the page counts them, and one more if there are more.
+    /// The rows, in the order in which the page counts them, and one more if the list goes on.
     pub async fn rows(&self, db: &mut PgConnection) -> Result<Vec<OrderRow>, sqlx::Error> {
         let wanted = usize::try_from(self.page.rows_to_read()).unwrap_or(usize::MAX);
         let mut rows = Vec::new();
         for way in self.ways(db).await? {
-            // Planned for the values at hand: what is good for a rare one is not for a frequent one.
+            // Planned for these values: a rare value needs another plan than a frequent one.
             rows = self.statement(way, "").build_query_as().persistent(false).fetch_all(&mut *db).await?;
             if rows.len() == wanted {
                 break;
@@ -85,7 +88,7 @@ impl Search<'_> {
         Ok(rows)
     }
 
-    /// What is tried, one after the other, until a page is full. The last finds everything.
+    /// The ways to try, one after another, until a page is full. The last one finds every order.
     pub async fn ways(&self, db: &mut PgConnection) -> Result<Vec<Way>, sqlx::Error> {
         let wanted = self.page.rows_to_read();
         let streams = self.streams();
@@ -96,7 +99,8 @@ impl Search<'_> {
         let expected = self.estimated(db).await?;
         let are_more = |orders: i64| expected.is_none_or(|expected| expected > orders.cast_unsigned());
         let mut ways = Vec::new();
-        // What is in lines and attributes is not known to Postgres, which takes any of it for rare: it may be worth a short walk.
+        // Postgres has no statistics of the values in lines and attributes, and estimates each as
+        // rare: a short walk may find enough.
         let is_guessed = self.filter.skus.is_some() || !self.filter.attributes.is_empty();
         if is_guessed || are_more(looked_at) {
             let looked_at = if is_guessed { looked_at / GUESS } else { looked_at };
@@ -109,7 +113,7 @@ impl Search<'_> {
         Ok(ways)
     }
 
-    /// What Postgres is asked.
+    /// The statement of a way.
     pub fn statement(&self, way: Way, prefix: &str) -> QueryBuilder<Postgres> {
         match way {
             Way::Walk(streams, looked_at) => self.walk(prefix, streams, looked_at),
@@ -117,7 +121,7 @@ impl Search<'_> {
         }
     }
 
-    /// How many orders Postgres expects.
+    /// How many orders Postgres expects to match.
     async fn estimated(&self, db: &mut PgConnection) -> Result<Option<u64>, sqlx::Error> {
         let mut query = QueryBuilder::new("EXPLAIN (FORMAT JSON) SELECT FROM orders WHERE true");
         push_filter(&mut query, self.filter, Purpose::Find);
@@ -133,7 +137,8 @@ impl Search<'_> {
         query.push(format_args!("SELECT {ORDER_COLUMNS} FROM ("));
         match (streams, &self.filter.customers) {
             (Streams::All, _) => self.push_stream(&mut query, streams, None, &own, looked_at),
-            // Each by name: most have few orders, which is no reason to sort all those of one that has many.
+            // One stream for each: a customer with many orders must not make Postgres sort them
+            // all.
             (Streams::Customers, Some(customers)) => {
                 query.push("SELECT * FROM (");
                 for (index, customer) in customers.iter().enumerate() {
@@ -190,7 +195,8 @@ impl Search<'_> {
         query
     }
 
-    /// Those in which there are walks, the narrowest first. Money is spread evenly enough over all orders.
+    /// The streams that can be walked, the narrowest first. Amounts are spread evenly enough over
+    /// all orders.
     pub fn streams(&self) -> Vec<Streams> {
         let OrderFilter { statuses, states, customers, workflow, .. } = self.filter;
         let by = self.sort.by;
@@ -205,7 +211,8 @@ impl Search<'_> {
         if streams.is_empty() { vec![Streams::All] } else { streams }
     }
 
-    /// What bounds the sort's index, and what each order on the way has to be asked.
+    /// The conditions that bound the index of the sort, and those that each order on the way is
+    /// checked for.
     fn split(&self, streams: Streams) -> (OrderFilter, OrderFilter) {
         let (mut own, mut rest) = (OrderFilter::default(), self.filter.clone());
         match self.sort.by {
@@ -229,7 +236,7 @@ impl Search<'_> {
             (Streams::Standings, Some(statuses), wanted, ..) => {
                 query.push("WITH kinds AS (SELECT * FROM unnest(");
                 match wanted {
-                    Some(wanted) => query.push_bind(words(wanted)),
+                    Some(wanted) => query.push_bind(names(wanted)),
                     None => query.push_bind(all_states()),
                 };
                 query.push("::text[]) AS a (state) CROSS JOIN unnest(").push_bind(statuses);
@@ -237,7 +244,7 @@ impl Search<'_> {
             }
             (Streams::Standings, None, Some(wanted), ..) => {
                 query.push("WITH RECURSIVE ");
-                push_standings(query, words(wanted));
+                push_standings(query, names(wanted));
                 query.push(" ");
             }
             (Streams::Versions, _, _, Some(WorkflowFilter { name, version: Some(version) })) => {
@@ -258,7 +265,7 @@ impl Search<'_> {
         }
     }
 
-    /// Which orders are in the list at all, and on this page or behind it.
+    /// The condition that an order is in the list, and on this page or after it.
     fn push_place(&self, query: &mut QueryBuilder<Postgres>) {
         let (by, is_descending) = (self.sort.by.column(), self.sort.is_descending);
         if self.sort.by == SortBy::EndedAt {
@@ -286,8 +293,8 @@ impl Search<'_> {
     }
 }
 
-/// `kinds`: each state and status that orders of these states have; a row without a status, which no order has, ends each state.
-/// One look into the index finds the next.
+/// `kinds`: each pair of state and status that orders in these states have. A row without a status,
+/// which no order has, ends each state. One look into the index finds the next pair.
 fn push_standings(query: &mut QueryBuilder<Postgres>, states: Vec<&str>) {
     query.push("kinds (state, status) AS (SELECT wanted.state, ");
     query.push(next("status", "state = wanted.state"));
@@ -297,11 +304,11 @@ fn push_standings(query: &mut QueryBuilder<Postgres>, states: Vec<&str>) {
     query.push(" FROM kinds WHERE kinds.status IS NOT NULL)");
 }
 
-/// The least value of a column among some orders.
-fn next(column: &str, among: &str) -> String {
-    format!("(SELECT orders.{column} FROM orders WHERE {among} ORDER BY orders.{column} LIMIT 1)")
+/// The least value of a column in the orders that meet a condition.
+fn next(column: &str, condition: &str) -> String {
+    format!("(SELECT orders.{column} FROM orders WHERE {condition} ORDER BY orders.{column} LIMIT 1)")
 }
 
-fn words(states: &[State]) -> Vec<&'static str> {
+fn names(states: &[State]) -> Vec<&'static str> {
     states.iter().map(|state| state.as_str()).collect()
 }

@@ -1,4 +1,4 @@
-//! How orders are looked for among many: both ways find the same, and neither looks at more than it needs.
+//! Searches in a large table: both ways find the same orders, and neither reads more than it needs.
 
 use chrono::{DateTime, Utc};
 use domain::filter::{AmountRange, AttributeFilter, OrderFilter, StepFilter, TimeRange, WorkflowFilter};
@@ -26,7 +26,7 @@ const SORTS: [Sort; 8] = [
     Sort { by: SortBy::Total, is_descending: true },
 ];
 
-/// A database with so many orders.
+/// A database with this number of orders.
 async fn shop(orders: u32) -> (PgPool, TestDatabase) {
     let database = database().await;
     let pool = PgPool::connect(database.url()).await.unwrap();
@@ -151,7 +151,7 @@ async fn found(search: &Search<'_>, way: Way, db: &mut PgConnection) -> Vec<Stri
     rows.into_iter().map(|row| row.id).collect()
 }
 
-/// All that meet a filter, by the plainest statement.
+/// All orders that match a filter, by the simplest statement.
 async fn expected(criteria: &OrderFilter, sort: Sort, db: &mut PgConnection) -> Vec<String> {
     let direction = if sort.is_descending { "DESC" } else { "ASC" };
     let mut query = QueryBuilder::new("SELECT id FROM orders WHERE true");
@@ -194,7 +194,7 @@ fn nodes<'a>(plan: &'a Value, into: &mut Vec<&'a Value>) {
     }
 }
 
-/// How many rows a node gave on or threw away.
+/// How many rows a node returned or discarded.
 fn rows(node: &Value) -> f64 {
     let number = |name: &str| node[name].as_f64().unwrap_or_default();
     let each = ["Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck"].map(number);

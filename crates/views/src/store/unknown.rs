@@ -1,4 +1,4 @@
-//! Names in a filter that do not exist: a typing error should not look like a day without orders.
+//! Names in a filter that do not exist: a typing error must not look like a day without orders.
 
 use domain::filter::{OrderFilter, WorkflowFilter};
 use domain::workflow::suggest::did_you_mean;
@@ -7,46 +7,46 @@ use sqlx::PgConnection;
 use super::Store;
 use crate::error::ViewsError;
 
-/// The most names that are read, to find near ones.
+/// The most names that are read, to find similar ones.
 const MAX_NAMES: i64 = 2_000;
 
-/// Something that a filter names, and that does not exist.
+/// A name in a filter that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unknown {
-    /// No workflow of that name; the near name, as the end of a sentence.
+    /// No workflow has that name.
     #[error("there is no workflow {name:?}, so no order matches{near}")]
     Workflow {
-        /// As the filter has it.
+        /// The name in the filter.
         name: String,
-        /// The end of the sentence.
+        /// The similar name, as the end of a sentence.
         near: String,
     },
-    /// The workflow is there, and that version of it is not.
+    /// The workflow exists, and has no such version.
     #[error("workflow {name:?} has no version {version}, so no order matches; its last is {last}")]
     Version {
         /// The workflow.
         name: String,
-        /// As the filter has it.
+        /// The name in the filter.
         version: i32,
-        /// The last that is registered.
+        /// The last registered version.
         last: i32,
     },
-    /// No workflow has such a step, or the workflow that the filter names has none.
+    /// No workflow has such a step, or the workflow in the filter has none.
     #[error("{} has a step {step:?}, so no order matches{near}", .workflow.as_ref().map_or_else(
         || "no workflow".to_owned(), |workflow| format!("no version of workflow {workflow:?}")
     ))]
     Step {
-        /// As the filter has it.
+        /// The name in the filter.
         step: String,
-        /// The workflow that the filter names.
+        /// The workflow in the filter.
         workflow: Option<String>,
-        /// The end of the sentence.
+        /// The similar name, as the end of a sentence.
         near: String,
     },
 }
 
 impl Unknown {
-    /// Where the filter names it (RFC 6901).
+    /// The place of the name in the filter (RFC 6901).
     pub fn pointer(&self) -> &'static str {
         match self {
             Self::Workflow { .. } => "/workflow/name",
@@ -57,13 +57,14 @@ impl Unknown {
 }
 
 impl Store {
-    /// A name in the filter that does not exist, if there is one. Where the views have no workflow at all, none is reported.
+    /// The first name in the filter that does not exist. While the views have no workflow at all,
+    /// no name is reported.
     pub async fn unknown(&self, filter: &OrderFilter) -> Result<Option<Unknown>, ViewsError> {
         Ok(unknown(&mut *self.snapshot().await?, filter).await?)
     }
 }
 
-/// The same, on a connection.
+/// [`Store::unknown`] on a connection.
 pub(crate) async fn unknown(db: &mut PgConnection, filter: &OrderFilter) -> Result<Option<Unknown>, sqlx::Error> {
     if let Some(WorkflowFilter { name, version }) = &filter.workflow {
         let versions = versions(db, name).await?;

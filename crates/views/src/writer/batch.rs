@@ -1,9 +1,9 @@
 //! Writes a batch: views and checkpoint together, in one statement, whatever the size of the batch.
 //!
-//! Only a later row of the same order replaces an order's row. Its steps and its due work follow the
-//! row: they are written only for the orders whose row was written. So the same batch, written again
-//! at any later time, changes nothing. Everything depends on the checkpoint: if another process
-//! moved it, nothing is written.
+//! Only a later row of the same order replaces an order's row. Its steps and its due work follow
+//! the row: they are written only for the orders whose row was written. So the same batch, written
+//! again at any later time, changes nothing. Everything depends on the checkpoint: if another
+//! process moved it, nothing is written.
 
 use domain::ids::OrderId;
 use sqlx::{Connection, PgConnection};

@@ -24,8 +24,8 @@ impl From<sqlx::Error> for WriteError {
 }
 
 /// The reason, if Postgres refused the data themselves: SQLSTATE classes 22 (data exception: a NUL
-/// in a text, a number out of range), 23 (integrity constraint) and 54 (program limit: too large for
-/// an index).
+/// in a text, a number out of range), 23 (integrity constraint) and 54 (program limit: too large
+/// for an index).
 fn refusal(error: &sqlx::Error) -> Option<String> {
     match error {
         sqlx::Error::Database(database) => {

@@ -1,4 +1,5 @@
-//! Writes documents by a grammar: nested values of every kind, fragments that share one another, texts that were damaged.
+//! Writes documents by a grammar: nested values of every kind, fragments that share one another,
+//! texts that were damaged.
 
 use std::fmt::Write;
 
@@ -27,7 +28,8 @@ impl Dice {
     }
 }
 
-/// A field of the schema: its name, arguments that fit, and the type that it selects from ("" where it is a value).
+/// A field of the schema: its name, arguments that fit, and the type that it selects from ("" where
+/// it is a value).
 type Field = (&'static str, &'static str, &'static str);
 
 const QUERY: &[Field] = &[
@@ -196,7 +198,8 @@ impl Author<'_> {
             let on = self.dice.one_of(&["Query", "Query", "Query", "Order", "__Type"]);
             write!(self.text, " fragment f{fragment} on {on}").unwrap();
             let depth = 1 + self.dice.below(3);
-            // As a rule it spreads later ones only, many times over: an exponential document without a cycle.
+            // As a rule it spreads later ones only, many times over: an exponential document
+            // without a cycle.
             let first = if self.dice.one_in(20) { 0 } else { fragment + 1 };
             self.selections(on, depth, first);
         }

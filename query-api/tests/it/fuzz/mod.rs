@@ -1,7 +1,9 @@
-//! Random documents at every door: none takes the process, or more than its time, its answer and its memory.
+//! Random documents at every door: none takes the process, or more than its time, its answer and
+//! its memory.
 //!
-//! `TENUTO_DOCUMENTS=1000000 cargo test --release -p query-api --test it fuzz -- --nocapture` asks a million, and prints what
-//! they took; `TENUTO_SEED` begins elsewhere. A round depends on its number alone: `TENUTO_SEED=4711 TENUTO_DOCUMENTS=1` is one.
+//! `TENUTO_DOCUMENTS=1000000 cargo test --release -p query-api --test it fuzz -- --nocapture` asks
+//! a million, and prints what they took; `TENUTO_SEED` begins elsewhere. A round depends on its
+//! number alone: `TENUTO_SEED=4711 TENUTO_DOCUMENTS=1` is one.
 
 mod author;
 
@@ -30,14 +32,14 @@ use crate::socket::Socket;
 use crate::support::{Row, World};
 use author::{Dice, Written};
 
-/// Documents that are asked where nothing else is said.
+/// How many documents are tried by default.
 const ROUNDS: u64 = 2_000;
 const DOORS: [&str; 4] = ["POST", "GET", "SSE", "WebSocket"];
 /// Requests under way at once.
 const CLIENTS: u64 = 4;
 /// What a request may take: a query has 30 s, and the test shares its machine.
 const MAX_TIME: Duration = Duration::from_mins(1);
-/// What an answer may weigh: `max_answer_bytes`, and the errors beside it.
+/// The largest answer: `max_answer_bytes`, and the errors.
 const MAX_BYTES: usize = 17 * 1024 * 1024;
 /// What the process may grow by: large answers (256 MiB together), and what makes them.
 const MAX_GROWTH: usize = 1024 * 1024 * 1024;
@@ -147,7 +149,8 @@ async fn by_socket(url: &str, kept: &mut Option<Socket>, payload: &Value) -> Ans
     };
     let mut answer = Answer { bytes: 0, kind: String::new() };
     let asked = json!({ "type": "subscribe", "id": "a", "payload": payload }).to_string();
-    // The server closes the connection at a message that is too large, which may be before all of it is written.
+    // The server closes the connection at a message that is too large, which may be before all of
+    // it is written.
     if socket.0.send(Message::text(asked)).await.is_err() {
         return Answer { kind: "closed".to_owned(), ..answer };
     }
@@ -160,7 +163,7 @@ async fn by_socket(url: &str, kept: &mut Option<Socket>, payload: &Value) -> Ans
             Err(_) if answer.bytes > 0 => return answer,
             // A message may be larger than is taken.
             Ok(_) => return Answer { kind: "closed".to_owned(), ..answer },
-            Err(late) => panic!("nothing was said in time: {late}"),
+            Err(late) => panic!("no answer in time: {late}"),
         };
         answer.bytes = answer.bytes.max(text.len());
         let told: Value = serde_json::from_str(&text).unwrap();

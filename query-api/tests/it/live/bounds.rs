@@ -95,7 +95,7 @@ async fn a_subscriber_that_does_not_take_what_comes_is_let_go_with_a_reason_and_
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_loses_its_connection_and_slows_nobody() {
+async fn a_client_that_does_not_read_loses_its_connection_and_slows_no_other() {
     let stats = LiveStats::default();
     let options = Options { taking: Duration::from_millis(300), stats: stats.clone(), ..Options::default() };
     let world = World::with(&options).await;
@@ -115,7 +115,7 @@ async fn a_client_that_does_not_read_loses_its_connection_and_slows_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_subscribers_are_told_of_every_change_with_a_few_reads_for_all() {
+async fn a_thousand_subscribers_receive_each_change_with_a_few_reads_for_all() {
     const SUBSCRIBERS: usize = 1_000;
     const CHANGES: i64 = 20;
     let stats = LiveStats::default();
@@ -146,20 +146,20 @@ async fn a_thousand_subscribers_are_told_of_every_change_with_a_few_reads_for_al
     for position in 3..3 + CHANGES {
         let start = Instant::now();
         world.project(position, Some(&row("1", "Placed"))).await;
-        let heard = future::join_all(sockets.iter_mut().map(async |socket| {
+        let received = future::join_all(sockets.iter_mut().map(async |socket| {
             assert_eq!(socket.order("a").await["position"], position.to_string());
         }));
-        timeout(LIMIT, heard).await.expect("somebody was not told");
+        timeout(LIMIT, received).await.expect("a subscriber missed the change");
         slowest.push(start.elapsed());
     }
     slowest.sort_unstable();
     println!(
-        "{SUBSCRIBERS} subscribers heard of a change within {:?} at the median, {:?} at most",
+        "{SUBSCRIBERS} subscribers received a change within {:?} at the median, {:?} at most",
         slowest[slowest.len() / 2],
         slowest[slowest.len() - 1]
     );
-    // Statistics come with a delay: some of them may be missing, and some may be of those who joined, two for each. A read for
-    // each subscriber and change would be five times the bound.
+    // Statistics come with a delay: some of them may be missing, and some may be of those who
+    // joined, two for each. A read for each subscriber and change would be five times the bound.
     let start = Instant::now();
     let after = loop {
         let after = reads(&world).await;

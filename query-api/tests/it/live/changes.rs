@@ -1,4 +1,4 @@
-//! What is told, and that it is told once.
+//! Which changes subscribers receive, each once.
 
 use futures::future;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::socket::{LIMIT, Socket};
 use crate::support::{Row, World};
 
 #[tokio::test]
-async fn an_order_is_told_as_it_is_and_then_whenever_it_changes() {
+async fn an_order_arrives_in_its_present_state_and_then_whenever_it_changes() {
     let world = World::new().await;
     world.project(5, Some(&row("1", "Placed"))).await;
     let url = serve(world.router.clone()).await;
@@ -36,7 +36,7 @@ async fn an_order_is_told_as_it_is_and_then_whenever_it_changes() {
 }
 
 #[tokio::test]
-async fn orders_are_told_if_they_meet_the_filter_with_what_hangs_on_them() {
+async fn orders_that_match_the_filter_arrive_with_their_steps_and_timeline() {
     let world = World::new().await;
     world.project(5, Some(&row("1", "Placed"))).await;
     let url = serve(world.router.clone()).await;
@@ -69,7 +69,7 @@ async fn orders_are_told_if_they_meet_the_filter_with_what_hangs_on_them() {
 }
 
 #[tokio::test]
-async fn whoever_comes_back_gets_what_was_missed_once_and_in_order() {
+async fn a_client_that_reconnects_gets_what_it_missed_once_and_in_order() {
     let world = World::new().await;
     world
         .sql(
@@ -115,13 +115,14 @@ async fn nothing_falls_between_what_was_missed_and_what_comes() {
 }
 
 #[tokio::test]
-async fn without_a_position_only_what_happens_from_now_on_is_told() {
+async fn without_a_position_only_new_changes_arrive() {
     let world = World::new().await;
     world.project(5, Some(&row("1", "Placed"))).await;
     let url = serve(world.router.clone()).await;
     let mut socket = Socket::open(&url).await;
     socket.subscribe("a", "subscription { orders { id } }").await;
-    // When it has begun is not said: so there is something new until it has been told.
+    // The server does not report when the subscription has begun: so changes are made until one
+    // arrives.
     let writing = async {
         for position in 6.. {
             world.project(position, Some(&row("2", "Placed"))).await;

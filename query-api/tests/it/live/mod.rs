@@ -29,7 +29,7 @@ fn told(id: &str, status: &str, position: i64) -> Value {
     json!({ "id": id, "status": status, "position": position.to_string() })
 }
 
-/// A server on a port of its own.
+/// A server on a free port.
 pub async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -53,7 +53,8 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// The server-sent events that answer an operation. They are made as they are taken: no network lies between.
+/// The server-sent events that answer an operation. They are made as they are taken: no network
+/// lies between.
 pub async fn events(world: &World, query: &str) -> BodyDataStream {
     let request =
         Request::post("/graphql").header("content-type", "application/json").header("accept", "text/event-stream");

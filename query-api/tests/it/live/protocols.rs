@@ -14,7 +14,7 @@ use crate::socket::{PROTOCOL, Socket};
 use crate::support::World;
 
 #[tokio::test]
-async fn queries_are_answered_and_what_is_wrong_is_told_as_the_protocol_says() {
+async fn queries_are_answered_and_faults_are_reported_as_the_protocol_defines() {
     let world = World::new().await;
     world.project(5, Some(&row("1", "Placed"))).await;
     let url = serve(world.router.clone()).await;
