@@ -2,7 +2,6 @@
 
 use async_graphql::Enum;
 use domain::order;
-
 use views::ViewsError;
 
 use crate::error::QueryError;

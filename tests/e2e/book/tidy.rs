@@ -63,8 +63,10 @@ const KEPT: [(&str, &str); 2] = [
 
 /// Folders of Rust sources whose comments and texts follow the same rules. In the end, all of
 /// `crates/` and the four crates at the top belong here.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 13] = [
     "crates/accept-loop",
+    "crates/back-off",
+    "crates/error-causes",
     "crates/http-client",
     "crates/http-problem",
     "crates/participants",
