@@ -21,7 +21,7 @@ pub struct Parked {
 
 columns! {
     /// Rows of `parked`.
-    ParkedColumns {
+    struct ParkedColumns {
         position: i64, "bigint[]", Never;
         revision: i64, "bigint[]", Never;
         stream: String, "text[]", Never;

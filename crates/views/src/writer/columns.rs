@@ -16,7 +16,7 @@ type Moment = DateTime<Utc>;
 
 columns! {
     /// Rows of `orders`.
-    OrderColumns {
+    pub struct OrderColumns {
         id: String, "text[]", Never;
         workflow: String, "text[]", Never;
         workflow_version: i64, "bigint[]", Never;
@@ -45,7 +45,7 @@ columns! {
 
 columns! {
     /// Rows of `steps`.
-    StepColumns {
+    pub struct StepColumns {
         order_id: String, "text[]", Never;
         step: String, "text[]", Never;
         participant: Option<String>, "text[]", Follows;
@@ -64,7 +64,7 @@ columns! {
 
 columns! {
     /// Rows of `todo`.
-    TodoColumns {
+    pub struct TodoColumns {
         order_id: String, "text[]", Never;
         due_at: Moment, "timestamptz[]", Follows;
         revision: i64, "bigint[]", Follows;
@@ -74,7 +74,7 @@ columns! {
 
 columns! {
     /// Rows of `timeline`.
-    TimelineColumns {
+    pub struct TimelineColumns {
         order_id: String, "text[]", Never;
         revision: i64, "bigint[]", Never;
         event_id: Uuid, "uuid[]", Never;
@@ -94,7 +94,7 @@ columns! {
 
 columns! {
     /// Rows of `workflows`.
-    WorkflowColumns {
+    pub struct WorkflowColumns {
         name: String, "text[]", Never;
         version: i64, "bigint[]", Never;
         source: String, "text[]", Never;

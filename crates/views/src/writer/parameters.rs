@@ -120,10 +120,10 @@ fn joined<'a>(columns: impl Iterator<Item = &'a Bound>, write: impl Fn(&mut Stri
 /// its array in SQL, and whether later events change it. Both the text and the parameters of a
 /// statement follow from it. `name as "column"` is for a column whose name Rust reserves.
 macro_rules! columns {
-    ($(#[$meta:meta])* $struct:ident { $($field:ident $(as $column:literal)?: $type:ty, $sql:literal, $change:ident;)+ }) => {
+    ($(#[$meta:meta])* $vis:vis struct $struct:ident { $($field:ident $(as $column:literal)?: $type:ty, $sql:literal, $change:ident;)+ }) => {
         $(#[$meta])*
         #[derive(Debug, Default)]
-        pub struct $struct { $($field: Vec<$type>,)+ }
+        $vis struct $struct { $($field: Vec<$type>,)+ }
 
         impl $crate::writer::parameters::Columns for $struct {
             fn bind_to(
@@ -158,7 +158,7 @@ mod tests {
 
     columns! {
         /// Rows of a table that does not exist.
-        Things {
+        struct Things {
             id: String, "text[]", Never;
             kind as "type": String, "text[]", Follows;
             data: Option<String>, "text[]::jsonb[]", Follows;
