@@ -1,6 +1,6 @@
-//! Error answers over HTTP, as RFC 9457 problems. Every server of the project refuses with this type:
-//! each maps its own errors to it, and this crate alone knows the media type, the members and the
-//! headers.
+//! Error answers over HTTP, as RFC 9457 problems. Every server of the project refuses with this
+//! type: each maps its own errors to it, and this crate alone knows the media type, the members and
+//! the headers.
 
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};

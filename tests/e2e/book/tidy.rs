@@ -84,7 +84,7 @@ const FOLDERS: [&str; 8] = ["benches", "command-handler", "crates", "domain", "p
 
 /// How often the sources that are not covered yet have a banned phrase. A number only falls.
 const LEFT: [(&str, usize); 12] = [
-    ("command-handler", 180),
+    ("command-handler", 179),
     ("crates/audit", 12),
     ("crates/cli", 38),
     ("crates/command-line", 12),
@@ -94,7 +94,7 @@ const LEFT: [(&str, usize); 12] = [
     ("crates/lab", 25),
     ("crates/leader-consumer", 8),
     ("crates/maintenance", 13),
-    ("src", 19),
+    ("src", 14),
     ("tests", 34),
 ];
 
