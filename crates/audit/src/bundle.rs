@@ -43,20 +43,20 @@ pub(super) fn verify(file: &Path, keys: &[PublicKey]) -> Result<Report, AuditErr
             ));
             if events > sealed_events {
                 notes.push(format!(
-                    "end: later revisions, up to {}, are chained to those, and no seal covers them: what was cut off behind would not be missed",
+                    "end: later revisions, up to {}, are chained to those, but no seal covers them: whether events after them were cut off is not known",
                     events - 1
                 ));
             }
             if keys.is_empty() {
                 notes.push(format!(
-                    "key: none was given (--public-key), so this shows only that the bundle is whole under the key that is in it: {}",
+                    "key: none was given (--public-key), so this shows only that the bundle is intact under the key that is in it: {}",
                     seal.public_key
                 ));
             }
         }
         Some(_) => {}
         None => notes.push(
-            "seal: none covers this order, so this shows only that its events hang together; anybody can have written them".to_owned(),
+            "seal: none covers this order, so this shows only that the hashes of its events fit together; anyone can have written them".to_owned(),
         ),
     }
     Ok(Report::new(looked_at, notes, findings))

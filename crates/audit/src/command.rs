@@ -1,4 +1,4 @@
-//! `tenuto audit`: the subcommands, what they print, and how they end.
+//! `tenuto audit`: the subcommands, their output, and their exit codes.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use crate::keygen::{keygen, write_new};
 use crate::seal::{SealArgs, Sealing, seal};
 use crate::verify::{VerifyArgs, verify};
 
-/// The exit code for "something is not as it was written".
+/// The exit code for "there are differences".
 const DIFFERENCES: u8 = 1;
 
 /// Options of `tenuto audit`.
@@ -24,26 +24,30 @@ pub struct AuditArgs {
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
-    /// Check the log, the chain of each order, the seals and the views; or a bundle, without any server
+    /// Check the log, the chain of each order, the seals and the views; or a bundle, without any
+    /// server
     ///
-    /// Every difference is named with the order, the revision and what is wrong. Views are compared where a database is named.
-    /// Events that were cut off the end of the log are missed where the views have them, or a seal that was kept outside covers them.
+    /// Each difference is reported with the order, the revision and what is wrong. Views are
+    /// compared if a database is known. Events that were cut off the end of the log are noticed
+    /// only if the views have them, or a seal outside of the log covers them.
     Verify(VerifyArgs),
-    /// Sign what all orders are, up to a position of the log, and append the seal to the log
+    /// Sign the state of all orders, up to a position of the log, and append the seal to the log
     ///
-    /// The log is read and checked first. The seal names the root of a Merkle tree over the last event of every order. Keep a copy
-    /// outside (--out): one that is only in the log goes where the log goes.
+    /// The log is read and checked first. The seal has the root of a Merkle tree over the last
+    /// event of every order. Keep a copy outside of the log (--out): a seal that is only in the log
+    /// can be lost with it.
     Seal(SealArgs),
     /// Write an order's history: as a bundle that proves itself, or as a timeline for people
     Export(ExportArgs),
-    /// Make an Ed25519 key to sign seals with; the public key is written beside it
+    /// Make an Ed25519 key to sign seals with, and write the public key next to it
     Keygen {
-        /// The file for the private key (PEM, PKCS#8), which must not be there yet; the public key goes to FILE.pub
+        /// The file for the private key (PEM, PKCS#8), which must not exist; the public key goes to
+        /// FILE.pub
         file: PathBuf,
     },
 }
 
-/// Carries it out, and prints the result. Exit code 1: something is not as it was written.
+/// Runs the command, and prints the result. Exit code 1: there are differences.
 pub async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
     let is_clean = match args.command {
         AuditCommand::Verify(args) => {
@@ -75,7 +79,7 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENCES) })
 }
 
-/// Prints to standard output. A reader that has seen enough does not change what was found.
+/// Prints to standard output. A reader that closes the output early does not change the exit code.
 fn print(text: &str) -> Result<(), AuditError> {
     match output::print(text) {
         Err(error) if error.is_closed_pipe() => Ok(()),

@@ -1,4 +1,4 @@
-//! Why nothing could be found out. That something is not as it was written is no error: it is an answer.
+//! Why an audit could not be carried out. Differences are no error: they are a result.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use servers::{NotNamed, PostgresError};
 /// Why an audit could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// A server is not named.
+    /// The server's address is unknown.
     #[error(transparent)]
     NotNamed(#[from] NotNamed),
-    /// There is no log to audit.
+    /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] OpenError),
     /// The log cannot be read.
@@ -26,8 +26,8 @@ pub enum AuditError {
     /// The seal cannot be appended.
     #[error("the seal cannot be appended to the log")]
     Append(#[source] AppendError),
-    /// Another seal came first.
-    #[error("another seal was made meanwhile; run the same command again")]
+    /// Another seal was appended first.
+    #[error("another seal was appended meanwhile; run the same command again")]
     SealedMeanwhile,
     /// The views cannot be read.
     #[error("the views cannot be reached")]
@@ -43,7 +43,7 @@ pub enum AuditError {
     File {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file is larger than any bundle or seal.
@@ -51,34 +51,34 @@ pub enum AuditError {
     TooLarge {
         /// The file.
         file: PathBuf,
-        /// How large it may be, in bytes.
+        /// The largest allowed size, in bytes.
         most: u64,
     },
-    /// A file holds no key.
+    /// The file has no key.
     #[error("{}: {source}", file.display())]
     Key {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The cause.
         source: KeyError,
     },
-    /// A file holds something else than it should.
+    /// The file has other content than required.
     #[error("{} is no {what}: {reason}", file.display())]
     Content {
         /// The file.
         file: PathBuf,
-        /// What it should hold.
+        /// The required content.
         what: &'static str,
         /// What is wrong with it.
         reason: String,
     },
     /// The log has no such order.
-    #[error("there is no order {0} in the log")]
+    #[error("the log has no order {0}")]
     NoSuchOrder(String),
-    /// The log has no order.
+    /// The log has no order to seal.
     #[error("there is nothing to seal: the log has no order up to position {0}")]
     NothingToSeal(u64),
-    /// The log has no order.
+    /// The log has no order to verify.
     #[error(
         "nothing was verified: the log has no order up to position {0}; is it the right log (--event-store, --data)?"
     )]
@@ -96,13 +96,13 @@ pub enum AuditError {
     To {
         /// The position.
         to: u64,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// The system gives no random numbers.
-    #[error("the key cannot be made: the system gives no random numbers")]
+    /// The system provides no random numbers.
+    #[error("the key cannot be made: the system provides no random numbers")]
     NoRandomness,
-    /// A part of the audit failed.
+    /// A part of the audit ended early.
     #[error("a part of the audit ended before it was done: {0}")]
     Broken(String),
     /// The result cannot be written.

@@ -1,4 +1,4 @@
-//! What is not as it was written, and how it is told.
+//! Findings: the differences between what was written and what is there, and their texts.
 
 use std::fmt::{self, Write};
 
@@ -10,41 +10,41 @@ use serde::Serialize;
 
 use command_line::output::printable;
 
-/// Findings that are told one by one. Where there are more, the rest is counted.
-const MOST: usize = 10_000;
-/// A value is told up to here, for people.
+/// How many findings are listed. Further ones are only counted.
+const MAX_LISTED: usize = 10_000;
+/// How many bytes of a value are shown to people.
 const MAX_VALUE: usize = 160;
 
-/// Something that is not as it was written.
+/// A difference between what was written and what is there.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "in", rename_all = "camelCase")]
 pub enum Finding {
-    /// With the log as a whole.
+    /// In the log as a whole.
     Log {
         /// What is wrong.
         reason: String,
     },
-    /// With the keys of personal data: what is sealed cannot be read any more.
+    /// In the keys of personal data: sealed data can no longer be read.
     Keys {
         /// What is wrong.
         reason: String,
     },
-    /// With a stream that has the name of an order's, or could not be read.
+    /// In a stream that has the name of an order's stream, or could not be read.
     Stream {
-        /// Its name.
+        /// The stream's name.
         stream: String,
         /// What is wrong.
         reason: String,
     },
-    /// With an event of an order, or where one should be.
+    /// In an event of an order, or in its place.
     Order {
         /// The order.
         order: OrderId,
-        /// Where in it, and what is wrong.
+        /// Where in the order, and what is wrong.
         #[serde(flatten)]
         fault: Fault,
     },
-    /// With a seal: what is written on it.
+    /// In a seal itself.
     Seal {
         /// Its number, or its file.
         seal: String,
@@ -52,14 +52,14 @@ pub enum Finding {
         #[serde(flatten)]
         fault: SealFault,
     },
-    /// With what a seal covers: the log is not what was sealed.
+    /// In what a seal covers: the log differs from what was sealed.
     Sealed {
         /// Its number, or its file.
         seal: String,
         /// What is wrong.
         reason: String,
     },
-    /// With a row of a view.
+    /// In a row of a view.
     #[serde(rename_all = "camelCase")]
     View {
         /// The view's table.
@@ -68,9 +68,9 @@ pub enum Finding {
         row: String,
         /// The order that the row is about.
         order: Option<String>,
-        /// The column that differs; none: the row is missing, or should be.
+        /// The column that differs. `None`: the row is missing, or should not exist.
         column: Option<String>,
-        /// The value by the log.
+        /// The value according to the log.
         log: Option<String>,
         /// The value in the view.
         view: Option<String>,
@@ -103,15 +103,15 @@ impl fmt::Display for Finding {
             Self::Sealed { seal, reason } => write!(f, "seal {seal}: {reason}"),
             Self::View { table, row, column: Some(column), log, view, .. } => {
                 let (log, view) = (value(log.as_deref()), value(view.as_deref()));
-                write!(f, "view {table}, row {row}, column {column}: the log says {log}, the view {view}")
+                write!(f, "view {table}, row {row}, column {column}: the log has {log}, the view has {view}")
             }
             Self::View { table, row, log: Some(_), .. } => {
-                write!(f, "view {table}, row {row}: the row is missing, though the log has it")
+                write!(f, "view {table}, row {row}: the view has no row, but the log has its events")
             }
             Self::View { table, row, .. } => {
                 write!(
                     f,
-                    "view {table}, row {row}: the log has nothing that makes this row: it was put in, or its events were taken out"
+                    "view {table}, row {row}: the log has no events for this row: the row was inserted, or its events were removed"
                 )
             }
         }
@@ -129,15 +129,15 @@ fn value(value: Option<&str>) -> String {
 /// All findings, up to a bound.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    told: Vec<Finding>,
+    listed: Vec<Finding>,
     more: u64,
 }
 
 impl Findings {
     /// Adds one.
     pub fn add(&mut self, finding: Finding) {
-        if self.told.len() < MOST {
-            self.told.push(finding);
+        if self.listed.len() < MAX_LISTED {
+            self.listed.push(finding);
         } else {
             self.more += 1;
         }
@@ -145,25 +145,25 @@ impl Findings {
 
     /// Adds others.
     pub fn join(&mut self, others: Self) {
-        self.extend(others.told);
+        self.extend(others.listed);
         self.more += others.more;
     }
 
-    /// Takes out those that are told and fit.
+    /// Removes and returns the listed findings that `fits` selects.
     pub fn take(&mut self, fits: impl Fn(&Finding) -> bool) -> Vec<Finding> {
-        let (taken, kept) = std::mem::take(&mut self.told).into_iter().partition(fits);
-        self.told = kept;
+        let (taken, kept) = std::mem::take(&mut self.listed).into_iter().partition(fits);
+        self.listed = kept;
         taken
     }
 
-    /// Whether there is none.
+    /// Whether there are no findings.
     pub fn is_empty(&self) -> bool {
-        self.told.is_empty()
+        self.listed.is_empty()
     }
 
-    /// How many there are.
+    /// How many findings there are.
     pub fn count(&self) -> u64 {
-        self.told.len() as u64 + self.more
+        self.listed.len() as u64 + self.more
     }
 }
 
@@ -173,39 +173,39 @@ impl Extend<Finding> for Findings {
     }
 }
 
-/// What was looked at and what was found.
+/// What was checked, and the findings.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     clean: bool,
-    /// What was looked at, each in a sentence.
+    /// What was checked, each in a sentence.
     looked_at: Vec<String>,
-    /// What could not be found out, or is not proved by this.
+    /// What could not be checked, or is not proved by this report.
     notes: Vec<String>,
     findings: Vec<Finding>,
-    /// Findings that are not told one by one.
+    /// The number of findings that are not listed.
     more: u64,
 }
 
 impl Report {
     pub(crate) fn new(looked_at: Vec<String>, notes: Vec<String>, findings: Findings) -> Self {
-        let Findings { told, more } = findings;
-        Self { clean: told.is_empty(), looked_at, notes, findings: told, more }
+        let Findings { listed, more } = findings;
+        Self { clean: listed.is_empty(), looked_at, notes, findings: listed, more }
     }
 
-    /// Whether everything that was looked at is as it was written.
+    /// Whether there are no differences.
     pub fn is_clean(&self) -> bool {
         self.clean
     }
 
-    /// For a program.
+    /// The report for programs.
     pub fn to_json(&self) -> String {
-        // Nothing in it can fail to be written: texts and numbers.
+        // Cannot fail: it has only texts and numbers.
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
         format!("{text}\n")
     }
 
-    /// For a person.
+    /// The report for people.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         let mut line = |line: fmt::Arguments| writeln!(text, "{}", printable(&line.to_string())).unwrap_or_default();
@@ -219,7 +219,7 @@ impl Report {
             (0, _) => line(format_args!("everything is as it was written")),
             (1, _) => line(format_args!("1 difference")),
             (all, 0) => line(format_args!("{all} differences")),
-            (all, more) => line(format_args!("{all} differences, {more} of which are not told one by one")),
+            (all, more) => line(format_args!("{all} differences, {more} of which are not listed")),
         }
         text
     }

@@ -1,7 +1,8 @@
-//! What a seal's tree was made of, kept outside: with it, what is no longer as it was sealed can be named, order by order.
+//! The leaves of a seal's tree, kept outside of the log. With this list, the orders that changed
+//! since the seal can be named.
 //!
-//! One order a line, in the byte order of the ids: id, revision of its last event, hash of that. Whether the lines are those of a seal, the
-//! root of their tree tells.
+//! Each line is an order, sorted by the bytes of the ids: id, revision of its last event, hash of
+//! that event. The root of the lines' tree shows which seal they belong to.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -18,22 +19,22 @@ use super::seals::{Seals, read_file};
 use super::walk::{Standing, Tree};
 use servers::log::Log;
 
-/// The heads of all orders at a seal.
+/// The last revision and hash of all orders at a seal.
 pub(super) struct SealedHeads {
-    /// Where the seal ends.
+    /// The position of the seal.
     position: u64,
     heads: Vec<(OrderId, Head)>,
 }
 
-/// An order that is not as it was sealed.
+/// An order that changed since the seal.
 pub(super) struct Suspect {
     order: OrderId,
-    /// The seal's.
+    /// Its head in the seal.
     head: Option<Head>,
     position: u64,
 }
 
-/// The lines.
+/// The lines of the list.
 pub(super) fn lines(orders: &[(OrderId, Standing)]) -> String {
     orders.iter().fold(String::new(), |mut text, (order, Standing { head, .. })| {
         let hash = head.hash.map_or_else(|| "-".to_owned(), |hash| hash.to_string());
@@ -44,27 +45,28 @@ pub(super) fn lines(orders: &[(OrderId, Standing)]) -> String {
 }
 
 impl SealedHeads {
-    /// Reads the lines, and finds the seal that they belong to.
+    /// Reads the lines, and finds their seal.
     pub fn read(file: &Path, seals: &Seals) -> Result<Self, AuditError> {
         let wrong =
             |reason: String| AuditError::Content { file: file.to_owned(), what: "list of sealed orders", reason };
-        let text = String::from_utf8(read_file(file)?).map_err(|_| wrong("it is no text".to_owned()))?;
+        let text = String::from_utf8(read_file(file)?).map_err(|_| wrong("it is not UTF-8 text".to_owned()))?;
         let mut heads = Vec::new();
         for (line, text) in (1..).zip(text.lines()) {
             heads.push(head_in(text).ok_or_else(|| wrong(format!("line {line} is not id, revision and hash")))?);
         }
         let root = merkle::root(&leaves(&heads));
         let seal = seals.known.iter().find(|seal| seal.root == root);
-        let seal = seal.ok_or_else(|| wrong("no seal, in the log or given, has the root of these lines".to_owned()))?;
+        let seal = seal
+            .ok_or_else(|| wrong("no seal, in the log or given with --seal, has the root of these lines".to_owned()))?;
         Ok(Self { position: seal.position, heads })
     }
 
-    /// Where it can be compared in a log that ends here.
+    /// The position at which to compare it with a log that ends at `end`.
     pub fn stop(&self, end: u64) -> u64 {
         self.position.min(end)
     }
 
-    /// The orders that the log has otherwise.
+    /// The orders that differ in the log.
     pub fn suspects(&self, tree: &Tree) -> Vec<Suspect> {
         let suspect = |order: &OrderId, head| Suspect { order: order.clone(), head, position: tree.position };
         let differing = self.heads.iter().filter(|(order, head)| tree.leaf(order) != Some(merkle::leaf(order, head)));
@@ -78,12 +80,12 @@ impl SealedHeads {
 }
 
 impl Suspect {
-    /// Names what is no longer as it was sealed.
+    /// Names the differences of each order that changed since the seal.
     pub async fn named(self, log: &Log) -> Result<Vec<Finding>, AuditError> {
         let Self { order, head, position } = self;
         let stream = order.stream();
         let Some(head) = head else {
-            let reason = format!("the order was not there when the log was sealed up to position {position}");
+            let reason = format!("the order did not exist when the log was sealed up to position {position}");
             return Ok(vec![Finding::Stream { stream, reason }]);
         };
         let events = match log.stream(&order.stream(), position).await {
@@ -92,13 +94,13 @@ impl Suspect {
             Err(error) => return Ok(vec![Finding::Stream { stream, reason: error.to_string() }]),
         };
         let faults = faults(&order, &events, Some(&head));
-        // Everything else is found without the seal.
+        // Every other difference is found without the seal.
         let faults = faults.into_iter().filter(|fault| matches!(fault.flaw, Flaw::Cut { .. } | Flaw::Rewritten { .. }));
         Ok(faults.map(|fault| Finding::Order { order: order.clone(), fault }).collect())
     }
 }
 
-/// All lists that are given.
+/// Reads all given lists.
 pub(super) fn read_all(files: &[PathBuf], seals: &Seals) -> Result<Vec<SealedHeads>, AuditError> {
     files.iter().map(|file| SealedHeads::read(file, seals)).collect()
 }

@@ -11,12 +11,12 @@ use rand::rngs::OsRng;
 
 use super::error::AuditError;
 
-/// For the owner alone.
+/// Only the owner may read it.
 const PRIVATE: u32 = 0o600;
-/// For everybody to read.
+/// Everyone may read it.
 const PUBLIC: u32 = 0o644;
 
-/// A key that was made, and the files that hold it.
+/// A new key, and its files.
 #[derive(Debug)]
 pub struct KeyPair {
     /// The file of the private key.
@@ -37,10 +37,11 @@ pub fn keygen(file: &Path) -> Result<KeyPair, AuditError> {
         .map_err(|source| AuditError::Key { file: file.to_owned(), source })?
         .public_key();
     let public_file = public_file(file);
-    // First the one that matters less: if it is there already, no private key is left behind.
+    // First the public key: if its file exists already, no private key is left behind.
     write_new(&public_file, key.to_pem().as_bytes(), PUBLIC)?;
     write_new(file, private.as_bytes(), PRIVATE).inspect_err(|_| {
-        // It says nothing without the private one. Where it cannot be removed, the error that is told says why it is there.
+        // A public key alone is useless. If it cannot be removed, the reported error explains why
+        // it is there.
         let _ = std::fs::remove_file(&public_file);
     })?;
     Ok(KeyPair { private_file: file.to_owned(), public_file, public_key: key })
@@ -60,7 +61,7 @@ fn public_file(file: &Path) -> PathBuf {
     name.into()
 }
 
-/// Writes a file that must not be there yet, and waits until it is on disk.
+/// Writes a file that must not exist, and waits until it is on disk.
 pub(super) fn write_new(file: &Path, content: &[u8], mode: u32) -> Result<(), AuditError> {
     let write = || {
         let mut options = OpenOptions::new();

@@ -1,8 +1,8 @@
-//! Proof: whether what the log and the views say of orders is what was written, and the proof of it for others.
+//! Proof that the log and the views have what was written about orders, for oneself and for others.
 //!
-//! The log is read as it is: what is checked here was not handed over by a server that might have an interest in the answer.
-//! A command ends with 0 when everything is as it was written, with 1 when something is not, and with 2 when that could not be
-//! found out.
+//! The log is read directly: no server that might have an interest in the result takes part. A
+//! command ends with 0 if there are no differences, with 1 if there are some, and with 2 if the
+//! check could not be made.
 
 #![deny(
     clippy::print_stdout,
@@ -34,7 +34,7 @@ pub use keygen::{KeyPair, keygen};
 pub use seal::{SealArgs, Sealing, seal};
 pub use verify::{VerifyArgs, verify};
 
-/// An order's id on the command line.
+/// Parses an order's id from the command line.
 fn order_id(text: &str) -> Result<domain::ids::OrderId, String> {
     domain::ids::OrderId::new(text).map_err(|error| format!("an order's id {error}"))
 }

@@ -1,4 +1,4 @@
-//! `tenuto audit seal`: signs what all orders are, up to a position.
+//! `tenuto audit seal`: signs the state of all orders, up to a position.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use super::walk::{Tree, walk};
 use super::{heads, keygen};
 use servers::log::{Log, LogArgs};
 
-/// For everybody to read: the worth of a seal is that others have it.
+/// Everyone may read it: a seal is only useful if others have it.
 const READABLE: u32 = 0o644;
 
 /// Options of `tenuto audit seal`.
@@ -25,17 +25,17 @@ pub struct SealArgs {
     /// The private key to sign with (see `tenuto audit keygen`)
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// Seal everything up to this position of the log [default: where the log ends now]
+    /// Seal everything up to this position of the log [default: the end of the log]
     #[arg(long, value_name = "POSITION")]
     to: Option<u64>,
-    /// Also write the seal to this file, which must not be there yet
+    /// Also write the seal to this file, which must not exist
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Also write each order's last revision and hash, a line each, to this file, which must not be there yet: with it, `verify` names
-    /// the very orders that are no longer as they were sealed
+    /// Also write each order's last revision and hash, a line each, to this file, which must not
+    /// exist: with it, `verify` names the orders that changed since the seal
     #[arg(long, value_name = "FILE")]
     heads: Option<PathBuf>,
-    /// Seal though something is not as it was written; the seal says in how many orders
+    /// Seal although there are differences; the seal states in how many orders
     #[arg(long)]
     despite_faults: bool,
     #[command(flatten)]
@@ -49,20 +49,20 @@ pub enum Sealing {
     Sealed {
         /// The seal.
         seal: Box<Seal>,
-        /// Where in the log it is.
+        /// Its position in the log.
         position: Position,
-        /// The file that it was written to as well.
+        /// The file that has a copy of the seal.
         out: Option<PathBuf>,
     },
-    /// Something is not as it was written, and nothing was sealed.
+    /// There are differences, and nothing was sealed.
     Refused(Report),
 }
 
-/// Signs what all orders are, and appends the seal to the log.
+/// Signs the state of all orders, and appends the seal to the log.
 pub async fn seal(args: &SealArgs) -> Result<Sealing, AuditError> {
     let key = SigningKey::from_pem(&read_file(&args.key)?)
         .map_err(|source| AuditError::Key { file: args.key.clone(), source })?;
-    // Looked at before anything is appended, so that no seal goes without its copy for a mistake in the name.
+    // Checked before the append, so that a wrong file name does not leave a seal without its copy.
     if let Some(file) = args.out.iter().chain(&args.heads).find(|file| file.exists()) {
         return Err(AuditError::File { file: file.clone(), source: std::io::ErrorKind::AlreadyExists.into() });
     }
@@ -97,7 +97,7 @@ async fn sealed(args: &SealArgs, key: &SigningKey, log: &Log) -> Result<Sealing,
     findings.join(walked.findings);
     if !findings.is_empty() && !args.despite_faults {
         let looked_at = vec![format!("log: {} events of {} orders", walked.events, walked.orders.len())];
-        let notes = vec!["nothing was sealed (--despite-faults does it nevertheless)".to_owned()];
+        let notes = vec!["nothing was sealed (--despite-faults seals nevertheless)".to_owned()];
         return Ok(Sealing::Refused(Report::new(looked_at, notes, findings)));
     }
     let (Some(tree), Some(identity)) = (tree, walked.log) else { return Err(AuditError::NothingToSeal(to)) };
@@ -143,10 +143,7 @@ impl fmt::Display for Sealing {
         match out {
             Some(out) => writeln!(f, "  outside   {}", out.display()),
             None => {
-                writeln!(
-                    f,
-                    "  outside   nothing was kept (--out); a seal that is only in the log goes where the log goes"
-                )
+                writeln!(f, "  outside   no copy was kept (--out); a seal that is only in the log can be lost with it")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The seals that the log holds, and those that were kept outside.
+//! The seals in the log, and the copies that were kept outside.
 
 use std::path::{Path, PathBuf};
 
@@ -10,26 +10,27 @@ use super::findings::Finding;
 use super::walk::Tree;
 use servers::log::Log;
 
-/// The largest file that is read whole.
+/// The largest file that is read.
 const MAX_FILE: u64 = 256 << 20;
 
-/// The seals of a log, and what is wrong with them.
+/// The seals of a log, and their faults.
 #[derive(Debug, Default)]
 pub(super) struct Seals {
-    /// Those that can be read and hold by themselves.
+    /// Seals that can be read and whose signatures are valid.
     pub known: Vec<Seal>,
     /// How many events the stream has.
     pub recorded: u64,
     pub findings: Vec<Finding>,
 }
 
-/// How a seal of the log is called.
+/// How findings name a seal of the log.
 pub(super) fn name_of(seal: &Seal) -> String {
     format!("{} (position {})", seal.number, seal.position)
 }
 
 impl Seals {
-    /// Reads the log's seals: each has to hold, to be signed with one of these keys if any is given, and to follow the one before.
+    /// Reads and checks the log's seals: each signature must be valid, by one of these keys if any
+    /// is given, and each seal must follow the previous one.
     pub async fn read(log: &Log, keys: &[PublicKey]) -> Result<Self, AuditError> {
         let mut seals = Self::default();
         for event in log.stream(STREAM, u64::MAX).await? {
@@ -50,7 +51,7 @@ impl Seals {
         Ok(seals)
     }
 
-    /// Takes in a seal that was kept outside: the log has to hold the same one.
+    /// Adds a seal that was kept outside. The log must have the same one.
     pub fn compare(&mut self, file: &Path, keys: &[PublicKey]) -> Result<(), AuditError> {
         let name = file.display().to_string();
         let outside = match believed(&read_file(file)?, keys) {
@@ -69,7 +70,7 @@ impl Seals {
             }
             None => {
                 let reason = format!(
-                    "the log does not have this seal, number {}: it was taken out, or the log was cut off before it",
+                    "the log does not have this seal, number {}: it was removed, or the log was cut off before it",
                     outside.number
                 );
                 self.findings.push(Finding::Sealed { seal: name, reason });
@@ -79,7 +80,7 @@ impl Seals {
         Ok(())
     }
 
-    /// Where the seals up to a position end, each place once.
+    /// The positions of the seals up to a position, each once.
     pub fn stops(&self, to: u64) -> Vec<u64> {
         let mut stops: Vec<u64> = self.known.iter().map(|seal| seal.position).filter(|at| *at <= to).collect();
         stops.sort_unstable();
@@ -87,7 +88,7 @@ impl Seals {
         stops
     }
 
-    /// Whether the orders, as the log has them at a position, are those that were sealed there.
+    /// Compares the orders at a position with the seals of that position.
     pub fn differing(&self, tree: &Tree) -> Vec<Finding> {
         let at = self.known.iter().filter(|seal| seal.position == tree.position);
         let mut root = None;
@@ -98,7 +99,7 @@ impl Seals {
             }
             let reason = format!(
                 "the log has {} orders with the root {found} up to position {}, and {} with the root {} were sealed: \
-                 since then events were changed and chained anew, taken off the end of an order, or added",
+                 since then events were changed and their hashes recomputed, or events were removed or added",
                 tree.orders(),
                 tree.position,
                 seal.orders,
@@ -121,14 +122,14 @@ impl Seals {
     }
 }
 
-/// A seal that holds by itself, under one of these keys if any is given.
+/// A seal with a valid signature, by one of these keys if any is given.
 fn believed(text: &[u8], keys: &[PublicKey]) -> Result<Seal, SealFault> {
     let seal = Seal::read(text)?;
     seal.verify_key(keys)?;
     Ok(seal)
 }
 
-/// A file of somebody's, bounded.
+/// Reads a file, up to a bound.
 pub(super) fn read_file(file: &Path) -> Result<Vec<u8>, AuditError> {
     let failed = |source| AuditError::File { file: file.to_owned(), source };
     let length = std::fs::metadata(file).map_err(failed)?.len();

@@ -1,4 +1,4 @@
-//! The ways through log, seals and views that `tenuto audit verify` takes, for one order or for all.
+//! What `tenuto audit verify` does for one order or for all: it checks log, seals and views.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,23 +17,23 @@ use super::walk::{Walked, in_words, walk};
 use super::{heads, views};
 use servers::log::Log;
 
-/// What was looked at so far, and what was found.
+/// What was checked so far, and the findings.
 pub(super) struct Verification {
     keys: Vec<PublicKey>,
     findings: Findings,
     looked_at: Vec<String>,
     notes: Vec<String>,
-    /// The log has no order, up to this position, and no views are named that may have some.
+    /// The log has no order up to this position, and no views were compared that may have one.
     saw_nothing: Option<u64>,
 }
 
 impl Verification {
-    /// Nothing yet. Seals have to be signed with one of these keys, if there are any.
+    /// An empty verification. Seals must be signed with one of these keys, if there are any.
     pub fn with(keys: Vec<PublicKey>) -> Self {
         Self { keys, findings: Findings::default(), looked_at: vec![], notes: vec![], saw_nothing: None }
     }
 
-    /// What was found. Where nothing was there to look at, that is no report of health.
+    /// The report. An error if there was nothing to check.
     pub fn report(self) -> Result<Report, AuditError> {
         match self.saw_nothing {
             Some(end) if self.findings.is_empty() => Err(AuditError::NothingToVerify(end)),
@@ -41,7 +41,7 @@ impl Verification {
         }
     }
 
-    /// One order alone.
+    /// Checks one order.
     pub async fn order(&mut self, log: &Log, pool: Option<&PgPool>, order: &OrderId) -> Result<(), AuditError> {
         let end = log.end().await?;
         let stream = order.stream();
@@ -51,13 +51,13 @@ impl Verification {
                 let reason = in_words(limits, None);
                 self.findings.add(Finding::Stream { stream: stream.clone(), reason });
             }
-            // The read of the stream itself reports it.
+            // The read of the stream reports it.
             Err(ReadError::StreamDeleted(_)) => {}
             Err(error) => return Err(error.into()),
         }
         let read = log.stream(&stream, end).await;
-        // A scavenge removes the beginning of a stream, or all that its readers are shown. Its records
-        // are as many as all scavenges made, and are read only for such a stream.
+        // A scavenge removes the first events of a stream, or all its visible ones. The number of
+        // its records grows with all scavenges, so they are read only for such a stream.
         let is_whole = read.as_ref().is_ok_and(|events| events.first().is_some_and(|first| first.revision == 0));
         if !is_whole {
             self.removed(log, |removed| removed == stream).await?;
@@ -87,12 +87,13 @@ impl Verification {
             self.without_views();
         }
         self.notes.push(
-            "seals: not looked at; --all does, and a bundle (tenuto audit export) proves what they cover".to_owned(),
+            "seals: not checked; --all checks them, and a bundle (tenuto audit export) proves what they cover"
+                .to_owned(),
         );
         Ok(())
     }
 
-    /// Everything.
+    /// Checks everything.
     pub async fn all(
         &mut self,
         log: &Log,
@@ -160,7 +161,8 @@ impl Verification {
         Ok(())
     }
 
-    /// What the walk has found is looked at again with all events of the order, which tells what was changed from what was moved.
+    /// Checks each order with a finding again, with all its events. That distinguishes changed
+    /// events from moved ones.
     async fn named(&mut self, log: &Log, end: u64, mut walked: Findings) -> Result<(), AuditError> {
         let found = walked.take(|finding| matches!(finding, Finding::Order { .. }));
         self.findings.join(walked);
@@ -179,7 +181,7 @@ impl Verification {
                 }
             };
             if faults.is_empty() {
-                // The order's stream and the log as a whole disagree.
+                // The order's stream and `$all` disagree.
                 self.findings
                     .extend(found.iter().filter(|finding| order_of(finding).as_ref() == Some(&order)).cloned());
             }
@@ -188,8 +190,8 @@ impl Verification {
         Ok(())
     }
 
-    /// Names what scavenges of an embedded log have removed. The removal is on record, and the
-    /// order's history is incomplete all the same.
+    /// Names the events that scavenges of an embedded log have removed. The removal is recorded,
+    /// but the order's history is incomplete nevertheless.
     async fn removed(&mut self, log: &Log, is_looked_at: impl Fn(&str) -> bool) -> Result<(), AuditError> {
         let take = |Removal { stream, revisions, scavenge, recorded_at, .. }: Removal| {
             if is_looked_at(&stream) {

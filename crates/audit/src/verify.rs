@@ -1,4 +1,4 @@
-//! `tenuto audit verify`: whether log, chains, seals and views are what was written.
+//! `tenuto audit verify`: compares log, chains, seals and views with what was written.
 
 use std::path::PathBuf;
 
@@ -19,39 +19,43 @@ use servers::{NotNamed, connect};
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").args(["order", "all", "bundle"]).required(true)))]
 pub struct VerifyArgs {
-    /// Check this order alone: its chain, and what the views have of it
+    /// Check only this order: its chain, and its rows in the views
     #[arg(value_parser = order_id)]
     order: Option<OrderId>,
     /// Check everything: the log, each order's chain, the seals, the views
     #[arg(long)]
     all: bool,
-    /// Check this bundle (see `tenuto audit export`): its chain, proof and signature. No server is needed
+    /// Check this bundle (see `tenuto audit export`): its chain, proof and signature. No server is
+    /// needed
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
-    /// A seal that was kept outside the log: the log has to hold it still, and what it covers. May be given several times
+    /// A seal that was kept outside of the log: the log must still have it, and what it covers. May
+    /// be given several times
     #[arg(long, value_name = "FILE", requires = "all")]
     seal: Vec<PathBuf>,
-    /// The orders of a seal (see `tenuto audit seal --heads`): those that are no longer as they were sealed are named. May be given
-    /// several times
+    /// The orders of a seal (see `tenuto audit seal --heads`), to name those that changed since the
+    /// seal. May be given several times
     #[arg(long, value_name = "FILE", requires = "all")]
     heads: Vec<PathBuf>,
-    /// The public key (PEM) that seals have to be signed with. May be given several times, for keys that followed one another
+    /// The public key (PEM) that seals must be signed with. May be given several times, if the key
+    /// was replaced
     #[arg(long, value_name = "FILE")]
     public_key: Vec<PathBuf>,
-    /// Fail if no database is named, instead of leaving the views out
+    /// Fail if no database is known, instead of leaving the views out
     #[arg(long)]
     views: bool,
-    /// Print what was found as JSON
+    /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     log: LogArgs,
-    /// The Postgres that holds the views [default: that of what runs in the folder .tenuto, where the log is that one's]
+    /// The Postgres with the views [default: the database of the Tenuto that runs in the folder
+    /// .tenuto, if the log is its log]
     #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
     postgres: Option<String>,
 }
 
-/// Verifies an order, a bundle, or everything, and reports what is not as it was written.
+/// Verifies an order, a bundle, or everything, and reports the differences.
 pub async fn verify(args: &VerifyArgs) -> Result<Report, AuditError> {
     let keys = read_keys(&args.public_key)?;
     match &args.bundle {
@@ -89,5 +93,5 @@ async fn with_log(args: &VerifyArgs, keys: Vec<PublicKey>) -> Result<Report, Aud
 fn damaged(reason: &str) -> Report {
     let mut findings = Findings::default();
     findings.add(Finding::Log { reason: reason.to_owned() });
-    Report::new(vec![], vec!["nothing else could be looked at".to_owned()], findings)
+    Report::new(vec![], vec!["nothing else could be checked".to_owned()], findings)
 }

@@ -1,4 +1,4 @@
-//! Whether the views are what the log says, on all cores.
+//! Compares the views with the log, on all cores.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,39 +18,39 @@ use super::walk::cores;
 use command_line::progress::{Counts, Progress};
 use servers::log::Log;
 
-/// Orders that are compared in one snapshot.
+/// How many orders are compared in one snapshot.
 const ORDERS: usize = 100;
 
-/// How far the views have come; `None`: they have nothing. A log that ends before that was cut off.
+/// The position of the views. `None`: the views are empty. If the log ends before it, the log was
+/// cut off.
 pub(super) async fn checkpoint(log: &Log, pool: &PgPool, findings: &mut Findings) -> Result<Option<u64>, AuditError> {
     let mut comparison = Comparison::open(pool, log.store.clone()).await?;
     let checkpoint = comparison.checkpoint().await?.map(|position| position.commit);
-    // Asked for afterwards: views are never before the log.
+    // Read afterwards, because the views are never ahead of the log.
     let end = log.end().await?;
     if let Some(checkpoint) = checkpoint.filter(|checkpoint| *checkpoint > end) {
-        let reason = format!(
-            "ends at position {end}, and the views have come to position {checkpoint}: events were cut off its end"
-        );
+        let reason =
+            format!("ends at position {end}, and the views are at position {checkpoint}: events were cut off its end");
         findings.add(Finding::Log { reason });
     }
     Ok(checkpoint)
 }
 
-/// Whether the views were made from another log. Then a comparison would list every order.
+/// Whether the views were made from another log. A comparison would then list every order.
 pub(super) async fn of_another_log(log: &Log, pool: &PgPool) -> Result<Option<String>, AuditError> {
     match views::compare_log(&log.store, pool).await {
         Ok(Some(mismatch @ Mismatch::OtherLog { .. })) => {
             Ok(Some(format!("is not the one that the views were made from: {mismatch}; name the database of this log")))
         }
         Ok(_) => Ok(None),
-        // A database that an earlier version has written: it does not say of which log it is.
+        // The database of an earlier version, which does not record its log.
         Err(LogCheckError::Database(error)) if is_older_schema(&error) => Ok(None),
         Err(LogCheckError::Database(error)) => Err(error.into()),
         Err(LogCheckError::Origin(error)) => Err(AuditError::Broken(error.to_string())),
     }
 }
 
-/// The orders whose keys are missing, if there are any.
+/// A finding about the orders whose keys are missing, if any.
 pub(super) async fn missing_keys(pool: &PgPool) -> Result<Option<String>, AuditError> {
     match views::keyless(pool).await {
         Ok(keyless) => Ok((keyless.orders > 0).then(|| keyless.to_string())),
@@ -64,7 +64,7 @@ fn is_older_schema(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code.starts_with("42"))
 }
 
-/// Compares what the views have of one order.
+/// Compares one order's rows in the views.
 pub(super) async fn one(log: &Log, pool: &PgPool, order: &OrderId, findings: &mut Findings) -> Result<(), AuditError> {
     let mut comparison = Comparison::open(pool, log.store.clone()).await?;
     let compared = comparison.orders(&Range::of(order), std::slice::from_ref(order)).await?;
@@ -72,7 +72,8 @@ pub(super) async fn one(log: &Log, pool: &PgPool, order: &OrderId, findings: &mu
     Ok(())
 }
 
-/// Compares all views. The log has these orders, sorted, and these streams of workflows.
+/// Compares all views. `orders` are the log's orders, sorted, and `workflows` its streams of
+/// workflows.
 pub(super) async fn all(
     log: &Log,
     pool: &PgPool,
@@ -113,7 +114,7 @@ pub(super) async fn all(
     Ok(())
 }
 
-/// Every so-manieth range.
+/// Every n-th range.
 async fn work(
     pool: &PgPool,
     store: EventStore,
@@ -125,7 +126,7 @@ async fn work(
     for (range, orders) in ranges(orders, ORDERS).skip(worker).step_by(workers) {
         let compared = comparison.orders(&range, orders).await?;
         if results.send((orders.len() as u64, compared)).await.is_err() {
-            // Another one has failed, and nobody waits for this any more.
+            // Another worker has failed, and the result is no longer needed.
             break;
         }
     }
@@ -137,7 +138,7 @@ fn found(Compared { differences, unreadable }: Compared) -> impl Iterator<Item =
     streams.chain(differences.into_iter().map(Finding::from))
 }
 
-/// How far the comparison has come.
+/// The progress of the comparison.
 #[derive(Debug, Default)]
 struct Comparing {
     done: u64,

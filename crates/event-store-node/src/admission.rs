@@ -1,8 +1,8 @@
-//! How many calls there may be at a time, and how much of messages that are not yet whole.
+//! Bounds on the number of concurrent calls, and on the memory that partly received messages take.
 //!
-//! A call beyond the bound is answered at once that the server is busy. Below it, a message that comes in one piece
-//! passes; one that comes in several needs room for all of it. A message for which there is none, or which is not whole in
-//! good time, ends its call.
+//! A call beyond the bound gets "the server is busy" at once. Within the bound, a message that
+//! arrives in one piece passes. A message that arrives in several pieces needs room for all of it.
+//! The node ends a call if its message finds no room, or is not complete in time.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::gate::{Answering, Gate};
 use super::intake::Intake;
 use super::service::refusal;
 
-/// The flag and the length that come before each message.
+/// The flag and the length in front of each message.
 const HEADER: usize = 5;
 
 #[derive(Clone)]
@@ -48,12 +48,12 @@ impl Gate for Admission {
         };
         let intake = self.intake.clone();
         let answer = behind.call(request.map(|body| boxed(Metered::new(body, intake))));
-        // The place is taken until the last of the answer has gone.
+        // The call keeps its place until the last part of the answer was sent.
         async move { Ok(answer.await?.map(|body| boxed(Placed { body, _place: place }))) }.boxed()
     }
 }
 
-/// The body of an answer.
+/// The body of an answer. It holds the place of its call.
 struct Placed {
     body: BoxBody,
     _place: OwnedSemaphorePermit,
@@ -76,8 +76,8 @@ impl Body for Placed {
     }
 }
 
-/// The body of a request. When the next piece is asked for, all whole messages before it have been taken from the buffer
-/// of the reader, so that at most the one that is under way is held there.
+/// The body of a request. Before the reader asks for the next piece, it has taken every complete
+/// message out of its buffer. So the buffer holds at most the incomplete message.
 struct Metered {
     body: BoxBody,
     intake: Intake,
@@ -87,7 +87,7 @@ struct Metered {
 
 struct UnderWay {
     late: Pin<Box<Sleep>>,
-    /// For all of the message, whatever has come of it.
+    /// The room for the whole message, from its first piece to its end.
     _room: OwnedSemaphorePermit,
 }
 
@@ -96,8 +96,9 @@ impl Metered {
         Self { body, intake, messages: Messages::default(), under_way: None }
     }
 
-    /// Finds room for the message that this piece leaves unfinished, if it is another than before.
-    fn look_at(&mut self, data: &[u8]) -> Result<(), Failure> {
+    /// Reserves room for the incomplete message at the end of this piece, unless it has room
+    /// already.
+    fn reserve_for(&mut self, data: &[u8]) -> Result<(), Failure> {
         let before = self.messages.begun;
         match self.messages.follow(data) {
             None => self.under_way = None,
@@ -125,7 +126,7 @@ impl Body for Metered {
         }
         let piece = ready!(Pin::new(&mut self.body).poll_frame(context));
         if let Some(data) = piece.as_ref().and_then(|piece| piece.as_ref().ok()?.data_ref())
-            && let Err(failure) = self.look_at(data)
+            && let Err(failure) = self.reserve_for(data)
         {
             return Poll::Ready(Some(Err(refusal::failed(failure))));
         }
@@ -137,7 +138,7 @@ impl Body for Metered {
     }
 }
 
-/// Where messages begin and end in a body.
+/// Finds where messages begin and end in a body.
 #[derive(Default)]
 struct Messages {
     begun: u64,
@@ -148,7 +149,8 @@ struct Messages {
 }
 
 impl Messages {
-    /// Follows the next piece. The length of the message in which it ends, if it ends in one.
+    /// Processes the next piece. Returns the length of the message that is incomplete at its end,
+    /// if any.
     fn follow(&mut self, mut data: &[u8]) -> Option<usize> {
         while !data.is_empty() {
             if self.missing == 0 {

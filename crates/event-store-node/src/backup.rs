@@ -1,14 +1,15 @@
-//! A copy of the log of a running node, in a folder of its own.
+//! A copy of the log of a running node, in a separate folder.
 //!
-//! Everything in a log follows from its events, by the code with which the node writes them; and `$all` has all events, with
-//! all that the node keeps of them: what was deleted, what deleted it, and the settings of streams and of groups of
-//! consumers. So the copy is made by reading `$all`, as any client does, and writing each event where it stands. The node
-//! goes on meanwhile, and the copy may be made from another machine.
+//! The node derives its whole log from the events in `$all`: deletions, and the settings of streams
+//! and of consumer groups, are events too. So a backup reads `$all`, as any client does, and writes
+//! each event at the same position. The node continues to serve meanwhile, and the backup can run
+//! on another machine.
 //!
-//! The copy ends where the log ended when it was begun. On the way there it is always the log as it was at some moment: what
-//! the node wrote at once is written at once. So a backup that was interrupted is an earlier one, and the next goes on
-//! from there. In a scavenged log this holds only once the copy has the record of the scavenge. Until then the check reports
-//! the events that the scavenge removed before they were copied as missing.
+//! A backup ends at the position that was the end of the log when the backup began. At every moment
+//! before, the copy equals the log as it was at some time: events that the node wrote in one batch
+//! are copied in one batch. So an interrupted backup is a valid earlier backup, and the next one
+//! continues from it. A scavenged log is the exception: until the copy has the record of the
+//! scavenge, the check reports the events that the scavenge removed as missing.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -20,62 +21,65 @@ use event_store::{EventStore, Gaps, Position, ReadError, Record};
 use crate::storage::{Replay, Storage, StorageError, StoredEvent, guarded};
 use crate::{CheckReport, check_log};
 
-/// What is written at once, whichever comes first; and no less than what the node wrote at once.
+/// The copy writes a batch at this many events or bytes. A batch of the node is never split.
 const EVENTS: usize = 1024;
 const BYTES: usize = 8 << 20;
-/// A node does not write so much at once, though a clock that stands still may make it seem so.
+/// Larger than any batch of the node. Needed because a clock that stands still can make several
+/// batches look like one.
 const MAX_BYTES: usize = 256 << 20;
 
-/// What a backup has done.
+/// The result of a backup.
 #[derive(Debug, Clone)]
 pub struct BackupReport {
     /// How many events were added to the copy.
     pub added: u64,
-    /// The position of its last event.
+    /// The position of the copy's last event.
     pub position: u64,
-    /// What was found when the copy was checked.
+    /// What the check of the copy found.
     pub check: CheckReport,
 }
 
-/// Why there is no new backup. An earlier one in the folder is as it was, or further on.
+/// Why a backup failed. An earlier backup in the folder is unchanged, or has some of the new
+/// events.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The log could not be read.
     #[error("the log cannot be read")]
     Read(#[from] ReadError),
-    /// The folder could not be read or written.
+    /// The backup's folder could not be read or written.
     #[error("the backup in {} cannot be opened or written", folder.display())]
     Folder {
-        /// Where it is.
+        /// The folder.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// What failed.
         source: StorageError,
     },
     /// The folder holds a backup of another log.
     #[error("the backup in {} is not one of this log: they differ at position {position}", folder.display())]
     OtherLog {
-        /// Where it is.
+        /// The folder.
         folder: PathBuf,
-        /// Where the two were compared.
+        /// The position whose events differ.
         position: u64,
     },
-    /// The server is something else.
+    /// The server is no embedded node.
     #[error(
         "only the log of an embedded node can be backed up, and this one has position {found} where a node has \
          {expected}: use the backup of the server itself"
     )]
     NotANode {
-        /// The position that comes next in a node's log.
+        /// The position that would come next in the log of a node.
         expected: u64,
-        /// The one that came.
+        /// The position that came instead.
         found: u64,
     },
 }
 
-/// Copies into a folder what it does not yet hold of a log, and checks the copy.
+/// Copies into a folder the events that it does not yet have, and checks the copy.
 pub async fn backup(log: &EventStore, folder: &Path) -> Result<BackupReport, BackupError> {
     let head = log.head().await?.map_or(0, |position| position.commit);
-    // Looked at before anything is written: what cannot be backed up leaves no folder that looks like a backup.
+    // Compared before the first write, so that a failed backup leaves no folder that looks like a
+    // backup.
     let mut gaps = log.gaps().await?;
     if let Some(first) = log.history(None).next().await?
         && !are_emptied(log, &mut gaps, 1..first.event.position.commit).await?
@@ -93,7 +97,8 @@ pub async fn backup(log: &EventStore, folder: &Path) -> Result<BackupReport, Bac
     Ok(BackupReport { added, position, check })
 }
 
-/// Whether a scavenge has emptied these positions. It may have done so since the gaps were read: then they are read again.
+/// Whether a scavenge has removed the events at these positions. Reads the gaps again if needed,
+/// because the scavenge may have run since.
 async fn are_emptied(log: &EventStore, gaps: &mut Gaps, positions: Range<u64>) -> Result<bool, ReadError> {
     if !gaps.cover(positions.clone()) {
         *gaps = log.gaps().await?;
@@ -101,7 +106,7 @@ async fn are_emptied(log: &EventStore, gaps: &mut Gaps, positions: Range<u64>) -
     Ok(gaps.cover(positions))
 }
 
-/// The copy while it is added to.
+/// A copy that is being extended.
 struct Copy {
     folder: PathBuf,
     storage: Arc<Storage>,
@@ -121,10 +126,11 @@ impl Copy {
         Ok(Self { folder: folder.into(), storage: Arc::new(storage), last, added: 0 })
     }
 
-    /// Adds everything up to a position.
+    /// Adds all events up to a position.
     ///
-    /// Positions that a scavenge has emptied are noted as removed. The copy then goes on to the record of that scavenge,
-    /// even if the record was written after the copy was begun: a gap without its record would be damage.
+    /// Positions that a scavenge has emptied are noted as removed. The copy then continues to the
+    /// record of that scavenge, even if the record is newer than the backup's beginning: a gap
+    /// without its record counts as damage.
     async fn catch_up(&mut self, log: &EventStore, head: u64, mut gaps: Gaps) -> Result<(), BackupError> {
         if self.last > head {
             return Err(self.other_log(self.last));
@@ -134,7 +140,7 @@ impl Copy {
         }
         let (mut end, mut expected) = (head, self.last + 1);
         let mut history = log.history(position(self.last));
-        let mut together = Together::default();
+        let mut together = CopyBatch::default();
         while expected <= end {
             let Some(record) = history.next().await? else { break };
             let found = record.event.position.commit;
@@ -157,7 +163,7 @@ impl Copy {
         self.write(together).await
     }
 
-    /// Compares the first and the last event that both should have.
+    /// Compares the first and the last event that the log and the copy share.
     async fn compare_with(&self, log: &EventStore, gaps: &mut Gaps) -> Result<(), BackupError> {
         let first = log.history(None).next().await?;
         let at = first.as_ref().map_or(self.last, |first| first.event.position.commit);
@@ -166,7 +172,7 @@ impl Copy {
         loop {
             let there = log.history(position(last)).next().await?;
             let found = there.as_ref().map_or(u64::MAX, |there| there.event.position.commit);
-            // A scavenge that removes the event meanwhile leaves an earlier one.
+            // If a scavenge removes the event meanwhile, an earlier event takes its place.
             if found == last || !are_emptied(log, gaps, last..found).await? {
                 return self.compare(last, there).await;
             }
@@ -178,7 +184,7 @@ impl Copy {
         BackupError::OtherLog { folder: self.folder.clone(), position }
     }
 
-    /// Whether the log has the same event at a position as the copy.
+    /// Whether the log and the copy have the same event at a position.
     async fn compare(&self, position: u64, record: Option<Record>) -> Result<(), BackupError> {
         let storage = self.storage.clone();
         let here = blocking(&self.folder, move |_| storage.view().event(position)).await?;
@@ -189,8 +195,8 @@ impl Copy {
         }
     }
 
-    async fn write(&mut self, together: Together) -> Result<(), BackupError> {
-        let Together { events, removed, .. } = together;
+    async fn write(&mut self, together: CopyBatch) -> Result<(), BackupError> {
+        let CopyBatch { events, removed, .. } = together;
         let Some((last, _)) = events.last() else { return Ok(()) };
         self.last = *last;
         self.added += events.len() as u64;
@@ -207,18 +213,20 @@ impl Copy {
     }
 }
 
-/// Events that are to be written at once.
+/// A batch of events for the copy.
 #[derive(Default)]
-struct Together {
-    /// With their positions.
+struct CopyBatch {
+    /// The events, with their positions.
     events: Vec<(u64, StoredEvent)>,
-    /// Positions before these events that a scavenge has emptied. Noted together, since each batch waits for the disk.
+    /// Positions before these events that a scavenge has emptied. They are noted together, because
+    /// every write waits for the disk.
     removed: Vec<Range<u64>>,
     bytes: usize,
 }
 
-impl Together {
-    /// Whether there are enough, and the next one was written by the node after these: what it writes at once has one time.
+impl CopyBatch {
+    /// Whether the batch is full and the node wrote `next` in a later batch. Events of one batch
+    /// have the same time.
     fn ends_before(&self, next: &Record) -> bool {
         let enough = self.events.len() >= EVENTS || self.bytes >= BYTES;
         let later = self.events.last().is_some_and(|(_, last)| last.created != next.created_ticks);
@@ -237,7 +245,7 @@ fn position(position: u64) -> Option<Position> {
     (position > 0).then_some(Position { commit: position, prepare: position })
 }
 
-/// An event as the node keeps it.
+/// Converts an event to the form in which the node stores it.
 fn stored(record: Record) -> StoredEvent {
     let Record { event, content_type, created_ticks } = record;
     StoredEvent {
@@ -252,7 +260,7 @@ fn stored(record: Record) -> StoredEvent {
     }
 }
 
-/// Does something with the folder on a thread that may wait for the disk.
+/// Works on the folder on a thread that may block.
 async fn blocking<T: Send + 'static>(
     folder: &Path,
     act: impl FnOnce(&Path) -> Result<T, StorageError> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What a caller wants done to a stream, and what came of it.
+//! A change that a caller requests for a stream, and its result.
 
 use bytes::Bytes;
 use event_store_protocol::link::LINK_TYPE;
@@ -17,11 +17,12 @@ pub(crate) struct Intent {
 
 pub(crate) enum Change {
     Append(Vec<Proposed>),
-    /// The stream's events are no longer shown; it may be written anew.
+    /// Hides the stream's events. The stream may be written again.
     Delete,
-    /// The stream can be neither read nor written any more.
+    /// Deletes the stream for good: it can be neither read nor written any more.
     Tombstone,
-    /// Events for these streams, all or none; without those that are there, and those of streams that are deleted for good.
+    /// Links for these streams, all or none. Links that exist already, and those to streams that
+    /// are deleted for good, are left out.
     Links(Vec<(String, Proposed)>),
 }
 
@@ -35,7 +36,7 @@ pub(crate) struct Proposed {
 }
 
 impl Proposed {
-    /// An event of the node's own: JSON, without metadata.
+    /// An event that the node itself writes: JSON, without metadata.
     pub(crate) fn own(event_type: &str, data: &Value) -> Self {
         Self {
             id: Uuid::new_v4(),
@@ -57,27 +58,28 @@ impl Proposed {
         }
     }
 
-    /// Its size as `EventStoreDB` counts it against the largest append: text there has two bytes to the character.
+    /// The size that `EventStoreDB` counts against the largest append. It counts two bytes for each
+    /// character of text.
     pub(crate) fn size(&self) -> usize {
         self.data.len() + self.metadata.len() + 2 * self.event_type.len()
     }
 
-    /// About what it takes in memory, be it as empty as it may.
+    /// Its approximate size in memory, above zero even for an empty event.
     pub(crate) fn footprint(&self) -> usize {
         self.size() + 128
     }
 }
 
-/// The change has been made, now or before.
+/// The change has been made, by this request or by an earlier equal one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Written {
-    /// The stream's last revision, as far as this change goes.
+    /// The stream's last revision after this change.
     pub(crate) revision: Option<u64>,
     /// The position of the change's last event.
     pub(crate) position: Option<u64>,
 }
 
-/// The change is not to be made.
+/// The change was refused.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Refusal {
     WrongExpectedRevision { current: Option<u64> },
@@ -86,14 +88,14 @@ pub(crate) enum Refusal {
 
 pub(crate) type Outcome = Result<Written, Refusal>;
 
-/// Nothing can be said about the change.
+/// The result of the change is unknown, or it was not tried.
 #[derive(Debug, Clone)]
 pub(crate) enum Failure {
-    /// It was not tried: too much is waiting.
+    /// Not tried: too many changes wait.
     Overloaded,
-    /// It was not tried: the disk has no room.
+    /// Not tried: the disk has no room.
     NoRoom(String),
-    /// The log could not be written. The change may have been made or not.
+    /// The log could not be written. The change may or may not have been made.
     Broken(String),
     /// The node is closing.
     Closed,

@@ -1,8 +1,9 @@
 //! The connections of clients.
 //!
-//! Nagle's algorithm is off on our side. The official Rust client leaves it on on its own: it then holds back a small
-//! message until the one before is acknowledged, which the kernel by default puts off by up to 40 ms. So what is read
-//! here is acknowledged at once: an append by itself then takes 2 ms instead of 43 ms.
+//! The node turns Nagle's algorithm off on its side. The official Rust client leaves it on: the
+//! client holds back a small message until the one before is acknowledged, and the kernel delays
+//! acknowledgements by up to 40 ms. So the node acknowledges at once what it reads. A single append
+//! then takes 2 ms instead of 43 ms.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,12 +24,12 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::transport::server::Connected;
 use tracing::debug;
 
-/// The first words of HTTP/2. Other first words are taken for those of HTTP/1.
+/// The first bytes of HTTP/2. Any other first bytes are treated as HTTP/1.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Takes connections for as long as it is asked to, and closes those beyond `max` at once. `cut` breaks all of them, and
-/// so does to any that has not said its first words after `patience`. After those of HTTP/2 it is asked for signs of life; one of
-/// HTTP/1 has `patience` for each request, from the answer before it on.
+/// Accepts connections until `closing`, and closes those beyond `max` at once. `cut` ends all of
+/// them. A client has `patience` to send its first bytes. Then an HTTP/2 client is probed by
+/// keep-alive, and an HTTP/1 client has `patience` for each request, from the previous answer on.
 pub(super) fn accept(
     listener: TcpListener,
     cut: CancellationToken,
@@ -48,7 +49,7 @@ pub(super) fn accept(
                 }
                 debug!("a connection to the event store is one too many");
             };
-            // A connection on which this fails is only slower.
+            // If this fails, the connection is only slower.
             let _ = stream.set_nodelay(true).is_ok();
             let connection = Connection {
                 stream,
@@ -69,17 +70,17 @@ pub(super) struct Connection {
     stream: TcpStream,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     protocol: Protocol,
-    /// When it is too late for the first words, or for the next request of HTTP/1.
+    /// The time limit for the first bytes, or for the next request of HTTP/1.
     late: Pin<Box<Sleep>>,
     patience: Duration,
-    /// The node has not closed while this is held.
+    /// The node counts as open while this is held.
     _held: TaskTrackerToken,
     _place: OwnedSemaphorePermit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
-    /// So many bytes of the first words of HTTP/2 have come.
+    /// How many of the first bytes of HTTP/2 have arrived.
     Unknown {
         matched: usize,
     },
@@ -100,7 +101,7 @@ impl Protocol {
     }
 }
 
-/// The address of ours that the client has used, as far as the system knows it.
+/// The node's address that the client has used, if the system knows it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reached(pub(super) Option<SocketAddr>);
 
@@ -113,7 +114,7 @@ impl Connected for Connection {
 }
 
 impl Connection {
-    /// Gives a client of HTTP/1 time for another request.
+    /// Gives an HTTP/1 client time for another request.
     fn answered(&mut self) {
         if self.protocol == Protocol::Http1 {
             let late = tokio::time::Instant::now() + self.patience;
@@ -170,7 +171,8 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// The kernel forgets this wish, so it is said again after each read. Only Linux knows it, and it is only a wish.
+/// Requests an immediate acknowledgement. The kernel resets the option, so it is set after each
+/// read. Only Linux has it, and a failure does no harm.
 fn acknowledge(stream: &TcpStream) {
     #[cfg(target_os = "linux")]
     let _ = stream.set_quickack(true);
@@ -183,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_words_tell_the_protocol_in_however_many_pieces_they_come() {
+    fn the_first_bytes_decide_the_protocol_in_however_many_pieces_they_arrive() {
         let begun = Protocol::Unknown { matched: 0 };
         assert_eq!(begun.after(PREFACE), Protocol::Http2);
         assert_eq!(begun.after(b"PRI * HT").after(&PREFACE[8..]).after(b"more"), Protocol::Http2);

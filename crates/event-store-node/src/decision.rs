@@ -1,12 +1,14 @@
-//! Whether an append is made, has been made already, or is refused: `EventStoreDB`'s rules, as a pure function.
+//! Whether an append is written, repeats an earlier one, or is refused: `EventStoreDB`'s rules, as
+//! a pure function.
 //!
-//! An append that names a revision is compared with what stands after that revision: the same ids in the same places are
-//! the same append. One that names none is looked up by its ids. The server keeps only recent ids in memory for that;
-//! here all of a stream's ids are known, so that the repeat is recognised however late it comes.
+//! An append that names a revision is compared with the events after that revision: the same ids at
+//! the same revisions are the same append. An append that names no revision is looked up by its
+//! ids. The server keeps only recent ids in memory. The node knows all ids of a stream, so it
+//! recognises a repeat however late it arrives.
 
 use uuid::Uuid;
 
-/// What the writer believes about the stream.
+/// The state of the stream that the writer expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
     Any,
@@ -15,16 +17,16 @@ pub(crate) enum Expected {
     Revision(u64),
 }
 
-/// What is so.
+/// The actual state of the stream.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Standing {
-    /// The last revision; `None`: the stream has no events.
+    /// The last revision. `None`: the stream has no events.
     pub(crate) last: Option<u64>,
-    /// Deleted, but may be written anew, from the next revision on.
+    /// Deleted, but may be written again, from the next revision on.
     pub(crate) soft_deleted: bool,
     /// Deleted for good.
     pub(crate) tombstoned: bool,
-    /// Something was said about the stream, although it has no events. Not looked for where it has some.
+    /// The stream has metadata, although it has no events. Not looked up if it has events.
     pub(crate) has_metadata: bool,
 }
 
@@ -34,7 +36,7 @@ impl Standing {
     }
 }
 
-/// What the stream holds.
+/// The events of the stream.
 pub(crate) trait History {
     type Error;
     fn id_at(&self, revision: u64) -> Result<Option<Uuid>, Self::Error>;
@@ -44,7 +46,7 @@ pub(crate) trait History {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
     Write,
-    /// It has been written, up to this revision.
+    /// The append was made before, and ends at this revision.
     Repeated {
         last: u64,
     },
@@ -75,7 +77,7 @@ fn by_id<H: History>(ids: &[Uuid], history: &H) -> Result<Decision, H::Error> {
         match (history.revision_of(*id)?, last) {
             (Some(revision), _) => last = Some(revision),
             (None, None) => return Ok(Decision::Write),
-            // Some of the events are there and some are not: this append was never made as a whole.
+            // Only some of the events exist, so this append was never made as a whole.
             (None, Some(_)) => return Ok(Decision::WrongExpectedRevision),
         }
     }
@@ -99,8 +101,8 @@ fn by_revision<H: History>(
     let mut next = first;
     for id in ids {
         if history.id_at(next)? != Some(*id) {
-            let anew = next == first && expected.is_none() && standing.soft_deleted;
-            return Ok(if anew { Decision::Write } else { Decision::WrongExpectedRevision });
+            let starts_again = next == first && expected.is_none() && standing.soft_deleted;
+            return Ok(if starts_again { Decision::Write } else { Decision::WrongExpectedRevision });
         }
         next += 1;
     }
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_append_that_expects_what_is_so_is_written() {
+    fn an_append_with_the_right_expectation_is_written() {
         assert_eq!(decided(Expected::NoStream, &[], &[1]), Decision::Write);
         assert_eq!(decided(Expected::Any, &[], &[1]), Decision::Write);
         assert_eq!(decided(Expected::Any, &[1], &[2]), Decision::Write);
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_append_that_expects_something_else_is_refused() {
+    fn an_append_with_a_wrong_expectation_is_refused() {
         for (expected, there) in [
             (Expected::NoStream, &[1][..]),
             (Expected::StreamExists, &[]),
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_append_is_recognised_by_its_ids_in_their_places() {
+    fn a_repeated_append_is_recognised_by_its_ids_at_their_revisions() {
         assert_eq!(decided(Expected::NoStream, &[1, 2, 3], &[1, 2]), Decision::Repeated { last: 1 });
         assert_eq!(decided(Expected::Revision(0), &[1, 2, 3], &[2, 3]), Decision::Repeated { last: 2 });
         assert_eq!(decided(Expected::Any, &[1, 2, 3], &[2, 3]), Decision::Repeated { last: 2 });
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_append_of_which_only_a_part_is_there_is_refused() {
+    fn an_append_of_which_only_a_part_exists_is_refused() {
         assert_eq!(decided(Expected::NoStream, &[1, 2], &[1, 9]), Decision::WrongExpectedRevision);
         assert_eq!(decided(Expected::NoStream, &[1], &[1, 2]), Decision::WrongExpectedRevision);
         assert_eq!(decided(Expected::Any, &[1], &[1, 2]), Decision::WrongExpectedRevision);
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_stream_may_be_begun_anew_and_a_tombstoned_one_may_not() {
+    fn a_deleted_stream_may_be_written_again_and_a_tombstoned_one_may_not() {
         let there = ids(&[1]);
         let deleted = Standing { last: Some(0), soft_deleted: true, has_metadata: true, tombstoned: false };
         for expected in [Expected::NoStream, Expected::Any, Expected::Revision(0)] {

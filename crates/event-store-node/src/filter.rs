@@ -1,18 +1,19 @@
 //! Which events of `$all` a reader wants.
 //!
-//! Expressions may look around (`(?!…)`): the server's own engine can, and there are clients that do so when they are not
-//! asked for anything, to leave out the server's events. Such an expression can take very long on some texts; how long is
-//! bounded, and beyond that it is the reader's fault and not the node's burden.
+//! Expressions may look around (`(?!…)`), because the server's engine supports that: some clients
+//! use it by default to leave out the server's own events. Such an expression can take very long on
+//! some texts. So its steps are bounded, and beyond the bound the read fails.
 
 use fancy_regex::{Regex, RegexBuilder};
 
-/// Steps that an expression may take back on one text; one that never looks around takes none.
+/// How many steps an expression may backtrack on one text. An expression without look-around never
+/// backtracks.
 const MAX_BACKTRACKS: usize = 100_000;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Filter {
     Everything,
-    /// Those of one stream.
+    /// The events of one stream.
     Stream(String),
     OnStream(Pattern),
     OnEventType(Pattern),
@@ -24,7 +25,7 @@ pub(crate) enum Pattern {
     Regex(Regex),
 }
 
-/// An expression took too long on a text to say whether it matches.
+/// The expression exceeded its bound on a text.
 #[derive(Debug)]
 pub(crate) struct TooHard;
 
@@ -40,7 +41,7 @@ impl Filter {
 }
 
 impl Pattern {
-    /// The protocol has both in one message; an expression that is not empty is the one that counts.
+    /// The protocol has both in one message. An expression that is not empty takes precedence.
     pub(crate) fn new(regex: &str, prefixes: Vec<String>) -> Result<Self, fancy_regex::Error> {
         if regex.is_empty() {
             return Ok(Self::Prefixes(prefixes));
@@ -61,7 +62,7 @@ mod tests {
     use super::{Filter, Pattern};
 
     #[test]
-    fn an_expression_goes_before_prefixes() {
+    fn an_expression_takes_precedence_over_prefixes() {
         let filter = Filter::OnStream(Pattern::new("^order-[0-9]+$", vec!["x".into()]).unwrap());
         assert!(filter.passes("order-1", "").unwrap());
         assert!(!filter.passes("x", "").unwrap());
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn any_of_several_prefixes_will_do() {
+    fn an_event_matches_if_any_of_several_prefixes_does() {
         let filter = Filter::OnEventType(Pattern::new("", vec!["Order".into(), "Payment".into()]).unwrap());
         assert!(filter.passes("", "OrderPlaced").unwrap());
         assert!(filter.passes("", "PaymentTaken").unwrap());
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_expression_is_refused() {
+    fn an_invalid_expression_is_refused() {
         assert!(Pattern::new("(", Vec::new()).is_err());
     }
 
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_that_would_take_for_ever_is_given_up() {
+    fn an_expression_that_would_run_for_ever_is_given_up() {
         let filter = Filter::OnStream(Pattern::new("(a|b|ab)*(?>c)", Vec::new()).unwrap());
         assert!(filter.passes("abc", "").unwrap());
         assert!(filter.passes(&"ab".repeat(100), "").is_err());

@@ -1,4 +1,4 @@
-//! What stands before the services: it answers a request itself, or passes it on.
+//! A layer in front of the services: it answers a request itself, or passes the request on.
 
 use std::task::{Context, Poll};
 
@@ -7,7 +7,7 @@ use http::{Request, Response};
 use tonic::body::BoxBody;
 use tower::{Layer, Service};
 
-/// The answer, once it is there.
+/// The answer, when it is ready.
 pub(super) type Answering<E> = BoxFuture<'static, Result<Response<BoxBody>, E>>;
 
 pub(super) trait Gate: Clone {

@@ -1,7 +1,8 @@
-//! A group of changes on their way to disk.
+//! A group of changes that go to disk together.
 //!
-//! Each change is decided on the log as it will be after those before it in the group, so that a group does what the same
-//! changes would do one by one. Nothing is visible to anybody until the group is committed as one batch.
+//! Each change is decided on the log as it will be after the earlier changes of the group. So a
+//! group has the same result as the same changes one by one. No reader sees any of it until the
+//! group is committed as one batch.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ pub(super) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// A group whose first event will have this position.
+    /// An empty group. Its first event gets this position.
     pub(super) fn new(view: View<'a>, first_position: u64) -> Self {
         Self {
             view,
@@ -47,7 +48,7 @@ impl<'a> Group<'a> {
         self.batch
     }
 
-    /// Decides on a change and, if it is to be made, adds it to the group.
+    /// Decides on a change. If the change is accepted, adds it to the group.
     pub(super) fn add(&mut self, intent: Intent) -> Result<Outcome, StorageError> {
         let Intent { stream, expected, change } = intent;
         if let Change::Links(links) = change {
@@ -55,7 +56,8 @@ impl<'a> Group<'a> {
         }
         let ids: Vec<Uuid> = match &change {
             Change::Append(events) => events.iter().map(|event| event.id).collect(),
-            // As if an event were written that nobody wrote before: it repeats nothing.
+            // These changes have no event ids of the caller. A new id ensures that they count as no
+            // repeat.
             Change::Delete | Change::Tombstone | Change::Links(_) => vec![Uuid::new_v4()],
         };
         let (standing, number) = self.standing(&stream)?;
@@ -69,7 +71,7 @@ impl<'a> Group<'a> {
                 };
                 Ok(Ok(Written { revision: Some(last), position }))
             }
-            // There is nothing to hide, though a tombstone may be put up.
+            // Nothing to hide. (A tombstone may be written for a stream without events.)
             Decision::Write if matches!(change, Change::Delete) && standing.never_was() => {
                 Ok(Err(Refusal::WrongExpectedRevision { current: None }))
             }
@@ -89,13 +91,13 @@ impl<'a> Group<'a> {
                 }
                 Ok(written)
             }
-            Change::Delete => self.append(&metadata_stream_of(stream), metadata(&json!({ "$tb": SOFT_DELETED }))),
+            Change::Delete => self.append(&metadata_stream_of(stream), metadata_event(&json!({ "$tb": SOFT_DELETED }))),
             Change::Tombstone => self.tombstone(stream),
             Change::Links(links) => self.link(links),
         }
     }
 
-    /// Adds the links that are not there yet.
+    /// Adds the links that do not exist yet.
     fn link(&mut self, links: Vec<(String, Proposed)>) -> Result<Written, StorageError> {
         let mut written = Written { revision: None, position: None };
         for (stream, link) in links {
@@ -132,16 +134,16 @@ impl<'a> Group<'a> {
         Ok(Written { revision: None, position: Some(position) })
     }
 
-    /// Shows a deleted stream again, from the revision that is written next.
+    /// Makes a deleted stream visible again, from the revision that is written next.
     fn revive(&mut self, stream: &str, from: u64) -> Result<(), StorageError> {
         let name = metadata_stream_of(stream);
-        let mut said = self.last_data_of(&name)?.and_then(|data| object_in(&data)).unwrap_or_default();
-        said.insert("$tb".into(), from.into());
-        self.append(&name, metadata(&Value::Object(said)))?;
+        let mut metadata = self.last_data_of(&name)?.and_then(|data| object_in(&data)).unwrap_or_default();
+        metadata.insert("$tb".into(), from.into());
+        self.append(&name, metadata_event(&Value::Object(metadata)))?;
         Ok(())
     }
 
-    /// Adds an event to a stream, and gives back the stream's number.
+    /// Adds an event to a stream, and returns the stream's number.
     fn push(&mut self, found: Option<StoredStream>, stream: &str, revision: u64, event: Proposed) -> u64 {
         let position = self.next_position();
         let record = StoredEvent {
@@ -161,10 +163,11 @@ impl<'a> Group<'a> {
         self.first_position + self.batch.events.len() as u64
     }
 
-    /// How the stream stands, and its number; without a number, it has never been written.
+    /// The stream's state and its number. Without a number, it has never been written.
     fn standing(&self, stream: &str) -> Result<(Standing, Option<u64>), StorageError> {
         let found = self.stream(stream)?;
-        // As on a server: what has metadata may be described on, even after it was deleted for good.
+        // As on a server: a stream with metadata accepts more metadata, even after it was deleted
+        // for good.
         let described = match described_by(stream) {
             Some(described) if found.is_none() => self.stream(described)?,
             _ => None,
@@ -218,7 +221,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// One stream as the group will leave it; without a number, a stream that has never been written.
+/// One stream as it will be after the group. Without a number, it has never been written.
 struct GroupHistory<'a, 'b> {
     group: &'a Group<'b>,
     number: Option<u64>,
@@ -242,6 +245,6 @@ impl History for GroupHistory<'_, '_> {
     }
 }
 
-fn metadata(said: &Value) -> Proposed {
-    Proposed::own(METADATA_TYPE, said)
+fn metadata_event(metadata: &Value) -> Proposed {
+    Proposed::own(METADATA_TYPE, metadata)
 }

@@ -1,7 +1,7 @@
-//! The node, as code in its own process reaches it: the same rules and the same answers, without a wire in between.
+//! Access to the node from the same process: the same rules and answers, without the network.
 //!
-//! What is handed out holds nothing of the node. Once that is closing, calls are answered as on the wire: it is shutting
-//! down.
+//! The returned handle does not keep the node open. After the node begins to close, a call gets the
+//! same answer as over the network: it is shutting down.
 
 #![expect(clippy::result_large_err, reason = "refusals are made in the protocol's type")]
 
@@ -24,7 +24,7 @@ use super::storage::{Direction, Event, PageLimits, StreamPage};
 use super::writer::Writer;
 use super::{decision, filter};
 
-/// What the node hands out holds of: gone when it closes.
+/// What the handle refers to. The node drops it when it closes.
 pub(super) struct Core {
     pub(super) writer: Writer,
     pub(super) reader: Reader,
@@ -37,7 +37,7 @@ impl std::fmt::Debug for Core {
     }
 }
 
-/// The way in.
+/// The handle that the node gives out.
 pub(super) struct Inside {
     core: Weak<Core>,
     connection_string: String,
@@ -128,10 +128,10 @@ impl InProcess for Inside {
     }
 }
 
-/// A place in `$all`, and what is wanted from there on.
+/// A position in `$all`, and what the reader wants after it.
 struct AllCursor {
     core: Weak<Core>,
-    /// The last position looked at.
+    /// The last position that was examined.
     after: u64,
     filter: filter::Filter,
     live: bool,
@@ -145,13 +145,13 @@ impl Cursor for AllCursor {
             let mut reader = open(&self.core)?.reader.clone();
             let page = reader.all_after(self.after, &self.filter, PageLimits::default()).await;
             let page = page.map_err(unreadable)?;
-            if page.from_disk && page.looked_at > 0 {
+            if page.from_disk && page.examined > 0 {
                 self.live = false;
             }
             let caught_up = page.at_end && !self.live;
             self.live |= caught_up;
             self.after = page.last.unwrap_or(self.after);
-            if page.looked_at > 0 || caught_up {
+            if page.examined > 0 || caught_up {
                 let events = page.events.iter().map(|event| recorded(event)).collect();
                 let through = (self.after > 0).then(|| position(self.after));
                 return Ok(Passed { events, through, caught_up });
@@ -209,7 +209,8 @@ fn expectation(expected: Expected) -> decision::Expected {
     }
 }
 
-/// The filter as the node has it. An expression that cannot be used is refused with the server's words.
+/// Converts the filter to the node's form. An invalid expression is refused with the server's
+/// message.
 fn filter_within(filter: &Filter) -> Result<filter::Filter, Status> {
     let pattern = |regex: &str, prefixes: &[String]| {
         Pattern::new(regex, prefixes.to_vec())

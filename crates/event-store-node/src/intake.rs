@@ -1,10 +1,12 @@
-//! What may be taken in from all clients together before the writer has room for it.
+//! How much memory all clients together may take before the writer has room for their appends.
 //!
-//! Messages of which a part is still to come, and appends of which some events are still to come, take memory for as
-//! long as their clients like. So there is a budget for either, and a time after which they are given up. There are two, so
-//! that messages which never become whole refuse no append that comes in one piece.
+//! Incomplete messages, and appends of which some events are still to arrive, take memory for as
+//! long as their clients like. So each of the two has a budget, and a time limit. The budgets are
+//! separate, so that messages which never become complete cannot refuse an append that arrives in
+//! one piece.
 //!
-//! Nobody waits for room: who waits holds up the flow of his connection, and with it others who have room already.
+//! No call waits for room: a waiting call holds up the flow of its connection, and with it other
+//! calls that already have room.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,36 +20,37 @@ pub(crate) struct Intake {
     messages: Arc<Semaphore>,
     appends: Arc<Semaphore>,
     bytes: u32,
-    /// What a client may take over one message, or one append.
+    /// How long a client may take for one message, or for one append.
     pub(crate) patience: Duration,
 }
 
 impl Intake {
-    /// So many bytes for either.
+    /// `bytes` is the size of each of the two budgets.
     pub(crate) fn new(bytes: u32, patience: Duration) -> Self {
         let room = || Arc::new(Semaphore::new(bytes as usize));
         Self { messages: room(), appends: room(), bytes, patience }
     }
 
-    /// Room for a message, until the permit is dropped; refused at once if there is none.
+    /// Reserves room for a message until the permit is dropped. Refuses at once if too little is
+    /// left.
     pub(crate) fn room_for(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Failure> {
         self.messages.clone().try_acquire_many_owned(count(bytes).min(self.bytes)).map_err(|_| Failure::Overloaded)
     }
 
-    /// Room for an append, of which nothing has come.
+    /// The reservation of an append of which nothing has arrived.
     pub(crate) fn nothing(&self) -> Held {
         Held { room: self.appends.clone(), permit: None }
     }
 }
 
-/// The room that an append holds, until this is dropped.
+/// The room that an append holds until this is dropped.
 pub(crate) struct Held {
     room: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Held {
-    /// Takes room for some more, or refuses at once.
+    /// Reserves more room, or refuses at once.
     pub(crate) fn more(&mut self, bytes: usize) -> Result<(), Failure> {
         let more = self.room.clone().try_acquire_many_owned(count(bytes)).map_err(|_| Failure::Overloaded)?;
         match &mut self.permit {

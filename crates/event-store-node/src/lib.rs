@@ -1,14 +1,17 @@
-//! The embedded node: one `EventStoreDB` in this process. `EventStoreDB`'s own gRPC protocol, served on loopback and durable
-//! on local disk, so that everything above runs the same code against it and against a real cluster. It is one node, for
-//! development, tests and one-machine installs.
+//! The embedded node: one `EventStoreDB` in this process. It serves `EventStoreDB`'s gRPC protocol
+//! on loopback, and stores the log on local disk, so that all other crates run the same code
+//! against it and against a real cluster. It is a single node, for development, tests and
+//! one-machine installs.
 //!
-//! From the outside in: a [`connection`] carries the protocol; [`web`] answers what is plain HTTP; a [`service`] turns its
-//! messages into intents and questions; the [`writer`] makes the intents durable, a group at a time, each [`decision`] a
-//! pure function; a [`reader`] answers the questions from the [`recent`] events or from the [`storage`]. Memory does not
-//! grow with the history, and nothing that was acknowledged depends on memory.
+//! From the outside in: a [`connection`] carries the protocol. [`web`] answers plain HTTP. A
+//! [`service`] turns protocol messages into intents and queries. The [`writer`] makes the intents
+//! durable, a group at a time, and each [`decision`] is a pure function. A [`reader`] answers the
+//! queries from the [`recent`] events or from the [`storage`]. Memory does not grow with the
+//! history, and no acknowledged event depends on memory.
 //!
-//! A client in the same process reaches it without the wire ([`NodeHandle::in_process`]), by the same rules and with the
-//! same answers. [`backup`] reads a running node as any client does, and writes what it reads as the node does.
+//! A client in the same process reaches the node without the network ([`NodeHandle::in_process`]),
+//! with the same rules and answers. [`backup`] reads a running node as any client does, and writes
+//! the copy as the node does.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
@@ -28,13 +31,13 @@ mod member;
 mod node;
 mod persistent;
 mod projections;
+mod read_write_error;
 mod reader;
 mod recent;
 mod scavenge;
 mod service;
 mod stats;
 mod storage;
-mod trouble;
 mod web;
 mod writer;
 

@@ -1,4 +1,4 @@
-//! The log while the node runs: open, being opened anew after a write failed, or without room.
+//! The log while the node runs: open, being reopened after a failed write, or out of disk space.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::storage::{Stop, Storage, StorageError, guarded};
 
-/// The disk has less room than is to be left free on it.
+/// The disk has less free space than the node must leave free.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the disk has {free} bytes left, of which {kept} are kept free")]
 pub(crate) struct NoRoom {
@@ -16,9 +16,10 @@ pub(crate) struct NoRoom {
 
 pub(crate) struct Log {
     folder: PathBuf,
-    /// Bytes. The engine needs some for what it has taken already; without any it would have to be opened anew.
+    /// Bytes. The engine needs some for data that it already accepted. Without any, the log would
+    /// have to be reopened.
     kept_free: u64,
-    /// `None` while it is closed in order to be opened anew.
+    /// `None` while it is closed in order to be reopened.
     storage: RwLock<Option<Storage>>,
     /// The storage is about to be reopened, so a compaction has to stop.
     is_reopening: Arc<AtomicBool>,
@@ -30,14 +31,14 @@ impl Log {
         Ok(Self { folder: folder.into(), kept_free, storage: RwLock::new(Some(storage)), is_reopening: Arc::default() })
     }
 
-    /// Does something with the storage, which is not closed meanwhile. May block.
+    /// Works on the storage, which stays open meanwhile. May block.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&Storage) -> Result<T, StorageError>) -> Result<T, StorageError> {
         let storage = self.storage.read().unwrap_or_else(PoisonError::into_inner);
         let storage = storage.as_ref().ok_or(StorageError::Reopening)?;
         guarded(|| act(storage))
     }
 
-    /// The same, at once; `None`: the storage is being opened anew.
+    /// The same without waiting. `None`: the storage is being reopened.
     pub(crate) fn try_with<T>(
         &self,
         act: impl FnOnce(&Storage) -> Result<T, StorageError>,
@@ -47,8 +48,8 @@ impl Log {
         Some(guarded(|| act(storage)))
     }
 
-    /// Compacts the tables; `false`: it was told to stop. It also stops when the log has to be reopened:
-    /// reopening waits for it, and all reads wait for reopening.
+    /// Compacts the tables. `false`: stopped before the end. It also stops when the log has to be
+    /// reopened: reopening waits for it, and all reads wait for reopening.
     pub(crate) fn compact(&self, stop: &Stop) -> Result<bool, StorageError> {
         let (is_reopening, is_told) = (self.is_reopening.clone(), stop.clone());
         let stop: Stop = Arc::new(move || is_reopening.load(Ordering::Acquire) || is_told());
@@ -58,7 +59,8 @@ impl Log {
         })
     }
 
-    /// Closes the storage as soon as nobody reads, and opens it again with what was acknowledged.
+    /// Closes the storage when the last reader has finished, and opens it again with the
+    /// acknowledged events.
     pub(crate) fn reopen(&self, acknowledged: u64) -> Result<(), StorageError> {
         self.is_reopening.store(true, Ordering::Release);
         let mut storage = self.storage.write().unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +70,8 @@ impl Log {
         Ok(())
     }
 
-    /// Whether there is room on the disk. A disk that does not say so has it, until a write fails.
+    /// Whether the disk has room. If the system does not report it, the node assumes room until a
+    /// write fails.
     pub(crate) fn room(&self) -> Result<(), NoRoom> {
         let Ok(disk) = rustix::fs::statvfs(&self.folder) else { return Ok(()) };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);

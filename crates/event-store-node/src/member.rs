@@ -1,4 +1,4 @@
-//! The node as the one member of its cluster, which it leads, and how clients find it.
+//! The node as the one member and leader of its cluster, and how clients find it.
 
 use std::net::SocketAddr;
 
@@ -6,13 +6,13 @@ use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What clients are told to connect to, where that is not the address at which they reached the node: behind a container's
-/// port, a proxy or a name.
+/// The address that clients are to connect to, if it differs from the one at which they reached the
+/// node: behind a container's port, a proxy or a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advertised {
-    /// A name or an address. Without one, the address at which the client reached the node.
+    /// A name or an address. By default, the address at which the client reached the node.
     pub host: Option<String>,
-    /// The port. Without one, that on which the node listens.
+    /// The port. By default, the port on which the node listens.
     pub port: Option<u16>,
 }
 
@@ -25,18 +25,20 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// The server that the node is like.
+    /// The server version that the node imitates.
     pub(super) const VERSION: &str = "24.10.0";
 
-    /// Host and port at which a client finds it. `reached`: the address of ours that the client has used.
+    /// Host and port at which a client finds it. `reached`: the node's address that the client has
+    /// used.
     pub(super) fn end_point(&self, reached: Option<SocketAddr>) -> (String, u16) {
-        // A node that listens on every address can only be reached at a real one, such as the one just used.
+        // A node that listens on every address needs a concrete one here, such as the one just
+        // used.
         let address = reached.unwrap_or(self.address);
         let host = self.advertised.host.clone().unwrap_or_else(|| address.ip().to_string());
         (host, self.advertised.port.unwrap_or(address.port()))
     }
 
-    /// What `/gossip` says.
+    /// The answer to `/gossip`.
     pub(super) fn gossip(&self, reached: Option<SocketAddr>, head: u64) -> Value {
         let (host, port) = self.end_point(reached);
         json!({
@@ -45,7 +47,8 @@ impl Member {
                 "timeStamp": Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
                 "state": "Leader",
                 "isAlive": true,
-                // A server without TCP names its ports 0. Some clients do not read an answer without them.
+                // A server without TCP reports these ports as 0. Some clients cannot read an answer
+                // without them.
                 "internalTcpIp": host,
                 "internalTcpPort": 0,
                 "internalSecureTcpPort": 0,

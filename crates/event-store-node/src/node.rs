@@ -1,4 +1,4 @@
-//! Starting the node, and what a running one offers.
+//! Starting the node, and the handle of a running one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -39,50 +39,53 @@ use super::storage::StorageError;
 use super::web::Pages;
 use super::writer::Writer;
 
-/// A message may be so much larger than the largest append that one that is too large is refused with its name and not
-/// cut off. No more, because a message that is full of empty ones takes many times its size in memory.
+/// How much larger than the largest append a message may be, so that the refusal of a too large
+/// append can name the append. No larger, because a message with many empty parts takes many times
+/// its size in memory.
 const BEYOND_LARGEST: usize = 3 << 20;
 const MAX_CALLS_PER_CONNECTION: u32 = 8192;
-/// What a client may send ahead, in one call and in all, before any of it is looked at.
+/// How much a client may send ahead, in one call and in all, before the node reads any of it.
 const CALL_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
-/// What calls under way may take to end once the node is closing.
+/// How long calls may take to finish after the node begins to close.
 const GRACE: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// How a node is to run.
+/// The settings of a node.
 #[derive(Debug, Clone)]
 pub struct NodeOptions {
-    /// Where it keeps the log. Made if it is not there.
+    /// The folder of the log. Created if missing.
     pub folder: PathBuf,
-    /// Where it listens. Port 0: any free one.
+    /// The address to listen on. Port 0: any free one.
     pub address: SocketAddr,
     /// The largest append, in bytes.
     pub max_append_size: usize,
-    /// How many bytes of appends may wait for the disk. Past that an append is refused at once.
+    /// How many bytes of appends may wait for the disk. Beyond that an append is refused at once.
     pub queue_bytes: u32,
-    /// How many bytes of messages that are not yet whole may be held, of all clients together, and how many of appends
-    /// that are not. Past that clients are made to wait, or refused.
+    /// How many bytes all clients together may hold in incomplete messages, and how many in
+    /// incomplete appends. Beyond that calls wait or are refused.
     pub intake_bytes: u32,
-    /// What a client may take over one message, over one append, and over its first words.
+    /// How long a client may take for one message, for one append, and for its first bytes.
     pub patience: Duration,
-    /// The most connections at a time. Further ones are closed.
+    /// The largest number of open connections. Further ones are closed.
     pub max_connections: usize,
-    /// The most calls at a time, subscriptions among them. Further ones are refused.
+    /// The largest number of concurrent calls, subscriptions included. Further ones are refused.
     pub max_calls: usize,
-    /// Where clients are told to connect, if not where they have reached the node.
+    /// The address that clients are to connect to, if not the one at which they reached the node.
     pub advertised: Advertised,
-    /// Whether the system's projections run: links by category, by type and by correlation, and to each stream.
+    /// Whether the system projections run: links by category, by type and by correlation, and the
+    /// index of streams.
     pub system_projections: bool,
-    /// Whether the node resumes a scavenge that the folder's last node did not finish. `false` is for a log that is only
-    /// read.
+    /// Whether the node resumes a scavenge that the folder's previous node did not finish. `false`
+    /// is for a log that is only read.
     pub resumes_scavenges: bool,
-    /// How many bytes are to be left free on the disk. When fewer are, appends are refused until there is room again.
+    /// How many bytes the node leaves free on the disk. With fewer, it refuses appends until there
+    /// is room again.
     pub kept_free: u64,
 }
 
 impl NodeOptions {
-    /// A node in a folder, on a free port of loopback, with `EventStoreDB`'s own limits.
+    /// A node in a folder, on a free port of loopback, with `EventStoreDB`'s default limits.
     pub fn in_folder(folder: impl AsRef<Path>) -> Self {
         Self {
             folder: folder.as_ref().into(),
@@ -107,29 +110,29 @@ pub enum NodeError {
     /// The log could not be opened.
     #[error("the event log in {} cannot be opened: {source}", folder.display())]
     Log {
-        /// Where it is.
+        /// The folder.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// What failed.
         source: StorageError,
     },
-    /// The address is not to be had.
+    /// The node cannot listen on the address.
     #[error("the event store cannot listen on {address}: {source}")]
     Address {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// What the groups of consumers have written down cannot be read.
-    #[error("the event store cannot take up its persistent subscriptions: {0}")]
+    /// The recorded state of the persistent subscriptions cannot be read.
+    #[error("the event store cannot load its persistent subscriptions: {0}")]
     Groups(String),
-    /// How far the system's projections have got cannot be read.
-    #[error("the event store cannot take up its system projections: {0}")]
+    /// The recorded progress of the system projections cannot be read.
+    #[error("the event store cannot load its system projections: {0}")]
     Projections(String),
     /// The node cannot read whether a scavenge has to be resumed.
-    #[error("the event store cannot take up its scavenges: {0}")]
+    #[error("the event store cannot load its scavenges: {0}")]
     Scavenges(String),
-    /// The system gave no thread.
+    /// The system refused a thread.
     #[error("the event store cannot start its writer: {0}")]
     Thread(std::io::Error),
 }
@@ -138,7 +141,7 @@ pub enum NodeError {
 #[derive(Debug)]
 pub struct Node;
 
-/// A running node. Closes when dropped; [`NodeHandle::shutdown`] also waits for it.
+/// A running node. It closes when dropped. [`NodeHandle::shutdown`] also waits until it is closed.
 #[derive(Debug)]
 pub struct NodeHandle {
     address: SocketAddr,
@@ -166,7 +169,7 @@ impl Node {
         let (writer, thread) =
             Writer::start(log.clone(), recent.clone(), head_sender, options.queue_bytes).map_err(NodeError::Thread)?;
         let closing = CancellationToken::new();
-        // Whatever has been started ends with it, should something further on fail.
+        // If a later step fails, this guard stops everything that has been started.
         let guard = closing.clone().drop_guard();
         let tasks = TaskTracker::new();
         let reader = Reader { log, recent, head, closing: closing.clone(), held: tasks.token() };
@@ -223,12 +226,12 @@ impl Node {
 }
 
 impl NodeHandle {
-    /// Where it listens.
+    /// The address on which the node listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What a client needs to reach it from this machine.
+    /// The connection string for a client on this machine.
     pub fn connection_string(&self) -> String {
         let ip = match self.address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -238,32 +241,33 @@ impl NodeHandle {
         format!("esdb://{}?tls=false", SocketAddr::new(ip, self.address.port()))
     }
 
-    /// The way in for code of this process: [`event_store::EventStore::in_process`] takes it.
+    /// Access for code of this process. [`event_store::EventStore::in_process`] takes it.
     pub fn in_process(&self) -> Arc<dyn InProcess> {
         Arc::new(Inside::of(&self.core, self.connection_string()))
     }
 
-    /// Returns when a client has asked, over the wire, that the server shut down. The node goes on until its owner, who
-    /// knows what else depends on it, calls [`NodeHandle::shutdown`].
+    /// Returns when a client has requested a shutdown of the server. The node continues until its
+    /// owner, who knows what else depends on it, calls [`NodeHandle::shutdown`].
     pub async fn asked_to_shut_down(&self) {
         self.asked_to_shut_down.cancelled().await;
     }
 
-    /// Ends subscriptions, lets calls under way finish for a moment, and closes the log. Afterwards the folder and the
-    /// port are free.
+    /// Ends subscriptions, gives running calls a short time to finish, and closes the log.
+    /// Afterwards the folder and the port are free.
     pub async fn shutdown(self) {
         let Self { closing, tasks, writer, core, .. } = self;
         drop(closing);
         drop(core);
         tasks.wait().await;
-        // With the last call the writer's queue has gone, so that its thread ends, and with it the last hold on the log.
+        // When the last call has ended, the writer's queue is gone. Its thread ends then, and drops
+        // the last reference to the log.
         if !matches!(tokio::task::spawn_blocking(|| writer.join()).await, Ok(Ok(()))) {
             error!("the event store's writer ended in a panic");
         }
     }
 }
 
-/// Opening replays the journal, which takes a moment that no other task should have to wait for.
+/// Opening replays the journal. That takes time, so it runs where no other task waits for it.
 async fn open(folder: &Path, kept_free: u64) -> Result<Arc<Log>, NodeError> {
     let path = folder.to_owned();
     let opened = tokio::task::spawn_blocking(move || Log::open(&path, kept_free)).await;

@@ -1,4 +1,5 @@
-//! Reading the log from asynchronous code: from memory where possible, else from disk on a thread that may block.
+//! Reading the log from asynchronous code: from memory if possible, else from disk on a thread that
+//! may block.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -15,18 +16,18 @@ use super::storage::{
     AllPage, Direction, Event, PageLimits, Resolved, Stop, StorageError, StreamPage, View, Visible, Waste,
 };
 
-/// Why there is nothing more to read.
+/// Why a read ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadFailure {
     #[error("the node is closing")]
     Closing,
-    /// For a moment.
-    #[error("the log is being opened anew")]
+    /// Temporary.
+    #[error("the log is being reopened")]
     Reopening,
-    /// The expression of a filter takes too long.
+    /// The filter's expression exceeded its bound.
     #[error("the filter's expression takes too long")]
     FilterTooHard,
-    /// What is on disk is not what was written.
+    /// The disk does not have what was written.
     #[error("{0}")]
     Damaged(String),
     #[error("{0}")]
@@ -56,7 +57,8 @@ pub(crate) struct Reader {
     pub(super) recent: Arc<Recent>,
     pub(super) head: watch::Receiver<u64>,
     pub(super) closing: CancellationToken,
-    /// The node is closed only after all of these are gone, and with them their holds on the storage.
+    /// The node waits until all of these are dropped, and with them their references to the
+    /// storage.
     pub(super) held: TaskTrackerToken,
 }
 
@@ -66,7 +68,7 @@ impl Reader {
         *self.head.borrow()
     }
 
-    /// Waits for something after a position.
+    /// Waits until the log has an event after a position.
     pub(crate) async fn wait_beyond(&mut self, position: u64) -> Result<(), ReadFailure> {
         tokio::select! {
             () = self.closing.cancelled() => Err(ReadFailure::Closing),
@@ -81,8 +83,8 @@ impl Reader {
         filter: &Filter,
         limits: PageLimits,
     ) -> Result<AllPage, ReadFailure> {
-        // One more than may be looked at, so that a full page does not pass for the end.
-        if let Some(events) = self.recent.after(position, limits.looked_at.saturating_add(1)) {
+        // One more than the reader may examine, so that a full page is not taken for the end.
+        if let Some(events) = self.recent.after(position, limits.examined.saturating_add(1)) {
             return AllPage::fill(events.into_iter().map(Ok), filter, limits);
         }
         self.all_page(position.saturating_add(1)..=u64::MAX, Direction::Forwards, filter, limits).await
@@ -116,9 +118,9 @@ impl Reader {
         self.on_disk(move |view| view.stream_page(&stream, from, direction, limits)).await
     }
 
-    /// The answer for a metadata stream that does not exist; `None`: it has to be read. Most streams have no
-    /// metadata. Looking that up takes microseconds, since the tables' filters are in memory: less than
-    /// handing the read over to another thread.
+    /// The answer for a metadata stream that does not exist. `None`: the stream has to be read.
+    /// Most streams have no metadata. This lookup takes microseconds, because the tables' filters
+    /// are in memory: less than handing the read over to another thread.
     fn nothing_of(&self, stream: &str) -> Result<Option<StreamPage>, ReadFailure> {
         if self.closing.is_cancelled() {
             return Err(ReadFailure::Closing);
@@ -130,12 +132,12 @@ impl Reader {
         }
     }
 
-    /// The first event of a stream that its readers are shown.
+    /// The first event of a stream that readers may see.
     pub(crate) async fn first_of(&self, stream: &str) -> Result<Option<Arc<Event>>, ReadFailure> {
         self.one_of(stream, 0, Direction::Forwards).await
     }
 
-    /// The last event of a stream that its readers are shown.
+    /// The last event of a stream that readers may see.
     pub(crate) async fn last_of(&self, stream: &str) -> Result<Option<Arc<Event>>, ReadFailure> {
         self.one_of(stream, u64::MAX, Direction::Backwards).await
     }
@@ -148,7 +150,7 @@ impl Reader {
         }
     }
 
-    /// Follows the links among some events, if the reader wants it.
+    /// Resolves the links among some events, if the reader wants it.
     pub(crate) async fn resolve(&self, events: Vec<Arc<Event>>, follow: bool) -> Result<Vec<Resolved>, ReadFailure> {
         if !follow || !events.iter().any(|event| event.is_link()) {
             return Ok(events.into_iter().map(Resolved::from).collect());
@@ -156,13 +158,14 @@ impl Reader {
         self.on_disk(move |view| events.into_iter().map(|event| view.resolve(event)).collect()).await
     }
 
-    /// What a scavenge may remove from a stream's revision on; nothing after the position `through`.
+    /// The events that a scavenge may remove, from a revision of a stream on, up to the position
+    /// `through`.
     pub(crate) async fn waste(&self, from: (String, u64), through: u64) -> Result<Waste, ReadFailure> {
         self.on_disk(move |view| view.waste((&from.0, from.1), through)).await
     }
 
-    /// Gives the disk back what removed events took; `false`: it was stopped before its end. A node
-    /// that closes stops it too.
+    /// Frees the disk space of removed events. `false`: stopped before the end. A closing node
+    /// stops it too.
     pub(crate) async fn compact(&self, stop: CancellationToken) -> Result<bool, ReadFailure> {
         let closing = self.closing.clone();
         let stop: Stop = Arc::new(move || stop.is_cancelled() || closing.is_cancelled());

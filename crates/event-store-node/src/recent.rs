@@ -1,6 +1,7 @@
-//! The newest events in memory, so that readers who keep up do not go to disk.
+//! The newest events in memory, so that readers near the end of the log do not go to disk.
 //!
-//! A cache and nothing more: what is not here is in the storage, and a reader who finds a gap goes there.
+//! This is only a cache: the storage has everything, and a reader that misses an event here reads
+//! it there.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,7 +24,7 @@ struct Tail {
 }
 
 impl Recent {
-    /// Adds events whose positions follow those that are here.
+    /// Adds events. Their positions must follow the events here.
     pub(crate) fn extend(&self, events: impl Iterator<Item = Arc<Event>>) {
         let mut tail = self.tail.write().unwrap_or_else(PoisonError::into_inner);
         for event in events {
@@ -36,7 +37,7 @@ impl Recent {
         }
     }
 
-    /// Lets go of everything up to a position: some of it was removed.
+    /// Drops everything up to a position, because some of it was removed.
     pub(crate) fn forget_through(&self, position: u64) {
         let mut tail = self.tail.write().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = tail.events.pop_front_if(|oldest| oldest.position <= position) {
@@ -44,7 +45,7 @@ impl Recent {
         }
     }
 
-    /// Up to `max` events after a position; `None` when the next one is not here any more.
+    /// Up to `max` events after a position. `None`: the next event is no longer here.
     pub(crate) fn after(&self, position: u64, max: usize) -> Option<Vec<Arc<Event>>> {
         let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
         let first = tail.events.front()?.position;
@@ -67,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_gets_what_follows_or_is_told_to_look_elsewhere() {
+    fn a_reader_gets_the_next_events_or_has_to_look_elsewhere() {
         let recent = Recent::default();
         assert_eq!(positions(recent.after(0, 10)), None);
         recent.extend((5..9).map(|position| event(position, 1)));
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_removed_is_let_go_of_with_all_before_it() {
+    fn removed_events_are_dropped_with_all_before_them() {
         let recent = Recent::default();
         recent.extend((5..9).map(|position| event(position, 1)));
         recent.forget_through(6);

@@ -1,12 +1,13 @@
-//! Scavenges: events that are deleted, expired or truncated leave the log, and the disk.
+//! Scavenges: deleted, expired and truncated events leave the log and the disk.
 //!
-//! One runs at a time. It goes through the streams by name, a part at a time, while appends and reads go on. Each part is
-//! removed and recorded in one batch: a scavenge that was killed goes on from its last record when the node starts again.
-//! After the last stream it compacts the tables. A client may stop it at any time; so does a node that closes.
+//! One scavenge runs at a time. It goes through the streams in the order of their names, part by
+//! part, while appends and reads continue. Each part is removed and recorded in one batch: after a
+//! crash the scavenge resumes from its last record when the node starts again. After the last
+//! stream it compacts the tables. A client, or the shutdown of the node, may stop it at any time.
 //!
-//! It writes what a server writes: `$scavenges-{id}` with `$scavengeStarted` and `$scavengeCompleted`, and links to both in
-//! `$scavenges`. Only [`REMOVED_TYPE`] is the node's own: a server reports each chunk that it has scavenged, and the node
-//! has no chunks.
+//! It writes the same events as a server: `$scavenges-{id}` with `$scavengeStarted` and
+//! `$scavengeCompleted`, and links to both in `$scavenges`. Only [`REMOVED_TYPE`] is specific to
+//! the node: a server reports each chunk that it scavenged, and the node has no chunks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +24,9 @@ use uuid::Uuid;
 
 use super::change::{Change, Failure, Intent, Proposed};
 use super::decision::Expected;
+use super::read_write_error::ReadWriteError;
 use super::reader::{ReadFailure, Reader};
 use super::storage::{Waste, event};
-use super::trouble::Trouble;
 use super::writer::Writer;
 
 const STARTED_TYPE: &str = "$scavengeStarted";
@@ -33,7 +34,7 @@ const COMPLETED_TYPE: &str = "$scavengeCompleted";
 const STOPPED: &str = "Stopped";
 /// A client may use this name instead of the id of the running scavenge.
 const CURRENT: &str = "current";
-/// After something failed.
+/// The pause after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Starts and stops scavenges. Cheap to clone.
@@ -74,20 +75,20 @@ impl Running {
 /// The answer to a client that starts a scavenge.
 pub(super) enum Begun {
     Now(String),
-    /// Another one is running.
+    /// Another scavenge is already running.
     Before(String),
 }
 
-/// One scavenge on its way.
+/// A running scavenge.
 struct Scavenge {
     shared: Arc<Shared>,
     progress: Progress,
-    /// Where the log ended when it was begun: nothing after that is removed.
+    /// The end of the log when the scavenge began. Later events are not removed.
     through: u64,
     began: u64,
-    /// The stream to go on with, and the revision.
+    /// The stream to continue with, and the revision.
     next: (String, u64),
-    /// The revision of the next event of its own stream.
+    /// The revision of the next event in the scavenge's own stream.
     revision: u64,
 }
 
@@ -96,16 +97,16 @@ impl Scavenges {
         Self { shared: Arc::new(Shared { reader, writer, endpoint, tasks, current: Mutex::default() }) }
     }
 
-    /// Goes on with the scavenge that the last process did not end, if there is one.
+    /// Resumes the scavenge that the previous process did not end, if there is one.
     pub(super) async fn resume(&self) -> Result<(), ReadFailure> {
         if let Some(open) = self.unfinished().await? {
-            info!(id = open.progress.scavenge_id, removed = open.progress.events_removed, "a scavenge goes on");
+            info!(id = open.progress.scavenge_id, removed = open.progress.events_removed, "a scavenge resumes");
             *self.shared.current.lock().await = Some(self.spawn(open));
         }
         Ok(())
     }
 
-    pub(super) async fn start(&self, threads: i32) -> Result<Begun, Trouble> {
+    pub(super) async fn start(&self, threads: i32) -> Result<Begun, ReadWriteError> {
         let mut current = self.shared.current.lock().await;
         if let Some(running) = current.as_ref().filter(|running| !running.has_ended()) {
             return Ok(Begun::Before(running.id.clone()));
@@ -119,7 +120,7 @@ impl Scavenges {
             next: (String::new(), 0),
             revision: 1,
         };
-        let said = json!({
+        let data = json!({
             "scavengeId": id,
             "nodeEndpoint": self.shared.endpoint,
             "alwaysKeepScavenged": false,
@@ -128,12 +129,13 @@ impl Scavenges {
             "threads": threads,
             "scavengePoint": scavenge.through,
         });
-        scavenge.write_with_link(STARTED_TYPE, &said, 0).await?;
+        scavenge.write_with_link(STARTED_TYPE, &data, 0).await?;
         *current = Some(self.spawn(scavenge));
         Ok(Begun::Now(id))
     }
 
-    /// Stops the scavenge of this id and waits until it has ended; `None`: it is not running, or ended by itself before.
+    /// Stops the scavenge with this id and waits until it has ended. `None`: no such scavenge runs,
+    /// or it ended by itself before.
     pub(super) async fn stop(&self, id: &str) -> Option<String> {
         let (id, mut ended) = {
             let current = self.shared.current.lock().await;
@@ -144,7 +146,7 @@ impl Scavenges {
             running.stop.cancel();
             (running.id.clone(), running.ended.clone())
         };
-        // The sender is gone with the scavenge, should that panic.
+        // The sender is also gone if the scavenge panics.
         let ended = ended.wait_for(Option::is_some).await.ok().and_then(|ended| *ended);
         (ended == Some(Ended::Stopped)).then_some(id)
     }
@@ -168,8 +170,8 @@ impl Scavenges {
         let (Some(first), Some(last)) = (reader.first_of(stream).await?, reader.last_of(stream).await?) else {
             return Ok(None);
         };
-        let said: Value = serde_json::from_slice(&first.record.data).unwrap_or_default();
-        let id = said["scavengeId"].as_str().unwrap_or_default().to_owned();
+        let data: Value = serde_json::from_slice(&first.record.data).unwrap_or_default();
+        let id = data["scavengeId"].as_str().unwrap_or_default().to_owned();
         let progress = match last.record.event_type.as_str() {
             STARTED_TYPE => Progress { scavenge_id: id, ..Progress::default() },
             REMOVED_TYPE => Progress::of(&last.record.data).unwrap_or_default(),
@@ -179,7 +181,7 @@ impl Scavenges {
             shared: self.shared.clone(),
             next: progress.removed.last().map(|last| (last.stream.clone(), last.to_revision + 1)).unwrap_or_default(),
             progress,
-            through: said["scavengePoint"].as_u64().unwrap_or(0),
+            through: data["scavengePoint"].as_u64().unwrap_or(0),
             began: first.record.created,
             revision: last.record.revision + 1,
         }))
@@ -191,21 +193,21 @@ impl Scavenge {
         let (result, error) = match self.work(stop).await {
             Ok(true) => ("Success", String::new()),
             Ok(false) => (STOPPED, String::new()),
-            // It goes on when the node starts again.
-            Err(trouble) if trouble.is_closing() => return Ended::Otherwise,
-            Err(trouble) => ("Errored", trouble.to_string()),
+            // The scavenge resumes when the node starts again.
+            Err(failure) if failure.is_closing() => return Ended::Otherwise,
+            Err(failure) => ("Errored", failure.to_string()),
         };
         let ended = self.complete(result, &error).await;
         let Progress { scavenge_id, events_removed, space_saved, .. } = &self.progress;
         match ended {
             Ok(()) => info!(id = scavenge_id, result, error, events_removed, space_saved, "a scavenge has ended"),
-            Err(trouble) => warn!(id = scavenge_id, result, %trouble, "the end of a scavenge could not be recorded"),
+            Err(failure) => warn!(id = scavenge_id, result, %failure, "the end of a scavenge could not be recorded"),
         }
         if result == STOPPED { Ended::Stopped } else { Ended::Otherwise }
     }
 
-    /// Removes part after part; `false`: it was stopped.
-    async fn work(&mut self, stop: &CancellationToken) -> Result<bool, Trouble> {
+    /// Removes part after part. `false`: stopped.
+    async fn work(&mut self, stop: &CancellationToken) -> Result<bool, ReadWriteError> {
         loop {
             if stop.is_cancelled() {
                 return Ok(false);
@@ -218,15 +220,15 @@ impl Scavenge {
             match next {
                 Ok(Some(next)) => self.next = next,
                 Ok(None) => break,
-                Err(trouble) if trouble.is_closing() || is_for_good(&trouble) => return Err(trouble),
-                Err(trouble) => self.pause(&trouble, stop).await,
+                Err(failure) if failure.is_closing() || is_for_good(&failure) => return Err(failure),
+                Err(failure) => self.pause(&failure, stop).await,
             }
         }
         if self.progress.events_removed == 0 { Ok(true) } else { self.compact(stop).await }
     }
 
-    /// Gives the disk back what was removed; `false`: it was stopped.
-    async fn compact(&self, stop: &CancellationToken) -> Result<bool, Trouble> {
+    /// Frees the disk space of removed events. `false`: stopped.
+    async fn compact(&self, stop: &CancellationToken) -> Result<bool, ReadWriteError> {
         loop {
             match self.shared.reader.compact(stop.clone()).await {
                 Err(reopening @ ReadFailure::Reopening) => self.pause(&reopening.into(), stop).await,
@@ -235,8 +237,8 @@ impl Scavenge {
         }
     }
 
-    /// Removes a part, and says where the next one begins.
-    async fn remove(&mut self, waste: Waste) -> Result<Option<(String, u64)>, Trouble> {
+    /// Removes a part, and returns where the next one begins.
+    async fn remove(&mut self, waste: Waste) -> Result<Option<(String, u64)>, ReadWriteError> {
         let Waste { removed, events, bytes, next } = waste;
         if events > 0 {
             let progress = Progress {
@@ -252,8 +254,8 @@ impl Scavenge {
         Ok(next)
     }
 
-    async fn complete(&self, result: &str, error: &str) -> Result<(), Trouble> {
-        let said = json!({
+    async fn complete(&self, result: &str, error: &str) -> Result<(), ReadWriteError> {
+        let data = json!({
             "scavengeId": self.progress.scavenge_id,
             "nodeEndpoint": self.shared.endpoint,
             "result": result,
@@ -263,32 +265,32 @@ impl Scavenge {
             "maxChunkScavenged": 0,
             "eventsRemoved": self.progress.events_removed,
         });
-        self.write_with_link(COMPLETED_TYPE, &said, self.revision).await
+        self.write_with_link(COMPLETED_TYPE, &data, self.revision).await
     }
 
     fn stream(&self) -> String {
         format!("{SCAVENGES}-{}", self.progress.scavenge_id)
     }
 
-    /// Writes an event and the link to it, both or none.
-    async fn write_with_link(&self, event_type: &str, said: &Value, revision: u64) -> Result<(), Trouble> {
+    /// Writes an event and a link to it, both or none.
+    async fn write_with_link(&self, event_type: &str, data: &Value, revision: u64) -> Result<(), ReadWriteError> {
         let target = format!("{revision}@{}", self.stream());
         let both = vec![
-            (self.stream(), Proposed::own(event_type, said)),
+            (self.stream(), Proposed::own(event_type, data)),
             (SCAVENGES.into(), Proposed::link(Uuid::new_v4(), target, Bytes::new())),
         ];
         self.write(SCAVENGES.into(), Change::Links(both)).await
     }
 
-    async fn write(&self, stream: String, change: Change) -> Result<(), Trouble> {
+    async fn write(&self, stream: String, change: Change) -> Result<(), ReadWriteError> {
         let intent = Intent { stream, expected: Expected::Any, change };
         let written = self.shared.writer.enqueue(intent).await?;
         let outcome = written.await.unwrap_or(Err(Failure::Closed))?;
-        outcome.map(drop).map_err(|refusal| Trouble::Unwritten(Failure::Broken(format!("{refusal:?}"))))
+        outcome.map(drop).map_err(|refusal| ReadWriteError::Unwritten(Failure::Broken(format!("{refusal:?}"))))
     }
 
-    async fn pause(&self, trouble: &Trouble, stop: &CancellationToken) {
-        warn!(id = self.progress.scavenge_id, %trouble, "a scavenge could not go on and tries again");
+    async fn pause(&self, failure: &ReadWriteError, stop: &CancellationToken) {
+        warn!(id = self.progress.scavenge_id, %failure, "a scavenge cannot continue and tries again");
         tokio::select! {
             () = self.shared.reader.closing.cancelled() => {}
             () = stop.cancelled() => {}
@@ -297,12 +299,12 @@ impl Scavenge {
     }
 }
 
-/// Whether trying again would not help.
-fn is_for_good(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::Unread(ReadFailure::Damaged(_)))
+/// Whether another attempt cannot succeed.
+fn is_for_good(failure: &ReadWriteError) -> bool {
+    matches!(failure, ReadWriteError::Unread(ReadFailure::Damaged(_)))
 }
 
-/// As a server writes it: hours, minutes, seconds and the rest.
+/// In the format of a server: hours, minutes, seconds and the fraction.
 fn time_taken(ticks: u64) -> String {
     let (seconds, rest) = (ticks / event::TICKS_PER_SECOND, ticks % event::TICKS_PER_SECOND);
     format!("{:02}:{:02}:{:02}.{rest:07}", seconds / 3600, seconds / 60 % 60, seconds % 60)

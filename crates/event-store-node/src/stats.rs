@@ -1,6 +1,7 @@
-//! What can be said about the process and the machine, under the names that `EventStoreDB` gives to it.
+//! Figures about the process and the machine, under `EventStoreDB`'s names for them.
 //!
-//! It comes from `/proc`, and what is not to be had there, as on another system than Linux, is left out.
+//! They come from `/proc`. Figures that the system does not have there, such as on a system other
+//! than Linux, are left out.
 
 use std::fmt::Display;
 use std::fs;
@@ -9,17 +10,17 @@ use std::sync::LazyLock;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
-/// Close to when the process began: a node is opened early on.
+/// Nearly the time when the process began, because a node is opened early.
 static STARTED: LazyLock<DateTime<Utc>> = LazyLock::new(Utc::now);
 
-/// To be called once early: notes when the process began.
+/// Notes when the process began. Call it once, early.
 pub(super) fn begin() {
     LazyLock::force(&STARTED);
 }
 
 type Named = (String, String);
 
-/// The figures of this moment. `position`: the last one in the log.
+/// The current figures. `position`: the last one in the log.
 pub(super) fn now(position: u64) -> Vec<Named> {
     let started = STARTED.to_rfc3339_opts(SecondsFormat::Micros, true);
     let mut stats = vec![
@@ -36,11 +37,12 @@ pub(super) fn now(position: u64) -> Vec<Named> {
     stats
 }
 
-/// The same as a server's `/stats` has them: an object for each group, and in it one for each part of a name.
+/// The figures in the form of a server's `/stats`: an object for each group, with a nested object
+/// for each part of a name.
 pub(super) fn nested(position: u64) -> Value {
     let mut stats = Value::Null;
     for (name, value) in now(position) {
-        // The names are ours: none is the beginning of another.
+        // All names are ours, and no name is the beginning of another.
         let place = name.split('-').fold(&mut stats, |object, part| &mut object[part]);
         *place = number_or_text(value);
     }
@@ -90,7 +92,7 @@ fn number(text: &str, key: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The same of one such as `MemTotal:  16384 kB`.
+/// The number of bytes in a line such as `MemTotal:  16384 kB`.
 fn bytes(text: &str, key: &str) -> Option<u64> {
     number(text, key)?.checked_mul(1024)
 }
@@ -107,12 +109,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_does_not_say_is_left_out() {
+    fn figures_that_the_system_does_not_have_are_left_out() {
         assert_eq!(process("").chain(disk("")).chain(memory("MemTotal: much kB")).chain(load("")).count(), 0);
     }
 
     #[test]
-    fn the_page_has_them_by_group() {
+    fn the_page_lists_figures_by_group() {
         let stats = nested(7);
         assert_eq!(stats["es"]["checksum"], 7);
         assert_eq!(stats["proc"]["id"], std::process::id());

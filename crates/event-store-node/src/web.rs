@@ -1,8 +1,10 @@
-//! What probes and tools ask of a server over HTTP, on the port that carries gRPC: `/health/live`, `/ping`, `/info`,
-//! `/gossip`, `/stats` and `/admin/scavenge` (see [`admin`]), as a server answers them.
+//! The pages that probes and tools request from a server over HTTP, on the port that carries gRPC:
+//! `/health/live`, `/ping`, `/info`, `/gossip`, `/stats` and `/admin/scavenge` (see [`admin`]). The
+//! answers are those of a server.
 //!
-//! Everything that comes as HTTP/1 is answered here, and so is a `GET` over HTTP/2. What is not one of these pages is
-//! refused in words: a browser's page must not be able to reach the log, and gRPC needs HTTP/2.
+//! All HTTP/1 requests are answered here, and every `GET` over HTTP/2. A request for another page
+//! is refused with an explanation: a web page in a browser must not reach the log, and gRPC needs
+//! HTTP/2.
 
 use futures::FutureExt;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -19,13 +21,13 @@ use super::reader::Reader;
 use super::scavenge::Scavenges;
 use super::stats;
 
-/// The pages of a node, before its gRPC services.
+/// The node's pages, in front of its gRPC services.
 #[derive(Clone)]
 pub(super) struct Pages {
     pub(super) member: Member,
     pub(super) reader: Reader,
     pub(super) scavenges: Scavenges,
-    /// Whether the system's projections run.
+    /// Whether the system projections run.
     pub(super) projections: bool,
 }
 
@@ -67,12 +69,12 @@ impl Pages {
                 Page::json(&self.member.gossip(reached, self.reader.head()))
             }
             _ => {
-                let said = format!(
+                let text = format!(
                     "{path} does not exist on this node. It has /health/live, /ping, /info, /gossip, /stats and {} for HTTP, \
                      and everything else for gRPC over HTTP/2.\n",
                     admin::PLACE
                 );
-                return Page::text(StatusCode::NOT_FOUND, said).response();
+                return Page::text(StatusCode::NOT_FOUND, text).response();
             }
         };
         if is_read { page.response() } else { Page::not_allowed(request.method(), path, "GET, HEAD").response() }
@@ -89,7 +91,7 @@ impl Pages {
     }
 }
 
-/// A probe may ask for another code than 204 by `?liveCode=200`.
+/// A probe may request a code other than 204 with `?liveCode=200`.
 fn live_code(query: &str) -> StatusCode {
     let wanted = query.split('&').find_map(|pair| pair.strip_prefix("liveCode="));
     let wanted = wanted.and_then(|code| code.parse().ok()).filter(|code| (200..600).contains(code));
@@ -99,7 +101,7 @@ fn live_code(query: &str) -> StatusCode {
 pub(super) struct Page {
     status: StatusCode,
     kind: Option<&'static str>,
-    /// The methods that are allowed, where this one is not.
+    /// The allowed methods, if the request's method is not allowed.
     allowed: Option<&'static str>,
     body: String,
 }
@@ -119,8 +121,8 @@ impl Page {
     }
 
     pub(super) fn not_allowed(method: &Method, path: &str, allowed: &'static str) -> Self {
-        let said = format!("{method} is not allowed on {path}; use {allowed}.\n");
-        Self { allowed: Some(allowed), ..Self::text(StatusCode::METHOD_NOT_ALLOWED, said) }
+        let text = format!("{method} is not allowed on {path}; use {allowed}.\n");
+        Self { allowed: Some(allowed), ..Self::text(StatusCode::METHOD_NOT_ALLOWED, text) }
     }
 
     fn response(self) -> Response<BoxBody> {

@@ -1,11 +1,13 @@
 //! The single writer: group commit.
 //!
-//! One thread takes whatever is waiting, decides on each change, writes all of it in one synced batch, and only then
-//! answers. While it waits for the disk the next group gathers, so that the more there is to do, the less each change
-//! costs. What may wait is bounded in number and in bytes; beyond that a caller is refused at once.
+//! One thread takes all waiting changes, decides on each, writes them in one synced batch, and only
+//! then answers. While it waits for the disk, the next group gathers. So the higher the load, the
+//! lower the cost of each change. The queue is bounded in changes and in bytes. Beyond a bound a
+//! caller is refused at once.
 //!
-//! While the disk is nearly full changes are refused, and reads go on. When a write has failed the log is opened anew,
-//! without what nobody was told of, again and again until that succeeds.
+//! While the disk is nearly full, changes are refused and reads continue. After a failed write the
+//! log is reopened without the events that were not acknowledged. This is repeated until it
+//! succeeds.
 
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -21,25 +23,25 @@ use super::log::Log;
 use super::recent::Recent;
 use super::storage::StorageError;
 
-/// Changes that may wait.
+/// How many changes may wait.
 const QUEUE: usize = 4096;
-/// Changes that go to disk together.
+/// How many changes go to disk together.
 const GROUP: usize = 1024;
-/// Between two attempts at opening the log anew.
+/// The pause between two attempts at reopening the log.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Between two looks at whether somebody wants something meanwhile.
-const LOOK: Duration = Duration::from_millis(5);
+/// How often the thread checks for new changes while the log is reopened.
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 type Answer = Result<Outcome, Failure>;
 
 struct Job {
     intent: Intent,
     answer: oneshot::Sender<Answer>,
-    /// Given back when the change has been answered.
+    /// Released when the change has been answered.
     room: OwnedSemaphorePermit,
 }
 
-/// Hands changes to the writing thread, which ends when the last of these is gone.
+/// Hands changes to the writer thread, which ends when the last of these is dropped.
 #[derive(Clone)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
@@ -48,7 +50,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `head` is told the last position after each commit.
+    /// Starts the thread. `head` receives the last position after each commit.
     pub(crate) fn start(
         log: Arc<Log>,
         recent: Arc<Recent>,
@@ -56,12 +58,12 @@ impl Writer {
         queue_bytes: u32,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let writing = Writing { log, recent, head, jobs, is_full: false };
+        let writing = WriterThread { log, recent, head, jobs, is_full: false };
         let thread = Builder::new().name("event-store-writer".into()).spawn(move || writing.run())?;
         Ok((Self { queue, room: Arc::new(Semaphore::new(queue_bytes as usize)), bytes: queue_bytes }, thread))
     }
 
-    /// Makes a change, or refuses at once when too much is waiting.
+    /// Makes a change, or refuses at once when too many wait.
     pub(crate) async fn change(&self, intent: Intent) -> Answer {
         let room = self.room.clone().try_acquire_many_owned(self.room_for(&intent)).map_err(|_| Failure::Overloaded)?;
         let (answer, answered) = oneshot::channel();
@@ -72,8 +74,8 @@ impl Writer {
         answered.await.unwrap_or(Err(Failure::Closed))
     }
 
-    /// Waits for room and puts a change into the queue; what it leads to comes later. The changes of one caller are made
-    /// in the order in which they were put there.
+    /// Waits for room and queues a change. The answer comes later. The changes of one caller are
+    /// made in the order in which they were queued.
     pub(crate) async fn enqueue(&self, intent: Intent) -> Result<oneshot::Receiver<Answer>, Failure> {
         let room = self.room.clone().acquire_many_owned(self.room_for(&intent)).await.map_err(|_| Failure::Closed)?;
         let (answer, answered) = oneshot::channel();
@@ -91,17 +93,17 @@ impl Writer {
     }
 }
 
-/// The thread's side.
-struct Writing {
+/// The state of the writer thread.
+struct WriterThread {
     log: Arc<Log>,
     recent: Arc<Recent>,
     head: watch::Sender<u64>,
     jobs: mpsc::Receiver<Job>,
-    /// The disk had no room when it was last looked at.
+    /// The disk had no room at the last check.
     is_full: bool,
 }
 
-impl Writing {
+impl WriterThread {
     fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP);
         while self.jobs.blocking_recv_many(&mut group, GROUP) > 0 {
@@ -118,7 +120,7 @@ impl Writing {
             match self.commit(intents) {
                 Ok(outcomes) => {
                     for ((answer, _room), outcome) in answers.into_iter().zip(outcomes) {
-                        // A caller who has left has no use for the answer.
+                        // If the caller has left, no one needs the answer.
                         let _ = answer.send(outcome);
                     }
                 }
@@ -138,15 +140,16 @@ impl Writing {
         let room = self.log.room();
         match &room {
             Err(no_room) if !self.is_full => warn!(%no_room, "appends are refused until there is room"),
-            Ok(()) if self.is_full => info!("there is room again: appends go on"),
+            Ok(()) if self.is_full => info!("there is room again: appends are accepted"),
             _ => {}
         }
         self.is_full = room.is_err();
         room.map_err(|no_room| Failure::NoRoom(no_room.to_string()))
     }
 
-    /// Makes a group of changes. The refusals are answered with the rest: each rests on what the group writes before it.
-    /// A change that rests on what cannot be read fails alone.
+    /// Makes a group of changes. Refusals are answered with the rest, because each depends on
+    /// earlier changes of the group. If a change depends on an event that cannot be read, only that
+    /// change fails.
     fn commit(&self, intents: Vec<Intent>) -> Result<Vec<Answer>, StorageError> {
         let first = *self.head.borrow() + 1;
         self.log.with(|storage| {
@@ -157,7 +160,7 @@ impl Writing {
                 answers.push(match group.add(intent) {
                     Ok(outcome) => Ok(outcome),
                     Err(unreadable) if group.len() == before => Err(Failure::Broken(unreadable.to_string())),
-                    // A part of the change is in the group, which therefore must not be written.
+                    // A part of the change is in the group, so the group must not be written.
                     Err(unreadable) => return Err(unreadable),
                 });
             }
@@ -174,22 +177,22 @@ impl Writing {
         })
     }
 
-    /// Opens the log anew, however often that takes, and refuses meanwhile what is asked for. Ends early when nobody is
-    /// left to ask.
+    /// Reopens the log, with as many attempts as needed, and refuses changes meanwhile. Ends early
+    /// when no caller is left.
     fn reopen(&mut self, failure: &Failure) {
         loop {
             let acknowledged = *self.head.borrow();
             if self.log.room().is_ok() {
                 match self.log.reopen(acknowledged) {
-                    Ok(()) => return info!(position = acknowledged, "the log was opened anew"),
-                    Err(error) => error!(%error, "the log could not be opened anew"),
+                    Ok(()) => return info!(position = acknowledged, "the log was reopened"),
+                    Err(error) => error!(%error, "the log could not be reopened"),
                 }
             }
             let until = Instant::now() + PAUSE;
             while Instant::now() < until {
                 match self.jobs.try_recv() {
                     Ok(job) => refuse([job], failure),
-                    Err(mpsc::error::TryRecvError::Empty) => std::thread::sleep(LOOK),
+                    Err(mpsc::error::TryRecvError::Empty) => std::thread::sleep(CHECK_INTERVAL),
                     Err(mpsc::error::TryRecvError::Disconnected) => return,
                 }
             }

@@ -1,5 +1,5 @@
-//! Tests of the embedded node. Each test starts a node. The client's suite tests what every
-//! `EventStoreDB` does, and also runs against the node.
+//! Tests of the embedded node. Each test starts a node. The tests that every `EventStoreDB` must
+//! pass are in the client's suite, which also runs against the node.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

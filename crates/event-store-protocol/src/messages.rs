@@ -1,5 +1,5 @@
-//! The generated messages and services. The modules nest as the packages do, because the generated code
-//! refers from one to the other by that path.
+//! The generated messages and services. The modules are nested like the protocol's packages,
+//! because the generated code refers from one to another by these paths.
 
 #![allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated code")]
 

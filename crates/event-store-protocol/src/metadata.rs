@@ -1,12 +1,13 @@
-//! What a stream's metadata says that bears on reading it.
+//! The limits in a stream's metadata that affect readers.
 
 use serde_json::{Map, Value};
 
 /// The type of an event that is a stream's metadata.
 pub const METADATA_TYPE: &str = "$metadata";
-/// The truncation that means: deleted, but may be written again.
+/// The value of `$tb` for a deleted stream that may be written again.
 pub const SOFT_DELETED: u64 = i64::MAX.unsigned_abs();
-/// The names of a metadata stream begin with this; the rest is the name of the stream that it is about.
+/// The prefix of the name of a metadata stream. The rest is the name of the stream that it
+/// describes.
 const METADATA_PREFIX: &str = "$$";
 
 /// The name of a stream's metadata stream.
@@ -14,29 +15,30 @@ pub fn metadata_stream_of(stream: &str) -> String {
     format!("{METADATA_PREFIX}{stream}")
 }
 
-/// The stream that a metadata stream is about; `None` for any other stream.
+/// The stream that a metadata stream describes. `None`: the name is not that of a metadata stream.
 pub fn described_by(stream: &str) -> Option<&str> {
     stream.strip_prefix(METADATA_PREFIX)
 }
 
-/// Which of a stream's events are shown.
+/// The limits that select the visible events of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Earlier revisions are not shown. [`SOFT_DELETED`]: the stream is deleted, and may be written again.
+    /// Earlier revisions are hidden. [`SOFT_DELETED`]: the stream is deleted, and may be written
+    /// again.
     pub truncate_before: Option<u64>,
-    /// Only so many of the last events are shown.
+    /// Only this many of the last events are visible.
     pub max_count: Option<u64>,
-    /// Events that are older, in seconds, are not shown.
+    /// Events older than this many seconds are hidden.
     pub max_age: Option<u64>,
 }
 
-/// Reads metadata as the server does: where one of the words that it knows has a value of the wrong kind, nothing in it
-/// counts; a number that makes no sense does not count by itself.
+/// Reads metadata as the server does. If a known key has a value of the wrong kind, all metadata is
+/// ignored. An invalid number is ignored alone.
 pub fn limits_in(data: &[u8]) -> Limits {
     known(data).unwrap_or_default()
 }
 
-/// What metadata says as a whole.
+/// The metadata as an object.
 pub fn object_in(data: &[u8]) -> Option<Map<String, Value>> {
     serde_json::from_slice(data).ok()
 }
@@ -59,7 +61,8 @@ fn known(data: &[u8]) -> Option<Limits> {
     })
 }
 
-/// Roles by kind of access, one or several. Kept for clients; nobody is kept out by it, as with any insecure server.
+/// Roles by kind of access, one or several. Stored for clients, and not enforced, as on any
+/// insecure server.
 fn is_acl(value: &Value) -> bool {
     let is_roles = |roles: &Value| match roles {
         Value::String(_) => true,
@@ -80,20 +83,20 @@ mod tests {
     }
 
     #[test]
-    fn what_metadata_says_about_truncation_is_read_from_among_the_rest() {
+    fn the_limits_are_read_and_other_metadata_is_ignored() {
         let data = br#"{"$tb":3,"$maxCount":10,"$maxAge":60,"$cacheControl":5,"$tmp":true,"$acl":{"$r":"a","$w":["b"]},"mine":{}}"#;
         assert_eq!(limits_in(data), limits(Some(3), Some(10), Some(60)));
         assert_eq!(limits_in(b"{}"), Limits::default());
     }
 
     #[test]
-    fn a_number_that_makes_no_sense_does_not_count() {
+    fn an_invalid_number_is_ignored() {
         assert_eq!(limits_in(br#"{"$tb":-1,"$maxCount":0,"$maxAge":60}"#), limits(None, None, Some(60)));
         assert_eq!(limits_in(br#"{"$tb":0,"$maxAge":-5}"#), limits(Some(0), None, None));
     }
 
     #[test]
-    fn metadata_with_a_value_of_the_wrong_kind_says_nothing() {
+    fn metadata_with_a_value_of_the_wrong_kind_is_ignored() {
         for wrong in [
             r#""$maxCount":"10""#,
             r#""$maxAge":1.5"#,

@@ -1,22 +1,24 @@
 //! How an embedded node records what its scavenges have removed.
 //!
-//! `EventStoreDB` reports a scavenge in streams of this name too. That the record names each removed event is the node's own.
+//! `EventStoreDB` also reports a scavenge in streams of this name. Only the node's record names
+//! each removed event.
 
 use serde::{Deserialize, Serialize};
 
 use crate::metadata::described_by;
 
-/// Links to what began and what ended each scavenge. The streams of the scavenges themselves begin with the same name.
+/// Links to the beginning and the end of each scavenge. The names of the scavenges' own streams
+/// begin with the same text.
 pub const SCAVENGES: &str = "$scavenges";
 /// The type of an event that records removed events.
 pub const REMOVED_TYPE: &str = "$scavengeEventsRemoved";
 
-/// Whether the stream is one of the scavenges' own, or their metadata.
+/// Whether the stream belongs to a scavenge, or is the metadata of such a stream.
 pub fn is_of_scavenges(stream: &str) -> bool {
     described_by(stream).unwrap_or(stream).starts_with(SCAVENGES)
 }
 
-/// Events of one stream that were removed.
+/// Removed events of one stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Removed {
@@ -31,7 +33,7 @@ pub struct Removed {
 }
 
 impl Removed {
-    /// One event.
+    /// A record of one event.
     pub fn begin(stream: &str, revision: u64, position: u64) -> Self {
         Self {
             stream: stream.into(),
@@ -41,7 +43,7 @@ impl Removed {
         }
     }
 
-    /// Adds the stream's next event.
+    /// Adds the next event of the stream.
     pub fn add(&mut self, revision: u64, position: u64) {
         self.to_revision = revision;
         match self.positions.last_mut() {
@@ -50,40 +52,41 @@ impl Removed {
         }
     }
 
-    /// The position of each event.
+    /// The position of each removed event.
     pub fn each_position(&self) -> impl Iterator<Item = u64> + '_ {
         self.positions.iter().flat_map(|(first, last)| *first..=*last)
     }
 
-    /// Whether this record names the event at this revision of this stream.
+    /// Whether this record has the event at this revision of this stream.
     pub fn names(&self, stream: &str, revision: u64) -> bool {
         stream == self.stream && (self.from_revision..=self.to_revision).contains(&revision)
     }
 }
 
-/// What a scavenge has done so far, with what it has just removed: the data of an event of [`REMOVED_TYPE`].
+/// The progress of a scavenge, with the events that it removed last: the data of an event of
+/// [`REMOVED_TYPE`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
-    /// Which scavenge.
+    /// The id of the scavenge.
     pub scavenge_id: String,
     /// How many events it has removed.
     pub events_removed: u64,
-    /// In bytes.
+    /// How many bytes it has freed.
     pub space_saved: u64,
-    /// The events that it has just removed.
+    /// The events that it removed last.
     #[serde(default)]
     pub removed: Vec<Removed>,
 }
 
 impl Progress {
-    /// Reads the data of an event; `None` if it is no progress.
+    /// Reads the data of an event. `None`: it is no progress.
     pub fn of(data: &[u8]) -> Option<Self> {
         serde_json::from_slice(data).ok()
     }
 }
 
-/// What an event of this stream and type records as removed. What is no such record removes nothing.
+/// The removals in an event of this stream and type. An event that is no record removes nothing.
 pub fn recorded(stream: &str, event_type: &str, data: &[u8]) -> Vec<Removed> {
     if event_type != REMOVED_TYPE || !stream.starts_with(SCAVENGES) {
         return Vec::new();

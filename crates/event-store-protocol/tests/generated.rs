@@ -1,4 +1,4 @@
-//! The committed messages are what `proto/` says.
+//! Compares the committed messages with `proto/`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -21,7 +21,7 @@ fn generate(proto: &Path, into: &Path) {
     files.sort();
     let described = protox::compile(files, [proto]).unwrap();
     let mut config = tonic_build::Config::new();
-    // The details of a refusal are packed with the names of their types.
+    // The name of its type is packed with the details of a refusal.
     config.enable_type_names().type_name_domain(["."], "type.googleapis.com");
     let builder = tonic_build::configure().build_client(false).bytes(["."]).out_dir(into);
     builder.compile_fds_with_config(config, described).unwrap();

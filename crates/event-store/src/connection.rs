@@ -1,8 +1,9 @@
-//! The present connection, replaced when it breaks.
+//! The current connection. It is replaced when it breaks.
 //!
-//! One connection carries every call. A call that reports it broken puts it away, and the next call makes a new one: one
-//! at a time, and with a growing pause while the server stays away, however many calls are waiting. An outage is logged
-//! once, when it begins, and once when it is over.
+//! One connection carries all calls. A call that reports it as broken discards it, and the next
+//! call makes a new one. However many calls wait, only one connection is made at a time, with a
+//! growing pause while the server is away. An outage is logged once when it begins, and once when
+//! it is over.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -20,14 +21,15 @@ use super::settings::Settings;
 
 /// The pauses between two connections, and between two attempts of a call.
 const PAUSES: Limits = Limits::new(Duration::from_millis(25), Duration::from_secs(1));
-/// A connection that lasted for longer than this worked: the next failure is the first in a row.
+/// A connection that lasted longer has worked, so the next failure is the first in a row.
 const LASTING: Duration = Duration::from_secs(2);
-/// With the pauses between them, about six seconds: a restart of the server goes unnoticed, an outage does not.
+/// With the pauses between them, about six seconds: long enough for a restart of the server, and
+/// not for an outage.
 const ATTEMPTS: u32 = 10;
-/// However few the attempts were: one that got no answer has taken a while by itself.
+/// The bound on time, even after few attempts: an attempt without an answer takes long.
 const MAX_RETRY: Duration = Duration::from_secs(10);
-/// A call that takes longer than this is given up. The server is asked to give up an append after ten seconds, but one
-/// that does not answer at all does not say so.
+/// A call that takes longer is given up. The server is asked to give up an append after ten
+/// seconds, but a server that does not answer at all does not report it.
 const MAX_CALL: Duration = Duration::from_secs(30);
 
 pub(super) struct Connection {
@@ -36,11 +38,12 @@ pub(super) struct Connection {
     built: std::sync::Mutex<Option<Built>>,
     building: Mutex<Builds>,
     outage: std::sync::Mutex<Option<Instant>>,
-    /// What broken connections ended with, until the next is made.
+    /// Why connections broke, until the next one is made.
     ended: std::sync::Mutex<Option<(Built, Fault)>>,
 }
 
-/// A connection and which one it is, so that a late report about an earlier one does not break the present one.
+/// A connection and its number, so that a late report about an earlier connection does not discard
+/// the current one.
 #[derive(Clone)]
 pub(super) struct Built {
     link: Link,
@@ -60,7 +63,7 @@ struct Builds {
     count: u64,
     last: Option<Instant>,
     back_off: BackOff,
-    /// How the last one failed, and when: the answer to whoever was waiting for it.
+    /// How and when the last attempt failed: the answer to all calls that waited for it.
     failed: Option<(Instant, Fault)>,
 }
 
@@ -84,7 +87,7 @@ impl Connection {
         })
     }
 
-    /// The present connection, or a new one.
+    /// The current connection, or a new one.
     pub(super) async fn link(&self) -> Result<Built, Fault> {
         if let Some(built) = self.present() {
             return Ok(built);
@@ -134,7 +137,7 @@ impl Connection {
         outcome.inspect_err(|fault| self.observe(&built, fault))
     }
 
-    /// Puts the connection away when the fault says that it is of no more use.
+    /// Discards the connection if the fault shows that it cannot be used any more.
     pub(super) fn observe(&self, built: &Built, fault: &Fault) {
         if !fault.ends_connection() {
             return;
@@ -184,7 +187,7 @@ impl Retry {
         Self { since: Instant::now(), attempts: 1, back_off: BackOff::new(PAUSES) }
     }
 
-    /// Pauses before the next attempt; `false` when there is to be none.
+    /// Pauses before the next attempt. `false`: no attempt is left.
     pub(super) async fn pause(&mut self) -> bool {
         if self.attempts >= ATTEMPTS || self.since.elapsed() > MAX_RETRY {
             return false;
@@ -194,13 +197,13 @@ impl Retry {
         true
     }
 
-    /// Pauses before the next attempt, of which there may be any number.
+    /// Pauses before the next attempt, without a bound on attempts.
     pub(super) async fn pause_once(&mut self) {
         tokio::time::sleep(self.back_off.next_pause()).await;
     }
 }
 
-/// Bounds a call in time.
+/// Bounds the time of a call.
 pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     match tokio::time::timeout(MAX_CALL, pin!(call)).await {
         Ok(outcome) => outcome,

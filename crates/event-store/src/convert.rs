@@ -1,4 +1,4 @@
-//! Between our types and the messages of the protocol.
+//! Conversion between the client's types and the messages of the protocol.
 
 use std::collections::HashMap;
 
@@ -31,12 +31,12 @@ use super::fault::Fault;
 use super::link::Reading;
 use super::types::{Appended, Expected, Filter, NewEvent, Position, Record, RecordedEvent};
 
-/// How many records the server looks through before it says how far it got. A larger window makes catching up faster,
-/// a smaller one makes checkpoints more frequent.
+/// How many records the server examines between two checkpoints. A larger window makes catching up
+/// faster, a smaller one makes checkpoints more frequent.
 const SEARCH_WINDOW: u32 = 256;
 const JSON: &str = "application/json";
 
-/// The messages of an append: what to append to, and then each event.
+/// The messages of an append: first the stream, then each event.
 pub(super) fn append(stream: &str, expected: Expected, events: Vec<NewEvent>) -> Vec<AppendReq> {
     let options = append_req::Options {
         stream_identifier: Some(identifier(stream)),
@@ -63,7 +63,7 @@ fn proposed(event: NewEvent) -> ProposedMessage {
     ProposedMessage { id: Some(WireUuid { value: Some(Value::Structured(id)) }), metadata, custom_metadata, data }
 }
 
-/// What an append led to.
+/// The result of an append.
 pub(super) fn appended(answer: AppendResp) -> Result<Appended, Fault> {
     match answer.result {
         Some(append_resp::Result::Success(Success { current_revision_option, position_option })) => {
@@ -126,7 +126,7 @@ fn read(from: StreamOption, direction: ReadDirection, count: CountOption, filter
         count_option: Some(count),
         filter_option: Some(filter),
         uuid_option: Some(structured),
-        // So that the server says when a subscriber has caught up.
+        // Makes the server report when a subscriber has caught up.
         control_option: Some(ControlOption { compatibility: 1 }),
     };
     ReadReq { options: Some(options) }
@@ -163,7 +163,7 @@ fn filter_options(filter: &Filter) -> FilterOptions {
     FilterOptions { filter: Some(filter), window: Some(Window::Max(SEARCH_WINDOW)), checkpoint_interval_multiplier: 1 }
 }
 
-/// All events that a read is answered with. A stream that does not exist has none.
+/// All events in the answer to a read. A stream that does not exist has none.
 pub(super) async fn collect(mut reading: Reading) -> Result<Vec<RecordedEvent>, Fault> {
     let mut events = Vec::new();
     while let Some(message) = reading.next().await? {
@@ -174,7 +174,7 @@ pub(super) async fn collect(mut reading: Reading) -> Result<Vec<RecordedEvent>, 
     Ok(events)
 }
 
-/// The next event that a read is answered with, with all that the server says about it.
+/// The next event in the answer to a read, with everything that the server stores about it.
 pub(super) async fn next_record(reading: &mut Reading) -> Result<Option<Record>, Fault> {
     while let Some(message) = reading.next().await? {
         if let Some(Content::Event(event)) = message.content {
@@ -191,7 +191,7 @@ fn record(resolved: ReadEvent) -> Option<Record> {
     Some(Record { event: recorded(resolved)?, content_type, created_ticks })
 }
 
-/// Links are not resolved, so that there is always an event; were there none, there would be nothing to hand on.
+/// Links are not resolved, so there is always an event. `None` covers a server that sends none.
 pub(super) fn recorded(resolved: ReadEvent) -> Option<RecordedEvent> {
     let event: read_event::RecordedEvent = resolved.event?;
     let ticks = property(&event.metadata, "created").and_then(|ticks| ticks.parse::<i64>().ok());

@@ -1,4 +1,5 @@
-//! One connection to one node: TCP, TLS where it is asked for, and the reason where there is none.
+//! One connection to one node: TCP, with TLS if the settings require it. An error names the reason
+//! and the remedy.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ use super::error::ConnectError;
 use super::fault::Fault;
 use super::settings::{Endpoint, Settings};
 
-/// What bytes go through.
+/// A connection's stream of bytes.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -33,13 +34,13 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    /// Reads what the settings name: a file that is missing is said to be so here.
+    /// Reads the files that the settings name. An error names a missing file.
     pub(super) fn new(settings: &Settings) -> Result<Self, ConnectError> {
         let tls = if settings.tls { Some(TlsConnector::from(Arc::new(client_config(settings)?))) } else { None };
         Ok(Self { tls, limit: settings.gossip_timeout })
     }
 
-    /// Connects to a node: at this address of it, or at the first that its name has.
+    /// Connects to a node: at this one of its addresses, or at the first address of its name.
     pub(super) async fn dial(&self, node: &Endpoint, at: Option<SocketAddr>) -> Result<Box<dyn Stream>, Fault> {
         let connecting = async {
             let tcp = connect(node, at).await?;
@@ -59,7 +60,7 @@ pub(super) fn silent(node: &Endpoint, limit: Duration) -> Fault {
     ))
 }
 
-/// The addresses of a name, in the order in which the system gives them.
+/// The addresses of a name, in the system's order.
 pub(super) async fn addresses(node: &Endpoint) -> Result<Vec<SocketAddr>, Fault> {
     let unknown = |reason: String| {
         Fault::broken(format!(
@@ -78,7 +79,8 @@ async fn connect(node: &Endpoint, at: Option<SocketAddr>) -> Result<TcpStream, F
         None => addresses(node).await?,
     };
     let tcp = TcpStream::connect(addresses.as_slice()).await.map_err(|error| unreachable(node, &error))?;
-    // Without it, the last of several small writes waits until the server acknowledges the first: 40 ms, for nothing.
+    // Otherwise the last of several small writes waits until the server acknowledges the first, for
+    // 40 ms.
     tcp.set_nodelay(true).map_err(|error| unreachable(node, &error))?;
     Ok(tcp)
 }
@@ -97,7 +99,8 @@ async fn secure(tls: &TlsConnector, node: &Endpoint, tcp: TcpStream) -> Result<B
         .map_err(|_| Fault::misconfigured(format!("{} is not a name that a certificate can have", node.host)))?;
     let stream = tls.connect(name, tcp).await.map_err(|error| insecure(node, &error))?;
     match stream.get_ref().1.alpn_protocol() {
-        // A server that does not negotiate may still speak it; one that chose something else does not.
+        // A server that does not negotiate may still use HTTP/2. One that chose another protocol
+        // does not.
         None | Some(b"h2") => Ok(Box::new(stream)),
         Some(other) => Err(Fault::misconfigured(format!(
             "{node} speaks {} and not HTTP/2: it is not an EventStoreDB or KurrentDB",
@@ -106,7 +109,7 @@ async fn secure(tls: &TlsConnector, node: &Endpoint, tcp: TcpStream) -> Result<B
     }
 }
 
-/// Why TLS was not agreed on, and what to do about it.
+/// Why the TLS handshake failed, and what to do about it.
 fn insecure(node: &Endpoint, error: &io::Error) -> Fault {
     let reason = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match reason {
@@ -159,7 +162,8 @@ fn client_config(settings: &Settings) -> Result<ClientConfig, ConnectError> {
     } else {
         Arc::new(Unverified(provider))
     };
-    // "Dangerous" is the library's name for a verifier of one's own; ours is its own unless the user said otherwise.
+    // "Dangerous" is the library's name for any custom verifier. This one is the platform's, unless
+    // the user turned checks off.
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = match &settings.user_certificate {
         None => builder.with_no_client_auth(),
@@ -203,7 +207,8 @@ fn certificates(option: &str, file: &str) -> Result<Vec<CertificateDer<'static>>
     if read.is_empty() { Err(unusable(&"no certificate in PEM format is in it")) } else { Ok(read) }
 }
 
-/// Any certificate will do, as `tlsVerifyCert=false` says; the server still has to have its key.
+/// Accepts any certificate, for `tlsVerifyCert=false`. The server still needs the certificate's
+/// key.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 
@@ -256,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_missing_or_is_none_is_named() {
+    fn the_error_names_a_file_that_is_missing_or_invalid() {
         let other = tempfile::NamedTempFile::new().unwrap();
         let other = other.path().to_str().unwrap();
         for (option, file) in [("tlsCAFile", "/missing/ca.pem"), ("tlsCAFile", other)] {

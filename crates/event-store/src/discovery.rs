@@ -1,7 +1,8 @@
-//! Which node to connect to.
+//! Chooses the node to connect to.
 //!
-//! The nodes of a cluster are asked side by side, and the first answer that names a node of the kind that is wanted
-//! counts. A node that stopped answering is not taken at the others' word for a while: they may not have noticed yet.
+//! The nodes of a cluster are asked in parallel, and the first answer that names a suitable node
+//! counts. For a while after a node stopped answering, the other nodes' answers about it are
+//! ignored: they may not have noticed yet.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,28 +16,29 @@ use tonic::Code;
 use super::dial::{Dialer, addresses, silent};
 use super::error::ConnectError;
 use super::fault::{Broken, Fault};
-use super::link::{Link, Manners};
+use super::link::{CallSettings, Link};
 use super::settings::{Endpoint, NodePreference, Settings};
 
-/// For how long others' word is not enough: a cluster has noticed by then.
+/// How long the other nodes' answers about it are ignored. A cluster has noticed by then.
 const DOUBT: Duration = Duration::from_secs(5);
-/// How many nodes are asked; a cluster has seven at most, and a name may have stale addresses.
+/// How many nodes are asked. A cluster has at most seven, and a name may have stale addresses.
 const MAX_CANDIDATES: usize = 16;
 
-/// How to find and reach nodes, and what is remembered of them.
+/// How to find and reach nodes, and what earlier connections showed about them.
 pub(super) struct Discovery {
     settings: Settings,
     dialer: Dialer,
-    manners: Manners,
-    /// The nodes that the last answer named: the hosts of the connection string may all be gone by now.
+    call_settings: CallSettings,
+    /// The nodes in the last answer. The hosts of the connection string may all have been replaced
+    /// since.
     known: Vec<Endpoint>,
-    /// Where a node that does not lead said that the leader is.
+    /// The leader's address, as reported by a node that does not lead.
     referred_to: Option<Endpoint>,
     doubted: Option<(Endpoint, Instant)>,
     ever_connected: bool,
 }
 
-/// A node, or one of the addresses of a name that stands for all of them.
+/// A node, or one of the addresses of a name that covers all nodes.
 struct Candidate {
     node: Endpoint,
     at: Option<SocketAddr>,
@@ -44,11 +46,11 @@ struct Candidate {
 
 impl Discovery {
     pub(super) fn new(settings: Settings) -> Result<Self, ConnectError> {
-        let (dialer, manners) = (Dialer::new(&settings)?, Manners::new(&settings));
+        let (dialer, call_settings) = (Dialer::new(&settings)?, CallSettings::new(&settings));
         Ok(Self {
             settings,
             dialer,
-            manners,
+            call_settings,
             known: Vec::new(),
             referred_to: None,
             doubted: None,
@@ -56,7 +58,7 @@ impl Discovery {
         })
     }
 
-    /// What a connection ended with, for the choice of the next.
+    /// Remembers why a connection ended, for the choice of the next node.
     pub(super) fn learn(&mut self, node: &Endpoint, fault: &Fault) {
         match fault {
             Fault::NotLeader(Some(leader)) => self.referred_to = Some(leader.clone()),
@@ -65,7 +67,7 @@ impl Discovery {
         }
     }
 
-    /// Connects to the node that there is, or to the best of a cluster.
+    /// Connects to the single node, or to the best node of a cluster.
     pub(super) async fn connect(&mut self) -> Result<Link, Fault> {
         let link = self.connect_once().await;
         let link = link.map_err(|fault| if self.ever_connected { fault } else { not_yet(fault) })?;
@@ -74,7 +76,7 @@ impl Discovery {
     }
 
     async fn connect_once(&mut self) -> Result<Link, Fault> {
-        // Where it does not lead to a node, the search begins anew.
+        // If that is no usable node, the search starts again.
         if let Some(leader) = self.referred_to.take()
             && let Ok(link) = self.open(&leader, None).await
         {
@@ -93,9 +95,9 @@ impl Discovery {
     async fn open(&self, node: &Endpoint, at: Option<SocketAddr>) -> Result<Link, Fault> {
         let stream = self.dialer.dial(node, at).await?;
         let greeted = async {
-            let link = Link::over(stream, node.clone(), &self.manners).await?;
+            let link = Link::over(stream, node.clone(), &self.call_settings).await?;
             match link.greet().await {
-                // An older server does not say what it can do.
+                // An older server does not report its features.
                 Ok(()) | Err(Fault::Answer(Code::Unimplemented | Code::NotFound, _)) => Ok(link),
                 Err(Fault::Connection(Broken { reason, .. })) => Err(self.not_understood(node, &reason)),
                 Err(fault) => Err(fault),
@@ -105,7 +107,7 @@ impl Discovery {
         timeout(limit, greeted).await.unwrap_or_else(|_| Err(silent(node, limit)))
     }
 
-    /// A connection that was made, and came to its end before the first answer.
+    /// A connection that was made, and ended before the first answer.
     fn not_understood(&self, node: &Endpoint, reason: &str) -> Fault {
         let remedy = if self.settings.tls {
             "check that it is an EventStoreDB or KurrentDB"
@@ -180,8 +182,8 @@ impl Discovery {
         Ok(candidates)
     }
 
-    /// The best of the nodes that one of them names, and whether it is of the kind that is wanted. A leader is: nothing
-    /// else takes appends.
+    /// The best of the nodes that one of them names, and whether it is of the wanted kind. A leader
+    /// always is, because only a leader accepts appends.
     fn choice(&self, asked: &Endpoint, members: &[MemberInfo]) -> Option<(Endpoint, bool)> {
         let is_doubted = |node: &Endpoint| {
             self.doubted.as_ref().is_some_and(|(doubted, since)| doubted == node && since.elapsed() < DOUBT)
@@ -210,7 +212,8 @@ impl Discovery {
     }
 }
 
-/// Before anything ever worked, a node that does not understand us is a setting to correct, and no server that restarts.
+/// As long as no connection has worked yet, a node that does not understand the protocol means a
+/// wrong setting, not a server that restarts.
 fn not_yet(fault: Fault) -> Fault {
     match fault {
         Fault::Connection(Broken { reason, .. }) if reason.contains("tls=false") => Fault::misconfigured(reason),
@@ -227,7 +230,7 @@ fn endpoint(member: &MemberInfo) -> Option<Endpoint> {
     Some(Endpoint { host: at.address.clone(), port: u16::try_from(at.port).ok()? })
 }
 
-/// Why no node gave an answer, each with its own reason.
+/// Why no node answered: each node with its reason.
 fn all_fail(settings: &Settings, faults: Vec<(Endpoint, Fault)>) -> Fault {
     let for_good = !faults.is_empty()
         && faults.iter().all(|(_, fault)| match fault {
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_leader_is_chosen_and_nothing_in_its_place() {
+    fn only_the_leader_is_chosen_if_a_leader_is_wanted() {
         let discovery = discovery("");
         let cluster = [member(1, VNodeState::Follower, true), member(2, VNodeState::Leader, true)];
         assert_eq!(discovery.choice(&node(1), &cluster), Some((node(2), true)));
@@ -269,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preference_is_met_where_it_can_be() {
+    fn a_preference_is_met_if_possible() {
         let discovery = discovery("&nodePreference=follower");
         let cluster = [member(2, VNodeState::Leader, true), member(1, VNodeState::Follower, true)];
         assert_eq!(discovery.choice(&node(2), &cluster), Some((node(1), true)));
@@ -277,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_that_went_silent_is_believed_again_when_it_answers_itself() {
+    fn a_leader_that_stopped_answering_is_chosen_again_when_it_answers_itself() {
         let mut discovery = discovery("");
         discovery.learn(&node(2), &Fault::NoAnswer(Duration::from_secs(1)));
         let stale = [member(1, VNodeState::Follower, true), member(2, VNodeState::Leader, true)];

@@ -1,4 +1,4 @@
-//! What can go wrong, told apart as far as a caller would act differently.
+//! Errors, distinguished as far as a caller would act differently.
 
 use super::fault::Fault;
 use super::types::Expected;
@@ -11,27 +11,27 @@ pub struct ConnectError(pub(super) String);
 /// Why an append was not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// Somebody else has written to the stream: read it again, decide again.
+    /// Another writer has appended to the stream: read it again and decide again.
     #[error("{stream} was expected to be at {expected}, and {}", described(*actual))]
     WrongExpectedRevision {
         /// The stream.
         stream: String,
-        /// What the writer believed.
+        /// What the writer expected.
         expected: Expected,
         /// The revision of the stream's last event; `None`: it has no events.
         actual: Option<u64>,
     },
-    /// The server could not be reached, or was too busy, for as long as was bearable. The events may be in the stream or
-    /// not; the same append may be made again.
+    /// The server could not be reached, or was too busy, until the time limit. The events may or
+    /// may not be in the stream. The same append may be made again.
     #[error("the log is unavailable: {0}")]
     Unavailable(String),
-    /// The events are larger than the server takes in one append.
+    /// The events are larger than the server accepts in one append.
     #[error("the events are too large for one append: {0}")]
     TooLarge(String),
     /// The stream was deleted for good.
     #[error("the stream {0} was deleted")]
     StreamDeleted(String),
-    /// The server will never take this append from us.
+    /// The server will never accept this append from this client.
     #[error("the log refuses the append: {0}")]
     Refused(String),
 }
@@ -40,10 +40,10 @@ fn described(actual: Option<u64>) -> String {
     actual.map_or_else(|| "does not exist".into(), |revision| format!("is at revision {revision}"))
 }
 
-/// Why a read gave no events.
+/// Why a read returned no events.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// The server could not be reached, or was too busy, for as long as was bearable.
+    /// The server could not be reached, or was too busy, until the time limit.
     #[error("the log is unavailable: {0}")]
     Unavailable(String),
     /// The stream was deleted for good.
@@ -60,7 +60,7 @@ pub(super) fn append_error(stream: &str, expected: Expected, fault: Fault) -> Ap
             AppendError::WrongExpectedRevision { stream: stream.into(), expected, actual }
         }
         Fault::StreamDeleted => AppendError::StreamDeleted(stream.into()),
-        Fault::TooLarge(said) => AppendError::TooLarge(said),
+        Fault::TooLarge(message) => AppendError::TooLarge(message),
         fault if fault.is_unavailable() => AppendError::Unavailable(fault.to_string()),
         fault => AppendError::Refused(fault.to_string()),
     }

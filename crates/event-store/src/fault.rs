@@ -1,4 +1,4 @@
-//! Why a call gave no answer: what went wrong between us and the server, or what the server said.
+//! Why a call failed: a fault of the connection, or an error of the server.
 
 use std::error::Error;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use tonic::{Code, Status};
 
 use super::settings::{Credentials, Endpoint};
 
-/// The headers and trailers in which the server says more than a code does.
+/// The headers and trailers in which the server gives more detail than a code.
 const EXCEPTION: &str = "exception";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// There is no connection, or it broke.
+    /// The connection broke, or could not be made.
     Connection(Broken),
-    /// This node does not lead; it may say which one does.
+    /// This node does not lead. It may name the leader.
     NotLeader(Option<Endpoint>),
     /// No answer came in time.
     NoAnswer(Duration),
@@ -22,11 +22,11 @@ pub(super) enum Fault {
     WrongExpectedRevision(Option<u64>),
     StreamDeleted,
     TooLarge(String),
-    /// The server does not know the user, or the user may not do this.
+    /// The server does not know the user, or the user does not have the right.
     Denied(String),
-    /// Anything else that the server said.
+    /// Any other answer of the server.
     Answer(Code, String),
-    /// The server's answer is not what the protocol says.
+    /// The server's answer does not follow the protocol.
     Malformed(&'static str),
 }
 
@@ -34,7 +34,7 @@ pub(super) enum Fault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Broken {
     pub(super) reason: String,
-    /// It will not mend by itself: the settings have to be changed, here or there.
+    /// Retrying cannot help: the settings have to be changed, on the client or on the server.
     pub(super) for_good: bool,
 }
 
@@ -48,16 +48,16 @@ impl Fault {
     }
 
     pub(super) fn from_status(status: &Status, user: Option<&Credentials>) -> Self {
-        let said = |name: &str| status.metadata().get(name).and_then(|value| value.to_str().ok());
-        // Made on our side: the connection broke before the server said anything.
-        let asks_for_calm = status.code() == Code::ResourceExhausted;
-        if status.source().is_some() && said(EXCEPTION).is_none() && !asks_for_calm {
+        let header = |name: &str| status.metadata().get(name).and_then(|value| value.to_str().ok());
+        // Created by the client: the connection broke before the server answered.
+        let is_overload = status.code() == Code::ResourceExhausted;
+        if status.source().is_some() && header(EXCEPTION).is_none() && !is_overload {
             return Self::broken(format!("the connection broke: {}", root_cause(status)));
         }
-        match (status.code(), said(EXCEPTION)) {
+        match (status.code(), header(EXCEPTION)) {
             (_, Some("not-leader")) => {
-                let port = said("leader-endpoint-port").and_then(|port| port.parse().ok());
-                let host = said("leader-endpoint-host").filter(|host| !host.is_empty());
+                let port = header("leader-endpoint-port").and_then(|port| port.parse().ok());
+                let host = header("leader-endpoint-host").filter(|host| !host.is_empty());
                 Self::NotLeader(host.zip(port).map(|(host, port)| Endpoint { host: host.into(), port }))
             }
             (_, Some("stream-deleted")) => Self::StreamDeleted,
@@ -68,7 +68,7 @@ impl Fault {
         }
     }
 
-    /// Whether the fault lies with the connection or the server's state, not with the call.
+    /// Whether the cause is the connection or the server's state, and not the call.
     pub(super) fn is_unavailable(&self) -> bool {
         match self {
             Self::Connection(_) | Self::NotLeader(_) | Self::NoAnswer(_) => true,
@@ -86,8 +86,8 @@ impl Fault {
         }
     }
 
-    /// Whether the same call may succeed a little later. A server that says it is overloaded is believed at once:
-    /// repeating would add to the load, and the caller is the one who can slow down.
+    /// Whether the same call may succeed a little later. A server that reports overload is not
+    /// called again: repeating would add to the load, and the caller is the one who can slow down.
     pub(super) fn is_worth_another_try(&self) -> bool {
         match self {
             Self::Connection(broken) => !broken.for_good,
@@ -96,7 +96,7 @@ impl Fault {
         }
     }
 
-    /// Whether the connection is of no more use.
+    /// Whether the connection cannot be used any more.
     pub(super) fn ends_connection(&self) -> bool {
         match self {
             Self::Connection(_) | Self::NotLeader(_) | Self::NoAnswer(_) => true,
@@ -117,9 +117,9 @@ impl std::fmt::Display for Fault {
             Self::NoAnswer(limit) => write!(f, "no answer came within {} s", limit.as_secs_f32()),
             Self::WrongExpectedRevision(_) => f.write_str("the stream is at another revision"),
             Self::StreamDeleted => f.write_str("the stream was deleted"),
-            Self::Answer(code, said) if said.is_empty() => write!(f, "{code:?}: {}", code.description()),
-            Self::Answer(_, said) | Self::TooLarge(said) | Self::Denied(said) => f.write_str(said),
-            Self::Malformed(what) => write!(f, "the server's answer is not understood: {what}"),
+            Self::Answer(code, message) if message.is_empty() => write!(f, "{code:?}: {}", code.description()),
+            Self::Answer(_, message) | Self::TooLarge(message) | Self::Denied(message) => f.write_str(message),
+            Self::Malformed(what) => write!(f, "the server's answer does not follow the protocol: {what}"),
         }
     }
 }
@@ -148,7 +148,7 @@ fn not_allowed(user: Option<&Credentials>) -> String {
     }
 }
 
-/// The innermost reason: what is around it only says that something failed.
+/// The innermost reason: the outer errors only state that something failed.
 pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

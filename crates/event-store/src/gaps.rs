@@ -1,6 +1,7 @@
-//! Which positions of an embedded node's log are empty because a scavenge has removed their events.
+//! The positions of an embedded node's log that are empty because a scavenge removed their events.
 //!
-//! A node's positions leave none out, and each removal is recorded in the log. A server's log has no such records.
+//! A node's positions have no other gaps, and the log records each removal. The log of a server has
+//! no such records.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -11,15 +12,16 @@ use super::error::ReadError;
 use super::store::EventStore;
 use super::types::RecordedEvent;
 
-/// Positions whose events a scavenge has removed. Takes 16 bytes for each run of them.
+/// Positions whose events a scavenge removed. Needs 16 bytes for each run of them.
 #[derive(Debug, Clone, Default)]
 pub struct Gaps {
-    /// First and last of each run, in order, with others between them.
+    /// First and last position of each run, in order. Between two runs there are positions with
+    /// events.
     runs: Vec<(u64, u64)>,
     recorded_at: u64,
 }
 
-/// Events of one stream that a scavenge has removed.
+/// Events of one stream that a scavenge removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal {
     /// The stream.
@@ -47,12 +49,12 @@ impl Gaps {
         Self { runs, recorded_at }
     }
 
-    /// Whether each of these positions is empty.
+    /// Whether all of these positions are empty.
     pub fn cover(&self, positions: Range<u64>) -> bool {
         positions.is_empty() || self.run_at(positions.start).is_some_and(|(_, last)| last >= positions.end - 1)
     }
 
-    /// The last position, up to this one, at which the log has an event.
+    /// The last position with an event, up to this position.
     pub fn last_outside(&self, position: u64) -> Option<u64> {
         let outside = self.run_at(position).map_or(position, |(first, _)| first.saturating_sub(1));
         (outside > 0).then_some(outside)
@@ -71,7 +73,7 @@ impl Gaps {
 }
 
 impl EventStore {
-    /// Which positions are empty because of scavenges; none of a server's.
+    /// The positions that scavenges have emptied. None for a server.
     pub async fn gaps(&self) -> Result<Gaps, ReadError> {
         let (mut runs, mut recorded_at) = (Vec::new(), 0);
         self.each_removal(|Removal { positions, recorded_at: at, .. }| {
@@ -82,7 +84,8 @@ impl EventStore {
         Ok(Gaps::of(runs, recorded_at))
     }
 
-    /// What scavenges have removed, in the order in which they did; nothing of a server's, which keeps no record of it.
+    /// What scavenges have removed, in the order of the removals. Nothing for a server, which does
+    /// not record it.
     pub async fn each_removal(&self, mut take: impl FnMut(Removal)) -> Result<(), ReadError> {
         let mut streams = Vec::new();
         let link = |link: RecordedEvent| {
@@ -106,7 +109,8 @@ impl EventStore {
     }
 }
 
-/// The stream to whose first event this is a link: one of a scavenge begins with that.
+/// The stream to whose first event this is a link. A scavenge's stream begins with an event that
+/// has such a link.
 fn first_event_in(link: &RecordedEvent) -> Option<String> {
     let (revision, stream) = link_target(&link.data)?;
     (revision == 0).then(|| stream.to_owned())
@@ -117,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gap_is_covered_only_as_a_whole() {
+    fn a_range_is_covered_only_as_a_whole() {
         let gaps = Gaps::of(vec![(7, 7), (1, 2), (3, 3), (9, 12)], 20);
         assert!(gaps.cover(1..4) && gaps.cover(2..3) && gaps.cover(7..8) && gaps.cover(9..13) && gaps.cover(5..5));
         assert!(!gaps.cover(1..5) && !gaps.cover(4..5) && !gaps.cover(7..10) && !gaps.cover(12..14));

@@ -1,7 +1,7 @@
-//! The whole log, event by event: for whoever makes a copy of it.
+//! The whole log, event by event, for making a copy of it.
 //!
-//! It is read as the server sends it, which it does no faster than it is taken; when the connection breaks, it is read on
-//! from the last event handed out.
+//! The server sends events only as fast as they are taken. When the connection breaks, reading
+//! continues after the last delivered event.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use super::fault::Fault;
 use super::link::Reading;
 use super::types::{Position, Record};
 
-/// Events of `$all` in order, the server's own among them, up to where the log ends.
+/// The events of `$all` in order, including the server's own, up to the end of the log.
 pub struct History {
     connection: Arc<Connection>,
     reading: Option<(Built, Reading)>,
     from: Option<Position>,
-    /// The last one handed out.
+    /// The last delivered event.
     last: Option<Position>,
     retry: Retry,
 }
@@ -27,12 +27,12 @@ impl History {
         Self { connection, reading: None, from, last: None, retry: Retry::new() }
     }
 
-    /// The next event; `None` at the end of the log, as it was when it was reached.
+    /// The next event. `None`: the end of the log was reached.
     pub async fn next(&mut self) -> Result<Option<Record>, ReadError> {
         loop {
             match self.read().await {
                 Ok(None) => return Ok(None),
-                // Reading on begins with the last one again.
+                // A new connection begins with the last delivered event again.
                 Ok(Some(record)) if Some(record.event.position) <= self.last => {}
                 Ok(Some(record)) => {
                     self.last = Some(record.event.position);

@@ -1,7 +1,8 @@
 //! The log's identity: a UUID in the first event of a stream that every log of Tenuto has.
 //!
-//! A server has no identity to offer, and two logs may have the same positions. So a reader keeps the identity beside its
-//! checkpoint, and notices that the log was replaced. The stream is a contract: participants read it too.
+//! A server offers no identity, and two logs may have the same positions. So a reader stores the
+//! identity with its checkpoint, and notices when the log was replaced. The stream is a contract:
+//! participants read it too.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use super::error::{AppendError, ReadError};
 use super::store::EventStore;
 use super::types::{Expected, NewEvent, Position, RecordedEvent};
 
-/// The stream whose first event holds the identity.
+/// The stream whose first event has the identity.
 pub const LOG_STREAM: &str = "tenuto-log";
 /// The type of that event.
 pub const LOG_BEGUN: &str = "LogBegun";
@@ -25,32 +26,34 @@ struct LogBegun {
     stream_prefix: Option<String>,
 }
 
-/// What the first event of a log's own stream says of the log.
+/// The content of the first event of a log's identity stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// Its identity.
     pub id: Uuid,
-    /// The prefix of the names of its users' streams; `None`: they chose none.
+    /// The prefix of the names of the users' streams. `None`: no prefix was chosen.
     pub stream_prefix: Option<String>,
 }
 
 impl EventStore {
-    /// The log's identity; `None`: it has none yet.
+    /// The log's identity. `None`: the log has none yet.
     pub async fn identity(&self) -> Result<Option<Uuid>, ReadError> {
         Ok(self.settings().await?.map(|settings| settings.id))
     }
 
-    /// The log's identity and settings; `None`: it has none yet.
+    /// The log's identity and settings. `None`: the log has none yet.
     pub async fn settings(&self) -> Result<Option<LogSettings>, ReadError> {
         self.read_stream(LOG_STREAM, 0, 1).await?.first().map(settings_in).transpose()
     }
 
-    /// The log's identity. A log that has none gets one; when several callers try, one of them succeeds.
+    /// The log's identity. A log without one gets one. If several callers try at once, all get the
+    /// same one.
     pub async fn identity_or_new(&self) -> Result<Uuid, IdentityError> {
         Ok(self.begin(None).await?.id)
     }
 
-    /// The log's identity and settings. A log that has none gets these; when several callers try, one of them succeeds.
+    /// The log's identity and settings. A log without them gets these. If several callers try at
+    /// once, one of them sets them.
     pub async fn begin(&self, stream_prefix: Option<&str>) -> Result<LogSettings, IdentityError> {
         if let Some(settings) = self.settings().await? {
             return Ok(settings);
@@ -64,7 +67,7 @@ impl EventStore {
         Ok(self.settings().await?.ok_or_else(missing)?)
     }
 
-    /// The event at exactly this position; `None`: no event is there.
+    /// The event at exactly this position. `None`: the position has no event.
     pub async fn event_at(&self, position: Position) -> Result<Option<RecordedEvent>, ReadError> {
         let first = self.read_all(Some(position), 1).await?.pop();
         Ok(first.filter(|event| event.position.commit == position.commit))
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_is_written_as_the_golden_file_has_it_and_read_from_there() {
+    fn the_identity_is_written_as_in_the_golden_file_and_read_from_there() {
         let id = Uuid::from_u128(0x0193_7000_0000_7000_8000_0000_0000_0001);
         for (golden, prefix) in [(GOLDEN, None), (WITH_PREFIX, Some("shop-order-"))] {
             let written = log_begun(id, prefix).unwrap();

@@ -1,5 +1,5 @@
-//! A server in this very process, which needs no connection: for the calls of every order and every view. Rare calls
-//! go over the wire there too.
+//! A server in the same process, reached without a connection. It takes the frequent calls: those
+//! of every order and every view. Rare calls use the network even then.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -12,23 +12,23 @@ use super::connection::Retry;
 use super::error::{AppendError, ReadError};
 use super::types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent, SubscriptionItem};
 
-/// A server in this process. It answers by the same rules as over the wire.
+/// A server in this process. Its rules and answers are the same as over the network.
 #[async_trait]
 pub trait InProcess: Send + Sync {
-    /// How clients reach it over the wire.
+    /// The connection string for clients that use the network.
     fn connection_string(&self) -> &str;
 
-    /// Whether it has closed, which is for good.
+    /// Whether it has closed. A closed server stays closed.
     fn is_closed(&self) -> bool;
 
-    /// Appends all events or none, and answers once they are durable.
+    /// Appends all events or none, and returns after they are durable.
     async fn append(&self, stream: &str, expected: Expected, events: Vec<NewEvent>)
     -> Result<Appended, InProcessError>;
 
-    /// Up to `max` events of a stream from a revision on, that one included.
+    /// Up to `max` events of a stream from a revision on, inclusive.
     async fn read_forwards(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, InProcessError>;
 
-    /// Up to `max` events of a stream, from its last one back.
+    /// Up to `max` events of a stream, from its last event backwards.
     async fn read_backwards(&self, stream: &str, max: usize) -> Result<Vec<RecordedEvent>, InProcessError>;
 
     /// The position of the last event in the log; `None` if the log is empty.
@@ -38,43 +38,45 @@ pub trait InProcess: Send + Sync {
     fn follow(&self, filter: &Filter, after: Option<Position>) -> Result<Box<dyn Cursor>, InProcessError>;
 }
 
-/// A place in `$all`, and what is wanted from there on.
+/// A position in `$all`, and a filter for the events after it.
 #[async_trait]
 pub trait Cursor: Send {
-    /// Reads on, and waits where there is nothing more. May be dropped while waiting: nothing is lost by it.
+    /// Reads the next events, and waits if there are none yet. May be dropped while waiting: no
+    /// event is lost.
     async fn next(&mut self) -> Result<Passed, InProcessError>;
 }
 
-/// What a cursor has come past.
+/// The events between two places of a cursor.
 #[derive(Debug, Clone)]
 pub struct Passed {
-    /// What passes the filter.
+    /// The events that pass the filter.
     pub events: Vec<RecordedEvent>,
-    /// The last position looked at; `None` at the beginning of the log.
+    /// The last position that was examined. `None` at the beginning of the log.
     pub through: Option<Position>,
-    /// That was all there is, for the first time or after having fallen behind.
+    /// The cursor has reached the end of the log, for the first time or after falling behind.
     pub caught_up: bool,
 }
 
-/// Why a server in this process does not do what it is asked for.
+/// Why a server in this process refuses a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InProcessError {
-    /// The stream is not as expected. The revision of its last event; `None`: it has no events.
+    /// The stream is not at the expected revision. The revision of its last event; `None`: it has
+    /// no events.
     #[error("the stream's last revision is {0:?}")]
     WrongExpectedRevision(Option<u64>),
     /// The stream was deleted for good.
     #[error("the stream was deleted")]
     StreamDeleted,
-    /// The events are larger than the server takes in one append.
+    /// The events are larger than the server accepts in one append.
     #[error("{0}")]
     TooLarge(String),
-    /// It cannot do so at this moment, and may in the next.
+    /// Not possible at present. The same call may succeed later.
     #[error("{0}")]
     Unavailable(String),
     /// It has too much to do, or too little room.
     #[error("{0}")]
     Overloaded(String),
-    /// It never will.
+    /// The same call can never succeed.
     #[error("{0}")]
     Refused(String),
 }
@@ -130,11 +132,11 @@ pub(super) fn head(server: &dyn InProcess) -> Result<Option<Position>, ReadError
     server.head().map_err(|error| read_error("$all", error))
 }
 
-/// Follows `$all` by reading on: there is nothing that could break but the server itself.
+/// A subscription to `$all` by repeated reads. It has no connection that could break.
 pub(super) struct Following {
     server: Arc<dyn InProcess>,
     cursor: Result<Box<dyn Cursor>, InProcessError>,
-    /// Read, and not yet handed out.
+    /// Read, and not delivered yet.
     items: VecDeque<SubscriptionItem>,
     retry: Retry,
 }
@@ -164,7 +166,7 @@ impl Following {
                     pending::<()>().await;
                 }
                 Err(error) => {
-                    warn!(%error, "the subscription to $all broke and is taken up again");
+                    warn!(%error, "the subscription to $all was interrupted and resumes");
                     self.retry.pause_once().await;
                 }
             }
@@ -178,7 +180,8 @@ fn items(Passed { events, through, caught_up }: Passed) -> impl Iterator<Item = 
     events.chain(further.map(SubscriptionItem::Checkpoint)).chain(caught_up.then_some(SubscriptionItem::CaughtUp))
 }
 
-/// As on the wire: a server that says it is overloaded is believed at once, and one that has closed stays so.
+/// As over the network: a server that reports overload is not called again at once, and a closed
+/// one stays closed.
 fn is_worth_another_try(server: &dyn InProcess, error: &InProcessError) -> bool {
     matches!(error, InProcessError::Unavailable(_)) && !server.is_closed()
 }

@@ -1,15 +1,17 @@
-//! The one client of the log: append with an expected revision, read, and subscribe from a position, against whatever
-//! `EventStoreDB` a connection string names. It does not know what an order is.
+//! The one client of the log: append with an expected revision, read, and subscribe from a
+//! position, with any `EventStoreDB` that a connection string names. It does not know what an order
+//! is.
 //!
-//! It speaks the server's gRPC protocol itself, in the few calls that Tenuto makes ([`link`]), with the settings that every
-//! client's connection string has ([`settings`]), on one connection to the node that leads ([`discovery`]), which is
-//! replaced when it breaks ([`connection`]). A call whose answer never came may have been carried out, so an append is
-//! repeated with the same event ids, which the server recognises. A dropped subscription is taken up again after the last
-//! position handed out ([`subscription`]).
+//! It implements the server's gRPC protocol, as far as Tenuto needs it ([`link`]). The settings are
+//! those of every client's connection string ([`settings`]). One connection to the leading node
+//! ([`discovery`]) carries all calls, and is replaced when it breaks ([`connection`]). A call
+//! without an answer may have been carried out, so an append is repeated with the same event ids,
+//! which the server recognises. A broken subscription resumes after the last delivered position
+//! ([`subscription`]).
 //!
-//! A server in the same process implements [`InProcess`]: it spares each append what the wire costs, by the same rules
-//! and with the same answers. One suite of tests runs against the embedded node both ways, and against any server that
-//! `TENUTO_EVENTSTORE` names.
+//! A server in the same process implements [`InProcess`]. That saves each append the cost of the
+//! network, with the same rules and answers. One suite of tests runs against the embedded node in
+//! both ways, and against any server that `TENUTO_EVENTSTORE` names.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 

@@ -1,6 +1,8 @@
-//! What a stream's metadata hides of it: an operator of the server deleted the stream, or set a limit on it.
+//! What a stream's metadata hides: an operator of the server deleted the stream, or set a limit on
+//! it.
 //!
-//! The stream's own events do not show this. A deleted stream reads like one that never existed, and takes events again.
+//! The stream's own events do not show this. A deleted stream reads like a stream that never
+//! existed, and accepts events again.
 
 use std::fmt;
 
@@ -9,19 +11,20 @@ use event_store_protocol::metadata::{SOFT_DELETED, limits_in, metadata_stream_of
 use super::error::ReadError;
 use super::store::EventStore;
 
-/// The limits in a stream's metadata. They hide events at once; a scavenge removes the hidden events.
+/// The limits in a stream's metadata. They hide events at once; a scavenge removes the hidden
+/// events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StreamLimits {
-    /// `$tb`: the first revision that is shown.
+    /// `$tb`: the first visible revision.
     pub truncate_before: Option<u64>,
-    /// `$maxCount`: how many events are shown.
+    /// `$maxCount`: how many events are visible.
     pub max_count: Option<u64>,
-    /// `$maxAge`: for how many seconds an event is shown.
+    /// `$maxAge`: for how many seconds an event is visible.
     pub max_age: Option<u64>,
 }
 
 impl StreamLimits {
-    /// Reads them as the server does.
+    /// Reads the limits as the server does.
     pub fn in_metadata(data: &[u8]) -> Self {
         let limits = limits_in(data);
         Self {
@@ -31,12 +34,12 @@ impl StreamLimits {
         }
     }
 
-    /// Whether the stream is shown whole, and will be.
+    /// Whether the whole stream is visible and stays so.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether the stream was deleted in such a way that it can be written again.
+    /// Whether the stream was deleted and may be written again.
     pub fn is_deleted(&self) -> bool {
         self.truncate_before == Some(SOFT_DELETED)
     }
@@ -55,7 +58,8 @@ impl fmt::Display for StreamLimits {
 }
 
 impl EventStore {
-    /// The limits in a stream's metadata. The error is `StreamDeleted` for a stream that was deleted for good.
+    /// The limits in a stream's metadata. The error is `StreamDeleted` for a stream that was
+    /// deleted for good.
     pub async fn stream_limits(&self, stream: &str) -> Result<StreamLimits, ReadError> {
         let metadata = self.read_stream_backwards(&metadata_stream_of(stream), 1).await;
         let metadata = metadata.map_err(|error| match error {
@@ -71,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_named_and_a_deletion_is_called_one() {
+    fn limits_are_named_and_a_deletion_is_named_as_such() {
         let named = |text: &str| StreamLimits::in_metadata(text.as_bytes()).to_string();
         assert_eq!(named(r#"{"$tb":3,"$maxAge":60}"#), "the stream's metadata hides events: $tb 3, $maxAge 60");
         assert_eq!(named(r#"{"$tb":9223372036854775807}"#), "the stream was deleted");

@@ -1,7 +1,8 @@
-//! One HTTP/2 connection to one node, and the few calls that are made on it.
+//! One HTTP/2 connection to one node, with the calls that the client makes.
 //!
-//! An append is sent as one piece, headers and events and end: a server that acknowledges late, as they do, would
-//! otherwise keep the last piece waiting, and a packet each would be wasted on a few bytes.
+//! An append is sent as one piece: headers, events and end. Servers acknowledge late. In several
+//! pieces, the last piece would wait for the acknowledgement, and each piece would need a packet
+//! for a few bytes.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -35,12 +36,12 @@ const APPEND: &str = "/event_store.client.streams.Streams/Append";
 const READ: &str = "/event_store.client.streams.Streams/Read";
 const GOSSIP: &str = "/event_store.client.gossip.Gossip/Read";
 const FEATURES: &str = "/event_store.client.server_features.ServerFeatures/GetSupportedMethods";
-/// What the server may take for an append before it gives it up.
+/// How long the server may take for an append before it gives up.
 const APPEND_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What comes with each call of a connection.
+/// The settings that apply to each call of a connection.
 #[derive(Clone)]
-pub(super) struct Manners {
+pub(super) struct CallSettings {
     headers: HeaderMap,
     credentials: Option<Credentials>,
     keep_alive_interval: Option<Duration>,
@@ -48,7 +49,7 @@ pub(super) struct Manners {
     append_timeout: HeaderValue,
 }
 
-impl Manners {
+impl CallSettings {
     pub(super) fn new(settings: &Settings) -> Self {
         let mut headers = HeaderMap::new();
         let mut insert = |name, value: &str| {
@@ -72,30 +73,35 @@ impl Manners {
             credentials: settings.credentials.clone(),
             keep_alive_interval: settings.keep_alive_interval,
             keep_alive_timeout: settings.keep_alive_timeout,
-            // gRPC allows eight digits; the settings allow 2^31 ms.
+            // gRPC allows eight digits. The settings allow 2^31 ms.
             append_timeout: HeaderValue::from_str(&format!("{}m", deadline.min(99_999_999)))
                 .unwrap_or(HeaderValue::from_static("10S")),
         }
     }
 }
 
-/// A connection. Cheap to clone; the clones share it.
+/// A connection. Cheap to clone. The clones share it.
 #[derive(Clone)]
 pub(super) struct Link {
     channel: Channel,
-    manners: Manners,
+    call_settings: CallSettings,
     pub(super) node: Endpoint,
 }
 
 impl Link {
-    /// Speaks HTTP/2 over a stream. The link is of that stream alone: when it breaks, every call says so.
-    pub(super) async fn over(stream: Box<dyn Stream>, node: Endpoint, manners: &Manners) -> Result<Self, Fault> {
+    /// Begins HTTP/2 on a stream. The link belongs to this stream: when the stream breaks, every
+    /// call fails.
+    pub(super) async fn over(
+        stream: Box<dyn Stream>,
+        node: Endpoint,
+        call_settings: &CallSettings,
+    ) -> Result<Self, Fault> {
         let address = format!("http://{node}");
         let mut target = Target::from_shared(address)
             .map_err(|_| Fault::misconfigured(format!("{node} is not an address that HTTP can name")))?
-            .keep_alive_timeout(manners.keep_alive_timeout)
+            .keep_alive_timeout(call_settings.keep_alive_timeout)
             .keep_alive_while_idle(true);
-        if let Some(interval) = manners.keep_alive_interval {
+        if let Some(interval) = call_settings.keep_alive_interval {
             target = target.http2_keep_alive_interval(interval);
         }
         let mut stream = Some(TokioIo::new(stream));
@@ -107,15 +113,15 @@ impl Link {
             .connect_with_connector(once)
             .await
             .map_err(|error| Fault::broken(format!("{node} does not begin HTTP/2: {}", root_cause(&error))))?;
-        Ok(Self { channel, manners: manners.clone(), node })
+        Ok(Self { channel, call_settings: call_settings.clone(), node })
     }
 
-    /// Asks what the server can do, only to see that it answers.
+    /// Asks for the server's features, only to see that it answers.
     pub(super) async fn greet(&self) -> Result<(), Fault> {
         self.unary::<_, SupportedMethods>(FEATURES, Empty {}).await.map(drop)
     }
 
-    /// The nodes of the cluster, as this one sees them.
+    /// The nodes of the cluster, according to this node.
     pub(super) async fn members(&self) -> Result<Vec<MemberInfo>, Fault> {
         Ok(self.unary::<_, ClusterInfo>(GOSSIP, Empty {}).await?.members)
     }
@@ -130,10 +136,10 @@ impl Link {
     pub(super) async fn append(&self, messages: &[AppendReq]) -> Result<AppendResp, Fault> {
         let mut request = http::Request::post(APPEND).version(http::Version::HTTP_2);
         if let Some(headers) = request.headers_mut() {
-            headers.clone_from(&self.manners.headers);
+            headers.clone_from(&self.call_settings.headers);
             headers.insert("te", HeaderValue::from_static("trailers"));
             headers.insert("content-type", HeaderValue::from_static("application/grpc"));
-            headers.insert("grpc-timeout", self.manners.append_timeout.clone());
+            headers.insert("grpc-timeout", self.call_settings.append_timeout.clone());
         }
         let body = tonic::body::boxed(Whole(Some(framed(messages))));
         let request = request.body(body).map_err(|_| Fault::Malformed("a header"))?;
@@ -149,7 +155,7 @@ impl Link {
         let (status, body) = (response.status(), response.into_body());
         let mut answer = Streaming::new_response(decoder, body, status, None, None);
         let written = answer.message().await.map_err(|status| self.fault(&status))?;
-        // The end of the answer is read too: only there does the server say that nothing went wrong after all.
+        // The end of the answer is read too: only there does the server report success.
         answer.trailers().await.map_err(|status| self.fault(&status))?;
         written.ok_or(Fault::Malformed("an append that is not answered"))
     }
@@ -172,16 +178,16 @@ impl Link {
 
     fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        *request.metadata_mut() = MetadataMap::from_headers(self.manners.headers.clone());
+        *request.metadata_mut() = MetadataMap::from_headers(self.call_settings.headers.clone());
         request
     }
 
     fn fault(&self, status: &Status) -> Fault {
-        Fault::from_status(status, self.manners.credentials.as_ref())
+        Fault::from_status(status, self.call_settings.credentials.as_ref())
     }
 }
 
-/// What a read is answered with, message by message.
+/// The answer to a read, message by message.
 pub(super) struct Reading {
     messages: Streaming<ReadResp>,
     link: Link,
@@ -193,21 +199,22 @@ impl Reading {
     }
 }
 
-/// Messages as gRPC sends them: each after a flag and its length.
+/// Messages in gRPC's form: each after a flag and its length.
 fn framed(messages: &[AppendReq]) -> Bytes {
     let size = messages.iter().map(|message| 5 + message.encoded_len()).sum();
     let mut bytes = BytesMut::with_capacity(size);
     for message in messages {
         let length = message.encoded_len();
         bytes.put_u8(0);
-        // The server takes a few MiB; what is longer than this is refused by it, whatever the prefix says.
+        // The server accepts a few MiB. It refuses a longer message, whatever its length field
+        // states.
         bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
         bytes.extend_from_slice(&message.encode_to_vec());
     }
     bytes.freeze()
 }
 
-/// A body of one piece, which never fails, and whose end is sent with it.
+/// A body of one piece that never fails. Its end is sent with it.
 struct Whole(Option<Bytes>);
 
 impl http_body::Body for Whole {

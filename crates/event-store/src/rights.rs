@@ -1,4 +1,5 @@
-//! Whether the user of the connection string may write, found out at start and not by the first order.
+//! Whether the user of the connection string may write. Checked at start, and not by the first
+//! order.
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -7,12 +8,12 @@ use super::error::AppendError;
 use super::store::EventStore;
 use super::types::{Expected, NewEvent};
 
-/// A revision that no stream has: the last one before that of a tombstone.
+/// A revision that no stream has: the last one before the revision of a tombstone.
 const NEVER: Expected = Expected::Revision(i64::MAX as u64 - 1);
 
 impl EventStore {
-    /// Whether the user may append to a stream. Nothing is appended: the append expects a revision that no stream has, and a
-    /// server looks at the right before it looks at the revision.
+    /// Checks whether the user may append to a stream. Nothing is appended: the append expects a
+    /// revision that no stream has, and a server checks the right before it checks the revision.
     pub async fn may_append(&self, stream: &str) -> Result<(), AppendError> {
         let probe = NewEvent {
             id: Uuid::new_v4(),

@@ -1,7 +1,8 @@
-//! The connection string, as every client of this server reads it.
+//! The connection string, in the form that every client of this server reads.
 //!
-//! `SCHEME://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…][?OPTION=VALUE&…]`. The schemes of both names of the server are
-//! accepted. The names of options are read in any case: clients in other languages document `Tls=`.
+//! `SCHEME://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…][?OPTION=VALUE&…]`. The schemes with both
+//! names of the server are accepted. The case of an option's name does not matter: clients in other
+//! languages document `Tls=`.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,8 +14,8 @@ const OPTIONS: &str = "tls, tlsVerifyCert, tlsCAFile, userCertFile, userKeyFile,
      keepAliveTimeout, gossipTimeout, discoveryInterval, maxDiscoverAttempts, defaultDeadline, connectionName, \
      throwOnAppendFailure";
 const DEFAULT_PORT: u16 = 2113;
-/// With [`KEEP_ALIVE_TIMEOUT`], a server that says nothing any more is left after five seconds. The cluster has another
-/// leader by then: its own limit is shorter.
+/// With [`KEEP_ALIVE_TIMEOUT`], a silent server is left after five seconds. The cluster's own limit
+/// is shorter, so it has another leader by then.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_millis(2500);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_millis(2500);
 const GOSSIP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -33,7 +34,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Which node of a cluster to talk to.
+/// The kind of node to connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NodePreference {
     Leader,
@@ -55,7 +56,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What a connection string says.
+/// The settings of a connection string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) hosts: Vec<Endpoint>,
@@ -67,10 +68,10 @@ pub(super) struct Settings {
     pub(super) ca_file: Option<String>,
     pub(super) user_certificate: Option<(String, String)>,
     pub(super) preference: NodePreference,
-    /// `None`: the server is never asked whether it is still there.
+    /// `None`: no keep-alive pings are sent.
     pub(super) keep_alive_interval: Option<Duration>,
     pub(super) keep_alive_timeout: Duration,
-    /// How long a node may take to be reached and to answer for the first time.
+    /// How long a node may take to accept a connection and to give its first answer.
     pub(super) gossip_timeout: Duration,
     /// How long the server may take for an append.
     pub(super) deadline: Option<Duration>,
@@ -78,12 +79,12 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Whether the nodes have to be asked which of them to use.
+    /// Whether the client has to ask the nodes which of them to use.
     pub(super) fn is_cluster(&self) -> bool {
         self.discover || self.hosts.len() > 1
     }
 
-    /// The hosts, as an operator would write them.
+    /// The hosts, in readable form.
     pub(super) fn names(&self) -> String {
         self.hosts.iter().map(Endpoint::to_string).collect::<Vec<_>>().join(", ")
     }
@@ -101,7 +102,7 @@ impl Settings {
         if address.contains('/') {
             return Err(wrong("it has a path; only ?OPTION=VALUE may follow the hosts"));
         }
-        // A password may hold an @ that was not escaped; a host never does.
+        // A password may contain an unescaped @. A host never does.
         let (credentials, hosts) = match address.rsplit_once('@') {
             Some((credentials, hosts)) => (Some(self::credentials(credentials)?), hosts),
             None => (None, address),
@@ -139,16 +140,18 @@ impl Settings {
                 "userkeyfile" => key = Some(value),
                 "nodepreference" => self.preference = preference(&value)?,
                 "keepaliveinterval" => self.keep_alive_interval = milliseconds(&name, &value)?,
-                // Without a limit to the answer, an interval would do nothing: the longest limit stands for "none".
+                // Without a limit, an interval would have no effect, so the longest limit is used
+                // for "none".
                 "keepalivetimeout" => {
                     self.keep_alive_timeout = milliseconds(&name, &value)?.unwrap_or(Duration::from_hours(24));
                 }
                 "gossiptimeout" => self.gossip_timeout = milliseconds(&name, &value)?.unwrap_or(GOSSIP_TIMEOUT),
                 "defaultdeadline" => self.deadline = milliseconds(&name, &value)?,
                 "connectionname" => self.connection_name = Some(header_value(&name, value)?),
-                // How often and how fast to try is for us to say: we try for as long as a caller waits.
+                // Other clients bound their attempts. This one tries for as long as a caller waits.
                 "discoveryinterval" | "maxdiscoverattempts" => drop(milliseconds(&name, &value)?),
-                // How a client reports a refused append to its caller; ours always does.
+                // Other clients may hide a refused append from the caller. This one always reports
+                // it.
                 "throwonappendfailure" => drop(yes_or_no(&name, &value)?),
                 _ => return Err(wrong(format!("the option {name} is unknown; the options are {OPTIONS}"))),
             }
@@ -188,7 +191,7 @@ fn endpoint(text: &str) -> Result<Endpoint, ConnectError> {
         }
         None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
     };
-    // What is no part of a host would not fit the address that HTTP makes of it.
+    // Other characters cannot be part of an HTTP address.
     let is_host_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
     if host.is_empty() || !host.chars().all(is_host_part) {
         return Err(wrong(format!("'{text}' is not a host; write HOST:PORT, and a comma between hosts")));
@@ -210,7 +213,7 @@ fn yes_or_no(name: &str, value: &str) -> Result<bool, ConnectError> {
     }
 }
 
-/// Other clients take -1 for "never".
+/// Other clients accept -1 for "never".
 fn milliseconds(name: &str, value: &str) -> Result<Option<Duration>, ConnectError> {
     match value.parse::<i64>() {
         Ok(-1) => Ok(None),
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_read_in_any_case() {
+    fn the_case_of_an_options_name_does_not_matter() {
         for tls in ["tls=false", "Tls=False", "TLS=FALSE"] {
             assert!(!parsed(&format!("esdb://a:1?{tls}")).tls, "{tls}");
         }
@@ -303,14 +306,14 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_server_is_left_within_eight_seconds_unless_the_connection_string_says_otherwise() {
+    fn a_frozen_server_is_left_within_eight_seconds_unless_the_connection_string_sets_another_limit() {
         let settings = parsed("esdb://a");
         let noticed = settings.keep_alive_interval.unwrap() + settings.keep_alive_timeout;
         assert!(noticed + settings.gossip_timeout < Duration::from_secs(8));
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_what_is_allowed() {
+    fn an_error_names_the_fault_and_what_is_allowed() {
         for (text, parts) in [
             ("nonsense", &["no scheme", "esdb://"][..]),
             ("http://a", &["http", "kurrentdb"]),

@@ -13,38 +13,41 @@ use super::subscription::Subscription;
 use super::types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
 use super::{convert, error, in_process};
 
-/// The server takes anything for JSON that is called so, and its readers then fail.
+/// The server accepts any bytes marked as JSON, and its readers fail later. So the client checks.
 fn check(event: &NewEvent) -> Result<(), AppendError> {
     let not_json = |error| AppendError::Refused(format!("the data of {} is not JSON: {error}", event.event_type));
     serde_json::from_slice::<&RawValue>(&event.data).map(drop).map_err(not_json)
 }
 
-/// A connection to an `EventStoreDB`, made when first used and remade whenever it breaks. Cheap to clone; the clones
-/// share the connection, which carries any number of calls at once.
+/// A connection to an `EventStoreDB`, made when first used and again whenever it breaks. Cheap to
+/// clone. The clones share the connection, which carries any number of concurrent calls.
 #[derive(Clone)]
 pub struct EventStore {
     connection: Arc<Connection>,
-    /// The server itself, where it is in this process.
+    /// The server itself, if it is in this process.
     in_process: Option<Arc<dyn InProcess>>,
 }
 
 impl EventStore {
-    /// Takes a connection string, `esdb://127.0.0.1:2113?tls=false` for one. No server needs to be there yet.
+    /// Takes a connection string such as `esdb://127.0.0.1:2113?tls=false`. The server need not run
+    /// yet.
     pub fn connect(connection_string: &str) -> Result<Self, ConnectError> {
         Ok(Self { connection: Arc::new(Connection::new(connection_string)?), in_process: None })
     }
 
-    /// A server in this process, reached without a wire: all that a connection does, for a fraction of the work.
+    /// A server in this process, reached without the network: the same functions at a fraction of
+    /// the cost.
     pub fn in_process(server: Arc<dyn InProcess>) -> Result<Self, ConnectError> {
         let own = Self::connect(server.connection_string())?;
         Ok(Self { in_process: Some(server), ..own })
     }
 
-    /// Appends all events or none, and answers once they are durable.
+    /// Appends all events or none, and returns after they are durable.
     ///
-    /// A failure of the connection is retried for some seconds with the same event ids, so that an append that was
-    /// carried out without our hearing of it is not made twice. The error is `Unavailable` when that was not enough;
-    /// the events may then be in the stream or not, and the same call may safely be made again.
+    /// After a failure of the connection it is retried for some seconds with the same event ids, so
+    /// that an append whose answer was lost is not made twice. If that is not enough, the error is
+    /// `Unavailable`. The events may then be in the stream or not, and the same call may safely be
+    /// made again.
     pub async fn append(
         &self,
         stream: &str,
@@ -70,7 +73,8 @@ impl EventStore {
         }
     }
 
-    /// Reads a stream forwards from a revision, that one included. A stream that does not exist has no events.
+    /// Reads a stream forwards from a revision, inclusive. A stream that does not exist has no
+    /// events.
     pub async fn read_stream(&self, stream: &str, from: u64, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
         if let Some(server) = &self.in_process {
             return in_process::read_forwards(&**server, stream, from, max).await;
@@ -78,7 +82,8 @@ impl EventStore {
         self.read(stream, |count| convert::read_stream(stream, from, count), max).await
     }
 
-    /// Reads a whole stream, up to a position of the log, in pages. A stream that does not exist has no events.
+    /// Reads a whole stream, up to a position of the log, in pages. A stream that does not exist
+    /// has no events.
     pub async fn read_stream_to(&self, stream: &str, to: Position) -> Result<Vec<RecordedEvent>, ReadError> {
         let mut events = Vec::new();
         let take = |event: RecordedEvent| {
@@ -90,7 +95,7 @@ impl EventStore {
         Ok(events)
     }
 
-    /// Reads a stream in pages, up to its end or to the first event of which `take` says that it is not wanted.
+    /// Reads a stream in pages, up to its end or until `take` returns `false`.
     pub(super) async fn each_while(
         &self,
         stream: &str,
@@ -125,13 +130,13 @@ impl EventStore {
         Ok(events.first().map(|event| event.position))
     }
 
-    /// Reads `$all` forwards from a position, that one included, or from the beginning.
+    /// Reads `$all` forwards from a position, inclusive, or from the beginning.
     pub async fn read_all(&self, from: Option<Position>, max: usize) -> Result<Vec<RecordedEvent>, ReadError> {
         self.read("$all", |count| convert::read_all(from, count), max).await
     }
 
-    /// Subscribes to `$all` after a position, or from the beginning. See [`Subscription`]. Must be called on a Tokio
-    /// runtime.
+    /// Subscribes to `$all` after a position, or from the beginning. See [`Subscription`]. Must be
+    /// called on a Tokio runtime.
     pub fn subscribe_all(&self, filter: Filter, after: Option<Position>) -> Subscription {
         match &self.in_process {
             Some(server) => Subscription::in_process(server.clone(), &filter, after),
@@ -139,12 +144,12 @@ impl EventStore {
         }
     }
 
-    /// Everything in `$all` from a position on, that one included, or from the beginning.
+    /// Everything in `$all` from a position, inclusive, or from the beginning.
     pub fn history(&self, from: Option<Position>) -> History {
         History::start(self.connection.clone(), from)
     }
 
-    /// Reads at most so many events, and starts over when the connection breaks on the way.
+    /// Reads at most this many events, and starts over if the connection breaks meanwhile.
     async fn read(
         &self,
         stream: &str,

@@ -1,9 +1,10 @@
 //! A catch-up subscription that survives its connection.
 //!
-//! One task reads from the server and remembers the last position it handed on; when the connection breaks it subscribes
-//! again after that position, so that the reader sees every event once and in order. It goes on for as long as the
-//! [`Subscription`] lives. The buffer between the two is bounded: a slow reader slows the task, the task stops reading,
-//! and flow control passes it on to the server.
+//! One task reads from the server and remembers the last position that it delivered. When the
+//! connection breaks, it subscribes again after that position, so that the reader receives every
+//! event once and in order. It runs for as long as the [`Subscription`] lives. The buffer between
+//! the two is bounded: a slow reader slows the task, the task stops reading, and flow control slows
+//! the server.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use super::types::{Filter, Position, SubscriptionItem};
 /// Items that may wait for the reader.
 const BUFFER: usize = 256;
 
-/// The events of `$all` in order, the old ones and then the new ones. Ends when dropped.
+/// The events of `$all` in order, first the old ones and then the new ones. Ends when dropped.
 pub struct Subscription(Source);
 
 enum Source {
@@ -30,7 +31,7 @@ enum Source {
     InProcess(Box<Following>),
 }
 
-/// What the task that reads from the server hands on.
+/// The receiving side of the task that reads from the server.
 struct Received {
     items: mpsc::Receiver<SubscriptionItem>,
     task: JoinHandle<()>,
@@ -47,13 +48,13 @@ impl Subscription {
         Self(Source::InProcess(Box::new(Following::start(server, filter, after))))
     }
 
-    /// Waits for the next item. May be dropped while waiting; no item is lost by it.
+    /// Waits for the next item. May be dropped while waiting: no item is lost.
     pub async fn next(&mut self) -> SubscriptionItem {
         match &mut self.0 {
             Source::InProcess(following) => following.next().await,
             Source::Wire(received) => match received.items.recv().await {
                 Some(item) => item,
-                // The task ends only with the runtime, and then nobody is left to be told.
+                // The task ends only with the runtime, and then no reader is left.
                 None => std::future::pending().await,
             },
         }
@@ -66,7 +67,7 @@ impl Drop for Received {
     }
 }
 
-/// The reader has gone.
+/// The reader was dropped.
 struct Gone;
 
 struct Follower {
@@ -74,7 +75,7 @@ struct Follower {
     filter: Filter,
     after: Option<Position>,
     items: mpsc::Sender<SubscriptionItem>,
-    /// Since the last item, the connection broke.
+    /// The connection broke after the last item.
     broke: bool,
 }
 
@@ -86,9 +87,9 @@ impl Follower {
             let before = self.after;
             match self.follow_one_connection().await {
                 Err(Gone) => return,
-                // The connection itself has logged that it broke.
+                // The connection has logged the outage already.
                 Ok(fault) if fault.is_unavailable() => refused = None,
-                // A refusal stays one: it is logged once.
+                // A repeated refusal is logged once.
                 Ok(fault) if refused.as_ref() == Some(&fault) => {}
                 Ok(fault) => {
                     warn!("the log refuses the subscription to $all; subscribing again: {fault}");
@@ -103,7 +104,7 @@ impl Follower {
         }
     }
 
-    /// Hands on what one connection has to say, and gives back why it ended.
+    /// Delivers the items of one connection, and returns why the connection ended.
     async fn follow_one_connection(&mut self) -> Result<Fault, Gone> {
         let built = match in_time(self.connection.link()).await {
             Ok(built) => built,
@@ -115,7 +116,8 @@ impl Follower {
                 Ok(reading) => reading,
                 Err(fault) => break 'broken fault,
             };
-            // The server confirms a subscription before anything else; what comes later may take for ever.
+            // The server confirms a subscription before anything else. The wait for later messages
+            // has no limit.
             let mut next = in_time(reading.next()).await;
             loop {
                 match next {
@@ -142,7 +144,8 @@ impl Follower {
             }
             Some(Content::Checkpoint(position)) => {
                 let position = convert::position(&position);
-                // After a reconnection the server may repeat a checkpoint; the reader's position never goes back.
+                // After a reconnection the server may repeat a checkpoint. The reader's position
+                // never decreases.
                 if self.after >= Some(position) {
                     return Ok(());
                 }
@@ -150,7 +153,8 @@ impl Follower {
                 SubscriptionItem::Checkpoint(position)
             }
             Some(Content::CaughtUp(_)) => SubscriptionItem::CaughtUp,
-            // The confirmation, and that the reader fell behind: nothing that it would act on.
+            // The confirmation, or the notice that the reader fell behind: the reader needs
+            // neither.
             _ => return Ok(()),
         };
         self.items.send(item).await.map_err(|_| Gone)

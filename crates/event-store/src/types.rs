@@ -1,4 +1,4 @@
-//! What goes into the log and what comes out of it, in Tenuto's words.
+//! The types of what is written to the log and read from it.
 
 use std::fmt;
 
@@ -6,16 +6,17 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// What the writer believes about the stream; the append is refused when it is not so.
+/// The state of the stream that the writer expects. If the stream is in another state, the append
+/// is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// Anything.
+    /// Any state.
     Any,
-    /// That it has no events.
+    /// The stream has no events.
     NoStream,
-    /// That it has at least one event.
+    /// The stream has at least one event.
     Exists,
-    /// That this is the revision of its last event.
+    /// The last event has this revision.
     Revision(u64),
 }
 
@@ -30,52 +31,52 @@ impl fmt::Display for Expected {
     }
 }
 
-/// An event to be appended. Both parts are JSON texts; the metadata may be empty.
+/// An event to append. Data and metadata are JSON texts. The metadata may be empty.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// Appending an event again under the same id changes nothing.
+    /// Appending an event again with the same id changes nothing.
     pub id: Uuid,
-    /// The name of the fact.
+    /// The event's type.
     pub event_type: String,
-    /// The fact.
+    /// The event's data.
     pub data: Bytes,
-    /// What is known about the event itself.
+    /// The event's metadata.
     pub metadata: Bytes,
 }
 
-/// An event as it stands in the log.
+/// An event in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedEvent {
-    /// The id that its writer gave it.
+    /// The id that the writer chose.
     pub id: Uuid,
-    /// The stream it is in.
+    /// Its stream.
     pub stream: String,
-    /// Its index in that stream.
+    /// Its index in the stream.
     pub revision: u64,
-    /// Its place in `$all`.
+    /// Its position in `$all`.
     pub position: Position,
-    /// The name of the fact.
+    /// The event's type.
     pub event_type: String,
-    /// The fact.
+    /// The event's data.
     pub data: Bytes,
-    /// What is known about the event itself.
+    /// The event's metadata.
     pub metadata: Bytes,
     /// When the server recorded it.
     pub created: DateTime<Utc>,
 }
 
-/// An event with all that the server keeps of it.
+/// An event with everything that the server stores about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The event.
     pub event: RecordedEvent,
-    /// What its writer said that its data is.
+    /// The content type that the writer set for the data.
     pub content_type: String,
-    /// When the server recorded it, to the last digit: ticks of 100 ns since 1970.
+    /// When the server recorded it, in full precision: ticks of 100 ns since 1970.
     pub created_ticks: u64,
 }
 
-/// A place in `$all`. Later events have greater positions; nothing else follows from the numbers.
+/// A place in `$all`. Later events have greater positions. The numbers mean nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The commit position.
@@ -90,7 +91,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// What an append led to.
+/// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
     /// The revision of the last event.
@@ -99,30 +100,32 @@ pub struct Appended {
     pub position: Position,
 }
 
-/// Which events of `$all` the server is to send.
+/// Selects the events of `$all` that the server sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
-    /// Those in streams whose names begin with one of these.
+    /// Events in streams whose names begin with one of these.
     StreamPrefixes(Vec<String>),
-    /// Those in streams whose names match this expression.
+    /// Events in streams whose names match this expression.
     StreamRegex(String),
-    /// Those whose types begin with one of these.
+    /// Events whose types begin with one of these.
     EventTypePrefixes(Vec<String>),
-    /// Those whose types match this expression.
+    /// Events whose types match this expression.
     EventTypeRegex(String),
-    /// All but the server's own, whose types begin with `$`.
+    /// All events except the server's own, whose types begin with `$`.
     ExcludeSystem,
 }
 
-/// What a subscription has to say.
+/// An item of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubscriptionItem {
     /// The next event that passes the filter.
     Event(RecordedEvent),
-    /// Every event up to here has been looked at, whether it passed the filter or not.
+    /// Every event up to here was examined, whether or not it passes the filter.
     Checkpoint(Position),
-    /// The reader has everything that there was; what follows is new. Said again after each reconnection.
+    /// The reader has received everything so far; later items are new. Repeated after each
+    /// reconnection.
     CaughtUp,
-    /// The connection broke and was made again: what follows may come from another log, which a reader with a checkpoint verifies.
+    /// The connection was replaced. Later items may come from another log, so a reader with a
+    /// checkpoint verifies the log.
     Resumed,
 }

@@ -1,5 +1,5 @@
-//! The part of the suite that asks through our client, once more with the way into a node in the same process: with a wire in
-//! between or without, the answers are the same.
+//! The part of the suite that uses our client, run a second time against a node in the same
+//! process: the answers must be the same as over the network.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(dead_code, reason = "the suite shares its support, of which this half does not need everything")]

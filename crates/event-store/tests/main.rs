@@ -1,9 +1,10 @@
-//! One suite for every `EventStoreDB`: it runs against the embedded node, or against the server that `TENUTO_EVENTSTORE`
-//! names (an empty one without access control). The node's own tests are in its crate.
+//! One suite for every `EventStoreDB`: it runs against the embedded node, or against the server
+//! that `TENUTO_EVENTSTORE` names (an empty server without access control). The node's own tests
+//! are in its crate.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-/// Whether the suite's store is reached in the same process; `embedded.rs` has it that way.
+/// Whether the suite's store is reached in the same process. In `embedded.rs` it is.
 const EMBEDDED: bool = false;
 
 mod suite {

@@ -1,4 +1,4 @@
-//! An alarm for the whole process: the log is not the one that its checkpoints are of.
+//! An alarm for the whole process: its checkpoints belong to another log.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use tracing::{error, info};
 
-/// Why this process must not act on its log. Whoever finds a reason raises the alarm under its own name; clones share it.
+/// Why this process must not act on its log. Each component raises the alarm under its own name.
+/// Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct LogAlarm(Arc<Mutex<BTreeMap<&'static str, String>>>);
 
@@ -18,11 +19,11 @@ impl LogAlarm {
     pub fn raise(&self, who: &'static str, reason: &str) {
         let before = self.reasons().insert(who, reason.to_owned());
         if before.as_deref() != Some(reason) {
-            error!(who, reason, "nothing is done on this log");
+            error!(who, reason, "this process does not act on the log");
         }
     }
 
-    /// Takes back what was raised under that name.
+    /// Removes the reason that was raised under this name.
     pub fn clear(&self, who: &'static str) {
         if self.reasons().remove(who).is_some() {
             info!(who, "the log is the right one");
@@ -36,7 +37,7 @@ impl LogAlarm {
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
-    /// Whether there is a reason.
+    /// Whether the alarm is raised.
     pub fn is_raised(&self) -> bool {
         !self.reasons().is_empty()
     }
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_alarm_stands_until_everyone_who_raised_it_has_cleared_it() {
+    fn the_alarm_stays_until_every_component_that_raised_it_has_cleared_it() {
         let alarm = LogAlarm::default();
         assert_eq!(alarm.reason(), None);
         alarm.raise("views", "another log");

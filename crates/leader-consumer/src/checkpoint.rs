@@ -1,4 +1,4 @@
-//! A checkpoint in a table of its owner's.
+//! A checkpoint in a table that belongs to the caller.
 
 use event_store::Position;
 use sqlx::{FromRow, PgConnection, SqlSafeStr};
@@ -6,20 +6,21 @@ use uuid::Uuid;
 
 use crate::origin::{Checkpoint, Mark};
 
-/// The statements on a checkpoint's row. The table has the columns `name text PRIMARY KEY`, `position bigint NOT NULL`,
-/// `prepare bigint NOT NULL`, `log_id uuid`, `mark_position bigint`, `mark_prepare bigint` and `mark_event uuid`; see
-/// [`checkpoint_in`](crate::checkpoint_in).
+/// The statements on a checkpoint's row. The table has the columns `name text PRIMARY KEY`,
+/// `position bigint NOT NULL`, `prepare bigint NOT NULL`, `log_id uuid`, `mark_position bigint`,
+/// `mark_prepare bigint` and `mark_event uuid`; see [`checkpoint_in`](crate::checkpoint_in).
 #[derive(Debug, Clone, Copy)]
 pub struct CheckpointRow {
-    /// The row.
+    /// The row's name.
     pub name: &'static str,
-    /// Reads it: `$1` the name.
+    /// The statement that reads it. `$1` is the name.
     pub read: &'static str,
-    /// Writes it: `$1` the name, `$2` the position, `$3` the prepare position, `$4` the log, `$5` to `$7` the mark.
+    /// The statement that writes it. `$1` is the name, `$2` the position, `$3` the prepare
+    /// position, `$4` the log, `$5` to `$7` the mark.
     pub write: &'static str,
 }
 
-/// The [`CheckpointRow`] of that name in a table.
+/// The [`CheckpointRow`] with this name in a table.
 #[macro_export]
 macro_rules! checkpoint_in {
     ($table:literal, $name:expr) => {
@@ -44,7 +45,7 @@ macro_rules! checkpoint_in {
     };
 }
 
-/// A row, as the tables of checkpoints have it.
+/// A row of a table of checkpoints.
 #[derive(Debug, FromRow)]
 struct Row {
     position: i64,
@@ -55,7 +56,8 @@ struct Row {
     mark_event: Option<Uuid>,
 }
 
-/// What a row says, read by a statement like [`CheckpointRow::read`]: a table's name may be made up at run time.
+/// Reads a checkpoint with a statement like [`CheckpointRow::read`]. The table's name may be chosen
+/// at run time.
 pub async fn read_checkpoint(
     db: &mut PgConnection,
     statement: impl SqlSafeStr + Send,

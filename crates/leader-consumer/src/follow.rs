@@ -1,4 +1,5 @@
-//! Follows a part of the log: takes the place, reads from the checkpoint, hands events on, moves the checkpoint.
+//! Follows a part of the log: acquires leadership, reads from the checkpoint, delivers events to a
+//! handler, moves the checkpoint.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,40 +20,42 @@ use crate::origin::{Checkpoint, Mark, OriginError, verify};
 use crate::terms::{Consequence, Interrupted, Term, Terms, lead};
 use crate::window::{Number, Window};
 
-/// How often the checkpoint is written, while it moves.
+/// How often the checkpoint is written while it moves.
 const PACE: Duration = Duration::from_millis(100);
-/// How often the checkpoint is written past events that are not this reader's: the event there has to be looked up for its id.
+/// How often the checkpoint is written while no event passes the filter. Less often, because the
+/// event at the checkpoint has to be read for its id.
 const PASSING_PACE: Duration = Duration::from_secs(1);
-/// How long what is under way has to come to its end when told to stop. What does not is handled again by whoever is next.
+/// How long running handlers may take to finish after a stop. Events that are not finished are
+/// handled again by the next leader.
 const LEAVING: Duration = Duration::from_secs(2);
 
-/// What is followed, and how.
+/// What is followed, and with which bounds.
 #[derive(Debug, Clone)]
 pub struct FollowOptions {
-    /// Who follows, for people.
+    /// The follower's name in log lines.
     pub name: &'static str,
-    /// The same number for all who compete for the place.
+    /// The number of the leadership lock. All that compete use the same.
     pub lock: i64,
-    /// Where the checkpoint is.
+    /// The row of the checkpoint.
     pub checkpoint: CheckpointRow,
-    /// Which events.
+    /// Selects the events.
     pub filter: Filter,
-    /// How many events are taken before the first of them is handled.
+    /// How many events are taken from the log before the first of them is handled.
     pub max_under_way: usize,
-    /// How often one that stands by tries to take over.
+    /// How often an instance on standby tries to take over.
     pub standby_poll: Duration,
-    /// How long the active one may be silent (paused, or cut off) before Postgres gives its place to another.
+    /// How long the leader may be silent (paused, or cut off) before Postgres releases its lock.
     pub silence: Duration,
-    /// The longest wait before trying again what failed.
+    /// The longest pause before a retry.
     pub back_off_max: Duration,
-    /// Raised while the checkpoint is not of this log.
+    /// Raised while the checkpoint belongs to another log.
     pub alarm: LogAlarm,
-    /// What an operator does when the checkpoint is not of this log.
+    /// What an operator does if the checkpoint belongs to another log.
     pub remedy: &'static str,
 }
 
 impl FollowOptions {
-    /// With the usual bounds.
+    /// Options with the usual bounds.
     pub fn new(
         name: &'static str,
         lock: i64,
@@ -75,12 +78,14 @@ impl FollowOptions {
     }
 }
 
-/// Whoever handles the events.
+/// Handles the events.
 pub trait Reader: Send + Sync + 'static {
-    /// The lane of an event. Those of one lane are handled one after another; those of none, side by side with all.
+    /// The lane of an event. Events of one lane are handled one after another. Events without a
+    /// lane are handled in parallel with all others.
     fn lane(&self, event: &RecordedEvent) -> Option<String>;
 
-    /// Handles an event, and returns once that is durable. It may be dropped on the way, and called again for the same event.
+    /// Handles an event, and returns after the result is durable. It may be dropped before that,
+    /// and called again for the same event.
     fn handle(&self, event: RecordedEvent) -> impl Future<Output = ()> + Send;
 }
 
@@ -89,11 +94,11 @@ pub trait Reader: Send + Sync + 'static {
 enum Interruption {
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
-    #[error("an event broke its handler down: {0}")]
+    #[error("the handler of an event panicked: {0}")]
     Handler(#[from] JoinError),
     #[error(transparent)]
     Origin(#[from] OriginError),
-    #[error("the connection to the log was made again, and the checkpoint is compared with it")]
+    #[error("the connection to the log was replaced, and the checkpoint is compared with the log")]
     Reconnected,
 }
 
@@ -107,7 +112,8 @@ impl Interrupted for Interruption {
     }
 }
 
-/// Follows until told to stop. While another one is active it stands by; while log or database are down it waits.
+/// Follows until `stop`. While another instance leads it stands by. While log or database are down
+/// it waits.
 pub async fn follow<R: Reader>(
     options: FollowOptions,
     log: EventStore,
@@ -118,11 +124,11 @@ pub async fn follow<R: Reader>(
     let FollowOptions { name, back_off_max: max_pause, ref alarm, remedy, .. } = options;
     let follower = Follower { options: &options, log: &log, pool: &pool, reader: &reader, stop: &stop };
     if let Err(interruption) = lead(Terms { name, max_pause, alarm, remedy }, follower, &stop).await {
-        error!(name, %interruption, "follows no more");
+        error!(name, %interruption, "stopped following the log");
     }
 }
 
-/// What every term is led with.
+/// The parts that every term of leadership uses.
 struct Follower<'a, R> {
     options: &'a FollowOptions,
     log: &'a EventStore,
@@ -140,7 +146,8 @@ impl<R: Reader> Term for Follower<'_, R> {
             () = stop.cancelled() => return Ok(()),
             db = acquire_leadership(pool, options.lock, options.standby_poll, options.silence) => db?,
         };
-        // What a crash of the server takes back is only read again: there is no need to wait for its disk.
+        // A write that a crash of the database loses is only repeated, so there is no need to wait
+        // for its disk.
         sqlx::query("SET synchronous_commit TO off").execute(&mut db).await?;
         let checkpoint = options.checkpoint.read(&mut db).await?;
         let log_id = verify(log, checkpoint.as_ref()).await?;
@@ -158,38 +165,38 @@ impl<R: Reader> Term for Follower<'_, R> {
             lanes: Lanes::default(),
             under_way: JoinSet::new(),
             written: position,
-            heard: Instant::now(),
+            last_contact: Instant::now(),
         };
         active.run(stop).await
     }
 }
 
-/// An event on its way.
+/// An event that is being handled.
 struct Item {
     number: Number,
     lane: Option<String>,
     event: RecordedEvent,
 }
 
-/// What is left of it once it is handled.
+/// What remains of an event after it was handled.
 type Handled = (Number, Option<String>);
 
-/// The one that follows.
+/// The instance that leads.
 struct Active<'a, R> {
     options: &'a FollowOptions,
     db: PgConnection,
     log: &'a EventStore,
-    /// Its identity.
+    /// The log's identity.
     log_id: Uuid,
     subscription: Subscription,
     reader: Arc<R>,
     window: Window,
     lanes: Lanes<Item>,
     under_way: JoinSet<Handled>,
-    /// The checkpoint, as the database has it.
+    /// The checkpoint in the database.
     written: Option<Position>,
-    /// When the database last heard of this process.
-    heard: Instant,
+    /// When this process last sent something to the database.
+    last_contact: Instant,
 }
 
 impl<R: Reader> Active<'_, R> {
@@ -199,7 +206,7 @@ impl<R: Reader> Active<'_, R> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = sleep_until(self.next_word()) => self.keep_place().await?,
+                () = sleep_until(self.next_contact()) => self.keep_leadership().await?,
                 Some(handled) = self.under_way.join_next() => self.handled(handled?),
                 item = self.subscription.next(), if has_room => self.take(item)?,
             }
@@ -207,33 +214,33 @@ impl<R: Reader> Active<'_, R> {
         self.leave().await
     }
 
-    /// When the database is next told something.
-    fn next_word(&self) -> Instant {
+    /// When the database has to receive the next message.
+    fn next_contact(&self) -> Instant {
         let pause = match self.window.through() {
             through if through == self.written => self.options.silence / 4,
             through if through == self.window.mark().map(|mark| mark.position) => PACE,
             _ => PASSING_PACE.min(self.options.silence / 4),
         };
-        self.heard + pause
+        self.last_contact + pause
     }
 
-    /// Moves the checkpoint; or only says that this process lives.
-    async fn keep_place(&mut self) -> Result<(), Interruption> {
+    /// Writes the checkpoint, or only shows the database that this process is alive.
+    async fn keep_leadership(&mut self) -> Result<(), Interruption> {
         match self.window.through() {
             Some(through) if Some(through) != self.written => {
-                self.look_for_mark(through).await;
+                self.find_mark(through).await;
                 let checkpoint = Checkpoint { position: through, log: Some(self.log_id), mark: self.window.mark() };
                 self.options.checkpoint.write(&mut self.db, &checkpoint).await?;
                 self.written = Some(through);
             }
             _ => self.db.ping().await?,
         }
-        self.heard = Instant::now();
+        self.last_contact = Instant::now();
         Ok(())
     }
 
-    /// The id of the event that the checkpoint is at. Without it, the mark stays at an earlier event.
-    async fn look_for_mark(&mut self, position: Position) {
+    /// Reads the id of the event at the checkpoint. Without it, the mark stays at an earlier event.
+    async fn find_mark(&mut self, position: Position) {
         if self.window.mark().is_some_and(|mark| mark.position == position) {
             return;
         }
@@ -278,7 +285,7 @@ impl<R: Reader> Active<'_, R> {
         }
     }
 
-    /// Gives the place up, so that another one has it at once.
+    /// Releases the leadership, so that another instance takes over at once.
     async fn leave(mut self) -> Result<(), Interruption> {
         let rest = async {
             while let Some(handled) = self.under_way.join_next().await {
@@ -287,10 +294,10 @@ impl<R: Reader> Active<'_, R> {
             }
             Ok(())
         };
-        // Out of time: the rest is handled again by whoever is next.
+        // Out of time: the next leader handles the rest again.
         timeout(LEAVING, rest).await.unwrap_or(Ok::<(), Interruption>(()))?;
         self.under_way.shutdown().await;
-        self.keep_place().await?;
+        self.keep_leadership().await?;
         if let Err(error) = self.db.close().await {
             debug!(name = self.options.name, %error, "the connection did not close cleanly");
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-/// Lanes in which something is being handled, and what waits behind it.
+/// The lanes in which an item is being handled, with the items that wait behind it.
 #[derive(Debug)]
 pub(crate) struct Lanes<T>(HashMap<String, VecDeque<T>>);
 
@@ -13,7 +13,7 @@ impl<T> Default for Lanes<T> {
 }
 
 impl<T> Lanes<T> {
-    /// Gives back the item if its turn has come; else it waits.
+    /// Returns the item if its lane is free. Otherwise the item waits.
     pub fn enter(&mut self, lane: &str, item: T) -> Option<T> {
         if let Some(waiting) = self.0.get_mut(lane) {
             waiting.push_back(item);
@@ -23,7 +23,7 @@ impl<T> Lanes<T> {
         Some(item)
     }
 
-    /// What was handled in the lane has ended: gives back the next.
+    /// The item of the lane is handled: returns the next one.
     pub fn leave(&mut self, lane: &str) -> Option<T> {
         let next = self.0.get_mut(lane)?.pop_front();
         if next.is_none() {
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_a_lane_one_comes_after_another_and_lanes_do_not_wait_for_each_other() {
+    fn items_of_one_lane_take_turns_and_lanes_do_not_wait_for_each_other() {
         let mut lanes = Lanes::default();
         assert_eq!(lanes.enter("a", 1), Some(1));
         assert_eq!(lanes.enter("a", 2), None);

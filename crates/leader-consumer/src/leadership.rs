@@ -1,16 +1,16 @@
 //! Leadership: an advisory lock on a connection.
 //!
-//! The lock and what it protects share the connection on purpose. When the connection is lost, so is the
-//! lock, and no instance without the lock can write. An instance that is paused or cut off is silent.
-//! Postgres ends a silent session, which frees the lock.
+//! The lock and what it protects share the connection on purpose. When the connection is lost, so
+//! is the lock, and no instance without the lock can write. An instance that is paused or cut off
+//! is silent. Postgres ends a silent session, which frees the lock.
 
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
 use tokio::time::sleep;
 
-/// Waits until this instance leads, and returns the connection that holds the lock. All instances that
-/// compete in one database use the same `lock`. May be dropped while waiting.
+/// Waits until this instance leads, and returns the connection that holds the lock. All instances
+/// that compete in one database use the same `lock`. May be dropped while waiting.
 pub async fn acquire_leadership(
     pool: &PgPool,
     lock: i64,

@@ -1,54 +1,56 @@
-//! Whether a checkpoint is of the log that it is used on.
+//! Whether a checkpoint belongs to the log that it is used on.
 //!
-//! Beside its position, a checkpoint keeps the log's identity, and a mark: the id of an event that stands at or before the
-//! position. The identity shows that the log was replaced. The log's head shows that an older backup was restored. The mark shows
-//! that an older backup was restored and has grown past the checkpoint since.
+//! In addition to its position, a checkpoint stores the log's identity and a mark: the id of an
+//! event at or before the position. The identity shows that the log was replaced. The log's head
+//! shows that an older backup was restored. The mark shows that an older backup was restored and
+//! has grown beyond the checkpoint since.
 
 use std::fmt;
 
 use event_store::{EventStore, IdentityError, Position, ReadError};
 use uuid::Uuid;
 
-/// A checkpoint, and what it says of its log.
+/// A checkpoint, and facts about its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Everything up to here is handled.
+    /// Every event up to here is handled.
     pub position: Position,
-    /// The log's identity; `None`: the checkpoint was written before logs had one.
+    /// The log's identity. `None`: the checkpoint was written by a version without identities.
     pub log: Option<Uuid>,
-    /// `None`: no event was seen yet.
+    /// `None`: no event was received yet.
     pub mark: Option<Mark>,
 }
 
-/// An event that the log had.
+/// An event of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
-    /// Where it stood.
+    /// Its position.
     pub position: Position,
     /// Its id.
     pub event: Uuid,
 }
 
-/// How a log differs from the one that a checkpoint is of.
+/// How a log differs from the log of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mismatch {
     /// The log has another identity, or none.
     OtherLog {
-        /// Of the checkpoint's log.
+        /// The identity of the checkpoint's log.
         expected: Uuid,
-        /// Of this one.
+        /// The identity of this log.
         found: Option<Uuid>,
     },
     /// The log ends before the checkpoint.
     Ahead {
-        /// Of the checkpoint.
+        /// The checkpoint's position.
         position: u64,
-        /// The log's head; 0: the log is empty.
+        /// The log's last position. 0: the log is empty.
         head: u64,
     },
-    /// The log has another event where the mark is, or none though no scavenge has removed it.
+    /// The log has another event at the mark's position, or no event although no scavenge has
+    /// removed it.
     OtherEvent {
-        /// Of the mark.
+        /// The mark's position.
         position: u64,
     },
 }
@@ -78,10 +80,10 @@ impl fmt::Display for Mismatch {
 /// Why a checkpoint cannot be used, or not yet.
 #[derive(Debug, thiserror::Error)]
 pub enum OriginError {
-    /// It is not of this log. Waiting does not help.
+    /// It belongs to another log. Waiting does not help.
     #[error("{0}")]
     Mismatch(Mismatch),
-    /// The log cannot be read or written now.
+    /// The log cannot be read or written at present.
     #[error(transparent)]
     Log(#[from] IdentityError),
 }
@@ -92,8 +94,9 @@ impl From<ReadError> for OriginError {
     }
 }
 
-/// Compares a checkpoint with the log, and returns the log's identity. `None` is a reader that has handled nothing: any log will do.
-/// A log without an identity gets one, unless the checkpoint is of another log.
+/// Compares a checkpoint with the log, and returns the log's identity. `None` is a reader that has
+/// handled nothing: it accepts any log. A log without an identity gets one, unless the checkpoint
+/// belongs to another log.
 pub async fn verify(log: &EventStore, checkpoint: Option<&Checkpoint>) -> Result<Uuid, OriginError> {
     if let Some(checkpoint) = checkpoint
         && let Some(mismatch) = compare(log, checkpoint).await?
@@ -103,7 +106,7 @@ pub async fn verify(log: &EventStore, checkpoint: Option<&Checkpoint>) -> Result
     Ok(log.identity_or_new().await?)
 }
 
-/// How the log differs from the one that the checkpoint is of. Writes nothing.
+/// How the log differs from the checkpoint's log. Writes nothing.
 pub async fn compare(log: &EventStore, checkpoint: &Checkpoint) -> Result<Option<Mismatch>, ReadError> {
     if let Some(expected) = checkpoint.log {
         let found = log.identity().await?;

@@ -1,4 +1,5 @@
-//! One term of leadership after another: each ends with an interruption, and the next begins after a pause.
+//! One term of leadership after another: each ends with an interruption, and the next begins after
+//! a pause.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -14,16 +15,16 @@ use crate::alarm::LogAlarm;
 /// The first pause after an interruption.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Who leads, and how it takes an interruption.
+/// The leader's name, and how it reacts to an interruption.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
-    /// Who leads, for people.
+    /// The leader's name in log lines.
     pub name: &'static str,
     /// The longest pause after an interruption.
     pub max_pause: Duration,
-    /// Raised while the checkpoint is not of this log.
+    /// Raised while the checkpoint belongs to another log.
     pub alarm: &'a LogAlarm,
-    /// What an operator does when the checkpoint is not of this log.
+    /// What an operator does if the checkpoint belongs to another log.
     pub remedy: &'static str,
 }
 
@@ -32,32 +33,33 @@ pub trait Term: Send {
     /// Why a term ends before its time.
     type Interruption: Interrupted + Send;
 
-    /// Stands by until this instance leads, and leads until it has to stop.
+    /// Stands by until this instance leads, and then leads until it has to stop.
     fn lead(&mut self) -> impl Future<Output = Result<(), Self::Interruption>> + Send;
 
-    /// How far it has come. The first pause after progress is short.
+    /// The position that it has reached. The first pause after progress is short.
     fn progress(&self) -> Option<Position> {
         None
     }
 
-    /// It no longer leads, and a pause follows.
+    /// Called after the leadership was lost, before the pause.
     fn interrupted(&mut self, _interruption: &Self::Interruption) {}
 }
 
 /// Why a term ended before its time.
 pub trait Interrupted: Display {
-    /// What follows from it.
+    /// How to react.
     fn consequence(&self) -> Consequence;
 }
 
-/// What follows from an interruption.
+/// How to react to an interruption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Consequence {
     /// The next term begins at once.
     Again,
     /// The next term begins after a pause.
     Pause,
-    /// The checkpoint is not of this log, for this reason. The next term looks again, after a pause.
+    /// The checkpoint belongs to another log, for this reason. The next term checks again, after a
+    /// pause.
     WrongLog(String),
     /// Waiting cannot help: there is no next term.
     End,
@@ -86,7 +88,7 @@ pub async fn lead<T: Term>(terms: Terms<'_>, mut term: T, stop: &CancellationTok
         let pause = back_off.next_pause();
         match wrong_log {
             Some(reason) => alarm.raise(name, &format!("{reason}; {remedy}")),
-            None => warn!(name, %interruption, wait_ms = pause.as_millis(), "was interrupted, and will start again"),
+            None => warn!(name, %interruption, wait_ms = pause.as_millis(), "was interrupted, and starts again"),
         }
         term.interrupted(&interruption);
         tokio::select! {

@@ -1,4 +1,4 @@
-//! How far everything is handled, when things are begun in order and end in any.
+//! Up to where every event is handled, when events are begun in order and finished in any order.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::origin::Mark;
 
-/// What was begun, from the first that has not ended on.
+/// The events that were begun, from the first unfinished one on.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     begun: VecDeque<Begun>,
@@ -20,12 +20,12 @@ pub(crate) struct Window {
 #[derive(Debug)]
 struct Begun {
     at: Position,
-    /// What is there, if it is an event that was handed out.
+    /// The event's id. `None`: there is no event to handle here.
     event: Option<Uuid>,
     ended: bool,
 }
 
-/// Which of those begun.
+/// The number of a begun event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Number(u64);
 
@@ -34,7 +34,7 @@ impl Window {
         Self { through, mark, ..Self::default() }
     }
 
-    /// The event at this place is begun.
+    /// Begins the event at this position.
     pub fn begin(&mut self, at: Position, event: Uuid) -> Number {
         self.push(at, Some(event))
     }
@@ -44,7 +44,7 @@ impl Window {
         Number(self.first + self.begun.len() as u64 - 1)
     }
 
-    /// It has come to its end.
+    /// The event is finished.
     pub fn end(&mut self, Number(number): Number) {
         let entry = usize::try_from(number - self.first).ok().and_then(|index| self.begun.get_mut(index));
         if let Some(begun) = entry {
@@ -59,28 +59,28 @@ impl Window {
         }
     }
 
-    /// Nothing up to here needs to be handled, apart from what was begun.
+    /// There is nothing to handle up to here, apart from the begun events.
     pub fn pass(&mut self, at: Position) {
         let number = self.push(at, None);
         self.end(number);
     }
 
-    /// Everything up to here is handled.
+    /// Every event up to here is handled.
     pub fn through(&self) -> Option<Position> {
         self.through
     }
 
-    /// The last event up to there, as far as its id is known.
+    /// The last event up to there, if its id is known.
     pub fn mark(&self) -> Option<Mark> {
         self.mark
     }
 
-    /// The id of the event at that place became known.
+    /// Sets the mark after the id of its event was read.
     pub fn set_mark(&mut self, mark: Mark) {
         self.mark = Some(mark);
     }
 
-    /// How many have not passed yet.
+    /// How many events have to be finished before the checkpoint passes them.
     pub fn len(&self) -> usize {
         self.begun.len()
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_something_counts_once_everything_before_it_has_ended() {
+    fn a_finished_event_counts_after_all_events_before_it_are_finished() {
         let mut window = Window::from(Some(at(1)), None);
         let numbers = [2, 3, 4].map(|place| window.begin(at(place), id(place)));
         window.end(numbers[1]);
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!((window.through(), window.len()), (Some(at(3)), 2));
         window.end(numbers[2]);
         assert_eq!((window.through(), window.len()), (Some(at(5)), 0));
-        // The mark stays at the last event: position 5 was only passed.
+        // The mark stays at the last event: position 5 has none.
         assert_eq!(window.mark(), Some(Mark { position: at(4), event: id(4) }));
         window.pass(at(6));
         assert_eq!(window.through(), Some(at(6)));

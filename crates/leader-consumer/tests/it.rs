@@ -1,4 +1,4 @@
-//! What follows an interruption of the one that leads.
+//! The effect of interruptions on the leader.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use leader_consumer::{Consequence, Interrupted, LogAlarm, Term, Terms, lead};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Terms that end so, one after the other.
+/// Terms that end with these results, in order.
 struct Script {
     ends: Vec<Consequence>,
     terms: usize,
@@ -49,7 +49,7 @@ async fn led(ends: Vec<Consequence>) -> (Result<(), End>, usize, Option<String>,
 }
 
 #[tokio::test(start_paused = true)]
-async fn terms_follow_one_another_until_told_to_stop_with_pauses_that_grow_up_to_a_bound() {
+async fn terms_follow_one_another_until_stopped_with_pauses_that_grow_up_to_a_bound() {
     let (outcome, terms, alarm, took) = led(vec![Consequence::Pause; 8]).await;
     assert!(outcome.is_ok());
     assert_eq!((terms, alarm), (9, None));
@@ -58,20 +58,20 @@ async fn terms_follow_one_another_until_told_to_stop_with_pauses_that_grow_up_to
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_connection_costs_no_pause() {
+async fn a_new_connection_causes_no_pause() {
     let (_, terms, _, took) = led(vec![Consequence::Again; 20]).await;
     assert_eq!(terms, 21);
     assert!(took < Duration::from_millis(50), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_log_raises_the_alarm_with_what_to_do_and_is_looked_at_again() {
+async fn another_log_raises_the_alarm_with_the_remedy_and_is_checked_again() {
     let (_, terms, alarm, _) = led(vec![Consequence::WrongLog("another log".into())]).await;
     assert_eq!((terms, alarm.as_deref()), (2, Some("a: another log; look")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_waiting_cannot_help_the_terms_end() {
+async fn the_terms_end_if_waiting_cannot_help() {
     let (outcome, terms, ..) = led(vec![Consequence::Pause, Consequence::End]).await;
     assert!(outcome.is_err());
     assert_eq!(terms, 2);

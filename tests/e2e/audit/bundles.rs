@@ -33,7 +33,7 @@ async fn a_bundle_proves_itself_without_a_server_and_no_altered_one_does() {
     assert!(ends(&verify(&late), 2).contains("the key was not verified"));
     assert!(ends(&audit(&["verify", "--bundle", &late]), 0).contains("none covers this order"));
     let told = ends(&audit(&["verify", "--bundle", &a]), 0);
-    assert!(told.contains("only that the bundle is whole under the key that is in it"), "{told}");
+    assert!(told.contains("only that the bundle is intact under the key that is in it"), "{told}");
     ends(&audit(&["keygen", &audited.file("other")]), 0);
     let told = ends(&audit(&["verify", "--bundle", &a, "--public-key", &audited.file("other.pub")]), 1);
     assert!(told.contains("another key than expected"), "{told}");
@@ -114,5 +114,5 @@ async fn a_timeline_is_exported_for_people_with_nothing_in_it_that_acts() {
     let html = export("html");
     assert!(!html.contains("<script") && html.contains("&lt;script&gt;alert(1)"), "{html}");
     assert!(!html.contains("src=") && !html.contains("href="), "{html}");
-    assert!(html.contains("Order D") && html.contains("hang together by their hashes"));
+    assert!(html.contains("Order D") && html.contains("events fit together"));
 }

@@ -93,7 +93,7 @@ fn chained_anew(audited: &Audited, data: &Path) {
     has(&findings, &json!({ "in": "view", "table": "timeline", "row": "B 2", "column": "hash" }));
     // Without views, the seal that the log itself holds is enough to know that it was done.
     let told = ends(&audit(&["verify", "--all", "--data", copy.path()]), 1);
-    assert!(told.contains("chained anew"), "{told}");
+    assert!(told.contains("their hashes recomputed"), "{told}");
     // With the list of what was sealed, so is the order.
     let heads = audited.file("heads");
     let told = ends(&audit(&["verify", "--all", "--data", copy.path(), "--heads", &heads]), 1);
@@ -249,7 +249,7 @@ async fn a_row_of_a_view_that_is_not_what_the_log_says_is_named_with_both_values
     let postgres = audited.world.database.url();
     let told = ends(&audit(&["verify", "A", "--data", data, "--postgres", postgres]), 1);
     assert!(
-        told.contains(r#"column total: the log says "28.00", the view "1.50""#) && !told.contains("row B"),
+        told.contains(r#"column total: the log has "28.00", the view has "1.50""#) && !told.contains("row B"),
         "{told}"
     );
     assert!(told.contains("3 differences"), "{told}");

@@ -1,7 +1,8 @@
 //! A timeline as a table for spreadsheets: RFC 4180, in UTF-8.
 //!
-//! Spreadsheets take a text for a formula by its first character, in quotes or not, and formulas reach files and servers. What
-//! people and services have written here gets an apostrophe in front where it begins so.
+//! A spreadsheet treats a text as a formula if it begins with certain characters, in quotes or not,
+//! and a formula can read files and call servers. Texts by people and services get an apostrophe in
+//! front if they begin with one of these characters.
 
 use std::borrow::Cow;
 
@@ -27,7 +28,7 @@ const HEADER: [&str; 14] = [
     "hash",
 ];
 
-/// What a spreadsheet may take for the beginning of a formula.
+/// Characters that may begin a formula.
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
 pub(super) fn table(entries: &[Entry]) -> Result<String, AuditError> {
@@ -35,7 +36,7 @@ pub(super) fn table(entries: &[Entry]) -> Result<String, AuditError> {
     written(std::iter::once(header).chain(entries.iter().map(row)))
 }
 
-/// Numbers, ids and times are our own, and cannot begin a formula that does harm.
+/// Numbers, ids and times come from Tenuto, and cannot begin a harmful formula.
 fn row(entry: &Entry) -> [String; 14] {
     let guarded = |value: &str| guarded(value).into_owned();
     let optional = |value: &Option<String>| guarded(value.as_deref().unwrap_or_default());
@@ -67,7 +68,7 @@ fn written<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Resul
     String::from_utf8(bytes).map_err(|error| broken(error.to_string()))
 }
 
-/// What others have written, as no spreadsheet takes it for a formula.
+/// A text from outside, changed so that no spreadsheet treats it as a formula.
 fn guarded(value: &str) -> Cow<'_, str> {
     if value.trim_start_matches([' ', '\n']).starts_with(FORMULA) {
         Cow::Owned(format!("'{value}"))
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_quoted_as_rfc_4180_asks() {
+    fn cells_are_quoted_as_rfc_4180_requires() {
         assert_eq!(cell("plain"), "plain");
         assert_eq!(cell("a,b"), "\"a,b\"");
         assert_eq!(cell("say \"hi\"\r\n"), "\"say \"\"hi\"\"\r\n\"");
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cell_begins_as_a_formula_does() {
+    fn no_cell_begins_like_a_formula() {
         for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1", "＝1"] {
             let cell = cell(formula);
             assert!(cell.trim_start_matches('"').starts_with('\''), "{cell:?}");

@@ -1,4 +1,4 @@
-//! One event, as people read it.
+//! One event in readable form.
 
 use chrono::{DateTime, Utc};
 use domain::order::summary;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub(super) struct Entry {
     pub revision: u64,
     pub recorded_at: DateTime<Utc>,
-    /// Since the entry before it, in milliseconds; clocks of two machines may disagree, so that it may be below 0.
+    /// Milliseconds since the previous entry. Below 0 if the clocks of two machines disagree.
     pub since_previous_ms: i64,
     #[serde(rename = "type")]
     pub event_type: String,
@@ -44,7 +44,7 @@ impl Entry {
             Ok(Decoded { event, .. }) => (summary(event), event.step().cloned()),
             Err(error) => (format!("cannot be read: {error}"), None),
         };
-        // An event that cannot be read may still have metadata that can.
+        // The metadata of an event may be readable even if the event is not.
         let metadata: Option<Metadata> = serde_json::from_slice(&event.metadata).ok();
         let (correlation_id, causation_id, actor, reason, hash) = match metadata {
             Some(Metadata { correlation_id, causation_id, actor, reason, hash, traceparent: _, schema: _ }) => {

@@ -43,7 +43,7 @@ pub(super) fn page(order: &OrderId, events: &[RecordedEvent], entries: &[Entry],
     page.into_string() + "\n"
 }
 
-/// What the order is, as its events say.
+/// Facts about the order, from its events.
 fn facts(events: &[RecordedEvent], entries: &[Entry]) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     if let Some(state) = folded(events) {
@@ -65,7 +65,7 @@ fn facts(events: &[RecordedEvent], entries: &[Entry]) -> Vec<(&'static str, Stri
     facts
 }
 
-/// `None`: its events do not make an order.
+/// `None`: the events do not form an order.
 fn folded(events: &[RecordedEvent]) -> Option<Order> {
     events.iter().try_fold(None, |state, event| {
         let decoded = wire::decode(&event.event_type, &event.data, &event.metadata).ok()?;
@@ -78,9 +78,9 @@ fn proof(entries: &[Entry], findings: &[Finding]) -> Markup {
     html! {
         @if findings.is_empty() {
             p class="proof" {
-                "The " (entries.len()) " events hang together by their hashes; the last is "
+                "The hashes of the " (entries.len()) " events fit together; the last is "
                 code { (printable(last_hash)) } ". This page proves nothing by itself: "
-                code { "tenuto audit export --format bundle" } " writes what does."
+                code { "tenuto audit export --format bundle" } " writes a proof."
             }
         } @else {
             div class="faults" {
@@ -115,7 +115,7 @@ fn table(entries: &[Entry]) -> Markup {
     }
 }
 
-/// An event. `longest`: the most milliseconds that passed between two.
+/// The row of an event. `longest`: the longest time between two events, in milliseconds.
 fn row(entry: &Entry, longest: i64) -> Markup {
     let waited = entry.since_previous_ms.max(0);
     let share = waited * 100 / longest;
@@ -150,7 +150,8 @@ fn reason(entry: &Entry) -> String {
     entry.reason.as_ref().map(|reason| format!(": {}", printable(reason))).unwrap_or_default()
 }
 
-/// A text of several lines, in which nothing moves the cursor or turns the writing around.
+/// A text of several lines, without characters that move the cursor or change the writing
+/// direction.
 fn printable_lines(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_others_wrote_is_markup() {
+    fn text_from_outside_is_never_markup() {
         assert_eq!(
             shown("<script>alert('a' & \"b\")</script>"),
             "&lt;script&gt;alert('a' &amp; &quot;b&quot;)&lt;/script&gt;"

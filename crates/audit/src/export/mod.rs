@@ -1,4 +1,4 @@
-//! `tenuto audit export`: an order's history, for those who do not have the log.
+//! `tenuto audit export`: an order's history, for people without access to the log.
 
 mod csv;
 mod entry;
@@ -20,7 +20,7 @@ use super::walk::walk;
 use entry::Entry;
 use servers::log::{Log, LogArgs};
 
-/// A history is nobody's business but its owner's: it may hold personal data.
+/// A history may have personal data, so only the owner may read it.
 pub(crate) const PRIVATE: u32 = 0o600;
 
 /// Options of `tenuto audit export`.
@@ -32,7 +32,7 @@ pub struct ExportArgs {
     /// What to write
     #[arg(long, value_enum, default_value_t = Format::Bundle)]
     format: Format,
-    /// Write to this file, which must not be there yet [default: standard output]
+    /// Write to this file, which must not exist [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
@@ -41,26 +41,27 @@ pub struct ExportArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Events, chain, and the proof that the newest seal covers them, as JSON: `tenuto audit verify --bundle` checks it
+    /// Events, chain, and the proof that the newest seal covers them, as JSON: `tenuto audit verify
+    /// --bundle` checks it
     Bundle,
     /// A table for spreadsheets (RFC 4180)
     Csv,
     /// One JSON object a line
     Jsonl,
-    /// A page to read or to print, with nothing to load
+    /// A page to read or to print, which loads no other file
     Html,
 }
 
-/// An order's history, written out.
+/// An order's exported history.
 #[derive(Debug)]
 pub struct Exported {
-    /// The history, in the format that was asked for.
+    /// The history, in the requested format.
     pub text: String,
-    /// What in it is not as it was recorded.
+    /// The differences in it.
     pub findings: Vec<Finding>,
 }
 
-/// Writes out an order's history.
+/// Exports an order's history.
 pub async fn export(args: &ExportArgs) -> Result<Exported, AuditError> {
     let log = args.log.open().await?;
     let exported = exported(args, &log).await;
@@ -97,7 +98,7 @@ fn in_json(text: Result<String, serde_json::Error>) -> Result<String, AuditError
     text.map(|text| text + "\n").map_err(|error| AuditError::Broken(error.to_string()))
 }
 
-/// The order with its proof; and what is wrong with what the seal covers.
+/// The order with its proof, and the differences in what the seal covers.
 async fn bundled(log: &Log, order: &OrderId, events: &[RecordedEvent]) -> Result<(Bundle, Vec<Finding>), AuditError> {
     let mut findings = Vec::new();
     let mut seals = Seals::read(log, &[]).await?;

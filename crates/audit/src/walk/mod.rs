@@ -1,8 +1,9 @@
-//! One way through the whole log, from the first event: each order's chain is followed, and at some positions the tree over all
-//! orders is made, as they stood there.
+//! One pass through the whole log, from the first event. It follows each order's hash chain. At
+//! some positions it builds the tree over all orders in their state at that position.
 //!
-//! What is kept of an order is its id and where its chain stands, so memory grows with the number of orders and not with their
-//! events. The log is read in one go, and the chains are followed on all cores.
+//! Of an order it stores only the id and the head of the chain. So memory grows with the number of
+//! orders and not with their events. The log is read once, and the chains are followed on all
+//! cores.
 
 mod operators;
 mod reader;
@@ -23,19 +24,19 @@ use super::histories::raw;
 use command_line::progress::{Counts, Progress};
 use operators::Operators;
 pub(super) use operators::in_words;
-use reader::{Next, Reader, Spoilt};
+use reader::{Damaged, Next, Reader};
 use servers::log::Log;
 use shard::{Leaves, Shards};
 pub(super) use shard::{Standing, cores};
 
-/// The progress is told of after so many events.
-const TELL_EACH: u64 = 512;
+/// The progress is reported after this many events.
+const EVENTS_PER_REPORT: u64 = 512;
 
-/// All orders, as they stood at a position.
+/// All orders in their state at a position.
 pub(super) struct Tree {
     pub position: u64,
     leaves: Vec<(OrderId, Hash)>,
-    /// In how many orders something is not as it was written.
+    /// How many orders have a difference.
     pub faulty: u64,
 }
 
@@ -60,7 +61,7 @@ impl Tree {
         merkle::root(&self.hashes())
     }
 
-    /// The proof that an order was among them.
+    /// The proof that an order was one of them.
     pub fn prove(&self, order: &OrderId) -> Option<Inclusion> {
         Inclusion::prove(&self.hashes(), self.index(order)?)
     }
@@ -74,20 +75,21 @@ impl Tree {
     }
 }
 
-/// What the walk has seen.
+/// The result of the pass.
 pub(super) struct Walked {
-    /// Every order, in the order of the ids.
+    /// Every order, sorted by id.
     pub orders: Vec<(OrderId, Standing)>,
     /// How many events of orders there are.
     pub events: u64,
-    /// The log's identity; `None`: it has no order.
+    /// The log's identity. `None`: the log has no order.
     pub log: Option<Hash>,
     /// The streams of workflows.
     pub workflows: BTreeSet<String>,
     pub findings: Findings,
 }
 
-/// Walks up to a position. `stops` are positions on the way, sorted; `at_stop` is given the tree at each.
+/// Reads up to a position. `stops` are sorted positions before it. `at_stop` receives the tree at
+/// each.
 pub(super) async fn walk(
     log: &Log,
     to: u64,
@@ -101,8 +103,8 @@ pub(super) async fn walk(
     loop {
         let event = match reader.next().await? {
             Next::Event(event) => event,
-            Next::Spoilt(spoilt) => {
-                walk.seen.findings.add(unreadable(&spoilt));
+            Next::Damaged(damaged) => {
+                walk.seen.findings.add(unreadable(&damaged));
                 continue;
             }
             Next::End => break,
@@ -112,7 +114,7 @@ pub(super) async fn walk(
             at_stop(walk.tree(stop).await?);
         }
         walk.take(event).await?;
-        if walk.seen.events.is_multiple_of(TELL_EACH) {
+        if walk.seen.events.is_multiple_of(EVENTS_PER_REPORT) {
             progress.change(|walking| (walking.position, walking.events) = (position, walk.seen.events));
         }
     }
@@ -123,7 +125,7 @@ pub(super) async fn walk(
     walk.finish().await
 }
 
-fn unreadable(Spoilt { from, to, reason }: &Spoilt) -> Finding {
+fn unreadable(Damaged { from, to, reason }: &Damaged) -> Finding {
     let place = if from == to { format!("position {from}") } else { format!("positions {from} to {to}") };
     Finding::Log { reason: format!("{place}: cannot be read: {reason}") }
 }
@@ -179,7 +181,7 @@ impl Walk {
     }
 }
 
-/// How far the walk has come.
+/// The progress of the pass.
 #[derive(Debug, Default)]
 struct Walking {
     position: u64,

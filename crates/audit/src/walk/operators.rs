@@ -1,6 +1,7 @@
-//! What operators of the log did to our streams: deleted one, for now or for good, or set a limit on it.
+//! What operators of the log did to Tenuto's streams: they deleted a stream, for good or not, or
+//! set a limit on it.
 //!
-//! Until a scavenge the events are still in `$all`, so the chains alone do not show it.
+//! Until a scavenge the events are still in `$all`, so the hash chains alone do not show it.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +11,17 @@ use event_store::{LOG_STREAM, RecordedEvent, StreamLimits};
 
 use super::super::findings::Finding;
 
-/// What precedes the name of a stream in that of its metadata.
+/// The prefix of the name of a stream's metadata stream.
 const METADATA: &str = "$$";
 /// The type of the event that deletes a stream for good.
 const TOMBSTONE: &str = "$streamDeleted";
 
-/// By stream, what the last event about it did.
+/// For each stream, the effect of the last event about it.
 #[derive(Debug, Default)]
 pub(super) struct Operators(BTreeMap<String, String>);
 
 impl Operators {
-    /// Takes an event if an operator, and not Tenuto, has written it. Returns whether that is so.
+    /// Takes an event if an operator, and not Tenuto, has written it. Returns whether it was taken.
     pub fn take(&mut self, event: &RecordedEvent) -> bool {
         let position = event.position;
         if event.event_type == TOMBSTONE && is_ours(&event.stream) {
@@ -37,16 +38,16 @@ impl Operators {
         true
     }
 
-    /// The streams whose events are hidden or deleted.
+    /// A finding for each stream whose events are hidden or deleted.
     pub fn findings(self) -> impl Iterator<Item = Finding> {
         self.0.into_iter().map(|(stream, reason)| Finding::Stream { stream, reason })
     }
 }
 
-/// What a stream's limits do, and how to lift them.
+/// The effect of a stream's limits in words, and how to lift them.
 pub(crate) fn in_words(limits: StreamLimits, position: Option<u64>) -> String {
     let place = position.map(|position| format!(", at position {position}")).unwrap_or_default();
-    format!("{limits}{place}; until a scavenge, the events come back when the metadata are set to {{}}")
+    format!("{limits}{place}; until a scavenge, the events are visible again when the metadata is set to {{}}")
 }
 
 fn is_ours(stream: &str) -> bool {
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn each_thing_that_an_operator_can_do_to_our_streams_is_named() {
+    fn each_operation_on_tenutos_streams_is_named() {
         let found = found(&[
             event("$$order-1", "$metadata", r#"{"$tb":9223372036854775807}"#),
             event("$$order-2", "$metadata", r#"{"$maxCount":3}"#),
@@ -100,13 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_metadata_count_and_those_without_a_limit_hide_nothing() {
+    fn the_last_metadata_counts_and_metadata_without_a_limit_hides_nothing() {
         let deleted = event("$$order-1", "$metadata", r#"{"$tb":9223372036854775807}"#);
         assert_eq!(found(&[deleted, event("$$order-1", "$metadata", "{}")]), Vec::<String>::new());
     }
 
     #[test]
-    fn what_was_done_to_streams_of_others_is_not_looked_at() {
+    fn operations_on_streams_of_others_are_ignored() {
         for stream in ["$$invoice-1", "invoice-1", "$$$order-1"] {
             assert!(!Operators::default().take(&event(stream, "$streamDeleted", "")), "{stream}");
         }

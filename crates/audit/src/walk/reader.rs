@@ -1,26 +1,27 @@
-//! Everything in `$all`, one event after the other, past what the disk has spoilt.
+//! Reads `$all` event by event, and continues past damage on the disk.
 //!
-//! Where the log refuses to be read on, the events behind are read one by one until that has gone well for a while, so that no
-//! more is left out than cannot be read.
+//! After a failed read, the next events are read one by one until enough reads have succeeded. So
+//! only the damaged events are left out.
 
 use event_store::{History, Position, ReadError, RecordedEvent};
 
 use servers::log::Log;
 
-/// For so many positions after a failure, events are read one by one: more than the log sends at a time.
-const CAREFUL: u64 = 512;
-/// Positions that may be spoilt before the rest is given up.
-const MAX_SPOILT: u64 = 4_096;
+/// For how many positions after a failure events are read one by one: more than the log sends at a
+/// time.
+const SINGLE_READS: u64 = 512;
+/// How many damaged positions are passed before the rest is given up.
+const MAX_DAMAGED: u64 = 4_096;
 
-/// What comes next.
+/// The next item of the log.
 pub(super) enum Next {
     Event(RecordedEvent),
-    Spoilt(Spoilt),
+    Damaged(Damaged),
     End,
 }
 
 /// Positions that cannot be read.
-pub(super) struct Spoilt {
+pub(super) struct Damaged {
     pub from: u64,
     pub to: u64,
     pub reason: String,
@@ -31,20 +32,20 @@ pub(super) struct Reader<'a> {
     log: &'a Log,
     to: u64,
     history: History,
-    /// The last position that was read, or could not be.
+    /// The last position that was read, or could not be read.
     last: u64,
-    /// Until this position is passed, events are read one by one.
-    careful_until: u64,
+    /// Up to this position, events are read one by one.
+    single_until: u64,
     spoilt_positions: u64,
-    /// What was passed over on the way to the event ahead.
-    spoilt: Option<Spoilt>,
+    /// The damaged positions before the next event.
+    damaged: Option<Damaged>,
     ahead: Option<RecordedEvent>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(log: &'a Log, to: u64) -> Self {
         let history = log.store.history(None);
-        Self { log, to, history, last: 0, careful_until: 0, spoilt_positions: 0, spoilt: None, ahead: None }
+        Self { log, to, history, last: 0, single_until: 0, spoilt_positions: 0, damaged: None, ahead: None }
     }
 
     pub async fn next(&mut self) -> Result<Next, ReadError> {
@@ -52,10 +53,10 @@ impl<'a> Reader<'a> {
             Some(event) => Some(event),
             None => self.find().await?,
         };
-        Ok(match (self.spoilt.take(), event) {
-            (Some(spoilt), event) => {
+        Ok(match (self.damaged.take(), event) {
+            (Some(damaged), event) => {
                 self.ahead = event;
-                Next::Spoilt(spoilt)
+                Next::Damaged(damaged)
             }
             (None, Some(event)) => Next::Event(event),
             (None, None) => Next::End,
@@ -65,23 +66,23 @@ impl<'a> Reader<'a> {
     /// The next event that can be read.
     async fn find(&mut self) -> Result<Option<RecordedEvent>, ReadError> {
         while self.last < self.to {
-            let careful = self.last < self.careful_until;
-            let read = if careful { self.one().await } else { self.streamed().await };
+            let single = self.last < self.single_until;
+            let read = if single { self.one().await } else { self.streamed().await };
             match read {
                 Ok(Some(event)) if event.position.commit > self.to => return Ok(None),
-                // A history that is taken up again begins with an event that is known.
+                // A resumed history begins with an event that was read already.
                 Ok(Some(event)) if event.position.commit <= self.last => {}
                 Ok(Some(event)) => {
                     self.last = event.position.commit;
-                    if careful && self.last >= self.careful_until {
+                    if single && self.last >= self.single_until {
                         self.history = self.log.store.history(Some(event.position));
                     }
                     return Ok(Some(event));
                 }
                 Ok(None) => return Ok(None),
                 Err(error @ ReadError::Unavailable(_)) => return Err(error),
-                // What comes first in what the log would have sent may still be whole.
-                Err(_) if !careful => self.careful_until = self.last.saturating_add(CAREFUL),
+                // The first events of the failed batch may still be readable.
+                Err(_) if !single => self.single_until = self.last.saturating_add(SINGLE_READS),
                 Err(error) => self.pass_over(&error),
             }
         }
@@ -101,11 +102,11 @@ impl<'a> Reader<'a> {
         self.last += 1;
         self.spoilt_positions += 1;
         let from = self.last;
-        if self.spoilt_positions >= MAX_SPOILT {
+        if self.spoilt_positions >= MAX_DAMAGED {
             self.last = self.to;
         }
-        self.careful_until = self.last.saturating_add(CAREFUL);
-        let spoilt = self.spoilt.get_or_insert_with(|| Spoilt { from, to: from, reason: error.to_string() });
-        spoilt.to = self.last;
+        self.single_until = self.last.saturating_add(SINGLE_READS);
+        let damaged = self.damaged.get_or_insert_with(|| Damaged { from, to: from, reason: error.to_string() });
+        damaged.to = self.last;
     }
 }

@@ -1,4 +1,4 @@
-//! A part of the orders, whose chains one thread follows.
+//! A part of the orders, with one thread that follows their chains.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher};
@@ -14,21 +14,21 @@ use super::super::error::AuditError;
 use super::super::findings::{Finding, Findings};
 use super::super::histories::raw;
 
-/// What is handed over at once, whichever comes first.
+/// A batch of events for a thread is full at this many events or bytes.
 const EVENTS: usize = 256;
 const BYTES: usize = 1 << 20;
-/// What may wait for a thread.
+/// How many batches may wait for a thread.
 const WAITING: usize = 4;
 
-/// What is kept of an order.
+/// What is stored about an order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Standing {
     pub head: Head,
-    /// Whether something is not as it was written.
+    /// Whether the order has a difference.
     pub is_faulty: bool,
 }
 
-/// What a thread has found.
+/// The findings of one thread.
 #[derive(Default)]
 pub(super) struct Found {
     pub standings: HashMap<OrderId, Standing>,
@@ -46,7 +46,7 @@ enum Task {
     Leaves(oneshot::Sender<Leaves>),
 }
 
-/// A thread, and what it will be given next.
+/// A thread, and the batch that it gets next.
 struct Shard {
     tasks: mpsc::Sender<Task>,
     thread: JoinHandle<Found>,
@@ -54,7 +54,7 @@ struct Shard {
     bytes: usize,
 }
 
-/// As many threads as there are cores, each with its own orders.
+/// One thread for each core, each with its own orders.
 pub(super) struct Shards(Vec<Shard>);
 
 impl Shards {
@@ -62,7 +62,7 @@ impl Shards {
         Self((0..cores()).map(|_| Shard::start()).collect())
     }
 
-    /// Hands an event of an order to the thread that has the order.
+    /// Gives an event of an order to the order's thread.
     pub async fn add(&mut self, event: RecordedEvent) -> Result<(), AuditError> {
         let mut hasher = DefaultHasher::new();
         event.stream.hash(&mut hasher);
@@ -74,7 +74,7 @@ impl Shards {
         if shard.events.len() >= EVENTS || shard.bytes >= BYTES { shard.flush().await } else { Ok(()) }
     }
 
-    /// All orders with their leaves, in the order of their ids, as they stand after what was handed over.
+    /// All orders with their leaves, sorted by id, after all events so far.
     pub async fn leaves(&mut self) -> Result<Leaves, AuditError> {
         let mut answers = Vec::new();
         for shard in &mut self.0 {
@@ -93,7 +93,7 @@ impl Shards {
         Ok(all)
     }
 
-    /// What was found, when everything was handed over.
+    /// The findings of all threads, after the last event.
     pub async fn finish(self) -> Result<Vec<Found>, AuditError> {
         let mut found = Vec::new();
         for mut shard in self.0 {
@@ -124,7 +124,7 @@ fn work(mut tasks: mpsc::Receiver<Task>) -> Found {
     while let Some(task) = tasks.blocking_recv() {
         match task {
             Task::Follow(events) => events.iter().for_each(|event| found.follow(event)),
-            // Who asked may be gone; then nobody wants to know.
+            // If the caller is gone, no one needs the answer.
             Task::Leaves(asked) => drop(asked.send(found.leaves())),
         }
     }
@@ -134,7 +134,7 @@ fn work(mut tasks: mpsc::Receiver<Task>) -> Found {
 impl Found {
     fn follow(&mut self, event: &RecordedEvent) {
         let Some(order) = OrderId::from_stream(&event.stream) else {
-            let reason = format!("position {}: its name holds no order's id", event.position);
+            let reason = format!("position {}: the stream's name has no valid order id", event.position);
             self.findings.add(Finding::Stream { stream: event.stream.clone(), reason });
             return;
         };
@@ -158,7 +158,7 @@ impl Found {
     }
 }
 
-/// How much can be done at once.
+/// How many threads can run in parallel.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

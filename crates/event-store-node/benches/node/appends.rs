@@ -1,4 +1,5 @@
-//! Appends: how many a second, as a multiple of the disk's syncs, and how long one takes while others listen.
+//! Appends: how many a second, as a multiple of the disk's syncs, and how long one takes while
+//! clients subscribe.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,10 +18,10 @@ use crate::store::{client, event};
 
 const TIME: Duration = Duration::from_secs(5);
 const WRITERS: [usize; 3] = [1, 32, 256];
-/// Writers share so many connections.
+/// The writers share this many connections.
 const CONNECTIONS: usize = 4;
 const SUBSCRIPTIONS: usize = 2;
-/// The type of the event that says that the writers are done.
+/// The type of the event that marks the end of all writing.
 const LAST: &str = "Last";
 
 pub async fn measure(base: &Path) {
@@ -50,7 +51,7 @@ pub async fn measure(base: &Path) {
     node.stop();
 }
 
-/// How long each append took of writers who each append one event after the other to a stream of their own.
+/// How long each append took. Each writer appends one event after another to a separate stream.
 async fn append(node: &NodeProcess, writers: usize) -> Vec<Duration> {
     let clients: Vec<_> = (0..CONNECTIONS.min(writers)).map(|_| client(node)).collect();
     let until = Instant::now() + TIME;
@@ -82,20 +83,20 @@ impl Listeners {
             let mut subscription = client(node).subscribe_to_all(&options).await;
             assert!(matches!(next(&mut subscription).await, SubscriptionEvent::CaughtUp));
             listeners.push(tokio::spawn(async move {
-                let mut heard = 0;
+                let mut received = 0;
                 while let SubscriptionEvent::EventAppeared(event) = next(&mut subscription).await {
                     if event.get_original_event().event_type == LAST {
                         break;
                     }
-                    heard += 1;
+                    received += 1;
                 }
-                heard
+                received
             }));
         }
         Self(listeners)
     }
 
-    /// Each has heard everything.
+    /// Waits until each subscription has received everything.
     async fn stop(self, node: &NodeProcess, written: usize) {
         let last = EventData::binary(LAST, Bytes::new()).id(Uuid::new_v4());
         client(node).append_to_stream("measured", &AppendToStreamOptions::default(), last).await.unwrap();
@@ -105,7 +106,7 @@ impl Listeners {
     }
 }
 
-/// What a subscription has to say, but for its beginning.
+/// The subscription's next message after its confirmation.
 async fn next(subscription: &mut Subscription) -> SubscriptionEvent {
     loop {
         match subscription.next_subscription_event().await.unwrap() {

@@ -1,14 +1,14 @@
-//! What the disk does by itself.
+//! What the disk can do without the node.
 
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 const TIME: Duration = Duration::from_secs(3);
-/// Bytes between two syncs: about what one event becomes in a journal.
+/// Bytes between two syncs: about the size of one event in a journal.
 const PIECE: usize = 1024;
 
-/// How often in a second a piece can be added to a file and synced.
+/// How often per second a piece can be added to a file and synced.
 pub fn syncs_per_second(folder: &Path) -> f64 {
     let mut file = tempfile::tempfile_in(folder).unwrap();
     let (began, mut syncs) = (Instant::now(), 0_u32);

@@ -1,5 +1,5 @@
-//! A long log: how fast it is read from its beginning, as a share of what the engine alone reads, how long opening it
-//! takes, and what it takes in memory.
+//! A long log: how fast it is read from its beginning, as a share of the engine's own speed, how
+//! long opening it takes, and how much memory it needs.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::node_process::NodeProcess;
 use crate::store::{client, event};
 
-/// Events in one append; about half of what an append may hold.
+/// Events in one append: about half of the largest append.
 const BATCH: usize = 1000;
 const WRITERS: usize = 4;
 
@@ -89,7 +89,7 @@ async fn read_over_the_wire(node: &NodeProcess, events: usize) -> Duration {
     began.elapsed()
 }
 
-/// Everything in the keyspace of the events, in order, as the engine gives it.
+/// Reads everything in the keyspace of the events, in order, with the engine alone.
 fn read_with_the_engine(log: &Path, events: usize) -> Duration {
     let database = Database::builder(log).cache_size(32 << 20).worker_threads(1).open().unwrap();
     let keyspace = database.keyspace("events", KeyspaceCreateOptions::default).unwrap();

@@ -1,10 +1,11 @@
-//! What the embedded node does with the machine that it runs on: `cargo bench -p event-store`.
+//! How well the embedded node uses its machine: `cargo bench -p event-store-node`.
 //!
-//! The figures are ratios of two measurements of the same run: of appends to what the same disk syncs, of a read over the
-//! wire to what the engine alone reads. The node runs in a process of its own, so that its memory can be told from the
-//! clients'. `TENUTO_BENCH_EVENTS` says how long the log of the second half is (default: 10 million events of 500 bytes,
-//! some 7 GB on disk and a few minutes); `TENUTO_BENCH_FOLDER` where everything is written (default: the system's folder
-//! for temporary files, which had better be a disk).
+//! The figures are ratios of two measurements of the same run: of appends to the syncs of the same
+//! disk, of a read over the network to a read by the engine alone. The node runs in a separate
+//! process, so that its memory can be distinguished from the clients'. `TENUTO_BENCH_EVENTS` sets
+//! the length of the log of the second half (default: 10 million events of 500 bytes, about 7 GB on
+//! disk and a few minutes). `TENUTO_BENCH_FOLDER` sets where everything is written (default: the
+//! system's folder for temporary files, which should be on a disk).
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 #![expect(

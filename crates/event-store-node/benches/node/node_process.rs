@@ -1,4 +1,4 @@
-//! The node in a process of its own: this program, started again.
+//! The node in a separate process: this program, started again.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,7 +9,7 @@ use event_store_node::{Node, NodeOptions};
 
 const FOLDER: &str = "TENUTO_BENCH_NODE_FOLDER";
 
-/// Serves until its standard input ends, if this process was started for that.
+/// If this process was started as the node, serves until its standard input ends.
 pub fn serve_if_asked() -> bool {
     let Some(folder) = std::env::var_os(FOLDER) else { return false };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -24,7 +24,7 @@ pub fn serve_if_asked() -> bool {
 pub struct NodeProcess {
     child: Child,
     pub connection_string: String,
-    /// From the start of the process to where it serves.
+    /// The time from the start of the process until it serves.
     pub start_up: Duration,
 }
 
@@ -43,12 +43,12 @@ impl NodeProcess {
         Self { child, connection_string: connection_string.trim().into(), start_up: began.elapsed() }
     }
 
-    /// The most that was ever resident, in MiB.
+    /// The largest resident size, in MiB.
     pub fn peak_memory(&self) -> u64 {
         self.status("VmHWM:") >> 10
     }
 
-    /// What is resident now, in MiB.
+    /// The current resident size, in MiB.
     pub fn memory(&self) -> u64 {
         self.status("VmRSS:") >> 10
     }
@@ -59,7 +59,7 @@ impl NodeProcess {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Lets it close its log.
+    /// Lets the node close its log.
     pub fn stop(mut self) {
         drop(self.child.stdin.take());
         assert!(self.child.wait().unwrap().success());

@@ -13,7 +13,7 @@ pub fn client(node: &NodeProcess) -> Client {
     Client::new(node.connection_string.parse().unwrap()).unwrap()
 }
 
-/// Letters that say nothing, so that what is stored of them is not much less.
+/// Random letters, so that compression saves little.
 pub fn event() -> EventData {
     let data = Alphanumeric.sample_string(&mut rand::rng(), EVENT_SIZE);
     EventData::binary("Measured", data.into()).id(Uuid::new_v4())

@@ -1,5 +1,6 @@
-//! What groups write down: which there are, how far each has got, and links to what it has parked. Ordinary events in
-//! streams of the log, named as the server names them, so that any client can look at them.
+//! The records of consumer groups: the list of groups, the checkpoint of each, and links to its
+//! parked events. They are ordinary events in streams of the log, under the server's names for
+//! them, so that any client can read them.
 
 use bytes::Bytes;
 use chrono::Utc;
@@ -27,7 +28,7 @@ struct Configuration {
     entries: Vec<Entry>,
 }
 
-/// Writes and reads them.
+/// Writes and reads the records of groups.
 #[derive(Clone)]
 pub(crate) struct Books {
     pub(crate) reader: Reader,
@@ -46,7 +47,7 @@ impl Books {
         self.append(CONFIGURATION.into(), CONFIGURATION_TYPE, &json!(configuration)).await
     }
 
-    /// The last place up to which the group has dealt with everything.
+    /// The place up to which the group has finished every event.
     pub(super) async fn checkpoint(&self, key: &GroupKey) -> Result<Option<u64>, ReadFailure> {
         let Some(last) = self.reader.last_of(&key.checkpoint_stream()).await? else { return Ok(None) };
         let read = match serde_json::from_slice(&last.record.data) {
@@ -60,16 +61,16 @@ impl Books {
 
     pub(super) async fn write_checkpoint(&self, key: &GroupKey, place: u64, is_first: bool) -> Result<(), Failure> {
         let stream = key.checkpoint_stream();
-        let said = if key.reads_all() { json!(place_name(key, place)) } else { json!(place) };
+        let checkpoint = if key.reads_all() { json!(place_name(key, place)) } else { json!(place) };
         if is_first {
-            // Only the last counts.
+            // Only the last checkpoint counts.
             let metadata = metadata_stream_of(&stream);
             self.append(metadata, METADATA_TYPE, &json!({ "$maxCount": 2 })).await?;
         }
-        self.append(stream, CHECKPOINT_TYPE, &said).await
+        self.append(stream, CHECKPOINT_TYPE, &checkpoint).await
     }
 
-    /// Puts an event aside, and gives back the revision of the link to it.
+    /// Parks an event, and returns the revision of the link to it.
     pub(super) async fn park(&self, key: &GroupKey, message: &Message, reason: &str) -> Result<u64, Failure> {
         let metadata = json!({
             "added": Utc::now().to_rfc3339(),
@@ -80,7 +81,7 @@ impl Books {
         self.write(key.parked_stream(), link).await
     }
 
-    /// The revisions of the events that are parked: from one to before another.
+    /// The range of revisions of the parked events.
     pub(super) async fn parked(&self, key: &GroupKey) -> Result<std::ops::Range<u64>, ReadFailure> {
         let stream = key.parked_stream();
         let one = PageLimits { events: 1, ..PageLimits::default() };
@@ -93,7 +94,7 @@ impl Books {
         }
     }
 
-    /// Some of the parked events, from a revision on.
+    /// A page of the parked events, from a revision on.
     pub(super) async fn read_parked(
         &self,
         key: &GroupKey,
@@ -104,22 +105,23 @@ impl Books {
         let page = self.reader.stream_page(&key.parked_stream(), from, Direction::Forwards, limits).await?;
         let StreamPage::Page { events, .. } = page else { return Ok(Vec::new()) };
         let places: Vec<_> = events.iter().map(|event| event.record.revision).collect();
-        // As from any server, a consumer gets the link and the event, whether or not the group follows links.
+        // As from any server, a consumer gets both the link and the event, even if the group does
+        // not resolve links.
         let resolved = self.reader.resolve(events, true).await?;
         let message = |(resolved, place)| Message::new(resolved, None, Some(place));
         Ok(resolved.into_iter().zip(places).filter_map(message).collect())
     }
 
-    /// Parked events before a revision have been dealt with.
+    /// Removes the parked events before a revision, because they are finished.
     pub(super) async fn forget_parked(&self, key: &GroupKey, before: u64) -> Result<(), Failure> {
         let metadata = metadata_stream_of(&key.parked_stream());
         self.append(metadata, METADATA_TYPE, &json!({ "$tb": before })).await
     }
 
-    /// Deletes what a group has written, so that one of the same name begins anew.
+    /// Deletes a group's records, so that a new group of the same name begins from scratch.
     pub(super) async fn forget(&self, key: &GroupKey) -> Result<(), Failure> {
         for stream in [key.checkpoint_stream(), key.parked_stream()] {
-            // Refused where there is nothing to delete.
+            // Refused if there is nothing to delete.
             let intent = Intent { stream, expected: Expected::StreamExists, change: Change::Delete };
             let _refused = self.writer.change(intent).await?;
         }
@@ -130,7 +132,7 @@ impl Books {
         self.write(stream, Proposed::own(event_type, data)).await.map(drop)
     }
 
-    /// Appends an event and gives back its revision.
+    /// Appends an event and returns its revision.
     async fn write(&self, stream: String, event: Proposed) -> Result<u64, Failure> {
         let name = stream.clone();
         let intent = Intent { stream, expected: Expected::Any, change: Change::Append(vec![event]) };
@@ -141,7 +143,8 @@ impl Books {
     }
 }
 
-/// Leads to the event itself, and not to the link by which it came. A link to nothing is kept as it is.
+/// A link to the event itself, and not to the link that led to it. A link to nothing is kept as it
+/// is.
 fn link_to(message: &Message) -> Bytes {
     match &message.event {
         Resolved { event: Some(event), .. } => {
@@ -151,7 +154,7 @@ fn link_to(message: &Message) -> Bytes {
     }
 }
 
-/// A place as clients see it: a revision, or a position of `$all`.
+/// A place in the form that clients see: a revision, or a position of `$all`.
 pub(super) fn place_name(key: &GroupKey, place: u64) -> String {
     if key.reads_all() { format!("C:{place}/P:{place}") } else { place.to_string() }
 }

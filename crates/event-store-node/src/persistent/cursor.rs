@@ -1,4 +1,4 @@
-//! Reading what a group reads, from a place on: old events, then new ones.
+//! Reads the events of a group's stream, or of `$all`, from a place on: old events, then new ones.
 
 use std::sync::Arc;
 
@@ -8,18 +8,19 @@ use crate::filter::Filter;
 use crate::reader::{ReadFailure, Reader};
 use crate::storage::{Direction, Event, PageLimits, Resolved, StreamPage};
 
-/// Events, and the last place that was looked at.
+/// Events, and the last place that was examined.
 pub(super) struct Page {
     pub(super) messages: Vec<Message>,
     pub(super) last_read: Option<u64>,
-    /// There is nothing more now.
+    /// There are no more events at present.
     pub(super) at_end: bool,
 }
 
 enum Source {
-    /// The position after which to read on.
+    /// Reading continues after this position.
     All { after: u64, filter: Filter },
-    /// The revision with which to read on. Once everything has been read, new events are found in `$all`, after a position.
+    /// Reading continues with this revision. After the last old event, new events are found in
+    /// `$all`, after a position.
     Stream { name: String, next: u64, live_after: Option<u64> },
 }
 
@@ -30,8 +31,8 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// Begins after the group's checkpoint, and before the first one where the group begins. As on any server, another start
-    /// does not move a group that has a checkpoint.
+    /// Begins after the group's checkpoint, or without one at the group's start. As on any server,
+    /// changing the start does not move a group that has a checkpoint.
     pub(super) fn new(reader: Reader, entry: &Entry, checkpoint: Option<u64>) -> Result<Self, fancy_regex::Error> {
         let next = checkpoint.map_or(entry.first, |place| place.saturating_add(1));
         let source = if entry.key.reads_all() {
@@ -43,7 +44,7 @@ impl Cursor {
         Ok(Self { reader, source, follow_links: entry.settings.resolve_link_tos })
     }
 
-    /// Reads up to so many events.
+    /// Reads up to this many events.
     pub(super) async fn read(&mut self, events: usize) -> Result<Page, ReadFailure> {
         let limits = PageLimits { events, ..PageLimits::default() };
         match &mut self.source {
@@ -51,7 +52,8 @@ impl Cursor {
                 let page = self.reader.all_after(*after, filter, limits).await?;
                 *after = page.last.unwrap_or(*after);
                 let last_read = Some(*after).filter(|after| *after > 0);
-                // What groups write about themselves is not news for a group: its own progress would never end.
+                // The groups' own records are left out. Otherwise a group on `$all` would read its
+                // own checkpoints without end.
                 let events = page.events.into_iter().filter(|event| !event.record.stream.starts_with(BOOKS)).collect();
                 let messages = messages(&self.reader, events, self.follow_links, |event| event.position).await?;
                 Ok(Page { messages, last_read, at_end: page.at_end })
@@ -79,7 +81,7 @@ impl Cursor {
         live_after: &mut Option<u64>,
         limits: PageLimits,
     ) -> Result<(Vec<Arc<Event>>, bool), ReadFailure> {
-        // Taken before the page is read: what comes after it is found by following.
+        // Taken before the page is read: later events are found in `$all`.
         let head = reader.head();
         let (events, more) = match reader.stream_page(name, next, Direction::Forwards, limits).await? {
             StreamPage::Deleted | StreamPage::NotFound => (Vec::new(), false),
@@ -104,7 +106,7 @@ impl Cursor {
         Ok((events, page.at_end))
     }
 
-    /// Waits until there may be more.
+    /// Waits until there may be more events.
     pub(super) async fn wait(&mut self) -> Result<(), ReadFailure> {
         let seen = match &self.source {
             Source::All { after, .. } => *after,

@@ -1,4 +1,4 @@
-//! One group at work: a task that reads, hands out, takes answers, parks, and writes checkpoints.
+//! The task of one group: it reads, delivers, takes answers, parks, and writes checkpoints.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use uuid::Uuid;
 
 use super::books::{Books, place_name};
 use super::cursor::Cursor;
-use super::group::{ConsumerId, Group, Message, Nack, Who};
+use super::group::{ConsumerId, ConsumerName, Group, Message, Nack};
 use super::measure::Measured;
 use super::settings::Entry;
 use crate::reader::ReadFailure;
 
-/// What may wait for a group to look at it.
+/// How many commands may wait for a group.
 const COMMANDS: usize = 256;
-/// What a consumer may ask for at a time.
+/// How many events a consumer may have at a time.
 const MAX_SLOTS: usize = 4096;
-/// After something failed.
+/// The pause after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
 pub(crate) enum Command {
     Connect {
-        who: Who,
+        who: ConsumerName,
         slots: usize,
         answer: oneshot::Sender<Option<Connected>>,
     },
@@ -46,27 +46,27 @@ pub(crate) enum Command {
     Describe {
         answer: oneshot::Sender<Description>,
     },
-    /// Ends the group's work for good. It has written its checkpoint when this is answered.
+    /// Ends the group for good. The answer comes after the group has written its checkpoint.
     End {
         answer: oneshot::Sender<()>,
     },
 }
 
-/// A consumer's side.
+/// A consumer's side of its connection to the group.
 pub(crate) struct Connected {
     pub(crate) id: ConsumerId,
     pub(crate) events: Events,
 }
 
 /// The events for one consumer. They end when the group ends. A consumer leaves by dropping this.
-/// That needs no queue: the group reads it from the channel itself, and is only woken to look.
+/// No message is needed for that: the group notices the closed channel, and is only woken up.
 pub(crate) struct Events {
     received: mpsc::Receiver<Message>,
     departures: Arc<Notify>,
 }
 
 impl Events {
-    /// The next event; `None` once the group has ended.
+    /// The next event. `None`: the group has ended.
     pub(crate) async fn next(&mut self) -> Option<Message> {
         self.received.recv().await
     }
@@ -79,11 +79,11 @@ impl Drop for Events {
     }
 }
 
-/// How a group stands.
+/// The state of a group.
 pub(crate) struct Description {
     pub(crate) entry: Entry,
     pub(crate) consumers: Vec<ConsumerDescription>,
-    /// It has read everything that there is.
+    /// It has read all events.
     pub(crate) is_live: bool,
     pub(crate) is_replaying: bool,
     pub(crate) measured: Measured,
@@ -103,10 +103,10 @@ pub(crate) struct ConsumerDescription {
     pub(crate) in_flight: usize,
 }
 
-/// Commands for a group at work.
+/// Sends commands to a running group.
 pub(crate) type Handle = mpsc::Sender<Command>;
 
-/// Parked events that are to be handed out again.
+/// Parked events that are to be delivered again.
 struct Replay {
     next: u64,
     end: u64,
@@ -120,7 +120,7 @@ pub(super) struct Engine {
     at_end: bool,
     parked: std::ops::Range<u64>,
     replays: Option<Replay>,
-    /// Up to where parked events have been handed out again and are to be forgotten.
+    /// Parked events before this revision were delivered again and are to be removed.
     forget_before: Option<u64>,
     outlets: HashMap<ConsumerId, mpsc::Sender<Message>>,
     next_consumer: ConsumerId,
@@ -130,7 +130,7 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Takes a group up where it was left.
+    /// Loads a group from its records.
     pub(super) async fn new(entry: Entry, books: Books) -> Result<Self, ReadFailure> {
         let checkpoint = books.checkpoint(&entry.key).await?;
         let parked = books.parked(&entry.key).await?;
@@ -152,7 +152,7 @@ impl Engine {
         })
     }
 
-    /// Sets it to work. It ends with the node, or when it is told to.
+    /// Starts the group's task. It ends with the node, or on command.
     pub(super) fn start(self, closing: CancellationToken) -> (Handle, impl Future<Output = ()>) {
         let (commands, received) = mpsc::channel(COMMANDS);
         (commands, self.run(received, closing))
@@ -182,26 +182,26 @@ impl Engine {
             }
         };
         self.outlets.clear();
-        self.write_checkpoint(self.group.dealt_with()).await;
+        self.write_checkpoint(self.group.finished_through()).await;
         if let Some(ended) = ended {
             let _ = ended.send(());
         }
     }
 
-    /// Does what there is to do now.
+    /// Does all the work that is possible now.
     async fn advance(&mut self) {
         self.group.expire(Instant::now());
         self.hand_out();
         self.park().await;
         if self.group.checkpoint_due(Instant::now()).is_some() {
-            self.write_checkpoint(self.group.dealt_with()).await;
+            self.write_checkpoint(self.group.finished_through()).await;
         }
         self.forget_parked().await;
         if self.group.room() > 0
             && self.paused_until.is_none()
             && let Err(failure) = self.read().await
         {
-            warn!(group = %self.entry.key, %failure, "the group could not read on");
+            warn!(group = %self.entry.key, %failure, "the group could not read more events");
             self.paused_until = Some(Instant::now() + PAUSE);
         }
         self.hand_out();
@@ -209,7 +209,8 @@ impl Engine {
 
     fn hand_out(&mut self) {
         for (consumer, message) in self.group.dispatch(Instant::now()) {
-            // There is room for as many as the consumer has slots. One who has left is about to be taken off the list.
+            // There is room for as many events as the consumer has slots. If it has left, it is
+            // about to be removed.
             if let Some(outlet) = self.outlets.get(&consumer) {
                 let _left = outlet.try_send(message);
             }
@@ -264,13 +265,13 @@ impl Engine {
         }
     }
 
-    /// Parked events are forgotten only after all that were handed out again have been dealt with: else a crash would
-    /// lose them.
+    /// Removes parked events only after all of those that were delivered again are finished.
+    /// Otherwise a crash would lose them.
     async fn forget_parked(&mut self) {
         let Some(before) = self.forget_before.filter(|_| self.group.first_parked_pending().is_none()) else { return };
         match self.books.forget_parked(&self.entry.key, before).await {
             Ok(()) => self.forget_before = None,
-            Err(failure) => warn!(group = %self.entry.key, ?failure, "parked events could not be forgotten"),
+            Err(failure) => warn!(group = %self.entry.key, ?failure, "parked events could not be removed"),
         }
     }
 
@@ -302,7 +303,7 @@ impl Engine {
         }
     }
 
-    fn connect(&mut self, who: Who, slots: usize) -> Option<Connected> {
+    fn connect(&mut self, who: ConsumerName, slots: usize) -> Option<Connected> {
         let id = self.next_consumer;
         if !self.group.connect(id, who, slots, Instant::now()) {
             return None;
@@ -335,7 +336,7 @@ impl Engine {
         Description {
             entry: self.entry.clone(),
             consumers,
-            // A group without consumers reads nothing and is not behind for anyone.
+            // A group without consumers reads nothing, and no consumer waits for it.
             is_live: self.at_end || self.outlets.is_empty(),
             is_replaying: self.replays.is_some(),
             measured,

@@ -1,8 +1,10 @@
-//! One group's bookkeeping: which event is with whom, what comes back, and how far everything has been dealt with. Knows no
-//! clock and does nothing; what is to be done, its caller asks for.
+//! The state of one group: which consumer has which event, which events are to be delivered again,
+//! and up to where every event is finished. It is pure: it has no clock and performs nothing, and
+//! its caller asks it what to do next.
 //!
-//! An event is *pending* from when it is read until it is acknowledged, skipped or parked. The checkpoint never passes the
-//! first pending event, so that after a restart every event is delivered that was not dealt with, some of them again.
+//! An event is *pending* from when it is read until it is acknowledged, skipped or parked. The
+//! checkpoint never passes the first pending event. So after a restart every unfinished event is
+//! delivered, and some finished ones again.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,30 +19,31 @@ use crate::storage::{Event, Resolved};
 
 pub(crate) type ConsumerId = u64;
 
-/// As on a server: an answer counts until the next look for late events. Clients that send answers in batches rely on it.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-/// How many waiting events are looked at for one that a consumer may have.
+/// As on a server: an answer is accepted until the next check for late events. Clients that send
+/// answers in batches rely on it.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How many waiting events are examined to find one for a free consumer.
 const LOOK_AHEAD: usize = 1024;
-/// How many events a group may hold, whatever it was asked to, and about how many bytes.
+/// How many events a group may hold whatever its settings, and about how many bytes.
 const MAX_HELD: usize = 4096;
 const MAX_BYTES: usize = 16 << 20;
 
-/// An event on its way through a group.
+/// An event that the group delivers.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
-    /// The id of the original, by which consumers answer.
+    /// The id of the original event. Consumers answer with it.
     pub(crate) id: Uuid,
     pub(crate) event: Resolved,
-    /// The event as it stands in what the group reads: the link, where one was followed.
+    /// The event at its place in what the group reads: the link, if one was resolved.
     pub(super) original: Arc<Event>,
-    /// Its revision or position in what the group reads; `None` for one that was parked before.
+    /// Its revision or position in what the group reads. `None`: it was parked before.
     pub(crate) place: Option<u64>,
-    /// Its revision in the stream of parked events, if it comes from there.
+    /// Its revision in the stream of parked events, if it was parked before.
     pub(crate) parked_at: Option<u64>,
     pub(crate) retries: u32,
 }
 
-/// What a consumer says about an event that it cannot deal with.
+/// What a consumer wants done with an event that it cannot process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nack {
     Retry,
@@ -48,9 +51,9 @@ pub(crate) enum Nack {
     Skip,
 }
 
-/// A consumer's address, and the name that it gives itself.
+/// A consumer's address and its own name for itself.
 #[derive(Debug, Clone)]
-pub(crate) struct Who {
+pub(crate) struct ConsumerName {
     pub(crate) from: String,
     pub(crate) name: String,
 }
@@ -59,9 +62,9 @@ pub(crate) struct Who {
 pub(super) struct Consumer {
     pub(super) id: ConsumerId,
     pub(super) from: String,
-    /// What it calls itself.
+    /// The consumer's own name for itself.
     pub(super) name: String,
-    /// How many events it takes at a time.
+    /// How many events it accepts at a time.
     pub(super) slots: usize,
     pub(super) in_flight: usize,
     pub(super) measure: Measure,
@@ -79,18 +82,18 @@ struct InFlight {
 pub(super) struct Group {
     settings: Settings,
     pub(super) consumers: Vec<Consumer>,
-    /// Read and not handed out yet.
+    /// Read, and not delivered yet.
     waiting: VecDeque<Message>,
-    /// Handed out before, and to be handed out again. Goes first.
+    /// Delivered before, and to be delivered again. These go first.
     again: VecDeque<Message>,
     in_flight: HashMap<Uuid, InFlight>,
-    /// To be parked, and why.
+    /// To be parked, with the reason.
     to_park: Vec<(Message, String)>,
-    /// Of all that is pending.
+    /// The size of all pending events.
     bytes: usize,
     pending: BTreeSet<u64>,
     pending_parked: BTreeSet<u64>,
-    /// The last place that was read, wanted or not.
+    /// The last place that was read, whether or not its event was wanted.
     last_read: Option<u64>,
     checkpoint: Option<u64>,
     since_checkpoint: u32,
@@ -135,31 +138,31 @@ impl Group {
         room.min(self.settings.read_batch_size.max(1) as usize)
     }
 
-    /// Takes events that were read, up to a place that was looked at.
+    /// Adds events that were read, and notes the last place that was examined.
     pub(super) fn take(&mut self, messages: Vec<Message>, last_read: Option<u64>) {
         for message in messages {
             self.bytes += message.size();
             self.pending.extend(message.place);
             self.pending_parked.extend(message.parked_at);
-            // What was parked is dealt with before anything new.
+            // Parked events go before new ones.
             if message.parked_at.is_some() { self.again.push_back(message) } else { self.waiting.push_back(message) }
         }
         self.last_read = last_read.max(self.last_read);
     }
 
-    /// A new consumer; refused when there are as many as there may be.
-    pub(super) fn connect(&mut self, id: ConsumerId, who: Who, slots: usize, now: Instant) -> bool {
+    /// Adds a consumer. Refused if the group has the largest allowed number.
+    pub(super) fn connect(&mut self, id: ConsumerId, who: ConsumerName, slots: usize, now: Instant) -> bool {
         let most = self.settings.max_subscriber_count as usize;
         if most > 0 && self.consumers.len() >= most {
             return false;
         }
-        let Who { from, name } = who;
+        let ConsumerName { from, name } = who;
         let measure = Measure::new(now);
         self.consumers.push(Consumer { id, from, name, slots: slots.max(1), in_flight: 0, measure });
         true
     }
 
-    /// A consumer has left; what it had goes to others.
+    /// A consumer has left. Its events go to other consumers.
     pub(super) fn disconnect(&mut self, id: ConsumerId) {
         self.consumers.retain(|consumer| consumer.id != id);
         let mut left: Vec<_> = self.in_flight.extract_if(|_, flight| flight.consumer == id).collect();
@@ -191,7 +194,7 @@ impl Group {
         }
     }
 
-    /// Takes back what consumers have had for too long.
+    /// Takes back events whose consumers did not answer in time.
     pub(super) fn expire(&mut self, now: Instant) {
         let late = |flight: &InFlight| flight.deadline.is_some_and(|deadline| deadline <= now);
         let late: Vec<_> = self.in_flight.iter().filter(|(_, flight)| late(flight)).map(|(id, _)| *id).collect();
@@ -203,12 +206,12 @@ impl Group {
         }
     }
 
-    /// When the next event is late, if nobody answers until then.
+    /// When the next event is late, if its consumer does not answer before.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.in_flight.values().filter_map(|flight| flight.deadline).min()
     }
 
-    /// Hands out what consumers have room for.
+    /// Delivers as many events as consumers have room for.
     pub(super) fn dispatch(&mut self, now: Instant) -> Vec<(ConsumerId, Message)> {
         let mut handed_out = Vec::new();
         for again in [true, false] {
@@ -218,7 +221,8 @@ impl Group {
                 if index >= queue.len().min(LOOK_AHEAD) || self.consumers.iter().all(|one| one.in_flight >= one.slots) {
                     break;
                 }
-                // Two events may have one id: consumers answer by it, so they get one at a time.
+                // Two events may have the same id. Consumers answer by id, so only one of them is
+                // delivered at a time.
                 let is_out = self.in_flight.contains_key(&queue[index].id);
                 let strategy = self.settings.named_consumer_strategy;
                 let chosen = if is_out {
@@ -248,20 +252,20 @@ impl Group {
             consumer.in_flight += 1;
             consumer.measure.count();
         }
-        let deadline = self.settings.message_timeout().map(|timeout| self.next_look(now + timeout));
+        let deadline = self.settings.message_timeout().map(|timeout| self.next_check(now + timeout));
         self.in_flight.insert(message.id, InFlight { message: message.clone(), consumer, sent: now, deadline });
         message
     }
 
-    /// The first look for late events at or after this moment.
-    fn next_look(&self, at: Instant) -> Instant {
+    /// The first check for late events at or after this moment.
+    fn next_check(&self, at: Instant) -> Instant {
         let since = at.saturating_duration_since(self.began);
-        let looks = since.as_nanos().div_ceil(BETWEEN_LOOKS.as_nanos());
-        self.began + BETWEEN_LOOKS * u32::try_from(looks).unwrap_or(u32::MAX)
+        let checks = since.as_nanos().div_ceil(CHECK_INTERVAL.as_nanos());
+        self.began + CHECK_INTERVAL * u32::try_from(checks).unwrap_or(u32::MAX)
     }
 
     fn land(&mut self, consumer: ConsumerId, id: Uuid) -> Option<Message> {
-        // An answer that comes after the event was taken back is not one any more.
+        // An answer that arrives after the event was taken back is ignored.
         self.in_flight.get(&id).filter(|flight| flight.consumer == consumer)?;
         let flight = self.in_flight.remove(&id)?;
         if let Some(consumer) = self.consumers.iter_mut().find(|one| one.id == consumer) {
@@ -278,17 +282,18 @@ impl Group {
         }
     }
 
-    /// What is to be parked, once: what could not be parked is given back with [`Self::keep`].
+    /// Takes the events that are to be parked. If one cannot be parked, the caller returns it with
+    /// [`Self::keep`].
     pub(super) fn take_to_park(&mut self) -> Vec<(Message, String)> {
         std::mem::take(&mut self.to_park)
     }
 
-    /// An event could not be parked: it is handed out again.
+    /// An event could not be parked: it is delivered again.
     pub(super) fn keep(&mut self, message: Message) {
         self.again.push_back(message);
     }
 
-    /// An event has been dealt with.
+    /// An event is finished.
     pub(super) fn done(&mut self, message: &Message) {
         self.bytes -= message.size();
         if let Some(place) = message.place {
@@ -300,35 +305,35 @@ impl Group {
         }
     }
 
-    /// The first of the parked events handed out again that has not been dealt with.
+    /// The first unfinished event among the parked events that were delivered again.
     pub(super) fn first_parked_pending(&self) -> Option<u64> {
         self.pending_parked.first().copied()
     }
 
-    /// The last place up to which everything has been dealt with.
-    pub(super) fn dealt_with(&self) -> Option<u64> {
+    /// The place up to which every event is finished.
+    pub(super) fn finished_through(&self) -> Option<u64> {
         match self.pending.first() {
             Some(first) => first.checked_sub(1).max(self.checkpoint),
             None => self.last_read,
         }
     }
 
-    /// The checkpoint to write now, if there is one.
+    /// The checkpoint to write now, if any.
     pub(super) fn checkpoint_due(&self, now: Instant) -> Option<u64> {
-        let place = self.dealt_with().filter(|place| Some(*place) > self.checkpoint)?;
+        let place = self.finished_through().filter(|place| Some(*place) > self.checkpoint)?;
         let enough = self.since_checkpoint >= self.settings.max_check_point_count.max(1);
         let some = self.since_checkpoint >= self.settings.min_check_point_count.max(1);
         (enough || (some && now >= self.checkpoint_time())).then_some(place)
     }
 
-    /// When a checkpoint may next be due by time.
+    /// The next time at which a checkpoint may be due.
     pub(super) fn checkpoint_time(&self) -> Instant {
         self.checkpointed + Duration::from_millis(self.settings.check_point_after.into())
     }
 
-    /// Whether a checkpoint waits for nothing but time.
+    /// Whether a checkpoint is due as soon as enough time has passed.
     pub(super) fn waits_for_checkpoint(&self) -> bool {
-        self.since_checkpoint >= self.settings.min_check_point_count.max(1) && self.dealt_with() > self.checkpoint
+        self.since_checkpoint >= self.settings.min_check_point_count.max(1) && self.finished_through() > self.checkpoint
     }
 
     pub(super) fn checkpointed(&mut self, place: u64, now: Instant) {

@@ -1,11 +1,13 @@
-//! How a group or one of its consumers does: how many events, how quickly, and how long answers take. Knows no clock.
+//! Figures of a group or of one of its consumers: how many events, at what rate, and how long
+//! answers take. It has no clock.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// How many of the last answers are measured.
 const ANSWERS: usize = 1000;
-/// The figures that servers report. Each is the time that so many of a thousand answers did not exceed.
+/// The figures that servers report. Each is the time that this many of a thousand answers did not
+/// exceed.
 const PARTS: [(&str, usize); 13] = [
     ("Median", 500),
     ("Fastest", 0),
@@ -30,13 +32,13 @@ pub(super) struct Measure {
     answers: VecDeque<Duration>,
 }
 
-/// What was found at one look.
+/// The figures at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Measured {
     pub(crate) total: u64,
     pub(crate) per_second: u64,
     pub(crate) since_last_look: u64,
-    /// Names and milliseconds; empty where no answer was measured.
+    /// Names and milliseconds. Empty if no answer was measured.
     pub(crate) answers: Vec<(&'static str, u64)>,
 }
 
@@ -45,12 +47,12 @@ impl Measure {
         Self { began, total: 0, at_last_look: 0, answers: VecDeque::new() }
     }
 
-    /// Another event was handed out.
+    /// Counts a delivered event.
     pub(super) fn count(&mut self) {
         self.total += 1;
     }
 
-    /// An answer came after so long.
+    /// Records the time that an answer took.
     pub(super) fn answered(&mut self, after: Duration) {
         if self.answers.len() == ANSWERS {
             self.answers.pop_front();
@@ -84,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_says_what_there_was_in_all_and_since_the_last_one() {
+    fn a_measurement_has_the_total_and_the_count_since_the_last_one() {
         let began = Instant::now();
         let mut measure = Measure::new(began);
         (0..20).for_each(|_| measure.count());
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_times_of_the_last_answers_are_summed_up_as_a_server_does() {
+    fn the_times_of_the_last_answers_are_summarised_as_on_a_server() {
         let mut measure = Measure::new(Instant::now());
         (0..5000).for_each(|_| measure.answered(Duration::from_mins(1)));
         (0..1000).for_each(|time| measure.answered(Duration::from_millis(time)));

@@ -1,11 +1,12 @@
-//! Groups of consumers that share a stream, or `$all`: each event goes to one of them, and the node keeps how far the group
-//! has got.
+//! Groups of consumers that share a stream, or `$all`: each event goes to one consumer, and the
+//! node stores the group's checkpoint.
 //!
-//! From the outside in: [`Groups`] knows which there are; each is an [`engine`], a task that reads on with a [`cursor`] and
-//! keeps its [`books`] in the log; what is with whom and what is done is the [`group`]'s bookkeeping, which is pure.
+//! From the outside in: [`Groups`] has the list of groups. Each runs as an [`engine`], a task that
+//! reads with a [`cursor`] and records its state in the log ([`books`]). Which consumer has which
+//! event, and what is finished, is decided by [`group`], which is pure.
 //!
-//! An event is delivered at least once. Nothing is read ahead for a group without consumers, and never more than its
-//! history buffer for one with.
+//! An event is delivered at least once. For a group without consumers nothing is read ahead. For a
+//! group with consumers at most its history buffer is.
 
 mod books;
 mod cursor;
@@ -28,20 +29,20 @@ pub(crate) use books::Books;
 use engine::{Command, Description, Engine, Handle};
 use settings::{ALL, Entry, FilterText, GroupKey, Settings, Start};
 
+use super::read_write_error::ReadWriteError;
 use super::reader::ReadFailure;
 use super::storage::{Direction, PageLimits, StreamPage};
-use super::trouble::Trouble;
 
-/// Why nothing was done to a group.
+/// Why a request about a group was refused.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     Exists,
     DoesNotExist,
-    /// It cannot start there, for this reason.
+    /// The group cannot start there, with the reason.
     Start(String),
 }
 
-type Outcome<T> = Result<Result<T, Refusal>, Trouble>;
+type Outcome<T> = Result<Result<T, Refusal>, ReadWriteError>;
 
 struct Member {
     entry: Entry,
@@ -54,12 +55,12 @@ pub(crate) struct Groups {
     books: Books,
     closing: CancellationToken,
     tasks: TaskTracker,
-    /// Held while one is made, changed or deleted: each of these writes all of them down.
+    /// Locked while a group is created, changed or deleted: each of these records the whole list.
     members: Arc<Mutex<BTreeMap<GroupKey, Member>>>,
 }
 
 impl Groups {
-    /// Takes up the groups that there are.
+    /// Loads the existing groups.
     pub(crate) async fn open(
         books: Books,
         closing: CancellationToken,
@@ -104,7 +105,7 @@ impl Groups {
         Ok(Ok(()))
     }
 
-    /// Gives a group other settings. Its consumers have to connect again, as to any server.
+    /// Changes a group's settings. As on any server, its consumers have to connect again.
     pub(crate) async fn update(&self, key: &GroupKey, settings: Settings, start: Option<Start>) -> Outcome<()> {
         let mut members = self.members.lock().await;
         let Some(member) = members.get(key) else { return Ok(Err(Refusal::DoesNotExist)) };
@@ -133,12 +134,12 @@ impl Groups {
         Ok(Ok(()))
     }
 
-    /// A group at work.
+    /// A running group.
     pub(crate) async fn find(&self, key: &GroupKey) -> Option<Handle> {
         self.members.lock().await.get(key).map(|member| member.handle.clone())
     }
 
-    /// How the groups stand: all of them, or those that read one stream.
+    /// The state of all groups, or of those that read one stream.
     pub(crate) async fn describe(&self, source: Option<&str>) -> Vec<Description> {
         let handles: Vec<_> = self
             .members
@@ -155,8 +156,8 @@ impl Groups {
         descriptions
     }
 
-    /// Ends the work of all groups and takes it up again.
-    pub(crate) async fn restart(&self) -> Result<(), Trouble> {
+    /// Ends all groups and starts them again.
+    pub(crate) async fn restart(&self) -> Result<(), ReadWriteError> {
         let mut members = self.members.lock().await;
         for member in members.values_mut() {
             end(&member.handle).await;
@@ -165,7 +166,8 @@ impl Groups {
         Ok(())
     }
 
-    /// The first place that a group reads. The event at the place that a client names is the first that it gets.
+    /// The first place that a group reads. If a client names a place, the event at that place is
+    /// the first that the group gets.
     async fn first(&self, key: &GroupKey, start: Start) -> Result<Result<u64, Refusal>, ReadFailure> {
         let head = self.books.reader.head();
         Ok(Ok(match (start, key.source == ALL) {
@@ -188,7 +190,7 @@ impl Groups {
     }
 }
 
-/// How one group stands; `None` when it has ended meanwhile.
+/// The state of one group. `None`: it has ended meanwhile.
 pub(crate) async fn describe(handle: &Handle) -> Option<Description> {
     let (answer, described) = oneshot::channel();
     handle.send(Command::Describe { answer }).await.ok()?;
@@ -198,7 +200,7 @@ pub(crate) async fn describe(handle: &Handle) -> Option<Description> {
 async fn end(handle: &Handle) {
     let (answer, ended) = oneshot::channel();
     if handle.send(Command::End { answer }).await.is_ok() {
-        // An error means that it has ended by itself.
+        // An error means that the group has already ended by itself.
         let _ = ended.await;
     }
 }

@@ -1,4 +1,5 @@
-//! What a group is and how it is to work, and how that is kept: as JSON, in the words of the server's own configuration.
+//! The identity and settings of a group, and how they are stored: as JSON, with the names of the
+//! server's own configuration.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::{Filter, Pattern};
 
-/// What a group reads, and its name.
+/// The stream or `$all` that a group reads, and the group's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct GroupKey {
     /// A stream, or `$all`.
@@ -23,18 +24,18 @@ impl GroupKey {
         self.source == ALL
     }
 
-    /// The stream in which the group's progress is kept.
+    /// The stream of the group's checkpoints.
     pub(super) fn checkpoint_stream(&self) -> String {
         format!("{self}-checkpoint")
     }
 
-    /// The stream of links to the events that the group has put aside.
+    /// The stream of links to the group's parked events.
     pub(super) fn parked_stream(&self) -> String {
         format!("{self}-parked")
     }
 }
 
-/// With this begin the names of the streams in which groups keep their books.
+/// The names of all streams with the groups' records begin with this.
 pub(super) const BOOKS: &str = "$persistentsubscription-";
 
 impl fmt::Display for GroupKey {
@@ -46,13 +47,13 @@ impl fmt::Display for GroupKey {
 /// Which consumer gets an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Strategy {
-    /// The one that came first, as long as it takes more.
+    /// The first consumer, as long as it has room.
     DispatchToSingle,
-    /// One after the other.
+    /// One after another.
     RoundRobin,
-    /// The same one for all events of a stream.
+    /// The same consumer for all events of a stream.
     Pinned,
-    /// The same one for all events with a correlation id.
+    /// The same consumer for all events with the same correlation id.
     PinnedByCorrelation,
 }
 
@@ -79,7 +80,7 @@ impl Strategy {
 pub(crate) struct Settings {
     pub(crate) resolve_link_tos: bool,
     pub(crate) extra_statistics: bool,
-    /// How long a consumer has for an answer; 0: for ever.
+    /// How long a consumer may take for an answer. 0: without limit.
     pub(crate) message_timeout: u32,
     pub(crate) max_retry_count: u32,
     pub(crate) check_point_after: u32,
@@ -99,7 +100,7 @@ impl Settings {
     }
 }
 
-/// Where a group begins, as it was asked for.
+/// Where a group begins, as the client requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Start {
     Beginning,
@@ -108,7 +109,7 @@ pub(crate) enum Start {
     At(u64),
 }
 
-/// An expression that tells which events of `$all` a group reads.
+/// An expression that selects the events of `$all` that a group reads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FilterText {
@@ -124,7 +125,7 @@ impl FilterText {
     }
 }
 
-/// A group as it is kept.
+/// A group as it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Entry {
@@ -133,8 +134,8 @@ pub(crate) struct Entry {
     #[serde(flatten)]
     pub(crate) settings: Settings,
     pub(crate) start: Start,
-    /// The first place to read, as it was when the group was made: the end moves, and a group must not skip what came
-    /// before its first checkpoint.
+    /// The first place to read, determined when the group was created: the end of the log moves,
+    /// and the group must not skip events before its first checkpoint.
     pub(crate) first: u64,
     pub(crate) filter: Option<FilterText>,
 }

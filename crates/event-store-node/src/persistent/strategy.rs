@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::group::{Consumer, ConsumerId, Message};
 use super::settings::Strategy;
 
-/// The consumer for an event; `None`: nobody who may have it takes more now.
+/// The consumer for an event. `None`: no allowed consumer has room now.
 pub(super) fn choose(
     strategy: Strategy,
     consumers: &[Consumer],
@@ -16,7 +16,7 @@ pub(super) fn choose(
     let mut free = consumers.iter().filter(|consumer| consumer.in_flight < consumer.slots);
     match strategy {
         Strategy::DispatchToSingle => free.next(),
-        // Consumers are in the order in which they came, and so are their ids.
+        // Consumers are in the order of their arrival, and so are their ids.
         Strategy::RoundRobin => free.clone().find(|consumer| consumer.id > last_turn).or_else(|| free.next()),
         Strategy::Pinned => pinned(consumers, stream_of(message)),
         Strategy::PinnedByCorrelation => {
@@ -27,14 +27,15 @@ pub(super) fn choose(
     .map(|consumer| consumer.id)
 }
 
-/// The consumer with the highest hash together with the key: when one comes or goes, only its own keys move (rendezvous
-/// hashing: Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998).
+/// The consumer with the highest hash together with the key. When a consumer comes or goes, only
+/// its own keys move (rendezvous hashing: Thaler and Ravishankar, "Using name-based mappings to
+/// increase hit rates", 1998).
 fn pinned<'a>(consumers: &'a [Consumer], key: &[u8]) -> Option<&'a Consumer> {
     let chosen = consumers.iter().max_by_key(|consumer| xxh3_64_with_seed(key, consumer.id))?;
     (chosen.in_flight < chosen.slots).then_some(chosen)
 }
 
-/// Links are pinned by where they lead.
+/// Links are pinned by the stream to which they point.
 fn stream_of(message: &Message) -> &[u8] {
     let event = message.event.event.as_ref().or(message.event.link.as_ref());
     event.map_or(&[], |event| event.record.stream.as_bytes())

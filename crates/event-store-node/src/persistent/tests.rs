@@ -1,4 +1,4 @@
-//! Groups without a wire: what a consumer does there by leaving.
+//! Groups without a network: what happens when consumers leave.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::engine::{Command, Connected, Handle};
-use super::group::Who;
+use super::group::ConsumerName;
 use super::settings::{GroupKey, Settings, Start, Strategy};
 use super::{Books, Groups, describe};
 use crate::log::Log;
@@ -18,10 +18,10 @@ use crate::reader::Reader;
 use crate::recent::Recent;
 use crate::writer::Writer;
 
-/// What anything may take before its test has failed.
+/// The time limit of each wait in a test.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A group at work that takes this many consumers.
+/// A running group that takes this many consumers.
 async fn group(max_subscriber_count: u32) -> (Handle, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let log = Arc::new(Log::open(folder.path(), 0).unwrap());
@@ -52,7 +52,7 @@ async fn group(max_subscriber_count: u32) -> (Handle, TempDir) {
 
 fn connect() -> (Command, oneshot::Receiver<Option<Connected>>) {
     let (answer, connected) = oneshot::channel();
-    let who = Who { from: "127.0.0.1:1".into(), name: "a".into() };
+    let who = ConsumerName { from: "127.0.0.1:1".into(), name: "a".into() };
     (Command::Connect { who, slots: 1, answer }, connected)
 }
 

@@ -1,4 +1,4 @@
-//! Which projections there are, which of them are switched on, and how they stand.
+//! The kinds of system projections, which of them are switched on, and their state.
 
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 4] = [Self::ByCategory, Self::ByCorrelation, Self::ByEventType, Self::Streams];
 
-    /// As clients call it.
+    /// The name that clients use.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ByCategory => "$by_category",
@@ -31,7 +31,7 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The one that writes this stream of links.
+    /// The projection that writes this stream of links.
     pub(super) fn that_writes(stream: &str) -> Self {
         let begins =
             [(BY_CATEGORY, Self::ByCategory), (BY_CORRELATION, Self::ByCorrelation), (BY_TYPE, Self::ByEventType)];
@@ -41,7 +41,8 @@ impl Kind {
     }
 }
 
-/// Which are switched off, each with the position up to which it has written its links.
+/// The projections that are switched off, each with the position up to which it has written its
+/// links.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Off([Option<u64>; 4]);
 
@@ -68,11 +69,11 @@ impl Off {
     }
 }
 
-/// How the projections stand.
+/// The state of the projections.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Standing {
     pub(crate) checkpoint: u64,
-    /// Events that were looked at since the node started.
+    /// Events that were examined since the node started.
     pub(crate) processed: u64,
     pub(super) after: u64,
     pub(super) off: Off,
@@ -83,20 +84,20 @@ impl Standing {
         self.off.at(kind).is_none()
     }
 
-    /// Up to where its links are written.
+    /// The position up to which the projection has written its links.
     pub(crate) fn position_of(&self, kind: Kind) -> u64 {
         self.off.at(kind).unwrap_or(self.after)
     }
 }
 
-/// A projection is to be switched on or off.
+/// A request to switch a projection on or off.
 pub(super) struct Switch {
     pub(super) kind: Kind,
     pub(super) on: bool,
     pub(super) answer: oneshot::Sender<Result<(), Failure>>,
 }
 
-/// The way to the running projections.
+/// Sends requests to the running projections.
 #[derive(Clone)]
 pub(crate) struct Control {
     pub(super) switches: mpsc::Sender<Switch>,
@@ -105,7 +106,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Answers once the switch is recorded in the log.
+    /// Returns when the switch is recorded in the log.
     pub(crate) async fn switch(&self, kind: Kind, on: bool) -> Result<(), Failure> {
         let (answer, answered) = oneshot::channel();
         self.switches.send(Switch { kind, on, answer }).await.map_err(|_| Failure::Closed)?;

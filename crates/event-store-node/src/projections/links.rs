@@ -1,4 +1,4 @@
-//! Which links the system's projections make of an event. Pure.
+//! The links that the system projections create for an event. Pure.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use event_store_protocol::metadata::{METADATA_TYPE, SOFT_DELETED, described_by, limits_in, object_in};
@@ -9,15 +9,17 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::change::Proposed;
 use crate::storage::Event;
 
-/// The streams in which the node keeps its own books: what happens there is no news, and links to it would never end.
+/// The streams of the node's own records. They get no links: links to them would produce more of
+/// them without end.
 const BOOKS: [&str; 4] = ["$persistentsubscription-", "$persistentSubscriptionConfig", "$projections-", "$scavenges"];
 pub(super) const STREAMS: &str = "$streams";
 pub(super) const BY_CATEGORY: &str = "$ce-";
 pub(super) const BY_TYPE: &str = "$et-";
 pub(super) const BY_CORRELATION: &str = "$bc-";
-/// The category of a stream is what comes before the first of these in its name.
+/// The category of a stream is the part of its name before the first separator.
 const SEPARATOR: char = '-';
-/// A link whose stream would have a longer name is left out: such a stream could not be read.
+/// A link whose stream would have a longer name is left out, because such a stream could not be
+/// read.
 const MAX_NAME_BYTES: usize = 16 << 10;
 
 /// The links to an event, each with the stream into which it goes.
@@ -32,24 +34,24 @@ pub(super) fn of(event: &Event) -> Vec<(String, Proposed)> {
     links.into_iter().flatten().filter(named).collect()
 }
 
-/// A deleted stream has a link to what deleted it.
+/// For a deleted stream, the link points to the event that deleted it.
 fn by_category(event: &Event) -> Option<(String, Proposed)> {
     let record = &event.record;
     let deleted = deleted_by(event);
     let stream = deleted.unwrap_or(&record.stream);
     let category = category_of(stream)?;
-    // A link to a link would lead to the link.
+    // A link to a link would point to the link and not to the event.
     let target = if event.is_link() {
         String::from_utf8(record.data.to_vec()).ok()?
     } else {
         format!("{}@{}", record.revision, record.stream)
     };
-    let mut said = said_of(event);
-    said.insert("$o".into(), stream.into());
+    let mut metadata = metadata_of(event);
+    metadata.insert("$o".into(), stream.into());
     if deleted.is_some() {
-        said.insert("$deleted".into(), json!(-1));
+        metadata.insert("$deleted".into(), json!(-1));
     }
-    Some(link(event, format!("{BY_CATEGORY}{category}"), target, said))
+    Some(link(event, format!("{BY_CATEGORY}{category}"), target, metadata))
 }
 
 fn by_type(event: &Event) -> Option<(String, Proposed)> {
@@ -57,15 +59,15 @@ fn by_type(event: &Event) -> Option<(String, Proposed)> {
     if event.is_link() {
         return None;
     }
-    let mut said = said_of(event);
+    let mut metadata = metadata_of(event);
     let (stream, event_type) = match deleted_by(event) {
         Some(deleted) => {
-            said.insert("$deleted".into(), json!(-1));
+            metadata.insert("$deleted".into(), json!(-1));
             (deleted, "$deleted")
         }
         None => (record.stream.as_str(), record.event_type.as_str()),
     };
-    Some(link(event, format!("{BY_TYPE}{event_type}"), format!("{}@{stream}", record.revision), said))
+    Some(link(event, format!("{BY_TYPE}{event_type}"), format!("{}@{stream}", record.revision), metadata))
 }
 
 fn by_correlation(event: &Event) -> Option<(String, Proposed)> {
@@ -78,18 +80,18 @@ fn by_correlation(event: &Event) -> Option<(String, Proposed)> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    let mut said = said_of(event);
+    let mut metadata = metadata_of(event);
     let created = i64::try_from(record.created / 10).ok().and_then(DateTime::<Utc>::from_timestamp_micros);
-    said.insert("$eventTimestamp".into(), json!(created.map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, true))));
+    metadata.insert("$eventTimestamp".into(), json!(created.map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, true))));
     let target = format!("{}@{}", record.revision, record.stream);
-    Some(link(event, format!("{BY_CORRELATION}{correlation}"), target, said))
+    Some(link(event, format!("{BY_CORRELATION}{correlation}"), target, metadata))
 }
 
-/// A link to the first event of each stream, those of links among them.
+/// A link to the first event of each stream, including streams of links.
 fn to_first(event: &Event) -> Option<(String, Proposed)> {
     let record = &event.record;
     let is_listed = record.revision == 0 && record.stream != STREAMS && described_by(&record.stream).is_none();
-    is_listed.then(|| link(event, STREAMS.into(), format!("0@{}", record.stream), said_of(event)))
+    is_listed.then(|| link(event, STREAMS.into(), format!("0@{}", record.stream), metadata_of(event)))
 }
 
 /// `None` for the system's own streams, and for names without a category.
@@ -98,7 +100,7 @@ fn category_of(stream: &str) -> Option<&str> {
     (!category.is_empty() && !stream.starts_with('$')).then_some(category)
 }
 
-/// The stream that this event deletes, for good or so that it may be begun again.
+/// The stream that this event deletes, for good or so that it may be written again.
 fn deleted_by(event: &Event) -> Option<&str> {
     let record = &event.record;
     if event.is_tombstone() {
@@ -109,20 +111,20 @@ fn deleted_by(event: &Event) -> Option<&str> {
     deletes.then_some(described)
 }
 
-/// What every link says of what it was made from.
-fn said_of(event: &Event) -> Map<String, Value> {
+/// The metadata of every link: facts about the event to which it points.
+fn metadata_of(event: &Event) -> Map<String, Value> {
     let cause = Uuid::from_slice(&event.record.id).unwrap_or_default();
-    let mut said = Map::new();
-    said.insert("$c".into(), event.position.into());
-    said.insert("$p".into(), event.position.into());
-    said.insert("$causedBy".into(), cause.to_string().into());
-    said
+    let mut metadata = Map::new();
+    metadata.insert("$c".into(), event.position.into());
+    metadata.insert("$p".into(), event.position.into());
+    metadata.insert("$causedBy".into(), cause.to_string().into());
+    metadata
 }
 
-fn link(event: &Event, stream: String, target: String, said: Map<String, Value>) -> (String, Proposed) {
+fn link(event: &Event, stream: String, target: String, metadata: Map<String, Value>) -> (String, Proposed) {
     let id = xxh3_128(format!("{}@{stream}", event.position).as_bytes());
     let id = Builder::from_custom_bytes(id.to_be_bytes()).into_uuid();
-    (stream, Proposed::link(id, target, Value::Object(said).to_string()))
+    (stream, Proposed::link(id, target, Value::Object(metadata).to_string()))
 }
 
 #[cfg(test)]
@@ -145,7 +147,7 @@ mod tests {
         Event { position: 7, record }
     }
 
-    /// Where links go and where they lead.
+    /// The streams of the links, and their targets.
     fn links(event: &Event) -> Vec<(String, String)> {
         let text = |link: Proposed| String::from_utf8(link.data.to_vec()).unwrap();
         of(event).into_iter().map(|(stream, link)| (stream, text(link))).collect()
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_linked_by_category_to_where_it_leads() {
+    fn a_link_is_linked_by_the_category_of_its_target() {
         assert_eq!(links(&event("mine-1", 4, "$>", "2@order-1")), pairs(&[("$ce-mine", "2@order-1")]));
     }
 
@@ -192,12 +194,12 @@ mod tests {
         let soft = event("$$order-1", 0, "$metadata", &json!({ "$tb": SOFT_DELETED }).to_string());
         let linked = links(&soft);
         assert_eq!(linked[..2], pairs(&[("$ce-order", "0@$$order-1"), ("$et-$deleted", "0@order-1")]));
-        let said: Value = serde_json::from_slice(&of(&soft)[0].1.metadata).unwrap();
-        assert_eq!((&said["$o"], &said["$deleted"]), (&json!("order-1"), &json!(-1)));
+        let metadata: Value = serde_json::from_slice(&of(&soft)[0].1.metadata).unwrap();
+        assert_eq!((&metadata["$o"], &metadata["$deleted"]), (&json!("order-1"), &json!(-1)));
     }
 
     #[test]
-    fn what_the_node_writes_for_itself_is_linked_nowhere() {
+    fn the_nodes_own_records_get_no_links() {
         for name in ["$persistentsubscription-a::b-parked", "$$$persistentsubscription-a::b-parked", "$scavenges"] {
             assert_eq!(links(&event(name, 0, "Any", "{}")), [], "{name}");
         }

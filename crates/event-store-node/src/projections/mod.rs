@@ -1,12 +1,15 @@
-//! The system's projections: links by category (`$ce-…`), by type (`$et-…`), by correlation (`$bc-…`), and to the first
-//! event of each stream (`$streams`), as a server keeps them. Off unless asked for.
+//! The system projections: links by category (`$ce-…`), by type (`$et-…`), by correlation
+//! (`$bc-…`), and to the first event of each stream (`$streams`), the same as on a server. Off by
+//! default.
 //!
-//! One task follows `$all` and writes the links of a page in one piece. The id of a link derives from what it links to, and
-//! a link that is there is not written again: so each is written once, in the order of the log, wherever a crash came. A
-//! checkpoint in the log says from where to go on; it may be an older one, and so need not be written often.
+//! One task follows `$all` and writes the links of a page in one append. The id of a link derives
+//! from its target, and a link that exists is not written again. So each link is written once, in
+//! the order of the log, even after a crash. A checkpoint in the log marks where to continue. It
+//! may be old, so it is not written often.
 //!
-//! The task leaves out the links of a projection that is switched off. When it is switched on again, the task goes back to
-//! where it was switched off, and passes over the links that the others have already.
+//! The task leaves out the links of a projection that is switched off. When the projection is
+//! switched on again, the task returns to the position at which it was switched off. It skips the
+//! links that the other projections have already written.
 
 mod kind;
 mod links;
@@ -27,14 +30,14 @@ use super::writer::Writer;
 pub(super) use kind::{Control, Kind, Standing};
 use kind::{Off, Switch};
 
-/// The stream of checkpoints. Streams that begin like it are none of the projections' business.
+/// The stream of checkpoints. The projections ignore streams whose names begin with it.
 pub(super) const CHECKPOINTS: &str = "$projections-$system-checkpoint";
 const CHECKPOINT_TYPE: &str = "$ProjectionCheckpoint";
-/// How many events may be looked at again after a crash.
+/// How many events may be processed again after a crash.
 const EVENTS_PER_CHECKPOINT: u64 = 4096;
-/// Switches that may wait.
+/// How many switch requests may wait.
 const SWITCHES: usize = 16;
-/// After something failed.
+/// The pause after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Follows the log and writes links.
@@ -44,7 +47,7 @@ pub(super) struct Projections {
     /// The last position whose links are written.
     after: u64,
     checkpoint: Option<u64>,
-    /// Something was linked since the checkpoint.
+    /// A link was written since the checkpoint.
     has_linked: bool,
     off: Off,
     processed: u64,
@@ -53,7 +56,7 @@ pub(super) struct Projections {
 }
 
 impl Projections {
-    /// Takes the projections up where they were left.
+    /// Loads the projections from their checkpoint.
     pub(super) async fn open(reader: Reader, writer: Writer) -> Result<(Self, Control), ReadFailure> {
         let last = reader.last_of(CHECKPOINTS).await?;
         let checkpoint = last.map(|last| checkpoint_in(&last.record.data)).transpose()?;
@@ -85,9 +88,9 @@ impl Projections {
             };
             match worked {
                 Ok(()) => {}
-                Err(Trouble::Closing) => break,
-                Err(Trouble::Failed(reason)) => {
-                    warn!(position = self.after, %reason, "the system projections could not go on and try again");
+                Err(ReadWriteError::Closing) => break,
+                Err(ReadWriteError::Failed(reason)) => {
+                    warn!(position = self.after, %reason, "the system projections could not continue and try again");
                     tokio::select! {
                         () = self.reader.closing.cancelled() => break,
                         () = tokio::time::sleep(PAUSE) => {}
@@ -98,15 +101,15 @@ impl Projections {
         if self.has_linked
             && let Err(failure) = self.write_checkpoint().await
         {
-            info!(?failure, "the system projections will look again at what came after their last checkpoint");
+            info!(?failure, "the system projections will process the events after their last checkpoint again");
         }
     }
 
-    async fn next_page(&mut self) -> Result<(), Trouble> {
+    async fn next_page(&mut self) -> Result<(), ReadWriteError> {
         let page = self.reader.all_after(self.after, &Filter::Everything, PageLimits::default()).await?;
         self.link(&page).await?;
         self.after = page.last.unwrap_or(self.after);
-        self.processed += page.looked_at as u64;
+        self.processed += page.examined as u64;
         self.tell();
         if self.has_linked && self.after - self.checkpoint.unwrap_or(0) >= EVENTS_PER_CHECKPOINT {
             self.write_checkpoint().await?;
@@ -114,7 +117,7 @@ impl Projections {
         Ok(())
     }
 
-    async fn link(&mut self, page: &AllPage) -> Result<(), Trouble> {
+    async fn link(&mut self, page: &AllPage) -> Result<(), ReadWriteError> {
         let is_on = |(stream, _): &(String, Proposed)| self.off.at(Kind::that_writes(stream)).is_none();
         let links: Vec<_> = page.events.iter().flat_map(|event| links::of(event)).filter(is_on).collect();
         if links.is_empty() {
@@ -122,7 +125,7 @@ impl Projections {
         }
         self.has_linked = true;
         let intent = Intent { stream: CHECKPOINTS.into(), expected: Expected::Any, change: Change::Links(links) };
-        self.writer.change(intent).await?.map_err(|refusal| Trouble::Failed(format!("{refusal:?}"))).map(drop)
+        self.writer.change(intent).await?.map_err(|refusal| ReadWriteError::Failed(format!("{refusal:?}"))).map(drop)
     }
 
     async fn switch(&mut self, Switch { kind, on, answer }: Switch) {
@@ -133,7 +136,7 @@ impl Projections {
                 self.after = self.after.min(at);
             }
             (None, false) => self.off.set(kind, Some(self.after)),
-            // It is so already.
+            // The projection has that state already.
             (Some(_), false) | (None, true) => {}
         }
         let written = if off == self.off { Ok(()) } else { self.write_checkpoint().await };
@@ -141,7 +144,7 @@ impl Projections {
             (self.off, self.after) = (off, after);
         }
         self.tell();
-        // A caller who has left has no use for the answer.
+        // If the caller has left, no one needs the answer.
         let _ = answer.send(written);
     }
 
@@ -153,7 +156,7 @@ impl Projections {
 
     async fn write_checkpoint(&mut self) -> Result<(), Failure> {
         if self.checkpoint.is_none() {
-            // Only the last counts.
+            // Only the last checkpoint counts.
             self.append(metadata_stream_of(CHECKPOINTS), METADATA_TYPE, &json!({ "$maxCount": 2 })).await?;
         }
         let position = self.after;
@@ -183,18 +186,18 @@ fn checkpoint_in(checkpoint: &[u8]) -> Result<(u64, Off), ReadFailure> {
     read.ok_or_else(|| ReadFailure::Broken(format!("{CHECKPOINTS}: not a checkpoint")))
 }
 
-enum Trouble {
+enum ReadWriteError {
     Closing,
     Failed(String),
 }
 
-impl From<ReadFailure> for Trouble {
+impl From<ReadFailure> for ReadWriteError {
     fn from(failure: ReadFailure) -> Self {
         if matches!(failure, ReadFailure::Closing) { Self::Closing } else { Self::Failed(failure.to_string()) }
     }
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for ReadWriteError {
     fn from(failure: Failure) -> Self {
         if matches!(failure, Failure::Closed) { Self::Closing } else { Self::Failed(format!("{failure:?}")) }
     }

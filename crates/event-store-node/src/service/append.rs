@@ -1,4 +1,4 @@
-//! One append: the options, then the events, then an answer.
+//! One append: the options, then the events, then the answer.
 
 use event_store_protocol::shared::Empty;
 use event_store_protocol::streams::append_req::options::ExpectedStreamRevision;
@@ -34,7 +34,7 @@ pub(super) async fn append(
     Ok(AppendResp { result: Some(result) })
 }
 
-/// What is to be appended. `held` is the room for it.
+/// Reads the events to append. `held` is their reserved room.
 async fn gather(max_size: usize, mut requests: Streaming<AppendReq>, held: &mut Held) -> Result<Intent, Status> {
     let Some(Content::Options(options)) = requests.message().await?.and_then(|request| request.content) else {
         return Err(refusal::missing("Options"));
@@ -58,7 +58,7 @@ async fn gather(max_size: usize, mut requests: Streaming<AppendReq>, held: &mut 
     Ok(Intent { stream, expected, change: Change::Append(events) })
 }
 
-/// Which stream is to be changed, and what the caller believes about it.
+/// The stream to change, and the caller's expectation about it.
 pub(super) fn target(options: Options) -> Result<(String, Expected), Status> {
     let stream = convert::writable_stream_name(options.stream_identifier)?;
     let expected = match options.expected_stream_revision {
@@ -86,7 +86,7 @@ fn wrong_version(expected: Expected, current: Option<u64>) -> WrongExpectedVersi
             ExpectedRevisionOption::ExpectedStreamExists(Empty {}),
             ExpectedRevisionOption2060::StreamExists2060(Empty {}),
         ),
-        // The first version of the protocol had no word for it but the largest number.
+        // The first version of the protocol could express it only as the largest number.
         Expected::NoStream => (
             ExpectedRevisionOption::ExpectedNoStream(Empty {}),
             ExpectedRevisionOption2060::ExpectedRevision2060(u64::MAX),

@@ -1,7 +1,7 @@
-//! Many appends on one connection, each answered when it is done, in whatever order that is.
+//! Many appends on one connection. Each is answered when it is done, in any order.
 //!
-//! Appends to the same stream are made in the order in which they came. The number in flight is bounded: at the bound no
-//! more requests are taken, and flow control makes the client wait.
+//! Appends to the same stream are made in arrival order. The number in flight is bounded: at the
+//! bound no more requests are read, and flow control makes the client wait.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -30,7 +30,7 @@ use crate::intake::{Held, Intake};
 use crate::writer::Writer;
 
 const IN_FLIGHT: usize = 1024;
-/// Appends of which some messages have come and the last has not.
+/// How many appends may be incomplete, with some messages received and the last one missing.
 const INCOMPLETE: usize = 256;
 
 pub(super) fn answers(
@@ -54,7 +54,7 @@ struct Session {
     writer: Writer,
     intake: Intake,
     max_size: usize,
-    /// `None` once the client has no more.
+    /// `None` after the client's last request.
     requests: Option<Streaming<BatchAppendReq>>,
     incomplete: HashMap<Uuid, Incomplete>,
     waiting: FuturesUnordered<BoxFuture<'static, BatchAppendResp>>,
@@ -67,7 +67,7 @@ struct Incomplete {
     size: usize,
     held: Held,
     deadline: Option<Instant>,
-    /// When the rest of it is no longer waited for.
+    /// The time limit for the rest of it.
     late: Instant,
 }
 
@@ -95,7 +95,8 @@ impl Session {
         }
     }
 
-    /// Takes one message, or that there are no more. A wrong one is answered at once; without an id it cannot be.
+    /// Takes one message, or the end of the messages. An invalid one is answered at once, if it has
+    /// an id.
     async fn take(&mut self, request: Option<BatchAppendReq>) -> Result<Option<BatchAppendResp>, Status> {
         let Some(request) = request else {
             self.requests = None;
@@ -116,12 +117,13 @@ impl Session {
         }
     }
 
-    /// Gives an append up, and returns its stream. Clients find their append by it, whichever message was refused.
+    /// Gives up an append, and returns its stream. Clients identify their append by the stream,
+    /// whichever message was refused.
     fn forget(&mut self, id: Uuid) -> Option<shared::StreamIdentifier> {
         self.incomplete.remove(&id).map(|append| convert::identifier(&append.stream))
     }
 
-    /// Adds a message to its append, and gives the append back when it is complete.
+    /// Adds a message to its append, and returns the append when it is complete.
     fn gather(&mut self, id: Uuid, request: BatchAppendReq) -> Result<Option<Incomplete>, rpc::Status> {
         let full = self.incomplete.len() >= INCOMPLETE;
         let mut entry = match (self.incomplete.entry(id), request.options) {
@@ -145,10 +147,11 @@ impl Session {
     }
 
     async fn enqueue(&mut self, id: Uuid, append: Incomplete) {
-        // What is held is given back when there is room in the queue.
+        // The reserved room is released when there is room in the queue.
         let Incomplete { stream, expected, events, deadline, held: _held, .. } = append;
         let intent = Intent { stream: stream.clone(), expected, change: Change::Append(events) };
-        // Nothing is written for a caller who has stopped waiting, be it before or while there is no room in the queue.
+        // Nothing is written for a caller who no longer waits, even if the time ran out while the
+        // queue was full.
         let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
         let outcome = if is_over { None } else { in_time(Box::pin(self.writer.enqueue(intent)), deadline).await };
         let answer = async move {
@@ -185,7 +188,8 @@ fn begin(intake: &Intake, options: Options) -> Result<Incomplete, rpc::Status> {
     Ok(Incomplete { stream, expected, events: Vec::new(), size: 0, held: intake.nothing(), deadline, late })
 }
 
-/// Which append is the first whose rest does not come in time. There may be none.
+/// Waits until the rest of an incomplete append is late, and returns its id. There may be no
+/// incomplete append.
 async fn first_late(incomplete: &HashMap<Uuid, Incomplete>) -> Uuid {
     match incomplete.iter().min_by_key(|(_, append)| append.late) {
         Some((id, append)) => {
@@ -196,20 +200,20 @@ async fn first_late(incomplete: &HashMap<Uuid, Incomplete>) -> Uuid {
     }
 }
 
-/// How long the caller will wait. Older clients name the moment, newer ones the time.
+/// How long the caller will wait. Older clients send a point in time, newer ones a duration.
 fn time_left(deadline: DeadlineOption) -> Duration {
     match deadline {
         DeadlineOption::Deadline(left) => span(left.seconds, left.nanos),
         DeadlineOption::Deadline21100(moment) => {
             let moment = SystemTime::UNIX_EPOCH.checked_add(span(moment.seconds, moment.nanos));
-            // One that no clock will show never comes.
+            // A point in time that no clock can represent never arrives.
             moment.map_or(Duration::MAX, |moment| moment.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO))
         }
     }
 }
 
-/// A span of time as the wire has it: nothing if it is negative. The conversions that come with the message's type
-/// overflow when it is the most negative of all.
+/// A duration in the protocol's form. Zero if it is negative. The conversions of the message's type
+/// overflow for the smallest number.
 fn span(seconds: i64, nanos: i32) -> Duration {
     match (u64::try_from(seconds), u32::try_from(nanos)) {
         (Ok(seconds), Ok(nanos)) => Duration::new(seconds, nanos.min(999_999_999)),
@@ -217,7 +221,7 @@ fn span(seconds: i64, nanos: i32) -> Duration {
     }
 }
 
-/// `None`: nothing came of it in time, though it may yet.
+/// `None`: no result in time, but it may still come.
 async fn in_time<T>(outcome: impl Future<Output = T> + Unpin, deadline: Option<Instant>) -> Option<T> {
     match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline, outcome).await.ok(),
@@ -280,7 +284,8 @@ fn failed(failure: Failure) -> rpc::Status {
     rpc::Status { message: status.message().into(), ..packed(status.code(), &shared::Unknown {}) }
 }
 
-/// Clients tell refusals apart by what is packed into the details, and some by the message, which is its name.
+/// Clients distinguish refusals by the message packed into the details, and some by the text, which
+/// is its name.
 fn packed<M: Name>(code: Code, details: &M) -> rpc::Status {
     let details = Any { type_url: M::type_url(), value: details.encode_to_vec() };
     rpc::Status { code: code.into(), message: M::NAME.into(), details: Some(details) }
@@ -291,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_that_cannot_be_is_over_or_never_comes() {
+    fn an_impossible_deadline_has_passed_or_never_comes() {
         let extremes = [i64::MIN, -1, 0, i64::MAX];
         for (seconds, nanos) in extremes.iter().flat_map(|seconds| [(*seconds, i32::MIN), (*seconds, i32::MAX)]) {
             let left = time_left(DeadlineOption::Deadline(prost_types::Duration { seconds, nanos }));

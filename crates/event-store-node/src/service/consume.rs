@@ -1,7 +1,8 @@
-//! One consumer of a group: what it is sent, and what it answers.
+//! One consumer of a group: the events that it gets, and its answers.
 //!
-//! Both directions are one stream of steps. While the consumer does not take its messages its answers are not looked at
-//! either; it has no more events out than it asked for, so it has to take them before it can say more.
+//! Both directions are one stream of steps. While the consumer does not read its messages, its
+//! answers are not read either. It never has more events than it asked for, so it has to read them
+//! before it can answer more.
 
 use event_store_protocol::persistent::read_req::nack::Action;
 use event_store_protocol::persistent::read_req::options::StreamOption;
@@ -20,12 +21,12 @@ use super::refusal;
 use super::streams::Answers;
 use crate::persistent::Groups;
 use crate::persistent::engine::{Command, Connected, Events, Handle};
-use crate::persistent::group::{ConsumerId, Message, Nack, Who};
+use crate::persistent::group::{ConsumerId, ConsumerName, Message, Nack};
 use crate::persistent::settings::GroupKey;
 
 pub(super) async fn consume(
     groups: &Groups,
-    who: Who,
+    who: ConsumerName,
     mut requests: Streaming<ReadReq>,
 ) -> Result<Answers<ReadResp>, Status> {
     let Some(Content::Options(options)) = requests.message().await?.and_then(|request| request.content) else {
@@ -61,7 +62,7 @@ struct Session {
     key: GroupKey,
     handle: Handle,
     ids: IdForm,
-    /// `None` once the client has nothing more to say.
+    /// `None` after the client's last request.
     requests: Option<Streaming<ReadReq>>,
     id: ConsumerId,
     events: Events,
@@ -84,7 +85,7 @@ impl Session {
                 }
                 request = request => match request? {
                     Some(request) => self.take(request).await?,
-                    // As with any server, a client that closes its side has left.
+                    // As on any server, a client that closes its side has left.
                     None => return Ok(None),
                 },
             }
@@ -98,15 +99,16 @@ impl Session {
             Some(Content::Nack(nack)) => {
                 let action = nack.action();
                 let ids = uuids(nack.ids)?;
-                let said = match action {
+                let wanted = match action {
                     Action::Retry | Action::Unknown => Nack::Retry,
                     Action::Park => Nack::Park,
                     Action::Skip => Nack::Skip,
-                    // A server takes this for no answer and drops nobody: the consumer itself is the one to stop. What it
-                    // had comes again when its time is over, or the consumer has left.
+                    // A server does not treat this as an answer, and disconnects no one: the
+                    // consumer itself stops. Its events are delivered again after their time limit,
+                    // or when the consumer has left.
                     Action::Stop => return Ok(()),
                 };
-                Command::Refuse { consumer, ids, nack: said, reason: nack.reason }
+                Command::Refuse { consumer, ids, nack: wanted, reason: nack.reason }
             }
             Some(Content::Options(_)) | None => return Err(refusal::invalid("An ack or a nack was expected.")),
         };

@@ -1,4 +1,4 @@
-//! Between the protocol's messages and the node's own types.
+//! Conversion between the protocol's messages and the node's own types.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::change::{Proposed, Written};
 use crate::reader::Reader;
 use crate::storage::{Event, Resolved};
 
-/// Longer names would not fit a key of the storage; nobody has a use for them.
+/// Longer names would not fit into a key of the storage, and no client needs them.
 const MAX_NAME_BYTES: usize = 16 << 10;
 const ALL: &str = "$all";
 
@@ -30,7 +30,7 @@ pub(super) fn stream_name(identifier: Option<StreamIdentifier>) -> Result<String
     Ok(name)
 }
 
-/// Refuses what is no name of a stream.
+/// Refuses an invalid stream name.
 pub(crate) fn checked_name(name: &str) -> Result<(), Status> {
     if name.is_empty() || name == "$$" {
         return Err(refusal::invalid(format!("'{name}' is not a valid stream name.")));
@@ -41,8 +41,8 @@ pub(crate) fn checked_name(name: &str) -> Result<(), Status> {
     Ok(())
 }
 
-/// Refuses what is no name of a stream that can be written. Only the node records what a scavenge has removed: a client's
-/// record would make the node remove other events.
+/// Refuses an invalid name of a stream to write. Only the node may record what a scavenge has
+/// removed: a client's record would make the node remove other events.
 pub(crate) fn checked_writable_name(name: &str) -> Result<(), Status> {
     checked_name(name)?;
     if name == ALL || is_of_scavenges(name) { Err(refusal::access_denied()) } else { Ok(()) }
@@ -87,12 +87,12 @@ pub(super) fn success(written: Written) -> Success {
     }
 }
 
-/// The protocol has two numbers to a position; a node without transactions needs one.
+/// The protocol has two numbers for a position. A node without transactions needs only one.
 pub(super) fn position(position: u64) -> AllStreamPosition {
     AllStreamPosition { commit_position: position, prepare_position: position }
 }
 
-/// How the caller wants ids written.
+/// The form in which the caller wants ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IdForm {
     Structured,
@@ -124,7 +124,7 @@ impl IdForm {
     }
 }
 
-/// How a reader wants events.
+/// The form in which a reader wants events.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form {
     pub(super) ids: IdForm,
@@ -142,7 +142,8 @@ fn read_event(event: &Resolved, ids: IdForm) -> ReadResp {
     response(Content::Event(ReadEvent { event, link, position: position.map(read_event::Position::CommitPosition) }))
 }
 
-/// The event, the link that led to it, and the position at which a reader of `$all` finds the one or the other.
+/// The event, the link to it, and the position at which a reader of `$all` finds the event or the
+/// link.
 pub(super) fn resolved(
     resolved: &Resolved,
     ids: IdForm,

@@ -1,4 +1,4 @@
-//! Deleting a stream, so that it may be begun anew, or for good.
+//! Deleting a stream, for good or so that it may be written again.
 
 use event_store_protocol::shared::Empty;
 use event_store_protocol::streams::delete_resp::PositionOption;

@@ -1,4 +1,4 @@
-//! What this server can do, as a server of the 24.10 line would say it.
+//! The features of this server, reported as a server of the 24.10 line reports them.
 
 use event_store_protocol::server_features::server_features_server::ServerFeatures;
 use event_store_protocol::server_features::{SupportedMethod, SupportedMethods};
@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use crate::member::Member;
 
-/// The methods of each service, in lower case, with what a client may ask of them.
+/// The methods of each service, in lower case, with the features that a client may use.
 const SERVICES: [Service; 6] = [
     (
         "event_store.client.streams.streams",
@@ -49,7 +49,7 @@ const SERVICES: [Service; 6] = [
     ("event_store.client.server_features.serverfeatures", &[("getsupportedmethods", &[])]),
 ];
 
-/// Of a node that runs the system's projections.
+/// The service of a node that runs the system projections.
 const PROJECTIONS: Service = (
     "event_store.client.projections.projections",
     &[("statistics", &[]), ("enable", &[]), ("disable", &[]), ("state", &[]), ("result", &[])],

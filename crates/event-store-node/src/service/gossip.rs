@@ -1,4 +1,4 @@
-//! The cluster, which is this one node, and it leads.
+//! The cluster: this one node, as its leader.
 
 use chrono::Utc;
 use event_store_protocol::gossip::gossip_server::Gossip;

@@ -1,4 +1,5 @@
-//! The protocol's services. Each turns messages into intents and questions, and what comes of them into messages.
+//! The protocol's services. Each turns messages into intents and queries, and their results into
+//! messages.
 
 #![expect(clippy::result_large_err, reason = "the traits of the protocol prescribe the type of the error")]
 

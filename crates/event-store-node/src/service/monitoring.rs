@@ -1,7 +1,8 @@
-//! `Stats`: how the node is doing, at once and then at the asked interval.
+//! `Stats`: figures about the node, at once and then at the requested interval.
 //!
-//! The names are those of `EventStoreDB`. Of its many, the ones are there that have a meaning here. Asked for metadata, a
-//! server puts the name of one of its own types in place of some values; here the values stay.
+//! The names are those of `EventStoreDB`. The node reports those of its many figures that have a
+//! meaning here. When a client requests metadata, a server replaces some values with the name of an
+//! internal type. Here the values stay.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use super::streams::Answers;
 use crate::reader::{ReadFailure, Reader};
 use crate::stats;
 
-/// Nobody needs them more often; a server that was asked for every 0 ms would do nothing else.
+/// The shortest interval. No client needs figures more often, and an interval of 0 ms would keep
+/// the node busy.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) struct MonitoringService {

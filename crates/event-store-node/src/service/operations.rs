@@ -1,11 +1,13 @@
-//! What an operator can ask of this node.
+//! Operations that a client can request of this node.
 //!
-//! A server of one node has nothing to resign from, no index to merge and no subsystem that needs a restart, and says of
-//! such a wish that it is done. It scavenges with one thread, however many are wished for, and all of the log.
+//! A single node has no leadership to resign, no index to merge and no subsystem to restart. It
+//! answers such requests as done. A scavenge always uses one thread, whatever number is requested,
+//! and covers the whole log.
 //!
-//! The node lives in a program that has more to close than the log, so it does not end itself when a client asks for it:
-//! it passes the wish on, see [`NodeHandle::asked_to_shut_down`](crate::NodeHandle::asked_to_shut_down). As with
-//! any server, the answer says that the wish has been heard and no more.
+//! The node runs in a program that has more to close than the log. So it does not shut down when a
+//! client requests it, but passes the request on: see
+//! [`NodeHandle::asked_to_shut_down`](crate::NodeHandle::asked_to_shut_down). As on any server, the
+//! answer only confirms that the request was received.
 
 use event_store_protocol::operations::operations_server::Operations;
 use event_store_protocol::operations::scavenge_resp::ScavengeResult;
@@ -42,7 +44,7 @@ impl Operations for OperationsService {
             let chunk = options.start_from_chunk;
             return Err(refusal::invalid(format!("start_from_chunk must be 0 or more, not {chunk}.")));
         }
-        let begun = self.scavenges.start(options.thread_count).await.map_err(refusal::trouble)?;
+        let begun = self.scavenges.start(options.thread_count).await.map_err(refusal::read_write_error)?;
         Ok(Response::new(match begun {
             Begun::Now(id) => answer(id, ScavengeResult::Started),
             Begun::Before(id) => answer(id, ScavengeResult::InProgress),
@@ -58,7 +60,7 @@ impl Operations for OperationsService {
     }
 
     async fn shutdown(&self, _: Request<Empty>) -> Done {
-        info!("a client asks the event store to shut down");
+        info!("a client requests a shutdown of the event store");
         self.asked_to_shut_down.cancel();
         Ok(Response::new(DONE))
     }

@@ -1,5 +1,5 @@
-//! The `PersistentSubscriptions` service: which call is answered where. What a consumer is sent and answers is in
-//! [`super::consume`].
+//! The `PersistentSubscriptions` service: which function answers which call. A consumer's events
+//! and answers are in [`super::consume`].
 
 use event_store_protocol::persistent::persistent_subscriptions_server::PersistentSubscriptions;
 use event_store_protocol::persistent::replay_parked_req::options::StopAtOption;
@@ -16,14 +16,14 @@ use super::persistent_settings::{changed, group_key, made};
 use super::streams::Answers;
 use super::{consume, convert, refusal};
 use crate::persistent::engine::{Command, Description};
-use crate::persistent::group::Who;
+use crate::persistent::group::ConsumerName;
 use crate::persistent::measure::Measured;
 use crate::persistent::settings::{ALL, Entry, GroupKey, Start};
 use crate::persistent::{self, Groups, Refusal};
+use crate::read_write_error::ReadWriteError;
 use crate::reader::Reader;
-use crate::trouble::Trouble;
 
-/// Characters of the name that a consumer gives itself.
+/// How many characters of a consumer's own name are kept.
 const MAX_CONNECTION_NAME: usize = 256;
 
 pub(crate) struct PersistentService {
@@ -65,7 +65,7 @@ impl PersistentSubscriptions for PersistentService {
         let from = request.remote_addr().map_or_else(String::new, |address| address.to_string());
         let name = request.metadata().get("connection-name").and_then(|name| name.to_str().ok());
         let name = name.map_or_else(String::new, |name| name.chars().take(MAX_CONNECTION_NAME).collect());
-        consume::consume(&self.groups, Who { from, name }, request.into_inner()).await.map(Response::new)
+        consume::consume(&self.groups, ConsumerName { from, name }, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_info(&self, request: Request<GetInfoReq>) -> Result<Response<GetInfoResp>, Status> {
@@ -133,13 +133,13 @@ impl PersistentSubscriptions for PersistentService {
     }
 
     async fn restart_subsystem(&self, _: Request<Empty>) -> Result<Response<Empty>, Status> {
-        self.groups.restart().await.map_err(refusal::trouble)?;
+        self.groups.restart().await.map_err(refusal::read_write_error)?;
         Ok(Response::new(Empty {}))
     }
 }
 
-fn answered(key: &GroupKey, outcome: Result<Result<(), Refusal>, Trouble>) -> Result<(), Status> {
-    outcome.map_err(refusal::trouble)?.map_err(|refused| match refused {
+fn answered(key: &GroupKey, outcome: Result<Result<(), Refusal>, ReadWriteError>) -> Result<(), Status> {
+    outcome.map_err(refusal::read_write_error)?.map_err(|refused| match refused {
         Refusal::Exists => refusal::group_exists(&key.source, &key.group),
         Refusal::DoesNotExist => no_group(key),
         Refusal::Start(reason) => refusal::group_failed(&key.source, &key.group, &reason),
@@ -173,7 +173,7 @@ impl PersistentService {
                 .map(|consumer| ConnectionInfo {
                     from: consumer.from,
                     connection_name: consumer.name,
-                    // A server without access control treats every caller as this user.
+                    // A server without access control reports every caller as this user.
                     username: "system".into(),
                     average_items_per_second: small(consumer.measured.per_second),
                     total_items: number(consumer.measured.total),

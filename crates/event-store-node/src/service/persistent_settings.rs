@@ -1,4 +1,4 @@
-//! What a client says about a group when it makes or changes one.
+//! What a client sends when it creates or changes a group.
 
 use event_store_protocol::persistent as wire;
 use event_store_protocol::persistent::all_options::{AllOption, FilterOption};
@@ -14,7 +14,7 @@ use crate::persistent::settings::{ALL, FilterText, GroupKey, Settings, Start, St
 
 const TICKS_PER_MILLISECOND: i64 = 10_000;
 
-/// The group that a call is about. `stream` tells a stream from `$all`.
+/// The group that a call is about. `stream` distinguishes a stream from `$all`.
 pub(super) fn group_key<S>(
     group: String,
     stream: impl FnOnce(S) -> Option<StreamIdentifier>,
@@ -30,7 +30,7 @@ pub(super) fn group_key<S>(
     Ok(GroupKey { source, group })
 }
 
-/// A group to be made.
+/// A group to create.
 pub(super) fn made(request: wire::CreateReq) -> Result<(GroupKey, Settings, Start, Option<FilterText>), Status> {
     let mut options = request.options.ok_or_else(|| refusal::missing("Options"))?;
     let filter = match &mut options.stream_option {
@@ -41,14 +41,15 @@ pub(super) fn made(request: wire::CreateReq) -> Result<(GroupKey, Settings, Star
     Ok((key, settings, start.unwrap_or(Start::Beginning), filter))
 }
 
-/// A group to be changed. Where it is to start now is `None` for a client that does not say.
+/// A group to change. The start is `None` if the client does not set it.
 pub(super) fn changed(request: wire::UpdateReq) -> Result<(GroupKey, Settings, Option<Start>), Status> {
     read(request.options.ok_or_else(|| refusal::missing("Options"))?)
 }
 
 fn read(options: wire::create_req::Options) -> Result<(GroupKey, Settings, Option<Start>), Status> {
     let wire = options.settings.ok_or_else(|| refusal::missing("Settings"))?;
-    // The first version of the protocol said the stream outside of the options, and the start among the settings.
+    // The first version of the protocol had the stream outside of the options, and the start among
+    // the settings.
     let (source, start) = match options.stream_option {
         Some(StreamOption::Stream(stream)) => {
             (stream.stream_identifier, stream.revision_option.map(|option| Ok(revision_start(option))))
@@ -63,7 +64,8 @@ fn read(options: wire::create_req::Options) -> Result<(GroupKey, Settings, Optio
     let failed = |reason: String| refusal::group_failed(&key.source, &key.group, &reason);
     let start = start.transpose().map_err(failed)?;
     let settings = settings(&wire, strategy(&wire).map_err(failed)?)?;
-    // `MinCheckpointCount` above `MaxCheckpointCount` is no contradiction: the larger number then never counts.
+    // `MinCheckpointCount` above `MaxCheckpointCount` is allowed: the larger number then has no
+    // effect.
     if settings.history_buffer_size <= settings.read_batch_size {
         let Settings { history_buffer_size: history, read_batch_size: batch, .. } = settings;
         return Err(failed(format!("HistoryBufferSize ({history}) must be larger than ReadBatchSize ({batch})")));
@@ -71,7 +73,7 @@ fn read(options: wire::create_req::Options) -> Result<(GroupKey, Settings, Optio
     Ok((key, settings, start))
 }
 
-/// Some clients name the end as the largest number.
+/// Some clients send the end as the largest number.
 fn at(place: u64) -> Start {
     if place == u64::MAX { Start::End } else { Start::At(place) }
 }

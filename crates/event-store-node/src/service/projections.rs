@@ -1,5 +1,5 @@
-//! `Projections`: the system's own, on a node that runs them. They are switched on and off, and say how they stand; they
-//! keep no state, and there are no others.
+//! `Projections`: the system projections, on a node that runs them. A client can switch them on and
+//! off and read their statistics. They have no state, and other projections do not exist here.
 
 use event_store_protocol::projections::projections_server::Projections;
 use event_store_protocol::projections::statistics_req::options::Mode;
@@ -26,7 +26,7 @@ fn found(name: &str) -> Result<Projection, Status> {
     Projection::named(name).ok_or_else(|| refusal::projection_not_found(name))
 }
 
-fn none_of_your_own<T>() -> Result<Response<T>, Status> {
+fn only_system_projections<T>() -> Result<Response<T>, Status> {
     let names = Projection::ALL.map(Projection::name).join(", ");
     Err(Status::unimplemented(format!(
         "This node runs the system's projections only ({names}); it can switch them on and off."
@@ -84,22 +84,22 @@ impl Projections for ProjectionsService {
     }
 
     async fn create(&self, _: Request<CreateReq>) -> Result<Response<CreateResp>, Status> {
-        none_of_your_own()
+        only_system_projections()
     }
 
     async fn update(&self, _: Request<UpdateReq>) -> Result<Response<UpdateResp>, Status> {
-        none_of_your_own()
+        only_system_projections()
     }
 
     async fn delete(&self, _: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
-        none_of_your_own()
+        only_system_projections()
     }
 
     async fn reset(&self, _: Request<ResetReq>) -> Result<Response<ResetResp>, Status> {
-        none_of_your_own()
+        only_system_projections()
     }
 
-    /// The projections try again by themselves whenever something fails: there is nothing to restart.
+    /// The projections retry by themselves after any failure, so there is nothing to restart.
     async fn restart_subsystem(&self, _: Request<Empty>) -> Result<Response<Empty>, Status> {
         Ok(Response::new(Empty {}))
     }

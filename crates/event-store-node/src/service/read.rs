@@ -1,7 +1,9 @@
-//! `Read`: what is asked for, and the answers that end. Those that do not are in [`super::subscribe`].
+//! `Read`: the request, and answers with an end. Answers without an end are in
+//! [`super::subscribe`].
 //!
-//! An answer is a stream over a cursor: each step reads one page and turns it into messages. Nothing runs while nobody
-//! takes the messages, so a slow reader holds one page and slows nobody.
+//! An answer is a stream over a cursor: each step reads one page and turns it into messages.
+//! Nothing runs unless the client takes messages, so a slow reader holds one page and delays no
+//! other reader.
 
 use std::ops::RangeInclusive;
 
@@ -23,7 +25,7 @@ use crate::filter::{Filter, Pattern};
 use crate::reader::Reader;
 use crate::storage::{Direction, PageLimits, StreamPage};
 
-/// What a filtered reader looks through between two checkpoints if it does not say.
+/// How many events a filtered read examines between two checkpoints by default.
 const DEFAULT_WINDOW: u32 = 32;
 
 pub(super) async fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp>, Status> {
@@ -44,8 +46,8 @@ pub(super) async fn read(reader: &Reader, request: ReadReq) -> Result<Answers<Re
             let stream = convert::stream_name(options.stream_identifier)?;
             let from = options.revision_option.ok_or_else(|| refusal::missing("RevisionOption"))?;
             let from = first_revision(from, direction);
-            let says_end = compatibility >= 1;
-            let cursor = StreamRead { reader, stream, from, remaining: count, direction, form, says_end };
+            let reports_end = compatibility >= 1;
+            let cursor = StreamRead { reader, stream, from, remaining: count, direction, form, reports_end };
             begun(cursor, StreamRead::next).await
         }
         (Some(StreamOption::All(options)), Some(CountOption::Count(count)), _, filter) => {
@@ -68,7 +70,7 @@ pub(super) async fn read(reader: &Reader, request: ReadReq) -> Result<Answers<Re
             let (filter, checkpoints) = filter_from(filter)?;
             let after = match options.all_option.ok_or_else(|| refusal::missing("AllOption"))? {
                 AllOption::Start(_) => 0,
-                // Some clients say the end as the largest position.
+                // Some clients send the end as the largest position.
                 AllOption::Position(position) if position.commit_position < u64::MAX => position.commit_position,
                 AllOption::Position(_) | AllOption::End(_) => reader.head(),
             };
@@ -78,7 +80,8 @@ pub(super) async fn read(reader: &Reader, request: ReadReq) -> Result<Answers<Re
     }
 }
 
-/// Turns a cursor and its step into the messages of an answer. A step gives some messages, or `None` at the end.
+/// Turns a cursor and its step into the messages of an answer. A step returns some messages, or
+/// `None` at the end.
 pub(super) fn answers<C, F, Fut>(cursor: C, step: F) -> Answers<ReadResp>
 where
     C: Send + 'static,
@@ -89,8 +92,8 @@ where
     pages.map_ok(|page| stream::iter(page).map(Ok)).try_flatten().boxed()
 }
 
-/// The same for a read that ends, whose first page is read before anything is sent: an error there is the answer itself
-/// (`Trailers-Only`), where clients look for it first.
+/// The same for a read with an end. Its first page is read before anything is sent, so that an
+/// error there is the answer itself (`Trailers-Only`), where clients look for it first.
 async fn begun<C, F, Fut>(cursor: C, step: F) -> Result<Answers<ReadResp>, Status>
 where
     C: Send + 'static,
@@ -127,7 +130,7 @@ fn first_revision(option: RevisionOption, direction: Direction) -> u64 {
     }
 }
 
-/// Forwards a position is included, backwards it is not: a position is a gap before an event.
+/// Forwards a position is included, backwards it is not: a position is the gap before an event.
 fn positions(option: AllOption, direction: Direction) -> RangeInclusive<u64> {
     match (option, direction) {
         (AllOption::Start(_), Direction::Forwards) | (AllOption::End(_), Direction::Backwards) => 1..=u64::MAX,
@@ -151,8 +154,8 @@ struct StreamRead {
     remaining: u64,
     direction: Direction,
     form: Form,
-    /// Whether the caller understands a message that says where the stream ends.
-    says_end: bool,
+    /// Whether the caller understands a message that states the end of the stream.
+    reports_end: bool,
 }
 
 impl StreamRead {
@@ -174,7 +177,7 @@ impl StreamRead {
         };
         let count = events.len() as u64;
         let mut messages = convert::read_events(&self.reader, events, self.form).await?;
-        if count == 0 && self.direction == Direction::Forwards && self.says_end && self.from != last + 1 {
+        if count == 0 && self.direction == Direction::Forwards && self.reports_end && self.from != last + 1 {
             messages.push(convert::response(Content::FirstStreamPosition(last + 1)));
         }
         self.remaining -= count;
@@ -182,7 +185,7 @@ impl StreamRead {
             Some(next) if self.remaining > 0 => self.from = next,
             _ => {
                 self.remaining = 0;
-                if self.says_end {
+                if self.reports_end {
                     messages.push(convert::response(Content::LastStreamPosition(last)));
                 }
             }

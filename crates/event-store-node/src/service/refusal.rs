@@ -1,12 +1,13 @@
-//! The statuses that clients of `EventStoreDB` know how to read: a code, and trailers that name the exception.
+//! The statuses that clients of `EventStoreDB` can read: a code, and trailers that name the
+//! exception.
 
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::{Code, Status};
 
 use crate::change::Failure;
 use crate::decision::Expected;
+use crate::read_write_error::ReadWriteError;
 use crate::reader::ReadFailure;
-use crate::trouble::Trouble;
 
 const REQUIRED_PROPERTIES: &str = "type,content-type";
 
@@ -14,7 +15,7 @@ fn named(code: Code, message: String, exception: &'static str, details: &[(&'sta
     let mut trailers = MetadataMap::new();
     trailers.insert("exception", AsciiMetadataValue::from_static(exception));
     for (key, value) in details {
-        // A trailer is ASCII; a stream name need not be, and then only the message has it.
+        // A trailer is ASCII. A stream name with other characters is only in the message.
         if let Ok(value) = AsciiMetadataValue::try_from(value) {
             trailers.insert(*key, value);
         }
@@ -65,9 +66,9 @@ pub(super) fn projection_not_found(name: &str) -> Status {
     Status::not_found(format!("Projection '{name}' not found"))
 }
 
-/// The client has begun something and not gone on with it.
+/// The client began something and did not continue it.
 pub(crate) fn late(what: &str) -> Status {
-    Status::aborted(format!("Operation timed out: the rest of the {what} did not come"))
+    Status::aborted(format!("Operation timed out: the rest of the {what} did not arrive"))
 }
 
 pub(super) fn access_denied() -> Status {
@@ -96,7 +97,7 @@ pub(super) fn wrong_expected_version(stream: &str, expected: Expected, current: 
 pub(crate) fn failed(failure: Failure) -> Status {
     match failure {
         Failure::Overloaded => Status::resource_exhausted("Too many appends are waiting; try again later"),
-        // The code that gRPC has for it: "perhaps the entire file system is out of space".
+        // The gRPC code for it: "perhaps the entire file system is out of space".
         Failure::NoRoom(reason) => Status::resource_exhausted(format!("The log cannot grow: {reason}")),
         Failure::Broken(reason) => Status::unavailable(format!("The log cannot be written: {reason}")),
         Failure::Closed => Status::unavailable("Server Is Shutting Down"),
@@ -106,18 +107,18 @@ pub(crate) fn failed(failure: Failure) -> Status {
 pub(crate) fn unreadable(failure: ReadFailure) -> Status {
     match failure {
         ReadFailure::Closing => Status::unavailable("Server Is Shutting Down"),
-        ReadFailure::Reopening => Status::unavailable("The log is being opened anew"),
+        ReadFailure::Reopening => Status::unavailable("The log is being reopened"),
         ReadFailure::FilterTooHard => invalid("The filter's expression takes too long."),
-        // "Unrecoverable data loss or corruption": the same read will never do better.
+        // "Unrecoverable data loss or corruption": repeating the read cannot succeed.
         ReadFailure::Damaged(reason) => Status::data_loss(format!("The log cannot be read: {reason}")),
         ReadFailure::Broken(reason) => Status::internal(format!("The log cannot be read: {reason}")),
     }
 }
 
-pub(super) fn trouble(trouble: Trouble) -> Status {
-    match trouble {
-        Trouble::Unwritten(failure) => failed(failure),
-        Trouble::Unread(failure) => unreadable(failure),
+pub(super) fn read_write_error(error: ReadWriteError) -> Status {
+    match error {
+        ReadWriteError::Unwritten(failure) => failed(failure),
+        ReadWriteError::Unread(failure) => unreadable(failure),
     }
 }
 
@@ -130,7 +131,7 @@ pub(super) fn group_exists(stream: &str, group: &str) -> Status {
     about_group(Code::AlreadyExists, message, "persistent-subscription-exists", stream, group)
 }
 
-/// A group is not made or changed, for this reason.
+/// The reason why a group cannot be created or changed.
 pub(super) fn group_failed(stream: &str, group: &str, reason: &str) -> Status {
     named(
         Code::Internal,

@@ -1,4 +1,4 @@
-//! The `Streams` service: which call is answered where.
+//! The `Streams` service: which function answers which call.
 
 use std::pin::Pin;
 

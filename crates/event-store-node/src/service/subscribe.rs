@@ -1,8 +1,8 @@
-//! Subscriptions: the old events, then the new ones, with nothing left out or said twice in between.
+//! Subscriptions: the old events, then the new ones, without gaps or duplicates in between.
 //!
-//! A subscription is a cursor in the log and nothing else. It reads on from where it is; when there is nothing more it has
-//! caught up, and waits until the log is longer. The writer does not know of it: no queue can overflow, and a
-//! subscriber that falls behind reads from disk again what has left memory.
+//! A subscription is only a cursor in the log. It reads on from its place. At the end of the log it
+//! has caught up, and waits for more events. The writer does not know of it, so no queue can
+//! overflow. A subscriber that falls behind reads from disk what is no longer in memory.
 
 use std::sync::Arc;
 
@@ -21,29 +21,29 @@ use crate::filter::Filter;
 use crate::reader::Reader;
 use crate::storage::{Direction, Event, PageLimits, StreamPage};
 
-/// When a filtered subscriber is to be told how far it got.
+/// When a filtered subscriber gets a checkpoint.
 pub(super) struct Checkpoints {
     interval: u64,
-    looked_at: u64,
+    examined: u64,
     last: u64,
 }
 
 impl Checkpoints {
-    /// One for so many events looked at.
+    /// One checkpoint for this many examined events.
     pub(super) fn every(interval: u64) -> Self {
-        Self { interval: interval.max(1), looked_at: 0, last: 0 }
+        Self { interval: interval.max(1), examined: 0, last: 0 }
     }
 
-    /// How many events may be looked at before the next one is due.
+    /// How many events may be examined before the next checkpoint is due.
     fn room(&self) -> usize {
-        usize::try_from(self.interval - self.looked_at).unwrap_or(usize::MAX)
+        usize::try_from(self.interval - self.examined).unwrap_or(usize::MAX)
     }
 
-    fn look_at(&mut self, count: usize) -> bool {
-        self.looked_at += count as u64;
-        let due = self.looked_at >= self.interval;
+    fn count(&mut self, count: usize) -> bool {
+        self.examined += count as u64;
+        let due = self.examined >= self.interval;
         if due {
-            self.looked_at = 0;
+            self.examined = 0;
         }
         due
     }
@@ -76,7 +76,7 @@ pub(super) fn to_stream(reader: Reader, stream: String, after: RevisionOption, f
         RevisionOption::Revision(revision) => revision.saturating_add(1),
         RevisionOption::End(_) => u64::MAX,
     };
-    // Some clients say the end as the largest revision.
+    // Some clients send the end as the largest revision.
     let from_end = next == u64::MAX;
     confirmed(answers(
         StreamSubscription { reader, stream, next, from_end, live_after: None, behind: false, form },
@@ -93,7 +93,7 @@ fn confirmed(events: Answers<ReadResp>) -> Answers<ReadResp> {
 struct AllSubscription {
     reader: Reader,
     start: u64,
-    /// The last position looked at.
+    /// The last position that was examined.
     after: u64,
     filter: Filter,
     checkpoints: Option<Checkpoints>,
@@ -105,20 +105,20 @@ impl AllSubscription {
     async fn next(mut self) -> Result<Option<(Vec<ReadResp>, Self)>, Status> {
         loop {
             let limits = PageLimits::default();
-            let room = self.checkpoints.as_ref().map_or(limits.looked_at, Checkpoints::room);
-            let limits = PageLimits { looked_at: limits.looked_at.min(room), ..limits };
+            let room = self.checkpoints.as_ref().map_or(limits.examined, Checkpoints::room);
+            let limits = PageLimits { examined: limits.examined.min(room), ..limits };
             let page = self.reader.all_after(self.after, &self.filter, limits).await.map_err(refusal::unreadable)?;
             self.after = page.last.unwrap_or(self.after);
 
             let mut messages = Vec::new();
-            if self.live && page.from_disk && page.looked_at > 0 {
+            if self.live && page.from_disk && page.examined > 0 {
                 self.live = false;
                 messages.push(convert::response(Content::FellBehind(FellBehind {})));
             }
             messages.extend(convert::read_events(&self.reader, page.events, self.form).await?);
             let caught_up = page.at_end && !self.live;
             if let Some(checkpoints) = &mut self.checkpoints {
-                let due = checkpoints.look_at(page.looked_at) || (caught_up && self.after > self.start);
+                let due = checkpoints.count(page.examined) || (caught_up && self.after > self.start);
                 messages.extend(due.then(|| checkpoints.message(self.after)).flatten());
             }
             if caught_up {
@@ -138,10 +138,10 @@ impl AllSubscription {
 struct StreamSubscription {
     reader: Reader,
     stream: String,
-    /// The next revision to hand on.
+    /// The next revision to deliver.
     next: u64,
     from_end: bool,
-    /// Once caught up, new events are found in `$all`, after this position.
+    /// After catching up, new events are found in `$all`, after this position.
     live_after: Option<u64>,
     behind: bool,
     form: Form,
@@ -156,7 +156,8 @@ impl StreamSubscription {
     }
 
     async fn catch_up(mut self) -> Result<(Vec<ReadResp>, Self), Status> {
-        // Taken before the page is read: what comes after it is found by following, and what comes twice is left out there.
+        // Taken before the page is read: later events are found in `$all`, and events that are in
+        // both are skipped there.
         let head = self.reader.head();
         let page = self.reader.stream_page(&self.stream, self.next, Direction::Forwards, PageLimits::default()).await;
         let (events, more) = match page.map_err(refusal::unreadable)? {
@@ -182,7 +183,7 @@ impl StreamSubscription {
             let page = page.map_err(refusal::unreadable)?;
             after = page.last.unwrap_or(after);
             let mut messages = Vec::new();
-            if page.from_disk && page.looked_at > 0 && !self.behind {
+            if page.from_disk && page.examined > 0 && !self.behind {
                 self.behind = true;
                 messages.push(convert::response(Content::FellBehind(FellBehind {})));
             }

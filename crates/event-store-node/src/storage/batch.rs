@@ -1,7 +1,7 @@
-//! What one commit adds to the log, and what follows from an event.
+//! One commit to the log, and the index rows that its events produce.
 //!
-//! Everything in the log but the events themselves follows from the events, by the one way that is written here: so that
-//! a copy of the events makes a copy of the log, and the log can be checked against its events.
+//! Every row in the log other than the events is derived from the events, and only here. So a copy
+//! of the events gives a copy of the log, and the log can be checked against its events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,18 +13,19 @@ use super::event::TOMBSTONE_REVISION;
 use super::removed::recorded_by;
 use super::{Event, StorageError, StoredEvent, StoredLimits, StoredStream, View};
 
-/// Events with their streams' numbers, in the order of their positions, and what follows from them.
+/// Events with their streams' numbers, in the order of their positions, and the rows derived from
+/// them.
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) events: Vec<(u64, Arc<Event>)>,
     pub(crate) streams: HashMap<String, StoredStream>,
     pub(crate) limits: HashMap<String, StoredLimits>,
-    /// What the events record as removed.
+    /// The removals that the events record.
     pub(crate) removed: Vec<Removed>,
 }
 
 impl Batch {
-    /// Adds an event to a stream that stands as `before`, and gives back how it stands then.
+    /// Adds an event to a stream whose state is `before`, and returns the stream's new state.
     pub(crate) fn add(&mut self, before: Option<StoredStream>, event: Event) -> StoredStream {
         let number = before.map_or(event.position, |stream| stream.number);
         let revision = event.record.revision;
@@ -44,11 +45,11 @@ impl Batch {
     }
 }
 
-/// A batch of events that another log holds, as they stand there.
+/// A batch of events copied from another log, with the same positions.
 pub(crate) struct Replay<'a> {
     view: View<'a>,
     last: u64,
-    /// Some positions before the next one were removed: then revisions may be missing too.
+    /// A scavenge removed some positions before the next event, so revisions may be missing too.
     has_gaps: bool,
     batch: Batch,
 }
@@ -60,7 +61,7 @@ impl<'a> Replay<'a> {
         Ok(Self { view, last, has_gaps, batch: Batch::default() })
     }
 
-    /// Adds the event that stands next in the other log.
+    /// Adds the next event of the other log.
     pub(crate) fn add(&mut self, position: u64, record: StoredEvent) -> Result<(), StorageError> {
         let before = match self.batch.streams.get(&record.stream) {
             Some(stream) => Some(*stream),
@@ -81,7 +82,7 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Whether all that would stand between the last event and this position was removed.
+    /// Whether every position between the last event and this one was removed.
     fn are_removed(&self, position: u64) -> Result<bool, StorageError> {
         for between in self.last + 1..position {
             if !self.view.is_removed(between)? {

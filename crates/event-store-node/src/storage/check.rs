@@ -1,9 +1,9 @@
-//! Whether a log is whole, and everything in it agrees with its events.
+//! Checks that a log is complete, and that everything in it agrees with its events.
 //!
-//! Three looks, each of which takes the same memory however long the log is: whole tables are read and compared with their
-//! checksums; the log is opened, which looks at the journal; then every row is looked at. Each event must be named by the
-//! rows that lead to it, found by their keys; where a keyspace then has more rows than events, those that lead to nothing
-//! are looked for too.
+//! There are three steps, each with constant memory. First, whole tables are read and compared with
+//! their checksums. Second, the log is opened, which checks the journal. Third, every row is
+//! checked: each event must be named by its index rows, which are found by key. If a keyspace has
+//! more rows than events, its rows are checked for those that lead to no event.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -21,36 +21,37 @@ use super::{
     Event, Storage, StorageError, StoredLimits, StoredStream, View, acknowledged, guarded, is_made, keys, lock, tables,
 };
 
-/// Problems that are told. A log with so many has more, and nobody reads on.
+/// How many problems are listed. Beyond that the check stops.
 const MAX_PROBLEMS: usize = 100;
 
-/// What was found in a log.
+/// The result of checking a log.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct CheckReport {
-    /// The last position. Positions begin with 1 and leave none out but those of removed events.
+    /// The last position. Positions begin with 1, and only those of removed events are missing.
     pub last_position: u64,
     /// How many events there are.
     pub events: u64,
     /// How many events scavenges have removed.
     pub removed: u64,
-    /// How many streams there are, those of metadata and deleted ones among them.
+    /// How many streams there are, metadata streams and deleted streams included.
     pub streams: u64,
-    /// How many tables the engine keeps.
+    /// How many tables the engine has.
     pub tables: u64,
-    /// How long these are together.
+    /// The size of all tables in bytes.
     pub table_bytes: u64,
-    /// What opening the log has mended, as it always does: the end of an append that nobody was told of.
+    /// What opening the log repaired: it always cuts off the end of an append that was not
+    /// acknowledged.
     pub mended: Vec<String>,
-    /// What is wrong, each with its place.
+    /// The problems, each with its place.
     pub problems: Vec<String>,
-    /// There were so many that the rest was not looked at.
+    /// There were more problems than are listed, and the check stopped.
     pub gave_up: bool,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
 }
 
 impl CheckReport {
-    /// Whether nothing is wrong.
+    /// Whether no problem was found.
     pub fn is_sound(&self) -> bool {
         self.problems.is_empty()
     }
@@ -64,9 +65,10 @@ impl CheckReport {
     }
 }
 
-/// Checks the log in a folder that no node is using. Changes nothing in it that opening would not change.
+/// Checks the log in a folder that no node is using. Changes only what opening the log would
+/// change.
 ///
-/// That the log is damaged is in the report; the error says why it could not be checked.
+/// Damage is listed in the report. An error means that the log could not be checked.
 pub fn check_log(folder: &Path) -> Result<CheckReport, StorageError> {
     if !is_made(folder)? {
         return Err(StorageError::Missing);
@@ -75,9 +77,9 @@ pub fn check_log(folder: &Path) -> Result<CheckReport, StorageError> {
     let mut report = CheckReport::default();
     let acknowledged = acknowledged(folder)?;
     check_tables(folder, acknowledged, &mut report)?;
-    match Storage::open_mended(folder, acknowledged) {
+    match Storage::open_repaired(folder, acknowledged) {
         Ok(storage) => {
-            report.mended = storage.mended.cut.iter().map(ToString::to_string).collect();
+            report.mended = storage.repairs.cut.iter().map(ToString::to_string).collect();
             if let Err(error) = guarded(|| Walk::through(&storage.view(), &mut report)) {
                 report.note("the log", error);
             }
@@ -113,7 +115,7 @@ fn check_tables(folder: &Path, acknowledged: Acknowledged, report: &mut CheckRep
     Ok(())
 }
 
-/// Looks at some events of a log that is being opened, and refuses it if anything does not agree with one of them.
+/// Checks some events of a log that is being opened. Fails if any row disagrees with one of them.
 pub(super) fn verify_events(view: &View<'_>, positions: impl Iterator<Item = u64>) -> Result<(), StorageError> {
     let mut report = CheckReport::default();
     let mut walk = Walk::new(view, &mut report);
@@ -126,18 +128,18 @@ pub(super) fn verify_events(view: &View<'_>, positions: impl Iterator<Item = u64
     report.problems.into_iter().next().map_or(Ok(()), |problem| Err(StorageError::Damaged(problem)))
 }
 
-/// A way through all rows of a log.
+/// The walk through all rows of a log.
 struct Walk<'a, 'b> {
     view: &'a View<'b>,
     report: &'a mut CheckReport,
-    /// Rows that are accounted for: by an event that they name, or by the last event of a metadata stream.
+    /// Rows that are accounted for: named by an event, or by the last event of a metadata stream.
     positions_named: u64,
     ids_named: u64,
     limits_named: u64,
     /// Positions that scavenges recorded as removed.
     recorded: u64,
-    /// How many revisions the streams have had. Without streams that are deleted for good: a copy made after a scavenge
-    /// does not know how many those had.
+    /// How many revisions the streams have had. Streams that are deleted for good do not count: a
+    /// copy made after a scavenge does not know how many revisions those had.
     revisions_due: u64,
     /// How many of these are recorded as removed.
     revisions_recorded: u64,
@@ -176,14 +178,14 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// An event, and the rows that should lead to it.
+    /// Checks an event, and the rows that should name it.
     fn event(&mut self, position: u64) -> Option<Event> {
         let event = match self.view.event(position) {
             Ok(Some(event)) => event,
             Ok(None) => {
                 return match self.view.is_removed(position) {
                     Ok(true) => None,
-                    Ok(false) => self.fault(format_args!("position {position}"), "there is no event"),
+                    Ok(false) => self.fault(format_args!("position {position}"), "the event is missing"),
                     Err(error) => self.fault(format_args!("position {position}"), error),
                 };
             }
@@ -201,7 +203,7 @@ impl Walk<'_, '_> {
         Some(event)
     }
 
-    /// What the event records as removed must be marked as such, and gone.
+    /// Every event that this event records as removed must be marked as removed, and be gone.
     fn record(&mut self, event: &Event) {
         let removed = recorded_by(event);
         for Removed { stream, from_revision, to_revision, .. } in &removed {
@@ -213,13 +215,17 @@ impl Walk<'_, '_> {
             let fault = match (self.view.is_removed(position), self.view.event(position)) {
                 (Err(error), _) | (_, Err(error)) => error.to_string(),
                 (Ok(true), Ok(None)) => continue,
-                _ => format!("position {} records that a scavenge removed it, but it did not", event.position),
+                _ => format!(
+                    "position {} records that a scavenge removed it, but it is not marked as removed, or still there",
+                    event.position
+                ),
             };
             self.report.note(format_args!("position {position}"), fault);
         }
     }
 
-    /// Each row must be recorded by a scavenge: there are as many of them as the records name, and those were looked at.
+    /// Every row must be recorded by a scavenge. The recorded positions were checked already, so it
+    /// is enough to compare the counts.
     fn removed(&mut self) {
         let rows = self.rows("removed", &self.view.storage.removed, |_, _, _| Ok(None)).unwrap_or(0);
         self.report.removed = rows;
@@ -228,33 +234,33 @@ impl Walk<'_, '_> {
             self.report.note(
                 "removed",
                 format_args!(
-                    "{unaccounted} events are missing without the record of a scavenge; a backup that was interrupted \
-                     has the record once it is gone on with"
+                    "{unaccounted} events are missing without the record of a scavenge; if a backup was interrupted \
+                     here, run it again: it adds the record"
                 ),
             );
         }
     }
 
-    /// What is wrong with the rows that should lead to an event.
+    /// What is wrong with the rows that should name an event.
     fn named_by(&mut self, event: &Event) -> Result<Option<String>, StorageError> {
         let Event { position, record } = event;
         let Some(stream) = self.view.stream(&record.stream)? else {
-            return Ok(Some("its stream is not known".into()));
+            return Ok(Some("the row of its stream is missing".into()));
         };
         if record.revision != TOMBSTONE_REVISION && stream.last_revision < Some(record.revision) {
-            return Ok(Some("its stream is said to end before it".into()));
+            return Ok(Some("the row of its stream has an earlier last revision".into()));
         }
         match self.view.position_of(stream.number, record.revision)? {
             Some(named) if named == *position => self.positions_named += 1,
-            Some(named) => return Ok(Some(format!("its revision is said to be at position {named}"))),
-            None => return Ok(Some("its revision is not known".into())),
+            Some(named) => return Ok(Some(format!("the row of its revision has position {named}"))),
+            None => return Ok(Some("the row of its revision is missing".into())),
         }
         match self.view.revision_of(stream.number, &record.id)? {
             Some(named) if named == record.revision => self.ids_named += 1,
-            // An id may be used again in a stream. The last use is the one that is known.
+            // A stream may use an id again. The row has the last use.
             Some(later) if later > record.revision && self.has_id(stream.number, later, &record.id)? => {}
-            Some(named) => return Ok(Some(format!("its id is said to be that of revision {named}"))),
-            None => return Ok(Some("its id is not known".into())),
+            Some(named) => return Ok(Some(format!("the row of its id has revision {named}"))),
+            None => return Ok(Some("the row of its id is missing".into())),
         }
         Ok(None)
     }
@@ -291,7 +297,7 @@ impl Walk<'_, '_> {
             None => self.view.is_removed(number)?,
         };
         if !begins {
-            return Ok(Some(format!("it is said to begin at position {number}, where it does not")));
+            return Ok(Some(format!("its row has position {number} as its beginning, but it does not begin there")));
         }
         if last_revision.is_none() && !tombstoned {
             return Ok(Some("it has no events".into()));
@@ -300,13 +306,17 @@ impl Walk<'_, '_> {
             && known(last)?.is_none()
             && !(tombstoned && self.view.has_removed()?)
         {
-            return Ok(Some(format!("its last revision, {last}, is not known")));
+            return Ok(Some(format!("the row of its last revision, {last}, is missing")));
         }
         if next < TOMBSTONE_REVISION && known(next)?.is_some() {
-            return Ok(Some(format!("it goes on after revision {next}, said to be beyond its last")));
+            return Ok(Some(format!("it has revision {next}, but its row has an earlier last revision")));
         }
         if known(TOMBSTONE_REVISION)?.is_some() != tombstoned {
-            return Ok(Some(format!("it is {}said to be deleted for good", if tombstoned { "" } else { "not " })));
+            return Ok(Some(if tombstoned {
+                "its row marks it as deleted for good, but it has no tombstone".into()
+            } else {
+                "it has a tombstone, but its row does not mark it as deleted for good".into()
+            }));
         }
         match (described_by(name), last_revision) {
             (Some(described), Some(last)) => self.metadata_fault(described, number, last),
@@ -314,18 +324,19 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Whether what is known about the truncation of a stream is what its metadata says.
+    /// Whether the stored limits of a stream differ from those in its metadata.
     fn metadata_fault(&mut self, described: &str, number: u64, last: u64) -> Result<Option<String>, StorageError> {
         let position = self.view.position_of(number, last)?;
         let event = position.map(|position| self.view.event(position)).transpose()?.flatten();
-        let said = event.map(|event| StoredLimits::in_metadata(&event.record.data));
+        let set = event.map(|event| StoredLimits::in_metadata(&event.record.data));
         let known = self.view.snapshot.get(&self.view.storage.limits, described)?;
         let known = known.map(|value| StoredLimits::decode(&*value)).transpose()?;
         self.limits_named += u64::from(known.is_some());
-        Ok((known != said).then(|| format!("it says {said:?} about {described:?}, of which {known:?} is known")))
+        Ok((known != set).then(|| format!("its metadata sets {set:?} for {described:?}, but the log has {known:?}")))
     }
 
-    /// The revisions of each stream: none may be left out, and each must come after the one before it.
+    /// The revisions of each stream: none may be missing, and each must come after the previous
+    /// one.
     fn revisions(&mut self) {
         let mut before: Option<(u64, u64, u64)> = None;
         let may_miss = self.view.has_removed().unwrap_or(false);
@@ -343,13 +354,15 @@ impl Walk<'_, '_> {
             }
             before = Some((number, revision, position));
             Ok(match same {
-                // What came before it was removed.
+                // The earlier revisions were removed.
                 None if may_miss && revision > 0 => None,
-                None if position != number => Some("the first of a stream is not where the stream begins"),
-                None if ![0, TOMBSTONE_REVISION].contains(&revision) => Some("the first of a stream is not 0"),
-                Some((_, _, before)) if position <= before => Some("it comes before the one before it"),
+                None if position != number => Some("the stream does not begin at the position of its first revision"),
+                None if ![0, TOMBSTONE_REVISION].contains(&revision) => Some("the stream's first revision is not 0"),
+                Some((_, _, before)) if position <= before => {
+                    Some("its position is not after that of the revision before")
+                }
                 Some((_, before, _)) if ![before.saturating_add(1), TOMBSTONE_REVISION].contains(&revision) => {
-                    Some("the one before it is missing")
+                    Some("the revision before it is missing")
                 }
                 _ => None,
             })
@@ -363,10 +376,10 @@ impl Walk<'_, '_> {
             self.rows("revisions", &self.view.storage.revisions, |walk, key, value| {
                 let (number, revision) = keys::pair_from(key)?;
                 let Some(Event { record, .. }) = walk.view.event(keys::number_from(value)?)? else {
-                    return Ok(Some("it names a position at which there is no event"));
+                    return Ok(Some("it has a position without an event"));
                 };
                 let named = walk.view.stream(&record.stream)?.map(|stream| (stream.number, record.revision));
-                Ok((named != Some((number, revision))).then_some("it names the event of another revision"))
+                Ok((named != Some((number, revision))).then_some("it has the position of another revision"))
             });
         }
     }
@@ -377,7 +390,7 @@ impl Walk<'_, '_> {
             self.rows("ids", &self.view.storage.ids, |walk, key, value| {
                 let (number, id) = key.split_at_checked(8).unwrap_or((key, &[]));
                 let is_there = walk.has_id(keys::number_from(number)?, keys::number_from(value)?, id)?;
-                Ok((!is_there).then_some("it names an event that is not there or has another id"))
+                Ok((!is_there).then_some("it leads to an event that is missing or has another id"))
             });
         }
     }
@@ -387,13 +400,13 @@ impl Walk<'_, '_> {
         if rows.is_some_and(|rows| rows > self.limits_named) {
             self.rows("limits", &self.view.storage.limits, |walk, key, _| {
                 let metadata = walk.view.stream(&metadata_stream_of(&String::from_utf8_lossy(key)))?;
-                let is_said = metadata.is_some_and(|metadata| metadata.last_revision.is_some());
-                Ok((!is_said).then_some("no metadata says so"))
+                let is_set = metadata.is_some_and(|metadata| metadata.last_revision.is_some());
+                Ok((!is_set).then_some("no metadata sets it"))
             });
         }
     }
 
-    /// Looks at each row of a keyspace, and counts them. `None`: not all could be looked at.
+    /// Checks each row of a keyspace, and counts them. `None`: not all could be checked.
     fn rows(
         &mut self,
         name: &str,
@@ -410,8 +423,10 @@ impl Walk<'_, '_> {
                 Ok(row) => row,
                 Err(error) => {
                     let error = StorageError::from(error);
-                    return self
-                        .fault(format_args!("{name}, after {after}"), format_args!("cannot be read on: {error}"));
+                    return self.fault(
+                        format_args!("{name}, after {after}"),
+                        format_args!("the next row cannot be read: {error}"),
+                    );
                 }
             };
             rows += 1;
@@ -431,7 +446,7 @@ impl Walk<'_, '_> {
     }
 }
 
-/// A key, as a person can read it.
+/// A key in readable form.
 fn place_of(keyspace: &str, key: &[u8]) -> String {
     match keyspace {
         "revisions" | "ids" => match key.split_first_chunk() {

@@ -1,8 +1,9 @@
 //! Compaction that can be stopped.
 //!
-//! The engine compacts all tables of a keyspace in one call, which has no way to stop it. But it asks
-//! a filter about each row, and gives up where that returns an error. So ours keeps every row, and
-//! returns an error once the compaction of its thread has to stop. The tables are then as they were.
+//! The engine compacts all tables of a keyspace in one call that cannot be stopped. But it calls a
+//! filter for each row, and gives up if the filter returns an error. So our filter keeps every row,
+//! and returns an error once the compaction of its thread has to stop. The tables are then
+//! unchanged.
 
 use std::cell::RefCell;
 use std::io;
@@ -14,31 +15,31 @@ use fjall::compaction::filter::{CompactionFilter, CompactionFilterResult, Contex
 
 use super::{Storage, StorageError};
 
-/// How long compaction waits for what is in memory to be on disk. The next one compacts the rest.
+/// How long compaction waits until data in memory is on disk. The next compaction handles the rest.
 const FLUSHING: Duration = Duration::from_secs(5);
-/// How often it looks.
-const FLUSH_LOOK: Duration = Duration::from_millis(10);
-/// Rows that are compacted before it looks whether it has to stop.
+/// How often it checks.
+const FLUSH_CHECK_INTERVAL: Duration = Duration::from_millis(10);
+/// How many rows are compacted before it checks whether it has to stop.
 const ROWS: u32 = 1024;
 
-/// Says whether a compaction has to stop.
+/// Whether a compaction has to stop.
 pub(crate) type Stop = Arc<dyn Fn() -> bool + Send + Sync>;
 
 thread_local! {
-    /// Of the compaction that this thread runs. The engine's own have none.
+    /// The stop signal of the compaction on this thread. The engine's own compactions have none.
     static STOP: RefCell<Option<Stop>> = const { RefCell::new(None) };
 }
 
 impl Storage {
-    /// Gives the disk back what removed events took; `false`: it was stopped before its end. Reads
-    /// all tables, and may take long.
+    /// Frees the disk space of removed events. `false`: stopped before the end. Reads all tables,
+    /// and may take long.
     pub(crate) fn compact(&self, stop: &Stop) -> Result<bool, StorageError> {
         let until = Instant::now() + FLUSHING;
         for keyspace in [&self.events, &self.revisions, &self.ids] {
             keyspace.rotate_memtable()?;
-            // The engine's own wait for this has no end where its workers have stopped.
+            // The engine's own wait for this never ends if its workers have stopped.
             while keyspace.sealed_memtable_count() > 0 && Instant::now() < until && !stop() {
-                std::thread::sleep(FLUSH_LOOK);
+                std::thread::sleep(FLUSH_CHECK_INTERVAL);
             }
             if stop() {
                 return Ok(false);
@@ -52,7 +53,7 @@ impl Storage {
     }
 }
 
-/// Runs a compaction that stops when it has to.
+/// Runs a compaction that can be stopped.
 fn stoppable<T>(stop: &Stop, compact: impl FnOnce() -> T) -> T {
     /// Clears the thread's `STOP`, also after a panic in the engine.
     struct Leaves;
@@ -68,7 +69,7 @@ fn stoppable<T>(stop: &Stop, compact: impl FnOnce() -> T) -> T {
     compact()
 }
 
-/// Makes the filter of each compaction.
+/// Creates the filter of each compaction.
 pub(super) struct Stoppable;
 
 impl Factory for Stoppable {
@@ -83,7 +84,7 @@ impl Factory for Stoppable {
 
 struct UntilStopped {
     stop: Option<Stop>,
-    /// Since it last looked.
+    /// How many rows were compacted since the last check.
     rows: u32,
 }
 

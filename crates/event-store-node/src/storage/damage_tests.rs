@@ -1,4 +1,5 @@
-//! Damage that the disk does to the tables and journals of a log: it is reported, or it changes nothing.
+//! Damage by the disk to the tables and journals of a log: it is reported, or has no effect on what
+//! is read.
 
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use super::tests::{copy_of, journal, length, without_zeros};
 use super::*;
 use crate::filter::Filter;
 
-/// Adds events, each of a stream, revision and text, and gives back the last position.
+/// Adds events, each with stream, revision and text, and returns the last position.
 fn add(storage: &Storage, events: &[(&str, u64, &str)]) -> u64 {
     let mut last = storage.view().last_position().unwrap();
     let mut replay = Replay::onto(storage.view()).unwrap();
@@ -22,7 +23,7 @@ fn add(storage: &Storage, events: &[(&str, u64, &str)]) -> u64 {
         let record = StoredEvent {
             stream: (*stream).into(),
             revision: *revision,
-            // Some ids are used again in their stream.
+            // Some ids are used twice in their stream.
             id: Bytes::copy_from_slice(&u128::from(last - last % 50 % 2).to_be_bytes()),
             created: last,
             event_type: "Happened".into(),
@@ -35,15 +36,15 @@ fn add(storage: &Storage, events: &[(&str, u64, &str)]) -> u64 {
     last
 }
 
-/// Moves what is in memory into tables, so that the journal is of no more use.
+/// Moves the data in memory into tables, so that the journal is no longer needed.
 fn into_tables(storage: &Storage) {
     for keyspace in storage.keyspaces() {
         keyspace.rotate_memtable_and_wait().unwrap();
     }
 }
 
-/// A log of which most lies in tables and the rest in the journal: streams long and short, cut, deleted for good, and written
-/// under one id again.
+/// A log with most events in tables and the rest in the journal. Its streams are long and short,
+/// truncated, deleted for good, and written twice under one id.
 fn log() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::open(folder.path()).unwrap();
@@ -66,10 +67,10 @@ fn log() -> TempDir {
     folder
 }
 
-/// All that readers can get out of a log.
+/// Everything that readers can read in a log.
 fn everything(storage: &Storage) -> Result<Vec<String>, StorageError> {
     let view = storage.view();
-    let all = PageLimits { events: usize::MAX, bytes: usize::MAX, looked_at: usize::MAX };
+    let all = PageLimits { events: usize::MAX, bytes: usize::MAX, examined: usize::MAX };
     let mut read = Vec::new();
     for direction in [Direction::Forwards, Direction::Backwards] {
         for event in view.all_page(1..=u64::MAX, direction, &Filter::Everything, all)?.events {
@@ -95,7 +96,7 @@ impl Direction {
     }
 }
 
-/// What readers get out of a folder as the disk left it.
+/// What readers can read in a damaged folder.
 fn served(folder: &TempDir) -> Result<Vec<String>, StorageError> {
     let storage = Storage::open(folder.path())?;
     guarded(|| everything(&storage))
@@ -133,7 +134,7 @@ fn problems(folder: &TempDir) -> Vec<String> {
 }
 
 #[test]
-fn a_sound_log_is_found_to_be_sound_and_is_counted() {
+fn the_check_of_a_sound_log_reports_no_problem_and_the_counts() {
     let folder = log();
     let report = check_log(folder.path()).unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
@@ -142,9 +143,9 @@ fn a_sound_log_is_found_to_be_sound_and_is_counted() {
     assert_eq!(report.mended, Vec::<String>::new());
 }
 
-/// `TENUTO_CRASH_ROUNDS` says how many bits are flipped, each in a copy of its own.
+/// `TENUTO_CRASH_ROUNDS` sets how many bits are flipped, each in a separate copy.
 #[test]
-fn a_bit_flipped_anywhere_is_told_of_or_changes_nothing_that_is_read() {
+fn a_bit_flipped_anywhere_is_reported_or_has_no_effect_on_what_is_read() {
     let original = log();
     let whole = served(&copy_of(&original)).unwrap();
     let rounds = std::env::var("TENUTO_CRASH_ROUNDS").map_or(40, |rounds| rounds.parse().unwrap());
@@ -175,7 +176,7 @@ fn a_bit_flipped_anywhere_is_told_of_or_changes_nothing_that_is_read() {
 }
 
 #[test]
-fn a_bit_flipped_in_a_table_is_found_by_a_check_with_the_name_of_the_file() {
+fn the_check_finds_a_bit_flipped_in_a_table_and_names_the_file() {
     let folder = log();
     for path in files(folder.path()).iter().filter(|path| path.parent().unwrap().ends_with("tables")) {
         let bit = length(path) * 4;
@@ -188,31 +189,31 @@ fn a_bit_flipped_in_a_table_is_found_by_a_check_with_the_name_of_the_file() {
 }
 
 #[test]
-fn a_bit_flipped_in_what_lists_the_tables_or_what_is_in_them_is_refused_with_the_name_of_the_file() {
+fn a_bit_flipped_in_a_manifest_or_in_a_tables_list_of_contents_is_refused_with_the_files_name() {
     let folder = log();
     for path in files(folder.path()) {
         let name = path.file_name().unwrap().to_str().unwrap();
         let bytes = length(&path);
-        let looked_at = match name {
+        let examined = match name {
             "current" | "version" => 0..bytes,
             // Earlier manifests stay on the disk, and the engine does not read them.
             name if name == manifest_beside(&path) => 0..bytes,
             _ if path.parent().unwrap().ends_with("tables") => bytes - 38..bytes,
             _ => continue,
         };
-        // Every bit would take minutes.
-        for byte in looked_at.step_by(17) {
+        // All bits would take minutes.
+        for byte in examined.step_by(17) {
             flip(&path, byte * 8 + byte % 8);
             let opened = Storage::open(copy_of(&folder).path()).map(drop);
             flip(&path, byte * 8 + byte % 8);
-            let told = opened.as_ref().is_err_and(|refusal| refusal.is_damage() && refusal.to_string().contains(name));
-            assert!(told, "byte {byte} of {}: {opened:?}", path.display());
+            let named = opened.as_ref().is_err_and(|refusal| refusal.is_damage() && refusal.to_string().contains(name));
+            assert!(named, "byte {byte} of {}: {opened:?}", path.display());
         }
     }
 }
 
 #[test]
-fn tables_are_not_taken_for_leftovers_because_their_list_is_gone() {
+fn tables_are_not_taken_for_leftovers_if_their_list_is_missing() {
     let folder = log();
     let last = Storage::open(folder.path()).unwrap().view().last_position().unwrap();
     let lists: Vec<_> = files(folder.path()).into_iter().filter(|path| path.ends_with("current")).collect();
@@ -222,7 +223,8 @@ fn tables_are_not_taken_for_leftovers_because_their_list_is_gone() {
         std::fs::remove_file(copy.path().join(list.strip_prefix(folder.path()).unwrap())).unwrap();
         let before = files(copy.path());
         if list.ends_with("7/current") {
-            // As after a kill while a log of an earlier version got this keyspace, which has no tables yet.
+            // The state after a kill while a log of an earlier version got this keyspace, which has
+            // no tables yet.
             assert_eq!(Storage::open(copy.path()).unwrap().view().last_position().unwrap(), last);
             continue;
         }
@@ -232,10 +234,10 @@ fn tables_are_not_taken_for_leftovers_because_their_list_is_gone() {
     }
 }
 
-/// The batches' numbers have no checksum. Were that of the first one in the journals taken for one that is in the tables,
-/// the batch would be lost.
+/// The numbers of batches have no checksum. If the first batch of the journals got the number of a
+/// batch that is in the tables, the engine would skip it and lose it.
 #[test]
-fn a_first_batch_that_the_engine_passes_over_because_of_its_number_is_missed() {
+fn a_first_batch_that_the_engine_skips_because_of_its_number_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::open(folder.path()).unwrap();
     for revision in 0..70 {
@@ -247,7 +249,7 @@ fn a_first_batch_that_the_engine_passes_over_because_of_its_number_is_missed() {
     add(&storage, &[("order-1", 70, "b"), ("$$order-1", 0, r#"{"$maxCount":3}"#)]);
     add(&storage, &[("order-1", 71, "c")]);
     drop(storage);
-    // As if it had grown so large that what is in the tables was given up.
+    // The state after the journal grew so large that the part that is in the tables was dropped.
     let rest = without_zeros(&journal(&folder)).split_off(flushed);
     std::fs::write(journal(&folder), rest).unwrap();
     served(&copy_of(&folder)).unwrap();
@@ -272,47 +274,47 @@ fn a_first_batch_that_the_engine_passes_over_because_of_its_number_is_missed() {
 fn a_row_that_does_not_agree_with_the_events_is_named() {
     type Harm = fn(&Storage) -> Result<(), fjall::Error>;
     let harms: [(Harm, &str); 12] = [
-        (|log| log.events.remove(keys::position(3)), "position 3: there is no event"),
+        (|log| log.events.remove(keys::position(3)), "position 3: the event is missing"),
         (|log| log.events.insert(keys::position(3), b"\xff"), "position 3: the log is damaged"),
-        (|log| log.streams.remove("a"), r#"position 1, revision 0 of "a": its stream is not known"#),
+        (|log| log.streams.remove("a"), r#"position 1, revision 0 of "a": the row of its stream is missing"#),
         (
             |log| {
                 let row = StoredStream { number: 1, last_revision: Some(0), tombstoned: false };
                 log.streams.insert("a", row.encode_to_vec())
             },
-            r#"position 2, revision 1 of "a": its stream is said to end before it"#,
+            r#"position 2, revision 1 of "a": the row of its stream has an earlier last revision"#,
         ),
         (
             |log| {
                 let row = StoredStream { number: 1, last_revision: Some(2), tombstoned: false };
                 log.streams.insert("a", row.encode_to_vec())
             },
-            r#"the stream "a": its last revision, 2, is not known"#,
+            r#"the stream "a": the row of its last revision, 2, is missing"#,
         ),
         (
             |log| {
                 let row = StoredStream { number: 4, last_revision: Some(0), tombstoned: false };
                 log.streams.insert("b", row.encode_to_vec())
             },
-            r#"the stream "b": it is not said to be deleted for good"#,
+            r#"the stream "b": it has a tombstone, but its row does not mark it as deleted for good"#,
         ),
         (
             |log| log.revisions.remove(keys::revision(1, 0)),
-            r#"position 1, revision 0 of "a": its revision is not known"#,
+            r#"position 1, revision 0 of "a": the row of its revision is missing"#,
         ),
         (
             |log| log.revisions.insert(keys::revision(1, 2), keys::position(4)),
-            "revisions, revision 2 of the stream that begins at position 1: it names the event of another revision",
+            "revisions, revision 2 of the stream that begins at position 1: it has the position of another revision",
         ),
-        (|log| log.ids.remove(keys::id(1, &2_u128.to_be_bytes())), "its id is not known"),
+        (|log| log.ids.remove(keys::id(1, &2_u128.to_be_bytes())), "the row of its id is missing"),
         (
             |log| log.ids.insert(keys::id(1, &9_u128.to_be_bytes()), 1_u64.to_be_bytes()),
-            "of the stream that begins at position 1: it names an event that is not there or has another id",
+            "of the stream that begins at position 1: it leads to an event that is missing or has another id",
         ),
-        (|log| log.limits.remove("a"), r#"the stream "$$a": it says Some("#),
-        (|log| log.limits.insert("b", StoredLimits::default().encode_to_vec()), r#"limits, "b": no metadata says so"#),
+        (|log| log.limits.remove("a"), r#"the stream "$$a": its metadata sets Some("#),
+        (|log| log.limits.insert("b", StoredLimits::default().encode_to_vec()), r#"limits, "b": no metadata sets it"#),
     ];
-    for (harm, told) in harms {
+    for (harm, expected) in harms {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(folder.path()).unwrap();
         add(&storage, &[("a", 0, ""), ("a", 1, ""), ("$$a", 0, r#"{"$tb":1}"#), ("b", 0, "")]);
@@ -324,12 +326,12 @@ fn a_row_that_does_not_agree_with_the_events_is_named() {
         harm(&storage).unwrap();
         drop(storage);
         let found = problems(&folder);
-        assert!(found.iter().any(|problem| problem.contains(told)), "{told}: {found:#?}");
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}: {found:#?}");
     }
 }
 
 #[test]
-fn a_log_full_of_problems_is_not_looked_at_to_the_end() {
+fn the_check_of_a_log_full_of_problems_stops_early() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::open(folder.path()).unwrap();
     for revision in 0..300 {
@@ -343,7 +345,7 @@ fn a_log_full_of_problems_is_not_looked_at_to_the_end() {
 }
 
 #[test]
-fn what_opening_mends_is_told_and_is_no_problem() {
+fn what_opening_repairs_is_reported_and_is_no_problem() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::open(folder.path()).unwrap();
     add(&storage, &[("order-1", 0, "a")]);
@@ -360,7 +362,7 @@ fn what_opening_mends_is_told_and_is_no_problem() {
 }
 
 #[test]
-fn a_folder_that_has_no_log_or_is_in_use_is_left_alone() {
+fn a_folder_without_a_log_or_in_use_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(check_log(folder.path()), Err(StorageError::Missing)));
     assert!(matches!(check_log(&folder.path().join("none")), Err(StorageError::Missing)));

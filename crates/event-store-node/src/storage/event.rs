@@ -1,4 +1,4 @@
-//! An event in memory: what is stored, and where.
+//! An event in memory: its content and its position.
 
 use bytes::Bytes;
 use chrono::Utc;
@@ -7,7 +7,7 @@ use prost::Message;
 use super::{StorageError, StoredEvent};
 
 pub(crate) const TOMBSTONE_TYPE: &str = "$streamDeleted";
-/// The revision that the protocol gives to a tombstone, whatever the stream's last one is.
+/// The revision that the protocol gives to a tombstone, independent of the stream's last revision.
 pub(crate) const TOMBSTONE_REVISION: u64 = i64::MAX.unsigned_abs();
 
 /// The protocol counts time in ticks of 100 ns since 1970.
@@ -28,12 +28,12 @@ impl Event {
         Ok(Self { position, record: StoredEvent::decode(value)? })
     }
 
-    /// Whether it says that its stream was deleted for good.
+    /// Whether it marks its stream as deleted for good.
     pub(crate) fn is_tombstone(&self) -> bool {
         self.record.event_type == TOMBSTONE_TYPE
     }
 
-    /// About what it takes in memory and on the wire.
+    /// Its approximate size in memory and on the wire.
     pub(crate) fn size(&self) -> usize {
         let record = &self.record;
         record.stream.len() + record.event_type.len() + record.metadata.len() + record.data.len() + 128

@@ -1,17 +1,19 @@
-//! A look at the engine's journal before the engine opens it.
+//! A check of the engine's journal before the engine opens it.
 //!
-//! Left to itself the engine takes whatever it cannot read for the end of its journal and cuts it off there, be it the
-//! torn end of a batch that nobody was told of or one flipped bit with acknowledged batches behind it. Those two are told
-//! apart here: a torn end is cut, damage is reported with its place, and the journal is left as it is.
+//! The engine treats anything that it cannot read as the end of its journal, and cuts the journal
+//! off there. That may be the torn end of a batch that was not acknowledged, or one flipped bit in
+//! front of acknowledged batches. This check distinguishes the two: a torn end is cut off, and
+//! damage is reported with its place and the journal left unchanged.
 //!
-//! A journal is a file `N.jnl` (format version 3) of batches, then zeros up to the size for which it was made. All numbers
-//! are little-endian.
+//! A journal is a file `N.jnl` (format version 3): batches, then zeros up to its allocated size.
+//! All numbers are little-endian.
 //!
 //! ```text
 //! batch   start entry… end
 //! start   1, count of entries: u32, sequence number: u64
 //! entry   item or clear
-//! item    2, kind: u8, compression: u8, keyspace: u64, key length: u16, value length: u32, stored length: u32, key, stored value
+//! item    2, kind: u8, compression: u8, keyspace: u64, key length: u16, value length: u32,
+//!         stored length: u32, key, stored value
 //! clear   4, keyspace: u64
 //! end     3, xxh3 of the entries: u64, "FJL" 3
 //! ```
@@ -27,32 +29,33 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::StorageError;
 
-/// The keyspace that was made first, and the key in it that each of our batches sets: to the position of its last event.
+/// The first keyspace that is created. Each of our batches sets a key in it to the position of the
+/// batch's last event.
 pub(super) const HEAD_KEYSPACE: u64 = 1;
 pub(super) const HEAD_KEY: &[u8; 4] = b"head";
-/// The one that was made second.
+/// The second keyspace that is created.
 const EVENTS_KEYSPACE: u64 = 2;
 
 const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
 const CLEAR: u8 = 4;
-/// The kind of an item that sets a value; others remove one.
+/// The kind of an item that sets a value. Other kinds remove one.
 const VALUE: u8 = 0;
 const TRAILER: [u8; 4] = *b"FJL\x03";
-/// There are a handful of keyspaces. A larger number is a piece of something else.
+/// There are only a few keyspaces. A larger number is not the number of a keyspace.
 const MAX_KEYSPACE: u64 = 1 << 16;
-/// The engine numbers its batches, and now and then something else in between.
+/// The engine numbers its batches, and occasionally uses numbers in between.
 const MAX_GAP: u64 = 1 << 20;
 const READ_AHEAD: usize = 256 << 10;
 
-/// What is known to have been acknowledged.
+/// How much of the log is known to be acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Acknowledged {
-    /// Everything up to this position, and perhaps more.
+    /// At least everything up to this position.
     AtLeast(u64),
-    /// Everything up to this position and nothing after it: what follows is to be forgotten. A batch whose write failed
-    /// may look whole as long as the system remembers it and be torn once the power goes.
+    /// Everything up to this position, and nothing after it: later batches are removed. A batch
+    /// whose write failed may look complete until the system restarts, and be torn afterwards.
     Exactly(u64),
 }
 
@@ -63,19 +66,21 @@ impl Acknowledged {
     }
 }
 
-/// What was done to the journals, and found in them.
+/// What was repaired in the journals, and what they hold.
 #[derive(Default)]
-pub(super) struct Mended {
+pub(super) struct Repairs {
     pub(super) cut: Vec<Cut>,
-    /// The positions of the first batch. Its number is the one thing in the journals that nothing vouches for, and with a
-    /// wrong one the engine would pass the batch over: so once the log is open, these are looked for.
+    /// The positions of the first batch. No checksum covers the batch's number, and with a wrong
+    /// number the engine would skip the batch. So after opening, the log is checked for these
+    /// positions.
     pub(super) first: Range<u64>,
-    /// The last journal, and where its last whole batch ends.
+    /// The last journal, and where its last complete batch ends.
     end: Option<(PathBuf, u64)>,
 }
 
-impl Mended {
-    /// The refusal of a log that ends before what was acknowledged, with the place where the rest should follow.
+impl Repairs {
+    /// The refusal of a log that ends before the acknowledged position, with the place where the
+    /// rest should follow.
     pub(super) fn falls_short(&self, last: u64, acknowledged: u64) -> StorageError {
         let fault = format!("the log ends with position {last}, but {acknowledged} was acknowledged");
         match &self.end {
@@ -85,7 +90,7 @@ impl Mended {
     }
 }
 
-/// A piece that was cut off.
+/// A part that was cut off.
 #[derive(Debug)]
 pub(super) struct Cut {
     journal: PathBuf,
@@ -101,37 +106,38 @@ impl fmt::Display for Cut {
     }
 }
 
-/// Cuts off what was torn, and refuses to go on where something that was acknowledged is damaged or missing.
-pub(super) fn mend(folder: &Path, acknowledged: Acknowledged) -> Result<Mended, StorageError> {
+/// Cuts off a torn end. Fails if an acknowledged batch is damaged or missing.
+pub(super) fn repair(folder: &Path, acknowledged: Acknowledged) -> Result<Repairs, StorageError> {
     let journals = journals(folder)?;
-    let told = acknowledged.position();
+    let acknowledged_position = acknowledged.position();
     let limit = if let Acknowledged::Exactly(position) = acknowledged { position } else { u64::MAX };
-    let mut mended = Mended::default();
+    let mut repairs = Repairs::default();
     let mut last = Last::default();
     for (index, path) in journals.iter().enumerate() {
         let survey = survey(path, last, limit)?;
         last = survey.last;
-        mended.end = Some((path.clone(), survey.whole));
-        if mended.first.is_empty() {
-            mended.first = survey.first;
+        repairs.end = Some((path.clone(), survey.whole));
+        if repairs.first.is_empty() {
+            repairs.first = survey.first;
         }
         let is_last = index + 1 == journals.len();
-        let falls_short = is_last && last.head.is_some_and(|head| head < told);
+        let falls_short = is_last && last.head.is_some_and(|head| head < acknowledged_position);
         match survey.rest {
             Rest::Nothing if falls_short => {
                 let head = last.head.unwrap_or(0);
-                let fault = format!("the journal ends with position {head}, but {told} was acknowledged");
+                let fault =
+                    format!("the journal ends with position {head}, but {acknowledged_position} was acknowledged");
                 return Err(damaged(path, survey.whole, &fault));
             }
             Rest::Nothing => {}
-            Rest::Unwanted => mended.cut.push(cut(path, survey.whole)?),
+            Rest::Unwanted => repairs.cut.push(cut(path, survey.whole)?),
             Rest::Torn(_) if is_last && !falls_short && !more_follows(path, survey.whole)? => {
-                mended.cut.push(cut(path, survey.whole)?);
+                repairs.cut.push(cut(path, survey.whole)?);
             }
             Rest::Torn(fault) => return Err(damaged(path, survey.whole, fault)),
         }
     }
-    Ok(mended)
+    Ok(repairs)
 }
 
 /// The journals, oldest first.
@@ -148,9 +154,9 @@ fn journals(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// What a journal holds.
+/// The content of a journal.
 struct Survey {
-    /// Where its last whole batch ends.
+    /// Where its last complete batch ends.
     whole: u64,
     /// The positions of its first batch with events.
     first: Range<u64>,
@@ -158,10 +164,10 @@ struct Survey {
     rest: Rest,
 }
 
-/// What the batches so far ended with.
+/// The end of the batches so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Last {
-    /// `None` while no batch named one.
+    /// `None` until a batch has a position.
     head: Option<u64>,
     sequence_number: Option<u64>,
 }
@@ -169,9 +175,9 @@ struct Last {
 enum Rest {
     /// Nothing, or zeros.
     Nothing,
-    /// A batch that is to be forgotten.
+    /// A batch that has to be removed.
     Unwanted,
-    /// Something that is no batch, and why it is none.
+    /// Bytes that are no batch, and the reason.
     Torn(&'static str),
 }
 
@@ -189,7 +195,7 @@ fn survey(path: &Path, mut last: Last, most: u64) -> Result<Survey, StorageError
         if batch.head.is_some_and(|head| head > most) {
             break Rest::Unwanted;
         }
-        // The one thing in a batch that its checksum leaves out.
+        // The checksum of a batch does not cover its number.
         if last.sequence_number.is_some_and(|last| {
             !(last.saturating_add(1)..last.saturating_add(MAX_GAP)).contains(&batch.sequence_number)
         }) {
@@ -204,8 +210,8 @@ fn survey(path: &Path, mut last: Last, most: u64) -> Result<Survey, StorageError
     Ok(Survey { whole, first, last, rest })
 }
 
-/// Whether there is a whole batch somewhere after what is no batch. Batches are written one after the other, each on
-/// disk before the next is begun: so what comes before a whole one was whole once.
+/// Whether a complete batch follows somewhere after bytes that are no batch. Each batch is on disk
+/// before the next is begun, so everything before a complete batch was complete once.
 fn more_follows(path: &Path, torn: u64) -> Result<bool, StorageError> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(torn))?;
@@ -249,7 +255,7 @@ impl From<io::Error> for Fault {
     }
 }
 
-/// Reads the next batch; `None` when nothing follows.
+/// Reads the next batch. `None`: nothing follows.
 fn next_batch(reader: &mut impl Read) -> Result<Option<Batch>, Fault> {
     let mut tag = [0];
     if reader.read(&mut tag)? == 0 {
@@ -258,7 +264,7 @@ fn next_batch(reader: &mut impl Read) -> Result<Option<Batch>, Fault> {
     match tag[0] {
         START => {}
         0 if only_zeros(reader)? => return Ok(None),
-        _ => return Err(Fault::Torn("what stands here does not begin a batch")),
+        _ => return Err(Fault::Torn("no batch begins here")),
     }
     let mut entries = Entries { reader, hash: Xxh3::new(), bytes: 1, head: None, events: 0 };
     let count = u32::from_le_bytes(entries.unhashed()?);
@@ -268,10 +274,10 @@ fn next_batch(reader: &mut impl Read) -> Result<Option<Batch>, Fault> {
     }
     let expected = entries.hash.digest();
     if entries.unhashed()? != [END] {
-        return Err(Fault::Torn("a batch has more entries than it says"));
+        return Err(Fault::Torn("a batch has more entries than its header states"));
     }
     if u64::from_le_bytes(entries.unhashed()?) != expected {
-        return Err(Fault::Torn("a batch does not have its checksum"));
+        return Err(Fault::Torn("the checksum of a batch is wrong"));
     }
     if entries.unhashed()? != TRAILER {
         return Err(Fault::Torn("a batch has no end"));
@@ -280,7 +286,7 @@ fn next_batch(reader: &mut impl Read) -> Result<Option<Batch>, Fault> {
     Ok(Some(Batch { bytes, sequence_number, head, events }))
 }
 
-/// A journal is made large and filled by and by, so that there may be many.
+/// A journal is allocated large and filled gradually, so there may be many zeros.
 fn only_zeros(reader: &mut impl Read) -> io::Result<bool> {
     let zeros = vec![0; READ_AHEAD];
     let mut buffer = vec![0; READ_AHEAD];
@@ -293,7 +299,8 @@ fn only_zeros(reader: &mut impl Read) -> io::Result<bool> {
     }
 }
 
-/// The entries of one batch, hashed as they are read. No length that is read is taken for memory to be had.
+/// The entries of one batch, hashed as they are read. No memory is reserved for a length before its
+/// bytes are read.
 struct Entries<'a, R> {
     reader: &'a mut R,
     hash: Xxh3,
@@ -307,7 +314,7 @@ impl<R: Read> Entries<'_, R> {
         match self.hashed::<1>()? {
             [ITEM] => self.item(),
             [CLEAR] => self.keyspace().map(drop),
-            _ => Err(Fault::Torn("a batch has fewer entries than it says, or something else in their place")),
+            _ => Err(Fault::Torn("a batch has fewer entries than its header states, or no entry in their place")),
         }
     }
 
@@ -333,7 +340,7 @@ impl<R: Read> Entries<'_, R> {
     fn keyspace(&mut self) -> Result<u64, Fault> {
         match u64::from_le_bytes(self.hashed()?) {
             keyspace if keyspace < MAX_KEYSPACE => Ok(keyspace),
-            _ => Err(Fault::Torn("an entry names a keyspace that cannot be")),
+            _ => Err(Fault::Torn("an entry names a keyspace that cannot exist")),
         }
     }
 

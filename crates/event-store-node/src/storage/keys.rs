@@ -1,4 +1,4 @@
-//! Keys whose order as bytes is their order as numbers.
+//! Keys whose byte order is the order of their numbers.
 
 use super::StorageError;
 

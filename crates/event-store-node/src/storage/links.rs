@@ -1,4 +1,4 @@
-//! Links: events that stand for another event.
+//! Links: events that point to another event.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use event_store_protocol::link::{LINK_TYPE, link_target};
 
 use super::{Event, StorageError, View};
 
-/// An event as a reader who follows links gets it.
+/// An event as a reader that follows links gets it.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolved {
-    /// `None`: the link leads to nothing, or to what may not be read any more.
+    /// `None`: the link points to no event, or to one that may no longer be read.
     pub(crate) event: Option<Arc<Event>>,
-    /// The link that led there; `None` for an event that is no link or was not followed.
+    /// The link to it. `None`: the event is no link, or links are not followed.
     pub(crate) link: Option<Arc<Event>>,
 }
 
 impl Resolved {
-    /// The event as it was found in the log: the link, where there is one.
+    /// The event that the log has at this place: the link, if there is one.
     pub(crate) fn original(&self) -> Option<&Arc<Event>> {
         self.link.as_ref().or(self.event.as_ref())
     }

@@ -1,8 +1,8 @@
-//! How far the log was acknowledged, in a file of its own.
+//! The acknowledged position, in a separate file.
 //!
-//! Written after each commit and before anybody is told of it, and never synced: a killed process leaves it as it was
-//! written, a power cut perhaps an older one. So it says what is acknowledged *at least*, which is what tells a journal
-//! that was torn from one that was cut short.
+//! It is written after each commit and before the acknowledgement, and never synced: a killed
+//! process leaves the last write, and a power cut may leave an older one. So it states what is
+//! acknowledged *at least*. That distinguishes a torn journal from one that lost its end.
 //!
 //! The file: the position, then its xxh3, both 8 bytes, big-endian.
 
@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 const FILE: &str = "acknowledged";
 
-/// What the folder's mark says; `None`: nothing, or nothing that can be believed.
+/// The position in the folder's mark. `None`: there is no mark, or its checksum is wrong.
 pub(super) fn read(folder: &Path) -> io::Result<Option<u64>> {
     let bytes = match std::fs::read(folder.join(FILE)) {
         Ok(bytes) => bytes,
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_marked_is_read_and_a_torn_mark_says_nothing() {
+    fn a_mark_is_read_back_and_a_torn_mark_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(read(folder.path()).unwrap(), None);
         let mut mark = Mark::open(folder.path()).unwrap();

@@ -1,29 +1,31 @@
 //! The log on disk.
 //!
-//! Seven keyspaces of one `fjall` database; a group of appends goes into all of them in one batch, which is written to
-//! the journal and synced before anybody hears of it, and after a crash is there as a whole or not at all. What a crash or
-//! the disk did to the journal is found before the engine opens it ([`journal`]), with the help of a [`mark`] that says how
-//! far the log was acknowledged. Older data lies in [`tables`] of blocks with checksums, which the engine compares on each
-//! read; what it does not compare is looked at before it opens them. A [`check`] looks at everything.
+//! Seven keyspaces of one `fjall` database. A group of appends goes into all of them in one batch,
+//! which is written to the journal and synced before any append is acknowledged. After a crash the
+//! batch exists completely or not at all. The [`journal`] is checked for damage before the engine
+//! opens it, with the help of a [`mark`] that has the acknowledged position. Older data is in
+//! [`tables`] of blocks with checksums, which the engine compares on each read. What the engine
+//! does not compare is checked before it opens them. A [`check`] covers everything.
 //!
 //! | keyspace    | key                | value                                       |
 //! |-------------|--------------------|---------------------------------------------|
 //! | `events`    | position           | the event                                   |
 //! | `streams`   | stream name        | the stream's number and last revision       |
-//! | `limits`    | stream name        | what its metadata says about truncation     |
+//! | `limits`    | stream name        | the truncation that its metadata sets       |
 //! | `revisions` | number, revision   | position                                    |
 //! | `ids`       | number, event id   | revision                                    |
-//! | `format`    | `version`, `head`  | what all this is; the last position         |
+//! | `format`    | `version`, `head`  | the format's version; the last position     |
 //! | `removed`   | position           | nothing: a scavenge has removed the event   |
 //!
-//! Positions are 1, 2, 3, …: dense, so that a part of the log in memory can be addressed by position. A scavenge leaves a row
-//! in `removed` for each event that it removes ([`removed`]), and no other position changes. Nothing is counted
-//! or scanned on opening: the last position is the last key. What opening does cost is the replay of the journal, whose
-//! size is bounded ([`JOURNAL_BYTES`]).
+//! Positions are 1, 2, 3, …: dense, so that a part of the log in memory can be addressed by
+//! position. A scavenge leaves a row in `removed` for each event that it removes ([`removed`]), and
+//! no other position changes. Opening counts and scans nothing: the last position is the last key.
+//! The cost of opening is the replay of the journal, whose size is bounded ([`JOURNAL_BYTES`]).
 //!
-//! `fjall` and not `redb`, measured with these keys and 600-byte events, synced per batch, on ext4: alone an append took
-//! 0.6 ms in the one and 0.4 ms in the other, but 16 in a batch took 0.3 ms against 2.7 ms and 128 took 4 ms against
-//! 9.5 ms, with half the bytes written. Under load the group is the case that counts.
+//! `fjall` and not `redb`: measured with these keys and 600-byte events, synced per batch, on ext4.
+//! A single append took 0.6 ms with `fjall` and 0.4 ms with `redb`, but 16 in a batch took 0.3 ms
+//! against 2.7 ms, and 128 took 4 ms against 9.5 ms, with half the bytes written. Under load
+//! appends come in groups, so the group counts.
 
 mod batch;
 mod check;
@@ -55,7 +57,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, OwnedWriteBatch
 use prost::Message;
 use tracing::warn;
 
-use journal::{Acknowledged, HEAD_KEY, Mended};
+use journal::{Acknowledged, HEAD_KEY, Repairs};
 use mark::Mark;
 
 use super::filter::TooHard;
@@ -70,28 +72,29 @@ pub(crate) use stored::{StoredEvent, StoredLimits, StoredStream};
 pub(crate) use view::{View, Visible};
 pub(crate) use waste::Waste;
 
-/// The smallest that `fjall` allows: it bounds the time that opening takes.
+/// The smallest size that `fjall` allows: it bounds the time that opening takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
 const CACHE_BYTES: u64 = 32 << 20;
 const MEMTABLE_BYTES: u64 = 8 << 20;
-/// The files by which the engine knows its folder: the last that it writes when it makes one, and the one that it locks.
+/// The files by which the engine recognises its folder: the last one that it writes when it creates
+/// a folder, and the one that it locks.
 const ENGINE_VERSION: &str = "version";
 const ENGINE_LOCK: &str = "lock";
-/// Positions that are noted in one batch, so that a batch stays small.
+/// How many positions are noted in one batch, so that a batch stays small.
 const NOTED_AT_ONCE: usize = 4096;
-/// The version of what the keyspaces hold. A folder with another is left alone.
+/// The version of the format of the keyspaces. A folder with another version is left alone.
 const FORMAT: &[u8] = b"1";
 
-/// What went wrong on disk.
+/// Why the log could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// The folder has none.
+    /// The folder has no log.
     #[error("there is no log")]
     Missing,
-    /// Another node has the folder.
+    /// Another node uses the folder.
     #[error("another node is using it")]
     InUse,
-    /// It holds something else, or something newer.
+    /// The log has another format, for example a newer one.
     #[error("it holds a log of format {0}, which this version cannot read")]
     Format(String),
     /// The engine failed.
@@ -100,23 +103,23 @@ pub enum StorageError {
     /// The system failed.
     #[error("{}{}", .0, remedy(.0))]
     System(#[from] io::Error),
-    /// The folder could not be made.
+    /// The folder could not be created.
     #[error("the folder cannot be made: {}{}", .0, remedy_of_folder(.0))]
     Folder(io::Error),
-    /// After a failed write the log is being opened anew.
-    #[error("the log is being opened anew")]
+    /// The log is being reopened after a failed write.
+    #[error("the log is being reopened")]
     Reopening,
-    /// Nothing of the disk's: what a reader wants to have looked for takes too long.
+    /// No fault of the disk: a reader's filter takes too long.
     #[error("the filter's expression takes too long")]
     FilterTooHard,
-    /// What was read cannot be so.
+    /// The disk holds something that the node did not write.
     #[error("the log is damaged: {0}")]
     Damaged(String),
 }
 
-/// What to do about an error of the system.
+/// What to do about a system error.
 fn remedy(error: &io::Error) -> &'static str {
-    /// Too many open files, in the process and in all of the system.
+    /// Too many open files, in the process or in the whole system.
     const TOO_MANY_OPEN: [Option<i32>; 2] = [Some(24), Some(23)];
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
@@ -129,7 +132,7 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// What to do where a folder cannot be made.
+/// What to do if a folder cannot be created.
 fn remedy_of_folder(error: &io::Error) -> &'static str {
     match remedy(error) {
         "" => ": choose a folder that can be made and written",
@@ -160,7 +163,7 @@ impl From<fjall::Error> for StorageError {
 }
 
 impl StorageError {
-    /// Whether it says that what is on disk is not what was written.
+    /// Whether it means that the disk does not hold what was written.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_))
     }
@@ -188,41 +191,41 @@ pub(crate) struct Storage {
     removed: Keyspace,
     format: Keyspace,
     mark: Mutex<Mark>,
-    /// What opening it did to the journals and found in them.
-    mended: Mended,
+    /// What opening repaired in the journals, and what they hold.
+    repairs: Repairs,
 }
 
 impl Storage {
     /// Opens the log of a folder, as the last process left it.
     pub(crate) fn open(folder: &Path) -> Result<Self, StorageError> {
         private::make_folder(folder).map_err(StorageError::Folder)?;
-        let storage = Self::open_mended(folder, acknowledged(folder)?)?.looked_at()?;
+        let storage = Self::open_repaired(folder, acknowledged(folder)?)?.checked()?;
         private::close_to_others(folder)?;
         Ok(storage)
     }
 
-    /// Opens the log again after a write has failed, and forgets what nobody was told of.
+    /// Opens the log again after a failed write, and drops what was not acknowledged.
     pub(crate) fn open_again(folder: &Path, acknowledged: u64) -> Result<Self, StorageError> {
-        Self::open_mended(folder, Acknowledged::Exactly(acknowledged))?.looked_at()
+        Self::open_repaired(folder, Acknowledged::Exactly(acknowledged))?.checked()
     }
 
-    fn open_mended(folder: &Path, acknowledged: Acknowledged) -> Result<Self, StorageError> {
+    fn open_repaired(folder: &Path, acknowledged: Acknowledged) -> Result<Self, StorageError> {
         remove_half_made(folder, acknowledged)?;
-        let mended = {
+        let repairs = {
             let _lock = lock(folder)?;
             tables::verify(folder, acknowledged.position() > 0)?;
-            journal::mend(folder, acknowledged)?
+            journal::repair(folder, acknowledged)?
         };
         guarded(|| {
-            let storage = Self { mended, ..Self::open_engine(folder)? };
+            let storage = Self { repairs, ..Self::open_engine(folder)? };
             storage.verify(acknowledged)?;
             Ok(storage)
         })
     }
 
-    /// Looks whether the engine has taken up the first batch of its journals.
-    fn looked_at(self) -> Result<Self, StorageError> {
-        guarded(|| check::verify_events(&self.view(), self.mended.first.clone()))?;
+    /// Checks that the engine has read the first batch of its journals.
+    fn checked(self) -> Result<Self, StorageError> {
+        guarded(|| check::verify_events(&self.view(), self.repairs.first.clone()))?;
         Ok(self)
     }
 
@@ -235,7 +238,7 @@ impl Storage {
             .open()?;
         let keyspace =
             |name: &str| database.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES));
-        // The first to be made: the journal's check knows it by its number.
+        // Must be created first: the journal's check knows it by its number.
         let format = keyspace("format")?;
         match format.get("version")? {
             None => format.insert("version", FORMAT)?,
@@ -251,17 +254,17 @@ impl Storage {
             removed: keyspace("removed")?,
             format,
             mark: Mutex::new(Mark::open(folder)?),
-            mended: Mended::default(),
+            repairs: Repairs::default(),
             database,
         })
     }
 
-    /// Whether the log ends where it should.
+    /// Whether the log ends at the right position.
     fn verify(&self, acknowledged: Acknowledged) -> Result<(), StorageError> {
         let last = self.view().last_position()?;
-        let told = acknowledged.position();
-        if last < told {
-            return Err(self.mended.falls_short(last, told));
+        let acknowledged_position = acknowledged.position();
+        if last < acknowledged_position {
+            return Err(self.repairs.falls_short(last, acknowledged_position));
         }
         match self.format.get(HEAD_KEY)?.map(|head| keys::number_from(&head)).transpose()? {
             Some(head) if head != last => {
@@ -276,13 +279,13 @@ impl Storage {
         [&self.format, &self.events, &self.streams, &self.limits, &self.revisions, &self.ids, &self.removed]
     }
 
-    /// The log as it stands now. What is committed later does not show in it.
+    /// The log at this moment. Later commits are not visible in it.
     pub(crate) fn view(&self) -> View<'_> {
         View::new(self, self.database.snapshot())
     }
 
-    /// Writes a batch and returns when it is on disk. After a failure nothing more can be written until the log is opened
-    /// anew: what the disk holds is then not known.
+    /// Writes a batch and returns when it is on disk. After a failure the state of the disk is
+    /// unknown, so nothing can be written until the log is reopened.
     pub(crate) fn commit(&self, batch: &Batch) -> Result<(), StorageError> {
         let Some((_, last)) = batch.events.last() else { return Ok(()) };
         let mut writes = self.database.batch().durability(Some(PersistMode::SyncData));
@@ -304,13 +307,14 @@ impl Storage {
             self.remove(removed, &mut writes)?;
         }
         writes.commit()?;
-        // An older mark is a weaker promise, not a wrong one.
+        // An older mark is still true: it only guarantees less.
         let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
         mark.set(last.position).unwrap_or_else(|error| warn!(%error, "the log's mark could not be written"));
         Ok(())
     }
 
-    /// Removes events and what leads to them. Those that are not there were never in this copy of the log.
+    /// Removes events and their index rows. Events that are missing were never in this copy of the
+    /// log.
     fn remove(&self, removed: &Removed, writes: &mut OwnedWriteBatch) -> Result<(), StorageError> {
         let view = self.view();
         for position in removed.each_position() {
@@ -350,31 +354,31 @@ impl Storage {
     }
 }
 
-/// What is known to have been acknowledged of the log in a folder.
+/// How much of the log in a folder is known to be acknowledged.
 fn acknowledged(folder: &Path) -> io::Result<Acknowledged> {
     Ok(Acknowledged::AtLeast(mark::read(folder)?.unwrap_or(0)))
 }
 
-/// Whether the engine has begun to make a folder of its own here.
+/// Whether the engine has begun to create its files here.
 fn is_made(folder: &Path) -> io::Result<bool> {
     Ok(folder.join(ENGINE_VERSION).try_exists()? || folder.join(ENGINE_LOCK).try_exists()?)
 }
 
-/// Does something with the engine. Where that has not foreseen what it finds on disk, it panics; that is damage, and to be
-/// told as such.
+/// Runs a call of the engine. The engine panics on some unexpected content of its files. That is
+/// damage, and is reported as damage.
 pub(crate) fn guarded<T>(act: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|panic| {
-        let said = said_by(panic.as_ref());
-        Err(StorageError::Damaged(format!("reading it ended in a panic: {said}")))
+        let message = said_by(panic.as_ref());
+        Err(StorageError::Damaged(format!("reading it ended in a panic: {message}")))
     })
 }
 
 fn said_by(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
-/// The engine does not take up a folder again that it was killed in the middle of making. Nothing can be in it yet.
+/// The engine cannot open a folder whose creation was interrupted. Such a folder has no events yet.
 fn remove_half_made(folder: &Path, acknowledged: Acknowledged) -> Result<(), StorageError> {
     if folder.join(ENGINE_VERSION).try_exists()? || !folder.join(ENGINE_LOCK).try_exists()? {
         return Ok(());
@@ -397,7 +401,8 @@ pub fn remove_log(folder: &Path) -> Result<(), StorageError> {
     Ok(std::fs::remove_dir_all(folder)?)
 }
 
-/// The engine's own lock, held while the folder is looked at without it. `None`: there is no folder of the engine yet.
+/// The engine's lock, held while the folder is read without the engine. `None`: the engine has no
+/// folder here yet.
 fn lock(folder: &Path) -> Result<Option<File>, StorageError> {
     match File::open(folder.join(ENGINE_LOCK)) {
         Ok(file) => match file.try_lock() {

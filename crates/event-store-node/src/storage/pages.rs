@@ -1,5 +1,5 @@
-//! Reading the log a page at a time. A page is bounded in events and in bytes, so that a reader holds little, however long
-//! the log and however slow the reader.
+//! Reading the log page by page. A page is bounded in events and in bytes, so that a reader needs
+//! little memory, however long the log and however slow the reader.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ pub(crate) enum Direction {
     Backwards,
 }
 
-/// The bounds of a page, whichever is reached first.
+/// The bounds of a page. The first one that is reached ends it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageLimits {
     pub(crate) events: usize,
     pub(crate) bytes: usize,
-    /// How many events may be looked at, passing the filter or not.
-    pub(crate) looked_at: usize,
+    /// How many events may be examined, including those that the filter rejects.
+    pub(crate) examined: usize,
 }
 
 impl Default for PageLimits {
     fn default() -> Self {
-        Self { events: 256, bytes: 1 << 20, looked_at: 2048 }
+        Self { events: 256, bytes: 1 << 20, examined: 2048 }
     }
 }
 
@@ -35,17 +35,17 @@ impl Default for PageLimits {
 #[derive(Default)]
 pub(crate) struct AllPage {
     pub(crate) events: Vec<Arc<Event>>,
-    pub(crate) looked_at: usize,
-    /// The position of the last event looked at; `None` when there was none.
+    pub(crate) examined: usize,
+    /// The position of the last examined event. `None`: there was no event.
     pub(crate) last: Option<u64>,
-    /// There was nothing more in this direction.
+    /// The log has nothing more in this direction.
     pub(crate) at_end: bool,
-    /// It had to be read from disk: whoever asked for it does not keep up.
+    /// It was read from disk: the reader does not keep up.
     pub(crate) from_disk: bool,
 }
 
 impl AllPage {
-    /// Takes events until a limit is reached. `source` must not run out before the log does.
+    /// Takes events until a limit is reached. `source` must not end before the log does.
     pub(crate) fn fill<E: From<TooHard>>(
         source: impl IntoIterator<Item = Result<Arc<Event>, E>>,
         filter: &Filter,
@@ -56,12 +56,12 @@ impl AllPage {
         for event in source {
             let event = event?;
             page.last = Some(event.position);
-            page.looked_at += 1;
+            page.examined += 1;
             if filter.passes(&event.record.stream, &event.record.event_type)? {
                 bytes += event.size();
                 page.events.push(event);
             }
-            if page.events.len() >= limits.events || page.looked_at >= limits.looked_at || bytes >= limits.bytes {
+            if page.events.len() >= limits.events || page.examined >= limits.examined || bytes >= limits.bytes {
                 return Ok(page);
             }
         }
@@ -78,7 +78,7 @@ pub(crate) enum StreamPage {
         events: Vec<Arc<Event>>,
         /// The stream's last revision.
         last: u64,
-        /// Where the next page begins; `None` when there was nothing more in this direction.
+        /// Where the next page begins. `None`: the stream has nothing more in this direction.
         next: Option<u64>,
     },
 }
@@ -108,7 +108,7 @@ impl View<'_> {
         AllPage::fill(events, filter, limits)
     }
 
-    /// A page of a stream, from a revision on, that one included.
+    /// A page of a stream from a revision on, inclusive.
     pub(crate) fn stream_page(
         &self,
         name: &str,
@@ -150,7 +150,7 @@ impl View<'_> {
         for row in rows {
             let position = keys::number_from(&row.value()?)?;
             let event = self.event(position)?.ok_or_else(|| {
-                StorageError::Damaged(format!("no event at position {position}, which a stream names"))
+                StorageError::Damaged(format!("position {position}, which a stream names, has no event"))
             })?;
             bytes += event.size();
             let revision = event.record.revision;

@@ -1,4 +1,5 @@
-//! Who may read the log's files: nobody but the user that runs the node. Orders and their customers are in them.
+//! Access to the log's files: only the user that runs the node may read them, because they hold
+//! orders and their customers.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -9,7 +10,8 @@ const FOLDER: u32 = 0o700;
 #[cfg(unix)]
 const FILE: u32 = 0o600;
 
-/// Makes the folder, if it is not there. What is in it is then out of others' reach, whenever the engine makes it.
+/// Creates the folder if it is missing. Other users cannot reach files that the engine creates in
+/// it later.
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -18,7 +20,8 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Takes from others what earlier versions and the engine let them read. A folder of another owner is left as it is.
+/// Removes the read rights that earlier versions and the engine gave to other users. A folder of
+/// another owner is left unchanged.
 pub(super) fn close_to_others(folder: &Path) -> io::Result<()> {
     set_mode(folder, true)?;
     for entry in fs::read_dir(folder)? {
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_is_closed_to_others_even_if_it_was_open_to_them() {
+    fn the_log_is_closed_to_other_users_even_if_it_was_open_to_them() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("data").join("event-store");
         drop(Storage::open(&folder).unwrap());
@@ -92,21 +95,21 @@ mod tests {
         fs::write(&file, "").unwrap();
         // No user can make a folder in /proc.
         for folder in [file.join("event-store"), PathBuf::from("/proc/1/x/event-store")] {
-            let said = Storage::open(&folder).map(drop).unwrap_err().to_string();
-            assert!(said.starts_with("the folder cannot be made: "), "{said}");
-            assert!(said.contains("os error") && said.ends_with("can be made and written"), "{said}");
+            let message = Storage::open(&folder).map(drop).unwrap_err().to_string();
+            assert!(message.starts_with("the folder cannot be made: "), "{message}");
+            assert!(message.contains("os error") && message.ends_with("can be made and written"), "{message}");
         }
     }
 
     #[test]
-    fn what_the_system_refuses_is_said_in_plain_words_with_what_to_do() {
+    fn an_error_of_the_system_names_what_to_do() {
         for (kind, remedy) in [
             (io::ErrorKind::PermissionDenied, "needs the right to read and write"),
             (io::ErrorKind::ReadOnlyFilesystem, "needs a folder that can be written"),
             (io::ErrorKind::StorageFull, "make room"),
         ] {
-            let said = StorageError::from(fjall::Error::Io(kind.into())).to_string();
-            assert!(said.contains(remedy) && !said.contains("Os {") && !said.contains("Fjall"), "{said}");
+            let message = StorageError::from(fjall::Error::Io(kind.into())).to_string();
+            assert!(message.contains(remedy) && !message.contains("Os {") && !message.contains("Fjall"), "{message}");
         }
         let too_many = StorageError::from(fjall::Error::Io(io::Error::from_raw_os_error(24))).to_string();
         assert!(too_many.contains("ulimit -n"), "{too_many}");

@@ -1,14 +1,15 @@
 //! What a scavenge has removed, and the events that record it.
 //!
-//! A removal and its record are one batch: the record names each removed event, so that a gap in the log without a record
-//! is damage, and a copy of the log follows from its events alone. Only the node writes these streams.
+//! A removal and its record are one batch. The record names each removed event, so a gap in the log
+//! without a record is damage, and the events alone are enough to copy the log. Only the node
+//! writes these streams.
 
 use event_store_protocol::scavenge::{Removed, recorded};
 use fjall::Readable;
 
 use super::{Event, StorageError, View, keys};
 
-/// What the event records as removed.
+/// The removals that the event records.
 pub(super) fn recorded_by(event: &Event) -> Vec<Removed> {
     recorded(&event.record.stream, &event.record.event_type, &event.record.data)
 }

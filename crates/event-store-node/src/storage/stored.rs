@@ -1,5 +1,5 @@
-//! What the node keeps on disk. Never seen on the wire; kept readable by every later version: a number here
-//! keeps its meaning for ever, and fields are only added.
+//! What the node stores on disk. It is never sent over the wire. Every later version must be able
+//! to read it: a field number keeps its meaning for ever, and fields are only added.
 
 use bytes::Bytes;
 use event_store_protocol::metadata::{Limits, limits_in};
@@ -14,7 +14,7 @@ pub(crate) struct StoredEvent {
     pub(crate) revision: u64,
     #[prost(bytes = "bytes", tag = "3")]
     pub(crate) id: Bytes,
-    /// Ticks of 100 ns since 1970, as the protocol has it.
+    /// Ticks of 100 ns since 1970, as in the protocol.
     #[prost(uint64, tag = "4")]
     pub(crate) created: u64,
     #[prost(string, tag = "5")]
@@ -30,7 +30,8 @@ pub(crate) struct StoredEvent {
 /// The value under a stream's name.
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(crate) struct StoredStream {
-    /// The stream's own number, under which its events and their ids are indexed: the position of its first event.
+    /// The stream's number, under which its events and their ids are indexed: the position of its
+    /// first event.
     #[prost(uint64, tag = "1")]
     pub(crate) number: u64,
     #[prost(uint64, optional, tag = "2")]
@@ -40,22 +41,24 @@ pub(crate) struct StoredStream {
     pub(crate) tombstoned: bool,
 }
 
-/// What a stream's metadata stream says that bears on reading and appending, so that neither has to read it.
+/// The limits in a stream's metadata that reading and appending need, so that neither has to read
+/// the metadata stream.
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(crate) struct StoredLimits {
-    /// Earlier revisions are not shown. The largest 64-bit signed number: the stream is deleted, and may be written again.
+    /// Earlier revisions are hidden. The largest 64-bit signed number means that the stream is
+    /// deleted, and may be written again.
     #[prost(uint64, optional, tag = "1")]
     pub(crate) truncate_before: Option<u64>,
-    /// Only so many of the last events are shown.
+    /// Only this many of the last events are visible.
     #[prost(uint64, optional, tag = "2")]
     pub(crate) max_count: Option<u64>,
-    /// Events that are older, in seconds, are not shown.
+    /// Events older than this many seconds are hidden.
     #[prost(uint64, optional, tag = "3")]
     pub(crate) max_age: Option<u64>,
 }
 
 impl StoredLimits {
-    /// What metadata with this data says.
+    /// The limits in metadata with this data.
     pub(crate) fn in_metadata(data: &[u8]) -> Self {
         let Limits { truncate_before, max_count, max_age } = limits_in(data);
         Self { truncate_before, max_count, max_age }

@@ -1,10 +1,11 @@
-//! A look at the engine's tables before the engine opens them.
+//! A check of the engine's tables before the engine opens them.
 //!
-//! The rows of a keyspace lie in tables, files that never change; a manifest lists those in use, and the file `current`
-//! names the manifest. The engine compares the checksum of each block of a table as it reads it. But it takes two things
-//! on trust, which are compared here: the manifest, where one flipped bit could hide rows, or have tables taken for
-//! leftovers and deleted; and the number of sections that a file says it has, for which memory is taken before any checksum
-//! is looked at. Whole tables are only read when the log is checked.
+//! The rows of a keyspace are in tables, files that never change. A manifest lists the tables in
+//! use, and the file `current` names the manifest. The engine compares the checksum of each block
+//! of a table when it reads the block, but it trusts two things without a check. They are checked
+//! here: the manifest, where one flipped bit could hide rows, or have tables deleted as leftovers;
+//! and the number of sections in a file, for which the engine reserves memory before it compares a
+//! checksum. Whole tables are read only when the log is checked.
 //!
 //! All numbers are little-endian, all checksums xxh3 of 128 bits.
 //!
@@ -28,14 +29,15 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use super::StorageError;
 
 const KEYSPACES: &str = "keyspaces";
-/// The number of the keyspace `removed`, the seventh that is made: a log that is used gets it when it is opened.
+/// The number of the keyspace `removed`, the seventh one. A log of an earlier version gets it when
+/// it is opened.
 const ADDED_LATER: &str = "7";
 const CURRENT: &str = "current";
 const TABLES: &str = "tables";
 const TRAILER_BYTES: u64 = 38;
 const TRAILER_START: &[u8] = b"SFA!\x01\x00";
 const CONTENTS_START: &[u8] = b"TOC!";
-/// A manifest takes some 40 bytes for each table: this is one of millions.
+/// A manifest takes about 40 bytes for each table, so this allows for very many tables.
 const MAX_CONTENTS: u64 = 1 << 20;
 const READ_AHEAD: usize = 256 << 10;
 
@@ -45,7 +47,8 @@ pub(super) struct Table {
     checksum: u128,
 }
 
-/// Refuses what the engine would take on trust. `is_used`: something was acknowledged, so that nothing is half made.
+/// Refuses what the engine would trust without a check. `is_used`: an append was acknowledged, so
+/// every file must be complete.
 pub(super) fn verify(folder: &Path, is_used: bool) -> Result<(), StorageError> {
     for keyspace in keyspaces(folder)? {
         for table in in_use(&keyspace, is_used)? {
@@ -73,12 +76,12 @@ pub(super) fn keyspaces(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The tables that a keyspace's manifest lists, once that has proved to be whole.
+/// The tables that a keyspace's manifest lists, after the manifest's checksum was compared.
 pub(super) fn in_use(keyspace: &Path, is_used: bool) -> Result<Vec<Table>, StorageError> {
     let current = keyspace.join(CURRENT);
     let mut named = match std::fs::read(&current) {
         Ok(bytes) => Bytes::from(bytes),
-        // The engine was killed while it made this keyspace, and will make it again.
+        // The engine was killed while it created this keyspace, and will create it again.
         Err(error) if error.kind() == io::ErrorKind::NotFound && (!is_used || may_be_new(keyspace)) => {
             return Ok(Vec::new());
         }
@@ -90,7 +93,7 @@ pub(super) fn in_use(keyspace: &Path, is_used: bool) -> Result<Vec<Table>, Stora
     let manifest =
         std::fs::read(&path).map_err(|error| damaged(&current, &format!("it names {}: {error}", path.display())))?;
     if xxh3_128(&manifest) != checksum {
-        return Err(damaged(&path, &format!("the manifest does not have the checksum that {CURRENT:?} says")));
+        return Err(damaged(&path, &format!("its checksum differs from the one in {CURRENT:?}")));
     }
     let sections = contents(&path)?;
     let listed = tables_section(&Bytes::from(manifest), sections)
@@ -99,7 +102,8 @@ pub(super) fn in_use(keyspace: &Path, is_used: bool) -> Result<Vec<Table>, Stora
     Ok(listed)
 }
 
-/// Whether it is the keyspace that earlier versions did not have, and nothing was ever flushed into it.
+/// Whether this is the keyspace that earlier versions did not have, with nothing written to disk
+/// yet.
 fn may_be_new(keyspace: &Path) -> bool {
     keyspace.ends_with(ADDED_LATER)
         && keyspace.join(TABLES).read_dir().map_or(true, |mut tables| tables.next().is_none())
@@ -110,7 +114,7 @@ fn manifest_named(current: &mut Bytes) -> Result<(u64, u128), Malformed> {
     if kind == 0 && current.is_empty() { Ok((number, checksum)) } else { Err(Malformed) }
 }
 
-/// What should be a list is none.
+/// Bytes that should be a list are not one.
 struct Malformed;
 
 impl From<TryGetError> for Malformed {
@@ -155,7 +159,7 @@ fn tables_in(mut section: Bytes, folder: &Path) -> Result<Vec<Table>, Malformed>
     Ok(tables)
 }
 
-/// What a file says about its sections, once that has proved to be whole.
+/// The list of a file's sections, after its checksum was compared.
 fn contents(path: &Path) -> Result<Bytes, StorageError> {
     let read = || {
         let mut file = File::open(path)?;
@@ -177,7 +181,7 @@ fn contents(path: &Path) -> Result<Bytes, StorageError> {
         Ok(Some(contents))
     };
     let found = read().map_err(|error| unreadable(path, &error))?;
-    found.ok_or_else(|| damaged(path, "its end does not say what is in it"))
+    found.ok_or_else(|| damaged(path, "the list of its contents, at its end, is missing or wrong"))
 }
 
 fn read_at(file: &mut File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
@@ -188,7 +192,7 @@ fn read_at(file: &mut File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
 }
 
 impl Table {
-    /// Reads all of it and compares its checksum. Gives back how long it is.
+    /// Reads the whole table, compares its checksum, and returns its length.
     pub(super) fn verify(&self) -> Result<u64, StorageError> {
         let read = || {
             let mut file = File::open(&self.path)?;
@@ -206,7 +210,7 @@ impl Table {
         };
         match read().map_err(|error| unreadable(&self.path, &error))? {
             (bytes, checksum) if checksum == self.checksum => Ok(bytes),
-            _ => Err(damaged(&self.path, "it does not have the checksum that its manifest says")),
+            _ => Err(damaged(&self.path, "its checksum differs from the one in its manifest")),
         }
     }
 }

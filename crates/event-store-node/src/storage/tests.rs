@@ -1,4 +1,4 @@
-//! What a crash or the disk can do to a folder, and what opening makes of it.
+//! What a crash or the disk can do to a folder, and the result of opening it.
 
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder with a log of one batch for each number, of so many events.
+/// A folder with a log that has a batch for each number, with that many events.
 fn log_of(batches: &[usize]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::open(folder.path()).unwrap();
@@ -54,13 +54,14 @@ fn boundaries(folder: &TempDir) -> Vec<usize> {
     ends
 }
 
-/// What opening says, and with it the last position.
+/// The last position, or the error on opening.
 fn opened(folder: &TempDir) -> Result<u64, String> {
     let storage = Storage::open(folder.path()).map_err(|error| error.to_string())?;
     storage.view().last_position().map_err(|error| error.to_string())
 }
 
-/// The folder as a crash leaves it in the middle of a commit: the last batch is on disk, and was not acknowledged.
+/// The folder after a crash in the middle of a commit: the last batch is on disk, and was not
+/// acknowledged.
 fn last_batch_not_acknowledged(batches: &[usize]) -> TempDir {
     let folder = log_of(batches);
     let acknowledged: usize = batches[..batches.len() - 1].iter().sum();
@@ -87,7 +88,7 @@ pub(super) fn copy_of(folder: &TempDir) -> TempDir {
     copy
 }
 
-/// What a file begins with, up to where there are only zeros. A journal is made large, and sparse.
+/// A file up to the point where only zeros follow. A journal is allocated large, and sparse.
 pub(super) fn without_zeros(path: &Path) -> Vec<u8> {
     const BLOCK: usize = 4096;
     let mut bytes = std::fs::read(path).unwrap();
@@ -104,7 +105,7 @@ fn copy_into(from: &Path, to: &Path) {
         if entry.file_type().unwrap().is_dir() {
             copy_into(&entry.path(), &target);
         } else {
-            // Some zeros stand for all of them.
+            // A few zeros are enough in place of all.
             let bytes = [without_zeros(&entry.path()), vec![0; 100]].concat();
             std::fs::write(&target, &bytes[..bytes.len().min(length(&entry.path()))]).unwrap();
         }
@@ -112,7 +113,7 @@ fn copy_into(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_batch_that_is_cut_anywhere_and_was_not_acknowledged_is_forgotten() {
+fn a_batch_that_is_cut_anywhere_and_was_not_acknowledged_is_removed() {
     let original = last_batch_not_acknowledged(&[2, 3, 1]);
     let [.., start, end] = boundaries(&original)[..] else { panic!("there are batches") };
     for cut in (start..end).step_by(5) {
@@ -124,7 +125,7 @@ fn a_batch_that_is_cut_anywhere_and_was_not_acknowledged_is_forgotten() {
 }
 
 #[test]
-fn a_batch_whose_end_is_zeros_and_that_was_not_acknowledged_is_forgotten() {
+fn a_batch_whose_end_is_zeros_and_that_was_not_acknowledged_is_removed() {
     let original = last_batch_not_acknowledged(&[2, 3, 1]);
     let [.., start, end] = boundaries(&original)[..] else { panic!("there are batches") };
     for zeros_from in (start..end).step_by(7) {
@@ -135,7 +136,7 @@ fn a_batch_whose_end_is_zeros_and_that_was_not_acknowledged_is_forgotten() {
 }
 
 #[test]
-fn a_journal_that_ends_before_what_was_acknowledged_is_refused_with_the_place_and_left_alone() {
+fn a_journal_that_ends_before_the_acknowledged_position_is_refused_with_the_place_and_left_alone() {
     let original = log_of(&[2, 3, 1]);
     let boundaries = boundaries(&original);
     let [.., first, _, end] = boundaries[..] else { panic!("there are batches") };
@@ -150,7 +151,7 @@ fn a_journal_that_ends_before_what_was_acknowledged_is_refused_with_the_place_an
 }
 
 #[test]
-fn a_bit_flipped_anywhere_in_what_was_acknowledged_is_refused_with_the_place() {
+fn a_bit_flipped_anywhere_in_acknowledged_batches_is_refused_with_the_place() {
     let original = log_of(&[2, 3, 1]);
     let boundaries = boundaries(&original);
     let [.., first, _, end] = boundaries[..] else { panic!("there are batches") };
@@ -161,12 +162,12 @@ fn a_bit_flipped_anywhere_in_what_was_acknowledged_is_refused_with_the_place() {
         let begin = boundaries.iter().rfind(|boundary| **boundary <= byte).unwrap();
         match opened(&folder) {
             Err(refusal) => {
-                // What follows a number out of order is refused, and not the number itself.
+                // For a number out of order, the refusal names the batch after it.
                 let places = boundaries.iter().filter(|boundary| *boundary >= begin);
                 let named = places.into_iter().any(|place| refusal.contains(&format!("0.jnl, byte {place}: ")));
                 assert!(named, "byte {byte}: {refusal}");
             }
-            // A batch's number may be another as long as the order is the same.
+            // A different batch number is accepted as long as the order is the same.
             Ok(position) => {
                 assert!((5..13).contains(&(byte - begin)), "byte {byte} of the batch at {begin}");
                 assert_eq!(position, 6);
@@ -191,7 +192,7 @@ fn a_bit_flipped_in_a_batch_with_others_behind_it_is_refused_even_without_a_mark
 }
 
 #[test]
-fn opening_again_after_a_failed_write_forgets_what_nobody_was_told_of() {
+fn opening_again_after_a_failed_write_removes_what_was_not_acknowledged() {
     let folder = last_batch_not_acknowledged(&[2, 3, 1]);
     let storage = Storage::open_again(folder.path(), 5).unwrap();
     assert_eq!(storage.view().last_position().unwrap(), 5);
@@ -224,7 +225,7 @@ fn a_journal_that_ends_before_its_first_event_is_refused_with_the_place() {
 }
 
 #[test]
-fn a_folder_that_was_never_finished_is_made_anew() {
+fn a_folder_whose_creation_was_interrupted_is_created_again() {
     let folder = log_of(&[]);
     std::fs::remove_file(folder.path().join(ENGINE_VERSION)).unwrap();
     assert_eq!(opened(&folder), Ok(0));
@@ -240,13 +241,13 @@ fn a_folder_that_is_open_is_not_touched() {
     assert!(matches!(Storage::open(folder.path()), Err(StorageError::InUse)));
 }
 
-/// Compacts a log, and tells the compaction to stop when it asks for the time `stops_at`. Returns
-/// whether it finished, and how often it asked.
+/// Compacts a log, and stops the compaction when it checks for the time `stops_at`. Returns whether
+/// it finished, and how often it checked.
 fn compacted(storage: &Storage, stops_at: usize) -> (bool, usize) {
-    let looks = Arc::new(AtomicUsize::new(0));
-    let counted = looks.clone();
+    let checks = Arc::new(AtomicUsize::new(0));
+    let counted = checks.clone();
     let stop: Stop = Arc::new(move || counted.fetch_add(1, Ordering::SeqCst) >= stops_at);
-    (storage.compact(&stop).unwrap(), looks.load(Ordering::SeqCst))
+    (storage.compact(&stop).unwrap(), checks.load(Ordering::SeqCst))
 }
 
 #[test]
@@ -254,10 +255,10 @@ fn compaction_stops_among_the_rows_of_a_table_and_begins_again_and_loses_nothing
     let folder = log_of(&[10_000, 10_000]);
     let storage = Storage::open(folder.path()).unwrap();
     assert!(compacted(&storage, usize::MAX).0);
-    // Everything is on disk by now, so from here on it asks only between rows.
-    let (is_whole, looks) = compacted(&storage, usize::MAX);
-    assert!(is_whole && looks > 50, "{looks}");
-    for stops_at in [0, looks / 4, looks / 2] {
+    // Everything is on disk by now, so from here on it checks only between rows.
+    let (is_whole, checks) = compacted(&storage, usize::MAX);
+    assert!(is_whole && checks > 50, "{checks}");
+    for stops_at in [0, checks / 4, checks / 2] {
         let (is_whole, looked) = compacted(&storage, stops_at);
         assert!(!is_whole && looked <= stops_at + 2, "it asked {looked} times, and was to stop after {stops_at}");
         assert_eq!(storage.view().last_position().unwrap(), 20_000);

@@ -36,7 +36,7 @@ impl<'a> View<'a> {
         Ok(StoredLimits::decode(&*value)?)
     }
 
-    /// Whether the stream, or the one that it describes, is deleted for good.
+    /// Whether the stream, or the stream that it describes, is deleted for good.
     pub(crate) fn is_tombstoned(&self, name: &str) -> Result<bool, StorageError> {
         let deleted = |name: &str| Ok::<_, StorageError>(self.stream(name)?.is_some_and(|stream| stream.tombstoned));
         Ok(deleted(name)? || described_by(name).map_or(Ok(false), deleted)?)
@@ -65,7 +65,7 @@ impl<'a> View<'a> {
         let Some(StoredStream { number, last_revision: Some(last), .. }) = self.stream(name)? else {
             return Ok(Visible::Nothing);
         };
-        // Of metadata only the last counts, and only the last is shown.
+        // Of a metadata stream only the last event counts and is visible.
         let limits = match described_by(name) {
             Some(_) => StoredLimits { max_count: Some(1), ..StoredLimits::default() },
             None => self.limits(name)?,
@@ -77,7 +77,8 @@ impl<'a> View<'a> {
         Ok(Visible::Events { number, first, last })
     }
 
-    /// The first revision that these limits show of a stream; one after the last when they hide everything.
+    /// The first revision of a stream that these limits leave visible. One after the last if they
+    /// hide everything.
     pub(super) fn first_within(&self, limits: StoredLimits, number: u64, last: u64) -> Result<u64, StorageError> {
         let StoredLimits { truncate_before, max_count, max_age } = limits;
         let counted = max_count.map_or(0, |max| (last + 1).saturating_sub(max));
@@ -96,8 +97,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The first of these revisions that is not older than so many seconds. A stream's events are in the order of their
-    /// time.
+    /// The first of these revisions that is at most this many seconds old. A stream's events are in
+    /// the order of their time.
     fn first_not_older(&self, number: u64, mut within: Range<u64>, seconds: u64) -> Result<u64, StorageError> {
         let oldest = event::now().saturating_sub(seconds.saturating_mul(event::TICKS_PER_SECOND));
         while within.start < within.end {
@@ -116,10 +117,10 @@ impl<'a> View<'a> {
 
 /// What a reader may see of a stream.
 pub(crate) enum Visible {
-    /// It was never written, or deleted so that it may be written anew.
+    /// It was never written, or was deleted and may be written again.
     Nothing,
     /// It was deleted for good.
     Deleted,
-    /// The events from one revision to another, of which there are none when the first lies behind the last.
+    /// The visible revisions. `first` is after `last` if none is visible.
     Events { number: u64, first: u64, last: u64 },
 }

@@ -1,7 +1,7 @@
-//! What a scavenge may remove: events that no reader of their stream is shown any more.
+//! What a scavenge may remove: events that no reader of their stream can see any more.
 //!
-//! The last event of each stream stays, since the stream's revisions go on from it. Of a stream that is deleted for good
-//! only the tombstone stays.
+//! The last event of each stream stays, because the stream's revisions continue from it. Of a
+//! stream that is deleted for good only the tombstone stays.
 
 use event_store_protocol::metadata::described_by;
 use event_store_protocol::scavenge::{Removed, is_of_scavenges};
@@ -10,11 +10,11 @@ use prost::Message;
 
 use super::{StorageError, StoredStream, View, keys};
 
-/// Events that one commit removes: their record must stay small.
+/// How many events one commit removes. Bounded, so that the commit's record stays small.
 const MAX_EVENTS: u64 = 512;
-/// Bytes of names in one record.
+/// How many bytes of stream names one record may have.
 const MAX_NAMES: usize = 128 << 10;
-/// Streams that are looked at before the scavenge may be stopped.
+/// How many streams are examined before the scavenge may be stopped.
 const MAX_STREAMS: usize = 1024;
 
 /// A part of what a scavenge may remove.
@@ -23,20 +23,21 @@ pub(crate) struct Waste {
     pub(crate) removed: Vec<Removed>,
     pub(crate) events: u64,
     pub(crate) bytes: u64,
-    /// The stream with which the next part begins, and the revision; `None`: that was all.
+    /// The stream and the revision with which the next part begins. `None`: this was the last part.
     pub(crate) next: Option<(String, u64)>,
 }
 
 impl View<'_> {
-    /// What may be removed from a stream's revision on, in the order of streams' names. Nothing after the position `through`.
+    /// What may be removed, in the order of the streams' names, from a revision of a stream on.
+    /// Events after the position `through` are not included.
     pub(crate) fn waste(&self, (first, from): (&str, u64), through: u64) -> Result<Waste, StorageError> {
         let mut waste = Waste::default();
         let mut names = 0;
         let rows = self.snapshot.range(&self.storage.streams, first.as_bytes()..);
-        for (looked_at, row) in rows.enumerate() {
+        for (examined, row) in rows.enumerate() {
             let (name, stream) = row.into_inner()?;
             let name = String::from_utf8_lossy(&name).into_owned();
-            if looked_at == MAX_STREAMS || waste.events >= MAX_EVENTS || names >= MAX_NAMES {
+            if examined == MAX_STREAMS || waste.events >= MAX_EVENTS || names >= MAX_NAMES {
                 waste.next = Some((name, 0));
                 return Ok(waste);
             }
@@ -51,7 +52,7 @@ impl View<'_> {
         Ok(waste)
     }
 
-    /// Adds what a stream has to remove; `Some`: it has more, from this revision on.
+    /// Adds the removable events of a stream. `Some`: it has more, from this revision on.
     fn waste_of(
         &self,
         (name, from): (&str, u64),
@@ -78,7 +79,7 @@ impl View<'_> {
                 break;
             }
             let event = self.event(position)?.ok_or_else(|| {
-                StorageError::Damaged(format!("no event at position {position}, which a stream names"))
+                StorageError::Damaged(format!("position {position}, which a stream names, has no event"))
             })?;
             waste.events += 1;
             waste.bytes += event.size() as u64;
@@ -91,7 +92,7 @@ impl View<'_> {
         Ok(rest)
     }
 
-    /// The first revision of a stream that a scavenge leaves.
+    /// The first revision of a stream that a scavenge keeps.
     fn first_kept(&self, name: &str, stream: StoredStream) -> Result<u64, StorageError> {
         if is_of_scavenges(name) {
             return Ok(0);

@@ -1,4 +1,5 @@
-//! What clients begin and do not finish costs the node no more than it has set aside for that, and does not last.
+//! Unfinished calls and messages of clients take at most the memory reserved for them, and end
+//! after a time.
 
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ async fn status(answer: ResponseFuture) -> Option<Code> {
     Some(Code::from_bytes(tail.get("grpc-status")?.as_bytes()))
 }
 
-/// As in the protocol; only what is used.
+/// The fields of the protocol's messages that the tests use.
 mod wire {
     use std::collections::HashMap;
 
@@ -124,7 +125,7 @@ async fn node(change: impl FnOnce(NodeOptions) -> NodeOptions) -> (NodeHandle, E
     (node, store, folder)
 }
 
-/// Waits until an append is made, and so for room.
+/// Waits until there is room for an append.
 async fn until_it_appends(store: &EventStore) {
     let appended = async {
         while let Err(error) = store.append(&unique("order"), Expected::NoStream, vec![event("Happened")]).await {
@@ -136,7 +137,7 @@ async fn until_it_appends(store: &EventStore) {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_bound_are_closed_and_their_places_are_given_to_others() {
+async fn connections_beyond_the_bound_are_closed_and_freed_places_are_used_again() {
     let (node, _, _folder) = node(|options| NodeOptions { max_connections: 4, ..options }).await;
     let address = node.address().to_string();
     let open = join_all((0..4).map(|_| connection(&address))).await;
@@ -153,18 +154,18 @@ async fn connections_beyond_the_bound_are_closed_and_their_places_are_given_to_o
 }
 
 #[tokio::test]
-async fn a_connection_that_does_not_say_its_first_words_is_cut() {
+async fn a_connection_without_its_first_bytes_is_cut() {
     let (node, ..) = node(|options| NodeOptions { patience: Duration::from_millis(300), ..options }).await;
     for words in ["", "PRI * HTTP/2.0\r\n\r\nS"] {
         let mut silent = TcpStream::connect(node.address()).await.unwrap();
         silent.write_all(words.as_bytes()).await.unwrap();
         let answer = timeout(LIMIT, silent.read_to_end(&mut Vec::new())).await;
-        assert!(answer.is_ok(), "it is left to stay after {words:?}");
+        assert!(answer.is_ok(), "it stays open after {words:?}");
     }
 }
 
 #[tokio::test]
-async fn calls_beyond_the_bound_are_refused_and_the_others_go_on() {
+async fn calls_beyond_the_bound_are_refused_and_the_others_continue() {
     let (node, _, _folder) = node(|options| NodeOptions { max_calls: 8, ..options }).await;
     let mut sender = connection(&node.address().to_string()).await.unwrap();
     let under_way: Vec<_> = (0..8).map(|_| begin(&mut sender, APPEND)).collect();
@@ -182,14 +183,15 @@ async fn calls_beyond_the_bound_are_refused_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn messages_that_never_become_whole_hold_up_no_small_ones_and_end_in_time() {
-    // With a patience that outlasts the test, nothing but room for both lets the small append through.
+async fn messages_that_never_become_complete_delay_no_small_ones_and_end_in_time() {
+    // In the first round the time limit is longer than the test, so the small append passes only if
+    // there is room for both.
     for patience in [10 * LIMIT, Duration::from_millis(500)] {
-        messages_that_never_become_whole(patience).await;
+        messages_that_never_become_complete(patience).await;
     }
 }
 
-async fn messages_that_never_become_whole(patience: Duration) {
+async fn messages_that_never_become_complete(patience: Duration) {
     let (node, store, _folder) = node(|options| NodeOptions { intake_bytes: 1 << 20, patience, ..options }).await;
     let mut sender = connection(&node.address().to_string()).await.unwrap();
     let whole = framed(&wire::AppendReq { options: None, event: Some(wire_event(600 << 10)) });
@@ -216,7 +218,7 @@ async fn messages_that_never_become_whole(patience: Duration) {
 }
 
 #[tokio::test]
-async fn appends_that_are_never_complete_are_given_up_and_their_room_is_given_to_others() {
+async fn appends_that_are_never_complete_are_given_up_and_their_room_is_used_again() {
     let patience = Duration::from_millis(500);
     let (node, store, _folder) = node(|options| NodeOptions { intake_bytes: 1 << 20, patience, ..options }).await;
     let mut sender = connection(&node.address().to_string()).await.unwrap();
@@ -240,7 +242,7 @@ async fn appends_that_are_never_complete_are_given_up_and_their_room_is_given_to
 }
 
 #[tokio::test]
-async fn of_a_batch_an_append_that_is_never_complete_is_given_up_by_itself() {
+async fn an_append_of_a_batch_that_is_never_complete_is_given_up_without_the_others() {
     let patience = Duration::from_millis(300);
     let (node, ..) = node(|options| NodeOptions { patience, ..options }).await;
     let mut sender = connection(&node.address().to_string()).await.unwrap();
@@ -257,7 +259,7 @@ async fn of_a_batch_an_append_that_is_never_complete_is_given_up_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_begun_and_never_finished_takes_no_more_memory_than_is_set_aside() {
+async fn unfinished_calls_take_no_more_memory_than_is_reserved() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = NodeProcess::start(folder.path(), "127.0.0.1:0").unwrap();
     let idle = node.usage().memory;
@@ -281,7 +283,7 @@ async fn what_is_begun_and_never_finished_takes_no_more_memory_than_is_set_aside
             held.push((answer, body));
         }
     }
-    // As long as more comes in, more may be held.
+    // While more arrives, more memory may be used.
     let mut highest = 0;
     let calm = Instant::now() + Duration::from_secs(3);
     while Instant::now() < calm {

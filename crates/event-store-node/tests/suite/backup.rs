@@ -1,7 +1,7 @@
-//! A copy of the log while the node runs: what is in it, what may be done with it, and what becomes of it when it is
-//! interrupted.
+//! A copy of the log of a running node: what it has, how it can be used, and what happens when the
+//! backup is interrupted.
 //!
-//! That every row of a copy follows from its events is what the check of it says, which each backup ends with.
+//! Each backup ends with a check, which shows that every row of the copy follows from its events.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use super::support::{LIMIT, events, ids, new_ids, raw};
 
-/// A node, and its folder for as long as it is needed.
+/// A node, with its folder.
 pub struct Source {
     pub node: NodeHandle,
     pub store: EventStore,
@@ -51,7 +51,7 @@ impl Source {
         self.store.head().await.unwrap().map_or(0, |position| position.commit)
     }
 
-    /// One of everything that a log may have in it.
+    /// Writes one example of everything that a log may have.
     async fn furnish(&self) {
         let raw = &self.raw;
         for stream in ["plain", "deleted", "revived", "buried", "truncated"] {
@@ -81,7 +81,7 @@ async fn history(store: &EventStore, end: u64) -> Vec<Record> {
     records
 }
 
-/// What readers are shown of the streams of [`Source::furnish`], and the settings of their group.
+/// What readers see of the streams of [`Source::furnish`], and the settings of their group.
 async fn shown(source: &Source) -> Vec<String> {
     let mut shown = Vec::new();
     for stream in ["plain", "deleted", "revived", "buried", "never-was", "truncated", "$$truncated"] {
@@ -101,7 +101,7 @@ async fn backed_up(source: &Source, folder: &Path) -> BackupReport {
     report
 }
 
-/// Writers that append while this work is done.
+/// Does some work while writers append.
 async fn under_load<T>(source: &Source, work: impl Future<Output = T>) -> T {
     let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let writers: Vec<_> = (0..4)
@@ -133,7 +133,7 @@ async fn under_load<T>(source: &Source, work: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_made_under_load_is_the_log_as_it_was_and_may_be_brought_up_to_date_and_gone_on_with() {
+async fn a_backup_under_load_is_an_earlier_state_of_the_log_and_can_be_updated_and_served() {
     let source = Source::new().await;
     source.furnish().await;
     let copy = tempfile::tempdir().unwrap();
@@ -170,7 +170,7 @@ async fn a_backup_made_under_load_is_the_log_as_it_was_and_may_be_brought_up_to_
 }
 
 #[tokio::test]
-async fn a_backup_of_another_log_is_refused_and_left_as_it_is() {
+async fn a_backup_of_another_log_is_refused_and_left_unchanged() {
     let (one, other) = (Source::new().await, Source::new().await);
     one.append("order-1", 3).await;
     other.append("order-1", 5).await;
@@ -185,7 +185,7 @@ async fn a_backup_of_another_log_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_log_without_events_has_a_backup_too() {
+async fn a_log_without_events_can_be_backed_up() {
     let source = Source::new().await;
     let copy = tempfile::tempdir().unwrap();
     assert_eq!(backed_up(&source, copy.path()).await.position, 0);
@@ -204,7 +204,7 @@ async fn a_folder_that_a_node_uses_is_refused() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_not_there_leaves_the_folder_alone() {
+async fn without_a_node_the_folder_is_left_alone() {
     let source = Source::new().await;
     let Source { node, store, .. } = source;
     node.shutdown().await;
@@ -216,10 +216,11 @@ async fn a_node_that_is_not_there_leaves_the_folder_alone() {
 
 const LOG: &str = "TENUTO_TEST_BACKUP_LOG";
 const FOLDER: &str = "TENUTO_TEST_BACKUP_FOLDER";
-/// What is appended at once. Batches of the backup would not end between two appends by chance.
+/// Events in one append. The number makes it unlikely that the backup's batches end between two
+/// appends by chance.
 const AT_ONCE: u64 = 7;
 
-/// Not a test by itself: what the child process runs.
+/// Not a test: the child process runs this.
 #[tokio::test]
 async fn is_backed_up_until_killed() {
     let Ok(log) = std::env::var(LOG) else { return };
@@ -227,7 +228,7 @@ async fn is_backed_up_until_killed() {
     backup(&EventStore::connect(&log).unwrap(), &folder).await.unwrap();
 }
 
-/// Kills a backup after some time, unless it was done before.
+/// Kills a backup after some time. `false`: it was complete before.
 fn interrupted(source: &Source, folder: &Path, after: Duration) -> bool {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "suite::backup::is_backed_up_until_killed", "--test-threads=1"])
@@ -250,7 +251,7 @@ fn interrupted(source: &Source, folder: &Path, after: Duration) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_killed_at_any_moment_is_the_log_as_it_was_earlier_and_is_gone_on_with() {
+async fn a_backup_killed_at_any_moment_is_an_earlier_state_of_the_log_and_can_be_continued() {
     let source = Source::new().await;
     for append in 0..1000 {
         source.append(&format!("order-{}", append % 100), usize::try_from(AT_ONCE).unwrap()).await;
@@ -275,7 +276,7 @@ async fn a_backup_killed_at_any_moment_is_the_log_as_it_was_earlier_and_is_gone_
         }
     }
     assert!(killed > 0 && reached.is_sorted(), "{reached:?}");
-    println!("killed {killed} times, having come to {reached:?}");
+    println!("killed {killed} times, at positions {reached:?}");
     assert_eq!(backed_up(&source, copy.path()).await.added, 0);
     let restored = Source::open(copy).await;
     assert!(history(&restored.store, head).await == history(&source.store, head).await);

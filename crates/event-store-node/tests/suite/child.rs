@@ -1,4 +1,5 @@
-//! A node in a process of its own: this test binary, started again to run one test that serves until it is killed.
+//! A node in a separate process: this test binary, started again to run one test that serves until
+//! it is killed.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
@@ -11,11 +12,11 @@ use tokio::runtime::Handle;
 const FOLDER: &str = "TENUTO_TEST_CRASH_FOLDER";
 const ADDRESS: &str = "TENUTO_TEST_CRASH_ADDRESS";
 const SERVES: &str = "suite::child::serves_until_killed";
-/// Not a test by itself: what the child process runs.
+/// Not a test: the child process runs this.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serves_until_killed() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
-    // A task that panics would otherwise die alone, and its node seem well.
+    // Otherwise a task that panics would end alone, and its node would look healthy.
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("{panic}");
         std::process::abort();
@@ -34,7 +35,7 @@ async fn serves_until_killed() {
     }
 }
 
-/// It also ends when the one who has started it does.
+/// It also ends when its parent process does.
 pub struct NodeProcess {
     child: Child,
     address: String,
@@ -42,20 +43,20 @@ pub struct NodeProcess {
     answers: Lines<BufReader<ChildStdout>>,
 }
 
-/// What a node takes of the machine.
+/// The resources that a node uses.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     pub tasks: usize,
-    /// Open ones, connections among them.
+    /// Open files, connections included.
     pub files: usize,
-    /// Resident, in bytes.
+    /// Resident size, in bytes.
     pub memory: u64,
 }
 
 impl NodeProcess {
-    /// Starts it, or gives its reason for not starting.
+    /// Starts it, or returns the node's reason for not starting.
     pub fn start(folder: &Path, address: &str) -> Result<Self, String> {
-        // A write past the limit of a file's size is to fail, and not to end the process.
+        // A write beyond the limit on the size of files must fail, and not end the process.
         let mut child = Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$0\" --exact \"$1\" --nocapture --test-threads=1"])
             .arg(std::env::current_exe().unwrap())
@@ -76,7 +77,7 @@ impl NodeProcess {
             Some(("serving", address)) => Ok(Self { child, address: address.into(), questions, answers }),
             refused => {
                 child.wait().unwrap();
-                Err(refused.expect("the child ended without a word").1.into())
+                Err(refused.expect("the child ended without a message").1.into())
             }
         }
     }
@@ -104,14 +105,14 @@ impl NodeProcess {
         }
     }
 
-    /// Bounds the size of the files that it writes, in bytes, or no longer.
+    /// Bounds the size of the files that it writes, in bytes. `None`: unbounded again.
     pub fn limit_files(&self, bytes: Option<u64>) {
         let soft = bytes.map_or_else(|| "unlimited".into(), |bytes| bytes.to_string());
         let (pid, limit) = (self.child.id().to_string(), format!("--fsize={soft}:"));
         assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
     }
 
-    /// SIGKILL: nothing in the process gets to say anything more.
+    /// SIGKILL: the process has no chance to write or answer anything more.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -1,7 +1,7 @@
-//! Killed at random moments under load, the node loses nothing that it acknowledged and repeats nothing, whatever happens
-//! to the end of its journal meanwhile.
+//! A node that is killed at random moments under load loses nothing that it acknowledged and
+//! repeats nothing, even if the end of its journal is damaged meanwhile.
 //!
-//! `TENUTO_CRASH_ROUNDS` says how often it is killed; the default keeps the suite short.
+//! `TENUTO_CRASH_ROUNDS` sets how often it is killed. The default keeps the suite short.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -20,14 +20,15 @@ use super::support::{LIMIT, events, ids, new_ids, next_event};
 
 const WRITERS: usize = 32;
 
-/// What one writer was told.
+/// The appends that one writer had acknowledged.
 struct Acknowledged {
     stream: String,
     ids: Vec<Uuid>,
     positions: Vec<Position>,
 }
 
-/// Appends one to four events at a time to a stream of its own, each append made again until it is acknowledged.
+/// Appends one to four events at a time to a separate stream. Repeats each append until it is
+/// acknowledged.
 async fn write(store: EventStore, stream: String, stop: Arc<AtomicBool>, count: Arc<AtomicU64>) -> Acknowledged {
     let mut acknowledged = Acknowledged { stream, ids: Vec::new(), positions: Vec::new() };
     while !stop.load(Ordering::Relaxed) {
@@ -51,8 +52,8 @@ async fn write(store: EventStore, stream: String, stop: Arc<AtomicBool>, count: 
     acknowledged
 }
 
-/// Kills the node again and again under the writers, and starts it again with `restart`; then looks for everything that
-/// was acknowledged.
+/// Kills the node repeatedly while writers append, and starts it again with `restart`. Then checks
+/// that the log has everything that was acknowledged.
 async fn survives(restart: impl Fn(&Path, &str) -> NodeProcess) {
     let folder = tempfile::tempdir().unwrap();
     let mut node = NodeProcess::start(folder.path(), "127.0.0.1:0").unwrap();
@@ -66,7 +67,7 @@ async fn survives(restart: impl Fn(&Path, &str) -> NodeProcess) {
 
     let rounds = std::env::var("TENUTO_CRASH_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
     for _ in 0..rounds {
-        // The node is killed once it appends again, at a random moment.
+        // The node is killed at a random moment after it has begun to append again.
         let before = count.load(Ordering::Relaxed);
         let begun = Instant::now();
         while count.load(Ordering::Relaxed) < before + 20 {
@@ -104,30 +105,30 @@ async fn every_acknowledged_event_is_there_in_order_and_once_however_often_the_n
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_journal_that_is_hurt_between_two_lives_is_mended_or_refused_with_the_place() {
-    let (mended, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+async fn a_damaged_journal_is_repaired_or_refused_with_the_place() {
+    let (repaired, refused) = (AtomicU64::new(0), AtomicU64::new(0));
     survives(|folder, address| {
         let (journal, before) = hurt(folder);
         match NodeProcess::start(folder, address) {
             Ok(node) => {
-                mended.fetch_add(1, Ordering::Relaxed);
+                repaired.fetch_add(1, Ordering::Relaxed);
                 node
             }
             Err(refusal) => {
                 refused.fetch_add(1, Ordering::Relaxed);
                 assert!(refusal.contains(&format!("{}, byte ", journal.display())), "{refusal}");
-                // As from a backup. Nothing else was touched by the attempt.
+                // The journal as from a backup. The refused start changed nothing else.
                 std::fs::rename(before, journal).unwrap();
                 NodeProcess::start(folder, address).unwrap()
             }
         }
     })
     .await;
-    println!("{} times mended, {} times refused", mended.into_inner(), refused.into_inner());
+    println!("{} times repaired, {} times refused", repaired.into_inner(), refused.into_inner());
 }
 
-/// Cuts the last journal short or overwrites a piece of it, somewhere near its end or anywhere. Gives back where it is and
-/// a copy of how it was.
+/// Truncates the last journal or overwrites a piece of it, somewhere near its end or anywhere.
+/// Returns its path and the path of an intact copy.
 fn hurt(folder: &Path) -> (PathBuf, PathBuf) {
     let number = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
     let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());

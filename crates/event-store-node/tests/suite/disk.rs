@@ -1,4 +1,4 @@
-//! A disk without room, and one that fails.
+//! A full disk, and a disk that fails.
 
 use std::fs::File;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use event_store_node::{Node, NodeOptions};
 use super::child::NodeProcess;
 use super::support::{LIMIT, events, ids, new_ids};
 
-/// Appends until it is answered as it should be, and gives back the ids that are in the stream then.
+/// Appends until the answer is the expected one, and returns the ids that the stream has then.
 async fn append_until(
     store: &EventStore,
     stream: &str,
@@ -27,8 +27,9 @@ async fn append_until(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_is_nearly_full_refuses_appends_and_not_reads_until_there_is_room() {
-    // On a disk and not in memory, and by so much that what others write meanwhile does not matter.
+async fn a_nearly_full_disk_refuses_appends_and_not_reads_until_there_is_room() {
+    // On a disk and not in memory, with a margin so large that writes by other programs do not
+    // matter.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let disk = rustix::fs::statvfs(folder.path()).unwrap();
     let free = disk.f_bavail * disk.f_frsize;
@@ -54,7 +55,7 @@ async fn a_disk_that_is_nearly_full_refuses_appends_and_not_reads_until_there_is
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_write_has_failed_nothing_acknowledged_is_missing_and_the_node_goes_on_by_itself() {
+async fn after_a_failed_write_nothing_acknowledged_is_missing_and_the_node_recovers_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let node = NodeProcess::start(folder.path(), "127.0.0.1:0").unwrap();
     let store = EventStore::connect(&node.connection_string()).unwrap();

@@ -69,7 +69,7 @@ impl Streams for OneEvent {
 }
 
 #[tokio::test]
-async fn a_log_that_is_no_nodes_is_not_backed_up_and_leaves_no_folder() {
+async fn a_server_that_is_no_embedded_node_is_not_backed_up_and_no_folder_is_left() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let incoming = TcpIncoming::from_listener(listener, true, None).unwrap();

@@ -50,7 +50,7 @@ async fn everything_is_there_after_the_node_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_folder_belongs_to_one_node_at_a_time() {
+async fn only_one_node_may_use_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let first = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let second = Node::start(NodeOptions::in_folder(folder.path())).await;
@@ -61,7 +61,7 @@ async fn a_folder_belongs_to_one_node_at_a_time() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_named() {
+async fn the_error_names_an_address_that_is_taken() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let first = Node::start(NodeOptions::in_folder(one.path())).await.unwrap();
     let address = first.address();
@@ -71,7 +71,7 @@ async fn an_address_that_is_taken_is_named() {
 }
 
 #[tokio::test]
-async fn appends_past_the_bound_are_refused_and_the_others_are_made() {
+async fn appends_beyond_the_bound_are_refused_and_the_others_are_made() {
     let folder = tempfile::tempdir().unwrap();
     let options = NodeOptions { queue_bytes: 2000, ..NodeOptions::in_folder(folder.path()) };
     let node = Node::start(options).await.unwrap();
@@ -90,7 +90,7 @@ async fn appends_past_the_bound_are_refused_and_the_others_are_made() {
 }
 
 #[tokio::test]
-async fn a_client_who_asks_it_to_shut_down_is_heard_and_its_owner_decides() {
+async fn a_clients_request_to_shut_down_is_passed_to_the_nodes_owner() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let operations = eventstore::operations::Client::new(node.connection_string().parse().unwrap());
@@ -102,7 +102,7 @@ async fn a_client_who_asks_it_to_shut_down_is_heard_and_its_owner_decides() {
 }
 
 #[tokio::test]
-async fn stats_asked_for_without_a_pause_come_at_a_pace_that_leaves_it_free() {
+async fn stats_without_an_interval_are_sent_at_a_bounded_rate() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let operations = eventstore::operations::Client::new(node.connection_string().parse().unwrap());
@@ -117,7 +117,7 @@ async fn stats_asked_for_without_a_pause_come_at_a_pace_that_leaves_it_free() {
 }
 
 #[tokio::test]
-async fn services_that_it_lacks_are_said_to_be_unimplemented_at_once() {
+async fn calls_to_missing_services_are_answered_as_unimplemented_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let channel = grpc::channel(&node.connection_string()).await;
@@ -128,7 +128,7 @@ async fn services_that_it_lacks_are_said_to_be_unimplemented_at_once() {
 }
 
 #[tokio::test]
-async fn a_node_that_listens_on_every_address_is_found_at_the_one_that_was_used() {
+async fn a_node_that_listens_on_every_address_advertises_the_one_that_was_used() {
     let folder = tempfile::tempdir().unwrap();
     let address = "0.0.0.0:0".parse().unwrap();
     let node = Node::start(NodeOptions { address, ..NodeOptions::in_folder(folder.path()) }).await.unwrap();
@@ -140,7 +140,7 @@ async fn a_node_that_listens_on_every_address_is_found_at_the_one_that_was_used(
 }
 
 #[tokio::test]
-async fn it_says_what_it_can_do() {
+async fn the_node_reports_its_features() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let info = raw(&node.connection_string()).server_info().await.unwrap();
@@ -157,7 +157,7 @@ async fn a_client_that_expects_a_cluster_finds_its_one_node() {
     store.append(&unique("order"), Expected::NoStream, events(1)).await.unwrap();
 }
 
-/// So the Python client's suite has it of a server: it can be written and not be read.
+/// The Python client's tests expect this of a server: it can be written and not be read.
 #[tokio::test]
 async fn metadata_of_a_stream_that_is_deleted_for_good_can_be_written_if_it_had_some_before() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The system's projections: which links there are, in which order, once each, whatever happened meanwhile.
+//! The system projections: each link exists once, in the right order, whatever happened meanwhile.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn start(folder: &TempDir, system_projections: bool) -> (NodeHandle, Event
     (node, store)
 }
 
-/// Where the links of a stream lead, once there are as many as there should be.
+/// The targets of a stream's links, once it has the expected number.
 async fn links(store: &EventStore, stream: &str, count: usize) -> Vec<String> {
     let read = async {
         loop {
@@ -56,7 +56,7 @@ async fn events_are_linked_by_category_type_and_correlation_and_streams_by_their
 }
 
 #[tokio::test]
-async fn a_reader_who_follows_links_gets_the_events_of_a_category() {
+async fn a_reader_who_resolves_links_gets_the_events_of_a_category() {
     let folder = tempfile::tempdir().unwrap();
     let (node, store) = start(&folder, true).await;
     store.append("order-1", Expected::NoStream, events(2)).await.unwrap();
@@ -74,7 +74,7 @@ async fn a_reader_who_follows_links_gets_the_events_of_a_category() {
 }
 
 #[tokio::test]
-async fn a_node_without_them_writes_no_links_and_one_that_gets_them_catches_up() {
+async fn a_node_without_projections_writes_no_links_and_one_with_them_catches_up() {
     let folder = tempfile::tempdir().unwrap();
     let (node, store) = start(&folder, false).await;
     for number in 0..40 {
@@ -85,12 +85,12 @@ async fn a_node_without_them_writes_no_links_and_one_that_gets_them_catches_up()
     let (_node, store) = start(&folder, true).await;
     let expected: Vec<_> = (0..800).map(|number| format!("{}@order-{}", number % 20, number / 20)).collect();
     assert_eq!(links(&store, "$ce-order", 800).await, expected);
-    // Of the links themselves only the first of each stream is linked: there is an end to it.
+    // Of the links themselves only the first of each stream gets a link, so this ends.
     assert_eq!(links(&store, "$streams", 43).await.len(), 43);
 }
 
 #[tokio::test]
-async fn each_event_is_linked_once_however_often_the_node_was_stopped_and_wherever_its_checkpoint_is() {
+async fn each_event_is_linked_once_over_restarts_and_with_an_old_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..4_usize {
         let (node, store) = start(&folder, true).await;
@@ -122,7 +122,7 @@ async fn node_is_told(node: &NodeHandle, checkpoint: eventstore::EventData) {
 }
 
 #[tokio::test]
-async fn a_deleted_stream_is_linked_to_what_deleted_it_and_its_links_lead_to_nothing() {
+async fn a_deleted_stream_gets_a_link_to_its_deletion_and_its_other_links_lead_to_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (node, store) = start(&folder, true).await;
     store.append("order-1", Expected::NoStream, events(1)).await.unwrap();
@@ -148,7 +148,7 @@ async fn a_log_with_links_is_sound() {
 }
 
 #[tokio::test]
-async fn a_projection_is_switched_off_and_on_and_catches_up_and_stays_so_over_a_restart() {
+async fn a_projection_is_switched_off_and_on_and_catches_up_and_keeps_its_state_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let (node, store) = start(&folder, true).await;
     let projections = ProjectionClient::from(raw(&node.connection_string()));
@@ -160,7 +160,7 @@ async fn a_projection_is_switched_off_and_on_and_catches_up_and_stays_so_over_a_
     store.append("order-1", Expected::Any, vec![event("Shipped")]).await.unwrap();
     links(&store, "$et-Shipped", 1).await;
     assert_eq!(store.read_stream("$ce-order", 0, 9).await.unwrap().len(), 1);
-    let status = projections.get_status("$by_category", &options).await.unwrap().expect("it is there");
+    let status = projections.get_status("$by_category", &options).await.unwrap().expect("it is listed");
     assert_eq!((status.status.as_str(), status.mode.as_str()), ("Stopped", "Continuous"));
     node.shutdown().await;
 
@@ -172,12 +172,12 @@ async fn a_projection_is_switched_off_and_on_and_catches_up_and_stays_so_over_a_
     projections.enable("$by_category", &options).await.unwrap();
     assert_eq!(links(&store, "$ce-order", 3).await, ["0@order-1", "1@order-1", "0@order-2"]);
     assert_eq!(links(&store, "$et-Placed", 2).await, ["0@order-1", "0@order-2"]);
-    let status = projections.get_status("$by_category", &options).await.unwrap().expect("it is there");
+    let status = projections.get_status("$by_category", &options).await.unwrap().expect("it is listed");
     assert_eq!(status.status, "Running");
 }
 
 #[tokio::test]
-async fn the_four_are_listed_and_there_are_no_others() {
+async fn only_the_four_system_projections_are_listed() {
     let folder = tempfile::tempdir().unwrap();
     let (node, _store) = start(&folder, true).await;
     let projections = ProjectionClient::from(raw(&node.connection_string()));

@@ -1,4 +1,4 @@
-//! The client when the server comes and goes.
+//! The client while the server stops and starts.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use event_store_node::{Node, NodeOptions};
 use super::support::{events, ids, new_ids, next_events, unique, until_caught_up};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn appends_and_subscriptions_go_on_over_restarts_of_the_server() {
+async fn appends_and_subscriptions_continue_over_restarts_of_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let options = NodeOptions { address: node.address(), ..NodeOptions::in_folder(folder.path()) };
@@ -41,7 +41,7 @@ async fn appends_and_subscriptions_go_on_over_restarts_of_the_server() {
 }
 
 #[tokio::test]
-async fn a_subscription_waits_for_a_server_that_is_not_there_yet() {
+async fn a_subscription_waits_for_a_server_that_has_not_started_yet() {
     let folder = tempfile::tempdir().unwrap();
     let options = NodeOptions::in_folder(folder.path());
     let node = Node::start(options.clone()).await.unwrap();
@@ -57,7 +57,7 @@ async fn a_subscription_waits_for_a_server_that_is_not_there_yet() {
 }
 
 #[tokio::test]
-async fn a_subscription_is_taken_up_again_where_it_was() {
+async fn a_subscription_resumes_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let options = NodeOptions::in_folder(folder.path());
     let node = Node::start(options.clone()).await.unwrap();
@@ -76,7 +76,7 @@ async fn a_subscription_is_taken_up_again_where_it_was() {
 }
 
 #[tokio::test]
-async fn without_a_server_an_append_fails_in_the_end() {
+async fn without_a_server_an_append_fails_after_its_time_limit() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let store = EventStore::connect(&node.connection_string()).unwrap();
@@ -87,7 +87,7 @@ async fn without_a_server_an_append_fails_in_the_end() {
 }
 
 #[tokio::test]
-async fn the_last_position_never_goes_back() {
+async fn the_last_position_never_decreases() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let store = EventStore::connect(&node.connection_string()).unwrap();
@@ -113,7 +113,7 @@ async fn the_last_position_never_goes_back() {
 }
 
 #[test]
-fn a_connection_string_that_is_none_is_refused() {
+fn an_invalid_connection_string_is_refused() {
     for wrong in ["", "http://127.0.0.1:1", "esdb://", "esdb://a:b:c", "nonsense"] {
         assert!(EventStore::connect(wrong).is_err(), "{wrong}");
     }

@@ -1,4 +1,5 @@
-//! What a scavenge removes, what it leaves, what it writes of itself, and what becomes of it when it is stopped or killed.
+//! What a scavenge removes and keeps, what it records, and what happens when it is stopped or
+//! killed.
 
 use std::ops::Range;
 use std::path::Path;
@@ -19,7 +20,7 @@ use super::child::NodeProcess;
 use super::grpc;
 use super::support::{LIMIT, event, events, ids};
 
-/// As in the protocol; only what is sent.
+/// The fields of the protocol's messages that the tests send.
 mod wire {
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct StartScavenge {
@@ -46,7 +47,7 @@ async fn start(connection_string: &str) -> String {
     begun.id().into()
 }
 
-/// What the scavenge wrote when it ended.
+/// The event that the scavenge wrote at its end.
 async fn ended(store: &EventStore, id: &str) -> Value {
     let begun = Instant::now();
     loop {
@@ -71,7 +72,7 @@ async fn describe(source: &Source, stream: &str, metadata: StreamMetadata) {
     source.raw.set_stream_metadata(stream, &AppendToStreamOptions::default(), &metadata).await.unwrap();
 }
 
-/// All that `$all` has.
+/// All events of `$all`.
 async fn history(store: &EventStore) -> Vec<Record> {
     let mut history = store.history(None);
     let mut records = Vec::new();
@@ -81,7 +82,7 @@ async fn history(store: &EventStore) -> Vec<Record> {
     records
 }
 
-/// The revisions of a stream that are left in `$all`.
+/// The revisions of a stream that `$all` still has.
 fn left(records: &[Record], stream: &str) -> Vec<u64> {
     records
         .iter()
@@ -98,7 +99,7 @@ fn sound(folder: &Path) -> CheckReport {
     report
 }
 
-/// Streams with something to remove, and two without.
+/// Writes streams with something to remove, and two without.
 async fn furnish(source: &Source) {
     for stream in ["plain", "deleted", "revived", "buried", "truncated", "counted", "expired"] {
         source.append(stream, 5).await;
@@ -126,7 +127,7 @@ async fn shown(store: &EventStore) -> Vec<String> {
     shown
 }
 
-/// Waits until a stream that expires shows nothing.
+/// Waits until a stream whose events expire has none left.
 async fn until_expired(store: &EventStore) {
     let begun = Instant::now();
     while !store.read_stream("expired", 0, 9).await.unwrap().is_empty() {
@@ -136,7 +137,7 @@ async fn until_expired(store: &EventStore) {
 }
 
 #[tokio::test]
-async fn a_scavenge_removes_what_nobody_is_shown_and_nothing_else_and_no_position_moves() {
+async fn a_scavenge_removes_only_invisible_events_and_moves_no_position() {
     let source = Source::new().await;
     furnish(&source).await;
     until_expired(&source.store).await;
@@ -177,7 +178,7 @@ async fn a_scavenge_removes_what_nobody_is_shown_and_nothing_else_and_no_positio
 }
 
 #[tokio::test]
-async fn streams_that_were_scavenged_are_written_on_as_before() {
+async fn scavenged_streams_are_written_as_before() {
     let source = Source::new().await;
     furnish(&source).await;
     scavenge(&source.node, &source.store).await;
@@ -232,7 +233,7 @@ async fn a_scavenge_writes_the_streams_that_a_server_writes() {
 }
 
 #[tokio::test]
-async fn nobody_writes_the_records_of_scavenges_but_the_node() {
+async fn only_the_node_may_write_the_records_of_scavenges() {
     let source = Source::new().await;
     furnish(&source).await;
     let forged = json!({"scavengeId": "x", "eventsRemoved": 1, "spaceSaved": 1, "removed": [
@@ -250,7 +251,7 @@ async fn nobody_writes_the_records_of_scavenges_but_the_node() {
 }
 
 #[tokio::test]
-async fn a_scavenge_is_asked_for_with_one_thread_or_more_from_a_chunk_that_can_be() {
+async fn a_scavenge_needs_one_thread_or_more_and_a_chunk_of_at_least_zero() {
     let source = Source::new().await;
     let channel = grpc::channel(&source.node.connection_string()).await;
     let method = "/event_store.client.operations.Operations/StartScavenge";
@@ -263,7 +264,7 @@ async fn a_scavenge_is_asked_for_with_one_thread_or_more_from_a_chunk_that_can_b
     assert_eq!(refused.code(), Code::InvalidArgument);
 }
 
-/// Streams that are deleted, of 100 events each.
+/// Deleted streams of 100 events each.
 async fn deleted_streams(source: &Source, numbers: Range<u64>) {
     for stream in numbers {
         let stream = format!("order-{stream}");
@@ -273,7 +274,7 @@ async fn deleted_streams(source: &Source, numbers: Range<u64>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scavenge_is_stopped_and_another_one_does_the_rest_while_others_append_and_read() {
+async fn a_scavenge_is_stopped_and_another_one_does_the_rest_during_appends_and_reads() {
     let source = Source::new().await;
     let connection_string = source.node.connection_string();
     let (operations, options) = (operations(&connection_string), OperationalOptions::default());
@@ -286,7 +287,7 @@ async fn a_scavenge_is_stopped_and_another_one_does_the_rest_while_others_append
         let stopped = operations.stop_scavenge(&id, &options).await;
         let end = ended(&source.store, &id).await;
         removed += end["eventsRemoved"].as_u64().unwrap();
-        // One that has ended before it could be stopped is not there any more.
+        // It ended before it could be stopped.
         let Ok(stopped) = stopped else {
             assert!(end["result"] == "Success" && streams < 2000, "{end}");
             continue;
@@ -294,7 +295,7 @@ async fn a_scavenge_is_stopped_and_another_one_does_the_rest_while_others_append
         assert!(matches!(stopped.status(), ScavengeStatus::Stopped));
         assert!(matches!(second.status(), ScavengeStatus::InProgress));
         assert_eq!((second.id(), &end["result"]), (id.as_str(), &json!("Stopped")), "{end}");
-        // If it was stopped while it compacted, nothing is left for the next one to remove.
+        // If it was stopped during compaction, the next one has nothing to remove.
         if removed < 99 * streams {
             break;
         }
@@ -315,7 +316,7 @@ async fn a_scavenge_is_stopped_and_another_one_does_the_rest_while_others_append
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scavenge_that_is_killed_again_and_again_goes_on_under_its_id_and_loses_nothing() {
+async fn a_scavenge_that_is_killed_repeatedly_resumes_under_its_id_and_loses_nothing() {
     let source = Source::new().await;
     source.append("plain", 5).await;
     deleted_streams(&source, 0..100).await;
@@ -344,7 +345,7 @@ async fn a_scavenge_that_is_killed_again_and_again_goes_on_under_its_id_and_lose
 }
 
 #[tokio::test]
-async fn a_scavenged_log_is_backed_up_and_a_backup_follows_a_scavenge() {
+async fn a_scavenged_log_is_backed_up_and_a_scavenge_reaches_the_backup() {
     let source = Source::new().await;
     furnish(&source).await;
     let early = tempfile::tempdir().unwrap();
@@ -381,7 +382,7 @@ async fn a_backup_made_while_a_scavenge_runs_has_its_record() {
     deleted_streams(&source, 0..60).await;
     let id = start(&source.node.connection_string()).await;
     let copy = tempfile::tempdir().unwrap();
-    // Several backups, so that the scavenge removes events while one of them reads.
+    // Several backups, so that the scavenge removes events during one of them.
     for _ in 0..5 {
         let other = tempfile::tempdir().unwrap();
         for folder in [copy.path(), other.path()] {
@@ -398,7 +399,7 @@ async fn a_backup_made_while_a_scavenge_runs_has_its_record() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_closes_within_seconds_whatever_its_scavenge_does_and_the_next_one_finishes_it() {
+async fn a_node_closes_within_seconds_during_a_scavenge_and_the_next_one_finishes_it() {
     let mut source = Source::new().await;
     deleted_streams(&source, 0..60).await;
     let id = start(&source.node.connection_string()).await;
@@ -425,13 +426,13 @@ async fn a_node_closes_within_seconds_whatever_its_scavenge_does_and_the_next_on
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scavenge_gives_the_disk_back_what_it_removed() {
+async fn a_scavenge_frees_the_disk_space_of_removed_events() {
     let source = Source::new().await;
     for stream in 0..40 {
         let stream = format!("order-{stream}");
         for _ in 0..16 {
             let mut new = events(1);
-            // Nothing that could be compressed.
+            // Text that cannot be compressed.
             let text: String = (0..2048).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect();
             new[0].data = json!(text).to_string().into();
             source.store.append(&stream, Expected::Any, new).await.unwrap();

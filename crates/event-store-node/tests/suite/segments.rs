@@ -1,4 +1,4 @@
-//! An append on the wire: in how many pieces it arrives at a server that acknowledges late.
+//! An append on the network: in how many pieces it arrives at a server that acknowledges late.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -68,7 +68,7 @@ const APPENDS: usize = 50;
 
 /// The pieces in which appends of one to five events arrive.
 async fn pieces_of(client: &str, peer: &Peer, append: impl AsyncFn(usize)) -> usize {
-    // The first appends also carry what both sides agree on at the beginning.
+    // The first appends also carry the negotiation at the beginning of a connection.
     for _ in 0..3 {
         append(1).await;
     }

@@ -1,4 +1,4 @@
-//! What probes and tools ask over HTTP, on the port of gRPC.
+//! The pages that probes and tools request over HTTP, on the port of gRPC.
 
 use std::time::Duration;
 
@@ -28,7 +28,8 @@ async fn answer_to(node: &NodeHandle, request: &str) -> String {
     answer
 }
 
-/// Status and body of the answer to a request: its method and path, and lines of further headers.
+/// Status and body of the answer to a request. The request is a method and a path. `headers` has
+/// lines of further headers.
 async fn answered(node: &NodeHandle, request: &str, headers: &str) -> (u16, String) {
     let request = format!("{request} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n{headers}\r\n");
     let answer = answer_to(node, &request).await;
@@ -47,7 +48,7 @@ async fn json(node: &NodeHandle, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn probes_learn_that_the_node_lives_by_the_code_that_they_want() {
+async fn a_probe_chooses_the_status_code_of_a_live_node() {
     let (node, _folder) = node(|_| {}).await;
     assert_eq!(get(&node, "/health/live").await, (204, String::new()));
     assert_eq!(get(&node, "/health/live?liveCode=200").await.0, 200);
@@ -64,7 +65,7 @@ async fn dashboards_get_the_figures_of_the_process_and_the_machine() {
 }
 
 #[tokio::test]
-async fn tools_learn_what_the_node_is() {
+async fn tools_get_the_version_and_features_of_the_node() {
     let (node, _folder) = node(|_| {}).await;
     assert_eq!(json(&node, "/ping").await["text"], "Ping request successfully handled");
     let info = json(&node, "/info").await;
@@ -73,7 +74,7 @@ async fn tools_learn_what_the_node_is() {
 }
 
 #[tokio::test]
-async fn gossip_over_http_says_the_same_as_over_grpc() {
+async fn gossip_over_http_is_the_same_as_over_grpc() {
     let (node, _folder) = node(|_| {}).await;
     let gossip = json(&node, "/gossip").await;
     let member = &gossip["members"][0];
@@ -88,7 +89,7 @@ async fn gossip_over_http_says_the_same_as_over_grpc() {
 }
 
 #[tokio::test]
-async fn clients_are_told_the_host_and_the_port_that_the_node_is_to_advertise() {
+async fn clients_receive_the_host_and_the_port_that_the_node_is_to_advertise() {
     let advertised = Advertised { host: Some("localhost".into()), port: None };
     let (node, _folder) = node(|options| options.advertised = advertised).await;
     assert_eq!(json(&node, "/gossip").await["serverIp"], "localhost");
@@ -99,7 +100,7 @@ async fn clients_are_told_the_host_and_the_port_that_the_node_is_to_advertise() 
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_refused_in_words_that_say_what_is() {
+async fn the_refusal_of_an_unknown_page_lists_the_pages_that_exist() {
     let (node, _folder) = node(|_| {}).await;
     for path in ["/", "/streams", "/streams/order-1", "/event_store.client.streams.Streams/Read"] {
         let (status, said) = get(&node, path).await;
@@ -109,7 +110,7 @@ async fn what_is_not_there_is_refused_in_words_that_say_what_is() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_browser_reaches_neither_the_log_nor_anything_that_changes() {
+async fn a_web_page_reaches_neither_the_log_nor_any_operation() {
     let (node, _folder) = node(|_| {}).await;
     for (path, status) in [("/event_store.client.operations.Operations/Shutdown", "404"), ("/ping", "405")] {
         let request = format!("POST {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -120,7 +121,7 @@ async fn a_page_of_a_browser_reaches_neither_the_log_nor_anything_that_changes()
 }
 
 #[tokio::test]
-async fn http_and_grpc_are_answered_side_by_side() {
+async fn http_and_grpc_are_answered_on_the_same_port() {
     let (node, _folder) = node(|_| {}).await;
     let store = EventStore::connect(&node.connection_string()).unwrap();
     for _ in 0..20 {
@@ -130,7 +131,7 @@ async fn http_and_grpc_are_answered_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_request_that_does_not_become_whole_is_given_up_and_so_is_a_connection_that_rests() {
+async fn an_incomplete_request_is_given_up_and_an_idle_connection_is_closed() {
     let (node, _folder) = node(|options| options.patience = Duration::from_millis(300)).await;
     for begun in ["GET /ping HT", "GET /ping HTTP/1.1\r\nHost: node\r\nX: ", "P"] {
         let mut stream = TcpStream::connect(node.address()).await.unwrap();
@@ -144,7 +145,7 @@ async fn a_request_that_does_not_become_whole_is_given_up_and_so_is_a_connection
 }
 
 #[tokio::test]
-async fn connections_of_http_count_among_those_that_there_may_be() {
+async fn connections_of_http_count_towards_the_bound() {
     let (node, _folder) = node(|options| options.max_connections = 2).await;
     let mut held = Vec::new();
     for _ in 0..2 {
@@ -193,7 +194,7 @@ async fn a_scavenge_is_started_and_stopped_over_http_by_a_user() {
 }
 
 #[tokio::test]
-async fn a_scavenge_is_not_started_without_a_user_or_by_a_page_of_a_browser_or_with_wrong_numbers() {
+async fn a_scavenge_is_refused_without_a_user_or_from_a_web_page_or_with_wrong_numbers() {
     let (node, _folder) = node(|_| {}).await;
     let from_a_page = format!("{USER}Origin: http://elsewhere.example\r\n");
     // A password without a user, and a header that is not Base64.

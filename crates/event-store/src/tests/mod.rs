@@ -1,4 +1,4 @@
-//! Tests of the client against servers that only tests have.
+//! Tests of the client against stub servers.
 
 mod outages;
 mod stubs;

@@ -1,4 +1,4 @@
-//! The client on clusters that lose their leader, and on servers that it cannot talk to.
+//! The client with clusters that lose their leader, and with servers that it cannot use.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
@@ -50,7 +50,8 @@ async fn a_frozen_leader_is_left_for_the_next_within_eight_seconds() {
     let since = Instant::now();
     cluster.freeze(0);
     let electing = async {
-        // What a cluster takes to notice by itself; until then the others still name the old leader.
+        // The time in which a cluster notices by itself. Until then the other nodes still name the
+        // old leader.
         tokio::time::sleep(Duration::from_secs(4)).await;
         cluster.elect(Some(2));
     };
@@ -63,7 +64,7 @@ async fn a_frozen_leader_is_left_for_the_next_within_eight_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_connection_string_says_how_soon_a_silent_leader_is_left() {
+async fn the_connection_string_sets_how_soon_a_silent_leader_is_left() {
     let cluster = Cluster::start(3).await;
     let impatient = cluster.connection_string("&keepAliveInterval=100&keepAliveTimeout=100");
     let store = EventStore::connect(&impatient).unwrap();
@@ -73,7 +74,7 @@ async fn the_connection_string_says_how_soon_a_silent_leader_is_left() {
     let since = Instant::now();
     append(&store).await.unwrap();
     assert_eq!(cluster.appends(1), 1);
-    // Less than what the defaults take.
+    // Less than with the default settings.
     assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
 }
 
@@ -86,7 +87,7 @@ async fn a_node_that_does_not_lead_is_left_for_the_one_that_it_names() {
 }
 
 #[tokio::test]
-async fn without_a_leader_the_cluster_is_said_to_have_none() {
+async fn the_error_states_that_a_cluster_has_no_leader() {
     let cluster = Cluster::start(3).await;
     cluster.elect(None);
     let store = EventStore::connect(&cluster.connection_string("")).unwrap();
@@ -97,7 +98,7 @@ async fn without_a_leader_the_cluster_is_said_to_have_none() {
 }
 
 #[tokio::test]
-async fn an_outage_is_one_warning_however_many_calls_it_meets() {
+async fn an_outage_is_one_warning_however_many_calls_fail() {
     let lines = Lines::default();
     let _guard = tracing::subscriber::set_default(lines.clone());
     let cluster = Cluster::start(3).await;
@@ -113,14 +114,15 @@ async fn an_outage_is_one_warning_however_many_calls_it_meets() {
     append(&store).await.unwrap();
     let lines = lines.0.lock().unwrap();
     let count = |level: Level| lines.iter().filter(|(at, _)| *at == level).count();
-    // The stub ends subscriptions, so that the first outage is over, and another begins, before there is no leader.
+    // The stub ends subscriptions. So the first outage is over, and another begins, before the
+    // cluster has no leader.
     assert!((1..=4).contains(&count(Level::WARN)), "{lines:?}");
     assert_eq!(count(Level::ERROR), 0, "{lines:?}");
     assert!(lines.iter().any(|(level, line)| *level == Level::INFO && line.contains("available again")), "{lines:?}");
 }
 
 #[tokio::test]
-async fn a_user_who_is_missing_or_unknown_or_has_no_right_is_told_what_to_do_and_at_once() {
+async fn a_user_who_is_missing_or_unknown_or_has_no_right_gets_an_error_with_what_to_do_at_once() {
     let cluster = Cluster::start(1).await;
     let without = cluster.connection_string("");
     let with = without.replace("esdb://", "esdb://anna:secret@");
@@ -136,14 +138,14 @@ async fn a_user_who_is_missing_or_unknown_or_has_no_right_is_told_what_to_do_and
         let (Err(ReadError::Refused(read)), Err(AppendError::Refused(appended))) = (read, appended) else {
             panic!("{code:?} is a refusal");
         };
-        for said in [read, appended] {
-            assert!(parts.iter().all(|part| said.contains(part)) && !said.contains("secret"), "{said}");
+        for message in [read, appended] {
+            assert!(parts.iter().all(|part| message.contains(part)) && !message.contains("secret"), "{message}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_user_who_may_read_and_not_write_is_found_out_without_an_event() {
+async fn a_user_who_may_read_and_not_write_is_detected_without_an_event() {
     let cluster = Cluster::start(1).await;
     cluster.refuse_appends(Code::PermissionDenied);
     let store = EventStore::connect(&cluster.connection_string("").replace("esdb://", "esdb://anna:secret@")).unwrap();
@@ -154,7 +156,7 @@ async fn a_user_who_may_read_and_not_write_is_found_out_without_an_event() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_reached_is_named_with_the_reason() {
+async fn the_error_names_a_server_that_cannot_be_reached_and_the_reason() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();
     drop(taken);
@@ -165,17 +167,17 @@ async fn a_server_that_cannot_be_reached_is_named_with_the_reason() {
 }
 
 #[tokio::test]
-async fn tls_to_a_server_without_it_says_so_at_once() {
+async fn tls_to_a_server_without_tls_is_reported_at_once() {
     let cluster = Cluster::start(1).await;
     let with_tls = cluster.connection_string_of(0).replace("tls=false", "tls=true&tlsVerifyCert=false");
     let since = Instant::now();
-    let said = why_not(&with_tls).await;
-    assert!(said.contains("TLS") && said.contains("tls=false"), "{said}");
+    let message = why_not(&with_tls).await;
+    assert!(message.contains("TLS") && message.contains("tls=false"), "{message}");
     assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
 }
 
 #[tokio::test]
-async fn a_server_with_tls_says_what_is_wrong_with_the_connection() {
+async fn the_error_names_what_is_wrong_with_a_tls_connection() {
     let ca = format!("{CERTIFICATES}/ca.pem");
     for (certificate, options, parts) in [
         ("localhost", "?tls=false".to_owned(), ["ends the connection without an answer", "remove tls=false"]),
@@ -185,14 +187,14 @@ async fn a_server_with_tls_says_what_is_wrong_with_the_connection() {
     ] {
         let port = tls_server(certificate).await;
         let since = Instant::now();
-        let said = why_not(&format!("esdb://localhost:{port}{options}")).await;
-        assert!(parts.iter().all(|part| said.contains(part)), "{certificate}{options}: {said}");
+        let message = why_not(&format!("esdb://localhost:{port}{options}")).await;
+        assert!(parts.iter().all(|part| message.contains(part)), "{certificate}{options}: {message}");
         assert!(since.elapsed() < Duration::from_secs(3), "{certificate}{options}: {:?}", since.elapsed());
     }
 }
 
 #[tokio::test]
-async fn a_certificate_of_the_named_authority_is_trusted_and_any_where_none_is_checked() {
+async fn a_certificate_of_the_named_authority_is_trusted_and_any_one_if_none_is_checked() {
     let ca = format!("{CERTIFICATES}/ca.pem");
     for (certificate, options) in
         [("localhost", format!("tlsCAFile={ca}")), ("expired", "tlsVerifyCert=false".to_owned())]
@@ -205,7 +207,7 @@ async fn a_certificate_of_the_named_authority_is_trusted_and_any_where_none_is_c
 
 const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/certificates");
 
-/// A node behind TLS, with one of the certificates that stand beside this file.
+/// A node behind TLS, with one of the certificates next to this file.
 async fn tls_server(certificate: &str) -> u16 {
     let file = |ending: &str| format!("{CERTIFICATES}/{certificate}.{ending}");
     let chain = CertificateDer::pem_file_iter(file("pem")).unwrap().collect::<Result<_, _>>().unwrap();
@@ -232,7 +234,7 @@ async fn tls_server(certificate: &str) -> u16 {
     port
 }
 
-/// The lines of a log, as far as it is this crate's.
+/// The log lines of this crate.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
 

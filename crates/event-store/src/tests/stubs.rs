@@ -1,5 +1,6 @@
-//! Nodes of a cluster for tests: they say which of them leads, and take appends where they do. Each can be frozen, as by a
-//! stopped process or a pulled cable: its port goes on accepting, and nothing is answered.
+//! Stub nodes of a cluster: they report which of them leads, and the leader takes appends. Each can
+//! be frozen, as by a stopped process or an unplugged cable: its port still accepts connections,
+//! and nothing is answered.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -24,33 +25,33 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-/// What all nodes of a cluster say.
+/// The answers of all nodes of a cluster.
 #[derive(Default)]
-struct Said {
+struct Answers {
     ports: Vec<u16>,
     leader: Option<usize>,
-    /// Appends, by node.
+    /// The number of appends, by node.
     appends: HashMap<usize, usize>,
-    /// Instead of an answer.
+    /// A refusal of every call.
     refusal: Option<Code>,
-    /// The same, to an append alone.
+    /// A refusal of appends only.
     append_refusal: Option<Code>,
 }
 
 pub(super) struct Cluster {
-    said: Arc<Mutex<Said>>,
+    answers: Arc<Mutex<Answers>>,
     frozen: Vec<watch::Sender<bool>>,
     ports: Vec<u16>,
 }
 
 impl Cluster {
     pub(super) async fn start(nodes: usize) -> Self {
-        let said = Arc::new(Mutex::new(Said { leader: Some(0), ..Said::default() }));
+        let answers = Arc::new(Mutex::new(Answers { leader: Some(0), ..Answers::default() }));
         let (mut frozen, mut ports) = (Vec::new(), Vec::new());
         for number in 0..nodes {
             let inner = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let behind = inner.local_addr().unwrap();
-            let node = Node { number, said: said.clone() };
+            let node = Node { number, answers: answers.clone() };
             let incoming = TcpIncoming::from_listener(inner, true, None).unwrap();
             let server = tonic::transport::Server::builder()
                 .add_service(GossipServer::new(node.clone()))
@@ -62,8 +63,8 @@ impl Cluster {
             frozen.push(freeze);
             tokio::spawn(forward(front, behind, is_frozen));
         }
-        said.lock().unwrap().ports.clone_from(&ports);
-        Self { said, frozen, ports }
+        answers.lock().unwrap().ports.clone_from(&ports);
+        Self { answers, frozen, ports }
     }
 
     pub(super) fn connection_string(&self, options: &str) -> String {
@@ -84,23 +85,23 @@ impl Cluster {
     }
 
     pub(super) fn elect(&self, leader: Option<usize>) {
-        self.said.lock().unwrap().leader = leader;
+        self.answers.lock().unwrap().leader = leader;
     }
 
     pub(super) fn refuse(&self, code: Option<Code>) {
-        self.said.lock().unwrap().refusal = code;
+        self.answers.lock().unwrap().refusal = code;
     }
 
     pub(super) fn refuse_appends(&self, code: Code) {
-        self.said.lock().unwrap().append_refusal = Some(code);
+        self.answers.lock().unwrap().append_refusal = Some(code);
     }
 
     pub(super) fn appends(&self, node: usize) -> usize {
-        self.said.lock().unwrap().appends.get(&node).copied().unwrap_or_default()
+        self.answers.lock().unwrap().appends.get(&node).copied().unwrap_or_default()
     }
 }
 
-/// Carries bytes both ways, and none while it is frozen.
+/// Forwards bytes both ways, and none while it is frozen.
 async fn forward(front: TcpListener, behind: SocketAddr, frozen: watch::Receiver<bool>) {
     while let Ok((client, _)) = front.accept().await {
         let frozen = frozen.clone();
@@ -131,15 +132,15 @@ async fn carry(
 #[derive(Clone)]
 struct Node {
     number: usize,
-    said: Arc<Mutex<Said>>,
+    answers: Arc<Mutex<Answers>>,
 }
 
 #[tonic::async_trait]
 impl Gossip for Node {
     async fn read(&self, _: Request<Empty>) -> Result<Response<ClusterInfo>, Status> {
-        let said = self.said.lock().unwrap();
-        let members = said.ports.iter().enumerate().map(|(number, port)| MemberInfo {
-            state: if said.leader == Some(number) { VNodeState::Leader } else { VNodeState::Follower }.into(),
+        let answers = self.answers.lock().unwrap();
+        let members = answers.ports.iter().enumerate().map(|(number, port)| MemberInfo {
+            state: if answers.leader == Some(number) { VNodeState::Leader } else { VNodeState::Follower }.into(),
             is_alive: true,
             http_end_point: Some(EndPoint { address: "127.0.0.1".into(), port: (*port).into() }),
             ..MemberInfo::default()
@@ -157,29 +158,29 @@ impl Streams for Node {
 
     async fn append(&self, mut request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {
         while request.get_mut().message().await?.is_some() {}
-        let mut said = self.said.lock().unwrap();
-        if let Some(code) = said.refusal.or(said.append_refusal) {
+        let mut answers = self.answers.lock().unwrap();
+        if let Some(code) = answers.refusal.or(answers.append_refusal) {
             return Err(Status::new(code, "refused"));
         }
-        if said.leader != Some(self.number) {
+        if answers.leader != Some(self.number) {
             let mut status = Status::not_found("Leader info available");
             let metadata = status.metadata_mut();
             metadata.insert("exception", MetadataValue::from_static("not-leader"));
-            if let Some(leader) = said.leader {
+            if let Some(leader) = answers.leader {
                 metadata.insert("leader-endpoint-host", MetadataValue::from_static("127.0.0.1"));
-                metadata.insert("leader-endpoint-port", MetadataValue::from(said.ports[leader]));
+                metadata.insert("leader-endpoint-port", MetadataValue::from(answers.ports[leader]));
             }
             return Err(status);
         }
-        *said.appends.entry(self.number).or_default() += 1;
+        *answers.appends.entry(self.number).or_default() += 1;
         let success =
             Success { current_revision_option: Some(CurrentRevisionOption::CurrentRevision(0)), ..Success::default() };
         Ok(Response::new(AppendResp { result: Some(append_resp::Result::Success(success)) }))
     }
 
     async fn read(&self, _: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
-        let said = self.said.lock().unwrap();
-        if let Some(code) = said.refusal {
+        let answers = self.answers.lock().unwrap();
+        if let Some(code) = answers.refusal {
             return Err(Status::new(code, "refused"));
         }
         Ok(Response::new(Box::pin(futures::stream::empty())))

@@ -23,7 +23,7 @@ async fn written(world: &World) -> (Vec<String>, Vec<Position>) {
 }
 
 #[tokio::test]
-async fn events_of_all_streams_come_in_the_order_of_their_positions() {
+async fn events_of_all_streams_are_in_the_order_of_their_positions() {
     let world = world().await;
     let (streams, positions) = written(&world).await;
     let options = ReadAllOptions::default().position(at(positions[0])).forwards();
@@ -37,7 +37,7 @@ async fn events_of_all_streams_come_in_the_order_of_their_positions() {
 }
 
 #[tokio::test]
-async fn backwards_is_forwards_turned_around() {
+async fn backwards_is_the_reverse_of_forwards() {
     let world = world().await;
     let (streams, positions) = written(&world).await;
     let of_ours = |events: Vec<eventstore::RecordedEvent>| -> Vec<_> {
@@ -64,7 +64,7 @@ async fn a_position_is_included_forwards_and_left_out_backwards() {
 }
 
 #[tokio::test]
-async fn no_more_events_come_than_were_asked_for() {
+async fn a_read_returns_no_more_events_than_requested() {
     let world = world().await;
     written(&world).await;
     for count in [1, 3, 10] {

@@ -27,7 +27,7 @@ async fn the_first_append_begins_a_stream_at_revision_zero() {
 }
 
 #[tokio::test]
-async fn the_events_of_one_append_follow_one_another() {
+async fn the_events_of_one_append_have_consecutive_revisions() {
     let world = world().await;
     let stream = unique("order");
     let new = events(5);
@@ -50,7 +50,7 @@ async fn each_append_has_a_later_position_than_the_one_before() {
 }
 
 #[tokio::test]
-async fn what_is_written_is_read_byte_for_byte() {
+async fn events_are_read_back_byte_for_byte() {
     let world = world().await;
     let stream = unique("order");
     let new = NewEvent {
@@ -74,7 +74,7 @@ async fn a_stream_name_may_have_any_characters() {
 }
 
 #[tokio::test]
-async fn expecting_no_stream_conflicts_with_one_that_is_there() {
+async fn expecting_no_stream_conflicts_with_an_existing_one() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(3)).await;
@@ -93,13 +93,13 @@ async fn expecting_a_revision_conflicts_with_any_other() {
 }
 
 #[tokio::test]
-async fn expecting_a_revision_conflicts_with_a_stream_that_is_not_there() {
+async fn expecting_a_revision_conflicts_with_a_missing_stream() {
     let world = world().await;
     assert_eq!(conflict(world.store.append(&unique("order"), Expected::Revision(0), events(1)).await), None);
 }
 
 #[tokio::test]
-async fn expecting_a_stream_conflicts_only_when_there_is_none() {
+async fn expecting_a_stream_conflicts_only_with_a_missing_one() {
     let world = world().await;
     let stream = unique("order");
     assert_eq!(conflict(world.store.append(&stream, Expected::Exists, events(1)).await), None);
@@ -108,7 +108,7 @@ async fn expecting_a_stream_conflicts_only_when_there_is_none() {
 }
 
 #[tokio::test]
-async fn expecting_anything_never_conflicts() {
+async fn expecting_any_state_never_conflicts() {
     let world = world().await;
     let stream = unique("order");
     assert_eq!(world.append(&stream, Expected::Any, events(1)).await.revision, 0);
@@ -125,7 +125,7 @@ async fn a_refused_append_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_writers_who_expect_the_same_revision_one_wins() {
+async fn of_many_writers_with_the_same_expected_revision_one_wins() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(1)).await;
@@ -167,7 +167,7 @@ async fn a_repeated_append_changes_nothing_and_gets_the_same_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_append_made_many_times_at_once_is_made_once() {
+async fn the_same_append_made_many_times_concurrently_is_made_once() {
     let world = world().await;
     let stream = unique("order");
     let new = events(3);
@@ -179,7 +179,7 @@ async fn the_same_append_made_many_times_at_once_is_made_once() {
 }
 
 #[tokio::test]
-async fn an_append_of_which_only_a_part_was_made_is_refused() {
+async fn an_append_of_which_a_part_exists_is_refused() {
     let world = world().await;
     let stream = unique("order");
     let made = events(2);
@@ -214,7 +214,7 @@ async fn an_append_may_be_just_under_the_limit_and_not_over_it() {
             world.store.append(&unique("order"), Expected::Any, new).await
         };
         let refused = match append(1).await {
-            // Servers since 25.1 take 16 MiB an event, and more an append.
+            // Servers since 25.1 accept 16 MiB for an event, and more for an append.
             Ok(_) => append(60).await,
             refused => refused,
         };
@@ -224,7 +224,7 @@ async fn an_append_may_be_just_under_the_limit_and_not_over_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_refused() {
+async fn data_that_is_not_json_is_refused() {
     let world = world().await;
     for data in ["", "{", "{}{}", "undefined"] {
         let wrong = NewEvent { data: data.into(), ..event("Wrong") };
@@ -241,7 +241,7 @@ async fn an_append_without_events_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_writes_to_all_or_to_a_stream_without_a_name() {
+async fn an_append_to_all_or_to_a_stream_without_a_name_is_refused() {
     let world = world().await;
     for stream in ["$all", ""] {
         let refused = world.store.append(stream, Expected::Any, events(1)).await;

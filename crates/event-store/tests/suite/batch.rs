@@ -30,7 +30,7 @@ async fn many_appends_share_one_call() {
 }
 
 #[tokio::test]
-async fn appends_to_one_stream_are_made_in_the_order_in_which_they_came() {
+async fn appends_to_one_stream_are_made_in_arrival_order() {
     let world = world().await;
     let batch = world.raw.batch_append(&BatchAppendOptions::default()).await.unwrap();
     let stream = unique("order");
@@ -45,7 +45,7 @@ async fn appends_to_one_stream_are_made_in_the_order_in_which_they_came() {
 }
 
 #[tokio::test]
-async fn a_conflict_is_told_by_name() {
+async fn a_conflict_is_reported_by_name() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(1)).await;

@@ -1,4 +1,5 @@
-//! Streams that are deleted, for now or for good, and what their metadata hides.
+//! Streams that are deleted, with or without the chance to write them again, and what their
+//! metadata hides.
 
 use event_store::{AppendError, Expected, ReadError};
 use eventstore::{
@@ -10,7 +11,7 @@ use super::support::{events, unique};
 use super::world::world;
 
 #[tokio::test]
-async fn a_deleted_stream_reads_as_if_it_had_never_been() {
+async fn a_deleted_stream_reads_like_one_that_never_existed() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(3)).await;
@@ -20,7 +21,7 @@ async fn a_deleted_stream_reads_as_if_it_had_never_been() {
 }
 
 #[tokio::test]
-async fn a_deleted_stream_may_be_begun_anew_and_its_revisions_go_on() {
+async fn a_deleted_stream_may_be_written_again_and_its_revisions_continue() {
     let world = world().await;
     for expected in [Expected::NoStream, Expected::Any, Expected::Revision(2)] {
         let stream = unique("order");
@@ -34,7 +35,7 @@ async fn a_deleted_stream_may_be_begun_anew_and_its_revisions_go_on() {
 }
 
 #[tokio::test]
-async fn a_deleted_stream_does_not_count_as_there() {
+async fn a_deleted_stream_does_not_count_as_existing() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(1)).await;
@@ -58,7 +59,7 @@ async fn a_delete_that_expects_another_revision_is_refused() {
 }
 
 #[tokio::test]
-async fn what_never_was_cannot_be_deleted_but_it_can_be_tombstoned() {
+async fn a_stream_that_never_existed_cannot_be_deleted_but_it_can_be_tombstoned() {
     let world = world().await;
     for expected in [ExpectedRevision::Any, ExpectedRevision::NoStream, ExpectedRevision::StreamExists] {
         let options = DeleteStreamOptions::default().expected_revision(expected);
@@ -101,7 +102,7 @@ async fn a_tombstoned_stream_can_be_neither_read_nor_written() {
 }
 
 #[tokio::test]
-async fn a_follower_is_told_that_its_stream_was_tombstoned() {
+async fn a_subscriber_receives_an_error_when_its_stream_was_tombstoned() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(1)).await;

@@ -1,4 +1,4 @@
-//! What only the way into a node in the same process has: an end.
+//! What applies only to a node in the same process: it can close.
 
 use bytes::Bytes;
 use event_store::{AppendError, EventStore, Expected, Filter, NewEvent, ReadError, SubscriptionItem};
@@ -10,7 +10,7 @@ use super::support::{LIMIT, event, events, next, unique};
 use super::world::world;
 
 #[tokio::test]
-async fn a_node_closes_with_clients_inside_it_and_tells_them_so() {
+async fn a_node_with_clients_in_its_process_closes_and_their_calls_fail() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let store = EventStore::in_process(node.in_process()).unwrap();
@@ -22,7 +22,7 @@ async fn a_node_closes_with_clients_inside_it_and_tells_them_so() {
     }
     assert_eq!(next(&mut subscription).await, SubscriptionItem::CaughtUp);
 
-    tokio::time::timeout(LIMIT, node.shutdown()).await.expect("the node waits for the client inside it");
+    tokio::time::timeout(LIMIT, node.shutdown()).await.expect("the node waits for a client in its process");
     assert!(matches!(store.append(&stream, Expected::Any, events(1)).await, Err(AppendError::Unavailable(_))));
     assert!(matches!(store.read_stream(&stream, 0, 1).await, Err(ReadError::Unavailable(_))));
     assert!(matches!(store.head().await, Err(ReadError::Unavailable(_))));
@@ -34,7 +34,7 @@ async fn a_node_closes_with_clients_inside_it_and_tells_them_so() {
 }
 
 #[tokio::test]
-async fn what_the_wire_refuses_is_refused_inside_too() {
+async fn what_is_refused_over_the_network_is_also_refused_in_process() {
     let world = world().await;
     let large = NewEvent { data: Bytes::from(format!("\"{}\"", "x".repeat(2 << 20))), ..event("Large") };
     let outcome = world.store.append(&unique("order"), Expected::Any, vec![large]).await;

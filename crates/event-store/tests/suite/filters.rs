@@ -1,4 +1,4 @@
-//! What the server leaves out.
+//! Filters of `$all`.
 
 use event_store::{Expected, Filter};
 use eventstore::{AppendToStreamOptions, Error, StreamMetadataBuilder, SubscribeToAllOptions, SubscriptionFilter};
@@ -6,7 +6,8 @@ use eventstore::{AppendToStreamOptions, Error, StreamMetadataBuilder, SubscribeT
 use super::support::{event, events, next_checkpoint, next_event, next_events, unique, until_caught_up};
 use super::world::{World, world};
 
-/// Appends one event to each stream and gives back the streams of the first `count` events that pass the filter.
+/// Appends one event to each stream and returns the streams of the first `count` events that pass
+/// the filter.
 async fn passing(world: &World, filter: Filter, written: &[(String, &str)], count: usize) -> Vec<String> {
     let mut subscription = world.subscribe_from_here(filter).await;
     for (stream, event_type) in written {
@@ -55,7 +56,7 @@ async fn event_types_are_chosen_by_an_expression() {
 }
 
 #[tokio::test]
-async fn an_expression_may_say_what_must_not_follow() {
+async fn an_expression_may_look_ahead() {
     let world = world().await;
     let tag = unique("T");
     let (yes, no) = (format!("{tag}Done"), format!("{tag}Begun"));
@@ -83,7 +84,7 @@ async fn the_servers_own_events_can_be_left_out() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_says_how_far_the_server_has_looked() {
+async fn a_checkpoint_has_the_position_up_to_which_the_server_has_searched() {
     let world = world().await;
     let (wanted, other) = (unique("wanted"), unique("other"));
     world.append(&wanted, Expected::NoStream, events(1)).await;
@@ -105,7 +106,7 @@ async fn a_checkpoint_says_how_far_the_server_has_looked() {
 }
 
 #[tokio::test]
-async fn checkpoints_go_on_when_nothing_that_is_wanted_happens() {
+async fn checkpoints_continue_while_no_event_passes_the_filter() {
     let world = world().await;
     let mut subscription = world.subscribe_from_here(Filter::StreamPrefixes(vec![unique("never")])).await;
     until_caught_up(&mut subscription).await;
@@ -118,7 +119,7 @@ async fn checkpoints_go_on_when_nothing_that_is_wanted_happens() {
 }
 
 #[tokio::test]
-async fn an_expression_that_is_none_is_refused() {
+async fn an_invalid_expression_is_refused() {
     let world = world().await;
     let filter = SubscriptionFilter::on_stream_name().regex("(");
     let mut subscription = world.raw.subscribe_to_all(&SubscribeToAllOptions::default().filter(filter)).await;

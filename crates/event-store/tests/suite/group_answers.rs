@@ -1,5 +1,5 @@
-//! What consumers answer about an event, and what follows: the event is tried again, parked or skipped, and parked events
-//! are handed out again.
+//! The answers of consumers about an event, and their effect: the event is retried, parked or
+//! skipped, and parked events are delivered again.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::support::{LIMIT, events, unique};
 use super::world::{World, world};
 
 #[tokio::test]
-async fn an_event_that_is_to_be_tried_again_comes_again_and_says_how_often_it_has() {
+async fn an_event_to_retry_is_delivered_again_with_the_number_of_retries() {
     let world = world().await;
     let stream = group_on(&world, 1, &from_start().max_retry_count(5)).await;
     let mut consumer = consumer(&world.raw, &stream).await;
@@ -26,7 +26,7 @@ async fn an_event_that_is_to_be_tried_again_comes_again_and_says_how_often_it_ha
 }
 
 #[tokio::test]
-async fn an_event_that_was_tried_too_often_is_parked_and_the_next_one_comes() {
+async fn an_event_that_was_retried_too_often_is_parked_and_the_next_one_is_delivered() {
     let world = world().await;
     let stream = group_on(&world, 2, &from_start().max_retry_count(2)).await;
     let mut consumer = buffered(&world.raw, &stream, 1).await;
@@ -40,7 +40,7 @@ async fn an_event_that_was_tried_too_often_is_parked_and_the_next_one_comes() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_answered_in_time_comes_again() {
+async fn an_event_without_an_answer_in_time_is_delivered_again() {
     let world = world().await;
     let options = from_start().message_timeout(Duration::from_millis(300));
     let stream = group_on(&world, 1, &options).await;
@@ -52,13 +52,13 @@ async fn an_event_that_is_not_answered_in_time_comes_again() {
     until(&world.raw, &stream, |stats| stats.last_checkpointed_event_revision == Some(0)).await;
 }
 
-/// Clients collect their answers for longer than such a short limit, and then send them together.
+/// Clients collect answers for longer than this short limit, and then send them together.
 #[tokio::test]
-async fn an_answer_shortly_after_its_limit_of_time_counts() {
+async fn an_answer_shortly_after_its_time_limit_counts() {
     let world = world().await;
     let stream = group_on(&world, 2, &from_start().message_timeout(Duration::from_millis(50))).await;
     let mut consumer = buffered(&world.raw, &stream, 1).await;
-    // The node may look for late events between two answers. If every answer counted as late, it
+    // The node may check for late events between two answers. If every answer counted as late, it
     // would park the event.
     loop {
         let (event, _) = next(&mut consumer).await;
@@ -87,7 +87,7 @@ async fn a_parked_event_is_kept_as_a_link_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_skipped_event_is_neither_tried_again_nor_parked() {
+async fn a_skipped_event_is_neither_retried_nor_parked() {
     let world = world().await;
     let stream = group_on(&world, 2, &from_start()).await;
     let mut consumer = buffered(&world.raw, &stream, 1).await;
@@ -98,9 +98,9 @@ async fn a_skipped_event_is_neither_tried_again_nor_parked() {
     assert_eq!(stats(&world.raw, &stream).await.parked_message_count, 0);
 }
 
-/// As on a server: `Stop` leaves it to the consumer to stop.
+/// As on a server: after `Stop`, the consumer itself has to leave.
 #[tokio::test]
-async fn a_consumer_that_says_stop_is_not_dropped_and_its_event_comes_again() {
+async fn a_consumer_that_answers_stop_stays_connected_and_its_event_is_delivered_again() {
     let world = world().await;
     let options = from_start().message_timeout(Duration::from_millis(300));
     let stream = group_on(&world, 2, &options).await;
@@ -125,7 +125,7 @@ async fn replay(world: &World, stream: &str, options: &ReplayParkedMessagesOptio
 }
 
 #[tokio::test]
-async fn parked_events_are_handed_out_again_when_asked_for() {
+async fn parked_events_are_delivered_again_on_request() {
     let world = world().await;
     let stream = group_on(&world, 3, &from_start()).await;
     park_all(&world, &stream, 3).await;
@@ -143,7 +143,7 @@ async fn parked_events_are_handed_out_again_when_asked_for() {
 }
 
 #[tokio::test]
-async fn only_as_many_parked_events_are_handed_out_as_were_asked_for() {
+async fn only_the_requested_number_of_parked_events_is_delivered() {
     let world = world().await;
     let stream = group_on(&world, 3, &from_start()).await;
     park_all(&world, &stream, 3).await;
@@ -155,7 +155,7 @@ async fn only_as_many_parked_events_are_handed_out_as_were_asked_for() {
 }
 
 #[tokio::test]
-async fn an_event_may_be_parked_again() {
+async fn an_event_may_be_parked_twice() {
     let world = world().await;
     let stream = group_on(&world, 1, &from_start()).await;
     for _ in 0..3 {
@@ -166,7 +166,7 @@ async fn an_event_may_be_parked_again() {
 }
 
 #[tokio::test]
-async fn a_group_on_all_parks_and_hands_out_again() {
+async fn a_group_on_all_parks_events_and_delivers_them_again() {
     let world = world().await;
     let (group, stream) = (unique("group"), unique("order"));
     let filter = SubscriptionFilter::on_stream_name().add_prefix(&stream);

@@ -14,7 +14,7 @@ use super::support::{LIMIT, events, raw, unique};
 use super::world::world;
 
 #[tokio::test]
-async fn a_group_says_how_quickly_its_consumers_answer_and_what_they_call_themselves() {
+async fn a_group_reports_how_quickly_its_consumers_answer_and_their_names() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(20)).await;
@@ -48,7 +48,7 @@ async fn a_group_says_how_quickly_its_consumers_answer_and_what_they_call_themse
 }
 
 #[tokio::test]
-async fn a_group_tells_how_it_stands() {
+async fn a_group_reports_its_state() {
     let world = world().await;
     let stream = group_on(&world, 3, &from_start().max_retry_count(9)).await;
     let mut consumer = buffered(&world.raw, &stream, 2).await;

@@ -1,4 +1,4 @@
-//! Where a group of consumers begins, which settings it may have, and how it refuses those that it may not have.
+//! Where a group of consumers begins, which settings it may have, and how it refuses others.
 
 use event_store::Expected;
 use eventstore::{
@@ -13,13 +13,13 @@ use super::support::{LIMIT, events, numbered, unique};
 use super::wire::{self, CREATE_GROUP, Settings, create_group, settings};
 use super::world::{World, world};
 
-/// Appends one event to a stream, and gives back where it stands.
+/// Appends one event to a stream, and returns its position.
 async fn written(world: &World, stream: &str, number: usize) -> Position {
     let at = world.append(stream, Expected::Any, vec![numbered("Happened", number)]).await.position;
     Position { commit: at.commit, prepare: at.prepare }
 }
 
-/// The stream and the revision of the first event that a group on `$all` hands out.
+/// The stream and the revision of the first event that a group on `$all` delivers.
 async fn first_of(client: &Client, group: &str) -> (String, u64) {
     let options = SubscribeToPersistentSubscriptionOptions::default();
     let mut consumer = client.subscribe_to_persistent_subscription_to_all(group, &options).await.unwrap();
@@ -61,7 +61,7 @@ async fn refused(world: &World, settings: Settings, position: wire::Position) ->
     let group = unique("group");
     let status = grpc::call::<_, ()>(&channel, CREATE_GROUP, create_group(&group, settings, position)).await;
     let status = status.unwrap_err();
-    // Servers answer so; their documentation says that it is an invalid argument.
+    // Servers answer with this code. According to their documentation it is an invalid argument.
     assert!([Code::Internal, Code::InvalidArgument].contains(&status.code()), "{status:?}");
     assert_eq!(status.metadata().get("exception").unwrap(), "persistent-subscription-failed");
     assert_eq!(status.metadata().get("group-name").unwrap(), group.as_str());

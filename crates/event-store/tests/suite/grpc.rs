@@ -1,4 +1,4 @@
-//! Calls that no client crate offers, made with messages of one's own, or by halves.
+//! Calls that no client crate offers, made with self-written messages, or left unfinished.
 
 use bytes::Bytes;
 use h2::SendStream;
@@ -15,7 +15,7 @@ pub async fn channel(connection_string: &str) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
-/// Asks once and is answered once.
+/// A call with one request and one answer.
 pub async fn call<Req, Resp>(channel: &Channel, method: &str, request: Req) -> Result<Resp, Status>
 where
     Req: Message + 'static,

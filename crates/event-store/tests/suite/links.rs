@@ -1,4 +1,4 @@
-//! Events that stand for another event, followed for readers who want it.
+//! Events that point to another event, resolved for readers who want it.
 
 use bytes::Bytes;
 use event_store::Expected;
@@ -33,7 +33,7 @@ fn revisions(events: &[ResolvedEvent]) -> Vec<Option<u64>> {
 }
 
 #[tokio::test]
-async fn a_reader_who_follows_links_gets_the_event_and_the_link() {
+async fn a_reader_who_resolves_links_gets_the_event_and_the_link() {
     let world = world().await;
     let order = unique("order");
     world.append(&order, Expected::NoStream, events(3)).await;
@@ -50,7 +50,7 @@ async fn a_reader_who_follows_links_gets_the_event_and_the_link() {
 }
 
 #[tokio::test]
-async fn a_reader_who_does_not_follow_links_gets_the_link_as_an_event() {
+async fn a_reader_who_does_not_resolve_links_gets_the_link_as_an_event() {
     let world = world().await;
     let order = unique("order");
     world.append(&order, Expected::NoStream, events(1)).await;
@@ -62,7 +62,7 @@ async fn a_reader_who_does_not_follow_links_gets_the_link_as_an_event() {
 }
 
 #[tokio::test]
-async fn links_are_followed_backwards_too() {
+async fn links_are_resolved_backwards_too() {
     let world = world().await;
     let order = unique("order");
     world.append(&order, Expected::NoStream, events(3)).await;
@@ -72,7 +72,7 @@ async fn links_are_followed_backwards_too() {
 }
 
 #[tokio::test]
-async fn a_link_to_nothing_comes_without_an_event() {
+async fn a_link_to_nothing_has_no_event() {
     let world = world().await;
     let order = unique("order");
     world.append(&order, Expected::NoStream, events(1)).await;
@@ -84,7 +84,7 @@ async fn a_link_to_nothing_comes_without_an_event() {
 }
 
 #[tokio::test]
-async fn a_link_into_a_deleted_stream_comes_without_an_event() {
+async fn a_link_into_a_deleted_stream_has_no_event() {
     let world = world().await;
     let (deleted, tombstoned) = (unique("order"), unique("order"));
     for order in [&deleted, &tombstoned] {
@@ -98,7 +98,7 @@ async fn a_link_into_a_deleted_stream_comes_without_an_event() {
 }
 
 #[tokio::test]
-async fn a_link_to_what_metadata_hides_comes_without_an_event() {
+async fn a_link_to_a_hidden_event_has_no_event() {
     let world = world().await;
     let order = unique("order");
     world.append(&order, Expected::NoStream, events(3)).await;
@@ -111,7 +111,7 @@ async fn a_link_to_what_metadata_hides_comes_without_an_event() {
 }
 
 #[tokio::test]
-async fn links_are_followed_in_all() {
+async fn links_are_resolved_in_all() {
     let world = world().await;
     let order = unique("order");
     let before = world.append(&order, Expected::NoStream, events(1)).await.position;
@@ -128,7 +128,7 @@ async fn links_are_followed_in_all() {
 }
 
 #[tokio::test]
-async fn a_subscriber_to_a_stream_may_follow_links() {
+async fn a_subscriber_to_a_stream_may_resolve_links() {
     let world = world().await;
     let order = unique("order");
     world.append(&order, Expected::NoStream, events(2)).await;
@@ -144,7 +144,7 @@ async fn a_subscriber_to_a_stream_may_follow_links() {
 }
 
 #[tokio::test]
-async fn a_subscriber_to_all_may_follow_links_and_its_filter_sees_the_link() {
+async fn a_subscriber_to_all_may_resolve_links_and_its_filter_sees_the_link() {
     let world = world().await;
     let order = unique("order");
     world.append(&order, Expected::NoStream, events(1)).await;

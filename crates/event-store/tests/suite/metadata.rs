@@ -1,4 +1,4 @@
-//! What is said about a stream, and what it does to readers of it.
+//! A stream's metadata, and its effect on readers.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use eventstore::{
 use super::support::{LIMIT, all_of, events, unique};
 use super::world::{World, world};
 
-async fn say(world: &World, stream: &str, metadata: &StreamMetadata) {
+async fn set_metadata(world: &World, stream: &str, metadata: &StreamMetadata) {
     let options = AppendToStreamOptions::default();
     world.raw.set_stream_metadata(stream, &options, metadata).await.unwrap();
 }
 
-async fn said(world: &World, stream: &str) -> Option<StreamMetadata> {
+async fn metadata_of(world: &World, stream: &str) -> Option<StreamMetadata> {
     match world.raw.get_stream_metadata(stream, &ReadStreamOptions::default()).await.unwrap() {
         StreamMetadataResult::Success(metadata) => Some(metadata.metadata().clone()),
         StreamMetadataResult::NotFound => None,
@@ -25,8 +25,8 @@ async fn said(world: &World, stream: &str) -> Option<StreamMetadata> {
     }
 }
 
-/// What is said as it is, not as the client would write it.
-async fn say_text(world: &World, stream: &str, metadata: &'static str) {
+/// Sets metadata to exactly this text. The client would write it in its own form.
+async fn set_metadata_text(world: &World, stream: &str, metadata: &'static str) {
     let event = EventData::json("$metadata", &serde_json::from_str::<serde_json::Value>(metadata).unwrap()).unwrap();
     let options = AppendToStreamOptions::default();
     world.raw.append_to_stream(format!("$${stream}"), &options, event).await.unwrap();
@@ -37,10 +37,10 @@ async fn revisions(world: &World, stream: &str) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn metadata_comes_back_as_it_was_set() {
+async fn metadata_is_read_back_as_it_was_set() {
     let world = world().await;
     let stream = unique("order");
-    assert_eq!(said(&world, &stream).await, None);
+    assert_eq!(metadata_of(&world, &stream).await, None);
     let acl = StreamAclBuilder::new().add_read_roles("ops").add_write_roles("shop").add_write_roles("ops").build();
     let metadata = StreamMetadataBuilder::new()
         .max_count(100)
@@ -50,39 +50,39 @@ async fn metadata_comes_back_as_it_was_set() {
         .acl(eventstore::Acl::Stream(acl))
         .insert_custom_property("owner", "sales")
         .build();
-    say(&world, &stream, &metadata).await;
-    assert_eq!(said(&world, &stream).await, Some(metadata));
+    set_metadata(&world, &stream, &metadata).await;
+    assert_eq!(metadata_of(&world, &stream).await, Some(metadata));
 }
 
 #[tokio::test]
-async fn the_last_metadata_counts_as_a_whole() {
+async fn only_the_last_metadata_counts() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(5)).await;
-    say(&world, &stream, &StreamMetadataBuilder::new().truncate_before(3).build()).await;
+    set_metadata(&world, &stream, &StreamMetadataBuilder::new().truncate_before(3).build()).await;
     assert_eq!(revisions(&world, &stream).await, [3, 4]);
-    say(&world, &stream, &StreamMetadataBuilder::new().max_count(4).build()).await;
+    set_metadata(&world, &stream, &StreamMetadataBuilder::new().max_count(4).build()).await;
     assert_eq!(revisions(&world, &stream).await, [1, 2, 3, 4]);
-    say(&world, &stream, &StreamMetadata::default()).await;
+    set_metadata(&world, &stream, &StreamMetadata::default()).await;
     assert_eq!(revisions(&world, &stream).await, [0, 1, 2, 3, 4]);
 }
 
 #[tokio::test]
-async fn of_several_limits_the_narrowest_counts() {
+async fn the_narrowest_of_several_limits_counts() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(5)).await;
-    say(&world, &stream, &StreamMetadataBuilder::new().truncate_before(1).max_count(2).build()).await;
+    set_metadata(&world, &stream, &StreamMetadataBuilder::new().truncate_before(1).max_count(2).build()).await;
     assert_eq!(revisions(&world, &stream).await, [3, 4]);
-    say(&world, &stream, &StreamMetadataBuilder::new().truncate_before(4).max_count(3).build()).await;
+    set_metadata(&world, &stream, &StreamMetadataBuilder::new().truncate_before(4).max_count(3).build()).await;
     assert_eq!(revisions(&world, &stream).await, [4]);
 }
 
 #[tokio::test]
-async fn the_window_of_a_stream_slides_with_what_is_appended() {
+async fn the_visible_window_of_a_stream_moves_with_appends() {
     let world = world().await;
     let stream = unique("order");
-    say(&world, &stream, &StreamMetadataBuilder::new().max_count(2).build()).await;
+    set_metadata(&world, &stream, &StreamMetadataBuilder::new().max_count(2).build()).await;
     for last in 0..4_u64 {
         world.append(&stream, Expected::Any, events(1)).await;
         assert_eq!(revisions(&world, &stream).await, (last.saturating_sub(1)..=last).collect::<Vec<_>>());
@@ -90,15 +90,15 @@ async fn the_window_of_a_stream_slides_with_what_is_appended() {
 }
 
 #[tokio::test]
-async fn events_that_are_older_than_the_stream_keeps_them_are_not_shown() {
+async fn events_older_than_the_maximum_age_are_hidden() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(3)).await;
     // The client writes milliseconds; the server reads seconds.
-    say_text(&world, &stream, r#"{"$maxAge":2}"#).await;
+    set_metadata_text(&world, &stream, r#"{"$maxAge":2}"#).await;
     let begun = Instant::now();
     while !revisions(&world, &stream).await.is_empty() {
-        assert!(begun.elapsed() < LIMIT, "the events did not grow old");
+        assert!(begun.elapsed() < LIMIT, "the events did not expire");
     }
     let appended = world.append(&stream, Expected::Revision(2), events(1)).await;
     assert_eq!(appended.revision, 3);
@@ -108,20 +108,20 @@ async fn events_that_are_older_than_the_stream_keeps_them_are_not_shown() {
 }
 
 #[tokio::test]
-async fn events_that_are_younger_than_the_stream_keeps_them_are_shown() {
+async fn events_younger_than_the_maximum_age_are_visible() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(3)).await;
-    say(&world, &stream, &StreamMetadataBuilder::new().max_age(Duration::from_hours(1)).build()).await;
+    set_metadata(&world, &stream, &StreamMetadataBuilder::new().max_age(Duration::from_hours(1)).build()).await;
     assert_eq!(revisions(&world, &stream).await, [0, 1, 2]);
 }
 
 #[tokio::test]
-async fn what_a_stream_hides_is_still_in_all() {
+async fn events_hidden_in_their_stream_are_still_in_all() {
     let world = world().await;
     let stream = unique("order");
     let first = world.append(&stream, Expected::NoStream, events(1)).await.position;
-    say(&world, &stream, &StreamMetadataBuilder::new().truncate_before(10).build()).await;
+    set_metadata(&world, &stream, &StreamMetadataBuilder::new().truncate_before(10).build()).await;
     assert!(revisions(&world, &stream).await.is_empty());
     let from = eventstore::Position { commit: first.commit, prepare: first.prepare };
     let options = eventstore::ReadAllOptions::default().position(StreamPosition::Position(from)).max_count(1);
@@ -130,28 +130,28 @@ async fn what_a_stream_hides_is_still_in_all() {
 }
 
 #[tokio::test]
-async fn a_stream_that_hides_all_of_its_events_is_still_there() {
+async fn a_stream_that_hides_all_of_its_events_still_exists() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(2)).await;
-    say(&world, &stream, &StreamMetadataBuilder::new().truncate_before(2).build()).await;
+    set_metadata(&world, &stream, &StreamMetadataBuilder::new().truncate_before(2).build()).await;
     let reading = world.raw.read_stream(stream.as_str(), &ReadStreamOptions::default()).await.unwrap();
     assert!(all_of(reading).await.unwrap().is_empty());
     assert_eq!(world.append(&stream, Expected::Revision(1), events(1)).await.revision, 2);
 }
 
 #[tokio::test]
-async fn of_the_metadata_itself_only_the_last_is_shown() {
+async fn of_the_metadata_stream_only_the_last_event_is_visible() {
     let world = world().await;
     let stream = unique("order");
     for count in 1..=3 {
-        say(&world, &stream, &StreamMetadataBuilder::new().max_count(count).build()).await;
+        set_metadata(&world, &stream, &StreamMetadataBuilder::new().max_count(count).build()).await;
     }
     assert_eq!(revisions(&world, &format!("$${stream}")).await, [2]);
 }
 
 #[tokio::test]
-async fn metadata_is_appended_with_an_expected_revision_of_its_own() {
+async fn metadata_has_its_own_expected_revision() {
     let world = world().await;
     let stream = unique("order");
     let metadata = StreamMetadataBuilder::new().max_count(1).build();
@@ -167,7 +167,7 @@ async fn metadata_is_appended_with_an_expected_revision_of_its_own() {
 async fn metadata_may_be_set_before_the_stream_begins() {
     let world = world().await;
     let stream = unique("order");
-    say(&world, &stream, &StreamMetadataBuilder::new().max_count(1).build()).await;
+    set_metadata(&world, &stream, &StreamMetadataBuilder::new().max_count(1).build()).await;
     world.append(&stream, Expected::NoStream, events(3)).await;
     assert_eq!(revisions(&world, &stream).await, [2]);
 }
@@ -183,31 +183,31 @@ async fn metadata_with_a_value_of_the_wrong_kind_hides_nothing() {
     ] {
         let stream = unique("order");
         world.append(&stream, Expected::NoStream, events(3)).await;
-        say_text(&world, &stream, wrong).await;
+        set_metadata_text(&world, &stream, wrong).await;
         assert_eq!(revisions(&world, &stream).await, [0, 1, 2], "{wrong}");
     }
 }
 
 #[tokio::test]
-async fn a_limit_that_makes_no_sense_hides_nothing() {
+async fn an_invalid_limit_hides_nothing() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(3)).await;
-    say_text(&world, &stream, r#"{"$maxCount":0,"$maxAge":-1,"$tb":1}"#).await;
+    set_metadata_text(&world, &stream, r#"{"$maxCount":0,"$maxAge":-1,"$tb":1}"#).await;
     assert_eq!(revisions(&world, &stream).await, [1, 2]);
 }
 
 #[tokio::test]
-async fn the_limits_of_a_stream_tell_one_that_was_deleted_from_one_that_never_was() {
+async fn the_limits_distinguish_a_deleted_stream_from_one_that_never_existed() {
     let world = world().await;
     let [never, whole, deleted, limited, tombstoned] = [(); 5].map(|()| unique("order"));
     for stream in [&whole, &deleted, &limited, &tombstoned] {
         world.append(stream, Expected::NoStream, events(3)).await;
     }
-    say(&world, &whole, &StreamMetadataBuilder::new().insert_custom_property("owner", "sales").build()).await;
+    set_metadata(&world, &whole, &StreamMetadataBuilder::new().insert_custom_property("owner", "sales").build()).await;
     world.raw.delete_stream(deleted.as_str(), &DeleteStreamOptions::default()).await.unwrap();
-    say(&world, &limited, &StreamMetadataBuilder::new().max_count(1).build()).await;
-    say(&world, &limited, &StreamMetadataBuilder::new().max_count(2).truncate_before(1).build()).await;
+    set_metadata(&world, &limited, &StreamMetadataBuilder::new().max_count(1).build()).await;
+    set_metadata(&world, &limited, &StreamMetadataBuilder::new().max_count(2).truncate_before(1).build()).await;
     world.raw.tombstone_stream(tombstoned.as_str(), &TombstoneStreamOptions::default()).await.unwrap();
 
     let limits = async |stream: &str| world.store.stream_limits(stream).await;
@@ -220,7 +220,7 @@ async fn the_limits_of_a_stream_tell_one_that_was_deleted_from_one_that_never_wa
 }
 
 #[tokio::test]
-async fn asking_for_the_right_to_append_leaves_nothing() {
+async fn checking_the_right_to_append_leaves_no_event() {
     let world = world().await;
     let (never, there) = (unique("order"), unique("order"));
     world.append(&there, Expected::NoStream, events(1)).await;

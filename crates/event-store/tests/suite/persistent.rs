@@ -21,7 +21,7 @@ pub fn from_start() -> PersistentSubscriptionOptions {
     PersistentSubscriptionOptions::default().start_from(StreamPosition::Start).checkpoint_lower_bound(1)
 }
 
-/// A stream with so many events, and a group that reads it from its beginning.
+/// A stream with this many events, and a group that reads it from its beginning.
 pub async fn group_on(world: &World, count: usize, options: &PersistentSubscriptionOptions) -> String {
     let stream = unique("order");
     if count > 0 {
@@ -43,7 +43,7 @@ pub async fn buffered(client: &Client, stream: &str, size: usize) -> PersistentS
     consumer
 }
 
-/// The next event with how often it was handed out before.
+/// The next event, and how often it was delivered before.
 pub async fn next(consumer: &mut PersistentSubscription) -> (ResolvedEvent, usize) {
     let event = tokio::time::timeout(LIMIT, consumer.next_subscription_event()).await.expect("an event in time");
     match event.unwrap() {
@@ -52,7 +52,7 @@ pub async fn next(consumer: &mut PersistentSubscription) -> (ResolvedEvent, usiz
     }
 }
 
-/// Takes and acknowledges so many events, and gives back their revisions.
+/// Takes and acknowledges this many events, and returns their revisions.
 pub async fn work(consumer: &mut PersistentSubscription, count: usize) -> Vec<u64> {
     let mut revisions = Vec::new();
     for _ in 0..count {
@@ -64,12 +64,14 @@ pub async fn work(consumer: &mut PersistentSubscription, count: usize) -> Vec<u6
     revisions
 }
 
-/// A consumer that comes, deals with so many events, one at a time, and leaves when that is known.
+/// A consumer that connects, processes this many events one at a time, and leaves when the node has
+/// counted them.
 pub async fn shift(client: &Client, stream: &str, count: usize) -> Vec<u64> {
     let before = stats(client, stream).await.total_items;
     let mut consumer = buffered(client, stream, 1).await;
     let revisions = work(&mut consumer, count).await;
-    // The last answer is still on its way until the next event has come, or nothing is out.
+    // The last answer is still on its way until the next event has arrived, or no event is in
+    // flight.
     until(client, stream, |stats| stats.total_items > before + count || stats.total_in_flight_messages == 0).await;
     drop(consumer);
     until(client, stream, |stats| stats.total_in_flight_messages == 0).await;
@@ -103,7 +105,7 @@ async fn a_group_gets_the_old_events_in_order_and_then_the_new_ones() {
 }
 
 #[tokio::test]
-async fn a_group_may_be_made_before_its_stream() {
+async fn a_group_may_be_created_before_its_stream() {
     let world = world().await;
     let stream = group_on(&world, 0, &from_start()).await;
     let mut consumer = consumer(&world.raw, &stream).await;
@@ -112,14 +114,14 @@ async fn a_group_may_be_made_before_its_stream() {
 }
 
 #[tokio::test]
-async fn a_group_from_a_revision_begins_with_it() {
+async fn a_group_from_a_revision_begins_with_the_event_at_that_revision() {
     let world = world().await;
     let stream = group_on(&world, 5, &from_start().start_from(StreamPosition::Position(3))).await;
     assert_eq!(work(&mut consumer(&world.raw, &stream).await, 2).await, [3, 4]);
 }
 
 #[tokio::test]
-async fn a_group_from_the_end_gets_what_comes_after_it_was_made() {
+async fn a_group_from_the_end_gets_only_later_events() {
     let world = world().await;
     let stream = group_on(&world, 3, &from_start().start_from(StreamPosition::End)).await;
     world.append(&stream, Expected::Any, events(2)).await;
@@ -127,7 +129,7 @@ async fn a_group_from_the_end_gets_what_comes_after_it_was_made() {
 }
 
 #[tokio::test]
-async fn a_group_exists_once() {
+async fn a_group_cannot_be_created_twice() {
     let world = world().await;
     let stream = group_on(&world, 0, &from_start()).await;
     let again = world.raw.create_persistent_subscription(stream.as_str(), GROUP, &from_start()).await;
@@ -153,11 +155,12 @@ async fn a_group_that_does_not_exist_cannot_be_used() {
 }
 
 #[tokio::test]
-async fn settings_that_contradict_each_other_are_refused() {
+async fn contradictory_settings_are_refused() {
     let world = world().await;
     for options in [from_start().history_buffer_size(10).read_batch_size(20), from_start().max_retry_count(-1)] {
         let made = world.raw.create_persistent_subscription(unique("order"), GROUP, &options).await;
-        // Servers say that it is their own fault; their documentation, that it is the client's.
+        // Servers report it as an internal error. According to their documentation it is an invalid
+        // argument.
         assert!(
             matches!(
                 made,
@@ -170,7 +173,7 @@ async fn settings_that_contradict_each_other_are_refused() {
 }
 
 #[tokio::test]
-async fn a_consumer_has_no_more_events_than_it_asked_for() {
+async fn a_consumer_never_has_more_events_than_it_asked_for() {
     let world = world().await;
     let stream = group_on(&world, 10, &from_start()).await;
     let mut consumer = buffered(&world.raw, &stream, 3).await;
@@ -185,7 +188,7 @@ async fn a_consumer_has_no_more_events_than_it_asked_for() {
 }
 
 #[tokio::test]
-async fn what_a_consumer_had_goes_to_others_when_it_leaves() {
+async fn the_events_of_a_consumer_that_leaves_go_to_others() {
     let world = world().await;
     let stream = group_on(&world, 5, &from_start()).await;
     let mut first = consumer(&world.raw, &stream).await;
@@ -198,7 +201,7 @@ async fn what_a_consumer_had_goes_to_others_when_it_leaves() {
 }
 
 #[tokio::test]
-async fn a_group_goes_on_where_it_was_when_a_consumer_comes_back() {
+async fn a_group_continues_at_its_place_when_a_consumer_returns() {
     let world = world().await;
     let stream = group_on(&world, 4, &from_start()).await;
     assert_eq!(shift(&world.raw, &stream, 2).await, [0, 1]);
@@ -222,12 +225,12 @@ async fn shares(strategy: SystemConsumerStrategy) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn events_go_round_among_consumers() {
+async fn events_go_to_the_consumers_in_turn() {
     assert_eq!(shares(SystemConsumerStrategy::RoundRobin).await, (4, 4));
 }
 
 #[tokio::test]
-async fn events_go_to_a_single_consumer_as_long_as_it_takes_them() {
+async fn events_go_to_a_single_consumer_as_long_as_it_has_room() {
     assert_eq!(shares(SystemConsumerStrategy::DispatchToSingle).await, (8, 0));
 }
 
@@ -238,7 +241,7 @@ async fn events_of_one_stream_are_pinned_to_one_consumer() {
 }
 
 #[tokio::test]
-async fn no_more_consumers_than_were_asked_for_may_connect() {
+async fn consumers_beyond_the_groups_maximum_are_refused() {
     let world = world().await;
     let stream = group_on(&world, 0, &from_start().max_subscriber_count(1)).await;
     let _first = consumer(&world.raw, &stream).await;
@@ -259,7 +262,7 @@ async fn deleting_a_group_drops_its_consumers() {
 }
 
 #[tokio::test]
-async fn a_deleted_group_that_is_made_again_begins_anew() {
+async fn a_deleted_group_that_is_created_again_begins_from_scratch() {
     let world = world().await;
     let stream = group_on(&world, 2, &from_start()).await;
     assert_eq!(shift(&world.raw, &stream, 2).await, [0, 1]);
@@ -286,7 +289,7 @@ async fn changing_a_group_drops_its_consumers_and_keeps_its_place() {
 }
 
 #[tokio::test]
-async fn a_group_may_follow_links() {
+async fn a_group_may_resolve_links() {
     let world = world().await;
     let order = unique("order");
     world.append(&order, Expected::NoStream, events(1)).await;
@@ -303,7 +306,7 @@ async fn a_group_may_follow_links() {
 }
 
 #[tokio::test]
-async fn a_group_on_all_gets_what_its_filter_lets_through() {
+async fn a_group_on_all_gets_the_events_that_pass_its_filter() {
     let world = world().await;
     let (group, prefix) = (unique("group"), unique("wanted"));
     let options = PersistentSubscriptionToAllOptions::default()
@@ -327,7 +330,8 @@ async fn a_group_on_all_gets_what_its_filter_lets_through() {
     world.raw.delete_persistent_subscription_to_all(&group, &options).await.unwrap();
 }
 
-/// Consumers come and go, refuse, and stay silent; each event is dealt with all the same.
+/// Consumers connect and leave, refuse events, and stay silent. Each event is finished
+/// nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_skipped_and_nothing_stalls_while_consumers_come_and_go() {
     const EVENTS: usize = 400;
@@ -378,7 +382,7 @@ async fn nothing_is_skipped_and_nothing_stalls_while_consumers_come_and_go() {
 }
 
 #[tokio::test]
-async fn groups_survive_a_restart_of_the_node_with_their_place_and_what_they_parked() {
+async fn groups_survive_a_restart_of_the_node_with_their_place_and_parked_events() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let client = raw(&node.connection_string());

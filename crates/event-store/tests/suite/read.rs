@@ -8,21 +8,21 @@ use super::support::{events, ids, new_ids, unique};
 use super::world::world;
 
 #[tokio::test]
-async fn a_stream_that_is_not_there_has_no_events() {
+async fn a_stream_that_does_not_exist_has_no_events() {
     let world = world().await;
     assert!(world.store.read_stream(&unique("order"), 0, 10).await.unwrap().is_empty());
     assert!(world.store.read_stream_backwards(&unique("order"), 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_client_that_asks_for_a_stream_that_is_not_there_is_told_so() {
+async fn a_client_that_asks_for_a_missing_stream_gets_a_clear_error() {
     let world = world().await;
     let mut reading = world.raw.read_stream(unique("order"), &ReadStreamOptions::default()).await.unwrap();
     assert!(matches!(reading.next().await, Err(Error::ResourceNotFound)));
 }
 
 #[tokio::test]
-async fn reading_forwards_begins_with_the_revision_that_is_named() {
+async fn reading_forwards_begins_with_the_named_revision() {
     let world = world().await;
     let stream = unique("order");
     let new = events(10);
@@ -83,7 +83,7 @@ async fn reading_backwards_from_a_revision_includes_it() {
 }
 
 #[tokio::test]
-async fn a_read_says_where_the_stream_ends() {
+async fn a_read_reports_where_the_stream_ends() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(5)).await;
@@ -98,7 +98,7 @@ async fn a_read_says_where_the_stream_ends() {
 }
 
 #[tokio::test]
-async fn an_event_says_when_it_was_recorded() {
+async fn an_event_has_the_time_of_its_recording() {
     let world = world().await;
     let stream = unique("order");
     let before = Utc::now();

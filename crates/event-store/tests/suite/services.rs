@@ -1,4 +1,4 @@
-//! What a server says of itself, and what an operator can ask of it.
+//! What a server reports about itself, and the operations that a client can request.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::grpc;
 use super::support::{LIMIT, events, unique};
 use super::world::{World, world};
 
-/// As in the protocol; only what is looked at.
+/// The fields of the protocol's messages that the tests read.
 mod wire {
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Methods {
@@ -80,7 +80,7 @@ fn number(RawStatistics(stats): &RawStatistics, name: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn stats_come_at_once_and_then_at_the_asked_interval() {
+async fn stats_are_sent_at_once_and_then_at_the_requested_interval() {
     let world = world().await;
     let options = StatsOptions::default().refresh_time(Duration::from_millis(300));
     let begin = Instant::now();
@@ -92,7 +92,7 @@ async fn stats_come_at_once_and_then_at_the_asked_interval() {
 }
 
 #[tokio::test]
-async fn stats_have_the_names_that_dashboards_look_for() {
+async fn stats_have_the_names_that_dashboards_use() {
     let world = world().await;
     let stats = operations(&world).stats(&StatsOptions::default()).await.unwrap().next().await.unwrap();
     for name in ["proc-id", "proc-mem", "sys-freeMem", "sys-totalMem"] {
@@ -124,7 +124,7 @@ async fn the_checksum_grows_with_the_log() {
 }
 
 #[tokio::test]
-async fn what_concerns_a_cluster_is_done_when_there_is_only_one_node() {
+async fn operations_on_the_cluster_succeed_on_a_single_node() {
     let world = world().await;
     let (operations, options) = (operations(&world), OperationalOptions::default());
     operations.set_node_priority(3, &options).await.unwrap();
@@ -132,7 +132,7 @@ async fn what_concerns_a_cluster_is_done_when_there_is_only_one_node() {
 }
 
 #[tokio::test]
-async fn indexes_are_merged_and_persistent_subscriptions_restarted_on_demand() {
+async fn indexes_are_merged_and_persistent_subscriptions_restarted_on_request() {
     let world = world().await;
     let (operations, options) = (operations(&world), OperationalOptions::default());
     operations.merge_indexes(&options).await.unwrap();
@@ -172,7 +172,7 @@ async fn a_method_that_does_not_exist_is_unimplemented() {
 }
 
 #[tokio::test]
-async fn the_methods_are_listed_with_what_clients_look_for_in_them() {
+async fn the_methods_are_listed_with_the_features_that_clients_need() {
     let world = world().await;
     let channel = grpc::channel(&world.connection_string).await;
     let method = "/event_store.client.server_features.ServerFeatures/GetSupportedMethods";
@@ -204,7 +204,7 @@ async fn the_methods_are_listed_with_what_clients_look_for_in_them() {
 }
 
 #[tokio::test]
-async fn gossip_names_a_living_leader_where_it_can_be_reached() {
+async fn gossip_names_a_living_leader_with_a_usable_address() {
     let world = world().await;
     let channel = grpc::channel(&world.connection_string).await;
     let method = "/event_store.client.gossip.Gossip/Read";

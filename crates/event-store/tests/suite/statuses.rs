@@ -1,4 +1,4 @@
-//! How refusals come over the wire, where clients rely on more than the code.
+//! The form of refusals on the network, where clients rely on more than the code.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn address(world: &World) -> String {
     world.connection_string.trim_start_matches("esdb://").split('?').next().unwrap().to_owned()
 }
 
-/// Sends some messages of one append, and gives back the first answer.
+/// Sends some messages of one append, and returns the first answer.
 async fn batch_answer(world: &World, messages: &[BatchAppendReq]) -> BatchAppendResp {
     let mut sender = connection(&address(world)).await.unwrap();
     let (answer, mut body) = begin(&mut sender, BATCH_APPEND);
@@ -50,10 +50,11 @@ fn options(stream: &str) -> BatchOptions {
 }
 
 #[tokio::test]
-async fn a_batched_append_that_is_refused_after_its_first_message_names_itself_and_its_stream() {
+async fn the_refusal_of_a_batched_append_after_its_first_message_names_its_id_and_stream() {
     let world = world().await;
     let (stream, id) = (unique("order"), Some(wire::new_id()));
-    // Together more than servers take in one append: 1 MiB, and 16 MiB an event and more an append since 25.1.
+    // Together larger than the server's limit for an append: 1 MiB, and since 25.1 16 MiB for an
+    // event and more for an append.
     let part = || BatchAppendReq { id: id.clone(), events: vec![wire::event(900_000)], ..BatchAppendReq::default() };
     let mut messages = vec![BatchAppendReq { options: Some(options(&stream)), events: vec![], ..part() }];
     messages.extend((0..80).map(|_| part()));
@@ -63,7 +64,7 @@ async fn a_batched_append_that_is_refused_after_its_first_message_names_itself_a
 }
 
 #[tokio::test]
-async fn a_batched_append_with_a_wrong_event_further_on_names_itself_and_its_stream() {
+async fn the_refusal_of_a_wrong_event_later_in_a_batched_append_names_its_id_and_stream() {
     let world = world().await;
     let (stream, id) = (unique("order"), Some(wire::new_id()));
     let first = BatchAppendReq { id: id.clone(), options: Some(options(&stream)), ..BatchAppendReq::default() };
@@ -75,7 +76,7 @@ async fn a_batched_append_with_a_wrong_event_further_on_names_itself_and_its_str
 }
 
 #[tokio::test]
-async fn a_batched_append_whose_time_is_over_when_it_comes_is_not_written() {
+async fn a_batched_append_whose_deadline_has_passed_on_arrival_is_not_written() {
     let world = world().await;
     for late in [
         BatchOptions { until: Some(Moment { seconds: 1, nanos: 0 }), ..BatchOptions::default() },
@@ -93,7 +94,7 @@ async fn a_batched_append_whose_time_is_over_when_it_comes_is_not_written() {
 }
 
 #[tokio::test]
-async fn a_read_that_is_refused_before_anything_was_sent_is_answered_by_trailers_only() {
+async fn a_read_that_is_refused_before_any_message_is_answered_by_trailers_only() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(1)).await;

@@ -1,4 +1,4 @@
-//! Subscriptions: from what was to what comes, with nothing left out and nothing twice.
+//! Subscriptions: from old events to new ones, without gaps or duplicates.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn only(stream: &str) -> Filter {
 }
 
 #[tokio::test]
-async fn a_subscriber_gets_the_old_events_then_word_of_it_then_the_new_ones() {
+async fn a_subscriber_gets_the_old_events_then_caught_up_then_the_new_ones() {
     let world = world().await;
     let stream = unique("order");
     let old = events(3);
@@ -30,7 +30,7 @@ async fn a_subscriber_gets_the_old_events_then_word_of_it_then_the_new_ones() {
 }
 
 #[tokio::test]
-async fn a_subscriber_begins_after_the_position_that_it_names() {
+async fn a_subscriber_begins_after_the_named_position() {
     let world = world().await;
     let stream = unique("order");
     let new = events(4);
@@ -51,7 +51,7 @@ async fn a_subscriber_sees_what_a_reader_sees() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_left_out_or_said_twice_while_many_write() {
+async fn a_subscriber_misses_nothing_and_gets_no_duplicates_during_writes() {
     const WRITERS: usize = 8;
     const APPENDS: usize = 60;
     let world = world().await;
@@ -67,7 +67,8 @@ async fn nothing_is_left_out_or_said_twice_while_many_write() {
     });
     let writing = join_all(writers.collect::<Vec<_>>());
 
-    // Some begin before, some amid, some from an event amid: all have to see the same.
+    // Some begin before the writes, some during them, some after an event in their middle. All must
+    // receive the same events.
     let total = WRITERS * APPENDS * 2;
     let readers = (0..6).map(|reader| {
         let mut subscription = world.store.subscribe_all(only(&prefix), start);
@@ -99,7 +100,7 @@ async fn nothing_is_left_out_or_said_twice_while_many_write() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscriber_that_does_not_read_slows_nobody_and_misses_nothing() {
+async fn a_subscriber_that_does_not_read_delays_no_other_one_and_misses_nothing() {
     let world = world().await;
     let stream = unique("order");
     let mut slow = world.subscribe_from_here(only(&stream)).await;
@@ -115,7 +116,7 @@ async fn a_subscriber_that_does_not_read_slows_nobody_and_misses_nothing() {
 }
 
 #[tokio::test]
-async fn waiting_for_the_next_item_may_be_given_up_without_losing_it() {
+async fn a_dropped_wait_for_the_next_item_loses_no_item() {
     let world = world().await;
     let stream = unique("order");
     let mut subscription = world.subscribe_from_here(only(&stream)).await;
@@ -135,7 +136,7 @@ async fn waiting_for_the_next_item_may_be_given_up_without_losing_it() {
 }
 
 #[tokio::test]
-async fn a_subscriber_at_the_end_is_told_that_it_has_everything() {
+async fn a_subscriber_at_the_end_is_notified_that_it_has_caught_up() {
     let world = world().await;
     world.append(&unique("order"), Expected::NoStream, events(1)).await;
     let mut subscription = world.subscribe_from_here(only(&unique("none"))).await;
@@ -148,7 +149,7 @@ async fn next_of(subscription: &mut eventstore::Subscription) -> Result<eventsto
 }
 
 #[tokio::test]
-async fn a_stream_can_be_followed_from_its_beginning() {
+async fn a_subscription_to_a_stream_may_begin_at_its_beginning() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(300)).await;
@@ -166,7 +167,7 @@ async fn a_stream_can_be_followed_from_its_beginning() {
 }
 
 #[tokio::test]
-async fn a_stream_can_be_followed_after_a_revision() {
+async fn a_subscription_to_a_stream_may_begin_after_a_revision() {
     let world = world().await;
     let stream = unique("order");
     world.append(&stream, Expected::NoStream, events(5)).await;
@@ -176,7 +177,7 @@ async fn a_stream_can_be_followed_after_a_revision() {
 }
 
 #[tokio::test]
-async fn a_stream_can_be_followed_from_its_end_and_before_it_begins() {
+async fn a_subscription_to_a_stream_may_begin_at_its_end_and_before_the_stream_exists() {
     let world = world().await;
     let (there, not_there) = (unique("order"), unique("order"));
     world.append(&there, Expected::NoStream, events(5)).await;
@@ -196,7 +197,7 @@ async fn a_stream_can_be_followed_from_its_end_and_before_it_begins() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_is_followed_without_a_gap_while_it_is_written() {
+async fn a_subscription_to_a_stream_has_no_gap_during_writes() {
     let world = world().await;
     let stream = unique("order");
     let writing = {

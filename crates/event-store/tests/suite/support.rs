@@ -1,4 +1,4 @@
-//! Short words for what the tests of a log do with it.
+//! Helpers for the tests of a log.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use event_store::{NewEvent, Position, RecordedEvent, Subscription, SubscriptionItem};
 use uuid::Uuid;
 
-/// What anything may take before its test has failed.
+/// The time limit of each wait in a test.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
 pub fn raw(connection_string: &str) -> eventstore::Client {
@@ -14,7 +14,7 @@ pub fn raw(connection_string: &str) -> eventstore::Client {
     eventstore::Client::new(quickly.parse().unwrap()).unwrap()
 }
 
-/// A name that no other test has, even on a server that is used again.
+/// A name that is unique even on a server that is used repeatedly.
 pub fn unique(prefix: &str) -> String {
     format!("{prefix}-{}", Uuid::new_v4().simple())
 }
@@ -72,7 +72,7 @@ pub async fn next_checkpoint(subscription: &mut Subscription) -> Position {
     }
 }
 
-/// Waits until the subscriber has everything, and gives back the events on the way there.
+/// Waits until the subscriber has caught up, and returns the events before that.
 pub async fn until_caught_up(subscription: &mut Subscription) -> Vec<RecordedEvent> {
     let mut events = Vec::new();
     loop {
@@ -84,7 +84,7 @@ pub async fn until_caught_up(subscription: &mut Subscription) -> Vec<RecordedEve
     }
 }
 
-/// Reads to the end with the raw client.
+/// Reads to the end with the other client.
 pub async fn all_of(mut reading: eventstore::ReadStream) -> Result<Vec<eventstore::RecordedEvent>, eventstore::Error> {
     let mut events = Vec::new();
     while let Some(resolved) = reading.next().await? {

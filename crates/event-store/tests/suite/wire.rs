@@ -1,4 +1,4 @@
-//! Messages of the protocol as tests write them themselves: only the fields that they use.
+//! Messages of the protocol, written by the tests: only the fields that they use.
 
 use std::collections::HashMap;
 
@@ -70,7 +70,7 @@ pub struct BatchOptions {
     pub within: Option<Moment>,
 }
 
-/// A point in time or a length of it: both are seconds and nanoseconds.
+/// A point in time or a duration: both are seconds and nanoseconds.
 #[derive(Clone, PartialEq, Message)]
 pub struct Moment {
     #[prost(int64, tag = "1")]
@@ -97,7 +97,7 @@ pub struct Error {
     pub message: String,
 }
 
-/// A call about one stream, whatever its version.
+/// A call about one stream, in any version of the protocol.
 #[derive(Clone, PartialEq, Message)]
 pub struct AboutStream {
     #[prost(message, optional, tag = "1")]
@@ -210,7 +210,7 @@ pub struct Settings {
     pub strategy: String,
 }
 
-/// Settings that any server takes.
+/// Settings that any server accepts.
 pub fn settings() -> Settings {
     Settings {
         max_retry_count: 10,

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::support::raw;
 
-/// A server, our client of it, and a raw one for what ours does not offer.
+/// A server, our client for it, and another client for calls that ours does not offer.
 pub struct World {
     pub store: EventStore,
     pub raw: eventstore::Client,
@@ -40,7 +40,7 @@ impl World {
         self.store.append(stream, expected, events).await.unwrap()
     }
 
-    /// Subscribes to one stream's events, and its like, from here on.
+    /// Subscribes to the events of one stream, and of streams with the same prefix, from now on.
     pub async fn subscribe_from_here(&self, filter: Filter) -> Subscription {
         let head = self.store.head().await.unwrap();
         self.store.subscribe_all(filter, head)

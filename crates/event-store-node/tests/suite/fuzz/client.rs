@@ -1,4 +1,5 @@
-//! A client without manners: many calls at once on one connection, none of which it need finish.
+//! A misbehaving client: many concurrent calls on one connection. It may leave any of them
+//! unfinished.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,17 +21,18 @@ use crate::suite::grpc;
 use crate::suite::support::LIMIT;
 
 const AT_ONCE: usize = 64;
-/// What it takes of an answer before it has seen enough.
+/// How much of an answer it reads before it stops.
 const ENOUGH: usize = 64 << 10;
 
-/// A request that did not end, or a server that has gone.
+/// A request that did not end, or a server that does not answer.
 #[derive(Debug)]
 pub struct Hung(pub u64);
 
-/// How many calls ended with which status; those without one were left, cut off or refused before they were one.
+/// How many calls ended with each status. Calls without a status were abandoned, cut off or refused
+/// earlier.
 pub type Statuses = BTreeMap<String, u64>;
 
-/// Makes these requests, `AT_ONCE` of them at a time, on connections that it replaces when they are cut.
+/// Makes these requests, `AT_ONCE` of them at a time. Replaces a connection that the server cut.
 pub async fn run(address: SocketAddr, plans: impl Iterator<Item = (u64, Plan)>) -> Result<Statuses, Hung> {
     let mut statuses = Statuses::new();
     let mut count = |status: Option<String>| {
@@ -63,7 +65,7 @@ pub async fn run(address: SocketAddr, plans: impl Iterator<Item = (u64, Plan)>) 
     Ok(statuses)
 }
 
-/// The connection, or a new one if the server has had enough of it.
+/// The connection, or a new one if the server closed it.
 async fn ready(address: SocketAddr, connection: &mut Option<SendRequest<Bytes>>) -> io::Result<SendRequest<Bytes>> {
     if let Some(open) = connection.take()
         && let Ok(Ok(open)) = timeout(LIMIT, open.ready()).await
@@ -75,7 +77,7 @@ async fn ready(address: SocketAddr, connection: &mut Option<SendRequest<Bytes>>)
     Ok(connection.insert(open).clone())
 }
 
-/// Any result of the call is right, as long as there is one.
+/// Any result of the call is accepted, but there must be one.
 async fn make(mut sender: SendRequest<Bytes>, call: Call) -> Option<String> {
     let mut request =
         Request::builder().method(call.verb).uri(format!("http://fuzz{}", call.path)).header("te", "trailers");
@@ -107,7 +109,7 @@ fn send(body: &mut SendStream<Bytes>, pieces: Vec<Vec<u8>>, ends: bool) -> bool 
     sent && (!ends || body.send_data(Bytes::new(), true).is_ok())
 }
 
-/// The trailers, if it comes to them.
+/// The trailers, if the answer gets that far.
 async fn drain(mut body: RecvStream) -> Option<HeaderMap> {
     let mut seen = 0;
     while let Some(Ok(bytes)) = body.data().await {
@@ -119,10 +121,10 @@ async fn drain(mut body: RecvStream) -> Option<HeaderMap> {
     body.trailers().await.ok().flatten()
 }
 
-/// Sends bytes on a separate connection and closes it, perhaps after it has read an answer.
+/// Sends bytes on a separate connection and closes it. If `lingers`, it reads the answer first.
 async fn say(address: SocketAddr, bytes: &[u8], lingers: bool) -> Option<String> {
     let mut stream = TcpStream::connect(address).await.ok()?;
-    // Cut and not closed: a million closed ones would keep their ports for a minute.
+    // Reset and not closed: a million closed connections would keep their ports for a minute.
     let _ = stream.set_zero_linger();
     if stream.write_all(bytes).await.is_ok() && lingers {
         let mut answer = [0; 1024];

@@ -1,4 +1,4 @@
-//! Random messages: of the right shape, with as many faults as is asked for, or of no shape at all.
+//! Random messages: of the right shape, with the requested share of faults, or without any shape.
 
 use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_types::field_descriptor_proto::Type;
@@ -85,7 +85,7 @@ impl Maker<'_> {
         }
     }
 
-    /// All the fields, but one of each choice, if nothing goes wrong.
+    /// All fields, with one of each choice, unless a fault is due.
     fn present<'d>(&mut self, described: &'d DescriptorProto) -> Vec<&'d FieldDescriptorProto> {
         let mut choices: Vec<Vec<&FieldDescriptorProto>> = vec![Vec::new(); described.oneof_decl.len()];
         let mut present = Vec::new();
@@ -162,7 +162,7 @@ impl Maker<'_> {
             "stream_name" => format!("fuzz-{number}").into_bytes(),
             "group_name" => format!("group-{}", number % 3).into_bytes(),
             "data" => format!(r#"{{"$maxCount":{number}}}"#).into_bytes(),
-            // What is called so is the text of a UUID.
+            // A field of this name has the text of a UUID.
             "string" => uuid::Builder::from_random_bytes(self.random.random()).into_uuid().to_string().into_bytes(),
             _ => TEXTS.choose(self.random).unwrap().as_bytes().to_vec(),
         }
@@ -189,7 +189,7 @@ fn delimited(tag: u32, content: &[u8], bytes: &mut Vec<u8>) {
     bytes.extend(content);
 }
 
-/// A message without a meaning. Protobuf can decode most of them.
+/// A message without meaning. Protobuf can decode most of them.
 pub fn shapeless(random: &mut StdRng, depth: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..random.random_range(0..6) {
@@ -217,7 +217,7 @@ fn any_field(random: &mut StdRng, tag: u32, depth: usize) -> Vec<u8> {
             encode_key(tag, WireType::ThirtyTwoBit, &mut bytes);
             bytes.extend(random.next_u32().to_le_bytes());
         }
-        // A length that nothing follows.
+        // A length without the bytes that should follow.
         4 if random.random_bool(0.2) => {
             encode_key(tag, WireType::LengthDelimited, &mut bytes);
             encode_varint(NUMBERS.choose(random).copied().unwrap_or_default(), &mut bytes);

@@ -1,7 +1,8 @@
-//! Whatever a client says, the node does not panic, hang or grow.
+//! Whatever a client sends, the node does not panic, hang, or use more and more memory.
 //!
-//! `TENUTO_FUZZ_REQUESTS` says how many requests each test makes; the default keeps the suite short. `TENUTO_FUZZ_SEED`
-//! makes the same ones again. The node is a separate process, and any panic ends it.
+//! `TENUTO_FUZZ_REQUESTS` sets how many requests each test makes. The default keeps the suite
+//! short. `TENUTO_FUZZ_SEED` repeats the same requests. The node is a separate process, and any
+//! panic ends it.
 
 mod client;
 mod message;
@@ -25,9 +26,10 @@ use plan::{Plan, random_of};
 use schema::Schema;
 
 const CONNECTIONS: u64 = 4;
-/// How many requests there are between two looks at whether the node still does what it is for.
-const BETWEEN_LOOKS: u64 = 2_000;
-/// What memory may grow by after the first tenth of the requests: caches that fill, and nothing that goes on.
+/// How many requests are made between two checks that the node still works.
+const CHECK_INTERVAL: u64 = 2_000;
+/// How much memory may grow after the first tenth of the requests: caches fill, but nothing grows
+/// further.
 const GROWTH: u64 = 96 << 20;
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
@@ -52,14 +54,14 @@ async fn withstands(make: Make) {
     let warm = node.usage();
     let mut done = requests / 10;
     while done < requests {
-        let next = (done + BETWEEN_LOOKS * CONNECTIONS).min(requests);
+        let next = (done + CHECK_INTERVAL * CONNECTIONS).min(requests);
         add(&mut statuses, attack(&node, &schema, make, seed, done..next).await);
         works(&store, &format!("after-{next}")).await;
         done = next;
     }
     let rate = u128::from(requests) * 1_000 / begin.elapsed().as_millis().max(1);
 
-    // The node releases what calls held soon after their connections have closed.
+    // The node releases the resources of calls soon after their connections have closed.
     let calm = Instant::now() + LIMIT;
     let mut after = node.usage();
     while (after.tasks > idle.tasks + 8 || after.files > idle.files + 8) && Instant::now() < calm {
@@ -74,7 +76,7 @@ async fn withstands(make: Make) {
     node.kill();
 }
 
-/// All requests of a range, each on one of a few connections.
+/// Makes the requests of a range, each on one of a few connections.
 async fn attack(node: &NodeProcess, schema: &Arc<Schema>, make: Make, seed: u64, range: Range<u64>) -> Statuses {
     let address = node.address().parse().unwrap();
     let next = Arc::new(AtomicU64::new(range.start));
@@ -101,7 +103,7 @@ fn add(statuses: &mut Statuses, more: Statuses) {
     }
 }
 
-/// An append is made, and read again.
+/// Makes an append and reads it back.
 async fn works(store: &EventStore, stream: &str) {
     let new = events(2);
     let append = store.append(stream, Expected::NoStream, new.clone());

@@ -1,4 +1,4 @@
-//! What one request does. A plan follows from the seed and its number alone, so that any can be made again.
+//! What one request does. A plan depends only on the seed and its number, so it can be repeated.
 
 use std::time::Duration;
 
@@ -26,20 +26,20 @@ pub struct Call {
     pub ending: Ending,
 }
 
-/// How the client leaves.
+/// How the client ends the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It says all and waits for the end of the answer.
+    /// It sends everything and waits for the end of the answer.
     Waits,
-    /// It says all and goes when it has seen this much of an answer that need not have an end.
+    /// It sends everything and leaves after this time. The answer may have no end.
     LeavesAfter(Duration),
-    /// It goes in the middle.
+    /// It leaves before it has sent everything.
     Cancels,
 }
 
 pub enum Plan {
     Call(Call),
-    /// Bytes for a connection of their own.
+    /// Bytes for a separate connection.
     Raw {
         bytes: Vec<u8>,
         lingers: bool,
@@ -50,7 +50,7 @@ pub fn random_of(seed: u64, number: u64) -> StdRng {
     StdRng::seed_from_u64(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
-/// A call with messages that are protobuf: of the method's own shape more often than not.
+/// A call with protobuf messages, mostly of the method's own shape.
 pub fn protobuf(schema: &Schema, random: &mut StdRng) -> Plan {
     let method = schema.methods.choose(random).unwrap();
     let faults = [0.0, 0.02, 0.1, 0.5].choose(random).copied().unwrap_or_default();
@@ -77,7 +77,8 @@ pub fn protobuf(schema: &Schema, random: &mut StdRng) -> Plan {
     })
 }
 
-/// Bytes that are nothing: as a message, as the body of a call, as the call's headers, or as all that a connection says.
+/// Random bytes: as a message, as the body of a call, as a call's headers, or as everything that a
+/// connection sends.
 pub fn bytes(schema: &Schema, random: &mut StdRng) -> Plan {
     if random.random_bool(0.1) {
         return raw(random);
@@ -110,9 +111,9 @@ fn piece(random: &mut StdRng) -> Vec<u8> {
     let content = noise(random, 200);
     match random.random_range(0..6) {
         0 | 1 => content,
-        // Compressed, it says.
+        // Marked as compressed.
         2 => [&[1, 0, 0, 0, u8::try_from(content.len()).unwrap_or(u8::MAX)], &content[..]].concat(),
-        // Longer than it is.
+        // With a length that is too large.
         3 => [&[0][..], &random.random::<u32>().to_be_bytes(), &content].concat(),
         _ => framed(&content),
     }
@@ -156,7 +157,7 @@ fn raw(random: &mut StdRng) -> Plan {
     Plan::Raw { bytes, lingers: random.random_bool(0.2) }
 }
 
-/// A frame with a true length and the rest random.
+/// A frame with a correct length and random content.
 fn frame(random: &mut StdRng) -> Vec<u8> {
     let content = noise(random, 64);
     let length = u32::try_from(content.len()).unwrap().to_be_bytes();

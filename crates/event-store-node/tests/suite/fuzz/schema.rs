@@ -1,4 +1,5 @@
-//! The protocol's own description, from which requests are made: a method that is added is fuzzed without a word here.
+//! The protocol's own description. Requests are made from it, so a new method is fuzzed without a
+//! change here.
 
 use std::collections::HashMap;
 use std::path::Path;
