@@ -1,8 +1,9 @@
-//! How many orders a second `tenuto backtest` tries, and what share that is of reading the same log.
+//! How many orders a second `tenuto backtest` tries, and its speed as a share of only reading the
+//! same log.
 //!
-//! `cargo bench --bench backtest`. It fills an embedded log with orders that have ended (`TENUTO_BENCH_ORDERS` of them, 100,000 unless
-//! it says so). Then it runs the command itself on that log, where it lies and over the wire, with the definition that the orders ran
-//! under and with the one that has no back-orders.
+//! `cargo bench --bench backtest`. It fills an embedded log with orders that have ended
+//! (`TENUTO_BENCH_ORDERS`, 100,000 by default). Then it runs the command on that log, from its
+//! folder and over the network, with the orders' own definition and with one without back-orders.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 use process::{Process, binary, from_environment};
 
-/// How often each is measured.
+/// How often each speed is measured.
 const ROUNDS: usize = 3;
 
 #[tokio::main]
@@ -47,14 +48,14 @@ async fn main() {
     }
     let node =
         Process::start(&["event-store", "--data", folder.path().to_str().unwrap(), "--listen", "127.0.0.1:0"], &[]);
-    let log = node.told("the log at ");
+    let log = node.line_after("the log at ");
     for _ in 0..ROUNDS {
         let tried = backtest("order-fulfilment", &["--event-store", &log], orders);
         println!("  {:<20} {tried:>8.0} orders/s", "over the wire");
     }
 }
 
-/// Orders a second, as the command says.
+/// Orders a second, from the command's output.
 fn backtest(workflow: &str, log: &[&str], orders: u64) -> f64 {
     let file = format!("{}/workflows/{workflow}.yaml", env!("CARGO_MANIFEST_DIR"));
     let output = binary().args(["backtest", "--json", "--workflow", &file]).args(log).output().unwrap();
@@ -70,7 +71,7 @@ fn per_second(orders: u64, seconds: f64) -> f64 {
     orders as f64 / seconds
 }
 
-/// Orders a second of a plain read of all their events, in this process.
+/// Orders a second when all their events are only read, in this process.
 async fn read(folder: &Path, orders: u64) -> f64 {
     let node = Node::start(NodeOptions::in_folder(folder.join("event-store"))).await.unwrap();
     let store = EventStore::in_process(node.in_process()).unwrap();

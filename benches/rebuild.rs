@@ -1,10 +1,11 @@
-//! How quickly all views are rebuilt while orders are placed and queried, as a share of the speed of
-//! `COPY` with the same rows and tables.
+//! How quickly all views are rebuilt while orders are placed and queried, as a share of the speed
+//! of `COPY` with the same rows and tables.
 //!
-//! `cargo bench --bench rebuild`. It fills an embedded log with orders (`TENUTO_BENCH_ORDERS` of them, 100,000 by default), has
-//! them projected, copies every view into a table like it, and rebuilds the views twice: alone, and with 200 more orders and 50
-//! queries a second. Each query reads an order with its steps and its timeline, and fails the benchmark if it fails, or if what it
-//! reads is not of one moment. At the end the views are compared with the log.
+//! `cargo bench --bench rebuild`. It fills an embedded log with orders (`TENUTO_BENCH_ORDERS`,
+//! 100,000 by default), projects them, and copies every view into a table like it. Then it rebuilds
+//! the views twice: alone, and with 200 more orders and 50 queries a second. Each query reads an
+//! order with its steps and its timeline. The benchmark fails if a query fails, or if its answer
+//! mixes two moments. At the end the views are compared with the log.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
@@ -31,16 +32,16 @@ use tower::ServiceExt;
 /// Orders and queries a second.
 const ARRIVING: u64 = 200;
 const QUERIES: u64 = 50;
-/// Those who ask: one waits for the answer before the next question.
+/// Clients that query. Each waits for the answer before its next query.
 const ASKERS: u32 = 4;
-/// Between two handfuls of orders.
+/// The pause between two batches of orders.
 const PULSE: Duration = Duration::from_millis(100);
 
 #[tokio::main]
 async fn main() {
     let count = std::env::var("TENUTO_BENCH_ORDERS").map_or(100_000, |text| text.parse().unwrap());
     let folder = tempfile::Builder::new().prefix("tenuto-rebuild-").tempdir().unwrap();
-    // The database's user has to get in.
+    // The user of the database needs access.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let node = Node::start(NodeOptions::in_folder(folder.path().join("event-store"))).await.unwrap();
     let store = EventStore::in_process(node.in_process()).unwrap();
@@ -61,7 +62,7 @@ async fn main() {
     let copied = per_second(rows, copy(&pool, &cluster.data_folder()).await);
     println!("  COPY                {copied:>8.0} rows/s");
 
-    // As the command reaches it.
+    // The same connection as the command's.
     let log = EventStore::connect(&node.connection_string()).unwrap();
     let alone = timed(&log, &pool).await;
     tell("alone", rows, alone, copied);
@@ -104,7 +105,7 @@ async fn run(options: &RebuildOptions, log: &EventStore, pool: &PgPool) -> Rebui
     rebuild(options, log, pool, &CancellationToken::new(), |_| {}).await.unwrap()
 }
 
-/// Seconds.
+/// Runs a rebuild, and returns the seconds that it took.
 async fn timed(log: &EventStore, pool: &PgPool) -> f64 {
     let begun = Instant::now();
     run(&all(), log, pool).await;
@@ -143,7 +144,7 @@ async fn rows(pool: &PgPool) -> u64 {
     rows.cast_unsigned()
 }
 
-/// Copies every view into a table like it; seconds.
+/// Copies every view into a table like it, and returns the seconds.
 async fn copy(pool: &PgPool, folder: &std::path::Path) -> f64 {
     let mut seconds = 0.0;
     for table in View::ALL.map(View::table) {
@@ -160,11 +161,11 @@ async fn copy(pool: &PgPool, folder: &std::path::Path) -> f64 {
     seconds
 }
 
-/// What goes on meanwhile.
+/// The load during a rebuild.
 struct World {
     store: EventStore,
     api: Router,
-    /// How many orders there are.
+    /// How many orders exist.
     orders: AtomicU64,
     queries: AtomicU64,
     slowest_us: AtomicU64,
@@ -190,7 +191,7 @@ impl World {
             pulse.tick().await;
             let asked = self.queries.fetch_add(1, Ordering::Relaxed);
             let begun = Instant::now();
-            // Those that are just being projected, and any others.
+            // Orders that are just being projected, and any others.
             let newest = self.orders.load(Ordering::Relaxed) + 10;
             let number = if asked.is_multiple_of(2) { newest - asked % 40 } else { asked * 7_919 % newest };
             self.ask_for(&orders::id(number)).await;

@@ -1,7 +1,8 @@
-//! What a command handler costs while orders wait for days: its memory as they grow in number, what it does meanwhile, and how long
-//! it takes to start.
+//! The cost of a command handler while orders wait for days: its memory as their number grows, its
+//! idle load, and how long it takes to start.
 //!
-//! `cargo bench --bench waiting`. `TENUTO_BENCH_ORDERS` says how many orders there are, 100,000 unless it does.
+//! `cargo bench --bench waiting`. `TENUTO_BENCH_ORDERS` sets the number of orders (default:
+//! 100,000).
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
@@ -24,11 +25,11 @@ use tokio::task::JoinSet;
 
 use process::{Address, Process, from_environment, until};
 
-/// Orders being placed at once.
+/// Orders that are placed concurrently.
 const CLIENTS: u64 = 32;
 /// How often the start is timed.
 const STARTS: usize = 5;
-/// How long an idle instance is watched.
+/// How long an idle instance is measured.
 const WATCH: Duration = Duration::from_secs(5);
 
 const WORKFLOW: &str = "workflow: waiting
@@ -85,10 +86,10 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let arguments = ["event-store", "--data", folder.path().to_str().unwrap(), "--listen", "127.0.0.1:0"];
         let node = Process::start(&arguments, &[]);
-        let log = node.told("the log at ");
+        let log = node.line_after("the log at ");
         let servers = [("TENUTO_POSTGRES", database.url()), ("TENUTO_EVENTSTORE", &log)];
         let projector = Process::start(&["projector"], &servers);
-        projector.told("projecting");
+        projector.line_after("projecting");
 
         let asked = Arc::new(AtomicU64::new(0));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -119,7 +120,7 @@ impl Bench {
         .await;
     }
 
-    /// In milliseconds, the quickest first.
+    /// In milliseconds, sorted.
     async fn times_to_start(&self) -> Vec<u128> {
         let mut times = Vec::new();
         for _ in 0..STARTS {
@@ -139,7 +140,7 @@ impl Bench {
         assert_eq!(answer.status(), StatusCode::CREATED, "{}", answer.text().await.unwrap());
     }
 
-    /// Places these orders, and waits until each was asked for.
+    /// Places these orders, and waits until each has sent a request to its participant.
     async fn place(&self, numbers: std::ops::Range<u64>) {
         let end = numbers.end;
         let mut clients = JoinSet::new();
@@ -199,7 +200,7 @@ fn mebibytes(process: &Process) -> f64 {
     kibibytes as f64 / 1024.0
 }
 
-/// The time for which it has had a processor, at the kernel's usual hundred ticks a second.
+/// The processor time that it has used, at the kernel's usual hundred ticks a second.
 fn processor_ms(process: &Process) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();

@@ -1,5 +1,6 @@
-//! Orders that have ended, decided by the real decider under `order-fulfilment`, their events mixed as those of orders under way are:
-//! seven in ten are shipped at once, two after a back-order; one is canceled.
+//! Orders that have ended, decided by the real decider under `order-fulfilment`. Their events are
+//! interleaved like those of concurrent orders. Of ten, seven are shipped at once, two after a
+//! back-order, and one is canceled.
 
 use std::ops::Range;
 
@@ -13,12 +14,12 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What they follow.
+/// Their workflow.
 pub const WORKFLOW: &str = include_str!("../../workflows/order-fulfilment.yaml");
-/// Orders under way at once.
+/// Concurrent orders.
 const WAVE: u64 = 512;
 
-/// Has these orders live, and appends what they lived through; says how many events that is.
+/// Decides these orders and appends their events. Returns the number of events.
 pub async fn fill(store: &EventStore, numbers: Range<u64>) -> usize {
     let workflow = Workflow::parse(WORKFLOW).unwrap();
     let mut events = 0;
@@ -42,7 +43,7 @@ pub async fn fill(store: &EventStore, numbers: Range<u64>) -> usize {
     events
 }
 
-/// A life, decision by decision.
+/// The life of an order, decision by decision.
 struct Life {
     stream: String,
     decisions: std::vec::IntoIter<Vec<Event>>,
@@ -130,7 +131,7 @@ fn order(number: u64) -> NewOrder {
     domain::order::request::check(&order).unwrap()
 }
 
-/// The id of the order of a number.
+/// The id of the order with this number.
 pub fn id(number: u64) -> String {
     format!("B{number:07}")
 }

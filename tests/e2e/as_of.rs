@@ -1,5 +1,5 @@
-//! Orders as of any moment, compared with a second reading of the log, which shares no code with the first: the JSON of the events, and
-//! what happens to an order by each.
+//! Orders as of any moment, compared with a second interpretation of the log that shares no code
+//! with the first: it has the JSON of the events, and the effect of each event on an order.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,10 +15,10 @@ use crate::northwind;
 use crate::process::from_environment;
 use crate::world::World;
 
-/// Orders to look at, and moments of each.
+/// The number of orders, and of moments for each.
 const ORDERS: usize = 50;
 const MOMENTS: usize = 50;
-/// Moments asked about in one query.
+/// Moments in one query.
 const AT_ONCE: usize = 10;
 
 const FIELDS: &str =
@@ -27,14 +27,14 @@ const FIELDS: &str =
     steps { id participant action mode status outcome data attempts lastError startedAt endedAt nextAttemptAt }
     timeline(first: 200) { nodes { revision type step data hash } }";
 
-/// Who placed each order of Northwind.
+/// The customer of each order of Northwind.
 static CUSTOMERS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     let text = std::fs::read_to_string(northwind::file("orders.jsonl")).unwrap();
     let orders = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     orders.map(|mut order| (order["orderId"].as_str().unwrap().to_owned(), order["customer"].take())).collect()
 });
 
-/// Looks at orders that went their ways in that world, at moments before, in and after their lives.
+/// Compares orders of this world at moments before, during and after their lives.
 pub async fn orders_were_as_their_events_say(world: &World, ids: &[&str]) {
     let seed = from_environment("TENUTO_AS_OF_SEED", rand::random());
     println!("TENUTO_AS_OF_SEED={seed}");
@@ -71,7 +71,7 @@ pub async fn orders_were_as_their_events_say(world: &World, ids: &[&str]) {
     assert!(absent > 0 && absent < compared / 2, "{absent} moments before the order was placed");
 }
 
-/// An event as it stands in the log.
+/// An event in the log.
 struct Raw {
     revision: u64,
     kind: String,
@@ -91,8 +91,8 @@ async fn read(log: &EventStore, id: &str) -> Vec<Raw> {
     raw.collect()
 }
 
-/// An answer as the second reading has it: steps by their ids, only those that something has happened to, and without what only the
-/// definition says of them.
+/// An answer in the form of the second interpretation: steps by their ids, only those with events,
+/// and without fields that only the definition has.
 fn comparable(mut order: Value) -> Value {
     if order.is_null() {
         return order;
@@ -113,12 +113,12 @@ fn comparable(mut order: Value) -> Value {
     order
 }
 
-/// A moment as GraphQL writes it.
+/// A moment in GraphQL's format.
 fn moment(text: &Value) -> Value {
     text.as_str().map_or(Value::Null, |text| text.parse::<DateTime<Utc>>().unwrap().to_rfc3339().into())
 }
 
-/// What an order is after one more event.
+/// The order after one more event.
 fn happen(mut order: Value, event: &Raw) -> Value {
     let data = &event.data;
     let at = moment(&data["at"]);
@@ -126,7 +126,7 @@ fn happen(mut order: Value, event: &Raw) -> Value {
         let lines = data["lines"].as_array().unwrap().iter();
         let lines = lines
             .map(|line| json!({ "sku": line["sku"], "quantity": line["quantity"], "unitPrice": line["unitPrice"] }));
-        // In the log, what is personal is sealed.
+        // In the log, personal data is sealed.
         let customer = &CUSTOMERS[data["orderId"].as_str().unwrap()];
         assert_eq!(customer["id"], data["customerId"]);
         order = json!({
@@ -209,7 +209,8 @@ fn happen_to_step(steps: &mut Value, event: &Raw, at: &Value) {
         "StepSkipped" => [("status", "SKIPPED".into()), ("endedAt", at.clone())].into(),
         other => panic!("no step of Northwind has a {other}"),
     };
-    // On a busy machine a request may not get its turn in time. What was not sent is no attempt.
+    // On a busy machine a request may not get its turn in time. A request that was not sent is no
+    // attempt.
     if event.kind == "StepAttemptFailed" && data["unsent"] == true && !undoing {
         steps[id]["attempts"] = (data["attempt"].as_u64().unwrap() - 1).into();
     }

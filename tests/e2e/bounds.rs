@@ -1,5 +1,5 @@
-//! Bounds: a participant that hangs or fails is waited for without harm to others, and what lies behind the orchestrator bounds what
-//! it takes.
+//! Bounds: a participant that hangs or fails does not harm orders that do not need it, and
+//! admission of orders is bounded by the progress of views and due work.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::parts::Parts;
 use crate::process::until;
 use crate::world::{World, order};
 
-/// With the workflows of the tests' own.
+/// A world with the tests' workflows.
 async fn world() -> World {
     World::with(&["--workflows", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/workflows")]).await
 }
@@ -31,9 +31,9 @@ async fn ended(world: &World, status: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_participant_that_hangs_does_not_hold_up_orders_that_do_not_need_it() {
+async fn a_participant_that_hangs_does_not_delay_orders_that_do_not_need_it() {
     let world = world().await;
-    // So many calls at once are made to one participant; the others wait for their turn.
+    // This many concurrent calls are made to one participant. Others wait for their turn.
     script(&world, json!({ "participant": "payments", "action": "charge", "delayMs": 600_000 })).await;
     for number in 0..60 {
         world.place(&order(&format!("H{number}"), "order-charged", "11", 1)).await;
@@ -49,7 +49,7 @@ async fn a_participant_that_hangs_does_not_hold_up_orders_that_do_not_need_it() 
 }
 
 #[tokio::test]
-async fn while_a_circuit_is_open_attempts_wait_and_are_not_used_up() {
+async fn while_a_circuit_is_open_attempts_wait_and_are_not_counted() {
     let world = world().await;
     let down = json!({ "status": 503, "detail": "down for maintenance" });
     script(&world, json!({ "participant": "payments", "action": "charge", "respond": down })).await;
@@ -59,7 +59,7 @@ async fn while_a_circuit_is_open_attempts_wait_and_are_not_used_up() {
     until("the circuit is open", async || circuit(&world, "payments").await["circuit"] == "open").await;
     let open = circuit(&world, "payments").await;
     assert!(open["lastError"].as_str().unwrap().contains("503"), "{open}");
-    // An order whose only attempt is lost is undone.
+    // An order that loses its only attempt is undone.
     for number in 0..5 {
         world.place(&order(&format!("O{number}"), "order-charged", "11", 1)).await;
     }
@@ -78,7 +78,7 @@ async fn answer(orders: &str, id: &str) -> (u16, bool) {
 }
 
 #[tokio::test]
-async fn where_the_views_are_too_far_behind_no_order_is_taken_until_they_are_not() {
+async fn orders_are_refused_while_the_views_are_too_far_behind() {
     let parts = Parts::without_projector().await;
     let (_handler, orders) = parts.handler_with(&["--max-lag-seconds", "1"]);
     assert_eq!(answer(&orders, "L0").await.0, 202);
@@ -88,7 +88,7 @@ async fn where_the_views_are_too_far_behind_no_order_is_taken_until_they_are_not
 }
 
 #[tokio::test]
-async fn where_too_many_orders_are_overdue_no_order_is_taken_until_they_are_not() {
+async fn orders_are_refused_while_too_many_orders_are_overdue() {
     let parts = Parts::new().await;
     let (_handler, orders) = parts.handler_with(&["--max-overdue", "3"]);
     assert_eq!(answer(&orders, "D0").await.0, 202);
@@ -132,10 +132,13 @@ async fn metrics_report_circuits_held_steps_and_results_that_failed() {
     }
     world.place(&order("M1", "order-lost", "11", 1)).await;
     until("the step is held", async || metrics().await.contains("tenuto_held_steps 1.0")).await;
-    let told = metrics().await;
+    let reported = metrics().await;
     let circuit =
         |action: &str| format!(r#"tenuto_circuit_state{{participant="lost",action="{action}",state="closed"}}"#);
-    assert!(told.contains(&format!("{} 1", circuit(""))) && told.contains(&format!("{} 0", circuit("go"))), "{told}");
+    assert!(
+        reported.contains(&format!("{} 1", circuit(""))) && reported.contains(&format!("{} 0", circuit("go"))),
+        "{reported}"
+    );
     let held = world.order("M1", "state stuckReason").await;
     assert_eq!(held["state"], "STUCK", "{held}");
     assert!(held["stuckReason"].as_str().unwrap().contains("the host lost.invalid is not found"), "{held}");

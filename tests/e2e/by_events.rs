@@ -1,10 +1,10 @@
-//! Orders whose participants are reached by events, in part or altogether.
+//! Orders with some or all participants reached by events.
 
 use serde_json::{Value, json};
 
 use crate::world::{World, order};
 
-/// With the workflows of the tests' own.
+/// A world with the tests' workflows.
 async fn world() -> World {
     World::with(&["--workflows", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/workflows")]).await
 }
@@ -17,7 +17,7 @@ async fn totals(world: &World) -> Value {
     world.get("/participants/payments/totals").await.1[0].take()
 }
 
-/// The templates of the mails about an order, in the order of their names.
+/// The templates of the mails about an order, sorted by name.
 async fn mailed(world: &World, id: &str) -> Vec<String> {
     let (_, mailbox) = world.get(&format!("/participants/notifications/mailbox?orderId={id}")).await;
     let mails = mailbox["mails"].as_array().unwrap().iter();
@@ -27,22 +27,22 @@ async fn mailed(world: &World, id: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn three_services_act_side_by_side_and_their_results_are_composed() {
+async fn three_services_act_in_parallel_and_their_results_are_composed() {
     let world = world().await;
     world.place(&order("P", "order-parallel", "11", 2)).await;
     world.comes_to("P", "Confirmed", "COMPLETED").await;
-    let told = world.order("P", "result timeline(first: 3) { edges { node { summary } } }").await;
-    let result = &told["result"];
-    assert_eq!((&result["order"], &result["mail"]), (&json!("created"), &json!("sent")), "{told}");
+    let reported = world.order("P", "result timeline(first: 3) { edges { node { summary } } }").await;
+    let result = &reported["result"];
+    assert_eq!((&result["order"], &result["mail"]), (&json!("created"), &json!("sent")), "{reported}");
     let (_, charge) = world.get("/participants/payments/P").await;
-    assert_eq!(result["charge"], charge["chargeId"], "{told} {charge}");
+    assert_eq!(result["charge"], charge["chargeId"], "{reported} {charge}");
     assert_eq!(mailed(&world, "P").await, ["order-placed"]);
     let (_, record) = world.get("/participants/orders/P").await;
     assert_eq!(record["status"], "Confirmed");
 }
 
 #[tokio::test]
-async fn a_customer_without_a_mail_address_gets_none_and_a_result_all_the_same() {
+async fn a_customer_without_a_mail_address_gets_no_mail_and_the_order_has_a_result() {
     let world = world().await;
     let mut order = order("Q", "order-parallel", "11", 1);
     order["customer"].as_object_mut().unwrap().remove("email");
@@ -54,7 +54,7 @@ async fn a_customer_without_a_mail_address_gets_none_and_a_result_all_the_same()
 }
 
 #[tokio::test]
-async fn what_one_of_three_refuses_the_others_undo() {
+async fn if_one_of_three_services_refuses_the_others_undo() {
     let world = world().await;
     let refused = json!({ "status": 402, "detail": "the card has expired" });
     let fault = json!([{ "participant": "payments", "action": "charge", "respond": refused }]);
@@ -82,7 +82,7 @@ async fn direct_and_event_driven_steps_follow_one_another() {
     world.comes_to("M1", "Shipped", "COMPLETED").await;
     world.place(&with("M2", 8, true)).await;
     world.comes_to("M2", "BackOrdered", "WAITING").await;
-    // A later answer comes the way that the request came, after the interim one.
+    // A later answer arrives by events like the request, after the interim answer.
     world.post("/participants/shipping/restock", &json!([{ "sku": "11", "quantity": 5 }])).await;
     world.comes_to("M2", "Shipped", "COMPLETED").await;
     assert!(world.order("M2", "result").await["result"]["tracking"].is_string());
@@ -106,7 +106,7 @@ async fn out_of_stock_by_events_undoes_by_events() {
 }
 
 #[tokio::test]
-async fn scripted_faults_strike_requests_that_come_as_events_and_each_effect_happens_once() {
+async fn scripted_faults_apply_to_requests_by_events_and_each_effect_happens_once() {
     let world = world().await;
     world.stock(&json!([{ "sku": "11", "quantity": 5 }])).await;
     let faults = json!([

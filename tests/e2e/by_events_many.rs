@@ -1,4 +1,5 @@
-//! Participants that are reached by events, with every role a process of its own: what waits, who reads, what is set aside.
+//! Participants that are reached by events, with every role as a separate process: waiting
+//! requests, the reader of replies, and events that are set aside.
 
 use std::collections::HashSet;
 
@@ -53,7 +54,7 @@ async fn participants_that_were_down_find_their_requests_waiting() {
 }
 
 #[tokio::test]
-async fn one_command_handler_reads_replies_and_another_takes_over_when_it_is_killed() {
+async fn one_command_handler_reads_replies_and_another_one_takes_over_when_it_is_killed() {
     let parts = Parts::new().await;
     // Participants request personal data at the public URL, so it must outlive the first handler,
     // as a balancer's would.
@@ -68,7 +69,7 @@ async fn one_command_handler_reads_replies_and_another_takes_over_when_it_is_kil
     until("the first order is through", async || parts.count(CONFIRMED).await == 1).await;
     assert_eq!(parts.reader().await, reader);
 
-    // What is asked before the death of the reader is answered after it.
+    // Requests from before the death of the reader are answered after it.
     participants.kill();
     for number in 2..20 {
         place(&orders, &format!("T{number}")).await;
@@ -81,11 +82,11 @@ async fn one_command_handler_reads_replies_and_another_takes_over_when_it_is_kil
 }
 
 #[tokio::test]
-async fn a_reply_that_cannot_be_taken_is_set_aside_and_others_go_on() {
+async fn a_reply_that_cannot_be_accepted_is_set_aside_and_others_are_processed() {
     let parts = Parts::new().await;
     let (_handler, orders) = parts.handler();
     let log = EventStore::connect(&parts.log).unwrap();
-    let unknown = json!({ "orderId": "nobody", "step": "charge", "direction": "do", "outcome": "charged" });
+    let unknown = json!({ "orderId": "unknown", "step": "charge", "direction": "do", "outcome": "charged" });
     for (event_type, data) in
         [("ActionAnswered", json!([])), ("ActionAnswered", unknown), ("Whatever", json!({ "orderId": "X1" }))]
     {
@@ -111,8 +112,8 @@ async fn a_reply_that_cannot_be_taken_is_set_aside_and_others_go_on() {
         .collect();
     places.sort();
     assert_eq!(places.iter().map(|(revision, _)| *revision).collect::<Vec<_>>(), [0, 1, 2], "{places:?}");
-    assert!(places[1].1.contains("there is no order nobody"), "{places:?}");
-    // They were there before the order's own, so the checkpoint is past them.
+    assert!(places[1].1.contains("there is no order unknown"), "{places:?}");
+    // They precede the order's own replies, so the checkpoint is past them.
     until("the checkpoint has moved", async || {
         parts.count("SELECT count(*) FROM reply_checkpoints WHERE position > 0").await == 1
     })

@@ -1,4 +1,5 @@
-//! Disaster drills: what every role says when the log, the keys or everything is lost, and what an operator does next.
+//! Disaster drills: what every role reports when the log, the keys or everything is lost, and what
+//! an operator does next.
 
 use std::fs;
 use std::path::Path;
@@ -89,7 +90,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_was_lost_takes_no_orders_until_an_operator_says_so() {
+async fn after_the_log_was_lost_no_order_is_accepted_until_an_operator_confirms() {
     let drill = Drill::new().await;
     let process = drill.start();
     drill.ready().await;
@@ -99,24 +100,24 @@ async fn a_log_that_was_lost_takes_no_orders_until_an_operator_says_so() {
 
     let process = drill.start();
     until("it says what is wrong", async || drill.get("/readyz").await.1.contains("tenuto rebuild --yes")).await;
-    let printed = process.told("Not ready: ");
+    let printed = process.line_after("Not ready: ");
     assert!(printed.contains("tenuto rebuild --yes"), "{printed}");
     assert_eq!(drill.get("/readyz").await.0, 503);
     assert_eq!(drill.get("/livez").await.0, 200);
     assert!(drill.get("/metrics").await.1.contains("tenuto_log_mismatch 1"));
-    let (status, told) = drill.post("/orders", &order("after", "order-fulfilment", "11", 1)).await;
-    assert_eq!(status, 503, "{told}");
+    let (status, reported) = drill.post("/orders", &order("after", "order-fulfilment", "11", 1)).await;
+    assert_eq!(status, 503, "{reported}");
 
-    let (status, told) = drill.post("/graphql", &json!({ "query": "{ order(id: \"before\") { id } }" })).await;
-    assert_eq!(status, 503, "{told}");
+    let (status, reported) = drill.post("/graphql", &json!({ "query": "{ order(id: \"before\") { id } }" })).await;
+    assert_eq!(status, 503, "{reported}");
     assert_eq!(drill.get("/orders/before").await.0, 503, "the views are not of this log");
 
     let audit = ends(&drill.tenuto(&["audit", "verify", "--all"]), 1);
     assert!(audit.contains("is not the one that the views were made from") && audit.lines().count() < 12, "{audit}");
     assert!(ends(&drill.tenuto(&["rebuild", "--check"]), 2).contains("nothing was compared"));
-    assert!(ends(&drill.tenuto(&["rebuild"]), 2).contains("--yes"), "nobody is there to confirm");
+    assert!(ends(&drill.tenuto(&["rebuild"]), 2).contains("--yes"), "no operator is there to confirm");
     ends(&drill.tenuto(&["rebuild", "--yes"]), 0);
-    process.told("Ready.");
+    process.line_after("Ready.");
     drill.ready().await;
     drill.completes("after").await;
     assert_eq!(drill.get("/orders/before").await.0, 404);
@@ -124,7 +125,7 @@ async fn a_log_that_was_lost_takes_no_orders_until_an_operator_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_of_another_installation_is_refused_and_the_right_one_is_taken_again() {
+async fn the_log_of_another_installation_is_refused_and_the_right_one_is_accepted_again() {
     let (drill, other) = (Drill::new().await, Drill::new().await);
     for drill in [&drill, &other] {
         let process = drill.start();
@@ -138,8 +139,8 @@ async fn the_log_of_another_installation_is_refused_and_the_right_one_is_taken_a
     fs::rename(&foreign, &log).unwrap();
     let process = drill.start();
     until("it says what is wrong", async || drill.get("/readyz").await.1.contains("this is another log")).await;
-    let (status, told) = drill.post("/orders", &order("after", "order-fulfilment", "11", 1)).await;
-    assert_eq!(status, 503, "{told}");
+    let (status, reported) = drill.post("/orders", &order("after", "order-fulfilment", "11", 1)).await;
+    assert_eq!(status, 503, "{reported}");
     process.stop();
 
     fs::rename(&log, &foreign).unwrap();
@@ -151,7 +152,7 @@ async fn the_log_of_another_installation_is_refused_and_the_right_one_is_taken_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_was_lost_is_made_again_from_the_log_and_the_copy_of_the_keys() {
+async fn a_lost_database_is_rebuilt_from_the_log_and_the_copy_of_the_keys() {
     let mut drill = Drill::new().await;
     let process = drill.start();
     drill.ready().await;
@@ -174,7 +175,7 @@ async fn a_database_that_was_lost_is_made_again_from_the_log_and_the_copy_of_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_audit_without_views_of_a_log_without_orders_says_that_it_saw_nothing() {
+async fn an_audit_without_views_of_a_log_without_orders_reports_that_it_saw_nothing() {
     let drill = Drill::new().await;
     let process = drill.start();
     drill.ready().await;
@@ -185,7 +186,7 @@ async fn an_audit_without_views_of_a_log_without_orders_says_that_it_saw_nothing
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_that_were_lost_are_counted_and_come_back_from_their_copy() {
+async fn lost_keys_are_counted_and_restored_from_their_copy() {
     let drill = Drill::new().await;
     let process = drill.start();
     drill.ready().await;
@@ -199,14 +200,14 @@ async fn keys_that_were_lost_are_counted_and_come_back_from_their_copy() {
     let process = drill.start();
     drill.ready().await;
     until("the missing keys are counted", async || drill.get("/readyz").await.1.contains("degraded")).await;
-    let printed = process.told("Degraded: ");
+    let printed = process.line_after("Degraded: ");
     assert!(printed.contains("tenuto keys import"), "{printed}");
     assert!(drill.get("/metrics").await.1.contains("tenuto_keyless_orders 1"));
     assert_eq!(drill.customer("one").await, json!({ "name": null, "keyMissing": true }));
     assert!(ends(&drill.tenuto(&["audit", "verify", "--all"]), 1).contains("tenuto keys import"));
     assert!(ends(&drill.tenuto(&["rebuild", "--check"]), 1).contains("are missing"));
 
-    // The customer gets another key meanwhile, and keeps it.
+    // The customer gets a new key meanwhile, and keeps it.
     drill.completes("two").await;
     let import = ["keys", "import", "--from", text(&copy)];
     assert!(ends(&drill.tenuto(&import), 0).contains("1 keys added"));
@@ -216,7 +217,7 @@ async fn keys_that_were_lost_are_counted_and_come_back_from_their_copy() {
         assert_eq!(drill.customer(id).await, shown, "{id}");
     }
     ends(&drill.tenuto(&["audit", "verify", "--all"]), 0);
-    // What was forgotten since the copy was made stays forgotten.
+    // A customer who was forgotten after the copy was made stays forgotten.
     ends(
         &drill.tenuto(&["forget", "VINET", "--reason", "asked for", "--actor", "ann", "--server", &drill.http.url()]),
         0,
@@ -226,7 +227,7 @@ async fn keys_that_were_lost_are_counted_and_come_back_from_their_copy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_installation_that_was_lost_whole_comes_back_from_its_log_and_its_keys() {
+async fn a_lost_installation_is_restored_from_its_log_and_its_keys() {
     let drill = Drill::new().await;
     let process = drill.start();
     drill.ready().await;

@@ -1,9 +1,10 @@
-//! Disaster drills of an installation whose roles are processes of their own: what each of them says, and what an operator does next.
+//! Disaster drills of an installation whose roles are separate processes: what each role reports,
+//! and what an operator does next.
 
 use serde_json::{Value, json};
 
 use crate::parts::Parts;
-use crate::process::{Address, Process, tenuto, told, until};
+use crate::process::{Address, Process, output_text, tenuto, until};
 use crate::world::order;
 
 /// The parts of an installation, with a command handler that keeps its address.
@@ -57,15 +58,15 @@ impl Site {
     #[track_caller]
     fn runs(&self, arguments: &[&str]) -> String {
         let output = tenuto(self.parts.postgres(), &self.parts.log, arguments);
-        let told = told(&output);
-        assert!(output.status.success(), "{arguments:?}: {told}");
-        told
+        let reported = output_text(&output);
+        assert!(output.status.success(), "{arguments:?}: {reported}");
+        reported
     }
 }
 
-/// The roles run all the while: they notice it by themselves.
+/// The roles run during the restore, and notice it by themselves.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_an_operator_goes_on_with_it() {
+async fn every_role_refuses_a_log_restored_from_an_older_backup_until_an_operator_accepts_it() {
     let mut site = Site::new().await;
     let (_handler, (_projector, projector)) = (site.handler(), site.parts.projector());
     let ((_queries, queries), (services, participants)) = (site.parts.queries(), site.parts.participants());
@@ -82,8 +83,8 @@ async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_a
 
     for role in [site.handler.url(), projector.clone(), queries.clone(), participants.clone()] {
         until(&format!("{role} says that the log is an older one"), async || {
-            let (status, told) = site.get(&format!("{role}/readyz")).await;
-            status == 503 && told.contains("ahead of the log")
+            let (status, reported) = site.get(&format!("{role}/readyz")).await;
+            status == 503 && reported.contains("ahead of the log")
         })
         .await;
         assert_eq!(site.get(&format!("{role}/livez")).await.0, 200, "{role}");
@@ -109,11 +110,11 @@ async fn every_role_refuses_a_log_that_was_restored_from_an_older_backup_until_a
     site.runs(&["audit", "verify", "--all"]);
 }
 
-/// More orders than a service handles requests side by side.
+/// More orders than the number of requests that a service handles in parallel.
 const KEYLESS: i64 = 40;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_whose_key_is_missing_are_stuck_with_that_reason_and_new_ones_by_events_do_not_wait_behind_them() {
+async fn orders_whose_key_is_missing_are_stuck_with_that_reason_and_do_not_delay_new_ones() {
     let site = Site::new().await;
     let handler = site.handler();
     let _projector = site.parts.projector();
@@ -135,11 +136,11 @@ async fn orders_whose_key_is_missing_are_stuck_with_that_reason_and_new_ones_by_
             .await
             .unwrap()
     };
-    until("each order is stuck for want of its key", async || stuck().await == KEYLESS).await;
-    // A role counts them when it starts; one that was there before finds out within five minutes.
+    until("each order is stuck because its key is missing", async || stuck().await == KEYLESS).await;
+    // A role counts them when it starts. A running role notices within five minutes.
     until("the command handler says that keys are missing", async || {
-        let (status, told) = site.get(&format!("{}/readyz", site.handler.url())).await;
-        status == 200 && told.contains("degraded")
+        let (status, reported) = site.get(&format!("{}/readyz", site.handler.url())).await;
+        status == 200 && reported.contains("degraded")
     })
     .await;
     site.place("new").await;

@@ -1,4 +1,4 @@
-//! Participants that fail: for a while, for good, and when they must not.
+//! Participants that fail: for a while, for good, and at the wrong moment.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ async fn script(world: &World, fault: Value) {
 }
 
 #[tokio::test]
-async fn a_payment_service_that_is_down_for_a_while_makes_orders_late() {
+async fn while_a_payment_service_is_down_orders_are_late() {
     let world = World::new().await;
     world.stock(&json!([{ "sku": "11", "quantity": 50 }])).await;
     let down = json!({ "status": 503, "detail": "down for maintenance" });
@@ -39,7 +39,7 @@ async fn a_payment_service_that_is_down_for_a_while_makes_orders_late() {
 }
 
 #[tokio::test]
-async fn a_payment_that_is_refused_undoes_the_order() {
+async fn a_refused_payment_undoes_the_order() {
     let world = World::new().await;
     world.stock(&json!([{ "sku": "11", "quantity": 5 }])).await;
     let refused = json!({ "status": 402, "detail": "the card has expired" });

@@ -1,4 +1,5 @@
-//! Reading what one has written: a query that names a command's position never misses what the command led to.
+//! Read your writes: a query that names a command's position sees everything that the command
+//! wrote.
 
 use std::time::{Duration, Instant};
 
@@ -9,11 +10,11 @@ use crate::parts::Parts;
 use crate::process::{from_environment, until};
 use crate::world::{World, order};
 
-/// Clients at once.
+/// Concurrent clients.
 const CLIENTS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_is_there_as_soon_as_it_was_placed_for_whoever_names_its_position() {
+async fn a_query_that_names_the_position_sees_the_order_as_soon_as_it_was_placed() {
     let orders = usize::try_from(from_environment("TENUTO_FRESH_ORDERS", 2_000)).unwrap();
     let world = World::new().await;
     world.stock(&json!([{ "sku": "11", "quantity": orders }])).await;
@@ -30,17 +31,17 @@ async fn an_order_is_there_as_soon_as_it_was_placed_for_whoever_names_its_positi
     println!("with the position {}, without {}, added {}", spread(fresh), spread(usual), spread(added));
 }
 
-/// How long a query took.
+/// How long the queries for one order took.
 struct Asked {
     /// With the position.
     fresh: Duration,
     /// The same, right after, without one.
     usual: Duration,
-    /// Whether one who names no position did not see the order, at the same moment.
+    /// Whether a query without a position did not see the order, at the same moment.
     missing: bool,
 }
 
-/// Every other order is asked for in a list.
+/// Every second order is queried in a list.
 async fn place_and_ask(world: &World, number: usize) -> Asked {
     let id = format!("fresh-{number}");
     let mut request = order(&id, "order-fulfilment", "11", 1);
@@ -60,7 +61,8 @@ async fn place_and_ask(world: &World, number: usize) -> Asked {
         (start.elapsed(), order)
     };
     let freshness = format!(", freshness: {{position: {position:?}, waitMs: 20000}}");
-    // At the same moment, and only of some, whether those who name no position see it.
+    // At the same moment, for a sample of the orders: whether a query without a position sees the
+    // order.
     let sample = async || number.is_multiple_of(20) && world.order(&id, "id").await.is_null();
     let ((fresh, seen), missing) = tokio::join!(ask(&freshness), sample());
     let (usual, _) = ask("").await;
@@ -81,7 +83,7 @@ fn spread(times: impl Iterator<Item = Duration>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn views_that_are_behind_say_so_everywhere_and_once_they_have_come_nothing_is_missing() {
+async fn views_that_are_behind_report_it_everywhere_and_miss_nothing_after_catching_up() {
     let parts = Parts::without_projector().await;
     let (_handler, orders) = parts.handler();
     let (_queries, base) = parts.queries();

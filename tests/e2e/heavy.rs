@@ -1,4 +1,4 @@
-//! Heavy queries beside orders.
+//! Heavy queries during orders.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,18 +8,20 @@ use serde_json::json;
 
 use crate::world::{World, order};
 
-/// Clients that ask heavy queries, one after another.
+/// Clients that send heavy queries, one after another.
 const CLIENTS: usize = 40;
-/// Orders that are timed, with and without them.
+/// Orders whose time is measured, with and without heavy queries.
 const ORDERS: usize = 15;
-/// How many times as long an order may take beside them. They keep all cores busy; without admission it is hundreds.
+/// How many times as long an order may take during heavy queries. The queries keep all cores busy.
+/// Without admission control the factor is in the hundreds.
 const MAX_RATIO: u32 = 40;
-/// An order that takes less counts as one that takes this.
+/// A shorter time counts as this one.
 const LEAST: Duration = Duration::from_millis(50);
 /// How long a client pauses after a 503.
 const LATER: Duration = Duration::from_millis(100);
 
-/// The longest but one time that orders take from being placed to their end: one may meet a pause of the machine's.
+/// The second longest time from placing an order to its end. The longest may be due to a pause of
+/// the machine.
 async fn slowest(world: &World, name: &str) -> Duration {
     let mut times = Vec::new();
     for number in 0..ORDERS {
@@ -35,7 +37,7 @@ async fn slowest(world: &World, name: &str) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forty_heavy_queries_do_not_hold_up_an_order() {
+async fn forty_heavy_queries_do_not_delay_an_order() {
     let world = World::with(&["--workflows", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/workflows")]).await;
     for number in 0..200 {
         world.place(&order(&format!("R{number}"), "order-recorded", "11", 1)).await;
@@ -59,15 +61,15 @@ async fn forty_heavy_queries_do_not_hold_up_an_order() {
     };
     let timed = async {
         let all_ask = async || answered.load(Ordering::Relaxed) > 0 && later.load(Ordering::Relaxed) > 0;
-        world.until("heavy queries are answered, and others told to come later", all_ask).await;
-        let beside = slowest(&world, "B").await;
+        world.until("heavy queries are answered, and others asked to come later", all_ask).await;
+        let during = slowest(&world, "B").await;
         over.store(true, Ordering::Relaxed);
-        beside
+        during
     };
-    let (beside, _) = future::join(timed, future::join_all((0..CLIENTS).map(|_| client()))).await;
+    let (during, _) = future::join(timed, future::join_all((0..CLIENTS).map(|_| client()))).await;
     let (answered, later) = (answered.into_inner(), later.into_inner());
     println!(
-        "an order took {alone:?} alone and {beside:?} beside {answered} heavy queries ({later} told to come later)"
+        "an order took {alone:?} alone and {during:?} during {answered} heavy queries ({later} asked to come later)"
     );
-    assert!(beside < alone.max(LEAST) * MAX_RATIO, "{alone:?} alone, {beside:?} beside heavy queries");
+    assert!(during < alone.max(LEAST) * MAX_RATIO, "{alone:?} alone, {during:?} during heavy queries");
 }

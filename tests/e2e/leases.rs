@@ -1,4 +1,4 @@
-//! Who gets what of the to-do list.
+//! Which instance gets which order of the to-do list.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl List {
         Self { pool, _database: database }
     }
 
-    /// An order has come to this revision, and something is due.
+    /// Records that an order has due work at this revision.
     async fn due(&self, order: &str, revision: i64) {
         let row =
             "INSERT INTO todo (order_id, due_at, revision, position) VALUES ($1, now() - interval '1 second', $2, 0)
@@ -40,19 +40,19 @@ impl List {
 const LONG: Duration = Duration::from_hours(1);
 
 #[tokio::test]
-async fn what_one_has_claimed_the_others_leave_alone_until_it_is_done() {
+async fn an_order_claimed_by_one_instance_is_left_alone_by_others_until_it_is_done() {
     let list = List::new().await;
     list.due("A", 3).await;
     assert_eq!(list.claim("one", LONG).await, ["A"]);
     assert!(list.claim("other", LONG).await.is_empty());
-    assert!(list.claim("one", LONG).await.is_empty(), "it is being seen to");
+    assert!(list.claim("one", LONG).await.is_empty(), "it is being worked on");
     list.due("A", 4).await;
-    assert_eq!(list.claim("other", LONG).await, ["A"], "what was due before is done");
+    assert_eq!(list.claim("other", LONG).await, ["A"], "the earlier work is done");
     assert!(list.claim("one", LONG).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_lease_that_has_run_out_is_taken_over() {
+async fn an_expired_lease_is_taken_over() {
     let list = List::new().await;
     list.due("A", 3).await;
     assert_eq!(list.claim("one", Duration::ZERO).await, ["A"]);
@@ -60,7 +60,7 @@ async fn a_lease_that_has_run_out_is_taken_over() {
 }
 
 #[tokio::test]
-async fn what_an_instance_gives_back_is_anybodys_at_once() {
+async fn a_released_order_can_be_claimed_by_any_instance_at_once() {
     let list = List::new().await;
     list.due("A", 3).await;
     assert_eq!(list.claim("one", LONG).await, ["A"]);
@@ -71,7 +71,7 @@ async fn what_an_instance_gives_back_is_anybodys_at_once() {
 }
 
 #[tokio::test]
-async fn a_lease_of_an_earlier_build_lasts_as_long_as_it_says() {
+async fn a_lease_of_an_earlier_build_lasts_until_its_end() {
     let list = List::new().await;
     list.due("A", 3).await;
     let earlier = "INSERT INTO leases (order_id, owner, until) VALUES ('A', 'earlier', now() + interval '1 hour')";

@@ -1,4 +1,5 @@
-//! The books: what was ordered and what there was to ship, and what has to be on the services' records by the orders' ends.
+//! The books: what was ordered, what was in stock, and what the services must have recorded when
+//! all orders have ended.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,13 +12,13 @@ use crate::process::LIMIT;
 /// Status and state of orders, by id.
 pub type Ends = BTreeMap<String, (String, String)>;
 
-/// What was ordered, and what there is to ship.
+/// The ordered goods, and the goods in stock.
 pub struct Ledger {
     pub orders: BTreeMap<String, Demand>,
     pub stock: Value,
 }
 
-/// What an order asks for.
+/// What one order requires.
 pub struct Demand {
     total: Decimal,
     needs: BTreeMap<String, u64>,
@@ -43,7 +44,7 @@ impl Ledger {
         Self { orders: orders.into_iter().map(entry).collect(), stock }
     }
 
-    /// Compares what the services recorded, and have in their database, with what the orders and their ends make necessary.
+    /// Compares the services' records and databases with what the orders and their ends require.
     pub async fn adds_up(&self, ends: &Ends, participants: &str, database: &str) {
         assert_eq!(ends.len(), self.orders.len());
         let get = async |path: &str| {
@@ -54,18 +55,19 @@ impl Ledger {
             (with_status(ends, "Shipped"), with_status(ends, "BackOrdered"), with_status(ends, "Canceled"));
         assert_eq!(shipped.len() + backordered.len() + canceled.len(), self.orders.len());
         assert!(!shipped.is_empty() && !backordered.is_empty() && !canceled.is_empty());
-        assert!(backordered.iter().all(|id| self.orders[id].can_wait), "only those that can wait do");
-        assert!(canceled.iter().all(|id| !self.orders[id].can_wait), "those that can wait are not undone");
+        assert!(backordered.iter().all(|id| self.orders[id].can_wait), "only orders that can wait are back-ordered");
+        assert!(canceled.iter().all(|id| !self.orders[id].can_wait), "orders that can wait are not undone");
 
         let mut stock = numbers(&self.stock, "quantity");
         for (sku, quantity) in shipped.iter().flat_map(|id| &self.orders[id].needs) {
             let left = stock.get_mut(sku).unwrap();
-            *left = left.checked_sub(*quantity).unwrap_or_else(|| panic!("more of {sku} was shipped than there was"));
+            *left =
+                left.checked_sub(*quantity).unwrap_or_else(|| panic!("more of {sku} was shipped than was in stock"));
         }
         let recorded = get("/shipping/stock").await;
         assert_eq!(numbers(&recorded, "onHand"), stock);
         assert!(numbers(&recorded, "reserved").values().all(|reserved| *reserved == 0), "{recorded}");
-        // Stock only went down, so an order that lacked stock then lacks it now.
+        // Stock only decreased, so an order that lacked stock during the test lacks it now.
         for id in backordered.iter().chain(&canceled) {
             let short = self.orders[id].needs.iter().any(|(sku, quantity)| stock[sku] < *quantity);
             assert!(short, "order {id} could have been shipped");
@@ -116,7 +118,7 @@ fn numbers(list: &Value, field: &str) -> BTreeMap<String, u64> {
     list.as_array().unwrap().iter().map(entry).collect()
 }
 
-/// How many mails there are of each template. Nobody gets the same one twice.
+/// The number of mails for each template. No customer gets the same mail twice.
 async fn mails(database: &str) -> BTreeMap<String, i64> {
     let pool = sqlx::PgPool::connect(database).await.unwrap();
     let count =
@@ -148,7 +150,8 @@ pub async fn ends(queries: &str) -> Ends {
     }
 }
 
-/// The answer to a query, once the views can be read: on a busy machine they may be unavailable for a while.
+/// The answer to a query, once the views can be read. On a busy machine they may be unavailable for
+/// a while.
 async fn answered(http: &reqwest::Client, queries: &str, body: &Value) -> Value {
     let begun = Instant::now();
     loop {
@@ -162,7 +165,7 @@ async fn answered(http: &reqwest::Client, queries: &str, body: &Value) -> Value 
     }
 }
 
-/// Whether the order goes no further by itself.
+/// Whether the order makes no progress by itself any more.
 pub fn at_rest(end: &(String, String)) -> bool {
     let (status, state) = (end.0.as_str(), end.1.as_str());
     matches!((status, state), ("Shipped", "COMPLETED") | ("BackOrdered", "WAITING") | ("Canceled", "CANCELED"))

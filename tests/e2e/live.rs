@@ -1,4 +1,4 @@
-//! Orders followed as they go their ways, over connections that break.
+//! Live updates of orders, over connections that break.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use crate::socket::Socket;
 use crate::world::{World, order};
 
 const ORDERS: usize = 60;
-/// Changes after which a connection is given up.
+/// After this many changes the connection is closed.
 const BREAK_AFTER: usize = 50;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_follows_orders_sees_each_come_to_its_end_however_often_the_connection_breaks() {
+async fn a_subscriber_to_orders_sees_each_one_end_even_if_the_connection_breaks() {
     let world = World::new().await;
     world.stock(&json!([{ "sku": "11", "quantity": ORDERS / 2 }])).await;
     let url = format!("{}/graphql", world.base.replacen("http", "ws", 1));
@@ -28,7 +28,7 @@ async fn whoever_follows_orders_sees_each_come_to_its_end_however_often_the_conn
     assert_eq!(seen, at_the_end);
 }
 
-/// What each order came to, as its last change has it.
+/// The end of each order, from its last change.
 async fn follow(url: &str) -> Vec<(String, (String, String))> {
     let mut last = BTreeMap::new();
     let mut position = "0".to_owned();
@@ -52,8 +52,8 @@ async fn follow(url: &str) -> Vec<(String, (String, String))> {
     }
 }
 
-/// Whether an order goes no further by itself. (A back-ordered one is sent twice: before and after
-/// its mail.)
+/// Whether an order makes no progress by itself any more. (A back-ordered one is sent twice: before
+/// and after its mail.)
 fn is_end((status, state): &(String, String)) -> bool {
     matches!(state.as_str(), "COMPLETED" | "CANCELED") || (status == "BackOrdered" && state == "WAITING")
 }

@@ -1,4 +1,5 @@
-//! The 830 orders of Northwind: every one comes to its end, and everything adds up, whatever is killed on the way.
+//! The 830 orders of Northwind: every order ends, and all books add up, whatever is killed
+//! meanwhile.
 
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -23,16 +24,16 @@ pub fn northwind() -> Ledger {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_orders_of_northwind_come_to_their_ends_and_everything_adds_up() {
+async fn all_orders_of_northwind_end_and_everything_adds_up() {
     let northwind = northwind();
     assert_eq!(northwind.orders.len(), 830);
     let world = World::new().await;
     let participants = format!("{}/participants", world.base);
     set_stock(&participants, &northwind.stock).await;
     let place = binary().args(["place", "--server", &world.base, "--file"]).arg(file("orders.jsonl")).output().unwrap();
-    let (told, errors) = (String::from_utf8_lossy(&place.stdout), String::from_utf8_lossy(&place.stderr));
-    assert_eq!(place.status.code(), Some(0), "{told}\n{errors}");
-    println!("{told}");
+    let (reported, errors) = (String::from_utf8_lossy(&place.stdout), String::from_utf8_lossy(&place.stderr));
+    assert_eq!(place.status.code(), Some(0), "{reported}\n{errors}");
+    println!("{reported}");
     let ends = ends(&world.base).await;
     assert!(ends.values().all(at_rest), "{ends:?}");
     northwind.adds_up(&ends, &participants, world.database.url()).await;
@@ -40,7 +41,7 @@ async fn all_orders_of_northwind_come_to_their_ends_and_everything_adds_up() {
     orders_were_as_their_events_say(&world, &ids).await;
 }
 
-/// One role each, so that the orchestrator can be killed alone.
+/// Each role as a separate process, so that the orchestrator can be killed alone.
 struct Roles {
     participants: String,
     queries: String,
@@ -54,13 +55,13 @@ impl Roles {
     fn start(postgres: &str, data: &str) -> Self {
         let any = "127.0.0.1:0";
         let node = Process::start(&["event-store", "--data", data, "--listen", any], &[]);
-        let log = node.told("the log at ");
+        let log = node.line_after("the log at ");
         let servers = [("TENUTO_POSTGRES", postgres), ("TENUTO_EVENTSTORE", log.as_str())];
         let services = Process::start(&["participants", "--listen", any], &servers);
-        let participants = services.told("notifications at ");
+        let participants = services.line_after("notifications at ");
         let projector = Process::start(&["projector"], &servers);
         let api = Process::start(&["query-api", "--listen", any], &servers);
-        let queries = api.told("queries at ").trim_end_matches("/graphql").to_owned();
+        let queries = api.line_after("queries at ").trim_end_matches("/graphql").to_owned();
         let (commands, postgres) = (Address::new(), postgres.to_owned());
         Self { participants, queries, commands, log, postgres, _running: vec![node, services, projector, api] }
     }
@@ -72,12 +73,13 @@ impl Roles {
             vec![("TENUTO_POSTGRES", self.postgres.as_str()), ("TENUTO_EVENTSTORE", self.log.as_str())];
         environment.extend(urls.iter().map(|(name, url)| (name.as_str(), url.as_str())));
         let process = Process::start(&["command-handler", "--listen", self.commands.as_str()], &environment);
-        process.told("commands at ");
+        process.line_after("commands at ");
         process
     }
 }
 
-/// Waits for some more orders, so that the next kill hits work in progress at a random point.
+/// Waits for some more orders to come to rest, so that the next kill hits work in progress at a
+/// random point.
 async fn more_come_to_rest(queries: &str) {
     let before = ends(queries).await.values().filter(|end| at_rest(end)).count();
     until("some more orders came to rest, or all were placed", async || {
@@ -147,7 +149,7 @@ async fn killing_everything_five_times_changes_no_sum() {
         let data = folder.path().to_str().unwrap();
         let arguments = ["dev", "--listen", address.as_str(), "--data", data, "--no-samples"];
         let process = Process::start(&arguments, &[("TENUTO_POSTGRES", database.url())]);
-        process.told("commands   POST ");
+        process.line_after("commands   POST ");
         process
     };
     let base = address.url();

@@ -1,11 +1,12 @@
-//! A check that saw nothing does not say that all is well: it ends with 2, and says that it saw nothing.
+//! A check that saw nothing does not report that all is well: it ends with 2, and reports that it
+//! saw nothing.
 
 use std::path::{Path, PathBuf};
 
 use crate::parts::Parts;
-use crate::process::{self, told};
+use crate::process::{self, output_text};
 
-/// A file of this text in a folder.
+/// Writes a file with this text into a folder.
 fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
@@ -25,7 +26,7 @@ const NEVER_BEGUN: &str = "workflow: w\nversion: 1\nparticipants: { p: { url: 'h
 
 /// Every command that checks something belongs in this list.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_check_that_had_nothing_to_look_at_ends_with_2_and_says_so() {
+async fn every_check_that_had_nothing_to_check_ends_with_2_and_reports_it() {
     let parts = Parts::new().await;
     let tenuto = |arguments: &[&str]| process::tenuto(parts.postgres(), &parts.log, arguments);
     let folder = tempfile::tempdir().unwrap();
@@ -39,7 +40,7 @@ async fn every_check_that_had_nothing_to_look_at_ends_with_2_and_says_so() {
     assert!(tenuto(&["audit", "keygen", &key]).status.success());
     let cases: [(&[&str], &str); 9] = [
         (&["audit", "verify", "--all"], "nothing was verified"),
-        (&["audit", "verify", "no-such-order"], "there is no order"),
+        (&["audit", "verify", "no-such-order"], "the log has no order"),
         (&["audit", "verify", "--bundle", bundle], "nothing was verified"),
         (&["audit", "seal", "--key", &key], "nothing to seal"),
         (&["rebuild", "--check"], "nothing was compared"),
@@ -50,8 +51,8 @@ async fn every_check_that_had_nothing_to_look_at_ends_with_2_and_says_so() {
     ];
     for (arguments, said) in cases {
         let output = tenuto(arguments);
-        let told = told(&output);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
-        assert!(told.contains(said), "{arguments:?}: {told}");
+        let reported = output_text(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {reported}");
+        assert!(reported.contains(said), "{arguments:?}: {reported}");
     }
 }

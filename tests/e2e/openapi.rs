@@ -1,5 +1,5 @@
-//! What `/openapi.json` says is so: its paths are there and no others of their methods, its examples are taken, and the answers
-//! look as it says.
+//! `/openapi.json` is true: its paths exist with exactly these methods, its examples are accepted,
+//! and the answers have the documented form.
 
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ const OUTCOME: &str = "/orders/{id}/steps/{step}/outcome";
 const BATCH: &str = "/orders/batch";
 const WORKFLOWS: &str = "/workflows";
 
-/// The document, as the server gives it.
+/// The document from the server.
 struct Document(Value);
 
 impl Document {
@@ -29,7 +29,7 @@ impl Document {
         &self.0["paths"][path]["post"]
     }
 
-    /// What a place of the document says, there or where it refers to.
+    /// The value at a place of the document, also if the place is a reference.
     fn resolve<'a>(&'a self, place: &'a Value) -> &'a Value {
         place["$ref"].as_str().map_or(place, |target| self.0.pointer(target.strip_prefix('#').unwrap()).unwrap())
     }
@@ -44,7 +44,8 @@ impl Document {
         examples.collect()
     }
 
-    /// Checks that an answer to a POST is a documented one: status, headers, media type and the fields' names. Gives its body.
+    /// Checks that an answer to a POST is documented: status, headers, media type and the names of
+    /// the fields. Returns its body.
     async fn documents(&self, path: &str, response: Response) -> Value {
         let status = response.status().as_u16().to_string();
         let documented = &self.post(path)["responses"][&status];
@@ -70,13 +71,13 @@ fn media_type(response: &Response) -> String {
 }
 
 fn post(world: &World, path: &str, media_type: &str, body: &Value) -> RequestBuilder {
-    // A text is a body as it stands.
+    // A text is used as the body unchanged.
     let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
     world.http.post(format!("{}{path}", world.base)).header("content-type", media_type).body(body)
 }
 
 #[tokio::test]
-async fn every_path_is_there_with_its_methods_and_no_others() {
+async fn every_path_exists_with_exactly_its_methods() {
     let world = World::new().await;
     let document = Document::of(&world).await;
     assert!(!document.paths().is_empty());
@@ -86,7 +87,7 @@ async fn every_path_is_there_with_its_methods_and_no_others() {
             let response = world.http.request(method.clone(), &url).send().await.unwrap();
             let (status, media_type) = (response.status().as_u16(), media_type(&response));
             if let Some(operation) = operations.get(method.as_str().to_lowercase()) {
-                // An answer that is not of the router, which knows no problems.
+                // The router itself gives this answer. It has no problem+json.
                 let responses = operation["responses"].as_object().unwrap();
                 assert!(responses.contains_key(&status.to_string()), "{method} {path}: {status}");
                 assert!(!media_type.is_empty(), "{method} {path}: {status}");
@@ -101,7 +102,7 @@ async fn every_path_is_there_with_its_methods_and_no_others() {
 }
 
 #[tokio::test]
-async fn every_example_of_an_order_and_of_a_workflow_is_taken() {
+async fn every_example_of_an_order_and_of_a_workflow_is_accepted() {
     let world = World::new().await;
     let document = Document::of(&world).await;
     let orders = document.examples(ORDERS);
@@ -139,7 +140,7 @@ async fn every_example_of_an_order_and_of_a_workflow_is_taken() {
 }
 
 #[tokio::test]
-async fn every_example_of_an_answer_is_taken_and_its_limits_are_the_documented_ones() {
+async fn every_example_of_an_answer_is_accepted_and_its_limits_are_the_documented_ones() {
     let world = World::new().await;
     let document = Document::of(&world).await;
     let examples = document.examples(OUTCOME);
@@ -160,7 +161,7 @@ async fn every_example_of_an_answer_is_taken_and_its_limits_are_the_documented_o
         assert_eq!(response.status(), 202, "{body}");
         document.documents(OUTCOME, response).await;
     }
-    // A well-formed answer to an order that does not exist is 404, any other 422.
+    // A well-formed answer to an order that does not exist gets 404, any other 422.
     let path = OUTCOME.replace("{id}", "no-order").replace("{step}", "ship");
     let fields = &document.0["components"]["schemas"]["Answer"]["properties"];
     let most = |field: &str, limit: &str| usize::try_from(fields[field][limit].as_u64().unwrap()).unwrap();
@@ -177,7 +178,7 @@ async fn every_example_of_an_answer_is_taken_and_its_limits_are_the_documented_o
 }
 
 #[test]
-fn every_status_that_wrong_requests_get_is_documented() {
+fn every_status_of_a_wrong_request_is_documented() {
     let document = Document(serde_json::from_str(include_str!("../../command-handler/openapi.json")).unwrap());
     let table: Value = serde_json::from_str(include_str!("../wrong-requests.json")).unwrap();
     let fixed = [("orders", Some(ORDERS)), ("outcomes", Some(OUTCOME)), ("batches", Some(BATCH))];

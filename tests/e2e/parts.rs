@@ -1,4 +1,4 @@
-//! Roles, each a process of its own, as few as a test needs.
+//! Roles as separate processes, as few as a test needs.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ pub const SERVICES: [(&str, &str); 4] = {
     [("ORDERS_URL", nowhere), ("PAYMENTS_URL", nowhere), ("SHIPPING_URL", nowhere), ("NOTIFICATIONS_URL", nowhere)]
 };
 
-/// A log, a database, and a projector; command handlers and participants as a test has them.
+/// A log, a database, and a projector. A test adds command handlers and participants.
 pub struct Parts {
     pub log: String,
     pub pool: PgPool,
@@ -43,7 +43,7 @@ impl Parts {
         Self { log, pool, database, node, node_at, _projector: None, folder }
     }
 
-    /// Stops the log, and starts it again once its data folder has been changed.
+    /// Stops the log, changes its data folder, and starts it again.
     pub fn restart_node(&mut self, change: impl FnOnce(&Path)) {
         let data = data_in(&self.folder);
         self.node.signal(Signal::TERM);
@@ -62,14 +62,14 @@ impl Parts {
         self.database.url()
     }
 
-    /// A projector, and its address.
+    /// Starts a projector. Returns it and its address.
     pub fn projector(&self) -> (Process, String) {
         let process = self.start(&["projector"]);
-        let base = process.told("probes at ").trim_end_matches("/readyz").to_owned();
+        let base = process.line_after("probes at ").trim_end_matches("/readyz").to_owned();
         (process, base)
     }
 
-    /// A command handler, and where orders are placed.
+    /// Starts a command handler. Returns it and the URL at which orders are placed.
     pub fn handler(&self) -> (Process, String) {
         self.handler_with(&[])
     }
@@ -82,18 +82,18 @@ impl Parts {
     /// The same at a given address.
     pub fn handler_at(&self, address: &str, more: &[&str]) -> (Process, String) {
         let process = self.start(&[&["command-handler", "--listen", address], more].concat());
-        let orders = process.told("commands at ");
+        let orders = process.line_after("commands at ");
         (process, orders)
     }
 
-    /// A query side, and its address.
+    /// Starts a query API. Returns it and its address.
     pub fn queries(&self) -> (Process, String) {
         let process = self.start(&["query-api", "--listen", "127.0.0.1:0"]);
-        let base = process.told("queries at ").trim_end_matches("/graphql").to_owned();
+        let base = process.line_after("queries at ").trim_end_matches("/graphql").to_owned();
         (process, base)
     }
 
-    /// Services that are reached by events, and their address.
+    /// Starts services that are reached by events. Returns them and their address.
     pub fn participants(&self) -> (Process, String) {
         self.participants_with(&[])
     }
@@ -102,7 +102,7 @@ impl Parts {
     pub fn participants_with(&self, more: &[&str]) -> (Process, String) {
         let arguments = [&["participants", "--by-events", "--listen", "127.0.0.1:0"], more].concat();
         let process = self.start(&arguments);
-        let base = process.told("notifications at ");
+        let base = process.line_after("notifications at ");
         (process, base)
     }
 
@@ -110,7 +110,7 @@ impl Parts {
         sqlx::query_scalar(of).fetch_one(&self.pool).await.unwrap()
     }
 
-    /// The session of the command handler that reads replies.
+    /// The database session of the command handler that reads replies.
     pub async fn reader(&self) -> Option<i32> {
         let held = "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
              WHERE locktype = 'advisory' AND granted AND datname = current_database()
@@ -127,6 +127,6 @@ fn data_in(folder: &TempDir) -> PathBuf {
 
 fn start_node(data: &Path, at: &Address) -> Process {
     let node = Process::start(&["event-store", "--listen", at.as_str(), "--data", data.to_str().unwrap()], &[]);
-    node.told("the log at ");
+    node.line_after("the log at ");
     node
 }

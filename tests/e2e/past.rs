@@ -1,4 +1,4 @@
-//! What the log alone tells of the past: orders decided again, and tried under other definitions.
+//! What the log alone shows of the past: orders decided again, and tried under other definitions.
 
 use std::collections::BTreeSet;
 use std::process::Output;
@@ -22,7 +22,7 @@ fn backtest(world: &World, workflow_name: &str, more: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// The lines of JSON of orders, and the one of all.
+/// The JSON lines of orders, and the last line with the summary.
 fn lines(output: &Output) -> (Vec<Value>, Value) {
     let text = std::str::from_utf8(&output.stdout).unwrap();
     let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -36,7 +36,7 @@ async fn ids(world: &World, query: &'static str) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_back_orders_exactly_the_back_ordered_orders_of_northwind_differ_and_all_are_decided_alike_today() {
+async fn without_back_orders_exactly_the_back_ordered_orders_of_northwind_differ_and_all_replay_alike() {
     let northwind = northwind();
     let world = World::new().await;
     crate::ledger::set_stock(&format!("{}/participants", world.base), &northwind.stock).await;
@@ -69,14 +69,14 @@ async fn without_back_orders_exactly_the_back_ordered_orders_of_northwind_differ
     let every = northwind.orders.len() / REPLAYED;
     for id in northwind.orders.keys().step_by(every) {
         let replayed = binary().args(["replay", id, "--event-store", &world.log]).output().unwrap();
-        let told = String::from_utf8_lossy(&replayed.stdout);
-        assert_eq!(replayed.status.code(), Some(0), "{told}{}", String::from_utf8_lossy(&replayed.stderr));
-        assert!(told.contains("each of which would be made so today"), "{told}");
+        let reported = String::from_utf8_lossy(&replayed.stdout);
+        assert_eq!(replayed.status.code(), Some(0), "{reported}{}", String::from_utf8_lossy(&replayed.stderr));
+        assert!(reported.contains("each of which would be made so today"), "{reported}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_tells_an_order_from_the_log_as_far_as_it_is_asked_to() {
+async fn a_replay_shows_an_order_from_the_log_up_to_the_requested_revision() {
     let world = World::new().await;
     world.stock(&json!([{ "sku": "11", "quantity": 5 }])).await;
     world.place(&order("A", "order-fulfilment", "11", 2)).await;
@@ -84,16 +84,16 @@ async fn a_replay_tells_an_order_from_the_log_as_far_as_it_is_asked_to() {
     let replay =
         |more: &[&str]| binary().args(["replay", "A", "--event-store", &world.log]).args(more).output().unwrap();
     let whole = replay(&["--json"]);
-    let told: Value = serde_json::from_slice(&whole.stdout).unwrap();
-    assert_eq!((whole.status.code(), &told["decidedOtherwise"]), (Some(0), &json!(0)), "{told}");
-    let last = &told["decisions"].as_array().unwrap().last().unwrap()["events"];
+    let reported: Value = serde_json::from_slice(&whole.stdout).unwrap();
+    assert_eq!((whole.status.code(), &reported["decidedOtherwise"]), (Some(0), &json!(0)), "{reported}");
+    let last = &reported["decisions"].as_array().unwrap().last().unwrap()["events"];
     let last = last.as_array().unwrap().last().unwrap();
     assert_eq!((&last["type"], &last["state"]["status"]), (&json!("OrderCompleted"), &json!("Shipped")));
 
     let part = replay(&["--until", "1", "--diff"]);
-    let told = String::from_utf8(part.stdout).unwrap();
-    assert!(told.contains("steps.create-order.attempts: – → 1"), "{told}");
-    assert!(!told.contains("OrderCompleted"), "{told}");
+    let reported = String::from_utf8(part.stdout).unwrap();
+    assert!(reported.contains("steps.create-order.attempts: – → 1"), "{reported}");
+    assert!(!reported.contains("OrderCompleted"), "{reported}");
 
     let unknown = binary().args(["replay", "B", "--event-store", &world.log]).output().unwrap();
     assert_eq!(unknown.status.code(), Some(1));
@@ -102,7 +102,7 @@ async fn a_replay_tells_an_order_from_the_log_as_far_as_it_is_asked_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sample_is_the_same_each_time_and_a_log_is_read_where_it_lies() {
+async fn a_sample_is_reproducible_and_a_log_is_read_from_its_folder() {
     let mut world = World::new().await;
     world.stock(&json!([{ "sku": "11", "quantity": 1000 }])).await;
     for number in 0..12 {
@@ -133,6 +133,6 @@ async fn a_sample_is_the_same_each_time_and_a_log_is_read_where_it_lies() {
     assert_eq!(sample(), sample());
     std::fs::write(&stricter, "workflow: broken").unwrap();
     let output = binary().args(["backtest", "--workflow"]).arg(&stricter).arg("--data").arg(&folder).output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(2) && told.contains("stricter.yaml:1:1"), "{told}");
+    let reported = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && reported.contains("stricter.yaml:1:1"), "{reported}");
 }

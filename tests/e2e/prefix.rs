@@ -1,4 +1,4 @@
-//! A log that other applications use too: orders are kept under a prefix, which the log itself keeps.
+//! A log that other applications use too: orders are stored under a prefix, which the log records.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::process::{Process, binary, told, until};
+use crate::process::{Process, binary, output_text, until};
 use crate::world::{World, order};
 
 fn ends(arguments: &[&str], code: i32) -> String {
     let output = binary().args(arguments).output().unwrap();
-    let told = told(&output);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
-    told
+    let reported = output_text(&output);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {reported}");
+    reported
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_are_kept_under_the_prefix_that_the_log_keeps_and_no_role_runs_with_another() {
+async fn orders_are_stored_under_the_prefix_in_the_log_and_no_role_runs_with_another() {
     let world = World::with(&["--stream-prefix", "shop-order-"]).await;
     let log = EventStore::connect(&world.log).unwrap();
     let foreign = || NewEvent {
@@ -54,14 +54,14 @@ async fn orders_are_kept_under_the_prefix_that_the_log_keeps_and_no_role_runs_wi
     ends(&[["rebuild", "--check"].as_slice(), &both].concat(), 0);
     let other = ["--stream-prefix", "order-"];
     for role in [["projector"].as_slice(), &["command-handler", "--listen", "127.0.0.1:0"]] {
-        let told = ends(&[role, &other, &both].concat(), 2);
-        assert!(told.contains("shop-order-") && told.contains("--stream-prefix"), "{role:?}: {told}");
+        let reported = ends(&[role, &other, &both].concat(), 2);
+        assert!(reported.contains("shop-order-") && reported.contains("--stream-prefix"), "{role:?}: {reported}");
     }
-    let told = ends(&[["projector", "--stream-prefix", "key-"].as_slice(), &both].concat(), 2);
-    assert!(told.contains("must not begin like key-"), "{told}");
+    let reported = ends(&[["projector", "--stream-prefix", "key-"].as_slice(), &both].concat(), 2);
+    assert!(reported.contains("must not begin like key-"), "{reported}");
 }
 
-/// A proxy before Postgres. It holds every connection until it is opened.
+/// A proxy in front of Postgres. It holds every connection until it is opened.
 struct Held {
     url: String,
     waiting: Arc<AtomicUsize>,
@@ -87,7 +87,7 @@ impl Held {
                 tokio::spawn(async move {
                     open.wait_for(|is_open| *is_open).await.unwrap();
                     let mut server = UnixStream::connect(socket).await.unwrap();
-                    // The client may leave at any time.
+                    // The client may disconnect at any time.
                     let _ = copy_bidirectional(&mut client, &mut server).await.is_ok();
                 });
             }
@@ -97,9 +97,9 @@ impl Held {
 }
 
 /// Each role has found no prefix in the log, and waits for Postgres. Meanwhile another process
-/// begins the log.
+/// begins the log with a prefix.
 #[tokio::test(flavor = "multi_thread")]
-async fn roles_that_started_before_the_log_had_begun_keep_orders_under_the_prefix_that_it_then_has() {
+async fn roles_that_started_before_the_log_had_a_prefix_use_the_prefix_that_it_gets() {
     let (database, folder) = (database().await, tempfile::tempdir().unwrap());
     let node = Node::start(NodeOptions::in_folder(folder.path())).await.unwrap();
     let (log, held) = (node.connection_string(), Held::before(database.url()).await);
@@ -112,8 +112,8 @@ async fn roles_that_started_before_the_log_had_begun_keep_orders_under_the_prefi
     store.begin(Some("shop-order-")).await.unwrap();
     held.is_open.send_replace(true);
 
-    let (commands, at) = (handler.told("commands at "), queries.told("queries at "));
-    projector.told("projecting");
+    let (commands, at) = (handler.line_after("commands at "), queries.line_after("queries at "));
+    projector.line_after("projecting");
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let placed = http.post(&commands).json(&order("A", "order-parallel", "11", 1)).send().await.unwrap();
     assert_eq!(placed.status(), 202, "{}", placed.text().await.unwrap());
@@ -121,17 +121,17 @@ async fn roles_that_started_before_the_log_had_begun_keep_orders_under_the_prefi
     assert!(store.read_stream("order-A", 0, 1).await.unwrap().is_empty());
     let shown = format!("{}/orders/A?wait=5", at.trim_end_matches("/graphql"));
     until("the views have the order", async || http.get(&shown).send().await.unwrap().status() == 200).await;
-    // The query side reads the order's stream for its past.
+    // The query API reads the order's stream for its past.
     let past = json!({ "query": "{ order(id: \"A\", atRevision: 0) { state } }" });
     until("the query side reads the stream", async || {
-        let told = http.post(&at).json(&past).send().await.unwrap().text().await.unwrap();
-        told.contains("RUNNING")
+        let reported = http.post(&at).json(&past).send().await.unwrap().text().await.unwrap();
+        reported.contains("RUNNING")
     })
     .await;
     let both = ["--event-store", &log, "--postgres", database.url()];
     let other = ["command-handler", "--listen", "127.0.0.1:0", "--stream-prefix", "order-"];
-    let told = ends(&[other.as_slice(), &both].concat(), 2);
-    assert!(told.contains("shop-order-"), "{told}");
+    let reported = ends(&[other.as_slice(), &both].concat(), 2);
+    assert!(reported.contains("shop-order-"), "{reported}");
 }
 
 /// Both try to begin the same empty log. One of them succeeds, and the other one ends with an

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::parts::SERVICES;
 use crate::process::{Address, Process, until};
 
-/// A probe is answered within a second; a busy machine may take longer.
+/// A probe is answered within a second. A busy machine may take longer.
 const SOON: Duration = Duration::from_secs(3);
 
 /// Every long-running role that uses the log or Postgres belongs in this list: its arguments, and
@@ -30,12 +30,12 @@ struct Role {
 impl Role {
     fn start(arguments: &[&'static str], before: &str, servers: &[(&str, &str)]) -> Self {
         let process = Process::start(arguments, servers);
-        let told = process.told(before);
-        let base = told.trim_end_matches("/orders").trim_end_matches("/graphql").trim_end_matches("/readyz");
+        let reported = process.line_after(before);
+        let base = reported.trim_end_matches("/orders").trim_end_matches("/graphql").trim_end_matches("/readyz");
         Self { name: arguments[0], base: base.to_owned(), _process: process }
     }
 
-    /// Status and body of the answer to a probe, which must come soon.
+    /// Status and body of the answer to a probe, within [`SOON`].
     async fn probe(&self, path: &str) -> (u16, String) {
         let begun = Instant::now();
         let answer = reqwest::get(format!("{}{path}", self.base)).await.unwrap();
@@ -52,8 +52,8 @@ impl Role {
     /// and `/metrics` answer.
     async fn says(&self, what: &str) {
         until(&format!("{} says: {what}", self.name), async || {
-            let (status, told) = self.probe("/readyz").await;
-            status == 503 && told.contains(what)
+            let (status, reported) = self.probe("/readyz").await;
+            status == 503 && reported.contains(what)
         })
         .await;
         assert_eq!(self.probe("/livez").await, (200, "alive\n".to_owned()), "{}", self.name);
@@ -63,13 +63,13 @@ impl Role {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_role_answers_its_probes_soon_and_names_what_is_away() {
+async fn every_role_answers_its_probes_soon_and_names_what_it_waits_for() {
     let mut postgres = OwnCluster::start().await.unwrap();
     let (folder, at) = (tempfile::tempdir().unwrap(), Address::new());
     let data = folder.path().to_str().unwrap();
     let start_node = || {
         let node = Process::start(&["event-store", "--listen", at.as_str(), "--data", data], &[]);
-        node.told("the log at ");
+        node.line_after("the log at ");
         node
     };
     let (node, log) = (start_node(), format!("esdb://{}?tls=false", at.as_str()));

@@ -1,4 +1,5 @@
-//! The binary as a process, and what else tests and benchmarks of it need: addresses to keep, conditions to wait for.
+//! The binary as a process, and helpers for its tests and benchmarks: reserved addresses, and
+//! waiting for conditions.
 
 use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
@@ -9,22 +10,22 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::net::TcpSocket;
 
-/// The longest that a test waits for something that has to happen.
+/// The longest that a test waits for an expected change.
 pub const LIMIT: Duration = Duration::from_mins(5);
 
-/// A process of the binary. It ends with the value.
+/// A process of the binary. It is killed when the value is dropped.
 pub struct Process {
     child: Child,
     lines: mpsc::Receiver<String>,
 }
 
 impl Process {
-    /// Starts `tenuto` with these arguments and nothing of the environment's settings.
+    /// Starts `tenuto` with these arguments, and without settings from the environment.
     pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         Self::with_errors_to(arguments, environment, Stdio::inherit())
     }
 
-    /// The same, with its standard error going there.
+    /// The same, with its standard error sent there.
     pub fn with_errors_to(arguments: &[&str], environment: &[(&str, &str)], errors: Stdio) -> Self {
         let mut command = binary();
         command.args(arguments).envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(errors);
@@ -41,13 +42,13 @@ impl Process {
         Self { child, lines }
     }
 
-    /// What follows `before` on the first line of the output that has it.
-    pub fn told(&self, before: &str) -> String {
-        self.told_unless_ended(before).unwrap_or_else(|| panic!("the process ended without saying {before:?}"))
+    /// The rest of the first line of output that has `before`, after it.
+    pub fn line_after(&self, before: &str) -> String {
+        self.line_after_unless_ended(before).unwrap_or_else(|| panic!("the process ended without printing {before:?}"))
     }
 
-    /// The same; `None` if the process ends before it says so.
-    pub fn told_unless_ended(&self, before: &str) -> Option<String> {
+    /// The same. `None`: the process ended before it printed the line.
+    pub fn line_after_unless_ended(&self, before: &str) -> Option<String> {
         let start = Instant::now();
         loop {
             match self.lines.recv_timeout(LIMIT.saturating_sub(start.elapsed())) {
@@ -57,22 +58,22 @@ impl Process {
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => panic!("process {} did not say {before:?}", self.id()),
+                Err(RecvTimeoutError::Timeout) => panic!("process {} did not print {before:?}", self.id()),
             }
         }
     }
 
-    /// Its number.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends a signal. Until the process is waited for, no other one can have its number.
+    /// Sends a signal. Until the process is waited for, no other process can get its id.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Whether it runs, stopped or not.
+    /// Whether it has not ended. A stopped process has not.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -148,17 +149,17 @@ pub fn tenuto(postgres: &str, log: &str, arguments: &[&str]) -> Output {
     binary().args(arguments).envs(servers).env("TENUTO_KEYS_PASSPHRASE", "correct horse battery").output().unwrap()
 }
 
-/// The standard output of a command, and then its standard error.
-pub fn told(output: &Output) -> String {
+/// The standard output of a command, followed by its standard error.
+pub fn output_text(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
 }
 
 /// The output of a command, which must have ended with this code.
 #[track_caller]
 pub fn ends(output: &Output, code: i32) -> String {
-    let told = told(output);
-    assert_eq!(output.status.code(), Some(code), "{told}");
-    told
+    let reported = output_text(output);
+    assert_eq!(output.status.code(), Some(code), "{reported}");
+    reported
 }
 
 /// Waits until a condition holds, with a limit.

@@ -1,17 +1,18 @@
-//! Settings that participants' addresses need, orders whose ids look like paths, and how commands find the server of their folder.
+//! Settings that participants' addresses need, orders whose ids look like paths, and how commands
+//! find the servers of their folder.
 
 use postgres_cluster::testing::{TestDatabase, database};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::process::{Address, Process, binary, told, until};
+use crate::process::{Address, Process, binary, output_text, until};
 use crate::world::{World, order};
 
 const TAXED: &str = "workflow: taxed\nversion: 1\nparticipants:\n  tax: { url: \"${TAX_URL}/v1\" }\nsteps:\n  \
                      release: { await: release, timeout: 1h, on-timeout: done, outcomes: [done] }\n  \
                      tax: { after: [release], call: tax.calculate, retry: { attempts: 2, initial: 100ms } }";
 
-/// `tenuto dev` on data that outlive it, with these settings.
+/// `tenuto dev` with these settings, on data that are kept over restarts.
 struct Dev {
     process: Process,
     address: Address,
@@ -26,7 +27,7 @@ impl Dev {
         let mut environment = vec![("TENUTO_POSTGRES", database.url())];
         environment.extend(settings);
         let process = Process::start(&arguments, &environment);
-        process.told("commands   POST ");
+        process.line_after("commands   POST ");
         Self { process, address, http: reqwest::Client::new() }
     }
 
@@ -59,7 +60,7 @@ impl Dev {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_setting_that_a_workflow_in_use_needs_a_handler_is_not_ready_and_uses_no_attempt() {
+async fn without_a_setting_that_a_used_workflow_needs_a_handler_is_not_ready_and_makes_no_attempt() {
     let (database, folder) = (database().await, tempfile::tempdir().unwrap());
     let data = folder.path().to_str().unwrap();
     let silent = Address::new();
@@ -82,7 +83,7 @@ async fn without_a_setting_that_a_workflow_in_use_needs_a_handler_is_not_ready_a
                 .all(|said| text.contains(said))
     })
     .await;
-    let printed = dev.process.told("Not ready: ");
+    let printed = dev.process.line_after("Not ready: ");
     assert!(printed.contains("participant tax") && printed.contains("set TAX_URL"), "{printed}");
     let (status, problem) = dev.place("t-2", "taxed").await;
     assert!(status == StatusCode::SERVICE_UNAVAILABLE && problem.contains("TAX_URL"), "{status} {problem}");
@@ -115,7 +116,7 @@ async fn without_a_setting_that_a_workflow_in_use_needs_a_handler_is_not_ready_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_that_a_handler_is_given_counts_as_used_and_one_that_is_named_unused_does_not() {
+async fn a_given_workflow_counts_as_used_and_one_that_is_named_unused_does_not() {
     let (database, folder) = (database().await, tempfile::tempdir().unwrap());
     let (data, files) = (folder.path().join("data"), folder.path().join("files"));
     let (data, empty) = (data.to_str().unwrap(), folder.path().to_str().unwrap());
@@ -142,7 +143,7 @@ async fn a_workflow_that_a_handler_is_given_counts_as_used_and_one_that_is_named
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_may_be_called_as_paths_are() {
+async fn an_orders_id_may_look_like_a_path() {
     let world = World::new().await;
     world.stock(&json!([{ "sku": "11", "quantity": 100 }])).await;
     assert_eq!(world.get("/orders/batch").await.0, 404);
@@ -167,7 +168,7 @@ async fn an_order_may_be_called_as_paths_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_in_the_folder_of_dev_find_its_servers_and_say_when_it_does_not_run() {
+async fn commands_in_the_folder_of_dev_find_its_servers_and_report_if_it_does_not_run() {
     let (database, folder) = (database().await, tempfile::tempdir().unwrap());
     let data = folder.path().join(".tenuto");
     let run = |arguments: &[&str]| {
@@ -191,11 +192,15 @@ async fn commands_in_the_folder_of_dev_find_its_servers_and_say_when_it_does_not
         (&["event-store", "backup", "--to", "copy"], "nothing is wrong"),
     ] {
         let output = run(arguments);
-        assert!(output.status.success() && told(&output).contains(says), "{arguments:?}: {}", told(&output));
+        assert!(
+            output.status.success() && output_text(&output).contains(says),
+            "{arguments:?}: {}",
+            output_text(&output)
+        );
     }
-    assert!(!told(&run(&["audit", "verify", "--all"])).contains("no database is named"));
+    assert!(!output_text(&run(&["audit", "verify", "--all"])).contains("no database is named"));
     let in_use = run(&["event-store", "check"]);
-    assert!(!in_use.status.success() && told(&in_use).contains("in use by process"), "{}", told(&in_use));
+    assert!(!in_use.status.success() && output_text(&in_use).contains("in use by process"), "{}", output_text(&in_use));
 
     dev.process.kill();
     let orders = folder.path().join("orders.jsonl");
@@ -219,17 +224,21 @@ async fn commands_in_the_folder_of_dev_find_its_servers_and_say_when_it_does_not
     ];
     for arguments in commands {
         let output = run(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", told(&output));
-        assert!(told(&output).contains("is not running any more"), "{arguments:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", output_text(&output));
+        assert!(output_text(&output).contains("is not running any more"), "{arguments:?}: {}", output_text(&output));
     }
     let read = run(&["replay", "f-1", "--data", ".tenuto"]);
-    assert!(read.status.success(), "{}", told(&read));
+    assert!(read.status.success(), "{}", output_text(&read));
 
     // A process that ends by itself removes its record. The folder still has its log.
     std::fs::remove_file(data.join("running.json")).unwrap();
     for arguments in [&["replay", "f-1"][..], &["show", "f-1"], &["place", "--file", "orders.jsonl"]] {
         let output = run(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", told(&output));
-        assert!(told(&output).contains("`tenuto dev`, which is not running"), "{arguments:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", output_text(&output));
+        assert!(
+            output_text(&output).contains("`tenuto dev`, which is not running"),
+            "{arguments:?}: {}",
+            output_text(&output)
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Orders that something is wrong with, as `tenuto show` and GraphQL show them: held by a mistake, with a result that failed, and with
-//! events that could not be projected.
+//! Orders with a problem, in `tenuto show` and GraphQL: held because of a mistake, with a result
+//! that failed, or with events that could not be projected.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ const FAILING: &str = "workflow: failing\nversion: 1\nparticipants: { payments: 
                        result: \"{ 'tracking': steps.charge.data.tracking }\"";
 
 impl World {
-    /// The output of `tenuto show` for an order; its exit code must be this.
+    /// The output of `tenuto show` for an order. Its exit code must be this one.
     #[track_caller]
     fn shows(&self, id: &str, code: i32, more: &[&str]) -> String {
         let mut command = binary();
@@ -28,7 +28,7 @@ impl World {
     }
 }
 
-/// An event of ours, of a type from a later version.
+/// An event of Tenuto with a type from a later version.
 fn strange(metadata: &Bytes) -> NewEvent {
     NewEvent { id: Uuid::new_v4(), event_type: "OrderDanced".to_owned(), data: "{}".into(), metadata: metadata.clone() }
 }

@@ -1,4 +1,5 @@
-//! Starting and stopping: what a process says while something is away, which signals end it, and what it survives.
+//! Starting and stopping: what a process reports while it waits for another one, which signals end
+//! it, and which failures it survives.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,7 +16,7 @@ async fn get(url: &str) -> Option<(StatusCode, String)> {
 
 /// No process listens at the address of the log, so the role waits for it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_waits_for_the_log_answers_probes_and_heeds_every_signal() {
+async fn a_role_that_waits_for_the_log_answers_probes_and_obeys_every_signal() {
     let database = postgres_cluster::testing::database().await;
     let log = Address::new();
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
@@ -46,7 +47,7 @@ impl Drop for Ends {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dev_goes_on_when_nobody_reads_its_output_and_when_its_postgres_dies() {
+async fn dev_continues_when_its_output_is_closed_and_when_its_postgres_dies() {
     let folder = tempfile::tempdir().unwrap();
     let (own, data) = (Address::new(), folder.path().join("data"));
     let mut command = binary();
@@ -70,7 +71,8 @@ async fn dev_goes_on_when_nobody_reads_its_output_and_when_its_postgres_dies() {
     assert!(child.0.wait().unwrap().success());
 }
 
-/// The private cluster's note of its process; where its user cannot enter the folder, the file `MOVED` says where it is.
+/// The file with the process id of the private cluster. If the cluster's user cannot enter the
+/// folder, the file `MOVED` has its place.
 fn pid_file(data: &Path) -> Option<PathBuf> {
     let postgres = data.join("postgres");
     let moved = std::fs::read_to_string(postgres.join("MOVED")).ok().map(|text| PathBuf::from(text.trim()));
@@ -78,25 +80,25 @@ fn pid_file(data: &Path) -> Option<PathBuf> {
     places.map(|place| place.join("data/postmaster.pid")).find(|file| file.exists())
 }
 
-/// The exit code of a command, and what it wrote to standard error.
+/// The exit code of a command, and its standard error.
 fn ended(command: &mut Command) -> (Option<i32>, String) {
     let output = command.stderr(Stdio::piped()).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]
-fn a_role_that_may_open_too_few_files_says_so_and_what_to_do() {
+fn a_role_that_may_open_too_few_files_reports_it_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 24; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tenuto")]);
     command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
-    let (code, told) = ended(&mut command);
-    assert_eq!(code, Some(2), "{told}");
-    assert!(told.contains("may open 24 files") && told.contains("ulimit -n 4096"), "{told}");
+    let (code, reported) = ended(&mut command);
+    assert_eq!(code, Some(2), "{reported}");
+    assert!(reported.contains("may open 24 files") && reported.contains("ulimit -n 4096"), "{reported}");
 }
 
 #[test]
-fn a_command_whose_reader_has_gone_ends_as_it_would_without_one() {
+fn a_command_ends_the_same_if_its_output_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/workflows/order-fulfilment.yaml");
     let data = folder.path().to_str().unwrap();
@@ -109,7 +111,7 @@ fn a_command_whose_reader_has_gone_ends_as_it_would_without_one() {
     ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let (code, told) = ended(binary().args(arguments).stdout(writer));
-        assert_eq!(code, Some(expected), "{arguments:?}: {told}");
+        let (code, reported) = ended(binary().args(arguments).stdout(writer));
+        assert_eq!(code, Some(expected), "{arguments:?}: {reported}");
     }
 }

@@ -1,4 +1,4 @@
-//! A task of the process that ends where it should not: the process ends too, with the reason.
+//! When a task of the process ends unexpectedly, the process ends too, with the reason.
 
 use std::fs::{self, File};
 
@@ -9,17 +9,17 @@ use crate::process::{Process, until};
 use crate::world::order;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_in_one_process_ends_with_its_projector_and_says_why() {
+async fn dev_ends_with_its_projector_and_states_the_reason() {
     let (database, folder) = (database().await, tempfile::tempdir().unwrap());
     let (data, errors) = (folder.path().join("data"), folder.path().join("errors"));
     let arguments = ["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap(), "--no-samples"];
     let servers = [("TENUTO_POSTGRES", database.url())];
     let mut process = Process::with_errors_to(&arguments, &servers, File::create(&errors).unwrap().into());
-    let orders = process.told("commands   POST ");
+    let orders = process.line_after("commands   POST ");
     let ready = orders.replace("/orders", "/readyz");
     until("it is ready and projects", async || {
-        let told = reqwest::get(&ready).await.unwrap().text().await.unwrap();
-        told.starts_with("ready") && told.contains("projector: active")
+        let reported = reqwest::get(&ready).await.unwrap().text().await.unwrap();
+        reported.starts_with("ready") && reported.contains("projector: active")
     })
     .await;
 
@@ -32,7 +32,10 @@ async fn everything_in_one_process_ends_with_its_projector_and_says_why() {
     })
     .await
     .unwrap();
-    let told = fs::read_to_string(&errors).unwrap();
-    assert!(told.contains("the projector ended unexpectedly: the database has not the views' schema"), "{told}");
-    assert!(told.contains("\"orders\" does not exist"), "the cause is named: {told}");
+    let reported = fs::read_to_string(&errors).unwrap();
+    assert!(
+        reported.contains("the projector ended unexpectedly: the database has not the views' schema"),
+        "{reported}"
+    );
+    assert!(reported.contains("\"orders\" does not exist"), "the cause is named: {reported}");
 }

@@ -1,11 +1,11 @@
-//! The ways an order can go.
+//! The ways in which an order can end.
 
 use serde_json::{Value, json};
 
 use crate::world::{World, order};
 
 /// The sentences of an order's timeline.
-async fn told(world: &World, id: &str) -> Vec<String> {
+async fn summaries_of(world: &World, id: &str) -> Vec<String> {
     let order = world.order(id, "timeline(first: 100) { edges { node { summary } } }").await;
     let edges = order["timeline"]["edges"].as_array().unwrap();
     edges.iter().map(|edge| edge["node"]["summary"].as_str().unwrap().to_owned()).collect()
@@ -27,9 +27,9 @@ async fn an_order_in_stock_is_shipped() {
     let shipped = world.order("A", "result total steps { id status outcome attempts }").await;
     assert!(shipped["result"]["tracking"].is_string(), "{shipped}");
     assert_eq!(shipped["total"], "28.00");
-    let told = told(&world, "A").await;
-    assert_eq!(told.first().map(String::as_str), Some("Placed by customer VINET: 1 line, 28.00 EUR"));
-    assert_eq!(told.last().map(String::as_str), Some("The order is completed"));
+    let reported = summaries_of(&world, "A").await;
+    assert_eq!(reported.first().map(String::as_str), Some("Placed by customer VINET: 1 line, 28.00 EUR"));
+    assert_eq!(reported.last().map(String::as_str), Some("The order is completed"));
     let (status, head) = world.get("/orders/A").await;
     assert_eq!((status, &head["status"], &head["state"]), (200, &json!("Shipped"), &json!("COMPLETED")));
 }
@@ -50,7 +50,7 @@ async fn a_back_ordered_order_is_shipped_when_stock_arrives() {
 }
 
 #[tokio::test]
-async fn an_order_that_cannot_be_kept_is_undone() {
+async fn an_order_that_cannot_be_fulfilled_is_undone() {
     let world = World::new().await;
     world.place(&order("C", "order-fulfilment-without-backorder", "11", 1)).await;
     world.comes_to("C", "Canceled", "CANCELED").await;
@@ -97,7 +97,7 @@ async fn an_idempotency_key_means_one_order() {
 }
 
 #[tokio::test]
-async fn one_of_many_racing_requests_takes_the_order_and_all_get_its_answer() {
+async fn one_of_many_racing_requests_places_the_order_and_all_get_its_answer() {
     let world = World::new().await;
     world.stock(&json!([{ "sku": "11", "quantity": 5 }])).await;
     let order = order("R", "order-fulfilment", "11", 1);
@@ -112,9 +112,9 @@ async fn one_of_many_racing_requests_takes_the_order_and_all_get_its_answer() {
 }
 
 #[tokio::test]
-async fn whatever_is_taken_at_the_door_goes_its_way() {
+async fn every_order_that_was_accepted_can_be_completed() {
     let world = World::new().await;
-    // Free of charge, of a product with a long name in many bytes, for a customer without a name.
+    // Free of charge, with a long product name in many bytes, and a customer without a name.
     let sku = "茶".repeat(64);
     world.stock(&json!([{ "sku": sku, "quantity": 5 }])).await;
     let mut order = order("odd", "order-fulfilment", &sku, 1);

@@ -6,7 +6,7 @@ use crate::world::World;
 const MINIMAL: &str = "workflow: tiny\nversion: 1\nparticipants:\n  mail: { url: 'http://127.0.0.1:9' }\nsteps:\n  tell: { call: mail.send }\n";
 
 #[tokio::test]
-async fn a_registered_text_stays_what_it_is() {
+async fn a_registered_workflow_cannot_be_changed() {
     let world = World::new().await;
     let (status, registered) = world.try_register(MINIMAL).await;
     assert_eq!((status, world.try_register(MINIMAL).await), (201, (200, registered.clone())), "the same answer");
@@ -43,11 +43,11 @@ fn check_names_file_line_column_and_reason() {
     let guarded = "  ask: { when: order.shipTo != null, await: approval }\n  tell: { after: [ask], call: mail.send }";
     std::fs::write(&skips, MINIMAL.replace("  tell: { call: mail.send }", guarded)).unwrap();
     let output = binary().args(["workflow", "check"]).args([&good, &bad, &skips]).output().unwrap();
-    let (told, faults) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let (reported, faults) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(1));
-    assert!(told.contains("good.yaml: tiny version 1, 1 steps, no faults"), "{told}");
-    assert!(told.contains("skips.yaml:7:3: note: steps.tell: is skipped where ask is skipped"), "{told}");
-    assert_eq!(told.matches("note:").count(), 1, "{told}");
+    assert!(reported.contains("good.yaml: tiny version 1, 1 steps, no faults"), "{reported}");
+    assert!(reported.contains("skips.yaml:7:3: note: steps.tell: is skipped where ask is skipped"), "{reported}");
+    assert_eq!(reported.matches("note:").count(), 1, "{reported}");
     let place = format!("{}:6:36: steps.tell.after", bad.display());
     assert!(faults.contains(&place) && faults.contains("tel"), "{faults}");
 }

@@ -1,4 +1,4 @@
-//! A world of its own for each test: the binary with a fresh database and a fresh log, on free ports.
+//! A separate world for each test: the binary with a fresh database and a fresh log, on free ports.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::process::{Process, until};
 
-/// Everything in one process.
+/// All roles in one process.
 pub struct World {
     pub base: String,
     pub log: String,
@@ -32,8 +32,8 @@ impl World {
         let mut arguments = vec!["dev", "--listen", "127.0.0.1:0", "--data", data, "--no-samples"];
         arguments.extend(more);
         let process = Process::start(&arguments, &[("TENUTO_POSTGRES", database.url())]);
-        let base = process.told("commands   POST ").trim_end_matches("/orders").to_owned();
-        let log = process.told("log        ");
+        let base = process.line_after("commands   POST ").trim_end_matches("/orders").to_owned();
+        let log = process.line_after("log        ");
         let http = reqwest::Client::builder().tcp_nodelay(true).build().unwrap();
         let world = Self { base, log, http, process, database, folder };
         world.until("it is ready", async || world.get("/readyz").await.0 == 200).await;
@@ -65,7 +65,7 @@ impl World {
         answer(request.body(workflow.to_owned()).send().await.unwrap()).await
     }
 
-    /// Registers a workflow file that is new.
+    /// Registers a new workflow file.
     pub async fn register(&self, workflow: &str) {
         let (status, body) = self.try_register(workflow).await;
         assert_eq!(status, 201, "{body}");
@@ -77,19 +77,19 @@ impl World {
         assert!((200..300).contains(&status), "{status} {body}");
     }
 
-    /// Places an order that has to be taken.
+    /// Places an order. The answer must be an acceptance.
     pub async fn place(&self, order: &Value) -> Value {
         let (status, body) = self.post("/orders", order).await;
         assert_eq!(status, 202, "{body}");
         body
     }
 
-    /// An order as GraphQL has it, with these fields.
+    /// An order from GraphQL, with these fields.
     pub async fn order(&self, id: &str, fields: &str) -> Value {
         self.query(&format!("{{ order(id: {id:?}) {{ {fields} }} }}")).await["order"].take()
     }
 
-    /// Waits until the order's status and state are these.
+    /// Waits until the order has this status and state.
     pub async fn comes_to(&self, id: &str, status: &str, state: &str) {
         self.until(&format!("order {id} is {status} and {state}"), async || {
             let order = self.order(id, "status state").await;
@@ -103,7 +103,7 @@ impl World {
         until(what, condition).await;
     }
 
-    /// Where the binary keeps its data.
+    /// The data folder of the binary.
     pub fn data(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
@@ -115,7 +115,7 @@ async fn answer(response: reqwest::Response) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
-/// An order of one line.
+/// An order with one line.
 pub fn order(id: &str, workflow: &str, sku: &str, quantity: u32) -> Value {
     json!({
         "orderId": id,

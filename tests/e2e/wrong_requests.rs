@@ -1,4 +1,5 @@
-//! Every request of `tests/wrong-requests.json` is refused as it says there, and leaves nothing in the log.
+//! Every request of `tests/wrong-requests.json` is refused with the listed answer, and leaves
+//! nothing in the log.
 
 use event_store::EventStore;
 use reqwest::{Body, RequestBuilder};
@@ -93,8 +94,8 @@ fn request(world: &World, path: &str, row: &Value, valid: &Value) -> RequestBuil
     request.body(body)
 }
 
-/// What is wrong with an answer, if anything is.
-fn complaint(row: &Value, status: u16, media_type: &str, problem: &Value) -> Option<String> {
+/// What is wrong with an answer, if anything.
+fn fault_in(row: &Value, status: u16, media_type: &str, problem: &Value) -> Option<String> {
     let statuses = match &row["expectStatus"] {
         Value::Array(statuses) => statuses.clone(),
         status => vec![status.clone()],
@@ -137,8 +138,8 @@ async fn refused(world: &World, rows: &Value, valid: &Value, path: impl Fn(&Valu
         let media_type = media_type.to_owned();
         let text = response.text().await.unwrap();
         let problem = serde_json::from_str(&text).unwrap_or_default();
-        if let Some(complaint) = complaint(row, status, &media_type, &problem) {
-            errors.push(format!("{}: {complaint}\n    {text}", row["name"]));
+        if let Some(fault) = fault_in(row, status, &media_type, &problem) {
+            errors.push(format!("{}: {fault}\n    {text}", row["name"]));
         }
     }
     assert!(errors.is_empty(), "{} of {} rows:\n{}", errors.len(), rows.len(), errors.join("\n"));
@@ -146,7 +147,7 @@ async fn refused(world: &World, rows: &Value, valid: &Value, path: impl Fn(&Valu
 }
 
 #[tokio::test]
-async fn a_wrong_order_is_refused_with_the_place_of_what_is_wrong() {
+async fn an_invalid_order_is_refused_with_the_place_of_the_fault() {
     let world = World::new().await;
     let table = table();
     assert!(table["orders"].as_array().unwrap().len() >= 40);
@@ -154,7 +155,7 @@ async fn a_wrong_order_is_refused_with_the_place_of_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_wrong_answer_or_operation_is_refused_with_the_place_of_what_is_wrong() {
+async fn an_invalid_answer_or_operation_is_refused_with_the_place_of_the_fault() {
     let world = World::new().await;
     world.place(&order("waiting", "order-fulfilment", "11", 1)).await;
     world.comes_to("waiting", "BackOrdered", "WAITING").await;

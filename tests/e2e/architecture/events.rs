@@ -1,4 +1,4 @@
-//! No wildcard arm over events: code that tells events apart names those that it ignores, so that
+//! No wildcard arm over events: code that distinguishes events names those that it ignores, so that
 //! each new event needs a decision at each of these places.
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ fn events() -> BTreeSet<String> {
     variants.unwrap().map(|variant| variant.ident.to_string()).collect()
 }
 
-/// Looks at each `match` in some code.
+/// Checks each `match` in some code.
 fn look<'a>(code: &File, events: &'a BTreeSet<String>) -> Found<'a> {
     let mut found = Found { events, in_event: false, function: String::new(), wild: Vec::new(), matches: 0 };
     found.visit_file(code);
@@ -30,11 +30,11 @@ fn look<'a>(code: &File, events: &'a BTreeSet<String>) -> Found<'a> {
 /// The `match` expressions over events.
 struct Found<'a> {
     events: &'a BTreeSet<String>,
-    /// Within an `impl` of the events, where they are called `Self`.
+    /// Within an `impl` of the events, where they are named `Self`.
     in_event: bool,
-    /// The function that is being looked at.
+    /// The function that is being checked.
     function: String,
-    /// The functions with one that has a wildcard arm.
+    /// The functions with a wildcard arm.
     wild: Vec<String>,
     matches: usize,
 }
@@ -85,7 +85,7 @@ impl<'ast> Visit<'ast> for Named<'_> {
     }
 }
 
-/// Whether a pattern takes every event that there is, perhaps within an `Option` or a `Result`.
+/// Whether a pattern matches every event, perhaps within an `Option` or a `Result`.
 fn takes_all_events(pattern: &Pat) -> bool {
     match pattern {
         Pat::TupleStruct(pattern) if pattern.path.is_ident("Some") || pattern.path.is_ident("Ok") => {
@@ -95,7 +95,7 @@ fn takes_all_events(pattern: &Pat) -> bool {
     }
 }
 
-/// Whether a pattern takes every value.
+/// Whether a pattern matches every value.
 fn takes_all(pattern: &Pat) -> bool {
     match pattern {
         Pat::Wild(_) => true,

@@ -1,4 +1,4 @@
-//! What ARCHITECTURE.md says of dependencies, enforced over every source file that ships.
+//! The rules on dependencies in ARCHITECTURE.md, enforced over every source file that ships.
 
 mod events;
 mod product;
@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use product::{Product, product_of};
 
-/// Where each crate is, and which crates of ours it may use. Dependencies point inward; the root knows all.
+/// The folder of each crate, and the workspace's crates that it may use. Dependencies point inward.
+/// The root knows all.
 const ALLOWED: [(&str, &[&str]); 24] = [
     ("domain", &[]),
     (
@@ -78,7 +79,7 @@ fn name_of(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)
 }
 
-/// The names in the `[dependencies]` of a manifest: what ships, as against what its tests use.
+/// The names in the `[dependencies]` of a manifest: what ships, and not what only its tests use.
 fn dependencies(manifest: &Path) -> Vec<String> {
     let text = fs::read_to_string(manifest).unwrap();
     let section = text.split("\n[").find(|section| section.starts_with("dependencies]")).unwrap_or_default();
@@ -86,7 +87,8 @@ fn dependencies(manifest: &Path) -> Vec<String> {
     section.lines().skip(1).filter(|line| !line.trim().is_empty() && !line.starts_with('#')).filter_map(name).collect()
 }
 
-/// The source files of a crate that ship. There have to be some: a test that saw nothing proves nothing.
+/// The source files of a crate that ship. An empty list fails: a test that saw nothing proves
+/// nothing.
 fn product(folder: &str) -> Vec<Product> {
     let product = product_of(&root().join(folder).join("src"));
     assert!(!product.is_empty(), "{folder} has no source files");
@@ -98,7 +100,7 @@ fn dependencies_point_inward() {
     let ours = ALLOWED.map(|(folder, _)| name_of(folder));
     for (folder, allowed) in ALLOWED {
         let used = dependencies(&root().join(folder).join("Cargo.toml"));
-        assert!(!used.is_empty() || allowed.is_empty(), "{folder} has dependencies to look at");
+        assert!(!used.is_empty() || allowed.is_empty(), "{folder} has dependencies to check");
         for dependency in used.iter().filter(|used| ours.contains(&used.as_str())) {
             assert!(allowed.contains(&dependency.as_str()), "{folder} must not use {dependency}");
         }
@@ -131,7 +133,7 @@ fn every_crate_is_in_the_table() {
 }
 
 #[test]
-fn only_tests_use_the_suites_second_client() {
+fn only_tests_use_the_second_client() {
     for folder in ALLOWED.map(|(folder, _)| folder).into_iter().chain(["."]) {
         let used = dependencies(&root().join(folder).join("Cargo.toml"));
         assert!(!used.contains(&"eventstore".to_owned()), "{folder} ships eventstore");
@@ -151,11 +153,11 @@ fn the_domain_does_no_io() {
 }
 
 #[test]
-fn what_is_for_tests_is_told_from_what_ships() {
+fn code_for_tests_is_distinguished_from_code_that_ships() {
     let own = product("query-api");
     let has = |name: &str| own.iter().any(|file| file.path.ends_with(name));
     assert!(has("src/lib.rs") && has("src/document/mod.rs"));
     assert!(!has("src/document/tests.rs"), "a module that only tests have does not ship");
-    // A name says nothing: this file compares past orders, and ships.
+    // A name does not decide: this file compares past orders, and ships.
     assert!(product("domain").iter().any(|file| file.path.ends_with("src/backtest/mod.rs")));
 }

@@ -1,4 +1,5 @@
-//! The source files that ship, and the paths that they use. What only tests have is left out, wherever it stands.
+//! The source files that ship, and the paths that they use. Code that only tests have is left out,
+//! wherever it is.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +18,7 @@ pub struct Product {
 }
 
 impl Product {
-    /// Whether it names something at or under this path.
+    /// Whether its code names this path or one below it.
     pub fn uses(&self, path: &str) -> bool {
         let under =
             |used: &String| used.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
@@ -25,7 +26,7 @@ impl Product {
     }
 }
 
-/// The files that the crate in this folder of sources is made of, from its root on.
+/// The files of a crate, from the root of its sources on.
 pub fn product_of(sources: &Path) -> Vec<Product> {
     let mut found = Vec::new();
     for name in ["lib.rs", "main.rs"] {
@@ -37,7 +38,7 @@ pub fn product_of(sources: &Path) -> Vec<Product> {
     found
 }
 
-/// Adds a file, and those of its modules, which stand in this folder.
+/// Adds a file, and the files of its modules, which are in this folder.
 fn add(path: &Path, modules: &Path, found: &mut Vec<Product>) {
     let text = fs::read_to_string(path).unwrap();
     let file: File = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -52,7 +53,7 @@ fn add(path: &Path, modules: &Path, found: &mut Vec<Product>) {
     }
 }
 
-/// The name of a module that ships and stands in another file, if the item is one.
+/// The name of a module that ships and has its own file, if the item is one.
 fn module_elsewhere(item: &Item) -> Option<String> {
     let Item::Mod(module @ ItemMod { content: None, .. }) = item else { return None };
     (!is_for_tests(&module.attrs)).then(|| module.ident.to_string())

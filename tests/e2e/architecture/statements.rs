@@ -1,4 +1,4 @@
-//! Where SQL stands: on the views in `views` alone, and otherwise only on tables of a crate's own.
+//! Where SQL may be: only `views` has SQL on the views, and other crates only on their own tables.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ use super::{ALLOWED, product, root};
 const WITH_STATEMENTS: [&str; 4] =
     ["crates/views", "crates/participants", "crates/leader-consumer", "crates/postgres-cluster"];
 
-/// What a statement is made with.
+/// The functions and macros that make a statement.
 const MAKERS: [&str; 7] = [
     "sqlx::query",
     "sqlx::query_as",
@@ -27,10 +27,10 @@ const MAKERS: [&str; 7] = [
     "sqlx::AssertSqlSafe",
 ];
 
-/// The words of SQL that a table's name follows.
+/// The SQL keywords that precede a table's name.
 const BEFORE_A_TABLE: [&str; 6] = ["FROM", "JOIN", "INTO", "UPDATE", "TABLE", "VACUUM"];
 
-/// The tables of the views, as their migrations make them.
+/// The tables of the views, from their migrations.
 fn tables() -> BTreeSet<String> {
     let folder = root().join("crates/views/migrations");
     let mut tables = BTreeSet::new();
@@ -119,7 +119,7 @@ fn texts_of(path: &Path) -> Vec<String> {
     texts_in(&fs::read_to_string(path).unwrap())
 }
 
-/// The table that a text is a statement on, if it is one of these.
+/// The table, one of these, on which a text is a statement.
 fn statement_on<'a>(text: &str, tables: &'a BTreeSet<String>) -> Option<&'a String> {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || "(),;\"".contains(c)).filter(|word| !word.is_empty()).collect();
@@ -131,7 +131,7 @@ fn every_crate_but_views() -> impl Iterator<Item = &'static str> {
 }
 
 #[test]
-fn a_statement_on_a_view_is_told_from_other_texts() {
+fn a_statement_on_a_view_is_distinguished_from_other_texts() {
     let tables = BTreeSet::from(["orders".to_owned()]);
     for statement in
         ["SELECT id FROM orders", "UPDATE orders SET a = 1", "x JOIN orders USING (id)", "FROM orders, steps"]
@@ -146,7 +146,7 @@ fn a_statement_on_a_view_is_told_from_other_texts() {
 }
 
 #[test]
-fn no_statement_on_a_view_stands_outside_of_views() {
+fn no_crate_but_views_has_a_statement_on_a_view() {
     let tables = tables();
     for folder in every_crate_but_views() {
         for file in product(folder) {
@@ -176,7 +176,7 @@ fn statements_are_made_only_where_tables_are_owned() {
 }
 
 #[test]
-fn the_names_of_channels_stand_in_views_alone() {
+fn no_crate_but_views_has_the_name_of_a_channel() {
     let channels = channels();
     for folder in every_crate_but_views() {
         for file in product(folder) {

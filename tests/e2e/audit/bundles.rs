@@ -5,10 +5,10 @@ use super::tampering::change_a_byte;
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bundle_proves_itself_without_a_server_and_no_altered_one_does() {
+async fn a_bundle_proves_itself_without_a_server_and_an_altered_one_does_not() {
     let mut audited = Audited::sealed().await;
     let log = audited.world.log.clone();
-    // What happens after the seal is chained to it, and not covered.
+    // Later events are chained to the sealed ones, and not covered by the seal.
     let (status, _) =
         audited.world.post("/participants/shipping/restock", &json!([{ "sku": "none", "quantity": 9 }])).await;
     assert!(status < 300);
@@ -25,18 +25,18 @@ async fn a_bundle_proves_itself_without_a_server_and_no_altered_one_does() {
 
     let public = audited.file("key.pub");
     let verify = |file: &str| audit(&["verify", "--bundle", file, "--public-key", &public]);
-    let told = ends(&verify(&a), 0);
-    assert!(told.contains("seal: number 0") && told.contains("over 5 orders"), "{told}");
-    assert!(!told.contains("key:") && !told.contains("end:"), "{told}");
-    let told = ends(&verify(&d), 0);
-    assert!(told.contains("no seal covers them"), "{told}");
+    let reported = ends(&verify(&a), 0);
+    assert!(reported.contains("seal: number 0") && reported.contains("over 5 orders"), "{reported}");
+    assert!(!reported.contains("key:") && !reported.contains("end:"), "{reported}");
+    let reported = ends(&verify(&d), 0);
+    assert!(reported.contains("no seal covers them"), "{reported}");
     assert!(ends(&verify(&late), 2).contains("the key was not verified"));
     assert!(ends(&audit(&["verify", "--bundle", &late]), 0).contains("none covers this order"));
-    let told = ends(&audit(&["verify", "--bundle", &a]), 0);
-    assert!(told.contains("only that the bundle is intact under the key that is in it"), "{told}");
+    let reported = ends(&audit(&["verify", "--bundle", &a]), 0);
+    assert!(reported.contains("only that the bundle is intact under the key that is in it"), "{reported}");
     ends(&audit(&["keygen", &audited.file("other")]), 0);
-    let told = ends(&audit(&["verify", "--bundle", &a, "--public-key", &audited.file("other.pub")]), 1);
-    assert!(told.contains("another key than expected"), "{told}");
+    let reported = ends(&audit(&["verify", "--bundle", &a, "--public-key", &audited.file("other.pub")]), 1);
+    assert!(reported.contains("another key than expected"), "{reported}");
 
     let bundle: Value = serde_json::from_str(&read_to_string(&a).unwrap()).unwrap();
     let altered = audited.file("altered.json");
@@ -46,32 +46,35 @@ async fn a_bundle_proves_itself_without_a_server_and_no_altered_one_does() {
         write(&altered, bundle.to_string()).unwrap();
         ends(&verify(&altered), 1)
     };
-    let told = alter(&|bundle| {
+    let reported = alter(&|bundle| {
         let text = bundle["events"][2]["data"]["text"].as_str().unwrap().replacen(':', ": ", 1);
         bundle["events"][2]["data"]["text"] = text.into();
     });
-    assert!(told.contains("order A, revision 2, event ") && told.contains("does not have the hash"), "{told}");
-    let told = alter(&|bundle| drop(bundle["events"].as_array_mut().unwrap().remove(2)));
-    assert!(told.contains("revision 2 is missing before it"), "{told}");
-    let told = alter(&|bundle| {
+    assert!(
+        reported.contains("order A, revision 2, event ") && reported.contains("does not have the hash"),
+        "{reported}"
+    );
+    let reported = alter(&|bundle| drop(bundle["events"].as_array_mut().unwrap().remove(2)));
+    assert!(reported.contains("revision 2 is missing before it"), "{reported}");
+    let reported = alter(&|bundle| {
         let events = bundle["events"].as_array_mut().unwrap();
         events.swap(2, 3);
         (events[2]["revision"], events[3]["revision"]) = (2.into(), 3.into());
     });
-    assert!(told.contains("order A, revision 2") && told.contains("was moved"), "{told}");
-    let told = alter(&|bundle| drop(bundle["events"].as_array_mut().unwrap().pop()));
-    assert!(told.contains("were cut off") && told.contains("not in the seal's tree"), "{told}");
-    let told = alter(&|bundle| bundle["sealed"]["seal"]["orders"] = 6.into());
-    assert!(told.contains("its signature does not hold"), "{told}");
-    let told = alter(&|bundle| bundle["sealed"]["inclusion"]["index"] = 3.into());
-    assert!(told.contains("not in the seal's tree"), "{told}");
+    assert!(reported.contains("order A, revision 2") && reported.contains("was moved"), "{reported}");
+    let reported = alter(&|bundle| drop(bundle["events"].as_array_mut().unwrap().pop()));
+    assert!(reported.contains("were cut off") && reported.contains("not in the seal's tree"), "{reported}");
+    let reported = alter(&|bundle| bundle["sealed"]["seal"]["orders"] = 6.into());
+    assert!(reported.contains("its signature does not hold"), "{reported}");
+    let reported = alter(&|bundle| bundle["sealed"]["inclusion"]["index"] = 3.into());
+    assert!(reported.contains("not in the seal's tree"), "{reported}");
     write(&altered, "{").unwrap();
     assert!(ends(&verify(&altered), 2).contains("is no bundle"));
 
     from_a_log_that_was_tampered_with(&audited);
 }
 
-/// What is wrong with the log is wrong with the bundle, and is named by both.
+/// A fault of the log is also a fault of the bundle, and both reports name it.
 fn from_a_log_that_was_tampered_with(audited: &Audited) {
     let copy = Copy::of(&audited.world.data());
     copy.rewrite(|rows| {
@@ -85,13 +88,13 @@ fn from_a_log_that_was_tampered_with(audited: &Audited) {
     for (order, named) in [("A", "order A, revision 2"), ("B", "not in the seal's tree")] {
         let file = audited.file(&format!("tampered-{order}.json"));
         ends(&audit(&["export", order, "--out", &file, "--data", copy.path()]), 1);
-        let told = ends(&audit(&["verify", "--bundle", &file]), 1);
-        assert!(told.contains(named), "{told}");
+        let reported = ends(&audit(&["verify", "--bundle", &file]), 1);
+        assert!(reported.contains(named), "{reported}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_timeline_is_exported_for_people_with_nothing_in_it_that_acts() {
+async fn a_timeline_is_exported_for_people_without_active_content() {
     let audited = Audited::sealed().await;
     let cancel = json!({ "reason": "=HYPERLINK(\"http://evil.example\")", "actor": "<script>alert(1)</script>" });
     let (status, body) = audited.world.post("/orders/D/cancel", &cancel).await;

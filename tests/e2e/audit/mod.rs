@@ -1,4 +1,5 @@
-//! `tenuto audit`: what is as it was written is said to be so, and every way of tampering with it is found and named.
+//! `tenuto audit`: an unchanged log is reported as such, and every kind of tampering is found and
+//! named.
 
 mod bundles;
 mod operators;
@@ -33,13 +34,14 @@ async fn put(log: &EventStore, stream: &str, event_type: &str, data: &'static st
     log.append(stream, Expected::Any, vec![event]).await.unwrap();
 }
 
-/// A log with orders that went different ways, sealed, and at rest; the seal and the keys are in its folder.
+/// A sealed log at rest, with orders that ended in different ways. Its folder also has the seal and
+/// the keys.
 struct Audited {
     world: World,
     pool: PgPool,
 }
 
-/// The orders and where they end.
+/// The orders and their ends.
 const ORDERS: [(&str, &str, &str, u32, &str, &str); 5] = [
     ("A", "order-fulfilment", "11", 2, "Shipped", "COMPLETED"),
     ("B", "order-fulfilment", "11", 1, "Shipped", "COMPLETED"),
@@ -86,7 +88,7 @@ impl Audited {
             .await;
     }
 
-    /// Ends the processes; the log and the views stay.
+    /// Stops the processes. The log and the views stay.
     fn stop(&mut self) {
         self.world.process.signal(Signal::TERM);
         self.world.process.ended();
@@ -98,7 +100,7 @@ impl Audited {
         audit(&[&["verify", "--all", "--data", data, "--postgres", postgres], more].concat())
     }
 
-    /// What it has found, as JSON.
+    /// The findings, from the JSON report.
     fn findings(&self, data: &str, more: &[&str]) -> Vec<Value> {
         let output = self.verify(data, &[more, &["--json"]].concat());
         ends(&output, 1);
@@ -113,20 +115,20 @@ impl Audited {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_as_it_was_written_is_said_to_be_so_and_keys_and_seals_are_never_overwritten() {
+async fn an_unchanged_log_is_reported_as_such_and_keys_and_seals_are_never_overwritten() {
     let mut audited = Audited::sealed().await;
     let (log, postgres) = (audited.world.log.clone(), audited.world.database.url().to_owned());
     let both = ["--event-store", &log, "--postgres", &postgres];
 
     // While everything runs.
     let all = audit(&[["verify", "--all"].as_slice(), &both].concat());
-    let told = ends(&all, 0);
-    assert!(told.contains("everything is as it was written") && told.contains("of 5 orders"), "{told}");
-    assert!(told.contains("seals: 1 in the log"), "{told}");
+    let reported = ends(&all, 0);
+    assert!(reported.contains("everything is as it was written") && reported.contains("of 5 orders"), "{reported}");
+    assert!(reported.contains("seals: 1 in the log"), "{reported}");
     let (seal, public) = (audited.file("seal.json"), audited.file("key.pub"));
     let known = audit(&[["verify", "--all", "--public-key", &public, "--seal", &seal].as_slice(), &both].concat());
-    let told = ends(&known, 0);
-    assert!(!told.contains("key: none"), "{told}");
+    let reported = ends(&known, 0);
+    assert!(!reported.contains("key: none"), "{reported}");
     ends(&audit(&[["verify", "A"].as_slice(), &both].concat()), 0);
     ends(&audit(&["verify", "A", "--event-store", &log]), 0);
 
@@ -137,27 +139,27 @@ async fn what_is_as_it_was_written_is_said_to_be_so_and_keys_and_seals_are_never
     let permissions = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
     assert_eq!(permissions & 0o777, 0o600);
     assert!(ends(&audit(&["verify", "--all", "--event-store", &log, "--views"]), 2).contains("--postgres"));
-    assert!(ends(&audit(&["verify", "nobody", "--event-store", &log]), 2).contains("no order nobody"));
+    assert!(ends(&audit(&["verify", "unknown", "--event-store", &log]), 2).contains("no order unknown"));
 
-    let told = ends(&audit(&["seal", "--key", &key, "--out", &seal, "--event-store", &log]), 2);
-    assert!(told.contains("exists"), "{told}");
+    let reported = ends(&audit(&["seal", "--key", &key, "--out", &seal, "--event-store", &log]), 2);
+    assert!(reported.contains("exists"), "{reported}");
     assert!(ends(&audit(&["verify", "--all", "--event-store", &log]), 0).contains("seals: 1 in the log"));
-    // A second seal follows the first, and one for another key is another's.
+    // A second seal follows the first. A seal that must have another key is a finding.
     ends(&audit(&["seal", "--key", &key, "--event-store", &log]), 0);
     ends(&audit(&["keygen", &audited.file("other")]), 0);
     let other = audited.file("other.pub");
-    let told = ends(&audit(&["verify", "--all", "--public-key", &other, "--event-store", &log]), 1);
-    assert!(told.contains("signed with another key"), "{told}");
-    let told = ends(&audit(&["seal", "--key", &key, "--to", "1", "--event-store", &log]), 2);
-    assert!(told.contains("covers the log up to position"), "{told}");
+    let reported = ends(&audit(&["verify", "--all", "--public-key", &other, "--event-store", &log]), 1);
+    assert!(reported.contains("signed with another key"), "{reported}");
+    let reported = ends(&audit(&["seal", "--key", &key, "--to", "1", "--event-store", &log]), 2);
+    assert!(reported.contains("covers the log up to position"), "{reported}");
 
-    // Once nothing runs.
+    // After everything has stopped.
     audited.stop();
     let data = audited.world.data();
     ends(&audited.verify(data.to_str().unwrap(), &["--public-key", &public, "--seal", &seal]), 0);
 }
 
-/// Whether another tool than ours takes the signature for one.
+/// Whether a tool other than Tenuto accepts the signature.
 #[tokio::test(flavor = "multi_thread")]
 async fn openssl_and_jq_check_a_seal_by_themselves() {
     let has = |tool: &str| std::process::Command::new(tool).arg("--version").output().is_ok();

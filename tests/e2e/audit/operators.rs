@@ -1,4 +1,5 @@
-//! What operators of the log do to orders' streams: requests are refused with the reason, and `tenuto audit verify` names each stream.
+//! What operators of the log do to orders' streams: requests are refused with the reason, and
+//! `tenuto audit verify` names each stream.
 
 use event_store::EventStore;
 use serde_json::json;
@@ -15,7 +16,7 @@ async fn refused(world: &World, id: &str) -> [(u16, String); 2] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_operators_of_the_log_did_to_orders_is_refused_and_named() {
+async fn changes_of_orders_streams_by_operators_of_the_log_are_refused_and_named() {
     let mut audited = Audited::sealed().await;
     let log = EventStore::connect(&audited.world.log).unwrap();
     put(&log, "$$order-D", "$metadata", DELETED).await;
@@ -32,20 +33,20 @@ async fn what_operators_of_the_log_did_to_orders_is_refused_and_named() {
     }
     assert_eq!(log.head().await.unwrap(), before, "something was appended");
 
-    // Without the views, while everything runs and once nothing does.
+    // Without the views, while everything runs and after everything has stopped.
     let server = audited.world.log.clone();
     let running = audit(&["verify", "--all", "--event-store", &server]);
     let one = ends(&audit(&["verify", "D", "--event-store", &server]), 1);
     assert!(one.contains("stream order-D: the stream was deleted"), "{one}");
-    // The operator's way out.
+    // The operator lifts the limit.
     put(&log, "$$order-D", "$metadata", "{}").await;
     assert_eq!(refused(&audited.world, "D").await[0].0, 202);
     audited.stop();
     let stopped = audit(&["verify", "--all", "--data", audited.world.data().to_str().unwrap()]);
     let (running, stopped) = (ends(&running, 1), ends(&stopped, 1));
-    for told in [&running, &stopped] {
-        assert!(told.contains("stream order-A: the stream's metadata hides events: $maxCount 2"), "{told}");
-        assert!(told.contains("order B, revision"), "{told}");
+    for reported in [&running, &stopped] {
+        assert!(reported.contains("stream order-A: the stream's metadata hides events: $maxCount 2"), "{reported}");
+        assert!(reported.contains("order B, revision"), "{reported}");
     }
     assert!(running.contains("stream order-D: the stream was deleted"), "{running}");
     assert!(!stopped.contains("order-D"), "{stopped}");

@@ -5,7 +5,7 @@ use eventstore::operations::{Client, OperationalOptions};
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_that_were_deleted_or_truncated_and_then_scavenged_are_named() {
+async fn deleted_or_truncated_and_then_scavenged_orders_are_named() {
     let audited = Audited::sealed().await;
     let log = audited.world.log.clone();
     let store = EventStore::connect(&log).unwrap();
@@ -16,11 +16,11 @@ async fn orders_that_were_deleted_or_truncated_and_then_scavenged_are_named() {
     let ended = async || store.read_stream("$scavenges", 0, 9).await.unwrap().len() == 2;
     audited.world.until("the scavenge has ended", ended).await;
 
-    let told = ends(&audit(&["verify", "--all", "--event-store", &log]), 1);
-    assert!(told.contains("stream order-A: events are missing: the stream was deleted or truncated"), "{told}");
-    assert!(told.contains("removed revisions 0 to 1 (recorded at position"), "{told}");
-    assert!(!told.contains("order-D"), "{told}");
-    let told = ends(&audit(&["verify", "B", "--event-store", &log]), 1);
-    assert!(told.contains("stream order-B: events are missing"), "{told}");
+    let reported = ends(&audit(&["verify", "--all", "--event-store", &log]), 1);
+    assert!(reported.contains("stream order-A: events are missing: the stream was deleted or truncated"), "{reported}");
+    assert!(reported.contains("removed revisions 0 to 1 (recorded at position"), "{reported}");
+    assert!(!reported.contains("order-D"), "{reported}");
+    let reported = ends(&audit(&["verify", "B", "--event-store", &log]), 1);
+    assert!(reported.contains("stream order-B: events are missing"), "{reported}");
     ends(&audit(&["verify", "D", "--event-store", &log]), 0);
 }

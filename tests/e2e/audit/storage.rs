@@ -1,5 +1,5 @@
-//! What an attacker can do who has the log's files and knows their format: rows are rewritten through
-//! the storage engine, so that every checksum is right.
+//! What an attacker can do who has the log's files and knows their format: rows are rewritten
+//! through the storage engine, so that every checksum is right.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ pub struct StoredEvent {
     pub data: Vec<u8>,
 }
 
-/// What is stored under a stream's name.
+/// The value under a stream's name.
 #[derive(Clone, PartialEq, Message)]
 struct StoredStream {
     #[prost(uint64, tag = "1")]
@@ -42,7 +42,7 @@ struct StoredStream {
     tombstoned: bool,
 }
 
-/// A copy of a data folder, whose log is to be tampered with.
+/// A copy of a data folder, for tampering with its log.
 pub struct Copy {
     folder: TempDir,
 }
@@ -80,7 +80,7 @@ impl Copy {
         rows.database.persist(PersistMode::SyncAll).unwrap();
     }
 
-    /// Has the engine move everything into tables, so that its journals are of no more use.
+    /// Makes the engine move everything into tables, so that its journals are no longer needed.
     pub fn move_into_tables(&self) {
         self.rewrite(|rows| {
             for keyspace in [&rows.format, &rows.events, &rows.streams, &rows.revisions, &rows.ids] {
@@ -89,7 +89,8 @@ impl Copy {
         });
     }
 
-    /// Flips a bit of the first file of the log that has these bytes. The checksums stay as they are.
+    /// Flips a bit of the first file of the log that has these bytes. The checksums stay as they
+    /// are.
     pub fn flip_within(&self, bytes: &[u8]) {
         let file = files(&self.log()).into_iter().find(|file| place_of(bytes, file).is_some()).unwrap();
         let at = place_of(bytes, &file).unwrap() + bytes.len() / 2;
@@ -162,7 +163,7 @@ impl Rows {
         self.events.insert(position.to_be_bytes(), event.encode_to_vec()).unwrap();
     }
 
-    /// Takes an event out, and all rows that lead to it.
+    /// Removes an event, and all rows that name it.
     pub fn remove(&self, position: u64) {
         let event = StoredEvent::decode(&*self.events.get(position.to_be_bytes()).unwrap().unwrap()).unwrap();
         let stream = self.stream(&event.stream).number;
@@ -171,7 +172,7 @@ impl Rows {
         self.ids.remove(id_key(stream, &event.id)).unwrap();
     }
 
-    /// Takes an event out and lets those behind it in its stream move up, in all rows.
+    /// Removes an event and renumbers the later events of its stream, in all rows.
     pub fn remove_and_renumber(&self, position: u64) {
         let removed = StoredEvent::decode(&*self.events.get(position.to_be_bytes()).unwrap().unwrap()).unwrap();
         let stream = self.stream(&removed.stream);
@@ -188,7 +189,7 @@ impl Rows {
         self.end(&removed.stream, &stream, last);
     }
 
-    /// Cuts the log off behind a position, with all traces in the log itself.
+    /// Cuts the log off after a position, with all traces in the log itself.
     pub fn cut(&self, copy: &Copy, position: u64) {
         let (kept, cut): (Vec<_>, Vec<_>) = self.all().into_iter().partition(|(at, _)| *at <= position);
         for (at, event) in &cut {
@@ -206,7 +207,7 @@ impl Rows {
         std::fs::remove_file(copy.log().join("acknowledged")).unwrap();
     }
 
-    /// Computes the hashes of an order again from this event on, as Tenuto does: nothing in the order
+    /// Recomputes the hashes of an order from this event on, as Tenuto does: nothing in the order
     /// shows the change.
     pub fn chain_anew(&self, events: &mut [(u64, StoredEvent)], from: usize) {
         for index in from..events.len() {

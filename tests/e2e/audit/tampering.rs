@@ -3,7 +3,7 @@ use uuid::Uuid;
 use super::storage::{Copy, StoredEvent};
 use super::*;
 
-/// Every finding that has these fields.
+/// Every finding with these fields.
 fn with<'a>(findings: &'a [Value], fields: &Value) -> Vec<&'a Value> {
     let fields = fields.as_object().unwrap();
     findings.iter().filter(|finding| fields.iter().all(|(name, value)| finding[name] == *value)).collect()
@@ -14,14 +14,14 @@ fn has(findings: &[Value], fields: &Value) {
     assert!(!with(findings, fields).is_empty(), "{fields} in {findings:#?}");
 }
 
-/// Another text of the same length in the data of an event.
+/// Changes the data of an event to a text of the same length.
 pub fn change_a_byte(event: &mut StoredEvent) {
     let at = event.data.iter().rposition(u8::is_ascii_digit).unwrap();
     event.data[at] = if event.data[at] == b'1' { b'2' } else { b'1' };
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_done_to_the_logs_rows_is_found_and_named() {
+async fn every_change_of_the_logs_rows_is_found_and_named() {
     let mut audited = Audited::sealed().await;
     audited.stop();
     let data = audited.world.data();
@@ -64,18 +64,18 @@ fn one_byte(audited: &Audited, data: &Path) {
     has(&findings, &json!({ "in": "order", "order": "D", "revision": 0, "fault": "unreadable" }));
     assert_eq!(with(&findings, &json!({ "in": "order" })).len(), 4, "{findings:#?}");
     assert_eq!(with(&findings, &json!({ "order": "E" })), Vec::<&Value>::new());
-    // The views still say what was written.
+    // The views still have the original value.
     has(&findings, &json!({ "in": "view", "table": "timeline", "row": "A 2", "column": "data" }));
     has(&findings, &json!({ "in": "view", "table": "timeline", "row": "C 1", "column": "event_id" }));
-    // For people, too.
-    let told = ends(&audit(&["verify", "A", "--data", copy.path()]), 1);
+    // In the report for people, too.
+    let reported = ends(&audit(&["verify", "A", "--data", copy.path()]), 1);
     assert!(
-        told.contains("order A, revision 2, event ") && told.contains("does not have the hash that it says"),
-        "{told}"
+        reported.contains("order A, revision 2, event ") && reported.contains("does not have the hash that it says"),
+        "{reported}"
     );
     // An operator cannot sign such a log by mistake.
-    let told = ends(&audit(&["seal", "--key", &audited.file("key"), "--data", copy.path()]), 1);
-    assert!(told.contains("nothing was sealed"), "{told}");
+    let reported = ends(&audit(&["seal", "--key", &audited.file("key"), "--data", copy.path()]), 1);
+    assert!(reported.contains("nothing was sealed"), "{reported}");
 }
 
 /// An attacker who computes the hashes again leaves a valid chain. The seal and the views show the
@@ -91,14 +91,17 @@ fn chained_anew(audited: &Audited, data: &Path) {
     assert_eq!(with(&findings, &json!({ "in": "order" })), Vec::<&Value>::new());
     assert_eq!(with(&findings, &json!({ "in": "sealed" })).len(), 1, "{findings:#?}");
     has(&findings, &json!({ "in": "view", "table": "timeline", "row": "B 2", "column": "hash" }));
-    // Without views, the seal that the log itself holds is enough to know that it was done.
-    let told = ends(&audit(&["verify", "--all", "--data", copy.path()]), 1);
-    assert!(told.contains("their hashes recomputed"), "{told}");
-    // With the list of what was sealed, so is the order.
+    // Without views, the seal in the log itself is enough to detect the change.
+    let reported = ends(&audit(&["verify", "--all", "--data", copy.path()]), 1);
+    assert!(reported.contains("their hashes recomputed"), "{reported}");
+    // With the list of sealed orders, the order is named too.
     let heads = audited.file("heads");
-    let told = ends(&audit(&["verify", "--all", "--data", copy.path(), "--heads", &heads]), 1);
-    assert!(told.contains("order B, revision ") && told.contains("is not the known event of this revision"), "{told}");
-    assert!(!told.contains("order A"), "{told}");
+    let reported = ends(&audit(&["verify", "--all", "--data", copy.path(), "--heads", &heads]), 1);
+    assert!(
+        reported.contains("order B, revision ") && reported.contains("is not the known event of this revision"),
+        "{reported}"
+    );
+    assert!(!reported.contains("order A"), "{reported}");
 }
 
 fn deleted(audited: &Audited, data: &Path) {
@@ -115,7 +118,7 @@ fn deleted_and_renumbered(audited: &Audited, data: &Path) {
     let findings = audited.findings(copy.path(), &[]);
     has(&findings, &json!({ "in": "order", "order": "A", "revision": 3, "fault": "changed" }));
     assert_eq!(with(&findings, &json!({ "in": "sealed" })).len(), 1, "{findings:#?}");
-    // Without it, what follows makes no order: the projector would have set it aside.
+    // Without it, the later events do not form an order: the projector would have set them aside.
     has(&findings, &json!({ "in": "view", "table": "timeline", "row": "A 3", "column": null, "log": null }));
     has(&findings, &json!({ "in": "view", "table": "parked", "row": "order-A 3", "column": null, "view": null }));
 }
@@ -133,7 +136,7 @@ fn reordered(audited: &Audited, data: &Path) {
     has(&findings, &json!({ "in": "order", "order": "A", "revision": 3, "fault": "moved", "after": 1 }));
 }
 
-/// An event of another order.
+/// Inserts an event of another order.
 fn put_in(audited: &Audited, data: &Path) {
     let copy = Copy::of(data);
     copy.rewrite(|rows| {
@@ -145,7 +148,7 @@ fn put_in(audited: &Audited, data: &Path) {
     has(&findings, &json!({ "in": "order", "order": "A", "revision": 3, "fault": "foreign", "belongsTo": "B" }));
 }
 
-/// The tail of the log, and every trace of it in the log.
+/// Removes the end of the log, with every trace in the log.
 fn cut(audited: &Audited, data: &Path) {
     let copy = Copy::of(data);
     let (mut position, mut gone) = (0, 0);
@@ -155,10 +158,10 @@ fn cut(audited: &Audited, data: &Path) {
         (position, gone) = (last.0 - 1, last.1.revision);
         rows.cut(&copy, position);
     });
-    // The log alone does not know, and says so.
-    let told = ends(&audit(&["verify", "--all", "--data", copy.path()]), 0);
-    assert!(told.contains("end: nothing here shows whether events were cut off"), "{told}");
-    // The views do, event by event; so does a seal that was kept outside.
+    // The log alone cannot show it, and the report states that.
+    let reported = ends(&audit(&["verify", "--all", "--data", copy.path()]), 0);
+    assert!(reported.contains("end: nothing here shows whether events were cut off"), "{reported}");
+    // The views show it, event by event. So does a seal that was kept outside.
     let findings = audited.findings(copy.path(), &[]);
     let is_cut = |finding: &&Value| finding["reason"].as_str().is_some_and(|reason| reason.contains("cut off its end"));
     assert!(with(&findings, &json!({ "in": "log" })).iter().any(is_cut), "{findings:#?}");
@@ -168,23 +171,23 @@ fn cut(audited: &Audited, data: &Path) {
         &json!({ "in": "view", "table": "orders", "row": "A", "column": "revision", "log": (gone - 1).to_string() }),
     );
     let seal = audited.file("seal.json");
-    let told = ends(&audit(&["verify", "--all", "--data", copy.path(), "--seal", &seal]), 1);
-    assert!(told.contains("the log does not have this seal") && told.contains("was cut off"), "{told}");
+    let reported = ends(&audit(&["verify", "--all", "--data", copy.path(), "--seal", &seal]), 1);
+    assert!(reported.contains("the log does not have this seal") && reported.contains("was cut off"), "{reported}");
     let heads = audited.file("heads");
-    let told = ends(&audit(&["verify", "--all", "--data", copy.path(), "--seal", &seal, "--heads", &heads]), 1);
+    let reported = ends(&audit(&["verify", "--all", "--data", copy.path(), "--seal", &seal, "--heads", &heads]), 1);
     let named = format!("order A, revision {}, event ", gone - 1);
     assert!(
-        told.contains(&named) && told.contains(&format!("its events up to revision {gone} were cut off")),
-        "{told}"
+        reported.contains(&named) && reported.contains(&format!("its events up to revision {gone} were cut off")),
+        "{reported}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bit_that_the_disk_or_a_clumsy_hand_flips_is_named() {
+async fn a_bit_flipped_by_the_disk_or_by_hand_is_named() {
     let mut audited = Audited::sealed().await;
     audited.stop();
     let data = audited.world.data();
-    // In the journal, where everything new is.
+    // In the journal, which has the newest events.
     let copy = Copy::of(&data);
     let mut content = Vec::new();
     copy.rewrite(|rows| content = rows.of("order-A").remove(2).1.data);
@@ -193,7 +196,8 @@ async fn a_bit_that_the_disk_or_a_clumsy_hand_flips_is_named() {
     let findings = audited.findings(copy.path(), &[]);
     let reason = findings[0]["reason"].as_str().unwrap();
     assert!(findings[0]["in"] == "log" && reason.contains("damaged") && reason.contains(".jnl"), "{findings:#?}");
-    // In a table, where everything older is: some positions cannot be read, and the orders in them are named.
+    // In a table, which has older events: some positions cannot be read, and the orders there are
+    // named.
     let copy = Copy::of(&data);
     copy.move_into_tables();
     copy.flip_in_the_largest_table();
@@ -208,7 +212,7 @@ async fn a_bit_that_the_disk_or_a_clumsy_hand_flips_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_of_a_view_that_is_not_what_the_log_says_is_named_with_both_values() {
+async fn a_row_of_a_view_that_differs_from_the_log_is_named_with_both_values() {
     let mut audited = Audited::sealed().await;
     audited.stop();
     let data = audited.world.data();
@@ -245,12 +249,12 @@ async fn a_row_of_a_view_that_is_not_what_the_log_says_is_named_with_both_values
     has(&findings, &json!({ "table": "workflows", "row": "order-parallel 1", "column": "outline", "view": "[]" }));
     has(&findings, &json!({ "table": "orders", "row": "Z", "column": null, "log": null }));
     assert_eq!(findings.len(), 9, "{findings:#?}");
-    // One order alone.
+    // Only one order.
     let postgres = audited.world.database.url();
-    let told = ends(&audit(&["verify", "A", "--data", data, "--postgres", postgres]), 1);
+    let reported = ends(&audit(&["verify", "A", "--data", data, "--postgres", postgres]), 1);
     assert!(
-        told.contains(r#"column total: the log has "28.00", the view has "1.50""#) && !told.contains("row B"),
-        "{told}"
+        reported.contains(r#"column total: the log has "28.00", the view has "1.50""#) && !reported.contains("row B"),
+        "{reported}"
     );
-    assert!(told.contains("3 differences"), "{told}");
+    assert!(reported.contains("3 differences"), "{reported}");
 }

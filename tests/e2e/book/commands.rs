@@ -5,7 +5,7 @@ use std::fs;
 
 use super::page::Page;
 use super::{files_below, pages, root};
-use crate::process::{binary, told};
+use crate::process::{binary, output_text};
 
 /// The help of commands, by their words.
 #[derive(Default)]
@@ -16,7 +16,7 @@ impl Helps {
     fn of(&mut self, words: &[String]) -> Option<&str> {
         let help = || {
             let output = binary().args(words).arg("--help").output().unwrap();
-            output.status.success().then(|| told(&output))
+            output.status.success().then(|| output_text(&output))
         };
         self.0.entry(words.to_vec()).or_insert_with(help).as_deref()
     }

@@ -66,9 +66,9 @@ async fn faults_of(page: &Page) -> String {
     let data = folder.path().join(".tenuto");
     let arguments = ["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
     let server = Process::start(&arguments, &[("TENUTO_POSTGRES", database.url())]);
-    let base = server.told("commands   POST ").trim_end_matches("/orders").to_owned();
+    let base = server.line_after("commands   POST ").trim_end_matches("/orders").to_owned();
     // The samples have come to rest by then.
-    server.told("Stop with Ctrl-C");
+    server.line_after("Stop with Ctrl-C");
 
     for block in page.blocks.iter().filter(|block| block.kind == "graphql") {
         let body = json!({ "query": block.text }).to_string();
@@ -215,7 +215,13 @@ fn every_whole_workflow_in_the_book_is_correct() {
             let file = folder.path().join("workflow.yaml");
             fs::write(&file, &block.text).unwrap();
             let output = binary().args(["workflow", "check"]).arg(&file).output().unwrap();
-            assert!(output.status.success(), "{}:{}: {}", page.name(), block.opens, crate::process::told(&output));
+            assert!(
+                output.status.success(),
+                "{}:{}: {}",
+                page.name(),
+                block.opens,
+                crate::process::output_text(&output)
+            );
             checked += 1;
         }
     }

@@ -1,7 +1,8 @@
-//! A load balancer: hands each request to the next instance that is ready, and to the one after if that does not answer.
+//! A load balancer: it sends each request to the next ready instance, and to the one after that if
+//! there is no answer.
 //!
-//! It may send a request again after it was sent once, as balancers do when told that requests are idempotent: placing an order and
-//! answering for a step are.
+//! It may repeat a request that was already sent, as balancers do for idempotent requests. Placing
+//! an order and answering for a step are idempotent.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,14 +18,14 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// How long an instance may take to answer a request. One that is stopped never does.
+/// How long an instance may take to answer a request. A stopped instance never answers.
 const TRY: Duration = Duration::from_secs(3);
-/// How often, and for how long, each instance is asked whether it is ready.
+/// How often, and with which time limit, each instance is probed.
 const CHECK_EVERY: Duration = Duration::from_millis(100);
 const CHECK: Duration = Duration::from_secs(1);
 const BODY_BYTES_MAX: usize = 1 << 20;
 
-/// What did not go smoothly.
+/// Requests that did not succeed at once.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
     /// No instance listened there: the next one got the request.
@@ -33,9 +34,9 @@ pub struct Tally {
     pub timed_out: usize,
     /// The connection broke: the next instance got the request.
     pub broken: usize,
-    /// No instance answered: the client was told to come back.
-    pub nobody: usize,
-    /// The instance itself told the client to come back.
+    /// No instance answered: the client was asked to come back.
+    pub unanswered: usize,
+    /// The instance itself asked the client to come back.
     pub later: usize,
 }
 
@@ -83,7 +84,7 @@ impl Balancer {
     }
 }
 
-/// Keeps asking an instance whether it is ready.
+/// Probes an instance repeatedly.
 async fn check(inner: Arc<Inner>, index: usize) {
     let upstream = &inner.upstreams[index];
     loop {
@@ -111,12 +112,12 @@ async fn pass_on(State(inner): State<Arc<Inner>>, request: Request) -> Response 
             Err(_) => inner.note(|tally| tally.broken += 1),
         }
     }
-    inner.note(|tally| tally.nobody += 1);
+    inner.note(|tally| tally.unanswered += 1);
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], "no instance answers").into_response()
 }
 
 impl Inner {
-    /// The instances that are ready, beginning with the next one; all of them if none is.
+    /// The ready instances, beginning with the next one. All instances if none is ready.
     fn in_turn(&self) -> Vec<&Upstream> {
         let count = self.upstreams.len();
         let first = self.turn.fetch_add(1, Ordering::Relaxed);

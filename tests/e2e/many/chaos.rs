@@ -1,6 +1,7 @@
-//! Everything is killed, stopped and restarted at random while orders come in, and nothing is wrong in the end.
+//! Everything is killed, stopped and restarted at random while orders arrive, and nothing is wrong
+//! in the end.
 //!
-//! `TENUTO_CHAOS_ORDERS` says how many orders there are, `TENUTO_CHAOS_SEED` what happens meanwhile.
+//! `TENUTO_CHAOS_ORDERS` sets the number of orders, `TENUTO_CHAOS_SEED` the sequence of faults.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +13,13 @@ use super::{LEASE, Many, clients, script, views};
 use crate::ledger::{Ledger, at_rest, ends, set_stock};
 use crate::process::{LIMIT, from_environment};
 
-/// Orders placed each second.
+/// Orders placed per second.
 const RATE: u32 = 10;
 /// The longest deadline of an attempt in the workflows of this test.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_killed_or_stopped_every_order_ends_right_and_every_effect_happens_once() {
+async fn despite_kills_and_stops_every_order_ends_right_and_every_effect_happens_once() {
     let count = from_environment("TENUTO_CHAOS_ORDERS", 200);
     let seed = from_environment("TENUTO_CHAOS_SEED", rand::random::<u32>().into());
     println!("TENUTO_CHAOS_ORDERS={count} TENUTO_CHAOS_SEED={seed}");
@@ -41,7 +42,8 @@ async fn whatever_is_killed_or_stopped_every_order_ends_right_and_every_effect_h
     for id in &placed.acknowledged {
         assert!(history.0.contains_key(id), "order {id} was acknowledged, and is lost");
     }
-    // A client that gave up got a refusal or no answer. The order may have been taken all the same.
+    // A client that gave up got a refusal or no answer. The order may have been accepted
+    // nevertheless.
     let taken: Vec<_> =
         orders.iter().filter(|order| history.0.contains_key(order["orderId"].as_str().unwrap())).collect();
     assert_eq!(placed.acknowledged.len() + placed.given_up.len(), orders.len());
@@ -52,7 +54,7 @@ async fn whatever_is_killed_or_stopped_every_order_ends_right_and_every_effect_h
     let longest = history.longest_wait(&happened.down).unwrap();
     let in_all = history.longest_wait(&Windows::default()).unwrap();
     println!("{} acknowledged, {} given up", placed.acknowledged.len(), placed.given_up.len());
-    println!("clients: {} told to come later, {} unanswered", placed.told_later, placed.unanswered);
+    println!("clients: {} asked to come later, {} unanswered", placed.asked_later, placed.unanswered);
     println!("{:?}", many.balancer.tally());
     println!("{:?}; as a whole down for {} ms", happened.counts, happened.down.sum().num_milliseconds());
     println!("{} attempts lost", history.lost().len());
@@ -68,7 +70,7 @@ async fn whatever_is_killed_or_stopped_every_order_ends_right_and_every_effect_h
     assert!(longest.lasted <= bound, "an order waited too long; away meanwhile: {meanwhile:#?}");
 }
 
-/// Waits until nothing is to come for any order that the log has.
+/// Waits until no order in the log has work left.
 async fn all_come_to_rest(many: &Many) -> History {
     let mut last = (0, Instant::now());
     loop {

@@ -1,4 +1,4 @@
-//! Clients that place orders at a steady rate, and send an order again until they hear that it was taken.
+//! Clients that place orders at a steady rate, and send an order again until it is acknowledged.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -14,15 +14,15 @@ use crate::process::LIMIT;
 use crate::world::order;
 
 const SKUS: [&str; 3] = ["11", "42", "72"];
-/// A wait between two tries, where the answer does not name one.
+/// The pause between two attempts, if the answer does not name one.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How clients come, and how they are.
+/// How many clients come, and how they behave.
 #[derive(Debug, Clone, Copy)]
 pub struct Crowd {
     pub per_second: u32,
     /// How many in a hundred never try twice.
     pub impatient: u32,
-    /// Which these are follows from it.
+    /// Determines which clients these are.
     pub seed: u64,
 }
 
@@ -38,7 +38,7 @@ pub fn orders(count: usize, seed: u64) -> Vec<Value> {
         .collect()
 }
 
-/// Enough for about two thirds of the orders.
+/// Stock for about two thirds of the orders.
 pub fn stock_for(orders: &[Value]) -> Value {
     let wanted = |sku: &str| {
         let lines = orders.iter().map(|order| &order["lines"][0]).filter(|line| line["sku"] == sku);
@@ -47,15 +47,15 @@ pub fn stock_for(orders: &[Value]) -> Value {
     SKUS.map(|sku| json!({ "sku": sku, "quantity": wanted(sku) * 2 / 3 })).into()
 }
 
-/// What the clients were told.
+/// The answers that the clients received.
 #[derive(Debug, Default)]
 pub struct Placed {
     /// Orders that were acknowledged.
     pub acknowledged: BTreeSet<String>,
-    /// Orders whose clients were told that they were not taken, or nothing at all, and left it at that.
+    /// Orders whose clients got a refusal, or no answer, and gave up.
     pub given_up: BTreeSet<String>,
-    /// Answers that said: later.
-    pub told_later: usize,
+    /// Answers that asked the client to try later.
+    pub asked_later: usize,
     /// Requests without an answer.
     pub unanswered: usize,
 }
@@ -68,7 +68,7 @@ struct Client {
     gives_up: bool,
 }
 
-/// Places the orders, one after the other, and waits until every client has come to an end.
+/// Places the orders one after another, and waits until every client has finished.
 pub async fn place(base: &str, orders: &[Value], crowd: Crowd) -> Placed {
     let http = reqwest::Client::builder().tcp_nodelay(true).build().unwrap();
     let mut dice = StdRng::seed_from_u64(crowd.seed);
@@ -85,7 +85,7 @@ pub async fn place(base: &str, orders: &[Value], crowd: Crowd) -> Placed {
         let one = one.unwrap();
         placed.acknowledged.extend(one.acknowledged);
         placed.given_up.extend(one.given_up);
-        placed.told_later += one.told_later;
+        placed.asked_later += one.asked_later;
         placed.unanswered += one.unanswered;
     }
     placed
@@ -102,7 +102,7 @@ impl Client {
                     return placed;
                 }
                 Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
-                    placed.told_later += 1;
+                    placed.asked_later += 1;
                     let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
                     seconds.map_or(PAUSE, Duration::from_secs)
                 }
@@ -116,7 +116,7 @@ impl Client {
                 placed.given_up.insert(id);
                 return placed;
             }
-            assert!(begun.elapsed() < LIMIT, "order {id} was not taken");
+            assert!(begun.elapsed() < LIMIT, "order {id} was not accepted");
             tokio::time::sleep(pause).await;
         }
     }

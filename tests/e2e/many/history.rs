@@ -1,4 +1,5 @@
-//! What the log says of all orders: whether each history holds together, and how long orders waited for what was due.
+//! The log's history of all orders: whether each history is consistent, and how long orders waited
+//! for due work.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +16,13 @@ use super::windows::Windows;
 pub struct Entry {
     pub event: Event,
     pub recorded: DateTime<Utc>,
-    /// When the order's next work was due, before this event came.
+    /// When the order's next work was due, before this event.
     due: Option<DateTime<Utc>>,
 }
 
-/// An order had to be looked at, and then was.
+/// How long due work of an order waited.
 pub struct Wait {
-    /// While the system was up.
+    /// The part of the wait during which the system was up.
     pub lasted: TimeDelta,
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
@@ -41,7 +42,8 @@ struct Reading {
 }
 
 impl Reading {
-    /// Each event follows from those before it, in the fold and in the chain of hashes.
+    /// Checks that each event follows from the earlier ones, in the fold and in the chain of
+    /// hashes.
     fn add(&mut self, order: &OrderId, recorded: &RecordedEvent) {
         let RecordedEvent { stream, revision, .. } = recorded;
         let (head, flaw) = follow(order, self.head.as_ref(), &raw(recorded));
@@ -78,7 +80,7 @@ impl History {
         Self(orders.into_iter().map(|(id, reading)| (id.into(), reading.entries)).collect())
     }
 
-    /// The longest that an order waited for what was due, while the system was up.
+    /// The longest wait of due work while the system was up.
     pub fn longest_wait(&self, down: &Windows) -> Option<Wait> {
         let waits = self.0.iter().flat_map(|(id, entries)| {
             entries.iter().enumerate().filter_map(move |(revision, entry)| {
@@ -90,7 +92,7 @@ impl History {
         waits.max_by_key(|wait| wait.lasted)
     }
 
-    /// The attempts that were lost, each with its order and what was said of it.
+    /// The attempts that were lost, each with its order and the recorded reason.
     pub fn lost(&self) -> Vec<(&str, &str)> {
         let entries = self.0.iter().flat_map(|(id, entries)| entries.iter().map(move |entry| (id, &entry.event)));
         let lost = entries.filter_map(|(id, event)| match event {

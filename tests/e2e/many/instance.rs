@@ -1,4 +1,4 @@
-//! One process of many, and what becomes of it: killed, stopped, told to leave, started again.
+//! One process of many, over its lives: killed, stopped, asked to leave, started again.
 
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio::task::block_in_place;
 
 use crate::process::{Address, LIMIT, Process};
 
-/// How long an instance that does not answer is waited for when it is asked how it is.
+/// How long a probe waits for an instance that does not answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A role as a process, over several lives.
@@ -17,7 +17,7 @@ pub struct Instance {
     pub name: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    /// What stands before its address when it says that it is up.
+    /// The text in front of its address when it announces that it is up.
     announces: &'static str,
     address: Option<Address>,
     process: Mutex<Option<Process>>,
@@ -36,14 +36,14 @@ impl Instance {
         }
     }
 
-    /// It listens there, in every life.
+    /// Makes it listen there, in every life.
     pub fn at(mut self, address: Address) -> Self {
         self.arguments.extend(["--listen".to_owned(), address.as_str().to_owned()]);
         self.address = Some(address);
         self
     }
 
-    /// It has these settings.
+    /// Adds these settings.
     pub fn with(mut self, settings: &[(&str, &str)]) -> Self {
         self.environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         self
@@ -53,18 +53,18 @@ impl Instance {
         self.address.as_ref().unwrap().url()
     }
 
-    /// Starts it, and gives back what it says after its announcement. One that ends by itself, because something that it
-    /// needs is not there, is started again, as a supervisor would.
+    /// Starts it, and returns the rest of its announcement. If it ends by itself because something
+    /// that it needs is missing, it is started again, as a supervisor would.
     pub async fn start(&self) -> String {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         let environment: Vec<(&str, &str)> =
             self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         loop {
             let process = Process::start(&arguments, &environment);
-            let told = block_in_place(|| process.told_unless_ended(self.announces));
-            if let Some(told) = told {
+            let reported = block_in_place(|| process.line_after_unless_ended(self.announces));
+            if let Some(reported) = reported {
                 *self.process.lock().await = Some(process);
-                return told;
+                return reported;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -91,7 +91,7 @@ impl Instance {
         self.process.lock().await.as_mut().is_some_and(Process::runs)
     }
 
-    /// What `/readyz` says.
+    /// Whether `/readyz` reports it as ready.
     pub async fn is_ready(&self) -> bool {
         let asked = reqwest::Client::new().get(format!("{}/readyz", self.url())).timeout(PATIENCE).send().await;
         asked.is_ok_and(|answer| answer.status().is_success())
@@ -100,7 +100,8 @@ impl Instance {
 
 /// Waits until one of these is ready.
 pub async fn one_is_ready(instances: &[Instance]) {
-    // Not with `until`: the tasks that wait here may move between threads, and its conditions may not.
+    // `until` cannot be used: the waiting tasks may move between threads, and its conditions may
+    // not.
     let begun = Instant::now();
     loop {
         for instance in instances {

@@ -1,4 +1,5 @@
-//! Many instances on one log and one Postgres, each a process of its own, behind a load balancer; and what they must stand.
+//! Many instances on one log and one Postgres, each a separate process, behind a load balancer, and
+//! the faults that they must survive.
 
 mod balancer;
 mod chaos;
@@ -24,10 +25,12 @@ use self::balancer::Balancer;
 use self::instance::{Instance, one_is_ready};
 use crate::process::Address;
 
-/// How long an order taken from the to-do list is left alone by others. Short, so that the tests are.
+/// How long other instances leave an order alone after one took it from the to-do list. Short, so
+/// that the tests are short.
 pub const LEASE: Duration = Duration::from_secs(3);
 
-/// One node, one Postgres, the participants, two projectors, three command handlers behind a balancer, one query API.
+/// One node, one Postgres, the participants, two projectors, three command handlers behind a
+/// balancer, one query API.
 pub struct Many {
     pub postgres: Mutex<OwnCluster>,
     pub database: String,
@@ -52,7 +55,8 @@ impl Many {
         let node = Instance::new("node", &["event-store", "--data", data], "the log at ").at(Address::new());
         let log = node.start().await;
         let servers = [("TENUTO_POSTGRES", database.as_str()), ("TENUTO_EVENTSTORE", log.as_str())];
-        // When one process is down, the others log errors, which would drown the output of the tests.
+        // When one process is down, the others log errors, which would drown the output of the
+        // tests.
         let quiet = std::env::var("TENUTO_LOG").unwrap_or_else(|_| "off".to_owned());
         let with = |instance: Instance| instance.with(&servers).with(&[("TENUTO_LOG", &quiet)]);
         let participants =

@@ -1,6 +1,7 @@
-//! One command handler after the other is told to leave and started again, while orders come in: nobody notices.
+//! One command handler after another receives SIGTERM and is started again while orders arrive. No
+//! client notices.
 //!
-//! `TENUTO_ROLLING_ORDERS` says how many orders there are.
+//! `TENUTO_ROLLING_ORDERS` sets the number of orders.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::{Many, clients};
 use crate::ledger::{Ledger, at_rest, ends, set_stock};
 use crate::process::{from_environment, until};
 
-/// All of them want their orders.
+/// No client gives up its order.
 const CROWD: clients::Crowd = clients::Crowd { per_second: 20, impatient: 0, seed: 0 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,7 +25,7 @@ async fn a_rolling_restart_fails_no_request_and_hands_over_what_is_under_way() {
     let many = Many::new().await;
     let stock = clients::stock_for(&orders);
     set_stock(&many.participants.url(), &stock).await;
-    // Slower than the instances drain, so that each has something under way when it leaves.
+    // Longer than an instance takes to drain, so that each has an attempt in flight when it leaves.
     let slow = json!([{ "participant": "payments", "action": "charge", "delayMs": 1_500 }]);
     let faults = format!("{}/faults", many.participants.url());
     assert!(reqwest::Client::new().post(faults).json(&slow).send().await.unwrap().status().is_success());
@@ -68,7 +69,7 @@ async fn a_rolling_restart_fails_no_request_and_hands_over_what_is_under_way() {
     assert!(!lost.is_empty(), "each instance had something under way when it left");
     let longest = history.longest_wait(&Windows::default()).unwrap();
     println!("{restarts} restarts");
-    println!("clients: {} told to come later, {} unanswered", placed.told_later, placed.unanswered);
+    println!("clients: {} asked to come later, {} unanswered", placed.asked_later, placed.unanswered);
     println!("{:?}", many.balancer.tally());
     let (wait, what) = (longest.lasted.num_milliseconds(), longest.what);
     println!("{} attempts handed over; longest wait {wait} ms: {what}", lost.len());

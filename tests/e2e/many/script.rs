@@ -1,4 +1,4 @@
-//! What happens to whom, and when: drawn from a seed before anything begins. And the doing of it.
+//! The script of faults, drawn from a seed before the test begins, and its execution.
 
 use std::collections::BTreeMap;
 use std::slice;
@@ -17,7 +17,7 @@ use super::instance::{Instance, one_is_ready};
 use super::windows::Windows;
 use super::{LEASE, Many};
 
-/// How long the active projector may be silent before another takes its place.
+/// How long the active projector may be silent before another one takes over.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// What can happen to a process.
@@ -36,18 +36,18 @@ pub enum Fault {
     RestartPostgres,
 }
 
-/// One thing that happens.
+/// One fault of the script.
 #[derive(Debug, Clone, Copy)]
 pub struct Act {
     at: Duration,
     fault: Fault,
-    /// Of several instances, this one.
+    /// Which of several instances it affects.
     which: usize,
-    /// How long it stays away.
+    /// How long the instance stays away.
     lasts: Duration,
 }
 
-/// How often a fault is in the deck that the script deals from, whole, again and again.
+/// How often each fault is in the deck. The script draws from the whole deck, repeatedly.
 const DECK: [(Fault, usize); 9] = [
     (Fault::KillHandler, 5),
     (Fault::StopHandler, 2),
@@ -60,7 +60,7 @@ const DECK: [(Fault, usize); 9] = [
     (Fault::RestartPostgres, 1),
 ];
 
-/// Draws what happens within so long.
+/// Draws the faults for this length of time.
 pub fn draw(seed: u64, length: Duration) -> Vec<Act> {
     let mut dice = StdRng::seed_from_u64(seed);
     let (mut acts, mut deck, mut at) = (Vec::new(), Vec::new(), Duration::ZERO);
@@ -81,7 +81,7 @@ pub fn draw(seed: u64, length: Duration) -> Vec<Act> {
 }
 
 impl Fault {
-    /// How many there are of whom it strikes.
+    /// How many instances the fault can affect.
     fn instances(self) -> usize {
         match self {
             Self::KillHandler | Self::StopHandler => 3,
@@ -109,7 +109,7 @@ impl Fault {
     }
 }
 
-/// Whom an act strikes. What strikes the same comes one after the other.
+/// The instance that a fault affects. Faults of one instance follow one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Target {
     Handler(usize),
@@ -131,29 +131,29 @@ impl Act {
     }
 }
 
-/// What has happened.
+/// What has happened during the test.
 pub struct Happened {
     pub counts: BTreeMap<Fault, usize>,
-    /// When the system as a whole was not up: no node, no Postgres, no command handler, or no projector.
+    /// When the whole system was down: no node, no Postgres, no command handler, or no projector.
     pub down: Windows,
-    /// When what was away, in words: what else might have been waited for.
+    /// When each instance was away: other possible reasons for a wait.
     away: BTreeMap<Target, Windows>,
 }
 
 impl Happened {
-    /// What was away in a span of time, and from when until when, in seconds from its beginning.
+    /// What was away in a time range, and from when until when, in seconds from its beginning.
     pub fn meanwhile(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<String> {
         let seconds = |at: DateTime<Utc>| (at - from).as_seconds_f32();
-        let told = self.away.iter().flat_map(|(target, windows)| {
+        let reported = self.away.iter().flat_map(|(target, windows)| {
             windows
                 .within(from, to)
                 .map(move |(begin, end)| format!("{target:?} {:.1} to {:.1}", seconds(begin), seconds(end)))
         });
-        told.collect()
+        reported.collect()
     }
 }
 
-/// Does it, and ends when everything is up again.
+/// Executes the script, and returns when everything is up again.
 pub async fn perform(many: &Arc<Many>, acts: &[Act]) -> Happened {
     let begun = Instant::now();
     let mut by_target: BTreeMap<Target, Vec<Act>> = BTreeMap::new();
@@ -185,7 +185,7 @@ pub async fn perform(many: &Arc<Many>, acts: &[Act]) -> Happened {
 }
 
 impl Many {
-    /// Does one thing, and undoes it after a while.
+    /// Executes one fault, and reverts it after a while.
     async fn strike(&self, act: Act) {
         let (handler, projector) = (&self.handlers[act.which % 3], &self.projectors[act.which % 2]);
         match act.fault {

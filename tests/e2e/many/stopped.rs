@@ -1,4 +1,4 @@
-//! A process that is stopped for longer than its lease, and wakes up believing what is no longer so.
+//! A process that is stopped for longer than its lease, and continues with outdated knowledge.
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::process::until;
 use crate::world::order;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_instance_that_wakes_up_changes_nothing() {
+async fn a_stopped_instance_that_continues_changes_nothing() {
     let many = Many::new().await;
     let http = reqwest::Client::new();
     set_stock(&many.participants.url(), &json!([{ "sku": "11", "quantity": 10 }])).await;
@@ -39,7 +39,7 @@ async fn a_stopped_instance_that_wakes_up_changes_nothing() {
     let before = History::read(&many.log).await;
     assert_eq!(before.lost().len(), 1, "{:?}", before.lost());
 
-    // It finds the participant's answer, and an order that it takes to be its own.
+    // It finds the participant's answer, and an order that it still considers its own.
     sleeper.signal(Signal::CONT).await;
     one_is_ready(std::slice::from_ref(sleeper)).await;
     place("S2").await;

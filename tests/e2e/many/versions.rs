@@ -1,6 +1,6 @@
 //! A workflow gets a new version while orders follow the old one.
 //!
-//! `TENUTO_VERSION_ORDERS` says how many orders there are of each.
+//! `TENUTO_VERSION_ORDERS` sets the number of orders for each version.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ async fn register(many: &Many, version: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_order_ends_on_the_version_that_it_began_on() {
+async fn each_order_ends_on_the_version_on_which_it_began() {
     let each = usize::try_from(from_environment("TENUTO_VERSION_ORDERS", 60)).unwrap();
     let many = Many::new().await;
     let faults = format!("{}/faults", many.participants.url());
@@ -63,7 +63,7 @@ async fn each_order_ends_on_the_version_that_it_began_on() {
     let early = clients::place(&many.balancer.url, &orders('E'), CROWD).await.acknowledged;
     register(&many, 2).await;
     let late = clients::place(&many.balancer.url, &orders('L'), CROWD).await.acknowledged;
-    // No payment has been made yet: all of the early ones were running when the version came.
+    // No payment has been made yet: all early orders were running when the new version came.
     assert!(http.delete(&faults).send().await.unwrap().status().is_success());
     until("all orders are completed", async || {
         let ends = ends(&many.queries).await;

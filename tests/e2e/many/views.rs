@@ -1,10 +1,10 @@
-//! Whether the views are what the log says, row for row.
+//! Compares the views with the log, row for row.
 
 use event_store::EventStore;
 use projector::compare;
 use sqlx::PgPool;
 
-/// Compares the views in a database with what the log gives, once they have come to its end.
+/// Compares the views in a database with the log, after they have reached its end.
 pub async fn equal_the_log(log: &str, views: &str) {
     let log = EventStore::connect(log).unwrap();
     let views = PgPool::connect(views).await.unwrap();

@@ -1,10 +1,10 @@
-//! Spans of time in which something was not there.
+//! Time ranges in which something was away.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 type Moment = DateTime<Utc>;
 
-/// Spans of time, in order and apart from one another.
+/// Time ranges, sorted and without overlap.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Windows(Vec<(Moment, Moment)>);
 
@@ -21,12 +21,12 @@ impl Windows {
         Self(apart)
     }
 
-    /// When either was not there.
+    /// When at least one was away.
     pub fn or(&self, other: &Self) -> Self {
         Self::new(self.0.iter().chain(&other.0).copied().collect())
     }
 
-    /// When neither was there.
+    /// When both were away.
     pub fn and(&self, other: &Self) -> Self {
         let both = self.0.iter().flat_map(|(from, to)| {
             other.0.iter().map(move |(other_from, other_to)| (*from.max(other_from), *to.min(other_to)))
@@ -34,17 +34,17 @@ impl Windows {
         Self::new(both.filter(|(from, to)| from < to).collect())
     }
 
-    /// How long it was not there.
+    /// How long it was away in total.
     pub fn sum(&self) -> TimeDelta {
         self.0.iter().map(|(from, to)| *to - *from).sum()
     }
 
-    /// Those that a span has something of.
+    /// The parts that are within a time range.
     pub fn within(&self, from: Moment, to: Moment) -> impl Iterator<Item = (Moment, Moment)> + '_ {
         self.0.iter().copied().filter(move |(begin, end)| *begin < to && *end > from)
     }
 
-    /// How much of a span it was there.
+    /// For how much of a time range it was present.
     pub fn there_between(&self, from: Moment, to: Moment) -> TimeDelta {
         let missing = self.0.iter().map(|(begin, end)| (*end.min(&to) - *begin.max(&from)).max(TimeDelta::zero()));
         (to - from).max(TimeDelta::zero()) - missing.sum()
@@ -52,7 +52,7 @@ impl Windows {
 }
 
 #[test]
-fn spans_are_joined_cut_and_measured() {
+fn time_ranges_are_joined_cut_and_measured() {
     let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
     let spans = |spans: &[(i64, i64)]| Windows::new(spans.iter().map(|(from, to)| (at(*from), at(*to))).collect());
     let (one, other) = (spans(&[(10, 20), (0, 5), (15, 30)]), spans(&[(4, 12), (40, 50)]));

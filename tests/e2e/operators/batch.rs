@@ -35,7 +35,7 @@ async fn batch(world: &World, body: &Value) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_batch_says_of_each_order_what_became_of_it() {
+async fn a_batch_reports_the_result_for_each_order() {
     let world = world().await;
     for id in ["a", "b", "c"] {
         waiting(&world, id).await;
@@ -45,9 +45,9 @@ async fn a_batch_says_of_each_order_what_became_of_it() {
         json!({ "operation": "cancel", "reason": "recalled", "orders": ["c", "no-such-order", "b", "a b", "a"] });
     let lines = batch(&world, &body).await;
     assert_eq!((lines.len(), &lines[0]["matches"], &lines[6]), (7, &json!(5), &json!({ "done": true })));
-    let told: Vec<(&str, u64)> =
+    let reported: Vec<(&str, u64)> =
         lines[1..6].iter().map(|line| (line["orderId"].as_str().unwrap(), line["status"].as_u64().unwrap())).collect();
-    assert_eq!(told, [("c", 202), ("no-such-order", 404), ("b", 409), ("a b", 404), ("a", 202)]);
+    assert_eq!(reported, [("c", 202), ("no-such-order", 404), ("b", 409), ("a b", 404), ("a", 202)]);
     assert_eq!(lines[3]["state"], "COMPLETED");
     assert!(lines[1]["revision"].is_u64() && lines[1]["position"].is_string(), "{}", lines[1]);
     for id in ["a", "c"] {
@@ -56,7 +56,7 @@ async fn a_batch_says_of_each_order_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn a_filter_matches_exactly_what_it_matches_over_graphql() {
+async fn a_filter_of_a_batch_matches_the_same_orders_as_over_graphql() {
     let world = world().await;
     world.stock(&json!([{ "sku": "11", "quantity": 1 }])).await;
     for (number, (workflow, customer)) in
@@ -114,17 +114,21 @@ async fn a_filter_matches_exactly_what_it_matches_over_graphql() {
         let edges = answer["data"]["orders"]["edges"].as_array().unwrap_or_else(|| panic!("{answer}"));
         let mut expected: Vec<&str> = edges.iter().map(|edge| edge["node"]["id"].as_str().unwrap()).collect();
         expected.sort_unstable();
-        // Of no order is there anything to retry, so that nothing changes.
+        // No order has anything to retry, so nothing changes.
         let lines = batch(&world, &json!({ "operation": "retry", "reason": "looking", "where": filter })).await;
-        let told: Vec<&str> = lines.iter().filter_map(|line| line["orderId"].as_str()).collect();
-        assert_eq!(told, expected, "{filter}");
+        let reported: Vec<&str> = lines.iter().filter_map(|line| line["orderId"].as_str()).collect();
+        assert_eq!(reported, expected, "{filter}");
         let dry =
             batch(&world, &json!({ "operation": "cancel", "reason": "looking", "where": filter, "dryRun": true }))
                 .await;
-        assert_eq!((dry.len(), &dry[0]["matches"], &dry[1]["done"]), (2, &json!(told.len()), &json!(true)), "{filter}");
-        *sizes.entry(told.len()).or_insert(0) += 1;
+        assert_eq!(
+            (dry.len(), &dry[0]["matches"], &dry[1]["done"]),
+            (2, &json!(reported.len()), &json!(true)),
+            "{filter}"
+        );
+        *sizes.entry(reported.len()).or_insert(0) += 1;
     }
-    assert!(sizes.len() >= 4, "the filters tell orders apart: {sizes:?}");
+    assert!(sizes.len() >= 4, "the filters distinguish orders: {sizes:?}");
     for (pointer, filter) in [
         ("/where/workflow/name", json!({ "workflow": { "name": "aproval" } })),
         ("/where/workflow/version", json!({ "workflow": { "name": "approval", "version": 2 } })),
@@ -140,14 +144,14 @@ async fn a_filter_matches_exactly_what_it_matches_over_graphql() {
 const PAYMENTS: &str = "participants:\n  payments: { url: \"${PAYMENTS_URL}\" }\nsteps:\n  \
                         charge: { call: payments.charge, with: { amount: order.total, currency: order.currency }, undo: payments.refund }\n";
 
-/// Orders that end by themselves, soon and after a while.
+/// Workflows of orders that end by themselves, one soon and one after a while.
 fn more_workflows() -> [String; 2] {
     let settle = "  settle: { after: [charge], wait: 1m }\n";
     [format!("workflow: paid\nversion: 1\n{PAYMENTS}"), format!("workflow: settled\nversion: 1\n{PAYMENTS}{settle}")]
 }
 
 #[tokio::test]
-async fn many_running_orders_are_canceled_while_they_run_and_the_answer_says_which_had_ended() {
+async fn many_orders_are_canceled_while_they_run_and_the_answer_lists_which_had_ended() {
     let running = usize::try_from(from_environment("TENUTO_BATCH_ORDERS", 100)).unwrap();
     let shipped = running / 10;
     let orders = shipped + running;
@@ -156,8 +160,8 @@ async fn many_running_orders_are_canceled_while_they_run_and_the_answer_says_whi
         world.register(&workflow).await;
     }
     world.stock(&json!([{ "sku": "11", "quantity": shipped }])).await;
-    // Some are shipped before. Of the rest, half would be back-ordered; the others end soon, or after
-    // a while.
+    // Some orders are shipped before. Of the rest, half would be back-ordered. The others end soon,
+    // or after a while.
     let place = async |number: usize| {
         let workflow = match number % 8 {
             1 if number >= shipped => "paid",
@@ -179,41 +183,41 @@ async fn many_running_orders_are_canceled_while_they_run_and_the_answer_says_whi
 
     let start = Instant::now();
     let output = tenuto(&world, &["cancel", "--where", "customer=VINET", "--reason", "recalled", "--json"]);
-    let told_after = start.elapsed();
+    let reported_after = start.elapsed();
     fault(&world, None).await;
-    let told = lines(&output);
-    let (summary, told) = told.split_last().unwrap();
+    let reported = lines(&output);
+    let (summary, reported) = reported.split_last().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((told.len(), &summary["orders"]), (orders, &json!(orders)), "{stderr}");
+    assert_eq!((reported.len(), &summary["orders"]), (orders, &json!(orders)), "{stderr}");
     assert_eq!(output.status.code(), Some(1), "some had been completed: {stderr}");
 
     let mut completed = 0;
-    for line in told {
+    for line in reported {
         if line["status"] != 202 {
             assert_eq!((&line["status"], &line["state"]), (&json!(409), &json!("COMPLETED")), "{line}");
             completed += 1;
         }
     }
     assert!((shipped..orders).contains(&completed), "{completed} of {orders} had been completed");
-    // Each is as its line says it would be.
-    let as_told = |ends: &Ends| {
-        told.iter().all(|line| {
+    // Each order ended as its line states.
+    let as_reported = |ends: &Ends| {
+        reported.iter().all(|line| {
             let state = if line["status"] == 202 { "CANCELED" } else { "COMPLETED" };
             ends[line["orderId"].as_str().unwrap()].1 == state
         })
     };
-    world.until("every order has ended as it was told of", async || as_told(&ends(&world.base).await)).await;
+    world.until("every order has ended as its line states", async || as_reported(&ends(&world.base).await)).await;
     let ended_after = start.elapsed();
 
-    // By the services' records, every charge is refunded and every reservation released, except those of
-    // completed orders.
+    // By the services' records, every charge is refunded and every reservation released, except
+    // those of completed orders.
     let (_, totals) = world.get("/participants/payments/totals").await;
     let money = |name: &str| totals[0][name].as_str().unwrap().parse::<Decimal>().unwrap();
     assert_eq!(money("charged") - money("refunded"), Decimal::from(14 * completed), "{totals}");
     let (_, stock) = world.get("/participants/shipping/stock").await;
     assert_eq!((&stock[0]["onHand"], &stock[0]["reserved"]), (&json!(0), &json!(0)), "{stock}");
     println!(
-        "{orders} orders: {} canceled, {completed} had been completed; all told of after {told_after:?}, all ended after \
+        "{orders} orders: {} canceled, {completed} had been completed; all reported after {reported_after:?}, all ended after \
          {ended_after:?}; {} of {} charges refunded",
         orders - completed,
         totals[0]["refunds"],

@@ -1,4 +1,5 @@
-//! Each command: what it does, where it makes no sense, and that the history says who did it and why.
+//! Each command: its effect, the states in which it is refused, and the actor and reason in the
+//! history.
 
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ async fn signed(world: &World, id: &str, kind: &str) {
 }
 
 #[tokio::test]
-async fn a_canceled_order_is_undone_and_takes_no_more_commands() {
+async fn a_canceled_order_is_undone_and_accepts_no_more_commands() {
     let world = world().await;
     waiting(&world, "C").await;
     operated(&world, "C", "cancel", none()).await;
@@ -36,7 +37,7 @@ async fn a_canceled_order_is_undone_and_takes_no_more_commands() {
 }
 
 #[tokio::test]
-async fn a_back_ordered_order_can_be_canceled_and_its_shipment_is() {
+async fn a_back_ordered_order_and_its_shipment_can_be_canceled() {
     let world = World::new().await;
     world.place(&order("B", "order-fulfilment", "11", 1)).await;
     world.comes_to("B", "BackOrdered", "WAITING").await;
@@ -50,7 +51,7 @@ async fn a_back_ordered_order_can_be_canceled_and_its_shipment_is() {
 }
 
 #[tokio::test]
-async fn a_held_order_takes_answers_down_and_goes_on_when_it_may() {
+async fn a_paused_order_records_answers_and_continues_when_resumed() {
     let world = world().await;
     waiting(&world, "P").await;
     refused(&world, "P", "resume", none(), "WAITING").await;
@@ -81,7 +82,7 @@ async fn a_held_order_takes_answers_down_and_goes_on_when_it_may() {
 }
 
 #[tokio::test]
-async fn a_person_is_not_on_record_for_what_a_participant_answers() {
+async fn an_answer_of_a_participant_is_recorded_without_an_actor() {
     let world = world().await;
     waiting(&world, "A").await;
     assert_eq!(answer(&world, "A", json!({ "outcome": "approved" })).await.0, 202);
@@ -92,7 +93,7 @@ async fn a_person_is_not_on_record_for_what_a_participant_answers() {
 }
 
 #[tokio::test]
-async fn what_waits_for_its_next_attempt_is_tried_again_now() {
+async fn a_retry_starts_the_next_attempt_at_once() {
     let world = World::new().await;
     let patient = "workflow: patient\nversion: 1\nparticipants:\n  payments: { url: \"${PAYMENTS_URL}\" }\nsteps:\n  charge:\n    \
                    call: payments.charge\n    with: { amount: order.total, currency: order.currency }\n    undo: payments.refund\n    \
@@ -117,7 +118,7 @@ async fn what_waits_for_its_next_attempt_is_tried_again_now() {
 }
 
 #[tokio::test]
-async fn a_stuck_order_goes_on_when_it_is_tried_again_and_when_its_undo_is_assumed() {
+async fn a_stuck_order_continues_after_a_retry_and_after_its_undo_is_skipped() {
     let world = world().await;
     let closed = json!({ "status": 400, "detail": "the account is closed" });
     fault(&world, Some(json!({ "participant": "payments", "action": "refund", "respond": closed }))).await;
@@ -128,7 +129,7 @@ async fn a_stuck_order_goes_on_when_it_is_tried_again_and_when_its_undo_is_assum
         refused(&world, id, "cancel", none(), "STUCK").await;
         refused(&world, id, "pause", none(), "STUCK").await;
     }
-    // A skip with an outcome means the step, and not its undo.
+    // A skip with an outcome means the step itself, and not its undo.
     refused(&world, "S1", "skip", skip("charge", "done"), "STUCK").await;
     operated(&world, "S1", "skip", json!({ "step": "charge" })).await;
     world.comes_to("S1", "Placed", "CANCELED").await;
@@ -152,7 +153,7 @@ async fn a_step_is_skipped_with_the_outcome_to_assume() {
 }
 
 #[tokio::test]
-async fn who_is_not_named_is_an_operator() {
+async fn an_actor_without_a_name_is_recorded_as_operator() {
     let world = world().await;
     waiting(&world, "N").await;
     let (status, _) = operate(&world, "N", "pause", json!({ "actor": null })).await;

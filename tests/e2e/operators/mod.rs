@@ -1,4 +1,4 @@
-//! What operators do, to one order and to many, against everything else that happens to them.
+//! What operators do to one order and to many, during other changes of the same orders.
 
 mod batch;
 mod commands;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, order};
 
-/// A charge, and then a person's word, after which nothing is left to do.
+/// A charge, and then a person's approval, which is the last step.
 const APPROVAL: &str = r#"workflow: approval
 version: 1
 participants:
@@ -25,27 +25,27 @@ steps:
     compensate-on: [rejected]
 "#;
 
-/// A world whose orders can wait for a person.
+/// A world with orders that wait for a person.
 async fn world() -> World {
     let world = World::new().await;
     world.register(APPROVAL).await;
     world
 }
 
-/// An order that waits for a person.
+/// Places an order, and waits until it waits for a person.
 async fn waiting(world: &World, id: &str) {
     world.place(&order(id, "approval", "11", 1)).await;
     world.comes_to(id, "Placed", "WAITING").await;
 }
 
-/// Tells an order to do something.
+/// Sends a command to an order.
 async fn operate(world: &World, id: &str, what: &str, more: Value) -> (u16, Value) {
     let mut body = json!({ "reason": "the customer called", "actor": "ann" });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     world.post(&format!("/orders/{id}/{what}"), &body).await
 }
 
-/// The same where it has to be taken.
+/// The same. The command must be accepted.
 async fn operated(world: &World, id: &str, what: &str, more: Value) -> Value {
     let (status, receipt) = operate(world, id, what, more).await;
     assert_eq!((status, &receipt["orderId"]), (202, &json!(id)), "{what}: {receipt}");
@@ -53,18 +53,18 @@ async fn operated(world: &World, id: &str, what: &str, more: Value) -> Value {
     receipt
 }
 
-/// The same where it makes no sense, because of the order's state.
+/// The same. The command must be refused because of the order's state.
 async fn refused(world: &World, id: &str, what: &str, more: Value, state: &str) {
     let (status, problem) = operate(world, id, what, more).await;
     assert_eq!((status, &problem["state"]), (409, &json!(state)), "{what}: {problem}");
 }
 
-/// Answers for a person.
+/// Sends a person's answer.
 async fn answer(world: &World, id: &str, body: Value) -> (u16, Value) {
     world.post(&format!("/orders/{id}/steps/approve/outcome"), &body).await
 }
 
-/// The entry of an order's timeline that has that type.
+/// The entry of an order's timeline with this type.
 async fn entry(world: &World, id: &str, kind: &str) -> Value {
     let order = world.order(id, "timeline(first: 100) { edges { node { type summary step actor reason } } }").await;
     let edges = order["timeline"]["edges"].as_array().unwrap();
@@ -72,7 +72,7 @@ async fn entry(world: &World, id: &str, kind: &str) -> Value {
     found.unwrap_or_else(|| panic!("no {kind}: {order}")).clone()
 }
 
-/// Scripts a fault, or ends all of them.
+/// Scripts a fault, or removes all of them.
 async fn fault(world: &World, fault: Option<Value>) {
     let url = format!("{}/participants/faults", world.base);
     let request = match fault {

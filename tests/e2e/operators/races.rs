@@ -1,4 +1,4 @@
-//! Commands that race with one another, with answers, and with the order's own progress.
+//! Commands that race with one another, with answers, and with the order's progress.
 
 use domain::order::Event;
 use futures::future::join_all;
@@ -9,7 +9,7 @@ use crate::ledger::at_rest;
 use crate::many::history::History;
 use crate::world::{World, order};
 
-/// An answer under a key of its own.
+/// Sends an answer under a separate key.
 async fn approve(world: &World, id: &str, key: String) -> (u16, Value) {
     let url = format!("{}/orders/{id}/steps/approve/outcome", world.base);
     let request = world.http.post(url).header("Idempotency-Key", key).json(&json!({ "outcome": "approved" }));
@@ -17,20 +17,20 @@ async fn approve(world: &World, id: &str, key: String) -> (u16, Value) {
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
-/// What one of many clients does.
+/// One action of one of many clients.
 async fn act(world: &World, id: &str, what: &'static str, number: usize) -> (&'static str, u16) {
-    let (status, told) = loop {
+    let (status, reported) = loop {
         let reply = match what {
             "approve" => approve(world, id, format!("k-{number}")).await,
             what => operate(world, id, what, json!({ "actor": format!("client-{number}") })).await,
         };
-        // So many at once are more than an order's driver takes: then nothing was done.
+        // An order's driver refuses more than it can queue. Then nothing was done.
         if reply.0 != 503 {
             break reply;
         }
     };
-    // A command that comes too late gets the state of the order.
-    assert!(status == 202 || (status == 409 && told["state"].is_string()), "{what}: {status} {told}");
+    // A command that comes too late gets the order's state.
+    assert!(status == 202 || (status == 409 && reported["state"].is_string()), "{what}: {status} {reported}");
     (what, status)
 }
 
@@ -39,7 +39,7 @@ fn taken(done: &[(&str, u16)], what: &str) -> usize {
 }
 
 #[tokio::test]
-async fn either_the_cancel_or_the_answer_stands_and_everybody_else_is_told() {
+async fn either_the_cancel_or_the_answer_stands_and_all_others_are_refused() {
     let world = world().await;
     let ids: Vec<String> = (0..10).map(|number| format!("E{number}")).collect();
     for id in &ids {
@@ -60,7 +60,7 @@ async fn either_the_cancel_or_the_answer_stands_and_everybody_else_is_told() {
 }
 
 #[tokio::test]
-async fn each_command_that_was_taken_is_in_the_history_once_and_none_that_was_not() {
+async fn each_accepted_command_is_in_the_history_once_and_no_refused_one_is() {
     let world = world().await;
     for round in 0..6 {
         let id = format!("H{round}");
@@ -76,7 +76,7 @@ async fn each_command_that_was_taken_is_in_the_history_once_and_none_that_was_no
             ["COMPLETED", "CANCELED"].contains(&state.as_str().unwrap_or_default())
         };
         world.until("the order has ended", ended).await;
-        // Reading it checks that it folds, and that its chain of hashes holds.
+        // Reading it checks the fold and the chain of hashes.
         let history = History::read(&world.log).await;
         let events = &history.0[&id];
         let count = |of: fn(&Event) -> bool| events.iter().filter(|entry| of(&entry.event)).count();
@@ -92,7 +92,7 @@ async fn each_command_that_was_taken_is_in_the_history_once_and_none_that_was_no
 }
 
 #[tokio::test]
-async fn orders_that_are_held_and_let_go_in_full_traffic_lose_nothing_and_do_nothing_twice() {
+async fn orders_that_are_paused_and_resumed_under_load_lose_nothing_and_do_nothing_twice() {
     const ORDERS: usize = 40;
     const TIMES: usize = 6;
     let world = World::new().await;
