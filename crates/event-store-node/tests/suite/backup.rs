@@ -139,7 +139,7 @@ async fn a_backup_under_load_is_an_earlier_state_of_the_log_and_can_be_updated_a
     let copy = tempfile::tempdir().unwrap();
     let first = under_load(&source, Box::pin(backed_up(&source, copy.path()))).await;
     assert_eq!(first.added, first.position);
-    assert!(first.position < source.head().await, "nobody wrote meanwhile");
+    assert!(first.position < source.head().await, "no writer appended meanwhile");
 
     let restored = Source::open(copy).await;
     assert_eq!(restored.head().await, first.position);
