@@ -63,12 +63,18 @@ const KEPT: [(&str, &str); 2] = [
 
 /// Folders of Rust sources whose comments and texts follow the same rules. In the end, all of
 /// `crates/` and the four crates at the top belong here.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 19] = [
+    "benches",
     "crates/accept-loop",
+    "crates/audit",
     "crates/back-off",
     "crates/error-causes",
+    "crates/event-store",
+    "crates/event-store-node",
+    "crates/event-store-protocol",
     "crates/http-client",
     "crates/http-problem",
+    "crates/leader-consumer",
     "crates/participants",
     "crates/postgres-cluster",
     "crates/servers",
@@ -76,26 +82,20 @@ const SOURCES: [&str; 13] = [
     "domain",
     "projector",
     "query-api",
-    "tests/e2e/book",
+    "tests",
 ];
 
 /// Where Rust sources are.
 const FOLDERS: [&str; 8] = ["benches", "command-handler", "crates", "domain", "projector", "query-api", "src", "tests"];
 
 /// How often the sources that are not covered yet have a banned phrase. A number only falls.
-const LEFT: [(&str, usize); 12] = [
+const LEFT: [(&str, usize); 6] = [
     ("command-handler", 179),
-    ("crates/audit", 12),
     ("crates/cli", 38),
     ("crates/command-line", 12),
-    ("crates/event-store", 18),
-    ("crates/event-store-node", 103),
-    ("crates/event-store-protocol", 2),
     ("crates/lab", 25),
-    ("crates/leader-consumer", 8),
     ("crates/maintenance", 13),
     ("src", 14),
-    ("tests", 34),
 ];
 
 /// The widest line of prose.
