@@ -177,6 +177,18 @@ async fn every_example_of_an_answer_is_accepted_and_its_limits_are_the_documente
     }
 }
 
+#[tokio::test]
+async fn an_order_is_waited_for_as_long_as_documented_and_no_longer() {
+    let world = World::new().await;
+    let document = Document::of(&world).await;
+    let longest = document.0["components"]["parameters"]["Wait"]["schema"]["maximum"].as_u64().unwrap();
+    world.stock(&json!([{ "sku": "11", "quantity": 5 }])).await;
+    world.place(&order("done", "order-fulfilment", "11", 1)).await;
+    world.comes_to("done", "Shipped", "COMPLETED").await;
+    assert_eq!(world.get(&format!("/orders/done?wait={longest}")).await.0, 200);
+    assert_eq!(world.get(&format!("/orders/done?wait={}", longest + 1)).await.0, 400);
+}
+
 #[test]
 fn every_status_of_a_wrong_request_is_documented() {
     let document = Document(serde_json::from_str(include_str!("../../command-handler/openapi.json")).unwrap());

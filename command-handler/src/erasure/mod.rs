@@ -23,7 +23,7 @@ pub use orders::CustomerOrders;
 
 const POLL: Duration = Duration::from_millis(50);
 /// How many open orders are named.
-const MAX_NAMED: usize = 10;
+pub(crate) const MAX_NAMED: usize = 10;
 
 /// Who wishes it, and why.
 #[derive(Debug, Clone)]

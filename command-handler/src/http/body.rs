@@ -48,10 +48,13 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
         }
     }
     if total > LARGEST_BODY {
-        let detail = format!("the body must be at most {LARGEST_BODY} bytes");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        return Err(too_large());
     }
     Ok(bytes.freeze())
+}
+
+pub(super) fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body must be at most {LARGEST_BODY} bytes"))
 }
 
 fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {
@@ -60,9 +63,11 @@ fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Proble
     if accepted.iter().any(|media_type| media_type.eq_ignore_ascii_case(essence)) {
         return Ok(());
     }
-    let found = if essence.is_empty() { "none".to_owned() } else { format!("{essence:?}") };
-    Err(Problem::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        format!("the Content-Type must be {}, found {found}", accepted.join(" or ")),
-    ))
+    Err(wrong_media_type(essence, accepted))
+}
+
+pub(super) fn wrong_media_type(given: &str, accepted: &[&str]) -> Problem {
+    let found = if given.is_empty() { "none".to_owned() } else { format!("{given:?}") };
+    let detail = format!("the Content-Type must be {}, found {found}", accepted.join(" or "));
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
 }

@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::Request;
 use http_problem::Problem;
 use serde::Serialize;
+use serde_json::json;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -16,10 +17,13 @@ use super::body;
 use super::fields::Fields;
 use super::in_time::PATIENCE;
 use super::instruction::attribution;
+use super::openapi::{Operation, Shared, example};
 use crate::clock::Clock;
 use crate::erasure::{CustomerOrders, Erasure, ForgetError, Forgotten, Progress, Unfinished};
 use crate::log::Log;
 use crate::participants::AllParticipants;
+
+pub(super) const PATH: &str = "/customers/{id}/forget";
 
 /// What forgetting takes.
 pub(super) type Eraser<L, C, V> = Arc<Erasure<L, AllParticipants<L>, C, V>>;
@@ -73,4 +77,43 @@ fn problem(Unfinished { error, progress }: &Unfinished) -> Problem {
             Problem::later(format!("the customer is not forgotten yet: {error}; {done}; send the same request again"))
         }
     }
+}
+
+pub(super) fn described() -> Operation {
+    let erased = Erased {
+        customer_id: "VINET".to_owned(),
+        orders: 2,
+        in_the_clear: 0,
+        open_orders: Vec::new(),
+        position: "4711".to_owned(),
+    };
+    let refused = |error| problem(&Unfinished { error, progress: Progress::Nothing });
+    Operation::post(PATH, "forgetCustomer", "operators", "Erase a customer's personal data")
+        .description(
+            "Tenuto destroys the keys that seal the data. The log, the views and their copies remain as they are, and the \
+             data in them can no longer be read. This cannot be reversed. The stream `erasures` informs holders of \
+             copies. A repetition is safe, and erases data that were recorded since. 409 while an order of the customer \
+             has not ended.",
+        )
+        .parameter(json!({
+            "name": "id",
+            "in": "path",
+            "required": true,
+            "description": "The shop's id of the customer.",
+            "schema": { "type": "string", "minLength": 1 },
+            "example": "VINET",
+        }))
+        .body(json!({ "$ref": "#/components/requestBodies/Instruction" }))
+        .answer(
+            200,
+            "The data are erased. Other instances use a key that they have in memory for at most ten seconds.",
+            "Forgotten",
+            &erased,
+        )
+        .refusal("No order has this customer id.", [("customer", refused(ForgetError::Unknown("VINTE".to_owned())))])
+        .refusal("Orders still need the data.", [(
+            "orders",
+            refused(ForgetError::OrdersOpen(vec![example::ORDER.to_owned()])),
+        )])
+        .shared(Shared::OF_A_BODY).shared([Shared::WrongInstruction])
 }

@@ -2,13 +2,16 @@
 
 use axum::http::HeaderMap;
 use http_problem::Problem;
+use serde_json::{Value, json};
 
+/// The header.
+const NAME: &str = "Idempotency-Key";
 /// The longest key, in characters.
 const MAX_LENGTH: usize = 255;
 
 /// The request's key: a quoted string (RFC 8941), or bare.
 pub(super) fn read(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut values = headers.get_all("Idempotency-Key").iter();
+    let mut values = headers.get_all(NAME).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(bad("is given more than once"));
@@ -43,6 +46,38 @@ fn unquoted(text: &str) -> Result<String, Problem> {
         }
     }
     Ok(key)
+}
+
+pub(super) fn parameter() -> Value {
+    json!({
+        "name": NAME,
+        "in": "header",
+        "description": "Identifies a request that is sent again (IETF draft `idempotency-key-header`). Keys do not expire.",
+        "schema": {
+            "anyOf": [
+                {
+                    "description": "A bare key, of visible ASCII characters without quotes.",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": MAX_LENGTH,
+                    "pattern": r"^[!#-~]([\t !#-~]*[!#-~])?$",
+                },
+                {
+                    "description": format!(
+                        "A string of RFC 8941: in quotes, with `\\\"` and `\\\\` for `\"` and `\\`. Without quotes and \
+                         escapes, it has at most {MAX_LENGTH} characters."
+                    ),
+                    "type": "string",
+                    "pattern": format!(r#"^"([\t !#-\[\]-~]|\\["\\]){{1,{MAX_LENGTH}}}"$"#),
+                },
+            ],
+        },
+        "example": "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
+    })
+}
+
+pub(super) fn example_of_a_fault() -> Problem {
+    bad("starts with a quote and does not end with one")
 }
 
 fn bad(what: &str) -> Problem {

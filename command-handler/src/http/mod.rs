@@ -64,24 +64,23 @@ pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
 ) -> Router {
     let erasure =
         Erasure { orchestrator: orchestrator.clone(), log: log.clone(), keys: keys.clone(), views: views.clone() };
-    let erasure =
-        Router::new().route("/customers/{id}/forget", post(forget::handle::<L, C, V>)).with_state(Arc::new(erasure));
+    let erasure = Router::new().route(forget::PATH, post(forget::handle::<L, C, V>)).with_state(Arc::new(erasure));
     let batches = Arc::new(Batches::new(orchestrator.clone(), views, leaving));
-    let batches = Router::new().route("/orders/batch", post(batch::handle::<L, C, V>)).with_state(batches);
+    let batches = Router::new().route(batch::PATH, post(batch::handle::<L, C, V>)).with_state(batches);
     let bar = middleware::from_fn_with_state(admission.clone(), unless_barred);
     let placing = Placing::new(orchestrator.clone(), log, keys);
     let endpoint = Arc::new(Endpoint { orchestrator, placing, admission });
     let operations = OperatorAction::ALL.into_iter().fold(Router::new(), |router, action| {
         let handle = move |endpoint, path, request| operate::handle::<L, C>(action, endpoint, path, request);
-        router.route(&format!("/orders/{{id}}/{}", action.as_str()), post(handle))
+        router.route(&operate::path(action), post(handle))
     });
     operations
-        .route("/orders", post(place::handle::<L, C>))
-        .route("/orders/{id}/steps/{step}/outcome", post(outcome::handle::<L, C>))
-        .route("/orders/{id}/personal-data", get(personal_data::handle::<L, C>))
-        .route("/workflows", post(workflows::handle::<L, C>))
-        .route("/circuits", get(circuits::handle::<L, C>))
-        .route("/openapi.json", get(openapi::handle))
+        .route(place::PATH, post(place::handle::<L, C>))
+        .route(&outcome::path(), post(outcome::handle::<L, C>))
+        .route(&personal_data::path(), get(personal_data::handle::<L, C>))
+        .route(workflows::PATH, post(workflows::handle::<L, C>))
+        .route(circuits::PATH, get(circuits::handle::<L, C>))
+        .route(openapi::PATH, get(openapi::handle))
         .with_state(endpoint)
         .merge(batches)
         .merge(erasure)

@@ -7,15 +7,21 @@ use axum::extract::{Path, State};
 use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use http_problem::Problem;
+use serde_json::json;
 
 use super::fields::Fields;
 use super::in_time::in_time;
 use super::instruction::{self, OperatorAction};
+use super::openapi::{Operation, Shared, order_path, parameter_ref};
 use super::place::Receipt;
 use super::refused::{named, problem};
 use super::{Handle, body};
 use crate::clock::Clock;
 use crate::log::Log;
+
+pub(super) fn path(action: OperatorAction) -> String {
+    order_path(&format!("/{}", action.as_str()))
+}
 
 pub(super) async fn handle<L: Log, C: Clock>(
     action: OperatorAction,
@@ -32,4 +38,57 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let operated = async { endpoint.orchestrator.operate(order_id, command).await.map_err(|error| problem(error, "")) };
     let accepted = in_time(operated).await?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
+}
+
+pub(super) fn described(action: OperatorAction) -> Operation {
+    let (id, summary, description, body) = match action {
+        OperatorAction::Cancel => (
+            "cancelOrder",
+            "Cancel an order",
+            "Tenuto undoes completed steps, the latest first, and the order ends `CANCELED`. Steps that wait are given up \
+             at once; calls in flight are concluded first. A pause ends. 409 for an order that is being undone, or has \
+             ended.",
+            "Instruction",
+        ),
+        OperatorAction::Pause => (
+            "pauseOrder",
+            "Pause an order",
+            "No step starts, and no deadline passes; answers are recorded. 409 for an order that is paused, stuck, or has \
+             ended.",
+            "Instruction",
+        ),
+        OperatorAction::Resume => (
+            "resumeOrder",
+            "Resume a paused order",
+            "Deadlines are postponed by the length of the pause. 409 for an order that is not paused.",
+            "Instruction",
+        ),
+        OperatorAction::Retry => (
+            "retryOrder",
+            "Try again now",
+            "Tenuto tries a step now that waits for its next attempt, or that the order is stuck at; without `step`, each \
+             such step. 409 if the order has no such step.",
+            "RetryInstruction",
+        ),
+        OperatorAction::Skip => (
+            "skipStep",
+            "Assume the answer of a step",
+            "The step counts as answered: Tenuto no longer waits for its answer, and sends no request. If the order is \
+             undone, the step is undone too, because it is unknown whether it acted. 409 for a step that has not begun, \
+             or has ended.",
+            "SkipInstruction",
+        ),
+    };
+    Operation::post(&path(action), id, "operators", summary)
+        .description(description)
+        .parameter(parameter_ref("OrderId"))
+        .body(json!({ "$ref": format!("#/components/requestBodies/{body}") }))
+        .shared(Shared::OF_A_BODY)
+        .shared([
+            Shared::Operated,
+            Shared::NothingToOperateOn,
+            Shared::NotNow,
+            Shared::HistoryIncomplete,
+            Shared::WrongInstruction,
+        ])
 }

@@ -7,21 +7,23 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::IntoResponse;
 use domain::order::request::Violation;
-use domain::order::{Direction, Signal};
+use domain::order::{Direction, Refusal, Signal, State as OrderState};
 use http_problem::Problem;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fields::Fields;
 use super::in_time::in_time;
+use super::openapi::{Operation, Shared, content, example, json_limits, order_path, parameter_ref, schema_ref};
 use super::place::Receipt;
 use super::refused::{named, problem};
 use super::{Handle, body, idempotency_key, instruction};
 use crate::answer::{data_fault, outcome_fault};
 use crate::clock::Clock;
 use crate::log::Log;
+use crate::orchestrator::CommandError;
 
 /// The longest source and id of an event, in characters.
-const MAX_KEY: usize = 512;
+pub(super) const MAX_KEY: usize = 512;
 
 const CLOUD_EVENT: &str = "application/cloudevents+json";
 
@@ -157,6 +159,150 @@ fn checked(answer: Value, at: &str) -> Result<Answer, Problem> {
     let signature = instruction::signature(&mut fields);
     fields.finish()?;
     Ok(Answer { outcome, data, signature })
+}
+
+pub(super) fn path() -> String {
+    order_path("/steps/{step}/outcome")
+}
+
+pub(super) fn described() -> Operation {
+    Operation::post(&path(), "recordOutcome", "participants", "Answer a step's request")
+        .description(
+            "For a participant that accepted a request with 202 and answers later, at the URL that the request had in \
+             `Tenuto-Callback`. Also for a person whose answer an `await` step waits for: `actor` and `reason` then name \
+             the person and the reason, and the log records them with the answer. The body is the answer itself, or a \
+             CloudEvent 1.0 in structured or binary mode.\n\nA key identifies an answer: the `Idempotency-Key`, or else \
+             `source` and `id` of the CloudEvent. The same answer again under a known key is 202 and is not recorded \
+             again; another answer under it is 422. Without a key, an answer that equals the last one counts as the same. \
+             A 202 always means that the answer is recorded.",
+        )
+        .parameter(parameter_ref("OrderId"))
+        .parameter(json!({
+            "name": "step",
+            "in": "path",
+            "required": true,
+            "description": "The step's name in the order's workflow.",
+            "schema": schema_ref("Name"),
+            "example": "ship",
+        }))
+        .parameter(json!({
+            "name": "direction",
+            "in": "query",
+            "description": "`undo`: the answer to an undo that was accepted with 202. The `Tenuto-Callback` of an undo \
+                            has it. Any outcome then means that the step is undone.",
+            "schema": { "enum": ["do", "undo"], "default": "do" },
+            "example": "do",
+        }))
+        .parameter(parameter_ref("IdempotencyKey"))
+        .parameter(event_header(
+            "ce-specversion",
+            "For a CloudEvent in binary mode. Any `ce-` header selects this mode; the body is then the data of the event, \
+             as `application/json`.",
+            &json!({ "const": "1.0" }),
+            "1.0",
+        ))
+        .parameter(event_header("ce-id", "Required in binary mode.", &json!({ "type": "string", "minLength": 1 }), "4711"))
+        .parameter(event_header(
+            "ce-source",
+            "Required in binary mode.",
+            &json!({ "type": "string", "format": "uri-reference", "minLength": 1 }),
+            "/shipping",
+        ))
+        .parameter(event_header(
+            "ce-type",
+            "Required in binary mode; not read otherwise.",
+            &json!({ "type": "string", "minLength": 1 }),
+            "com.example.shipping.shipped",
+        ))
+        .body(described_body())
+        .answer(
+            202,
+            "The answer is in the log, and with it the events that follow at once.",
+            "Receipt",
+            &example::receipt(13, 16),
+        )
+        .refusal("The order, or the step in its workflow, does not exist.", [
+            ("order", example::no_such_order()),
+            ("step", example::no_such_step()),
+        ])
+        .refusal(
+            "The step does not wait for an answer, or no longer does (`state` is the order's, `detail` describes how the \
+             step ended and whether the answer contradicts it), or it has the maximum number of answers.",
+            conflicts(),
+        )
+        .refusal(
+            "The answer or its CloudEvent is wrong, the step does not have the outcome, or the key belongs to another \
+             answer.",
+            wrong_answers(),
+        )
+        .shared(Shared::OF_A_BODY).shared([Shared::HistoryIncomplete])
+}
+
+fn event_header(name: &str, description: &str, schema: &Value, example: &str) -> Value {
+    json!({ "name": name, "in": "header", "description": description, "schema": schema, "example": example })
+}
+
+fn described_body() -> Value {
+    let event = json!({
+        "specversion": "1.0",
+        "id": "4711",
+        "source": "/shipping",
+        "type": "com.example.shipping.shipped",
+        "time": "1996-07-16T09:00:00Z",
+        "datacontenttype": "application/json",
+        "data": { "outcome": "shipped", "data": { "tracking": "T-1" } },
+    });
+    let answers = [
+        ("shipped", json!({ "outcome": "shipped", "data": { "tracking": "T-1" } })),
+        ("withoutData", json!({ "outcome": "out_of_stock" })),
+        (
+            "byAPerson",
+            json!({ "outcome": "shipped", "actor": "ann", "reason": "the carrier confirmed it on the phone" }),
+        ),
+    ];
+    let mut body = json_limits();
+    body["required"] = json!(true);
+    body["content"] = json!({ "application/json": content("Answer", answers), CLOUD_EVENT: content("CloudEvent", [("shipped", event)]) });
+    body
+}
+
+fn conflicts() -> [(&'static str, Problem); 4] {
+    let refused = |refusal| problem(CommandError::Refused(refusal), "");
+    let (step, recorded) = (|| "ship".to_owned(), str::to_owned);
+    let (completed, canceled) = (OrderState::Completed, OrderState::Canceled);
+    [
+        ("notWaiting", refused(Refusal::NotWaiting { step: "charge".to_owned(), state: OrderState::Running })),
+        (
+            "contradicts",
+            refused(Refusal::Contradicts {
+                step: step(),
+                state: completed,
+                recorded: recorded("answered \"shipped\""),
+            }),
+        ),
+        (
+            "tooLate",
+            refused(Refusal::TooLate {
+                step: step(),
+                state: canceled,
+                recorded: recorded("failed: no answer in time"),
+            }),
+        ),
+        ("tooManyAnswers", refused(Refusal::TooManyAnswers { step: step(), count: 100 })),
+    ]
+}
+
+fn wrong_answers() -> [(&'static str, Problem); 3] {
+    let refused = |refusal| problem(CommandError::Refused(refusal), "");
+    let step = || "ship".to_owned();
+    let known = ["shipped", "backordered", "out_of_stock"].map(str::to_owned).to_vec();
+    let event = missing(|name| Some(if name == "specversion" { "0.3" } else { "4711" }.to_owned()), "/");
+    let (key, recorded) = ("4711".to_owned(), "\"backordered\"".to_owned());
+    [
+        ("otherAnswer", refused(Refusal::OtherAnswer { step: step(), key, recorded })),
+        ("unknownOutcome", refused(Refusal::UnknownOutcome { step: step(), outcome: "eaten".to_owned(), known })),
+        ("cloudEvent", Problem::invalid(event)),
+    ]
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use domain::order::PersonalData;
+use domain::order::{Address, PersonalData};
 use http_problem::Problem;
 
 use super::Handle;
 use super::in_time::in_time;
+use super::openapi::{Operation, Shared, example, order_path, parameter_ref};
 use super::refused::{named, problem};
 use crate::clock::Clock;
 use crate::log::Log;
@@ -22,12 +23,56 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let read = async { endpoint.orchestrator.personal_data(&order_id).await.map_err(|error| problem(error, "")) };
     match in_time(read).await? {
         Claim::Readable(personal) => Ok(Json(personal)),
-        Claim::Erased => {
-            Err(Problem::new(StatusCode::GONE, format!("the personal data of order {order_id} were erased")))
-        }
-        Claim::Unreadable(why) => Err(Problem::new(
-            StatusCode::FAILED_DEPENDENCY,
-            format!("the personal data of order {order_id} cannot be read: {why}"),
-        )),
+        Claim::Erased => Err(erased(order_id.as_str())),
+        Claim::Unreadable(why) => Err(unreadable(order_id.as_str(), &why)),
     }
+}
+
+fn erased(order_id: &str) -> Problem {
+    Problem::new(StatusCode::GONE, format!("the personal data of order {order_id} were erased"))
+}
+
+fn unreadable(order_id: &str, why: &str) -> Problem {
+    let detail = format!("the personal data of order {order_id} cannot be read: {why}");
+    Problem::new(StatusCode::FAILED_DEPENDENCY, detail)
+}
+
+pub(super) fn path() -> String {
+    order_path("/personal-data")
+}
+
+pub(super) fn described() -> Operation {
+    let (name, email) = ("Vins et alcools Chevalier".to_owned(), "orders@vinet.example".to_owned());
+    let address = Address {
+        street: Some("59 rue de l'Abbaye".to_owned()),
+        city: Some("Reims".to_owned()),
+        postal_code: Some("51100".to_owned()),
+        country: Some("France".to_owned()),
+        ..Address::default()
+    };
+    let personal = PersonalData { name: Some(name), email: Some(email), ship_to: Some(address) };
+    Operation::get(&path(), "getPersonalData", "participants", "The values of placeholders")
+        .description(
+            "A request by events has placeholders, such as `⟦customer.email⟧`, in place of personal data, because an \
+             event stays in the log. It has the URL of this operation in `personalData`. A request over HTTP has the \
+             data themselves.",
+        )
+        .parameter(parameter_ref("OrderId"))
+        .answer(
+            200,
+            "The personal data of the order. The placeholders are `customer.name`, `customer.email`, and `shipTo.` with \
+             `name`, `street`, `city` or `postalCode`.",
+            "PersonalData",
+            &personal,
+        )
+        .refusal("The order does not exist.", [("order", example::no_such_order())])
+        .refusal("The personal data were erased, or the order's history is incomplete.", [(
+            "erased",
+            erased(example::ORDER),
+        )])
+        .refusal("The personal data cannot be read now.", [(
+            "noKey",
+            unreadable(example::ORDER, "the customer's key is missing"),
+        )])
+        .shared([Shared::TryLater])
 }

@@ -8,17 +8,21 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode, header};
 use axum::response::IntoResponse;
 use domain::ids::OrderId;
-use domain::order::request::check;
+use domain::order::request::{Violation, check};
 use http_problem::Problem;
 use serde::Serialize;
+use serde_json::{Value, json};
 use tracing::warn;
 
 use super::in_time::in_time;
+use super::openapi::{Operation, Shared, body as described_body, example, json_limits, parameter_ref, schema_ref};
 use super::{Handle, body, idempotency_key};
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::{Accepted, PlaceError};
 use crate::placing::{KeyRefused, NewOrderRequest, NotPlaced};
+
+pub(super) const PATH: &str = "/orders";
 
 /// The answer to every command that is taken.
 #[derive(Debug, Serialize)]
@@ -101,6 +105,97 @@ fn problem(error: PlaceError) -> Problem {
             Problem::later(format!("the order could not be recorded: {reason}; send the same request again"))
         }
     }
+}
+
+pub(super) fn described() -> Operation {
+    let examples = [("everything", example_of_everything()), ("least", example_of_the_least())];
+    let location = json!({
+        "required": true,
+        "description": "The address of the order's status.",
+        "schema": { "type": "string", "format": "uri-reference" },
+        "example": format!("/orders/{}?position=4", example::ORDER),
+    });
+    let accepted = json!({
+        "description": "The order is in the log, and Tenuto brings it to its end.",
+        "headers": { "Location": location },
+        "content": { "application/json": { "schema": schema_ref("Receipt"), "example": example::receipt(1, 4) } },
+        "links": { "status": { "operationId": "getOrder", "parameters": { "id": "$response.body#/orderId" } } },
+    });
+    let taken = example::order(example::ORDER).map(|id| problem(PlaceError::OtherContent(id)));
+    let key = |refused| not_placed(NotPlaced::Key(refused));
+    Operation::post(PATH, "placeOrder", "orders", "Place an order")
+        .description(
+            "The order follows the newest version of its workflow. The same request again gets the same answer and has no \
+             further effect. Requests are the same if they have the same `orderId`; without an `orderId`, the same \
+             `Idempotency-Key`. Without both, each request is another order.",
+        )
+        .parameter(parameter_ref("IdempotencyKey"))
+        .parameter(parameter_ref("Traceparent"))
+        .body(described_body("NewOrder", &json_limits(), examples))
+        .answer_with(202, accepted)
+        .refusal(
+            "The `orderId` belongs to an order with other content, or a request with this `Idempotency-Key` is still \
+             running.",
+            [
+                ("otherContent", taken.unwrap_or_else(|| Problem::conflict(""))),
+                ("stillRunning", key(KeyRefused::Running)),
+            ],
+        )
+        .refusal(
+            "The order is wrong (`errors` names up to 100 places, and counts the rest), the workflow does not exist, or \
+             the `Idempotency-Key` was used with other content.",
+            [
+                ("wrong", Problem::invalid(example_of_violations())),
+                ("unknownWorkflow", problem(PlaceError::UnknownWorkflow("order-fulfillment".to_owned()))),
+                ("keyUsedBefore", key(KeyRefused::OtherContent)),
+            ],
+        )
+        .refusal("The record of this `Idempotency-Key` cannot be read. The order was not placed.", [(
+            "unreadable",
+            key(KeyRefused::Unreadable),
+        )])
+        .shared(Shared::OF_A_BODY).shared([Shared::HistoryIncomplete])
+}
+
+fn example_of_violations() -> Vec<Violation> {
+    let order = json!({
+        "workflow": "order-fulfilment", "customer": { "id": "VINET" }, "currency": "EUR",
+        "lines": [{ "sku": "11", "quantity": 0, "unitPrice": 9.8 }],
+    });
+    check(&order).err().unwrap_or_default()
+}
+
+/// An order with every field.
+fn example_of_everything() -> Value {
+    json!({
+        "orderId": example::ORDER,
+        "workflow": "order-fulfilment",
+        "customer": { "id": "VINET", "name": "Vins et alcools Chevalier", "email": "orders@vinet.example" },
+        "currency": "EUR",
+        "lines": [
+            { "sku": "11", "name": "Queso Cabrales", "quantity": 12, "unitPrice": "14.00" },
+            { "sku": "42", "name": "Singaporean Hokkien Fried Mee", "quantity": 10, "unitPrice": "9.80" },
+        ],
+        "shipTo": {
+            "name": "Vins et alcools Chevalier",
+            "street": "59 rue de l'Abbaye",
+            "city": "Reims",
+            "region": "Grand Est",
+            "postalCode": "51100",
+            "country": "France",
+        },
+        "attributes": { "gift": true, "channel": { "name": "web", "campaign": null } },
+    })
+}
+
+/// An order with only the required fields.
+fn example_of_the_least() -> Value {
+    json!({
+        "workflow": "order-fulfilment-without-backorder",
+        "customer": { "id": "TOMSP" },
+        "currency": "JPY",
+        "lines": [{ "sku": "14", "quantity": 9, "unitPrice": "2350" }],
+    })
 }
 
 #[cfg(test)]

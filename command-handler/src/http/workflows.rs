@@ -1,5 +1,7 @@
 //! `POST /workflows`: registers a workflow file.
 
+use std::str::Utf8Error;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -7,18 +9,30 @@ use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use domain::order::WorkflowRef;
 use domain::order::request::Violation;
-use domain::workflow::Workflow;
 use domain::workflow::address::AddressFault;
+use domain::workflow::{MAX_FILE_BYTES, Workflow};
 use http_problem::Problem;
+use serde::Serialize;
 use serde_json::json;
 use tracing::warn;
 
 use super::in_time::in_time;
+use super::openapi::{Operation, Shared, content, schema_ref};
 use super::{Handle, body};
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::participants::NoAddress;
 use crate::workflows::{RegisterError, Registered, Registration};
+
+pub(super) const PATH: &str = "/workflows";
+
+/// A version of a workflow, and the position of its registration.
+#[derive(Debug, Serialize)]
+struct WorkflowVersion {
+    workflow: String,
+    version: u32,
+    position: String,
+}
 
 const MEDIA_TYPES: [&str; 3] = ["application/yaml", "application/x-yaml", "text/yaml"];
 
@@ -27,8 +41,7 @@ pub(super) async fn handle<L: Log, C: Clock>(
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
     let (_, bytes) = body::bytes(request, &MEDIA_TYPES).await?;
-    let source =
-        std::str::from_utf8(&bytes).map_err(|error| Problem::bad_request(format!("the body is not UTF-8: {error}")))?;
+    let source = std::str::from_utf8(&bytes).map_err(not_utf8)?;
     check_urls(&endpoint, source)?;
     let Registration { registered, reference, position } =
         in_time(async { endpoint.orchestrator.workflows().register(source).await.map_err(problem) }).await?;
@@ -37,7 +50,11 @@ pub(super) async fn handle<L: Log, C: Clock>(
         Registered::Known => StatusCode::OK,
     };
     let WorkflowRef { name, version } = reference;
-    Ok((status, Json(json!({ "workflow": name, "version": version, "position": position.to_string() }))))
+    Ok((status, Json(WorkflowVersion { workflow: name, version, position: position.to_string() })))
+}
+
+fn not_utf8(error: Utf8Error) -> Problem {
+    Problem::bad_request(format!("the body is not UTF-8: {error}"))
 }
 
 /// A definition whose participants have no place here is refused at once, not at its first order. What else is wrong with it
@@ -72,4 +89,61 @@ fn problem(error: RegisterError) -> Problem {
             Problem::later(format!("the workflow could not be recorded: {error}; send the same request again"))
         }
     }
+}
+
+/// A small workflow file.
+const TINY: &str = "workflow: tiny\nversion: 1\nparticipants:\n  mail: { url: \"http://mail.example\" }\nsteps:\n  tell: { call: mail.send }\n";
+
+pub(super) fn described() -> Operation {
+    let version = WorkflowVersion { workflow: "tiny".to_owned(), version: 1, position: "17".to_owned() };
+    let faulty = Workflow::parse(&TINY.replace("mail.send", "post.send")).map_err(RegisterError::Faulty);
+    let faulty = faulty.err().map_or_else(|| Problem::at("", ""), problem);
+    let setting = Violation {
+        pointer: "/participants/mail/url".to_owned(),
+        detail: AddressFault::Missing("MAIL_URL".to_owned()).to_string(),
+    };
+    let different = RegisterError::Different {
+        name: "tiny".to_owned(),
+        version: 1,
+        difference: "steps.tell.call is mail.send in the log and mail.say in the file".to_owned(),
+    };
+    let malformed = String::from_utf8(vec![0xff]).map_err(|error| not_utf8(error.utf8_error())).err();
+    let malformed = malformed.unwrap_or_else(|| Problem::bad_request(""));
+    let [first, others @ ..] = MEDIA_TYPES;
+    let mut media_types = json!({ first: content("WorkflowFile", [("tiny", json!(TINY))]) });
+    for media_type in others {
+        media_types[media_type] = json!({ "schema": schema_ref("WorkflowFile") });
+    }
+    Operation::post(PATH, "registerWorkflow", "workflows", "Register a workflow file")
+        .description(
+            "The meaning of a version is fixed, because orders follow it to their end. The same meaning in another form \
+             (comments, line ends, the order of keys) is the same version. New orders follow the newest version, within a \
+             second on every instance.",
+        )
+        .body(json!({
+            "required": true,
+            "description": format!(
+                "A workflow file in UTF-8, at most {} KiB (more is 422, and more than {} MiB 413).",
+                MAX_FILE_BYTES / 1024, body::LARGEST_BODY / 1024 / 1024
+            ),
+            "x-max-bytes": MAX_FILE_BYTES,
+            "content": media_types,
+        }))
+        .answer(200, "The same version was registered before.", "WorkflowVersion", &version)
+        .answer(201, "The version is registered.", "WorkflowVersion", &version)
+        .refusal("The body is not UTF-8, or incomplete.", [("notUtf8", malformed)])
+        .refusal("This version of the workflow is registered with another meaning. The answer names the difference.", [(
+            "different",
+            problem(different),
+        )])
+        .refusal("The operation does not take this `Content-Type`.", [(
+            "json",
+            body::wrong_media_type("application/json", &MEDIA_TYPES),
+        )])
+        .refusal(
+            "The file is wrong: every fault with its line and column. Or the URL of a participant names a setting that \
+             this server does not have: its place as a JSON pointer.",
+            [("faults", faulty), ("unknownSetting", Problem::invalid(vec![setting]))],
+        )
+        .shared([Shared::TooLarge, Shared::TryLater])
 }

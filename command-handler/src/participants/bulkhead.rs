@@ -22,6 +22,13 @@ pub const CIRCUIT_STATES: [&str; 3] = [CLOSED, HALF_OPEN, OPEN];
 /// How many circuits are counted at most: each is a series of a metric.
 const MAX_CIRCUITS: usize = 1_000;
 
+/// No answer, or a 5xx.
+const UNCLEAR: &str = "unclear";
+/// A mistake of the deployment, which an operator must correct.
+const MISCONFIGURED: &str = "misconfigured";
+/// Why a circuit is not closed.
+pub(crate) const CIRCUIT_CAUSES: [&str; 2] = [UNCLEAR, MISCONFIGURED];
+
 /// Services by URL, as the workflows have it: there are as many as there are participants.
 #[derive(Debug, Clone)]
 pub(super) struct Services {
@@ -274,7 +281,7 @@ impl Service {
         let mut state = ServiceState {
             participants: lock(&self.names).iter().cloned().collect(),
             circuit,
-            cause: (circuit != CLOSED).then_some("unclear"),
+            cause: (circuit != CLOSED).then_some(UNCLEAR),
             calls_in_flight: self.max_calls.saturating_sub(self.turns.available_permits()),
             attempts_waiting: waiting,
             failures_in_a_row: failures,
@@ -285,7 +292,7 @@ impl Service {
         state.attempts_waiting += state.actions.iter().map(|action| action.attempts_waiting).sum::<usize>();
         if let (CLOSED, Some(action)) = (state.circuit, state.actions.first()) {
             state.circuit = action.circuit;
-            state.cause = Some("misconfigured");
+            state.cause = Some(MISCONFIGURED);
             state.last_error.clone_from(&action.last_error);
             state.tried_again_in_ms = action.tried_again_in_ms;
         }

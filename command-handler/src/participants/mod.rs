@@ -28,6 +28,7 @@ use domain::workflow::{Final, Participant, Workflow};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub(crate) use bulkhead::CIRCUIT_CAUSES;
 pub use bulkhead::{Admitted, CIRCUIT_STATES, Circuit, ServiceState};
 pub use events::EventParticipants;
 pub(crate) use events::event;

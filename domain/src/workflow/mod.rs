@@ -40,6 +40,7 @@ pub use expression::{
     TextPosition,
 };
 pub use fault::{Fault, Faults};
+pub use yaml::MAX_LENGTH as MAX_FILE_BYTES;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

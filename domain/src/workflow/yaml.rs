@@ -12,7 +12,7 @@ use super::TextPosition;
 use super::fault::FaultReport;
 
 /// The limit for a file, in bytes.
-const MAX_LENGTH: usize = 256 * 1024;
+pub const MAX_LENGTH: usize = 256 * 1024;
 /// The limit for nesting.
 const MAX_DEPTH: usize = 16;
 

@@ -14,30 +14,36 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, header};
 use axum::response::{IntoResponse, Response};
+use domain::Timestamp;
+use domain::order::{Refusal, State as OrderState};
 use futures::stream;
 use http_problem::Problem;
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use self::line::Line;
 use self::request::{Batch, checked};
 use super::in_time::{PATIENCE, postgres_in_time};
+use super::openapi::{Operation, Shared, body as described_body, example, json_limits, schema_ref};
 use super::{body, refused};
-use crate::batches::{Batches, MAX_BATCHES, NotBegun, NotCounted, Running, Which};
+use crate::batches::{Batches, MAX_BATCHES, NotBegun, NotCounted, NotTaken, Report, Running, Which};
 use crate::clock::Clock;
 use crate::log::Log;
+use crate::orchestrator::CommandError;
 use crate::participants::AllParticipants;
 use crate::selection::Selection;
 
-#[cfg(test)]
 pub(super) use self::request::MAX_ORDERS;
+
+pub(super) const PATH: &str = "/orders/batch";
 
 const MEDIA_TYPE: &str = "application/x-ndjson";
 
 /// The batches of this instance.
-type Shared<L, C, V> = Arc<Batches<L, AllParticipants<L>, C, V>>;
+type BatchesOf<L, C, V> = Arc<Batches<L, AllParticipants<L>, C, V>>;
 
 pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
-    State(batches): State<Shared<L, C, V>>,
+    State(batches): State<BatchesOf<L, C, V>>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (_, value) = body::json(request, &["application/json"]).await?;
@@ -67,6 +73,96 @@ fn not_counted(error: NotCounted) -> Problem {
         NotCounted::Unreadable => Problem::later("the views cannot be read"),
         NotCounted::Unknown(unknown) => Problem::at(&format!("/where{}", unknown.pointer()), unknown.to_string()),
     }
+}
+
+pub(super) fn described() -> Operation {
+    Operation::post(PATH, "operateOnOrders", "operators", "Do the same to many orders")
+        .description(&format!(
+            "The orders are named (`orders`, at most {MAX_ORDERS}), or match a filter (`where`), or are all (`all`). The \
+             answer (NDJSON) has a line for each order as soon as it is decided: the answer that the command for this \
+             order alone would get, with its `orderId`. The first line has the number of orders, the last is `{{\"done\": \
+             true}}`.\n\nThe filter matches orders as the views have them, and only orders that were placed before the \
+             batch began (`before`). Each order is decided as it stands in the log: an order that has proceeded meanwhile \
+             is refused with its state.\n\nLines come in the order of the ids (for named orders, in the order of the \
+             request), so a client can resume an interrupted batch after the last reported order: send it again with \
+             `after`, and with `before` as `where.placedAt.to` to select the same orders. A batch is interrupted when its \
+             connection is, or with `{{\"stopped\": …}}`: the instance shuts down, the views cannot be read, or the last \
+             100 orders all failed. An order with status 503 was not decided; send its id again in `orders`. An order \
+             that was decided just before the answer was cut off is refused the next time, with the resulting state."
+        ))
+        .body(described_body("Batch", &json_limits(), examples()))
+        .answer_with(200, json!({
+            "description": "A line for each order.",
+            "content": { MEDIA_TYPE: { "schema": schema_ref("BatchLine"), "example": example_of_lines() } },
+        }))
+        .shared(Shared::OF_A_BODY).shared([Shared::WrongInstruction])
+}
+
+fn example_of_lines() -> String {
+    let beginning = Report::Beginning { matches: 2, before: Timestamp::UNIX_EPOCH };
+    let taken = example::accepted(13, 16).map(Report::Taken);
+    let not_now = Refusal::NotNow { operation: "cancel", state: OrderState::Completed };
+    let because = NotTaken::Command(CommandError::Refused(not_now));
+    let refused = Report::Refused { order_id: "10249".to_owned(), because };
+    let reports = [Some(beginning), taken, Some(refused), Some(Report::Done)].into_iter().flatten();
+    reports.map(|report| String::from_utf8_lossy(&Line::from(report).bytes()).into_owned()).collect()
+}
+
+fn examples() -> [(&'static str, Value); 6] {
+    let first = "1996-07-01T00:00:00Z";
+    let last = "1996-08-01T00:00:00Z";
+    [
+        (
+            "named",
+            json!({
+                "operation": "cancel", "reason": "recalled", "actor": "ann", "orders": [example::ORDER, "10249"],
+            }),
+        ),
+        (
+            "matching",
+            json!({
+                "operation": "pause",
+                "reason": "the warehouse counts its stock",
+                "where": {
+                    "state": ["RUNNING", "WAITING"],
+                    "status": ["Placed"],
+                    "customer": ["VINET"],
+                    "workflow": { "name": "order-fulfilment", "version": 1 },
+                    "placedAt": { "from": first, "to": last },
+                    "updatedAt": { "from": first },
+                },
+                "after": example::ORDER,
+            }),
+        ),
+        (
+            "ended",
+            json!({
+                "operation": "cancel", "reason": "how many are there", "dryRun": true, "where": { "endedAt": { "to": last } },
+            }),
+        ),
+        (
+            "stuck",
+            json!({
+                "operation": "retry",
+                "reason": "payments is up again",
+                "where": {
+                    "sku": ["11"],
+                    "total": { "atLeast": "100.00" },
+                    "step": { "name": "charge", "status": ["RETRYING", "STUCK"] },
+                    "stuckReason": "503",
+                    "attributes": [{ "path": ["delivery", "floor"], "value": 3 }, { "path": "gift" }],
+                },
+            }),
+        ),
+        ("all", json!({ "operation": "retry", "reason": "payments is up again", "step": "charge", "all": true })),
+        (
+            "skip",
+            json!({
+                "operation": "skip", "reason": "sent by hand", "step": "ship", "outcome": "shipped",
+                "data": { "by": "hand" }, "orders": [example::ORDER],
+            }),
+        ),
+    ]
 }
 
 /// Whether a body asks for a batch.

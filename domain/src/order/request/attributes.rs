@@ -3,27 +3,25 @@
 
 use serde_json::{Map, Value};
 
+use super::limits::{MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES, MAX_ATTRIBUTES_DEPTH};
 use super::reader::{Checked, Node, ViolationReport, quote};
-
-const MAX_KEYS: usize = 64;
-const MAX_BYTES: usize = 16 * 1024;
-/// The limit for nested objects and arrays; the attributes themselves count as the first.
-const MAX_DEPTH: usize = 8;
 
 pub(super) fn attributes(node: Node, report: &mut ViolationReport) -> Checked<Map<String, Value>> {
     let map = node.object(report)?;
-    if map.len() > MAX_KEYS {
-        return Err(node.violation(format!("must have at most {MAX_KEYS} keys, found {}", map.len()), report));
+    if map.len() > MAX_ATTRIBUTES {
+        return Err(node.violation(format!("must have at most {MAX_ATTRIBUTES} keys, found {}", map.len()), report));
     }
-    if is_deeper(node.value(), MAX_DEPTH) {
-        return Err(node.violation(format!("must be nested at most {MAX_DEPTH} levels deep"), report));
+    if is_deeper(node.value(), MAX_ATTRIBUTES_DEPTH) {
+        return Err(node.violation(format!("must be nested at most {MAX_ATTRIBUTES_DEPTH} levels deep"), report));
     }
     if let Some(text) = text_with_nul(node.value()) {
         return Err(node.violation(format!("must not contain the NUL character, found {}", quote(text)), report));
     }
     let bytes = node.value().to_string().len();
-    if bytes > MAX_BYTES {
-        return Err(node.violation(format!("must be at most {MAX_BYTES} bytes of JSON, found {bytes}"), report));
+    if bytes > MAX_ATTRIBUTES_BYTES {
+        return Err(
+            node.violation(format!("must be at most {MAX_ATTRIBUTES_BYTES} bytes of JSON, found {bytes}"), report)
+        );
     }
     Ok(map.clone())
 }

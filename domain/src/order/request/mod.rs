@@ -5,6 +5,7 @@
 
 mod attributes;
 mod currency;
+pub mod limits;
 mod price;
 mod reader;
 mod text;
@@ -21,6 +22,7 @@ use super::content::{Address, Customer, Line, NewOrder, total};
 use crate::ids::OrderId;
 use reader::{Checked, Node, ViolationReport};
 
+pub use currency::CODES as CURRENCIES;
 pub(super) use currency::minor_units;
 pub use reader::Violation;
 
@@ -64,7 +66,8 @@ fn order(node: Node, report: &mut ViolationReport) -> Checked<NewOrder> {
 
 fn customer(node: Node, report: &mut ViolationReport) -> Checked<Customer> {
     let fields = node.fields(&["id", "name", "email"], report)?;
-    let id = fields.required("id", report, |node, report| node.text(report, |text| text::id(text, 128)));
+    let id =
+        fields.required("id", report, |node, report| node.text(report, |text| text::id(text, limits::MAX_CUSTOMER_ID)));
     let name = fields.optional("name", report, short_text);
     let email = fields.optional("email", report, |node, report| node.text(report, text::email));
     Ok(Customer { id: id?, name: name?, email: email? })
@@ -86,7 +89,7 @@ fn lines(node: Node, currency: Option<&str>, report: &mut ViolationReport) -> Ch
 
 fn line(node: Node, currency: Option<&str>, report: &mut ViolationReport) -> Checked<Line> {
     let fields = node.fields(&["sku", "name", "quantity", "unitPrice"], report)?;
-    let sku = fields.required("sku", report, |node, report| node.text(report, |text| text::id(text, 64)));
+    let sku = fields.required("sku", report, |node, report| node.text(report, |text| text::id(text, limits::MAX_SKU)));
     let name = fields.optional("name", report, short_text);
     let quantity = fields.required("quantity", report, |node, report| node.integer(1..=MAX_QUANTITY, report));
     let unit_price = fields.required("unitPrice", report, |node, report| price::price(node, currency, report));
@@ -109,5 +112,5 @@ fn address(node: Node, report: &mut ViolationReport) -> Checked<Address> {
 }
 
 fn short_text(node: Node, report: &mut ViolationReport) -> Checked<String> {
-    node.text(report, |text| text::printable(text, 200))
+    node.text(report, |text| text::printable(text, limits::MAX_SHORT_TEXT))
 }

@@ -4,11 +4,8 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::currency::minor_units;
+use super::limits::{MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS};
 use super::reader::{Checked, Node, ViolationReport, quote};
-
-/// Within these two limits, the largest total is exact in a [`Decimal`].
-const MAX_WHOLE_DIGITS: usize = 15;
-const MAX_FRACTION_DIGITS: usize = 4;
 
 /// The price of one piece, in this currency if it is known. A discount is negative.
 pub(super) fn price(node: Node, currency: Option<&str>, report: &mut ViolationReport) -> Checked<Decimal> {

@@ -1,13 +1,7 @@
 //! Rules for strings. Each returns the text, or what was found and what is allowed.
 
+use super::limits::{MAX_DOMAIN_LABEL, MAX_EMAIL_LENGTH, MAX_EMAIL_LOCAL_PART, MAX_NAME_LENGTH};
 use super::reader::quote;
-
-/// The limit for the name of a workflow, in characters.
-const MAX_NAME_LENGTH: usize = 64;
-/// The limit of SMTP for a mail address, in bytes.
-const MAX_EMAIL_LENGTH: usize = 254;
-const MAX_EMAIL_LOCAL_PART: usize = 64;
-const MAX_DOMAIN_LABEL: usize = 63;
 
 /// A name for stream names and URLs: lower-case letters, digits and `-`.
 pub(super) fn name(text: &str) -> Result<String, String> {

@@ -1,0 +1,140 @@
+//! `GET /openapi.json`: the HTTP interface, for programs.
+//!
+//! The document is generated. Each handler describes its operation in its own file; limits and
+//! enumerations are the constants of the code, and errors are made by the handlers' own mapping.
+//! Schemas of bodies are written by hand in this folder, because bodies are read by hand.
+//! `openapi.json` is the golden copy.
+
+mod answers;
+mod batches;
+pub(super) mod example;
+mod operation;
+mod orders;
+mod shared;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+pub(super) use self::operation::{Operation, body, content, parameter_ref, schema_ref};
+pub(super) use self::shared::Shared;
+use super::instruction::OperatorAction;
+use super::{batch, circuits, forget, operate, outcome, personal_data, place, workflows};
+
+/// The path of this document.
+pub(super) const PATH: &str = "/openapi.json";
+
+/// How long `GET /orders/{id}` waits at most, on the query side.
+const MAX_WAIT_SECONDS: u32 = 60;
+
+/// The schema of a text without NUL, which Postgres does not store.
+const TEXT_PATTERN: &str = "^[^\\u0000]*$";
+
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(document().to_string()));
+
+pub(super) async fn handle() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone())
+}
+
+fn described() -> Operation {
+    let content = json!({ "application/json": {
+        "schema": { "type": "object", "required": ["openapi", "info", "paths"] },
+    } });
+    Operation::get(PATH, "getOpenApi", "service", "This document")
+        .answer_with(200, json!({ "description": "OpenAPI 3.1.", "content": content }))
+}
+
+fn document() -> Value {
+    let operations = [
+        place::described(),
+        status::described(),
+        status::described_for_batch(),
+        outcome::described(),
+        personal_data::described(),
+        batch::described(),
+        forget::described(),
+        workflows::described(),
+        circuits::described(),
+        described(),
+    ];
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in operations.into_iter().chain(OperatorAction::ALL.map(operate::described)) {
+        let (path, method) = (operation.path.clone(), operation.method.as_str().to_lowercase());
+        paths.entry(path).or_insert_with(|| json!({}))[method] = operation.into_json();
+    }
+    let responses: Map<String, Value> =
+        Shared::ALL.map(|shared| (shared.name(), shared.response())).into_iter().collect();
+    let schemas: Map<String, Value> =
+        [orders::schemas(), batches::schemas(), answers::schemas()].into_iter().flatten().collect();
+    json!({
+        "openapi": "3.1.1",
+        "info": info(),
+        "servers": [{ "url": "/" }],
+        "security": [],
+        "tags": tags(),
+        "paths": paths,
+        "components": {
+            "requestBodies": shared::request_bodies(),
+            "parameters": shared::parameters(),
+            "responses": responses,
+            "schemas": schemas,
+        },
+    })
+}
+
+fn info() -> Value {
+    let depth = domain::json::MAX_DEPTH;
+    let description = format!(
+        "202 means that the command is durably in the log, not that its effects have happened.\n\n\
+         JSON is RFC 8259, with rules for what readers interpret differently: no key twice in one object, no NUL, no \
+         number that neither a double nor a 64-bit integer holds exactly, at most {depth} levels. An unknown field is \
+         refused. `null` means the same as a missing field.\n\n\
+         Errors are RFC 9457 problems. 503 comes with `Retry-After`: send the same request again. A method that this \
+         document does not list for a path gets 405, and `Allow` lists the allowed ones.\n\n\
+         The command handler serves every path except `GET /orders/{{id}}`, which the query side serves. `tenuto dev` \
+         serves both at one address. Lists, details and timelines of orders are at `/graphql`.\n\n\
+         `x-max-bytes` and `x-max-depth` are limits without a keyword in JSON Schema: bytes in UTF-8, and nested \
+         objects and arrays."
+    );
+    json!({
+        "title": "Tenuto",
+        "version": env!("CARGO_PKG_VERSION"),
+        "summary": "Places orders, takes answers, lets operators act, registers workflows.",
+        "description": description,
+        "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+    })
+}
+
+fn tags() -> Value {
+    json!([
+        { "name": "orders", "description": "For shops." },
+        { "name": "participants", "description": "For services that act on orders." },
+        { "name": "operators", "description":
+            "For operators. The log records each command with its actor and its reason. A command that the state of the \
+             order does not allow is refused with that state. Commands about one order are decided one after another: a \
+             later one is decided for the order as the earlier ones changed it." },
+        { "name": "workflows", "description": "For authors of workflows." },
+        { "name": "service", "description": "About the interface itself." },
+    ])
+}
+
+/// The limits of a JSON body.
+pub(super) fn json_limits() -> Value {
+    let bytes = super::body::LARGEST_BODY;
+    json!({
+        "description": format!("At most {} MiB.", bytes / 1024 / 1024),
+        "x-max-bytes": bytes,
+        "x-max-depth": domain::json::MAX_DEPTH,
+    })
+}
+
+/// The path of an operation on an order.
+pub(super) fn order_path(rest: &str) -> String {
+    format!("/orders/{{id}}{rest}")
+}
