@@ -23,10 +23,11 @@ pub(crate) enum Command {
     Dev(DevArgs),
     /// The command endpoint, and the orchestrator that drives orders
     CommandHandler(crate::roles::command_handler::CommandHandlerArgs),
-    /// Projects the log into the views; or tells what it has set aside, and tries that again
+    /// Projects the log into the views; or lists what it has set aside, and projects that again
     Projector(crate::roles::projector::ProjectorArgs),
-    /// Make views anew from the log, beside the live ones, and put them in their place; or check the live ones
-    Rebuild(maintenance::rebuild::RebuildArgs),
+    /// Rebuild views from the log next to the live ones, and replace the live ones; or check the
+    /// live ones
+    Rebuild(maintenance::command::rebuild::RebuildArgs),
     /// GraphQL over the views
     QueryApi(crate::roles::query_api::QueryApiArgs),
     /// The reference services: orders, payments, shipping, notifications
@@ -39,30 +40,32 @@ pub(crate) enum Command {
     Show(cli::show::ShowArgs),
     /// Watch an order as it happens
     Watch(cli::watch::WatchArgs),
-    /// Step through an order's life: what happened, what it left, what was pending, and why; and decide all of it again
-    Replay(lab::replay::ReplayArgs),
-    /// Try another definition on the orders of the past: which would have gone otherwise, and where
-    Backtest(lab::backtest::BacktestArgs),
-    /// Cancel orders: what was done is undone
+    /// Step through an order's life: what happened, the resulting state, what was pending, and why;
+    /// and make each decision again
+    Replay(lab::command::replay::ReplayArgs),
+    /// Try another definition on past orders: which would have gone differently, and where
+    Backtest(lab::command::backtest::BacktestArgs),
+    /// Cancel orders: completed steps are undone
     Cancel(cli::operate::OperateArgs),
-    /// Hold orders: nothing new begins, answers are recorded
+    /// Pause orders: no new step starts, and answers are recorded
     Pause(cli::operate::OperateArgs),
-    /// Let orders that are held go on
+    /// Resume paused orders
     Resume(cli::operate::OperateArgs),
-    /// Try again now what waits for its next attempt, or is stuck
+    /// Retry now what waits for its next attempt, or is stuck
     Retry(cli::operate::RetryArgs),
     /// Assume the answer of a step
     Skip(cli::operate::SkipArgs),
     /// Erase a customer's personal data, in the log as well
     Forget(cli::forget::ForgetArgs),
-    /// Remove what belongs to a data folder, wherever it is: the log, the database, and the keys of personal data
-    Reset(maintenance::reset::ResetArgs),
-    /// Copy the keys of personal data to an encrypted file, or bring them back from one
-    Keys(maintenance::keys::KeysArgs),
-    /// Check that nobody changed what was recorded, and prove it to others
+    /// Remove the data of a data folder, also if it is stored elsewhere: the log, the database, and
+    /// the keys of personal data
+    Reset(maintenance::command::reset::ResetArgs),
+    /// Export the keys of personal data to an encrypted file, or import them
+    Keys(maintenance::command::keys::KeysArgs),
+    /// Check that no recorded event was changed, and prove it to others
     Audit(audit::AuditArgs),
     /// Check workflow files, draw them, or print the schema of the format
-    Workflow(lab::workflow::WorkflowArgs),
+    Workflow(lab::command::workflow::WorkflowArgs),
 }
 
 impl Command {
@@ -70,7 +73,7 @@ impl Command {
         matches!(self, Command::Dev(_))
     }
 
-    /// Whether it serves others, and not a person alone.
+    /// Whether it is a role that serves clients, and not a command.
     pub fn is_role(&self) -> bool {
         match self {
             Self::Dev(_)

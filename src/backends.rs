@@ -66,7 +66,7 @@ impl Backends {
         format!("the embedded Postgres has stopped, and does not start again: {exit}")
     }
 
-    /// Stops what was started here.
+    /// Stops the servers that were started.
     pub async fn stop(self) {
         self.pool.close().await;
         if let Some(cluster) = self.cluster {

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a role needs at least: for the log, the connections to the database, and some clients.
+/// The least that a role needs: for the log, the connections to the database, and some clients.
 const NEEDED: u64 = 256;
 
 /// What is enough for every role.
@@ -18,8 +18,7 @@ pub(crate) struct TooFewFiles {
     allowed: u64,
 }
 
-/// Raises the limit as far as the system allows. The usual one of a shell is low for the sake of
-/// old programs.
+/// Raises the limit as far as the system allows. Shells have a low limit because of old programs.
 pub(crate) fn allow_many() {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.map_or(MANY, |maximum| maximum.min(MANY));

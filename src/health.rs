@@ -16,33 +16,36 @@ use views::{KeyCount, LagMeter};
 use http_server::door::Door;
 use supervisor::TaskHealth;
 
-/// How long a probe waits to learn how far the views are behind the log.
+/// The time limit for measuring how far the views are behind the log.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// How long the log and Postgres have to answer. A probe is answered within a second, also during
-/// an outage.
+/// The time limit for the log and Postgres. A probe is answered within a second, also during an
+/// outage.
 const PROBE: Duration = Duration::from_millis(600);
 const NOT_KNOWN: &str = "views: how far they are behind the log is not known now\n";
 
-/// What a process stands on.
+/// The dependencies of a process, and its own parts that can fail.
 #[derive(Clone, Default)]
 pub(crate) struct Dependencies {
-    /// The log, if nothing goes without it.
+    /// The log, if the process cannot work without it.
     pub event_store: Option<EventStore>,
-    /// Postgres, if nothing goes without it.
+    /// Postgres, if the process cannot work without it.
     pub pool: Option<PgPool>,
-    /// How far the views are behind: told, and nothing to fail for.
+    /// How far the views are behind: reported, and no reason to fail.
     pub lag: Option<LagMeter>,
-    /// Raised while the log is not the one that the views were made from, or requests and replies were read from.
+    /// Raised while the log is not the one that the views were made from, or that requests and
+    /// replies were read from.
     pub alarm: LogAlarm,
-    /// The door, of a process that is not ready before it is open.
+    /// The door of a process that is not ready before the door is open.
     pub door: Option<Door>,
     /// The participants of workflows in use that this process cannot call.
     pub unreachable: Unreachable,
-    /// The orders whose key is missing: a warning, and nothing to fail for, since all others go on.
+    /// The orders whose key is missing: a warning, and no reason to fail, because all other orders
+    /// continue.
     pub keys: KeyCount,
-    /// The projector of this process: told, and nothing to fail for, since another one may be active.
+    /// The projector of this process: reported, and no reason to fail, because another one may be
+    /// active.
     pub projector: Option<projector::Health>,
-    /// The tasks of this process that are started again when they fail.
+    /// The tasks of this process that are restarted when they fail.
     pub tasks: TaskHealth,
 }
 
@@ -52,11 +55,12 @@ pub(crate) enum Standing {
     Ready,
     /// It starts, and waits for this.
     Starting(&'static str),
-    /// What keeps it from being ready, and what to do, in lines.
+    /// Why it is not ready, and what to do, in lines.
     NotReady(String),
 }
 
-/// `/livez`: the process answers. `/readyz`: what it needs answers too, and it is not about to leave; 503 says what is wrong.
+/// `/livez`: the process answers. `/readyz`: its dependencies answer too, and it is not leaving;
+/// 503 reports the reason.
 pub(crate) fn router(dependencies: Dependencies, stop: CancellationToken) -> Router {
     let ready = move || {
         let (dependencies, leaving) = (dependencies.clone(), stop.is_cancelled());
@@ -92,7 +96,7 @@ impl Dependencies {
         reason.map_or(Standing::Ready, Standing::NotReady)
     }
 
-    /// What is wrong, in lines, and does not keep the process from being ready.
+    /// Faults that do not prevent the process from being ready, in lines.
     pub fn warnings(&self) -> Vec<String> {
         let missing = self.keys.now();
         let missing = (missing.orders > 0).then(|| missing.to_string());
@@ -112,12 +116,12 @@ impl Dependencies {
         details
     }
 
-    /// What the projector of this process does.
+    /// The role of this process's projector.
     fn projecting(&self) -> String {
         self.projector.as_ref().map(|projector| format!("projector: {}\n", projector.now())).unwrap_or_default()
     }
 
-    /// What is wrong with the log, if anything is.
+    /// The fault of the log, if it has one.
     async fn log(&self) -> Option<String> {
         match timeout(PROBE, self.event_store.as_ref()?.head()).await {
             Ok(Ok(_)) => None,
@@ -126,7 +130,7 @@ impl Dependencies {
         }
     }
 
-    /// What is wrong with Postgres, if anything is.
+    /// The fault of Postgres, if it has one.
     async fn postgres(&self) -> Option<String> {
         match timeout(PROBE, views::answers(self.pool.as_ref()?)).await {
             Ok(Ok(())) => None,

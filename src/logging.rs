@@ -1,4 +1,5 @@
-//! Logs: to standard error, filtered by `TENUTO_LOG` in the form of `RUST_LOG`; coloured only on a terminal.
+//! Logs: to standard error, filtered by `TENUTO_LOG` in the form of `RUST_LOG`; coloured only on a
+//! terminal.
 
 use std::env::VarError;
 use std::io::IsTerminal;
@@ -13,7 +14,7 @@ pub(crate) struct BadFilter {
     reason: String,
 }
 
-/// In development the terminal belongs to the timelines, so only what is wrong is logged.
+/// In development the terminal shows timelines, so only warnings and errors are logged.
 pub(crate) fn start(dev: bool) -> Result<(), BadFilter> {
     let levels = if dev { "warn" } else { "info,fjall=warn,lsm_tree=warn,sqlx::postgres::notice=warn" };
     // The engine reports a compaction as failed that the node has stopped. Where one does fail, the
@@ -33,7 +34,7 @@ pub(crate) fn start(dev: bool) -> Result<(), BadFilter> {
     Ok(())
 }
 
-/// The library takes a word that is no level for a target: with `inof` it would log nothing at all.
+/// The library reads an unknown level as a target: with `inof` it would log nothing.
 fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let wrong = |reason: String| BadFilter { value: text.to_owned(), reason };

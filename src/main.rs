@@ -1,4 +1,5 @@
-//! The one binary, `tenuto`: everything in one process, one role of many, or a command to a running system.
+//! The one binary, `tenuto`: everything in one process, one role of many, or a command to a running
+//! system.
 
 #![deny(
     clippy::print_stdout,
@@ -61,25 +62,27 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Dev(args) => Box::pin(roles::dev::run(args)).await.map(|()| done),
         Command::CommandHandler(args) => Box::pin(roles::command_handler::run(args)).await.map(|()| done),
         Command::Projector(args) => Box::pin(roles::projector::run(args)).await,
-        Command::Rebuild(args) => Box::pin(maintenance::rebuild::run(args, &signals::stop_token()?)).await,
+        Command::Rebuild(args) => {
+            Ok(Box::pin(maintenance::command::rebuild::run(args, &signals::stop_token()?)).await?)
+        }
         Command::QueryApi(args) => roles::query_api::run(args).await.map(|()| done),
         Command::Participants(args) => Box::pin(roles::participants::run(args)).await.map(|()| done),
         Command::EventStore(args) => roles::event_store::run(args).await,
         Command::Place(args) => Ok(cli::place::run(args).await?),
         Command::Show(args) => Ok(cli::show::run(args).await?),
         Command::Watch(args) => Ok(cli::watch::run(args).await?),
-        Command::Replay(args) => Ok(lab::replay::run(args).await?),
-        Command::Backtest(args) => Ok(lab::backtest::run(args).await?),
+        Command::Replay(args) => Ok(lab::command::replay::run(args).await?),
+        Command::Backtest(args) => Ok(lab::command::backtest::run(args).await?),
         Command::Cancel(args) => Ok(cli::operate::run(OperatorAction::Cancel, args).await?),
         Command::Pause(args) => Ok(cli::operate::run(OperatorAction::Pause, args).await?),
         Command::Resume(args) => Ok(cli::operate::run(OperatorAction::Resume, args).await?),
         Command::Retry(args) => Ok(cli::operate::retry(args).await?),
         Command::Skip(args) => Ok(cli::operate::skip(args).await?),
         Command::Forget(args) => Ok(cli::forget::run(args).await?),
-        Command::Reset(args) => maintenance::reset::run(args).await,
-        Command::Keys(args) => maintenance::keys::run(args).await,
+        Command::Reset(args) => Ok(maintenance::command::reset::run(args).await?),
+        Command::Keys(args) => Ok(maintenance::command::keys::run(args).await?),
         Command::Audit(args) => Ok(Box::pin(audit::run(args)).await?),
-        Command::Workflow(args) => Ok(lab::workflow::run(args)?),
+        Command::Workflow(args) => Ok(lab::command::workflow::run(args)?),
     }
 }
 

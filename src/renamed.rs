@@ -1,4 +1,5 @@
-//! Environment variables that were renamed. The earlier name sets the option as well, for one more release.
+//! Environment variables that were renamed. The earlier name sets the option as well, for one more
+//! release.
 //!
 //! Earlier names of options themselves are hidden aliases where the option is declared.
 
@@ -12,7 +13,7 @@ const RENAMED: [(&str, &str); 4] = [
     ("TENUTO_MAX_OVERDUE", "TENUTO_MOST_OVERDUE"),
 ];
 
-/// Has each option read the earlier name of its variable where only that one is set.
+/// Each option reads the earlier name of its variable if only that one is set.
 pub(crate) fn with_earlier_variables(command: Command, is_set: &impl Fn(&str) -> bool) -> Command {
     command
         .mut_args(|option| match earlier(&option, is_set) {

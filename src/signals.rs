@@ -17,7 +17,7 @@ pub(crate) fn stop_token() -> std::io::Result<CancellationToken> {
             _ = hang_up.recv() => {}
         }
         token.cancel();
-        // Whoever asks twice wants it now; what was acknowledged is in the log.
+        // A second signal ends the process at once. Acknowledged commands are in the log.
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

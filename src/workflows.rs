@@ -9,7 +9,7 @@ pub(crate) const SHIPPED: [&str; 3] = [
     include_str!("../workflows/order-parallel.yaml"),
 ];
 
-/// Where these are from.
+/// The origin of the shipped files.
 pub(crate) const SHIPPED_FROM: &str = "shipped";
 
 /// A folder of workflow files could not be read.
@@ -20,7 +20,8 @@ pub(crate) struct ReadFolderError {
     source: std::io::Error,
 }
 
-/// The shipped files, then the `*.yaml` files of a folder in the order of their names, each with where it is from.
+/// The shipped files, then the `*.yaml` files of a folder in the order of their names, each with
+/// its origin.
 pub(crate) fn all(folder: Option<&Path>) -> Result<Vec<(String, String)>, ReadFolderError> {
     let mut files: Vec<_> = SHIPPED.iter().map(|text| (SHIPPED_FROM.to_owned(), (*text).to_owned())).collect();
     let Some(folder) = folder else { return Ok(files) };
@@ -50,8 +51,9 @@ mod tests {
 
     use super::*;
 
-    /// What each version is, for ever: logs hold these texts, and refuse others under the same name and version. A changed file
-    /// needs a new version, and a new line here.
+    /// The text of each version, which never changes: logs hold these texts, and refuse another
+    /// text under the same name and version. A changed file needs a new version, and a new line
+    /// here.
     const TEXTS: [(&str, u32, &str); 3] = [
         ("order-fulfilment", 1, "c2ab8216660b0ed5805804e635aefb3de8fb853c644213393c275d20386d58c2"),
         ("order-fulfilment-without-backorder", 1, "ea65f16d02daf11ae69feb457439d1f41cadc2a1de0896f392dd254837df0fb5"),

@@ -27,11 +27,11 @@ use servers::ServerUrls;
 use servers::stream_prefix::{adopt_in_time, adopt_verified};
 use supervisor::{Supervisor, TaskEnded};
 
-/// How long attempts under way have to come to their end when the process stops.
+/// The time limit for running attempts when the process stops.
 const LEAVING: Duration = Duration::from_secs(15);
-/// How long Postgres has to take back what was claimed and not done.
+/// The time limit for releasing leases in Postgres.
 const RELEASING: Duration = Duration::from_secs(2);
-/// How often the registration of workflows waits for a log that is just starting.
+/// How many seconds the registration of workflows waits for a log that is starting.
 const LOG_PATIENCE: usize = 60;
 
 /// Options of `tenuto command-handler`.
@@ -43,22 +43,24 @@ pub(crate) struct CommandHandlerArgs {
     listen: Listen,
     #[command(flatten)]
     driving: Driving,
-    /// Where participants reach this service with later answers [default: the address it listens on]
+    /// The URL at which participants deliver later answers [default: the address that this process
+    /// listens on]
     #[arg(long, env = "TENUTO_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
-    /// How long `/readyz` says that this instance is leaving before it takes nothing more, so that a load balancer has noticed, in
-    /// seconds
+    /// How long `/readyz` reports that this instance is leaving before it refuses requests, so that
+    /// a load balancer notices, in seconds
     #[arg(long, env = "TENUTO_DRAIN_SECONDS", default_value_t = 2, value_name = "SECONDS")]
     drain_seconds: u64,
 }
 
-/// Options of whatever drives orders.
+/// Options of the roles that drive orders.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Driving {
-    /// A folder of workflow files to register besides the shipped ones
+    /// A folder of workflow files to register in addition to the shipped ones
     #[arg(long, env = "TENUTO_WORKFLOWS", value_name = "FOLDER")]
     workflows: Option<PathBuf>,
-    /// Orders driven at once by this instance; past it, new ones are answered 503
+    /// The most orders that this instance drives at the same time; past it, new orders are answered
+    /// 503
     #[arg(
         long,
         alias = "most-active-orders",
@@ -67,10 +69,11 @@ pub(crate) struct Driving {
         value_name = "N"
     )]
     max_active_orders: usize,
-    /// Calls to one participant under way at once; more of them wait for their turn
+    /// The most calls to one participant at the same time; further calls wait
     #[arg(long, alias = "most-calls", env = "TENUTO_MAX_CALLS", default_value_t = 48, value_name = "N")]
     max_calls: usize,
-    /// How far the views may be behind, in seconds; past it, new orders are answered 503. 0: however far
+    /// How far the views may be behind, in seconds; past it, new orders are answered 503. 0: no
+    /// limit
     #[arg(
         long,
         alias = "most-lag-seconds",
@@ -79,13 +82,15 @@ pub(crate) struct Driving {
         value_name = "SECONDS"
     )]
     max_lag_seconds: u64,
-    /// Orders on the to-do list that may be overdue; past it, new ones are answered 503. 0: any number
+    /// The most overdue orders on the to-do list; past it, new orders are answered 503. 0: no limit
     #[arg(long, alias = "most-overdue", env = "TENUTO_MAX_OVERDUE", default_value_t = 10_000, value_name = "N")]
     max_overdue: u64,
-    /// Registered workflows that are not used any more: their settings may be missing, as long as no open order follows them
+    /// Registered workflows that are not used any more: their settings may be missing, as long as
+    /// no open order follows them
     #[arg(long, env = "TENUTO_UNUSED_WORKFLOWS", value_delimiter = ',', value_name = "NAME,…")]
     unused_workflows: Vec<String>,
-    /// How long an order taken from the to-do list is left alone by other instances, in seconds
+    /// How long other instances leave an order alone that this instance took from the to-do list,
+    /// in seconds
     #[arg(long, env = "TENUTO_LEASE_SECONDS", default_value_t = 10, value_name = "SECONDS")]
     lease_seconds: u64,
 }
@@ -110,7 +115,8 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let start = async {
         door.waits_for("the log and Postgres");
         let adopted = async { Ok(adopt_in_time(&event_store, args.servers.stream_prefix.as_deref()).await?) };
-        let (pool, _) = tokio::try_join!(servers::views_beside(&event_store, postgres), adopted)?;
+        let pool = async { Ok::<_, Box<dyn std::error::Error>>(servers::views_beside(&event_store, postgres).await?) };
+        let (pool, _) = tokio::try_join!(pool, adopted)?;
         servers::may_append(&event_store, &command_handler::streams()).await?;
         let (alarms, leaving, closed) = (&alarms, &stop, &closed);
         let watched = Watched { event_store: &event_store, pool: &pool, alarms, leaving, closed, projector: None };
@@ -135,7 +141,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         ended = server.failed() => return Err(ended.into()),
     }
     tokio::time::sleep(Duration::from_secs(args.drain_seconds)).await;
-    // Whoever comes all the same is answered "later" until the last order is handed over.
+    // Later requests get 503 until the last order is handed over.
     handler.stop().await?;
     Ok(server.stop().await?)
 }
@@ -154,7 +160,7 @@ pub(crate) struct Handler {
     pool: PgPool,
     /// Its name in the leases.
     owner: String,
-    /// What feeds the orchestrator, and what watches over it.
+    /// The loops that feed and watch the orchestrator.
     tasks: Supervisor,
 }
 
@@ -172,7 +178,8 @@ struct BadWorkflow {
 }
 
 impl Handler {
-    /// Registers the workflows and starts to drive what is due. `urls` are the values for `${NAME}` in participants' URLs.
+    /// Registers the workflows, and starts to drive orders with due work. `urls` are the values for
+    /// `${NAME}` in participants' URLs.
     pub async fn start(
         event_store: &EventStore,
         pool: &PgPool,
@@ -245,15 +252,15 @@ impl Handler {
         Ok(Self { router, orchestrator, pool: pool.clone(), owner, tasks })
     }
 
-    /// Records what is under way, and leaves the rest to others.
+    /// Records the results of running attempts, and leaves the orders to other instances.
     pub async fn stop(self) -> Result<(), TaskEnded> {
-        // They end by themselves, between two looks at the list, or once the replies at hand are taken.
+        // The loops end by themselves, between two queries or after the replies that they hold.
         let stopped = self.tasks.stop().await;
         self.orchestrator.shutdown(LEAVING).await;
         match tokio::time::timeout(RELEASING, views::todo::release_leases(&self.pool, &self.owner)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "leases were not given back: they will run out"),
-            Err(_) => tracing::warn!("leases were not given back, Postgres does not answer: they will run out"),
+            Ok(Err(error)) => tracing::warn!(%error, "leases were not released: they will expire"),
+            Err(_) => tracing::warn!("leases were not released, because Postgres does not answer: they will expire"),
         }
         stopped
     }

@@ -111,7 +111,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         .nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let mut tasks = Supervisor::new(background.clone(), alarms.tasks.clone());
-    // Trouble with log and Postgres it waits out, so it ends only where waiting does not help.
+    // The projector waits while log or Postgres are down, so it ends only if waiting does not help.
     tasks.run("the projector", projector::run(projecting, event_store.clone(), pool.clone(), background));
     reference_services(&mut tasks, &pool, Some(event_store), &services);
     door.open(own.merge(probes));
@@ -137,12 +137,13 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let of_handler = handler.stop().await;
     let of_tasks = tasks.stop().await;
     backends.stop().await;
-    // What happened first is the reason; the rest may follow from it.
+    // The first failure is the reason: the others may follow from it.
     broken.map_or(Ok(()), Err)?;
     Ok(of_server.and(of_handler).and(of_tasks)?)
 }
 
-/// The reference services are at this very address; those of the environment take their place, or stand beside them.
+/// The URLs of the reference services, which this process serves. A URL in the environment replaces
+/// one, or adds a service.
 fn participant_urls(base: &str) -> BTreeMap<String, String> {
     let mut urls: BTreeMap<String, String> = ["orders", "payments", "shipping", "notifications"]
         .map(|name| (format!("{}_URL", name.to_uppercase()), format!("{base}/participants/{name}")))
@@ -151,7 +152,7 @@ fn participant_urls(base: &str) -> BTreeMap<String, String> {
     urls
 }
 
-/// What commands in the same folder find.
+/// The record that commands in the same folder find.
 fn running(base: &str, backends: &Backends) -> Running {
     Running {
         pid: std::process::id(),

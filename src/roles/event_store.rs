@@ -1,4 +1,5 @@
-//! `tenuto event-store`: the embedded `EventStoreDB` node alone, and what looks after its log.
+//! `tenuto event-store`: the embedded `EventStoreDB` node alone; and commands that check and copy
+//! its log.
 
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -6,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use event_store_node::{Advertised, Node, NodeOptions};
-use maintenance::{backup, check};
+use maintenance::command::{backup, check};
 use rustix::fs::Mode;
 
 use super::RoleResult;
@@ -31,8 +32,8 @@ enum EventStoreCommand {
     Check(check::CheckArgs),
     /// Copy the log of a running node into a data folder, and check the copy
     ///
-    /// The folder may hold an earlier backup of the same log, to which only what is new is added. A node started on it goes on
-    /// where the log ended when the backup was begun.
+    /// If the folder holds an earlier backup of the same log, only new events are added. A node
+    /// that is started on the folder continues where the log ended when the backup began.
     Backup(backup::BackupArgs),
 }
 
@@ -43,19 +44,20 @@ struct NodeArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "TENUTO_EVENTSTORE_LISTEN", default_value = "127.0.0.1:2113", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// The host that clients are told to connect to, where it is not the address at which they reached the node
+    /// The host that the node names to clients [default: the address at which a client reached the
+    /// node]
     #[arg(long, env = "TENUTO_EVENTSTORE_ADVERTISE_HOST", value_name = "HOST")]
     advertise_host: Option<String>,
-    /// The port that clients are told to connect to, where it is not the one that the node listens on
+    /// The port that the node names to clients [default: the port that the node listens on]
     #[arg(long, env = "TENUTO_EVENTSTORE_ADVERTISE_PORT", value_name = "PORT")]
     advertise_port: Option<NonZero<u16>>,
-    /// Which projections run: none, or the system's, which link events by category ($ce-…), type ($et-…), correlation ($bc-…)
-    /// and stream ($streams)
+    /// Which projections run: none, or the system's, which link events by category ($ce-…), type
+    /// ($et-…), correlation ($bc-…) and stream ($streams)
     #[arg(long, env = "TENUTO_EVENTSTORE_PROJECTIONS", value_enum, default_value = "none")]
     projections: ProjectionsArg,
 }
 
-/// Projections of users' own are not offered.
+/// The node has no projections that users define.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum ProjectionsArg {
     None,
@@ -63,12 +65,12 @@ enum ProjectionsArg {
 }
 
 pub(crate) async fn run(args: EventStoreArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    // Nothing but the log is written here, and nobody else is to read it.
+    // This process writes only the log, which no other user may read.
     rustix::process::umask(Mode::from_raw_mode(0o077));
     match args.command {
         None => serve(args.node).await.map(|()| ExitCode::SUCCESS),
-        Some(EventStoreCommand::Check(args)) => check::run(&args),
-        Some(EventStoreCommand::Backup(args)) => backup::run(args).await,
+        Some(EventStoreCommand::Check(args)) => Ok(check::run(&args)?),
+        Some(EventStoreCommand::Backup(args)) => Ok(backup::run(args).await?),
     }
 }
 

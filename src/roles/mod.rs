@@ -1,4 +1,4 @@
-//! What a process can be: one role each, or everything.
+//! The roles of a process: one of them, or all in one.
 
 pub(crate) mod command_handler;
 pub(crate) mod dev;
@@ -9,8 +9,9 @@ pub(crate) mod query_api;
 mod readiness;
 mod watched;
 
-/// A role's task that serves HTTP: without it nothing reaches the role, so its end is the process's.
+/// The task that serves HTTP. Without it no client reaches the role, so its end is the end of the
+/// process.
 const HTTP_SERVER: &str = "the HTTP server";
 
-/// What goes wrong at start ends the process, with its message.
+/// The result of a role. An error ends the process, with its message.
 pub(crate) type RoleResult = Result<(), Box<dyn std::error::Error>>;

@@ -29,8 +29,8 @@ pub(crate) struct ParticipantsArgs {
     /// Also read requests from the log, and reply there
     #[arg(long, env = "TENUTO_BY_EVENTS")]
     by_events: bool,
-    /// Read requests from the beginning of the log, where those read so far came from another log; what was handled before has no
-    /// second effect
+    /// Read requests from the beginning of the log, where those read so far came from another log;
+    /// what was handled before has no second effect
     #[arg(long, requires = "by_events")]
     read_again: bool,
 }
@@ -38,7 +38,8 @@ pub(crate) struct ParticipantsArgs {
 /// Where mail goes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Mail {
-    /// A mail server, as `smtp://HOST:PORT`; without one, mail is kept in a mailbox that can be read
+    /// A mail server, as `smtp://HOST:PORT`; without one, mail is kept in a mailbox that can be
+    /// read
     #[arg(long, env = "TENUTO_SMTP", value_name = "URL", hide_env_values = true)]
     smtp: Option<String>,
     /// The sender of all mail

@@ -1,11 +1,11 @@
-//! `tenuto projector`: projects the log into the views; and what it has set aside.
+//! `tenuto projector`: projects the log into the views.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use event_store::EventStore;
-use maintenance::parked;
+use maintenance::command::parked;
 use projector::ProjectorOptions;
 
 use super::watched::{Alarms, Watched, Watching};
@@ -14,7 +14,7 @@ use crate::signals;
 use command_line::output;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
-use servers::stream_prefix::{adopt, adopt_begun, adopt_in_time};
+use servers::stream_prefix::{adopt_begun, adopt_in_time};
 use supervisor::Supervisor;
 
 /// Options of `tenuto projector`.
@@ -25,46 +25,26 @@ pub(crate) struct ProjectorArgs {
     command: Option<ProjectorCommand>,
     #[command(flatten)]
     servers: ServerUrls,
-    /// The address at which `/livez`, `/readyz` and `/metrics` are answered; port 0 takes a free one, which is printed
-    // The port of the other roles would be taken on a machine that runs one of them too.
+    /// The address at which `/livez`, `/readyz` and `/metrics` are answered; port 0 takes a free
+    /// one, which is printed
+    // On a machine that runs another role too, the usual port is taken.
     #[arg(long, env = "TENUTO_LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
 }
 
 #[derive(Debug, Subcommand)]
 enum ProjectorCommand {
-    /// List the events that cannot be projected and are set aside, each with the reason
-    Parked {
-        /// Print each event as a line of JSON
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        servers: ServerUrls,
-    },
-    /// Try again what is set aside, once whatever was wrong has been mended; the projector goes on meanwhile
-    Retry {
-        /// The streams to try, as `tenuto projector parked` names them; without any, all of them
-        #[arg(value_name = "STREAM")]
-        streams: Vec<String>,
-        #[command(flatten)]
-        servers: ServerUrls,
-    },
+    /// List the events that could not be projected and are set aside, each with the reason
+    Parked(parked::ParkedArgs),
+    /// Project again what is set aside, once the cause is corrected; the projector keeps running
+    Retry(parked::RetryArgs),
 }
 
 pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match args.command {
         None => Box::pin(project(&args.servers, args.listen)).await.map(|()| ExitCode::SUCCESS),
-        Some(ProjectorCommand::Parked { json, servers }) => {
-            let pool = servers::views(servers.or_running()?.named_postgres()?).await?;
-            parked::list(&pool, json).await.map(|()| ExitCode::SUCCESS)
-        }
-        Some(ProjectorCommand::Retry { streams, servers }) => {
-            let servers = servers.or_running()?;
-            let log = EventStore::connect(servers.named_event_store()?)?;
-            adopt(&log, servers.stream_prefix.as_deref()).await?;
-            let pool = servers::views_beside(&log, servers.named_postgres()?).await?;
-            parked::retry(&log, &pool, streams).await
-        }
+        Some(ProjectorCommand::Parked(args)) => Ok(parked::list(args).await?),
+        Some(ProjectorCommand::Retry(args)) => Ok(parked::retry(args).await?),
     }
 }
 
@@ -78,12 +58,15 @@ async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("the log and Postgres");
-    let adopted = async { Ok(adopt_in_time(&event_store, servers.stream_prefix.as_deref()).await?) };
-    let views = async { tokio::try_join!(servers::views_beside(&event_store, postgres), adopted) };
+    let start = async {
+        let adopted = async { Ok(adopt_in_time(&event_store, servers.stream_prefix.as_deref()).await?) };
+        let pool = async { Ok(servers::views_beside(&event_store, postgres).await?) };
+        tokio::try_join!(pool, adopted).map_err(|error: Box<dyn std::error::Error>| error)
+    };
     let (pool, _) = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(tasks.stop().await?),
-        ready = views => ready?,
+        started = start => started?,
     };
     let options = ProjectorOptions { alarm: alarms.log.clone(), ..ProjectorOptions::default() };
     let (leaving, closed, projector) = (&stop, &stop, Some(&options.health));
@@ -93,7 +76,8 @@ async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
     output::announce(&format!("projecting; probes at http://{address}/readyz\n"));
     let adopted = async {
         guard.verified().await;
-        // As for other roles (`adopt_verified`), without rights to append, which a projector does not need.
+        // As for other roles (`adopt_verified`), without rights to append, which a projector does
+        // not need.
         adopt_begun(&event_store, servers.stream_prefix.as_deref()).await
     };
     tokio::select! {
@@ -102,13 +86,13 @@ async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
         adopted = adopted => adopted?,
     }
     door.open(probes);
-    // Trouble with log and Postgres it waits out, so it ends only where waiting does not help.
+    // The projector waits while log or Postgres are down, so it ends only if waiting does not help.
     tasks.run("the projector", projector::run(options, event_store.clone(), pool.clone(), stop.clone()));
     let failed = tokio::select! {
         () = stop.cancelled() => None,
         ended = tasks.failed() => Some(ended),
     };
-    // What happened first is the reason; the rest may follow from it.
+    // The first failure is the reason: the other may follow from it.
     let stopped = tasks.stop().await;
     Ok(failed.map_or(stopped, Err)?)
 }

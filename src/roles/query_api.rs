@@ -24,7 +24,8 @@ pub(crate) struct QueryApiArgs {
     listen: Listen,
 }
 
-/// Subscriptions take at most three quarters of a listener's connections, so that requests are answered besides.
+/// Subscriptions take at most three quarters of a listener's connections, so that requests are
+/// answered besides.
 pub(super) fn options(leaving: CancellationToken) -> query_api::Options {
     let options = query_api::Options::default();
     let most = http_server::max_connections() * 3 / 4;

@@ -1,5 +1,5 @@
-//! What `tenuto dev` prints about its readiness. Each reason why it is not ready is printed once, with what to do, until it is
-//! ready again.
+//! Prints why `tenuto dev` is not ready, and what to do. Each reason is printed once, until the
+//! process is ready again.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -9,14 +9,15 @@ use std::time::Duration;
 use crate::health::{Dependencies, Standing};
 use command_line::output;
 
-/// Between two looks.
+/// The pause between two probes.
 const EVERY: Duration = Duration::from_secs(1);
-/// A start that takes so many looks is worth a line.
+/// A start that takes this many probes is reported.
 const LONG_START: u32 = 5;
-/// Reasons that are printed until the process is ready. Each may hold what changes from look to look.
+/// The most reasons that are printed until the process is ready: a reason may change with each
+/// probe.
 const MAX_PRINTED: usize = 20;
 
-/// What was printed, since the process was last ready.
+/// The lines that were printed since the process was last ready.
 #[derive(Default)]
 pub(super) struct Told(Mutex<Memory>);
 
@@ -24,14 +25,14 @@ pub(super) struct Told(Mutex<Memory>);
 struct Memory {
     reasons: BTreeSet<String>,
     warnings: BTreeSet<String>,
-    /// Looks in a row that found the process starting.
+    /// The number of probes in a row that found the process starting.
     starting: u32,
-    /// Whether the last of the lines says that the process is not ready.
+    /// Whether the last line reports that the process is not ready.
     is_unready: bool,
 }
 
 impl Told {
-    /// Looks again and again, and prints what is new.
+    /// Probes each second, and prints new lines.
     pub async fn tell(&self, dependencies: &Dependencies) -> Infallible {
         loop {
             tokio::time::sleep(EVERY).await;
@@ -46,7 +47,7 @@ impl Told {
 }
 
 impl Memory {
-    /// The lines to print, after a look that found this.
+    /// The lines to print after a probe with this result.
     fn new_lines(&mut self, standing: Standing, warnings: Vec<String>) -> Vec<String> {
         let reasons = match standing {
             Standing::Ready => return self.ready(warnings),

@@ -1,4 +1,4 @@
-//! What a role watches that needs the log and the views, and the probes that report it.
+//! Watches over the log and the views of a role, and the probes that report the results.
 
 use axum::Router;
 use command_handler::{HandlerFigures, Unreachable};
@@ -15,16 +15,16 @@ use crate::{health, metrics};
 use http_server::door::Door;
 use supervisor::{TaskHealth, keep_running};
 
-/// What keeps a role from being ready.
+/// The reasons why a role is not ready.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Alarms {
     /// The log is not the one that the views were made from.
     pub log: LogAlarm,
-    /// Participants of workflows in use cannot be asked.
+    /// Participants of workflows in use that cannot be called.
     pub unreachable: Unreachable,
-    /// What the command handler of this process tells `/metrics`.
+    /// The figures of this process's command handler.
     pub handler: HandlerFigures,
-    /// Tasks wait to be started again.
+    /// The tasks that wait for their restart.
     pub tasks: TaskHealth,
 }
 
@@ -35,13 +35,13 @@ pub(super) struct Watched<'a> {
     pub alarms: &'a Alarms,
     /// Canceled when the role begins to leave: it is not ready from then on.
     pub leaving: &'a CancellationToken,
-    /// Canceled when nothing has to be watched any more.
+    /// Canceled when the watch ends.
     pub closed: &'a CancellationToken,
     /// The projector of the process, if it has one.
     pub projector: Option<&'a projector::Health>,
 }
 
-/// What is watched, and what it shows.
+/// The running watch, and its results.
 pub(super) struct Watching {
     pub guard: LogGuard,
     pub dependencies: Dependencies,
@@ -50,8 +50,8 @@ pub(super) struct Watching {
 }
 
 impl Watched<'_> {
-    /// Begins to compare the log with the views. `door`: behind which the role starts, if it is not ready before; `live`: its
-    /// subscriptions, if it has any.
+    /// Begins to compare the log with the views. `door`: the role is not ready before it is open.
+    /// `live`: the role's subscriptions.
     pub fn start(&self, door: Option<&Door>, live: Option<&LiveStats>) -> Watching {
         let (event_store, pool, alarm) = (self.event_store.clone(), self.pool.clone(), self.alarms.log.clone());
         let tasks = self.alarms.tasks.clone();

@@ -1,4 +1,4 @@
-//! Why a command could not be carried out. That an order was refused is not among it: that is an answer.
+//! Why a command failed. A refused order is not a failure of the command: it is an answer.
 
 use std::io;
 
@@ -7,13 +7,13 @@ use reqwest::StatusCode;
 use command_line::output::{Failure, WriteError};
 use command_line::running::NotFound;
 
-/// Why a command could not be carried out.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The address is none of a server.
+    /// The address is not the address of a server.
     #[error("{text:?} is not the address of a server: {reason}; give one like http://127.0.0.1:7007")]
     ServerUrl {
-        /// What was given.
+        /// The address.
         text: String,
         /// Why.
         reason: String,
@@ -31,14 +31,14 @@ pub enum CommandError {
         /// Why.
         reason: String,
     },
-    /// The server went on asking for patience.
+    /// The server was unavailable until patience ended.
     #[error("{url} asks for patience ({status}: {detail}) and went on doing so; try again later")]
     Unavailable {
         /// The address of the request.
         url: String,
         /// The HTTP status.
         status: StatusCode,
-        /// What the server says of it.
+        /// The server's reason.
         detail: String,
     },
     /// The request failed.
@@ -48,7 +48,7 @@ pub enum CommandError {
         url: String,
         /// The HTTP status.
         status: StatusCode,
-        /// What the server says of it.
+        /// The server's reason.
         detail: String,
     },
     /// The request was refused.
@@ -56,7 +56,7 @@ pub enum CommandError {
     Refused {
         /// The address of the request.
         url: String,
-        /// What the server objects to.
+        /// The server's reason.
         what: String,
     },
     /// The answer cannot be understood.
@@ -72,10 +72,10 @@ pub enum CommandError {
     Query {
         /// The address of the request.
         url: String,
-        /// What the server says of it.
+        /// The server's reason.
         messages: String,
     },
-    /// A batch was broken off by the server.
+    /// The server interrupted a batch.
     #[error("the server broke off: {why}; the same command again goes on")]
     BrokenOff {
         /// Why.
@@ -89,7 +89,7 @@ pub enum CommandError {
     Checkpoint {
         /// The file.
         file: String,
-        /// What that command asked for.
+        /// The action of that command.
         of: String,
     },
     /// The file of `--resume` cannot be written.
@@ -100,13 +100,13 @@ pub enum CommandError {
         /// Why.
         source: io::Error,
     },
-    /// No server was named, and what ran in this folder does not run.
+    /// No server is named, and the process of this folder does not run.
     #[error(transparent)]
     NotFound(#[from] NotFound),
     /// The input cannot be read.
     #[error("cannot read {input}")]
     Read {
-        /// What was to be read.
+        /// The name of the input.
         input: String,
         /// Why.
         source: io::Error,

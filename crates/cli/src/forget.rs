@@ -1,4 +1,4 @@
-//! `tenuto forget`: a customer's personal data are erased.
+//! `tenuto forget`: erases a customer's personal data.
 
 use std::process::ExitCode;
 
@@ -10,11 +10,11 @@ use crate::operate::AttributionArgs;
 use crate::{CommandError, NOT_AS_ASKED};
 use command_line::output;
 
-/// What the options alone do not say.
+/// The help after the options.
 const AFTER_HELP: &str = "\
 Personal data are sealed with a key that each customer has. The key is destroyed: what is in the log, in the views and in copies of \
-them stays as it is, and nobody can read it any more. `tenuto audit verify` holds as before. This cannot be taken back. \
-Participants that keep copies of their own are told by an event in the stream `erasures`.
+them stays as it is, and no one can read it any more. `tenuto audit verify` holds as before. This cannot be taken back. \
+Participants that keep copies receive an event in the stream `erasures`.
 
 A backup of Postgres that was made before has the key in it.
 
@@ -36,7 +36,7 @@ pub struct ForgetArgs {
     json: bool,
 }
 
-/// Has a customer forgotten.
+/// Requests that a customer is forgotten.
 pub async fn run(args: ForgetArgs) -> Result<ExitCode, CommandError> {
     output::forgive_closed_pipe(forget(args).await)
 }

@@ -1,9 +1,7 @@
-//! Client commands. They speak to the server over HTTP, as any other client would, and know nothing of
-//! what is behind it.
+//! Client commands. They call the server over HTTP, as any other client does.
 //!
-//! A command ends with 0 when all went as asked, with 1 when an order did not (refused, stuck,
-//! unknown), and with an error, which the caller turns into 2, when the command itself could not be
-//! carried out.
+//! A command exits with 0 if all orders went as requested, and with 1 if an order did not (refused,
+//! stuck, unknown). If the command itself failed, it returns an error, and the caller exits with 2.
 
 #![deny(
     clippy::print_stdout,
@@ -26,7 +24,7 @@ pub mod watch;
 
 pub use error::CommandError;
 
-/// The exit code for "an order did not go as asked".
+/// The exit code for "an order did not go as requested".
 const NOT_AS_ASKED: u8 = 1;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! When a request is sent again, and after how long.
+//! Which requests are sent again, and after how long.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,15 +8,15 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 /// The pauses between two attempts.
 const PAUSES: Limits = Limits::new(Duration::from_millis(100), Duration::from_secs(5));
-/// A server that asks for more than this is asked earlier.
+/// The longest wait that a server can request.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// How long a request is sent again and again before it is given up.
+/// How long a request is repeated before the command gives up.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// While the server has never answered: it may just be starting, or not be there at all.
+    /// While the server has never answered: it may be starting, or may not exist.
     pub first_contact: Duration,
-    /// Once it has answered: it may be restarting, or overloaded.
+    /// After the server has answered once: it may be restarting, or overloaded.
     pub later: Duration,
 }
 
@@ -26,7 +26,8 @@ impl Default for Patience {
     }
 }
 
-/// Whether the same request may fare better in a while. A plain 500 is not among them: it was no matter of time.
+/// Whether the same request may succeed later. After a 500 it would not: the fault does not depend
+/// on time.
 pub fn is_transient(status: StatusCode) -> bool {
     matches!(
         status,
@@ -45,8 +46,9 @@ pub fn asked_delay(headers: &HeaderMap) -> Option<Duration> {
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
-/// The delay before the next attempt, after `failures` failed ones: exponential, and spread over its upper half by `jitter` (from
-/// 0 to 1), so that many clients do not come back at once. Never earlier than the server asked for.
+/// The delay before the next attempt, after this many failures: exponential, and spread over its
+/// upper half by `jitter` (from 0 to 1), so that many clients do not return at once. Never shorter
+/// than the wait that the server requests.
 pub fn delay(failures: u32, asked: Option<Duration>, jitter: f64) -> Duration {
     let own = back_off::spread(PAUSES.pause(failures), jitter);
     asked.map_or(own, |asked| own.max(asked + PAUSES.first.mul_f64(jitter.clamp(0.0, 1.0))))
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_time_can_mend_is_tried_again() {
+    fn only_faults_that_pass_with_time_are_tried_again() {
         for status in [408, 425, 429, 502, 503, 504] {
             assert!(is_transient(StatusCode::from_u16(status).unwrap()), "{status}");
         }
@@ -74,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_left_alone_for_as_long_as_it_asks_within_reason() {
+    fn the_wait_that_the_server_requests_is_kept_up_to_a_limit() {
         let read = |text: &str| asked_delay(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]));
         assert_eq!(read("2"), Some(Duration::from_secs(2)));
         assert_eq!(read("86400"), Some(MAX_RETRY_AFTER));

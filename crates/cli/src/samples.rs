@@ -1,4 +1,4 @@
-//! Three orders that go three ways: what a newcomer sees first.
+//! Three sample orders with three different ends, for newcomers.
 
 use serde_json::{Value, json};
 use tracing::warn;
@@ -15,7 +15,8 @@ const SAMPLES: [(&str, &str, u32, &str); 3] = [
 ];
 const STOCK: u32 = 10;
 
-/// Places the samples if they are not there yet, and shows their timelines as they happen; then says how to go on.
+/// Places the samples if they do not exist yet, shows their timelines as they happen, and then
+/// prints what to try next.
 pub async fn show(base: &str) {
     if let Err(error) = place_and_follow(base).await {
         warn!(%error, "the sample orders could not be shown");

@@ -23,7 +23,7 @@ pub struct ShowArgs {
     order: String,
     #[command(flatten)]
     server: ServerArgs,
-    /// Print the answer of the query side instead, as JSON
+    /// Print the answer of the server, as JSON
     #[arg(long)]
     json: bool,
 }
@@ -61,7 +61,7 @@ async fn show(client: &Client, args: &ShowArgs) -> Result<ExitCode, CommandError
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says why the views do not have an order, as far as that is known.
+/// Prints why the views do not have an order, as far as that is known.
 fn not_shown(
     client: &Client,
     id: &str,
@@ -92,16 +92,16 @@ fn not_shown(
     Ok(ExitCode::from(NOT_AS_ASKED))
 }
 
-/// What is set aside of an order, and what to do.
+/// The events of an order that are set aside, and what to do.
 fn set_aside(first: &ParkedEvent, count: usize) -> String {
     let ParkedEvent { revision, kind, reason } = first;
     let which = if count == 1 { "1 event of it is".to_owned() } else { format!("{count} events of it are") };
     format!(
-        "{which} set aside, the first at revision {revision} ({kind}): {reason}. Once that is mended, run tenuto projector retry"
+        "{which} set aside, the first at revision {revision} ({kind}): {reason}. Once that is corrected, run tenuto projector retry"
     )
 }
 
-/// The order with all pages of its timeline in one.
+/// The order with its whole timeline.
 async fn whole_order(client: &Client, id: &str, first: Value) -> Result<Value, CommandError> {
     let mut order = first;
     while order["timeline"]["pageInfo"]["hasNextPage"] == true {
@@ -183,7 +183,7 @@ struct Step {
 }
 
 impl OrderView {
-    /// `now`: until when an order lasts that has not ended.
+    /// `now`: the end of the times of an order that has not ended.
     fn render(&self, parked: &[ParkedEvent], palette: Palette, width: Option<usize>, now: DateTime<Utc>) -> String {
         let entries: Vec<Entry> = self.timeline.entries().cloned().collect();
         let spent = spent::of(&entries, self.ended_at.unwrap_or(now));
@@ -250,7 +250,7 @@ impl OrderView {
 }
 
 impl Step {
-    /// What it does: who is asked for what, or that nobody is.
+    /// The step's call: the participant and the action, or none.
     fn called(&self) -> String {
         match self.mode.as_str() {
             "WAIT" => return "(time passes)".to_owned(),
@@ -261,7 +261,7 @@ impl Step {
         parts.join(".")
     }
 
-    /// How often somebody was asked.
+    /// The number of attempts.
     fn tries(&self) -> String {
         let nobody_is = matches!(self.mode.as_str(), "WAIT" | "AWAIT");
         if nobody_is { String::new() } else { self.attempts.to_string() }
@@ -409,7 +409,7 @@ Where the time went
         ShowArgs { order: "10248".to_owned(), server: ServerArgs::of(&stub.base), json: false }
     }
 
-    /// The answer where the log is away.
+    /// The answer while the log is down.
     fn without_log(order: &Value) -> Value {
         let error =
             json!({ "message": "the log is unavailable", "path": ["log"], "extensions": { "code": "UNAVAILABLE" } });
@@ -440,7 +440,7 @@ Where the time went
         let view = OrderView::deserialize(order()).unwrap();
         let shown = view.render(&[parked(5), parked(6)], Palette::NONE, None, at(0));
         let expected = "  parked    2 events of it are set aside, the first at revision 5 (OrderDanced): unknown event type \
-                        \"OrderDanced\". Once that is mended, run tenuto projector retry\n";
+                        \"OrderDanced\". Once that is corrected, run tenuto projector retry\n";
         assert!(shown.contains(expected), "{shown}");
         assert!(!view.render(&[], Palette::NONE, None, at(0)).contains("parked"));
     }

@@ -1,4 +1,5 @@
-//! A server for tests, on loopback: it answers as it was told to, and keeps what it was sent.
+//! A server for tests, on loopback: it returns the answers that a test sets, and keeps the
+//! requests.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -34,14 +35,14 @@ struct Shared {
     orders: HashMap<String, Value>,
 }
 
-/// What was posted to `/orders`.
+/// The requests to `/orders`.
 #[derive(Debug, Clone)]
 pub struct Placed {
     pub body: Bytes,
     pub key: Option<String>,
 }
 
-/// What `/orders` answers.
+/// An answer of `/orders`.
 #[derive(Debug, Clone)]
 pub struct Reply {
     status: StatusCode,
@@ -104,7 +105,8 @@ impl Stub {
         self.shared.lock().unwrap()
     }
 
-    /// The next answers of `/orders`. Without any, an order is accepted under its own id, or under `minted-N`.
+    /// The next answers of `/orders`. Without any, an order is accepted under its own id, or under
+    /// `minted-N`.
     pub fn replies(&self, replies: impl IntoIterator<Item = Reply>) {
         self.shared().replies.extend(replies);
     }
@@ -113,18 +115,19 @@ impl Stub {
         self.shared().for_ever = Some(reply);
     }
 
-    /// The next answers of `/graphql`. Without any, `order(id)`, under any alias, is what `order` was last told.
+    /// The next answers of `/graphql`. Without any, `order(id)`, under any alias, is the order that
+    /// `order` set last.
     pub fn answers(&self, answers: impl IntoIterator<Item = Value>) {
         self.shared().answers.extend(answers);
     }
 
-    /// What GraphQL knows of an order.
+    /// The order that GraphQL returns.
     pub fn order(&self, id: &str, order: Value) {
         self.shared().orders.insert(id.to_owned(), order);
     }
 
-    /// The lines of the next answers of `/orders/batch`, once the replies of `/orders` are used up. Without any, every order that is
-    /// named is acted on.
+    /// The lines of the next answers of `/orders/batch`, once the replies of `/orders` are used up.
+    /// Without any, every order that is named is acted on.
     pub fn batches(&self, batches: impl IntoIterator<Item = Vec<Value>>) {
         self.shared().batches.extend(batches);
     }
@@ -133,7 +136,7 @@ impl Stub {
         self.shared().batches.clear();
     }
 
-    /// What was posted to `/orders/batch`.
+    /// The requests to `/orders/batch`.
     pub fn batched(&self) -> Vec<Value> {
         self.shared().batched.clone()
     }
@@ -193,7 +196,7 @@ async fn query(State(shared): State<Arc<Mutex<Shared>>>, axum::Json(request): ax
     axum::Json(json!({ "data": orders.collect::<serde_json::Map<_, _>>() }))
 }
 
-/// Waits for something to become true.
+/// Waits until a condition is true.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     for _ in 0..500 {
         if condition().await {

@@ -1,4 +1,4 @@
-//! What the query side says about orders, and how it is asked.
+//! Queries about orders, and their answers.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,28 +7,28 @@ use serde_json::{Map, Value, json};
 use crate::CommandError;
 use crate::client::Client;
 
-/// Orders asked about in one query.
+/// The number of orders in one query.
 pub const BATCH: usize = 50;
 
-/// Where an order's execution stands.
+/// The state of an order's execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum State {
-    /// Something is being done.
+    /// A step is running.
     Running,
-    /// Nothing to do until an answer comes.
+    /// It waits for an answer.
     Waiting,
     /// Held by an operator.
     Paused,
-    /// Being undone.
+    /// Completed steps are being undone.
     Compensating,
     /// Ended as planned.
     Completed,
-    /// Ended undone.
+    /// Ended, with its steps undone.
     Canceled,
     /// Needs an operator.
     Stuck,
-    /// A word that this client does not know.
+    /// A state that this client does not know.
     #[serde(other)]
     Unknown,
 }
@@ -49,11 +49,11 @@ impl State {
     }
 }
 
-/// Where an order stands.
+/// The status and state of an order.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
-    /// The business word.
+    /// The business status.
     pub status: String,
     /// The execution.
     pub state: State,
@@ -62,12 +62,12 @@ pub struct Standing {
     pub stuck_reason: Option<String>,
     /// Index of its last event.
     pub revision: i64,
-    /// Where its steps stand, if that was asked.
+    /// The states of its steps, if requested.
     #[serde(default)]
     pub steps: Vec<StepStanding>,
 }
 
-/// Where a step stands.
+/// The state of a step.
 #[derive(Debug, Clone, Deserialize)]
 pub struct StepStanding {
     status: String,
@@ -77,13 +77,14 @@ pub struct StepStanding {
 const STANDING: &str = "status state stuckReason revision";
 
 impl Standing {
-    /// Whether the order has ended, or goes on only when a person acts.
+    /// Whether the order has ended, or continues only if a person acts.
     pub fn ended(&self) -> bool {
         matches!(self.state, State::Completed | State::Canceled | State::Stuck)
     }
 
-    /// Whether nothing more is to be expected soon: it has ended, or everybody it waits for has answered for the time being, as
-    /// shipping does with "back-ordered". An order that waits for a first answer is not at rest.
+    /// Whether the order is at rest: it has ended, or each participant that it waits for has given
+    /// an interim answer, such as "back-ordered". An order that waits for a first answer is not at
+    /// rest.
     pub fn is_at_rest(&self) -> bool {
         let mut waiting = self.steps.iter().filter(|step| step.status == "WAITING").peekable();
         let answered = waiting.peek().is_some() && waiting.all(|step| step.outcome.is_some());
@@ -91,8 +92,8 @@ impl Standing {
     }
 }
 
-/// Where each of these orders stands; none for one that the views do not have (yet). Steps are asked for only where the answer
-/// depends on them.
+/// The standing of each of these orders. `None`: the views do not have the order. Steps are queried
+/// only if the answer depends on them.
 pub async fn standings(client: &Client, ids: &[&str]) -> Result<Vec<Option<Standing>>, CommandError> {
     let mut standings = ask(client, ids, STANDING).await?;
     let unclear =
@@ -142,23 +143,23 @@ pub struct Entry {
     pub kind: String,
     /// When.
     pub recorded_at: DateTime<Utc>,
-    /// What, in a sentence.
+    /// The event as a sentence.
     pub summary: String,
-    /// The step it speaks of.
+    /// The step of the event.
     pub step: Option<String>,
     /// The person who did it.
     pub actor: Option<String>,
     /// Why that person did it.
     pub reason: Option<String>,
-    /// The event that led to it, where that was asked.
+    /// The event that led to it, if requested.
     #[serde(default)]
     pub causation_id: Option<String>,
-    /// All of it, where that was asked.
+    /// The whole event, if requested.
     #[serde(default)]
     pub data: Value,
 }
 
-/// What is asked of an entry where the whole timeline is shown.
+/// The fields of an entry in a whole timeline.
 const WHOLE_ENTRIES: &str = "edges { node { revision type recordedAt summary step actor reason causationId data } }
     pageInfo { hasNextPage endCursor }";
 
@@ -203,17 +204,17 @@ impl Page {
     }
 }
 
-/// Where an order stands, and what has happened to it after a cursor.
+/// The standing of an order, and the entries of its timeline after a cursor.
 #[derive(Debug, Deserialize)]
 pub struct News {
-    /// Where it stands.
+    /// Its standing.
     #[serde(flatten)]
     pub standing: Standing,
-    /// What has happened.
+    /// The entries.
     pub timeline: Page,
 }
 
-/// What is new about an order; none if there is no such order (yet).
+/// The news about an order. `None`: the order does not exist, or not yet.
 pub async fn news(client: &Client, id: &str, after: Option<&str>) -> Result<Option<News>, CommandError> {
     let query = format!(
         "query($id: ID!, $after: String) {{ order(id: $id) {{
@@ -223,7 +224,7 @@ pub async fn news(client: &Client, id: &str, after: Option<&str>) -> Result<Opti
     order(client, &query, json!({ "id": id, "after": after })).await
 }
 
-/// A page of an order's timeline, as it came; none if there is no such order.
+/// A page of an order's timeline, as JSON. `None`: the order does not exist.
 pub async fn timeline_page(client: &Client, id: &str, after: &str) -> Result<Option<Value>, CommandError> {
     let query = format!(
         "query($id: ID!, $after: String) {{ order(id: $id) {{ timeline(first: 200, after: $after) {{ {WHOLE_ENTRIES} }} }} }}"
@@ -241,20 +242,20 @@ pub struct ParkedEvent {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Why it could not.
+    /// The reason.
     pub reason: String,
 }
 
-/// All that is shown about an order.
+/// Everything that is shown of an order.
 #[derive(Debug)]
 pub struct Everything {
-    /// As it came, with the first page of its timeline; none if the views have no such order.
+    /// The order as JSON, with the first page of its timeline. `None`: the views do not have it.
     pub order: Option<Value>,
-    /// The last revision that the log has of it; none if the log has no such order.
+    /// Its last revision in the log. `None`: the log does not have it.
     pub in_log: Option<i64>,
-    /// Why that is not known.
+    /// Why the last revision is not known.
     pub log_error: Option<CommandError>,
-    /// What of it could not be projected.
+    /// Its events that could not be projected.
     pub parked: Vec<ParkedEvent>,
 }
 
@@ -273,7 +274,7 @@ struct InLog {
     revision: i64,
 }
 
-/// All that is shown about an order, in one query. The log is read for its last revision, and the rest is had without the log too.
+/// Queries everything that is shown of an order at once. Only the last revision needs the log.
 pub async fn everything(client: &Client, id: &str) -> Result<Everything, CommandError> {
     let query = format!(
         "query($id: ID!) {{

@@ -19,15 +19,16 @@ pub struct WatchArgs {
     order: String,
     #[command(flatten)]
     server: ServerArgs,
-    /// Stop, too, when the order comes to rest without having ended, as a back-ordered one does
+    /// Also stop when the order comes to rest before its end, for example because it is
+    /// back-ordered
     #[arg(long)]
     until_rest: bool,
-    /// How long to wait for an order that is not there yet
+    /// How long to wait for an order that does not exist yet
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = duration::parse)]
     timeout: Duration,
 }
 
-/// Exit code 0: the order ended (or came to rest); 1: it is stuck, or there is no such order.
+/// Exit code 0: the order ended (or came to rest); 1: it is stuck, or does not exist.
 pub async fn run(args: WatchArgs) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     output::forgive_closed_pipe(watch(&client, &args).await)

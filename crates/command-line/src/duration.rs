@@ -1,4 +1,4 @@
-//! Spans of time, as people write and read them.
+//! Durations, as people write and read them.
 
 use std::time::Duration;
 
@@ -13,12 +13,13 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// From one moment to the next; clocks of two machines may disagree, so that the next may seem to be earlier.
+/// The time from one moment to a later one; zero if the later one seems to be earlier, because the
+/// clocks of two machines differ.
 pub fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
     (to - from).to_std().unwrap_or_default()
 }
 
-/// Writes a span so that its size is seen at a glance: milliseconds where they matter, days where they do not.
+/// Writes a duration in the units that fit its size, from milliseconds to days.
 pub fn render(span: Duration) -> String {
     let seconds = span.as_secs();
     match seconds {
@@ -29,7 +30,7 @@ pub fn render(span: Duration) -> String {
     }
 }
 
-/// Orders a second, where there are enough of them for that to mean something.
+/// The number of orders a second, if there are enough orders for a meaningful rate.
 pub fn rate(orders: u64, time: Duration) -> String {
     if orders < 2 || time.is_zero() {
         return String::new();

@@ -1,5 +1,5 @@
-//! What commands share: how values are written on the command line, how results are shown, and which
-//! servers run in this folder.
+//! What commands share: how values are written on the command line, how results are shown, and
+//! which servers run in this folder.
 
 #![deny(
     clippy::print_stdout,

@@ -1,4 +1,5 @@
-//! How far a command has come: a bar on a terminal, else a line every few seconds, on standard error.
+//! The progress of a command, on standard error: a bar on a terminal, otherwise a line every few
+//! seconds.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,20 +8,20 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output;
 
-/// Between two lines where there is no terminal.
+/// The pause between two lines without a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What is counted.
+/// The counts of a command.
 pub trait Counts {
-    /// How many orders there are, if that is known.
+    /// The number of all orders, if it is known.
     fn total(&self) -> Option<u64>;
-    /// With how many of them nothing more is to be done.
+    /// The number of finished orders.
     fn done(&self) -> u64;
-    /// All of it, for people.
+    /// All counts, for people.
     fn in_words(&self) -> String;
 }
 
-/// Counts, and shows them.
+/// Keeps the counts, and shows them.
 #[derive(Debug)]
 pub struct Progress<C> {
     bar: ProgressBar,
@@ -28,7 +29,7 @@ pub struct Progress<C> {
 }
 
 impl<C: Counts> Progress<C> {
-    /// Shows what is counted so far.
+    /// Shows the first counts.
     pub fn start(counts: C) -> Self {
         let bar = match counts.total() {
             Some(total) => ProgressBar::new(total),
@@ -45,7 +46,7 @@ impl<C: Counts> Progress<C> {
         Self { bar, counts: Mutex::new((counts, Instant::now())) }
     }
 
-    /// Counts something, or lets time pass.
+    /// Changes the counts, and shows them.
     pub fn change(&self, change: impl FnOnce(&mut C)) {
         let mut locked = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let (counts, last_line) = &mut *locked;
@@ -62,7 +63,7 @@ impl<C: Counts> Progress<C> {
         }
     }
 
-    /// Leaves the terminal to others.
+    /// Removes the bar from the terminal.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

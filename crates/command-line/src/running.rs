@@ -21,9 +21,9 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// How often the lock is tried, and the pause after each try.
 const LOCK_TRIES: usize = 25;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-/// The log, where none is named and no process runs in this folder.
+/// The log, if none is named and no process runs in this folder.
 const USUAL_LOG: &str = "esdb://127.0.0.1:2113?tls=false";
-/// The server, where none is named and no process runs in this folder.
+/// The server, if none is named and no process runs in this folder.
 const USUAL_SERVER: &str = "http://127.0.0.1:7007";
 
 /// Where the servers of a running process are.
@@ -32,12 +32,12 @@ const USUAL_SERVER: &str = "http://127.0.0.1:7007";
 pub struct Running {
     /// The process.
     pub pid: u32,
-    /// Where commands and queries go; none: the process is a log alone.
+    /// The server of commands and queries. `None`: the process is a log alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
     /// The log.
     pub event_store: String,
-    /// The views; none: the process is a log alone.
+    /// The database of the views. `None`: the process is a log alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres: Option<String>,
 }
@@ -93,7 +93,7 @@ impl Running {
     pub fn record(&self, data: &Path) -> Option<Record> {
         let written = Record::write(data, self);
         let warn = |error: &std::io::Error| {
-            tracing::warn!(%error, folder = %data.display(), "where the servers are is not noted: commands have to be told");
+            tracing::warn!(%error, folder = %data.display(), "the addresses of the servers cannot be recorded: name them to commands, with --server or --event-store");
         };
         written.inspect_err(warn).ok()
     }
@@ -172,7 +172,7 @@ pub fn forget_ended(data: &Path) -> std::io::Result<()> {
     std::fs::remove_file(data.join(FILE))
 }
 
-/// The folder in which commands look, unless they are told another.
+/// The folder in which commands look by default.
 fn usual_folder() -> PathBuf {
     std::env::var_os("TENUTO_DATA").map_or_else(|| PathBuf::from(USUAL_DATA), PathBuf::from)
 }
@@ -194,9 +194,9 @@ pub fn in_usual_folder(options: &'static str) -> Result<Option<Running>, NotFoun
     in_folder(&usual_folder(), options)
 }
 
-/// What a command takes of the process that runs in the folder in which commands look; `None`: no process has ever run there. A
-/// folder that holds the log of a process is an error unless that process runs: the usual servers would be those of another
-/// installation.
+/// A server of the process that runs in the folder in which commands look. `None`: no process has
+/// run there. If the folder holds a log and its process does not run, that is an error: the default
+/// servers would belong to another installation.
 fn of_folder<T>(of: impl FnOnce(Running) -> Option<T>, options: &'static str) -> Result<Option<T>, NotFound> {
     let data = usual_folder();
     if let Some(running) = in_folder(&data, options)? {
@@ -208,7 +208,8 @@ fn of_folder<T>(of: impl FnOnce(Running) -> Option<T>, options: &'static str) ->
     Ok(None)
 }
 
-/// The log that a command reads: the one that is named, that of what runs in this folder, or the usual one.
+/// The log that a command reads: the named one, the log of the process in this folder, or the
+/// default.
 pub fn event_store(named: Option<&str>) -> Result<String, NotFound> {
     let found = match named {
         Some(named) => Some(named.to_owned()),
@@ -217,7 +218,7 @@ pub fn event_store(named: Option<&str>) -> Result<String, NotFound> {
     Ok(found.unwrap_or_else(|| USUAL_LOG.to_owned()))
 }
 
-/// The database that a command uses: the one that is named, or that of what runs in this folder.
+/// The database that a command uses: the named one, or the database of the process in this folder.
 pub fn postgres(named: Option<&str>) -> Result<Option<String>, NotFound> {
     match named {
         Some(named) => Ok(Some(named.to_owned())),
@@ -225,7 +226,8 @@ pub fn postgres(named: Option<&str>) -> Result<Option<String>, NotFound> {
     }
 }
 
-/// The server that a client command speaks to: the one that is named, what runs in this folder, or the usual one.
+/// The server that a client command calls: the named one, the process in this folder, or the
+/// default.
 pub fn server(named: Option<&str>) -> Result<String, NotFound> {
     let found = match named {
         Some(named) => Some(named.to_owned()),

@@ -1,8 +1,8 @@
-//! What the caller may have meant.
+//! Suggestions for misspelled names.
 
 use domain::workflow::suggest::nearest;
 
-/// `, did you mean "state"?`, if one of the names is near enough.
+/// `, did you mean "state"?`, if one of the names is similar.
 pub fn did_you_mean(unknown: &str, known: &[&str]) -> String {
     let nearest = nearest(unknown, known.iter().copied());
     nearest.map(|name| format!(", did you mean {name:?}?")).unwrap_or_default()

@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use super::output::{Palette, Tint, printable};
 
-/// On which side of its column a text stands.
+/// The side of a column that its texts are aligned to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// For words.
+    /// Left, for words.
     Left,
-    /// For numbers.
+    /// Right, for numbers.
     Right,
 }
 

@@ -3,7 +3,7 @@
 /// The most warnings that are printed.
 pub const MAX: usize = 20;
 
-/// The first warnings, and how many more there were.
+/// The first warnings, and the number of the others.
 #[derive(Debug)]
 pub struct Warnings<T> {
     first: Vec<T>,
@@ -26,17 +26,17 @@ impl<T> Warnings<T> {
         }
     }
 
-    /// The first of them.
+    /// The first warnings.
     pub fn first(&self) -> &[T] {
         &self.first
     }
 
-    /// How many there were besides.
+    /// The number of the others.
     pub fn more(&self) -> u64 {
         self.more
     }
 
-    /// Whether there was none.
+    /// Whether there are no warnings.
     pub fn is_empty(&self) -> bool {
         self.first.is_empty()
     }

@@ -1,17 +1,17 @@
-//! Why nothing could be tried.
+//! Why a trial failed.
 
 use command_line::output::{Failure, WriteError};
 
 use crate::history::LogError;
 use crate::workflow::FileError;
 
-/// Why nothing could be tried.
+/// Why a trial failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     /// The filter contradicts itself.
     #[error("--where: {0}")]
     Filter(String),
-    /// The log gave no answer.
+    /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
     /// A file cannot be used.

@@ -1,4 +1,4 @@
-//! Orders' histories and their definitions, as the log has them.
+//! Reads orders' histories and their definitions from the log.
 
 use domain::ids::OrderId;
 use domain::order::WorkflowRef;
@@ -25,7 +25,7 @@ pub enum LogError {
         stream: String,
         /// The event's index in it.
         revision: u64,
-        /// What is wrong with it.
+        /// Why.
         reason: String,
     },
     /// A registered definition cannot be decoded.
@@ -33,17 +33,17 @@ pub enum LogError {
     Workflow {
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// Why.
         reason: String,
     },
 }
 
-/// The order's whole history; empty where there is none.
+/// The order's whole history; empty if the order does not exist.
 pub async fn of_order(log: &Log, id: &OrderId) -> Result<Vec<Recorded>, LogError> {
     log.stream(&id.stream(), u64::MAX).await?.iter().map(recorded).collect()
 }
 
-/// A definition; `None` where it was never registered.
+/// A definition. `None`: it was never registered.
 pub async fn workflow(log: &Log, reference: &WorkflowRef) -> Result<Option<Workflow>, LogError> {
     let WorkflowRef { name, version } = reference;
     let faulty = |reason: String| LogError::Workflow { name: name.clone(), reason };
@@ -57,7 +57,7 @@ pub async fn workflow(log: &Log, reference: &WorkflowRef) -> Result<Option<Workf
     Ok(None)
 }
 
-/// An event of an order, read.
+/// Decodes an event of an order.
 pub fn recorded(event: &RecordedEvent) -> Result<Recorded, LogError> {
     let unreadable = |reason| LogError::Event { stream: event.stream.clone(), revision: event.revision, reason };
     let read = wire::decode(&event.event_type, &event.data, &event.metadata);

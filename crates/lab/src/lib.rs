@@ -1,7 +1,8 @@
-//! Past orders and workflow files on trial: an order's life step by step (`replay`), another definition
-//! on the orders of the past (`backtest`), and a file against everything that can go wrong (`workflow`).
+//! Tries past orders and workflow files: an order's life step by step ([`replay`]), another
+//! definition on past orders ([`backtest`]), and a file against everything that can fail
+//! ([`workflow`]). These return results; [`command`] prints them.
 //!
-//! Histories are read from the log itself, not from the views.
+//! Histories come from the log, not from the views.
 
 #![deny(
     clippy::print_stdout,
@@ -11,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
 pub mod backtest;
+pub mod command;
 mod error;
 mod history;
 pub mod replay;
@@ -19,6 +21,3 @@ pub mod workflow;
 pub use error::LabError;
 pub use history::LogError;
 pub use workflow::FileError;
-
-/// The exit code for "the order does not exist", and for "some orders differ".
-const NOT_AS_ASKED: u8 = 1;

@@ -1,208 +1,42 @@
-//! `tenuto rebuild`: makes views anew from the log, beside the live ones, and puts them in their place.
+//! Rebuilds views from the log, also from another log than before.
 
-use std::io::IsTerminal;
-use std::process::ExitCode;
-use std::time::Instant;
-
-use clap::{Args, ValueEnum};
 use event_store::EventStore;
 use leader_consumer::Mismatch;
-use projector::compare::Difference;
-use projector::rebuild::{RebuildOptions, Rebuilt, Stage, View, rebuild};
+use projector::rebuild::{self, RebuildOptions, Rebuilt, Stage};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use views::REMEDY;
 
-use command_line::output;
-use command_line::progress::{Counts, Progress};
-use servers::ServerUrls;
-use servers::stream_prefix::adopt;
-use tokio_util::sync::CancellationToken;
+use crate::MaintenanceError;
 
-/// The exit code for "the live views are not what the log says".
-const DIFFERENCES: u8 = 1;
-
-/// The exit code for "nothing was done", or nothing was there to compare.
-const NOT_DONE: u8 = 2;
-
-/// The views cannot be compared with this log.
+/// The views were made from another log.
 #[derive(Debug, thiserror::Error)]
-#[error("the views were not made from this log, so nothing was compared: {0}; {REMEDY}")]
-struct OtherLog(Mismatch);
-
-/// Nobody is there to confirm.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the views were not made from this log: {0}. To make them from it, so that orders which it does not have disappear from them, \
-     give --yes; otherwise connect the log that they were made from"
-)]
-struct NotConfirmed(Mismatch);
-
-/// Asks the operator at the terminal.
-fn confirmed(mismatch: &Mismatch) -> Result<bool, Box<dyn std::error::Error>> {
-    if !std::io::stdin().is_terminal() {
-        return Err(NotConfirmed(mismatch.clone()).into());
-    }
-    Ok(output::confirm(&format!(
-        "The views were not made from this log: {mismatch}.\nOrders that this log does not have will disappear from the views. \
-         Make them from this log? Type yes: "
-    ))?)
+pub enum OtherLog {
+    /// The views cannot be compared with this log.
+    #[error("the views were not made from this log, so nothing was compared: {0}; {REMEDY}")]
+    NotCompared(Mismatch),
+    /// No operator is at the terminal to confirm.
+    #[error(
+        "the views were not made from this log: {0}. To make them from it, so that orders which it does not have disappear from \
+         them, give --yes; otherwise connect the log that they were made from"
+    )]
+    NotConfirmed(Mismatch),
 }
 
-/// Options of `tenuto rebuild`.
-#[derive(Debug, Args)]
-pub struct RebuildArgs {
-    /// The views to make anew; without any, all of them
-    #[arg(value_name = "VIEW")]
-    views: Vec<ViewName>,
-    /// Only say where the live views differ from those made anew (exit code 1 if they do), and change nothing
-    #[arg(long)]
-    check: bool,
-    /// Begin anew where an earlier rebuild was interrupted, instead of going on
-    #[arg(long)]
-    anew: bool,
-    /// Where the views were made from another log: make them from this one, without asking. Orders that this log does not have
-    /// disappear from the views
-    #[arg(long)]
-    yes: bool,
-    #[command(flatten)]
-    servers: ServerUrls,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ViewName {
-    /// Where each order stands
-    Orders,
-    /// Where each step of each order stands
-    Steps,
-    /// Every event of every order
-    Timeline,
-    /// Orders that somebody has to look at again
-    Todo,
-    /// How many orders of each state and status were placed in each hour, and in all
-    OrderCounts,
-    /// Registered definitions
-    Workflows,
-}
-
-impl From<ViewName> for View {
-    fn from(name: ViewName) -> Self {
-        match name {
-            ViewName::Orders => Self::Orders,
-            ViewName::Steps => Self::Steps,
-            ViewName::Timeline => Self::Timeline,
-            ViewName::Todo => Self::Todo,
-            ViewName::OrderCounts => Self::Counts,
-            ViewName::Workflows => Self::Workflows,
-        }
-    }
-}
-
-/// Rebuilds the views, or only compares them, until told to stop.
-pub async fn run(args: RebuildArgs, stop: &CancellationToken) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let servers = args.servers.or_running()?;
-    let log = EventStore::connect(servers.named_event_store()?)?;
-    adopt(&log, servers.stream_prefix.as_deref()).await?;
-    let pool = servers::views_beside(&log, servers.named_postgres()?).await?;
-    let adopt = match views::compare_log(&log, &pool).await? {
-        Some(mismatch) if args.check => return Err(OtherLog(mismatch).into()),
-        Some(mismatch) if !args.yes && !confirmed(&mismatch)? => return Ok(ExitCode::from(NOT_DONE)),
-        mismatch => mismatch.is_some(),
-    };
-    let views =
-        if args.views.is_empty() { View::ALL.to_vec() } else { args.views.into_iter().map(View::from).collect() };
-    let options = RebuildOptions { views, only_check: args.check, restart: args.anew, adopt };
-    let progress = Progress::start(Done { stage: None, begun: Instant::now(), from: None });
-    let outcome = rebuild(&options, &log, &pool, stop, |stage| progress.change(|done| done.reach(stage))).await;
-    progress.finish();
-    let rebuilt = outcome?;
+/// Rebuilds or compares views, until `stop`. If the views adopt another log, replies and requests
+/// are read again from its beginning: the earlier positions belong to the earlier log.
+pub async fn rebuild(
+    options: &RebuildOptions,
+    log: &EventStore,
+    pool: &PgPool,
+    stop: &CancellationToken,
+    reached: impl Fn(Stage),
+) -> Result<Rebuilt, MaintenanceError> {
+    let rebuilt = rebuild::rebuild(options, log, pool, stop, reached).await?;
     if rebuilt.adopted.is_some() {
-        // What was read from the other log is no longer where reading goes on. Reading it again changes nothing.
-        views::read_replies_again(&pool).await?;
-        participants::read_requests_again(&pool).await?;
+        // Reading a reply or a request twice changes nothing.
+        views::read_replies_again(pool).await?;
+        participants::read_requests_again(pool).await?;
     }
-    output::print(&report(&rebuilt, &options))?;
-    if args.check {
-        let keyless = views::keyless(&pool).await?;
-        if keyless.orders > 0 {
-            output::print(&format!("{keyless}\n"))?;
-            return Ok(ExitCode::from(DIFFERENCES));
-        }
-    }
-    if args.check && rebuilt.orders == 0 && rebuilt.differences.is_empty() {
-        return Ok(ExitCode::from(NOT_DONE));
-    }
-    Ok(if rebuilt.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENCES) })
-}
-
-fn report(rebuilt: &Rebuilt, options: &RebuildOptions) -> String {
-    let position = rebuilt.position.map_or_else(|| "the beginning".to_owned(), |at| format!("position {}", at.commit));
-    if !options.only_check {
-        let views: Vec<&str> = options.views.iter().map(|view| view.table()).collect();
-        return format!("made anew up to {position} and put in place: {}\n", views.join(", "));
-    }
-    if rebuilt.differences.is_empty() && rebuilt.orders == 0 {
-        return format!("nothing was compared: the log has no order, up to {position}\n");
-    }
-    if rebuilt.differences.is_empty() {
-        return format!("the live views are what the log says, up to {position}\n");
-    }
-    let lines: Vec<String> = rebuilt.differences.iter().map(in_words).collect();
-    format!("the live views are not what the log says, up to {position}:\n{}", lines.concat())
-}
-
-fn in_words(difference: &Difference) -> String {
-    let Difference { table, row, column, log, view, .. } = difference;
-    let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
-    let column = column.as_deref().unwrap_or("the row");
-    let line = format!("  {table} {row}: {column} is {}, and should be {}", said(view), said(log));
-    format!("{}\n", output::printable(&line))
-}
-
-/// How far it is.
-struct Done {
-    stage: Option<Stage>,
-    begun: Instant,
-    /// The position at which this run began.
-    from: Option<u64>,
-}
-
-impl Done {
-    fn reach(&mut self, stage: Stage) {
-        if let Stage::Filling { position, .. } = stage {
-            self.from.get_or_insert(position);
-        }
-        self.stage = Some(stage);
-    }
-}
-
-impl Counts for Done {
-    fn total(&self) -> Option<u64> {
-        match self.stage {
-            Some(Stage::Filling { of, .. }) => Some(of),
-            _ => Some(0),
-        }
-    }
-
-    fn done(&self) -> u64 {
-        match self.stage {
-            Some(Stage::Filling { position, .. }) => position,
-            _ => 0,
-        }
-    }
-
-    fn in_words(&self) -> String {
-        match self.stage {
-            None => "beginning".to_owned(),
-            Some(Stage::Filling { position, of, events }) => {
-                let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
-                #[expect(clippy::cast_precision_loss, reason = "shown in whole numbers")]
-                let (rate, speed) = (events as f64 / seconds, (position - self.from.unwrap_or(0)) as f64 / seconds);
-                #[expect(clippy::cast_precision_loss, reason = "shown in whole numbers")]
-                let left = if speed > 0.0 { (of.saturating_sub(position)) as f64 / speed } else { 0.0 };
-                format!("{events} events, {rate:.0} a second, {left:.0} s left")
-            }
-            Some(Stage::Indexing(view)) => format!("indexing {}", view.table()),
-            Some(Stage::Exchanging(0)) => "exchanging".to_owned(),
-            Some(Stage::Exchanging(tries)) => format!("exchanging: others held the tables {tries} times"),
-        }
-    }
+    Ok(rebuilt)
 }

@@ -1,101 +1,69 @@
-//! `tenuto reset`: removes what belongs to a data folder, wherever it is.
+//! Removes the data that belongs to a data folder, also if it is stored elsewhere.
 
 use std::fs;
-use std::io::{ErrorKind, IsTerminal};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use clap::Args;
+use command_line::data_folder::DataFolder;
+use command_line::running;
 use event_store_node::{StorageError, remove_log};
 use postgres_cluster::Belongings;
 
-use command_line::data_folder::DataFolder;
-use command_line::output;
-use command_line::running;
-
-/// Options of `tenuto reset`.
-#[derive(Debug, Args)]
-pub struct ResetArgs {
-    #[command(flatten)]
-    data: DataFolder,
-    /// Remove the databases of data folders that are gone, and nothing of this one
-    #[arg(long)]
-    orphans: bool,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-}
-
+/// Why nothing was removed, or not all.
 #[derive(Debug, thiserror::Error)]
-enum ResetError {
-    #[error("nothing was removed: nobody can be asked here; give --yes to remove what is listed")]
+pub enum ResetError {
+    /// No operator is at the terminal to confirm.
+    #[error("nothing was removed: this is not a terminal, so no one can confirm; give --yes to remove what is listed")]
     NotConfirmed,
+    /// The log was not removed.
     #[error("the log in {folder} was not removed")]
-    Log { folder: String, source: StorageError },
+    Log {
+        /// The folder of the log.
+        folder: String,
+        /// Why.
+        source: StorageError,
+    },
+    /// A database was not found or not removed.
+    #[error(transparent)]
+    Database(#[from] postgres_cluster::Error),
+    /// A file was not removed.
     #[error("cannot remove {path}")]
-    File { path: String, source: std::io::Error },
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
-/// What is there to be removed.
-struct Found {
-    log: Option<PathBuf>,
-    databases: Vec<Belongings>,
+/// The data to remove.
+#[derive(Debug)]
+pub struct Removable {
+    /// The folder of the log.
+    pub log: Option<PathBuf>,
+    /// The databases.
+    pub databases: Vec<Belongings>,
 }
 
-/// Removes it, once the operator has agreed.
-pub async fn run(args: ResetArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let data = &args.data.data;
-    let found = if args.orphans {
-        Found { log: None, databases: Belongings::orphans()? }
-    } else {
-        let log = Some(args.data.event_store()).filter(|folder| folder.is_dir());
-        Found { log, databases: Belongings::of(&data.join("postgres"))?.into_iter().collect() }
-    };
-    if found.log.is_none() && found.databases.is_empty() {
-        let nothing = if args.orphans {
-            "no database belongs to a data folder that is gone".to_owned()
-        } else {
-            format!("nothing is kept in {}", data.display())
-        };
-        output::announce(&format!("{nothing}: nothing was removed\n"));
-        return Ok(ExitCode::SUCCESS);
-    }
-    output::announce(&found.listed());
-    if args.orphans {
-        output::announce(
-            "Their data folders are not there. Go on only if they were deleted, and are not on a disk that is away.\n",
-        );
-    }
-    if !args.yes && !confirmed()? {
-        output::announce("nothing was removed\n");
-        return Ok(ExitCode::FAILURE);
-    }
-    found.remove().await?;
-    if !args.orphans {
-        let failed = |source| ResetError::File { path: data.display().to_string(), source };
-        running::forget_ended(data).map_err(failed)?;
-        remove_if_empty(data).map_err(failed)?;
-    }
-    output::announce("removed\n");
-    Ok(ExitCode::SUCCESS)
-}
-
-impl Found {
-    fn listed(&self) -> String {
-        let mut lines = vec!["This is removed for good:".to_owned()];
-        lines.extend(self.log.iter().map(|folder| format!("  the log, with every order: {}", folder.display())));
-        for Belongings { folder, elsewhere } in &self.databases {
-            let what = "  the database, with the keys of personal data";
-            match elsewhere {
-                None => lines.push(format!("{what}: {}", folder.display())),
-                Some(place) => lines.push(format!("{what}: {} (of {})", place.display(), folder.display())),
-            }
-        }
-        lines.join("\n") + "\n"
+impl Removable {
+    /// The data of this folder.
+    pub fn of(data: &DataFolder) -> Result<Self, ResetError> {
+        let log = Some(data.event_store()).filter(|folder| folder.is_dir());
+        Ok(Self { log, databases: Belongings::of(&data.postgres())?.into_iter().collect() })
     }
 
-    /// Nothing is removed unless all can be.
-    async fn remove(self) -> Result<(), Box<dyn std::error::Error>> {
+    /// The databases of data folders that do not exist any more.
+    pub fn orphans() -> Result<Self, ResetError> {
+        Ok(Self { log: None, databases: Belongings::orphans()? })
+    }
+
+    /// Whether there is nothing to remove.
+    pub fn is_empty(&self) -> bool {
+        self.log.is_none() && self.databases.is_empty()
+    }
+
+    /// Removes all of it, or nothing if a part of it is in use.
+    pub async fn remove(self) -> Result<(), ResetError> {
         let databases = self.databases.into_iter().map(Belongings::claim).collect::<Result<Vec<_>, _>>()?;
         if let Some(log) = self.log {
             let folder = log.display().to_string();
@@ -108,17 +76,12 @@ impl Found {
     }
 }
 
-fn confirmed() -> Result<bool, Box<dyn std::error::Error>> {
-    if !std::io::stdin().is_terminal() {
-        return Err(ResetError::NotConfirmed.into());
-    }
-    Ok(output::confirm("Type yes to remove it: ")?)
-}
-
-/// Other files in the folder stay, and so does the folder then.
-fn remove_if_empty(data: &Path) -> std::io::Result<()> {
+/// Removes the record of an ended process, and then the folder if nothing else is in it.
+pub fn remove_folder(data: &Path) -> Result<(), ResetError> {
+    let failed = |source| ResetError::File { path: data.display().to_string(), source };
+    running::forget_ended(data).map_err(failed)?;
     match fs::remove_dir(data) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => Ok(()),
-        removed => removed,
+        removed => removed.map_err(failed),
     }
 }

@@ -9,7 +9,7 @@ pub mod stream_prefix;
 use clap::Args;
 use command_line::running::{self, NotFound};
 
-pub use postgres::{PostgresError, connect, views, views_beside};
+pub use postgres::{PostgresError, ServerError, connect, views, views_beside};
 pub use rights::{NoRight, may_append, may_read};
 pub use secrets::without_secrets;
 

@@ -6,8 +6,9 @@ use event_store::EventStore;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::time::timeout;
+use views::MigrateError;
 
-use crate::rights::may_read;
+use crate::rights::{NoRight, may_read};
 
 /// Connections a process keeps.
 const MAX_CONNECTIONS: u32 = 16;
@@ -18,16 +19,30 @@ const CONNECTING: Duration = Duration::from_secs(5);
 const ACQUIRING: Duration = Duration::from_secs(4);
 
 /// The database, with the views' schema up to date, and a log that may be read.
-pub async fn views_beside(log: &EventStore, url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
+pub async fn views_beside(log: &EventStore, url: &str) -> Result<PgPool, ServerError> {
     let may_read = async { Ok(may_read(log).await?) };
     Ok(tokio::try_join!(views(url), may_read)?.0)
 }
 
 /// The database, with the views' schema up to date.
-pub async fn views(url: &str) -> Result<PgPool, Box<dyn std::error::Error>> {
+pub async fn views(url: &str) -> Result<PgPool, ServerError> {
     let pool = connect(url).await?;
     views::migrate(&pool).await?;
     Ok(pool)
+}
+
+/// Why the log or the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The database cannot be reached.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// The views' schema cannot be brought up to date.
+    #[error(transparent)]
+    Schema(#[from] MigrateError),
+    /// The log may not be read.
+    #[error(transparent)]
+    NoRight(#[from] NoRight),
 }
 
 /// The database.

@@ -63,25 +63,31 @@ const KEPT: [(&str, &str); 2] = [
 
 /// Folders of Rust sources whose comments and texts follow the same rules. In the end, all of
 /// `crates/` and the four crates at the top belong here.
-const SOURCES: [&str; 19] = [
+const SOURCES: [&str; 25] = [
     "benches",
     "crates/accept-loop",
     "crates/audit",
     "crates/back-off",
+    "crates/cli",
+    "crates/command-line",
     "crates/error-causes",
     "crates/event-store",
     "crates/event-store-node",
     "crates/event-store-protocol",
     "crates/http-client",
     "crates/http-problem",
+    "crates/lab",
     "crates/leader-consumer",
+    "crates/maintenance",
     "crates/participants",
     "crates/postgres-cluster",
     "crates/servers",
+    "crates/supervisor",
     "crates/views",
     "domain",
     "projector",
     "query-api",
+    "src",
     "tests",
 ];
 
@@ -89,14 +95,7 @@ const SOURCES: [&str; 19] = [
 const FOLDERS: [&str; 8] = ["benches", "command-handler", "crates", "domain", "projector", "query-api", "src", "tests"];
 
 /// How often the sources that are not covered yet have a banned phrase. A number only falls.
-const LEFT: [(&str, usize); 6] = [
-    ("command-handler", 179),
-    ("crates/cli", 38),
-    ("crates/command-line", 12),
-    ("crates/lab", 25),
-    ("crates/maintenance", 13),
-    ("src", 14),
-];
+const LEFT: [(&str, usize); 1] = [("command-handler", 179)];
 
 /// The widest line of prose.
 const WIDTH: usize = 100;

@@ -1,4 +1,4 @@
-//! Acting on many orders: the server answers with a line for each, as soon as it is decided.
+//! Batches: the server answers with a line for each order, as soon as the order is decided.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::CommandError;
 use crate::retry;
 use crate::views::State;
 
-/// The longest a batch may take; that its server is still there is told by the lines that come.
+/// The time limit of a batch. The lines that arrive show that its server still answers.
 const MAX_BATCH: Duration = Duration::from_hours(24);
-/// Longer than any order waits for its turn.
+/// The longest pause between two lines: longer than an order waits for its decision.
 const MAX_SILENCE: Duration = Duration::from_secs(30);
 /// The longest line, in bytes.
 const MAX_LINE: usize = 1024 * 1024;
@@ -23,38 +23,38 @@ const MAX_LINE: usize = 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Line {
-    /// How many orders there are, and before which moment they were placed.
+    /// The beginning: the number of orders, and the time before which they were placed.
     Beginning {
         /// How many.
         matches: u64,
         /// The moment.
         before: String,
     },
-    /// What became of an order.
+    /// The result for an order.
     Order(Verdict),
-    /// The end, after every order was told of.
+    /// The end, after the results of all orders.
     Done {
-        /// That it is so.
+        /// Always true.
         done: bool,
     },
-    /// The end, before its time.
+    /// An early end.
     Stopped {
         /// Why.
         stopped: String,
     },
 }
 
-/// What became of an order.
+/// The result for an order.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Verdict {
     /// The order.
     #[serde(rename = "orderId")]
     pub order_id: String,
-    /// As if the order had been acted on alone: 202, or a problem's.
+    /// The HTTP status that a single request for this order would have: 202, or a problem's.
     pub status: u16,
-    /// Where the order stands, if that is in the way.
+    /// The state of the order, if it does not allow the action.
     pub state: Option<State>,
-    /// What is wrong.
+    /// The fault.
     #[serde(flatten)]
     pub problem: Problem,
 }
@@ -69,7 +69,7 @@ pub struct Lines {
 }
 
 impl Client {
-    /// Sends a batch. What is wrong with it is an error: it is of the command, not of an order.
+    /// Sends a batch. A fault of the batch itself is an error.
     pub async fn batch(&self, batch: &Value) -> Result<Lines, CommandError> {
         let url = format!("{}/orders/batch", self.base);
         self.patiently(async || {
@@ -96,7 +96,7 @@ impl Client {
 }
 
 impl Lines {
-    /// The next line, as it came and what it says; none at the end of the answer.
+    /// The next line, as a text and decoded. `None`: the end of the answer.
     pub async fn next(&mut self) -> Result<Option<(String, Line)>, CommandError> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {

@@ -1,4 +1,4 @@
-//! Questions over GraphQL.
+//! Queries over GraphQL.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ struct GraphQlError {
 }
 
 impl GraphQlError {
-    /// Whether it is of that field of the query.
+    /// Whether the error belongs to this field of the query.
     fn is_of(&self, field: Option<&str>) -> bool {
         field.is_some_and(|field| self.path.first().is_some_and(|first| first == field))
     }
@@ -50,12 +50,13 @@ struct Extensions {
 }
 
 impl Client {
-    /// Asks over GraphQL, and gives the answer's `data`.
+    /// Sends a query, and returns the `data` of the answer.
     pub async fn query<T: DeserializeOwned>(&self, query: &str, variables: &Value) -> Result<T, CommandError> {
         Ok(self.query_without(None, query, variables).await?.0)
     }
 
-    /// The same, but an error of the `optional` field of the query does not fail the whole: it is returned beside the data.
+    /// Sends a query in which the field `optional` may fail: its error is returned next to the
+    /// data.
     pub async fn query_without<T: DeserializeOwned>(
         &self,
         optional: Option<&str>,
@@ -88,7 +89,7 @@ impl Client {
     }
 }
 
-/// Whether the answer says that views are unavailable, for another field than the optional one.
+/// Whether the views are unavailable for another field than the optional one.
 fn views_are_unavailable(body: &[u8], optional: Option<&str>) -> bool {
     let away = |error: &GraphQlError| error.extensions.code.as_deref() == Some("UNAVAILABLE") && !error.is_of(optional);
     serde_json::from_slice::<GraphQlAnswer>(body).is_ok_and(|answer| answer.errors.iter().any(away))

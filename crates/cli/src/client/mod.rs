@@ -1,8 +1,8 @@
-//! The server, as a client sees it: orders are placed over HTTP, and asked about over GraphQL.
+//! A client of the server: it places orders over HTTP, and queries them over GraphQL.
 //!
-//! Whatever may mend itself (a server that restarts, is overloaded, or cannot be reached for a moment) is tried again with
-//! back-off, for as long as [`Patience`] lasts. That is safe: placing an order twice is placing it once, asking changes nothing, and
-//! what an operator wishes is refused where it was done before.
+//! If the server restarts, is overloaded, or cannot be reached, the client sends a request again,
+//! with back-off, within [`Patience`]. That is safe: an order that is placed twice is placed once,
+//! a query changes nothing, and the server refuses an operator's action that is done already.
 
 mod batch;
 mod graphql;
@@ -30,16 +30,16 @@ use command_line::running;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// The largest answer taken, in bytes: a page of timeline entries with room to spare.
+/// The largest answer, in bytes: a page of timeline entries, with room to spare.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
-/// How much of a strange answer is shown.
+/// The longest part of an unknown answer that is shown.
 const MAX_DETAIL: usize = 300;
 
-/// Which server to speak to.
+/// Which server to call.
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
-    /// The server's address: orders are posted to URL/orders, queries to URL/graphql [default: what runs in the folder .tenuto,
-    /// or `http://127.0.0.1:7007`]
+    /// The server's address: orders are posted to URL/orders, queries to URL/graphql [default: the
+    /// process that runs in the folder .tenuto, or `http://127.0.0.1:7007`]
     #[arg(long, env = "TENUTO_SERVER", value_name = "URL")]
     server: Option<String>,
 }
@@ -66,12 +66,12 @@ pub struct Client {
     reached: Arc<AtomicBool>,
 }
 
-/// What the server says to an order.
+/// The server's answer to an order.
 #[derive(Debug)]
 pub enum Placement {
     /// It is recorded.
     Accepted(Receipt),
-    /// It is not, and the same order never will be.
+    /// It is refused, and would be refused again.
     Refused(Problem),
 }
 
@@ -79,16 +79,16 @@ pub enum Placement {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
-    /// The order's id: its own, or the one it was given.
+    /// The order's id: from the request, or from the server.
     pub order_id: String,
 }
 
-/// What the server says to a request to forget a customer.
+/// The server's answer to a request to forget a customer.
 #[derive(Debug)]
 pub enum Erasure {
     /// It is done.
     Done(Forgotten),
-    /// It is not.
+    /// The request is refused.
     Refused(Problem),
 }
 
@@ -98,14 +98,14 @@ pub enum Erasure {
 pub struct Forgotten {
     /// The shop's id of the customer.
     pub customer_id: String,
-    /// How many orders there are whose personal data are gone.
+    /// The number of orders whose personal data is erased.
     pub orders: u64,
-    /// How many of these have them in the log as they were.
+    /// The number of these orders whose personal data stays in the log in plain text.
     pub in_the_clear: u64,
     /// The first of those that have not ended; older servers do not list them.
     #[serde(default)]
     pub open_orders: Vec<String>,
-    /// Where the log tells of it.
+    /// The position of the erasure in the log.
     pub position: String,
 }
 
@@ -115,7 +115,7 @@ impl Client {
         Self::with_patience(base, Patience::default())
     }
 
-    /// A client that gives up sooner, or later.
+    /// A client with this patience.
     pub fn with_patience(base: &str, patience: Patience) -> Result<Self, CommandError> {
         let base = checked_base(base)?;
         let http = http_client::builder()
@@ -134,7 +134,7 @@ impl Client {
         &self.base
     }
 
-    /// Places an order. One without an id of its own needs a `key`, so that sending it again is safe.
+    /// Places an order. An order without an id needs a `key`, so that it can be sent again safely.
     pub async fn place(&self, order: Bytes, key: Option<&str>) -> Result<Placement, CommandError> {
         let url = format!("{}/orders", self.base);
         let request = || {
@@ -144,7 +144,7 @@ impl Client {
                 None => request,
             }
         };
-        // With a key, 409 says that an earlier attempt is still being worked on.
+        // With a key, 409 means that an earlier attempt is still in progress.
         let again = |answer: &Answer| {
             retry::is_transient(answer.status) || (key.is_some() && answer.status == StatusCode::CONFLICT)
         };
@@ -156,7 +156,7 @@ impl Client {
         }
     }
 
-    /// Has a customer forgotten.
+    /// Requests that a customer is forgotten.
     pub async fn forget(&self, customer: &str, attribution: &Map<String, Value>) -> Result<Erasure, CommandError> {
         let mut url = Url::parse(&self.base).map_err(|error| self.no_address(&error))?;
         let mut path = url.path_segments_mut().map_err(|()| self.no_address(&"it has no path"))?;
@@ -177,7 +177,7 @@ impl Client {
         CommandError::ServerUrl { text: self.base.clone(), reason: reason.to_string() }
     }
 
-    /// Sends a request until it gets an answer that is not to be tried `again`, or patience ends.
+    /// Sends a request until the answer needs no further attempt (`again`), or patience ends.
     async fn exchange(
         &self,
         url: &str,
@@ -193,7 +193,7 @@ impl Client {
         .await
     }
 
-    /// Tries something again, with back-off, until it is answered or patience ends.
+    /// Repeats an attempt, with back-off, until it is answered or patience ends.
     async fn patiently<T>(
         &self,
         attempt: impl AsyncFn() -> Result<Attempt<T>, CommandError>,
@@ -219,7 +219,7 @@ impl Client {
         self.read(url, response).await
     }
 
-    /// Sends a request; what is to be read of the answer is its body.
+    /// Sends a request, and returns the answer before its body is read.
     async fn open(&self, request: RequestBuilder) -> Result<Response, CommandError> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         self.reached.store(true, Ordering::Relaxed);
@@ -242,20 +242,21 @@ impl Client {
         CommandError::Unreachable { server: self.base.clone(), reason: innermost(error) }
     }
 
-    /// How long something is tried again and again.
+    /// How long attempts are repeated.
     pub fn patience(&self) -> Duration {
         if self.reached.load(Ordering::Relaxed) { self.patience.later } else { self.patience.first_contact }
     }
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 enum Attempt<T> {
     Answered(T),
-    /// It may fare better in a while; how long the server asked to be left alone, and what is told when patience ends.
+    /// A later attempt may succeed: the wait that the server requests, and the error if patience
+    /// ends.
     NotNow(Option<Duration>, CommandError),
 }
 
-/// An answer, whole.
+/// An answer with its body.
 #[derive(Debug)]
 struct Answer {
     status: StatusCode,
@@ -268,7 +269,7 @@ impl Answer {
         serde_json::from_slice(&self.body).map_err(|error| self.not_understood(url.to_owned(), &error.to_string()))
     }
 
-    /// What is wrong, in the server's words if it is a problem document, else in those of whatever stands before the server.
+    /// The fault: the text of the problem document, or the body of a proxy's answer.
     fn problem(&self) -> Problem {
         match serde_json::from_slice::<Problem>(&self.body) {
             Ok(problem) if !problem.detail.is_empty() || !problem.errors.is_empty() => problem,
@@ -319,7 +320,7 @@ async fn body(mut response: Response) -> Result<Option<Bytes>, reqwest::Error> {
     Ok(Some(body.freeze()))
 }
 
-/// The reason at the bottom of it: the layers above say only that there is one.
+/// The deepest cause of an error: the errors above it only name it.
 fn innermost(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();

@@ -1,32 +1,32 @@
-//! What an error answer says (RFC 9457).
+//! Error answers of the server (RFC 9457).
 
 use serde::Deserialize;
 
-/// The most places that are told.
+/// The most faults that are shown.
 const MAX_PLACES: usize = 5;
 
-/// What is wrong.
+/// A problem document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Problem {
-    /// What is wrong.
+    /// The fault of the whole request.
     pub detail: String,
-    /// Where.
+    /// The faults of its parts.
     pub errors: Vec<Fault>,
 }
 
-/// One thing that is wrong with a request.
+/// One fault of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Fault {
     /// Where (RFC 6901).
     pub pointer: String,
-    /// What.
+    /// The fault.
     pub detail: String,
 }
 
 impl Problem {
-    /// In one line, with the first places that it names.
+    /// The problem in one line, with the first faults.
     pub fn in_words(&self) -> String {
         if self.errors.is_empty() {
             return self.detail.clone();

@@ -1,15 +1,15 @@
-//! What an operator can do to an order.
+//! The actions of an operator on an order.
 
 use crate::views::State;
 
-/// What an operator can do to an order.
+/// An action of an operator on an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OperatorAction {
-    /// Undo what was done, and end.
+    /// Undo completed steps, and end.
     Cancel,
-    /// Begin nothing new.
+    /// Start no new step.
     Pause,
-    /// Go on after a pause.
+    /// Continue after a pause.
     Resume,
     /// Try again now.
     Retry,
@@ -18,7 +18,7 @@ pub enum OperatorAction {
 }
 
 impl OperatorAction {
-    /// As the server spells it.
+    /// Its name in the server's API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cancel => "cancel",
@@ -29,7 +29,7 @@ impl OperatorAction {
         }
     }
 
-    /// What has been done, when it has.
+    /// The past tense, for results.
     pub fn done(self) -> &'static str {
         match self {
             Self::Cancel => "canceled now",
@@ -40,7 +40,7 @@ impl OperatorAction {
         }
     }
 
-    /// Whether an order that stands there needs it no more.
+    /// Whether an order in this state has the result of the action already.
     pub fn is_fulfilled_by(self, state: State) -> bool {
         match self {
             Self::Cancel => matches!(state, State::Compensating | State::Canceled),

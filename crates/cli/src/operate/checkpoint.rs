@@ -1,5 +1,5 @@
-//! How far a batch has come, so that one that was broken off can be gone on with: in memory, and in a file where that is wished
-//! (`--resume`).
+//! The progress of a batch, so that an interrupted batch can be resumed: in memory, and with
+//! `--resume` in a file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,23 +9,24 @@ use serde_json::Value;
 
 use crate::CommandError;
 
-/// Orders between two writings: so many at most are told of twice.
+/// The number of orders between two writes of the file: after a crash, at most this many are
+/// reported twice.
 const EVERY: u64 = 64;
 
-/// Where a batch stands.
+/// The progress of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// What is asked, and of which server: a checkpoint is for no other batch.
+    /// The action and the server: a checkpoint belongs to one batch.
     pub asked: Value,
-    /// The filter, once it is known before which moment the orders were placed.
+    /// The filter, with the time before which the orders were placed.
     pub filter: Option<Value>,
-    /// The order that was told of last.
+    /// The last order whose result was received.
     pub after: Option<String>,
-    /// Orders before it that the server had no room for.
+    /// Orders before it that the server refused because it was overloaded.
     pub later: Vec<String>,
 }
 
-/// A place, and the file that has it.
+/// The progress, and its file.
 #[derive(Debug)]
 pub struct Checkpoint {
     pub place: Place,
@@ -34,7 +35,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens the file if there is one; else begins at the beginning.
+    /// Reads the file if it exists; otherwise starts at the beginning.
     pub fn open(file: Option<&Path>, asked: Value) -> Result<Self, CommandError> {
         let beginning = Place { asked, ..Place::default() };
         let read = file.map(|file| (file.display().to_string(), std::fs::read(file)));
@@ -55,13 +56,13 @@ impl Checkpoint {
         Err(CommandError::Checkpoint { file: name.to_owned(), of: place.asked.to_string() })
     }
 
-    /// An order was told of.
+    /// Records the result of an order.
     pub fn told(&mut self) -> Result<(), CommandError> {
         self.unwritten += 1;
         if self.unwritten >= EVERY { self.write() } else { Ok(()) }
     }
 
-    /// Writes the file, in one go: one that is cut off leaves the former one.
+    /// Replaces the file as a whole: after an interrupted write, the earlier file is still there.
     pub fn write(&mut self) -> Result<(), CommandError> {
         self.unwritten = 0;
         let Some(file) = &self.file else { return Ok(()) };
@@ -74,7 +75,7 @@ impl Checkpoint {
         written.map_err(|source| unwritten(file, source))
     }
 
-    /// The batch has come to its end: nothing is left to go on with.
+    /// The batch has ended: nothing is left to resume.
     pub fn remove(&self) -> Result<(), CommandError> {
         let Some(file) = &self.file else { return Ok(()) };
         match std::fs::remove_file(file) {

@@ -1,4 +1,5 @@
-//! A batch as the client carries it through: whatever breaks off is gone on with after the order that was told of last.
+//! Carries out a batch. After an interruption, the batch resumes after the last order whose result
+//! was received.
 
 use std::time::Instant;
 
@@ -15,31 +16,31 @@ use command_line::progress::{self, Progress};
 
 /// The most orders that one request names.
 const MAX_NAMED: usize = 500;
-/// The server has no room for this order, or cannot record anything now.
+/// The statuses of a server that is overloaded, or cannot record anything now.
 const LATER: u16 = 503;
 
-/// What is asked, of whatever orders.
+/// The action of a batch.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub action: OperatorAction,
-    /// The fields of the request, but for those that say which orders.
+    /// The fields of the request, without those that select orders.
     pub fields: Map<String, Value>,
     /// Whether each order's line is printed.
     pub json: bool,
 }
 
-/// A batch under way.
+/// A running batch.
 pub struct Job<'a> {
     client: &'a Client,
     asked: &'a Asked,
     checkpoint: Checkpoint,
     tally: Tally,
     progress: Option<Progress<Counted>>,
-    /// Lines about orders so far.
+    /// The number of results so far.
     told: usize,
 }
 
-/// How many orders were told of.
+/// The number of results so far.
 struct Counted {
     total: u64,
     told: u64,
@@ -59,7 +60,7 @@ impl progress::Counts for Counted {
     }
 }
 
-/// How long a batch that goes nowhere is tried again.
+/// How long a batch without progress is retried.
 struct Stamina {
     since: Instant,
     failures: u32,
@@ -70,7 +71,7 @@ impl Stamina {
         Self { since: Instant::now(), failures: 0 }
     }
 
-    /// Pauses, or gives up with what broke off.
+    /// Pauses, or gives up with the error of the interruption.
     async fn rest(&mut self, client: &Client, progressed: bool, broken: CommandError) -> Result<(), CommandError> {
         if progressed {
             *self = Self::fresh();
@@ -86,12 +87,12 @@ impl Stamina {
 }
 
 impl<'a> Job<'a> {
-    /// A batch that stands where the checkpoint says.
+    /// A batch that starts at the checkpoint.
     pub fn new(client: &'a Client, asked: &'a Asked, checkpoint: Checkpoint) -> Self {
         Self { client, asked, checkpoint, tally: Tally::of(asked.action), progress: None, told: 0 }
     }
 
-    /// Carries it through for the orders that match, as the filter's fields say.
+    /// Carries out the batch for the orders that match the filter.
     pub async fn matching(&mut self, filter: Map<String, Value>) -> Result<(), CommandError> {
         let mut stamina = Stamina::fresh();
         loop {
@@ -110,14 +111,14 @@ impl<'a> Job<'a> {
         self.checkpoint.remove()
     }
 
-    /// Carries it through for these orders.
+    /// Carries out the batch for these orders.
     pub async fn named(&mut self, ids: &[String]) -> Result<(), CommandError> {
         self.begin(ids.len() as u64);
         self.each(ids).await?;
         self.once_more().await
     }
 
-    /// What became of the orders so far.
+    /// The results so far.
     pub fn end(self) -> Tally {
         if let Some(progress) = &self.progress {
             progress.finish();
@@ -132,7 +133,7 @@ impl<'a> Job<'a> {
             loop {
                 let before = self.told;
                 let broken = self.request(Map::from_iter([("orders".to_owned(), json!(left))])).await?;
-                // Orders are told of in the order in which they are named.
+                // The server returns results in the order of the request.
                 let told = self.told - before;
                 left = left.get(told..).unwrap_or_default();
                 match broken {
@@ -144,7 +145,8 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    /// Tries those again that there was no room for. Those for which there still is none count as not decided.
+    /// Retries the orders that the overloaded server refused. Those that it refuses again count as
+    /// not decided.
     async fn once_more(&mut self) -> Result<(), CommandError> {
         let mut stamina = Stamina::fresh();
         while !self.checkpoint.place.later.is_empty() {
@@ -163,7 +165,8 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    /// Sends a request about these orders, and takes what is told of them. Gives what broke it off, if anything did.
+    /// Sends a request about these orders, and records the results. Returns the error of an
+    /// interruption.
     async fn request(&mut self, which: Map<String, Value>) -> Result<Option<CommandError>, CommandError> {
         let mut batch = self.asked.fields.clone();
         batch.extend(which);
@@ -189,12 +192,12 @@ impl<'a> Job<'a> {
         Ok(Some(CommandError::BrokenOff { why: "the answer ended before its end".to_owned() }))
     }
 
-    /// The first time, it is known how many orders there are.
+    /// Starts to show the progress, once the number of orders is known.
     fn begin(&mut self, total: u64) {
         self.progress.get_or_insert_with(|| Progress::start(Counted { total, told: 0 }));
     }
 
-    /// Whatever is gone on with is about the orders that there were in the beginning.
+    /// A resumed batch is limited to the orders that existed at its beginning.
     fn pin(&mut self, before: String) {
         if self.checkpoint.place.filter.is_some() {
             return;

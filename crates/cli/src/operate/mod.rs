@@ -1,4 +1,5 @@
-//! `tenuto cancel | pause | resume | retry | skip`: an operator acts on orders, named or matching a filter, one or a million.
+//! `tenuto cancel | pause | resume | retry | skip`: an operator acts on orders, which are named or
+//! match a filter.
 
 mod action;
 mod checkpoint;
@@ -20,7 +21,7 @@ use crate::client::{Client, ServerArgs};
 use command_line::filter::{self, Conditions};
 use command_line::output::{self, Palette};
 
-/// What the options alone do not say.
+/// The help after the options.
 const AFTER_HELP: &str = "\
 A filter's conditions all have to be met: state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31. There are status, \
 state, customer, workflow (name or name@version), sku, total with >= and <=, placedAt, updatedAt, endedAt with >= and <, step and \
@@ -28,15 +29,15 @@ stepStatus (of one and the same step), stuckReason (a part of it), and attribute
 another value that will do, where that makes sense; a value with a comma stands in double quotes. It matches as the views have it, and only orders placed before \
 the command began; what becomes of each is decided by the order as it stands in the log.
 
-The same command again does no harm: orders that it was done to are told as being there already. With --resume, it goes on where it \
-was broken off.
+The same command can be repeated: orders that have the result already are reported as such. With --resume, it continues where it \
+was interrupted.
 
 `canceled now` means that undoing has begun; tenuto show tells how it goes.
 
 Exit code: 0 when every order is as asked; 1 when one had ended otherwise, was refused or does not exist; 2 when the server cannot \
 be reached or the command is wrong.";
 
-/// Options of all of them.
+/// Options of all these commands.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct OperateArgs {
@@ -53,21 +54,22 @@ struct WhichArgs {
     /// The orders' ids
     #[arg(value_name = "ORDER")]
     orders: Vec<String>,
-    /// Every order that matches, like state=RUNNING,status=Placed; more than one: all have to be met
+    /// All orders that match, like state=RUNNING,status=Placed; if given several times, an order
+    /// has to match each filter
     #[arg(long = "where", value_name = "FILTER", value_parser = filter::conditions)]
     filters: Vec<Conditions>,
-    /// Every single order
+    /// All orders
     #[arg(long)]
     all: bool,
 }
 
-/// Who wishes it, and why.
+/// Who acts, and why.
 #[derive(Debug, Args)]
 pub(super) struct AttributionArgs {
-    /// Why: it is recorded
+    /// The reason, which is recorded
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Who does it [default: the user]
+    /// The person who acts [default: the user]
     #[arg(long, env = "TENUTO_ACTOR", value_name = "NAME")]
     actor: Option<String>,
 }
@@ -81,7 +83,7 @@ impl AttributionArgs {
     }
 }
 
-/// What is not about which orders.
+/// Options that do not select orders.
 #[derive(Debug, Args)]
 struct MoreArgs {
     #[command(flatten)]
@@ -91,10 +93,11 @@ struct MoreArgs {
     /// Only count the orders that match
     #[arg(long, conflicts_with = "orders")]
     dry_run: bool,
-    /// Where a command that is broken off notes how far it came; given again, it goes on from there
+    /// A file for the progress of the command; an interrupted command that is given again continues
+    /// from there
     #[arg(long, value_name = "FILE", conflicts_with_all = ["orders", "dry_run"])]
     resume: Option<PathBuf>,
-    /// Print a line of JSON for each order, and one for all
+    /// Print a line of JSON for each order, and one with the counts
     #[arg(long)]
     json: bool,
 }
@@ -117,10 +120,11 @@ pub struct SkipArgs {
     /// The step whose answer is assumed
     #[arg(long, value_name = "STEP")]
     step: String,
-    /// The answer [default: done, for a step that names none]; to skip the undo of a step, name none
+    /// The answer [default: done, for a step that names none]; to skip the undo of a step, name
+    /// none
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
-    /// What would have come with it, as JSON
+    /// The data of the answer, as JSON
     #[arg(long, value_name = "JSON", value_parser = json_value)]
     data: Option<Value>,
 }

@@ -1,4 +1,4 @@
-//! What became of the orders: counts, the first warnings, and whether all went as asked.
+//! The results of a batch: counts, the first warnings, and whether all orders went as requested.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -15,22 +15,22 @@ use command_line::output::{Palette, Tint, printable};
 use command_line::table::{Side, Table};
 use command_line::warnings::{self, Warnings};
 
-/// What became of an order.
+/// The result for an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
-    /// What was asked.
+    /// The action was done.
     Done,
-    /// Nothing: it stands there already, or is on its way there.
+    /// Nothing was done: the order has the result already, or is about to have it.
     Already(State),
-    /// Nothing: it had ended.
+    /// Nothing was done: the order had ended.
     Ended(State),
-    /// Nothing: it makes no sense where the order stands.
+    /// Nothing was done: the order's state does not allow the action.
     Refused(State),
-    /// Nothing: the order, or its step, does not exist.
+    /// Nothing was done: the order, or its step, does not exist.
     Unknown,
-    /// Nothing: what was asked is wrong for this order.
+    /// Nothing was done: the request does not fit this order.
     Wrong,
-    /// Nothing that is known of: the server could not decide.
+    /// Not known: the server could not decide.
     Undecided,
 }
 
@@ -87,23 +87,23 @@ impl Fate {
     }
 }
 
-/// Counts what becomes of orders.
+/// Counts the results.
 #[derive(Debug)]
 pub struct Tally {
     action: OperatorAction,
     fates: BTreeMap<Fate, u64>,
     warnings: Warnings<String>,
-    /// The last order: worth naming where it is the only one.
+    /// The last order, which is named if it is the only one.
     last: String,
 }
 
 impl Tally {
-    /// Nothing has become of anything.
+    /// No results so far.
     pub fn of(action: OperatorAction) -> Self {
         Self { action, fates: BTreeMap::new(), warnings: Warnings::default(), last: String::new() }
     }
 
-    /// Takes what became of an order.
+    /// Adds the result for an order.
     pub fn add(&mut self, verdict: &Verdict) {
         let fate = Fate::of(self.action, verdict);
         *self.fates.entry(fate).or_default() += 1;
@@ -118,7 +118,7 @@ impl Tally {
         self.fates.values().sum()
     }
 
-    /// Whether every order went as asked.
+    /// Whether all orders went as requested.
     pub fn exit_code(&self) -> ExitCode {
         let as_asked = self.fates.keys().all(|fate| fate.is_as_asked());
         if as_asked { ExitCode::SUCCESS } else { ExitCode::from(NOT_AS_ASKED) }

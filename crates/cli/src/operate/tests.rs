@@ -1,4 +1,4 @@
-//! `tenuto cancel` and the like against a server that answers as the test wants.
+//! `tenuto cancel` and similar commands against a server whose answers the test sets.
 
 use clap::Parser;
 
@@ -153,7 +153,7 @@ async fn a_batch_that_goes_nowhere_is_given_up_and_the_file_keeps_where_it_stood
     assert_eq!(sent[before]["after"], "b");
     assert_eq!(sent[before]["where"]["placedAt"]["to"], "2026-01-31T09:00:00Z");
     assert_eq!(sent[before + 1]["orders"], json!(["b"]));
-    assert!(!file.exists(), "nothing is left to go on with");
+    assert!(!file.exists(), "nothing is left to resume");
 }
 
 #[tokio::test]

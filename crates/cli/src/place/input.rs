@@ -136,7 +136,8 @@ impl Input {
     }
 }
 
-/// Reads up to and with the delimiter, or to the end; gives none, but reads on, if that is too long to be an order.
+/// Reads up to and with the delimiter, or to the end; gives none, but reads on, if that is too long
+/// to be an order.
 async fn read_until(
     reader: &mut Pin<Box<dyn AsyncBufRead + Send>>,
     delimiter: Option<u8>,

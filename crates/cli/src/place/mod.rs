@@ -1,7 +1,7 @@
 //! `tenuto place`: places orders from a file, many at once, and says how they fared.
 //!
-//! Orders stream from the file through the server to the watch over them: whatever the size of the file, only so many are held
-//! in memory ([`input`], [`settle`]).
+//! Orders stream from the file through the server to the watch over them: whatever the size of the
+//! file, only so many are held in memory ([`input`], [`settle`]).
 
 mod input;
 mod progress;
@@ -28,7 +28,7 @@ use command_line::output::{self, Palette};
 
 /// What the options alone do not say.
 const AFTER_HELP: &str = "\
-An order that has no orderId of its own is placed under an idempotency key made of the file's content and the order's line, so \
+An order without an orderId is placed under an idempotency key made of the file's content and the order's line, so \
 that placing the same file again, after whatever interruption, places no order twice. What comes from standard input has no \
 such memory.
 
@@ -61,7 +61,8 @@ pub struct PlaceArgs {
     timeout: Duration,
 }
 
-/// Exit code 0: every order was accepted and, where that was waited for, came to rest and is not stuck; 1: some were not.
+/// Exit code 0: every order was accepted and, where that was waited for, came to rest and is not
+/// stuck; 1: some were not.
 pub async fn run(args: PlaceArgs) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     output::forgive_closed_pipe(place(&client, &args).await)
@@ -101,7 +102,8 @@ async fn place(client: &Client, args: &PlaceArgs) -> Result<ExitCode, CommandErr
     }
 }
 
-/// Places all orders, and hands those that are accepted on. Ends early, with an error, when the input or the server is lost.
+/// Places all orders, and hands those that are accepted on. Ends early, with an error, when the
+/// input or the server is lost.
 async fn place_all(
     client: &Client,
     input: Input,
@@ -126,7 +128,7 @@ async fn place_all(
             Ok(Submitted::Accepted(order)) => {
                 placed.accept(&order);
                 progress.accepted();
-                // Without anybody who waits for it, the order is placed all the same.
+                // Without a reader of the channel, the order is placed all the same.
                 let _ = accepted.send(order).await;
             }
             Ok(Submitted::Refused(warning)) => {

@@ -1,8 +1,8 @@
-//! How far placing has come.
+//! The progress of placing.
 
 use command_line::progress::{self, Progress as Shown};
 
-/// Counts orders, and shows how many there are.
+/// Counts orders, and shows the counts.
 #[derive(Debug)]
 pub struct Progress(Shown<Counts>);
 
@@ -27,12 +27,12 @@ impl Progress {
         self.0.change(|counts| counts.accepted += 1);
     }
 
-    /// An order was not.
+    /// An order was not accepted.
     pub fn not_accepted(&self) {
         self.0.change(|counts| counts.not_accepted += 1);
     }
 
-    /// An accepted order is watched no longer.
+    /// An accepted order is not watched any more.
     pub fn rested(&self) {
         self.0.change(|counts| counts.rested += 1);
     }
@@ -42,7 +42,7 @@ impl Progress {
         self.0.change(|_| ());
     }
 
-    /// Leaves the terminal to others.
+    /// Removes the bar from the terminal.
     pub fn finish(&self) {
         self.0.finish();
     }

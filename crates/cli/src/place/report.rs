@@ -1,4 +1,4 @@
-//! How the orders fared: counts, and the first warnings.
+//! The results of placing: counts, and the first warnings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,17 +13,17 @@ use command_line::output::{Palette, Tint, printable};
 use command_line::table::{Side, Table};
 use command_line::warnings::{self, Warnings};
 
-/// What stands in for the status of an order that was never seen.
+/// Shown instead of the status of an order that the views never had.
 const UNSEEN: &str = "(not seen)";
 
-/// What went wrong with one order.
+/// A warning about one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// The line it came from.
     pub line: u64,
     /// Its id, if it has one.
     pub order: Option<String>,
-    /// What went wrong.
+    /// The fault.
     pub what: String,
 }
 
@@ -37,13 +37,13 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What the server said to the orders.
+/// The server's answers.
 #[derive(Debug, Default)]
 pub struct Placed {
     accepted: u64,
     refused: u64,
     failed: u64,
-    /// The id of the last one accepted: worth telling where there is only one.
+    /// The id of the last accepted order, which is shown if it is the only one.
     last_id: String,
     warnings: Warnings<Warning>,
 }
@@ -68,7 +68,7 @@ impl Placed {
     }
 }
 
-/// Where the orders were left.
+/// The last known states of the orders.
 #[derive(Debug, Default)]
 pub struct Rests {
     by_standing: BTreeMap<(String, Option<State>), u64>,
@@ -76,7 +76,7 @@ pub struct Rests {
 }
 
 impl Rests {
-    /// An order is watched no longer.
+    /// An order is not watched any more.
     pub fn add(&mut self, standing: Option<&Standing>, warning: Option<Warning>) {
         let standing = standing
             .map_or_else(|| (UNSEEN.to_owned(), None), |standing| (standing.status.clone(), Some(standing.state)));
@@ -97,23 +97,23 @@ impl Rests {
     }
 }
 
-/// All of it.
+/// The whole report.
 #[derive(Debug)]
 pub struct Report {
     /// Where the orders came from.
     pub input: String,
-    /// What the server said to them.
+    /// The server's answers.
     pub placed: Placed,
     /// How long that took.
     pub placing_time: Duration,
-    /// Where they were left, if that was waited for.
+    /// The last known states, if the command waited for them.
     pub rests: Option<Rests>,
-    /// How long all of it took.
+    /// How long the whole command took.
     pub time: Duration,
 }
 
 impl Report {
-    /// Whether every order went as asked.
+    /// Whether all orders went as requested.
     pub fn exit_code(&self) -> ExitCode {
         let as_asked = self.all_warnings().all(Warnings::is_empty);
         if as_asked { ExitCode::SUCCESS } else { ExitCode::from(NOT_AS_ASKED) }

@@ -1,4 +1,4 @@
-//! Waiting until placed orders come to rest.
+//! Waits until placed orders come to rest.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,19 +25,19 @@ const PAUSES: Limits = Limits::new(Duration::from_millis(50), Duration::from_sec
 struct Watched {
     order: Accepted,
     deadline: Instant,
-    /// How it last stood; none: it has not been seen in the views.
+    /// Its last known state. `None`: the views have not had it so far.
     standing: Option<Standing>,
 }
 
 struct Watch {
     newcomers: Receiver<Accepted>,
     timeout: Duration,
-    /// In the order in which they are asked about.
+    /// In the order of the queries.
     watched: VecDeque<Watched>,
 }
 
-/// Watches the orders that come in until all have come to rest, each for no longer than `timeout` after it was accepted. Ends
-/// early, with an error, when the server is lost.
+/// Watches the orders that come in until all have come to rest, each for no longer than `timeout`
+/// after it was accepted. Ends early, with an error, when the server is lost.
 pub async fn watch(
     client: &Client,
     newcomers: Receiver<Accepted>,
@@ -59,7 +59,7 @@ pub async fn watch(
 }
 
 impl Watch {
-    /// Pauses, and takes in what comes meanwhile. Says whether there is still something to watch.
+    /// Pauses, and takes in the orders that arrive. Returns whether there are orders to watch.
     async fn gather(&mut self, pause: Duration) -> bool {
         if self.watched.is_empty() {
             match self.newcomers.recv().await {
@@ -84,7 +84,8 @@ impl Watch {
         self.watched.push_back(Watched { order, deadline, standing: None });
     }
 
-    /// Asks once about every order, and lets those go that have come to rest or are out of time. Says how many.
+    /// Queries each order once, and stops watching those that are at rest or out of time. Returns
+    /// how many.
     async fn round(&mut self, client: &Client, rests: &mut Rests, progress: &Progress) -> Result<usize, CommandError> {
         let before = self.watched.len();
         let mut left = before;

@@ -9,12 +9,12 @@ use super::report::Warning;
 use crate::CommandError;
 use crate::client::{Client, Placement};
 
-/// What came of an order.
+/// The result of placing an order.
 #[derive(Debug)]
 pub enum Submitted {
     /// It is recorded.
     Accepted(Accepted),
-    /// It is no valid order.
+    /// The order is not valid.
     Refused(Warning),
 }
 
@@ -27,16 +27,16 @@ pub struct Accepted {
     pub id: String,
 }
 
-/// What broke.
+/// Why an order was not placed.
 #[derive(Debug)]
 pub enum Failure {
     /// This order could not be placed, others may be.
     OfTheOrder(Warning),
-    /// There is no point in going on.
+    /// No further order can be placed.
     OfTheCommand(CommandError),
 }
 
-/// Places an order. What is not JSON is not sent.
+/// Places an order. A text that is not JSON is not sent.
 pub async fn submit(client: &Client, found: Found, keys: &Keys) -> Result<Submitted, Failure> {
     let line = found.line;
     let refused = |order: Option<String>, what: String| Ok(Submitted::Refused(Warning { line, order, what }));
@@ -56,7 +56,8 @@ pub async fn submit(client: &Client, found: Found, keys: &Keys) -> Result<Submit
     }
 }
 
-/// The order's own id, if it has one; what is wrong, if it is not JSON. Anything else is for the server to judge.
+/// The id of the order, if it has one. A text that is not JSON is an error; the server checks
+/// everything else.
 fn own_id(text: &Bytes, line: u64) -> Result<Option<String>, String> {
     match json::parse(text) {
         Ok(order) => Ok(order.get("orderId").and_then(Value::as_str).map(str::to_owned)),

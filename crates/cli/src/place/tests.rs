@@ -1,4 +1,4 @@
-//! `tenuto place` against a server that answers as the test wants.
+//! `tenuto place` against a server whose answers the test sets.
 
 use std::io::Write as _;
 
@@ -63,7 +63,7 @@ async fn a_malformed_line_stops_no_other_and_is_not_sent() {
     let code = place_lines(&stub, "{\"orderId\":\n{\"orderId\":\"b\"}\n", &["--no-wait"]).await.unwrap();
     assert_eq!(code, ExitCode::from(1));
     assert_eq!(stub.placed().len(), 1);
-    assert!(stub.queries().is_empty(), "nobody asked to wait");
+    assert!(stub.queries().is_empty(), "the command does not wait");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Following an order: its timeline entries as they appear.
+//! Follows an order: passes on its timeline entries as they appear.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use command_line::output::{self, Palette, Tint, WriteError};
 
 /// The pause between two queries. It grows while nothing happens.
 const PAUSES: Limits = Limits::new(Duration::from_millis(100), Duration::from_secs(1));
-/// How long [`follow`] waits for an order to be there.
+/// How long [`follow`] waits until the order exists.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Labels are padded to this, so that most of them line up.
 const LABEL_WIDTH: usize = 18;
@@ -22,27 +22,27 @@ const LABEL_WIDTH: usize = 18;
 /// An order to be followed.
 #[derive(Debug)]
 pub struct Following<'a> {
-    /// Whom to ask.
+    /// The client of the server.
     pub client: &'a Client,
-    /// About which order.
+    /// The order.
     pub order_id: &'a str,
-    /// Whether to stop when the order comes to rest, though it has not ended.
+    /// Whether to stop when the order comes to rest before its end.
     pub until_rest: bool,
-    /// How long to wait for an order that is not there yet.
+    /// How long to wait for an order that does not exist yet.
     pub patience: Duration,
 }
 
 /// How following an order ended.
 #[derive(Debug)]
 pub enum Followed {
-    /// It stands so, and everything up to there was shown.
+    /// The order is in this state, and all entries up to there were shown.
     ToItsEnd(Standing),
-    /// Patience ended before the order was there.
+    /// Patience ended before the order existed.
     NeverThere,
 }
 
 impl Following<'_> {
-    /// Hands over each entry once, with the moment of the first, until the order ends.
+    /// Passes each entry to `show` once, with the time of the first, until the order ends.
     pub async fn run(
         &self,
         mut show: impl FnMut(&Entry, DateTime<Utc>) -> Result<(), WriteError>,
@@ -72,7 +72,8 @@ impl Following<'_> {
                 continue;
             }
             let over = news.standing.ended() || (self.until_rest && news.standing.is_at_rest());
-            // The order and its timeline are read one after the other: what led to this end may not have been in the page.
+            // The order is read before its timeline: the page may lack the entries that led to this
+            // end.
             if over && shown >= news.standing.revision {
                 return Ok(Followed::ToItsEnd(news.standing));
             }
@@ -81,8 +82,8 @@ impl Following<'_> {
     }
 }
 
-/// Prints an order's timeline as it happens, until the order comes to rest, each line after the label: several orders can be
-/// followed at once.
+/// Prints an order's timeline as it happens, until the order comes to rest, each line after the
+/// label: several orders can be followed at once.
 pub async fn follow(client: &Client, order_id: &str, label: &str) -> Result<Followed, CommandError> {
     let palette = Palette::of_stdout();
     let prefix = format!("{label:<LABEL_WIDTH$}");

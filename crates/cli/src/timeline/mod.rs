@@ -1,4 +1,4 @@
-//! How an order's timeline reads: as a table once it is known, and line by line as it happens.
+//! An order's timeline as text: as a table of the past, and line by line as it happens.
 
 mod following;
 mod persons;
@@ -15,8 +15,8 @@ use command_line::duration;
 use command_line::output::screen::wrapped;
 use command_line::output::{Palette, Tint, printable};
 
-/// The whole timeline: when, how long after the one before, and what. What a person decided stands in a bracket, with who did it and
-/// why at its end.
+/// The whole timeline: the time of each entry, the time since the one before, and the event. A
+/// person's decision is in a bracket, with the person and the reason at its end.
 pub fn table(entries: &[Entry], palette: Palette, width: Option<usize>) -> String {
     let Some(first) = entries.first() else { return String::new() };
     let mut rows = vec![Row::header()];
@@ -49,7 +49,7 @@ pub fn table(entries: &[Entry], palette: Palette, width: Option<usize>) -> Strin
     rows.iter().map(|row| row.render(at, after, palette, width)).collect()
 }
 
-/// A line of the table, or several where its sentence is long.
+/// A line of the table, or several lines for a long sentence.
 struct Row {
     at: String,
     after: String,
@@ -82,7 +82,7 @@ impl Row {
     }
 }
 
-/// Who did it, and why, where a person did.
+/// The person who did it, and the reason, if it was a person.
 fn by(entry: &Entry) -> Option<String> {
     let actor = entry.actor.as_ref()?;
     Some(match &entry.reason {
@@ -98,7 +98,7 @@ pub fn line(entry: &Entry, first: DateTime<Utc>, palette: Palette) -> String {
     format!("{}  {}", palette.paint(Tint::Dim, &at), palette.paint(Tint::of_event(&entry.kind), &printable(&sentence)))
 }
 
-/// What happened, and who did it and why where a person did.
+/// The event; if a person did it, also who and why.
 fn sentence(entry: &Entry) -> String {
     match by(entry) {
         Some(wish) => format!("{} ({wish})", entry.summary),

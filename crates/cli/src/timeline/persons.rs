@@ -1,9 +1,10 @@
-//! How far a person's decision goes: who and why stand at its first event alone.
+//! Which events belong to a person's decision: only its first event names the person and the
+//! reason.
 
 use crate::views::Entry;
 
-/// The index after the last entry that was decided together with this one, which a person wished. All of them were caused by the
-/// one event.
+/// The index after the last entry that was decided together with this one, which a person wished.
+/// All of them were caused by the one event.
 pub fn decided_with(entries: &[Entry], head: usize) -> usize {
     let (Some(wished), Some(next)) = (entries.get(head), entries.get(head + 1)) else { return head + 1 };
     let cause = &next.causation_id;
@@ -14,7 +15,8 @@ pub fn decided_with(entries: &[Entry], head: usize) -> usize {
     head + 1 + entries[head + 1..].iter().take_while(together).count()
 }
 
-/// What follows in the same decision, and is no answer to what was asked before, which has a cause as well.
+/// What follows in the same decision, and is no answer to what was asked before, which has a cause
+/// as well.
 fn may_follow(wished: &Entry, next: &Entry) -> bool {
     match next.kind.as_str() {
         "StepAccepted" | "StepCompleted" | "StepAttemptFailed" => false,

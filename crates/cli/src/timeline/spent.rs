@@ -1,4 +1,4 @@
-//! Where an order's time went: which step waited, and for what.
+//! How an order spent its time: which step waited, and for what.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,11 +12,11 @@ use command_line::output::{Palette, Tint, printable};
 
 /// The longest name of a row.
 const MAX_NAME: usize = 24;
-/// The width of the page where there is no terminal.
+/// The width of the page without a terminal.
 const WIDTH: usize = 80;
 /// The shortest and the longest bar.
 const BARS: (usize, usize) = (10, 40);
-/// What a row has besides its name and its bar.
+/// The width of a row without its name and its bar.
 const BESIDES: usize = 22;
 
 /// What a step waited for.
@@ -35,7 +35,7 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// How it is drawn: told apart without colours.
+    /// The character of its bar: bars can be distinguished without colours.
     fn sign(self) -> char {
         match self {
             Wait::Participant => '█',
@@ -65,14 +65,14 @@ impl Wait {
     }
 }
 
-/// Where time went, in the order in which it began to; and all of it.
+/// The waits, in the order of their beginnings, and the total time.
 #[derive(Debug, Default)]
 pub struct Spent {
     rows: Vec<(String, BTreeMap<Wait, Duration>)>,
     whole: Duration,
 }
 
-/// What the entries of a whole timeline tell. `until`: when the order ended, or now.
+/// The waits of a whole timeline. `until`: the end of the order, or now.
 pub fn of(entries: &[Entry], until: DateTime<Utc>) -> Spent {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Spent::default() };
     let until = until.max(last.recorded_at);
@@ -95,7 +95,7 @@ pub fn of(entries: &[Entry], until: DateTime<Utc>) -> Spent {
     spent
 }
 
-/// Of which row an entry speaks, and what it waits for from then on.
+/// The row of an entry, and what that row waits for from then on.
 fn turn(entry: &Entry, since: &[(String, Wait, DateTime<Utc>)]) -> Option<(String, Option<Wait>)> {
     let step = || {
         let step = entry.step.as_deref().unwrap_or_default();
@@ -156,7 +156,7 @@ pub fn chart(spent: &Spent, palette: Palette, width: Option<usize>) -> String {
     text
 }
 
-/// A row's waits one after the other; none that lasted is too short to be seen.
+/// A row's waits one after the other. Each wait has at least one character.
 fn bar(waits: &BTreeMap<Wait, Duration>, whole: Duration, width: usize, palette: Palette) -> String {
     let (mut bar, mut drawn) = (String::new(), 0);
     for (wait, time) in waits.iter().filter(|(_, time)| !time.is_zero()) {

@@ -1,8 +1,11 @@
-//! `--where`: which orders, in a line that people can type. What it means is in [`domain::filter`].
+//! `--where`: which orders a command selects, as a line that people can type. [`domain::filter`]
+//! defines the meaning.
 //!
-//! `state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31` reads: running, and of version 1, and placed since then. The same
-//! key again is another value that will do. A value in double quotes may have commas in it.
-//! `step=ship,stepStatus=STUCK` is one step; `attributes.delivery.floor=3` is an attribute by the keys that lead to it, `*` any value.
+//! `state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31` selects orders that are
+//! running, follow version 1, and were placed since then. If a key is given again, either value
+//! matches. A value in double quotes may contain commas. `step=ship,stepStatus=STUCK` are
+//! conditions on one step. `attributes.delivery.floor=3` is a condition on an attribute; `*` is any
+//! value.
 
 mod text;
 
@@ -24,7 +27,7 @@ const STEP: &str = "step";
 const STEP_STATUS: &str = "stepStatus";
 const STUCK_REASON: &str = "stuckReason";
 const TOTAL: &str = "total";
-/// Stands before the keys of an attribute, which have dots between them.
+/// The prefix of an attribute's keys, which are separated by dots.
 const ATTRIBUTES: &str = "attributes.";
 
 /// One condition.
@@ -32,23 +35,23 @@ const ATTRIBUTES: &str = "attributes.";
 pub enum Condition {
     /// A business status.
     Status(String),
-    /// Where the execution stands.
+    /// A state of the execution.
     State(State),
     /// A customer.
     Customer(String),
-    /// What a line is of.
+    /// An SKU of a line.
     Sku(String),
-    /// The definition, in all its versions or in one.
+    /// A workflow, in all versions or in one.
     Workflow(WorkflowFilter),
     /// A bound of a range of time.
     Time(Time, Bound, DateTime<Utc>),
-    /// A bound of the total, itself included.
+    /// A bound of the total. The bound itself matches.
     Total(Bound, Decimal),
     /// The name of a step.
     Step(String),
-    /// Where a step stands.
+    /// A status of a step.
     StepStatus(StepStatus),
-    /// Text in the reason why it is stuck.
+    /// A text in the reason why an order is stuck.
     StuckReason(String),
     /// An attribute.
     Attribute(AttributeFilter),
@@ -71,7 +74,7 @@ pub enum Bound {
     Upper,
 }
 
-/// Conditions that all have to be met.
+/// Conditions that an order has to meet, all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conditions(pub Vec<Condition>);
 
@@ -80,7 +83,8 @@ pub fn conditions(text: &str) -> Result<Conditions, String> {
     split(text)?.into_iter().map(condition).collect::<Result<_, _>>().map(Conditions)
 }
 
-/// The filter that they are together; what is given twice and cannot be is an error.
+/// Combines conditions into a filter. A condition that is given twice and can hold only once is an
+/// error.
 pub fn filter<'a>(conditions: impl IntoIterator<Item = &'a Condition>) -> Result<OrderFilter, String> {
     let mut filter = OrderFilter::default();
     for condition in conditions {
@@ -96,7 +100,7 @@ fn add(filter: &mut OrderFilter, condition: Condition) -> Result<(), String> {
         Condition::Customer(customer) => filter.customers.get_or_insert_default().push(customer),
         Condition::Sku(sku) => filter.skus.get_or_insert_default().push(sku),
         Condition::Workflow(workflow) => {
-            once(&mut filter.workflow, workflow, || "workflow is said twice: an order has only one".to_owned())?;
+            once(&mut filter.workflow, workflow, || "workflow is given twice: an order has only one".to_owned())?;
         }
         Condition::Time(time, bound, at) => {
             let (key, range) = match time {
@@ -105,25 +109,25 @@ fn add(filter: &mut OrderFilter, condition: Condition) -> Result<(), String> {
                 Time::EndedAt => ("endedAt", &mut filter.ended_at),
             };
             let range = if bound == Bound::Lower { &mut range.from } else { &mut range.to };
-            once(range, at, || format!("the same bound of {key} is said twice"))?;
+            once(range, at, || format!("the same bound of {key} is given twice"))?;
         }
         Condition::Total(bound, amount) => {
             let AmountRange { at_least, at_most } = &mut filter.total;
             let range = if bound == Bound::Lower { at_least } else { at_most };
-            once(range, amount, || "the same bound of total is said twice".to_owned())?;
+            once(range, amount, || "the same bound of total is given twice".to_owned())?;
         }
         Condition::Step(name) => {
-            once(&mut filter.step.get_or_insert_default().name, name, || "step is said twice".to_owned())?;
+            once(&mut filter.step.get_or_insert_default().name, name, || "step is given twice".to_owned())?;
         }
         Condition::StepStatus(status) => {
             filter.step.get_or_insert_default().statuses.get_or_insert_default().push(status);
         }
         Condition::StuckReason(text) => {
-            once(&mut filter.stuck_reason, text, || format!("{STUCK_REASON} is said twice"))?;
+            once(&mut filter.stuck_reason, text, || format!("{STUCK_REASON} is given twice"))?;
         }
         Condition::Attribute(attribute) => {
             if filter.attributes.iter().any(|known| known.path == attribute.path) {
-                return Err(format!("{ATTRIBUTES}{} is said twice", attribute.path.join(".")));
+                return Err(format!("{ATTRIBUTES}{} is given twice", attribute.path.join(".")));
             }
             filter.attributes.push(attribute);
         }
@@ -131,7 +135,7 @@ fn add(filter: &mut OrderFilter, condition: Condition) -> Result<(), String> {
     Ok(())
 }
 
-/// Gives a value for the first time.
+/// Sets a value that was not set before.
 fn once<T>(place: &mut Option<T>, value: T, twice: impl FnOnce() -> String) -> Result<(), String> {
     if place.replace(value).is_some() { Err(twice()) } else { Ok(()) }
 }
@@ -180,7 +184,7 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
     }
 }
 
-/// One of some words that are written in capitals.
+/// Reads a word of a list of words in capitals.
 fn word<T: Copy>(key: &str, value: &str, known: &[T], spelled: fn(T) -> &'static str) -> Result<T, String> {
     let word = value.to_ascii_uppercase();
     if let Some(found) = known.iter().find(|known| spelled(**known) == word) {
@@ -202,7 +206,7 @@ fn amount(operator: &str, value: &str) -> Result<Condition, String> {
         .map_err(|_| format!("{TOTAL}: {value:?} is no amount; write one like 14.00"))
 }
 
-/// A number, `true` and `false` are what they look like, unless they are in quotes.
+/// Without quotes, a number is a number, and `true` and `false` are booleans.
 fn attribute(key: &str, path: &str, text: String, is_quoted: bool) -> Result<Condition, String> {
     let path: Vec<String> = path.split('.').map(str::to_owned).collect();
     if path.iter().any(String::is_empty) {
@@ -286,11 +290,11 @@ mod tests {
             ("placedAt<=2026-01-31", "write placedAt>=… or placedAt<…"),
             ("total<10", "write total>=… or total<=…"),
             ("total>=much", "no amount"),
-            ("total>=1,total>=2", "said twice"),
+            ("total>=1,total>=2", "given twice"),
             ("stepStatus=PENDING", "no stepStatus \"PENDING\""),
-            ("step=a,step=b", "step is said twice"),
-            ("stuckReason=a,stuckReason=b", "said twice"),
-            ("attributes.a=1,attributes.a=2", "attributes.a is said twice"),
+            ("step=a,step=b", "step is given twice"),
+            ("stuckReason=a,stuckReason=b", "given twice"),
+            ("attributes.a=1,attributes.a=2", "attributes.a is given twice"),
             ("attributes.a..b=1", "a key that is empty"),
             ("sku>=11", "sku takes = only"),
             ("state=RUNNING,", "begins no condition"),
@@ -308,10 +312,10 @@ mod tests {
             ("customer=\"a\\b\"", "a backslash stands before"),
             ("workflow=w@x", "no name and version"),
             ("workflow=w@0", "no name and version"),
-            ("workflow=a,workflow=b", "said twice"),
+            ("workflow=a,workflow=b", "given twice"),
             ("placedAt=2026-01-31", "write placedAt>=… or placedAt<…"),
             ("placedAt>=yesterday", "no moment"),
-            ("placedAt<2026-01-31,placedAt<2026-01-30", "said twice"),
+            ("placedAt<2026-01-31,placedAt<2026-01-30", "given twice"),
             ("status<Placed", "status takes = only"),
         ] {
             let error = read(text).unwrap_err();

@@ -1,6 +1,6 @@
-//! A line of conditions, taken apart: key, operator, value, comma and the next.
+//! Splits a line of conditions into keys, operators and values.
 
-/// What stands behind a condition's operator.
+/// The value of a condition.
 #[derive(Debug)]
 pub(super) struct Operand {
     pub text: String,
@@ -29,7 +29,7 @@ pub(super) fn split(text: &str) -> Result<Vec<(&str, &str, Operand)>, String> {
     }
 }
 
-/// A value, and what follows it: a comma and more, or nothing.
+/// Reads a value, and returns the rest: a comma and more conditions, or nothing.
 fn value(text: &str) -> Result<(Operand, &str), String> {
     let text = text.trim_start();
     let Some(quoted) = text.strip_prefix('"') else {

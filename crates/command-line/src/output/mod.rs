@@ -1,4 +1,5 @@
-//! What is printed: colours where they are wanted, and no control characters that came from elsewhere.
+//! Printing: with colours where the user wants them, and without control characters from foreign
+//! texts.
 
 pub mod pager;
 pub mod screen;
@@ -7,26 +8,26 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
-/// How a piece of text is told from the rest.
+/// The colour of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tint {
-    /// Not at all.
+    /// No colour.
     Plain,
     /// Less important.
     Dim,
     /// More important.
     Bold,
-    /// Ended well.
+    /// A success.
     Good,
-    /// Went wrong, and is being dealt with.
+    /// A failure that is being handled.
     Uneasy,
-    /// Went wrong for good.
+    /// A final failure.
     Bad,
-    /// One of several things side by side.
+    /// One of several things in parallel.
     Label(usize),
 }
 
-/// Colours for labels; none of them means anything elsewhere.
+/// Colours for labels. No other tint uses them.
 const LABEL_COLOURS: [&str; 4] = ["36", "35", "34", "96"];
 
 impl Tint {
@@ -54,7 +55,8 @@ impl Palette {
     /// All colours.
     pub const FULL: Self = Self { colours: true };
 
-    /// Colours where standard output is a terminal that takes them, unless `NO_COLOR` is set (<https://no-color.org>).
+    /// Colours if standard output is a terminal with colours, unless `NO_COLOR` is set
+    /// (<https://no-color.org>).
     pub fn of_stdout() -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let dumb = set("TERM").is_some_and(|term| term == "dumb");
@@ -80,8 +82,8 @@ impl Palette {
     }
 }
 
-/// The text with everything escaped that would move the cursor, colour the terminal or turn the writing around: names and error
-/// messages come from outside.
+/// The text, with each character escaped that would move the cursor, colour the terminal or change
+/// the direction of writing. Names and error messages come from outside.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let acts = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(acts) {
@@ -104,15 +106,15 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 pub struct WriteError(#[from] io::Error);
 
 impl WriteError {
-    /// Whether no one is left to write to: the other end of the pipe has seen enough.
+    /// Whether the reader has closed the pipe.
     pub fn is_closed_pipe(&self) -> bool {
         self.0.kind() == io::ErrorKind::BrokenPipe
     }
 }
 
-/// Why a command failed, where one of the reasons is that its output could not be written.
+/// The error of a command. One of its reasons is that the output cannot be written.
 pub trait Failure {
-    /// The error of writing, if it is that.
+    /// The error of writing, if this is the reason.
     fn of_writing(&self) -> Option<&WriteError>;
 }
 
@@ -122,28 +124,29 @@ impl Failure for WriteError {
     }
 }
 
-/// Prints to standard output, at once.
+/// Prints to standard output, and flushes.
 pub fn print(text: &str) -> Result<(), WriteError> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     Ok(stdout.flush()?)
 }
 
-/// Prints a notice of a server. A closed standard output is no reason to stop, so errors are
-/// ignored.
+/// Prints a notice of a server. A server keeps running if its standard output is closed, so errors
+/// are ignored.
 pub fn announce(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-/// Prints a line to standard error. Where that cannot be written, nobody is left to be told.
+/// Prints a line to standard error. If that cannot be written, no one can read the error of it
+/// either.
 pub fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Asks a question at the terminal, and returns whether the answer is `yes`.
 pub fn confirm(question: &str) -> io::Result<bool> {
-    // Not locked: others may log while this waits.
+    // Not locked, so that other tasks can log while this waits.
     let mut stderr = io::stderr();
     let _ = stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush());
     let mut answer = String::new();
@@ -151,7 +154,7 @@ pub fn confirm(question: &str) -> io::Result<bool> {
     Ok(answer.trim() == "yes")
 }
 
-/// A command whose reader has seen enough (`tenuto show 1 | head`) has done its work.
+/// A command whose reader closes the pipe (`tenuto show 1 | head`) has succeeded.
 pub fn forgive_closed_pipe<E: Failure>(result: Result<ExitCode, E>) -> Result<ExitCode, E> {
     match result {
         Err(error) if error.of_writing().is_some_and(WriteError::is_closed_pipe) => Ok(ExitCode::SUCCESS),

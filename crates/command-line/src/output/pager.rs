@@ -1,12 +1,13 @@
-//! What is longer than the screen, a screen at a time.
+//! Prints long texts one screen at a time.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::{Command, Stdio};
 
 use super::WriteError;
 
-/// Prints a text: through the user's pager (`PAGER`; without one, `less`) where standard output is a terminal and the text does not
-/// fit on it, else as it is. Where the pager cannot be had, nothing is lost but the comfort.
+/// Prints a text. If standard output is a terminal and the text does not fit on it, the user's
+/// pager (`PAGER`, by default `less`) shows it. If the pager cannot be started, the text is printed
+/// as it is.
 pub fn print(text: &str) -> Result<(), WriteError> {
     if is_wanted(text) && through(&pager(), text) {
         return Ok(());
@@ -24,19 +25,19 @@ fn pager() -> String {
     std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty()).unwrap_or_else(|| "less".to_owned())
 }
 
-/// Whether the text got there.
+/// Whether the pager has received the text.
 fn through(pager: &str, text: &str) -> bool {
     let mut words = pager.split_whitespace();
     let Some(program) = words.next() else { return false };
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::piped());
     if std::env::var_os("LESS").is_none() {
-        // Quit where it fits, keep colours, leave on the screen what was read.
+        // Quit if the text fits, keep colours, and leave the text on the screen.
         command.env("LESS", "FRX");
     }
     let Ok(mut child) = command.spawn() else { return false };
     if let Some(mut stdin) = child.stdin.take() {
-        // A reader that has seen enough leaves.
+        // The reader may close the pager early.
         let _ = stdin.write_all(text.as_bytes());
     }
     child.wait().is_ok_and(|status| status.code() != Some(127))

@@ -2,10 +2,11 @@
 
 use std::io::{self, IsTerminal};
 
-/// Narrower than this, text is wrapped as if it were this wide.
+/// Text is not wrapped narrower than this.
 const NARROWEST: usize = 40;
 
-/// The columns of the terminal that standard output is; `None`: it is none, and lines may be as long as they like.
+/// The columns of the terminal at standard output. `None`: it is not a terminal, and lines have no
+/// limit.
 pub fn width() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;
@@ -14,8 +15,8 @@ pub fn width() -> Option<usize> {
     Some(usize::from(columns).max(NARROWEST))
 }
 
-/// A text with `first` before its first line and as much room before the others, broken at spaces so that no line is longer than
-/// `width`, unless a word is. Ends with a line's end.
+/// A text with `first` before its first line, and the same room before the others, broken at spaces
+/// so that no line is longer than `width`, unless a word is. The text ends with a newline.
 pub fn wrapped(first: &str, text: &str, width: Option<usize>) -> String {
     let indent = first.chars().count();
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(NARROWEST / 2));

@@ -1,4 +1,4 @@
-//! What came of the orders, for people and for programs.
+//! The results of a backtest, for people and for programs.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use command_line::output::screen::wrapped;
 use command_line::output::{Palette, Tint, printable};
 use command_line::table::{Side, Table};
 
-/// A table of the counts, then a few orders of each kind that differs.
+/// A table of the counts, and a few examples of each kind of difference.
 pub fn render(tally: &Tally, time: Duration, palette: Palette, width: Option<usize>) -> String {
     let orders = tally.orders();
     if orders == 0 {
         return "No order matches\n".to_owned();
     }
-    let mut table = Table::new([("WHAT CAME OF THEM", Side::Left), ("ORDERS", Side::Right), ("FOR ONE", Side::Left)]);
+    let mut table = Table::new([("OUTCOME", Side::Left), ("ORDERS", Side::Right), ("EXAMPLE", Side::Left)]);
     let mut row = |what: String, tint, orders: u64, examples: Vec<&String>| {
         let one = examples.first().map(|id| (*id).clone()).unwrap_or_default();
         table.row([(what, tint), (orders.to_string(), Tint::Plain), (one, Tint::Dim)]);

@@ -1,8 +1,9 @@
-//! Reads the log from its beginning, and hands out orders whole.
+//! Reads the log from its beginning, and returns each order with all its events.
 //!
-//! `$all` has the events of all orders mixed, so those of an order are held until it ends. What is held is bounded: past the
-//! bound, the order that has been held longest is handed out to be read by its own stream, which has all there is of it. Whatever
-//! comes of it later is passed over: an order is held from its first event on, or not at all.
+//! In `$all` the events of all orders are mixed, so the events of an order are held until the order
+//! ends. The memory for held events is bounded. Past the bound, the order that has been held for
+//! the longest time is returned by the name of its stream, to be read from there. Its later events
+//! in `$all` are skipped: an order is held from its first event on, or not at all.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,9 +11,9 @@ use domain::stream_prefix;
 use domain::wire::{self, ENDS};
 use event_store::{EventStore, Filter, Position, ReadError, RecordedEvent, SubscriptionItem};
 
-/// What is held of orders that have not ended, in bytes.
+/// The most memory for the events of orders that have not ended, in bytes.
 const MAX_HELD: usize = 128 << 20;
-/// What an event takes beside its data.
+/// The memory that an event takes in addition to its data.
 const OVERHEAD: usize = 256;
 
 /// An order.
@@ -20,19 +21,19 @@ const OVERHEAD: usize = 256;
 pub enum Found {
     /// With all its events.
     Whole(Vec<RecordedEvent>),
-    /// To be read by its stream.
+    /// By the name of its stream, which has to be read.
     Named(String),
 }
 
-/// Reads on, order by order.
+/// Reads the log, order by order.
 pub struct Scan {
     subscription: event_store::Subscription,
-    /// Where the log ended when this began.
+    /// The end of the log when the scan began.
     head: Option<Position>,
     at: Option<Position>,
     held: Held,
     ended: bool,
-    /// Only the first event of each is wanted.
+    /// Only the first event of each order is read.
     only_placed: bool,
 }
 
@@ -54,7 +55,7 @@ impl Scan {
         Ok(Self { subscription, head, at: None, held: Held::default(), ended: head.is_none(), only_placed })
     }
 
-    /// The next order. The last are those that have not ended.
+    /// The next order. Orders that have not ended come last.
     pub async fn next(&mut self) -> Option<Found> {
         loop {
             if let Some(stream) = self.held.give_way() {
@@ -79,7 +80,7 @@ impl Scan {
                 }
                 SubscriptionItem::Checkpoint(position) => self.passes(position),
                 SubscriptionItem::CaughtUp => self.ended = true,
-                // A backtest keeps no checkpoint: it reads on from the position where the connection broke.
+                // The subscription continues at the position where the connection was lost.
                 SubscriptionItem::Resumed => {}
             }
         }
@@ -105,7 +106,7 @@ impl Scan {
 #[derive(Debug, Default)]
 struct Held {
     orders: HashMap<String, Order>,
-    /// The same, by age.
+    /// Their streams, by age.
     ages: BTreeMap<u64, String>,
     next_age: u64,
     bytes: usize,
@@ -119,7 +120,7 @@ struct Order {
 }
 
 impl Held {
-    /// Takes an event; gives the order whose last it is.
+    /// Holds an event. Returns the whole order if this is its last event.
     fn take(&mut self, event: RecordedEvent) -> Option<Vec<RecordedEvent>> {
         let (bytes, ends) = (size(&event), ENDS.contains(&event.event_type.as_str()));
         if event.revision == 0 {
@@ -136,7 +137,7 @@ impl Held {
         if ends { self.release(&stream) } else { None }
     }
 
-    /// The order to give up, where too much is held.
+    /// If too much is held: releases the oldest order, and returns its stream.
     fn give_way(&mut self) -> Option<String> {
         if self.bytes <= MAX_HELD {
             return None;
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_handed_out_with_its_last_event() {
+    fn an_order_is_returned_with_its_last_event() {
         let mut held = Held::default();
         assert!(held.take(event("order-1", 0, "OrderPlaced", 1)).is_none());
         assert!(held.take(event("order-2", 0, "OrderPlaced", 1)).is_none());
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn past_the_bound_the_oldest_gives_way_and_what_comes_of_it_is_passed_over() {
+    fn past_the_bound_the_oldest_order_is_released_and_its_later_events_are_skipped() {
         let mut held = Held::default();
         held.take(event("order-1", 0, "OrderPlaced", MAX_HELD / 2));
         held.take(event("order-2", 0, "OrderPlaced", MAX_HELD / 2 + 1));

@@ -1,11 +1,11 @@
-//! Which orders: the filter of operators' commands, over orders as the log has them.
+//! Which orders are tried: the filter of operators' commands, over orders as the log has them.
 
 use chrono::{DateTime, Utc};
 use command_line::filter::{Bound, Condition, Conditions, Time, filter};
 use domain::filter::{OrderFilter, OrderSummary};
 use domain::order::{Order, OrderPlaced};
 
-/// A filter, and the part of it that the placing of an order decides.
+/// A filter, and the part of it that depends only on how an order was placed.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     whole: OrderFilter,
@@ -13,7 +13,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// What is given twice and cannot be is an error.
+    /// Combines the options. A condition that is given twice and can hold only once is an error.
     pub fn of(
         since: Option<DateTime<Utc>>,
         until: Option<DateTime<Utc>>,
@@ -26,12 +26,12 @@ impl Selection {
         Ok(Self { of_placing: whole.of_placing(), whole })
     }
 
-    /// Whether an order may match, as far as its placing tells.
+    /// Whether an order may match, judged by its first event.
     pub fn takes_placed(&self, placed: &OrderPlaced) -> bool {
         self.of_placing.selects(&OrderSummary::of_placing(placed))
     }
 
-    /// Whether placing tells all.
+    /// Whether the first event of an order decides.
     pub fn is_of_placing(&self) -> bool {
         self.whole == self.of_placing
     }
@@ -106,7 +106,7 @@ mod tests {
         let since = command_line::moment::parse("2026-01-31");
         assert!(Selection::of(since, since, &[]).is_ok());
         let error = Selection::of(since, None, &[conditions("placedAt>=2026-01-31").unwrap()]).unwrap_err();
-        assert!(error.contains("placedAt is said twice"), "{error}");
+        assert!(error.contains("placedAt is given twice"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Counts what came of orders, and keeps a few of each kind to be told of.
+//! Counts the outcomes of orders, and keeps a few orders of each kind as examples.
 
 use std::collections::BTreeMap;
 
@@ -6,29 +6,30 @@ use domain::backtest::{Difference, Trial, UnknownKind, Verdict};
 
 use super::trial::Outcome;
 
-/// How many orders of a kind are told of.
+/// The number of examples of each kind.
 pub const EXAMPLES: usize = 3;
 
-/// What came of orders.
+/// The outcomes of orders.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Tried, and come out the same.
+    /// How many orders have the same outcome under the definition.
     pub same: u64,
-    /// Those that differ, by the step at which they part; none: at no step.
+    /// Orders that differ, by the first step that differs. `None`: at no step.
     pub differs: BTreeMap<Option<String>, Group<Difference>>,
-    /// Those that cannot be known, by whom it is not known of, and why.
+    /// Orders whose outcome is not known, by the action that is not known, and why.
     pub unknown: BTreeMap<(String, UnknownKind), Group<()>>,
-    /// Those whose history cannot be worked with, by what is wrong.
+    /// Orders whose history cannot be read or decided, by the reason.
     pub broken: BTreeMap<String, Group<()>>,
-    /// How many of each were supposed by a rule.
+    /// How many answers of each action came from a rule.
     pub supposed: BTreeMap<String, u64>,
 }
 
-/// Some orders of a kind.
+/// The orders of a kind.
 #[derive(Debug)]
 pub struct Group<T> {
+    /// How many there are.
     pub orders: u64,
-    /// Those with the least ids.
+    /// Those with the smallest ids.
     pub examples: BTreeMap<String, T>,
 }
 
@@ -75,7 +76,7 @@ impl Tally {
                 self.differs.entry(difference.step.clone()).or_default().note(id, *difference);
             }
             Verdict::Unknown(unknown) => {
-                // What is missing first is what the others may depend on.
+                // The others may depend on the first.
                 if let Some(first) = unknown.into_iter().next() {
                     self.unknown.entry((first.addressee, first.kind)).or_default().note(id, ());
                 }
@@ -83,7 +84,7 @@ impl Tally {
         }
     }
 
-    /// Takes in what others have counted.
+    /// Adds another count.
     pub fn add(&mut self, other: Self) {
         self.same += other.same;
         other.differs.into_iter().for_each(|(step, group)| self.differs.entry(step).or_default().add(group));
@@ -97,23 +98,23 @@ impl Tally {
         self.differs.values().map(|group| group.orders).sum()
     }
 
-    /// How many cannot be known, broken ones among them.
+    /// How many orders have an outcome that is not known, or a history that cannot be read.
     pub fn unknowable(&self) -> u64 {
         let unknown = self.unknown.values().chain(self.broken.values());
         unknown.map(|group| group.orders).sum()
     }
 
-    /// How many were tried.
+    /// How many orders were tried.
     pub fn orders(&self) -> u64 {
         self.same + self.differing() + self.unknowable()
     }
 
-    /// Whether some differ elsewhere than at these steps.
+    /// Whether some orders differ at other steps than these.
     pub fn differs_beside(&self, expected: &[String]) -> bool {
         self.differs.keys().any(|step| step.as_ref().is_none_or(|step| !expected.contains(step)))
     }
 
-    /// Whether some cannot be known.
+    /// Whether the outcome of some orders is not known.
     pub fn is_unknown(&self) -> bool {
         self.unknowable() > 0
     }
@@ -124,7 +125,7 @@ impl Tally {
     }
 }
 
-/// How many orders there were, and what came of them.
+/// How many orders were tried, differ, and are not known.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counted {
     orders: u64,
@@ -133,14 +134,14 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// For people.
+    /// The counts, for people.
     pub fn in_words(&self) -> String {
         let Self { orders, differ, unknown } = self;
         format!("{orders} orders: {differ} differ, {unknown} cannot be known")
     }
 }
 
-/// What is wrong, without the place, so that there are few kinds.
+/// The reason without the place, so that there are few kinds.
 fn kind_of(why: &str) -> String {
     match why.strip_prefix("event ").and_then(|rest| rest.split_once(": ")) {
         Some((_, kind)) => kind.to_owned(),

@@ -1,14 +1,15 @@
-//! What came of orders, counted and told.
+//! Outcomes of orders, counted and reported.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
+use command_line::output::Palette;
 use domain::backtest::{Difference, Standing, Trial, Unknown, UnknownKind, Verdict};
 use domain::order::Direction;
 use serde_json::json;
 
-use super::tally::Tally;
-use super::trial::Outcome;
-use super::*;
+use super::{Outcome, Tally, report};
+use crate::command::backtest::exit_code;
 
 fn tried(verdict: Verdict) -> Outcome {
     Outcome::Tried(Trial { verdict, supposed: vec!["risk.check".to_owned()] })
@@ -42,7 +43,7 @@ fn unknown() -> Outcome {
 fn tally(outcomes: impl IntoIterator<Item = Outcome>) -> Tally {
     let mut tally = Tally::default();
     for (number, outcome) in outcomes.into_iter().enumerate() {
-        // Batches come together in any order.
+        // Batches are added in any order.
         let mut other = Tally::default();
         other.note(&format!("{}", 100 - number), outcome);
         tally.add(other);
@@ -58,7 +59,7 @@ fn the_summary_counts_each_kind_and_tells_a_few_orders_of_it() {
     let shown =
         report::render(&tally(outcomes.into_iter().chain(more)), Duration::from_secs(2), Palette::NONE, Some(60));
     let golden = "  \
-  WHAT CAME OF THEM                                 ORDERS  FOR ONE
+  OUTCOME                                           ORDERS  EXAMPLE
   the same                                               1
   differs at ship                                        4  96
   cannot be known: payments.refund was never asked       1  94

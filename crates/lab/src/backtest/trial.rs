@@ -1,10 +1,13 @@
-//! Runs the orders: one task reads the log, the others decide, a batch each, on all cores.
+//! Tries orders: one task reads the log, and others decide, a batch each, on all cores.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::backtest::{Options, Past, Trial, backtest};
+use domain::backtest::{Options, Past, Trial};
+use domain::ids::OrderId;
 use domain::order::{Event, Order, evolve};
 use domain::wire;
 use domain::workflow::Workflow;
@@ -13,45 +16,61 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::report;
 use super::scan::{Found, Scan};
 use super::selection::Selection;
 use super::tally::{Counted, Tally};
-use crate::LabError;
 use crate::history::LogError;
-use command_line::output;
-use command_line::progress::{Counts, Progress};
 use servers::log::Log;
 
-/// Orders that one task runs before it says so.
+/// The number of orders in a batch.
 const BATCH: usize = 64;
-/// Events of a batch, from which on it is full.
+/// A batch with this many events is full.
 const MAX_EVENTS: usize = 4_096;
 
-/// What is asked of every order.
+/// The conditions of a backtest.
 #[derive(Debug)]
 pub struct Bench {
+    /// The definition to try.
     pub workflow: Workflow,
+    /// Which answers count.
     pub options: Options,
+    /// Which orders are tried.
     pub selection: Selection,
 }
 
-/// What came of one order.
+/// The outcome of one order.
+#[derive(Debug)]
 pub enum Outcome {
     /// It does not match.
     PassedOver,
+    /// It was tried.
     Tried(Trial),
-    /// Its history cannot be read, or not be decided on.
+    /// Its history cannot be read or decided, for this reason.
     Broken(String),
 }
 
-/// Tries all orders, or a sample of them.
-pub async fn all(log: &Log, bench: Arc<Bench>, sample: Option<u32>, json: bool) -> Result<Tally, LabError> {
+/// Receives results while a backtest runs, on any thread.
+pub trait Observer: Send + Sync + 'static {
+    /// Some orders were tried. `Break` ends the backtest.
+    fn tried(&self, orders: &[(OrderId, Outcome)]) -> ControlFlow<()>;
+
+    /// How much of the log was read, in percent, and the results so far.
+    fn reached(&self, percent: u64, counted: Counted);
+}
+
+/// Tries the definition on all orders of the log, or on a sample of them, until the observer
+/// breaks.
+pub async fn backtest<O: Observer>(
+    log: &Log,
+    bench: Arc<Bench>,
+    sample: Option<u32>,
+    observer: Arc<O>,
+) -> Result<Tally, LogError> {
     match sample {
-        None => trial(log, bench, Scan::all(&log.store).await.map_err(LogError::from)?, json).await,
+        None => trial(log, bench, Scan::all(&log.store).await?, observer).await,
         Some(most) => {
             let picked = pick(log, &bench, most).await?;
-            trial(log, bench, Named(picked), json).await
+            trial(log, bench, Named(picked), observer).await
         }
     }
 }
@@ -59,7 +78,7 @@ pub async fn all(log: &Log, bench: Arc<Bench>, sample: Option<u32>, json: bool) 
 /// Where orders come from.
 trait Orders {
     async fn next(&mut self) -> Option<Found>;
-    /// How far it has come, from 0 to 100; none: that cannot be said.
+    /// How much of the log was read, in percent. `None`: not known.
     fn percent(&self) -> Option<u64>;
 }
 
@@ -73,7 +92,7 @@ impl Orders for Scan {
     }
 }
 
-/// Orders that are known by their streams.
+/// The streams of picked orders.
 struct Named(Vec<String>);
 
 impl Orders for Named {
@@ -86,55 +105,53 @@ impl Orders for Named {
     }
 }
 
-async fn trial(log: &Log, bench: Arc<Bench>, mut orders: impl Orders, json: bool) -> Result<Tally, LabError> {
+async fn trial<O: Observer>(
+    log: &Log,
+    bench: Arc<Bench>,
+    mut orders: impl Orders,
+    observer: Arc<O>,
+) -> Result<Tally, LogError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let turns = Arc::new(Semaphore::new(cores));
-    let progress = Progress::start(Came { percent: 0, counted: Counted::default() });
     let found = Arc::new(Mutex::new(Tally::default()));
-    let lines = Arc::new(Mutex::new(Ok(())));
+    let broken = Arc::new(AtomicBool::new(false));
     let mut running = JoinSet::new();
     let mut ended = false;
-    while !ended && is_ok(&lines) {
+    while !ended && !broken.load(Ordering::Relaxed) {
         let batch = batch(log, &mut orders).await?;
         ended = batch.is_empty();
-        // No more batches than cores: the log is read no faster than it is worked on.
+        // No more batches than cores: the log is read no faster than orders are tried.
         let Ok(turn) = turns.clone().acquire_owned().await else { break };
-        let (bench, all, printed) = (bench.clone(), found.clone(), lines.clone());
+        let (bench, all, watching, breaks) = (bench.clone(), found.clone(), observer.clone(), broken.clone());
         running.spawn_blocking(move || {
-            let (tally, told) = run(&bench, &batch, json);
-            lock(&all).add(tally);
-            if !told.is_empty()
-                && let Err(error) = output::print(&told)
-            {
-                *lock(&printed) = Err(error.into());
+            let tried = run(&bench, &batch);
+            if watching.tried(&tried).is_break() {
+                breaks.store(true, Ordering::Relaxed);
             }
+            let mut tally = Tally::default();
+            tried.into_iter().for_each(|(id, outcome)| tally.note(id.as_str(), outcome));
+            lock(&all).add(tally);
             drop(turn);
         });
         while running.try_join_next().is_some() {}
         let counted = lock(&found).counts();
-        progress.change(|came| *came = Came { percent: orders.percent().unwrap_or_default(), counted });
+        observer.reached(orders.percent().unwrap_or_default(), counted);
     }
     while running.join_next().await.is_some() {}
-    progress.finish();
-    let printed = std::mem::replace(&mut *lock(&lines), Ok(()));
-    printed.map(|()| std::mem::take(&mut *lock(&found)))
+    Ok(std::mem::take(&mut *lock(&found)))
 }
 
 fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn is_ok(lines: &Mutex<Result<(), LabError>>) -> bool {
-    lock(lines).is_ok()
-}
-
-/// The next orders, whole; none: that was all.
-async fn batch(log: &Log, orders: &mut impl Orders) -> Result<Vec<Vec<RecordedEvent>>, LabError> {
+/// The next orders, each with all its events. Empty: there are no more.
+async fn batch(log: &Log, orders: &mut impl Orders) -> Result<Vec<Vec<RecordedEvent>>, LogError> {
     let (mut batch, mut events) = (Vec::new(), 0);
     while batch.len() < BATCH && events < MAX_EVENTS {
         let whole = match orders.next().await {
             Some(Found::Whole(whole)) => whole,
-            Some(Found::Named(stream)) => log.stream(&stream, u64::MAX).await.map_err(LogError::from)?,
+            Some(Found::Named(stream)) => log.stream(&stream, u64::MAX).await?,
             None => break,
         };
         events += whole.len();
@@ -143,25 +160,14 @@ async fn batch(log: &Log, orders: &mut impl Orders) -> Result<Vec<Vec<RecordedEv
     Ok(batch)
 }
 
-/// What came of some orders, and the lines to be printed of them.
-fn run(bench: &Bench, batch: &[Vec<RecordedEvent>], json: bool) -> (Tally, String) {
-    let (mut tally, mut lines) = (Tally::default(), String::new());
-    for order in batch {
-        let Some(id) = order.first().and_then(|first| domain::ids::OrderId::from_stream(&first.stream)) else {
-            continue;
-        };
-        let outcome = bench.outcome(order);
-        if json && let Some(line) = report::line(id.as_str(), &outcome) {
-            lines.push_str(&line.to_string());
-            lines.push('\n');
-        }
-        tally.note(id.as_str(), outcome);
-    }
-    (tally, lines)
+/// The outcome of each order of a batch.
+fn run(bench: &Bench, batch: &[Vec<RecordedEvent>]) -> Vec<(OrderId, Outcome)> {
+    let id = |order: &[RecordedEvent]| order.first().and_then(|first| OrderId::from_stream(&first.stream));
+    batch.iter().filter_map(|order| Some((id(order)?, bench.outcome(order)))).collect()
 }
 
 impl Bench {
-    /// What comes of an order.
+    /// The outcome of an order.
     pub fn outcome(&self, order: &[RecordedEvent]) -> Outcome {
         self.tried(order).unwrap_or_else(Outcome::Broken)
     }
@@ -181,10 +187,12 @@ impl Bench {
             return Ok(Outcome::PassedOver);
         }
         let past = Past::of(events).map_err(|error| error.to_string())?;
-        backtest(&self.workflow, &past, &self.options).map(Outcome::Tried).map_err(|error| error.to_string())
+        domain::backtest::backtest(&self.workflow, &past, &self.options)
+            .map(Outcome::Tried)
+            .map_err(|error| error.to_string())
     }
 
-    /// Whether an order is one to be tried.
+    /// Whether an order is selected.
     fn takes(&self, order: &[RecordedEvent]) -> bool {
         let Some(first) = order.first() else { return false };
         let placed = matches!(event(first), Ok(Event::OrderPlaced(placed)) if self.selection.takes_placed(&placed));
@@ -206,16 +214,17 @@ fn folded(events: &[Event]) -> Result<Order, String> {
     state.map_err(|misfit| misfit.to_string())?.ok_or_else(|| "it has no events".to_owned())
 }
 
-/// The streams of a sample: of those that match, the ones whose names have the least digests, so that it is always the same ones.
-async fn pick(log: &Log, bench: &Bench, most: u32) -> Result<Vec<String>, LabError> {
+/// The streams of a sample: of the orders that match, those whose names have the smallest digests,
+/// so that each run picks the same ones.
+async fn pick(log: &Log, bench: &Bench, most: u32) -> Result<Vec<String>, LogError> {
     let by_placing = bench.selection.is_of_placing();
     let scan = if by_placing { Scan::placed(&log.store).await } else { Scan::all(&log.store).await };
-    let mut scan = scan.map_err(LogError::from)?;
+    let mut scan = scan?;
     let mut picked: BinaryHeap<([u8; 32], String)> = BinaryHeap::new();
     while let Some(found) = scan.next().await {
         let order = match found {
             Found::Whole(order) => order,
-            Found::Named(stream) => log.stream(&stream, u64::MAX).await.map_err(LogError::from)?,
+            Found::Named(stream) => log.stream(&stream, u64::MAX).await?,
         };
         let Some(stream) = order.first().map(|first| first.stream.clone()).filter(|_| bench.takes(&order)) else {
             continue;
@@ -225,28 +234,8 @@ async fn pick(log: &Log, bench: &Bench, most: u32) -> Result<Vec<String>, LabErr
             picked.pop();
         }
     }
-    // By name, so that they come out in the same order.
+    // By name, so that each run has the same order.
     let mut streams: Vec<Reverse<String>> = picked.into_iter().map(|(_, stream)| Reverse(stream)).collect();
     streams.sort();
     Ok(streams.into_iter().map(|Reverse(stream)| stream).collect())
-}
-
-/// How far it has come.
-struct Came {
-    percent: u64,
-    counted: Counted,
-}
-
-impl Counts for Came {
-    fn total(&self) -> Option<u64> {
-        Some(100)
-    }
-
-    fn done(&self) -> u64 {
-        self.percent
-    }
-
-    fn in_words(&self) -> String {
-        self.counted.in_words()
-    }
 }

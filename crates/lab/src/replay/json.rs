@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Life, Tally};
 
-/// All of it, as one document.
+/// The replay as one document.
 pub fn told(life: &Life<'_>, diff: bool) -> (String, Tally) {
     let mut decisions = Vec::new();
     let mut before = json!({});
@@ -57,7 +57,7 @@ fn decided(decision: &Decision<'_>, mut before: Option<&mut Value>) -> Value {
     })
 }
 
-/// What a decision is taken to have come of. What was answered or wished stands in its first event.
+/// The command that a decision answers. The answer or the wish itself is in the first event.
 fn command(command: &Command) -> Value {
     match command {
         Command::Place(_) => json!({ "kind": "place" }),

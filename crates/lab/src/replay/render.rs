@@ -11,23 +11,25 @@ use command_line::output::screen::{self, wrapped};
 use command_line::output::{Palette, Tint, printable};
 use command_line::{duration, moment};
 
-/// The longest text of a value that a change is told with.
+/// The longest text of a value in a change.
 const MAX_VALUE: usize = 120;
 
-/// What a page looks like.
+/// The look of a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
+    /// The colours.
     pub palette: Palette,
-    /// Columns; `None`: any number.
+    /// Its width in columns. `None`: not limited.
     pub width: Option<usize>,
 }
 
 impl Page {
+    /// The page that standard output has room for.
     pub fn of_stdout() -> Self {
         Self { palette: Palette::of_stdout(), width: screen::width() }
     }
 
-    /// A text that was wrapped before it is painted, so that colours take no room.
+    /// Wraps a text, and then paints it: colours take no room.
     fn put(self, to: &mut String, first: &str, text: &str, tint: Tint) {
         for line in wrapped(first, &printable(text), self.width).lines() {
             let (margin, rest) = line.split_at(line.len() - line.trim_start().len());
@@ -37,7 +39,7 @@ impl Page {
     }
 }
 
-/// All of it.
+/// The replay as a text.
 pub fn told(life: &Life<'_>, diff: bool, page: Page) -> (String, Tally) {
     let mut text = String::new();
     let mut before = None;
@@ -147,7 +149,7 @@ fn again(text: &mut String, decision: &Decision<'_>, page: Page) {
     }
 }
 
-/// The first event that is another, with its fields; and those that one side has alone.
+/// The events that differ, with their fields, and those that only one side has.
 fn differences(decision: &Decision<'_>, decided: &[Event]) -> Vec<String> {
     let mut lines = Vec::new();
     let recorded: Vec<&Event> = decision.moments.iter().map(|moment| &moment.recorded.event).collect();

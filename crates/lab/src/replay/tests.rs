@@ -1,4 +1,4 @@
-//! What a replay prints.
+//! The texts of a replay.
 
 use domain::testing::{Story, done, order, unclear};
 use domain::wire::Metadata;

@@ -1,4 +1,4 @@
-//! `--until`: how far to go.
+//! The last event of a replay.
 
 use chrono::{DateTime, Utc};
 use domain::replay::Recorded;
@@ -10,20 +10,20 @@ use command_line::moment;
 pub enum Until {
     /// The one with this index.
     Revision(u64),
-    /// The last one decided by then.
+    /// The last one that was decided at this time or before.
     Time(DateTime<Utc>),
 }
 
-/// Reads a revision or a moment.
-pub fn parse(text: &str) -> Result<Until, String> {
-    if let Ok(revision) = text.parse() {
-        return Ok(Until::Revision(revision));
-    }
-    let wrong = || format!("{text:?} is neither a revision, like 7, nor a moment, like 2026-01-31T09:00:00Z");
-    moment::parse(text).map(Until::Time).ok_or_else(wrong)
-}
-
 impl Until {
+    /// Reads a revision or a moment.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(revision) = text.parse() {
+            return Ok(Until::Revision(revision));
+        }
+        let wrong = || format!("{text:?} is neither a revision, like 7, nor a moment, like 2026-01-31T09:00:00Z");
+        moment::parse(text).map(Until::Time).ok_or_else(wrong)
+    }
+
     /// The events up to there.
     pub fn of(self, history: &[Recorded]) -> &[Recorded] {
         let within = |recorded: &&Recorded| match self {
@@ -40,9 +40,9 @@ mod tests {
 
     #[test]
     fn a_number_is_a_revision_and_anything_else_a_moment() {
-        assert_eq!(parse("7"), Ok(Until::Revision(7)));
-        assert_eq!(parse("2026-01-31"), Ok(Until::Time("2026-01-31T00:00:00Z".parse().unwrap())));
-        assert!(parse("-1").unwrap_err().contains("neither a revision"));
-        assert!(parse("noon").is_err());
+        assert_eq!(Until::parse("7"), Ok(Until::Revision(7)));
+        assert_eq!(Until::parse("2026-01-31"), Ok(Until::Time("2026-01-31T00:00:00Z".parse().unwrap())));
+        assert!(Until::parse("-1").unwrap_err().contains("neither a revision"));
+        assert!(Until::parse("noon").is_err());
     }
 }

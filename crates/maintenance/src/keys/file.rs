@@ -1,8 +1,9 @@
-//! The file that holds exported keys: encrypted with a passphrase, and with an authenticated end.
+//! The file of exported keys, encrypted with a passphrase, with an authenticated end.
 //!
-//! The first line is a header in JSON. Each further line is Base64 of a page of keys, sealed with AES-256-GCM under a key that
-//! PBKDF2 derives from the passphrase. A page's nonce is a random prefix, the page's number, and whether it is the last: so pages
-//! cannot be changed, reordered, repeated or left out, and a file that was cut off is noticed. The header is authenticated with each.
+//! The first line is a header in JSON. Each further line is Base64 of a page of keys, encrypted
+//! with AES-256-GCM under a key that PBKDF2 derives from the passphrase. The nonce of a page is a
+//! random prefix, the page's number, and whether it is the last. So no page can be changed, moved,
+//! repeated or removed, and a missing end is detected. The header is authenticated with each page.
 
 use std::io::{BufRead, Read, Write};
 use std::num::NonZeroU32;
@@ -13,37 +14,45 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::pbkdf2::{self, PBKDF2_HMAC_SHA256};
 use serde::{Deserialize, Serialize};
 
-/// What the header says the file is.
+/// The format that the header names.
 const FORMAT: &str = "tenuto-keys";
 const VERSION: u32 = 1;
 /// Rounds of PBKDF2 for new files (OWASP's figure for HMAC-SHA-256).
 const ROUNDS: u32 = 600_000;
-/// A file that asks for more is not one of ours, and would take minutes.
+/// A file that needs more was not written by Tenuto, and would take minutes to read.
 const MAX_ROUNDS: u32 = 10_000_000;
 const SALT_BYTES: usize = 16;
 const PREFIX_BYTES: usize = 7;
-/// No line of a file is longer.
+/// The longest line of a file.
 const MAX_LINE_BYTES: u64 = 8 << 20;
-/// Of a passphrase, in bytes.
+/// The shortest passphrase, in bytes.
 pub(super) const MIN_PASSPHRASE_BYTES: usize = 12;
 
-/// What is wrong with a file of keys.
+/// Why a file of keys cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FileError {
+pub enum FileError {
+    /// The file cannot be read or written.
     #[error("it cannot be read or written: {0}")]
     Io(#[from] std::io::Error),
+    /// The file is not a file of keys, for this reason.
     #[error("it is no file of keys: {0}")]
     Format(String),
+    /// Another version of the program wrote the file.
     #[error("it has version {0}, and this program reads version {VERSION}: use a newer one")]
     Version(u32),
+    /// A page cannot be decrypted.
     #[error("page {0} cannot be read: the passphrase is a wrong one, or the file was changed")]
     Sealed(u32),
+    /// The end of the file is missing, after this page.
     #[error("its end is missing: the file was cut off after page {0}")]
     CutOff(u32),
+    /// The file continues after its end.
     #[error("something follows its end")]
     Trailing,
+    /// The system has no random numbers.
     #[error("the system gives no random numbers")]
     NoRandomness,
+    /// The file has too many pages.
     #[error("it has more pages than a file can have")]
     TooLarge,
 }
@@ -59,7 +68,7 @@ struct Header {
     prefix: String,
 }
 
-/// What seals the pages, in their order.
+/// Encrypts or decrypts the pages, in their order.
 struct Sealer {
     key: LessSafeKey,
     prefix: [u8; PREFIX_BYTES],
@@ -131,7 +140,7 @@ impl<W: Write> KeyWriter<W> {
         self.seal(keys, false)
     }
 
-    /// Writes the end, and gives the file back.
+    /// Writes the end, and returns the file.
     pub fn end(mut self) -> Result<W, FileError> {
         self.seal(&[], true)?;
         self.file.flush()?;
@@ -162,7 +171,7 @@ impl<R: BufRead> KeyReader<R> {
         Ok(Self { file, sealer: Sealer::new(header, passphrase)?, is_ended: false })
     }
 
-    /// The next page; `None` after the end, which has to be there.
+    /// The next page. `None`: the end. A file without an end is an error.
     pub fn page(&mut self) -> Result<Option<Vec<KeptKey>>, FileError> {
         if self.is_ended {
             return Ok(None);
@@ -210,7 +219,6 @@ fn line(file: &mut impl BufRead) -> Result<Option<String>, FileError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use chrono::DateTime;
     use uuid::Uuid;

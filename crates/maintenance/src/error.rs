@@ -1,0 +1,74 @@
+//! Why a maintenance command failed.
+
+use std::io;
+
+use command_line::output::WriteError;
+use command_line::running::NotFound;
+use event_store::ConnectError;
+use event_store_node::backup::BackupError;
+use projector::ReprojectError;
+use projector::rebuild::RebuildError;
+use servers::stream_prefix::PrefixError;
+use servers::{NotNamed, ServerError};
+use views::LogCheckError;
+
+use crate::check::CheckError;
+use crate::keys::KeysError;
+use crate::rebuild::OtherLog;
+use crate::reset::ResetError;
+
+/// Why a maintenance command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum MaintenanceError {
+    /// A server is not named.
+    #[error(transparent)]
+    NotNamed(#[from] NotNamed),
+    /// The servers of this folder were not found.
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    /// The log's connection string cannot be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A server cannot be used.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The log's stream prefix cannot be used.
+    #[error(transparent)]
+    Prefix(#[from] PrefixError),
+    /// The log could not be compared with the views.
+    #[error(transparent)]
+    LogCheck(#[from] LogCheckError),
+    /// The views are of another log.
+    #[error(transparent)]
+    OtherLog(#[from] OtherLog),
+    /// The rebuild failed.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
+    /// A stream could not be projected again.
+    #[error(transparent)]
+    Reproject(#[from] ReprojectError),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The log could not be copied.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The log could not be checked.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// Keys were not copied.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The data of a folder was not removed.
+    #[error(transparent)]
+    Reset(#[from] ResetError),
+    /// The operator's answer cannot be read.
+    #[error(transparent)]
+    Terminal(io::Error),
+    /// The result cannot be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// The result cannot be printed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
