@@ -4,9 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::roles::dev::DevArgs;
 
-/// An order orchestrator: drives every order to an end that everybody can explain.
+/// An order orchestrator: it drives every order to an end, and can show why the order ended so.
 ///
-/// Without a command it runs everything in one process, on embedded defaults, as `tenuto dev` does.
+/// Without a command it runs everything in one process with embedded defaults, like `tenuto dev`.
 #[derive(Debug, Parser)]
 #[command(name = "tenuto", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -19,43 +19,43 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 #[expect(clippy::enum_variant_names, reason = "a command handler is called so")]
 pub(crate) enum Command {
-    /// Everything in one process: embedded log and database, reference services, one port
+    /// Run everything in one process: embedded log and database, reference services, one port
     Dev(DevArgs),
-    /// The command endpoint, and the orchestrator that drives orders
+    /// Run the command endpoint, and the orchestrator that drives orders
     CommandHandler(crate::roles::command_handler::CommandHandlerArgs),
-    /// Projects the log into the views; or lists what it has set aside, and projects that again
+    /// Run the projector, which writes the views from the log; or list and retry events set aside
     Projector(crate::roles::projector::ProjectorArgs),
     /// Rebuild views from the log next to the live ones, and replace the live ones; or check the
     /// live ones
     Rebuild(maintenance::command::rebuild::RebuildArgs),
-    /// GraphQL over the views
+    /// Run the GraphQL API over the views
     QueryApi(crate::roles::query_api::QueryApiArgs),
-    /// The reference services: orders, payments, shipping, notifications
+    /// Run the reference services: orders, payments, shipping, notifications
     Participants(crate::roles::participants::ParticipantsArgs),
-    /// The embedded `EventStoreDB` node alone; or check its log, or back it up
+    /// Run only the embedded `EventStoreDB` node; or check its log, or back it up
     EventStore(crate::roles::event_store::EventStoreArgs),
     /// Place orders from a file
     Place(cli::place::PlaceArgs),
     /// Show an order and its timeline
     Show(cli::show::ShowArgs),
-    /// Watch an order as it happens
+    /// Watch an order until it ends
     Watch(cli::watch::WatchArgs),
     /// Step through an order's life: what happened, the resulting state, what was pending, and why;
     /// and make each decision again
     Replay(lab::command::replay::ReplayArgs),
     /// Try another definition on past orders: which would have gone differently, and where
     Backtest(lab::command::backtest::BacktestArgs),
-    /// Cancel orders: completed steps are undone
+    /// Cancel orders, and undo their completed steps
     Cancel(cli::operate::OperateArgs),
     /// Pause orders: no new step starts, and answers are recorded
     Pause(cli::operate::OperateArgs),
     /// Resume paused orders
     Resume(cli::operate::OperateArgs),
-    /// Retry now what waits for its next attempt, or is stuck
+    /// Retry now: steps that wait for their next attempt, and steps of stuck orders
     Retry(cli::operate::RetryArgs),
-    /// Assume the answer of a step
+    /// Skip a step, with an outcome to assume
     Skip(cli::operate::SkipArgs),
-    /// Erase a customer's personal data, in the log as well
+    /// Erase a customer's personal data, also in the log
     Forget(cli::forget::ForgetArgs),
     /// Remove the data of a data folder, also if it is stored elsewhere: the log, the database, and
     /// the keys of personal data
