@@ -126,6 +126,11 @@ fn statement_on<'a>(text: &str, tables: &'a BTreeSet<String>) -> Option<&'a Stri
     words.windows(2).filter(|pair| BEFORE_A_TABLE.contains(&pair[0])).find_map(|pair| tables.get(pair[1]))
 }
 
+/// Whether a text has a placeholder of a parameter above `$9`.
+fn has_many_parameters(text: &str) -> bool {
+    text.split('$').skip(1).any(|after| after.chars().take_while(char::is_ascii_digit).count() > 1)
+}
+
 fn every_crate_but_views() -> impl Iterator<Item = &'static str> {
     ALLOWED.map(|(folder, _)| folder).into_iter().chain(["."]).filter(|folder| *folder != "crates/views")
 }
@@ -183,6 +188,22 @@ fn no_crate_but_views_has_the_name_of_a_channel() {
             for text in texts_of(&file.path) {
                 let named = channels.iter().find(|channel| text.contains(channel.as_str()));
                 assert!(named.is_none(), "{} names the channel {named:?}", file.path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_statement_has_so_many_parameters_that_their_places_are_counted_by_hand() {
+    assert!(has_many_parameters("VALUES ($1, $10)") && !has_many_parameters("VALUES ($1, $9), 100 $ or 10$"));
+    for folder in every_crate_but_views().chain(["crates/views"]) {
+        for file in product(folder) {
+            for text in texts_of(&file.path) {
+                assert!(
+                    !has_many_parameters(&text),
+                    "{}: give each parameter its place where it is bound (`views::writer::parameters`): {text}",
+                    file.path.display()
+                );
             }
         }
     }
