@@ -23,6 +23,7 @@ pub mod order;
 pub mod proof;
 pub mod replay;
 pub mod stream_prefix;
+mod streams;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod views;

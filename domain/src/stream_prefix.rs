@@ -6,27 +6,12 @@
 
 use std::sync::OnceLock;
 
-use crate::proof::seal;
-use crate::wire::erasures::ERASURES;
-use crate::wire::participants::{PARKED_REPLIES, REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
-use crate::wire::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
+use crate::streams;
 
 /// The default prefix.
 pub const DEFAULT: &str = "order-";
 /// The limit for a prefix, in bytes.
 pub const MAX_LENGTH: usize = 64;
-
-/// The names or prefixes of Tenuto's other streams.
-const RESERVED: [&str; 8] = [
-    WORKFLOW_STREAM_PREFIX,
-    REQUEST_STREAM_PREFIX,
-    REPLY_STREAM_PREFIX,
-    KEY_STREAM_PREFIX,
-    PARKED_REPLIES,
-    ERASURES,
-    seal::STREAM,
-    "tenuto-log",
-];
 
 static IN_USE: OnceLock<String> = OnceLock::new();
 
@@ -66,7 +51,7 @@ pub fn check(text: &str) -> Result<(), InvalidPrefix> {
     if !text.ends_with('-') {
         return Err(InvalidPrefix::End);
     }
-    match RESERVED.into_iter().find(|reserved| reserved.starts_with(text) || text.starts_with(reserved)) {
+    match streams::ALL.into_iter().find(|reserved| reserved.starts_with(text) || text.starts_with(reserved)) {
         Some(reserved) => Err(InvalidPrefix::Reserved(reserved)),
         None => Ok(()),
     }

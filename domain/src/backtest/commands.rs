@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::past::{OperationKind, RecordedReply, ReplyKind, Seq};
+use super::past::{OperationKind, RecordedReply, ReplyKind};
+use super::requests::Seq;
 use super::rules::RuleAnswer;
 use super::run::{Run, Source};
 use crate::Timestamp;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::past::{Past, Seq};
-use super::requests::{Addressee, Milestone, RequestEvent, RequestEventKind};
+use super::past::Past;
+use super::requests::{Addressee, Milestone, RequestEvent, RequestEventKind, Seq};
 use super::run::{Decided, Run, Source};
 use super::{Difference, Standing, Verdict};
 use crate::ids::StepId;

@@ -42,6 +42,7 @@ mod itself_tests;
 mod matching;
 #[cfg(test)]
 mod matching_tests;
+mod options;
 mod past;
 mod requests;
 mod rules;
@@ -52,29 +53,21 @@ mod run;
 mod tests;
 mod turns;
 mod unknown;
+mod verdict;
 #[cfg(test)]
 mod waiting_tests;
 
+pub use options::Options;
 pub use past::{NoBeginning, Past};
 pub use rules::Rules;
 pub use unknown::{Unknown, UnknownKind};
+pub use verdict::{Difference, Standing, Verdict};
 
 use requests::Addressee;
 use run::{Run, Source};
 
-use crate::ids::StepId;
 use crate::order::{DecideError, Direction};
 use crate::workflow::{Expression, Workflow};
-
-/// How to run an order.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Answers to requests that the history never sent.
-    pub rules: Option<Rules>,
-    /// An answer counts as unknown if its input differs from the recorded one, even where nothing
-    /// shows that the input matters.
-    pub same_input: bool,
-}
 
 /// The result of running an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,45 +76,6 @@ pub struct Trial {
     pub verdict: Verdict,
     /// The actions that rules answered: `participant.action`.
     pub supposed: Vec<String>,
-}
-
-/// Whether the run of an order equals its history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// The run equals the history.
-    Same,
-    /// The run differs.
-    Differs(Box<Difference>),
-    /// These answers are missing.
-    Unknown(Vec<Unknown>),
-}
-
-/// Where the run first differs from the history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The step, if a step differs.
-    pub step: Option<StepId>,
-    /// The revision of the recorded event on which the run decides otherwise.
-    pub revision: u64,
-    /// What the history decided, in sentences; empty: nothing.
-    pub then: Vec<String>,
-    /// What the run decides, in sentences; empty: nothing.
-    pub now: Vec<String>,
-    /// The state of the order at the end of its history.
-    pub ended_then: Standing,
-    /// The state of the order at the end of the run.
-    pub ended_now: Standing,
-}
-
-/// The status and state of an order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The business status.
-    pub status: String,
-    /// The state, spelled as in GraphQL.
-    pub state: &'static str,
-    /// No answer is missing. Otherwise this is the last state that the run reached.
-    pub is_known: bool,
 }
 
 /// Runs a past order through a definition.

@@ -7,15 +7,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::requests::{Addressee, Milestone, RequestEvent};
+use super::requests::{Addressee, Milestone, RequestEvent, Seq};
 use crate::Timestamp;
 use crate::ids::StepId;
 use crate::order::{
     Basis, Direction, Event, FailureCause, Mode, OrderPlaced, StepCompleted, StepFailed, StepStarted, WaitStarted,
 };
-
-/// The index of an event in its history; earlier events have lower ones.
-pub(super) type Seq = usize;
 
 /// A history that was read.
 #[derive(Debug)]

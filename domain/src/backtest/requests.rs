@@ -3,10 +3,12 @@
 
 use serde_json::Value;
 
-use super::past::Seq;
 use crate::ids::StepId;
 use crate::order::{Direction, OrderCompleted, StatusChanged};
 use crate::workflow::Step;
+
+/// The index of an event in its history; earlier events have lower ones.
+pub(super) type Seq = usize;
 
 /// The addressee of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

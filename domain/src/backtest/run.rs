@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::Options;
 use super::matching::{self, NewRequest};
-use super::past::{Past, Seq};
-use super::requests::{Addressee, Milestone, RequestEvent};
+use super::past::Past;
+use super::requests::{Addressee, Milestone, RequestEvent, Seq};
 use super::rules::Supposed;
 use super::unknown::{Unknown, UnknownKind};
 use crate::Timestamp;

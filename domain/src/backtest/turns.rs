@@ -1,8 +1,8 @@
 //! Chooses the next turn of a run: the earliest recorded answer that the order waits for, or what
 //! the clock brings before that.
 
-use super::past::{OperationKind, RecordedReply, RecordedRequest, ReplyKind, Seq};
-use super::requests::Addressee;
+use super::past::{OperationKind, RecordedReply, RecordedRequest, ReplyKind};
+use super::requests::{Addressee, Seq};
 use super::run::{Run, RunRequest, Source, at_ms};
 use super::unknown::UnknownKind;
 use crate::Timestamp;

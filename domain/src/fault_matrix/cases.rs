@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::Samples;
 use super::life::Life;
-use super::script::{Fault, Place, Remedy, Script, Turn};
+use super::script::{Fault, Place, Remedy, Samples, Script, Turn};
 use super::services::is_answered_later;
 use crate::ids::StepId;
 use crate::order::{Direction, Mode};

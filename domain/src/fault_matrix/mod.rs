@@ -19,17 +19,14 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use crate::ids::StepId;
 use crate::order::{Limits, NewOrder};
 use crate::workflow::Workflow;
 
+pub use script::Samples;
+
 use life::Life;
 use script::{Place, Script};
-
-/// The data of the steps' answers, where an expression needs more than generated data.
-pub type Samples = BTreeMap<StepId, Value>;
 
 /// The results of the matrix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

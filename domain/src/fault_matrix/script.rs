@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::ids::StepId;
 use crate::order::Direction;
 
+/// The data of the steps' answers, where an expression needs more than generated data.
+pub type Samples = BTreeMap<StepId, Value>;
+
 /// The script of one life.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Script {

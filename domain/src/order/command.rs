@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::attempt_id::AttemptId;
 use super::content::NewOrder;
 use super::event::Direction;
 use super::state::{State, StepStatus};
@@ -166,20 +167,6 @@ pub struct NotSent {
     pub wait: Duration,
     /// The time and the jitter.
     pub now: Now,
-}
-
-/// Identifies one attempt of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttemptId {
-    /// The step.
-    pub step: StepId,
-    /// Do or undo.
-    pub direction: Direction,
-    /// From 1, in that direction. An attempt that was never sent shares its number with the next
-    /// one.
-    pub number: u32,
-    /// When it was recorded. The number and this time together identify the attempt.
-    pub recorded_at: Timestamp,
 }
 
 /// See [`Command::Operate`].

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::event::PersonalData;
 use super::request::minor_units;
 use crate::ids::OrderId;
 use crate::json;
@@ -67,6 +66,18 @@ pub struct Address {
     pub region: Option<String>,
     pub postal_code: Option<String>,
     pub country: Option<String>,
+}
+
+/// Data that identify a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonalData {
+    /// The customer's name.
+    pub name: Option<String>,
+    /// The customer's mail address.
+    pub email: Option<String>,
+    /// The delivery address.
+    pub ship_to: Option<Address>,
 }
 
 impl NewOrder {

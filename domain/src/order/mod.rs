@@ -3,8 +3,10 @@
 //! [`decide_next`] turns a [`Command`] into [`Event`]s, [`evolve()`] folds them into an
 //! [`Order`], and [`pending()`] lists the due work of that state.
 
+mod attempt_id;
 mod command;
 mod content;
+mod customer_key;
 mod decide;
 mod event;
 mod evolve;
@@ -25,18 +27,20 @@ mod summary;
 #[cfg(test)]
 mod transition_tests;
 
+pub use attempt_id::AttemptId;
 pub use command::{
-    Answer, AttemptId, Command, HandOver, LateRefusal, NotSent, Now, Operate, Operation, Place, Refusal, Reply, Signal,
+    Answer, Command, HandOver, LateRefusal, NotSent, Now, Operate, Operation, Place, Refusal, Reply, Signal,
 };
-pub use content::{Address, Customer, Line, NewOrder};
+pub use content::{Address, Customer, Line, NewOrder, PersonalData};
+pub use customer_key::{Contents, CustomerKey, NoKey, OpenError};
 pub use decide::{DecideError, MAX_UNSENT, decide_next, decide_within};
 pub(crate) use decide::{
     MAX_RETRY_AFTER, UNDIVIDED, decide_split_like, max_slow_wait, max_wait, order_seen_by, place_again,
 };
 pub use event::{
     Basis, CompensationCompleted, CompensationStarted, DecisionSplit, Direction, Event, Mode, OrderCanceled,
-    OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, Start, StatusChanged,
-    StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
+    OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, Start, StatusChanged, StepAccepted,
+    StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
 pub use evolve::{IllegalTransition, evolve};
 pub use failure::FailureCause;
@@ -46,6 +50,6 @@ pub use pending::{Attempt, Effect, GRACE, pending};
 pub use personal::Placeholders;
 pub use recorded_answer::RecordedAnswer;
 pub use request_ids::{idempotency_key, reply_id, request_id};
-pub use sealed::{Contents, CustomerKey, NoKey, OpenError, Sealed};
+pub use sealed::Sealed;
 pub use state::{Order, Phase, RequestedAction, Stage, State, StepState, StepStatus, Stuck};
 pub use summary::summary;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::command::AttemptId;
+use super::attempt_id::AttemptId;
 use super::event::Direction;
 use super::personal::Placeholders;
 use super::state::{Order, Stage};

@@ -17,8 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::content::Address;
-use super::event::PersonalData;
+use super::content::{Address, PersonalData};
 use crate::json::push_token;
 use crate::workflow::Evaluated;
 

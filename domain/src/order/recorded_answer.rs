@@ -5,7 +5,6 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::event::Direction;
-use super::state::StepState;
 use crate::json::canonical;
 
 /// SHA-256 of the content of an answer.
@@ -20,7 +19,7 @@ pub struct RecordedAnswer {
     pub key: String,
     /// The outcome; `None`: a refusal.
     pub outcome: Option<String>,
-    content: Content,
+    pub(super) content: Content,
 }
 
 /// The content of an answer: equal for answers whose JSON means the same.
@@ -52,26 +51,5 @@ impl RecordedAnswer {
     /// The outcome, for people.
     pub(super) fn outcome_text(&self) -> String {
         self.outcome.as_ref().map_or_else(|| "a refusal".to_owned(), |outcome| format!("{outcome:?}"))
-    }
-}
-
-impl StepState {
-    /// What is on record in this direction with this key.
-    pub(super) fn on_record(&self, direction: Direction, key: &str, content: Content) -> OnRecord<'_> {
-        match self.answers.iter().find(|taken| taken.direction == direction && taken.key == key) {
-            None => OnRecord::No,
-            Some(taken) if taken.content == content => OnRecord::Same,
-            Some(taken) => OnRecord::Other(taken),
-        }
-    }
-
-    /// Whether an answer with this content is on record in this direction, with any key.
-    pub(super) fn has_recorded(&self, direction: Direction, content: Content) -> bool {
-        self.answers.iter().any(|taken| taken.direction == direction && taken.content == content)
-    }
-
-    /// The keys of all recorded later answers, in their order.
-    pub fn answer_keys(&self) -> Vec<&str> {
-        self.answers.iter().map(|taken| taken.key.as_str()).collect()
     }
 }

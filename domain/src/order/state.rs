@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::command::AttemptId;
+use super::attempt_id::AttemptId;
 use super::event::{Basis, Direction, Mode, OrderPlaced};
 use super::personal::Placeholders;
-use super::recorded_answer::{Content, RecordedAnswer};
+use super::recorded_answer::{Content, OnRecord, RecordedAnswer};
 use crate::Timestamp;
 use crate::ids::StepId;
 
@@ -339,6 +339,25 @@ impl StepState {
     /// Whether the step has an interim answer, and waits for another one.
     pub fn has_interim_answer(&self) -> bool {
         matches!(self.stage, Stage::Awaiting { direction: Direction::Do, .. }) && self.outcome.is_some()
+    }
+
+    /// What is on record in this direction with this key.
+    pub(super) fn on_record(&self, direction: Direction, key: &str, content: Content) -> OnRecord<'_> {
+        match self.answers.iter().find(|taken| taken.direction == direction && taken.key == key) {
+            None => OnRecord::No,
+            Some(taken) if taken.content == content => OnRecord::Same,
+            Some(taken) => OnRecord::Other(taken),
+        }
+    }
+
+    /// Whether an answer with this content is on record in this direction, with any key.
+    pub(super) fn has_recorded(&self, direction: Direction, content: Content) -> bool {
+        self.answers.iter().any(|taken| taken.direction == direction && taken.content == content)
+    }
+
+    /// The keys of all recorded later answers, in their order.
+    pub fn answer_keys(&self) -> Vec<&str> {
+        self.answers.iter().map(|taken| taken.key.as_str()).collect()
     }
 }
 

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use crate::streams::SEALS as STREAM;
+
 use super::Hash;
 use super::keys::{PublicKey, Signature, SigningKey};
 use crate::{Timestamp, json};
 
-/// The stream of a log's seals.
-pub const STREAM: &str = "audit-seals";
 /// The event type of a seal.
 pub const EVENT_TYPE: &str = "LogSealed";
 /// The version of all seals.

@@ -24,6 +24,7 @@ mod changes;
 mod command;
 mod decisions;
 mod json_form;
+mod recorded;
 mod repetition;
 mod rule;
 
@@ -36,30 +37,15 @@ mod tests;
 #[cfg(test)]
 mod why_tests;
 
-use uuid::Uuid;
-
 pub use changes::{Change, changes};
 pub use json_form::{event_json, state_json};
+pub use recorded::Recorded;
 pub use repetition::Again;
 pub use rule::{Rule, Why};
 
 use crate::Timestamp;
-use crate::order::{Command, Effect, Event, IllegalTransition, Order, evolve, pending};
-use crate::wire::Metadata;
+use crate::order::{Command, Effect, IllegalTransition, Order, evolve, pending};
 use crate::workflow::Workflow;
-
-/// An event from the log.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
-    /// Its id.
-    pub id: Uuid,
-    /// Its revision in the order's stream.
-    pub revision: u64,
-    /// The event.
-    pub event: Event,
-    /// Its metadata.
-    pub metadata: Metadata,
-}
 
 /// The events of one decision.
 #[derive(Debug, Clone)]

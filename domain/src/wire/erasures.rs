@@ -7,13 +7,12 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use crate::streams::ERASURES;
+
 use super::participants::Message;
 use super::{SCHEMA, WireError, read};
 use crate::Timestamp;
 use crate::ids::OrderId;
-
-/// The stream of erasures.
-pub const ERASURES: &str = "erasures";
 
 /// The keys of a customer's personal data were destroyed. Many orders need several events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

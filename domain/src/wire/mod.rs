@@ -16,6 +16,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+pub use crate::streams::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
+
 use crate::Timestamp;
 use crate::json;
 use crate::order::{CustomerKey, Event, json_size};
@@ -303,11 +305,6 @@ events!(
     OrderStuck,
     DecisionSplit,
 );
-
-/// The prefix of streams of workflow definitions; the workflow's name follows.
-pub const WORKFLOW_STREAM_PREFIX: &str = "workflow-";
-/// The prefix of streams of idempotency keys; the key's hash follows.
-pub const KEY_STREAM_PREFIX: &str = "key-";
 
 /// An author registered a definition. This is the only event of `workflow-{name}` streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

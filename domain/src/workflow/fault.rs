@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::TextPosition;
-use super::yaml::Node;
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +26,7 @@ const MAX_FAULTS: usize = 200;
 
 /// Collects the faults of a file.
 pub(crate) struct FaultReport<'a> {
-    lines: Vec<&'a str>,
+    pub(super) lines: Vec<&'a str>,
     faults: Vec<Fault>,
 }
 
@@ -88,18 +87,6 @@ impl<'a> FaultReport<'a> {
     pub fn add(&mut self, at: TextPosition, path: &str, reason: impl Into<String>) {
         if !self.is_full() {
             self.faults.push(Fault { line: at.line, column: at.column, path: path.to_owned(), reason: reason.into() });
-        }
-    }
-
-    /// Adds a fault of a value.
-    pub fn add_at(&mut self, node: &Node, reason: impl Into<String>) {
-        self.add(node.at, &node.path, reason);
-    }
-
-    /// Adds a fault at a place within the text of a value.
-    pub fn add_within(&mut self, node: &Node, inner: TextPosition, reason: impl Into<String>) {
-        if !self.is_full() {
-            self.add(node.within(inner, &self.lines), &node.path, reason);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The shipped files, a file for each kind of fault, and random files.
 
+use crate::order::Mode;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;

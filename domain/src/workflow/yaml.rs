@@ -47,6 +47,20 @@ pub(crate) struct Entry {
     pub value: Node,
 }
 
+impl FaultReport<'_> {
+    /// Adds a fault of a value.
+    pub fn add_at(&mut self, node: &Node, reason: impl Into<String>) {
+        self.add(node.at, &node.path, reason);
+    }
+
+    /// Adds a fault at a place within the text of a value.
+    pub fn add_within(&mut self, node: &Node, inner: TextPosition, reason: impl Into<String>) {
+        if !self.is_full() {
+            self.add(node.within(inner, &self.lines), &node.path, reason);
+        }
+    }
+}
+
 impl Node {
     /// The place in the file of a place within the text of a value. It is the start of the value if
     /// the file writes the text in another form (with escapes, or folded).

@@ -1,5 +1,6 @@
 //! The rules on dependencies in ARCHITECTURE.md, enforced over every source file that ships.
 
+mod circles;
 mod events;
 mod product;
 mod statements;

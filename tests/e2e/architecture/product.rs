@@ -59,7 +59,8 @@ fn module_elsewhere(item: &Item) -> Option<String> {
     (!is_for_tests(&module.attrs)).then(|| module.ident.to_string())
 }
 
-fn is_for_tests(attributes: &[Attribute]) -> bool {
+/// Whether only tests have what bears these attributes.
+pub fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let is_test = |meta: &Meta| meta.path().is_ident("test");
         attribute.path().is_ident("cfg") && attribute.parse_args().is_ok_and(|meta| is_test(&meta))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::attempt::{later, max_slow_wait, max_wait, retry_at, with_wait_asked_for};
-use super::{DecideError, Decision};
+use super::decision::{DecideError, Decision};
 use crate::order::command::{Answer, Refusal, Reply};
 use crate::order::event::{Basis, Direction, Event, Mode, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed};
 use crate::order::failure::{accepted_in_vain, last_attempt, no_outcome, unknown_outcome};

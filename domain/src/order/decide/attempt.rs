@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::Decision;
+use super::decision::Decision;
 use crate::Timestamp;
 use crate::order::event::{Direction, Event, Mode, StepStarted, WaitStarted};
 use crate::order::personal::Recorded;

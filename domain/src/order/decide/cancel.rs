@@ -1,6 +1,6 @@
 //! An operator cancels an order.
 
-use super::{DecideError, Decision};
+use super::decision::{DecideError, Decision};
 use crate::order::command::{Operate, Refusal};
 use crate::order::event::{CompensationStarted, Event};
 use crate::order::state::{Order, Phase, State};

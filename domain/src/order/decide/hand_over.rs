@@ -1,8 +1,8 @@
 //! An instance that stops releases the attempts that it recorded and whose answers it will not
 //! receive. They are due at once, so other instances need not wait for their deadlines.
 
+use super::decision::{DecideError, Decision};
 use super::tick::given_up;
-use super::{DecideError, Decision};
 use crate::order::command::HandOver;
 use crate::order::failure::handed_over;
 use crate::order::state::Order;

@@ -10,10 +10,11 @@ use chrono::TimeDelta;
 
 use super::answer::{failure, is_unsure};
 use super::attempt::later;
+use super::decision::{DecideError, Decision};
 use super::tick::next_attempt;
-use super::{DecideError, Decision};
 use crate::Timestamp;
-use crate::order::command::{AttemptId, NotSent, Refusal};
+use crate::order::attempt_id::AttemptId;
+use crate::order::command::{NotSent, Refusal};
 use crate::order::event::{Direction, Event, StepAttemptFailed, StepFailed};
 use crate::order::failure::never_sent;
 use crate::order::state::Order;

@@ -1,6 +1,6 @@
 //! An operator pauses or resumes an order.
 
-use super::{DecideError, Decision};
+use super::decision::{DecideError, Decision};
 use crate::order::command::{Operate, Refusal};
 use crate::order::event::{Event, OrderPaused, OrderResumed};
 use crate::order::state::{Order, Phase, State};

@@ -1,8 +1,8 @@
 //! An operator retries now: steps that wait for their next attempt, or at which the order is stuck.
 
-use super::advance::begin_if_ready;
+use super::begin::begin_if_ready;
+use super::decision::{DecideError, Decision};
 use super::tick::{MAX_ATTEMPTS, next_attempt};
-use super::{DecideError, Decision};
 use crate::ids::StepId;
 use crate::order::command::{Operate, Refusal};
 use crate::order::event::Direction;

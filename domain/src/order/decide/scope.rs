@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::order::event::PersonalData;
+use crate::order::content::PersonalData;
 use crate::order::personal::masked;
 use crate::order::state::{Order, StepState, StepStatus};
 use crate::workflow::{Expression, Scope, Subject, Workflow};

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::answer::{completed, failure};
-use super::{DecideError, Decision};
+use super::decision::{DecideError, Decision};
 use crate::order::command::{LateRefusal, Refusal, Signal};
 use crate::order::event::{Basis, Direction, Event, Mode, StepFailed};
 use crate::order::failure::no_outcome;

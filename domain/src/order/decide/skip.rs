@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::answer::completed;
+use super::decision::{DecideError, Decision};
 use super::definition::DONE;
 use super::retry::step_not_now;
 use super::signal::unknown_outcome;
-use super::{DecideError, Decision};
 use crate::ids::StepId;
 use crate::order::command::Operate;
 use crate::order::event::{Basis, Direction};

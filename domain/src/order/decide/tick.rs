@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::{completed, failed};
 use super::attempt::started;
-use super::{DecideError, Decision};
+use super::decision::{DecideError, Decision};
 use crate::order::command::Now;
 use crate::order::event::{Basis, Direction, Event, Mode, StepAttemptFailed};
 use crate::order::failure::{lost as lost_error, no_answer, nothing_followed};

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::content::{Address, Line};
+use super::content::{Line, PersonalData};
 use super::personal::Placeholders;
 use super::sealed::Sealed;
 use crate::Timestamp;
@@ -132,18 +132,6 @@ pub struct OrderPlaced {
     pub fingerprint: String,
     /// When it was decided.
     pub at: Timestamp,
-}
-
-/// Data that identify a person.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PersonalData {
-    /// The customer's name.
-    pub name: Option<String>,
-    /// The customer's mail address.
-    pub email: Option<String>,
-    /// The delivery address.
-    pub ship_to: Option<Address>,
 }
 
 /// An attempt at a step's action or undo was recorded. The request follows: append first, perform

@@ -11,17 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use crate::streams::{PARKED_REPLIES, REPLY_STREAM_PREFIX, REQUEST_STREAM_PREFIX};
+
 use super::{SCHEMA, WireError, read};
 use crate::ids::{OrderId, StepId};
 use crate::json;
 use crate::order::{Direction, Placeholders, idempotency_key, reply_id, request_id};
-
-/// The prefix of request streams; the participant's name follows.
-pub const REQUEST_STREAM_PREFIX: &str = "requests-";
-/// The prefix of reply streams; the participant's name follows.
-pub const REPLY_STREAM_PREFIX: &str = "replies-";
-/// The stream of parked replies, which cannot be accepted.
-pub const PARKED_REPLIES: &str = "parked-replies";
 
 /// Distinguishes the id of a refusal from those of answers.
 const REFUSED: &str = "refused";

@@ -2,7 +2,7 @@
 //! Registered definitions stay readable for ever; their addresses are checked when a request is
 //! sent.
 
-use super::Notes;
+use super::notes::Notes;
 use crate::workflow::{Participant, TextPosition, Workflow, address};
 
 /// Reports addresses that are not valid, or that would send a setting's value to another place.

@@ -1,6 +1,7 @@
 //! Steps of `compensated` end the compensation, so nothing undoes them.
 
-use super::{Notes, Section};
+use super::notes::Notes;
+use super::section::Section;
 
 /// Reports keys that would undo a step of `compensated`.
 pub(super) fn check(compensated: &Section, notes: &mut Notes) {

@@ -2,42 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Notes, Section};
-use crate::workflow::Step;
+use super::notes::Notes;
+use super::section::{Graph, Section};
 use crate::workflow::suggest::did_you_mean;
-
-/// Which steps each step follows, by position in the section. It omits unknown names, and the
-/// step's own.
-pub(super) struct Graph {
-    /// By step: its direct predecessors.
-    pub after: Vec<Vec<usize>>,
-    /// By step: all its predecessors, direct or not.
-    pub upstream: Vec<BTreeSet<usize>>,
-}
-
-impl Graph {
-    pub fn of(steps: &[Step]) -> Self {
-        let positions: HashMap<&str, usize> = steps.iter().enumerate().map(|(n, step)| (step.id.as_str(), n)).collect();
-        let after = steps.iter().enumerate().map(|(own, step)| {
-            let known = step.after.iter().filter_map(|id| positions.get(id.as_str()).copied());
-            known.filter(|position| *position != own).collect()
-        });
-        let after: Vec<Vec<usize>> = after.collect();
-        let upstream = (0..steps.len()).map(|step| upstream(&after, step)).collect();
-        Self { after, upstream }
-    }
-}
-
-fn upstream(after: &[Vec<usize>], step: usize) -> BTreeSet<usize> {
-    let mut found = BTreeSet::new();
-    let mut open = after[step].clone();
-    while let Some(next) = open.pop() {
-        if found.insert(next) {
-            open.extend(&after[next]);
-        }
-    }
-    found
-}
 
 /// Reports wrong names in `after`, and circles.
 pub(super) fn check(section: &Section, other: &Section, notes: &mut Notes) {

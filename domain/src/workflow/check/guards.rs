@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Notes, Section};
+use super::notes::Notes;
+use super::section::Section;
 use crate::workflow::{Comparison, Step};
 
 /// Reports the steps of a section that can never run.

@@ -2,7 +2,8 @@
 //! before it were skipped. If all steps but the first are skipped, the order completes although
 //! nothing was done for it.
 
-use super::{Notes, Section};
+use super::notes::Notes;
+use super::section::Section;
 use crate::workflow::Step;
 
 /// Reports the steps without a guard that only follow steps with one.

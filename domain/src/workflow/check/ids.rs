@@ -1,6 +1,7 @@
 //! Ids are unique across both sections. Within one section, YAML keys are unique.
 
-use super::{Notes, Section};
+use super::notes::Notes;
+use super::section::Section;
 
 /// Reports the steps of `compensated` whose name `steps` uses, too.
 pub(super) fn check(forward: &Section, compensated: &Section, notes: &mut Notes) {

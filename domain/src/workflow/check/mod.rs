@@ -11,32 +11,15 @@ mod notes;
 mod outcomes;
 mod participants;
 mod reads;
+mod section;
 mod values;
 
-use graph::Graph;
 use notes::Notes;
+use section::sections;
 
+use super::definition::Workflow;
 use super::fault::FaultReport;
 use super::yaml::Node;
-use super::{Step, Workflow};
-
-/// `steps` or `compensated`, with the order of its steps.
-struct Section<'a> {
-    name: &'static str,
-    steps: &'a [Step],
-    graph: Graph,
-}
-
-impl Section<'_> {
-    /// The path of a step in the file, or of something within it.
-    fn path(&self, step: &Step, within: &str) -> String {
-        format!("{}.{}{within}", self.name, step.id)
-    }
-
-    fn position(&self, id: &str) -> Option<usize> {
-        self.steps.iter().position(|step| step.id == id)
-    }
-}
 
 /// Checks a definition.
 pub(super) fn all(workflow: &Workflow, root: &Node, report: &mut FaultReport) {
@@ -67,13 +50,4 @@ pub(super) fn new(workflow: &Workflow, root: &Node, report: &mut FaultReport) {
     let mut notes = Notes::new(root, report);
     addresses::check(workflow, &mut notes);
     values::check(workflow, &mut notes);
-}
-
-/// `steps` and `compensated`.
-fn sections(workflow: &Workflow) -> [Section<'_>; 2] {
-    [("steps", &workflow.steps), ("compensated", &workflow.compensated)].map(|(name, steps)| Section {
-        name,
-        steps,
-        graph: Graph::of(steps),
-    })
 }

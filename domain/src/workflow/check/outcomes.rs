@@ -1,6 +1,7 @@
 //! Outcomes: the answers of a step, and their consequences.
 
-use super::{Notes, Section};
+use super::notes::Notes;
+use super::section::Section;
 use crate::order::Mode;
 use crate::workflow::Step;
 use crate::workflow::suggest::did_you_mean;

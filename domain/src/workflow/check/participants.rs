@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Notes, Section};
+use super::notes::Notes;
+use super::section::Section;
 use crate::order::Mode;
 use crate::workflow::suggest::did_you_mean;
 use crate::workflow::{ActionRef, Step, Workflow};

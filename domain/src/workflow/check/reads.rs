@@ -1,6 +1,7 @@
 //! What expressions read: existing variables and fields, and steps that come before.
 
-use super::{Notes, Section};
+use super::notes::Notes;
+use super::section::Section;
 use crate::workflow::expression::{order_fields, step_fields};
 use crate::workflow::suggest::{did_you_mean, has_no_field};
 use crate::workflow::{Comparison, Expression, Step, Subject, TextPosition, Workflow};

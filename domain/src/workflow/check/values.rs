@@ -4,7 +4,8 @@
 //! Only a definition that an author registers is checked. Orders of registered definitions
 //! continue.
 
-use super::{Notes, Section, sections};
+use super::notes::Notes;
+use super::section::{Section, sections};
 use crate::workflow::expression::Present;
 use crate::workflow::{Expression, Step, TextPosition, Workflow};
 

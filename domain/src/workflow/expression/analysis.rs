@@ -1,7 +1,8 @@
 //! Finds what an expression reads, without evaluating it.
 
-use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
+use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, SourceInfo, operators};
 
+use super::syntax::{selection, text_of};
 use super::{ExpressionError, TextPosition, personal};
 use crate::workflow::suggest::did_you_mean;
 
@@ -278,18 +279,6 @@ fn variable(name: &str) -> Subject {
     }
 }
 
-/// The base and the selected name of `base.name` or `base['name']`.
-pub(super) fn selection(tree: &IdedExpr) -> Option<(&IdedExpr, String)> {
-    match &tree.expr {
-        Expr::Select(select) => Some((select.operand.as_ref(), select.field.clone())),
-        Expr::Call(call) if call.func_name == operators::INDEX => match call.args.as_slice() {
-            [base, index] => Some((base, text_of(index)?)),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 /// The parts that `&&` joins.
 fn conjuncts(tree: &IdedExpr, found: &mut Vec<u64>) {
     found.push(tree.id);
@@ -297,13 +286,5 @@ fn conjuncts(tree: &IdedExpr, found: &mut Vec<u64>) {
         && call.func_name == operators::LOGICAL_AND
     {
         call.args.iter().for_each(|part| conjuncts(part, found));
-    }
-}
-
-/// The text, if the tree is a constant text.
-pub(super) fn text_of(tree: &IdedExpr) -> Option<String> {
-    match &tree.expr {
-        Expr::Literal(LiteralValue::String(text)) => Some(text.inner().to_owned()),
-        _ => None,
     }
 }

@@ -6,8 +6,8 @@
 use cel::ParseErrors;
 
 use super::TextPosition;
+use super::kind::Kind;
 use super::tree::{Node, Operator, Part, member};
-use super::value::Kind;
 
 /// Why a text is not an expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

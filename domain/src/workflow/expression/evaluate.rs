@@ -1,23 +1,18 @@
 //! The value of an expression: one walk over its tree. Each part pays before it is evaluated.
 
+use super::functions::{Patterns, Resources};
+use super::items::{is_key, item, items_of, lookup, under, whole};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use regex::Regex;
-
-use super::Scope;
 use super::budget::Budget;
 use super::error::{Problem, Trouble};
+use super::kind::Kind;
+use super::scope::Scope;
 use super::tree::{Comparator, Gives, Loop, Node, Part};
-use super::value::{Bytes, Key, KeyView, Kind, Origin, Text, Value, Viewed};
+use super::value::{Bytes, Key, KeyView, Origin, Outcome, Text, Value, Viewed};
 use super::{functions, operators};
-
-/// The value of a part.
-pub(super) type Outcome<'a> = Result<Value<'a>, Trouble<'a>>;
-
-/// A compiled pattern, and the cost of matching one byte of text.
-pub(super) type Pattern = (Rc<Regex>, u64);
 
 /// One evaluation.
 pub(super) struct Evaluation<'a> {
@@ -25,8 +20,7 @@ pub(super) struct Evaluation<'a> {
     pub budget: Budget,
     /// The variables of the surrounding loops, from the outside.
     locals: RefCell<Vec<Value<'a>>>,
-    /// The patterns compiled so far; `None`: not a pattern, or too large.
-    pub patterns: RefCell<HashMap<String, Option<Pattern>>>,
+    patterns: Patterns,
 }
 
 impl<'a> Evaluation<'a> {
@@ -73,12 +67,16 @@ impl<'a> Evaluation<'a> {
             Part::In(sides) => self.contained(sides),
             Part::List(parts) => self.list(parts),
             Part::Map(entries) => self.map(entries, node),
-            Part::Call(call) => functions::called(self, call, node),
+            Part::Call(call) => {
+                let values = self.values(&call.arguments)?;
+                let resources = Resources { budget: &self.budget, patterns: &self.patterns };
+                functions::called(resources, call, &values, node)
+            }
             Part::Loop(looped) => self.looped(looped),
         }
     }
 
-    pub fn values(&self, parts: &'a [Node]) -> Result<Vec<Value<'a>>, Trouble<'a>> {
+    fn values(&self, parts: &'a [Node]) -> Result<Vec<Value<'a>>, Trouble<'a>> {
         parts.iter().map(|part| self.value(part)).collect()
     }
 
@@ -294,82 +292,5 @@ impl<'a> Evaluation<'a> {
     /// The items of a list, or the keys of a map, in their order.
     fn items(&self, range: &Value<'a>, part: &'a Node) -> Result<Vec<Value<'a>>, Trouble<'a>> {
         items_of(&self.budget, range)?.ok_or_else(|| Problem::NotARange { part, kind: range.kind() }.at(part))
-    }
-}
-
-/// The items of a list, or the keys of a map, in their order; `None`: the value has none.
-pub(super) fn items_of<'a>(budget: &Budget, range: &Value<'a>) -> Result<Option<Vec<Value<'a>>>, Trouble<'a>> {
-    Ok(Some(match range {
-        Value::Array(items) => {
-            budget.items(items.len())?;
-            items.iter().map(|item| Value::of_json(item, Origin::Data)).collect::<Result<_, _>>()?
-        }
-        Value::List(items) => {
-            budget.items(items.len())?;
-            items.to_vec()
-        }
-        Value::Object(fields, _) => {
-            budget.items(fields.len())?;
-            let mut keys: Vec<&'a str> = fields.keys().map(String::as_str).collect();
-            keys.sort_unstable();
-            keys.into_iter().map(|key| Value::Text(Text::borrowed(key))).collect()
-        }
-        Value::Map(entries) => {
-            budget.items(entries.len())?;
-            entries.keys().map(Key::value).collect()
-        }
-        _ => return Ok(None),
-    }))
-}
-
-/// A whole number of any type.
-fn whole(value: &Value<'_>) -> Option<i128> {
-    match value {
-        Value::Int(int) => Some(i128::from(*int)),
-        Value::UInt(uint) => Some(i128::from(*uint)),
-        Value::Double(double) => whole_double(*double),
-        _ => None,
-    }
-}
-
-/// A double that is a whole number in the range of 64 bits.
-#[expect(clippy::cast_possible_truncation, reason = "the range is checked, and a whole number stays what it is")]
-fn whole_double(double: f64) -> Option<i128> {
-    (double.fract() == 0.0 && double.abs() < 2.0_f64.powi(64)).then_some(double as i128)
-}
-
-fn item<'a>(list: &Value<'a>, place: usize) -> Option<Outcome<'a>> {
-    match list {
-        Value::Array(items) => items.get(place).map(|item| Value::of_json(item, Origin::Data)),
-        Value::List(items) => items.get(place).cloned().map(Ok),
-        _ => None,
-    }
-}
-
-/// The value of a key in a map; none for a value that cannot be a key.
-pub(super) fn under<'a>(map: &Value<'a>, key: &Value<'a>) -> Result<Option<Value<'a>>, Trouble<'a>> {
-    match (map, key) {
-        (Value::Object(fields, origin), Value::Text(name)) => Value::of_field(fields, *origin, name.as_str()),
-        (Value::Map(entries), _) => Ok(lookup(entries, key)),
-        _ => Ok(None),
-    }
-}
-
-/// Whether a value can be a key. A double never is one, but may equal one.
-fn is_key(value: &Value<'_>) -> bool {
-    value.kind().is_number() || matches!(value, Value::Text(_) | Value::Bool(_))
-}
-
-/// Finds numeric keys by any equal number.
-fn lookup<'a>(entries: &BTreeMap<Key<'a>, Value<'a>>, key: &Value<'a>) -> Option<Value<'a>> {
-    let get = |view: KeyView<'_>| entries.get(&view as &dyn Viewed).cloned();
-    match key {
-        Value::Text(text) => get(KeyView::Text(text.as_str())),
-        Value::Bool(truth) => get(KeyView::Bool(*truth)),
-        number => {
-            let whole = whole(number)?;
-            let int = i64::try_from(whole).ok().and_then(|int| get(KeyView::Int(int)));
-            int.or_else(|| u64::try_from(whole).ok().and_then(|uint| get(KeyView::UInt(uint))))
-        }
     }
 }

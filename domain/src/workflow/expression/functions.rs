@@ -1,14 +1,17 @@
 //! The functions that an expression can call.
 
+use super::budget::Budget;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
-use regex::RegexBuilder;
+use regex::{Regex, RegexBuilder};
 
 use super::error::{Problem, Trouble};
-use super::evaluate::{Evaluation, Outcome, Pattern};
+use super::kind::Kind;
 use super::operators::length;
 use super::tree::{Call, Node};
-use super::value::{Bytes, Kind, Text, Value};
+use super::value::{Bytes, Outcome, Text, Value};
 
 /// The limits of compiled patterns, in bytes, and the units for each byte of text, for the worst
 /// possible text. Measured: `[01]*1[01]{n}2` takes 0.5, 2.4 and 14 µs for a byte of zeros and ones
@@ -22,22 +25,39 @@ const PATTERN_BYTE: u64 = 2_000;
 /// The cache of a pattern for faster matching, in bytes.
 const PATTERN_CACHE: usize = 512 << 10;
 
+/// A compiled pattern, and the cost of matching one byte of text.
+type Pattern = (Rc<Regex>, u64);
+
+/// The patterns that an evaluation has compiled so far; `None`: not a pattern, or too large.
+pub(super) type Patterns = RefCell<HashMap<String, Option<Pattern>>>;
+
+/// What the functions of one evaluation share.
+#[derive(Clone, Copy)]
+pub(super) struct Resources<'e> {
+    pub budget: &'e Budget,
+    pub patterns: &'e Patterns,
+}
+
 /// Calls a function.
-pub(super) fn called<'a>(evaluation: &Evaluation<'a>, call: &'a Call, node: &'a Node) -> Outcome<'a> {
-    let values = evaluation.values(&call.arguments)?;
+pub(super) fn called<'a>(
+    resources: Resources<'_>,
+    call: &'a Call,
+    values: &[Value<'a>],
+    node: &'a Node,
+) -> Outcome<'a> {
     let name = call.function.as_str();
-    let result = match (name, call.is_method, values.as_slice()) {
-        ("size", _, [value]) => size(evaluation, value)?,
-        ("contains", true, [text, part]) => searched(evaluation, text, part, |text, part| text.contains(part))?,
-        ("startsWith", true, [text, part]) => searched(evaluation, text, part, |text, part| text.starts_with(part))?,
-        ("endsWith", true, [text, part]) => searched(evaluation, text, part, |text, part| text.ends_with(part))?,
+    let result = match (name, call.is_method, values) {
+        ("size", _, [value]) => size(resources, value)?,
+        ("contains", true, [text, part]) => searched(resources, text, part, |text, part| text.contains(part))?,
+        ("startsWith", true, [text, part]) => searched(resources, text, part, |text, part| text.starts_with(part))?,
+        ("endsWith", true, [text, part]) => searched(resources, text, part, |text, part| text.ends_with(part))?,
         ("matches", _, [Value::Text(text), Value::Text(pattern)]) => {
-            Some(Value::Bool(matches(evaluation, text.as_str(), pattern.as_str(), node)?))
+            Some(Value::Bool(matches(resources, text.as_str(), pattern.as_str(), node)?))
         }
         ("dyn", false, [value]) => Some(value.clone()),
         ("type", false, [value]) => Some(Value::Type(value.kind())),
         ("bool" | "bytes" | "double" | "int" | "string" | "uint", false, [value]) => {
-            converted(evaluation, name, value, &call.arguments[0], node)?
+            converted(resources, name, value, &call.arguments[0], node)?
         }
         _ => None,
     };
@@ -47,10 +67,10 @@ pub(super) fn called<'a>(evaluation: &Evaluation<'a>, call: &'a Call, node: &'a 
     })
 }
 
-fn size<'a>(evaluation: &Evaluation<'a>, value: &Value<'a>) -> Result<Option<Value<'a>>, Trouble<'a>> {
+fn size<'a>(resources: Resources<'_>, value: &Value<'a>) -> Result<Option<Value<'a>>, Trouble<'a>> {
     let size = match value {
         Value::Text(text) => {
-            evaluation.budget.bytes(text.as_str().len())?;
+            resources.budget.bytes(text.as_str().len())?;
             Some(text.as_str().chars().count())
         }
         Value::Bytes(bytes) => Some(bytes.bytes.len()),
@@ -60,49 +80,49 @@ fn size<'a>(evaluation: &Evaluation<'a>, value: &Value<'a>) -> Result<Option<Val
 }
 
 fn searched<'a>(
-    evaluation: &Evaluation<'a>,
+    resources: Resources<'_>,
     text: &Value<'a>,
     part: &Value<'a>,
     found: impl Fn(&str, &str) -> bool,
 ) -> Result<Option<Value<'a>>, Trouble<'a>> {
     let (Value::Text(text), Value::Text(part)) = (text, part) else { return Ok(None) };
     // The search is linear in both.
-    evaluation.budget.bytes(text.as_str().len() + part.as_str().len())?;
+    resources.budget.bytes(text.as_str().len() + part.as_str().len())?;
     Ok(Some(Value::Bool(found(text.as_str(), part.as_str()))))
 }
 
-fn matches<'a>(evaluation: &Evaluation<'a>, text: &str, pattern: &str, node: &'a Node) -> Result<bool, Trouble<'a>> {
-    let known = evaluation.patterns.borrow().get(pattern).cloned();
-    let compiled = if let Some(known) = known { known } else { compiled(evaluation, pattern)? };
+fn matches<'a>(resources: Resources<'_>, text: &str, pattern: &str, node: &'a Node) -> Result<bool, Trouble<'a>> {
+    let known = resources.patterns.borrow().get(pattern).cloned();
+    let compiled = if let Some(known) = known { known } else { compiled(resources, pattern)? };
     let Some((regex, cost)) = compiled else { return Err(Problem::BadPattern.at(node)) };
-    evaluation.budget.spend(u64::try_from(text.len()).unwrap_or(u64::MAX).saturating_mul(cost))?;
+    resources.budget.spend(u64::try_from(text.len()).unwrap_or(u64::MAX).saturating_mul(cost))?;
     Ok(regex.is_match(text))
 }
 
-fn compiled<'a>(evaluation: &Evaluation<'a>, pattern: &str) -> Result<Option<Pattern>, Trouble<'a>> {
+fn compiled<'a>(resources: Resources<'_>, pattern: &str) -> Result<Option<Pattern>, Trouble<'a>> {
     let length = u64::try_from(pattern.len()).unwrap_or(u64::MAX);
-    evaluation.budget.spend(length.saturating_mul(PATTERN_BYTE).saturating_add(PATTERN))?;
+    resources.budget.spend(length.saturating_mul(PATTERN_BYTE).saturating_add(PATTERN))?;
     let compiled = PATTERNS.into_iter().find_map(|(size, cost)| {
         let regex = RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(PATTERN_CACHE).build().ok()?;
         Some((Rc::new(regex), cost))
     });
-    evaluation.patterns.borrow_mut().insert(pattern.to_owned(), compiled.clone());
+    resources.patterns.borrow_mut().insert(pattern.to_owned(), compiled.clone());
     Ok(compiled)
 }
 
 /// A value converted to another type; `None`: this type cannot be converted.
 fn converted<'a>(
-    evaluation: &Evaluation<'a>,
+    resources: Resources<'_>,
     name: &'a str,
     value: &Value<'a>,
     argument: &'a Node,
     node: &'a Node,
 ) -> Result<Option<Value<'a>>, Trouble<'a>> {
     if let Value::Text(text) = value {
-        evaluation.budget.bytes(text.as_str().len())?;
+        resources.budget.bytes(text.as_str().len())?;
     }
     let converted = match name {
-        "string" => return string(evaluation, value, argument, node),
+        "string" => return string(resources, value, argument, node),
         "bytes" => match value {
             Value::Text(text) => {
                 let (bytes, marks) = (text.as_str().as_bytes().into(), text.marks.clone());
@@ -185,13 +205,13 @@ fn to_uint<'a>(value: &Value<'a>) -> Converted<'a> {
 }
 
 fn string<'a>(
-    evaluation: &Evaluation<'a>,
+    resources: Resources<'_>,
     value: &Value<'a>,
     argument: &'a Node,
     node: &'a Node,
 ) -> Result<Option<Value<'a>>, Trouble<'a>> {
     // The longest number is a double, with about 330 digits.
-    evaluation.budget.bytes(if value.kind() == Kind::Double { 330 } else { 20 })?;
+    resources.budget.bytes(if value.kind() == Kind::Double { 330 } else { 20 })?;
     let text = match value {
         Value::Text(_) => return Ok(Some(value.clone())),
         Value::Bool(truth) => truth.to_string(),
@@ -199,7 +219,7 @@ fn string<'a>(
         Value::UInt(uint) => uint.to_string(),
         Value::Double(double) => double.to_string(),
         Value::Bytes(bytes) => {
-            evaluation.budget.bytes(bytes.bytes.len())?;
+            resources.budget.bytes(bytes.bytes.len())?;
             let text = std::str::from_utf8(&bytes.bytes);
             let text = text.map_err(|_| Problem::NotConvertible { name: "string", argument }.at(node))?;
             return Ok(Some(Value::Text(Text::built(text, bytes.marks.clone()))));

@@ -5,10 +5,10 @@
 //! `dyn(…)` around another value suppresses reports about it.
 
 use super::error::{Problem, named, text_beside_number};
+use super::kind::Kind;
 use super::presence::{Present, implied, of_items, path};
 use super::tree::{Call, Gives, Loop, Node, Operator, Part, member};
 use super::types::{ANY, BOOL, NUMBER, ORDER, STEP, Shape, TEXT, Type, always, names};
-use super::value::Kind;
 use crate::workflow::suggest::has_no_field;
 
 /// A mistake in an expression.

@@ -14,6 +14,8 @@ mod budget;
 mod error;
 mod evaluate;
 mod functions;
+mod items;
+mod kind;
 mod lexical;
 mod mistakes;
 mod operators;
@@ -21,6 +23,8 @@ mod output;
 mod personal;
 mod position;
 mod presence;
+mod scope;
+mod syntax;
 mod tree;
 mod types;
 mod value;
@@ -30,6 +34,7 @@ pub use error::{EvaluationError, ExpressionError};
 pub use output::Evaluated;
 pub use position::TextPosition;
 pub(in crate::workflow) use presence::Present;
+pub use scope::Scope;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -57,17 +62,6 @@ pub struct Expression {
 struct Program {
     tree: Node,
     analysis: Analysis,
-}
-
-/// The values that an expression can read, as JSON.
-#[derive(Debug, Clone)]
-pub struct Scope {
-    /// The value of `order`.
-    pub order: Value,
-    /// The value of `steps`: an object by step id.
-    pub steps: Value,
-    /// Whether personal data in `order` are placeholders. If so, the evaluation tracks them.
-    pub placeholders: bool,
 }
 
 impl Expression {

@@ -5,9 +5,10 @@ use std::cmp::Ordering;
 
 use super::budget::Budget;
 use super::error::{Problem, Trouble};
-use super::evaluate::{Outcome, items_of, under};
+use super::items::{items_of, under};
+use super::kind::Kind;
 use super::tree::{Node, Operator};
-use super::value::{Bytes, Kind, Text, Value, joined};
+use super::value::{Bytes, Outcome, Text, Value, joined};
 
 /// The result of an arithmetic operator.
 pub(super) fn calculated<'a>(

@@ -3,7 +3,7 @@
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::analysis::selection;
+use super::syntax::selection;
 
 /// `order.customer.email != null` can still be answered when the data are sealed. Country, region
 /// and the shop's customer id identify no person.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::kind::Kind;
 use super::tree::{Gives, Node, Part, member};
-use super::value::Kind;
 
 /// Paths that are certainly not null.
 pub(in crate::workflow) type Present = BTreeSet<String>;

@@ -3,7 +3,7 @@
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 
-use super::value::Kind;
+use super::kind::Kind;
 
 /// A part of an expression.
 pub(super) struct Node {

@@ -4,7 +4,7 @@
 //! The shop's attributes and the participants' data can be anything: [`Shape::Any`]. Nothing is
 //! reported about them.
 
-use super::value::Kind;
+use super::kind::Kind;
 
 /// The possible values of a part of an expression.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,7 @@
 //! The values of an evaluation. Values of the scope are read in place; an expression allocates only
 //! what it builds.
 
+use super::kind::Kind;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -216,75 +217,6 @@ impl<'a> Key<'a> {
     }
 }
 
-/// The kind of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Null,
-    Bool,
-    Int,
-    UInt,
-    Double,
-    Text,
-    Bytes,
-    List,
-    Map,
-    Type,
-}
-
-impl Kind {
-    const ALL: [Kind; 10] = [
-        Kind::Null,
-        Kind::Bool,
-        Kind::Int,
-        Kind::UInt,
-        Kind::Double,
-        Kind::Text,
-        Kind::Bytes,
-        Kind::List,
-        Kind::Map,
-        Kind::Type,
-    ];
-
-    /// The kind with this CEL name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// The CEL name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Null => "null_type",
-            Kind::Bool => "bool",
-            Kind::Int => "int",
-            Kind::UInt => "uint",
-            Kind::Double => "double",
-            Kind::Text => "string",
-            Kind::Bytes => "bytes",
-            Kind::List => "list",
-            Kind::Map => "map",
-            Kind::Type => "type",
-        }
-    }
-
-    pub fn is_number(self) -> bool {
-        matches!(self, Kind::Int | Kind::UInt | Kind::Double)
-    }
-
-    /// The name for people.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Kind::Null => "null",
-            Kind::Bool => "a truth value",
-            Kind::Int | Kind::UInt | Kind::Double => "a number",
-            Kind::Text => "a text",
-            Kind::Bytes => "bytes",
-            Kind::List => "a list",
-            Kind::Map => "a map",
-            Kind::Type => "a type",
-        }
-    }
-}
-
 impl<'a> Value<'a> {
     /// A value of the scope.
     pub fn of_json<'t>(json: &'a Json, origin: Origin) -> Result<Self, Trouble<'t>> {
@@ -341,3 +273,6 @@ impl<'a> Value<'a> {
         Value::List(Rc::new(items))
     }
 }
+
+/// The value of a part.
+pub(super) type Outcome<'a> = Result<Value<'a>, Trouble<'a>>;

@@ -12,10 +12,11 @@ pub(crate) mod values;
 use std::collections::BTreeMap;
 
 use fields::Fields;
+use step::MAX_STEPS;
 
+use super::definition::{Participant, Step, Workflow};
 use super::fault::FaultReport;
 use super::yaml::{Content, Entry, Node};
-use super::{Participant, Step, Workflow};
 
 /// The keys of a file.
 pub(super) const WORKFLOW_KEYS: [&str; 6] = ["workflow", "version", "participants", "steps", "compensated", "result"];
@@ -24,8 +25,6 @@ pub(super) const PARTICIPANT_KEYS: [&str; 2] = ["url", "events"];
 #[cfg(test)]
 pub(super) use step::{RETRY_KEYS, STEP_KEYS};
 
-/// The limit for steps of one section.
-const MAX_STEPS: usize = 200;
 /// The limit for participants.
 const MAX_PARTICIPANTS: usize = 50;
 

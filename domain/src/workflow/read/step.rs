@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::fields::{Fields, entries};
-use super::{MAX_STEPS, values};
+use super::values;
 use crate::order::Mode;
 use crate::workflow::fault::FaultReport;
 use crate::workflow::yaml::{Content, Entry, Node};
@@ -41,6 +41,8 @@ const KINDS: [&str; 4] = ["call", "request", "wait", "await"];
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The default time-out of a later answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_hours(24);
+/// The limit for steps of one section.
+pub(super) const MAX_STEPS: usize = 200;
 /// The limit for names in `with`.
 const MAX_INPUTS: usize = 50;
 /// The limit for outcomes.
