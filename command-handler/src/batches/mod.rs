@@ -4,24 +4,24 @@
 //! A caller whose connection breaks resumes after the last reported order. Nothing is held in
 //! memory.
 
+mod report;
 mod run;
 
 use std::fmt::Display;
 use std::sync::Arc;
 
-use domain::Timestamp;
 use domain::filter::OrderFilter;
-use domain::ids::InvalidOrderId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use views::Unknown;
 
+pub(crate) use self::report::{NotBegun, NotTaken, Report, Which};
 use self::run::{Progress, Run};
 use crate::clock::Clock;
 use crate::instruction::Instruction;
 use crate::log::Log;
-use crate::orchestrator::{Accepted, CommandError, Orchestrator};
+use crate::orchestrator::Orchestrator;
 use crate::participants::Participants;
 use crate::selection::Selection;
 
@@ -29,47 +29,6 @@ use crate::selection::Selection;
 pub(crate) const MAX_BATCHES: usize = 4;
 /// Reports that wait for a slow reader; past them, the batch waits too.
 const MAX_REPORTS: usize = 64;
-
-/// Of which orders something is asked.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Which {
-    /// Those that are named, in that order.
-    Named(Vec<String>),
-    /// Those that match, by their ids, and come after this one.
-    Matching { criteria: Box<OrderFilter>, after: Option<String> },
-}
-
-/// What a batch reports.
-#[derive(Debug)]
-pub(crate) enum Report {
-    /// The first: how many orders match, and that they were placed before this moment.
-    Beginning { matches: u64, before: Timestamp },
-    /// The command about an order was taken.
-    Taken(Accepted),
-    /// It was not.
-    Refused { order_id: String, because: NotTaken },
-    /// The last: each order was reported.
-    Done,
-    /// The last: the batch ended before its time, for this reason.
-    Stopped(String),
-}
-
-/// Why a command about an order was not taken.
-#[derive(Debug)]
-pub(crate) enum NotTaken {
-    /// No order can have that id.
-    NoSuchId(InvalidOrderId),
-    Command(CommandError),
-}
-
-/// Why a batch did not begin.
-#[derive(Debug)]
-pub(crate) enum NotBegun {
-    /// The command about its first order failed.
-    Command(CommandError),
-    /// It was stopped before its first order.
-    Stopped(String),
-}
 
 /// Why it is not known which orders match.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{NotBegun, NotTaken, Report, Which};
+use super::report::{NotBegun, NotTaken, Report, Which};
 use crate::clock::Clock;
 use crate::instruction::Instruction;
 use crate::log::Log;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::order::{
-    Answer, Attempt, AttemptId, Direction, Effect, Event, GRACE, MAX_UNSENT, PersonalData, Phase, Reply, Stage, pending,
+    Answer, Attempt, Direction, Effect, Event, GRACE, MAX_UNSENT, PersonalData, Phase, Reply, Stage, pending,
 };
 use domain::workflow::{ActionRef, Participant};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::ActiveOrder;
+use super::attempt::{Made, Making};
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::shared::Shared;
@@ -19,23 +20,6 @@ use crate::participants::{ActionRequest, NotSent, Participants};
 
 /// How long a request may be due, and have no place to wait in, before that is recorded.
 const MAX_UNRECORDED: TimeDelta = TimeDelta::minutes(10);
-
-/// The result of an attempt here.
-pub(super) enum Made<T> {
-    /// It was made.
-    Answered(Answer),
-    /// It was not made.
-    NotSent(AttemptId, NotSent),
-    /// Its turn came so late that its exchange would run beyond the deadline on record.
-    Late(AttemptId, T),
-}
-
-/// An attempt that is being made.
-pub(super) struct Making {
-    pub(super) attempt: AttemptId,
-    /// Ends its wait for a turn. It stops no request that is being sent.
-    withdrawn: CancellationToken,
-}
 
 impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
     /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none.

@@ -4,10 +4,12 @@ use domain::ids::OrderId;
 use domain::order::{DecideError, Refusal, WorkflowRef};
 use event_store::AppendError;
 
-use super::MAX_CONFLICTS;
 use crate::orchestrator::results::CommandError;
 use crate::orders::{LoadError, SaveError};
 use crate::workflows::LookupError;
+
+/// How often a command is decided again because another instance decided first.
+pub(super) const MAX_CONFLICTS: usize = 20;
 
 /// Why a command came to nothing.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! The driver of one order: performs what its own appends started, records what comes of it and decides what follows,
 //! append by append, as long as something is under way. Then the order rests, and its driver ends.
 
+mod attempt;
 mod attempts;
 mod error;
 pub(crate) mod message;
@@ -27,12 +28,10 @@ use crate::orchestrator::results::Accepted;
 use crate::orchestrator::shared::Shared;
 use crate::orders::{Cause, LoadedOrder, SaveError, Saved};
 use crate::participants::{NotSent, Participants};
-use attempts::{Made, Making};
-use error::{DriveError, command_error};
+use attempt::{Made, Making};
+use error::{DriveError, MAX_CONFLICTS, command_error};
 use message::{Message, Placed, Start};
 
-/// How often a command is decided anew because somebody else's decision came first.
-const MAX_CONFLICTS: usize = 20;
 /// How long an answer is held while the log cannot be reached; after that its attempt counts as lost.
 const MAX_HOLD: TimeDelta = TimeDelta::seconds(60);
 /// How long to wait before the log is tried again.

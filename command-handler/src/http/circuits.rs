@@ -5,7 +5,7 @@ use axum::extract::State;
 
 use serde_json::json;
 
-use super::Handle;
+use super::endpoint::Handle;
 use super::openapi::{Operation, schema_ref};
 use crate::clock::Clock;
 use crate::log::Log;

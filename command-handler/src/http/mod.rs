@@ -5,6 +5,7 @@ mod away_tests;
 mod batch;
 mod body;
 mod circuits;
+mod endpoint;
 mod fields;
 mod forget;
 mod idempotency_key;
@@ -15,6 +16,7 @@ mod operate;
 mod outcome;
 mod personal_data;
 mod place;
+mod receipt;
 mod refused;
 mod workflows;
 
@@ -29,6 +31,7 @@ use axum::routing::{get, post};
 use http_problem::Problem;
 use tokio_util::sync::CancellationToken;
 
+use self::endpoint::Endpoint;
 use self::instruction::OperatorAction;
 use crate::admission::Admission;
 use crate::batches::Batches;
@@ -40,16 +43,6 @@ use crate::orchestrator::Orchestrator;
 use crate::participants::AllParticipants;
 use crate::placing::Placing;
 use crate::selection::Selection;
-
-/// What every handler reaches.
-#[derive(Debug)]
-struct Endpoint<L, C> {
-    orchestrator: Orchestrator<L, AllParticipants<L>, C>,
-    placing: Placing<L, AllParticipants<L>, C>,
-    admission: Admission,
-}
-
-type Handle<L, C> = Arc<Endpoint<L, C>>;
 
 /// `POST /orders`, what operators do to orders, `POST /orders/{id}/steps/{step}/outcome`, `GET /orders/{id}/personal-data`,
 /// `POST /customers/{id}/forget`, `POST /workflows`, `GET /circuits`, `GET /openapi.json`.

@@ -9,13 +9,14 @@ use axum::response::IntoResponse;
 use http_problem::Problem;
 use serde_json::json;
 
+use super::body;
+use super::endpoint::Handle;
 use super::fields::Fields;
 use super::in_time::in_time;
 use super::instruction::{self, OperatorAction};
 use super::openapi::{Operation, Shared, order_path, parameter_ref};
-use super::place::Receipt;
+use super::receipt::Receipt;
 use super::refused::{named, problem};
-use super::{Handle, body};
 use crate::clock::Clock;
 use crate::log::Log;
 

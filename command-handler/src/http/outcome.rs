@@ -11,12 +11,13 @@ use domain::order::{Direction, Refusal, Signal, State as OrderState};
 use http_problem::Problem;
 use serde_json::{Value, json};
 
+use super::endpoint::Handle;
 use super::fields::Fields;
 use super::in_time::in_time;
 use super::openapi::{Operation, Shared, content, example, json_limits, order_path, parameter_ref, schema_ref};
-use super::place::Receipt;
+use super::receipt::Receipt;
 use super::refused::{named, problem};
-use super::{Handle, body, idempotency_key, instruction};
+use super::{body, idempotency_key, instruction};
 use crate::answer::{data_fault, outcome_fault};
 use crate::clock::Clock;
 use crate::log::Log;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use domain::order::{Address, PersonalData};
 use http_problem::Problem;
 
-use super::Handle;
+use super::endpoint::Handle;
 use super::in_time::in_time;
 use super::openapi::{Operation, Shared, example, order_path, parameter_ref};
 use super::refused::{named, problem};

@@ -7,42 +7,22 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode, header};
 use axum::response::IntoResponse;
-use domain::ids::OrderId;
 use domain::order::request::{Violation, check};
 use http_problem::Problem;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tracing::warn;
 
+use super::endpoint::Handle;
 use super::in_time::in_time;
 use super::openapi::{Operation, Shared, body as described_body, example, json_limits, parameter_ref, schema_ref};
-use super::{Handle, body, idempotency_key};
+use super::receipt::Receipt;
+use super::{body, idempotency_key};
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::orchestrator::{Accepted, PlaceError};
+use crate::orchestrator::PlaceError;
 use crate::placing::{KeyRefused, NewOrderRequest, NotPlaced};
 
 pub(super) const PATH: &str = "/orders";
-
-/// The answer to every command that is taken.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Receipt {
-    order_id: OrderId,
-    revision: u64,
-    /// A decimal number, as text: it may exceed what a JSON reader keeps exactly.
-    position: String,
-}
-
-impl From<&Accepted> for Receipt {
-    fn from(accepted: &Accepted) -> Self {
-        Self {
-            order_id: accepted.order_id.clone(),
-            revision: accepted.revision,
-            position: accepted.position.to_string(),
-        }
-    }
-}
 
 pub(super) async fn handle<L: Log, C: Clock>(
     State(endpoint): State<Handle<L, C>>,

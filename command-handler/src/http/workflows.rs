@@ -16,9 +16,10 @@ use serde::Serialize;
 use serde_json::json;
 use tracing::warn;
 
+use super::body;
+use super::endpoint::Handle;
 use super::in_time::in_time;
 use super::openapi::{Operation, Shared, content, schema_ref};
-use super::{Handle, body};
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::participants::NoAddress;

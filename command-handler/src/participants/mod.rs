@@ -5,6 +5,7 @@ mod answer_table_tests;
 mod breaker;
 mod bulkhead;
 mod connections;
+mod error_text;
 mod events;
 #[cfg(test)]
 mod expired_key_tests;
@@ -12,136 +13,25 @@ mod expired_key_tests;
 mod failing_exchanges;
 mod http;
 pub(crate) mod meaning;
+mod request;
 mod said;
 mod settings;
 #[cfg(test)]
 mod silent_tests;
 
-use std::borrow::Cow;
-use std::future::Future;
-use std::time::Duration;
-
-use domain::ids::OrderId;
-use domain::order::{Attempt, Direction, PersonalData, Reply, idempotency_key};
-use domain::workflow::address::AddressFault;
-use domain::workflow::{Final, Participant, Workflow};
-use serde_json::Value;
-use uuid::Uuid;
+use domain::order::Reply;
+use domain::workflow::{Participant, Workflow};
 
 pub(crate) use bulkhead::CIRCUIT_CAUSES;
 pub use bulkhead::{Admitted, CIRCUIT_STATES, Circuit, ServiceState};
+pub(crate) use error_text::shortened;
 pub use events::EventParticipants;
 pub(crate) use events::event;
 pub use http::HttpParticipants;
+pub use request::{ActionRequest, NoAddress, NotSent, Participants};
 pub use settings::Settings;
 
 use crate::log::Log;
-
-/// How much of an error text is kept, in characters.
-const MAX_ERROR: usize = 500;
-
-/// Whoever can be asked to act.
-pub trait Participants: Clone + Send + Sync + 'static {
-    /// What an attempt holds while it is made.
-    type Turn: Send + 'static;
-
-    /// Waits for the attempt's turn at its participant, until its deadline at most. Where `share` is given, the instance is short
-    /// of drivers, and a participant that holds as many of them already has no place to wait in.
-    fn turn(
-        &self,
-        ask: &ActionRequest,
-        share: Option<usize>,
-    ) -> impl Future<Output = Result<Self::Turn, NotSent>> + Send;
-
-    /// Makes one attempt. Whatever happens is an answer: what went wrong is for the decider to judge.
-    fn ask(&self, ask: ActionRequest, turn: Self::Turn) -> impl Future<Output = Reply> + Send;
-
-    /// Whether a participant would have a turn for an attempt, or a place to wait in.
-    fn has_room(&self, reach: &Participant, share: usize) -> bool;
-
-    /// Whether a participant can be asked here at all.
-    fn has_address(&self, _reach: &Participant) -> bool {
-        true
-    }
-
-    /// The participants of a definition that cannot be asked here.
-    fn without_address(&self, _workflow: &Workflow) -> Vec<NoAddress> {
-        Vec::new()
-    }
-}
-
-/// A participant that cannot be asked here: its address hangs on a setting without a usable value, or is none.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("participant {participant} cannot be asked: {fault}")]
-pub struct NoAddress {
-    /// What the workflow calls it.
-    pub participant: String,
-    /// What is wrong.
-    pub fault: AddressFault,
-}
-
-/// Why a request was not sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotSent {
-    /// Its turn did not come, its participant does not answer, or has no address here. No attempt is used, and it is tried again.
-    NoTurn(String),
-    /// Other requests have just failed by a mistake that a person has to mend, and this one would fail too. It counts as a failed
-    /// attempt, so that its step comes to be held for an operator.
-    Mistake {
-        /// The mistake, for people.
-        error: String,
-        /// How long until the next attempt is let through.
-        tried_again_in: Duration,
-    },
-}
-
-/// One attempt, with all that a participant is told.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ActionRequest {
-    /// The order.
-    pub order_id: OrderId,
-    /// The attempt.
-    pub attempt: Attempt,
-    /// What the placeholders in its input stand for.
-    pub personal: PersonalData,
-    /// Who is asked.
-    pub participant: String,
-    /// How it is reached, as the workflow has it.
-    pub reach: Participant,
-    /// What it is asked to do.
-    pub action: String,
-    /// The answers that are final, whatever their status says.
-    pub give_up_on: Vec<Final>,
-    /// The event that started the attempt.
-    pub cause: Option<Uuid>,
-    /// W3C Trace Context, if the order came with one.
-    pub traceparent: Option<String>,
-}
-
-impl ActionRequest {
-    /// The same for every attempt and every instance: derived from order, step and direction, and from the attempt that it began
-    /// with, where that is not the first.
-    pub fn idempotency_key(&self) -> String {
-        let Attempt { step, direction, .. } = &self.attempt;
-        idempotency_key(&self.order_id, step, *direction, self.attempt.own_key_since())
-    }
-
-    /// Of an undo: the key under which was asked for what it undoes.
-    pub fn undone_key(&self) -> Option<String> {
-        let Attempt { step, direction, key_since, .. } = &self.attempt;
-        (*direction == Direction::Undo).then(|| idempotency_key(&self.order_id, step, Direction::Do, *key_since))
-    }
-
-    /// What is told where nothing is kept for ever: personal data filled in.
-    pub fn input(&self) -> Cow<'_, Value> {
-        self.personal.fill_in(&self.attempt.input, self.attempt.placeholders.as_ref())
-    }
-
-    /// Whether its input has personal data.
-    pub fn is_personal(&self) -> bool {
-        *self.input() != *self.attempt.input
-    }
-}
 
 /// All participants: each is reached as the workflow says.
 #[derive(Debug, Clone)]
@@ -191,9 +81,4 @@ impl<L: Log> Participants for AllParticipants<L> {
     fn without_address(&self, workflow: &Workflow) -> Vec<NoAddress> {
         self.http.without_address(workflow)
     }
-}
-
-/// Errors end up in the order's history: short, and without what a database cannot keep.
-pub(crate) fn shortened(error: &str) -> String {
-    error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_ERROR).collect()
 }

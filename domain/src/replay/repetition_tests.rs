@@ -1,12 +1,14 @@
 //! What the replay of a decision finds: the same events, other events, or that it cannot know.
 
+use crate::wire::Metadata;
 use std::time::Duration;
+use uuid::Uuid;
 
 use serde_json::json;
 
 use super::tests::{Log, SOURCE, replayed, sealed, shipped, workflow};
 use super::*;
-use crate::order::{Limits, NewOrder, Operation};
+use crate::order::{Event, Limits, NewOrder, Operation};
 use crate::testing::{done, order, refused, unclear};
 
 /// What the replay finds of each decision: `s` the same, `d` differs, `u` unknown.

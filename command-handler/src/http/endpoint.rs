@@ -1,0 +1,18 @@
+//! The parts that the handlers of the endpoint share.
+
+use std::sync::Arc;
+
+use crate::admission::Admission;
+use crate::orchestrator::Orchestrator;
+use crate::participants::AllParticipants;
+use crate::placing::Placing;
+
+/// The parts that every handler uses.
+#[derive(Debug)]
+pub(super) struct Endpoint<L, C> {
+    pub orchestrator: Orchestrator<L, AllParticipants<L>, C>,
+    pub placing: Placing<L, AllParticipants<L>, C>,
+    pub admission: Admission,
+}
+
+pub(super) type Handle<L, C> = Arc<Endpoint<L, C>>;
