@@ -14,9 +14,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
-use domain::order::{CustomerKey, Direction, Event, IllegalTransition, Order, OrderPlaced, evolve};
+use domain::order::{CustomerKey, Direction, Event, IllegalTransition, Order, OrderPlaced};
 use domain::wire::{self, CHAIN_START, Context, Decoded, WireError};
 use event_store::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
+use order_stream::{FoldedOrder, OrderEvent, OrderFault, OrderStream, StreamError};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -24,8 +25,6 @@ use crate::keys::{CustomerKeys, KeyError};
 use crate::lock::lock;
 use crate::log::Log;
 
-/// How many events are read at once.
-const PAGE: usize = 500;
 /// From when on an append counts as late. Less than the time after which an attempt that nobody answers for counts as lost.
 pub(crate) const LATE: TimeDelta = TimeDelta::seconds(1);
 
@@ -142,14 +141,29 @@ impl LoadError {
             other => Self::Read(other),
         }
     }
+}
 
-    fn unreadable(recorded: &RecordedEvent, source: WireError) -> Self {
-        let RecordedEvent { stream, revision, event_type, metadata, .. } = recorded;
-        let (stream, revision) = (stream.clone(), *revision);
-        if wire::is_ours(metadata) {
-            Self::Wire { stream, revision, source }
-        } else {
-            Self::Foreign { stream, revision, event_type: event_type.clone() }
+impl From<OrderFault> for LoadError {
+    fn from(fault: OrderFault) -> Self {
+        match fault {
+            OrderFault::Foreign { stream, revision, event_type, source: _ } => {
+                Self::Foreign { stream, revision, event_type }
+            }
+            OrderFault::Undecodable { stream, revision, source } => Self::Wire { stream, revision, source },
+            OrderFault::IllegalTransition { stream, revision, source } => {
+                Self::IllegalTransition { stream, revision, source }
+            }
+            OrderFault::Missing { stream, from: 0, to } => Self::Incomplete { stream, lost: Lost::BeginsAt(to + 1) },
+            OrderFault::Missing { stream, from, to } => Self::Incomplete { stream, lost: Lost::Gap { from, to } },
+        }
+    }
+}
+
+impl From<StreamError<ReadError>> for LoadError {
+    fn from(error: StreamError<ReadError>) -> Self {
+        match error {
+            StreamError::Log(error) => Self::unread(error),
+            StreamError::Order(fault) => fault.into(),
         }
     }
 }
@@ -246,29 +260,16 @@ impl<L: Log, C: Clock> Orders<L, C> {
     }
 
     async fn fold(&self, id: &OrderId, mut order: Option<LoadedOrder>) -> Result<Option<LoadedOrder>, LoadError> {
-        let stream = id.stream();
-        loop {
-            let from = order.as_ref().map_or(0, |order| order.revision + 1);
-            let page = self.log.read(&stream, from, PAGE).await.map_err(LoadError::unread)?;
-            let count = page.len();
-            for (due, recorded) in (from..).zip(page) {
-                if recorded.revision > due {
-                    let to = recorded.revision - 1;
-                    let lost = if due == 0 { Lost::BeginsAt(to + 1) } else { Lost::Gap { from: due, to } };
-                    return Err(LoadError::Incomplete { stream, lost });
-                }
-                let mut decoded = wire::decode(&recorded.event_type, &recorded.data, &recorded.metadata)
-                    .map_err(|source| LoadError::unreadable(&recorded, source))?;
-                let mut unreadable = order.as_ref().and_then(|order| order.unreadable.clone());
-                if let Event::OrderPlaced(placed) = &mut decoded.event {
-                    unreadable = self.open(placed).await?;
-                }
-                order = Some(LoadedOrder { unreadable, ..apply_recorded(order, &recorded, decoded)? });
+        let (stream, first) = (id.stream(), order.as_ref().map_or(0, |order| order.revision + 1));
+        let mut events = OrderStream::new(|from, most| self.log.read(&stream, from, most)).starting_at(first);
+        while let Some(OrderEvent { recorded, mut decoded }) = events.next().await? {
+            let mut unreadable = order.as_ref().and_then(|order| order.unreadable.clone());
+            if let Event::OrderPlaced(placed) = &mut decoded.event {
+                unreadable = self.open(placed).await?;
             }
-            if count < PAGE {
-                return Ok(order);
-            }
+            order = Some(LoadedOrder { unreadable, ..apply_recorded(order, &recorded, decoded)? });
         }
+        Ok(order)
     }
 
     /// Opens the personal data of an order. Returns why they cannot be read, if they cannot.
@@ -412,8 +413,7 @@ fn apply_recorded(
     recorded: &RecordedEvent,
     decoded: Decoded,
 ) -> Result<LoadedOrder, LoadError> {
-    let (stream, revision) = (&recorded.stream, recorded.revision);
-    let misfit = |source| LoadError::IllegalTransition { stream: stream.clone(), revision, source };
+    let revision = recorded.revision;
     let (state, mut placed, mut started, traceparent) = match order {
         None => {
             let placed = Placing { id: recorded.id, revision, position: recorded.position };
@@ -427,11 +427,11 @@ fn apply_recorded(
     }
     note_start(&mut started, &decoded.event, recorded.id);
     let split = matches!(decoded.event, Event::DecisionSplit(_)).then_some(recorded.id);
-    let state = evolve(state, &decoded.event).map_err(misfit)?;
+    let FoldedOrder { state, revision, position } = FoldedOrder::after(state, recorded, &decoded)?;
     Ok(LoadedOrder {
         state,
         revision,
-        position: recorded.position,
+        position,
         placed,
         hash: decoded.metadata.hash,
         started,

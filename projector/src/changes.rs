@@ -1,5 +1,6 @@
 //! What a batch changes in the views: its orders after their last events, as rows.
 
+use order_stream::FoldedOrder;
 use std::collections::BTreeSet;
 
 use domain::ids::StepId;
@@ -8,14 +9,13 @@ use views::writer::{Changes, OrderColumns, StepColumns, TodoColumns};
 
 use crate::error::WriteError;
 use crate::fold::Batch;
-use crate::states::Applied;
 
 impl Batch {
     /// The rows that the batch writes.
     pub fn changes(&self) -> Result<Changes<'_>, WriteError> {
         let mut orders = OrderColumns::default();
         let (mut steps, mut todo, mut without_due_work) = (StepColumns::default(), TodoColumns::default(), Vec::new());
-        for (Applied { state, revision, position }, changed) in self.changed() {
+        for (FoldedOrder { state, revision, position }, changed) in self.changed() {
             let id = &state.placed.order_id;
             let added = orders.push(OrderView::of(state), *revision, *position);
             added.map_err(|error| WriteError::Refused(error.to_string()))?;
@@ -42,7 +42,7 @@ impl Batch {
     }
 
     /// The orders that changed, each after its last event, with the steps that changed.
-    fn changed(&self) -> impl Iterator<Item = (&Applied, &BTreeSet<StepId>)> {
+    fn changed(&self) -> impl Iterator<Item = (&FoldedOrder, &BTreeSet<StepId>)> {
         self.orders.values().filter_map(|work| Some((work.applied()?, work.changed_steps.as_ref()?)))
     }
 }

@@ -9,20 +9,20 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::ids::{OrderId, StepId};
-use domain::order::evolve;
 use domain::stream_prefix;
 use domain::views::steps_moved_by;
 use domain::wire::{self, Decoded, WORKFLOW_STREAM_PREFIX};
 use domain::workflow::{Step, Workflow};
 use error_causes::with_causes;
 use event_store::{RecordedEvent, StreamLimits};
+use order_stream::{FoldedOrder, OrderFault, is_foreign};
 use sqlx::PgConnection;
 use views::OutlineStep;
 use views::parked::Parked;
 use views::writer::{TimelineColumns, WorkflowColumns};
 
 use crate::error::Interruption;
-use crate::states::{Applied, Known, States, is_foreign};
+use crate::states::{Known, States};
 
 /// Why an event of an order is set aside after an earlier one of the same order.
 const EARLIER_PARKED: &str = "an earlier event of this order is parked";
@@ -48,12 +48,12 @@ pub(crate) struct Work {
     /// The steps that changed; `None`: nothing of the order changed.
     pub changed_steps: Option<BTreeSet<StepId>>,
     /// The state before the event that had to be parked.
-    pub before_parked: Option<Box<Applied>>,
+    pub before_parked: Option<Box<FoldedOrder>>,
 }
 
 impl Work {
     /// The order after its last event in this batch.
-    pub fn applied(&self) -> Option<&Applied> {
+    pub fn applied(&self) -> Option<&FoldedOrder> {
         match &self.known {
             Known::Folded(applied) => Some(applied),
             Known::Nothing | Known::Parked | Known::Unreadable(_) | Known::Foreign => self.before_parked.as_deref(),
@@ -190,14 +190,15 @@ impl Batch {
     }
 }
 
-fn apply(known: Known, event: &RecordedEvent) -> Result<(Applied, Decoded), String> {
+fn apply(known: Known, event: &RecordedEvent) -> Result<(FoldedOrder, Decoded), String> {
     let state = match known {
         Known::Folded(applied) => Some(applied.state),
         Known::Nothing | Known::Parked | Known::Unreadable(_) | Known::Foreign => None,
     };
-    let decoded = wire::decode(&event.event_type, &event.data, &event.metadata).map_err(|error| with_causes(&error))?;
-    let state = evolve(state, &decoded.event).map_err(|illegal| with_causes(&illegal))?;
-    Ok((Applied { state, revision: event.revision, position: event.position }, decoded))
+    let reason = |fault: OrderFault| with_causes(fault.reason());
+    let decoded = order_stream::decode(event).map_err(reason)?;
+    let folded = FoldedOrder::after(state, event, &decoded).map_err(reason)?;
+    Ok((folded, decoded))
 }
 
 /// The steps of a definition: first those forward, then those after compensation.

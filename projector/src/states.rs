@@ -3,25 +3,13 @@
 use std::num::NonZeroUsize;
 
 use domain::ids::OrderId;
-use domain::order::{Order, evolve};
-use domain::wire;
-use event_store::{EventStore, Position, ReadError, RecordedEvent};
+use event_store::{EventStore, ReadError, RecordedEvent};
 use lru::LruCache;
+use order_stream::{FoldedOrder, OrderEvent, OrderFault, OrderStream, StreamError, is_foreign};
 use sqlx::PgConnection;
 use views::parked;
 
 use crate::error::Interruption;
-
-/// Events read from the log at a time.
-const PAGE: u16 = 500;
-
-/// An order folded up to some event.
-#[derive(Debug)]
-pub(crate) struct Applied {
-    pub state: Order,
-    pub revision: u64,
-    pub position: Position,
-}
 
 /// What is known of an order before its next event.
 #[derive(Debug)]
@@ -29,7 +17,7 @@ pub(crate) enum Known {
     /// It has no events yet.
     Nothing,
     /// Its events up to here are folded.
-    Folded(Box<Applied>),
+    Folded(Box<FoldedOrder>),
     /// An event of it is set aside, and so are all that follow.
     Parked,
     /// Its events before the next one cannot be folded, for this reason.
@@ -82,32 +70,38 @@ impl States {
 
     /// Folds the events of an order that the log has before this one.
     pub async fn fold_before(&self, event: &RecordedEvent) -> Result<Known, ReadError> {
-        let mut applied: Option<Applied> = None;
-        loop {
-            let from = applied.as_ref().map_or(0, |applied| applied.revision + 1);
-            if from >= event.revision {
-                return Ok(applied.map_or(Known::Nothing, |applied| Known::Folded(Box::new(applied))));
-            }
-            let most = usize::try_from(event.revision - from).unwrap_or(usize::MAX).min(usize::from(PAGE));
-            let page = match self.log.read_stream(&event.stream, from, most).await {
-                Ok(page) => page,
-                Err(error @ ReadError::StreamDeleted(_)) => return Ok(Known::Unreadable(error.to_string())),
-                Err(error) => return Err(error),
-            };
-            if page.first().map(|first| first.revision) != Some(from) {
-                return Ok(Known::Unreadable(format!("the log no longer has revision {from} of it")));
-            }
-            for earlier in page {
-                if is_foreign(&earlier) {
-                    return Ok(Known::Foreign);
-                }
-                match fold_one(applied.take(), &earlier) {
-                    Ok(next) => applied = Some(next),
-                    Err(reason) => return Ok(Known::Unreadable(format!("revision {}: {reason}", earlier.revision))),
-                }
+        match self.known_before(event).await {
+            Ok(known) => Ok(known),
+            Err(StreamError::Log(error @ ReadError::StreamDeleted(_))) => Ok(Known::Unreadable(error.to_string())),
+            Err(StreamError::Log(error)) => Err(error),
+            Err(StreamError::Order(OrderFault::Foreign { revision: 0, .. })) => Ok(Known::Foreign),
+            Err(StreamError::Order(OrderFault::Missing { from, .. })) => Ok(no_longer(from)),
+            Err(StreamError::Order(fault)) => {
+                Ok(Known::Unreadable(format!("revision {}: {}", fault.revision(), fault.reason())))
             }
         }
     }
+
+    async fn known_before(&self, event: &RecordedEvent) -> Result<Known, StreamError<ReadError>> {
+        let mut folded: Option<FoldedOrder> = None;
+        let read = |from, most| self.log.read_stream(&event.stream, from, most);
+        let mut events = OrderStream::new(read).before(event.revision);
+        while let Some(OrderEvent { recorded, decoded }) = events.next().await? {
+            if is_foreign(&recorded) {
+                return Ok(Known::Foreign);
+            }
+            folded = Some(FoldedOrder::after(folded.map(|folded| folded.state), &recorded, &decoded)?);
+        }
+        let next = folded.as_ref().map_or(0, |folded| folded.revision + 1);
+        if next < event.revision {
+            return Ok(no_longer(next));
+        }
+        Ok(folded.map_or(Known::Nothing, |folded| Known::Folded(Box::new(folded))))
+    }
+}
+
+fn no_longer(revision: u64) -> Known {
+    Known::Unreadable(format!("the log no longer has revision {revision} of it"))
 }
 
 impl Known {
@@ -124,15 +118,4 @@ impl Known {
     pub fn includes(&self, revision: u64) -> bool {
         matches!(self, Known::Folded(applied) if applied.revision >= revision)
     }
-}
-
-/// Whether an event begins a stream of another application.
-pub(crate) fn is_foreign(event: &RecordedEvent) -> bool {
-    event.revision == 0 && !wire::is_ours(&event.metadata)
-}
-
-fn fold_one(before: Option<Applied>, event: &RecordedEvent) -> Result<Applied, String> {
-    let decoded = wire::decode(&event.event_type, &event.data, &event.metadata).map_err(|error| error.to_string())?;
-    let state = evolve(before.map(|before| before.state), &decoded.event).map_err(|illegal| illegal.to_string())?;
-    Ok(Applied { state, revision: event.revision, position: event.position })
 }

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
-use domain::order::{Order, evolve};
 use domain::views::{EntryView, OrderView, StepView};
-use domain::wire::{self, Decoded};
-use event_store::{EventStore, Position, ReadError, RecordedEvent};
+use domain::wire::Decoded;
+use event_store::{EventStore, ReadError, RecordedEvent};
+use order_stream::{FoldedOrder, OrderEvent, OrderFault, OrderStream, StreamError};
 use serde_json::Value;
 use sqlx::types::Json;
 use tokio::sync::Semaphore;
@@ -24,8 +24,6 @@ use views::{Head, OrderRow, Page, StepRow, TimelineRow, ViewsError};
 
 use crate::error::QueryError;
 
-/// The number of events in a page.
-const PAGE: u64 = 500;
 /// How many reads run at once. Further ones wait.
 const READS: usize = 16;
 /// How long the log has to answer a read, with the wait before it: a query has an answer within
@@ -88,25 +86,17 @@ impl AsOf {
         }
     }
 
-    /// How many events to read from this one on; `None`: all events that count were read.
-    fn most(self, from: u64) -> Option<u64> {
+    /// The first revision that never counts.
+    fn end(self) -> u64 {
         match self {
-            Self::Revision(wanted) if from > wanted => None,
-            Self::Revision(wanted) => Some(PAGE.min((wanted - from).saturating_add(1))),
-            Self::Moment(_) => Some(PAGE),
+            Self::Revision(wanted) => wanted.saturating_add(1),
+            Self::Moment(_) => u64::MAX,
         }
     }
 
     fn is_before(self, decoded: &Decoded) -> bool {
         matches!(self, Self::Moment(moment) if decoded.event.at() > moment)
     }
-}
-
-/// An order that is being folded.
-struct Folded {
-    state: Order,
-    revision: u64,
-    position: Position,
 }
 
 impl History {
@@ -119,33 +109,23 @@ impl History {
     pub async fn order(&self, id: &OrderId, as_of: AsOf) -> Result<Option<Earlier>, HistoryError> {
         let folded = self.fold(id, as_of).await?;
         match (folded, as_of) {
-            (Some(Folded { revision: last, .. }), AsOf::Revision(wanted)) if last < wanted => {
+            (Some(FoldedOrder { revision: last, .. }), AsOf::Revision(wanted)) if last < wanted => {
                 Err(HistoryError::NoSuchRevision { wanted, last })
             }
-            (folded, _) => Ok(folded.map(Folded::into_rows)),
+            (folded, _) => Ok(folded.as_ref().map(earlier)),
         }
     }
 
-    async fn fold(&self, id: &OrderId, as_of: AsOf) -> Result<Option<Folded>, QueryError> {
-        let mut folded: Option<Folded> = None;
-        loop {
-            let from = folded.as_ref().map_or(0, |folded| folded.revision + 1);
-            let Some(most) = as_of.most(from) else { return Ok(folded) };
-            let page = self.read(id, from, most).await?;
-            let is_last = (page.len() as u64) < most;
-            for event in page {
-                let decoded = decoded(&event)?;
-                if as_of.is_before(&decoded) {
-                    return Ok(folded);
-                }
-                let state = evolve(folded.map(|folded| folded.state), &decoded.event)
-                    .map_err(|illegal| unreadable(&event, &illegal))?;
-                folded = Some(Folded { state, revision: event.revision, position: event.position });
+    async fn fold(&self, id: &OrderId, as_of: AsOf) -> Result<Option<FoldedOrder>, QueryError> {
+        let mut folded: Option<FoldedOrder> = None;
+        let mut events = OrderStream::new(|from, most| self.read(id, from, most)).before(as_of.end());
+        while let Some(OrderEvent { recorded, decoded }) = events.next().await? {
+            if as_of.is_before(&decoded) {
+                break;
             }
-            if is_last {
-                return Ok(folded);
-            }
+            folded = Some(FoldedOrder::after(folded.map(|folded| folded.state), &recorded, &decoded)?);
         }
+        Ok(folded)
     }
 
     /// A page of the timeline of each of these orders, up to the revision of its row.
@@ -168,7 +148,7 @@ impl History {
         let end = page.before.map_or(i64::MAX, |before| before).min(last.saturating_add(1));
         let from = if page.from_end { lowest.max(end.saturating_sub(page.rows_to_read())) } else { lowest };
         let most = page.rows_to_read().min(end.saturating_sub(from));
-        let (Ok(from), Ok(most @ 1..)) = (u64::try_from(from), u64::try_from(most)) else { return Ok(Vec::new()) };
+        let (Ok(from), Ok(most @ 1..)) = (u64::try_from(from), usize::try_from(most)) else { return Ok(Vec::new()) };
         let events = self.read(order, from, most).await?;
         let mut rows: Vec<TimelineRow> = events.iter().map(|event| entry(order, event)).collect::<Result<_, _>>()?;
         if page.from_end {
@@ -182,7 +162,7 @@ impl History {
         Ok(self.read(order, 0, 1).await?.first().map(|first| first.position.commit))
     }
 
-    async fn read(&self, order: &OrderId, from: u64, most: u64) -> Result<Vec<RecordedEvent>, QueryError> {
+    async fn read(&self, order: &OrderId, from: u64, most: usize) -> Result<Vec<RecordedEvent>, QueryError> {
         let read = timeout(READING, self.read_in_turn(order, from, most)).await;
         read.unwrap_or_else(|_| {
             tracing::warn!(stream = %order.stream(), "the log does not answer a read within {READING:?}");
@@ -190,9 +170,8 @@ impl History {
         })
     }
 
-    async fn read_in_turn(&self, order: &OrderId, from: u64, most: u64) -> Result<Vec<RecordedEvent>, QueryError> {
+    async fn read_in_turn(&self, order: &OrderId, from: u64, most: usize) -> Result<Vec<RecordedEvent>, QueryError> {
         let _turn = self.turns.acquire().await.map_err(|_| ViewsError::Internal)?;
-        let most = usize::try_from(most).map_err(|_| ViewsError::Internal)?;
         match self.log.read_stream(&order.stream(), from, most).await {
             // A deleted stream has no events.
             Err(ReadError::StreamDeleted(_)) => Ok(Vec::new()),
@@ -201,42 +180,40 @@ impl History {
     }
 }
 
-impl Folded {
-    fn into_rows(self) -> Earlier {
-        let order = OrderView::of(&self.state);
-        let personal = order.personal.into_owned();
-        let row = OrderRow {
-            id: order.id.to_string(),
-            workflow: order.workflow.to_owned(),
-            workflow_version: order.workflow_version.cast_signed(),
-            status: order.status.to_owned(),
-            state: order.state.to_owned(),
-            customer_id: order.customer_id.to_owned(),
-            customer_name: personal.name,
-            customer_email: personal.email,
-            currency: order.currency.to_owned(),
-            total: order.total,
-            lines: Json(order.lines.to_vec()),
-            ship_to: personal.ship_to.map(Json),
-            attributes: Json(Value::Object(order.attributes.clone())),
-            result: order.result.cloned().map(Json),
-            result_placeholders: order.result_placeholders.cloned().map(Json),
-            result_error: order.result_error.map(str::to_owned),
-            stuck_reason: order.stuck_reason.map(str::to_owned),
-            placed_at: order.placed_at,
-            updated_at: order.updated_at,
-            ended_at: order.ended_at,
-            revision: self.revision.cast_signed(),
-            position: self.position.commit.cast_signed(),
-            parked: false,
-            sealed: order.sealed.cloned().map(Json),
-        };
-        let steps = self.state.steps.iter().map(|(id, step)| step_row(&row.id, &StepView::of(id, step)));
-        let mut steps: Vec<StepRow> = steps.collect();
-        // In the order of the views.
-        steps.sort_by(|a, b| (a.started_at, &a.step).cmp(&(b.started_at, &b.step)));
-        Earlier { row, steps }
-    }
+fn earlier(folded: &FoldedOrder) -> Earlier {
+    let order = OrderView::of(&folded.state);
+    let personal = order.personal.into_owned();
+    let row = OrderRow {
+        id: order.id.to_string(),
+        workflow: order.workflow.to_owned(),
+        workflow_version: order.workflow_version.cast_signed(),
+        status: order.status.to_owned(),
+        state: order.state.to_owned(),
+        customer_id: order.customer_id.to_owned(),
+        customer_name: personal.name,
+        customer_email: personal.email,
+        currency: order.currency.to_owned(),
+        total: order.total,
+        lines: Json(order.lines.to_vec()),
+        ship_to: personal.ship_to.map(Json),
+        attributes: Json(Value::Object(order.attributes.clone())),
+        result: order.result.cloned().map(Json),
+        result_placeholders: order.result_placeholders.cloned().map(Json),
+        result_error: order.result_error.map(str::to_owned),
+        stuck_reason: order.stuck_reason.map(str::to_owned),
+        placed_at: order.placed_at,
+        updated_at: order.updated_at,
+        ended_at: order.ended_at,
+        revision: folded.revision.cast_signed(),
+        position: folded.position.commit.cast_signed(),
+        parked: false,
+        sealed: order.sealed.cloned().map(Json),
+    };
+    let steps = folded.state.steps.iter().map(|(id, step)| step_row(&row.id, &StepView::of(id, step)));
+    let mut steps: Vec<StepRow> = steps.collect();
+    // In the order of the views.
+    steps.sort_by(|a, b| (a.started_at, &a.step).cmp(&(b.started_at, &b.step)));
+    Earlier { row, steps }
 }
 
 fn step_row(order: &str, step: &StepView<'_>) -> StepRow {
@@ -258,7 +235,7 @@ fn step_row(order: &str, step: &StepView<'_>) -> StepRow {
 }
 
 fn entry(order: &OrderId, event: &RecordedEvent) -> Result<TimelineRow, QueryError> {
-    let decoded = decoded(event)?;
+    let decoded = order_stream::decode(event)?;
     let entry = EntryView::of(&decoded);
     Ok(TimelineRow {
         order_id: order.to_string(),
@@ -268,7 +245,7 @@ fn entry(order: &OrderId, event: &RecordedEvent) -> Result<TimelineRow, QueryErr
         step: entry.step.cloned(),
         actor: entry.actor.map(str::to_owned),
         reason: entry.reason.map(str::to_owned),
-        data: Json(serde_json::from_slice(&event.data).map_err(|error| unreadable(event, &error))?),
+        data: Json(serde_json::from_slice(&event.data).map_err(|error| not_json(event, &error))?),
         correlation_id: Some(entry.correlation_id.to_owned()),
         causation_id: entry.causation_id,
         hash: entry.hash.to_owned(),
@@ -276,13 +253,25 @@ fn entry(order: &OrderId, event: &RecordedEvent) -> Result<TimelineRow, QueryErr
     })
 }
 
-fn decoded(event: &RecordedEvent) -> Result<Decoded, QueryError> {
-    wire::decode(&event.event_type, &event.data, &event.metadata).map_err(|error| unreadable(event, &error))
-}
-
-fn unreadable(event: &RecordedEvent, error: &dyn std::error::Error) -> QueryError {
+fn not_json(event: &RecordedEvent, error: &serde_json::Error) -> QueryError {
     tracing::error!(stream = %event.stream, revision = event.revision, %error, "an event of the log cannot be read");
     QueryError::Unreadable
+}
+
+impl From<OrderFault> for QueryError {
+    fn from(fault: OrderFault) -> Self {
+        tracing::error!(%fault, "an event of the log cannot be read");
+        Self::Unreadable
+    }
+}
+
+impl From<StreamError<Self>> for QueryError {
+    fn from(error: StreamError<Self>) -> Self {
+        match error {
+            StreamError::Log(error) => error,
+            StreamError::Order(fault) => fault.into(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -301,9 +290,8 @@ mod tests {
 
     #[test]
     fn no_more_is_read_than_counts() {
-        assert_eq!(AsOf::Revision(7).most(0), Some(8));
-        assert_eq!(AsOf::Revision(7).most(8), None);
-        assert_eq!(AsOf::Revision(u64::MAX).most(0), Some(PAGE));
-        assert_eq!(AsOf::Moment(DateTime::UNIX_EPOCH).most(1_000), Some(PAGE));
+        assert_eq!(AsOf::Revision(7).end(), 8);
+        assert_eq!(AsOf::Revision(u64::MAX).end(), u64::MAX);
+        assert_eq!(AsOf::Moment(DateTime::UNIX_EPOCH).end(), u64::MAX);
     }
 }

@@ -6,6 +6,7 @@ use domain::replay::Recorded;
 use domain::wire::{self, WORKFLOW_STREAM_PREFIX};
 use domain::workflow::Workflow;
 use event_store::{ReadError, RecordedEvent};
+use order_stream::OrderFault;
 
 use servers::log::{Log, OpenError};
 
@@ -59,8 +60,11 @@ pub async fn workflow(log: &Log, reference: &WorkflowRef) -> Result<Option<Workf
 
 /// Decodes an event of an order.
 pub fn recorded(event: &RecordedEvent) -> Result<Recorded, LogError> {
-    let unreadable = |reason| LogError::Event { stream: event.stream.clone(), revision: event.revision, reason };
-    let read = wire::decode(&event.event_type, &event.data, &event.metadata);
-    let read = read.map_err(|error| unreadable(error.to_string()))?;
+    let unreadable = |fault: OrderFault| LogError::Event {
+        stream: event.stream.clone(),
+        revision: event.revision,
+        reason: fault.reason().to_string(),
+    };
+    let read = order_stream::decode(event).map_err(unreadable)?;
     Ok(Recorded { id: event.id, revision: event.revision, event: read.event, metadata: read.metadata })
 }

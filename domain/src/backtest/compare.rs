@@ -7,7 +7,7 @@ use super::requests::{Addressee, Milestone, RequestEvent, RequestEventKind, Seq}
 use super::run::{Decided, Run, Source};
 use super::{Difference, Standing, Verdict};
 use crate::ids::StepId;
-use crate::order::{Event, Order, evolve, summary};
+use crate::order::{Event, Order, fold_all, summary};
 
 /// Returns the verdict on a finished run.
 pub(super) fn compare(run: &Run<'_>) -> Verdict {
@@ -197,8 +197,7 @@ fn difference(run: &Run<'_>, seq: Seq, step: Option<StepId>, is_whole: bool) -> 
 }
 
 fn folded(events: &[Event]) -> Option<Order> {
-    let state: Result<Option<Order>, _> = events.iter().try_fold(None, |state, event| evolve(state, event).map(Some));
-    state.ok().flatten()
+    fold_all(events).ok().flatten()
 }
 
 fn standing(state: &Order, is_known: bool) -> Standing {

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{OrderSummary, any_of};
+use super::summary::OrderSummary;
 use crate::Timestamp;
 use crate::order::StepStatus;
 
@@ -138,4 +138,8 @@ pub fn within_history(at: Timestamp) -> Timestamp {
 #[expect(clippy::ref_option, reason = "serde asks for it")]
 fn step_statuses<S: Serializer>(statuses: &Option<Vec<StepStatus>>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(statuses.iter().flatten().map(|status| status.as_str()))
+}
+
+pub(super) fn any_of<T>(list: Option<&[T]>, is_met: impl Fn(&T) -> bool) -> bool {
+    list.is_none_or(|list| list.iter().any(is_met))
 }

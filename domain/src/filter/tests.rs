@@ -1,6 +1,9 @@
 //! What a filter refuses, and how it is written.
 
-use serde_json::json;
+use crate::Timestamp;
+use crate::order::StepStatus;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
 
 use super::*;
 

@@ -33,6 +33,11 @@ pub fn evolve(state: Option<Order>, event: &Event) -> Result<Order, IllegalTrans
     }
 }
 
+/// Folds a history from its first event; `None`: it has no events.
+pub fn fold_all<'e>(events: impl IntoIterator<Item = &'e Event>) -> Result<Option<Order>, IllegalTransition> {
+    events.into_iter().try_fold(None, |state, event| evolve(state, event).map(Some))
+}
+
 /// Folds one event into the state of a placed order, without a copy. After an error, do not use the
 /// state any more.
 pub(super) fn fold(state: &mut Order, event: &Event) -> Result<(), IllegalTransition> {

@@ -42,7 +42,7 @@ pub use event::{
     OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, Start, StatusChanged, StepAccepted,
     StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
-pub use evolve::{IllegalTransition, evolve};
+pub use evolve::{IllegalTransition, evolve, fold_all};
 pub use failure::FailureCause;
 pub use limits::Limits;
 pub(crate) use limits::json_size;

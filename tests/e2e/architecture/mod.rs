@@ -13,14 +13,23 @@ use product::{Product, product_of};
 
 /// The folder of each crate, and the workspace's crates that it may use. Dependencies point inward.
 /// The root knows all.
-const ALLOWED: [(&str, &[&str]); 24] = [
+const ALLOWED: [(&str, &[&str]); 25] = [
     ("domain", &[]),
     (
         "command-handler",
-        &["back-off", "domain", "event-store", "leader-consumer", "http-client", "http-problem", "views"],
+        &[
+            "back-off",
+            "domain",
+            "event-store",
+            "order-stream",
+            "leader-consumer",
+            "http-client",
+            "http-problem",
+            "views",
+        ],
     ),
-    ("projector", &["domain", "error-causes", "event-store", "leader-consumer", "views"]),
-    ("query-api", &["domain", "event-store", "http-problem", "views"]),
+    ("projector", &["domain", "error-causes", "event-store", "order-stream", "leader-consumer", "views"]),
+    ("query-api", &["domain", "event-store", "order-stream", "http-problem", "views"]),
     ("crates/accept-loop", &[]),
     (
         "crates/audit",
@@ -30,6 +39,7 @@ const ALLOWED: [(&str, &[&str]); 24] = [
             "event-store",
             "event-store-node",
             "leader-consumer",
+            "order-stream",
             "projector",
             "servers",
             "views",
@@ -45,7 +55,7 @@ const ALLOWED: [(&str, &[&str]); 24] = [
     ("crates/http-client", &[]),
     ("crates/http-problem", &["domain"]),
     ("crates/http-server", &["accept-loop", "http-problem"]),
-    ("crates/lab", &["command-line", "domain", "event-store", "servers"]),
+    ("crates/lab", &["command-line", "domain", "event-store", "order-stream", "servers"]),
     ("crates/leader-consumer", &["back-off", "event-store"]),
     (
         "crates/maintenance",
@@ -63,6 +73,7 @@ const ALLOWED: [(&str, &[&str]); 24] = [
         ],
     ),
     ("crates/participants", &["back-off", "domain", "event-store", "leader-consumer", "http-client", "http-problem"]),
+    ("crates/order-stream", &["domain", "event-store"]),
     ("crates/postgres-cluster", &[]),
     ("crates/servers", &["command-line", "domain", "event-store", "event-store-node", "views"]),
     ("crates/supervisor", &["back-off", "error-causes"]),

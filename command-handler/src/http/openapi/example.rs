@@ -7,7 +7,7 @@ use http_problem::Problem;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::http::place::Receipt;
+use crate::http::receipt::Receipt;
 use crate::http::refused::problem;
 use crate::orchestrator::{Accepted, CommandError};
 

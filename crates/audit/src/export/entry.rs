@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::order::summary;
-use domain::wire::{self, Decoded, Metadata};
+use domain::wire::{Decoded, Metadata};
 use event_store::RecordedEvent;
 use serde::Serialize;
 use serde_json::Value;
@@ -39,10 +39,10 @@ impl Entry {
     }
 
     fn of(event: &RecordedEvent, before: DateTime<Utc>) -> Self {
-        let decoded = wire::decode(&event.event_type, &event.data, &event.metadata);
+        let decoded = order_stream::decode(event);
         let (summary, step) = match &decoded {
             Ok(Decoded { event, .. }) => (summary(event), event.step().cloned()),
-            Err(error) => (format!("cannot be read: {error}"), None),
+            Err(fault) => (format!("cannot be read: {}", fault.reason()), None),
         };
         // The metadata of an event may be readable even if the event is not.
         let metadata: Option<Metadata> = serde_json::from_slice(&event.metadata).ok();

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use domain::ids::OrderId;
-use domain::order::{Order, evolve};
-use domain::wire;
 use event_store::RecordedEvent;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use order_stream::FoldedOrder;
 
 use super::entry::Entry;
 use crate::findings::Finding;
@@ -46,7 +45,7 @@ pub(super) fn page(order: &OrderId, events: &[RecordedEvent], entries: &[Entry],
 /// Facts about the order, from its events.
 fn facts(events: &[RecordedEvent], entries: &[Entry]) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
-    if let Some(state) = folded(events) {
+    if let Some(FoldedOrder { state, .. }) = order_stream::fold(events).ok().flatten() {
         let placed = &state.placed;
         facts.push(("Status", format!("{} ({})", state.status, state.state().as_str())));
         facts.push(("Workflow", format!("{} {}", placed.workflow.name, placed.workflow.version)));
@@ -63,14 +62,6 @@ fn facts(events: &[RecordedEvent], entries: &[Entry]) -> Vec<(&'static str, Stri
         ));
     }
     facts
-}
-
-/// `None`: the events do not form an order.
-fn folded(events: &[RecordedEvent]) -> Option<Order> {
-    events.iter().try_fold(None, |state, event| {
-        let decoded = wire::decode(&event.event_type, &event.data, &event.metadata).ok()?;
-        evolve(state, &decoded.event).ok().map(Some)
-    })?
 }
 
 fn proof(entries: &[Entry], findings: &[Finding]) -> Markup {

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::backtest::{Options, Past, Trial};
 use domain::ids::OrderId;
-use domain::order::{Event, Order, evolve};
-use domain::wire;
+use domain::order::{Event, Order, fold_all};
 use domain::workflow::Workflow;
 use event_store::RecordedEvent;
 use sha2::{Digest, Sha256};
@@ -205,13 +204,11 @@ impl Bench {
 }
 
 fn event(recorded: &RecordedEvent) -> Result<Event, String> {
-    let read = wire::decode_event(&recorded.event_type, &recorded.data, &recorded.metadata);
-    read.map_err(|error| format!("event {}: {error}", recorded.revision))
+    order_stream::decode_event(recorded).map_err(|fault| format!("event {}: {}", recorded.revision, fault.reason()))
 }
 
 fn folded(events: &[Event]) -> Result<Order, String> {
-    let state: Result<Option<Order>, _> = events.iter().try_fold(None, |state, event| evolve(state, event).map(Some));
-    state.map_err(|misfit| misfit.to_string())?.ok_or_else(|| "it has no events".to_owned())
+    fold_all(events).map_err(|illegal| illegal.to_string())?.ok_or_else(|| "it has no events".to_owned())
 }
 
 /// The streams of a sample: of the orders that match, those whose names have the smallest digests,

@@ -1,0 +1,62 @@
+//! The part of an order that a filter reads.
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
+
+use crate::Timestamp;
+use crate::order::{Line, Order, OrderPlaced, State, StepStatus};
+
+/// What a filter may look at of an order.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each is what the filter's field of that name is about")]
+pub struct OrderSummary<'a> {
+    pub status: &'a str,
+    pub state: State,
+    pub customer: &'a str,
+    pub workflow: &'a str,
+    pub workflow_version: u32,
+    pub lines: &'a [Line],
+    pub total: Decimal,
+    pub placed_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// Those that something has happened to.
+    pub steps: Vec<(&'a str, StepStatus)>,
+    pub stuck_reason: Option<&'a str>,
+    pub attributes: &'a Map<String, Value>,
+}
+
+impl<'a> OrderSummary<'a> {
+    /// An order as it stands.
+    pub fn of(order: &'a Order) -> Self {
+        Self {
+            status: &order.status,
+            state: order.state(),
+            updated_at: order.updated_at,
+            ended_at: order.ended_at,
+            steps: order.steps.iter().map(|(id, step)| (id.as_str(), step.status())).collect(),
+            stuck_reason: order.stuck_reason(),
+            ..Self::of_placing(&order.placed)
+        }
+    }
+
+    /// An order as it was placed, for a filter of which that decides all
+    /// ([`OrderFilter::of_placing`]).
+    pub fn of_placing(placed: &'a OrderPlaced) -> Self {
+        Self {
+            status: "",
+            state: State::Running,
+            customer: &placed.customer_id,
+            workflow: &placed.workflow.name,
+            workflow_version: placed.workflow.version,
+            lines: &placed.lines,
+            total: placed.total,
+            placed_at: placed.at,
+            updated_at: placed.at,
+            ended_at: None,
+            steps: Vec::new(),
+            stuck_reason: None,
+            attributes: &placed.attributes,
+        }
+    }
+}
