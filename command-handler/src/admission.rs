@@ -1,11 +1,13 @@
-//! What lies behind the orchestrator bounds what it takes: where the views are too far behind the log, or too many orders are
-//! overdue, new orders are told to come back later.
+//! Admission: while the views are too far behind the log, or too many orders are overdue, the
+//! instance refuses new orders with "try later".
 //!
-//! How far the views are behind is measured by watching, once a second: how long ago did this instance append what the views have not
-//! come to? No two clocks are compared for it, nothing is read from the log, and events that the views are not made of do not count.
+//! The lag of the views is measured once a second: the age of the oldest append of this instance
+//! that the views do not have yet. So no two clocks are compared, nothing is read from the log, and
+//! events without a view do not count.
 //!
-//! While Postgres is down, orders are taken on: the log is the truth, and they are driven from memory. But nobody sees them, and what
-//! waits for the to-do list waits, so that this too ends at the bound.
+//! While Postgres is down, the instance still accepts orders, because the log is the truth, and
+//! drives them from memory. But no view shows them, and work on the to-do list waits. So acceptance
+//! ends at the bound here, too.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, RwLock};
@@ -25,21 +27,22 @@ use crate::log::Log;
 use crate::orchestrator::Orchestrator;
 use crate::participants::Participants;
 
-/// How often it is looked at.
+/// The interval between measurements.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long a look may take.
+/// The limit for one measurement.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The bounds past which no order is taken. Zero: there is none.
+/// The bounds beyond which the instance refuses new orders. Zero: no bound.
 #[derive(Debug, Clone, Copy)]
 pub struct AdmissionBounds {
-    /// How far the views may be behind the log.
+    /// The maximum lag of the views behind the log.
     pub max_lag: Duration,
-    /// How many orders may be due on the to-do list and looked at by nobody.
+    /// The maximum number of orders that are due on the to-do list, and that no instance has
+    /// claimed.
     pub max_overdue: u64,
 }
 
-/// Whether orders are taken. Clones look at the same.
+/// Whether the instance accepts orders. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Admission {
     closed: Arc<RwLock<Option<String>>>,
@@ -47,17 +50,17 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// While the alarm is raised, no command is taken.
+    /// While the alarm is raised, the instance accepts no command.
     pub fn with(alarm: LogAlarm) -> Self {
         Self { alarm, ..Self::default() }
     }
 
-    /// Why no command is taken now, if none is: the log is not the one that the views were made from.
+    /// Why the instance accepts no command now, if so: the views were built from another log.
     pub fn barred(&self) -> Option<String> {
         self.alarm.reason()
     }
 
-    /// Why no order is taken now, if none is.
+    /// Why the instance accepts no new order now, if so.
     pub fn closed(&self) -> Option<String> {
         self.closed.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
@@ -75,7 +78,7 @@ impl Admission {
     }
 }
 
-/// Watches the views and the to-do list until told to stop.
+/// Measures the views and the to-do list until the process stops.
 pub async fn watch_bounds<L: Log, P: Participants, C: Clock>(
     orchestrator: Orchestrator<L, P, C>,
     admission: Admission,
@@ -92,7 +95,7 @@ pub async fn watch_bounds<L: Log, P: Participants, C: Clock>(
             _ = ticks.tick() => {}
         }
         let look = async { tokio::join!(checkpoint::read(&pool), overdue(&pool, bounds.max_overdue)) };
-        // One that takes too long has nothing to say, as one that fails.
+        // A measurement that takes too long counts as failed.
         let (views, overdue) = match timeout(PATIENCE, look).await {
             Ok((views, overdue)) => (views.ok().flatten(), overdue.ok()),
             Err(_) => (None, None),
@@ -110,12 +113,13 @@ fn reason(bounds: AdmissionBounds, lag: Duration, overdue: Option<u64>) -> Optio
     many.then(|| format!("more than {} orders are overdue", bounds.max_overdue))
 }
 
-/// Up to where orders were saved here, and when; without what the views have by now.
+/// The positions of this instance's appends, with their times, without those that the views have.
 #[derive(Debug, Default)]
 struct Behind(VecDeque<(Instant, Position)>);
 
 impl Behind {
-    /// How far behind the views are, after a look at both. What a look does not tell is as it was.
+    /// The lag of the views after a measurement of both. A value that was not measured stays as
+    /// before.
     fn look(&mut self, now: Instant, saved: Option<Position>, views: Option<Position>, most: Duration) -> Duration {
         if let Some(views) = views {
             while self.0.front().is_some_and(|(_, position)| *position <= views) {
@@ -126,7 +130,7 @@ impl Behind {
         let is_new = |saved: &Position| {
             self.0.back().is_none_or(|(_, last)| last < saved) && views.is_none_or(|views| views < *saved)
         };
-        // Past the bound, what comes is later than what the bound asks for.
+        // Beyond the bound, later appends change nothing.
         if let Some(saved) = saved.filter(is_new).filter(|_| lag <= most) {
             self.0.push_back((now, saved));
         }
@@ -154,7 +158,7 @@ mod tests {
         assert_eq!(behind.look(second(4), Some(at(9)), Some(at(5)), MOST), Duration::from_secs(3));
         assert_eq!(behind.look(second(5), Some(at(9)), Some(at(8)), MOST), Duration::from_secs(1));
         assert_eq!(behind.look(second(6), Some(at(9)), Some(at(9)), MOST), Duration::ZERO);
-        // Nothing new for an hour is no lag.
+        // An hour without appends is no lag.
         assert_eq!(behind.look(second(3606), Some(at(9)), Some(at(9)), MOST), Duration::ZERO);
     }
 

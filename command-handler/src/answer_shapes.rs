@@ -106,5 +106,5 @@ pub(crate) fn golden(name: &str, table: &str) {
     }
     let golden = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let differs = golden.lines().zip(table.lines()).find(|(golden, line)| golden != line);
-    assert!(golden == table, "{}: {differs:?}; UPDATE_GOLDEN=1 writes it anew", file.display());
+    assert!(golden == table, "{}: {differs:?}; UPDATE_GOLDEN=1 writes it again", file.display());
 }

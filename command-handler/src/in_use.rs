@@ -1,10 +1,12 @@
-//! The definitions in use whose participants cannot be asked here, since a setting is missing or wrong. A handler that finds one when
-//! it starts is not ready: orders would come to it and only wait.
+//! The definitions in use whose participants cannot be asked here, since a setting is missing or
+//! wrong. A handler that finds one when it starts is not ready: orders would come to it and only
+//! wait.
 //!
-//! In use are the definitions that the handler was given, those that orders follow which have not ended, and the newest of each name,
-//! which orders can be placed for. Of the shipped ones, and of those that the operator names as unused, only what orders follow counts.
-//! A definition may be registered later, at an instance that has the setting. Here it is only a warning: a registration must not make
-//! the other instances unready.
+//! In use are the definitions that the handler was given, those that orders follow which have not
+//! ended, and the newest of each name, which orders can be placed for. Of the shipped ones, and of
+//! those that the operator names as unused, only what orders follow counts. A definition may be
+//! registered later, at an instance that has the setting. Here it is only a warning: a registration
+//! must not make the other instances unready.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -22,9 +24,9 @@ use crate::log::Log;
 use crate::orchestrator::Orchestrator;
 use crate::participants::Participants;
 
-/// How often it is looked at.
+/// The interval between measurements.
 const EVERY: Duration = Duration::from_secs(30);
-/// How long a look may take.
+/// The limit for one measurement.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many participants are named.
 const MAX_NAMED: usize = 20;

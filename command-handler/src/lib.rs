@@ -1,13 +1,14 @@
-//! The write side: the command endpoint, and the orchestrator that drives orders.
+//! The write side: the command endpoint, and the orchestrator, which drives orders.
 //!
-//! A command becomes a decision (`domain`), a decision becomes one append to the order's stream, and only then is anything
-//! done about it. Whoever appended an attempt performs it: that is the fast path, in memory, from append to append. Orders
-//! whose driver has gone, and those that wait for a moment far away, come back by the to-do list: that is the safe path.
+//! A command becomes a decision (`domain`), and a decision becomes one append to the order's
+//! stream. Only then the instance acts. The instance that appended an attempt performs it: this is
+//! the fast path, in memory, from append to append. The to-do list brings back orders whose driver
+//! is gone, and orders that wait for a distant time: this is the safe path.
 //!
 //! ```text
-//!   POST /orders ──▶ http ──▶ Orchestrator ──▶ driver (one an order) ──▶ participants
-//!                                  ▲              │
-//!              todo, replies ──────┘              └──▶ Orders ──▶ the log
+//! POST /orders ──▶ http ──▶ Orchestrator ──▶ driver (one an order) ──▶ participants
+//! ▲              │
+//! todo, replies ──────┘              └──▶ Orders ──▶ the log
 //! ```
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
@@ -17,7 +18,6 @@ mod answer;
 #[cfg(test)]
 mod answer_shapes;
 mod batches;
-mod broken;
 mod clock;
 mod deciding;
 mod driver;
@@ -26,6 +26,7 @@ mod erasure;
 mod fakes;
 mod figures;
 mod http;
+mod idle_orders;
 mod in_use;
 mod instruction;
 mod keys;
@@ -35,8 +36,8 @@ mod orchestrator;
 mod orders;
 mod participants;
 mod placing;
+mod postponed;
 mod replies;
-mod resting;
 mod selection;
 #[cfg(test)]
 mod simulation;

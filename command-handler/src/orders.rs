@@ -1,5 +1,5 @@
-//! Orders in the log: loading one folds its stream, saving a decision is one append at the revision
-//! at which it was decided.
+//! Orders in the log. To load an order folds its stream. To save a decision is one append at the
+//! revision at which it was decided.
 //!
 //! A history is whole, or the order is refused. A deleted stream reads like one that never existed,
 //! and only its metadata show the deletion. So the metadata are read first for each new order, each
@@ -25,10 +25,11 @@ use crate::keys::{CustomerKeys, KeyError};
 use crate::lock::lock;
 use crate::log::Log;
 
-/// From when on an append counts as late. Less than the time after which an attempt that nobody answers for counts as lost.
+/// After this time an append counts as late. It is less than the time after which an attempt
+/// without an answer counts as lost.
 pub(crate) const LATE: TimeDelta = TimeDelta::seconds(1);
 
-/// An order, and what it takes to append to it.
+/// An order, with the data that the next append needs.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadedOrder {
     pub state: Order,
@@ -36,29 +37,29 @@ pub(crate) struct LoadedOrder {
     pub revision: u64,
     /// Of its last event.
     pub position: Position,
-    /// The append that took the order: what its placing was answered with.
+    /// The append that placed the order. The answer to its placing has this position.
     pub placed: Placing,
     /// The hash of its last event.
     hash: String,
-    /// The events that started what is under way: they caused the answers to come.
+    /// The events that started the actions in progress. They are the causes of future answers.
     started: HashMap<(StepId, Direction), Uuid>,
     /// The event that split its last decision: it causes the rest.
     split: Option<Uuid>,
     /// W3C Trace Context of the order, if it came with one.
     pub traceparent: Option<Arc<str>>,
-    /// Why its personal data cannot be read, if they cannot: participants would be told placeholders.
+    /// Why its personal data cannot be read, if so. Participants would receive placeholders.
     pub unreadable: Option<Unreadable>,
 }
 
 /// Why the personal data of an order cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
-    /// The keys were lost, or are older ones.
+    /// The keys were lost, or restored from an older copy.
     #[error(
         "key {0} is missing; bring the keys back (tenuto keys import) and retry, cancel the order, or forget its customer"
     )]
     KeyMissing(Uuid),
-    /// What is kept under the key's id is not the key.
+    /// The stored bytes under this id are not the key.
     #[error("{0}; bring the right keys back (tenuto keys import) and retry, or cancel the order")]
     KeyWrong(String),
     /// Their key was destroyed, for good.
@@ -71,11 +72,12 @@ pub(crate) enum Unreadable {
 pub(crate) struct Saved {
     /// The order after it.
     pub order: LoadedOrder,
-    /// The log took long to say so: others may have looked at the order meanwhile, and brought it further.
+    /// The log acknowledged the append late. Another instance may have read the order meanwhile,
+    /// and continued it.
     pub late: bool,
 }
 
-/// Where the events that took an order ended.
+/// The last event of the append that placed an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Placing {
     id: Uuid,
@@ -84,7 +86,8 @@ pub(crate) struct Placing {
 }
 
 impl LoadedOrder {
-    /// Whether its personal data cannot be read now, and may be once their key is back. What was erased never is.
+    /// Whether its personal data cannot be read now, but may be readable once their key is
+    /// restored. Erased data never are.
     pub fn may_be_readable_later(&self) -> bool {
         match &self.unreadable {
             None | Some(Unreadable::Erased) => false,
@@ -92,13 +95,13 @@ impl LoadedOrder {
         }
     }
 
-    /// The event that started what is under way at a step.
+    /// The event that started the action in progress of a step.
     pub fn start_of(&self, step: &str, direction: Direction) -> Option<Uuid> {
         self.started.get(&(step.to_owned(), direction)).copied()
     }
 }
 
-/// What an operator of the log has done to an order's history.
+/// How an operator of the log has made an order's history incomplete.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Lost {
     #[error("the stream was deleted for good")]
@@ -116,7 +119,7 @@ pub(crate) enum Lost {
 pub(crate) enum LoadError {
     #[error(transparent)]
     Read(ReadError),
-    /// Trying again is in vain until an operator of the log has restored the history.
+    /// Every further try fails until an operator of the log has restored the history.
     #[error(
         "the history of the order, stream {stream}, is incomplete: {lost}. Nothing is done with the order until it is restored"
     )]
@@ -134,7 +137,7 @@ pub(crate) enum LoadError {
 }
 
 impl LoadError {
-    /// Not read: deleted for good, or for a passing reason.
+    /// The stream was deleted, or the log does not answer.
     fn unread(error: ReadError) -> Self {
         match error {
             ReadError::StreamDeleted(stream) => Self::Incomplete { stream, lost: Lost::Tombstoned },
@@ -179,18 +182,18 @@ pub(crate) enum SaveError {
     Keys(#[from] KeyError),
 }
 
-/// What led to a decision.
+/// The cause of a decision.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cause {
     /// The step whose start an answer belongs to.
     pub step: Option<(StepId, Direction)>,
     /// For the first decision: W3C Trace Context.
     pub traceparent: Option<Arc<str>>,
-    /// Who wished it, and why, where a person did.
+    /// The person who requested it, and the reason, if a person did.
     pub attribution: Option<Attribution>,
 }
 
-/// Who decided, and why, where a person did.
+/// The person who requested a decision, and the reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Attribution {
     actor: String,
@@ -240,21 +243,21 @@ impl<L: Log, C: Clock> Orders<L, C> {
         self.failed_results.load(Ordering::Relaxed)
     }
 
-    /// The order as its stream tells; `None` if it was never placed.
+    /// The order, folded from its stream; `None`: it was never placed.
     pub async fn load(&self, id: &OrderId) -> Result<Option<LoadedOrder>, LoadError> {
         self.require_whole(id).await?;
         self.fold(id, None).await
     }
 
-    /// Whether the log shows the order's stream whole. A stream that was deleted reads as if it had never been, and an append to
-    /// it begins it again; only its metadata show that.
+    /// Requires that the log has the order's complete stream. A deleted stream reads like one that
+    /// never existed, and an append begins it again; only its metadata show the deletion.
     pub async fn require_whole(&self, id: &OrderId) -> Result<(), LoadError> {
         let stream = id.stream();
         let limits = self.log.limits(&stream).await.map_err(LoadError::unread)?;
         if limits.is_none() { Ok(()) } else { Err(LoadError::Incomplete { stream, lost: Lost::Hidden(limits) }) }
     }
 
-    /// The order, with what has come since it was loaded.
+    /// The order, with the events since it was loaded.
     pub async fn catch_up(&self, id: &OrderId, order: &LoadedOrder) -> Result<LoadedOrder, LoadError> {
         Ok(self.fold(id, Some(order.clone())).await?.unwrap_or_else(|| order.clone()))
     }
@@ -284,8 +287,8 @@ impl<L: Log, C: Clock> Orders<L, C> {
         }
     }
 
-    /// Tries again to open personal data that could not be read, since the key may be back. While the keys cannot be reached,
-    /// nothing changes.
+    /// Tries again to open personal data that could not be read, because the key may be restored.
+    /// While the key store does not answer, nothing changes.
     pub async fn open_again(&self, order: &mut LoadedOrder) {
         if order.may_be_readable_later()
             && let Ok(unreadable) = self.open(Arc::make_mut(&mut order.state.placed)).await
@@ -294,7 +297,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
         }
     }
 
-    /// What personal data in these events are sealed with, if there are any.
+    /// The key that seals the personal data in these events, if they have any.
     async fn key_for(&self, events: &[Event]) -> Result<Option<CustomerKey>, KeyError> {
         let Some(Event::OrderPlaced(placed)) = events.first() else { return Ok(None) };
         if placed.personal.is_empty() {
@@ -303,8 +306,8 @@ impl<L: Log, C: Clock> Orders<L, C> {
         self.keys.of_customer(&placed.customer_id).await.map(Some)
     }
 
-    /// Appends a decision about an order (`None`: its first), made of events and the state they lead to, and gives the order after
-    /// it.
+    /// Appends a decision: its events, with the resulting state. `order` is `None` for the first
+    /// decision. Returns the order after it.
     pub async fn save(
         &self,
         id: &OrderId,
@@ -345,7 +348,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
     }
 }
 
-/// A decision, ready to be appended, and what is known of the order once it is.
+/// A decision in the form of the log, and the data of the order after it.
 struct Draft {
     events: Vec<NewEvent>,
     first: Uuid,
@@ -368,14 +371,14 @@ impl Draft {
         let mut started = order.map(|order| order.started.clone()).unwrap_or_default();
         let mut hash = order.map_or(CHAIN_START, |order| &order.hash).to_owned();
         let traceparent = order.map_or(&cause.traceparent, |order| &order.traceparent).clone();
-        // Where the last decision was split, a decision without an attribution is the rest of it.
+        // If the last decision was split, a decision without an attribution is the rest of it.
         let rest = order.and_then(|order| order.split).filter(|_| cause.attribution.is_none());
         let mut causation_id = cause.step.as_ref().map_or(rest, |step| started.get(step).copied());
         let mut split = None;
         let mut drafted = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             let event_id = if index == 0 { first } else { new_id() };
-            // A person wished the first fact; what follows from it follows by itself.
+            // A person requested the first event. The others are its consequences.
             let attribution = cause.attribution.as_ref().filter(|_| index == 0);
             let context = Context {
                 correlation_id: id.to_string(),
@@ -395,7 +398,7 @@ impl Draft {
                 data: Bytes::from(encoded.data),
                 metadata: Bytes::from(encoded.metadata),
             });
-            // What follows in the same decision follows from its first event.
+            // The first event causes the others of the same decision.
             causation_id = Some(first);
         }
         Ok(Self { events: drafted, first, hash, started, split, traceparent })
@@ -421,7 +424,7 @@ fn apply_recorded(
         }
         Some(order) => (Some(order.state), order.placed, order.started, order.traceparent),
     };
-    // The append that took the order goes as far as events follow from the first one without a pause.
+    // The append that placed the order ends where an event is not caused by the first one.
     if decoded.metadata.causation_id == Some(placed.id) && revision == placed.revision + 1 {
         placed = Placing { revision, position: recorded.position, ..placed };
     }

@@ -1,9 +1,11 @@
-//! The safe path: orders that are due come back by the to-do list, whoever drove them before.
+//! The safe path: the to-do list brings back orders that are due, whichever instance drove them
+//! before.
 //!
-//! The projector keeps the list, as a view of the log: one row for every order with something to come, and when. An instance
-//! claims what is due with a lease, so that others leave it alone for a while; the lease is a courtesy, not a lock: were two to
-//! drive the same order, the expected revision of their appends would decide. It ends with the work that it was taken for, which the
-//! order's next revision shows; when it was not done, with time; and when its owner leaves, at once.
+//! The projector maintains the list, as a view of the log: one row for each order with future work,
+//! and its time. An instance claims due work with a lease, so that other instances leave it alone.
+//! A lease only saves double work. If two instances drive the same order, the expected revision of
+//! their appends decides. A lease ends with the order's next revision, with its time, or at once
+//! when its owner leaves.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -21,33 +23,36 @@ use crate::log::Log;
 use crate::orchestrator::Orchestrator;
 use crate::participants::Participants;
 
-/// How long an order is put off whose history cannot be driven. An operator's command is tried at once.
+/// How long an order with a broken history is postponed. An operator's command is tried at once.
 const PUT_OFF: Duration = Duration::from_mins(10);
 
-/// How long an order is put off whose participants have no address here: another instance may have one.
+/// How long an order is postponed whose participants have no address here. Another instance may
+/// have one.
 const WITHOUT_ADDRESS: Duration = Duration::from_mins(2);
 
-/// How the list is worked through.
+/// How the instance works through the list.
 #[derive(Debug, Clone)]
 pub struct TodoOptions {
-    /// Names this instance in the leases.
+    /// The name of this instance in the leases.
     pub owner: String,
-    /// How long a claimed order is left alone by others.
+    /// How long other instances leave a claimed order alone.
     pub lease: Duration,
-    /// How often the list is looked at.
+    /// The interval between reads of the list.
     pub every: Duration,
     /// The most orders claimed at once.
     pub most: usize,
-    /// While it is raised, the list is of another log, and nothing is claimed.
+    /// While it is raised, the list belongs to another log, and the instance claims nothing.
     pub alarm: LogAlarm,
 }
 
-/// The list, as the write side needs it: a port, so that the same loop also runs on a simulated one.
+/// The list, as the write side needs it. It is a port, so that the same loop also runs in the
+/// simulation.
 pub trait TodoList: Send + Sync + 'static {
     /// Why the list cannot be read.
     type Error: Display + Send;
 
-    /// Takes what is due at `now` and nobody holds a lease of, the longest due first.
+    /// Claims orders that are due at `now` and have no lease. The order that has been due longest
+    /// comes first.
     fn claim(
         &self,
         now: Timestamp,
@@ -55,12 +60,12 @@ pub trait TodoList: Send + Sync + 'static {
         options: &TodoOptions,
     ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
 
-    /// Extends the leases of orders that were claimed here, so that they do not come back before that time has passed, unless
-    /// they get new events.
+    /// Extends the leases of orders that this instance claimed, so that they do not come back
+    /// before this time, unless they get new events.
     fn put_off(&self, orders: &[OrderId], time: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Works through the list until told to stop. Trouble with it is waited out.
+/// Works through the list until the process stops. After an error it tries again later.
 pub async fn run_todo<L: Log, P: Participants, C: Clock>(
     orchestrator: Orchestrator<L, P, C>,
     list: impl TodoList,
@@ -77,7 +82,7 @@ pub async fn run_todo<L: Log, P: Participants, C: Clock>(
         };
         put_off(&list, &orchestrator.take_put_off(), PUT_OFF).await;
         put_off(&list, &orchestrator.take_without_address(), WITHOUT_ADDRESS).await;
-        // A full helping means that there may be more.
+        // A full batch means that the list may have more.
         if claimed == options.most && !stop.is_cancelled() {
             continue;
         }
@@ -111,7 +116,7 @@ async fn claim<L: Log, P: Participants, C: Clock, T: TodoList>(
             continue;
         };
         debug!(order = id, "due");
-        // No driver free: the lease runs out, and the order comes back.
+        // No driver is free: the lease ends, and the order comes back.
         let _ = orchestrator.wake(order_id);
     }
     Ok(claimed.len())

@@ -1,4 +1,5 @@
-//! Definitions in the log: one stream for each name, one event for each version. What a version means, once registered, stays.
+//! Definitions in the log: one stream for each name, one event for each version. A registered
+//! version never changes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -15,7 +16,8 @@ use crate::clock::Clock;
 use crate::lock::lock;
 use crate::log::Log;
 
-/// How old the knowledge of a name's newest version may be: another instance may have registered one.
+/// How long a name's newest version is used without another read. Another instance may have
+/// registered a newer one.
 const FRESH: Duration = Duration::from_secs(1);
 const PAGE: usize = 100;
 
@@ -35,8 +37,8 @@ struct Known {
     read_at: Option<Instant>,
 }
 
-/// A text of the log, read as a definition once somebody asks for it. One that this build finds faults in fails those who ask
-/// for it, and nobody else.
+/// The text of a definition. It is parsed on the first use. If this build finds faults in it, only
+/// the orders that follow it fail.
 #[derive(Debug, Clone)]
 struct Version {
     source: Arc<str>,
@@ -58,7 +60,8 @@ impl Version {
 }
 
 impl Version {
-    /// How another definition differs, if it does. A version that this build cannot read is compared as text.
+    /// How another definition differs, if it does. A version that this build cannot read is
+    /// compared as text.
     fn difference(&self, name: &str, other: &Workflow) -> Option<String> {
         if *self.source == *other.source {
             return None;
@@ -70,23 +73,23 @@ impl Version {
     }
 }
 
-/// What registering a definition led to.
+/// The result of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registered {
     /// It is new.
     New,
-    /// The same was registered before, if in other words.
+    /// The same definition was registered before, perhaps as another text.
     Known,
 }
 
 /// A definition that is registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
-    /// Whether it was before.
+    /// Whether it was registered before.
     pub registered: Registered,
     /// Its name and version.
     pub reference: WorkflowRef,
-    /// Where its registration stands in the log.
+    /// The position of its registration in the log.
     pub position: Position,
 }
 
@@ -96,7 +99,7 @@ pub enum RegisterError {
     /// The text is wrong.
     #[error("the workflow file is wrong:\n{0}")]
     Faulty(#[from] Faults),
-    /// Orders follow that version: it cannot become another.
+    /// This version is registered with another definition, and cannot change.
     #[error(
         "version {version} of workflow {name:?} is registered, and the file means something else: {difference}. A changed \
          workflow needs a new version"
@@ -106,7 +109,7 @@ pub enum RegisterError {
         name: String,
         /// Its version.
         version: u32,
-        /// In what it differs.
+        /// The differences.
         difference: String,
     },
     /// The log could not be read.
@@ -121,7 +124,7 @@ pub enum RegisterError {
 }
 
 impl RegisterError {
-    /// Whether the same may succeed a moment later: the log did not answer.
+    /// Whether the same registration may succeed later: the log did not answer.
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
@@ -131,16 +134,16 @@ impl RegisterError {
     }
 }
 
-/// Why a definition could not be looked up.
+/// Why a definition could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
     /// The log could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// What the log holds cannot be read as an event.
+    /// The event in the log cannot be decoded.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// What the log holds is no definition that this version of Tenuto knows.
+    /// The text in the log is not a definition that this version of Tenuto can read.
     #[error("workflow {name:?} in the log cannot be read:\n{faults}")]
     Faulty {
         /// Its name.
@@ -172,7 +175,7 @@ impl<L: Log, C: Clock> Workflows<L, C> {
                     Some(difference) => Err(RegisterError::Different { name, version, difference }),
                 };
             }
-            // What is registered already stands, whatever rules came later.
+            // A registered definition stays valid, whatever rules came later.
             if let Some(faults) = faults {
                 return Err(faults.into());
             }
@@ -194,14 +197,14 @@ impl<L: Log, C: Clock> Workflows<L, C> {
                     self.refresh(&reference.name).await?;
                     return Ok(Registration { registered: Registered::New, reference, position: appended.position });
                 }
-                // Somebody registered another version in between: look again.
+                // Another instance registered a version meanwhile: read again.
                 Err(AppendError::WrongExpectedRevision { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// The newest version under a name: what a new order follows.
+    /// The newest version of a name, which a new order follows.
     pub async fn latest(&self, name: &str) -> Result<Option<Arc<Workflow>>, LookupError> {
         let fresh = |known: &Known| known.read_at.is_some_and(|read_at| read_at.elapsed() < FRESH);
         let newest = |known: &Known| known.versions.last_key_value().map(|(_, version)| version.workflow(name));
@@ -213,7 +216,7 @@ impl<L: Log, C: Clock> Workflows<L, C> {
         .transpose()
     }
 
-    /// The definition that an order began on.
+    /// The definition that an order follows.
     pub async fn get(&self, reference: &WorkflowRef) -> Result<Option<Arc<Workflow>>, LookupError> {
         let WorkflowRef { name, version } = reference;
         let known = lock(&self.known).get(name).and_then(|known| known.versions.get(version)).cloned();
@@ -223,7 +226,8 @@ impl<L: Log, C: Clock> Workflows<L, C> {
         self.refresh(name).await?.versions.get(version).map(|known| known.workflow(name)).transpose()
     }
 
-    /// Reads what has come since. Names without a definition are not kept, so that asking for any number of them costs no memory.
+    /// Reads newer events. Names without a definition are not cached, so that requests for any
+    /// number of them use no memory.
     async fn refresh(&self, name: &str) -> Result<Known, LookupError> {
         let mut known = lock(&self.known).get(name).cloned().unwrap_or_default();
         loop {
@@ -243,8 +247,8 @@ impl<L: Log, C: Clock> Workflows<L, C> {
         }
     }
 
-    /// Keeps what was read, unless another read that began later, or read further, ended first.
-    /// Returns what is kept.
+    /// Caches the result of a read, unless another read that began later, or read further, ended
+    /// first. Returns the cached result.
     fn keep_newest(&self, name: &str, read: Known) -> Known {
         if read.versions.is_empty() {
             return read;

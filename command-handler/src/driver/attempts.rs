@@ -1,4 +1,5 @@
-//! Making the attempts of an order: each is a task that waits for its turn, asks the participant and brings back the answer.
+//! Makes the attempts of an order. Each attempt is a task: it waits for its turn, sends the request
+//! to the participant, and returns the answer.
 
 use std::sync::Arc;
 
@@ -18,13 +19,15 @@ use crate::log::Log;
 use crate::orchestrator::shared::Shared;
 use crate::participants::{ActionRequest, NotSent, Participants};
 
-/// How long a request may be due, and have no place to wait in, before that is recorded.
+/// How long a due request may have no place in its participant's queue before the history records
+/// it.
 const MAX_UNRECORDED: TimeDelta = TimeDelta::minutes(10);
 
 impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
-    /// Makes the attempts that these events, appended here, have started. An instance that is leaving makes none.
+    /// Makes the attempts that these events have started. This instance appended them. An instance
+    /// that is leaving makes no attempt.
     pub(super) fn perform(&mut self, events: &[Event]) {
-        let leaving = self.shared.shutdown.is_cancelled();
+        let leaving = self.shared.shutdown.is_leaving();
         for effect in pending(&self.order.state, self.shared.clock.now().at) {
             let Effect::Perform(attempt) = effect else { continue };
             if !events.iter().any(|event| starts(event, &attempt)) {
@@ -52,7 +55,8 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
             return;
         }
         let held = self.turns.remove(&(attempt.step.clone(), attempt.direction));
-        // Boxed, since a runtime moves a task several times until it is done, and this one has 8 KiB.
+        // Boxed, since a runtime moves a task several times until it is done, and this one has 8
+        // KiB.
         let asking = self.attempts.spawn(Box::pin(async move {
             let turn = if let Some(turn) = held {
                 turn
@@ -85,8 +89,8 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         }
     }
 
-    /// Why the request cannot be sent: it needs personal data, and they cannot be read. An undo is sent without them, since order
-    /// and step name what it undoes.
+    /// Why the request cannot be sent: it needs personal data, and they cannot be read. An undo is
+    /// sent without them, because order and step identify the action that it undoes.
     fn cannot_be_told(&self, attempt: &Attempt) -> Option<String> {
         let unreadable = self.order.unreadable.as_ref().filter(|_| attempt.direction == Direction::Do)?;
         PersonalData::are_in(&attempt.input, attempt.placeholders.as_ref())
@@ -115,11 +119,12 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         })
     }
 
-    /// Whether every due attempt is at a participant that has no address here, or no place for it. Recording an attempt that
-    /// cannot be sent would only fill the order's history. An attempt that waits for long is recorded nevertheless, so that its
-    /// step is held for a person in the end.
+    /// Whether every due attempt is at a participant that has no address here, or no place in its
+    /// queue. To record an attempt that cannot be sent would only fill the order's history. An
+    /// attempt that waits for long is recorded nevertheless, so that its step is held for an
+    /// operator in the end.
     pub(super) fn finds_no_turn(&self, now: Timestamp) -> bool {
-        let Some(share) = self.shared.share() else { return self.finds_no_address(now) };
+        let Some(share) = self.shared.drivers.share() else { return self.finds_no_address(now) };
         let participants = &self.shared.participants;
         self.all_due_are(now, |reach| !participants.has_address(reach) || !participants.has_room(reach, share))
     }
@@ -154,7 +159,8 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
     }
 }
 
-/// Whether a waiting request has to be recorded: its first wait lasts long, or all of its waits last as long as they may.
+/// Whether the history has to record a waiting request: its first wait is long, or all its waits
+/// together have reached their limit.
 fn waits_for_long(unsent_since: Option<Timestamp>, due: Timestamp, now: Timestamp) -> bool {
     match unsent_since {
         Some(since) => now - since >= MAX_UNSENT,
@@ -162,7 +168,7 @@ fn waits_for_long(unsent_since: Option<Timestamp>, due: Timestamp, now: Timestam
     }
 }
 
-/// Waits for a turn. An instance that leaves waits for none.
+/// Waits for a turn. An instance that is leaving does not wait.
 async fn turn_for<L: Log, P: Participants, C: Clock>(
     shared: &Shared<L, P, C>,
     ask: &ActionRequest,
@@ -173,8 +179,8 @@ async fn turn_for<L: Log, P: Participants, C: Clock>(
         () = withdrawn.cancelled() => {
             Err(NotSent::NoTurn("the order was paused, or moved on, before the request's turn came".to_owned()))
         }
-        turn = shared.participants.turn(ask, shared.share()) => turn,
-        () = shared.shutdown.cancelled() => Err(NotSent::NoTurn("the instance that had this attempt is leaving".to_owned())),
+        turn = shared.participants.turn(ask, shared.drivers.share()) => turn,
+        () = shared.shutdown.leaving() => Err(NotSent::NoTurn("the instance that had this attempt is leaving".to_owned())),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Why a driver cannot go on with an order, and what the caller of a command is told then.
+//! Why a driver cannot continue an order, and the error that the caller of a command receives.
 
 use domain::ids::OrderId;
 use domain::order::{DecideError, Refusal, WorkflowRef};
@@ -11,7 +11,7 @@ use crate::workflows::LookupError;
 /// How often a command is decided again because another instance decided first.
 pub(super) const MAX_CONFLICTS: usize = 20;
 
-/// Why a command came to nothing.
+/// Why a command had no effect.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DriveError {
     #[error(transparent)]
@@ -33,7 +33,8 @@ pub(super) enum DriveError {
 }
 
 impl DriveError {
-    /// Whether an operator of the log has changed the order's history: nothing goes on until it is restored.
+    /// Whether an operator of the log has changed the order's history. The order stops until the
+    /// history is restored.
     pub fn is_of_the_history(&self) -> bool {
         matches!(
             self,
@@ -43,13 +44,13 @@ impl DriveError {
         )
     }
 
-    /// Whether the log will never take what was decided.
+    /// Whether the log will never accept the decision.
     pub fn is_for_good(&self) -> bool {
         matches!(self, DriveError::Save(SaveError::Append(AppendError::TooLarge(_) | AppendError::Refused(_))))
     }
 }
 
-/// What the caller of a command is told.
+/// The error that the caller of a command receives.
 pub(super) fn command_error(id: &OrderId, error: &DriveError) -> CommandError {
     let reason = error.to_string();
     match error {

@@ -1,5 +1,6 @@
-//! The driver of one order: performs what its own appends started, records what comes of it and decides what follows,
-//! append by append, as long as something is under way. Then the order rests, and its driver ends.
+//! The driver of one order. It performs the attempts that its own appends started, records their
+//! results, and decides the next step, append by append, until nothing is in progress. Then the
+//! driver ends, and the order is idle.
 
 mod attempt;
 mod attempts;
@@ -22,7 +23,6 @@ use tracing::{error, warn};
 
 use crate::clock::Clock;
 use crate::deciding::decided;
-use crate::lock::lock;
 use crate::log::Log;
 use crate::orchestrator::results::Accepted;
 use crate::orchestrator::shared::Shared;
@@ -32,20 +32,21 @@ use attempt::{Made, Making};
 use error::{DriveError, MAX_CONFLICTS, command_error};
 use message::{Message, Placed, Start};
 
-/// How long an answer is held while the log cannot be reached; after that its attempt counts as lost.
+/// How long the driver keeps an answer while the log cannot be reached. After that, its attempt
+/// counts as lost.
 const MAX_HOLD: TimeDelta = TimeDelta::seconds(60);
-/// How long to wait before the log is tried again.
+/// The wait before the next try to reach the log.
 const HOLD_STEP: TimeDelta = TimeDelta::milliseconds(250);
 
-/// For how long after its own append a driver relies on the history of the order being whole.
+/// How long after its own append a driver assumes that the order's history is complete.
 const MAX_UNCHECKED: TimeDelta = TimeDelta::seconds(2);
 
-/// How soon a request that was not sent is tried again.
+/// The minimum wait before an unsent request is tried again.
 const MIN_WAIT_FOR_TURN: Duration = Duration::from_secs(5);
-/// How late it is tried again, however long its participant has been silent.
+/// The maximum wait, however long the participant has been silent.
 const MAX_WAIT_FOR_TURN: Duration = Duration::from_mins(2);
 
-/// One order's driver, and its mail.
+/// One order's driver, and its messages.
 pub(crate) struct Driver<L, P, C> {
     shared: Arc<Shared<L, P, C>>,
     id: OrderId,
@@ -57,7 +58,7 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
         Self { shared, id, messages }
     }
 
-    /// Drives the order until it rests.
+    /// Drives the order until nothing is in progress.
     pub async fn run(mut self, start: Start) {
         let mut active = match self.begin(start).await {
             Ok(active) => active,
@@ -71,14 +72,15 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
                 return;
             }
             tokio::select! {
-                // In this order, so that the same things happening lead to the same history: what was done comes first.
+                // In this order, so that the same inputs lead to the same history. Results come
+                // first.
                 biased;
                 Some(made) = active.attempts.join_next_with_id() => active.note(made).await,
                 Some(message) = self.messages.recv() => active.take(message).await,
                 () = sleep_until(&active.shared.clock, due), if due.is_some() => active.tick().await,
-                // Then nothing that is due later is stayed for.
-                () = self.shared.shutdown.cancelled(), if due.is_some() => {}
-                () = self.shared.last_call.cancelled(), if !active.attempts.is_empty() => active.give_up().await,
+                // Then the driver does not wait for later work.
+                () = self.shared.shutdown.leaving(), if due.is_some() => {}
+                () = self.shared.shutdown.last_call(), if !active.attempts.is_empty() => active.give_up().await,
             }
         }
     }
@@ -91,8 +93,8 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
                 *placed
             }
             Start::Asked => {
-                let resting = lock(&self.shared.resting).pop(&self.id);
-                let order = if let Some(order) = resting {
+                let idle = self.shared.idle.pop(&self.id);
+                let order = if let Some(order) = idle {
                     order
                 } else {
                     is_whole = true;
@@ -122,7 +124,8 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
         Ok(active)
     }
 
-    /// Looks the order up. That there is none holds only for those who asked before: it may have been placed since.
+    /// Loads the order. "No such order" is the answer only for messages that arrived before the
+    /// read: the order may be placed meanwhile.
     async fn load(&self) -> Result<LoadedOrder, DriveError> {
         loop {
             let asked = self.messages.len();
@@ -134,35 +137,32 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
         }
     }
 
-    /// Lets the order rest, for which there is nothing to do, unless there is mail. Under the registry's lock, so that none
-    /// comes in between.
+    /// Ends the driver, unless a message has arrived. The registry is locked meanwhile, so no
+    /// message is lost.
     fn rests(&self, active: &ActiveOrder<L, P, C>) -> bool {
-        let mut drivers = lock(&self.shared.drivers);
-        if !self.messages.is_empty() {
-            return false;
-        }
-        drivers.remove(&self.id);
-        if !active.order.state.ended() && !active.order.may_be_readable_later() {
-            lock(&self.shared.resting).put(self.id.clone(), active.order.clone());
-        }
-        true
+        let leave = || {
+            if !active.order.state.ended() && !active.order.may_be_readable_later() {
+                self.shared.idle.put(self.id.clone(), active.order.clone());
+            }
+        };
+        self.shared.drivers.remove_if_idle(&self.id, || self.messages.is_empty(), leave)
     }
 
-    /// The order cannot be driven here and now: says so to whoever asked.
+    /// Ends a driver that cannot continue: each waiting caller receives the error.
     async fn break_off(mut self, error: &DriveError) {
-        lock(&self.shared.drivers).remove(&self.id);
+        self.shared.drivers.remove(&self.id);
         self.messages.close();
         while let Some(message) = self.messages.recv().await {
             match message {
                 Message::Command(_, _, answer) => {
-                    // Whoever asked may have gone: then nobody wants the answer.
+                    // The caller may be gone. Then the answer is dropped.
                     let _ = answer.send(Err(command_error(&self.id, error)));
                 }
                 Message::Wake if error.is_of_the_history() => {
-                    lock(&self.shared.broken).note(&self.id, error.to_string());
+                    self.shared.postponed.add_broken(&self.id, error.to_string());
                 }
                 Message::Wake | Message::Placed(_) => {
-                    error!(order = %self.id, %error, "an order cannot be driven here and now");
+                    error!(order = %self.id, %error, "an order cannot be driven now");
                 }
             }
         }
@@ -175,32 +175,34 @@ async fn sleep_until<C: Clock>(clock: &C, moment: Option<Timestamp>) {
     }
 }
 
-/// An order being driven.
+/// An order with a driver.
 struct ActiveOrder<L, P: Participants, C> {
     shared: Arc<Shared<L, P, C>>,
     id: OrderId,
     order: LoadedOrder,
     workflow: Arc<Workflow>,
-    /// The attempts that are being made here; tasks, so that they go on while the driver is busy with the log.
+    /// The attempts in progress here. They are tasks, so they continue while the driver waits for
+    /// the log.
     attempts: JoinSet<Made<P::Turn>>,
-    /// Turns that came too late for their attempts, for the attempts that are recorded in their place.
+    /// Turns that came too late for their attempts. The attempts that replace them use these turns.
     turns: HashMap<(StepId, Direction), P::Turn>,
-    /// Which of them makes which attempt.
+    /// The attempt of each task.
     attempt_by_task: HashMap<task::Id, Making>,
-    /// The attempts recorded here that will not be made here.
+    /// The attempts that this instance recorded and will not make.
     unstarted: Vec<AttemptId>,
-    /// What is due cannot be done here and now: the to-do list brings it back.
+    /// The due work cannot be done here now. The to-do list brings it back.
     deferred: bool,
-    /// The order was just loaded, and its history found whole: the next decision need not look again.
+    /// The order was just loaded, and its history is complete: the next decision need not check
+    /// again.
     is_whole: bool,
     /// When this driver last appended to the order.
     saved_at: Option<Timestamp>,
 }
 
 impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
-    /// The moment to stay for, if there is one near.
+    /// The time of the next due work, if it is near.
     fn due_soon(&self) -> Option<Timestamp> {
-        if self.deferred || self.shared.shutdown.is_cancelled() {
+        if self.deferred || self.shared.shutdown.is_leaving() {
             return None;
         }
         let patience = TimeDelta::from_std(self.shared.options.patience).unwrap_or(TimeDelta::MAX);
@@ -208,42 +210,44 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         self.order.state.due_at().filter(|due| *due <= horizon)
     }
 
-    /// The same, for events that were appended a while ago: others may have given these attempts up, or ended the order.
+    /// The same, for events that were appended some time ago: another instance may have given up
+    /// these attempts, or ended the order.
     async fn perform_what_is_left(&mut self, events: &[Event]) {
         match self.catch_up().await {
             Ok(_) => self.perform(events),
-            Err(error) => warn!(order = %self.id, %error, "attempts are not made, and will count as lost"),
+            Err(error) => warn!(order = %self.id, %error, "attempts are not made, and count as lost"),
         }
     }
 
-    /// Gives back what will not be made here, so that others need not wait for its deadline.
+    /// Releases the attempts that this instance will not make, so that other instances need not
+    /// wait for their deadlines.
     async fn hand_over(&mut self) {
-        // An order that is being undone may go on to its next undo, which is handed over in its turn.
+        // An order in compensation may start its next undo, which is handed over next.
         while !self.unstarted.is_empty() {
             let attempts = std::mem::take(&mut self.unstarted);
             let revision = self.order.revision;
             let command = Command::HandOver(HandOver { attempts: attempts.clone(), now: self.shared.clock.now() });
             match self.decide(&command, &Cause::default()).await {
-                // Attempts that had no room in that append are handed over by the next.
+                // The next append hands over the attempts that had no room in this one.
                 Ok(()) if self.order.revision > revision => {
                     let left = attempts.into_iter().filter(|attempt| self.order.state.is_in_flight(attempt));
                     self.unstarted.extend(left.collect::<Vec<_>>());
                 }
                 Ok(()) => {}
                 Err(error) => {
-                    warn!(order = %self.id, %error, "what is left could not be handed over: it will count as lost");
+                    warn!(order = %self.id, %error, "attempts could not be handed over, and count as lost");
                 }
             }
         }
     }
 
-    /// Waits no longer for the answers to what is being asked.
+    /// Stops waiting for the answers of requests in flight.
     async fn give_up(&mut self) {
         self.attempts.shutdown().await;
         self.unstarted.extend(self.attempt_by_task.drain().map(|(_, making)| making.attempt));
     }
 
-    /// Takes what came of an attempt.
+    /// Handles the result of an attempt.
     async fn note(&mut self, made: Result<(task::Id, Made<P::Turn>), JoinError>) {
         match made {
             Ok((task, made)) => {
@@ -264,20 +268,20 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
                         self.turns.insert(key.clone(), turn);
                         let error = "its turn came late, and its exchange begins now".to_owned();
                         self.record_not_sent(attempt, error, Duration::ZERO).await;
-                        // Where the order does not go on, others may have the turn.
+                        // If the order does not use the turn, another attempt may have it.
                         self.turns.remove(&key);
                     }
                 }
             }
             Err(error) => {
                 self.attempt_by_task.remove(&error.id());
-                error!(order = %self.id, %error, "an attempt broke down: it will count as lost");
+                error!(order = %self.id, %error, "an attempt ended with a panic, and counts as lost");
             }
         }
     }
 
-    /// How long until a request that was not sent is tried again: the longer it waits to be sent, the longer, so that a
-    /// participant that stays silent does not fill the order's history.
+    /// The wait before an unsent request is tried again. It grows with the time that the request
+    /// has waited, so that a silent participant does not fill the order's history.
     fn wait_for_a_turn(&self, attempt: &AttemptId) -> Duration {
         let now = self.shared.clock.now();
         let since = self.order.state.steps.get(&attempt.step).map(|step| step.unsent_since.unwrap_or(step.since));
@@ -285,7 +289,8 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         (age / 4).clamp(MIN_WAIT_FOR_TURN, MAX_WAIT_FOR_TURN).mul_f64(1.0 + now.jitter)
     }
 
-    /// Records that a request was not sent. Were this lost, the attempt would count as one that may have been made.
+    /// Records that a request was not sent. Without this record, the attempt would count as one
+    /// that the participant may have received.
     async fn record_not_sent(&mut self, attempt: AttemptId, error: String, wait: Duration) {
         let cause = Cause::answer_to(&attempt.step, attempt.direction);
         let give_up = self.shared.clock.now().at + MAX_HOLD;
@@ -294,37 +299,40 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
             match self.decide(&Command::NotSent(command.clone()), &cause).await {
                 Ok(()) | Err(DriveError::Refused(_)) => return,
                 Err(error)
-                    if error.is_of_the_history() || command.now.at > give_up || self.shared.shutdown.is_cancelled() =>
+                    if error.is_of_the_history() || command.now.at > give_up || self.shared.shutdown.is_leaving() =>
                 {
-                    return error!(order = %self.id, %error, "that a request was not sent is not recorded: it counts as lost");
+                    return error!(order = %self.id, %error, "an unsent request could not be recorded as unsent; its attempt counts as lost");
                 }
-                Err(error) => warn!(order = %self.id, %error, "that a request was not sent is not recorded yet"),
+                Err(error) => warn!(order = %self.id, %error, "an unsent request could not be recorded as unsent yet"),
             }
             self.shared.clock.sleep_until(self.shared.clock.now().at + HOLD_STEP).await;
             command.now = self.shared.clock.now();
         }
     }
 
-    /// Records what came of an attempt. While the log cannot be reached, the answer is held for a while.
+    /// Records the result of an attempt. While the log cannot be reached, the driver keeps the
+    /// answer for a limited time.
     async fn record(&mut self, mut answer: Answer) {
         let cause = Cause::answer_to(&answer.attempt.step, answer.attempt.direction);
         let give_up = answer.now.at + MAX_HOLD;
         loop {
             let now = self.shared.clock.now().at;
             match self.decide(&Command::Answer(answer.clone()), &cause).await {
-                // Refused: somebody else has recorded this attempt as lost, or the order has moved on.
+                // Refused: another instance has recorded this attempt as lost, or the order has
+                // moved on.
                 Ok(()) | Err(DriveError::Refused(_)) => return,
                 Err(error) if error.is_of_the_history() => {
                     return error!(order = %self.id, %error, "an answer cannot be recorded any more");
                 }
-                // Asked again, the participant would answer the same: that has to come to an end.
+                // The participant would give the same answer to every further attempt, so this ends
+                // here.
                 Err(error) if error.is_for_good() && matches!(answer.reply, Reply::Done { .. }) => {
                     let error = format!("its answer cannot be recorded: {error}");
                     answer.reply = Reply::Unclear { error, retry_after: None };
                     continue;
                 }
-                Err(error) if now > give_up || self.shared.shutdown.is_cancelled() => {
-                    return error!(order = %self.id, %error, "an answer could not be recorded: its attempt will count as lost");
+                Err(error) if now > give_up || self.shared.shutdown.is_leaving() => {
+                    return error!(order = %self.id, %error, "an answer could not be recorded; its attempt counts as lost");
                 }
                 Err(error) => warn!(order = %self.id, %error, "an answer could not be recorded yet"),
             }
@@ -340,7 +348,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
             }
             Message::Wake => {
                 self.deferred = false;
-                // What was just loaded for this message has nothing more to read.
+                // An order that was just loaded for this message has no newer events.
                 if !self.is_whole
                     && let Err(error) = self.catch_up().await
                     && !error.is_of_the_history()
@@ -358,21 +366,21 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
                     }),
                     Err(error) => Err(command_error(&self.id, &error)),
                 };
-                // Whoever asked may have gone: then nobody wants the answer.
+                // The caller may be gone. Then the answer is dropped.
                 let _ = answer.send(result);
             }
         }
     }
 
-    /// Does what is due, or leaves it to the to-do list.
+    /// Does the due work, or leaves it to the to-do list.
     async fn tick(&mut self) {
-        if self.shared.shutdown.is_cancelled() {
+        if self.shared.shutdown.is_leaving() {
             return;
         }
         let now = self.shared.clock.now();
         if self.finds_no_turn(now.at) {
             if self.finds_no_address(now.at) {
-                lock(&self.shared.broken).note_without_address(&self.id);
+                self.shared.postponed.add_without_address(&self.id);
             }
             self.deferred = true;
             return;
@@ -381,15 +389,16 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         let result = self.decide_if_whole(&Command::Tick(now), &Cause::default()).await;
         match &result {
             Ok(()) => {}
-            Err(error) if error.is_of_the_history() => lock(&self.shared.broken).note(&self.id, error.to_string()),
-            Err(error) => warn!(order = %self.id, %error, "what is due could not be done"),
+            Err(error) if error.is_of_the_history() => self.shared.postponed.add_broken(&self.id, error.to_string()),
+            Err(error) => warn!(order = %self.id, %error, "due work could not be done"),
         }
         let in_vain = self.order.revision == revision && self.order.state.due_at().is_some_and(|due| due <= now.at);
         self.deferred = result.is_err() || in_vain;
     }
 
-    /// Decides a command if the log shows the order's whole history: an order in memory does not show that its stream was
-    /// deleted. The log is not asked about work that falls due right after an append of this driver.
+    /// Decides a command if the log has the order's complete history: an order in memory does not
+    /// show that its stream was deleted. Work that is due right after an append of this driver
+    /// needs no check.
     async fn decide_if_whole(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
         let goes_on = match command {
             Command::Tick(now) => self.saved_at.is_some_and(|saved_at| now.at - saved_at <= MAX_UNCHECKED),
@@ -401,14 +410,15 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         self.decide(command, cause).await
     }
 
-    /// Decides a command, appends what it leads to, and performs what that started.
+    /// Decides a command, appends its events, and performs the attempts that they start.
     async fn decide(&mut self, command: &Command, cause: &Cause) -> Result<(), DriveError> {
         for _ in 0..MAX_CONFLICTS {
             self.shared.orders.open_again(&mut self.order).await;
             let limits = self.shared.options.limits;
             let (events, state) = match decided(&self.workflow, Some(&self.order.state), command, limits).await {
                 Ok(decided) => decided,
-                // A refusal holds only for the order as it stands in the log. But an attempt that is over stays so.
+                // A refusal holds only for the order as the log has it. But an attempt that has
+                // ended stays ended.
                 Err(DecideError::Refused(refusal)) => {
                     if !matches!(command, Command::Answer(_)) && self.catch_up().await? {
                         continue;
@@ -441,7 +451,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         Err(DriveError::Conflicts)
     }
 
-    /// Reads what others have appended; says whether there was anything.
+    /// Reads the events that other instances have appended. Returns whether there were any.
     async fn catch_up(&mut self) -> Result<bool, DriveError> {
         let before = self.order.revision;
         self.order = self.shared.orders.catch_up(&self.id, &self.order).await?;

@@ -1,7 +1,8 @@
-//! A customer is forgotten: the keys of the personal data are destroyed, and everybody is told who keeps copies.
+//! Erases a customer: destroys the keys of the personal data, and informs every holder of copies.
 //!
-//! Each step can be done again. Whoever is told that it could not be done to the end asks again, and is told the end then. In the log,
-//! in the views, in copies and backups of either, nothing is touched: what is sealed there stays, and nobody reads it any more.
+//! Each step can be repeated. A caller that receives "incomplete" sends the request again, and
+//! receives the result then. The log, the views, and their copies and backups do not change: sealed
+//! data stay there, and no one can read them any more.
 
 mod orders;
 
@@ -22,35 +23,37 @@ use crate::participants::{Participants, event};
 pub use orders::CustomerOrders;
 
 const POLL: Duration = Duration::from_millis(50);
-/// How many open orders are named.
+/// The limit for the open orders that the answer names.
 pub(crate) const MAX_NAMED: usize = 10;
 
-/// Who wishes it, and why.
+/// The principal, and the reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Attribution {
     pub actor: String,
     pub reason: String,
 }
 
-/// A customer is forgotten.
+/// The result of an erasure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Forgotten {
-    /// The orders whose personal data are gone.
+    /// The orders whose personal data are erased.
     pub orders: usize,
-    /// Those of them that were written before personal data were sealed: in the log they still stand.
+    /// The number of them that were placed before personal data were sealed. The log still has
+    /// their personal data in plain text.
     pub in_the_clear: u64,
-    /// The first of those that have not ended: their key was lost before. An operator ends them without personal data.
+    /// The first of the orders that have not ended. Their key was lost before. An operator ends
+    /// them without personal data.
     pub open: Vec<String>,
-    /// Where the last event of it stands.
+    /// The position of the last event of the erasure.
     pub position: Position,
 }
 
-/// Why not.
+/// Why an erasure fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ForgetError {
     #[error("there is no customer {0:?}: no order has that id of one")]
     Unknown(String),
-    /// They would be told placeholders.
+    /// Their participants would receive placeholders.
     #[error(
         "personal data are still needed by orders that have not ended: {}{}; cancel them, or wait",
         .0.join(", "),
@@ -71,11 +74,11 @@ pub(crate) enum ForgetError {
     Encode(#[from] serde_json::Error),
 }
 
-/// How far it came.
+/// How far the erasure came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
     Nothing,
-    /// Whether the keys are destroyed is not known.
+    /// The keys may or may not be destroyed.
     Unknown,
     KeysDestroyed,
 }
@@ -94,14 +97,14 @@ impl Progress {
     }
 }
 
-/// It was not done to the end.
+/// The erasure is incomplete.
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     pub error: ForgetError,
     pub progress: Progress,
 }
 
-/// Forgets customers.
+/// Erases customers.
 #[derive(Debug)]
 pub(crate) struct Erasure<L, P, C, V> {
     pub orchestrator: Orchestrator<L, P, C>,
@@ -111,8 +114,9 @@ pub(crate) struct Erasure<L, P, C, V> {
 }
 
 impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
-    /// Destroys the customer's keys, unless an order still needs them. An order that another instance takes meanwhile may be missed;
-    /// its personal data are gone all the same, within the time for which a key is kept in memory. At the limit, it stops.
+    /// Destroys the customer's keys, unless an order still needs them. An order that another
+    /// instance accepts meanwhile may be missed. Its personal data become unreadable all the same,
+    /// within the time for which a key stays in memory. The work stops at the time limit.
     pub async fn forget(
         &self,
         customer: &str,
@@ -148,7 +152,7 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
             let most = PersonalDataErased::MAX_ORDERS;
             let page = by_views(limit, self.views.ended(customer, after.as_ref(), most)).await?;
             let (is_last, is_nothing) = (page.len() < most, page.is_empty());
-            // A customer whose orders are in no view yet had a key all the same.
+            // A customer whose orders are in no view yet may have a key.
             if is_nothing && (position.is_some() || keys == 0) {
                 break;
             }
@@ -162,7 +166,7 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
         Ok(Forgotten { orders, in_the_clear, open, position })
     }
 
-    /// Tells everybody who keeps copies.
+    /// Informs every holder of copies, by events.
     async fn tell(
         &self,
         customer: &str,
@@ -175,7 +179,7 @@ impl<L: Log, P: Participants, C: Clock, V: CustomerOrders> Erasure<L, P, C, V> {
         Ok(self.log.append(ERASURES, Expected::Any, vec![event(message)]).await?.position)
     }
 
-    /// Waits until the views have what this instance has written about orders.
+    /// Waits until the views have all appends of this instance.
     async fn views_have_all(&self, limit: Instant) -> Result<(), ForgetError> {
         let Some(wanted) = self.orchestrator.last_saved() else { return Ok(()) };
         while by_views(limit, self.views.position()).await? < Some(wanted.commit) {

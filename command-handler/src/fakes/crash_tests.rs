@@ -11,8 +11,8 @@ use super::world::{World, fulfilment, id, simulate};
 /// How long a client waits for an instance that does not answer any more.
 const WAIT: Duration = Duration::from_millis(500);
 
-/// Places an order and sends it its later answer, at an instance of which nobody knows how long it will live, and where that
-/// came to nothing, at its successor. Gives the moments that the first one had.
+/// Places an order and sends it its later answer, at an instance that ends at an unknown time, and
+/// where that came to nothing, at its successor. Gives the moments that the first one had.
 async fn live_through(world: &World, life: Life) -> usize {
     let instance = world.instance_of(life);
     let mut current = instance.clone();

@@ -7,7 +7,8 @@ use domain::testing::{done, refused, unclear};
 
 use super::world::{WITH_BACKORDER, fulfilment, id, order, simulate};
 
-/// The participants double notes as a fault every ask whose `StepStarted` is not in the log, and every attempt made twice.
+/// The participants double notes as a fault every ask whose `StepStarted` is not in the log, and
+/// every attempt made twice.
 fn happy_path(workflow: &str) {
     simulate(async |world| {
         let instance = world.instance();
@@ -15,12 +16,12 @@ fn happy_path(workflow: &str) {
         assert_eq!((accepted.order_id, accepted.revision), (id("1"), 1));
         world.settle().await;
         assert_eq!(world.state(&id("1")).state(), State::Waiting);
-        assert_eq!((instance.drivers(), instance.resting()), (0, 1));
+        assert_eq!((instance.drivers(), instance.idle()), (0, 1));
 
         world.send(&instance, world.answer("shipped", None)).await;
         let state = world.state(&id("1"));
         assert_eq!((state.state(), state.status.as_str()), (State::Completed, "Shipped"));
-        assert_eq!(instance.resting(), 0, "an order that has ended is not kept");
+        assert_eq!(instance.idle(), 0, "an order that has ended is not kept");
         assert_eq!(
             world.participants.asked(),
             [
@@ -99,7 +100,7 @@ fn what_is_due_later_than_a_driver_stays_comes_back_by_the_to_do_list() {
         let later = Reply::Unclear { error: "429".to_owned(), retry_after: Some(Duration::from_secs(10)) };
         world.participants.says("payments.charge", later);
         world.begin(&instance, fulfilment()).await;
-        assert_eq!((instance.drivers(), instance.resting()), (0, 1));
+        assert_eq!((instance.drivers(), instance.idle()), (0, 1));
 
         world.pass(Duration::from_secs(7)).await;
         instance.wake(id("1")).unwrap();

@@ -1,4 +1,5 @@
-//! Personal data: in the log they are sealed, participants are told them all the same, and once the key is gone nobody is.
+//! Personal data are sealed in the log. Participants receive them in plain text, until the key is
+//! destroyed.
 
 use domain::order::Reply;
 use domain::workflow::Participant;

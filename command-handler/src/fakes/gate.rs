@@ -22,12 +22,12 @@ impl Gate {
         self.0.open.notified().await;
     }
 
-    /// Whether somebody has come to it.
+    /// Whether a task has reached it.
     pub fn is_reached(&self) -> bool {
         self.0.reached.load(Ordering::Relaxed)
     }
 
-    /// Lets through whoever waits, or whoever comes.
+    /// Lets through the tasks that wait, and later ones.
     pub fn open(&self) {
         self.0.open.notify_one();
     }

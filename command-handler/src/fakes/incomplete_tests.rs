@@ -1,4 +1,5 @@
-//! Orders whose histories an operator of the log has changed: they are refused for good, never begun again, and nothing spins.
+//! Orders whose histories an operator of the log has changed: they are refused for good, never
+//! begun again, and nothing spins.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::orchestrator::{CommandError, PlaceError};
 
 const STREAM: &str = "order-1";
 
-/// What is wrong with the order, as each kind of request tells: all are refused for the same reason.
+/// What is wrong with the order, as each kind of request tells: all are refused for the same
+/// reason.
 async fn refused(world: &World, instance: &Instance) -> String {
     let before = world.log.length(STREAM);
     let Err(CommandError::Incomplete(signal)) = instance.signal(id("1"), world.answer("shipped", None)).await else {
@@ -26,7 +28,7 @@ async fn refused(world: &World, instance: &Instance) -> String {
         panic!("the order is taken again");
     };
     let Err(CommandError::Incomplete(personal)) = instance.personal_data(&id("1")).await else {
-        panic!("personal data are told");
+        panic!("personal data are sent");
     };
     assert_eq!([&cancel, &place, &personal], [&signal; 3]);
     world.settle().await;
@@ -34,11 +36,12 @@ async fn refused(world: &World, instance: &Instance) -> String {
     signal
 }
 
-/// Begins an order and changes its history. Returns why an instance that has the order in memory refuses it, and one that does not.
+/// Begins an order and changes its history. Returns why an instance that has the order in memory
+/// refuses it, and one that does not.
 async fn refused_after(world: &World, change: impl FnOnce()) -> [String; 2] {
     let (instance, other) = (world.instance(), world.instance());
     world.begin(&instance, fulfilment()).await;
-    assert_eq!(instance.resting(), 1);
+    assert_eq!(instance.idle(), 1);
     change();
     [refused(world, &instance).await, refused(world, &other).await]
 }

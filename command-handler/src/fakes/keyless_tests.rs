@@ -1,4 +1,5 @@
-//! Keys of personal data are lost: what needs them is held, all else goes on, and nothing waits behind it.
+//! Keys of personal data are lost: what needs them is held, all else goes on, and nothing waits
+//! behind it.
 
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ fn a_step_that_needs_no_personal_data_goes_on_and_one_that_does_is_held_with_the
             reason.starts_with("notifications.send is held for an operator: its personal data cannot be read: key ")
         );
         assert!(reason.contains("tenuto keys import"), "{reason}");
-        assert_eq!(mails(world), Vec::<serde_json::Value>::new(), "nobody is told placeholders");
+        assert_eq!(mails(world), Vec::<serde_json::Value>::new(), "no participant receives placeholders");
         assert_eq!(state.due_at(), None);
     });
 }
@@ -112,7 +113,7 @@ fn what_was_erased_is_looked_for_once_and_the_order_rests_in_memory() {
             world.settle().await;
         }
         assert_eq!(world.keys.looked_up() - before, 1);
-        assert_eq!(instance.resting(), 1);
+        assert_eq!(instance.idle(), 1);
         // A key that is missing may come back, so it is looked for each time.
         world.keys.bring_back();
         instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::keys::{CustomerKeys, KeyError};
 use crate::lock::lock;
 
-/// A key for every customer, each derived from the customer's id and from how often the customer was forgotten, or the key was lost.
+/// A key for every customer, each derived from the customer's id and from how often the customer
+/// was forgotten, or the key was lost.
 #[derive(Debug, Default)]
 pub struct SimulatedKeys(Mutex<Kept>);
 
@@ -23,8 +24,8 @@ struct Kept {
 }
 
 impl SimulatedKeys {
-    /// Loses the key of a customer, as a restore from an older backup does: the customer gets another key. Returns whether there
-    /// was one.
+    /// Loses the key of a customer, as a restore from an older backup does: the customer gets
+    /// another key. Returns whether there was one.
     pub fn lose(&self, customer: &str) -> bool {
         let mut kept = lock(&self.0);
         let key = kept.key_of(customer);
@@ -41,7 +42,7 @@ impl SimulatedKeys {
         lock(&self.0).looked_up
     }
 
-    /// Brings all lost keys back, beside those that customers have by now.
+    /// Restores all lost keys, and keeps those that customers have by now.
     pub fn bring_back(&self) {
         let mut kept = lock(&self.0);
         for key in std::mem::take(&mut kept.lost) {

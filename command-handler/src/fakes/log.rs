@@ -41,7 +41,7 @@ pub enum Trouble {
     Unavailable,
     /// It is refused for its size.
     TooLarge,
-    /// It is carried out, but its caller is told that the log is unavailable.
+    /// The append succeeds, but its caller receives "unavailable".
     ReplyLost,
     /// It is carried out once the gate opens.
     HeldBack(Gate),

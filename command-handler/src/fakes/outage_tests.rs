@@ -98,7 +98,11 @@ fn an_order_that_the_log_took_without_saying_so_is_acknowledged_when_placed_agai
         let accepted = instance.place(id("1"), fulfilment(), None).await.unwrap();
         assert_eq!(accepted.revision, 1);
         world.settle().await;
-        assert_eq!(world.participants.asked(), Vec::<String>::new(), "nobody knows that the attempt is theirs to make");
+        assert_eq!(
+            world.participants.asked(),
+            Vec::<String>::new(),
+            "no instance knows that it has to make the attempt"
+        );
 
         let due = world.wake_due(&instance).await.unwrap();
         assert_eq!(due - world.clock.time(), chrono::TimeDelta::seconds(12), "the deadline and the grace");
@@ -120,7 +124,8 @@ fn an_answer_that_the_log_took_without_saying_so_is_recorded_once() {
         world.pass(HOLD_STEP).await;
         assert_eq!(instance.drivers(), 0);
         assert_eq!(world.participants.asked(), ["orders.create #1"]);
-        // What the same append started counts as lost: nobody knows that it is theirs to make.
+        // The attempts that the append started count as lost: no instance knows that it has to make
+        // them.
         world.pass(Duration::from_secs(7)).await;
         world.wake_due(&instance).await;
         assert_eq!(world.participants.asked(), ["orders.create #1", "payments.charge #2", "shipping.ship #1"]);

@@ -1,4 +1,5 @@
-//! Participants that answer as a test has it, and hold the orchestrator to "append first, perform second".
+//! Participants that answer as a test has it, and hold the orchestrator to "append first, perform
+//! second".
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -24,8 +25,8 @@ pub enum Line {
     Hangs(Gate, Reply),
 }
 
-/// All participants of a world, as one instance reaches them. Without a line, a call is answered "done" and a request
-/// "accepted".
+/// All participants of a world, as one instance reaches them. Without a line, a call is answered
+/// "done" and a request "accepted".
 #[derive(Debug, Clone)]
 pub struct SimulatedParticipants {
     stage: Arc<Mutex<Stage>>,
@@ -74,7 +75,7 @@ impl SimulatedParticipants {
         Self { life: life.clone(), ..self.clone() }
     }
 
-    /// What the participant says next time it is asked for `participant.action`; each line is said once.
+    /// The next answers of the participant to `participant.action`; each is given once.
     pub fn line(&self, action: &str, line: Line) {
         lock(&self.stage).lines.entry(action.to_owned()).or_default().push_back(line);
     }
@@ -129,7 +130,7 @@ impl SimulatedParticipants {
         lock(&self.stage).asked.clone()
     }
 
-    /// How often somebody was asked for `participant.action`.
+    /// How many requests for `participant.action` were sent.
     pub fn count(&self, action: &str) -> usize {
         lock(&self.stage).asked.iter().filter(|asked| asked.action == action).count()
     }

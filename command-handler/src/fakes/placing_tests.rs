@@ -1,4 +1,5 @@
-//! Taking orders: one order for each id, one answer for each order, and no more orders than there is room for.
+//! Taking orders: one order for each id, one answer for each order, and no more orders than there
+//! is room for.
 
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ fn beyond_the_most_orders_at_once_work_is_refused_until_one_rests() {
     simulate(async |world| {
         let instance = world.instance_for(2);
         world.begin(&instance, fulfilment()).await;
-        assert_eq!((instance.free(), instance.resting()), (2, 1));
+        assert_eq!((instance.free(), instance.idle()), (2, 1));
 
         let gates = ["2", "3"].map(|_| world.participants.hangs("payments.charge", done()));
         for busy in ["2", "3"] {
@@ -107,20 +108,21 @@ fn beyond_the_most_orders_at_once_work_is_refused_until_one_rests() {
 fn an_order_that_others_drive_before_its_taker_hears_of_it_has_one_driver() {
     simulate(async |world| {
         let instance = world.instance();
-        let heard = Gate::default();
-        world.log.trouble("OrderPlaced", Trouble::ReplyHeldBack(heard.clone()));
+        let received = Gate::default();
+        world.log.trouble("OrderPlaced", Trouble::ReplyHeldBack(received.clone()));
         let placing = tokio::spawn({
             let instance = instance.clone();
             async move { instance.place(id("1"), fulfilment(), None).await }
         });
-        // Ten seconds to the deadline of the first attempt, two of grace; then somebody else makes the next one.
+        // Ten seconds to the deadline of the first attempt, two of grace; then another instance
+        // makes the next one.
         world.pass(Duration::from_secs(12)).await;
         let second = world.participants.hangs("orders.create", done());
         instance.wake(id("1")).unwrap();
         world.settle().await;
         assert!(second.is_reached());
 
-        heard.open();
+        received.open();
         assert_eq!(placing.await.unwrap().unwrap().revision, 1);
         world.settle().await;
         assert_eq!((instance.drivers(), world.participants.asked()), (1, vec!["orders.create #2".to_owned()]));
@@ -135,8 +137,8 @@ fn an_order_that_ended_before_its_taker_hears_of_it_is_not_begun() {
     simulate(async |world| {
         world.register_steps("steps:\n  a: { request: p.a }");
         let instance = world.instance();
-        let heard = Gate::default();
-        world.log.trouble("OrderPlaced", Trouble::ReplyHeldBack(heard.clone()));
+        let received = Gate::default();
+        world.log.trouble("OrderPlaced", Trouble::ReplyHeldBack(received.clone()));
         let placing = tokio::spawn({
             let instance = instance.clone();
             async move { instance.place(id("1"), order("w"), None).await }
@@ -146,10 +148,10 @@ fn an_order_that_ended_before_its_taker_hears_of_it_is_not_begun() {
         instance.signal(id("1"), answer).await.unwrap();
         world.settle().await;
         assert_eq!(instance.drivers(), 0);
-        heard.open();
+        received.open();
         assert_eq!(placing.await.unwrap().unwrap().revision, 1);
         world.settle().await;
-        assert!(world.participants.asked().is_empty(), "nobody waits for an answer any more");
+        assert!(world.participants.asked().is_empty(), "no attempt waits for an answer any more");
         assert_eq!(world.state(&id("1")).state(), State::Completed);
     });
 }
@@ -159,14 +161,14 @@ fn an_order_that_gets_mail_before_its_taker_hears_of_it_is_begun_without_delay()
     simulate(async |world| {
         world.register_steps("steps:\n  a: { request: p.a }\n  b: { request: p.b }");
         let instance = world.instance();
-        let heard = Gate::default();
-        world.log.trouble("OrderPlaced", Trouble::ReplyHeldBack(heard.clone()));
+        let received = Gate::default();
+        world.log.trouble("OrderPlaced", Trouble::ReplyHeldBack(received.clone()));
         let placing = tokio::spawn({
             let instance = instance.clone();
             async move { instance.place(id("1"), order("w"), None).await }
         });
         world.settle().await;
-        // Its driver is there, and busy with a message, when the taker hears back.
+        // Its driver is there, and busy with a message, when the log answers.
         let recording = world.log.hold_back("StepCompleted");
         let answer = domain::order::Signal { step: "a".to_owned(), ..world.answer("fine", None) };
         let signalling = tokio::spawn({
@@ -175,7 +177,7 @@ fn an_order_that_gets_mail_before_its_taker_hears_of_it_is_begun_without_delay()
         });
         world.settle().await;
         assert!(recording.is_reached());
-        heard.open();
+        received.open();
         placing.await.unwrap().unwrap();
         world.settle().await;
         recording.open();
@@ -196,7 +198,7 @@ fn a_participant_that_accepts_a_call_has_not_done_it() {
         world.begin(&instance, fulfilment()).await;
         world.wake_until_done(&instance).await;
         let order = world.state(&id("1"));
-        assert_eq!(order.state(), State::Stuck, "it is a mistake of ours or theirs, and no refusal");
+        assert_eq!(order.state(), State::Stuck, "it is a mistake of one side, and no refusal");
         assert_eq!(order.status_of("charge"), StepStatus::Stuck);
         assert_eq!(world.participants.count("payments.refund"), 0);
     });

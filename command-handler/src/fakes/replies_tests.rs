@@ -157,7 +157,7 @@ fn what_cannot_be_taken_is_set_aside_with_its_reason() {
             recorded(Uuid::now_v7(), "Shipped", b"{}".to_vec(), Vec::new()),
             by_hand(&json!({ "orderId": "1", "step": "ship", "direction": "do", "outcome": "" })),
             by_hand(&json!({ "orderId": "1", "step": "ship", "direction": "do", "data": large })),
-            answer("nobody", "ship", Some("shipped")),
+            answer("missing", "ship", Some("shipped")),
             answer("1", "fly", Some("shipped")),
             answer("1", "ship", Some("lost at sea")),
             answer("1", "ship", None),
@@ -170,7 +170,7 @@ fn what_cannot_be_taken_is_set_aside_with_its_reason() {
             "unknown event type \"Shipped\"",
             "its outcome must be",
             "its data must be",
-            "there is no order nobody",
+            "there is no order missing",
             "has no step \"fly\"",
             "does not know the outcome \"lost at sea\"",
             "does not know the outcome \"done\"",
@@ -256,7 +256,7 @@ fn attempts_that_follow_one_another_are_one_request_in_the_log() {
         let (request, metadata) = decode_request(event_type, data, metadata).unwrap();
         assert_eq!(request.idempotency_key(), ask.idempotency_key());
         assert_eq!((metadata.correlation_id.as_deref(), metadata.causation_id), (Some("1"), ask.cause));
-        // After an end, an operator has it asked anew.
+        // After the end, an operator retries it.
         ask.attempt.since = 3;
         assert_eq!(participants.ask(ask, ()).await, domain::order::Reply::Accepted);
         assert_eq!(world.log.length("requests-shipping"), 2);

@@ -1,4 +1,5 @@
-//! Several instances on one log: the expected revision lets one decision stand, and whoever loses decides again.
+//! Several instances on one log: the expected revision lets one decision stand, and the
+//! instance that loses decides again.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ fn an_answer_that_comes_to_another_instance_is_taken_there_once() {
         assert_eq!(world.state(&id("1")).state(), State::Completed);
         asking.open();
         world.settle().await;
-        assert_eq!((world.count(&id("1"), "StepAccepted"), driving.resting()), (0, 0), "its acceptance comes too late");
+        assert_eq!((world.count(&id("1"), "StepAccepted"), driving.idle()), (0, 0), "its acceptance comes too late");
         driving.signal(id("1"), world.answer("shipped", Some("k"))).await.unwrap();
         assert_eq!(world.told(&id("1")).iter().filter(|told| *told == "ship: answered \"shipped\"").count(), 1);
         assert_eq!(world.participants.asked().len(), 5);
@@ -55,7 +56,7 @@ fn an_order_kept_in_memory_gives_no_refusal_that_the_log_does_not() {
         world.pass(Duration::from_hours(1)).await;
         world.wake_due(&other).await;
         // As `keeping` remembers it, shipping has not been asked yet.
-        assert_eq!((world.state(&id("1")).state(), keeping.resting()), (State::Waiting, 1));
+        assert_eq!((world.state(&id("1")).state(), keeping.idle()), (State::Waiting, 1));
         world.send(&keeping, world.answer("shipped", None)).await;
         assert_eq!(world.state(&id("1")).state(), State::Completed);
     });

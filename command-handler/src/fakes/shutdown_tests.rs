@@ -36,7 +36,7 @@ fn what_is_under_way_is_recorded_and_nothing_new_is_begun() {
         assert!(matches!(instance.signal(id("1"), answer.clone()).await, Err(CommandError::Overloaded)));
         assert_eq!(instance.wake(id("1")), Err(Full));
 
-        // Nobody has to wait for the deadline.
+        // No instance has to wait for the deadline.
         let later = world.instance();
         world.wake_due(&later).await;
         assert_eq!(world.participants.asks().last().unwrap().ask.attempt.number, 2);

@@ -1,4 +1,4 @@
-//! Later answers: whoever sends one is told what became of it.
+//! Later answers: the sender receives the result.
 
 use domain::order::{Refusal, State};
 use futures::future::join_all;

@@ -1,5 +1,5 @@
-//! A number that others watch. Tokio's `watch` would do, but it wakes its watchers in an order that its own dice choose, and
-//! nobody can seed those.
+//! A number that others watch. Tokio's `watch` would do, but it wakes its watchers in an order that
+//! its own dice choose, and no test can seed those.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +31,7 @@ impl Watched {
         self.set(self.get() + 1);
     }
 
-    /// Waits until it is what somebody wants it to be.
+    /// Waits until the condition holds.
     pub async fn wait_until(&self, wanted: impl Fn(u64) -> bool) {
         loop {
             // Before the number is read, so that no change after it goes unnoticed.

@@ -1,5 +1,5 @@
-//! A world to test in: one log, one clock, all participants, and any number of instances. At its end, nothing may be left
-//! running.
+//! A world to test in: one log, one clock, all participants, and any number of instances. At its
+//! end, nothing may be left running.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -26,7 +26,6 @@ use super::life::Life;
 use super::log::SimulatedLog;
 use super::participants::SimulatedParticipants;
 use crate::clock::Clock;
-use crate::lock::lock;
 use crate::orchestrator::{Orchestrator, OrchestratorOptions};
 
 /// The two workflows that ship.
@@ -62,17 +61,17 @@ impl Deref for Instance {
 impl Instance {
     /// How many orders have a driver.
     pub fn drivers(&self) -> usize {
-        lock(&self.orchestrator.0.drivers).len()
+        self.orchestrator.0.drivers.len()
     }
 
     /// How many orders are kept in memory without one.
-    pub fn resting(&self) -> usize {
-        lock(&self.orchestrator.0.resting).len()
+    pub fn idle(&self) -> usize {
+        self.orchestrator.0.idle.len()
     }
 }
 
-/// Runs a test in a world of its own, and looks at what it leaves behind. Time in Tokio's own sense stands still while
-/// anything can go on, which is how [`World::settle`] knows.
+/// Runs a test in its own world, and checks what remains. Time in Tokio's own sense stands still
+/// while anything can go on, which is how [`World::settle`] knows.
 pub fn simulate(test: impl AsyncFnOnce(&World)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -144,13 +143,13 @@ impl World {
         instance
     }
 
-    /// Places an order under the id 1, and waits for what comes of it.
+    /// Places an order under the id 1, and waits for the result.
     pub async fn begin(&self, instance: &Instance, order: NewOrder) {
         instance.place(id("1"), order, None).await.unwrap();
         self.settle().await;
     }
 
-    /// Sends a later answer about it, and waits for what comes of that.
+    /// Sends a later answer about it, and waits for the result.
     pub async fn send(&self, instance: &Instance, answer: Signal) {
         instance.signal(id("1"), answer).await.unwrap();
         self.settle().await;
@@ -161,7 +160,7 @@ impl World {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
-    /// Moves the clock, and waits for what comes of it.
+    /// Moves the clock, and waits for the result.
     pub async fn pass(&self, time: Duration) {
         self.settle().await;
         self.clock.advance(time);
@@ -184,7 +183,7 @@ impl World {
         next
     }
 
-    /// Wakes what is due and moves the clock to what is due next, until nothing is.
+    /// Wakes orders that are due and moves the clock to the next due time, until no order is due.
     pub async fn wake_until_done(&self, instance: &Instance) {
         for _ in 0..500 {
             match self.wake_due(instance).await {
@@ -201,7 +200,8 @@ impl World {
         self.log.names(domain::stream_prefix::DEFAULT).iter().filter_map(|name| OrderId::from_stream(name)).collect()
     }
 
-    /// What happened to an order, read and verified: every event can be read, and the chain of hashes has no break.
+    /// What happened to an order, read and verified: every event can be read, and the chain of
+    /// hashes has no break.
     pub fn history(&self, id: &OrderId) -> Vec<Event> {
         let mut previous = CHAIN_START.to_owned();
         let mut before = HashSet::new();
@@ -296,7 +296,7 @@ pub fn options(max_active: usize) -> OrchestratorOptions {
     OrchestratorOptions {
         max_active,
         reserve: 2,
-        max_resting: NonZeroUsize::new(100).unwrap(),
+        max_idle: NonZeroUsize::new(100).unwrap(),
         ..OrchestratorOptions::default()
     }
 }
@@ -315,7 +315,7 @@ pub fn fulfilment() -> NewOrder {
     order("order-fulfilment")
 }
 
-/// An order that is being charged for, until the gate opens, at an instance of its own.
+/// An order that is being charged for, until the gate opens, at its own instance.
 pub async fn charging(world: &World) -> (Instance, Gate) {
     let instance = world.instance();
     let asking = world.participants.hangs("payments.charge", done());

@@ -104,7 +104,7 @@ impl Site {
         let keys = Arc::new(SimulatedKeys::default());
         // No order is kept in memory, so that each command reads the log.
         let options = OrchestratorOptions {
-            max_resting: NonZeroUsize::MIN,
+            max_idle: NonZeroUsize::MIN,
             patience: Duration::ZERO,
             ..OrchestratorOptions::default()
         };

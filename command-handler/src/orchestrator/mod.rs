@@ -1,57 +1,54 @@
-//! The orchestrator: takes commands, and gives every order that something is happening to one driver.
+//! The orchestrator: it accepts commands, and starts one driver for each active order.
 //!
-//! Within an instance, all that concerns an order goes through its driver, one thing after another. Between instances, the
-//! expected revision of each append decides: whoever loses reads on and decides again.
+//! Within an instance, all messages about an order go through its driver, one after another.
+//! Between instances, the expected revision of each append decides: the instance that loses reads
+//! on and decides again.
 
+mod drivers;
 pub(crate) mod results;
 pub(crate) mod shared;
+mod shutdown;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::OrderId;
 use domain::order::{Command, DecideError, LateRefusal, NewOrder, Operate, Place, Refusal, Signal};
 use domain::workflow::Workflow;
 use event_store::{AppendError, Position};
-use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::clock::Clock;
 use crate::deciding::decided;
 use crate::driver::Driver;
 use crate::driver::message::{Message, Placed, Start};
+use crate::idle_orders::IdleOrders;
 use crate::keys::CustomerKeys;
-use crate::lock::lock;
 use crate::log::Log;
 use crate::orders::{Cause, LoadError, LoadedOrder, Lost, Orders, SaveError, Saved, Unreadable};
 use crate::participants::Participants;
-use crate::resting::Resting;
+use crate::postponed::PostponedOrders;
 use crate::workflows::Workflows;
 pub use results::{Accepted, Claim, CommandError, PlaceError};
 pub use shared::OrchestratorOptions;
-use shared::Shared;
 
-/// How long an instance that is leaving may take to record what it hands over.
-const MAX_HAND_OVER: Duration = Duration::from_secs(3);
-/// How many messages wait for one order's driver.
+use drivers::Drivers;
+pub(crate) use drivers::Full;
+use shared::Shared;
+use shutdown::Shutdown;
+
+/// The limit of waiting messages for one driver.
 const INBOX: usize = 16;
 
-/// Where the id of an order that is placed comes from.
+/// The origin of the id of an order that is placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IdOrigin {
-    /// A client chose it, or an earlier request had it: the order may have been placed before.
+    /// A client chose it, or an earlier request used it: the order may have been placed before.
     Given,
-    /// This very request generated it.
+    /// This request generated it.
     Generated,
 }
-
-/// No driver is free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Full;
 
 /// Drives orders. Cheap to clone.
 #[derive(Debug)]
@@ -71,14 +68,10 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             workflows: Workflows::new(log, clock.clone()),
             participants,
             clock,
-            shutdown: CancellationToken::new(),
-            last_call: CancellationToken::new(),
-            broken: Mutex::default(),
-            drivers: Mutex::default(),
-            resting: Mutex::new(Resting::new(options.max_resting)),
-            permits: Arc::new(Semaphore::new(options.max_active)),
-            reserve: Arc::new(Semaphore::new(options.reserve)),
-            tasks: TaskTracker::new(),
+            drivers: Drivers::new(options.max_active, options.reserve),
+            idle: IdleOrders::new(options.max_idle),
+            postponed: PostponedOrders::default(),
+            shutdown: Shutdown::default(),
             options,
         }))
     }
@@ -88,17 +81,17 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         &self.0.workflows
     }
 
-    /// Whoever acts.
+    /// The participants.
     pub fn participants(&self) -> &P {
         &self.0.participants
     }
 
-    /// Time and dice.
+    /// Time and randomness.
     pub fn clock(&self) -> &C {
         &self.0.clock
     }
 
-    /// How far the log goes that this instance has written about orders.
+    /// The position of this instance's last append.
     pub(crate) fn last_saved(&self) -> Option<Position> {
         self.0.orders.last_saved()
     }
@@ -108,14 +101,14 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         self.0.orders.failed_results()
     }
 
-    /// How many more orders may be driven at once.
+    /// How many more drivers may start.
     pub fn free(&self) -> usize {
-        self.0.permits.available_permits()
+        self.0.drivers.free()
     }
 
-    /// Whether there is room for work that others should not have to wait for.
+    /// Whether enough drivers are free for work from the to-do list.
     pub(crate) fn has_room(&self) -> bool {
-        self.free() >= self.0.options.max_active / 4
+        self.0.drivers.has_room()
     }
 
     /// Places an order as [`Placing`](crate::placing::Placing) does it, under a given id.
@@ -136,9 +129,9 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         workflow.ok_or_else(|| PlaceError::UnknownWorkflow(order.workflow.clone()))
     }
 
-    /// Takes an order: once this returns, it is in the log and will come to its end. The same order
-    /// again gives the same answer. The stream of an id that was generated just now cannot have been
-    /// deleted, so the log is not asked about it.
+    /// Places an order: once this returns, the order is in the log and will come to its end. The
+    /// same order again gives the same answer. The stream of an id that was generated just now
+    /// cannot have been deleted, so this does not check it.
     pub(crate) async fn place_on(
         &self,
         workflow: Arc<Workflow>,
@@ -147,12 +140,13 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         order: NewOrder,
         traceparent: Option<Arc<str>>,
     ) -> Result<Accepted, PlaceError> {
-        let permit = self.permit().map_err(|Full| PlaceError::Overloaded)?;
+        let permit = self.unless_leaving(Drivers::permit).map_err(|Full| PlaceError::Overloaded)?;
         if origin == IdOrigin::Given {
             self.0.orders.require_whole(&order_id).await?;
         }
         if let Some(cannot) = self.0.participants.without_address(&workflow).into_iter().next() {
-            // An order that was placed before gets the same answer again, even if its participants cannot be asked now.
+            // An order that was placed before gets the same answer again, even if its participants
+            // have no address now.
             if origin == IdOrigin::Generated || !matches!(self.0.orders.load(&order_id).await, Ok(Some(_))) {
                 return Err(PlaceError::NoAddress { workflow: workflow.name.clone(), cannot });
             }
@@ -170,7 +164,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let (placed, count) = (state.placed.clone(), events.len() as u64);
         let cause = Cause { traceparent, ..Cause::default() };
         match self.0.orders.save(&order_id, None, (&events, state), &cause).await {
-            // The stream was deleted after it was found whole: the order does not begin at revision 0.
+            // The stream was deleted after the check: the order does not begin at revision 0.
             Ok(Saved { order, .. }) if order.revision >= count => {
                 let begins_at = order.revision + 1 - count;
                 Err(PlaceError::from(LoadError::Incomplete {
@@ -222,13 +216,13 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         }
     }
 
-    /// Takes a later answer: a participant's, or a person's.
+    /// Records a later answer of a participant or a person.
     pub async fn signal(&self, order_id: OrderId, signal: Signal) -> Result<Accepted, CommandError> {
         let cause = Cause::answer_to(&signal.step, signal.direction);
         self.command(order_id, Command::Signal(signal), cause).await
     }
 
-    /// Takes the answer of a person, who is recorded with it.
+    /// Records the answer of a person, with the person's name.
     pub async fn signal_by(
         &self,
         order_id: OrderId,
@@ -240,13 +234,13 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         self.command(order_id, Command::Signal(signal), cause).await
     }
 
-    /// Takes a participant's later "no".
+    /// Records a participant's later refusal.
     pub async fn refuse(&self, order_id: OrderId, refusal: LateRefusal) -> Result<Accepted, CommandError> {
         let cause = Cause::answer_to(&refusal.step, refusal.direction);
         self.command(order_id, Command::Refuse(refusal), cause).await
     }
 
-    /// Does what an operator wishes.
+    /// Performs an operator's operation.
     pub async fn operate(&self, order_id: OrderId, operate: Operate) -> Result<Accepted, CommandError> {
         let cause = Cause::attributed_to(&operate.actor, &operate.reason);
         self.command(order_id, Command::Operate(operate), cause).await
@@ -259,100 +253,65 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         answered.await.unwrap_or_else(|_| Err(CommandError::Failed("the instance is shutting down".to_owned())))
     }
 
-    /// Has somebody look at an order that the to-do list says is due.
+    /// Wakes the driver of an order that is due by the to-do list.
     pub(crate) fn wake(&self, order_id: OrderId) -> Result<(), Full> {
         self.deliver(order_id, Message::Wake)
     }
 
-    /// Orders that were due and cannot be driven, for the to-do list to put off.
+    /// Orders that were due and have a broken history. The to-do list postpones them.
     pub(crate) fn take_put_off(&self) -> Vec<OrderId> {
-        lock(&self.0.broken).take()
+        self.0.postponed.take_broken()
     }
 
-    /// Orders that were due and only wait for participants without an address here.
+    /// Orders that were due and only wait for participants without an address here. The to-do list
+    /// postpones them.
     pub(crate) fn take_without_address(&self) -> Vec<OrderId> {
-        lock(&self.0.broken).take_without_address()
+        self.0.postponed.take_without_address()
     }
 
-    /// Begins nothing new, and gives what is under way so long to be answered. What is left is handed over, by the log and the
-    /// to-do list.
+    /// Starts nothing new. Requests in flight get `patience` for their answers. The log and the
+    /// to-do list hand over the rest.
     pub async fn shutdown(&self, patience: Duration) {
-        self.0.shutdown.cancel();
-        self.0.tasks.close();
-        if tokio::time::timeout(patience, self.0.tasks.wait()).await.is_ok() {
-            return;
-        }
-        self.0.last_call.cancel();
-        if tokio::time::timeout(MAX_HAND_OVER, self.0.tasks.wait()).await.is_err() {
-            warn!(
-                orders = self.0.tasks.len(),
-                "left without handing over: attempts under way will count as lost and be made again"
-            );
-        }
+        self.0.shutdown.run(patience).await;
     }
 
-    /// Has an order driven that was just placed.
+    /// Starts the driver of an order that was just placed.
     fn begin(&self, order_id: OrderId, placed: Placed, late: bool, permit: OwnedSemaphorePermit) {
-        let mut drivers = lock(&self.0.drivers);
-        let inbox = match drivers.get(&order_id).filter(|inbox| !inbox.is_closed()) {
-            // Others heard of the order before its taker did.
-            Some(inbox) => inbox.clone(),
-            None if late => self.start(&mut drivers, order_id, Start::Asked, permit),
-            None => return drop(self.start(&mut drivers, order_id, Start::Placed(Box::new(placed)), permit)),
-        };
-        // Were there no room, the attempts would count as lost.
-        drop(inbox.try_send(Message::Placed(placed.events)));
+        let id = order_id.clone();
+        self.0.drivers.deliver_placed(order_id, placed, late, |start| self.start(id, start, permit));
     }
 
-    /// Hands a message to the order's driver; starts one if there is none.
+    /// Delivers a message to the order's driver; starts one if the order has none.
     fn deliver(&self, order_id: OrderId, message: Message) -> Result<(), Full> {
-        let mut drivers = lock(&self.0.drivers);
-        let message = match drivers.get(&order_id) {
-            None => message,
-            Some(inbox) => match inbox.try_send(message) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Full(_)) => return Err(Full),
-                // Its driver broke down: another one takes the order over.
-                Err(TrySendError::Closed(message)) => message,
-            },
-        };
-        let permit = match &message {
-            Message::Command(command, ..) if matches!(**command, Command::Operate(_)) => self.permit_for_operator()?,
-            Message::Command(..) | Message::Wake | Message::Placed(_) => self.permit()?,
-        };
-        let inbox = self.start(&mut drivers, order_id, Start::Asked, permit);
-        inbox.try_send(message).map_err(|_| Full)
+        let id = order_id.clone();
+        self.0.drivers.deliver(order_id, message, |message| {
+            let permit = match message {
+                Message::Command(command, ..) if matches!(**command, Command::Operate(_)) => {
+                    self.unless_leaving(Drivers::permit_for_operator)?
+                }
+                Message::Command(..) | Message::Wake | Message::Placed(_) => self.unless_leaving(Drivers::permit)?,
+            };
+            Ok(self.start(id, Start::Asked, permit))
+        })
     }
 
-    fn start(
-        &self,
-        drivers: &mut HashMap<OrderId, mpsc::Sender<Message>>,
-        order_id: OrderId,
-        start: Start,
-        permit: OwnedSemaphorePermit,
-    ) -> mpsc::Sender<Message> {
+    /// Starts a driver. The registry of drivers calls this while it is locked.
+    fn start(&self, order_id: OrderId, start: Start, permit: OwnedSemaphorePermit) -> Sender<Message> {
         let (inbox, messages) = mpsc::channel(INBOX);
-        drivers.insert(order_id.clone(), inbox.clone());
         let driver = Driver::new(self.0.clone(), order_id, messages);
-        // Boxed, since a runtime moves a task several times until it is done, and this one has 11 KiB.
-        self.0.tasks.spawn(Box::pin(async move {
+        // Boxed, since a runtime moves a task several times until it is done, and this one has 11
+        // KiB.
+        self.0.shutdown.spawn(Box::pin(async move {
             driver.run(start).await;
             drop(permit);
         }));
         inbox
     }
 
-    fn permit_for_operator(&self) -> Result<OwnedSemaphorePermit, Full> {
-        if self.0.shutdown.is_cancelled() {
-            return Err(Full);
-        }
-        self.permit().or_else(|Full| self.0.reserve.clone().try_acquire_owned().map_err(|_| Full))
-    }
-
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Full> {
-        if self.0.shutdown.is_cancelled() {
-            return Err(Full);
-        }
-        self.0.permits.clone().try_acquire_owned().map_err(|_| Full)
+    fn unless_leaving(
+        &self,
+        permit: impl FnOnce(&Drivers) -> Result<OwnedSemaphorePermit, Full>,
+    ) -> Result<OwnedSemaphorePermit, Full> {
+        if self.0.shutdown.is_leaving() { Err(Full) } else { permit(&self.0.drivers) }
     }
 }

@@ -1,4 +1,4 @@
-//! What comes of an order or of a command: it is accepted, or it is not taken.
+//! The results of placing an order and of a command: accepted, or why not.
 
 use domain::ids::OrderId;
 use domain::order::{PersonalData, Refusal};
@@ -7,35 +7,35 @@ use event_store::Position;
 use crate::orders::LoadError;
 use crate::participants::NoAddress;
 
-/// What an acknowledged command left in the log.
+/// The record of an acknowledged command in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// The order.
     pub order_id: OrderId,
-    /// The revision after it.
+    /// The revision after the command.
     pub revision: u64,
-    /// The position after it.
+    /// The position after the command.
     pub position: Position,
 }
 
-/// The personal data of an order, for a participant that was told placeholders.
+/// The personal data of an order, for a participant that received placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// Here they are.
+    /// The data.
     Readable(PersonalData),
     /// They were erased.
     Erased,
-    /// Their key is missing, or wrong: a person has to bring it back.
+    /// Their key is missing, or wrong: an operator has to restore it.
     Unreadable(String),
 }
 
-/// Why an order was not taken.
+/// Why an order was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     /// No workflow of that name.
     #[error("there is no workflow {0:?}")]
     UnknownWorkflow(String),
-    /// A participant of the workflow cannot be asked here, so that the order would only wait.
+    /// A participant of the workflow has no address here, so the order would only wait.
     #[error("no order of workflow {workflow:?} is taken here now: {cannot}")]
     NoAddress {
         /// Its name.
@@ -43,10 +43,10 @@ pub enum PlaceError {
         /// Which participant, and why.
         cannot: NoAddress,
     },
-    /// Another order has that id.
+    /// Another order has this id.
     #[error("order {0} exists, with other content")]
     OtherContent(OrderId),
-    /// An order with that id exists, and its content cannot be compared with this one's.
+    /// An order with this id exists, and its content cannot be read for the comparison.
     #[error(
         "order {0} exists, and whether with this content cannot be told, since its personal data cannot be read: {1}"
     )]
@@ -54,24 +54,27 @@ pub enum PlaceError {
     /// The decider refuses it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The log does not take that much at once.
+    /// The order is too large for one append to the log.
     #[error("{0}")]
     TooLarge(String),
-    /// An order with that id was placed, and its history is incomplete. A new order does not take its place.
+    /// An order with this id was placed, and its history is incomplete. A new order does not
+    /// replace it.
     #[error("{0}")]
     Incomplete(String),
-    /// An order with that id exists, and its history holds events that are not Tenuto's, or that cannot have happened.
+    /// An order with this id exists, and its history has events that are not Tenuto's, or that do
+    /// not fit.
     #[error("{0}")]
     Foreign(String),
-    /// Too much is going on.
+    /// The instance is at its limit of drivers.
     #[error("too many orders are being driven")]
     Overloaded,
-    /// The log is not there, or something in it is wrong. Nothing was acknowledged; the same request may be sent again.
+    /// The log does not answer, or has a fault. Nothing was acknowledged; the caller may send the
+    /// same request again.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Why a command about an order that was placed was not taken.
+/// Why a command about a placed order was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// No such order.
@@ -80,16 +83,18 @@ pub enum CommandError {
     /// The decider refuses it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Too much is going on.
+    /// The instance is at its limit of drivers.
     #[error("too many orders are being driven")]
     Overloaded,
-    /// The log is not there, or something in it is wrong. Nothing was acknowledged; the same request may be sent again.
+    /// The log does not answer, or has a fault. Nothing was acknowledged; the caller may send the
+    /// same request again.
     #[error("{0}")]
     Failed(String),
-    /// The order's history is incomplete: it is refused until an operator of the log has restored it.
+    /// The order's history is incomplete. Commands are refused until an operator of the log has
+    /// restored it.
     #[error("{0}")]
     Incomplete(String),
-    /// Others have written to the order's history, or what stands there cannot have happened.
+    /// Another application has written to the order's history, or an event does not fit.
     #[error("{0}")]
     Foreign(String),
     /// Tenuto cannot read the order's history, or cannot use its workflow definition. The same
@@ -99,7 +104,7 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// Whether the same command may fare better later.
+    /// Whether the same command may succeed later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Overloaded | Self::Failed(_) | Self::Broken(_) => true,

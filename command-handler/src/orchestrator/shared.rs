@@ -1,51 +1,49 @@
-//! What the drivers of an instance share.
+//! The parts that the drivers of an instance share. Each part has its own state and its own lock.
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::ids::OrderId;
 use domain::order::Limits;
-use tokio::sync::{Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::broken::Broken;
-use crate::driver::message::Message;
+use super::drivers::Drivers;
+use super::shutdown::Shutdown;
+use crate::idle_orders::IdleOrders;
 use crate::orders::Orders;
-use crate::resting::Resting;
+use crate::postponed::PostponedOrders;
 use crate::workflows::Workflows;
 
-/// Bounds.
+/// The bounds of an instance.
 #[derive(Debug, Clone)]
 pub struct OrchestratorOptions {
-    /// Orders that are driven at once; past it, new ones are refused with "try later".
+    /// How many orders have a driver at once. Beyond it, the instance refuses new orders with "try
+    /// later".
     pub max_active: usize,
-    /// Orders that are driven besides, because an operator asked for something: operators get through whatever else is going on.
+    /// How many more drivers operators' commands may start, so that the load never keeps operators
+    /// out.
     pub reserve: usize,
-    /// Orders that wait for an answer and are kept in memory, to save reading them again. Together they take some 32 MiB at most.
-    pub max_resting: NonZeroUsize,
-    /// How long a driver stays for something that will be due; what is due later comes back by the to-do list.
+    /// How many orders without a driver stay in memory, which saves reading them again. Together
+    /// they take about 32 MiB at most.
+    pub max_idle: NonZeroUsize,
+    /// How long a driver waits for work that will be due. The to-do list brings back later work.
     pub patience: Duration,
-    /// How much one append may hold.
+    /// The limits of one append.
     pub limits: Limits,
 }
 
 impl Default for OrchestratorOptions {
     fn default() -> Self {
-        const MAX_RESTING: NonZeroUsize = NonZeroUsize::new(2_000).expect("not zero");
+        const MAX_IDLE: NonZeroUsize = NonZeroUsize::new(2_000).expect("not zero");
         Self {
             max_active: 2_000,
             reserve: 64,
-            max_resting: MAX_RESTING,
+            max_idle: MAX_IDLE,
             patience: Duration::from_secs(2),
             limits: Limits::LOG,
         }
     }
 }
 
-/// What drivers share.
+/// The parts that the drivers of an instance share.
 #[derive(Debug)]
 pub(crate) struct Shared<L, P, C> {
     pub orders: Orders<L, C>,
@@ -53,28 +51,9 @@ pub(crate) struct Shared<L, P, C> {
     pub participants: P,
     pub clock: C,
     pub options: OrchestratorOptions,
-    /// Nothing new is begun.
-    pub shutdown: CancellationToken,
-    /// Nothing is waited for any more.
-    pub last_call: CancellationToken,
-    /// Orders that were due and cannot be driven.
-    pub broken: Mutex<Broken>,
-    /// Who drives what.
-    pub drivers: Mutex<HashMap<OrderId, mpsc::Sender<Message>>>,
-    /// Orders without a driver, in their last known state. They may be behind the log: the next
-    /// append detects that.
-    pub resting: Mutex<Resting>,
-    pub(super) permits: Arc<Semaphore>,
-    /// Drivers that are kept for what operators ask, however many orders are being driven.
-    pub(super) reserve: Arc<Semaphore>,
-    pub(super) tasks: TaskTracker,
-}
-
-impl<L, P, C> Shared<L, P, C> {
-    /// How many drivers a participant may hold while the instance is short of them: a quarter of those that are free, so that
-    /// however many participants are silent, some are left for the orders that others serve. `None`: there are enough.
-    pub fn share(&self) -> Option<usize> {
-        let free = self.permits.available_permits();
-        (free < self.options.max_active / 2).then_some(free / 4)
-    }
+    pub drivers: Drivers,
+    /// Orders without a driver. They may be behind the log: the next append detects that.
+    pub idle: IdleOrders,
+    pub postponed: PostponedOrders,
+    pub shutdown: Shutdown,
 }

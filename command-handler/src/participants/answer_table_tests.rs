@@ -1,5 +1,6 @@
-//! The table of what a participant's answer means, as a golden file: each status, each shape of a body, each way in which an
-//! exchange fails, and what becomes of a call, a request and an undo that is answered so.
+//! The table of what a participant's answer means, as a golden file: each status, each shape of a
+//! body, each way in which an exchange fails, and what becomes of a call, a request and an undo
+//! that is answered so.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,7 +15,7 @@ use super::failing_exchanges;
 use super::said::{Said, said};
 use crate::answer_shapes::{golden, shapes};
 
-const HEAD: &str = "What an answer of a participant means. UPDATE_GOLDEN=1 writes this file anew.
+const HEAD: &str = "What an answer of a participant means. UPDATE_GOLDEN=1 writes this file again.
 ";
 
 /// What is asked, with a step of each kind before its answer.

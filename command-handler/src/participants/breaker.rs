@@ -1,11 +1,12 @@
-//! A circuit breaker: where attempts at a service come to nothing one after another, the next ones wait, and one at a time tries
-//! whether it is there again.
+//! A circuit breaker: where attempts at a service come to nothing one after another, the next ones
+//! wait, and one at a time tries whether it is there again.
 //!
-//! An attempt that waits is not used up: it waits for the circuit as it would for its turn, within its deadline. So an outage costs
-//! an order no more attempts than its deadlines allow, and an order that has only one does not lose it to an open circuit.
+//! An attempt that waits is not used up: it waits for the circuit as it would for its turn, within
+//! its deadline. So an outage costs an order no more attempts than its deadlines allow, and an
+//! order that has only one does not lose it to an open circuit.
 //!
-//! A mistake of the deployment (an expired key, a wrong path) opens the circuit to its action at once: every other attempt would
-//! fail by it too.
+//! A mistake of the deployment (an expired key, a wrong path) opens the circuit to its action at
+//! once: every other attempt would fail by it too.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +21,8 @@ use crate::lock::lock;
 const MAX_FAILURES: u32 = 10;
 /// How long the circuit stays open, before an attempt tests it.
 const PAUSES: Limits = Limits::new(Duration::from_secs(1), Duration::from_secs(5));
-/// How many attempts wait for one open circuit: each has an order's driver, of which there are not many.
+/// How many attempts wait for one open circuit: each has an order's driver, of which there are not
+/// many.
 const MAX_WAITING: usize = 200;
 
 /// The name of a circuit that lets attempts through.
@@ -248,7 +250,7 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        // Whoever tried has gone without an answer: the next one tries.
+        // The trial ended without an answer: the next attempt tries.
         if self.probes && !self.reported {
             lock(&self.breaker.state).circuit = Circuit::Open { until: Instant::now() };
             self.breaker.changed.notify_waiters();

@@ -1,5 +1,6 @@
-//! The services that are called, each with its turns (so many calls to one at once, and no more) and its circuits: one for the
-//! service, and one for each action that failed by a mistake, so that a wrong path does not keep the others from being asked.
+//! The services that are called, each with its turns (so many calls to one at once, and no more)
+//! and its circuits: one for the service, and one for each action that failed by a mistake, so that
+//! a wrong path does not keep the others from being asked.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,9 +63,11 @@ pub(super) struct Service {
 pub struct ServiceState {
     /// What workflows call it.
     participants: Vec<String>,
-    /// `closed`, `open` or `half-open`; where only some of its actions are held back, as these stand.
+    /// `closed`, `open` or `half-open`; where only some of its actions are held back, as these
+    /// stand.
     circuit: &'static str,
-    /// Why it is not closed: `unclear` (no answer, or a 5xx) or `misconfigured` (a mistake that a person has to mend).
+    /// Why it is not closed: `unclear` (no answer, or a 5xx) or `misconfigured` (a mistake that a
+    /// person has to mend).
     cause: Option<&'static str>,
     /// Calls under way.
     calls_in_flight: usize,
@@ -113,7 +116,7 @@ pub struct Admitted {
     place: Place,
     pass: Pass,
     action: String,
-    /// It tries whether a mistake is mended.
+    /// It tries whether a mistake is corrected.
     trial: Option<Pass>,
     _turn: OwnedSemaphorePermit,
 }
@@ -165,7 +168,8 @@ impl Services {
         states
     }
 
-    /// The circuits, one for each participant and action. Where workflows call several services by one name, the worst counts.
+    /// The circuits, one for each participant and action. Where workflows call several services by
+    /// one name, the worst counts.
     pub fn circuits(&self) -> Vec<Circuit> {
         let services: Vec<Arc<Service>> = lock(&self.known).values().cloned().collect();
         let mut worst: BTreeMap<(String, Option<String>), &'static str> = BTreeMap::new();
@@ -211,7 +215,8 @@ impl Service {
         Ok(target)
     }
 
-    /// Notes a participant's name, so that the service is listed under it, even before anything was sent.
+    /// Notes a participant's name, so that the service is listed under it, even before anything was
+    /// sent.
     pub fn serves(&self, participant: &str) {
         let mut names = lock(&self.names);
         if !names.contains(participant) {
@@ -219,8 +224,8 @@ impl Service {
         }
     }
 
-    /// Waits for a turn, and for the circuit, until the deadline at most. A service that holds its `share` of the instance's
-    /// drivers already has no place to wait in.
+    /// Waits for a turn, and for the circuit, until the deadline at most. A service that holds its
+    /// `share` of the instance's drivers already has no place to wait in.
     pub async fn admit(
         self: &Arc<Self>,
         action: &str,
@@ -269,7 +274,8 @@ impl Service {
         trial.or_else(|| breaker.enter())?.mistaken(error)
     }
 
-    /// Whether an attempt would have a place, where each service may hold so many of the instance's drivers.
+    /// Whether an attempt would have a place, where each service may hold so many of the instance's
+    /// drivers.
     pub fn has_room(&self, share: usize) -> bool {
         self.attempts.load(Ordering::Relaxed) < share.max(self.max_calls)
     }
@@ -347,7 +353,8 @@ impl Admitted {
 
     /// It has not, or says that it cannot now.
     pub(super) fn failed(self, error: &str) {
-        // The action's circuit stays open: this attempt does not show whether the mistake is mended, the next may.
+        // The action's circuit stays open: this attempt does not show whether the mistake is
+        // corrected; the next may.
         let Self { place, pass, .. } = self;
         if let Some(change) = pass.failed(error) {
             place.0.log(change, error);
@@ -421,7 +428,7 @@ mod tests {
         let probe = service.admit("go", soon(), None).await.unwrap();
         assert_eq!(service.state().circuit, "half-open");
         probe.mistaken("answered 401 Unauthorized");
-        // An attempt without a clear answer does not show whether the mistake is mended.
+        // An attempt without a clear answer does not show whether the mistake is corrected.
         service.admit("go", soon(), None).await.unwrap().failed("no answer in time");
         assert_eq!(service.state().cause, Some("misconfigured"));
         service.admit("go", soon(), None).await.unwrap().answered();

@@ -1,5 +1,5 @@
-//! Asking a participant by an event: it is asked once the request is in its stream, which waits for it as long as it takes.
-//! What the participant says is read by `replies`.
+//! Asking a participant by an event: it is asked once the request is in its stream, which waits for
+//! it as long as it takes. What the participant says is read by `replies`.
 
 use std::sync::Arc;
 
@@ -44,7 +44,8 @@ impl<L: Log> EventParticipants<L> {
             Err(error) => return Reply::Refused { error: format!("the request cannot be written: {error}") },
         };
         let stream = ActionRequested::stream(&participant);
-        // Under the id that the request had before, if it was appended and nobody heard of it, this changes nothing.
+        // If the request was appended before, and the answer of the log was lost, its id is the
+        // same, and this changes nothing.
         match timeout(left, self.log.append(&stream, Expected::Any, vec![event(message)])).await {
             Ok(Ok(_)) => Reply::Accepted,
             Ok(Err(error @ AppendError::TooLarge(_))) => {

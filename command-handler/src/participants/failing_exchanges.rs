@@ -36,9 +36,9 @@ enum Does {
 enum At {
     Http,
     Https,
-    /// With TLS, and a certificate that nobody trusts.
+    /// With TLS, and a certificate that no client trusts.
     HttpsUntrusted,
-    /// At a port where nobody listens.
+    /// At a port without a listener.
     Nowhere,
     /// Under a name that has no address.
     Nameless,
@@ -119,7 +119,8 @@ pub(super) fn all() -> Vec<Failing> {
 }
 
 impl Failing {
-    /// What came of it, how many requests reached the participant, and how its circuit stands.
+    /// The result, the number of requests that reached the participant, and the state of its
+    /// circuit.
     pub async fn tried(&self) -> (Reply, usize, Value) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

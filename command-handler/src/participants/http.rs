@@ -33,8 +33,9 @@ pub struct HttpParticipants {
 }
 
 impl HttpParticipants {
-    /// Connections are kept, Nagle's algorithm is off, redirects are not followed: an answer is what the participant itself
-    /// says. At most `max_calls` are made to one participant at once; an attempt waits for its turn, within its deadline.
+    /// Connections are kept, Nagle's algorithm is off, redirects are not followed: an answer is
+    /// what the participant itself says. At most `max_calls` are made to one participant at once;
+    /// an attempt waits for its turn, within its deadline.
     pub fn new(settings: Settings, callback_base: &str, max_calls: usize) -> Result<Self, reqwest::Error> {
         let builder = || {
             let builder = http_client::builder()?.connect_timeout(Duration::from_secs(5));
@@ -51,7 +52,8 @@ impl HttpParticipants {
         let time = ask.attempt.time_left(Utc::now());
         match self.answer(&target, ask).await {
             Ok((status, reply)) => {
-                // A 5xx says that the service cannot act at all now. A "not now" of a single request does not.
+                // A 5xx says that the service cannot act at all now. A "not now" of a single
+                // request does not.
                 match (&reply, status.filter(StatusCode::is_server_error)) {
                     (Reply::Misconfigured { error, .. }, _) => admitted.mistaken(error),
                     (_, Some(status)) => admitted.failed(&format!("it answered {status}")),
@@ -69,12 +71,13 @@ impl HttpParticipants {
         }
     }
 
-    /// The status of the answer, if one came, and what it says. A request that gets no connection by a mistake of the deployment has
-    /// certainly not arrived.
+    /// The status of the answer, if one came, and what it says. A request that gets no connection
+    /// by a mistake of the deployment has certainly not arrived.
     ///
-    /// A participant may close a connection that is kept just as a request goes out on it. Such a request is sent once more, on a new
-    /// connection, as the same attempt: its key lets the participant act once. Since it may have acted on the first, its "no" to the
-    /// second is not taken for its last word: the next attempt is, and whatever was done is undone.
+    /// A participant may close a connection that is kept just as a request goes out on it. Such a
+    /// request is sent once more, on a new connection, as the same attempt: its key lets the
+    /// participant act once. Since it may have acted on the first, its "no" to the second is not
+    /// taken for its last word: the next attempt is, and whatever was done is undone.
     async fn answer(&self, target: &Url, ask: &ActionRequest) -> Result<(Option<StatusCode>, Reply), NoAnswer> {
         let (sent, is_kept) = watched(self.request(&self.client, target, ask).send()).await;
         match sent {
@@ -105,8 +108,8 @@ impl HttpParticipants {
         request
     }
 
-    /// The participants of a definition that could not be asked here. They are not listed with the services of registered
-    /// definitions: this one may be refused.
+    /// The participants of a definition that could not be asked here. They are not listed with the
+    /// services of registered definitions: this one may be refused.
     pub(crate) fn unresolvable(&self, workflow: &Workflow) -> Vec<NoAddress> {
         address_faults(workflow, |_, url| self.services.address_fault(url))
     }
@@ -139,7 +142,8 @@ impl Participants for HttpParticipants {
         let Participant::Http { url } = &ask.reach else { return Ok(None) };
         let service = self.services.at(url);
         service.serves(&ask.participant);
-        // A setting that is missing here may be there after a restart, or at another instance: no attempt is used.
+        // A setting that is missing here may be there after a restart, or at another instance: no
+        // attempt is used.
         service.target(&ask.action).map_err(NotSent::NoTurn)?;
         let left = (ask.attempt.deadline - Utc::now()).to_std().unwrap_or(Duration::ZERO);
         service.admit(&ask.action, Instant::now() + left, share).await.map(Some)
@@ -211,7 +215,8 @@ async fn reply(
     Ok((Some(status), said(answer, unsure, &ask.give_up_on, Utc::now())))
 }
 
-/// What the second answer means where the request was sent twice: the participant may have acted on the first.
+/// What the second answer means where the request was sent twice: the participant may have acted on
+/// the first.
 fn of_a_request_sent_twice(reply: Reply) -> Reply {
     match reply {
         Reply::Refused { error } => {
@@ -225,7 +230,7 @@ fn of_a_request_sent_twice(reply: Reply) -> Reply {
     }
 }
 
-/// Where a later answer goes. An undo's is told apart from that of what it undoes.
+/// The URL for a later answer. That of an undo differs from that of the step.
 fn callback(base: &str, ask: &ActionRequest) -> String {
     let direction = match ask.attempt.direction {
         Direction::Do => "",

@@ -1,4 +1,5 @@
-//! Asking participants to act: over HTTP, or by events. Each attempt was recorded before; what comes of it is an answer.
+//! Requests to participants, over HTTP or by events. Each attempt was recorded before; its result
+//! is an answer.
 
 #[cfg(test)]
 mod answer_table_tests;

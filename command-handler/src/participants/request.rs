@@ -11,20 +11,22 @@ use domain::workflow::{Final, Participant, Workflow};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Whoever can be asked to act.
+/// The participants that can receive requests.
 pub trait Participants: Clone + Send + Sync + 'static {
     /// What an attempt holds while it is made.
     type Turn: Send + 'static;
 
-    /// Waits for the attempt's turn at its participant, until its deadline at most. Where `share` is given, the instance is short
-    /// of drivers, and a participant that holds as many of them already has no place to wait in.
+    /// Waits for the attempt's turn at its participant, until its deadline at most. Where `share`
+    /// is given, the instance is short of drivers, and a participant that holds as many of them
+    /// already has no place to wait in.
     fn turn(
         &self,
         ask: &ActionRequest,
         share: Option<usize>,
     ) -> impl Future<Output = Result<Self::Turn, NotSent>> + Send;
 
-    /// Makes one attempt. Whatever happens is an answer: what went wrong is for the decider to judge.
+    /// Makes one attempt. Whatever happens is an answer: what went wrong is for the decider to
+    /// judge.
     fn ask(&self, ask: ActionRequest, turn: Self::Turn) -> impl Future<Output = Reply> + Send;
 
     /// Whether a participant would have a turn for an attempt, or a place to wait in.
@@ -41,7 +43,8 @@ pub trait Participants: Clone + Send + Sync + 'static {
     }
 }
 
-/// A participant that cannot be asked here: its address hangs on a setting without a usable value, or is none.
+/// A participant that cannot be asked here: its address hangs on a setting without a usable value,
+/// or is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("participant {participant} cannot be asked: {fault}")]
 pub struct NoAddress {
@@ -54,10 +57,11 @@ pub struct NoAddress {
 /// Why a request was not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotSent {
-    /// Its turn did not come, its participant does not answer, or has no address here. No attempt is used, and it is tried again.
+    /// Its turn did not come, its participant does not answer, or has no address here. No attempt
+    /// is used, and it is tried again.
     NoTurn(String),
-    /// Other requests have just failed by a mistake that a person has to mend, and this one would fail too. It counts as a failed
-    /// attempt, so that its step comes to be held for an operator.
+    /// Other requests have just failed by a mistake that a person has to mend, and this one would
+    /// fail too. It counts as a failed attempt, so that its step comes to be held for an operator.
     Mistake {
         /// The mistake, for people.
         error: String,
@@ -66,7 +70,7 @@ pub enum NotSent {
     },
 }
 
-/// One attempt, with all that a participant is told.
+/// One attempt, with all that the participant receives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionRequest {
     /// The order.
@@ -90,8 +94,8 @@ pub struct ActionRequest {
 }
 
 impl ActionRequest {
-    /// The same for every attempt and every instance: derived from order, step and direction, and from the attempt that it began
-    /// with, where that is not the first.
+    /// The same for every attempt and every instance: derived from order, step and direction, and
+    /// from the attempt that it began with, where that is not the first.
     pub fn idempotency_key(&self) -> String {
         let Attempt { step, direction, .. } = &self.attempt;
         idempotency_key(&self.order_id, step, *direction, self.attempt.own_key_since())
@@ -103,7 +107,7 @@ impl ActionRequest {
         (*direction == Direction::Undo).then(|| idempotency_key(&self.order_id, step, Direction::Do, *key_since))
     }
 
-    /// What is told where nothing is kept for ever: personal data filled in.
+    /// The input with personal data filled in. Only a transport that keeps no copy may send it.
     pub fn input(&self) -> Cow<'_, Value> {
         self.personal.fill_in(&self.attempt.input, self.attempt.placeholders.as_ref())
     }

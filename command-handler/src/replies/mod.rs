@@ -30,7 +30,7 @@ pub use tally::{ReplyTally, Taken};
 const LOCK: i64 = 0x7465_6e75_746f_0002;
 
 /// What an operator does when replies were read from another log so far.
-const REMEDY: &str = "connect the log that the replies came from, or restore it whole; to go on with this log instead: tenuto rebuild --yes";
+const REMEDY: &str = "connect the log that the replies came from, or restore it whole; to continue with this log instead: tenuto rebuild --yes";
 
 /// Settings of [`run_replies`].
 #[derive(Debug, Clone)]
@@ -49,8 +49,8 @@ impl Default for ReplyReaderOptions {
     }
 }
 
-/// Takes replies until told to stop. While another instance takes them it stands by; trouble with log and database is waited
-/// out.
+/// Takes replies until told to stop. While another instance takes them it stands by; trouble with
+/// log and database is waited out.
 pub async fn run_replies<P: Participants, C: Clock>(
     orchestrator: Orchestrator<EventStore, P, C>,
     log: EventStore,

@@ -18,7 +18,7 @@ pub(super) struct Received {
     request: Option<Uuid>,
 }
 
-/// What an order is told.
+/// The command that a reply becomes.
 #[derive(Debug, Clone)]
 pub(super) enum Told {
     Answer(Signal),
@@ -46,7 +46,7 @@ pub(super) fn received(event: &RecordedEvent) -> Result<Received, String> {
 }
 
 impl Received {
-    /// What the order is told, now.
+    /// The command for the order, with the current time.
     pub fn told(&self, now: Now) -> Told {
         match self.reply.clone() {
             Reply::Answered(answer) => Told::Answer(Signal {

@@ -53,7 +53,7 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
         match end {
             End::Recorded => self.tally.recorded(),
             End::Dropped => {
-                debug!(%stream, revision, "nobody waits for a reply: it came late, or again");
+                debug!(%stream, revision, "no step waits for a reply: it came late, or again");
                 self.tally.dropped();
             }
             End::Aside(reason) => {

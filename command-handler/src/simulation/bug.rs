@@ -3,9 +3,10 @@
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
-    /// An append is taken for done before it is: what it started is performed first, and appended second, if at all.
+    /// An append is taken for done before it is: what it started is performed first, and appended
+    /// second, if at all.
     PerformsBeforeAppending,
-    /// Each attempt has an idempotency key of its own.
+    /// Each attempt has its own idempotency key.
     AKeyForEachAttempt,
     /// A lease never ends, so no other instance takes the order over.
     LeasesNeverEnd,

@@ -15,7 +15,7 @@ use crate::orchestrator::{Accepted, PlaceError};
 /// How often a client tries.
 const MAX_TRIES: u32 = 30;
 
-/// Places an order; some do it once more later, although they were heard.
+/// Places an order; some do it once more later, although they were answered.
 pub async fn place(simulation: Simulation, members: Members, order_id: OrderId, order: NewOrder) {
     sleep(simulation.dice.up_to(Duration::from_secs(5))).await;
     until_acknowledged(&simulation, &members, &order_id, &order).await;

@@ -1,4 +1,5 @@
-//! Workflow definitions that nobody wrote: every shape that the format knows, drawn from the dice.
+//! Workflow definitions that no person wrote: every shape that the format knows, drawn from the
+//! dice.
 
 use std::fmt::Write;
 
@@ -25,7 +26,8 @@ struct Drawn {
     going_on: Vec<&'static str>,
 }
 
-/// A definition of that name and version, as a file has it. Different versions ask for different actions.
+/// A definition of that name and version, as a file has it. Different versions ask for different
+/// actions.
 pub fn definition(dice: &Dice, name: &str, version: u32) -> String {
     let mut file = format!("workflow: {name}\nversion: {version}\nparticipants:\n  p: {{ url: 'http://p' }}\nsteps:\n");
     let mut drawn: Vec<Drawn> = Vec::new();
@@ -68,7 +70,7 @@ fn step(dice: &Dice, file: &mut String, version: u32, index: usize, drawn: &[Dra
     before.sort_unstable();
     before.dedup();
     guard(dice, file, &before, drawn);
-    // The first one asks somebody: there has to be one that does.
+    // The first step sends a request: at least one has to.
     let kind = dice.within(if index == 0 { 18..100 } else { 0..100 });
     if kind < 8 {
         writeln!(file, "    wait: {}", dice.pick(&["50ms", "3s", "1m"])).unwrap();

@@ -1,5 +1,5 @@
-//! What lies between instances and participants. Its mistakes turn requests away before a participant receives them, and
-//! sometimes no participant can be reached at all.
+//! What lies between instances and participants. Its mistakes turn requests away before a
+//! participant receives them, and sometimes no participant can be reached at all.
 
 use std::time::Duration;
 
@@ -59,7 +59,8 @@ impl Deployment {
         }))
     }
 
-    /// The response to a request that a mistake keeps from its participant. Once a run is calm, the deployment is mended.
+    /// The response to a request that a mistake keeps from its participant. Once a run is calm, the
+    /// deployment is corrected.
     pub fn turns_away(self, simulation: &Simulation) -> Option<Response> {
         let now = simulation.now();
         let is_broken = self.0.is_some_and(|(from, until)| from <= now && now < until);
@@ -72,8 +73,8 @@ impl Deployment {
         Some(Response::error(status, format!("{MISTAKE}{status}")))
     }
 
-    /// May replace an answer by one that does not say what was done: it is elsewhere (303), or in a form that the caller does
-    /// not accept (406).
+    /// May replace an answer by one that does not say what was done: it is elsewhere (303), or in a
+    /// form that the caller does not accept (406).
     pub fn distorts(simulation: &Simulation, response: Response) -> Response {
         if !simulation.happens(Fault::AnswerLostInForm) {
             return response;

@@ -1,11 +1,11 @@
-//! What goes wrong in a run: the kinds, how often each does, and how often it did.
+//! The faults of a run: the kinds, how often each happens, and how often it happened.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::dice::Dice;
 
-/// Names every kind of fault: how it is told, and in how many of a thousand cases it happens in common weather. Those that
-/// happen only as a consequence of others are never drawn.
+/// Lists every kind of fault: its name, and in how many of a thousand cases it happens normally.
+/// Faults that happen only as a consequence of others are never drawn.
 macro_rules! faults {
     ($($(#[doc = $doc:literal])* $kind:ident = $name:literal, $per_mille:literal;)*) => {
         /// A kind of fault.
@@ -16,7 +16,7 @@ macro_rules! faults {
             /// All of them.
             pub const ALL: &[Fault] = &[$(Fault::$kind,)*];
 
-            /// How it is told.
+            /// Its name in the report.
             pub fn name(self) -> &'static str {
                 match self { $(Fault::$kind => $name,)* }
             }
@@ -33,7 +33,7 @@ faults! {
     Crash = "crash", 0;
     /// An instance freezes, and wakes up after a while.
     Stall = "stall", 0;
-    /// An instance is told to leave, and another one takes its place.
+    /// An instance stops, and another one takes its place.
     Leave = "graceful leave", 0;
     /// An instance's clock is set, forward or back.
     ClockJump = "clock jump", 0;
@@ -43,23 +43,24 @@ faults! {
     LostAnswer = "lost answer", 30;
     /// A request arrives twice.
     Duplicate = "duplicate", 30;
-    /// A message takes so long that others overtake it, or that nobody waits for it any more.
+    /// A message takes so long that others overtake it, or that its receiver
+    /// no longer waits.
     LateMessage = "late message", 30;
     /// An append fails, and nothing is appended.
     AppendFailure = "append failure", 20;
-    /// An append is carried out, but its caller is told that the log is unavailable.
+    /// An append succeeds, but its caller receives "unavailable".
     AppendUnknown = "append unknown", 20;
-    /// An append is carried out after its caller was told that the log is unavailable.
+    /// An append succeeds after its caller received "unavailable".
     AppendLate = "append late", 10;
-    /// An append came after somebody else's.
+    /// An append came after that of another instance.
     AppendConflict = "append conflict", 0;
     /// A read of the log fails.
     ReadFailure = "read failure", 20;
-    /// The to-do list does not answer, or not in a way that its reader hears.
+    /// The to-do list does not answer, or its answer is lost.
     ListFailure = "list failure", 30;
     /// The to-do list lags far behind the log.
     ListLag = "list lag", 50;
-    /// A lease ended with its order still due, and somebody took it over.
+    /// A lease ended with its order still due, and another instance took it over.
     LeaseExpiry = "lease expiry", 0;
     /// An attempt's turn at its participant comes late.
     LateTurn = "late turn", 30;
@@ -71,7 +72,8 @@ faults! {
     ServerError = "5xx", 50;
     /// A participant says "later", and when.
     RetryAfter = "retry-after", 20;
-    /// Something in front of a participant answers 4xx; the participant never heard of it.
+    /// Something in front of a participant answers 4xx; the participant never received the
+    /// request.
     ForeignRefusal = "foreign 4xx", 4;
     /// A participant refuses for good.
     Refusal = "4xx", 20;
@@ -81,7 +83,7 @@ faults! {
     StillRunning = "still running", 0;
     /// A mistake of the deployment turns one request away: a wrong path, a key that has expired.
     Mistake = "mistake", 8;
-    /// A mistake of the deployment turns every request away, until it is mended.
+    /// A mistake of the deployment rejects every request, until it is corrected.
     BrokenDeployment = "broken deployment", 0;
     /// A participant acts, and its answer arrives as one that does not say so (303, 406).
     AnswerLostInForm = "answer lost in form", 5;
@@ -95,7 +97,7 @@ faults! {
     Timeout = "timeout", 0;
     /// A participant says 202 where the answer has to come at once.
     WrongAcceptance = "wrong 202", 5;
-    /// A participant gives an outcome that nobody knows.
+    /// A participant gives an unknown outcome.
     UnknownOutcome = "unknown outcome", 10;
     /// A participant never gives the answer that it promised.
     NeverAnswers = "never answered", 30;
@@ -103,7 +105,7 @@ faults! {
     AnsweredTwice = "answered twice", 100;
     /// A participant sends another answer under a key that it has used.
     OtherAnswer = "other answer", 50;
-    /// What a participant or a shop sends looks like a placeholder of ours.
+    /// Text from a participant or a shop looks like a placeholder.
     ForeignPlaceholder = "foreign placeholder", 150;
     /// The key of an order's personal data is lost.
     LostKey = "lost key", 0;
@@ -134,7 +136,8 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Most runs have some kinds only, so that each is also seen without the others; some have none at all.
+    /// Most runs have some kinds only, so that each is also seen without the others; some have none
+    /// at all.
     pub fn new(dice: &Dice) -> Self {
         let calm = dice.hits(50);
         let rate = |fault: &Fault| if calm { 0 } else { fault.per_mille() * dice.pick(&[0, 1, 1, 1, 4]) };

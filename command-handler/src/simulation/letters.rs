@@ -1,4 +1,5 @@
-//! The later answers of participants, and of people: each is sent until somebody has taken or refused it, under the same key each time.
+//! The later answers of participants, and of people: each is sent until an instance has accepted or
+//! refused it, under the same key each time.
 
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ async fn deliver(simulation: Simulation, members: Members, letter: Letter) {
             Ok(Ok(Some(Err(error @ CommandError::UnknownOrder(_))))) => {
                 return simulation.wrong("no_answer_without_a_record", format!("{letter:?}: {error}"));
             }
-            // Nobody heard, or nobody had the time: once more, later.
+            // No instance received it, or had time for it: once more, later.
             Ok(Ok(Some(Err(_)) | None) | Err(_)) | Err(_) => {}
         }
         sleep(simulation.dice.up_to(Duration::from_secs(2) * (tries + 1))).await;

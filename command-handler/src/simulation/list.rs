@@ -1,4 +1,5 @@
-//! The to-do list of a run: a view of the log that lags behind it, and leases by the list's own clock, as Postgres has them.
+//! The to-do list of a run: a view of the log that lags behind it, and leases by the list's own
+//! clock, as Postgres has them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,8 +18,8 @@ use crate::fakes::watched::Watched;
 use crate::lock::lock;
 use crate::todo::{TodoList, TodoOptions};
 
-/// How long a reader stays at an empty list. The real list answers at once, and is read again a moment later: all the same,
-/// but that here nobody has to count the moments of a month.
+/// How long a reader stays at an empty list. The real list answers at once, and is read again a
+/// moment later: all the same, but no test has to count the moments of a month.
 const MAX_STAY: Duration = Duration::from_hours(24);
 
 /// The list itself.
@@ -59,7 +60,7 @@ impl List {
         }
     }
 
-    /// What is due at `at` and not leased, for so long from now.
+    /// Orders that are due at `at` and have no lease, for so long from now.
     fn take(&self, at: Timestamp, most: usize, options: &TodoOptions) -> Vec<String> {
         let now = self.simulation.now();
         let mut rows = lock(&self.rows);
@@ -78,7 +79,8 @@ impl List {
         claimed.into_iter().map(|(_, id)| id.to_string()).collect()
     }
 
-    /// How long it is until something may be claimed by somebody whose clock is so far ahead.
+    /// How long it is until an instance whose clock is so far ahead may
+    /// claim an order.
     fn wait(&self, ahead: TimeDelta) -> Duration {
         let now = self.simulation.now();
         let rows = lock(&self.rows);

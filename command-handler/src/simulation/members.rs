@@ -1,4 +1,5 @@
-//! The instances of a run, and what befalls them: they are killed, freeze, leave, are started anew, and their clocks are set.
+//! The instances of a run, and what befalls them: they are killed, freeze, leave, are started
+//! again, and their clocks are set.
 
 use std::num::NonZeroUsize;
 use std::ops::Deref;
@@ -50,7 +51,7 @@ pub struct Members {
 }
 
 impl Members {
-    /// So many places, nobody there.
+    /// So many places without an instance.
     pub fn new(simulation: Simulation, places: usize) -> Self {
         Self { simulation, places: Arc::new(Mutex::new(vec![None; places])) }
     }
@@ -60,7 +61,7 @@ impl Members {
         lock(&self.places).len()
     }
 
-    /// Whoever the load balancer chooses, dead or alive, if there is somebody in that place.
+    /// The instance that the load balancer chooses, running or not, if the place has one.
     pub fn any(&self) -> Option<Member> {
         let place = self.simulation.dice.pick(&lock(&self.places)).clone();
         if let Some(member) = &place {
@@ -92,7 +93,7 @@ impl Member {
         let options = OrchestratorOptions {
             max_active: *dice.pick(&[1, 3, 50]),
             reserve: 1,
-            max_resting: NonZeroUsize::new(*dice.pick(&[1, 2, 50])).unwrap(),
+            max_idle: NonZeroUsize::new(*dice.pick(&[1, 2, 50])).unwrap(),
             patience: Duration::from_millis(*dice.pick(&[0, 500, 2_000])),
             limits: sizes::limits(simulation.bug),
         };
@@ -123,11 +124,11 @@ impl Member {
 
     /// All queues and caches are bounded.
     fn look_at_bounds(&self) {
-        let (drivers, resting) = (lock(&self.0.drivers).len(), lock(&self.0.resting).len());
+        let (drivers, idle) = (self.0.drivers.len(), self.0.idle.len());
         let options = &self.0.options;
         // A driver is forgotten a moment after its place is free, or the other way round.
-        if drivers > options.max_active + options.reserve || resting > options.max_resting.get() {
-            let how = format!("{}: {drivers} drivers and {resting} resting orders with {options:?}", self.being.name);
+        if drivers > options.max_active + options.reserve || idle > options.max_idle.get() {
+            let how = format!("{}: {drivers} drivers and {idle} idle orders with {options:?}", self.being.name);
             self.being.simulation.wrong("queues_are_bounded", how);
         }
     }
@@ -141,7 +142,7 @@ impl Member {
 
     /// Nothing is left running, and every place is free.
     pub fn look_if_at_rest(&self) {
-        let drivers = lock(&self.0.drivers).len();
+        let drivers = self.0.drivers.len();
         if drivers > 0 || self.free() != self.0.options.max_active {
             let how = format!("{}: {drivers} drivers are left, {} places are free", self.being.name, self.free());
             self.being.simulation.wrong("nothing_is_left_running", how);

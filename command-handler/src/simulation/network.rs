@@ -7,8 +7,9 @@ use tokio::sync::oneshot;
 use super::faults::Fault;
 use super::simulation::Simulation;
 
-/// Sends a request to where it is served, and gives where the answer comes, if it does: the connection may break, or be
-/// silent for ever. What has left its sender is on its way, whatever becomes of the sender.
+/// Sends a request to where it is served, and gives where the answer comes, if it does: the
+/// connection may break, or be silent for ever. What has left its sender is on its way, whatever
+/// becomes of the sender.
 pub fn exchange<T, F>(
     simulation: &Simulation,
     serve: impl Fn() -> F + Clone + Send + Sync + 'static,
@@ -38,14 +39,14 @@ where
         if simulation.happens(Fault::LostAnswer) {
             say_nothing(&simulation, answer);
         } else {
-            // Whoever asked may have gone: then nobody wants the answer.
+            // The caller may be gone. Then the answer is dropped.
             let _ = answer.send(result);
         }
     });
     answered
 }
 
-/// The connection breaks at once, or nothing is heard of it any more.
+/// The connection breaks at once, or no answer ever arrives.
 fn say_nothing<T: Send + 'static>(simulation: &Simulation, mut answer: oneshot::Sender<T>) {
     if simulation.dice.hits(500) {
         tokio::spawn(async move { answer.closed().await });

@@ -1,4 +1,5 @@
-//! Those who look after orders: they answer what a step awaits of a person, and operate on orders at any moment.
+//! Those who look after orders: they answer what a step awaits of a person, and operate on orders
+//! at any moment.
 
 use std::time::Duration;
 
@@ -60,7 +61,8 @@ async fn for_each_new(
     }
 }
 
-/// Looks after most of what is stuck, sooner or later: has it tried again, assumes its answer, or cancels the order.
+/// Looks after most of what is stuck, sooner or later: has it tried again, assumes its answer, or
+/// cancels the order.
 pub async fn look_after_what_is_stuck(simulation: Simulation, members: Members) {
     let stuck = |event: &Event| match event {
         Event::OrderStuck(e) => Some(e.step.clone()),
@@ -135,7 +137,7 @@ fn skip(simulation: &Simulation, order_id: &OrderId) -> Option<Operation> {
     Some(Operation::Skip { step: step.id.clone(), outcome, data: sizes::data(simulation, json!("assumed")) })
 }
 
-/// Says whether the operation was taken; where nobody answers, it may have been.
+/// Returns whether the operation was accepted. Without an answer, it may have been.
 async fn until_answered(
     simulation: &Simulation,
     members: &Members,

@@ -1,4 +1,5 @@
-//! The ports as one instance has them: the clock that it believes, the log and the participants over a network.
+//! The ports as one instance has them: the clock that it believes, the log and the participants
+//! over a network.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -120,7 +121,7 @@ impl RemoteLog {
             simulation.tell(format_args!("{name} appends {types:?} to {stream}: {result:?}"));
             simulation.travel().await;
             let unknown = simulation.happens(Fault::AppendUnknown);
-            // Whoever asked may have gone: then nobody wants the answer.
+            // The caller may be gone. Then the answer is dropped.
             let _ = answer.send(if unknown { Err(unavailable()) } else { result });
         });
         match hasty {

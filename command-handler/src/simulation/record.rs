@@ -1,5 +1,5 @@
-//! What is known of a run when it is over, and what the invariants are checked against: the log as it was written, and what
-//! those outside saw. Nothing of it comes from inside the orchestrator.
+//! What is known of a run when it is over, and what the invariants are checked against: the log as
+//! it was written, and what those outside saw. Nothing of it comes from inside the orchestrator.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct History {
     pub state: Option<Order>,
 }
 
-/// An attempt that an instance asked somebody to make.
+/// An attempt whose request an instance sent.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub ask: ActionRequest,
@@ -77,14 +77,15 @@ pub struct Record {
     pub lost_keys: BTreeMap<OrderId, bool>,
     pub asks: Vec<Asked>,
     pub effects: Vec<Effect>,
-    /// What was said to those who placed an order, each time that it was.
+    /// The answers to those who placed an order.
     pub acknowledged: Vec<Accepted>,
     /// The later answers that were acknowledged.
     pub answers_taken: Vec<Letter>,
     pub operations_taken: Vec<OperationTaken>,
     /// An instance was frozen, or its clock was wrong by seconds.
     pub somebody_was_out_of_time: bool,
-    /// What was wrong the moment that it was seen: the name of the invariant, and how it was broken.
+    /// What was wrong the moment that it was seen: the name of the invariant, and how it was
+    /// broken.
     pub wrong: Vec<(&'static str, String)>,
     appends: u64,
 }

@@ -34,7 +34,7 @@ const LONGEST: Duration = Duration::from_hours(90 * 24);
 /// How long the slowest message takes, with all its repetitions.
 const LATEST: Duration = Duration::from_hours(2);
 
-/// The workflow that nobody wrote.
+/// The generated workflow.
 const DRAWN: &str = "drawn";
 
 /// What is to be known of a run.
@@ -58,7 +58,7 @@ pub struct Run {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct How {
     pub bug: Option<Bug>,
-    /// Whether all that happens is told.
+    /// Whether the run prints its steps.
     pub told: bool,
 }
 
@@ -109,12 +109,13 @@ async fn live(simulation: &Simulation) {
         member.go().await;
         member.look_if_at_rest();
     }
-    // Some may have been started since; they and their services know one another, and would be kept for ever.
+    // Some may have been started since; they and their services know one another, and would be kept
+    // for ever.
     members.dismiss();
 }
 
-/// Waits until every client is through and every order over, and then until the last message has come. It does not
-/// wait for an order whose key is lost.
+/// Waits until every client is through and every order over, and then until the last message has
+/// come. It does not wait for an order whose key is lost.
 async fn come_to_rest(simulation: &Simulation, mut clients: JoinSet<()>) {
     while clients.join_next().await.is_some() {}
     let written = &simulation.written;
@@ -139,7 +140,8 @@ async fn come_to_rest(simulation: &Simulation, mut clients: JoinSet<()>) {
 static SHIPPED: LazyLock<[Arc<Workflow>; 2]> =
     LazyLock::new(|| [WITH_BACKORDER, WITHOUT_BACKORDER].map(|source| Arc::new(Workflow::parse(source).unwrap())));
 
-/// Puts the definition into the log that the orders follow, and gives its name: mostly one that nobody wrote.
+/// Puts the definition into the log that the orders follow, and gives its name: mostly a generated
+/// one.
 fn set_up(simulation: &Simulation) -> String {
     let workflow = if simulation.dice.hits(150) {
         simulation.dice.pick(&*SHIPPED).clone()

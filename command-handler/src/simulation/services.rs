@@ -1,5 +1,6 @@
-//! Participants with a memory: what they did under a key, they do not do again; what was undone before it was done, they
-//! never do. While they work on a request, they say so (409). Beyond that they do what chance has them do.
+//! Participants with a memory: what they did under a key, they do not do again; what was undone
+//! before it was done, they never do. While they work on a request, they say so (409). Beyond that
+//! they do what chance has them do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -36,9 +37,10 @@ pub struct Services {
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// What was said under which key: the same is said again. With it, what was asked.
+    /// The answer under each key, which is repeated, with its request.
     said: BTreeMap<String, (ActionRequest, Response)>,
-    /// The attempts that came, by their keys, and those that a mistake of the deployment turned away.
+    /// The attempts that came, by their keys, and those that a mistake of the deployment turned
+    /// away.
     came: BTreeSet<(String, u32)>,
     turned_away: BTreeSet<(String, u32)>,
     /// What is being worked on, by its key.
@@ -137,7 +139,8 @@ impl Services {
         heard.then(|| Deployment::distorts(simulation, response))
     }
 
-    /// The attempt that stands in the way. An undo is sometimes handled before what it undoes is done, which then never will be.
+    /// The attempt that stands in the way. An undo is sometimes handled before what it undoes is
+    /// done, which then never will be.
     fn busy(&self, ask: &ActionRequest, key: &str) -> Option<Busy> {
         let memory = lock(&self.memory);
         if let Some(running) = memory.running.get(key) {
@@ -289,7 +292,8 @@ impl Services {
         }
     }
 
-    /// Undoes what it has accepted to undo, in time or too late, and says so; some never say anything.
+    /// Undoes what it has accepted to undo, in time or too late, and says so; some never say
+    /// anything.
     async fn undo_later(self, ask: ActionRequest, key: String, step: Step) {
         let simulation = &self.simulation;
         let longest = *simulation.dice.pick(&[Duration::from_secs(10), step.answer_timeout + Duration::from_mins(1)]);

@@ -1,4 +1,5 @@
-//! What all who take part in a run share: its dice, its time, its faults, the log, and the record of what happened.
+//! What all who take part in a run share: its dice, its time, its faults, the log, and the record
+//! of what happened.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -123,7 +124,7 @@ impl Shared {
         result
     }
 
-    /// Tells what happens, to whoever wants to know.
+    /// Prints a step of the run, if wanted.
     pub fn tell(&self, what: fmt::Arguments) {
         if let Some(trace) = &self.trace {
             let at = self.begin.elapsed().as_millis();

@@ -10,7 +10,7 @@ use super::bug::Bug;
 use super::faults::{Counts, Fault};
 use super::run::{How, Run, run};
 
-/// How many seeds are run where nobody says.
+/// The default number of seeds.
 const SEEDS: u64 = 5_000;
 /// How many of them a bug may hide from.
 const SEEDS_TO_A_BUG: u64 = 1_000;
@@ -19,7 +19,7 @@ fn number(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text:?}")))
 }
 
-/// What came of many runs.
+/// The results of many runs.
 #[derive(Default)]
 struct Sum {
     runs: u64,

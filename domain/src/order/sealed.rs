@@ -8,6 +8,7 @@ use uuid::Uuid;
 pub struct Sealed {
     /// The id of the key.
     pub key: Uuid,
-    /// Base64 of the nonce (12 bytes), the encrypted JSON of [`Contents`](super::Contents), and the tag (16 bytes).
+    /// Base64 of the nonce (12 bytes), the encrypted JSON of [`Contents`](super::Contents), and the
+    /// tag (16 bytes).
     pub text: String,
 }

@@ -63,7 +63,7 @@ const KEPT: [(&str, &str); 2] = [
 
 /// Folders of Rust sources whose comments and texts follow the same rules. In the end, all of
 /// `crates/` and the four crates at the top belong here.
-const SOURCES: [&str; 25] = [
+const SOURCES: [&str; 26] = [
     "benches",
     "crates/accept-loop",
     "crates/audit",
@@ -79,6 +79,7 @@ const SOURCES: [&str; 25] = [
     "crates/lab",
     "crates/leader-consumer",
     "crates/maintenance",
+    "crates/order-stream",
     "crates/participants",
     "crates/postgres-cluster",
     "crates/servers",
@@ -95,7 +96,7 @@ const SOURCES: [&str; 25] = [
 const FOLDERS: [&str; 8] = ["benches", "command-handler", "crates", "domain", "projector", "query-api", "src", "tests"];
 
 /// How often the sources that are not covered yet have a banned phrase. A number only falls.
-const LEFT: [(&str, usize); 1] = [("command-handler", 179)];
+const LEFT: [(&str, usize); 1] = [("command-handler", 14)];
 
 /// The widest line of prose.
 const WIDTH: usize = 100;

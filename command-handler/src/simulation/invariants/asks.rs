@@ -13,7 +13,7 @@ pub fn an_order_ends_on_the_version_it_began_on(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for (id, history) in &record.orders {
         let Some(definition) = record.definition(id) else {
-            wrong.push(format!("{id} follows a definition that nobody registered"));
+            wrong.push(format!("{id} follows a definition that was never registered"));
             continue;
         };
         for started in attempts(history) {
@@ -39,7 +39,8 @@ pub fn an_order_ends_on_the_version_it_began_on(record: &Record) -> Wrong {
     wrong
 }
 
-/// Nobody is asked for an attempt that was not in the log at that moment, and nobody is asked twice for one.
+/// No participant receives a request for an attempt that was not in the log at that moment, or two
+/// requests for one attempt.
 pub fn append_first_perform_second(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     let mut asked_for = BTreeSet::new();
@@ -50,13 +51,13 @@ pub fn append_first_perform_second(record: &Record) -> Wrong {
             wrong.push(format!("{by} asked for an attempt that was not in the log: {ask:?}"));
         }
         if !asked_for.insert((&ask.order_id, &attempt.step, attempt.direction, attempt.number)) {
-            wrong.push(format!("{by} asked for an attempt that somebody had asked for before: {ask:?}"));
+            wrong.push(format!("{by} asked for an attempt that was requested before: {ask:?}"));
         }
     }
     wrong
 }
 
-/// What the log had of an order when somebody asked.
+/// The events of an order in the log when a request was sent.
 fn known<'r>(record: &'r Record, asked: &Asked) -> &'r [Entry] {
     record.orders.get(&asked.ask.order_id).map(|history| &history.entries[..asked.events_before]).unwrap_or_default()
 }
@@ -70,8 +71,9 @@ fn start_of<'r>(record: &'r Record, asked: &Asked) -> Option<&'r Entry> {
     })
 }
 
-/// The idempotency key is the same for all attempts at the same thing, and what is asked under it too; no other thing has it.
-/// An attempt that an operator has made again, after one that surely did nothing, is another thing.
+/// The idempotency key is the same for all attempts at the same thing, and what is asked under it
+/// too; no other thing has it. An attempt that an operator has made again, after one that surely
+/// did nothing, is another thing.
 pub fn one_key_for_all_attempts(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     let (mut keys, mut things) = (BTreeMap::new(), BTreeMap::new());
@@ -97,7 +99,8 @@ pub fn one_key_for_all_attempts(record: &Record) -> Wrong {
     wrong
 }
 
-/// The attempt that the key of this one began with, and whether nothing had been done when it replaced the key before it.
+/// The attempt that the key of this one began with, and whether nothing had been done when it
+/// replaced the key before it.
 fn key_since(entries: &[Entry], asked: &Asked) -> (u32, bool) {
     let attempt = &asked.ask.attempt;
     let (mut since, mut was_earned, mut nothing_done) = (1, true, false);
@@ -121,9 +124,10 @@ fn key_since(entries: &[Entry], asked: &Asked) -> (u32, bool) {
     (since, was_earned)
 }
 
-/// Once an order has ended, nobody is asked for anything, but for an attempt that was appended just now: others may end the order
-/// while its owner hears from the log. Only an instance that was frozen, or whose clock is wrong, can be later than that to notice;
-/// participants have the idempotency key against those.
+/// Once an order has ended, no request is sent, except for an attempt that was appended just now:
+/// another instance may end the order while the owner waits for the log. Only an instance that was
+/// frozen, or whose clock is wrong, can notice later. The idempotency key protects participants
+/// from those requests.
 pub fn nothing_is_asked_after_the_end(record: &Record) -> Wrong {
     let ended = |entry: &Entry| matches!(entry.event, Event::OrderCompleted(_) | Event::OrderCanceled(_));
     let too_late = |asked: &&Asked| {

@@ -17,8 +17,8 @@ pub fn each_effect_at_most_once(record: &Record) -> Wrong {
     twice.map(|effect| format!("done twice: {effect:?}")).collect()
 }
 
-/// A mistake of the deployment undoes no order. Nor does "it is still running" (409), except as the answer to the last attempt.
-/// An undo that is answered so is tried again.
+/// A mistake of the deployment undoes no order. Nor does "it is still running" (409), except as the
+/// answer to the last attempt. An undo that is answered so is tried again.
 pub fn only_a_no_undoes_an_order(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for (id, history) in &record.orders {
@@ -68,8 +68,9 @@ pub fn nothing_is_done_after_its_undo(record: &Record) -> Wrong {
     wrong
 }
 
-/// Of an order that is completed, every step that the log calls done was done, and none was undone; of one that is canceled,
-/// everything was undone that was done and can be. What comes after the undos was done, or the order is not over.
+/// Of an order that is completed, every step that the log calls done was done, and none was undone;
+/// of one that is canceled, everything was undone that was done and can be. What comes after the
+/// undos was done, or the order is not over.
 pub fn effects_match_the_end(record: &Record) -> Wrong {
     let done: BTreeSet<(&OrderId, &StepId, Direction)> =
         record.effects.iter().map(|effect| (&effect.order_id, &effect.step, effect.direction)).collect();
@@ -109,7 +110,7 @@ pub fn effects_match_the_end(record: &Record) -> Wrong {
     wrong
 }
 
-/// Whether what the log says of a step rests on somebody's assumption, or on time, and not on its answer.
+/// Whether what the log says of a step rests on an assumption, or on time, and not on its answer.
 fn assumed(history: &History, step: &StepId, direction: Direction) -> bool {
     history.entries.iter().any(|entry| {
         matches!(&entry.event, Event::StepCompleted(e)
@@ -117,8 +118,8 @@ fn assumed(history: &History, step: &StepId, direction: Direction) -> bool {
     })
 }
 
-/// What was done last is undone first, one thing after another, once nothing is done any more; all of it, before the
-/// compensation is called complete.
+/// What was done last is undone first, one thing after another, once nothing is done any more; all
+/// of it, before the compensation is called complete.
 pub fn undone_in_reverse(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for (id, history) in &record.orders {
@@ -147,7 +148,8 @@ struct Undoing {
 impl Undoing {
     fn next(&mut self, event: &Event, definition: &Workflow) -> Option<String> {
         match event {
-            // A first attempt that was not sent is made again under its number: each undo begins once.
+            // A first attempt that was not sent is made again under its number: each undo begins
+            // once.
             Event::StepStarted(e) if e.direction == Direction::Undo && self.undone.insert(e.step.clone()) => {
                 let can_be = |step: &&StepId| definition.step(step).is_some_and(|step| step.undo.is_some());
                 let last = self.done.iter().rev().find(can_be).cloned();
@@ -180,7 +182,8 @@ impl Undoing {
             Event::StepFailed(e) => {
                 self.open.remove(&e.step);
                 if e.direction == Direction::Do {
-                    // It may have been held before, as one that may have been done. Its participant's last word counts.
+                    // It may have been held before, as one that may have been done. Its
+                    // participant's last word counts.
                     self.done.retain(|step| *step != e.step);
                     if e.maybe_done {
                         self.done.push(e.step.clone());

@@ -1,4 +1,5 @@
-//! What the log says: that what was acknowledged is there, that it can be read, and that it goes one way.
+//! What the log says: that what was acknowledged is there, that it can be read, and that it goes
+//! one way.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,7 +12,8 @@ use super::Wrong;
 use crate::simulation::letters::REFUSED_LATER;
 use crate::simulation::record::{Entry, History, Record};
 
-/// Whoever placed an order and was told so finds it in the log, where he was told, and was told the same each time.
+/// An order whose placing was acknowledged is in the log at the reported position, and each
+/// repetition got the same answer.
 pub fn no_answer_without_a_record(record: &Record) -> Wrong {
     let mut told = BTreeMap::new();
     let mut wrong = Wrong::new();
@@ -58,8 +60,8 @@ pub fn one_answer_one_event(record: &Record) -> Wrong {
     wrong
 }
 
-/// Every event can be read and folded; it is chained to the one before, belongs to its order and follows from an event
-/// before it. The same events give the same state, however they are folded.
+/// Every event can be read and folded; it is chained to the one before, belongs to its order and
+/// follows from an event before it. The same events give the same state, however they are folded.
 pub fn the_log_is_the_only_truth(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for (id, history) in &record.orders {

@@ -1,5 +1,5 @@
-//! Personal data are sealed in the log, and reach only participants whose step reads them. Text that only looks like a
-//! placeholder arrives as it is.
+//! Personal data are sealed in the log, and reach only participants whose step reads them. Text
+//! that only looks like a placeholder arrives as it is.
 
 use domain::order::{Direction, Event, StepStarted};
 use domain::workflow::Step;
@@ -37,15 +37,15 @@ pub fn no_one_is_told_what_its_step_does_not_say(record: &Record) -> Wrong {
         for (name, text) in texts(order) {
             let reads = step.with.iter().any(|(_, expression)| expression.source().contains(name));
             if !reads && told.contains(text) {
-                wrong.push(format!("{} is told {name}, which its step does not read: {told}", asked.key));
+                wrong.push(format!("{} receives {name}, which its step does not read: {told}", asked.key));
             }
         }
     }
     wrong
 }
 
-/// What a step reads of the order, or of an earlier answer, arrives unchanged, with personal data filled in. Where a key was lost,
-/// an order may be undone without them.
+/// What a step reads of the order, or of an earlier answer, arrives unchanged, with personal data
+/// filled in. Where a key was lost, an order may be undone without them.
 pub fn what_is_told_is_what_there_is(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for asked in &record.asks {
@@ -65,7 +65,7 @@ pub fn what_is_told_is_what_there_is(record: &Record) -> Wrong {
                 && asked.told.get(name) != Some(&expected)
             {
                 let told = asked.told.get(name);
-                wrong.push(format!("{} is told {name} as {told:?}, where there is {expected}", asked.key));
+                wrong.push(format!("{} receives {name} as {told:?}, where there is {expected}", asked.key));
             }
         }
     }

@@ -1,0 +1,137 @@
+//! The drivers of an instance: at most one for each order, and a bound for all of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use domain::ids::OrderId;
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::driver::message::{Message, Placed, Start};
+use crate::lock::lock;
+
+/// No driver is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// The inbox of each order that has a driver, and the permits for drivers.
+#[derive(Debug)]
+pub(crate) struct Drivers {
+    inboxes: Mutex<HashMap<OrderId, Sender<Message>>>,
+    permits: Arc<Semaphore>,
+    /// Permits for operators' commands, however many orders have a driver.
+    reserve: Arc<Semaphore>,
+    max_active: usize,
+}
+
+impl Drivers {
+    /// At most `max_active` drivers, and `reserve` more for operators' commands.
+    pub fn new(max_active: usize, reserve: usize) -> Self {
+        Self {
+            inboxes: Mutex::default(),
+            permits: Arc::new(Semaphore::new(max_active)),
+            reserve: Arc::new(Semaphore::new(reserve)),
+            max_active,
+        }
+    }
+
+    /// How many more drivers may start.
+    pub fn free(&self) -> usize {
+        self.permits.available_permits()
+    }
+
+    /// Whether enough drivers are free for work that another instance could do as well.
+    pub fn has_room(&self) -> bool {
+        self.free() >= self.max_active / 4
+    }
+
+    /// How many drivers one participant may hold while few are free: a quarter of the free ones. So
+    /// some are left for other participants, however many are silent. `None`: enough are free.
+    pub fn share(&self) -> Option<usize> {
+        let free = self.free();
+        (free < self.max_active / 2).then_some(free / 4)
+    }
+
+    /// How many orders have a driver.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        lock(&self.inboxes).len()
+    }
+
+    /// A permit for a driver.
+    pub fn permit(&self) -> Result<OwnedSemaphorePermit, Full> {
+        self.permits.clone().try_acquire_owned().map_err(|_| Full)
+    }
+
+    /// A permit for the driver of an order that an operator sends a command.
+    pub fn permit_for_operator(&self) -> Result<OwnedSemaphorePermit, Full> {
+        self.permit().or_else(|Full| self.reserve.clone().try_acquire_owned().map_err(|_| Full))
+    }
+
+    /// Delivers a message to the order's driver. `start` starts a driver if the order has none.
+    pub fn deliver(
+        &self,
+        order_id: OrderId,
+        message: Message,
+        start: impl FnOnce(&Message) -> Result<Sender<Message>, Full>,
+    ) -> Result<(), Full> {
+        let mut inboxes = lock(&self.inboxes);
+        let message = match inboxes.get(&order_id) {
+            None => message,
+            Some(inbox) => match inbox.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(_)) => return Err(Full),
+                // Its driver ended with a panic: a new one takes the order over.
+                Err(TrySendError::Closed(message)) => message,
+            },
+        };
+        let inbox = start(&message)?;
+        inboxes.insert(order_id, inbox.clone());
+        inbox.try_send(message).map_err(|_| Full)
+    }
+
+    /// Gives a placed order to its driver; `start` starts one. Where another message has started a
+    /// driver already, or the log acknowledged the events `late`, the driver reads the log before it
+    /// performs the events.
+    pub fn deliver_placed(
+        &self,
+        order_id: OrderId,
+        placed: Placed,
+        late: bool,
+        start: impl FnOnce(Start) -> Sender<Message>,
+    ) {
+        let mut inboxes = lock(&self.inboxes);
+        let running = inboxes.get(&order_id).filter(|inbox| !inbox.is_closed()).cloned();
+        let inbox = match running {
+            Some(inbox) => inbox,
+            None if late => {
+                let inbox = start(Start::Asked);
+                inboxes.insert(order_id, inbox.clone());
+                inbox
+            }
+            None => {
+                inboxes.insert(order_id, start(Start::Placed(Box::new(placed))));
+                return;
+            }
+        };
+        // If the inbox is full, the attempts count as lost.
+        drop(inbox.try_send(Message::Placed(placed.events)));
+    }
+
+    /// Removes a driver that cannot continue.
+    pub fn remove(&self, order_id: &OrderId) {
+        lock(&self.inboxes).remove(order_id);
+    }
+
+    /// Removes a driver if it is idle. No message can arrive between the check and the end of
+    /// `leave`.
+    pub fn remove_if_idle(&self, order_id: &OrderId, is_idle: impl FnOnce() -> bool, leave: impl FnOnce()) -> bool {
+        let mut inboxes = lock(&self.inboxes);
+        if !is_idle() {
+            return false;
+        }
+        inboxes.remove(order_id);
+        leave();
+        true
+    }
+}
