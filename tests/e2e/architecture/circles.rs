@@ -20,7 +20,8 @@ use super::{ALLOWED, product, root};
 const ONE_IDEA: [(&str, &[&str]); 0] = [];
 
 /// The crates that still have circles, and how many. A number only falls.
-const STILL: [(&str, usize); 10] = [
+const STILL: [(&str, usize); 11] = [
+    ("command-handler", 1),
     ("crates/cli", 1),
     ("crates/event-store", 1),
     ("crates/event-store-node", 4),
@@ -29,7 +30,7 @@ const STILL: [(&str, usize); 10] = [
     ("crates/postgres-cluster", 1),
     ("crates/supervisor", 1),
     ("crates/views", 1),
-    ("projector", 2),
+    ("projector", 1),
     ("query-api", 4),
 ];
 
