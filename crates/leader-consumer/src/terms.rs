@@ -86,9 +86,10 @@ pub async fn lead<T: Term>(terms: Terms<'_>, mut term: T, stop: &CancellationTok
             Consequence::Pause => None,
         };
         let pause = back_off.next_pause();
-        match wrong_log {
-            Some(reason) => alarm.raise(name, &format!("{reason}; {remedy}")),
-            None => warn!(name, %interruption, wait_ms = pause.as_millis(), "was interrupted, and starts again"),
+        if let Some(reason) = wrong_log {
+            alarm.raise(name, &format!("{reason}; {remedy}"));
+        } else {
+            warn!(name, %interruption, wait_ms = pause.as_millis(), "was interrupted, and starts again");
         }
         term.interrupted(&interruption);
         tokio::select! {

@@ -128,7 +128,9 @@ async fn trial<O: Observer>(
                 breaks.store(true, Ordering::Relaxed);
             }
             let mut tally = Tally::default();
-            tried.into_iter().for_each(|(id, outcome)| tally.note(id.as_str(), outcome));
+            for (id, outcome) in tried {
+                tally.note(id.as_str(), outcome);
+            }
             lock(&all).add(tally);
             drop(turn);
         });

@@ -171,7 +171,11 @@ impl Observer for Printer {
             return ControlFlow::Continue(());
         }
         let lines = orders.iter().filter_map(|(id, outcome)| report::line(id.as_str(), outcome));
-        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&line.to_string());
+            text.push('\n');
+        }
         if text.is_empty() {
             return ControlFlow::Continue(());
         }
