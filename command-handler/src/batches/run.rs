@@ -1,4 +1,4 @@
-//! The task of a batch. It decides about several orders at once, and reports them in their order, so
+//! The task of a batch. It decides several orders at once, and reports them in their order, so
 //! that a caller can resume after the last reported one.
 
 use std::sync::Arc;
@@ -20,15 +20,15 @@ use crate::participants::Participants;
 use crate::selection::Selection;
 use domain::filter::OrderFilter;
 
-/// Orders that are decided about at once.
+/// The limit of orders that are decided at once.
 const AT_ONCE: usize = 32;
-/// Orders whose ids are read at once.
+/// The number of ids in one read.
 const CHUNK: usize = 500;
-/// How long an order waits for the instance to have room for it.
+/// How long an order waits for a free driver.
 const PATIENCE: TimeDelta = TimeDelta::seconds(10);
-/// Between two looks whether there is.
+/// The pause between two attempts to find one.
 const PAUSE: TimeDelta = TimeDelta::milliseconds(50);
-/// A batch is stopped when nothing could be done about so many orders, one after the other.
+/// The number of consecutive failed orders that stops a batch.
 const MAX_IN_VAIN: usize = 100;
 
 /// How long the log may take for one order, or Postgres for a chunk of ids.
@@ -40,17 +40,17 @@ const MAX_FAILING_TIME: Duration = Duration::from_secs(3);
 enum End {
     /// The caller has closed the connection, or got an error as the answer to the whole batch.
     NobodyListens,
-    /// Going on makes no sense now, for this reason.
+    /// The batch cannot proceed now, for this reason.
     Stopped(String),
 }
 
 /// The result for one order.
 enum Outcome {
-    /// It was decided about.
+    /// The order was decided.
     Decided(Report),
-    /// The instance has no room for it.
+    /// The instance has no free driver.
     Busy(Report),
-    /// The command failed, since the log or Postgres did.
+    /// The command failed, because the log or Postgres failed.
     Failed(String, CommandError),
     /// The log does not answer: the command may still be recorded.
     Silent(String),
@@ -63,19 +63,20 @@ pub(super) struct Run<L, P, C, V> {
     pub instruction: Instruction,
     pub leaving: CancellationToken,
     pub reports: mpsc::Sender<Report>,
-    /// Where to report whether the batch began. If its first order cannot be decided, the whole batch is refused.
+    /// Where to report whether the batch began. If its first order cannot be decided, the whole
+    /// batch is refused.
     pub begun: Option<oneshot::Sender<Result<(), NotBegun>>>,
     pub progress: Progress,
 }
 
-/// How far a batch is.
+/// The progress of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// Orders that were decided about.
+    /// The number of decided orders.
     decided: u64,
-    /// Orders about which nothing could be done since the last one about which something could.
+    /// The number of failed orders since the last decided one.
     in_vain: usize,
-    /// Since when commands fail.
+    /// The time of the first failure since the last decided order.
     failing_since: Option<Instant>,
 }
 
@@ -91,7 +92,7 @@ impl Progress {
 }
 
 impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
-    /// Does what is asked for.
+    /// Runs the batch.
     pub async fn run(self, which: Which) {
         match which {
             Which::Named(ids) => self.named(ids).await,
@@ -99,8 +100,8 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
         }
     }
 
-    /// Those that match, chunk by chunk. An order that matches no more when its turn comes is decided about all the same: as it
-    /// stands in the log.
+    /// The orders that match, chunk by chunk. An order that no longer matches at its turn is still
+    /// decided, as it stands in the log.
     async fn matching(mut self, criteria: &OrderFilter, mut after: Option<String>) {
         let end = loop {
             let ids = match timeout(MAX_ANSWER_TIME, self.views.page(criteria, after.as_deref(), CHUNK)).await {
@@ -121,7 +122,7 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
         self.finish(end).await;
     }
 
-    /// Those that are named.
+    /// The named orders.
     async fn named(mut self, ids: Vec<String>) {
         let end = self.all_of(ids).await;
         self.finish(end).await;
@@ -146,7 +147,7 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
     /// Reports whether the batch began; only the first call counts.
     fn begins(&mut self, result: Result<(), NotBegun>) {
         if let Some(begun) = self.begun.take() {
-            // It fails where the caller has closed the connection.
+            // It fails if the caller has closed the connection.
             let _ = begun.send(result);
         }
     }
@@ -206,7 +207,7 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Run<L, P, C, V> {
     }
 }
 
-/// Decides about one order.
+/// Decides one order.
 async fn outcome<L: Log, P: Participants, C: Clock>(
     orchestrator: &Orchestrator<L, P, C>,
     instruction: &Instruction,
@@ -224,7 +225,7 @@ async fn outcome<L: Log, P: Participants, C: Clock>(
     let taken = loop {
         let now = clock.now();
         let impatient = now.at >= give_up || leaving.is_cancelled();
-        // A batch leaves room for orders that are being placed meanwhile.
+        // A batch leaves drivers free for new orders.
         if impatient || orchestrator.has_room() {
             let operated = orchestrator.operate(order_id.clone(), instruction.command(now));
             match timeout(MAX_ANSWER_TIME, operated).await {

@@ -11,8 +11,8 @@ use serde_json::Value;
 /// The largest request, in bytes.
 pub(crate) const LARGEST_BODY: usize = 1024 * 1024;
 
-/// How much of a larger one is read all the same, in bytes.
-const MAX_THROWN_AWAY: usize = 32 * 1024 * 1024;
+/// How much of a larger body is read and dropped, in bytes.
+const MAX_DROPPED: usize = 32 * 1024 * 1024;
 
 /// The headers, and the body as JSON, if its media type is one of `accepted`.
 pub(crate) async fn json(request: Request<Body>, accepted: &[&str]) -> Result<(HeaderMap, Value), Problem> {
@@ -32,8 +32,8 @@ pub(crate) async fn bytes(request: Request<Body>, accepted: &[&str]) -> Result<(
     Ok((parts.headers, bytes))
 }
 
-/// The body, if it is not too large. What is too large is read on for a while and thrown away: a client that is cut off while
-/// it sends sees a broken connection instead of the answer.
+/// The body, if it is not too large. A larger body is still read up to a limit, and dropped: a
+/// client that is cut off while it sends gets a broken connection instead of the answer.
 async fn read(body: Body) -> Result<Bytes, Problem> {
     let mut bytes = BytesMut::new();
     let mut total = 0;
@@ -43,7 +43,7 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
         total += chunk.len();
         if total <= LARGEST_BODY {
             bytes.extend_from_slice(&chunk);
-        } else if total > MAX_THROWN_AWAY {
+        } else if total > MAX_DROPPED {
             break;
         }
     }

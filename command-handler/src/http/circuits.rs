@@ -1,4 +1,4 @@
-//! `GET /circuits`: how the participants that are called over HTTP stand with this instance.
+//! `GET /circuits`: the circuits of this instance to participants over HTTP.
 
 use axum::Json;
 use axum::extract::State;

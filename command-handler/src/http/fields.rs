@@ -1,35 +1,37 @@
-//! The fields of a JSON object, taken one by one: every fault is noted with its pointer, and a field that nobody took is one.
+//! The fields of a JSON object. A handler takes them one by one, and every fault is noted with its
+//! pointer. A field that no handler takes is a fault.
 
 use domain::order::request::Violation;
 use http_problem::Problem;
 use serde_json::{Map, Value};
 
-/// What is left of an object, and what was wrong with the rest.
+/// The fields that are left of an object, and the faults of those that were taken.
 pub(super) struct Fields {
-    /// Where the object stands in the body.
+    /// The pointer to the object in the body.
     at: String,
     left: Map<String, Value>,
     faults: Vec<Violation>,
 }
 
 impl Fields {
-    /// The fields of `value`, which stands at `at`. If it is no object, that is said in the words of `what`.
+    /// The fields of `value`, which is at the pointer `at`. If `value` is not an object, the fault
+    /// is `what`.
     pub fn of(value: Value, at: &str, what: &str) -> Result<Self, Problem> {
         let Value::Object(left) = value else { return Err(Problem::at(at, what)) };
         Ok(Self { at: at.to_owned(), left, faults: Vec::new() })
     }
 
-    /// A field's value; `null` stands for a field that is left out.
+    /// A field's value; `null` means the same as a missing field.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.left.remove(name).filter(|value| !value.is_null())
     }
 
-    /// Whether it is there, and not taken yet.
+    /// Whether a field exists and was not taken yet.
     pub fn has(&self, name: &str) -> bool {
         self.left.get(name).is_some_and(|value| !value.is_null())
     }
 
-    /// A text, if it is there and `fault` finds nothing wrong with it.
+    /// A text, if the field exists and `fault` finds nothing wrong with it.
     pub fn text(&mut self, name: &str, fault: impl Fn(&str) -> Option<String>) -> Option<String> {
         let detail = match self.take(name)? {
             Value::String(text) => match fault(&text) {
@@ -42,7 +44,7 @@ impl Fields {
         None
     }
 
-    /// The same for a text that has to be there: `what` says what it is.
+    /// The same for a required text; `what` explains it in the fault.
     pub fn required_text(&mut self, name: &str, what: &str, fault: impl Fn(&str) -> Option<String>) -> String {
         if !self.has(name) {
             self.wrong(name, format!("must be there: {what}"));
@@ -50,7 +52,7 @@ impl Fields {
         self.text(name, fault).unwrap_or_default()
     }
 
-    /// Yes or no; no, if nothing is said.
+    /// True or false; false by default.
     pub fn flag(&mut self, name: &str) -> bool {
         match self.take(name) {
             None => false,
@@ -62,22 +64,23 @@ impl Fields {
         }
     }
 
-    /// Notes that something is wrong with a field, or with what is below it: `name` may be a pointer without its first slash.
+    /// Notes a fault of a field, or of a part of it: `name` may be a pointer without its first
+    /// slash.
     pub fn wrong(&mut self, name: &str, detail: impl Into<String>) {
         self.faults.push(Violation { pointer: format!("{}/{name}", self.at), detail: detail.into() });
     }
 
-    /// Takes over what was found wrong elsewhere.
+    /// Adds faults that were found elsewhere.
     pub fn wrong_too(&mut self, faults: Vec<Violation>) {
         self.faults.extend(faults);
     }
 
-    /// What was noted as wrong so far.
+    /// The faults so far.
     pub fn noted(self) -> Vec<Violation> {
         self.faults
     }
 
-    /// Everything that was wrong, the fields that nobody took among it.
+    /// All faults, including the fields that were not taken.
     pub fn faults(mut self) -> Vec<Violation> {
         let left = std::mem::take(&mut self.left);
         for unknown in left.keys() {
@@ -86,14 +89,14 @@ impl Fields {
         self.faults
     }
 
-    /// Whether all is well.
+    /// An error with all faults, if there are any.
     pub fn finish(self) -> Result<(), Problem> {
         let faults = self.faults();
         if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
     }
 }
 
-/// What is wrong with a text of one line that people read.
+/// The fault of a line of text for people, if it has one.
 pub(super) fn line_fault(text: &str, longest: usize) -> Option<String> {
     let fits = text.chars().count() <= longest && !text.trim().is_empty() && !text.chars().any(char::is_control);
     (!fits).then(|| format!("must be 1 to {longest} characters, not all of them blank, none a control character"))
@@ -110,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn null_stands_for_a_field_that_is_left_out() {
+    fn null_means_a_missing_field() {
         let mut fields = fields(json!({ "actor": null, "all": null }));
         assert_eq!(fields.text("actor", |_| None), None);
         assert!(!fields.flag("all"));

@@ -25,18 +25,18 @@ use crate::participants::AllParticipants;
 
 pub(super) const PATH: &str = "/customers/{id}/forget";
 
-/// What forgetting takes.
+/// The state of the handler.
 pub(super) type Eraser<L, C, V> = Arc<Erasure<L, AllParticipants<L>, C, V>>;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Erased {
     customer_id: String,
-    /// How many there are whose personal data are gone.
+    /// The number of orders whose personal data are erased.
     orders: usize,
-    /// How many of them stand in the log as they were, from before personal data were sealed.
+    /// How many of them remain in the log in plain text, from before personal data were sealed.
     in_the_clear: u64,
-    /// The first ten of those that have not ended.
+    /// The first ten orders that have not ended.
     open_orders: Vec<String>,
     /// A decimal number, as text: it may exceed what a JSON reader keeps exactly.
     position: String,
@@ -52,7 +52,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
     let mut fields = Fields::of(value, "", "must be an object with \"reason\"")?;
     let attribution = attribution(&mut fields);
     fields.finish()?;
-    // No customer has what Postgres cannot compare with.
+    // Postgres cannot compare with a NUL, and no customer id has one.
     if customer_id.contains('\0') {
         let (error, progress) = (ForgetError::Unknown(customer_id), Progress::Nothing);
         return Err(problem(&Unfinished { error, progress }));

@@ -5,11 +5,12 @@ use std::time::Duration;
 use http_problem::Problem;
 use tokio::time::timeout;
 
-/// A command is answered within five seconds, whatever is away.
+/// A command is answered within five seconds, also while the log or Postgres is down.
 pub(super) const PATIENCE: Duration = Duration::from_millis(4_500);
 
-/// What came of a command, or "later". The work ends there as it does when the caller hangs up: what is in the log by then
-/// stands, and the same request again finds it.
+/// The result of a command, or "later". At the time limit the work is dropped, as it is when the
+/// caller disconnects: events that are in the log by then remain, and the same request again finds
+/// them.
 pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
     timeout(PATIENCE, work).await.unwrap_or_else(|_| {
         Err(Problem::later(format!(
@@ -18,7 +19,7 @@ pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, Problem>>) -
     })
 }
 
-/// What Postgres answers, or "later".
+/// The answer of Postgres, or "later".
 pub(super) async fn postgres_in_time<T>(work: impl Future<Output = T>) -> Result<T, Problem> {
     timeout(PATIENCE, work).await.map_err(|_| {
         Problem::later(format!(

@@ -1,4 +1,4 @@
-//! What an operator asks for, as it stands in a request: of one order, or of many.
+//! The instruction of an operator in a request, for one order or for many.
 
 use domain::order::Operation;
 
@@ -11,8 +11,8 @@ use crate::instruction::Instruction;
 pub(super) const MAX_REASON: usize = 500;
 /// The longest name of a person, in characters.
 pub(super) const MAX_ACTOR: usize = 100;
-/// Who acts where nobody is named: there is no authentication yet.
-const SOMEBODY: &str = "operator";
+/// The actor of a request that names none: there is no authentication yet.
+const DEFAULT_ACTOR: &str = "operator";
 
 /// What an operator has done to an order: the last part of the path, and the name in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,8 @@ impl OperatorAction {
     }
 }
 
-/// Takes what belongs to an instruction from a request's fields. It means something only if nothing was wrong.
+/// Takes the fields of an instruction from a request. The result is valid only if no fault was
+/// noted.
 pub(super) fn take(action: OperatorAction, fields: &mut Fields) -> Instruction {
     let Attribution { actor, reason } = attribution(fields);
     let operation = match action {
@@ -65,19 +66,19 @@ fn skip(fields: &mut Fields) -> Operation {
     Operation::Skip { step, outcome, data }
 }
 
-/// Who wishes something, and why.
+/// The actor of a request, and the reason.
 pub(super) fn attribution(fields: &mut Fields) -> Attribution {
     let reason = fields.required_text("reason", "why it is done, for the order's history", reason_fault);
-    let actor = fields.text("actor", actor_fault).unwrap_or_else(|| SOMEBODY.to_owned());
+    let actor = fields.text("actor", actor_fault).unwrap_or_else(|| DEFAULT_ACTOR.to_owned());
     Attribution { actor, reason }
 }
 
-/// A person's name and reason around an answer, where there are any; a reason alone is somebody's.
+/// The person and the reason of an answer, if it has either. A reason alone has the default actor.
 pub(super) fn signature(fields: &mut Fields) -> Option<(String, Option<String>)> {
     let (actor, reason) = (fields.text("actor", actor_fault), fields.text("reason", reason_fault));
     match (actor, reason) {
         (None, None) => None,
-        (actor, reason) => Some((actor.unwrap_or_else(|| SOMEBODY.to_owned()), reason)),
+        (actor, reason) => Some((actor.unwrap_or_else(|| DEFAULT_ACTOR.to_owned()), reason)),
     }
 }
 
@@ -119,8 +120,8 @@ mod tests {
     #[test]
     fn a_reason_has_to_be_given_and_an_actor_may() {
         assert_eq!(read(OperatorAction::Cancel, json!({})), Err(vec!["/reason".to_owned()]));
-        let by_somebody = read(OperatorAction::Cancel, json!({ "reason": "so" })).unwrap();
-        assert_eq!((by_somebody.actor.as_str(), by_somebody.reason.as_str()), ("operator", "so"));
+        let without_actor = read(OperatorAction::Cancel, json!({ "reason": "so" })).unwrap();
+        assert_eq!((without_actor.actor.as_str(), without_actor.reason.as_str()), ("operator", "so"));
         assert_eq!(read(OperatorAction::Cancel, json!({ "reason": "so", "actor": "ann" })).unwrap().actor, "ann");
     }
 
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_signed_only_where_a_person_is_told_of() {
+    fn an_answer_is_signed_only_if_it_names_a_person_or_a_reason() {
         let signed = |body| signature(&mut Fields::of(body, "", "").unwrap_or_else(|_| panic!("an object")));
         assert_eq!(signed(json!({})), None);
         assert_eq!(signed(json!({ "actor": "ann" })), Some(("ann".to_owned(), None)));

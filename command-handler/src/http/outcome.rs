@@ -50,11 +50,11 @@ pub(super) async fn handle<L: Log, C: Clock>(
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
 }
 
-/// What came in.
+/// A request as it was read.
 struct Received {
     answer: Answer,
     key: Option<String>,
-    /// Where the answer stands in the body.
+    /// The pointer to the answer in the body.
     pointer: &'static str,
 }
 
@@ -65,7 +65,7 @@ async fn received(request: Request<Body>) -> Result<Received, Problem> {
     Ok(Received { answer: checked(answer, pointer)?, key, pointer })
 }
 
-/// Whether it answers an action, or the undo of one.
+/// Whether the answer is for an action, or for its undo.
 fn direction(query: Option<&str>) -> Result<Direction, Problem> {
     match query.unwrap_or_default() {
         "" | "direction=do" => Ok(Direction::Do),
@@ -77,16 +77,16 @@ fn direction(query: Option<&str>) -> Result<Direction, Problem> {
     }
 }
 
-/// An answer, and what came around it.
+/// An answer, and its envelope.
 struct Envelope {
     answer: Value,
-    /// Where the answer stands in the body.
+    /// The pointer to the answer in the body.
     pointer: &'static str,
     key: Option<String>,
 }
 
-/// The answer itself, out of a `CloudEvent` (1.0, structured or binary mode) where it is one; an event's source and id are the
-/// key of the answer.
+/// The answer itself. A `CloudEvent` (1.0, structured or binary mode) is unwrapped, and its source
+/// and id are the key of the answer.
 fn unwrapped(headers: &HeaderMap, value: Value) -> Result<Envelope, Problem> {
     let structured = headers
         .get("content-type")
@@ -127,7 +127,7 @@ fn key_of(source: Option<&str>, id: Option<&str>) -> Result<Option<String>, Prob
     Ok(key)
 }
 
-/// What a `CloudEvent` must have and this one has not.
+/// The required attributes that a `CloudEvent` lacks.
 fn missing(attribute: impl Fn(&str) -> Option<String>, prefix: &str) -> Vec<Violation> {
     let violation =
         |name: &str, detail: &str| Violation { pointer: format!("{prefix}{name}"), detail: detail.to_owned() };
@@ -142,7 +142,7 @@ fn missing(attribute: impl Fn(&str) -> Option<String>, prefix: &str) -> Vec<Viol
     errors
 }
 
-/// What somebody answers, and who, where it is a person.
+/// An answer, with the person and the reason if it has them.
 struct Answer {
     outcome: String,
     data: Value,
@@ -313,11 +313,12 @@ mod tests {
     use super::*;
     use crate::answer_shapes::{golden, shapes};
 
-    /// A body of each shape, as a later answer: whatever the callback does not take is refused, and nothing is guessed.
+    /// A body of each shape, as a later answer. The callback refuses every body that it does not
+    /// accept, and guesses nothing.
     #[tokio::test]
     async fn what_the_callback_takes_is_the_golden_table() {
         let mut text =
-            String::from("What the callback of a participant takes. UPDATE_GOLDEN=1 writes this file anew.\n\n");
+            String::from("What the callback of a participant takes. UPDATE_GOLDEN=1 rewrites this file.\n\n");
         for shape in shapes() {
             let request = Request::post("/").header("content-type", shape.media_type).body(shape.body.into());
             let line = match received(request.unwrap()).await {

@@ -1,4 +1,5 @@
-//! `GET /orders/{id}/personal-data`: what the placeholders in a request by events stand for, as long as they can be read.
+//! `GET /orders/{id}/personal-data`: the values of the placeholders in a request by events, while
+//! they can be read.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;

@@ -1,4 +1,4 @@
-//! Commands about an order that were not taken, as problems: the one place that knows which is which.
+//! Errors of commands about an order, as problems: the one mapping.
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::orchestrator::CommandError;
 
-/// Why a command was not taken. `at` is where its fields stand in the body.
+/// The problem of a command that was not taken. `at` is the pointer to its fields in the body.
 pub(super) fn problem(error: CommandError, at: &str) -> Problem {
     match error {
         CommandError::UnknownOrder(_) => Problem::not_found(error.to_string()),
@@ -44,7 +44,7 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
     }
 }
 
-/// What a path names besides an order's id, and the id, if it can be one.
+/// The order id of a path, if it is valid, and all its parameters.
 pub(super) fn named<T>(
     path: Result<Path<T>, PathRejection>,
     id: impl FnOnce(&T) -> &str,
@@ -54,7 +54,7 @@ pub(super) fn named<T>(
     Ok((order_id, path))
 }
 
-/// A text as an order's id. No order has what cannot be one.
+/// A text as an order's id. An invalid id is an unknown order.
 pub(super) fn order_id(text: &str) -> Result<OrderId, Problem> {
     OrderId::new(text).map_err(no_such_id)
 }

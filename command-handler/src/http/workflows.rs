@@ -58,8 +58,8 @@ fn not_utf8(error: Utf8Error) -> Problem {
     Problem::bad_request(format!("the body is not UTF-8: {error}"))
 }
 
-/// A definition whose participants have no place here is refused at once, not at its first order. What else is wrong with it
-/// is found when it is registered.
+/// A definition whose participants have no address here is refused at once, not at its first order.
+/// Its registration finds other faults.
 fn check_urls<L: Log, C: Clock>(endpoint: &Handle<L, C>, source: &str) -> Result<(), Problem> {
     let Ok(workflow) = Workflow::registered(source) else { return Ok(()) };
     let without = endpoint.orchestrator.participants().http().unresolvable(&workflow).into_iter();

@@ -1,4 +1,5 @@
-//! Taking a new order: its id, its idempotency key, its workflow, and then the decision to place it.
+//! Taking a new order: its id, its idempotency key, its workflow, and then the decision to place
+//! it.
 
 mod used_keys;
 
@@ -53,7 +54,8 @@ impl<L: Log, P: Participants, C: Clock> Placing<L, P, C> {
         Self { orchestrator, used_keys: UsedKeys::new(log), customer_keys }
     }
 
-    /// Takes an order: once this returns, it is in the log. The same request again gives the same answer.
+    /// Takes an order: once this returns, it is in the log. The same request again gives the same
+    /// answer.
     pub async fn place(&self, request: NewOrderRequest) -> Result<Accepted, NotPlaced> {
         let NewOrderRequest { order, idempotency_key, traceparent } = request;
         let (id, origin) = new_id(&order);
@@ -62,7 +64,7 @@ impl<L: Log, P: Participants, C: Clock> Placing<L, P, C> {
             return self.record(workflow, id, origin, order, traceparent).await;
         };
         let _running = self.used_keys.begin(&key)?;
-        // Before the key is used up, so that a mended request may use it again.
+        // Before the key is used up, so that a corrected request may use it again.
         let workflow = self.orchestrator.workflow_for(&order).await?;
         let content = self.content(&order).await?;
         let order_id = self.used_keys.claim(&key, id.clone(), order.order_id.is_some(), &content).await?;
@@ -98,7 +100,7 @@ impl<L: Log, P: Participants, C: Clock> Placing<L, P, C> {
     }
 }
 
-/// The id that the order brings, or one that is generated for it.
+/// The id of the order, or a generated one.
 fn new_id(order: &NewOrder) -> (OrderId, IdOrigin) {
     if let Some(id) = &order.order_id {
         return (id.clone(), IdOrigin::Given);

@@ -1,7 +1,8 @@
-//! What idempotency keys were used for.
+//! The record of idempotency keys.
 //!
-//! Every keyed order leaves a record in the log, in a stream named by the key's hash, before the order itself is placed: so a
-//! key means the same order for ever, whichever instance is asked. Keys do not expire.
+//! Every keyed order has a record in the log, in a stream named after the key's hash. It is written
+//! before the order is placed, so a key means the same order for ever, on every instance. Keys do
+//! not expire.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -17,37 +18,38 @@ use uuid::Uuid;
 use crate::lock::lock;
 use crate::log::Log;
 
-/// What a key was used for.
+/// The order that a key belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct IdempotencyKeyUsed {
     order_id: OrderId,
-    /// A digest of the content; in records of before, its fingerprint.
+    /// A digest of the content; in older records, its fingerprint.
     fingerprint: String,
 }
 
-/// What a request says, for comparison.
+/// The content of a request, for comparison.
 #[derive(Debug, Clone)]
 pub(super) struct Content {
-    /// SHA-256 (hex), personal data among what it covers.
+    /// SHA-256 (hex) over the content, including personal data.
     pub fingerprint: String,
-    /// The same under the customer's key, which is what is recorded. Once that key is destroyed, nothing equals it any more.
+    /// The same under the customer's key; this is recorded. Once that key is destroyed, no content
+    /// equals it.
     pub digest: String,
 }
 
 /// Why a request may not use its key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyRefused {
-    /// Its first request is being worked on here.
+    /// This instance still works on the first request with the key.
     #[error("a request with this Idempotency-Key is still running")]
     Running,
-    /// It stands for another order.
+    /// The key belongs to another order.
     #[error("this Idempotency-Key was used before, with other content")]
     OtherContent,
-    /// What the log holds under it is no record of a key.
+    /// The event in the log is not a valid record of a key.
     #[error("the record of this key cannot be read")]
     Unreadable,
-    /// The log is not there. The same request may be sent again.
+    /// The log does not answer. The same request may be sent again.
     #[error("{0}")]
     Failed(String),
 }
@@ -56,11 +58,11 @@ pub(crate) enum KeyRefused {
 #[derive(Debug, Clone)]
 pub(super) struct UsedKeys<L> {
     log: L,
-    /// Keys whose first request is being worked on here.
+    /// The keys whose first request this instance works on.
     running: Arc<Mutex<HashSet<String>>>,
 }
 
-/// Held while a keyed request is worked on.
+/// Held during a keyed request.
 pub(super) struct Running {
     key: String,
     running: Arc<Mutex<HashSet<String>>>,
@@ -77,7 +79,7 @@ impl<L: Log> UsedKeys<L> {
         Self { log, running: Arc::default() }
     }
 
-    /// Marks a key as being worked on, if it is not already.
+    /// Marks a key as in use, unless it is.
     pub fn begin(&self, key: &str) -> Result<Running, KeyRefused> {
         if !lock(&self.running).insert(key.to_owned()) {
             return Err(KeyRefused::Running);
@@ -85,7 +87,7 @@ impl<L: Log> UsedKeys<L> {
         Ok(Running { key: key.to_owned(), running: self.running.clone() })
     }
 
-    /// The order that a key stands for: this one, if the key is new. `given`: the client chose the order's id.
+    /// The order of a key: this one, if the key is new. `given`: the client chose the order's id.
     pub async fn claim(
         &self,
         key: &str,
@@ -127,8 +129,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_is_worked_on_once_at_a_time() {
-        let nobody_there = EventStore::connect("esdb://127.0.0.1:9?tls=false").unwrap();
-        let keys = UsedKeys::new(nobody_there);
+        let no_server = EventStore::connect("esdb://127.0.0.1:9?tls=false").unwrap();
+        let keys = UsedKeys::new(no_server);
         let running = keys.begin("k").unwrap();
         assert!(matches!(keys.begin("k"), Err(KeyRefused::Running)));
         assert!(keys.begin("other").is_ok());

@@ -1,4 +1,5 @@
-//! Bodies of requests as they arrive: each has to go on, and all of them hold a bounded amount of memory.
+//! Bodies of requests as they arrive: each must proceed, and together they hold a bounded amount of
+//! memory.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -67,7 +68,7 @@ pub(super) struct Bounded<B> {
     body: B,
     bodies: Bodies,
     state: Arc<Mutex<State>>,
-    /// Runs from the first read on: a client is not late while nothing reads.
+    /// Starts with the first read: a client is not late before the handler reads.
     clock: Option<Clock>,
 }
 
@@ -89,7 +90,7 @@ impl Clock {
         self.next_by = Instant::now() + limits.body_pause;
     }
 
-    /// Whether it is too late, or else wakes the task when it is.
+    /// Ready if the body is late. Otherwise it wakes the task when the body is late.
     fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let by = self.whole_by.min(self.next_by);
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(by)));

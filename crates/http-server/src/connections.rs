@@ -1,4 +1,5 @@
-//! The connections of a listener: how many there are, which are idle, and which are cut to make room.
+//! The connections of a listener: how many there are, which are idle, and which are cut to make
+//! room.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::limits::Limits;
 
-/// How long a connection is not called idle: its request may be on its way.
+/// How long a new connection does not count as idle: its request may be on its way.
 const FRESH: Duration = Duration::from_millis(100);
 /// How long connections that were cut may take to close.
 const CLOSING: Duration = Duration::from_millis(10);
@@ -27,15 +28,15 @@ pub(super) struct Connections {
     open: Arc<Mutex<Open>>,
 }
 
-/// What is done with each connection that comes or goes, and with each request, takes no longer the more connections there are, but
-/// for the search in `waiting`.
+/// The work for a connection or a request does not grow with the number of connections, except the
+/// search in `waiting`.
 #[derive(Default)]
 struct Open {
     next: u64,
     slots: HashMap<u64, Slot>,
-    /// How many of them are cut, and not closed yet.
+    /// The number of connections that are cut and not closed yet.
     closing: usize,
-    /// Those that are not cut and wait for a request, the longest first.
+    /// The connections that are not cut and wait for a request, the longest wait first.
     waiting: BTreeSet<(Instant, u64)>,
 }
 
@@ -44,12 +45,12 @@ struct Slot {
     is_cut: bool,
 }
 
-/// What becomes of a new connection.
+/// The result for a new connection.
 pub(super) enum Entrance {
     Entered(Arc<Entry>),
-    /// There may be room then.
+    /// A place may be free at this time.
     Later(Instant),
-    /// There is no place, not even for a probe.
+    /// No place is free, not even for a probe.
     Full,
 }
 
@@ -66,15 +67,15 @@ pub(super) struct Entry {
 enum Activity {
     /// Without a request since then.
     Idle(Instant),
-    /// The first byte of a head came then.
+    /// The first byte of a head arrived then.
     Head(Instant),
     Answering,
-    /// It speaks another protocol by now, whose own rules say when it ends.
+    /// The connection has changed to another protocol, which has its own rules for the end.
     Upgraded,
 }
 
 impl Activity {
-    /// When the client is late, if it is the client who has to do something.
+    /// When the client is late, if the client must act next.
     fn late_at(self, limits: &Limits) -> Option<Instant> {
         match self {
             Self::Idle(since) => Some(since + limits.idle),
@@ -96,7 +97,7 @@ impl Connections {
         Self { limits, open: Arc::default() }
     }
 
-    /// A place for a new connection, for which an idle one may have to go.
+    /// A place for a new connection. An idle connection may be closed for it.
     pub(super) fn enter(&self) -> Entrance {
         let now = Instant::now();
         let mut all = lock(&self.open);
@@ -119,14 +120,14 @@ impl Connections {
         Entrance::Entered(Arc::new(Entry { number, open: self.open.clone(), is_reserve, activity, cut }))
     }
 
-    /// Closes the connection that has been without a request for longest, if there is one.
+    /// Closes the connection with the longest wait for a request, if one waits.
     pub(super) fn make_room(&self) {
         lock(&self.open).cut_longest_waiting();
     }
 }
 
 impl Open {
-    /// How many there are that are not cut.
+    /// The number of connections that are not cut.
     fn open(&self) -> usize {
         self.slots.len() - self.closing
     }
@@ -148,7 +149,7 @@ impl Open {
         }
     }
 
-    /// A connection waits since another time, or no longer.
+    /// Records that a connection waits since another time, or no longer.
     fn moves(&mut self, number: u64, before: Option<Instant>, after: Option<Instant>) {
         if let Some(before) = before {
             self.waiting.remove(&(before, number));
@@ -188,7 +189,7 @@ impl Entry {
         self.change(|_| Some(Activity::Upgraded));
     }
 
-    /// Waits until it has to make room.
+    /// Waits until the connection must make room.
     pub(super) async fn cut(&self) {
         self.cut.cancelled().await;
     }
@@ -197,7 +198,7 @@ impl Entry {
         self.change(|now| matches!(now, Activity::Idle(_)).then(|| Activity::Head(Instant::now())));
     }
 
-    /// Where it does something else from now on. The lock of one connection is taken before that of all.
+    /// Changes the activity. The lock of one connection is taken before the lock of all.
     fn change(&self, to: impl FnOnce(Activity) -> Option<Activity>) {
         let mut activity = lock(&self.activity);
         let Some(next) = to(*activity) else { return };
@@ -222,7 +223,7 @@ impl Drop for Answering {
     }
 }
 
-/// The body of an answer, with whose end the request ends.
+/// The body of an answer. The request ends with it.
 pub(super) struct Answer {
     body: Body,
     _answering: Answering,
@@ -254,7 +255,7 @@ impl http_body::Body for Answer {
     }
 }
 
-/// A socket whose client has to send its requests, and take its answers, in time.
+/// A socket whose client must send its requests, and take its answers, in time.
 pub(super) struct Io {
     stream: TcpStream,
     entry: Arc<Entry>,
@@ -269,7 +270,8 @@ impl Io {
         Self { stream, entry, limits, late, taking: None }
     }
 
-    /// Whether the client is late with its next request, or else wakes the task to look again.
+    /// Ready if the client is late with its next request. Otherwise it wakes the task to check
+    /// again.
     fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             let (now, at) = (Instant::now(), lock(&self.entry.activity).late_at(&self.limits));
@@ -286,7 +288,7 @@ impl Io {
         }
     }
 
-    /// What was written, unless the client has taken nothing for too long.
+    /// The written bytes, unless the client has taken nothing for too long.
     fn taken<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.taking = None;

@@ -1,4 +1,4 @@
-//! The door of a role: it answers requests from the first moment on, also while the role is still
+//! The door of a role: it answers requests from the start of the process, also while the role is
 //! starting.
 //!
 //! Meanwhile `/livez` reports that the process is alive, and `/readyz` what the role waits for.
@@ -84,7 +84,7 @@ impl Door {
         if self.waiting_for().is_some() && !PROBES.contains(&request.uri().path()) {
             let mut behind = self.behind.subscribe();
             let opened = behind.wait_for(|behind| matches!(behind, Behind::Open(_)));
-            // Whether it opened in time is looked at below.
+            // The match below checks whether the door opened in time.
             let _ = timeout(self.patience, opened).await.is_ok();
         }
         let behind = self.behind.borrow().clone();

@@ -1,10 +1,10 @@
 //! The listener of a role: HTTP/1, with bounds on what clients can hold. Nagle's algorithm is off,
 //! and requests under way are finished before the process ends.
 //!
-//! A head must arrive in time, a body must proceed, and an answer must be taken. Connections and the
-//! memory of bodies are bounded. Past the bound, the connection that was idle longest is closed. If
-//! none is idle, probes are still answered, and all other requests get 503. HTTP/2 is not served: on
-//! it, every stream of a connection would need the same bounds again.
+//! A head must arrive in time, a body must proceed, and an answer must be taken. Connections and
+//! the memory of bodies are bounded. Past the bound, the connection that was idle longest is
+//! closed. If none is idle, probes are still answered, and all other requests get 503. HTTP/2 is
+//! not served: on it, every stream of a connection would need the same bounds again.
 
 mod bodies;
 mod connections;
@@ -65,12 +65,12 @@ pub fn max_connections() -> usize {
     Limits::default().connections
 }
 
-/// How long requests under way have to come to their end.
+/// The time that requests under way have to finish.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How much of a body the library reads ahead, in bytes.
 const READ_AHEAD: usize = 128 * 1024;
 
-/// Serves until told to stop; then finishes what is under way, if its client plays along.
+/// Serves until `stop`; then finishes the requests under way, if their clients cooperate.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
     serve_within(Limits::default(), listener, router, stop).await
 }
@@ -99,12 +99,12 @@ async fn serve_within(
     }
     drop(listener);
     let all_ended = async { while tasks.join_next().await.is_some() {} };
-    // Clients that do not play along are cut off.
+    // Clients that do not cooperate are cut off.
     let _ = tokio::time::timeout(DRAIN, all_ended).await.is_ok();
     Ok(())
 }
 
-/// A place for a connection, once there is one. Meanwhile others wait in the system's queue.
+/// A place for a connection, once one is free. Other connections wait in the system's queue.
 async fn enter(connections: &Connections) -> Option<Arc<Entry>> {
     loop {
         match connections.enter() {
@@ -115,7 +115,7 @@ async fn enter(connections: &Connections) -> Option<Arc<Entry>> {
     }
 }
 
-/// What is served, within its bounds.
+/// The served routes, with their bounds.
 #[derive(Clone)]
 struct Guarded {
     router: Router,
@@ -127,7 +127,7 @@ struct Guarded {
 impl Guarded {
     /// Answers the requests of a connection.
     async fn converse(self, stream: TcpStream, entry: Arc<Entry>) {
-        // A connection on which this fails is only slower.
+        // If this fails, the connection is only slower.
         let _ = stream.set_nodelay(true).is_ok();
         let (limits, stop, of) = (self.limits.clone(), self.stop.clone(), entry.clone());
         let service = service_fn(move |request| self.clone().answer(request, of.clone()));

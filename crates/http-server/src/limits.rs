@@ -1,10 +1,10 @@
-//! What clients may hold of a process, and for how long.
+//! The resources of a process that clients may hold, and for how long.
 
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 
-/// The most connections of a listener, however many files the process may open.
+/// The limit of connections of a listener, however many files the process may open.
 const MAX_CONNECTIONS: usize = 8_192;
 
 /// The bounds of a listener.
@@ -12,11 +12,11 @@ const MAX_CONNECTIONS: usize = 8_192;
 pub(super) struct Limits {
     /// Connections at once. Past it, the one that has been idle longest makes room.
     pub connections: usize,
-    /// Connections besides, on which only probes are answered.
+    /// Further connections, on which only probes are answered.
     pub reserve: usize,
     /// How large the head of a request may be, in bytes.
     pub head_bytes: usize,
-    /// How long the head of a request may take to arrive, from its first byte on.
+    /// How long the head of a request may take to arrive, from its first byte.
     pub head: Duration,
     /// How long a connection may have no request.
     pub idle: Duration,
@@ -26,7 +26,7 @@ pub(super) struct Limits {
     pub body: Duration,
     /// What the bodies of all requests under way may hold in memory, in bytes.
     pub bodies_bytes: usize,
-    /// How long a client may take nothing of what it is sent.
+    /// How long a client may take none of the bytes that are sent to it.
     pub take: Duration,
 }
 
@@ -37,7 +37,8 @@ impl Default for Limits {
             reserve: 32,
             head_bytes: 64 * 1024,
             head: Duration::from_secs(30),
-            // Longer than clients keep a connection for later: they close it, so no request meets a close.
+            // Longer than clients keep a connection for later: they close it, so no request meets a
+            // close.
             idle: Duration::from_mins(2),
             body_pause: Duration::from_secs(10),
             body: Duration::from_mins(1),

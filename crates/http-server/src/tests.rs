@@ -1,4 +1,4 @@
-//! A listener whose clients do not behave.
+//! A listener with clients that do not behave.
 
 use std::net::SocketAddr;
 
@@ -12,11 +12,11 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// How long what should happen may take.
+/// The limit for an expected event.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A time limit that a test waits for.
 const SHORT: Duration = Duration::from_millis(200);
-/// More than the buffers of both sockets take.
+/// More than the buffers of both sockets hold.
 const LARGE: usize = 64 * 1024 * 1024;
 
 /// Counts the requests that wait in `/wait`.
@@ -59,7 +59,7 @@ async fn connect(address: SocketAddr, text: &str) -> TcpStream {
     stream
 }
 
-/// What comes until the connection is closed.
+/// The bytes until the connection is closed.
 async fn rest(mut stream: TcpStream) -> String {
     let mut text = Vec::new();
     // A connection that is cut may be reset.
@@ -204,7 +204,7 @@ async fn bodies_hold_a_bounded_amount_of_memory_and_give_it_back() {
 async fn a_client_that_does_not_take_its_answer_is_cut_off() {
     let (address, _stop) = listening(Limits { take: SHORT, connections: 1, reserve: 0, ..Limits::default() }).await;
     let _greedy = connect(address, &request("/large")).await;
-    // There is one place, which the other has until it is cut off.
+    // The other client has the one place until it is cut off.
     let answered = async { while !is_ok(&ask(address, "/livez").await) {} };
     timeout(PATIENCE, answered).await.expect("the client that does not read keeps its place");
 }

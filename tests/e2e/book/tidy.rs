@@ -63,7 +63,7 @@ const KEPT: [(&str, &str); 2] = [
 
 /// Folders of Rust sources whose comments and texts follow the same rules. In the end, all of
 /// `crates/` and the four crates at the top belong here.
-const SOURCES: [&str; 26] = [
+const SOURCES: [&str; 27] = [
     "benches",
     "crates/accept-loop",
     "crates/audit",
@@ -76,6 +76,7 @@ const SOURCES: [&str; 26] = [
     "crates/event-store-protocol",
     "crates/http-client",
     "crates/http-problem",
+    "crates/http-server",
     "crates/lab",
     "crates/leader-consumer",
     "crates/maintenance",
@@ -96,7 +97,7 @@ const SOURCES: [&str; 26] = [
 const FOLDERS: [&str; 8] = ["benches", "command-handler", "crates", "domain", "projector", "query-api", "src", "tests"];
 
 /// How often the sources that are not covered yet have a banned phrase. A number only falls.
-const LEFT: [(&str, usize); 1] = [("command-handler", 14)];
+const LEFT: [(&str, usize); 0] = [];
 
 /// The widest line of prose.
 const WIDTH: usize = 100;

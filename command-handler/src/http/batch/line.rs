@@ -15,22 +15,23 @@ use crate::batches::{NotTaken, Report};
 pub(super) enum Line {
     /// The first: how many orders match, and that they were placed before this moment.
     Beginning { matches: u64, before: Timestamp },
-    /// What became of an order: what the answer to the command for it alone would be.
+    /// The result for an order: the answer that the command for this order alone would get.
     Taken {
         status: u16,
         #[serde(flatten)]
         receipt: Receipt,
     },
-    /// The same where it is a problem.
+    /// The same for a refusal.
     Refused {
         #[serde(rename = "orderId")]
         order_id: String,
         #[serde(flatten)]
         problem: Problem,
     },
-    /// The last: every order was told of.
+    /// The last: every order was reported.
     Done { done: bool },
-    /// The last: the batch ended before its time, for this reason. It goes on after the order that was told of last.
+    /// The last: the batch was interrupted, for this reason. A client resumes it after the last
+    /// reported order.
     Stopped { stopped: String },
 }
 
@@ -53,7 +54,7 @@ impl From<Report> for Line {
 }
 
 impl Line {
-    /// As it is sent.
+    /// The bytes of the line.
     pub fn bytes(&self) -> Bytes {
         let mut line = serde_json::to_vec(self).unwrap_or_else(|error| {
             let stopped = format!("a line could not be written: {error}");

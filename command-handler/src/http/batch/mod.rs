@@ -1,7 +1,8 @@
 //! `POST /orders/batch`: an operator acts on many orders at once, named or matching a filter.
 //!
-//! The answer is a line for each order as soon as it is decided (NDJSON), in the order of their ids. So a client that loses the
-//! connection goes on after the last order it was told of, and holds nothing in memory; nor does the server.
+//! The answer (NDJSON) has a line for each order as soon as it is decided, in the order of the ids.
+//! So a client that loses the connection resumes after the last reported order. Neither client nor
+//! server holds the results in memory.
 
 mod filter;
 mod line;
@@ -54,7 +55,8 @@ pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
     let beginning = postgres_in_time(batches.count(&mut which)).await?.map_err(not_counted)?;
     let which = if dry_run { Which::Named(Vec::new()) } else { which };
     let Running { reports, begins } = batches.run(turn, beginning, instruction, which);
-    // If the first order cannot be decided, the answer is 503. A batch that only waits for a free driver begins.
+    // If the first order cannot be decided, the answer is 503. A batch that only waits for a free
+    // driver begins.
     if let Ok(Ok(Err(error))) = timeout_at(answered_by, begins).await {
         return Err(match error {
             NotBegun::Command(error) => refused::problem(error, ""),

@@ -1,4 +1,4 @@
-//! What a batch asks for.
+//! The request for a batch.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ pub(in super::super) const MAX_ORDERS: usize = 500;
 pub(super) struct Batch {
     pub instruction: Instruction,
     pub which: Which,
-    /// Only say how many orders there are.
+    /// Only report the number of orders.
     pub dry_run: bool,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn checked(body: Value) -> Result<Batch, Problem> {
     let unknown =
         |text: &str| OperatorAction::of(text).is_none().then(|| format!("must be one of {actions}, found {text:?}"));
     let action = OperatorAction::of(&fields.required_text("operation", &format!("one of {actions}"), unknown));
-    // Whatever is wrong with the rest is told once it is known which fields the rest has.
+    // The allowed fields depend on the action, so other faults are reported once it is known.
     let Some(action) = action else { return Err(Problem::invalid(fields.noted())) };
     let instruction = instruction::take(action, &mut fields);
     let dry_run = fields.flag("dryRun");
@@ -46,8 +46,7 @@ fn which(fields: &mut Fields) -> Result<Which, Problem> {
     let after = fields.text("after", |id| OrderId::new(id).err().map(|error| format!("as an order's id, it {error}")));
     if let Some(orders) = orders {
         if filter.is_some() || all || after.is_some() {
-            fields
-                .wrong("orders", "stands for itself: \"where\", \"all\" and \"after\" say which orders match a filter");
+            fields.wrong("orders", "excludes \"where\", \"all\" and \"after\", which select orders by a filter");
         }
         return Ok(Which::Named(named(fields, orders)));
     }
@@ -56,7 +55,7 @@ fn which(fields: &mut Fields) -> Result<Which, Problem> {
         Some(filter) => filter::criteria(filter, "/where")?,
     };
     match (filters, all) {
-        (false, false) => fields.wrong("where", "must say which orders; if every single one is meant, \"all\": true"),
+        (false, false) => fields.wrong("where", "must select orders; for every order, use \"all\": true"),
         (true, true) => fields.wrong("all", "must not be true where \"where\" leaves orders out"),
         (true, false) | (false, true) => {}
     }
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_wrong_is_told_with_its_place() {
+    async fn each_fault_is_reported_with_its_place() {
         for (more, pointers) in [
             (json!({}), vec!["/where"]),
             (json!({ "where": {} }), vec!["/where"]),

@@ -1,4 +1,4 @@
-//! What a filter says of an order's inside: its total, one of its steps, and what the shop keeps with it.
+//! The parts of a filter about an order's content: its total, one of its steps, its attributes.
 
 use domain::filter::{AmountRange, AttributeFilter, StepFilter};
 use domain::order::StepStatus;
@@ -16,7 +16,7 @@ pub(super) fn total(fields: &mut Fields, at: &str) -> AmountRange {
     })
 }
 
-/// A number, or a text that is one: that loses nothing.
+/// A number, or a text that holds one exactly.
 fn amount(bounds: &mut Fields, name: &str) -> Option<Decimal> {
     let value = bounds.take(name)?;
     let text = match &value {
@@ -47,7 +47,7 @@ fn status(text: &str) -> Result<StepStatus, String> {
     let known = StepStatus::BEGUN.iter().find(|status| status.as_str() == text);
     known.copied().ok_or_else(|| {
         let known = StepStatus::BEGUN.map(StepStatus::as_str).join(", ");
-        format!("is nowhere that a step which has begun stands: there are {known}")
+        format!("is not a status of a step that has begun; allowed are {known}")
     })
 }
 
@@ -67,10 +67,11 @@ pub(super) fn attributes(fields: &mut Fields, at: &str) -> Vec<AttributeFilter> 
 }
 
 fn attribute(fields: &mut Fields, value: Value, at: &str) -> Option<AttributeFilter> {
-    let mut attribute = below(fields, value, at, "must be an object with \"path\", and \"value\" if that is meant")?;
-    let is_said = attribute.has("path");
+    let mut attribute =
+        below(fields, value, at, "must be an object with \"path\" and, if its value matters, \"value\"")?;
+    let is_given = attribute.has("path");
     let path = list(&mut attribute, "path", text).unwrap_or_default();
-    if !is_said {
+    if !is_given {
         attribute.wrong("path", "must be there: the keys, from the outermost on");
     }
     let value = attribute.take("value");
