@@ -30,6 +30,7 @@ fn earlier(option: &Arg, is_set: &impl Fn(&str) -> bool) -> Option<&'static str>
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use clap::CommandFactory;
 

@@ -169,15 +169,17 @@ pub(crate) async fn get(
              answered with"
         ))
     })?;
-    let status = orders.status(&id, wait).await.map_err(problem)?;
+    let status = orders.status(&id, wait).await?;
     status.map(Json).ok_or_else(|| Problem::not_found("There is no such order"))
 }
 
-fn problem(error: NoStatus) -> Problem {
-    match error {
-        NoStatus::Behind(behind) => Problem::later(behind.to_string()),
-        NoStatus::Query(error) if error.is_temporary() => Problem::later(error.to_string()),
-        NoStatus::Query(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+impl From<NoStatus> for Problem {
+    fn from(error: NoStatus) -> Self {
+        match error {
+            NoStatus::Behind(behind) => Self::later(behind.to_string()),
+            NoStatus::Query(error) if error.is_temporary() => Self::later(error.to_string()),
+            NoStatus::Query(error) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        }
     }
 }
 

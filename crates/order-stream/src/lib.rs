@@ -11,6 +11,7 @@ mod fault;
 mod fold;
 mod stream;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests;
 
 use domain::order::Event;

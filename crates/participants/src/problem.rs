@@ -15,6 +15,7 @@ pub(crate) fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> 
 
 /// When the database fails, the caller may retry; but not if the database refused the caller's
 /// values.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes the error itself")]
 pub(crate) fn of_database(failure: sqlx::Error) -> Problem {
     if let sqlx::Error::Database(error) = &failure
         && error.code().is_some_and(|code| code.starts_with(DATA_EXCEPTION))

@@ -68,6 +68,7 @@ impl Operation {
     }
 
     /// A refusal, with an example for each cause. Its status is that of the examples.
+    #[expect(clippy::needless_pass_by_value, reason = "each caller makes its examples for this")]
     pub fn refusal<const N: usize>(self, description: &str, causes: [(&str, Problem); N]) -> Self {
         let (status, response) = refusal(description, &causes);
         self.answer_with(status, response)
@@ -83,7 +84,7 @@ impl Operation {
         self
     }
 
-    /// As OpenAPI has it.
+    /// The operation as the document has it.
     pub fn into_json(self) -> Value {
         let Self { mut fields, parameters, responses, .. } = self;
         if !parameters.is_empty() {
