@@ -14,7 +14,7 @@ use views::LogCheckError;
 
 use crate::check::CheckError;
 use crate::keys::KeysError;
-use crate::rebuild::OtherLog;
+use crate::other_log::OtherLog;
 use crate::reset::ResetError;
 
 /// Why a maintenance command failed.

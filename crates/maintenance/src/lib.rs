@@ -15,6 +15,7 @@ pub mod check;
 pub mod command;
 mod error;
 pub mod keys;
+mod other_log;
 pub mod parked;
 pub mod rebuild;
 pub mod reset;

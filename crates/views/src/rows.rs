@@ -44,6 +44,11 @@ pub struct OrderRow {
     pub sealed: Option<Json<Sealed>>,
 }
 
+/// The columns of an [`OrderRow`].
+pub(crate) const ORDER_COLUMNS: &str = "id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email, \
+     currency, total, lines, ship_to, attributes, result, result_placeholders, result_error, stuck_reason, placed_at, updated_at, \
+     ended_at, revision, position, parked, sealed";
+
 /// A row of `steps`.
 #[derive(Debug, Clone, FromRow)]
 pub struct StepRow {

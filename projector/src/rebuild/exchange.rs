@@ -1,12 +1,40 @@
 //! The exchange of the rebuilt views with the live ones, in one transaction. First the new tables
 //! catch up with the live ones, which no process changes meanwhile.
 
-use sqlx::{Connection, PgConnection};
+use std::time::Duration;
 
-use super::{RebuildError, RebuildOptions, Rebuilt, Stage, View, Work};
+use sqlx::{Connection, PgConnection};
+use tokio::time::sleep;
+use views::View;
+
+use super::error::{MAX_TRIES, RebuildError};
+use super::options::RebuildOptions;
+use super::progress::{Rebuilt, Stage};
+use super::work::Work;
+
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Exchanges the views, as soon as no other client holds the tables.
+pub(super) async fn exchange<T: Fn(Stage)>(
+    work: &mut Work<'_, T>,
+    db: &mut PgConnection,
+    options: &RebuildOptions,
+) -> Result<Rebuilt, RebuildError> {
+    for tries in 0..MAX_TRIES {
+        work.check_stopped()?;
+        work.catch_up(db).await?;
+        (work.report)(Stage::Exchanging(tries));
+        if let Some(rebuilt) = attempt(work, db, options).await? {
+            return Ok(rebuilt);
+        }
+        sleep(PAUSE).await;
+    }
+    Err(RebuildError::Held)
+}
 
 /// Tries once; `None`: other clients held the tables.
-pub(super) async fn attempt<T: Fn(Stage)>(
+async fn attempt<T: Fn(Stage)>(
     work: &mut Work<'_, T>,
     db: &mut PgConnection,
     options: &RebuildOptions,

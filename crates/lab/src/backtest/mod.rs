@@ -1,5 +1,6 @@
 //! What another definition would have done with the orders of the past, from the log itself.
 
+mod outcome;
 pub(crate) mod report;
 mod scan;
 mod selection;
@@ -8,6 +9,7 @@ mod tally;
 mod tests;
 mod trial;
 
+pub use self::outcome::Outcome;
 pub use self::selection::Selection;
 pub use self::tally::{Counted, Group, Tally};
-pub use self::trial::{Bench, Observer, Outcome, backtest};
+pub use self::trial::{Bench, Observer, backtest};

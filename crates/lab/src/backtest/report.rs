@@ -6,8 +6,8 @@ use std::time::Duration;
 use domain::backtest::{Difference, Standing, Trial, Verdict};
 use serde_json::{Value, json};
 
+use super::outcome::Outcome;
 use super::tally::{EXAMPLES, Tally};
-use super::trial::Outcome;
 use command_line::duration;
 use command_line::output::screen::wrapped;
 use command_line::output::{Palette, Tint, printable};

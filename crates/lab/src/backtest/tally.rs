@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::backtest::{Difference, Trial, UnknownKind, Verdict};
 
-use super::trial::Outcome;
+use super::outcome::Outcome;
 
 /// The number of examples of each kind.
 pub const EXAMPLES: usize = 3;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::backtest::{Options, Past, Trial};
+use domain::backtest::{Options, Past};
 use domain::ids::OrderId;
 use domain::order::{Event, Order, fold_all};
 use domain::workflow::Workflow;
@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::outcome::Outcome;
 use super::scan::{Found, Scan};
 use super::selection::Selection;
 use super::tally::{Counted, Tally};
@@ -35,17 +36,6 @@ pub struct Bench {
     pub options: Options,
     /// Which orders are tried.
     pub selection: Selection,
-}
-
-/// The outcome of one order.
-#[derive(Debug)]
-pub enum Outcome {
-    /// It does not match.
-    PassedOver,
-    /// It was tried.
-    Tried(Trial),
-    /// Its history cannot be read or decided, for this reason.
-    Broken(String),
 }
 
 /// Receives results while a backtest runs, on any thread.

@@ -4,7 +4,7 @@ use domain::order::{Answer, Command, Effect, NotSent, Operate, Reply, summary};
 use domain::replay::{Again, Decision, changes, event_json, state_json};
 use serde_json::{Value, json};
 
-use super::{Life, Tally};
+use super::life::{Life, Tally};
 
 /// The replay as one document.
 pub fn told(life: &Life<'_>, diff: bool) -> (String, Tally) {

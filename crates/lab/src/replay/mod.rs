@@ -2,6 +2,7 @@
 //! pending, and why. Each decision is made again, and compared with the recorded one.
 
 mod json;
+mod life;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -9,10 +10,9 @@ mod until;
 
 use domain::ids::OrderId;
 use domain::order::Event;
-use domain::replay::{Again, Decision, Recorded, Replay};
-use domain::workflow::Workflow;
 use servers::log::Log;
 
+use self::life::Life;
 pub use self::render::Page;
 pub use self::until::Until;
 use crate::history::{self, LogError};
@@ -69,55 +69,4 @@ pub async fn replay(log: &Log, request: &Request<'_>) -> Result<Option<Replayed>
     };
     let broken = tally.broken.map(|broken| unreadable(broken.revision, broken.source.to_string()));
     Ok(Some(Replayed { text, is_same: tally.otherwise == 0, broken }))
-}
-
-/// The part of an order that is shown.
-struct Life<'a> {
-    order: &'a OrderId,
-    workflow: Option<&'a Workflow>,
-    /// All of its events.
-    history: &'a [Recorded],
-    /// The events that are shown: the first part.
-    shown: &'a [Recorded],
-}
-
-/// The result of making the decisions again.
-#[derive(Debug, Default)]
-struct Tally {
-    decisions: usize,
-    /// Decisions that differ today, or cannot be made again.
-    otherwise: usize,
-    broken: Option<domain::replay::BrokenHistory>,
-}
-
-impl<'a> Life<'a> {
-    /// Passes each shown decision to `see`. A decision is made again as a whole: the last one may
-    /// have more events than are shown.
-    fn each(&self, mut see: impl FnMut(&Decision<'a>)) -> Tally {
-        let mut tally = Tally::default();
-        let last = self.shown.last().map(|last| last.revision);
-        for decision in Replay::of(self.workflow, self.history) {
-            match decision {
-                Ok(decision) if decision.moments.first().map(|first| first.recorded.revision) > last => break,
-                Ok(mut decision) => {
-                    tally.decisions += 1;
-                    tally.otherwise += usize::from(decision.again != Again::Same);
-                    decision.moments.retain(|moment| Some(moment.recorded.revision) <= last);
-                    see(&decision);
-                }
-                Err(broken) => {
-                    tally.broken = Some(broken);
-                    break;
-                }
-            }
-        }
-        tally
-    }
-}
-
-impl Life<'_> {
-    /// Whether all events are shown.
-    fn is_whole(&self) -> bool {
-        self.shown.len() == self.history.len()
-    }
 }

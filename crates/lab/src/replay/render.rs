@@ -6,7 +6,7 @@ use domain::order::{Effect, Event, Order, summary};
 use domain::replay::{Again, Change, Decision, Moment, changes, event_json, state_json};
 use serde_json::{Value, json};
 
-use super::{Life, Tally};
+use super::life::{Life, Tally};
 use command_line::output::screen::{self, wrapped};
 use command_line::output::{Palette, Tint, printable};
 use command_line::{duration, moment};

@@ -1,7 +1,9 @@
 //! The texts of a replay.
 
+use domain::replay::Recorded;
 use domain::testing::{Story, done, order, unclear};
 use domain::wire::Metadata;
+use domain::workflow::Workflow;
 use uuid::Uuid;
 
 use super::*;

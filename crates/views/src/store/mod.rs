@@ -24,8 +24,8 @@ use crate::checkpoint::{self, VIEWS};
 use crate::error::ViewsError;
 use crate::page::Page;
 use crate::rows::{
-    CountRow, Head, HourRow, OrderRow, ParkedRow, ProgressRow, StatusRow, StepRow, TimelineRow, WorkflowKey,
-    WorkflowRow,
+    CountRow, Head, HourRow, ORDER_COLUMNS, OrderRow, ParkedRow, ProgressRow, StatusRow, StepRow, TimelineRow,
+    WorkflowKey, WorkflowRow,
 };
 use crate::sort::{Place, Sort};
 use conditions::{Purpose, push_filter};
@@ -68,10 +68,6 @@ impl DerefMut for Reading<'_> {
         }
     }
 }
-
-const ORDER_COLUMNS: &str = "id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email, \
-     currency, total, lines, ship_to, attributes, result, result_placeholders, result_error, stuck_reason, placed_at, updated_at, \
-     ended_at, revision, position, parked, sealed";
 
 impl Store {
     /// Reads from this pool's database.

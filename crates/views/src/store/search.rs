@@ -18,10 +18,9 @@ use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
-use super::ORDER_COLUMNS;
 use super::conditions::{Purpose, all_states, push_filter};
 use crate::page::Page;
-use crate::rows::OrderRow;
+use crate::rows::{ORDER_COLUMNS, OrderRow};
 use crate::sort::{Place, Sort, SortBy, SortKey};
 
 /// How many orders a walk reads for each order of the page, and at most.
