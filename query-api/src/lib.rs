@@ -19,6 +19,7 @@ mod history;
 mod http;
 mod live;
 mod options;
+mod order_endpoint;
 mod order_status;
 mod paging;
 mod schema;
@@ -42,7 +43,8 @@ use views::LagMeter;
 pub use error::QueryError;
 pub use live::LiveStats;
 pub use options::Options;
-pub use order_status::{OrderStatus, method_not_allowed, order_status};
+pub use order_endpoint::method_not_allowed;
+pub use order_status::{OrderStatus, order_status};
 pub use wrong_log::refused_while;
 
 /// The query side over the views in this database, which are made from this log.
@@ -58,10 +60,10 @@ pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
         .route("/schema.graphql", routing::get(http::schema_text))
         .with_state(http::Endpoint::new(schema, pool.clone(), waiting.clone(), admission, options));
     let orders = Router::new()
-        .route("/orders/{id}", routing::get(order_status::get).fallback(order_status::method_not_allowed))
+        .route("/orders/{id}", routing::get(order_endpoint::get).fallback(order_endpoint::method_not_allowed))
         // An order may have the id `batch`. The other methods of this path belong to the command
         // endpoint.
-        .route("/orders/batch", routing::get(order_status::get_batch))
-        .with_state(order_status::Orders::new(pool, waiting, lag, history));
+        .route("/orders/batch", routing::get(order_endpoint::get_batch))
+        .with_state(order_endpoint::Orders::new(pool, waiting, lag, history));
     graphql.merge(orders)
 }

@@ -13,7 +13,7 @@ use async_graphql::parser::types::{Directive, ExecutableDocument, OperationDefin
 use async_graphql::{Name, Positioned, Variables};
 use async_graphql_value::{ConstValue, Value};
 
-use super::{
+use super::excess::{
     Excess, MAX_ARGUMENTS, MAX_DIRECTIVES, MAX_FRAGMENTS, MAX_OPERATIONS, MAX_SELECTION_DEPTH, MAX_VARIABLES,
     MAX_WEIGHT,
 };

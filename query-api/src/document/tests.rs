@@ -2,9 +2,10 @@
 
 #![expect(clippy::format_collect, reason = "a document is made once in a test")]
 
-use async_graphql::Variables;
+use async_graphql::{Pos, Variables};
 use serde_json::json;
 
+use super::excess::{CODE, MAX_JSON_DEPTH, MAX_JSON_VALUES, MAX_NESTING, MAX_TOKENS};
 use super::*;
 
 fn refusal(query: impl Into<String>) -> String {

@@ -6,7 +6,7 @@
 
 use async_graphql::Pos;
 
-use super::{Excess, MAX_NAME_BYTES, MAX_NESTING, MAX_TOKENS};
+use super::excess::{Excess, MAX_NAME_BYTES, MAX_NESTING, MAX_TOKENS};
 
 /// Counts the tokens of a text, if it is within the bounds.
 pub fn check(text: &str) -> Result<usize, (Excess, Pos)> {

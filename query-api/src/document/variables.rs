@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Excess, MAX_JSON_DEPTH, MAX_JSON_VALUES};
+use super::excess::{Excess, MAX_JSON_DEPTH, MAX_JSON_VALUES};
 
 /// Checks an object of that name, without recursion.
 pub fn check_json(name: &'static str, object: &Map<String, Value>) -> Result<(), Excess> {

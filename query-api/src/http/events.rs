@@ -13,9 +13,10 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::endpoint::Endpoint;
 use super::media::Wanted;
+use super::respond::{later, to_json};
 use super::run::{Answered, only};
-use super::{Endpoint, later, to_json};
 
 /// How often an idle stream has a line that shows that the connection is alive.
 const BEAT: Duration = Duration::from_secs(15);

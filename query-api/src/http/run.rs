@@ -17,7 +17,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use views::{Store, ViewsError};
 
-use super::{Endpoint, operation};
+use super::endpoint::Endpoint;
+use super::operation;
 use crate::admission::{Overloaded, Place};
 use crate::budget::{Budget, Lane, Limits};
 use crate::document::{Document, tokens};

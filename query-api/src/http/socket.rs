@@ -11,11 +11,12 @@ use futures::StreamExt;
 use futures::stream::{self, AbortHandle, BoxStream, SelectAll};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
+use super::endpoint::Endpoint;
 use super::media::Wanted;
 use super::protocol::{self, ClientMessage, Close, ServerMessage};
 use super::request::from_value;
+use super::respond::{later, to_json};
 use super::run::{Answered, is_request_error};
-use super::{Endpoint, later, to_json};
 use crate::live::Counted;
 
 /// How often the server sends a ping, and how many of them a client may leave unanswered.

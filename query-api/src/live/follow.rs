@@ -8,8 +8,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::hub::{Hub, Membership};
 use super::stats::Counted;
+use super::subscription::{Begin, Ended, Interest};
 use super::window::{Change, Watched, read};
-use super::{Begin, Ended, Interest};
 use crate::schema::Order;
 
 /// How far a subscription is.

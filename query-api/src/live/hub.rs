@@ -12,8 +12,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use views::{ViewsError, checkpoint};
 
+use super::subscription::{Ended, Interest, QUEUE};
 use super::window::{Change, Watched, read};
-use super::{Ended, Interest, QUEUE};
 use crate::error::QueryError;
 use crate::view_position::{AnnouncedPosition, ViewPosition};
 

@@ -1,5 +1,6 @@
 //! The GraphQL schema: types and resolvers, one noun a file. Its SDL is kept in `schema.graphql`.
 
+mod connection;
 mod customer;
 mod enums;
 mod loaders;
@@ -13,15 +14,13 @@ mod subscription;
 mod timeline;
 mod workflow;
 
-use async_graphql::connection::{Connection, ConnectionNameType, Edge, EdgeNameType, EmptyFields};
-use async_graphql::{EmptyMutation, OutputType, SDLExportOptions};
+use async_graphql::{EmptyMutation, SDLExportOptions};
 use views::LagMeter;
 
 use crate::Options;
 use crate::budget::Weighing;
 use crate::history::History;
 use crate::live::Live;
-use crate::paging::Cut;
 
 pub use enums::{State, StepStatus};
 pub use order::Order;
@@ -48,24 +47,3 @@ pub fn schema(history: History, lag: LagMeter, live: Live, weighing: Weighing, o
 pub fn sdl(schema: &Schema) -> String {
     schema.sdl_with_options(SDLExportOptions::new().prefer_single_line_descriptions())
 }
-
-/// The Relay connection of a page.
-fn connection<Row, Node, Name, EdgeName>(
-    cut: Cut<Row>,
-    mut edge: impl FnMut(Row) -> (String, Node),
-) -> Named<Node, Name, EdgeName>
-where
-    Node: OutputType,
-    Name: ConnectionNameType,
-    EdgeName: EdgeNameType,
-{
-    let mut connection = Connection::new(cut.has_previous, cut.has_next);
-    connection.edges.extend(cut.rows.into_iter().map(|row| {
-        let (cursor, node) = edge(row);
-        Edge::new(cursor, node)
-    }));
-    connection
-}
-
-/// A connection with its own name.
-type Named<Node, Name, EdgeName> = Connection<String, Node, EmptyFields, EmptyFields, Name, EdgeName>;

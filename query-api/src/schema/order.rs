@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use views::{OrderRow, StepRow, Store};
 
-use super::connection;
+use super::connection::connection;
 use super::customer::{Address, Customer};
 use super::enums::State;
 use super::loaders::Loaders;

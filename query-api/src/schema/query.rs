@@ -7,7 +7,7 @@ use domain::filter::within_history;
 use domain::ids::OrderId;
 use views::{LagMeter, Store};
 
-use super::connection;
+use super::connection::connection;
 use super::order::Order;
 use super::overview::{HourCount, Overview};
 use super::parked::ParkedEvent;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use views::Page;
 use views::TimelineRow;
 
-use super::Named;
+use super::connection::Named;
 use crate::paging::{PageArguments, PageError, encode_cursor};
 
 /// An event of an order.
