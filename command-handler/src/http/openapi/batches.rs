@@ -3,8 +3,8 @@
 use domain::filter::{MAX_ATTRIBUTES, MAX_VALUES};
 use serde_json::{Map, Value, json};
 
-use super::orders::outcome;
-use super::{TEXT_PATTERN, schema_ref};
+use super::orders::{TEXT_PATTERN, outcome};
+use super::parts::schema_ref;
 use crate::answer::LARGEST_DATA;
 use crate::http::batch::MAX_ORDERS;
 use crate::http::instruction::OperatorAction;

@@ -10,6 +10,7 @@ mod batches;
 pub(super) mod example;
 mod operation;
 mod orders;
+mod parts;
 mod shared;
 mod status;
 #[cfg(test)]
@@ -22,19 +23,14 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-pub(super) use self::operation::{Operation, body, content, parameter_ref, schema_ref};
+pub(super) use self::operation::Operation;
+pub(super) use self::parts::{body, content, json_limits, order_path, parameter_ref, schema_ref};
 pub(super) use self::shared::Shared;
 use super::instruction::OperatorAction;
 use super::{batch, circuits, forget, operate, outcome, personal_data, place, workflows};
 
 /// The path of this document.
 pub(super) const PATH: &str = "/openapi.json";
-
-/// How long `GET /orders/{id}` waits at most, on the query side.
-const MAX_WAIT_SECONDS: u32 = 60;
-
-/// The schema of a text without NUL, which Postgres does not store.
-const TEXT_PATTERN: &str = "^[^\\u0000]*$";
 
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(document().to_string()));
 
@@ -122,19 +118,4 @@ fn tags() -> Value {
         { "name": "workflows", "description": "For authors of workflows." },
         { "name": "service", "description": "About the interface itself." },
     ])
-}
-
-/// The limits of a JSON body.
-pub(super) fn json_limits() -> Value {
-    let bytes = super::body::LARGEST_BODY;
-    json!({
-        "description": format!("At most {} MiB.", bytes / 1024 / 1024),
-        "x-max-bytes": bytes,
-        "x-max-depth": domain::json::MAX_DEPTH,
-    })
-}
-
-/// The path of an operation on an order.
-pub(super) fn order_path(rest: &str) -> String {
-    format!("/orders/{{id}}{rest}")
 }

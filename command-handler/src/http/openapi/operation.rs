@@ -5,10 +5,11 @@
 //! handler sends.
 
 use axum::http::Method;
-use http_problem::{MEDIA_TYPE, Problem};
+use http_problem::Problem;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::parts::{refusal, schema_ref};
 use super::shared::Shared;
 
 /// An operation: a method on a path.
@@ -93,38 +94,4 @@ impl Operation {
         fields.insert("responses".to_owned(), Value::Object(responses));
         Value::Object(fields)
     }
-}
-
-/// The response object of a refusal, and its status.
-pub(super) fn refusal(description: &str, causes: &[(&str, Problem)]) -> (u16, Value) {
-    let status = causes.first().map_or(500, |(_, problem)| problem.status().as_u16());
-    debug_assert!(causes.iter().all(|(_, problem)| problem.status().as_u16() == status), "{description}");
-    let examples: Map<String, Value> =
-        causes.iter().map(|(name, problem)| ((*name).to_owned(), json!({ "value": problem }))).collect();
-    let content = json!({ MEDIA_TYPE: { "schema": schema_ref("Problem"), "examples": examples } });
-    (status, json!({ "description": description, "content": content }))
-}
-
-/// A body of this media type and schema, with named examples. `limits` are those of its size.
-pub(in crate::http) fn body<const N: usize>(schema: &str, limits: &Value, examples: [(&str, Value); N]) -> Value {
-    let mut body = json!({ "required": true, "content": { "application/json": content(schema, examples) } });
-    if let (Value::Object(body), Value::Object(limits)) = (&mut body, limits) {
-        body.extend(limits.clone());
-    }
-    body
-}
-
-/// The content of a media type.
-pub(in crate::http) fn content<const N: usize>(schema: &str, examples: [(&str, Value); N]) -> Value {
-    let examples: Map<String, Value> =
-        examples.into_iter().map(|(name, value)| (name.to_owned(), json!({ "value": value }))).collect();
-    json!({ "schema": schema_ref(schema), "examples": examples })
-}
-
-pub(in crate::http) fn schema_ref(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
-}
-
-pub(in crate::http) fn parameter_ref(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/parameters/{name}") })
 }

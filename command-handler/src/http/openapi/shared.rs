@@ -6,12 +6,15 @@ use domain::order::{Refusal, State, StepStatus};
 use http_problem::Problem;
 use serde_json::{Value, json};
 
-use super::operation::{body, refusal, schema_ref};
-use super::{MAX_WAIT_SECONDS, example};
+use super::example;
+use super::parts::{body, refusal, schema_ref};
 use crate::http::body::LARGEST_BODY;
 use crate::http::refused::problem;
 use crate::http::{body as request_body, idempotency_key};
 use crate::orchestrator::CommandError;
+
+/// How long `GET /orders/{id}` waits at most, on the query side.
+const MAX_WAIT_SECONDS: u32 = 60;
 
 /// An answer of several operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
