@@ -16,10 +16,11 @@ use crate::{
     Options,
     binaries::Binaries,
     error::{Doing, Error},
+    exit::Exit,
     home::Home,
     initialise::initialise,
     leftover::stop_leftover,
-    server::{Exit, Server},
+    server::Server,
     settings::{PORT, USER, settings},
 };
 

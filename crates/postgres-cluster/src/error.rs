@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use crate::Exit;
+use crate::exit::Exit;
 
 /// Why no cluster is running.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 use crate::cluster::Cluster;
-use crate::server::Exit;
+use crate::exit::Exit;
 
 /// The number of restarts in a row.
 const MAX_RESTARTS: u32 = 6;

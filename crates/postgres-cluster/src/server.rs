@@ -5,7 +5,6 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
     io::{self, BufRead, BufReader, Read},
     os::unix::process::CommandExt,
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
@@ -24,32 +23,13 @@ use tokio::{
     time::timeout,
 };
 
-use crate::leftover::WAYS_TO_STOP;
+use crate::{exit::Exit, leftover::WAYS_TO_STOP};
 
 /// How much of the log is kept for the report of an end.
 const LOG_LINES_MAX: usize = 30;
 const LOG_LINE_BYTES_MAX: u64 = 2000;
 /// The limit for the last log lines after the process has ended.
 const LOG_END_LIMIT: Duration = Duration::from_secs(1);
-
-/// The end of the server.
-#[derive(Debug, Clone)]
-pub struct Exit {
-    /// Its exit status, if known.
-    pub status: Option<ExitStatus>,
-    /// The end of its log.
-    pub log: String,
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.status {
-            Some(status) => write!(f, "ended ({status})")?,
-            None => write!(f, "ended")?,
-        }
-        if self.log.is_empty() { Ok(()) } else { write!(f, "; its log ends with: {}", self.log) }
-    }
-}
 
 /// A running server. Dropping it signals the server to stop, and does not wait.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -10,7 +11,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use tokio::time::Instant;
 
-use crate::restart::LASTING;
+/// A task that ran for this long had started: its next failure is the first in a row.
+pub(crate) const LASTING: Duration = Duration::from_mins(5);
 
 /// The restarts of the tasks that [`crate::keep_running`] runs. Clones share them.
 #[derive(Clone, Default)]

@@ -7,14 +7,11 @@ use back_off::{BackOff, Limits};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::health::TaskHealth;
+use crate::health::{LASTING, TaskHealth};
 use crate::outcome::{Outcome, caught, reason};
 
 /// The pause before a restart.
 const PAUSES: Limits = Limits::new(Duration::from_secs(1), Duration::from_mins(1));
-/// A task that ran for this long had started: its next failure is the first in a row.
-pub(crate) const LASTING: Duration = Duration::from_mins(5);
-
 /// Runs a task until `stop`, and restarts it whenever it ends before.
 pub async fn keep_running<F>(
     task: &'static str,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::restart::LASTING;
+use crate::health::LASTING;
 use crate::{Supervisor, TaskHealth};
 
 fn supervisor() -> (Supervisor, TaskHealth) {

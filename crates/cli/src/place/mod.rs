@@ -8,6 +8,7 @@ mod progress;
 mod report;
 mod settle;
 mod submit;
+mod warning;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,11 +1,11 @@
 //! The results of placing: counts, and the first warnings.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use super::submit::Accepted;
+use super::warning::Warning;
 use crate::NOT_AS_ASKED;
 use crate::views::{Standing, State};
 use command_line::duration;
@@ -15,27 +15,6 @@ use command_line::warnings::{self, Warnings};
 
 /// Shown instead of the status of an order that the views never had.
 const UNSEEN: &str = "(not seen)";
-
-/// A warning about one order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// The line it came from.
-    pub line: u64,
-    /// Its id, if it has one.
-    pub order: Option<String>,
-    /// The fault.
-    pub what: String,
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
-        if let Some(order) = &self.order {
-            write!(f, ", order {}", printable(order))?;
-        }
-        write!(f, ": {}", printable(&self.what))
-    }
-}
 
 /// The server's answers.
 #[derive(Debug, Default)]

@@ -8,8 +8,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::progress::Progress;
-use super::report::{Rests, Warning};
+use super::report::Rests;
 use super::submit::Accepted;
+use super::warning::Warning;
 use crate::CommandError;
 use crate::client::Client;
 use crate::views::{self, Standing, State};

@@ -5,7 +5,7 @@ use domain::json;
 use serde_json::Value;
 
 use super::input::{Found, Keys};
-use super::report::Warning;
+use super::warning::Warning;
 use crate::CommandError;
 use crate::client::{Client, Placement};
 
