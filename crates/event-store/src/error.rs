@@ -1,6 +1,5 @@
 //! Errors, distinguished as far as a caller would act differently.
 
-use super::fault::Fault;
 use super::types::Expected;
 
 /// A connection string that cannot be used.
@@ -52,24 +51,4 @@ pub enum ReadError {
     /// The server will never answer this read.
     #[error("the log refuses the read: {0}")]
     Refused(String),
-}
-
-pub(super) fn append_error(stream: &str, expected: Expected, fault: Fault) -> AppendError {
-    match fault {
-        Fault::WrongExpectedRevision(actual) => {
-            AppendError::WrongExpectedRevision { stream: stream.into(), expected, actual }
-        }
-        Fault::StreamDeleted => AppendError::StreamDeleted(stream.into()),
-        Fault::TooLarge(message) => AppendError::TooLarge(message),
-        fault if fault.is_unavailable() => AppendError::Unavailable(fault.to_string()),
-        fault => AppendError::Refused(fault.to_string()),
-    }
-}
-
-pub(super) fn read_error(stream: &str, fault: Fault) -> ReadError {
-    match fault {
-        Fault::StreamDeleted => ReadError::StreamDeleted(stream.into()),
-        fault if fault.is_unavailable() => ReadError::Unavailable(fault.to_string()),
-        fault => ReadError::Refused(fault.to_string()),
-    }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 
+use super::error::{AppendError, ReadError};
 use super::settings::{Credentials, Endpoint};
+use super::types::Expected;
 
 /// The headers and trailers in which the server gives more detail than a code.
 const EXCEPTION: &str = "exception";
@@ -125,6 +127,28 @@ impl std::fmt::Display for Fault {
 }
 
 impl Error for Fault {}
+
+/// Why an append with this fault was not acknowledged.
+pub(super) fn append_error(stream: &str, expected: Expected, fault: Fault) -> AppendError {
+    match fault {
+        Fault::WrongExpectedRevision(actual) => {
+            AppendError::WrongExpectedRevision { stream: stream.into(), expected, actual }
+        }
+        Fault::StreamDeleted => AppendError::StreamDeleted(stream.into()),
+        Fault::TooLarge(message) => AppendError::TooLarge(message),
+        fault if fault.is_unavailable() => AppendError::Unavailable(fault.to_string()),
+        fault => AppendError::Refused(fault.to_string()),
+    }
+}
+
+/// Why a read with this fault returned no events.
+pub(super) fn read_error(stream: &str, fault: Fault) -> ReadError {
+    match fault {
+        Fault::StreamDeleted => ReadError::StreamDeleted(stream.into()),
+        fault if fault.is_unavailable() => ReadError::Unavailable(fault.to_string()),
+        fault => ReadError::Refused(fault.to_string()),
+    }
+}
 
 fn unknown_user(user: Option<&Credentials>) -> String {
     match user {

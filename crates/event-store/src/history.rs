@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::connection::{Built, Connection, Retry, in_time};
 use super::convert;
-use super::error::{self, ReadError};
-use super::fault::Fault;
+use super::error::ReadError;
+use super::fault::{self, Fault};
 use super::link::Reading;
 use super::types::{Position, Record};
 
@@ -40,7 +40,7 @@ impl History {
                     return Ok(Some(record));
                 }
                 Err(fault) if fault.is_worth_another_try() && self.retry.pause().await => {}
-                Err(fault) => return Err(error::read_error("$all", fault)),
+                Err(fault) => return Err(fault::read_error("$all", fault)),
             }
         }
     }

@@ -11,7 +11,7 @@ use super::history::History;
 use super::in_process::InProcess;
 use super::subscription::Subscription;
 use super::types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
-use super::{convert, error, in_process};
+use super::{convert, fault, in_process};
 
 /// The server accepts any bytes marked as JSON, and its readers fail later. So the client checks.
 fn check(event: &NewEvent) -> Result<(), AppendError> {
@@ -68,7 +68,7 @@ impl EventStore {
             match written {
                 Ok(written) => return Ok(written),
                 Err(fault) if fault.is_worth_another_try() && retry.pause().await => {}
-                Err(fault) => return Err(error::append_error(stream, expected, fault)),
+                Err(fault) => return Err(fault::append_error(stream, expected, fault)),
             }
         }
     }
@@ -165,7 +165,7 @@ impl EventStore {
             match self.connection.call(async |link| convert::collect(link.read(request.clone()).await?).await).await {
                 Ok(events) => return Ok(events),
                 Err(fault) if fault.is_worth_another_try() && retry.pause().await => {}
-                Err(fault) => return Err(error::read_error(stream, fault)),
+                Err(fault) => return Err(fault::read_error(stream, fault)),
             }
         }
     }
