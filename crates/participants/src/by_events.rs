@@ -8,34 +8,28 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use bytes::Bytes;
 use domain::wire::participants::{ActionAnswered, ActionRefused, ActionRequested, Reply, decode_request};
-use event_store::{AppendError, EventStore, Expected, Filter, NewEvent, RecordedEvent};
+use event_store::{EventStore, Filter, RecordedEvent};
 use leader_consumer::{FollowOptions, Reader, follow};
 use serde::Deserialize;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::contract::{Request, WireAnswer};
 use crate::faults::Mishap;
 use crate::notifications::{Notifications, run_erasures};
-use crate::options::Options;
+use crate::options::{Options, REMEDY};
 use crate::orders::Orders;
 use crate::participant::{Context, Participant, Service, answer};
 use crate::payments::Payments;
 use crate::personal_data::{ClaimError, Claims};
 use crate::problem::is_passing;
+use crate::replies::{NotAppended, append};
 use crate::shipping::Shipping;
 
 /// The limit of parallel requests to one service.
 const MAX_IN_FLIGHT: usize = 32;
-/// What an operator does when the checkpoint belongs to another log. A repeated request has no
-/// second effect.
-pub(crate) const REMEDY: &str = "connect the log that the requests came from, or restore it whole; to read this log from its beginning \
-                                 instead, start once with --read-again";
-
 /// Handles requests and erasures by events for the four services, until `stop`. Several instances
 /// may run: for each service one reads, and another takes over when it ends. The delivery worker
 /// must run, too, with the same log.
@@ -212,34 +206,4 @@ fn reply_of(requested: &ActionRequested, answer: &WireAnswer) -> Result<Option<R
 fn refused(requested: &ActionRequested, error: String, misconfigured: bool) -> Reply {
     let ActionRequested { order_id, step, direction, .. } = requested.clone();
     Reply::Refused(ActionRefused { order_id, step, direction, error, misconfigured })
-}
-
-/// Why a reply was not appended.
-pub(crate) enum NotAppended {
-    /// The log was unreachable; it may have the reply.
-    Later(String),
-    /// The log will never accept it.
-    Never(String),
-}
-
-/// Appends a reply to a request. A repeated reply has the same id, so it changes nothing.
-pub(crate) async fn append(
-    log: &EventStore,
-    participant: &str,
-    reply: &Reply,
-    request: Uuid,
-    traceparent: Option<&str>,
-) -> Result<(), NotAppended> {
-    let message = reply.message(request, traceparent).map_err(|error| NotAppended::Never(error.to_string()))?;
-    let event = NewEvent {
-        id: message.id,
-        event_type: message.event_type.to_owned(),
-        data: Bytes::from(message.data),
-        metadata: Bytes::from(message.metadata),
-    };
-    match log.append(&Reply::stream(participant), Expected::Any, vec![event]).await {
-        Ok(_) => Ok(()),
-        Err(error @ AppendError::Unavailable(_)) => Err(NotAppended::Later(error.to_string())),
-        Err(error) => Err(NotAppended::Never(error.to_string())),
-    }
 }

@@ -1,78 +1,65 @@
 //! Scripted faults, to try what happens when a participant fails. They are kept in memory and end
 //! with the process.
 //!
-//! `POST /faults` adds a list of them, `GET /faults` lists the remaining ones, `DELETE /faults`
-//! ends them all. A fault names its action, what happens (a delay, an answer instead of the effect,
-//! the effect without its answer, a broken connection before or after the effect), and how long: a
-//! number of calls, a time, or a share of the calls.
+//! A fault names its action, what happens (a delay, an answer instead of the effect, the effect
+//! without its answer, a broken connection before or after the effect), and how long: a number of
+//! calls, a time, or a share of the calls.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http_problem::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{json_body, whole_body};
-use crate::notifications::Notifications;
-use crate::orders::Orders;
-use crate::participant::Participant;
-use crate::payments::Payments;
 use crate::problem::invalid;
-use crate::shipping::Shipping;
 
 /// The limit for scripted faults.
 const FAULTS_MAX: usize = 100;
-/// The longest delay, in milliseconds.
-const DELAY_MS_MAX: u64 = 10 * 60 * 1000;
 
 /// One scripted fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Fault {
-    participant: String,
-    action: String,
+pub(crate) struct Fault {
+    pub(crate) participant: String,
+    pub(crate) action: String,
     /// The answer, without the effect.
     #[serde(skip_serializing_if = "Option::is_none")]
-    respond: Option<Respond>,
+    pub(crate) respond: Option<Respond>,
     /// A delay before the call. Without another fault, the call then succeeds late.
     #[serde(skip_serializing_if = "Option::is_none")]
-    delay_ms: Option<u64>,
+    pub(crate) delay_ms: Option<u64>,
     /// The effect happens, but the answer is 503.
     #[serde(default, skip_serializing_if = "is_false")]
-    lose_answer: bool,
+    pub(crate) lose_answer: bool,
     /// The connection breaks without an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    crash: Option<Crash>,
+    pub(crate) crash: Option<Crash>,
     /// The number of calls that it affects.
     #[serde(skip_serializing_if = "Option::is_none")]
-    times: Option<u64>,
+    pub(crate) times: Option<u64>,
     /// How long it lasts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    for_ms: Option<u64>,
+    pub(crate) for_ms: Option<u64>,
     /// The share of calls that it affects, evenly spread: 0.25 affects each fourth call.
     #[serde(skip_serializing_if = "Option::is_none")]
-    rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Respond {
-    status: u16,
+pub(crate) struct Respond {
+    pub(crate) status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Crash {
+pub(crate) enum Crash {
     Before,
     After,
 }
@@ -80,45 +67,6 @@ enum Crash {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(flag: &bool) -> bool {
     !flag
-}
-
-impl Fault {
-    fn check(&self, index: usize) -> Result<(), Problem> {
-        let wrong = |field: &str, detail: &str| Err(invalid(format!("/{index}/{field}"), detail));
-        let Some(actions) = actions_of(&self.participant) else {
-            return wrong("participant", "must be orders, payments, shipping or notifications");
-        };
-        if !actions.contains(&self.action.as_str()) {
-            return wrong("action", "is not an action of this participant");
-        }
-        if self.respond.as_ref().is_some_and(|respond| !(400..=599).contains(&respond.status)) {
-            return wrong("respond/status", "must be 400 to 599");
-        }
-        if self.delay_ms.is_some_and(|delay_ms| delay_ms > DELAY_MS_MAX) {
-            return wrong("delayMs", "must be at most ten minutes");
-        }
-        if self.times == Some(0) || self.for_ms == Some(0) {
-            return wrong("times", "must be at least 1");
-        }
-        if self.rate.is_some_and(|rate| !(rate > 0.0 && rate <= 1.0)) {
-            return wrong("rate", "must be above 0 and at most 1");
-        }
-        match [self.respond.is_some(), self.lose_answer, self.crash.is_some()].into_iter().filter(|set| *set).count() {
-            0 if self.delay_ms.is_none() => wrong("", "names no effect: give respond, delayMs, loseAnswer or crash"),
-            0 | 1 => Ok(()),
-            _ => wrong("", "only one of respond, loseAnswer and crash can happen"),
-        }
-    }
-}
-
-fn actions_of(participant: &str) -> Option<&'static [&'static str]> {
-    match participant {
-        Orders::NAME => Some(Orders::ACTIONS),
-        Payments::NAME => Some(Payments::ACTIONS),
-        Shipping::NAME => Some(Shipping::ACTIONS),
-        Notifications::NAME => Some(Notifications::ACTIONS),
-        _ => None,
-    }
 }
 
 /// An active fault.
@@ -166,7 +114,7 @@ impl Faults {
         faults
     }
 
-    fn add(&self, scripted: Vec<Fault>) -> Result<(), Problem> {
+    pub(crate) fn add(&self, scripted: Vec<Fault>) -> Result<(), Problem> {
         let mut faults = self.in_force();
         if faults.len() + scripted.len() > FAULTS_MAX {
             return Err(invalid("", format!("there may be at most {FAULTS_MAX} faults at once")));
@@ -175,8 +123,12 @@ impl Faults {
         Ok(())
     }
 
-    fn list(&self) -> Vec<Fault> {
+    pub(crate) fn list(&self) -> Vec<Fault> {
         self.in_force().iter().map(|armed| armed.fault.clone()).collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.in_force().clear();
     }
 
     /// The first fault that affects this call, if any.
@@ -235,30 +187,6 @@ impl IntoResponse for Mishap {
 fn broken_connection() -> Response {
     let nothing = futures::stream::once(async { Err::<Bytes, _>(io::Error::other("a scripted fault")) });
     Response::new(Body::from_stream(nothing))
-}
-
-pub(crate) fn routes(faults: Faults) -> Router {
-    Router::new().route("/faults", get(show).post(script).delete(end)).with_state(faults)
-}
-
-async fn show(State(faults): State<Faults>) -> Json<Vec<Fault>> {
-    Json(faults.list())
-}
-
-async fn script(
-    State(faults): State<Faults>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Vec<Fault>>, Problem> {
-    let scripted: Vec<Fault> = json_body(&headers, &whole_body(body)?)?;
-    scripted.iter().enumerate().try_for_each(|(index, fault)| fault.check(index))?;
-    faults.add(scripted)?;
-    Ok(Json(faults.list()))
-}
-
-async fn end(State(faults): State<Faults>) -> StatusCode {
-    faults.in_force().clear();
-    StatusCode::NO_CONTENT
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ mod payments;
 mod personal_data;
 mod problem;
 mod record;
+mod replies;
+mod scripting;
 mod shipping;
 mod transaction;
 mod worker;
@@ -63,7 +65,7 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// for scripted faults and `/audit/repeats` for repeated keys. [`run_deliveries`] must run, too,
 /// for later answers and mail.
 pub fn router(pool: PgPool, options: Options) -> Router {
-    let scripting = if options.scripted_faults { faults::routes(options.faults.clone()) } else { Router::new() };
+    let scripting = if options.scripted_faults { scripting::routes(options.faults.clone()) } else { Router::new() };
     let gate = admission::Gate::new(options.requests_in_flight_max);
     let context = Context { pool, options };
 

@@ -10,6 +10,11 @@ use tokio::sync::watch;
 use crate::faults::Faults;
 use crate::notifications::MailServer;
 
+/// What an operator does when the checkpoint belongs to another log. A repeated request has no
+/// second effect.
+pub(crate) const REMEDY: &str = "connect the log that the requests came from, or restore it whole; to read this log from its beginning \
+                                 instead, start once with --read-again";
+
 /// Settings of the services and their workers. Give all of them clones of one value: they share
 /// [`Options::wake`] and [`Options::faults`].
 #[derive(Debug, Clone)]

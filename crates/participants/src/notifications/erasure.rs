@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::by_events::REMEDY;
+use crate::options::REMEDY;
 use crate::participant::Context;
 
 const CHECKPOINT: CheckpointRow = checkpoint_in!("participant_notifications.request_checkpoints", "erasures");

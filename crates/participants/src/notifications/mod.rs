@@ -2,31 +2,30 @@
 //! configured.
 
 mod erasure;
+mod mail_server;
 mod mailbox;
 mod postman;
+mod routes;
 mod templates;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::routing::{get, post};
 use http_problem::Problem;
 use leader_consumer::{CheckpointRow, checkpoint_in};
-use lettre::Address;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::contract::{Answer, Request, check_name, check_text};
 use crate::options::Wake;
-use crate::participant::{Context, Participant, Service, act};
+use crate::participant::{Context, Participant};
 use crate::record::{Record, record_in};
 
-pub use postman::{InvalidMailServer, MailServer};
+pub use mail_server::{InvalidMailServer, MailServer};
 
 pub(crate) use erasure::run_erasures;
 pub(crate) use postman::Mails;
+pub(crate) use routes::routes;
+
+use templates::Letter;
 
 /// The limit for the name of a recipient, in characters.
 const NAME_LENGTH_MAX: usize = 200;
@@ -39,17 +38,6 @@ pub(crate) struct Notifications {
 
 impl Notifications {
     pub(crate) const ACTIONS: &[&str] = &["send"];
-}
-
-/// A mail to write.
-#[derive(Deserialize)]
-pub(crate) struct Letter {
-    template: String,
-    to: Address,
-    name: Option<String>,
-    /// Other values for the template.
-    #[serde(flatten)]
-    facts: Map<String, Value>,
 }
 
 impl Participant for Notifications {
@@ -103,12 +91,4 @@ impl Participant for Notifications {
             self.wake.mails.ring();
         }
     }
-}
-
-pub(crate) fn routes(context: &Context) -> Router {
-    let service = Service::<Notifications>::new(context);
-    Router::new()
-        .route("/mailbox", get(mailbox::list))
-        .route("/{name}", post(act::<Notifications>))
-        .with_state(Arc::new(service))
 }

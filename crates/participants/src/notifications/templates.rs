@@ -1,6 +1,19 @@
 //! The text of the mails.
 
-use super::Letter;
+use lettre::Address;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A mail to write.
+#[derive(Deserialize)]
+pub(crate) struct Letter {
+    pub(super) template: String,
+    pub(super) to: Address,
+    pub(super) name: Option<String>,
+    /// Other values for the template.
+    #[serde(flatten)]
+    facts: Map<String, Value>,
+}
 
 /// The text of a mail.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +51,7 @@ fn shipped(letter: &Letter) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

@@ -2,11 +2,8 @@
 
 mod amount;
 mod read;
+mod routes;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::routing::{get, post};
 use http_problem::Problem;
 use leader_consumer::{CheckpointRow, checkpoint_in};
 use rust_decimal::Decimal;
@@ -16,9 +13,11 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::contract::{Answer, Request};
-use crate::participant::{Context, Participant, Service, act};
+use crate::participant::{Context, Participant};
 use crate::problem::invalid;
 use crate::record::{Record, record_in};
+
+pub(crate) use routes::routes;
 
 use amount::Amount;
 
@@ -114,12 +113,4 @@ async fn refund_order(tx: &mut PgConnection, order_id: &str) -> Result<Answer, s
         None => Answer::nothing_to_undo(),
         Some((refund_id, amount)) => Answer::done("refunded", json!({ "refundId": refund_id, "amount": amount })),
     })
-}
-
-pub(crate) fn routes(context: &Context) -> Router {
-    let service = Service::<Payments>::new(context);
-    Router::new()
-        .route("/totals", get(read::totals))
-        .route("/{name}", post(act::<Payments>).get(read::show))
-        .with_state(Arc::new(service))
 }

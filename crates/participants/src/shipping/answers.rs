@@ -12,28 +12,13 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::Deserialize;
 use serde_json::Value;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Shipping;
-use crate::by_events::{self, NotAppended};
 use crate::options::{Options, Retry};
 use crate::outbox::{Outbox, Queue, Ticket, Verdict, queue_in};
 use crate::participant::Participant;
-
-/// Queues an answer to the request of this order, after all queued before.
-pub(crate) async fn queue(tx: &mut PgConnection, order_id: &str, answer: &Value) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO participant_shipping.answers (order_id, callback_url, request_id, step, traceparent, body)
-         SELECT order_id, callback_url, request_id, step, traceparent, $2
-         FROM participant_shipping.shipments WHERE order_id = $1",
-    )
-    .bind(order_id)
-    .bind(answer.to_string())
-    .execute(tx)
-    .await
-    .map(drop)
-}
+use crate::replies::{self, NotAppended};
 
 /// The outbox of answers.
 pub(crate) struct Answers {
@@ -125,7 +110,7 @@ impl Answers {
             }),
             _ => return Verdict::Refused("it cannot be written as a reply".to_owned()),
         };
-        match by_events::append(log, Shipping::NAME, &reply, request, item.traceparent.as_deref()).await {
+        match replies::append(log, Shipping::NAME, &reply, request, item.traceparent.as_deref()).await {
             Ok(()) => Verdict::Delivered,
             Err(NotAppended::Later(reason)) => again(reason),
             Err(NotAppended::Never(reason)) => Verdict::Refused(reason),

@@ -8,16 +8,15 @@ mod answers;
 mod cancel;
 mod lines;
 mod packing;
+mod queue;
 mod read;
 mod restock;
+mod routes;
 mod ship;
 mod stock;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::{get, post};
 use http_problem::Problem;
 use leader_consumer::{CheckpointRow, checkpoint_in};
 use serde::Deserialize;
@@ -25,11 +24,12 @@ use sqlx::PgConnection;
 
 use crate::contract::{Answer, Request};
 use crate::options::Wake;
-use crate::participant::{Context, Participant, Service, act};
+use crate::participant::{Context, Participant};
 use crate::record::{Record, record_in};
 
 pub(crate) use answers::Answers;
 pub(crate) use packing::pack;
+pub(crate) use routes::routes;
 
 use lines::Lines;
 use ship::Order;
@@ -97,13 +97,4 @@ impl Participant for Shipping {
         self.wake.answers.ring();
         self.wake.parcels.ring();
     }
-}
-
-pub(crate) fn routes(context: &Context) -> Router {
-    let service = Service::<Shipping>::new(context);
-    Router::new()
-        .route("/stock", get(read::stock).post(restock::set))
-        .route("/restock", post(restock::add))
-        .route("/{name}", post(act::<Shipping>).get(read::shipment))
-        .with_state(Arc::new(service))
 }

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::lines::Lines;
 use super::stock::{self, Free};
-use super::{answers, packing};
+use super::{packing, queue};
 use crate::contract::{Answer, AnswerTo, Request};
 use crate::outbox::interval;
 
@@ -48,7 +48,7 @@ pub(crate) async fn ship(
         }
     } else {
         let answer = json!({ "outcome": state, "data": { "missing": in_words(&missing) } });
-        answers::queue(tx, &request.order_id, &answer).await?;
+        queue::push(tx, &request.order_id, &answer).await?;
     }
     Ok(Answer::Accepted)
 }
