@@ -11,8 +11,8 @@ use http::header::{AUTHORIZATION, ORIGIN};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::json;
 
+use super::page::Page;
 use super::scavenge::{Begun, Scavenges};
-use super::web::Page;
 
 pub(super) const PLACE: &str = "/admin/scavenge";
 

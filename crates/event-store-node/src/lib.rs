@@ -29,6 +29,7 @@ mod intake;
 mod log;
 mod member;
 mod node;
+mod page;
 mod persistent;
 mod projections;
 mod read_write_error;

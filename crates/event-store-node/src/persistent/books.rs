@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::group::Message;
+use super::message::Message;
 use super::settings::{Entry, GroupKey};
 use crate::change::{Change, Failure, Intent, Proposed};
 use crate::decision::Expected;

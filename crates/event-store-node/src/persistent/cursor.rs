@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::group::Message;
+use super::message::Message;
 use super::settings::{BOOKS, Entry};
 use crate::filter::Filter;
 use crate::reader::{ReadFailure, Reader};

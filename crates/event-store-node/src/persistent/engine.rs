@@ -10,9 +10,11 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::books::{Books, place_name};
+use super::consumer::{ConsumerId, ConsumerName};
 use super::cursor::Cursor;
-use super::group::{ConsumerId, ConsumerName, Group, Message, Nack};
+use super::group::{Group, Nack};
 use super::measure::Measured;
+use super::message::Message;
 use super::settings::Entry;
 use crate::reader::ReadFailure;
 

@@ -7,17 +7,15 @@
 //! delivered, and some finished ones again.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::consumer::{Consumer, ConsumerId, ConsumerName};
 use super::measure::Measure;
+use super::message::Message;
 use super::settings::{Settings, Strategy};
 use super::strategy;
-use crate::storage::{Event, Resolved};
-
-pub(crate) type ConsumerId = u64;
 
 /// As on a server: an answer is accepted until the next check for late events. Clients that send
 /// answers in batches rely on it.
@@ -28,46 +26,12 @@ const LOOK_AHEAD: usize = 1024;
 const MAX_HELD: usize = 4096;
 const MAX_BYTES: usize = 16 << 20;
 
-/// An event that the group delivers.
-#[derive(Debug, Clone)]
-pub(crate) struct Message {
-    /// The id of the original event. Consumers answer with it.
-    pub(crate) id: Uuid,
-    pub(crate) event: Resolved,
-    /// The event at its place in what the group reads: the link, if one was resolved.
-    pub(super) original: Arc<Event>,
-    /// Its revision or position in what the group reads. `None`: it was parked before.
-    pub(crate) place: Option<u64>,
-    /// Its revision in the stream of parked events, if it was parked before.
-    pub(crate) parked_at: Option<u64>,
-    pub(crate) retries: u32,
-}
-
 /// What a consumer wants done with an event that it cannot process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nack {
     Retry,
     Park,
     Skip,
-}
-
-/// A consumer's address and its own name for itself.
-#[derive(Debug, Clone)]
-pub(crate) struct ConsumerName {
-    pub(crate) from: String,
-    pub(crate) name: String,
-}
-
-#[derive(Debug)]
-pub(super) struct Consumer {
-    pub(super) id: ConsumerId,
-    pub(super) from: String,
-    /// The consumer's own name for itself.
-    pub(super) name: String,
-    /// How many events it accepts at a time.
-    pub(super) slots: usize,
-    pub(super) in_flight: usize,
-    pub(super) measure: Measure,
 }
 
 #[derive(Debug)]
@@ -360,19 +324,5 @@ impl Group {
 
     pub(super) fn last_read(&self) -> Option<u64> {
         self.last_read
-    }
-}
-
-impl Message {
-    /// A message for an event that was read.
-    pub(super) fn new(event: Resolved, place: Option<u64>, parked_at: Option<u64>) -> Option<Self> {
-        let original = event.original()?.clone();
-        let id = Uuid::from_slice(&original.record.id).unwrap_or_default();
-        Some(Self { id, event, original, place, parked_at, retries: 0 })
-    }
-
-    fn size(&self) -> usize {
-        let target = self.event.link.as_ref().and(self.event.event.as_ref());
-        self.original.size() + target.map_or(0, |event| event.size())
     }
 }

@@ -9,10 +9,12 @@
 //! group with consumers at most its history buffer is.
 
 mod books;
+pub(crate) mod consumer;
 mod cursor;
 pub(crate) mod engine;
 pub(crate) mod group;
 pub(crate) mod measure;
+pub(crate) mod message;
 pub(crate) mod settings;
 mod strategy;
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::group::{Consumer, ConsumerId, Message};
+use super::consumer::{Consumer, ConsumerId};
+use super::message::Message;
 use super::settings::Strategy;
 
 /// The consumer for an event. `None`: no allowed consumer has room now.

@@ -9,8 +9,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::consumer::ConsumerName;
 use super::engine::{Command, Connected, Handle};
-use super::group::ConsumerName;
 use super::settings::{GroupKey, Settings, Start, Strategy};
 use super::{Books, Groups, describe};
 use crate::log::Log;

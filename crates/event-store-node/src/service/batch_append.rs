@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
 
-use super::streams::Answers;
+use super::answers::Answers;
 use super::{convert, refusal};
 use crate::change::{Change, Failure, Intent, Outcome, Proposed, Refusal};
 use crate::decision::Expected;

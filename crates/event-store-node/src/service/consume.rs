@@ -15,13 +15,15 @@ use tokio::sync::oneshot;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
+use super::answers::Answers;
 use super::convert::{self, IdForm};
 use super::persistent_settings::group_key;
 use super::refusal;
-use super::streams::Answers;
 use crate::persistent::Groups;
+use crate::persistent::consumer::{ConsumerId, ConsumerName};
 use crate::persistent::engine::{Command, Connected, Events, Handle};
-use crate::persistent::group::{ConsumerId, ConsumerName, Message, Nack};
+use crate::persistent::group::Nack;
+use crate::persistent::message::Message;
 use crate::persistent::settings::GroupKey;
 
 pub(super) async fn consume(

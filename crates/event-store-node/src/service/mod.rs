@@ -4,6 +4,7 @@
 #![expect(clippy::result_large_err, reason = "the traits of the protocol prescribe the type of the error")]
 
 mod absent;
+mod answers;
 mod append;
 mod batch_append;
 mod consume;

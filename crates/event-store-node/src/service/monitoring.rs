@@ -11,8 +11,8 @@ use event_store_protocol::monitoring::{StatsReq, StatsResp};
 use futures::{StreamExt, stream};
 use tonic::{Request, Response, Status};
 
+use super::answers::Answers;
 use super::refusal;
-use super::streams::Answers;
 use crate::reader::{ReadFailure, Reader};
 use crate::stats;
 

@@ -12,11 +12,11 @@ use event_store_protocol::persistent::{
 use event_store_protocol::shared::Empty;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::answers::Answers;
 use super::persistent_settings::{changed, group_key, made};
-use super::streams::Answers;
 use super::{consume, convert, refusal};
+use crate::persistent::consumer::ConsumerName;
 use crate::persistent::engine::{Command, Description};
-use crate::persistent::group::ConsumerName;
 use crate::persistent::measure::Measured;
 use crate::persistent::settings::{ALL, Entry, GroupKey, Start};
 use crate::persistent::{self, Groups, Refusal};

@@ -14,8 +14,8 @@ use prost_types::value::Kind;
 use prost_types::{Struct, Value};
 use tonic::{Request, Response, Status};
 
+use super::answers::Answers;
 use super::refusal;
-use super::streams::Answers;
 use crate::projections::{Control, Kind as Projection, Standing};
 
 pub(crate) struct ProjectionsService {

@@ -14,12 +14,12 @@ use event_store_protocol::streams::read_req::options::stream_options::RevisionOp
 use event_store_protocol::streams::read_req::options::{CountOption, FilterOption, ReadDirection, StreamOption};
 use event_store_protocol::streams::read_resp::{Content, StreamNotFound};
 use event_store_protocol::streams::{ReadReq, ReadResp};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use tonic::Status;
 
+use super::answers::{Answers, answers};
 use super::convert::{self, Form, IdForm};
 use super::refusal;
-use super::streams::Answers;
 use super::subscribe::{self, Checkpoints};
 use crate::filter::{Filter, Pattern};
 use crate::reader::Reader;
@@ -80,19 +80,7 @@ pub(super) async fn read(reader: &Reader, request: ReadReq) -> Result<Answers<Re
     }
 }
 
-/// Turns a cursor and its step into the messages of an answer. A step returns some messages, or
-/// `None` at the end.
-pub(super) fn answers<C, F, Fut>(cursor: C, step: F) -> Answers<ReadResp>
-where
-    C: Send + 'static,
-    F: Fn(C) -> Fut + Send + 'static,
-    Fut: Future<Output = Result<Option<(Vec<ReadResp>, C)>, Status>> + Send + 'static,
-{
-    let pages = stream::try_unfold(cursor, step);
-    pages.map_ok(|page| stream::iter(page).map(Ok)).try_flatten().boxed()
-}
-
-/// The same for a read with an end. Its first page is read before anything is sent, so that an
+/// [`answers`] for a read with an end. Its first page is read before anything is sent, so that an
 /// error there is the answer itself (`Trailers-Only`), where clients look for it first.
 async fn begun<C, F, Fut>(cursor: C, step: F) -> Result<Answers<ReadResp>, Status>
 where

@@ -1,14 +1,12 @@
 //! The `Streams` service: which function answers which call.
 
-use std::pin::Pin;
-
 use event_store_protocol::streams::streams_server::Streams;
 use event_store_protocol::streams::{
     AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, ReadResp,
 };
-use futures::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::answers::Answers;
 use super::{append, batch_append, delete, read};
 use crate::change::Change;
 use crate::intake::Intake;
@@ -21,8 +19,6 @@ pub(crate) struct StreamsService {
     pub(crate) intake: Intake,
     pub(crate) max_append_size: usize,
 }
-
-pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl Streams for StreamsService {

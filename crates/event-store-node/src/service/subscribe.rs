@@ -13,10 +13,9 @@ use futures::{StreamExt, stream};
 use tonic::Status;
 use uuid::Uuid;
 
+use super::answers::{Answers, answers};
 use super::convert::{self, Form};
-use super::read::answers;
 use super::refusal;
-use super::streams::Answers;
 use crate::filter::Filter;
 use crate::reader::Reader;
 use crate::storage::{Direction, Event, PageLimits, StreamPage};
