@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
-use syn::{Attribute, File, Item, ItemMod, ItemUse, Meta, UseTree};
+use syn::{Attribute, File, Item, ItemMod, ItemUse, Meta, Token, UseTree};
 
 /// A source file that ships.
 pub struct Product {
@@ -61,10 +62,20 @@ fn module_elsewhere(item: &Item) -> Option<String> {
 
 /// Whether only tests have what bears these attributes.
 pub fn is_for_tests(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        let is_test = |meta: &Meta| meta.path().is_ident("test");
-        attribute.path().is_ident("cfg") && attribute.parse_args().is_ok_and(|meta| is_test(&meta))
-    })
+    attributes
+        .iter()
+        .any(|attribute| attribute.path().is_ident("cfg") && attribute.parse_args().is_ok_and(|meta| needs_test(&meta)))
+}
+
+/// Whether a condition needs `test`: it is `test`, or an `all(…)` with such a condition.
+fn needs_test(condition: &Meta) -> bool {
+    match condition {
+        Meta::List(list) if list.path.is_ident("all") => {
+            let conditions = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+            conditions.is_ok_and(|conditions| conditions.iter().any(needs_test))
+        }
+        condition => condition.path().is_ident("test"),
+    }
 }
 
 #[derive(Default)]
