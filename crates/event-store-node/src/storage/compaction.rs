@@ -8,17 +8,10 @@
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use fjall::LsmError;
 use fjall::compaction::filter::{CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict};
 
-use super::{Storage, StorageError};
-
-/// How long compaction waits until data in memory is on disk. The next compaction handles the rest.
-const FLUSHING: Duration = Duration::from_secs(5);
-/// How often it checks.
-const FLUSH_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 /// How many rows are compacted before it checks whether it has to stop.
 const ROWS: u32 = 1024;
 
@@ -30,31 +23,8 @@ thread_local! {
     static STOP: RefCell<Option<Stop>> = const { RefCell::new(None) };
 }
 
-impl Storage {
-    /// Frees the disk space of removed events. `false`: stopped before the end. Reads all tables,
-    /// and may take long.
-    pub(crate) fn compact(&self, stop: &Stop) -> Result<bool, StorageError> {
-        let until = Instant::now() + FLUSHING;
-        for keyspace in [&self.events, &self.revisions, &self.ids] {
-            keyspace.rotate_memtable()?;
-            // The engine's own wait for this never ends if its workers have stopped.
-            while keyspace.sealed_memtable_count() > 0 && Instant::now() < until && !stop() {
-                std::thread::sleep(FLUSH_CHECK_INTERVAL);
-            }
-            if stop() {
-                return Ok(false);
-            }
-            match stoppable(stop, || keyspace.major_compact()) {
-                Err(_) if stop() => return Ok(false),
-                compacted => compacted?,
-            }
-        }
-        Ok(true)
-    }
-}
-
 /// Runs a compaction that can be stopped.
-fn stoppable<T>(stop: &Stop, compact: impl FnOnce() -> T) -> T {
+pub(super) fn stoppable<T>(stop: &Stop, compact: impl FnOnce() -> T) -> T {
     /// Clears the thread's `STOP`, also after a panic in the engine.
     struct Leaves;
 

@@ -1,15 +1,18 @@
 //! Damage by the disk to the tables and journals of a log: it is reported, or has no effect on what
 //! is read.
 
+use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use prost::Message;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
 use super::event::TOMBSTONE_REVISION;
+use super::mark::Mark;
 use super::tests::{copy_of, journal, length, without_zeros};
 use super::*;
 use crate::filter::Filter;
@@ -38,7 +41,7 @@ fn add(storage: &Storage, events: &[(&str, u64, &str)]) -> u64 {
 
 /// Moves the data in memory into tables, so that the journal is no longer needed.
 fn into_tables(storage: &Storage) {
-    for keyspace in storage.keyspaces() {
+    for keyspace in storage.keyspaces.all() {
         keyspace.rotate_memtable_and_wait().unwrap();
     }
 }
@@ -274,45 +277,48 @@ fn a_first_batch_that_the_engine_skips_because_of_its_number_is_noticed() {
 fn a_row_that_does_not_agree_with_the_events_is_named() {
     type Harm = fn(&Storage) -> Result<(), fjall::Error>;
     let harms: [(Harm, &str); 12] = [
-        (|log| log.events.remove(keys::position(3)), "position 3: the event is missing"),
-        (|log| log.events.insert(keys::position(3), b"\xff"), "position 3: the log is damaged"),
-        (|log| log.streams.remove("a"), r#"position 1, revision 0 of "a": the row of its stream is missing"#),
+        (|log| log.keyspaces.events.remove(keys::position(3)), "position 3: the event is missing"),
+        (|log| log.keyspaces.events.insert(keys::position(3), b"\xff"), "position 3: the log is damaged"),
+        (|log| log.keyspaces.streams.remove("a"), r#"position 1, revision 0 of "a": the row of its stream is missing"#),
         (
             |log| {
                 let row = StoredStream { number: 1, last_revision: Some(0), tombstoned: false };
-                log.streams.insert("a", row.encode_to_vec())
+                log.keyspaces.streams.insert("a", row.encode_to_vec())
             },
             r#"position 2, revision 1 of "a": the row of its stream has an earlier last revision"#,
         ),
         (
             |log| {
                 let row = StoredStream { number: 1, last_revision: Some(2), tombstoned: false };
-                log.streams.insert("a", row.encode_to_vec())
+                log.keyspaces.streams.insert("a", row.encode_to_vec())
             },
             r#"the stream "a": the row of its last revision, 2, is missing"#,
         ),
         (
             |log| {
                 let row = StoredStream { number: 4, last_revision: Some(0), tombstoned: false };
-                log.streams.insert("b", row.encode_to_vec())
+                log.keyspaces.streams.insert("b", row.encode_to_vec())
             },
             r#"the stream "b": it has a tombstone, but its row does not mark it as deleted for good"#,
         ),
         (
-            |log| log.revisions.remove(keys::revision(1, 0)),
+            |log| log.keyspaces.revisions.remove(keys::revision(1, 0)),
             r#"position 1, revision 0 of "a": the row of its revision is missing"#,
         ),
         (
-            |log| log.revisions.insert(keys::revision(1, 2), keys::position(4)),
+            |log| log.keyspaces.revisions.insert(keys::revision(1, 2), keys::position(4)),
             "revisions, revision 2 of the stream that begins at position 1: it has the position of another revision",
         ),
-        (|log| log.ids.remove(keys::id(1, &2_u128.to_be_bytes())), "the row of its id is missing"),
+        (|log| log.keyspaces.ids.remove(keys::id(1, &2_u128.to_be_bytes())), "the row of its id is missing"),
         (
-            |log| log.ids.insert(keys::id(1, &9_u128.to_be_bytes()), 1_u64.to_be_bytes()),
+            |log| log.keyspaces.ids.insert(keys::id(1, &9_u128.to_be_bytes()), 1_u64.to_be_bytes()),
             "of the stream that begins at position 1: it leads to an event that is missing or has another id",
         ),
-        (|log| log.limits.remove("a"), r#"the stream "$$a": its metadata sets Some("#),
-        (|log| log.limits.insert("b", StoredLimits::default().encode_to_vec()), r#"limits, "b": no metadata sets it"#),
+        (|log| log.keyspaces.limits.remove("a"), r#"the stream "$$a": its metadata sets Some("#),
+        (
+            |log| log.keyspaces.limits.insert("b", StoredLimits::default().encode_to_vec()),
+            r#"limits, "b": no metadata sets it"#,
+        ),
     ];
     for (harm, expected) in harms {
         let folder = tempfile::tempdir().unwrap();
@@ -338,7 +344,7 @@ fn the_check_of_a_log_full_of_problems_stops_early() {
         add(&storage, &[("order-1", revision, "")]);
     }
     into_tables(&storage);
-    storage.streams.remove("order-1").unwrap();
+    storage.keyspaces.streams.remove("order-1").unwrap();
     drop(storage);
     let report = check_log(folder.path()).unwrap();
     assert!(report.gave_up && report.problems.len() == 100, "{report:?}");

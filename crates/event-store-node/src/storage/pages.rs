@@ -96,7 +96,7 @@ impl View<'_> {
             return Ok(AllPage { at_end: true, ..AllPage::default() });
         }
         let keys = keys::position(*positions.start())..=keys::position(*positions.end());
-        let rows = self.snapshot.range(&self.storage.events, keys);
+        let rows = self.snapshot.range(&self.keyspaces.events, keys);
         let rows: Box<dyn Iterator<Item = fjall::Guard>> = match direction {
             Direction::Forwards => Box::new(rows),
             Direction::Backwards => Box::new(rows.rev()),
@@ -142,7 +142,7 @@ impl View<'_> {
             return Ok((events, None));
         }
         let keys = keys::revision(number, *revisions.start())..=keys::revision(number, *revisions.end());
-        let rows = self.snapshot.range(&self.storage.revisions, keys);
+        let rows = self.snapshot.range(&self.keyspaces.revisions, keys);
         let rows: Box<dyn Iterator<Item = fjall::Guard>> = match direction {
             Direction::Forwards => Box::new(rows),
             Direction::Backwards => Box::new(rows.rev()),

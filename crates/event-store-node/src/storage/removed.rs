@@ -17,11 +17,11 @@ pub(super) fn recorded_by(event: &Event) -> Vec<Removed> {
 impl View<'_> {
     /// Whether a scavenge has removed the event at this position.
     pub(crate) fn is_removed(&self, position: u64) -> Result<bool, StorageError> {
-        Ok(self.snapshot.contains_key(&self.storage.removed, keys::position(position))?)
+        Ok(self.snapshot.contains_key(&self.keyspaces.removed, keys::position(position))?)
     }
 
     /// Whether a scavenge has removed anything.
     pub(crate) fn has_removed(&self) -> Result<bool, StorageError> {
-        Ok(!self.snapshot.is_empty(&self.storage.removed)?)
+        Ok(!self.snapshot.is_empty(&self.keyspaces.removed)?)
     }
 }

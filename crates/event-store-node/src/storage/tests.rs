@@ -1,13 +1,16 @@
 //! What a crash or the disk can do to a folder, and the result of opening it.
 
+use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tempfile::TempDir;
 
+use super::files::ENGINE_VERSION;
+use super::mark::Mark;
 use super::*;
 
 /// A folder with a log that has a batch for each number, with that many events.

@@ -6,33 +6,34 @@ use event_store_protocol::metadata::{SOFT_DELETED, described_by};
 use fjall::{Readable, Snapshot};
 use prost::Message;
 
-use super::{Event, Storage, StorageError, StoredLimits, StoredStream, event, keys};
+use super::keyspaces::Keyspaces;
+use super::{Event, StorageError, StoredLimits, StoredStream, event, keys};
 
 pub(crate) struct View<'a> {
-    pub(super) storage: &'a Storage,
+    pub(super) keyspaces: &'a Keyspaces,
     pub(super) snapshot: Snapshot,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(storage: &'a Storage, snapshot: Snapshot) -> Self {
-        Self { storage, snapshot }
+    pub(super) fn new(keyspaces: &'a Keyspaces, snapshot: Snapshot) -> Self {
+        Self { keyspaces, snapshot }
     }
 
     /// The position of the last event; 0 if the log is empty.
     pub(crate) fn last_position(&self) -> Result<u64, StorageError> {
-        match self.snapshot.last_key_value(&self.storage.events) {
+        match self.snapshot.last_key_value(&self.keyspaces.events) {
             Some(last) => keys::number_from(&last.key()?),
             None => Ok(0),
         }
     }
 
     pub(crate) fn stream(&self, name: &str) -> Result<Option<StoredStream>, StorageError> {
-        let Some(value) = self.snapshot.get(&self.storage.streams, name)? else { return Ok(None) };
+        let Some(value) = self.snapshot.get(&self.keyspaces.streams, name)? else { return Ok(None) };
         Ok(Some(StoredStream::decode(&*value)?))
     }
 
     pub(crate) fn limits(&self, name: &str) -> Result<StoredLimits, StorageError> {
-        let Some(value) = self.snapshot.get(&self.storage.limits, name)? else { return Ok(StoredLimits::default()) };
+        let Some(value) = self.snapshot.get(&self.keyspaces.limits, name)? else { return Ok(StoredLimits::default()) };
         Ok(StoredLimits::decode(&*value)?)
     }
 
@@ -43,17 +44,17 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn position_of(&self, number: u64, revision: u64) -> Result<Option<u64>, StorageError> {
-        let found = self.snapshot.get(&self.storage.revisions, keys::revision(number, revision))?;
+        let found = self.snapshot.get(&self.keyspaces.revisions, keys::revision(number, revision))?;
         found.map(|position| keys::number_from(&position)).transpose()
     }
 
     pub(crate) fn revision_of(&self, number: u64, id: &[u8]) -> Result<Option<u64>, StorageError> {
-        let found = self.snapshot.get(&self.storage.ids, keys::id(number, id))?;
+        let found = self.snapshot.get(&self.keyspaces.ids, keys::id(number, id))?;
         found.map(|revision| keys::number_from(&revision)).transpose()
     }
 
     pub(crate) fn event(&self, position: u64) -> Result<Option<Event>, StorageError> {
-        let found = self.snapshot.get(&self.storage.events, keys::position(position))?;
+        let found = self.snapshot.get(&self.keyspaces.events, keys::position(position))?;
         found.map(|value| Event::decode(position, value.into())).transpose()
     }
 

@@ -33,7 +33,7 @@ impl View<'_> {
     pub(crate) fn waste(&self, (first, from): (&str, u64), through: u64) -> Result<Waste, StorageError> {
         let mut waste = Waste::default();
         let mut names = 0;
-        let rows = self.snapshot.range(&self.storage.streams, first.as_bytes()..);
+        let rows = self.snapshot.range(&self.keyspaces.streams, first.as_bytes()..);
         for (examined, row) in rows.enumerate() {
             let (name, stream) = row.into_inner()?;
             let name = String::from_utf8_lossy(&name).into_owned();
@@ -68,7 +68,7 @@ impl View<'_> {
         let keys = keys::revision(stream.number, from)..=keys::revision(stream.number, last_removed);
         let mut removed: Option<Removed> = None;
         let mut rest = None;
-        for row in self.snapshot.range(&self.storage.revisions, keys) {
+        for row in self.snapshot.range(&self.keyspaces.revisions, keys) {
             let (key, position) = row.into_inner()?;
             let ((_, revision), position) = (keys::pair_from(&key)?, keys::number_from(&position)?);
             if position > through {
