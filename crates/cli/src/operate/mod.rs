@@ -22,24 +22,27 @@ use command_line::filter::{self, Conditions};
 use command_line::output::{self, Palette};
 
 /// The help after the options.
-const AFTER_HELP: &str = "\
-A filter's conditions all have to be met: state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31. There are status, \
-state, customer, workflow (name or name@version), sku, total with >= and <=, placedAt, updatedAt, endedAt with >= and <, step and \
-stepStatus (of one and the same step), stuckReason (a part of it), and attributes.KEY.KEY, whose value may be *. The same key again is \
-another value that will do, where that makes sense; a value with a comma stands in double quotes. It matches as the views have it, and only orders placed before \
-the command began; what becomes of each is decided by the order as it stands in the log.
+fn after_help() -> String {
+    format!(
+        "\
+An order has to meet all conditions of a filter. {filter}
+A filter selects among the orders in the views that were placed before the command began. What \
+happens to each of them depends on its state in the log.
 
-The same command can be repeated: orders that have the result already are reported as such. With --resume, it continues where it \
-was interrupted.
+The same command can be repeated: orders that have the result already are reported as such. With \
+--resume, it continues where it was interrupted.
 
-`canceled now` means that undoing has begun; tenuto show tells how it goes.
+`canceled now` means that undoing has begun; `tenuto show` tells how it proceeds.
 
-Exit code: 0 when every order is as asked; 1 when one had ended otherwise, was refused or does not exist; 2 when the server cannot \
-be reached or the command is wrong.";
+Exit code: 0 when every order is as asked; 1 when one had ended otherwise, was refused or does not \
+exist; 2 when the server cannot be reached or the command is wrong.",
+        filter = filter::HELP
+    )
+}
 
 /// Options of all these commands.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = after_help())]
 pub struct OperateArgs {
     #[command(flatten)]
     which: WhichArgs,

@@ -19,6 +19,14 @@ use self::text::{Operand, split};
 use crate::moment;
 use crate::suggest::did_you_mean;
 
+/// The syntax, for the help of commands.
+pub const HELP: &str = "\
+A condition is KEY=VALUE: state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31.
+The keys are status, state, customer, workflow (NAME or NAME@VERSION), sku, total (with >= and <=), \
+placedAt, updatedAt and endedAt (with >= and <), step and stepStatus (both of the same step), \
+stuckReason (a part of it), and attributes.KEY.KEY (any value: *). If a key is given again, either \
+value matches, where an order can have only one. A value with a comma stands in double quotes.";
+
 const LISTS: [&str; 5] = ["status", "state", "customer", "sku", STEP_STATUS];
 const TIMES: [(&str, Time); 3] =
     [("placedAt", Time::PlacedAt), ("updatedAt", Time::UpdatedAt), ("endedAt", Time::EndedAt)];
