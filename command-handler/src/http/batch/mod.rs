@@ -4,7 +4,7 @@
 //! So a client that loses the connection resumes after the last reported order. Neither client nor
 //! server holds the results in memory.
 
-mod filter;
+pub(super) mod filter;
 mod line;
 mod request;
 
@@ -147,13 +147,7 @@ fn examples() -> [(&'static str, Value); 6] {
             json!({
                 "operation": "retry",
                 "reason": "payments is up again",
-                "where": {
-                    "sku": ["11"],
-                    "total": { "atLeast": "100.00" },
-                    "step": { "name": "charge", "status": ["RETRYING", "STUCK"] },
-                    "stuckReason": "503",
-                    "attributes": [{ "path": ["delivery", "floor"], "value": 3 }, { "path": "gift" }],
-                },
+                "where": filter::example(),
             }),
         ),
         ("all", json!({ "operation": "retry", "reason": "payments is up again", "step": "charge", "all": true })),

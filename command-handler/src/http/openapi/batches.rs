@@ -3,10 +3,10 @@
 use domain::filter::{MAX_ATTRIBUTES, MAX_VALUES};
 use serde_json::{Map, Value, json};
 
-use super::orders::{TEXT_PATTERN, outcome};
-use super::parts::schema_ref;
+use super::orders::outcome;
+use super::parts::{list, one_of_these, optional_text, schema_ref, text};
 use crate::answer::LARGEST_DATA;
-use crate::http::batch::MAX_ORDERS;
+use crate::http::batch::{MAX_ORDERS, filter};
 use crate::http::instruction::OperatorAction;
 
 pub(super) fn schemas() -> Map<String, Value> {
@@ -52,37 +52,6 @@ pub(super) fn schemas() -> Map<String, Value> {
         Value::Object(schemas) => schemas,
         _ => Map::new(),
     }
-}
-
-/// A text that Postgres stores.
-fn text(description: &str) -> Value {
-    let mut text = json!({ "type": "string", "pattern": TEXT_PATTERN });
-    if !description.is_empty() {
-        text["description"] = json!(description);
-    }
-    text
-}
-
-/// The same, or `null`.
-fn optional_text(description: &str) -> Value {
-    let mut text = text(description);
-    text["type"] = json!(["string", "null"]);
-    text
-}
-
-fn list(items: &Value, longest: usize) -> Value {
-    json!({ "type": "array", "minItems": 1, "maxItems": longest, "items": items })
-}
-
-fn one_or_list(name: &str) -> Value {
-    let one = schema_ref(name);
-    json!({ "description": "One, or a list.", "anyOf": [one, list(&one, MAX_VALUES), { "type": "null" }] })
-}
-
-/// `null`, or an object in which one of these fields is not `null`.
-fn one_of_these(fields: &[&str]) -> Vec<Value> {
-    let given = |field: &&str| json!({ "type": "object", "required": [field], "properties": { *field: { "not": { "type": "null" } } } });
-    fields.iter().map(given).chain([json!({ "type": "null" })]).collect()
 }
 
 fn step_of_retry() -> Value {
@@ -190,68 +159,9 @@ fn batch() -> Value {
     })
 }
 
-/// The fields of a filter.
-fn filter_fields() -> Value {
-    let ended = json!({
-        "$ref": "#/components/schemas/Span",
-        "description": "An order that has not ended is in no such range.",
-    });
-    json!({
-        "status": schema_ref("Texts"),
-        "state": one_or_list("State"),
-        "customer": { "$ref": "#/components/schemas/Texts", "description": "Ids of customers." },
-        "workflow": {
-            "type": ["object", "null"],
-            "required": ["name"],
-            "additionalProperties": false,
-            "properties": {
-                "name": text(""),
-                "version": { "type": ["integer", "null"], "minimum": 1, "maximum": i32::MAX },
-            },
-        },
-        "sku": { "$ref": "#/components/schemas/Texts", "description": "The stock-keeping unit of a line." },
-        "total": {
-            "description": "The sum over the lines, in any currency, with at least one bound.",
-            "type": ["object", "null"],
-            "minProperties": 1,
-            "additionalProperties": false,
-            "properties": { "atLeast": amount("Not less than this."), "atMost": amount("Not more than this.") },
-            "anyOf": one_of_these(&["atLeast", "atMost"]),
-        },
-        "placedAt": schema_ref("Span"),
-        "updatedAt": schema_ref("Span"),
-        "endedAt": ended,
-        "step": {
-            "description": "A step that has begun: by its name, its status, or both.",
-            "type": ["object", "null"],
-            "minProperties": 1,
-            "additionalProperties": false,
-            "properties": { "name": optional_text(""), "status": one_or_list("StepStatus") },
-            "anyOf": one_of_these(&["name", "status"]),
-        },
-        "stuckReason": optional_text("Part of the reason why the order is stuck, in upper or lower case."),
-        "attributes": {
-            "description": "Other data that the shop keeps with the order. One, or a list; all must match.",
-            "anyOf": [
-                schema_ref("AttributeFilter"),
-                list(&schema_ref("AttributeFilter"), MAX_ATTRIBUTES),
-                { "type": "null" },
-            ],
-        },
-    })
-}
-
-fn amount(description: &str) -> Value {
-    json!({
-        "description": description,
-        "type": ["string", "number", "null"],
-        "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$",
-    })
-}
-
 /// That the filter is an object in which a field is not `null`.
 fn criteria() -> Vec<Value> {
-    let fields = filter_fields();
+    let fields = filter::schemas();
     let names: Vec<&str> = fields.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
     let mut criteria = one_of_these(&names);
     criteria.pop();
@@ -264,6 +174,6 @@ fn order_filter() -> Value {
                         with any of its values.",
         "type": ["object", "null"],
         "additionalProperties": false,
-        "properties": filter_fields(),
+        "properties": filter::schemas(),
     })
 }

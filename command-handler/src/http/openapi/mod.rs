@@ -10,7 +10,7 @@ mod batches;
 pub(super) mod example;
 mod operation;
 mod orders;
-mod parts;
+pub(super) mod parts;
 mod shared;
 mod status;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use domain::order::request::limits;
 use domain::order::request::{CURRENCIES, MAX_LINES, MAX_QUANTITY};
 use serde_json::{Map, Value, json};
 
-use super::parts::schema_ref;
+use super::parts::{TEXT_PATTERN, schema_ref};
 use crate::answer::{LARGEST_DATA, MAX_OUTCOME};
 use crate::http::instruction::{MAX_ACTOR, MAX_REASON};
 use crate::http::outcome::MAX_KEY;
@@ -14,9 +14,6 @@ use crate::http::outcome::MAX_KEY;
 const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f";
 /// Characters that `domain` does not count as printable.
 const UNPRINTABLE: &str = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069";
-
-/// The schema of a text without NUL, which Postgres does not store.
-pub(super) const TEXT_PATTERN: &str = "^[^\\u0000]*$";
 
 /// Text without control characters.
 fn line_pattern() -> String {

@@ -1,5 +1,6 @@
 //! The parts that descriptions consist of: references, bodies, and the content of answers.
 
+use domain::filter::MAX_VALUES;
 use http_problem::{MEDIA_TYPE, Problem};
 use serde_json::{Map, Value, json};
 
@@ -52,4 +53,38 @@ pub(in crate::http) fn json_limits() -> Value {
 /// The path of an operation on an order.
 pub(in crate::http) fn order_path(rest: &str) -> String {
     format!("/orders/{{id}}{rest}")
+}
+
+/// The schema of a text without NUL, which Postgres does not store.
+pub(super) const TEXT_PATTERN: &str = "^[^\\u0000]*$";
+
+/// A text that Postgres stores.
+pub(in crate::http) fn text(description: &str) -> Value {
+    let mut text = json!({ "type": "string", "pattern": TEXT_PATTERN });
+    if !description.is_empty() {
+        text["description"] = json!(description);
+    }
+    text
+}
+
+/// The same, or `null`.
+pub(in crate::http) fn optional_text(description: &str) -> Value {
+    let mut text = text(description);
+    text["type"] = json!(["string", "null"]);
+    text
+}
+
+pub(in crate::http) fn list(items: &Value, longest: usize) -> Value {
+    json!({ "type": "array", "minItems": 1, "maxItems": longest, "items": items })
+}
+
+pub(in crate::http) fn one_or_list(name: &str) -> Value {
+    let one = schema_ref(name);
+    json!({ "description": "One, or a list.", "anyOf": [one, list(&one, MAX_VALUES), { "type": "null" }] })
+}
+
+/// `null`, or an object in which one of these fields is not `null`.
+pub(in crate::http) fn one_of_these(fields: &[&str]) -> Vec<Value> {
+    let given = |field: &&str| json!({ "type": "object", "required": [field], "properties": { *field: { "not": { "type": "null" } } } });
+    fields.iter().map(given).chain([json!({ "type": "null" })]).collect()
 }

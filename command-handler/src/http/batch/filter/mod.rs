@@ -8,14 +8,15 @@ mod values;
 
 use chrono::{DateTime, Utc};
 use domain::Timestamp;
-use domain::filter::{FilterFault, OrderFilter, TimeRange, WorkflowFilter};
+use domain::filter::{FilterFault, MAX_ATTRIBUTES, OrderFilter, TimeRange, WorkflowFilter};
 use domain::order::State;
 use domain::order::request::Violation;
 use http_problem::Problem;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::values::{below, list, range, text};
-use super::super::fields::Fields;
+use crate::http::fields::Fields;
+use crate::http::openapi::parts;
 
 /// The filter, and whether it leaves any order out.
 pub(super) fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Problem> {
@@ -88,15 +89,83 @@ fn read(text: &str) -> Option<Timestamp> {
     (moment.year() > 0).then_some(moment)
 }
 
+/// A filter for the description of the interface: the fields that the other examples lack.
+pub(super) fn example() -> Value {
+    json!({
+        "sku": ["11"],
+        "total": { "atLeast": "100.00" },
+        "step": { "name": "charge", "status": ["RETRYING", "STUCK"] },
+        "stuckReason": "503",
+        "attributes": [{ "path": ["delivery", "floor"], "value": 3 }, { "path": "gift" }],
+    })
+}
+
+/// The schemas of the fields, for the description of the interface.
+pub(in crate::http) fn schemas() -> Value {
+    let ended = json!({
+        "$ref": "#/components/schemas/Span",
+        "description": "An order that has not ended is in no such range.",
+    });
+    json!({
+        "status": parts::schema_ref("Texts"),
+        "state": parts::one_or_list("State"),
+        "customer": { "$ref": "#/components/schemas/Texts", "description": "Ids of customers." },
+        "workflow": {
+            "type": ["object", "null"],
+            "required": ["name"],
+            "additionalProperties": false,
+            "properties": {
+                "name": parts::text(""),
+                "version": { "type": ["integer", "null"], "minimum": 1, "maximum": i32::MAX },
+            },
+        },
+        "sku": { "$ref": "#/components/schemas/Texts", "description": "The stock-keeping unit of a line." },
+        "total": {
+            "description": "The sum over the lines, in any currency, with at least one bound.",
+            "type": ["object", "null"],
+            "minProperties": 1,
+            "additionalProperties": false,
+            "properties": { "atLeast": amount("Not less than this."), "atMost": amount("Not more than this.") },
+            "anyOf": parts::one_of_these(&["atLeast", "atMost"]),
+        },
+        "placedAt": parts::schema_ref("Span"),
+        "updatedAt": parts::schema_ref("Span"),
+        "endedAt": ended,
+        "step": {
+            "description": "A step that has begun: by its name, its status, or both.",
+            "type": ["object", "null"],
+            "minProperties": 1,
+            "additionalProperties": false,
+            "properties": { "name": parts::optional_text(""), "status": parts::one_or_list("StepStatus") },
+            "anyOf": parts::one_of_these(&["name", "status"]),
+        },
+        "stuckReason": parts::optional_text("Part of the reason why the order is stuck, in upper or lower case."),
+        "attributes": {
+            "description": "Other data that the shop keeps with the order. One, or a list; all must match.",
+            "anyOf": [
+                parts::schema_ref("AttributeFilter"),
+                parts::list(&parts::schema_ref("AttributeFilter"), MAX_ATTRIBUTES),
+                { "type": "null" },
+            ],
+        },
+    })
+}
+
+fn amount(description: &str) -> Value {
+    json!({
+        "description": description,
+        "type": ["string", "number", "null"],
+        "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$",
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use axum::response::IntoResponse;
-    use rust_decimal::Decimal;
-    use serde_json::json;
-
     use super::*;
+    use axum::response::IntoResponse;
     use domain::filter::{AmountRange, AttributeFilter, StepFilter};
     use domain::order::StepStatus;
+    use rust_decimal::Decimal;
 
     /// The pointers of what is wrong with a filter.
     async fn faults(filter: Value) -> Vec<String> {
