@@ -22,6 +22,8 @@ pub struct OrderFilter {
     workflow: Option<WorkflowFilter>,
     /// Stock-keeping unit of a line.
     sku: Option<Vec<String>>,
+    /// The least number of lines.
+    min_lines: Option<u32>,
     /// The sum over the lines, whatever the currency.
     total: Option<DecimalRange>,
     /// When the order was placed.
@@ -87,6 +89,7 @@ impl OrderFilter {
             customers: sorted(self.customer, |id| id.0),
             workflow: self.workflow.map(|WorkflowFilter { name, version }| filter::WorkflowFilter { name, version }),
             skus: sorted(self.sku, |sku| sku),
+            min_lines: self.min_lines,
             total: AmountRange { at_least: total.at_least, at_most: total.at_most },
             placed_at: range(self.placed_at),
             updated_at: range(self.updated_at),

@@ -57,6 +57,9 @@ pub struct OrderFilter {
     /// Stock-keeping units, one of which is that of a line.
     #[serde(rename = "sku", skip_serializing_if = "Option::is_none")]
     pub skus: Option<Vec<String>>,
+    /// The least number of lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_lines: Option<u32>,
     /// The sum over the lines, whatever the currency.
     #[serde(skip_serializing_if = "AmountRange::is_open")]
     pub total: AmountRange,
@@ -88,6 +91,7 @@ impl OrderFilter {
             && any_of(self.customers.as_deref(), |customer| customer == order.customer)
             && self.workflow.as_ref().is_none_or(|workflow| workflow.selects(order))
             && any_of(self.skus.as_deref(), |sku| order.lines.iter().any(|line| line.sku == *sku))
+            && self.min_lines.is_none_or(|least| order.lines.len() as u64 >= u64::from(least))
             && self.total.has(order.total)
             && self.placed_at.has(Some(order.placed_at))
             && self.updated_at.has(Some(order.updated_at))
@@ -100,8 +104,8 @@ impl OrderFilter {
     /// The part that the placing of an order decides, whatever happens to it later.
     #[must_use]
     pub fn of_placing(&self) -> Self {
-        let Self { customers, workflow, skus, total, placed_at, attributes, .. } = self.clone();
-        Self { customers, workflow, skus, total, placed_at, attributes, ..Self::default() }
+        let Self { customers, workflow, skus, min_lines, total, placed_at, attributes, .. } = self.clone();
+        Self { customers, workflow, skus, min_lines, total, placed_at, attributes, ..Self::default() }
     }
 }
 

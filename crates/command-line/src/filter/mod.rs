@@ -22,7 +22,7 @@ use crate::suggest::did_you_mean;
 /// The syntax, for the help of commands.
 pub const HELP: &str = "\
 A condition is KEY=VALUE: state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31.
-The keys are status, state, customer, workflow (NAME or NAME@VERSION), sku, total (with >= and <=), \
+The keys are status, state, customer, workflow (NAME or NAME@VERSION), sku, minLines, total (with >= and <=), \
 placedAt, updatedAt and endedAt (with >= and <), step and stepStatus (both of the same step), \
 stuckReason (a part of it), and attributes.KEY.KEY (any value: *). If a key is given again, either \
 value matches, where an order can have only one. A value with a comma stands in double quotes.";
@@ -34,6 +34,7 @@ const WORKFLOW: &str = "workflow";
 const STEP: &str = "step";
 const STEP_STATUS: &str = "stepStatus";
 const STUCK_REASON: &str = "stuckReason";
+const MIN_LINES: &str = "minLines";
 const TOTAL: &str = "total";
 /// The prefix of an attribute's keys, which are separated by dots.
 const ATTRIBUTES: &str = "attributes.";
@@ -53,6 +54,8 @@ pub enum Condition {
     Workflow(WorkflowFilter),
     /// A bound of a range of time.
     Time(Time, Bound, DateTime<Utc>),
+    /// The least number of lines.
+    MinLines(u32),
     /// A bound of the total. The bound itself matches.
     Total(Bound, Decimal),
     /// The name of a step.
@@ -119,6 +122,9 @@ fn add(filter: &mut OrderFilter, condition: Condition) -> Result<(), String> {
             let range = if bound == Bound::Lower { &mut range.from } else { &mut range.to };
             once(range, at, || format!("the same bound of {key} is given twice"))?;
         }
+        Condition::MinLines(lines) => {
+            once(&mut filter.min_lines, lines, || format!("{MIN_LINES} is given twice"))?;
+        }
         Condition::Total(bound, amount) => {
             let AmountRange { at_least, at_most } = &mut filter.total;
             let range = if bound == Bound::Lower { at_least } else { at_most };
@@ -168,8 +174,8 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
         return amount(operator, &value);
     }
     let path = key.strip_prefix(ATTRIBUTES);
-    if known(&LISTS).is_none() && known(&[WORKFLOW, STEP, STUCK_REASON]).is_none() && path.is_none() {
-        let rest = [WORKFLOW, STEP, STUCK_REASON, TOTAL];
+    if known(&LISTS).is_none() && known(&[WORKFLOW, STEP, STUCK_REASON, MIN_LINES]).is_none() && path.is_none() {
+        let rest = [WORKFLOW, STEP, STUCK_REASON, MIN_LINES, TOTAL];
         let times = TIMES.map(|(name, _)| name);
         let keys: Vec<&str> = LISTS.into_iter().chain(rest).chain(times).chain(["attributes.KEY"]).collect();
         return Err(format!("there is no key {key:?}{}; there are {}", did_you_mean(key, &keys), keys.join(", ")));
@@ -188,6 +194,10 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
         STEP_STATUS => word(key, &value, &StepStatus::BEGUN, StepStatus::as_str).map(Condition::StepStatus),
         STEP => Ok(Condition::Step(value)),
         STUCK_REASON => Ok(Condition::StuckReason(value)),
+        MIN_LINES => value
+            .parse()
+            .map(Condition::MinLines)
+            .map_err(|_| format!("{MIN_LINES}: {value:?} is no number of lines; write one from 0 to {}", u32::MAX)),
         _ => workflow(&value),
     }
 }
@@ -275,6 +285,7 @@ mod tests {
             ),
             ("step=charge", json!({ "step": { "name": "charge" } })),
             ("stuckReason=409", json!({ "stuckReason": "409" })),
+            ("minLines=2", json!({ "minLines": 2 })),
             (
                 r#"attributes.gift=true,attributes.delivery.floor=3,attributes.a="3",attributes.b=*,attributes.c="*",attributes.d=web"#,
                 json!({ "attributes": [
@@ -305,12 +316,14 @@ mod tests {
             ("attributes.a=1,attributes.a=2", "attributes.a is given twice"),
             ("attributes.a..b=1", "a key that is empty"),
             ("sku>=11", "sku takes = only"),
+            ("minLines=-1", "no number of lines"),
+            ("minLines=1,minLines=2", "minLines is given twice"),
             ("state=RUNNING,", "begins no condition"),
             ("sate=RUNNING", "no key \"sate\", did you mean \"state\"?"),
             ("placedat>=2026-01-31", "did you mean \"placedAt\"?"),
             (
                 "colour=red",
-                "no key \"colour\"; there are status, state, customer, sku, stepStatus, workflow, step, stuckReason, total, placedAt, updatedAt, \
+                "no key \"colour\"; there are status, state, customer, sku, stepStatus, workflow, step, stuckReason, minLines, total, placedAt, updatedAt, \
                  endedAt, attributes.KEY",
             ),
             ("state=RUNING", "did you mean \"RUNNING\"?"),

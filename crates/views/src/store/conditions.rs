@@ -36,6 +36,7 @@ pub(crate) fn push_filter(query: &mut Query, filter: &OrderFilter, purpose: Purp
     if let Some(skus) = &filter.skus {
         query.push(" AND jsonb_path_query_array(lines, '$[*].sku') ?| ").push_bind(skus.clone());
     }
+    push_bound(query, "jsonb_array_length(lines) >=", filter.min_lines.map(i64::from));
     let AmountRange { at_least, at_most } = filter.total;
     push_bound(query, "total >=", at_least);
     push_bound(query, "total <=", at_most);
@@ -328,7 +329,7 @@ mod tests {
         let total = (sometimes(amount()), sometimes(amount()));
         let total = total.prop_map(|(at_least, at_most)| AmountRange { at_least, at_most });
         let standing = (words(), states, words(), sometimes(workflow), sometimes(step));
-        let content = (words(), total, vec(attribute(), 0..2));
+        let content = (words(), total, vec(attribute(), 0..2), sometimes(0..4_u32));
         let life = (range(), range(), range(), sometimes(reason()));
         (standing, content, life).prop_map(|(standing, content, life)| OrderFilter {
             statuses: standing.0,
@@ -337,6 +338,7 @@ mod tests {
             workflow: standing.3,
             step: standing.4,
             skus: content.0,
+            min_lines: content.3,
             total: content.1,
             attributes: content.2,
             placed_at: life.0,

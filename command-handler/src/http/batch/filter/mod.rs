@@ -27,6 +27,7 @@ pub(super) fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Pr
         customers: list(&mut fields, "customer", text),
         workflow: workflow(&mut fields, at),
         skus: list(&mut fields, "sku", text),
+        min_lines: min_lines(&mut fields),
         total: details::total(&mut fields, at),
         placed_at: span(&mut fields, "placedAt", at),
         updated_at: span(&mut fields, "updatedAt", at),
@@ -45,6 +46,15 @@ pub(super) fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Pr
 
 fn violation(fault: &FilterFault, at: &str) -> Violation {
     Violation { pointer: format!("{at}{}", fault.pointer()), detail: fault.detail.clone() }
+}
+
+fn min_lines(fields: &mut Fields) -> Option<u32> {
+    let value = fields.take("minLines")?;
+    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+    if number.is_none() {
+        fields.wrong("minLines", format!("must be a whole number from 0 to {}, found {value}", u32::MAX));
+    }
+    number
 }
 
 fn state(text: &str) -> Result<State, String> {
@@ -93,6 +103,7 @@ fn read(text: &str) -> Option<Timestamp> {
 pub(super) fn example() -> Value {
     json!({
         "sku": ["11"],
+        "minLines": 2,
         "total": { "atLeast": "100.00" },
         "step": { "name": "charge", "status": ["RETRYING", "STUCK"] },
         "stuckReason": "503",
@@ -120,6 +131,12 @@ pub(in crate::http) fn schemas() -> Value {
             },
         },
         "sku": { "$ref": "#/components/schemas/Texts", "description": "The stock-keeping unit of a line." },
+        "minLines": {
+            "description": "The least number of lines.",
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "maximum": u32::MAX,
+        },
         "total": {
             "description": "The sum over the lines, in any currency, with at least one bound.",
             "type": ["object", "null"],
@@ -186,7 +203,7 @@ mod tests {
             "workflow": { "name": "order-fulfilment", "version": 2 },
             "placedAt": { "from": "2026-01-31T09:00:00+01:00", "to": "2026-02-01T00:00:00Z" },
             "updatedAt": { "from": "2026-01-31T09:00:00Z" }, "endedAt": { "to": "2026-01-31T09:00:00Z" },
-            "sku": ["11", "42"], "total": { "atLeast": "10.50", "atMost": 99 }, "stuckReason": "409",
+            "sku": ["11", "42"], "minLines": 2, "total": { "atLeast": "10.50", "atMost": 99 }, "stuckReason": "409",
             "step": { "name": "ship", "status": "STUCK" },
             "attributes": [{ "path": "gift" }, { "path": ["delivery", "floor"], "value": 3 }],
         });
@@ -197,6 +214,7 @@ mod tests {
             customers: Some(vec!["VINET".to_owned()]),
             workflow: Some(WorkflowFilter { name: "order-fulfilment".to_owned(), version: Some(2) }),
             skus: Some(vec!["11".to_owned(), "42".to_owned()]),
+            min_lines: Some(2),
             total: AmountRange { at_least: Some(Decimal::new(1050, 2)), at_most: Some(Decimal::from(99)) },
             placed_at: TimeRange { from: Some(at("2026-01-31T08:00:00Z")), to: Some(at("2026-02-01T00:00:00Z")) },
             updated_at: TimeRange { from: nine, to: None },
@@ -237,6 +255,8 @@ mod tests {
             (json!({ "placedAt": { "from": "yesterday" } }), "/where/placedAt/from"),
             (json!({ "endedAt": { "to": "0000-01-01T00:00:00Z" } }), "/where/endedAt/to"),
             (json!({ "customer": "a\0b" }), "/where/customer/0"),
+            (json!({ "minLines": -1 }), "/where/minLines"),
+            (json!({ "minLines": "2" }), "/where/minLines"),
             (json!({ "total": {} }), "/where/total"),
             (json!({ "total": { "atLeast": "much" } }), "/where/total/atLeast"),
             (json!({ "total": { "atMost": [1] } }), "/where/total/atMost"),
