@@ -47,6 +47,8 @@ pub(crate) struct Dependencies {
     pub projector: Option<projector::Health>,
     /// The tasks of this process that are restarted when they fail.
     pub tasks: TaskHealth,
+    /// Other machines reach the listener, and callers are not authenticated: a warning.
+    pub open: Option<String>,
 }
 
 /// Whether a process is ready.
@@ -105,7 +107,8 @@ impl Dependencies {
         let parked = (parked > 0)
             .then(|| format!("{parked} events could not be projected; `tenuto projector parked` lists them"));
         let tasks = self.tasks.warnings();
-        missing.into_iter().chain(unreachable.lines().map(str::to_owned)).chain(parked).chain(tasks).collect()
+        let open = self.open.iter().cloned();
+        open.chain(missing).chain(unreachable.lines().map(str::to_owned)).chain(parked).chain(tasks).collect()
     }
 
     async fn details(&self) -> String {

@@ -105,11 +105,15 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
-    let listener = http_server::bind(args.listen.listen).await?;
+    let listener = http_server::bind(args.listen.listen, &args.listen.exposure).await?;
     let address = listener.local_addr()?;
     let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
     address::base(&public_url).map_err(BadPublicUrl)?;
-    let (door, closed, alarms) = (Door::new(STARTING), CancellationToken::new(), Alarms::default());
+    let (door, closed, alarms) = (
+        Door::new(STARTING),
+        CancellationToken::new(),
+        Alarms { open: listener.access().warning(), ..Alarms::default() },
+    );
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed.clone()));
     let start = async {

@@ -53,10 +53,14 @@ pub(crate) struct DevArgs {
 
 pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    let listener = http_server::bind(args.listen.listen).await?;
+    let listener = http_server::bind(args.listen.listen, &args.listen.exposure).await?;
     let base = format!("http://{}", listener.local_addr()?);
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
-    let (door, closed, alarms) = (Door::new(STARTING_ALL), CancellationToken::new(), Alarms::default());
+    let (door, closed, alarms) = (
+        Door::new(STARTING_ALL),
+        CancellationToken::new(),
+        Alarms { open: listener.access().warning(), ..Alarms::default() },
+    );
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed));
     let alarm = alarms.log.clone();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::process::ExitCode;
 
+use access::Exposure;
 use clap::{Args, Subcommand};
 use event_store_node::{Advertised, Node, NodeOptions};
 use maintenance::command::{backup, check};
@@ -44,6 +45,8 @@ struct NodeArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "TENUTO_EVENTSTORE_LISTEN", default_value = "127.0.0.1:2113", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
+    #[command(flatten)]
+    exposure: Exposure,
     /// The host that the node names to clients [default: the address at which a client reached the
     /// node]
     #[arg(long, env = "TENUTO_EVENTSTORE_ADVERTISE_HOST", value_name = "HOST")]
@@ -76,6 +79,9 @@ pub(crate) async fn run(args: EventStoreArgs) -> Result<ExitCode, Box<dyn std::e
 
 async fn serve(args: NodeArgs) -> RoleResult {
     let stop = signals::stop_token()?;
+    if let Some(warning) = args.exposure.permit(args.listen)?.warning() {
+        tracing::warn!("{warning}");
+    }
     let advertised = Advertised { host: args.advertise_host, port: args.advertise_port.map(NonZero::get) };
     let folder = args.data.event_store();
     let system_projections = args.projections == ProjectionsArg::System;

@@ -61,8 +61,9 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let alarm = LogAlarm::default();
     let options = Options { alarm: alarm.clone(), ..args.mail.options()? };
     let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
-    let listener = http_server::bind(args.listen.listen).await?;
+    let listener = http_server::bind(args.listen.listen, &args.listen.exposure).await?;
     let address = listener.local_addr()?;
+    let open = listener.access().warning();
     let door = Door::new(STARTING);
     let health_of_tasks = TaskHealth::default();
     let mut server = Supervisor::new(stop.clone(), health_of_tasks.clone());
@@ -88,6 +89,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
         pool: Some(pool.clone()),
         alarm: alarm.clone(),
         tasks: health_of_tasks.clone(),
+        open,
         ..Dependencies::default()
     };
     let router = participants::router(pool.clone(), options.clone())

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use access::Exposure;
 use clap::{Args, Subcommand};
 use event_store::EventStore;
 use maintenance::command::parked;
@@ -30,6 +31,8 @@ pub(crate) struct ProjectorArgs {
     // On a machine that runs another role too, the usual port is taken.
     #[arg(long, env = "TENUTO_LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
+    #[command(flatten)]
+    exposure: Exposure,
 }
 
 #[derive(Debug, Subcommand)]
@@ -42,19 +45,19 @@ enum ProjectorCommand {
 
 pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match args.command {
-        None => Box::pin(project(&args.servers, args.listen)).await.map(|()| ExitCode::SUCCESS),
+        None => Box::pin(project(&args.servers, args.listen, &args.exposure)).await.map(|()| ExitCode::SUCCESS),
         Some(ProjectorCommand::Parked(args)) => Ok(parked::list(args).await?),
         Some(ProjectorCommand::Retry(args)) => Ok(parked::retry(args).await?),
     }
 }
 
-async fn project(servers: &ServerUrls, listen: SocketAddr) -> RoleResult {
+async fn project(servers: &ServerUrls, listen: SocketAddr, exposure: &Exposure) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(servers.named_event_store()?)?;
     let postgres = servers.named_postgres()?;
-    let listener = http_server::bind(listen).await?;
+    let listener = http_server::bind(listen, exposure).await?;
     let address = listener.local_addr()?;
-    let (door, alarms) = (Door::new(STARTING), Alarms::default());
+    let (door, alarms) = (Door::new(STARTING), Alarms { open: listener.access().warning(), ..Alarms::default() });
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("the log and Postgres");

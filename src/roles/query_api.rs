@@ -36,9 +36,9 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
-    let listener = http_server::bind(args.listen.listen).await?;
+    let listener = http_server::bind(args.listen.listen, &args.listen.exposure).await?;
     let address = listener.local_addr()?;
-    let (door, alarms) = (Door::new(STARTING), Alarms::default());
+    let (door, alarms) = (Door::new(STARTING), Alarms { open: listener.access().warning(), ..Alarms::default() });
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("Postgres");

@@ -26,6 +26,8 @@ pub(crate) struct Alarms {
     pub handler: HandlerFigures,
     /// The tasks that wait for their restart.
     pub tasks: TaskHealth,
+    /// Other machines reach the listener, and callers are not authenticated.
+    pub open: Option<String>,
 }
 
 /// A role's log and views, and the alarms that their faults raise.
@@ -69,6 +71,7 @@ impl Watched<'_> {
             keys: guard.keys(),
             projector: projector.clone(),
             tasks: tasks.clone(),
+            open: self.alarms.open.clone(),
         };
         let (live, keys, handler) = (live.cloned(), guard.keys(), self.alarms.handler.clone());
         let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler, tasks });

@@ -23,6 +23,7 @@ mod live;
 mod many;
 mod northwind;
 mod nothing_to_check;
+mod open;
 mod openapi;
 mod operators;
 mod parts;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use accept_loop::AcceptLoop;
+use access::{Exposure, NotLoopback, OpenAccess};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
@@ -39,25 +40,60 @@ use bodies::{Bodies, Cut};
 use connections::{Answer, Connections, Entrance, Entry, Io};
 use limits::Limits;
 
-/// Where a role is reached.
+/// Where a role is reached, and by whom.
 #[derive(Debug, Clone, Args)]
 pub struct Listen {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "TENUTO_LISTEN", default_value = "127.0.0.1:7007", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
+    /// Who reaches it.
+    #[command(flatten)]
+    pub exposure: Exposure,
 }
 
-/// The address could not be listened on.
+/// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}; choose another address with --listen or TENUTO_LISTEN")]
-pub struct ListenError {
-    address: SocketAddr,
-    source: io::Error,
+pub enum ListenError {
+    /// The system refuses it.
+    #[error("cannot listen on {address}: {source}; choose another address with --listen or TENUTO_LISTEN")]
+    Refused {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Other machines would reach it.
+    #[error(transparent)]
+    NotLoopback(#[from] NotLoopback),
 }
 
-/// Takes the address.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address).await.map_err(|source| ListenError { address, source })
+/// A listener, and what it admits.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    access: OpenAccess,
+}
+
+impl Listener {
+    /// The address that was taken.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// What is admitted.
+    pub fn access(&self) -> &OpenAccess {
+        &self.access
+    }
+}
+
+/// Takes the address. Unless the options allow more, it must be a loopback address.
+pub async fn bind(address: SocketAddr, exposure: &Exposure) -> Result<Listener, ListenError> {
+    let access = exposure.permit(address)?;
+    let tcp = TcpListener::bind(address).await.map_err(|source| ListenError::Refused { address, source })?;
+    if let Some(warning) = access.warning() {
+        tracing::warn!("{warning}");
+    }
+    Ok(Listener { tcp, access })
 }
 
 /// How many connections a listener takes.
@@ -71,19 +107,20 @@ const DRAIN: Duration = Duration::from_secs(10);
 const READ_AHEAD: usize = 128 * 1024;
 
 /// Serves until `stop`; then finishes the requests under way, if their clients cooperate.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+pub async fn serve(listener: Listener, router: Router, stop: CancellationToken) -> io::Result<()> {
     serve_within(Limits::default(), listener, router, stop).await
 }
 
 async fn serve_within(
     limits: Limits,
-    listener: TcpListener,
+    Listener { tcp, access }: Listener,
     router: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
     let limits = Arc::new(limits);
     let connections = Connections::new(limits.clone());
-    let door = Guarded { router, bodies: Bodies::new(limits.clone()), limits, stop: stop.clone() };
+    let door =
+        Guarded { access: Arc::new(access), router, bodies: Bodies::new(limits.clone()), limits, stop: stop.clone() };
     let mut tasks = JoinSet::new();
     let mut accepting = AcceptLoop::new("no connection can be accepted; idle ones are closed until it is possible");
     loop {
@@ -91,13 +128,13 @@ async fn serve_within(
             biased;
             () = stop.cancelled() => break,
             Some(_) = tasks.join_next() => continue,
-            stream = accepting.next(&listener, || connections.make_room()) => stream,
+            stream = accepting.next(&tcp, || connections.make_room()) => stream,
         };
         if let Some(entry) = enter(&connections).await {
             tasks.spawn(door.clone().converse(stream, entry));
         }
     }
-    drop(listener);
+    drop(tcp);
     let all_ended = async { while tasks.join_next().await.is_some() {} };
     // Clients that do not cooperate are cut off.
     let _ = tokio::time::timeout(DRAIN, all_ended).await.is_ok();
@@ -118,6 +155,7 @@ async fn enter(connections: &Connections) -> Option<Arc<Entry>> {
 /// The served routes, with their bounds.
 #[derive(Clone)]
 struct Guarded {
+    access: Arc<OpenAccess>,
     router: Router,
     bodies: Bodies,
     limits: Arc<Limits>,
@@ -151,7 +189,10 @@ impl Guarded {
 
     async fn answer(self, request: Request<Incoming>, entry: Arc<Entry>) -> Result<Response<Answer>, Infallible> {
         let answering = entry.begin();
-        let response = if entry.is_reserve() && !PROBES.contains(&request.uri().path()) {
+        let admitted = self.access.admit(request.method(), request.uri(), request.headers());
+        let response = if let Err(refusal) = admitted {
+            Problem::new(refusal.status(), refusal.to_string()).into_response()
+        } else if entry.is_reserve() && !PROBES.contains(&request.uri().path()) {
             last(Problem::later("this instance has as many connections as it takes; try again later"))
         } else {
             let share = self.bodies.begin();

@@ -47,7 +47,7 @@ async fn listening(limits: Limits) -> (SocketAddr, CancellationToken) {
 }
 
 async fn listening_to(router: Router, limits: Limits) -> (SocketAddr, CancellationToken) {
-    let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let listener = bind(([127, 0, 0, 1], 0).into(), &Exposure::default()).await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     tokio::spawn(serve_within(limits, listener, router, stop.clone()));
     (address, stop)
@@ -72,11 +72,11 @@ async fn ask(address: SocketAddr, path: &str) -> String {
 }
 
 fn request(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 }
 
 fn head(declared: usize) -> String {
-    format!("POST /body HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {declared}\r\n\r\n")
+    format!("POST /body HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {declared}\r\n\r\n")
 }
 
 fn is_ok(answer: &str) -> bool {
@@ -92,7 +92,7 @@ async fn half_requests_make_room_for_those_that_are_complete() {
     let (address, _stop) = listening(few_connections()).await;
     let mut half = Vec::new();
     for _ in 0..60 {
-        half.push(connect(address, "GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ").await);
+        half.push(connect(address, "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: ").await);
     }
     assert!(is_ok(&ask(address, "/livez").await));
     assert!(is_ok(&ask(address, "/other").await));
@@ -118,7 +118,7 @@ async fn where_no_connection_is_idle_probes_are_answered_and_others_told_to_come
 #[tokio::test]
 async fn a_head_that_does_not_come_to_its_end_is_given_up_however_it_trickles() {
     let (address, _stop) = listening(Limits { head: SHORT, ..Limits::default() }).await;
-    let half = connect(address, "GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ").await;
+    let half = connect(address, "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: ").await;
     let (reading, mut writing) = half.into_split();
     let trickle = async {
         while writing.write_all(b"a").await.is_ok() {
@@ -133,7 +133,7 @@ async fn a_head_that_does_not_come_to_its_end_is_given_up_however_it_trickles() 
 async fn a_connection_without_a_request_is_closed_in_the_end() {
     let (address, _stop) = listening(Limits { idle: SHORT, head: SHORT, ..Limits::default() }).await;
     assert_eq!(rest(connect(address, "").await).await, "");
-    let used = rest(connect(address, "GET /other HTTP/1.1\r\nHost: x\r\n\r\n").await).await;
+    let used = rest(connect(address, "GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n").await).await;
     assert!(is_ok(&used) && used.ends_with("here"), "{used}");
 }
 
@@ -148,7 +148,7 @@ async fn a_request_that_takes_long_to_answer_is_not_idle() {
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let (address, _stop) = listening(Limits::default()).await;
-    let large = format!("GET /livez HTTP/1.1\r\nHost: x\r\nX-A: {}\r\n\r\n", "a".repeat(70_000));
+    let large = format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: {}\r\n\r\n", "a".repeat(70_000));
     let answer = rest(connect(address, &large).await).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
 }

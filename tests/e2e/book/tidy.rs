@@ -63,9 +63,10 @@ const KEPT: [(&str, &str); 2] = [
 
 /// Folders of Rust sources whose comments and texts follow the same rules. In the end, all of
 /// `crates/` and the four crates at the top belong here.
-const SOURCES: [&str; 27] = [
+const SOURCES: [&str; 28] = [
     "benches",
     "crates/accept-loop",
+    "crates/access",
     "crates/audit",
     "crates/back-off",
     "crates/cli",

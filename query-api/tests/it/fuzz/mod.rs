@@ -204,7 +204,7 @@ impl Probe {
             stream.set_nodelay(true).unwrap();
             while !until.load(Ordering::Relaxed) {
                 let start = Instant::now();
-                stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+                stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
                 let mut answer = [0; 1_000];
                 let length = stream.read(&mut answer).unwrap();
                 assert!(answer[..length].starts_with(b"HTTP/1.1 200"));
