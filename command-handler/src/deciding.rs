@@ -1,7 +1,8 @@
 //! Decisions that may take long are made where they hold up nothing else.
 //!
-//! Expressions that go through lists, or match patterns, may take a tenth of a second in one piece. On a thread of the runtime
-//! some of them side by side would keep probes and all other orders waiting.
+//! Expressions that go through lists, or match patterns, may take a tenth of a second in one piece.
+//! On a thread of the runtime some of them side by side would keep probes and all other orders
+//! waiting.
 
 use std::num::NonZero;
 use std::sync::LazyLock;
@@ -27,7 +28,8 @@ pub(crate) async fn decided(
     if workflow.may_take_long() { aside(decide).await } else { decide() }
 }
 
-/// Works while the runtime's other tasks go on elsewhere. A runtime of one thread, as tests have it, has no elsewhere.
+/// Works while the runtime's other tasks go on elsewhere. A runtime of one thread, as tests have
+/// it, has no elsewhere.
 async fn aside<T>(work: impl FnOnce() -> T) -> T {
     if Handle::current().runtime_flavor() != RuntimeFlavor::MultiThread {
         return work();

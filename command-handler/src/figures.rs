@@ -1,4 +1,5 @@
-//! The figures of a command handler for `/metrics`: circuits, steps that are held, results that failed.
+//! The figures of a command handler for `/metrics`: circuits, steps that are held, results that
+//! failed.
 
 use std::fmt::{self, Error};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -18,7 +19,8 @@ use crate::participants::{CIRCUIT_STATES, Circuit};
 /// How long Postgres has to count: an outage must not hold up the other figures.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-/// The source of the figures. It is empty in a process without a command handler, and until the handler has started.
+/// The source of the figures. It is empty in a process without a command handler, and until the
+/// handler has started.
 #[derive(Clone, Default)]
 pub struct HandlerFigures(Arc<OnceLock<Source>>);
 
@@ -65,7 +67,8 @@ impl Collector for HandlerFigures {
     }
 }
 
-/// A series for each state, 1 for the one in which a circuit is. An empty action stands for the participant as a whole.
+/// A series for each state, 1 for the one in which a circuit is. An empty action stands for the
+/// participant as a whole.
 fn encode_circuits(encoder: &mut DescriptorEncoder, circuits: &[Circuit]) -> Result<(), Error> {
     let help = "1 for the state of the circuit to a participant, or to one of its actions that failed by a mistake";
     let mut family = encoder.encode_descriptor("circuit_state", help, None, MetricType::Gauge)?;

@@ -1,4 +1,5 @@
-//! The log, as the write side needs it: a port, so that the same driver also runs on a simulated one.
+//! The log, as the write side needs it: a port, so that the same driver also runs on a simulated
+//! one.
 
 use std::future::Future;
 
@@ -14,7 +15,8 @@ pub fn streams() -> [&'static str; 4] {
 
 /// Streams of events.
 pub trait Log: Clone + Send + Sync + 'static {
-    /// Events of a stream, from a revision on, at most `max`; a stream that does not exist has none.
+    /// Events of a stream, from a revision on, at most `max`; a stream that does not exist has
+    /// none.
     fn read(
         &self,
         stream: &str,
@@ -22,7 +24,8 @@ pub trait Log: Clone + Send + Sync + 'static {
         max: usize,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, ReadError>> + Send;
 
-    /// What a stream's metadata hides of it; the error is `StreamDeleted` for one that was deleted for good.
+    /// What a stream's metadata hides of it; the error is `StreamDeleted` for one that was deleted
+    /// for good.
     fn limits(&self, stream: &str) -> impl Future<Output = Result<StreamLimits, ReadError>> + Send;
 
     /// Appends all of the events or none, if the stream stands where it is expected to.

@@ -17,7 +17,8 @@ pub trait Selection: Send + Sync + 'static {
     fn count(&self, filter: &OrderFilter, after: Option<&str>)
     -> impl Future<Output = Result<u64, Self::Error>> + Send;
 
-    /// What the filter names although it does not exist, if there is anything: no order will ever match it.
+    /// What the filter names although it does not exist, if there is anything: no order will ever
+    /// match it.
     fn unknown(&self, filter: &OrderFilter) -> impl Future<Output = Result<Option<Unknown>, Self::Error>> + Send;
 
     /// The ids of the first `most` of them, in their order.

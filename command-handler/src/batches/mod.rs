@@ -65,8 +65,8 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Batches<L, P, C, V> {
         self.turns.clone().try_acquire_owned().ok()
     }
 
-    /// How many orders there are. Those that are placed from now on are not among them: else a batch that is slower than customers
-    /// would never come to its end.
+    /// How many orders there are. Those that are placed from now on are not among them: else a
+    /// batch that is slower than customers would never come to its end.
     pub async fn count(&self, which: &mut Which) -> Result<Report, NotCounted> {
         let now = self.orchestrator.clock().now().at;
         match which {
@@ -84,7 +84,8 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Batches<L, P, C, V> {
         }
     }
 
-    /// A filter that matches nothing may name what does not exist: a typing error should not look like a day without work.
+    /// A filter that matches nothing may name what does not exist: a typing error should not look
+    /// like a day without work.
     async fn refuse_what_is_unknown(&self, criteria: &OrderFilter) -> Result<(), NotCounted> {
         let unknown = self.views.unknown(criteria).await;
         let unknown = unknown.map_err(|error| unreadable(&error, "the workflows in the views could not be read"))?;

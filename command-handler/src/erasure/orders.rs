@@ -17,7 +17,8 @@ pub trait CustomerOrders: Send + Sync + 'static {
     /// The ids of orders that have not ended, in their order, without those whose key is missing.
     fn open(&self, customer: &str, most: usize) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
 
-    /// The ids of those that have, or whose key was destroyed, in their order, from after one of them on.
+    /// The ids of those that have, or whose key was destroyed, in their order, from after one of
+    /// them on.
     fn ended(
         &self,
         customer: &str,

@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::watched::Watched;
 
-/// Whether an instance is alive. Once it is not, its calls of the ports have no effect and never return: from outside, that
-/// is what a killed process looks like. While it is frozen, it makes no calls, and sees no results of those that it made.
+/// Whether an instance is alive. Once it is not, its calls of the ports have no effect and never
+/// return: from outside, that is what a killed process looks like. While it is frozen, it makes no
+/// calls, and sees no results of those that it made.
 #[derive(Debug, Clone)]
 pub struct Life {
     over: CancellationToken,
@@ -24,7 +25,8 @@ impl Life {
         Self::of(usize::MAX)
     }
 
-    /// One that ends at its n-th moment. Every call of a port has two: before it has an effect, and before its result is seen.
+    /// One that ends at its n-th moment. Every call of a port has two: before it has an effect, and
+    /// before its result is seen.
     pub fn of(moments: usize) -> Self {
         Self { over: CancellationToken::new(), frozen: Watched::default(), moments: Arc::default(), last: moments }
     }

@@ -1,4 +1,5 @@
-//! Several instances on several threads, for real: the one place here where a run differs from the next.
+//! Several instances on several threads, for real: the one place here where a run differs from the
+//! next.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use crate::orchestrator::{Accepted, PlaceError};
 const ORDERS: usize = 30;
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// Places an order at both instances at once, and answers for its shipping at both until one answer is taken.
+/// Places an order at both instances at once, and answers for its shipping at both until one answer
+/// is taken.
 async fn live(instances: [Instance; 2], order_id: OrderId, answer: Signal) -> [Accepted; 2] {
     let placing = instances.clone().map(|instance| {
         let order_id = order_id.clone();

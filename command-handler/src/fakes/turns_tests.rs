@@ -1,5 +1,5 @@
-//! Attempts wait for their turns at a participant. Waiting is not working: it uses up no time-out, no attempt and no driver that
-//! others need.
+//! Attempts wait for their turns at a participant. Waiting is not working: it uses up no time-out,
+//! no attempt and no driver that others need.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ const STEPS: &str = "steps:\n  go: { call: p.go, undo: p.back, timeout: 5s, retr
 /// The same, with an exchange that may take an hour.
 const PATIENT: &str = "steps:\n  go: { call: p.go, undo: p.back, timeout: 1h, retry: { attempts: 1 } }";
 
-/// An order whose first request found no turn, at an instance that is short of drivers and a participant without room.
+/// An order whose first request found no turn, at an instance that is short of drivers and a
+/// participant without room.
 async fn without_room(world: &World) -> (Instance, Vec<Gate>) {
     world.register_steps(STEPS);
     let instance = world.instance_for(3);

@@ -44,9 +44,10 @@ use crate::participants::AllParticipants;
 use crate::placing::Placing;
 use crate::selection::Selection;
 
-/// `POST /orders`, what operators do to orders, `POST /orders/{id}/steps/{step}/outcome`, `GET /orders/{id}/personal-data`,
-/// `POST /customers/{id}/forget`, `POST /workflows`, `GET /circuits`, `GET /openapi.json`.
-/// Batches ask `views` which orders match, and stop once the process is `leaving`.
+/// `POST /orders`, what operators do to orders, `POST /orders/{id}/steps/{step}/outcome`, `GET
+/// /orders/{id}/personal-data`, `POST /customers/{id}/forget`, `POST /workflows`, `GET /circuits`,
+/// `GET /openapi.json`. Batches ask `views` which orders match, and stop once the process is
+/// `leaving`.
 pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
     orchestrator: Orchestrator<L, AllParticipants<L>, C>,
     log: L,

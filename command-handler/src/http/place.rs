@@ -42,8 +42,8 @@ pub(super) async fn handle<L: Log, C: Clock>(
     Ok((StatusCode::ACCEPTED, location, Json(Receipt::from(&accepted))))
 }
 
-/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`, lower case. Other values are ignored, and so are
-/// all-zero ids and version `ff`.
+/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`, lower case. Other values are ignored, and so
+/// are all-zero ids and version `ff`.
 fn traceparent(headers: &HeaderMap) -> Option<Arc<str>> {
     let text = headers.get("traceparent")?.to_str().ok()?.trim();
     let parts: Vec<&str> = text.split('-').collect();

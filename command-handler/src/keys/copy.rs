@@ -1,4 +1,5 @@
-//! Copies of the keys: what an export reads and an import adds. A key is never overwritten, and one that was destroyed stays so.
+//! Copies of the keys: what an export reads and an import adds. A key is never overwritten, and one
+//! that was destroyed stays so.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use chrono::{DateTime, Utc};

@@ -22,7 +22,8 @@ use crate::lock::lock;
 
 /// How many keys are kept in memory, each of less than 1 KiB.
 const KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
-/// How long a key is used without another look at the table: so soon every instance knows that it was destroyed.
+/// How long a key is used without another look at the table: so soon every instance knows that it
+/// was destroyed.
 const TRUSTED_FOR: Duration = Duration::from_secs(10);
 /// How long it is used at most while this instance cannot read the table. Others may be able to,
 /// and may have destroyed the key.
@@ -114,7 +115,8 @@ impl KeyTable {
 
     async fn look_by_id(&self, id: Uuid) -> Result<Option<CustomerKey>, KeyError> {
         let row = customer_keys::by_id(&self.pool, id).await?;
-        // One that was destroyed leaves a row: an order must not be told placeholders because a table was lost.
+        // One that was destroyed leaves a row: an order must not be told placeholders because a
+        // table was lost.
         let (_, secret) = row.ok_or(KeyError::Missing(id))?;
         secret.map(|secret| key(id, &secret)).transpose()
     }

@@ -91,8 +91,8 @@ impl Drivers {
     }
 
     /// Gives a placed order to its driver; `start` starts one. Where another message has started a
-    /// driver already, or the log acknowledged the events `late`, the driver reads the log before it
-    /// performs the events.
+    /// driver already, or the log acknowledged the events `late`, the driver reads the log before
+    /// it performs the events.
     pub fn deliver_placed(
         &self,
         order_id: OrderId,

@@ -40,8 +40,8 @@ impl Shutdown {
         self.last_call.cancelled().await;
     }
 
-    /// Ends the instance. Attempts in flight get `patience` for their answers. The log and the to-do
-    /// list hand over the rest.
+    /// Ends the instance. Attempts in flight get `patience` for their answers. The log and the
+    /// to-do list hand over the rest.
     pub async fn run(&self, patience: Duration) {
         self.leaving.cancel();
         self.tasks.close();

@@ -1,4 +1,5 @@
-//! Whether a request went out on a connection that was kept, which the other side may have closed meanwhile.
+//! Whether a request went out on a connection that was kept, which the other side may have closed
+//! meanwhile.
 
 use std::cell::Cell;
 use std::error::Error;

@@ -1,4 +1,5 @@
-//! An API key expires, over real HTTP: no order is undone for it, each is held, and an operator has them finished.
+//! An API key expires, over real HTTP: no order is undone for it, each is held, and an operator has
+//! them finished.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -17,7 +17,8 @@ pub(crate) enum Meaning {
     Refused,
     /// "Not now", or nothing that can be relied on: asked again.
     Unclear,
-    /// Not the participant's word, but a mistake of the deployment: asked again slowly, then held for a person.
+    /// Not the participant's word, but a mistake of the deployment: asked again slowly, then held
+    /// for a person.
     Misconfigured {
         /// Whether the participant may have acted all the same.
         maybe_done: bool,
@@ -29,7 +30,8 @@ pub(crate) enum Meaning {
 pub(crate) struct Circumstances {
     /// An attempt before this one may have been done: it may still be running.
     pub unsure: bool,
-    /// The body is the participant's own problem (RFC 9457): `application/problem+json` with an object.
+    /// The body is the participant's own problem (RFC 9457): `application/problem+json` with an
+    /// object.
     pub is_problem: bool,
     /// The workflow lists the answer as final (`give-up-on`).
     pub is_final: bool,
@@ -41,12 +43,14 @@ pub(crate) fn meaning(status: u16, of: Circumstances) -> Meaning {
         202 => Meaning::Accepted,
         200..=299 => Meaning::Done,
         _ if of.is_final => Meaning::Refused,
-        // "Still running", as the draft on Idempotency-Key has it, where there is something that can be running.
+        // "Still running", as the draft on Idempotency-Key has it, where there is something that
+        // can be running.
         409 if of.unsure => Meaning::Unclear,
         400 | 402 | 409 | 410 | 422 => Meaning::Refused,
         408 | 425 | 429 | 500.. => Meaning::Unclear,
         400..=499 if of.is_problem => Meaning::Refused,
-        // What was asked for may be done where only the answer could not be given (406), or is elsewhere (303).
+        // What was asked for may be done where only the answer could not be given (406), or is
+        // elsewhere (303).
         406 | 300..=306 => Meaning::Misconfigured { maybe_done: true },
         _ => Meaning::Misconfigured { maybe_done: false },
     }

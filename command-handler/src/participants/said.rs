@@ -52,8 +52,9 @@ fn is_problem_type(media_type: &str) -> bool {
     media_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/problem+json"))
 }
 
-/// `{outcome?, data?}`, or the data itself. The status has decided that it is done: what the history cannot keep as it came is
-/// kept as a bounded text. An outcome that is not a string is kept as its JSON text, which equals no outcome of a workflow.
+/// `{outcome?, data?}`, or the data itself. The status has decided that it is done: what the
+/// history cannot keep as it came is kept as a bounded text. An outcome that is not a string is
+/// kept as its JSON text, which equals no outcome of a workflow.
 fn done(body: &[u8]) -> Reply {
     let text = String::from_utf8_lossy(body);
     let as_text = || Value::String(shortened(text.trim()));
@@ -98,7 +99,8 @@ fn name_for(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MAX_OUTCOME).collect()
 }
 
-/// Whether the workflow names the answer, by its status or by the type of its problem, as one that is final.
+/// Whether the workflow names the answer, by its status or by the type of its problem, as one that
+/// is final.
 fn is_final(status: u16, body: &[u8], give_up_on: &[Final]) -> bool {
     let problem =
         LazyCell::new(|| serde_json::from_slice::<Value>(body).ok()?.get("type")?.as_str().map(str::to_owned));
@@ -108,7 +110,8 @@ fn is_final(status: u16, body: &[u8], give_up_on: &[Final]) -> bool {
     })
 }
 
-/// The participant's own words: of JSON the field that usually holds a message, otherwise the text, without HTML tags.
+/// The participant's own words: of JSON the field that usually holds a message, otherwise the text,
+/// without HTML tags.
 fn detail(body: &[u8]) -> String {
     let text = match serde_json::from_slice::<Value>(body) {
         Ok(said) => said_in(&said).unwrap_or_else(|| unnamed(&said)),

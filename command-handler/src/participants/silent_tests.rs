@@ -1,4 +1,5 @@
-//! Real HTTP to a participant that takes requests and never answers, while other orders and operators go on.
+//! Real HTTP to a participant that takes requests and never answers, while other orders and
+//! operators go on.
 
 use std::collections::HashSet;
 use std::env;
@@ -114,7 +115,8 @@ async fn orders_at_a_silent_participant_hold_up_neither_other_orders_nor_operato
     }
     until_all(&log, &prompt, "OrderCompleted").await;
 
-    // Some of these are being asked, some wait for their turns, and some rest until there is a place to wait in.
+    // Some of these are being asked, some wait for their turns, and some rest until there is a
+    // place to wait in.
     let canceled: Vec<OrderId> =
         (0..count).step_by(usize::try_from(count / 50).unwrap().max(1)).map(|number| id("silent", number)).collect();
     for order_id in &canceled {

@@ -1,4 +1,5 @@
-//! The keys of some orders' personal data are lost, and mostly brought back: by an import, as an operator would.
+//! The keys of some orders' personal data are lost, and mostly brought back: by an import, as an
+//! operator would.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Personal data that can be recognised wherever they turn up, and texts that only look like our placeholders.
+//! Personal data that can be recognised wherever they turn up, and texts that only look like our
+//! placeholders.
 
 use domain::order::{Address, NewOrder};
 use serde_json::{Value, json};
@@ -59,7 +60,8 @@ pub fn texts(order: &NewOrder) -> Vec<(&'static str, &str)> {
     all.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
 }
 
-/// The value of one of the expressions below, taken from the order as it was placed. `None`: it is another expression.
+/// The value of one of the expressions below, taken from the order as it was placed. `None`: it is
+/// another expression.
 pub fn value(expression: &str, order: &NewOrder) -> Option<Value> {
     match expression {
         EMAIL => Some(json!(order.customer.email)),

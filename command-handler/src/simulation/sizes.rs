@@ -1,4 +1,5 @@
-//! Sizes near every limit. The log takes less at once than a real one does, so that small things already are too large for it.
+//! Sizes near every limit. The log takes less at once than a real one does, so that small things
+//! already are too large for it.
 
 use domain::order::{Limits, Line, NewOrder};
 use event_store::NewEvent;
@@ -32,7 +33,8 @@ pub fn of_append(events: &[NewEvent]) -> usize {
     events.iter().map(|event| event.event_type.len() + event.data.len() + event.metadata.len()).sum()
 }
 
-/// Some orders are large: a few of their steps together, or one of them, are at a limit, or just past it.
+/// Some orders are large: a few of their steps together, or one of them, are at a limit, or just
+/// past it.
 pub fn enlarge(dice: &Dice, order: &mut NewOrder) {
     if !dice.hits(300) {
         return;

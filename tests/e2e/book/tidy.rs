@@ -1,7 +1,6 @@
 //! Words and phrases that do not come back, and the width of prose. The language is plain technical
 //! English: a named subject, the field's own term, one idea a sentence.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
@@ -61,44 +60,8 @@ const KEPT: [(&str, &str); 2] = [
     ("domain/src/workflow/check/graph.rs", "of its own"),
 ];
 
-/// Folders of Rust sources whose comments and texts follow the same rules. In the end, all of
-/// `crates/` and the four crates at the top belong here.
-const SOURCES: [&str; 28] = [
-    "benches",
-    "crates/accept-loop",
-    "crates/access",
-    "crates/audit",
-    "crates/back-off",
-    "crates/cli",
-    "crates/command-line",
-    "crates/error-causes",
-    "crates/event-store",
-    "crates/event-store-node",
-    "crates/event-store-protocol",
-    "crates/http-client",
-    "crates/http-problem",
-    "crates/http-server",
-    "crates/lab",
-    "crates/leader-consumer",
-    "crates/maintenance",
-    "crates/order-stream",
-    "crates/participants",
-    "crates/postgres-cluster",
-    "crates/servers",
-    "crates/supervisor",
-    "crates/views",
-    "domain",
-    "projector",
-    "query-api",
-    "src",
-    "tests",
-];
-
-/// Where Rust sources are.
+/// Where Rust sources are: their comments and texts follow the same rules.
 const FOLDERS: [&str; 8] = ["benches", "command-handler", "crates", "domain", "projector", "query-api", "src", "tests"];
-
-/// How often the sources that are not covered yet have a banned phrase. A number only falls.
-const LEFT: [(&str, usize); 0] = [];
 
 /// The widest line of prose.
 const WIDTH: usize = 100;
@@ -106,14 +69,10 @@ const WIDTH: usize = 100;
 /// This file lists the phrases.
 const SELF: &str = "tests/e2e/book/tidy.rs";
 
-/// The Rust sources below a folder, without this file and generated code.
-fn sources_below(folder: &str) -> impl Iterator<Item = PathBuf> {
-    let all = files_below(&root().join(folder), ".rs").into_iter();
+/// All Rust sources, without this file and generated code.
+fn sources() -> impl Iterator<Item = PathBuf> {
+    let all = FOLDERS.iter().flat_map(|folder| files_below(&root().join(folder), ".rs"));
     all.filter(|path| !path.ends_with(SELF) && !path.components().any(|part| part.as_os_str() == "generated"))
-}
-
-fn sources() -> Vec<PathBuf> {
-    SOURCES.iter().flat_map(|folder| sources_below(folder)).collect()
 }
 
 /// A line may be wider if it cannot be wrapped: a row of a table, or a long word.
@@ -126,7 +85,7 @@ fn may_be_wide(line: &str) -> bool {
 fn phrases_that_were_replaced_do_not_come_back() {
     let mut found = String::new();
     let pages = pages().into_iter().map(|page| (page.path.clone(), page.text));
-    let sources = sources().into_iter().map(|path| {
+    let sources = sources().map(|path| {
         let prose = prose_of_rust(&fs::read_to_string(&path).unwrap());
         (path, prose)
     });
@@ -165,23 +124,4 @@ fn prose_is_at_most_100_columns_wide() {
         }
     }
     assert!(found.is_empty(), "{found}");
-}
-
-#[test]
-fn sources_that_are_not_covered_yet_have_no_more_banned_phrases_than_before() {
-    let (covered, mut counts) = (sources(), BTreeMap::new());
-    for path in FOLDERS.iter().flat_map(|folder| sources_below(folder)) {
-        if covered.contains(&path) {
-            continue;
-        }
-        let name = path.strip_prefix(root()).unwrap().display().to_string();
-        let depth = if name.starts_with("crates/") { 2 } else { 1 };
-        let folder = name.split('/').take(depth).collect::<Vec<_>>().join("/");
-        let words = words_of(&prose_of_rust(&fs::read_to_string(&path).unwrap()));
-        let found: usize = BANNED.iter().map(|(phrase, _)| lines_with(&words, phrase).len()).sum();
-        *counts.entry(folder).or_default() += found;
-    }
-    counts.retain(|_, count| *count > 0);
-    let left: BTreeMap<String, usize> = LEFT.map(|(folder, count)| (folder.to_owned(), count)).into();
-    assert_eq!(counts, left, "rewrite what is new; where there are fewer, lower the number in LEFT");
 }

@@ -1,4 +1,5 @@
-//! How orders go on and end: something is always due, everything comes to an end, and operators are obeyed.
+//! How orders go on and end: something is always due, everything comes to an end, and operators are
+//! obeyed.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,8 @@ use domain::order::{Basis, Event, Operation, Order, Phase, evolve};
 use super::Wrong;
 use crate::simulation::record::{Entry, History, Record};
 
-/// After every append, an order has ended, is stuck, or has something under way that will be looked at again.
+/// After every append, an order has ended, is stuck, or has something under way that will be looked
+/// at again.
 pub fn something_is_due_or_it_is_over(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for (id, history) in &record.orders {
@@ -94,7 +96,8 @@ pub fn a_cancel_is_kept(record: &Record) -> Wrong {
     wrong
 }
 
-/// While an order is paused, answers are taken down, and operators may act on it; nothing begins, falls due or ends.
+/// While an order is paused, answers are taken down, and operators may act on it; nothing begins,
+/// falls due or ends.
 pub fn a_pause_holds(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for (id, history) in &record.orders {
@@ -110,7 +113,8 @@ pub fn a_pause_holds(record: &Record) -> Wrong {
                     false
                 }
                 Event::StepCompleted(e) => e.basis == Basis::Deadline,
-                // What an instance that leaves hands over is taken down too; making it again would begin something.
+                // What an instance that leaves hands over is taken down too; making it again would
+                // begin something.
                 Event::OrderPlaced(_)
                 | Event::StepAccepted(_)
                 | Event::StepAttemptFailed(_)
@@ -133,8 +137,8 @@ pub fn a_pause_holds(record: &Record) -> Wrong {
     wrong
 }
 
-/// No deadline is over, and no attempt made again, before its time; a pause puts both off by its length, so that nothing comes
-/// in a burst when it ends.
+/// No deadline is over, and no attempt made again, before its time; a pause puts both off by its
+/// length, so that nothing comes in a burst when it ends.
 pub fn nothing_is_early(record: &Record) -> Wrong {
     let mut wrong = Wrong::new();
     for (id, history) in &record.orders {

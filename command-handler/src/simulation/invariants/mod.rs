@@ -1,5 +1,6 @@
-//! What has to be true of every run, whatever went wrong in it: one function an invariant, named after those of the design.
-//! Each reads recorded facts alone (the log, and what those outside saw) and tells how it was broken, if it was.
+//! What has to be true of every run, whatever went wrong in it: one function an invariant, named
+//! after those of the design. Each reads recorded facts alone (the log, and what those outside saw)
+//! and tells how it was broken, if it was.
 
 mod asks;
 mod effects;

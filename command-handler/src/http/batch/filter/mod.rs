@@ -1,7 +1,9 @@
-//! `where` of a batch: the JSON syntax of a filter, whose meaning and bounds are those of [`domain::filter`].
+//! `where` of a batch: the JSON syntax of a filter, whose meaning and bounds are those of
+//! [`domain::filter`].
 //!
-//! What is not understood is an error, never left out: it would let the filter match more than was meant. For the same reason a list
-//! or a range that gives nothing is an error here: a command for no order, or for every order, is a mistake.
+//! What is not understood is an error, never left out: it would let the filter match more than was
+//! meant. For the same reason a list or a range that gives nothing is an error here: a command for
+//! no order, or for every order, is a mistake.
 
 mod details;
 mod values;
