@@ -3,9 +3,11 @@
 //! a cluster, and invariants that are checked after each run. A run takes milliseconds, covers
 //! weeks, and is the same each time.
 //!
-//! ```text cargo test -p command-handler -- simulation                         # some thousand
-//! seeds TENUTO_SEED=4711 cargo test -p command-handler -- simulation        # one seed, told in
-//! full TENUTO_SEEDS=200000 cargo test --release -p command-handler -- simulation --nocapture ```
+//! ```text
+//! cargo test -p command-handler -- simulation                   # some thousand seeds
+//! TENUTO_SEED=4711 cargo test -p command-handler -- simulation  # one seed, told in full
+//! TENUTO_SEEDS=200000 cargo test --release -p command-handler -- simulation --nocapture
+//! ```
 
 mod bug;
 mod clients;

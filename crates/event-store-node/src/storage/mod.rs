@@ -20,7 +20,8 @@
 //! Positions are 1, 2, 3, …: dense, so that a part of the log in memory can be addressed by
 //! position. A scavenge leaves a row in `removed` for each event that it removes ([`removed`]), and
 //! no other position changes. Opening counts and scans nothing: the last position is the last key.
-//! The cost of opening is the replay of the journal, whose size is bounded (`JOURNAL_BYTES` in [`database`]).
+//! The cost of opening is the replay of the journal, whose size is bounded (`JOURNAL_BYTES` in
+//! [`database`]).
 //!
 //! `fjall` and not `redb`: measured with these keys and 600-byte events, synced per batch, on ext4.
 //! A single append took 0.6 ms with `fjall` and 0.4 ms with `redb`, but 16 in a batch took 0.3 ms
