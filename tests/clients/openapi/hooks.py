@@ -23,10 +23,11 @@ RULES = [
     (r".*/(outcome|skip)$", r"(/data)?/outcome", r"does not know the outcome"),
     (r".*/outcome$", r"", r"is on record under the key"),
     # A rule over several fields.
-    (r"POST /orders$", r"/lines/\d+/unitPrice", r"digits after the point|minor units|in whole"),
+    (r"POST /orders$", r"/lines/\d+/unitPrice", r"digits after the point|minor unit|in whole|at most"),
     (r"POST /orders$", r"/lines", r"must not be negative"),
     # Sizes in bytes (`x-max-bytes`), depth (`x-max-depth`), and numbers that readers disagree on.
-    (r".*", FREE_JSON, r"bytes of JSON|levels deep|NUL|exactly"),
+    (r".*", FREE_JSON, r"bytes of JSON|levels deep|NUL"),
+    (r".*", r".*", r"cannot be held exactly"),
     (r"POST /orders/batch", r"/where/total/(atLeast|atMost)", r"must be an amount"),
     (r"POST /orders/batch", r"/where/\w+/(from|to)", r"must be a moment"),
     # The parts of a CloudEvent in binary mode are headers that belong together.
