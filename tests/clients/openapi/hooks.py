@@ -27,9 +27,13 @@ RULES = [
     (r"POST /orders$", r"/lines", r"must not be negative"),
     # Sizes in bytes (`x-max-bytes`), depth (`x-max-depth`), and numbers that readers disagree on.
     (r".*", FREE_JSON, r"bytes of JSON|levels deep|NUL"),
-    (r".*", r".*", r"cannot be held exactly"),
+    (r".*", r".*", r"cannot be held exactly|must not contain the NUL character"),
+    # To JSON Schema, 7.0 is an integer.
+    (r"POST /orders/batch", r"/where/(workflow/version|minLines)", r"must be a whole number .* found \d+\.0"),
     (r"POST /orders/batch", r"/where/total/(atLeast|atMost)", r"must be an amount"),
     (r"POST /orders/batch", r"/where/\w+/(from|to)", r"must be a moment"),
+    # The largest position is no power of ten.
+    (r"GET /orders/.*", r"", r"`position` the number that a command was answered with"),
     # The parts of a CloudEvent in binary mode are headers that belong together.
     (r".*/outcome$", r"ce-\w+|/id", r"a CloudEvent must have it|must be \"1.0\"|together"),
     # A workflow file has rules of its own.
