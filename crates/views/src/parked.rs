@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
 use domain::stream_prefix;
 use event_store::RecordedEvent;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::rows::ParkedRow;
@@ -127,7 +127,7 @@ pub(crate) async fn write(
     let rows = parameters.rows(&columns);
     let statement =
         format!("INSERT INTO parked ({}) SELECT * FROM unnest({}) ON CONFLICT DO NOTHING", rows.names(), rows.arrays());
-    Ok(parameters.statement(statement)?.execute(db).await?.rows_affected())
+    Ok(parameters.statement(|| AssertSqlSafe(statement))?.execute(db).await?.rows_affected())
 }
 
 /// Replaces what is set aside because an operator of the log hides events of these orders: an order

@@ -5,8 +5,10 @@
 //! again at any later time, changes nothing. Everything depends on the checkpoint: if another
 //! process moved it, nothing is written.
 
+use std::sync::OnceLock;
+
 use domain::ids::OrderId;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::checkpoint::CheckpointMove;
 use super::columns::{OrderColumns, StepColumns, TimelineColumns, TodoColumns, WorkflowColumns};
@@ -69,8 +71,11 @@ impl Changes<'_> {
     /// The checkpoint, and everything about orders. Every part of the statement reads the tables as
     /// they were before it.
     async fn write_orders(&self, db: &mut PgConnection, to: &CheckpointMove) -> Result<(), WriteError> {
+        // A projector writes many small batches. Everything is bound in the same order each time,
+        // so the text is the same.
+        static STATEMENT: OnceLock<String> = OnceLock::new();
         let mut parameters = Parameters::default();
-        let moved = to.moved(&mut parameters);
+        let moved = to.bind(&mut parameters);
         let orders = parameters.rows(&self.orders);
         let steps = parameters.rows(&self.steps);
         let todo = parameters.rows(&self.todo);
@@ -79,8 +84,9 @@ impl Changes<'_> {
         let moved_channel = to.channel(&mut parameters);
         let ended_channel = parameters.bind(channels::ENDED);
         let ended = parameters.bind(if to.announce { announced(&self.orders) } else { Vec::new() });
-        let statement = format!(
-            "WITH {moved}, before AS (
+        let text = || {
+            format!(
+                "WITH {moved}, before AS (
         SELECT id, placed_at, state, status FROM orders WHERE id = ANY({order_ids})
     ), changed AS (
         INSERT INTO orders ({order_names})
@@ -109,20 +115,21 @@ impl Changes<'_> {
     SELECT pg_notify({moved_channel}, position::text),
            (SELECT count(pg_notify({ended_channel}, ids)) FROM unnest({ended}::text[]) AS ids)
     FROM moved",
-            order_ids = orders.key(),
-            order_names = orders.names(),
-            order_arrays = orders.arrays(),
-            order_updates = orders.updates(),
-            step_names = steps.names(),
-            step_arrays = steps.arrays(),
-            step_updates = steps.updates(),
-            todo_names = todo.names(),
-            todo_arrays = todo.arrays(),
-            todo_updates = todo.updates(),
-            entry_names = timeline.names(),
-            entry_arrays = timeline.arrays(),
-        );
-        let moved = parameters.statement(statement)?.fetch_optional(db).await?;
+                order_ids = orders.key(),
+                order_names = orders.names(),
+                order_arrays = orders.arrays(),
+                order_updates = orders.updates(),
+                step_names = steps.names(),
+                step_arrays = steps.arrays(),
+                step_updates = steps.updates(),
+                todo_names = todo.names(),
+                todo_arrays = todo.arrays(),
+                todo_updates = todo.updates(),
+                entry_names = timeline.names(),
+                entry_arrays = timeline.arrays(),
+            )
+        };
+        let moved = parameters.statement(|| STATEMENT.get_or_init(text).as_str())?.fetch_optional(db).await?;
         moved.map(|_| ()).ok_or(WriteError::CheckpointMoved)
     }
 }
@@ -144,5 +151,5 @@ async fn write_workflows(db: &mut PgConnection, workflows: &WorkflowColumns) -> 
         rows.names(),
         rows.arrays()
     );
-    parameters.statement(statement)?.execute(db).await.map(drop)
+    parameters.statement(|| AssertSqlSafe(statement))?.execute(db).await.map(drop)
 }

@@ -1,6 +1,9 @@
 //! Moves the checkpoint of the views. It moves only from where the writer expects it, and in the
 //! generation that the writer knows: of two writers, one writes nothing.
 
+use std::fmt::{self, Display, Formatter};
+use std::sync::OnceLock;
+
 use chrono::{DateTime, Utc};
 use event_store::Position;
 use sqlx::PgConnection;
@@ -31,18 +34,44 @@ pub struct CheckpointMove {
 }
 
 impl CheckpointMove {
-    /// The part of a statement that moves the checkpoint. Its rows, as `moved`, have the new
-    /// position; it has none if the checkpoint was elsewhere.
-    pub(super) fn moved(&self, parameters: &mut Parameters) -> String {
-        let name = parameters.bind(VIEWS);
-        let commit = parameters.bind(self.through.commit.cast_signed());
-        let prepare = parameters.bind(self.through.prepare.cast_signed());
-        let last_event_at = parameters.bind(self.last_event_at);
-        let from = parameters.bind(self.from.map(|from| from.commit.cast_signed()));
-        let generation = parameters.bind(self.generation);
-        let log_id = parameters.bind(self.log_id);
-        let event = parameters.bind(self.event);
-        format!(
+    /// Binds the move.
+    pub(super) fn bind(&self, parameters: &mut Parameters) -> Moved {
+        Moved {
+            name: parameters.bind(VIEWS),
+            commit: parameters.bind(self.through.commit.cast_signed()),
+            prepare: parameters.bind(self.through.prepare.cast_signed()),
+            last_event_at: parameters.bind(self.last_event_at),
+            from: parameters.bind(self.from.map(|from| from.commit.cast_signed())),
+            generation: parameters.bind(self.generation),
+            log_id: parameters.bind(self.log_id),
+            event: parameters.bind(self.event),
+        }
+    }
+
+    /// The channel of the announcement.
+    pub(super) fn channel(&self, parameters: &mut Parameters) -> Placeholder {
+        parameters.bind(if self.announce { channels::MOVED } else { channels::UNHEARD })
+    }
+}
+
+/// The part of a statement that moves the checkpoint. Its rows, as `moved`, have the new position;
+/// it has none if the checkpoint was elsewhere.
+pub(super) struct Moved {
+    name: Placeholder,
+    commit: Placeholder,
+    prepare: Placeholder,
+    last_event_at: Placeholder,
+    from: Placeholder,
+    generation: Placeholder,
+    log_id: Placeholder,
+    event: Placeholder,
+}
+
+impl Display for Moved {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { name, commit, prepare, last_event_at, from, generation, log_id, event } = self;
+        write!(
+            f,
             "moved AS (
         INSERT INTO checkpoints AS c (name, position, prepare, last_event_at, log_id,
                                       mark_position, mark_prepare, mark_event)
@@ -62,19 +91,16 @@ impl CheckpointMove {
     )"
         )
     }
-
-    /// The channel of the announcement.
-    pub(super) fn channel(&self, parameters: &mut Parameters) -> Placeholder {
-        parameters.bind(if self.announce { channels::MOVED } else { channels::UNHEARD })
-    }
 }
 
 /// Moves the checkpoint where no row changes: nothing between the two positions is for the views.
 pub async fn move_checkpoint(db: &mut PgConnection, to: &CheckpointMove) -> Result<(), WriteError> {
+    // Everything is bound in the same order each time.
+    static STATEMENT: OnceLock<String> = OnceLock::new();
     let mut parameters = Parameters::default();
-    let moved = to.moved(&mut parameters);
+    let moved = to.bind(&mut parameters);
     let channel = to.channel(&mut parameters);
-    let statement = format!("WITH {moved} SELECT pg_notify({channel}, position::text) FROM moved");
-    let moved = parameters.statement(statement)?.fetch_optional(db).await?;
+    let text = || format!("WITH {moved} SELECT pg_notify({channel}, position::text) FROM moved");
+    let moved = parameters.statement(|| STATEMENT.get_or_init(text).as_str())?.fetch_optional(db).await?;
     moved.map(|_| ()).ok_or(WriteError::CheckpointMoved)
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, Type};
+use sqlx::{Arguments, Encode, Postgres, SqlSafeStr, Type};
 
 /// The values that are bound so far.
 #[derive(Default)]
@@ -41,11 +41,15 @@ impl Parameters {
         bound
     }
 
-    /// The statement of this text, with these parameters.
-    pub fn statement(self, text: String) -> Result<Query<'static, Postgres, PgArguments>, sqlx::Error> {
+    /// The statement of this text, with these parameters. The text is made only if every value is
+    /// bound: otherwise the places in it would be wrong.
+    pub fn statement<S: SqlSafeStr>(
+        self,
+        text: impl FnOnce() -> S,
+    ) -> Result<Query<'static, Postgres, PgArguments>, sqlx::Error> {
         match self.failed {
             Some(error) => Err(sqlx::Error::Encode(error)),
-            None => Ok(sqlx::query_with(AssertSqlSafe(text), self.arguments)),
+            None => Ok(sqlx::query_with(text(), self.arguments)),
         }
     }
 }
