@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use command_line::output;
 use domain::fault_matrix::{self, MatrixReport};
+use domain::workflow::Workflow;
 
 use super::complain_of_faults;
 use crate::LabError;
@@ -76,16 +77,20 @@ fn carry_out(args: WorkflowArgs) -> Result<ExitCode, LabError> {
     }
 }
 
+/// The workflow of a file; `None`: the file has faults, which are printed.
+fn loaded(file: &Path) -> Result<Option<Workflow>, LabError> {
+    match load(file) {
+        Ok(workflow) => Ok(Some(workflow)),
+        Err(error) => complain_of_faults(error.into()).map(|()| None),
+    }
+}
+
 fn check(files: &[PathBuf]) -> Result<ExitCode, LabError> {
     let mut code = ExitCode::SUCCESS;
     for file in files {
-        let workflow = match load(file) {
-            Ok(workflow) => workflow,
-            Err(error) => {
-                complain_of_faults(error.into())?;
-                code = ExitCode::FAILURE;
-                continue;
-            }
+        let Some(workflow) = loaded(file)? else {
+            code = ExitCode::FAILURE;
+            continue;
         };
         let steps = workflow.steps.len() + workflow.compensated.len();
         let (name, version, file) = (&workflow.name, workflow.version, file.display());
@@ -99,10 +104,7 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, LabError> {
 }
 
 fn diagram(file: &Path) -> Result<ExitCode, LabError> {
-    let workflow = match load(file) {
-        Ok(workflow) => workflow,
-        Err(error) => return complain_of_faults(error.into()).map(|()| ExitCode::FAILURE),
-    };
+    let Some(workflow) = loaded(file)? else { return Ok(ExitCode::FAILURE) };
     output::print(&(workflow.diagram() + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -112,13 +114,9 @@ fn test(args: &TrialArgs) -> Result<ExitCode, LabError> {
     let samples = args.data.as_deref().map_or_else(|| Ok(Samples::new()), read_samples)?;
     let mut code = ExitCode::SUCCESS;
     for file in &args.files {
-        let workflow = match load(file) {
-            Ok(workflow) => workflow,
-            Err(error) => {
-                complain_of_faults(error.into())?;
-                code = ExitCode::FAILURE;
-                continue;
-            }
+        let Some(workflow) = loaded(file)? else {
+            code = ExitCode::FAILURE;
+            continue;
         };
         let report = fault_matrix::run(&workflow, &order, &samples);
         output::print(&told(file, &report))?;

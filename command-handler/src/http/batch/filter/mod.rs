@@ -16,7 +16,7 @@ use domain::order::request::Violation;
 use http_problem::Problem;
 use serde_json::{Value, json};
 
-use self::values::{below, list, range, text};
+use self::values::{below, list, range, text, whole_number};
 use crate::http::fields::Fields;
 use crate::http::openapi::parts;
 
@@ -29,7 +29,7 @@ pub(super) fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Pr
         customers: list(&mut fields, "customer", text),
         workflow: workflow(&mut fields, at),
         skus: list(&mut fields, "sku", text),
-        min_lines: min_lines(&mut fields),
+        min_lines: whole_number(&mut fields, "minLines", 0, &format!("from 0 to {}", u32::MAX)),
         total: details::total(&mut fields, at),
         placed_at: span(&mut fields, "placedAt", at),
         updated_at: span(&mut fields, "updatedAt", at),
@@ -50,15 +50,6 @@ fn violation(fault: &FilterFault, at: &str) -> Violation {
     Violation { pointer: format!("{at}{}", fault.pointer()), detail: fault.detail.clone() }
 }
 
-fn min_lines(fields: &mut Fields) -> Option<u32> {
-    let value = fields.take("minLines")?;
-    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-    if number.is_none() {
-        fields.wrong("minLines", format!("must be a whole number from 0 to {}, found {value}", u32::MAX));
-    }
-    number
-}
-
 fn state(text: &str) -> Result<State, String> {
     let known = State::ALL.iter().find(|state| state.as_str() == text);
     known.copied().ok_or_else(|| format!("is no state: there are {}", State::ALL.map(State::as_str).join(", ")))
@@ -68,13 +59,7 @@ fn workflow(fields: &mut Fields, at: &str) -> Option<WorkflowFilter> {
     let value = fields.take("workflow")?;
     let mut workflow = below(fields, value, &format!("{at}/workflow"), "must be an object with \"name\"")?;
     let name = workflow.required_text("name", "the workflow's name", |_| None);
-    let version = workflow.take("version").and_then(|version| {
-        let number = version.as_i64().and_then(|number| i32::try_from(number).ok()).filter(|number| *number > 0);
-        if number.is_none() {
-            workflow.wrong("version", format!("must be a whole number from 1 on, found {version}"));
-        }
-        number
-    });
+    let version = whole_number(&mut workflow, "version", 1, "from 1 on");
     fields.wrong_too(workflow.faults());
     Some(WorkflowFilter { name, version })
 }

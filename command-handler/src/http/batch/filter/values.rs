@@ -34,6 +34,21 @@ pub(super) fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A whole number that is not less than `least`. `allowed` completes the error.
+pub(super) fn whole_number<N: Copy + PartialOrd + TryFrom<i64>>(
+    fields: &mut Fields,
+    name: &str,
+    least: N,
+    allowed: &str,
+) -> Option<N> {
+    let value = fields.take(name)?;
+    let number = value.as_i64().and_then(|number| N::try_from(number).ok()).filter(|number| *number >= least);
+    if number.is_none() {
+        fields.wrong(name, format!("must be a whole number {allowed}, found {value}"));
+    }
+    number
+}
+
 /// An object with these two bounds, one of which has to be there.
 pub(super) fn range<T: Default + PartialEq>(
     fields: &mut Fields,
