@@ -1,10 +1,10 @@
 //! What a batch changes in the views: its orders after their last events, as rows.
 
-use order_stream::FoldedOrder;
 use std::collections::BTreeSet;
 
 use domain::ids::StepId;
 use domain::views::{OrderView, StepView};
+use order_stream::FoldedOrder;
 use views::writer::{Changes, OrderColumns, StepColumns, TodoColumns};
 
 use crate::error::WriteError;

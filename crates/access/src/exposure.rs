@@ -65,11 +65,6 @@ impl OpenAccess {
         Some(format!("{address} is open: callers are not authenticated, and each of them can do everything"))
     }
 
-    /// The origins of pages that may read answers.
-    pub fn allowed_origins(&self) -> &[Origin] {
-        &self.exposure.allowed_origins
-    }
-
     /// Refuses a request that names another server, or that a page of another origin sends.
     pub fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         let host = Host::of(uri, headers)?;

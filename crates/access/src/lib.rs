@@ -8,9 +8,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
-pub mod browser;
+mod browser;
 mod exposure;
-pub mod host;
+mod host;
 mod refusal;
 
 pub use exposure::{Exposure, NotLoopback, OpenAccess};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
-use views::View;
+use views::{Shadow, View};
 
 use super::error::{MAX_TRIES, RebuildError};
 use super::options::RebuildOptions;
@@ -47,7 +47,7 @@ async fn attempt<T: Fn(Stage)>(
     if let Some(target) = work.target(&mut transaction).await? {
         work.fill(&mut transaction, target).await?;
     }
-    let orders = work.shadow.count_orders(&mut transaction).await?;
+    let orders = Shadow::count_orders(&mut transaction).await?;
     let mut differences = Vec::new();
     if options.only_check {
         differences = work.shadow.differences(&mut transaction, &options.views).await?;
@@ -55,7 +55,7 @@ async fn attempt<T: Fn(Stage)>(
         replace(work, &mut transaction, &options.views).await?;
     }
     // In the same transaction: otherwise the next rebuild would resume with these tables.
-    work.shadow.clear(&mut transaction).await?;
+    Shadow::clear(&mut transaction).await?;
     transaction.commit().await?;
     Ok(Some(Rebuilt {
         position: work.reprojection.written,

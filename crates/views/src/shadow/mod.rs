@@ -104,20 +104,20 @@ impl Shadow {
     }
 
     /// How many orders the shadow has.
-    pub async fn count_orders(&self, db: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    pub async fn count_orders(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
         let count = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {SCHEMA}.orders")));
         let count: i64 = count.fetch_one(db).await?;
         Ok(count.cast_unsigned())
     }
 
     /// Drops the shadow.
-    pub async fn clear(&self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    pub async fn clear(db: &mut PgConnection) -> Result<(), sqlx::Error> {
         execute(db, &format!("DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")).await
     }
 
     async fn begin(&self, db: &mut PgConnection, about: &str) -> Result<(), sqlx::Error> {
         let mut transaction = db.begin().await?;
-        self.clear(&mut transaction).await?;
+        Self::clear(&mut transaction).await?;
         let schema = format!("CREATE SCHEMA {SCHEMA}; CREATE TABLE {SCHEMA}.{ABOUT} (text text NOT NULL)");
         execute(&mut transaction, &schema).await?;
         sqlx::query(AssertSqlSafe(format!("INSERT INTO {SCHEMA}.{ABOUT} VALUES ($1)")))
