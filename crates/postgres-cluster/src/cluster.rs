@@ -131,7 +131,7 @@ impl Cluster {
 async fn launch(home: &Home, binaries: &Binaries, socket_folder: &Path, options: &Options) -> Result<Server, Error> {
     let begun = Instant::now();
     loop {
-        let server = Server::spawn(command(home, binaries, socket_folder, options.durable))
+        let server = Server::spawn(command(home, binaries, socket_folder, options))
             .await
             .doing(|| "start postgres".to_owned())?;
         match await_ready(&server, socket_folder, options.start_limit).await {
@@ -147,7 +147,8 @@ async fn launch(home: &Home, binaries: &Binaries, socket_folder: &Path, options:
     }
 }
 
-fn command(home: &Home, binaries: &Binaries, socket_folder: &Path, durable: bool) -> Command {
+fn command(home: &Home, binaries: &Binaries, socket_folder: &Path, options: &Options) -> Command {
+    let durable = options.durable;
     // A fast shutdown writes everything to disk. If nothing is kept, an immediate one is enough.
     let signal = if durable { "INT" } else { "QUIT" };
     let mut command = if dies_with_parent(signal) {
@@ -158,7 +159,8 @@ fn command(home: &Home, binaries: &Binaries, socket_folder: &Path, durable: bool
         home.identity().command(&binaries.postgres())
     };
     command.arg("-D").arg(home.data()).current_dir(home.folder());
-    for (name, value) in settings(socket_folder, durable) {
+    let own = settings(socket_folder, durable).into_iter().map(|(name, value)| (name.to_owned(), value));
+    for (name, value) in own.chain(options.settings.iter().cloned()) {
         command.arg("-c").arg(format!("{name}={value}"));
     }
     command

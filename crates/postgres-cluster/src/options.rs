@@ -18,6 +18,8 @@ pub struct Options {
     pub search: Search,
     /// The limit until the first answer, with recovery after a crash.
     pub start_limit: Duration,
+    /// Further settings of the server, as name and value. The last value of a name counts.
+    pub settings: Vec<(String, String)>,
 }
 
 impl Options {
@@ -28,6 +30,7 @@ impl Options {
             durable: true,
             search: Search::from_environment(),
             start_limit: Duration::from_mins(2),
+            settings: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::{
     fs::{File, OpenOptions, Permissions},
     io,
+    net::Ipv4Addr,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
@@ -16,11 +17,12 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::OnceCell;
 
-use crate::{Cluster, Error, Options, error::Doing, leftover::stop_leftover};
+use crate::{Cluster, Error, Options, error::Doing, identity::Identity, leftover::stop_leftover};
 
 /// One for each process, with any number of runtimes.
 static CLUSTER: OnceCell<TestCluster> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
+static ADDRESSES: AtomicU32 = AtomicU32::new(0);
 /// Many times the size of a cluster with its tests' databases. With less free memory, files in
 /// memory could harm others.
 const MEMORY_BYTES_MIN: u64 = 4 << 30;
@@ -81,6 +83,26 @@ impl Drop for TestDatabase {
     }
 }
 
+/// What a server speaks TLS with, in PEM.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// Its certificate.
+    pub certificate: String,
+    /// The key of the certificate.
+    pub key: String,
+    /// The authority of clients' certificates.
+    pub client_ca: String,
+}
+
+/// A loopback address that no other test of this machine listens on: where the system has more than
+/// one, as Linux has.
+pub fn loopback_address() -> Ipv4Addr {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    // Tests of a process have the second part for themselves.
+    let nth = ADDRESSES.fetch_add(1, Ordering::Relaxed) % 200;
+    Ipv4Addr::new(127, 1 + u8::try_from(nth).unwrap_or_default(), high, low)
+}
+
 /// A cluster for one test, which can be stopped, killed and started again. Committed data are kept.
 #[derive(Debug)]
 pub struct OwnCluster {
@@ -97,9 +119,40 @@ impl OwnCluster {
     pub async fn start() -> Result<Self, Error> {
         let (folder, owner) = own_folder().await?;
         let options = Options::new(folder.join("cluster"));
+        Self::start_with(folder, owner, options).await
+    }
+
+    async fn start_with(folder: PathBuf, owner: File, options: Options) -> Result<Self, Error> {
         let cluster = Cluster::start(options.clone()).await?;
         cluster.create_database("test").await?;
         Ok(Self { url: cluster.url("test"), cluster: Some(cluster), options, folder, _owner: owner })
+    }
+
+    /// The same, and other hosts reach it at these loopback addresses, on port 5432, with TLS if
+    /// there are files for it. `access` is its `pg_hba.conf`.
+    pub async fn on_the_network(addresses: &[Ipv4Addr], tls: Option<&TlsFiles>, access: &str) -> Result<Self, Error> {
+        let (folder, owner) = own_folder().await?;
+        let cluster = folder.join("cluster");
+        let identity = Identity::choose(&cluster.join("data"))?;
+        let write = |name: &str, content: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, content).doing(|| format!("write {}", path.display()))?;
+            // The server refuses a key that others can read.
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600))
+                .doing(|| format!("protect {}", path.display()))?;
+            identity.own(&path)?;
+            Ok::<_, Error>(path.display().to_string())
+        };
+        let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let mut settings = vec![("listen_addresses", addresses), ("hba_file", write("pg_hba.conf", access)?)];
+        if let Some(TlsFiles { certificate, key, client_ca }) = tls {
+            settings.push(("ssl", "on".to_owned()));
+            settings.push(("ssl_cert_file", write("server.pem", certificate)?));
+            settings.push(("ssl_key_file", write("server.key", key)?));
+            settings.push(("ssl_ca_file", write("clients.pem", client_ca)?));
+        }
+        let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self::start_with(folder, owner, Options { settings, ..Options::new(cluster) }).await
     }
 
     /// The database's URL: the same after every start.

@@ -2,6 +2,10 @@
 
 pub mod log;
 mod postgres;
+mod postgres_tls;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod postgres_tls_tests;
 mod rights;
 mod secrets;
 pub mod stream_prefix;

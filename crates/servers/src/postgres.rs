@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::time::timeout;
 use views::MigrateError;
 
+use crate::postgres_tls::{UnusableFile, checked, reason};
 use crate::rights::{NoRight, may_read};
 
 /// Connections a process keeps.
@@ -50,7 +51,7 @@ pub async fn connect(url: &str) -> Result<PgPool, PostgresError> {
     let options: PgConnectOptions = url.parse().map_err(PostgresError::Url)?;
     // A rebuild has slow statements. Its progress and the views' lag tell an operator more than a
     // log of them.
-    let options = options.disable_statement_logging();
+    let options = checked(options, url)?.disable_statement_logging();
     let place = format!("{}:{}", options.get_host(), options.get_port());
     // A pool retries until its time is up, and then reports only the timeout. A single connection
     // reports the cause.
@@ -68,8 +69,11 @@ pub enum PostgresError {
     /// The URL is none of a Postgres.
     #[error("--postgres (TENUTO_POSTGRES) is no URL of a Postgres: {0}; give postgres://USER@HOST:PORT/DATABASE")]
     Url(#[source] sqlx::Error),
+    /// A file that the URL names cannot be used.
+    #[error(transparent)]
+    File(#[from] UnusableFile),
     /// The first connection failed.
-    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), cannot be used: {source}")]
+    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), cannot be used: {}", reason(source))]
     Connect {
         /// Host and port.
         place: String,
