@@ -21,6 +21,7 @@ use super::watched::{Alarms, Watched, Watching};
 use super::{HTTP_SERVER, RoleResult};
 use crate::{signals, workflows};
 use command_line::output;
+use http_client::ParticipantFiles;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
@@ -93,6 +94,8 @@ pub(crate) struct Driving {
     /// in seconds
     #[arg(long, env = "TENUTO_LEASE_SECONDS", default_value_t = 10, value_name = "SECONDS")]
     lease_seconds: u64,
+    #[command(flatten)]
+    participants: ParticipantFiles,
 }
 
 impl Driving {
@@ -105,9 +108,9 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
-    let listener = http_server::bind(args.listen.listen, &args.listen.exposure).await?;
-    let address = listener.local_addr()?;
-    let public_url = args.public_url.unwrap_or_else(|| format!("http://{address}"));
+    let listener = args.listen.bind().await?;
+    let url = listener.url()?;
+    let public_url = args.public_url.unwrap_or_else(|| url.clone());
     address::base(&public_url).map_err(BadPublicUrl)?;
     let (door, closed, alarms) = (
         Door::new(STARTING),
@@ -139,7 +142,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         ended = server.failed() => return Err(ended.into()),
     };
     door.open(handler.router.clone().merge(probes));
-    output::announce(&format!("commands at http://{address}/orders\n"));
+    output::announce(&format!("commands at {url}/orders\n"));
     tokio::select! {
         () = stop.cancelled() => {}
         ended = server.failed() => return Err(ended.into()),
@@ -193,7 +196,8 @@ impl Handler {
         leaving: CancellationToken,
         alarms: &Alarms,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let http = HttpParticipants::new(Settings(urls), &public_url, driving.max_calls)?;
+        let http =
+            HttpParticipants::with_tls(Settings(urls), &public_url, driving.max_calls, &driving.participants.load()?)?;
         let participants = AllParticipants::new(http, event_store.clone(), &public_url);
         let keys = Arc::new(KeyTable::new(pool.clone()));
         let options = OrchestratorOptions { max_active: driving.max_active_orders, ..OrchestratorOptions::default() };

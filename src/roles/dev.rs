@@ -53,8 +53,8 @@ pub(crate) struct DevArgs {
 
 pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    let listener = http_server::bind(args.listen.listen, &args.listen.exposure).await?;
-    let base = format!("http://{}", listener.local_addr()?);
+    let listener = args.listen.bind().await?;
+    let base = listener.url()?;
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
     let (door, closed, alarms) = (
         Door::new(STARTING_ALL),

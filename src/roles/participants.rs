@@ -61,8 +61,8 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let alarm = LogAlarm::default();
     let options = Options { alarm: alarm.clone(), ..args.mail.options()? };
     let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
-    let listener = http_server::bind(args.listen.listen, &args.listen.exposure).await?;
-    let address = listener.local_addr()?;
+    let listener = args.listen.bind().await?;
+    let url = listener.url()?;
     let open = listener.access().warning();
     let door = Door::new(STARTING);
     let health_of_tasks = TaskHealth::default();
@@ -96,7 +96,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
         .merge(health::router(dependencies, stop.clone()))
         .merge(metrics::router(Sources { alarm, tasks: health_of_tasks.clone(), ..Sources::default() }));
     door.open(router);
-    output::announce(&format!("orders, payments, shipping and notifications at http://{address}\n"));
+    output::announce(&format!("orders, payments, shipping and notifications at {url}\n"));
     let mut tasks = Supervisor::new(stop.clone(), health_of_tasks.clone());
     reference_services(&mut tasks, &pool, log, &options);
     tokio::select! {

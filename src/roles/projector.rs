@@ -14,6 +14,7 @@ use super::{HTTP_SERVER, RoleResult};
 use crate::signals;
 use command_line::output;
 use http_server::door::{Door, STARTING};
+use http_server::{Listen, ListenerFiles};
 use servers::ServerUrls;
 use servers::stream_prefix::{adopt_begun, adopt_in_time};
 use supervisor::Supervisor;
@@ -33,6 +34,8 @@ pub(crate) struct ProjectorArgs {
     listen: SocketAddr,
     #[command(flatten)]
     exposure: Exposure,
+    #[command(flatten)]
+    tls: ListenerFiles,
 }
 
 #[derive(Debug, Subcommand)]
@@ -44,19 +47,20 @@ enum ProjectorCommand {
 }
 
 pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let listen = Listen { listen: args.listen, exposure: args.exposure, tls: args.tls };
     match args.command {
-        None => Box::pin(project(&args.servers, args.listen, &args.exposure)).await.map(|()| ExitCode::SUCCESS),
+        None => Box::pin(project(&args.servers, &listen)).await.map(|()| ExitCode::SUCCESS),
         Some(ProjectorCommand::Parked(args)) => Ok(parked::list(args).await?),
         Some(ProjectorCommand::Retry(args)) => Ok(parked::retry(args).await?),
     }
 }
 
-async fn project(servers: &ServerUrls, listen: SocketAddr, exposure: &Exposure) -> RoleResult {
+async fn project(servers: &ServerUrls, listen: &Listen) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(servers.named_event_store()?)?;
     let postgres = servers.named_postgres()?;
-    let listener = http_server::bind(listen, exposure).await?;
-    let address = listener.local_addr()?;
+    let listener = listen.bind().await?;
+    let url = listener.url()?;
     let (door, alarms) = (Door::new(STARTING), Alarms { open: listener.access().warning(), ..Alarms::default() });
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
@@ -76,7 +80,7 @@ async fn project(servers: &ServerUrls, listen: SocketAddr, exposure: &Exposure) 
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed, projector };
     let Watching { guard, probes, .. } = watched.start(Some(&door), None);
     door.waits_behind("the log, which is compared with the views", probes.clone());
-    output::announce(&format!("projecting; probes at http://{address}/readyz\n"));
+    output::announce(&format!("projecting; probes at {url}/readyz\n"));
     let adopted = async {
         guard.verified().await;
         // As for other roles (`adopt_verified`), without rights to append, which a projector does

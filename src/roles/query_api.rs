@@ -36,8 +36,8 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
-    let listener = http_server::bind(args.listen.listen, &args.listen.exposure).await?;
-    let address = listener.local_addr()?;
+    let listener = args.listen.bind().await?;
+    let url = listener.url()?;
     let (door, alarms) = (Door::new(STARTING), Alarms { open: listener.access().warning(), ..Alarms::default() });
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
         .merge(probes)
         .method_not_allowed_fallback(query_api::method_not_allowed);
     door.open(router);
-    output::announce(&format!("queries at http://{address}/graphql\n"));
+    output::announce(&format!("queries at {url}/graphql\n"));
     let failed = tokio::select! {
         () = stop.cancelled() => None,
         ended = tasks.failed() => Some(ended),

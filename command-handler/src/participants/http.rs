@@ -7,6 +7,7 @@ use domain::ids::OrderId;
 use domain::order::{Direction, Reply};
 use domain::workflow::address::AddressFault;
 use domain::workflow::{Participant, Workflow};
+use http_client::ParticipantTls;
 use reqwest::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
@@ -37,8 +38,18 @@ impl HttpParticipants {
     /// what the participant itself says. At most `max_calls` are made to one participant at once;
     /// an attempt waits for its turn, within its deadline.
     pub fn new(settings: Settings, callback_base: &str, max_calls: usize) -> Result<Self, reqwest::Error> {
+        Self::with_tls(settings, callback_base, max_calls, &ParticipantTls::default())
+    }
+
+    /// The same, with a private authority, or a certificate to show.
+    pub fn with_tls(
+        settings: Settings,
+        callback_base: &str,
+        max_calls: usize,
+        tls: &ParticipantTls,
+    ) -> Result<Self, reqwest::Error> {
         let builder = || {
-            let builder = http_client::builder()?.connect_timeout(Duration::from_secs(5));
+            let builder = tls.of(http_client::builder()?).connect_timeout(Duration::from_secs(5));
             Ok::<_, reqwest::Error>(builder.redirect(reqwest::redirect::Policy::none()))
         };
         let client = builder()?.connector_layer(WatchConnections).build()?;

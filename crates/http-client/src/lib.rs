@@ -3,12 +3,19 @@
 //! Proxies come from `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, except for the hosts in
 //! `NO_PROXY`; lower-case names come first. Requests to loopback never use a proxy, which would
 //! reach its own loopback, or refuse.
+//!
+//! Requests to participants may trust a private authority, and show a certificate
+//! ([`ParticipantFiles`]).
 
 mod mistake;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod mistake_tests;
 mod names;
+mod participants;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod participants_tests;
 mod retry_after;
 
 use std::sync::Arc;
@@ -17,6 +24,7 @@ use reqwest::{Client, ClientBuilder, Error, NoProxy, Proxy};
 
 pub use mistake::{Causes, causes, mistake};
 use names::SystemNames;
+pub use participants::{ParticipantFiles, ParticipantTls, TlsFault};
 pub use retry_after::retry_after;
 
 /// The hosts that are always reached directly.

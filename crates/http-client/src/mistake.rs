@@ -71,7 +71,7 @@ fn of_a_certificate(server: &str, wrong: &CertificateError) -> String {
     match wrong {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
             "not sent: the certificate of {server} is signed by an authority that is not trusted; let this machine trust it, \
-             or name its certificate in SSL_CERT_FILE and restart"
+             or name its certificate in SSL_CERT_FILE and restart; for participants, --participants-ca-file names it too"
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             format!("not sent: the certificate of {server} has expired; renew it there")
@@ -94,8 +94,8 @@ fn of_a_refused_client(server: &str, reason: &rustls::Error) -> Option<String> {
         rustls::Error::AlertReceived(
             alert @ (AccessDenied | BadCertificate | CertificateRequired | CertificateUnknown | UnknownCA),
         ) => Some(format!(
-            "not received: {server} demands a certificate of its clients ({alert:?}), and Tenuto has none; allow requests \
-             without one there, or reach it through a proxy that has one"
+            "not received: {server} demands a certificate of its clients ({alert:?}) that it trusts; for participants, name one with \
+             --participants-certificate and --participants-key, or allow requests without one there"
         )),
         _ => None,
     }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -255,17 +254,17 @@ impl http_body::Body for Answer {
     }
 }
 
-/// A socket whose client must send its requests, and take its answers, in time.
-pub(super) struct Io {
-    stream: TcpStream,
+/// A stream of bytes whose client must send its requests, and take its answers, in time.
+pub(super) struct Io<S> {
+    stream: S,
     entry: Arc<Entry>,
     limits: Arc<Limits>,
     late: Pin<Box<Sleep>>,
     taking: Option<Pin<Box<Sleep>>>,
 }
 
-impl Io {
-    pub(super) fn new(stream: TcpStream, entry: Arc<Entry>, limits: Arc<Limits>) -> Self {
+impl<S> Io<S> {
+    pub(super) fn new(stream: S, entry: Arc<Entry>, limits: Arc<Limits>) -> Self {
         let late = Box::pin(sleep(limits.idle));
         Self { stream, entry, limits, late, taking: None }
     }
@@ -300,7 +299,7 @@ impl Io {
     }
 }
 
-impl AsyncRead for Io {
+impl<S: AsyncRead + Unpin> AsyncRead for Io<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -316,7 +315,7 @@ impl AsyncRead for Io {
     }
 }
 
-impl AsyncWrite for Io {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Io<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.taken(context, written)

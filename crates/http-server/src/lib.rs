@@ -5,10 +5,13 @@
 //! the memory of bodies are bounded. Past the bound, the connection that was idle longest is
 //! closed. If none is idle, probes are still answered, and all other requests get 503. HTTP/2 is
 //! not served: on it, every stream of a connection would need the same bounds again.
+//!
+//! With a certificate, the listener speaks TLS, under the same bounds.
 
 mod bodies;
 mod connections;
 pub mod door;
+mod handshake;
 mod limits;
 
 use std::convert::Infallible;
@@ -29,6 +32,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tls::{FileFault, ListenerTls};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
@@ -40,6 +45,8 @@ use bodies::{Bodies, Cut};
 use connections::{Answer, Connections, Entrance, Entry, Io};
 use limits::Limits;
 
+pub use tls::{ClientCertificate, ListenerFiles};
+
 /// Where a role is reached, and by whom.
 #[derive(Debug, Clone, Args)]
 pub struct Listen {
@@ -49,6 +56,16 @@ pub struct Listen {
     /// Who reaches it.
     #[command(flatten)]
     pub exposure: Exposure,
+    /// Its certificate.
+    #[command(flatten)]
+    pub tls: ListenerFiles,
+}
+
+impl Listen {
+    /// Takes the address. Unless the options allow more, it must be a loopback address.
+    pub async fn bind(&self) -> Result<Listener, ListenError> {
+        bind(self.listen, &self.exposure, &self.tls).await
+    }
 }
 
 /// The address cannot be listened on.
@@ -65,6 +82,9 @@ pub enum ListenError {
     /// Other machines would reach it.
     #[error(transparent)]
     NotLoopback(#[from] NotLoopback),
+    /// Its certificate cannot be used.
+    #[error("--tls-certificate, --tls-key or --tls-client-ca (TENUTO_TLS_…): {0}")]
+    Tls(#[from] FileFault),
 }
 
 /// A listener, and what it admits.
@@ -72,6 +92,7 @@ pub enum ListenError {
 pub struct Listener {
     tcp: TcpListener,
     access: OpenAccess,
+    tls: Option<ListenerTls>,
 }
 
 impl Listener {
@@ -80,20 +101,26 @@ impl Listener {
         self.tcp.local_addr()
     }
 
+    /// Its URL, with the address that was taken.
+    pub fn url(&self) -> io::Result<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.local_addr()?))
+    }
+
     /// What is admitted.
     pub fn access(&self) -> &OpenAccess {
         &self.access
     }
 }
 
-/// Takes the address. Unless the options allow more, it must be a loopback address.
-pub async fn bind(address: SocketAddr, exposure: &Exposure) -> Result<Listener, ListenError> {
+async fn bind(address: SocketAddr, exposure: &Exposure, tls: &ListenerFiles) -> Result<Listener, ListenError> {
     let access = exposure.permit(address)?;
+    let tls = tls.load(&handshake::PROTOCOLS)?;
     let tcp = TcpListener::bind(address).await.map_err(|source| ListenError::Refused { address, source })?;
     if let Some(warning) = access.warning() {
         tracing::warn!("{warning}");
     }
-    Ok(Listener { tcp, access })
+    Ok(Listener { tcp, access, tls })
 }
 
 /// How many connections a listener takes.
@@ -113,7 +140,7 @@ pub async fn serve(listener: Listener, router: Router, stop: CancellationToken) 
 
 async fn serve_within(
     limits: Limits,
-    Listener { tcp, access }: Listener,
+    Listener { tcp, access, tls }: Listener,
     router: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -131,7 +158,7 @@ async fn serve_within(
             stream = accepting.next(&tcp, || connections.make_room()) => stream,
         };
         if let Some(entry) = enter(&connections).await {
-            tasks.spawn(door.clone().converse(stream, entry));
+            tasks.spawn(door.clone().begin(tls.clone(), stream, entry));
         }
     }
     drop(tcp);
@@ -163,12 +190,28 @@ struct Guarded {
 }
 
 impl Guarded {
-    /// Answers the requests of a connection.
-    async fn converse(self, stream: TcpStream, entry: Arc<Entry>) {
+    /// Answers the requests of a new connection, after its handshake.
+    async fn begin(self, tls: Option<ListenerTls>, stream: TcpStream, entry: Arc<Entry>) {
         // If this fails, the connection is only slower.
         let _ = stream.set_nodelay(true).is_ok();
+        let Some(tls) = tls else { return self.converse(stream, entry, None).await };
+        if let Some(secured) = handshake::secured(&tls, stream, &self.limits, &entry, &self.stop).await {
+            self.converse(secured.stream, entry, secured.certificate).await;
+        }
+    }
+
+    /// Answers the requests of a connection, of a client with this certificate.
+    async fn converse<S>(self, stream: S, entry: Arc<Entry>, certificate: Option<ClientCertificate>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (limits, stop, of) = (self.limits.clone(), self.stop.clone(), entry.clone());
-        let service = service_fn(move |request| self.clone().answer(request, of.clone()));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Some(certificate) = &certificate {
+                request.extensions_mut().insert(certificate.clone());
+            }
+            self.clone().answer(request, of.clone())
+        });
         let mut protocol = http1::Builder::new();
         protocol.max_header_size(limits.head_bytes).max_buf_size(READ_AHEAD);
         let io = TokioIo::new(Io::new(stream, entry.clone(), limits));

@@ -16,6 +16,8 @@ pub(super) struct Limits {
     pub reserve: usize,
     /// How large the head of a request may be, in bytes.
     pub head_bytes: usize,
+    /// How long the handshake of TLS may take.
+    pub handshake: Duration,
     /// How long the head of a request may take to arrive, from its first byte.
     pub head: Duration,
     /// How long a connection may have no request.
@@ -36,6 +38,7 @@ impl Default for Limits {
             connections: connections_for(getrlimit(Resource::Nofile).current),
             reserve: 32,
             head_bytes: 64 * 1024,
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             // Longer than clients keep a connection for later: they close it, so no request meets a
             // close.

@@ -5,10 +5,17 @@ use std::net::SocketAddr;
 use axum::body::{Bytes, to_bytes};
 use axum::response::sse::{Event, Sse};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use futures::stream;
+use tls::file::PemFile;
+use tls::testing::{Authority, Files};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use super::*;
 
@@ -29,12 +36,16 @@ fn router(waiting: watch::Sender<usize>) -> Router {
         tokio::time::sleep(Duration::from_millis(millis)).await;
         Ok::<_, Infallible>(Event::default().data("here"))
     };
+    let name = async |certificate: Option<Extension<ClientCertificate>>| {
+        certificate.map_or("-".to_owned(), |Extension(certificate)| certificate.names.join(","))
+    };
     let wait = async move || {
         waiting.send_modify(|waiting| *waiting += 1);
         std::future::pending::<()>().await;
     };
     Router::new()
         .route("/livez", get(async || "alive"))
+        .route("/name", get(name))
         .route("/other", get(async || "here"))
         .route("/wait", get(wait))
         .route("/body", post(body))
@@ -47,7 +58,11 @@ async fn listening(limits: Limits) -> (SocketAddr, CancellationToken) {
 }
 
 async fn listening_to(router: Router, limits: Limits) -> (SocketAddr, CancellationToken) {
-    let listener = bind(([127, 0, 0, 1], 0).into(), &Exposure::default()).await.unwrap();
+    listening_with(&ListenerFiles::default(), router, limits).await
+}
+
+async fn listening_with(tls: &ListenerFiles, router: Router, limits: Limits) -> (SocketAddr, CancellationToken) {
+    let listener = bind(([127, 0, 0, 1], 0).into(), &Exposure::default(), tls).await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     tokio::spawn(serve_within(limits, listener, router, stop.clone()));
     (address, stop)
@@ -60,7 +75,7 @@ async fn connect(address: SocketAddr, text: &str) -> TcpStream {
 }
 
 /// The bytes until the connection is closed.
-async fn rest(mut stream: TcpStream) -> String {
+async fn rest(mut stream: impl AsyncRead + Unpin) -> String {
     let mut text = Vec::new();
     // A connection that is cut may be reset.
     let _ = timeout(PATIENCE, stream.read_to_end(&mut text)).await.expect("it is not closed in time");
@@ -220,4 +235,98 @@ async fn what_is_under_way_is_finished_before_leaving_and_nothing_begins() {
     half.write_all(b"bc").await.unwrap();
     let answer = rest(half).await;
     assert!(is_ok(&answer) && answer.ends_with('3'), "{answer}");
+}
+
+/// A listener with TLS, and an authority that has signed its certificate.
+struct Secure {
+    address: SocketAddr,
+    authority: Authority,
+    folder: tempfile::TempDir,
+    _stop: CancellationToken,
+}
+
+impl Secure {
+    async fn listening(limits: Limits) -> Self {
+        let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+        let Files { certificate, key } = authority.issue("listener", &["localhost"]).files(folder.path(), "listener");
+        let tls_client_ca = Some(authority.file(folder.path()));
+        let files = ListenerFiles {
+            tls_certificate: Some(certificate),
+            tls_key: Some(key),
+            tls_client_ca,
+            ..Default::default()
+        };
+        let (address, stop) = listening_with(&files, router(watch::Sender::default()), limits).await;
+        Self { address, authority, folder, _stop: stop }
+    }
+
+    async fn connect(&self, as_client: Option<&str>) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        PemFile::read(&self.authority.file(self.folder.path())).unwrap().add_to(&mut roots).unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+        let config = match as_client {
+            None => builder.with_no_client_auth(),
+            Some(name) => {
+                let Files { certificate, key } = self.authority.issue(name, &[]).files(self.folder.path(), name);
+                let chain = PemFile::read(&certificate).unwrap().certificates().unwrap();
+                builder.with_client_auth_cert(chain, PemFile::read(&key).unwrap().key().unwrap()).unwrap()
+            }
+        };
+        let tcp = TcpStream::connect(self.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
+    }
+
+    async fn ask(&self, as_client: Option<&str>, path: &str) -> String {
+        let mut stream = self.connect(as_client).await;
+        stream.write_all(request(path).as_bytes()).await.unwrap();
+        rest(stream).await
+    }
+}
+
+#[tokio::test]
+async fn routes_see_the_names_of_a_client_that_has_a_certificate() {
+    let listener = Secure::listening(Limits::default()).await;
+    for (client, seen) in [(None, "-"), (Some("shop"), "shop")] {
+        let answer = listener.ask(client, "/name").await;
+        assert!(is_ok(&answer) && answer.ends_with(seen), "{client:?} {answer}");
+    }
+    let plain = ask(listener.address, "/name").await;
+    assert!(plain.starts_with("HTTP/1.1 400") && plain.contains("https://"), "{plain}");
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_to_its_end_is_given_up() {
+    let listener = Secure::listening(Limits { handshake: SHORT, ..Limits::default() }).await;
+    // The second one is the beginning of a handshake.
+    for begun in ["", "\u{16}\u{3}\u{1}"] {
+        assert_eq!(rest(connect(listener.address, begun).await).await, "", "{begun:?}");
+    }
+}
+
+#[tokio::test]
+async fn half_handshakes_make_room_for_complete_requests() {
+    let listener = Secure::listening(few_connections()).await;
+    let mut half = Vec::new();
+    for _ in 0..60 {
+        half.push(connect(listener.address, "\u{16}\u{3}\u{1}").await);
+    }
+    assert!(is_ok(&listener.ask(None, "/other").await));
+    assert_eq!(rest(half.remove(0)).await, "", "the oldest has made room");
+}
+
+#[tokio::test]
+async fn the_bounds_of_a_connection_hold_within_tls() {
+    let limits = Limits { idle: SHORT, head: SHORT, take: SHORT, ..Limits::default() };
+    let listener = Secure::listening(limits).await;
+    let ends = async |sent: &str| {
+        let mut stream = listener.connect(None).await;
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let mut byte = [0; 1];
+        let closed = async { while stream.read(&mut byte).await.is_ok_and(|read| read > 0) {} };
+        timeout(PATIENCE, closed).await.expect("the connection stays open");
+    };
+    ends("").await;
+    ends("GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: ").await;
 }
